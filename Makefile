@@ -1,0 +1,54 @@
+# Everything a newcomer needs: `make demo` shows it, `make test` proves it. Each target does its own set-up.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+# The demo's workspace is the local sandbox; for a real one, set these in the environment or in `.env`.
+export CUSTOMERIO_SITE_ID ?= sandbox
+export CUSTOMERIO_TRACK_API_KEY ?= sandbox
+export CUSTOMERIO_APP_API_KEY ?= sandbox
+
+.PHONY: help setup demo ui test check soak bench servers lock clean
+
+help:            ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## a virtual environment in .venv with the locked packages and the command reverse-etl
+
+$(READY): requirements.lock pyproject.toml
+	@deploy/venv "$(PYTHON)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup      ## sample shop -> sandbox workspace, end to end
+	$(BIN)/reverse-etl demo
+
+ui: setup        ## Dagster's UI with the syncs of ./syncs, on http://127.0.0.1:3000
+	$(BIN)/reverse-etl ui
+
+servers:         ## Debian packages that the tests start servers and a browser from (needs root)
+	@deploy/test-packages
+
+test: setup servers  ## the test suite with branch coverage
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
+
+check: setup     ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+soak: setup      ## 100,000 rows through scripted faults
+	$(BIN)/python -m reverse_etl_tests.faults soak
+
+bench: setup servers ## rows/s and peak memory of the shipped path
+	$(BIN)/python -m reverse_etl_tests.benchmarks
+
+lock: setup      ## resolves requirements.lock anew (versions and hashes, no addresses)
+	$(BIN)/uv pip compile -q pyproject.toml --all-extras --no-strip-extras --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --python-version 3.11 -o requirements.lock
+
+clean:           ## forgets the environment and everything the demo made
+	rm -rf .venv .reverse_etl

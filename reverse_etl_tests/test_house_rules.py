@@ -1,0 +1,109 @@
+"""The conventions that a reader can rely on everywhere in the package."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "reverse_etl"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 300
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "service", "handler", "processor", "common", "misc"}
+DAGSTER_ROOMS = ("defs/", "definitions.py", "cli/")
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+
+
+def parsed(path: Path) -> ast.Module:
+    """A module's syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def public(body: list[ast.stmt], prefix: str = "", *, methods: bool = True) -> Iterator[tuple[str, Definition]]:
+    """The public functions and classes of a module, with the classes' public methods if asked for, by dotted name."""
+    for node in body:
+        if isinstance(node, Definition) and not node.name.startswith("_"):
+            yield f"{prefix}{node.name}", node
+            if isinstance(node, ast.ClassDef) and methods:
+                yield from public(node.body, f"{prefix}{node.name}.", methods=methods)
+
+
+def caught(handler: ast.ExceptHandler) -> set[str]:
+    """The names of the exceptions that an `except` catches; `BaseException` for a bare one."""
+    if handler.type is None:
+        return {"BaseException"}
+    types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return {ast.unparse(kind) for kind in types}
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """The first parts of the names of all modules that are imported anywhere in a module."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_there_is_something_to_check() -> None:
+    """The rules below look at the package, not at an empty folder."""
+    assert PACKAGE / "errors.py" in MODULES
+    assert 40 < len(MODULES)
+
+
+@every_module
+def test_a_module_has_one_idea(path: Path) -> None:
+    """At most 300 lines, and a name that says what lives there."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+    assert not set(path.relative_to(PACKAGE).with_suffix("").as_posix().split("/")) & EMPTY_NAMES
+
+
+@every_module
+def test_what_is_public_is_documented(path: Path) -> None:
+    """Modules, functions, classes and methods; in private modules, methods are those that a protocol documents."""
+    tree = parsed(path)
+    assert ast.get_docstring(tree), "the module has no docstring"
+    methods = not path.name.startswith("_")
+    assert [] == [name for name, node in public(tree.body, methods=methods) if ast.get_docstring(node) is None]
+
+
+CATCHING = {"cli/main.py", "sources/_snowflake_chunks.py", "sources/_sqlserver_wire.py"}
+"""The outermost line, and threads that carry whatever ended them to the one that waits, which raises it again."""
+
+
+@every_module
+def test_only_the_outermost_line_catches_everything(path: Path) -> None:
+    """`except Exception` hides mistakes; what can be expected has a name. Tidying up before raising again is fine."""
+    broad = [
+        node.lineno
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ExceptHandler)
+        and caught(node) & {"Exception", "BaseException"}
+        and ast.unparse(node.body[-1]) != "raise"
+    ]
+    assert path.relative_to(PACKAGE).as_posix() in CATCHING or [] == broad
+
+
+@every_module
+def test_dagster_stays_in_its_room(path: Path) -> None:
+    """It takes seconds to import, and what a run does must be testable without it."""
+    if not path.relative_to(PACKAGE).as_posix().startswith(DAGSTER_ROOMS):
+        assert not {name for name in imported(parsed(path)) if name.startswith("dagster")}
+
+
+@every_module
+def test_annotations_are_not_evaluated(path: Path) -> None:
+    """Types may be imported for type checkers alone; Dagster's asset modules need them at run time."""
+    dagster = {"dagster", "dagster_gcp", "dagster_snowflake"} & imported(parsed(path)) and path.relative_to(
+        PACKAGE
+    ).parts[0] in ("defs", "definitions.py")
+    only_docstring = len(parsed(path).body) == 1
+    assert dagster or only_docstring or "__future__" in imported(parsed(path)) or path == PACKAGE / "__init__.py"
