@@ -1,0 +1,125 @@
+"""Every public error, by who acts next. Failed rows are data, not errors: see ``report.FailedRow``.
+
+    ReverseEtlError                     exit code 1
+    ├── ConfigError                     2   the author of the YAML
+    │   ├── ConfigProblemsError             all problems of all files at once
+    │   ├── UnsetVariableError              an environment variable is missing
+    │   └── MissingDriverError              an optional package is not installed
+    ├── SourceError                     3   whoever looks after the database
+    │   ├── SourceUnavailableError          cannot be reached or logged in to
+    │   └── QueryError                      the database refused the query, or its result cannot be used
+    ├── CheckFailedError                4   the owner of the data: a check stopped the run
+    ├── WorkspaceError                  5   whoever looks after the Customer.io workspace
+    │   ├── UnauthorizedError               credentials refused; never retried
+    │   ├── WorkspaceUnavailableError       no usable answer within the retry budget
+    │   └── WorkspaceRefusedError           the workspace cannot do what the sync asks for
+    └── StateError                      6   whoever looks after the state database and the home folder
+
+A message says what, and where (file:line, sync, connection, column, row number); the hint is the next
+thing to do. Neither ever holds a secret or a row's value.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+SOME_ROWS_FAILED_EXIT_CODE = 7
+"""Exit code of a run that delivered some rows and has failed rows: an end, not an error."""
+
+
+class ReverseEtlError(Exception):
+    """Base of every error a user can cause or mend.
+
+    Attributes:
+        message: One sentence: what is wrong and where.
+        hint: The next command to run or key to change; may be empty.
+        where: Set by ``located``: the sync and file the error belongs to; may be empty.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = ""
+
+    def located(self, where: str) -> ReverseEtlError:
+        """Says where the error belongs (``sync customers (syncs/customers.yaml)``), unless already said."""
+        self.where = self.where or where
+        return self
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text} {self.hint}" if self.hint else text
+
+
+class ConfigError(ReverseEtlError):
+    """A file, a query or an environment variable is not as it must be."""
+
+    exit_code = 2
+
+
+class ConfigProblemsError(ConfigError):
+    """All problems of all files, one line each.
+
+    Attributes:
+        problems: Lines of the form ``file:line: key: what is wrong``, sorted by file and line.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        count = len(problems)
+        super().__init__("\n".join(problems), hint=f"\n{count} problem{'s' if count != 1 else ''} found.")
+        self.problems = problems
+
+
+class UnsetVariableError(ConfigError):
+    """A ``${VARIABLE}`` named in a file has no value in the environment."""
+
+
+class MissingDriverError(ConfigError):
+    """A database type needs a package that is not installed."""
+
+
+class SourceError(ReverseEtlError):
+    """A database could not give the rows."""
+
+    exit_code = 3
+
+
+class SourceUnavailableError(SourceError):
+    """The database cannot be reached, verified or logged in to."""
+
+
+class QueryError(SourceError):
+    """The database refused the query, or its result cannot be used."""
+
+
+class CheckFailedError(ReverseEtlError):
+    """A check with severity ``stop``, or a gate such as ``max_failed_rows``, stopped the run: nothing was sent."""
+
+    exit_code = 4
+
+
+class WorkspaceError(ReverseEtlError):
+    """The Customer.io workspace could not take the rows."""
+
+    exit_code = 5
+
+
+class UnauthorizedError(WorkspaceError):
+    """The workspace refused the credentials."""
+
+
+class WorkspaceUnavailableError(WorkspaceError):
+    """The workspace gave no usable answer within the retry budget."""
+
+
+class WorkspaceRefusedError(WorkspaceError):
+    """The workspace cannot do what the sync asks for: an unknown segment or object type, say."""
+
+
+class StateError(ReverseEtlError):
+    """The state database or the home folder cannot be read or written."""
+
+    exit_code = 6

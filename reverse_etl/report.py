@@ -1,0 +1,174 @@
+"""What became of the rows of one run: outcomes, counts that must add up, failed rows and their CSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Any
+
+from reverse_etl.errors import StateError
+
+
+class Status(StrEnum):
+    """How a run ended, or that it has not yet."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    SOME_ROWS_FAILED = "some_rows_failed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELED = "canceled"
+
+
+class Outcome(IntEnum):
+    """What became of one row. The numbers are stored, one byte a row: never renumber them."""
+
+    UNDELIVERED = 0
+    """Not sent, or not acknowledged: the run stopped first."""
+    DELIVERED = 1
+    REJECTED = 2
+    """Broke a check; not sent."""
+    REFUSED = 3
+    """Sent; Customer.io said no."""
+    EXCLUDED = 4
+    """Left out by the user's own choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of ``test-connection``.
+
+    Attributes:
+        name: What was tried, a word or two.
+        ok: Whether it worked. The first step that did not is the last.
+        detail: What was found, or what is wrong; never a secret.
+        hint: The next thing to do; empty when there is nothing.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of one query by outcome."""
+
+    extracted: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    refused: int = 0
+    excluded: int = 0
+    undelivered: int = 0
+
+    @property
+    def failed(self) -> int:
+        """Rows that were to be delivered and were not."""
+        return self.rejected + self.refused + self.undelivered
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every extracted row has exactly one outcome."""
+        return self.extracted == self.delivered + self.excluded + self.failed
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRow:
+    """One row that was not delivered, and why. The fields are the columns of the failed-rows CSV, in order.
+
+    Attributes:
+        row_number: From 1, in the order in which the query returned the rows.
+        query: ``rows`` or ``relationships``.
+        identifier: The row's identifier, whole; empty where it is missing.
+        stage: ``check``, ``customerio``, ``delivery`` or ``read_back``.
+        reason: The rule's name (``email_valid``) or Customer.io's reason (``invalid``).
+        field: The column or attribute at fault; empty where there is no single one.
+        message: A sentence for people; never a row's value.
+        attempt: Which attempt at the row's run this was, from 1: re-executions and retries count on.
+    """
+
+    row_number: int
+    query: str
+    identifier: str
+    stage: str
+    reason: str
+    field: str
+    message: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One run as the history, the CLI and Dagster show it.
+
+    Attributes:
+        run_id: Dagster's run id; for a re-execution, the new run's.
+        started_at: Aware UTC.
+        duration_s: Seconds from start to close; 0 while running.
+        last_sync_time: Unix seconds that the sync's *next* run will use.
+        failed_rows_csv: Path of the CSV; empty when no row failed.
+        message: First line for people: what failed and what to do; empty when completed.
+        exit_code: What ``reverse-etl run`` ends with.
+    """
+
+    sync: str
+    run_id: str
+    status: Status
+    started_at: datetime
+    duration_s: float = 0.0
+    last_sync_time: int = 0
+    rows: Counts = Counts()
+    relationships: Counts = Counts()
+    failed_rows_csv: str = ""
+    message: str = ""
+    exit_code: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as the CLI's ``--json`` prints it; times as ISO 8601 in UTC."""
+        shown = asdict(self)
+        shown["status"] = self.status.value
+        shown["started_at"] = self.started_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        shown["duration_s"] = round(self.duration_s, 3)
+        shown["failed_rows_csv"] = self.failed_rows_csv or None
+        shown["message"] = self.message or None
+        return shown
+
+
+CSV_HEADER = tuple(f.name for f in fields(FailedRow))
+
+
+def write_failed_rows(path: Path, rows: Iterable[FailedRow]) -> int:
+    """Writes the failed-rows CSV, readable by its owner alone, and returns the number of rows.
+
+    The file appears whole or not at all. ``rows`` may be any length: one row is held at a time.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    partial = path.with_suffix(".tmp")
+    count = 0
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(CSV_HEADER)
+            for row in rows:
+                writer.writerow([getattr(row, name) for name in CSV_HEADER])
+                count += 1
+        partial.replace(path)
+    except OSError as error:
+        raise StateError(
+            f"{path} cannot be written: {error.strerror or 'the disk fails'}.",
+            hint="Free some space, or name a file in a folder that is yours.",
+        ) from None
+    return count
