@@ -1,0 +1,222 @@
+"""What syncs share: databases and workspaces. An engine's keys live in ``reverse_etl.sources.<type>``."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, ClassVar, Final, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from reverse_etl.config.environment import EnvText, Secret
+from reverse_etl.config.intervals import Interval
+from reverse_etl.config.model import YamlModel
+from reverse_etl.errors import ConfigError
+
+FOLDER: Final = "folder"
+"""Key of the validation context that holds the folder of the file being read."""
+
+# https://docs.customer.io/integrations/api/track/ and /integrations/api/app/, read 2025-11: one host per region.
+_TRACK_URLS: Final = {"us": "https://track.customer.io", "eu": "https://track-eu.customer.io"}
+_APP_URLS: Final = {"us": "https://api.customer.io", "eu": "https://api-eu.customer.io"}
+
+
+def _beside_file(path: Path, info: ValidationInfo) -> Path:
+    if "${" in str(path):
+        raise ValueError("an environment variable cannot be used here")
+    folder: Path | None = (info.context or {}).get(FOLDER)
+    path = path.expanduser()
+    return path if folder is None else (folder / path).resolve()
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"unknown time zone {name!r}: write one like UTC or Europe/Berlin") from None
+    return name
+
+
+def insecure(url: str) -> str | None:
+    """What is wrong with a workspace address, or None. Plain http is for this machine only."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in {"http", "https"}:
+        return "must be an address like https://track.customer.io"
+    if parts.username is not None or parts.password is not None:
+        return "must not contain a user name or password"
+    if parts.scheme == "http" and not _loopback(host):
+        return "must start with https:// (plain http is for this machine only: localhost, 127.0.0.1)"
+    return None
+
+
+def on_this_machine(url: str) -> bool:
+    """Whether an address is one of the loopback interface."""
+    return _loopback(urlsplit(url).hostname or "")
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _address(url: EnvText) -> EnvText:
+    if "${" not in url.template and (problem := insecure(url.template)):
+        raise ValueError(problem)
+    return url
+
+
+PathBesideFile = Annotated[Path, AfterValidator(_beside_file)]
+"""A path in YAML, made absolute from the folder of the file that names it; left alone when made in code."""
+
+Timezone = Annotated[str, AfterValidator(_timezone)]
+"""An IANA time zone name."""
+
+Address = Annotated[EnvText, AfterValidator(_address)]
+"""An https address; http only to loopback."""
+
+
+class DatabaseConfig(YamlModel):
+    """One entry of ``databases``.
+
+    Attributes:
+        name: Its key in ``databases``; set by the loader.
+        type: The engine, which is the name of its module in ``reverse_etl.sources``.
+        timezone: How date-times without a zone are read.
+    """
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    name: str = ""
+    type: str = Field(description="The engine.")
+    timezone: Timezone = Field(default="UTC", description="How date-times without a zone are read.")
+
+
+class FileConfig(DatabaseConfig):
+    """A database that is a file. ``path`` is absolute once loaded."""
+
+    path: PathBesideFile = Field(description="The database file, relative to this file.")
+
+
+class SshTunnelConfig(YamlModel):
+    """An SSH server that leads to the database.
+
+    Attributes:
+        key_file: The private key. Absolute once loaded.
+        known_hosts: Holds the server's key; ``~/.ssh/known_hosts`` when None.
+    """
+
+    host: EnvText = Field(description="The SSH server; ${NAME} is replaced.")
+    port: int = Field(default=22, ge=1, le=65_535)
+    user: EnvText = Field(description="Who logs in there; ${NAME} is replaced.")
+    key_file: PathBesideFile = Field(description="The private key, relative to this file.")
+    key_passphrase: Secret | None = Field(default=None, description="${NAME}, where the key is protected.")
+    known_hosts: PathBesideFile | None = Field(
+        default=None, description="Holds the SSH server's key; ~/.ssh/known_hosts when left out."
+    )
+
+
+class ServerConfig(DatabaseConfig):
+    """A database behind an address.
+
+    Attributes:
+        tls: ``verify-full`` checks certificate and host name, ``require`` only encrypts, ``disable`` does neither.
+        ca_file: PEM file with the authority to trust; the system's authorities when None. Absolute once loaded.
+        query_timeout: A query that takes longer is ended.
+        ssh_tunnel: The way to the host, where it is not reached directly.
+        tunnel_port: Set while a tunnel is open: the port of this machine that leads to the database.
+    """
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = DatabaseConfig.SET_BY_LOADER | {"tunnel_port"}
+
+    host: EnvText = Field(description="Host name or address; ${NAME} is replaced.")
+    port: int | None = Field(default=None, ge=1, le=65_535, description="The engine's usual port when left out.")
+    database: EnvText = Field(description="Name of the database; ${NAME} is replaced.")
+    user: EnvText = Field(description="A user who can only read; ${NAME} is replaced.")
+    password: Secret | None = Field(default=None, description="${NAME}: the environment variable that holds it.")
+    tls: Literal["verify-full", "require", "disable"] = Field(
+        default="verify-full", description="verify-full checks certificate and host name, require only encrypts."
+    )
+    ca_file: PathBesideFile | None = Field(default=None, description="Authority to trust (PEM), relative to this file.")
+    query_timeout: Interval = Field(default=timedelta(hours=1), description="A query that takes longer is ended.")
+    ssh_tunnel: SshTunnelConfig | None = Field(default=None, description="An SSH server that leads to the host.")
+    tunnel_port: int | None = None
+
+    def address(self, default_port: int) -> tuple[str, int]:
+        """Where a driver connects to. Certificates are still checked against ``host``.
+
+        Raises:
+            UnsetVariableError: ``host`` names a variable that is not set.
+        """
+        if self.tunnel_port is not None:
+            return "127.0.0.1", self.tunnel_port
+        return self.host.resolve(), self.port or default_port
+
+
+class WorkspaceConfig(YamlModel):
+    """One entry of ``workspaces``: a Customer.io workspace.
+
+    Attributes:
+        name: Its key in ``workspaces``; set by the loader.
+        app_api_key: Needed for segments by name, ``add_only``, object types and reading back.
+        read_back: Whether a run reads, after its last row, which rows were accepted and not applied.
+    """
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    name: str = ""
+    region: Literal["us", "eu"] = Field(default="us", description="Where the workspace's data lives.")
+    site_id: Secret = Field(description="${NAME}: the environment variable that holds it.")
+    track_api_key: Secret = Field(description="${NAME}: the environment variable that holds it.")
+    app_api_key: Secret | None = Field(
+        default=None, description="${NAME}. Needed for segments by name and add_only; lets object types be checked."
+    )
+    read_back: bool = Field(
+        default=True, description="With an App API key, look at what became of rows after they were accepted."
+    )
+    requests_per_second: float = Field(default=100, gt=0, le=10_000, allow_inf_nan=False)
+    max_requests_in_flight: int = Field(default=8, ge=1, le=256)
+    max_items_per_request: int = Field(
+        default=5000, ge=1, le=100_000, description="Requests are full at 475,000 bytes; this holds small rows back."
+    )
+    track_url: Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
+    app_url: Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
+
+    def track_base_url(self) -> str:
+        """Address of the Track API, without a slash at the end.
+
+        Raises:
+            UnsetVariableError: ``track_url`` names a variable that is not set.
+            ConfigError: Its value is no https address.
+        """
+        return self._base_url("track_url", self.track_url, _TRACK_URLS[self.region])
+
+    def app_base_url(self) -> str:
+        """Address of the App API, without a slash at the end; raises like ``track_base_url``."""
+        return self._base_url("app_url", self.app_url, _APP_URLS[self.region])
+
+    def _base_url(self, key: str, url: EnvText | None, regional: str) -> str:
+        if url is None:
+            return regional
+        address = url.resolve()
+        if problem := insecure(address):
+            raise ConfigError(f"workspace {self.name}: {key}: the value of {url.template} {problem}.")
+        return address.rstrip("/")
+
+
+class RetentionConfig(YamlModel):
+    """How long what runs leave behind is kept."""
+
+    changesets: Interval = Field(default=timedelta(days=7), description="Rows that runs read, and failed-row CSVs.")
+    history: Interval = Field(default=timedelta(days=90), description="The history of runs.")

@@ -1,0 +1,137 @@
+"""``connections.yaml`` as models: databases by engine, workspaces, retention. The models: ``connections``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from reverse_etl import plugins
+from reverse_etl.config.connections import FOLDER, DatabaseConfig, RetentionConfig, WorkspaceConfig
+from reverse_etl.config.document import Document
+from reverse_etl.config.model import YamlModel
+from reverse_etl.config.problems import Path as KeyPath
+from reverse_etl.config.problems import Problem, did_you_mean, model_problems, problem_at
+
+SOURCES: Final = "reverse_etl.sources"
+
+NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
+"""What Dagster takes as the name of a job or resource."""
+
+_SECTIONS: Final = ("databases", "workspaces", "retention")
+
+Model = TypeVar("Model", bound=YamlModel)
+
+
+@dataclass(slots=True)
+class Connections:
+    """What ``connections.yaml`` says.
+
+    Attributes:
+        databases: Those without problems; ``workspaces`` likewise.
+        dialects: By the name of every database whose engine is known, its name in sqlglot.
+        database_names: Every name that was written, so that a database with problems is not also unknown.
+        app_keys: By every workspace's name, whether an App API key is named.
+    """
+
+    databases: dict[str, DatabaseConfig] = field(default_factory=dict)
+    workspaces: dict[str, WorkspaceConfig] = field(default_factory=dict)
+    retention: RetentionConfig = field(default_factory=RetentionConfig)
+    dialects: dict[str, str] = field(default_factory=dict)
+    database_names: list[str] = field(default_factory=list)
+    app_keys: dict[str, bool] = field(default_factory=dict)
+
+
+def read_connections(document: Document, *, file: str, folder: Path, problems: list[Problem]) -> Connections:
+    """Makes the models and adds what is wrong to ``problems``.
+
+    Args:
+        document: The file's values.
+        file: Its name as people are shown it.
+        folder: Absolute; relative paths in the file start here.
+        problems: Grows.
+    """
+    found = Connections()
+    for key in document.values.keys() - set(_SECTIONS):
+        text = "unknown key" + did_you_mean(key, _SECTIONS, otherwise="known are")
+        problems.append(problem_at(file, document, (key,), text))
+    reading = _Reading(document, file, folder, problems)
+    for name, values in reading.section("databases"):
+        found.database_names.append(name)
+        engine = reading.engine(name, values)
+        if engine is not None:
+            found.dialects[name] = engine.DIALECT
+            database = reading.model(engine.Config, values, ("databases", name))
+            if database is not None:
+                found.databases[name] = database
+    for name, values in reading.section("workspaces"):
+        found.app_keys[name] = values.get("app_api_key") is not None
+        workspace = reading.model(WorkspaceConfig, values, ("workspaces", name))
+        if workspace is not None:
+            found.workspaces[name] = workspace
+    if document.values.get("retention") is not None:
+        found.retention = (
+            reading.model(RetentionConfig, document.values["retention"], ("retention",)) or found.retention
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    document: Document
+    file: str
+    folder: Path
+    problems: list[Problem]
+
+    def problem(self, path: KeyPath, text: str) -> None:
+        self.problems.append(problem_at(self.file, self.document, path, text))
+
+    def section(self, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The named entries of a section that are mappings."""
+        entries = self.document.values.get(section)
+        if entries is None:
+            if section in self.document.values:
+                self.problem((section,), "is empty")
+            return
+        if not isinstance(entries, dict):
+            self.problem((section,), "must be names, each with its keys and values")
+            return
+        for name, values in entries.items():
+            path = (section, name)
+            if NAME.fullmatch(name) is None:
+                self.problem(path, "a name has letters, digits and underscores only")
+            if not isinstance(values, dict):
+                self.problem(path, "is empty" if values is None else "must be keys and values")
+            yield name, values if isinstance(values, dict) else {}
+
+    def engine(self, name: str, values: dict[str, Any]) -> Any:
+        """The engine's module, or None."""
+        path = ("databases", name, "type")
+        kind = values.get("type")
+        known = plugins.names(SOURCES)
+        if kind in known:
+            return plugins.load(SOURCES, kind)
+        if "type" in values:
+            self.problem(path, "unknown database type" + did_you_mean(kind, known, otherwise="known are"))
+        elif values:
+            self.problem(path, f"is missing; known are: {', '.join(known)}")
+        return None
+
+    def model(self, model: type[Model], values: Any, path: KeyPath) -> Model | None:
+        """The model, or None when there are problems."""
+        if values == {}:
+            return None
+        refused = model.SET_BY_LOADER & values.keys() if isinstance(values, dict) else frozenset()
+        for key in sorted(refused):
+            self.problem((*path, key), "unknown key; the name is the one above")
+        given = {key: value for key, value in values.items() if key not in refused} if refused else values
+        named = {**given, "name": path[-1]} if "name" in model.model_fields and isinstance(given, dict) else given
+        try:
+            return model.model_validate(named, context={FOLDER: self.folder})
+        except ValidationError as error:
+            self.problems.extend(model_problems(error, model=model, file=self.file, document=self.document, under=path))
+            return None

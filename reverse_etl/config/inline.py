@@ -1,0 +1,55 @@
+"""Connections and syncs given in code rather than in files: the same keys, the same checks, the same messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
+from reverse_etl.config.connections_file import read_connections
+from reverse_etl.config.document import Document, read_document
+from reverse_etl.config.problems import Problem, lines
+from reverse_etl.config.sync_file import SyncFile, read_sync
+from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.errors import ConfigProblemsError
+
+
+def parse_database(name: str, settings: Mapping[str, Any]) -> DatabaseConfig:
+    """One database from the keys that ``connections.yaml`` has under its name. Raises ConfigProblemsError."""
+    file, document, _ = _document(f"database {name}", {"databases": {name: dict(settings)}})
+    problems: list[Problem] = []
+    databases = read_connections(document, file=file, folder=Path.cwd(), problems=problems).databases
+    _raise(problems)
+    return databases[name]
+
+
+def parse_workspace(name: str, settings: Mapping[str, Any]) -> WorkspaceConfig:
+    """One workspace from the keys that ``connections.yaml`` has under its name. Raises ConfigProblemsError."""
+    file, document, _ = _document(f"workspace {name}", {"workspaces": {name: dict(settings)}})
+    problems: list[Problem] = []
+    workspaces = read_connections(document, file=file, folder=Path.cwd(), problems=problems).workspaces
+    _raise(problems)
+    return workspaces[name]
+
+
+def parse_sync(name: str, settings: Mapping[str, Any]) -> SyncConfig:
+    """One sync from the keys of its file; that its connections exist is not looked at. Raises ConfigProblemsError."""
+    file, document, content = _document(f"sync {name}", dict(settings))
+    problems: list[Problem] = []
+    sync = read_sync(SyncFile(name, file, content, document), None, problems=problems, warnings=[])
+    if problems or sync is None:
+        raise ConfigProblemsError(lines(problems))
+    return sync
+
+
+def _document(label: str, settings: dict[str, Any]) -> tuple[str, Document, bytes]:
+    content = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).encode()
+    return label, read_document(content, label), content
+
+
+def _raise(problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigProblemsError(lines(problems))

@@ -1,0 +1,175 @@
+"""The folder ``syncs/`` as one ``ProjectConfig``, or every problem of every file at once. No network, no secrets."""
+
+from __future__ import annotations
+
+import gc
+import keyword
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from reverse_etl.config.connections_file import NAME, Connections, read_connections
+from reverse_etl.config.document import Document, read_document
+from reverse_etl.config.problems import Problem, lines
+from reverse_etl.config.sync_file import SyncFile, read_sync
+from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.errors import ConfigError, ConfigProblemsError
+
+__all__ = ["CONNECTIONS", "ProjectConfig", "load_connections", "load_project"]
+
+CONNECTIONS: Final = "connections.yaml"
+
+_ENDINGS: Final = (".yaml", ".yml")
+
+# Dagster 1.13.27, dagster/_core/definitions/utils.py, DISALLOWED_NAMES.
+_TAKEN_NAMES: Final = frozenset(keyword.kwlist) | {
+    *("context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"),
+    *("int", "str", "float", "bool", "input", "output", "type"),
+}
+
+
+def load_project(directory: Path) -> ProjectConfig:
+    """Reads ``connections.yaml`` and every other YAML file of the folder and its subfolders.
+
+    Hidden files and folders are passed over. Values of environment variables are not read.
+
+    Args:
+        directory: The folder, such as ``Path("syncs")``.
+
+    Raises:
+        ConfigProblemsError: Any file is not as it must be; holds the problems of all files.
+        ConfigError: There is no such folder.
+    """
+    folder = Path(directory).expanduser().absolute()
+    if not folder.is_dir():
+        raise ConfigError(
+            f"there is no folder {directory}.",
+            hint="Name it with --syncs or REVERSE_ETL_SYNCS, or make a first sync with `reverse-etl init`.",
+        )
+    with _garbage_left():
+        return _load(folder)
+
+
+def _load(folder: Path) -> ProjectConfig:
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    files = sorted(_yaml_files(folder))
+    connections = _connections(folder, files, problems)
+    named: dict[str, SyncFile] = {}
+    syncs = {}
+    for path in sorted(files, key=lambda path: path.stem):
+        if path == folder / CONNECTIONS or (sync := _sync_file(path, problems)) is None:
+            continue
+        _check_name(sync, path, named, problems)
+        named.setdefault(sync.name.lower(), sync)
+        config = read_sync(sync, connections, problems=problems, warnings=warnings)
+        if config is not None:
+            syncs[sync.name] = config
+    if problems or connections is None:
+        raise ConfigProblemsError(lines(problems))
+    return ProjectConfig(
+        directory=folder,
+        databases=connections.databases,
+        workspaces=connections.workspaces,
+        syncs=syncs,
+        retention=connections.retention,
+        warnings=tuple(lines(warnings)),
+    )
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Puts off garbage collection: a thousand parsed queries set it off so often that it takes a sixth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def load_connections(directory: Path) -> Connections:
+    """Reads ``connections.yaml`` alone.
+
+    Raises:
+        ConfigProblemsError: It is missing or not as it must be.
+    """
+    folder = Path(directory).expanduser().absolute()
+    problems: list[Problem] = []
+    connections = _connections(folder, [folder / CONNECTIONS] if (folder / CONNECTIONS).is_file() else [], problems)
+    if problems or connections is None:
+        raise ConfigProblemsError(lines(problems))
+    return connections
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    """Every visible YAML file, symbolic links followed, each folder once."""
+    entered: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in files if name.lower().endswith(_ENDINGS) and name[0] != ".")
+
+
+def _shown(path: Path) -> str:
+    """A file as people are shown it: from the current folder where it is inside, otherwise whole."""
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _read(path: Path, problems: list[Problem]) -> tuple[bytes, Document] | None:
+    file = _shown(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        problems.append(Problem(file, 0, "", f"cannot be read: {error.strerror}"))
+        return None
+    document = read_document(content, file)
+    problems.extend(Problem(file, line, "", text) for line, text in document.problems)
+    return content, document
+
+
+def _connections(folder: Path, files: list[Path], problems: list[Problem]) -> Connections | None:
+    path = folder / CONNECTIONS
+    if path not in files:
+        problems.append(Problem(_shown(path), 0, "", "is missing: it names the databases and workspaces of all syncs"))
+        return None
+    read = _read(path, problems)
+    if read is None or not read[1].values:
+        return None
+    return read_connections(read[1], file=_shown(path), folder=folder, problems=problems)
+
+
+def _sync_file(path: Path, problems: list[Problem]) -> SyncFile | None:
+    if path.stem == "connections":
+        problems.append(
+            Problem(_shown(path), 0, "", "connections are read from connections.yaml in the top folder only")
+        )
+        return None
+    read = _read(path, problems)
+    return SyncFile(path.stem, _shown(path), *read, folder=path.parent) if read is not None else None
+
+
+def _check_name(sync: SyncFile, path: Path, named: dict[str, SyncFile], problems: list[Problem]) -> None:
+    """A sync's name is a Dagster job's name too, and no other sync has it."""
+    text = ""
+    if NAME.fullmatch(sync.name) is None:
+        better = re.sub(r"[^A-Za-z0-9_]+", "_", sync.name).strip("_") or "sync"
+        text = f"a sync's name has letters, digits and underscores only: rename the file to {better}{path.suffix}"
+    elif sync.name in _TAKEN_NAMES or sync.name.startswith("__"):
+        text = f"Dagster keeps the name {sync.name} for itself: rename the file, for example to {sync.name}_sync"
+        text = text.replace("to __", "to ") + path.suffix
+    elif (other := named.get(sync.name.lower())) is not None:
+        text = f"there is another sync named {other.name}, in {other.file}: rename one file"
+    if text:
+        problems.append(Problem(sync.file, 0, "", text))

@@ -1,0 +1,87 @@
+"""The base of every mapping that people write in YAML: frozen, no unknown keys, all mistakes at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+
+def nearest(word: object, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, or None."""
+    words = {name.lower(): name for name in known}
+    if word in words.values():
+        return str(word)
+    near = difflib.get_close_matches(str(word).lower().replace("-", "_"), words, n=1)
+    return words[near[0]] if near else None
+
+
+class YamlModel(BaseModel):
+    """A mapping with known keys. What depends on several keys goes into ``misfits``.
+
+    Attributes:
+        SET_BY_LOADER: Fields that are no keys of the file.
+    """
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset()
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:  # noqa: ARG003 - for subclasses
+        """Keys that do not go together.
+
+        Args:
+            given: The keys as written, misspelled ones as they were meant; values not validated yet.
+
+        Yields:
+            The key at fault (empty for the mapping as a whole) and a sentence.
+        """
+        yield from ()
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """The keys that the file may have."""
+        fields = cls.model_fields.items()
+        return [field.alias or name for name, field in fields if name not in cls.SET_BY_LOADER]
+
+    @classmethod
+    def as_meant(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The mapping with misspelled keys under the name that was meant, so that one mistake is told once."""
+        known = cls.model_fields.keys()
+        meant = {key: value for key, value in given.items() if key in known}
+        for key, value in given.items():
+            if key not in known and (near := nearest(key, cls.keys())) is not None:
+                meant.setdefault(near, value)
+        return meant
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_misfits(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        found = list(cls.misfits(cls.as_meant(value))) if isinstance(value, Mapping) else []
+        # An after-validator would run only when every key is fine and so hide its finding behind the others.
+        misfits = [
+            InitErrorDetails(
+                type=PydanticCustomError("misfit", "{text}", {"text": text}), loc=(key,) if key else (), input=None
+            )
+            for key, text in found
+        ]
+        try:
+            model = validate(value)
+        except ValidationError as error:
+            if not misfits:
+                raise
+            raise ValidationError.from_exception_data(
+                error.title, [*map(_details, error.errors()), *misfits], hide_input=True
+            ) from None
+        if misfits:
+            raise ValidationError.from_exception_data(cls.__name__, misfits, hide_input=True)
+        return model
+
+
+def _details(error: Any) -> InitErrorDetails:
+    kind = PydanticCustomError(error["type"], "{text}", {"text": error["msg"], **error.get("ctx", {})})
+    return InitErrorDetails(type=kind, loc=error["loc"], input=error["input"])

@@ -1,0 +1,131 @@
+"""JSON Schemas of the two kinds of file, for editors. What only a look at all files tells is not in them.
+
+The first line of a file names its schema: ``# yaml-language-server: $schema=sync.schema.json``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+from reverse_etl import plugins
+from reverse_etl.config.checks import CheckConfig
+from reverse_etl.config.connections import RetentionConfig, WorkspaceConfig
+from reverse_etl.config.connections_file import SOURCES
+from reverse_etl.config.intervals import format_interval
+from reverse_etl.config.model import YamlModel
+from reverse_etl.config.sync_file import CHECKS
+from reverse_etl.config.syncs import KINDS, SyncConfig
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_NAME_PATTERN: Final = "^[A-Za-z0-9_]+$"
+
+
+def sync_schema() -> dict[str, Any]:
+    """The schema of one sync's file."""
+    checks: dict[str, type[CheckConfig]] = {}
+    for name in plugins.names(CHECKS):
+        config = getattr(plugins.load(CHECKS, name), "Config", None)
+        if config is not None:
+            checks[name] = config
+    schemas, definitions = _schemas([SyncConfig, *checks.values()])
+    sync = schemas[SyncConfig]
+    keys = sync["properties"]
+    when = {**definitions.pop("ScheduleConfig"), "oneOf": [{"required": ["every"]}, {"required": ["cron"]}]}
+    keys["schedule"] = {"anyOf": [{"const": "manual"}, when]}
+    keys["checks"] = {
+        "type": "array",
+        "items": {"anyOf": [_check_schema(name, model, schemas[model]) for name, model in checks.items()]},
+    }
+    sync["oneOf"] = [{"required": [kind]} for kind in KINDS]
+    return {"$schema": _DIALECT, **sync, "title": "A sync", "$defs": definitions}
+
+
+def connections_schema() -> dict[str, Any]:
+    """The schema of ``connections.yaml``."""
+    engines = {name: plugins.load(SOURCES, name).Config for name in plugins.names(SOURCES)}
+    schemas, definitions = _schemas([WorkspaceConfig, RetentionConfig, *engines.values()])
+    databases = []
+    for name, model in engines.items():
+        schema = schemas[model]
+        schema["properties"]["type"] = {"const": name}
+        schema["required"] = sorted({"type", *schema.get("required", [])})
+        databases.append(schema)
+    names = {"pattern": _NAME_PATTERN}
+    return {
+        "$schema": _DIALECT,
+        "title": "What syncs share",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "databases": {"type": "object", "propertyNames": names, "additionalProperties": {"oneOf": databases}},
+            "workspaces": {
+                "type": "object",
+                "propertyNames": names,
+                "additionalProperties": schemas[WorkspaceConfig],
+            },
+            "retention": schemas[RetentionConfig],
+        },
+        "$defs": definitions,
+    }
+
+
+class _Generator(GenerateJsonSchema):
+    """Says what an editor shows: no titles made of key names, no null beside a key that may be left out."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
+
+    def nullable_schema(self, schema: Any) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        made = super().default_schema(schema)
+        default = schema.get("default")
+        if default is None:
+            made.pop("default", None)
+        elif isinstance(default, timedelta):
+            made["default"] = format_interval(default)
+        return made
+
+
+def _schemas(models: list[type[YamlModel]]) -> tuple[dict[type[YamlModel], dict[str, Any]], dict[str, Any]]:
+    """Each model's keys, and the definitions that they refer to."""
+    generator = _Generator(ref_template="#/$defs/{model}")
+    mode: JsonSchemaMode = "validation"
+    made, found = generator.generate_definitions([(model, mode, model.__pydantic_core_schema__) for model in models])
+    definitions: dict[str, Any] = {name: _for_people(schema) for name, schema in found.items()}
+    schemas = {}
+    for model in models:
+        schema = definitions.pop(made[model, mode].get("$ref", "").removeprefix("#/$defs/"), made[model, mode])
+        keys = {name: key for name, key in schema["properties"].items() if name not in model.SET_BY_LOADER}
+        required = [name for name in schema.get("required", []) if name not in model.SET_BY_LOADER]
+        schemas[model] = {**_for_people(schema), "properties": keys, "required": required}
+    definitions.pop(CheckConfig.__name__, None)
+    return schemas, definitions
+
+
+def _for_people(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with the first paragraph of its docstring as description, without its class's name."""
+    text = schema.get("description", "").split("\n\n")[0].replace("``", "`")
+    return {key: value for key, value in schema.items() if key != "title"} | ({"description": text} if text else {})
+
+
+def _check_schema(name: str, model: type[CheckConfig], keys: dict[str, Any]) -> dict[str, Any]:
+    """``{not_null: {column: plan}}``, with the bare value where the check has one, and severity beside it."""
+    text = (inspect.getdoc(plugins.load(CHECKS, name)) or "").split("\n\n")[0].replace("``", "`")
+    forms = [keys]
+    if model.SHORT:
+        forms.append({key: value for key, value in keys["properties"][model.SHORT].items() if key != "description"})
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name],
+        "properties": {
+            name: {"anyOf": forms, "description": text},
+            "severity": keys["properties"]["severity"],
+        },
+    }

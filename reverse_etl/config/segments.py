@@ -1,0 +1,47 @@
+"""A sync's manual segment as its file says it. How it is filled is for the destination."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from reverse_etl.config.model import YamlModel
+
+_PERCENT: Final = re.compile(r"\s*([0-9]{1,2}(?:\.[0-9]+)?|100)\s*%\s*")
+
+
+def _percent(value: object) -> object:
+    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None and not (isinstance(value, float) and 0 <= value <= 100):
+        raise ValueError("must be a share from 0% to 100%, as in 50%")
+    return value if match is None else float(match[1])
+
+
+class SegmentConfig(YamlModel):
+    """A manual segment: ``name`` finds or creates it, ``id`` must exist. Exactly one is set.
+
+    Attributes:
+        mirror: Whether people leave it whom a completed run no longer returns.
+        mirror_max_removed: Share of the segment, in percent, of which a run may remove at most so much.
+    """
+
+    name: str | None = Field(default=None, min_length=1, description="Found by this name, or created.")
+    id: int | None = Field(default=None, ge=1, description="Must exist in the workspace.")
+    mirror: bool = Field(default=False, description="People whom the query no longer returns leave the segment.")
+    mirror_max_removed: Annotated[
+        float,
+        BeforeValidator(_percent),
+        WithJsonSchema({"type": "string", "pattern": _PERCENT.pattern, "examples": ["50%"]}),
+    ] = Field(default=50.0, description="A run that would remove more of the segment removes nobody and fails.")
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Exactly one of the two keys; a limit for what is done only."""
+        both = {"name", "id"} <= given.keys()
+        if both or not {"name", "id"} & given.keys():
+            yield "", "takes name or id, not both" if both else "needs name or id"
+        if "mirror_max_removed" in given and given.get("mirror") is not True:
+            yield "mirror_max_removed", "goes with mirror: true only"

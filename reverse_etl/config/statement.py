@@ -1,0 +1,256 @@
+"""What the text of a query says without asking a database: is it one read-only statement, which columns does it return.
+
+sqlglot reads the text in the engine's dialect. What it cannot read is judged by its words alone, so that a
+feature it does not know yet blocks nobody; the database has the last word. Sessions are read-only besides.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sqlglot import Token, exp
+
+PLACEHOLDER: Final = re.compile(r"\{\{\s*last_sync_time\s*\}\}")
+"""Replaced wherever it stands, inside quotes and comments too."""
+
+_DOUBLE_BRACES: Final = re.compile(r"\{\{([^{}]*)\}\}|\{\{")
+_OTHER_BRACES: Final = re.compile(r"(?:\$\{|\{|<|\[|%\()\s*last_sync_time\b", re.IGNORECASE)
+_FIRST_WORDS: Final = frozenset({"SELECT", "WITH", "VALUES", "FROM"})
+_WRITING_WORDS: Final = frozenset(
+    {"INSERT", "UPDATE", "DELETE", "MERGE", "INTO", "CREATE", "DROP", "ALTER", "TRUNCATE"}
+    | {"GRANT", "REVOKE", "CALL", "EXEC", "EXECUTE", "COPY"}
+)
+_ALSO_FUNCTIONS: Final = frozenset({"INSERT", "TRUNCATE"})
+_LOCKING: Final = "SHARE"
+_SUSPECT: Final = re.compile(rf"\b(?:{'|'.join(sorted(_WRITING_WORDS | {_LOCKING}))})\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a result.
+
+    Attributes:
+        name: As the database will spell it, as far as the text tells.
+        exact: Whether upper and lower case are certain; a plain column may be spelled as its table does.
+    """
+
+    name: str
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is known about one query.
+
+    Attributes:
+        problems: Pairs of a line of the query (from 1) and a sentence; empty when the query may run.
+        warning: Set when the query was judged by its words alone; otherwise empty.
+        columns: In order; None where the text does not tell, as with ``*``.
+    """
+
+    problems: tuple[tuple[int, str], ...]
+    warning: str
+    columns: tuple[Column, ...] | None
+
+
+@lru_cache(maxsize=4096)
+def read_statement(sql: str, dialect: str) -> Statement:
+    """Reads one query as written, placeholder included.
+
+    Args:
+        sql: The query.
+        dialect: The engine's name in sqlglot. Empty when it is not known: then quotes and comments may be other
+            than they seem, and only what no engine takes for a query is a problem.
+    """
+    problems = list(placeholder_problems(sql))
+    tree, warning = None, ""
+    if not problems:
+        tree, warning, found = _parse(blank_placeholders(sql), dialect)
+        problems.extend(found)
+    columns = _columns(tree, dialect) if tree is not None and not problems else None
+    if columns is not None:
+        problems.extend(_shared_names(columns))
+    return Statement(tuple(problems), warning, columns)
+
+
+def blank_placeholders(sql: str) -> str:
+    """The query with a 0 for each placeholder, every other character at its place."""
+    return PLACEHOLDER.sub(lambda match: "0" + re.sub(r"[^\n]", " ", match[0][1:]), sql)
+
+
+@contextmanager
+def quiet_sqlglot() -> Iterator[None]:
+    """Keeps sqlglot from printing what it does not support: that is told as a problem or a warning."""
+    log = logging.getLogger("sqlglot")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
+def placeholder_problems(sql: str) -> Iterator[tuple[int, str]]:
+    """Placeholders that are none, each as a line of the query (from 1) and a sentence. Needs no dialect."""
+    rest = PLACEHOLDER.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), sql)
+    for match in _DOUBLE_BRACES.finditer(rest):
+        line = rest.count("\n", 0, match.start()) + 1
+        if match[1] is None:
+            yield line, "`{{` without `}}`: write {{last_sync_time}}"
+            continue
+        name = " ".join(match[1].split())[:40]
+        near = difflib.get_close_matches(name.lower(), ["last_sync_time", "last_sync", "since"], n=1)
+        meant = "did you mean {{last_sync_time}}?" if near else "the only one is {{last_sync_time}}"
+        yield line, f"unknown placeholder {{{{{name}}}}}; {meant}"
+    for match in _OTHER_BRACES.finditer(_DOUBLE_BRACES.sub("", rest)):
+        yield rest.count("\n", 0, match.start()) + 1, "write the placeholder with double braces: {{last_sync_time}}"
+
+
+def _parse(sql: str, dialect: str) -> tuple[exp.Expr | None, str, list[tuple[int, str]]]:
+    from sqlglot.dialects.dialect import Dialect
+    from sqlglot.errors import ParseError, TokenError
+
+    language = Dialect.get_or_raise(dialect)
+    try:
+        tokens = language.tokenize(sql)
+    except TokenError:
+        return None, "", [] if not dialect else [(1, "cannot be read as SQL: a quote or a comment is not closed")]
+    problem = _shape_problem(tokens, dialect)
+    if problem:
+        return None, "", [problem]
+    suspects = list(_suspects(tokens, sql)) if _SUSPECT.search(sql) else []
+    try:
+        with quiet_sqlglot():
+            tree = language.parser().parse(tokens, sql)[0]
+    except (ParseError, RecursionError) as error:
+        found = _word_problems(tokens, suspects)
+        return None, "" if found else _warning(error), found
+    found = _tree_problems(tree, suspects) if suspects and tree is not None else []
+    if dialect == "tsql" and not found:
+        # T-SQL needs no semicolon between statements, and sqlglot takes the second one's verb for an alias.
+        found = _word_problems(tokens, suspects)
+    return tree, "", found
+
+
+def _shape_problem(tokens: list[Token], dialect: str) -> tuple[int, str] | None:
+    from sqlglot import TokenType
+
+    kinds = [token.token_type for token in tokens]
+    first_end = kinds.index(TokenType.SEMICOLON) if TokenType.SEMICOLON in kinds else len(tokens)
+    if first_end == 0:
+        return 1, "is empty"
+    after = [token for token in tokens[first_end:] if token.token_type != TokenType.SEMICOLON]
+    if after:
+        return after[0].line, "must be one statement: nothing may follow the semicolon"
+    first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0])
+    word = first.text.split()[0].upper() if first.text.strip() else ""
+    if word not in _FIRST_WORDS or (word == "FROM" and dialect not in ("duckdb", "")):
+        known = f", not with {word}" if word.isalpha() and len(word) < 20 else ""
+        return first.line, f"must only read: one query that starts with SELECT or WITH{known}"
+    if dialect == "mysql":
+        for token in tokens:
+            if any(comment.lstrip("M").startswith("!") for comment in token.comments):
+                return token.line, "must not contain /*! … */: the database would execute such a comment"
+    opening, closing = kinds.count(TokenType.L_PAREN), kinds.count(TokenType.R_PAREN)
+    if opening != closing and dialect:
+        return tokens[-1].line, f"parentheses do not match: {opening} opened, {closing} closed"
+    return None
+
+
+def _suspects(tokens: list[Token], sql: str) -> Iterator[tuple[Token, str]]:
+    """Writing words that are neither quoted, nor part of a dotted name, nor a name after AS."""
+    from sqlglot import TokenType
+
+    before = None
+    for token in tokens:
+        quoted = sql[token.start : token.end + 1] != token.text
+        if not quoted and before not in (TokenType.DOT, TokenType.ALIAS):
+            word = token.text.split(maxsplit=1)[0].upper() if token.text.strip() else ""
+            if word in _WRITING_WORDS or word == _LOCKING:
+                yield token, word
+        before = token.token_type
+
+
+def _word_problems(tokens: list[Token], suspects: list[tuple[Token, str]]) -> list[tuple[int, str]]:
+    followers = {id(token): after.text.upper() for token, after in pairwise(tokens)}
+    for token, word in suspects:
+        follower = followers.get(id(token), "")
+        called = follower == "(" and word in _ALSO_FUNCTIONS
+        joined = word == "MERGE" and follower in {"JOIN", "UNION"}
+        if not (called or joined or word == _LOCKING):
+            return [(token.line, f"must only read, but says {word}; put it in quotes if it is a name")]
+    return []
+
+
+def _tree_problems(tree: exp.Expr, suspects: list[tuple[Token, str]]) -> list[tuple[int, str]]:
+    from sqlglot import exp
+
+    changes = (exp.DML, exp.Create, exp.Drop, exp.Alter, exp.Command, exp.Copy, exp.Set, exp.TruncateTable)
+    line = suspects[0][0].line
+    for node in tree.walk():
+        if isinstance(node, exp.Into):
+            return [(line, "must only read, but writes a table or file with INTO")]
+        if isinstance(node, exp.Lock):
+            return [(line, "must only read, but locks rows: leave out FOR UPDATE and FOR SHARE")]
+        if isinstance(node, changes):
+            return [(line, f"must only read, but contains {node.key.upper()}")]
+    return []
+
+
+def _warning(error: Exception) -> str:
+    details = getattr(error, "errors", None) or [{}]
+    place = f" (line {details[0]['line']}, column {details[0]['col']})" if details[0].get("line") else ""
+    return f"could not be checked beyond its first words{place}: it may be wrong, or use a feature not known here"
+
+
+def _columns(tree: exp.Expr, dialect: str) -> tuple[Column, ...] | None:
+    from sqlglot import exp
+
+    while isinstance(tree, (exp.Subquery, exp.SetOperation)):
+        if tree.args.get("by_name"):
+            return None
+        tree = tree.this
+    if not isinstance(tree, exp.Select) or tree.args.get("kind"):
+        return None
+    columns = [_column(projection, dialect) for projection in tree.expressions]
+    return None if None in columns else tuple(column for column in columns if column is not None)
+
+
+def _column(projection: exp.Expr, dialect: str) -> Column | None:
+    from sqlglot import exp
+
+    if isinstance(projection, exp.Alias) and isinstance(projection.args["alias"], exp.Identifier):
+        return Column(spelled(projection.args["alias"], dialect), exact=True)
+    if isinstance(projection, exp.Column) and isinstance(projection.this, exp.Identifier):
+        # Engines that ignore case return the name as the table spells it.
+        return Column(spelled(projection.this, dialect), exact=dialect in {"postgres", "snowflake", "redshift"})
+    return None
+
+
+def spelled(name: exp.Identifier, dialect: str) -> str:
+    """A name as the engine stores it: Snowflake raises unquoted names, PostgreSQL and Redshift lower them.
+
+    Redshift lowers quoted names too, unless a session asks it to keep them, as its sessions here do.
+    """
+    text = str(name.this)
+    if dialect in {"postgres", "redshift"} and not name.quoted:
+        return text.lower()
+    return text.upper() if dialect == "snowflake" and not name.quoted else text
+
+
+def _shared_names(columns: tuple[Column, ...]) -> Iterator[tuple[int, str]]:
+    seen: set[str] = set()
+    told: set[str] = set()
+    for column in columns:
+        if column.name in seen and column.name not in told:
+            told.add(column.name)
+            yield 1, f"returns two columns named `{column.name}`: rename one with AS"
+        seen.add(column.name)
