@@ -1,0 +1,47 @@
+"""Room 2, where rows come from: one module per database engine, each a plugin named like its ``type``.
+
+What an engine gives is in ``base``. What is read, and when, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from reverse_etl.plugins import load
+
+if TYPE_CHECKING:
+    from reverse_etl.config.connections import DatabaseConfig
+    from reverse_etl.sources.base import Session
+
+
+@contextmanager
+def connect(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Session]:
+    """Opens a read-only session of a database; closed when the context is left.
+
+    Args:
+        config: The connection, as the ``Config`` of its engine.
+        name: How messages call the connection; its own name when None.
+
+    Raises:
+        SourceUnavailableError: The database cannot be reached, verified or logged in to.
+        UnsetVariableError: A value comes from an environment variable that is not set.
+        MissingDriverError: The engine's driver is not installed.
+    """
+    from reverse_etl.config.connections import ServerConfig
+
+    engine = load(__name__, config.type)
+    name = name or config.name
+    if not isinstance(config, ServerConfig) or config.ssh_tunnel is None:
+        with engine.connect(config, name=name) as session:
+            yield session
+        return
+    from reverse_etl.sources._ssh import tunnel
+
+    host, port = config.host.resolve(), config.port or engine.DEFAULT_PORT
+    with (
+        tunnel(config.ssh_tunnel, host=host, port=port, name=name) as local_port,
+        engine.connect(config.model_copy(update={"tunnel_port": local_port}), name=name) as session,
+    ):
+        yield session

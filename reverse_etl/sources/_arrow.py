@@ -1,0 +1,193 @@
+"""From any Arrow batch to canonical types, for engines and callers whose data is Arrow already.
+
+Columns of Python values are ``_values``; what becomes of date-times is ``_instants``.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.sources._instants import instants
+from reverse_etl.sources._json import UNSENDABLE, dump, plain
+from reverse_etl.sources.base import logical_type, marked
+
+MARKS: Final = frozenset({"decimal", "json"})
+
+
+def canonical(batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:
+    """A batch in canonical types (``base``): same rows, names and order; nulls kept.
+
+    Args:
+        batch: Any Arrow types. A batch that is canonical already comes back equal.
+        timezone: How zone-less timestamps are read.
+
+    Returns:
+        Times, durations, intervals and UUIDs as text; lists, structs, maps and unions as JSON; decimals and
+        integers beyond int64 as marked digits; dictionaries and views decoded.
+
+    Raises:
+        ConfigError: This machine has no data for the time zone.
+    """
+    columns = []
+    fields = []
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        mark = logical_type(field)
+        values, mark = (column, mark) if mark in MARKS else _column(column, timezone)
+        columns.append(values)
+        fields.append(canonical_field(field.name, values, mark))
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+
+def canonical_field(name: str, values: pa.Array, mark: str) -> pa.Field:
+    """The field of a canonical column; ``mark`` is ``decimal``, ``json`` or empty."""
+    return marked(name, mark) if mark else pa.field(name, values.type)
+
+
+def _column(column: pa.Array, timezone: str) -> tuple[pa.Array, str]:
+    """A canonical column and its mark."""
+    kind = column.type
+    is_ = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return _extension(column, timezone)
+    if is_.is_dictionary(kind):
+        return _column(column.dictionary_decode(), timezone)
+    if is_.is_run_end_encoded(kind):
+        return _column(pc.run_end_decode(column), timezone)
+    if is_.is_null(kind) or is_.is_boolean(kind):
+        return column, ""
+    if is_.is_uint64(kind):
+        return _unsigned(column)
+    if is_.is_integer(kind):
+        return pc.cast(column, pa.int64()), ""
+    if is_.is_floating(kind):
+        return pc.cast(column, pa.float64()), ""
+    if is_.is_decimal(kind):
+        return _digits(column), "decimal"
+    if is_.is_timestamp(kind) or is_.is_date(kind):
+        return instants(column, timezone=timezone)
+    if _holds_bytes(kind):
+        return pc.cast(column, pa.binary()), ""
+    if is_.is_nested(kind):
+        texts = [None if value is None else dump(value) for value in _plain(column, timezone)]
+        return pa.array(texts, pa.string()), "json"
+    return _text(column), ""
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    is_ = pa.types
+    return bool(
+        is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_fixed_size_binary(kind) or is_.is_binary_view(kind)
+    )
+
+
+def _extension(column: pa.ExtensionArray, timezone: str) -> tuple[pa.Array, str]:
+    name = column.type.extension_name
+    if name == "arrow.uuid":
+        texts = [None if raw is None else str(UUID(bytes=raw)) for raw in column.storage.to_pylist()]
+        return pa.array(texts, pa.string()), ""
+    if name == "arrow.json":
+        return pc.cast(column.storage, pa.string()), "json"
+    if name == "arrow.bool8":
+        return pc.cast(column.storage, pa.bool_()), ""
+    return _column(column.storage, timezone)
+
+
+def _unsigned(column: pa.Array) -> tuple[pa.Array, str]:
+    try:
+        return pc.cast(column, pa.int64()), ""
+    except pa.ArrowInvalid:
+        return pc.cast(column, pa.string()), "decimal"
+
+
+def _digits(column: pa.Array) -> pa.StringArray:
+    texts = pc.cast(column, pa.string())
+    # Arrow writes small and negatively scaled decimals with an exponent: 0E-10.
+    if pc.any(pc.match_substring(texts, "E")).as_py():
+        plain_texts = [None if text is None else format(Decimal(text), "f") for text in texts.to_pylist()]
+        return pa.array(plain_texts, pa.string())
+    return texts
+
+
+def _text(column: pa.Array) -> pa.StringArray:
+    kind = column.type
+    if pa.types.is_time(kind):
+        texts = pc.cast(column, pa.string())
+        fraction_trimmed = pc.replace_substring_regex(texts, pattern=r"(\.\d*?)0+$", replacement=r"\1")
+        return pc.replace_substring_regex(fraction_trimmed, pattern=r"\.$", replacement="")
+    if pa.types.is_duration(kind):
+        us = pc.cast(column, pa.duration("us"), safe=False).cast(pa.int64()).to_pylist()
+        return pa.array([None if value is None else iso_duration(0, 0, value * 1000) for value in us], pa.string())
+    if pa.types.is_interval(kind):
+        texts = [None if value is None else iso_duration(*value) for value in column.to_pylist()]
+        return pa.array(texts, pa.string())
+    return pc.cast(column, pa.string())
+
+
+def iso_duration(months: int, days: int, nanoseconds: int) -> str:
+    """An interval as ISO 8601 text, as PostgreSQL writes it: ``P1Y2M3DT4H5M6.5S``; zero is ``PT0S``."""
+    years, months = _parts(months, 12)
+    minutes, rest = _parts(nanoseconds, 60_000_000_000)
+    hours, minutes = _parts(minutes, 60)
+    sign = "-" if rest < 0 else ""
+    seconds = f"{abs(rest) // 1_000_000_000}.{abs(rest) % 1_000_000_000:09d}".rstrip("0").rstrip(".")
+    when = "".join(f"{count}{unit}" for count, unit in ((years, "Y"), (months, "M"), (days, "D")) if count)
+    clock = "".join(f"{count}{unit}" for count, unit in ((hours, "H"), (minutes, "M")) if count)
+    clock += f"{sign}{seconds}S" if rest or not (when or clock) else ""
+    return f"P{when}T{clock}" if clock else f"P{when}"
+
+
+def _parts(count: int, size: int) -> tuple[int, int]:
+    """Whole ``size``s and the rest, both with the sign of ``count``."""
+    whole, rest = divmod(abs(count), size)
+    return (whole, rest) if count >= 0 else (-whole, -rest)
+
+
+def _plain(column: pa.Array, timezone: str) -> list[Any]:
+    """The column as values for ``dump``: leaves converted a column at a time, then put together."""
+    kind = column.type
+    is_ = pa.types
+    if is_.is_map(kind):
+        column = pc.cast(column, pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)])))
+        pairs = _plain(column, timezone)
+        return [None if row is None else {str(pair["key"]): pair["value"] for pair in row} for row in pairs]
+    if is_.is_struct(kind):
+        children = [_plain(child, timezone) for child in column.flatten()]
+        names = [field.name for field in kind]
+        rows = zip(*children, strict=True) if children else ((),) * len(column)
+        valid = column.is_valid().to_pylist()
+        return [dict(zip(names, row, strict=True)) if there else None for there, row in zip(valid, rows, strict=True)]
+    if is_.is_union(kind):
+        return [plain(value) for value in column.to_pylist()]
+    if is_.is_nested(kind):
+        return _lists(column, timezone)
+    return _leaves(*_column(column, timezone))
+
+
+def _lists(column: pa.Array, timezone: str) -> list[Any]:
+    items = iter(_plain(column.flatten(), timezone))
+    if pa.types.is_fixed_size_list(column.type):
+        lengths = [column.type.list_size if valid else None for valid in column.is_valid().to_pylist()]
+    else:
+        lengths = pc.list_value_length(column).to_pylist()
+    return [None if length is None else [next(items) for _ in range(length)] for length in lengths]
+
+
+def _leaves(column: pa.Array, mark: str) -> list[Any]:
+    values = column.to_pylist()
+    if mark:
+        words = {"NaN", "Infinity", "-Infinity"}
+        return [
+            None if text is None else UNSENDABLE if text in words else orjson.Fragment(text.encode()) for text in values
+        ]
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return [value.isoformat() if isinstance(value, datetime | date) else None for value in values]
+    if pa.types.is_floating(column.type) or pa.types.is_binary(column.type):
+        return [plain(value) for value in values]
+    return list(values)

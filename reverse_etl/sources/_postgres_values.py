@@ -1,0 +1,158 @@
+"""From a block of COPY's CSV to a canonical batch.
+
+Arrow reads the block in one go. Where a value does not fit the type that its column is read as (an infinite or
+very distant date, text that is not UTF-8), the block is read again with those columns as they came, and what is
+unusual is looked at value by value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from reverse_etl.sources import _values
+from reverse_etl.sources._arrow import canonical_field
+from reverse_etl.sources._instants import DAY_S, instants, seconds_text
+from reverse_etl.sources._postgres_types import Kind
+from reverse_etl.sources.base import NOT_JSON
+
+_US: Final = pa.timestamp("us")
+_US_UTC: Final = pa.timestamp("us", "UTC")
+
+_TYPES: Final = {
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.INTEGER: pa.int64(),
+    Kind.FLOAT: pa.float64(),
+    Kind.DATE: pa.date32(),
+    Kind.WALL_CLOCK: _US,
+    Kind.INSTANT: _US_UTC,
+}
+"""What Arrow reads by itself; every other kind is read as text."""
+
+_AS_THEY_CAME: Final = {
+    **_TYPES,
+    **dict.fromkeys((Kind.DATE, Kind.WALL_CLOCK, Kind.INSTANT), pa.string()),
+    **dict.fromkeys((Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.NESTED_NUMBERS), pa.binary()),
+}
+
+_MARKS: Final = {
+    Kind.DECIMAL: "decimal",
+    Kind.JSON: "json",
+    Kind.NESTED: "json",
+    Kind.NESTED_NUMBERS: "json",
+}
+_USUAL: Final = r"^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?)?$"
+_UNUSUAL: Final = re.compile(r"(\d+)-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.\d+)?)?(?:\+00)?( BC)?")
+_INFINITE: Final = {"infinity": "Infinity", "-infinity": "-Infinity"}
+_NOT_A_NUMBER: Final = r'"(NaN|-?Infinity)"'
+_YEARS_OF_A_CYCLE: Final = 400
+_DAYS_OF_A_CYCLE: Final = 146_097
+_DAY_BEFORE_1970: Final = date(1970, 1, 1).toordinal()
+
+
+def batch(block: bytes, names: Sequence[str], kinds: Sequence[Kind], *, timezone: str) -> pa.RecordBatch:
+    """The rows of a block in canonical types; the block may be empty.
+
+    Args:
+        block: Whole rows of CSV as ``COPY ... (FORMAT csv)`` writes them, with ``TimeZone`` UTC and ``DateStyle`` ISO.
+        names: Column names.
+        kinds: How each column is read.
+        timezone: How date-times without a zone are read.
+    """
+    try:
+        columns = _read(block, [_TYPES.get(kind, pa.string()) for kind in kinds])
+    except pa.ArrowInvalid:
+        columns = _read(block, [_AS_THEY_CAME.get(kind, pa.string()) for kind in kinds])
+    made = [canonical(column, kind, timezone=timezone) for column, kind in zip(columns, kinds, strict=True)]
+    fields = [canonical_field(name, values, mark) for name, (values, mark) in zip(names, made, strict=True)]
+    return pa.RecordBatch.from_arrays([values for values, _ in made], schema=pa.schema(fields))
+
+
+def _read(block: bytes, types: Sequence[pa.DataType]) -> list[pa.Array]:
+    if not block:
+        return [pa.array([], kind) for kind in types]
+    positions = [str(number) for number in range(len(types))]
+    table = csv.read_csv(
+        pa.BufferReader(block),
+        # One CSV block, so that neither the width of a row nor a line end in a value matters.
+        read_options=csv.ReadOptions(use_threads=False, block_size=len(block) + 1, column_names=positions),
+        parse_options=csv.ParseOptions(ignore_empty_lines=False),
+        convert_options=csv.ConvertOptions(
+            column_types=dict(zip(positions, types, strict=True)),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+    return [column.combine_chunks() for column in table.columns]
+
+
+def canonical(column: pa.Array, kind: Kind, *, timezone: str) -> tuple[pa.Array, str]:
+    """A column as it came, as a canonical one and its mark.
+
+    Args:
+        column: As Arrow reads the kind, or the server's own text; bytes where that may not be UTF-8.
+        kind: How the text is read.
+        timezone: How date-times without a zone are read.
+    """
+    if kind in (Kind.DATE, Kind.WALL_CLOCK, Kind.INSTANT):
+        if pa.types.is_string(column.type):
+            return _instants_as_text(column, kind, timezone)
+        return instants(column, timezone=timezone)
+    if kind is Kind.BINARY:
+        raw = [None if text is None else bytes.fromhex(text[2:]) for text in column.to_pylist()]
+        return pa.array(raw, pa.binary()), ""
+    if pa.types.is_binary(column.type):
+        try:
+            column = pc.cast(column, pa.string())
+        except pa.ArrowInvalid:
+            return _values.column([_decoded(raw) for raw in column.to_pylist()], timezone=timezone)
+    if kind is Kind.NESTED_NUMBERS:
+        unsendable = pc.match_substring_regex(column, _NOT_A_NUMBER)
+        column = pc.if_else(unsendable, pa.scalar(NOT_JSON), column)
+    return column, _MARKS.get(kind, "")
+
+
+def _decoded(raw: bytes | None) -> str | bytes | None:
+    """Text, or its bytes where they are not UTF-8, as a database with encoding SQL_ASCII may hold."""
+    if raw is None:
+        return None
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _instants_as_text(texts: pa.StringArray, kind: Kind, timezone: str) -> tuple[pa.Array, str]:
+    usual = pc.fill_null(pc.match_substring_regex(texts, _USUAL), True)
+    inner, mark = instants(pc.cast(pc.if_else(usual, texts, None), _TYPES[kind]), timezone=timezone)
+    if pc.all(usual).as_py():
+        return inner, mark
+    outer = [
+        None if is_usual else _unix_seconds(text)
+        for text, is_usual in zip(texts.to_pylist(), usual.to_pylist(), strict=True)
+    ]
+    return pc.coalesce(inner if mark else seconds_text(inner), pa.array(outer, pa.string())), "decimal"
+
+
+def _unix_seconds(text: str) -> str:
+    """An unusual date or date-time (``20000-01-01``, ``0044-03-15 BC``, ``infinity``), read as UTC."""
+    if text in _INFINITE:
+        return _INFINITE[text]
+    match = _UNUSUAL.fullmatch(text)
+    if match is None:
+        raise ValueError("not a date as PostgreSQL writes it with DateStyle ISO")
+    year = 1 - int(match[1]) if match[7] else int(match[1])
+    cycles = (year - 1) // _YEARS_OF_A_CYCLE
+    in_cycle = date(year - cycles * _YEARS_OF_A_CYCLE, int(match[2]), int(match[3]))
+    days = in_cycle.toordinal() + cycles * _DAYS_OF_A_CYCLE - _DAY_BEFORE_1970
+    hours, minutes, seconds = (int(part or 0) for part in match.group(4, 5, 6))
+    return str(days * DAY_S + hours * 3600 + minutes * 60 + seconds)

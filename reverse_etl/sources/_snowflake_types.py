@@ -1,0 +1,118 @@
+"""From the connector's Arrow tables to canonical batches of bounded size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from snowflake.connector.constants import FIELD_ID_TO_NAME
+
+from reverse_etl.sources._arrow import canonical, iso_duration
+from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, NOT_JSON, marked
+
+if TYPE_CHECKING:
+    from snowflake.connector.cursor import ResultMetadata
+
+_JSON: Final = frozenset({"VARIANT", "OBJECT", "ARRAY", "MAP", "GEOGRAPHY", "GEOMETRY", "FILE"})
+
+_NUMBER: Final = 0
+
+_SUSPECT: Final = r"\b(?:undefined|NaN|Infinity|inf)\b"
+"""Words that Snowflake writes in place of values that JSON does not have."""
+
+_TEXT_OR_UNDEFINED: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\bundefined\b')
+
+
+def kinds(columns: Iterable[ResultMetadata]) -> list[str]:
+    """Snowflake's names of a result's column types, from the connector's description of it.
+
+    A type that the connector does not know is empty: it describes it as a number without a scale.
+    """
+    return [
+        "" if column.type_code == _NUMBER and column.scale is None else FIELD_ID_TO_NAME[column.type_code]
+        for column in columns
+    ]
+
+
+def batches(table: pa.Table, columns: Sequence[str], *, timezone: str) -> Iterator[pa.RecordBatch]:
+    """A part of a result in canonical types (``base``), in pieces of bounded size; at least one, maybe empty.
+
+    Args:
+        table: As the connector gives it.
+        columns: Snowflake's names of the column types (``kinds``).
+        timezone: How TIMESTAMP_NTZ is read.
+    """
+    rows = max(1, min(BATCH_ROWS, table.num_rows * BATCH_BYTES // max(1, table.nbytes)))
+    for start in range(0, max(1, table.num_rows), rows):
+        pieces = table.slice(start, rows).combine_chunks().to_batches()
+        piece = pieces[0] if pieces else pa.RecordBatch.from_pylist([], schema=table.schema)
+        yield canonical(_said(piece, columns), timezone=timezone)
+
+
+def regrouped(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Canonical batches put together where they are small and of one schema; order and rows are kept."""
+    held: list[pa.RecordBatch] = []
+    for part in parts:
+        together = [*held, part]
+        fits = sum(batch.num_rows for batch in together) <= BATCH_ROWS
+        fits = fits and sum(batch.nbytes for batch in together) <= BATCH_BYTES
+        if held and not (fits and part.schema.equals(held[0].schema, check_metadata=True)):
+            yield pa.concat_batches(held)
+            together = [part]
+        held = together
+    if held:
+        yield pa.concat_batches(held)
+
+
+def _said(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    """The batch with what Snowflake means by its types, which Arrow's do not say."""
+    arrays, fields = [], []
+    for field, values, kind in zip(batch.schema, batch.columns, columns, strict=True):
+        mark = ""
+        if kind in _JSON and pa.types.is_string(values.type):
+            values, mark = _json(values), "json"
+        elif pa.types.is_decimal(values.type) and values.type.scale == 0:
+            values = _whole(values)
+        elif kind == "INTERVAL_YEAR_MONTH":
+            months = values.to_pylist()
+            values = pa.array([None if n is None else iso_duration(n, 0, 0) for n in months], pa.string())
+        arrays.append(values)
+        fields.append(marked(field.name, mark) if mark else pa.field(field.name, values.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _whole(values: pa.Array) -> pa.Array:
+    """Whole numbers as integers where they all fit."""
+    try:
+        return pc.cast(values, pa.int64())
+    except pa.ArrowInvalid:
+        return values
+
+
+def _json(column: pa.StringArray) -> pa.StringArray:
+    """Snowflake's JSON as JSON: ``undefined``, which is NULL in an array, as null; no line ends; nulls kept."""
+    if pc.any(pc.match_substring(column, "\n")).as_py():
+        # Inside of texts a line end is written \n, so that these are indentation.
+        column = pc.replace_substring_regex(column, pattern=r"\n *", replacement="")
+    if not pc.any(pc.match_substring_regex(column, _SUSPECT)).as_py():
+        return column
+    return pa.array([None if text is None else _repaired(text) for text in column.to_pylist()], pa.string())
+
+
+def _repaired(text: str) -> str:
+    if re.search(_SUSPECT, text) is None or _parses(text):
+        return text
+    text = _TEXT_OR_UNDEFINED.sub(lambda found: "null" if found[0] == "undefined" else found[0], text)
+    return text if _parses(text) else NOT_JSON
+
+
+def _parses(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,214 @@
+"""A SQL Server session that only reads: each query in a transaction that is always rolled back, and streamed.
+
+SQL Server has no read-only session. What keeps a query from changing anything is, one after the other: the query is
+parsed before it comes here, the login may only read, and the transaction is never committed.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from reverse_etl.errors import QueryError
+from reverse_etl.sources._values import columns_to_batch
+from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, refuse_duplicates
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyodbc
+
+    from reverse_etl.sources._sqlserver_errors import Messages
+    from reverse_etl.sources._sqlserver_wire import Wire
+
+LOCK_S: Final = 60.0
+"""How long another transaction's lock is waited for."""
+
+_FIRST_ROWS: Final = 16
+_PORTION_ROWS: Final = 4_096
+_SAMPLED: Final = 16
+"""Each so many rows, one is measured."""
+
+_GUID: Final = -11
+_TIME: Final = -154
+_DATETIMEOFFSET: Final = -155
+"""ODBC types. Source: learn.microsoft.com/sql/relational-databases/native-client-odbc-date-time, read 2026-11."""
+_TIME_STRUCT: Final = struct.Struct("<HHHxxI")
+_DATETIMEOFFSET_STRUCT: Final = struct.Struct("<hHHHHHIhh")
+
+_CLOUD: Final = {
+    5: "Azure SQL Database",
+    6: "Azure Synapse",
+    8: "Azure SQL Managed Instance",
+    9: "Azure SQL Edge",
+    11: "Azure Synapse serverless",
+}
+"""Source: learn.microsoft.com/sql/t-sql/functions/serverproperty-transact-sql, EngineEdition, read 2026-11."""
+
+_ROLLBACK: Final = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
+
+
+class SqlServerSession:
+    """See ``base.Session``. Where the database keeps row versions, each query sees one state of it."""
+
+    def __init__(self, wire: Wire, messages: Messages, *, timezone: str) -> None:
+        self._wire = wire
+        self._messages = messages
+        self._timezone = timezone
+        self._isolation = ""
+
+    def now(self) -> datetime:
+        now: datetime
+        (now,) = self._ask("SELECT SYSUTCDATETIME()")
+        return now.replace(tzinfo=UTC)
+
+    def server(self) -> str:
+        version, edition = self._ask(
+            "SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(128)), "
+            "CAST(SERVERPROPERTY('EngineEdition') AS INT)"
+        )
+        cloud = f" ({_CLOUD[edition]})" if edition in _CLOUD else ""
+        return f"SQL Server {version}{cloud}"
+
+    def read_only(self) -> bool:
+        (updateability,) = self._ask("SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(128))")
+        return bool(updateability == "READ_ONLY")
+
+    def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
+        query = sql.strip()
+        if not query:
+            raise self._no_columns()
+        self._wire.start()
+        try:
+            self._begin(limit)
+            cursor = self._wire.execute(query)
+            if cursor.description is None:
+                raise self._no_columns()
+            names = [column[0] for column in cursor.description]
+            refuse_duplicates(names, self._messages.where)
+            empty = True
+            for rows in self._row_lists(cursor, limit):
+                yield columns_to_batch(names, list(zip(*rows, strict=True)), timezone=self._timezone)
+                empty = False
+            if empty:
+                yield columns_to_batch(names, [()] * len(names), timezone=self._timezone)
+        finally:
+            self._wire.settle(_ROLLBACK)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._wire.close()
+
+    def _begin(self, limit: int | None) -> None:
+        """Makes the settings anew for each query, since a query may have changed them, and begins a transaction."""
+        lock_ms = max(1, round(min(LOCK_S, self._messages.longest_s) * 1000))
+        settings = [
+            "SET NOCOUNT ON",
+            "SET ROWCOUNT 0",
+            "SET TEXTSIZE 2147483647",
+            "SET DEADLOCK_PRIORITY LOW",
+            f"SET LOCK_TIMEOUT {lock_ms}",
+            f"SET TRANSACTION ISOLATION LEVEL {self._isolation_level()}",
+            "BEGIN TRANSACTION",
+        ]
+        if limit is not None:
+            # Zero would mean all rows.
+            settings.append(f"SET ROWCOUNT {max(1, limit):d}")
+        self._wire.batch("; ".join(settings))
+
+    def _isolation_level(self) -> str:
+        """Snapshot where that is allowed and needed; READ COMMITTED sees one state too where it reads versions."""
+        if not self._isolation:
+            cursor = self._wire.execute(
+                "SELECT snapshot_isolation_state, is_read_committed_snapshot_on "
+                "FROM sys.databases WHERE name = DB_NAME()"
+            )
+            snapshots, versions = self._wire.run(cursor.fetchone) or (0, 0)
+            self._isolation = "SNAPSHOT" if snapshots == 1 and not versions else "READ COMMITTED"
+        return self._isolation
+
+    def _ask(self, sql: str) -> tuple[Any, ...]:
+        """The only row."""
+        self._wire.start()
+        try:
+            cursor = self._wire.execute(sql)
+            return tuple(self._wire.run(cursor.fetchone) or ())
+        finally:
+            self._wire.settle(_ROLLBACK)
+
+    def _row_lists(self, cursor: pyodbc.Cursor, limit: int | None) -> Iterator[list[pyodbc.Row]]:
+        """The rows in lists of about ``BATCH_BYTES``, none empty; fetched in small portions, so that wide rows show."""
+        held: list[pyodbc.Row] = []
+        left = sys.maxsize if limit is None else limit
+        size = 0
+        portion = _FIRST_ROWS
+        while left > 0:
+            rows = self._wire.run(partial(cursor.fetchmany, min(portion, left, BATCH_ROWS - len(held))))
+            if not rows:
+                break
+            left -= len(rows)
+            held += rows
+            row_bytes = max(1, sum(map(_size, rows[::_SAMPLED])) // len(rows[::_SAMPLED]))
+            size += row_bytes * len(rows)
+            if size >= BATCH_BYTES or len(held) == BATCH_ROWS:
+                yield held
+                held, size = [], 0
+            portion = max(1, min(portion * 4, _PORTION_ROWS, BATCH_BYTES // 8 // row_bytes))
+        if held:
+            yield held
+        if limit is None and self._wire.run(cursor.nextset):
+            raise QueryError(
+                f"{self._messages.where}: the query has more than one statement.", hint="Write one SELECT."
+            )
+
+    def _no_columns(self) -> QueryError:
+        return QueryError(f"{self._messages.where}: the query returns no columns.", hint="Write one SELECT.")
+
+
+def prepare(connection: pyodbc.Connection) -> None:
+    """Has the driver give text whole and every type a value: GUIDs as PostgreSQL writes them, times exactly."""
+    import pyodbc
+
+    # All text as UTF-16: the driver's own character set depends on the locale and may lack characters.
+    connection.setdecoding(pyodbc.SQL_CHAR, encoding="utf-16le", ctype=pyodbc.SQL_WCHAR)
+    connection.setdecoding(pyodbc.SQL_WCHAR, encoding="utf-16le", ctype=pyodbc.SQL_WCHAR)
+    connection.setencoding(encoding="utf-16le", ctype=pyodbc.SQL_WCHAR)
+    connection.add_output_converter(_GUID, _guid)
+    connection.add_output_converter(_TIME, _time)
+    connection.add_output_converter(_DATETIMEOFFSET, _instant)
+
+
+def _guid(raw: bytes | None) -> str | None:
+    if raw is None:
+        return None
+    digits = raw.hex()
+    first = f"{digits[6:8]}{digits[4:6]}{digits[2:4]}{digits[:2]}"
+    return f"{first}-{digits[10:12]}{digits[8:10]}-{digits[14:16]}{digits[12:14]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _time(raw: bytes | None) -> str | None:
+    if raw is None:
+        return None
+    hour, minute, second, nanoseconds = _TIME_STRUCT.unpack(raw)
+    text = f"{hour:02d}:{minute:02d}:{second:02d}"
+    return f"{text}.{nanoseconds:09d}".rstrip("0") if nanoseconds else text
+
+
+def _instant(raw: bytes | None) -> datetime | None:
+    if raw is None:
+        return None
+    year, month, day, hour, minute, second, nanoseconds, hours, minutes = _DATETIMEOFFSET_STRUCT.unpack(raw)
+    return datetime(year, month, day, hour, minute, second, nanoseconds // 1000, _zone(hours, minutes))
+
+
+@lru_cache(maxsize=256)
+def _zone(hours: int, minutes: int) -> timezone:
+    return timezone(timedelta(hours=hours, minutes=minutes))
+
+
+def _size(row: pyodbc.Row) -> int:
+    """About how many bytes of values a row holds."""
+    return sum(len(value) if isinstance(value, str | bytes | bytearray) else 8 for value in row)

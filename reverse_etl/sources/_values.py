@@ -1,0 +1,168 @@
+"""From columns of Python values to canonical types, for engines whose driver gives Python objects."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.sources._arrow import canonical_field
+from reverse_etl.sources._instants import instants, seconds_text
+from reverse_etl.sources._json import digits, dump, plain
+
+_CATEGORIES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "float"),
+    (Decimal, "decimal"),
+    (str, "text"),
+    ((bytes, bytearray, memoryview), "binary"),
+    (datetime, "date-time"),
+    (date, "date"),
+    ((dict, list, tuple, set, frozenset), "json"),
+)
+_NUMBERS: Final = frozenset({"integer", "float", "decimal"})
+_INSTANTS: Final = frozenset({"date-time", "date"})
+_TEXTS: Final = frozenset({"text", "other"})
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keeps Python's cycle collector out while many rows are held: they have no cycles, and it would walk them all.
+
+    Measured on SQLite, 10 columns: half of the time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def columns_to_batch(names: Sequence[str], columns: Sequence[Sequence[Any]], *, timezone: str) -> pa.RecordBatch:
+    """Columns of Python values as one batch in canonical types.
+
+    A column's type follows from the values of this batch. Numbers of several kinds become decimal, dates among
+    date-times midnight UTC, any other mixture json, in which date-times are Unix seconds.
+
+    Args:
+        names: One name per column; they differ.
+        columns: Equally long, None for NULL. Values of classes not known here are said with ``str``.
+        timezone: How zone-less date-times are read.
+    """
+    arrays = []
+    fields = []
+    for name, values in zip(names, columns, strict=True):
+        array, mark = column(values, timezone=timezone)
+        arrays.append(array)
+        fields.append(canonical_field(name, array, mark))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def column(values: Sequence[Any], *, timezone: str) -> tuple[pa.Array, str]:
+    """One canonical column and its mark: ``decimal``, ``json`` or empty."""
+    found = frozenset(map(_category, set(map(type, values)) - {type(None)}))
+    if not found:
+        return pa.nulls(len(values)), ""
+    if found == {"integer"}:
+        return _integers(values)
+    if found == {"boolean"}:
+        return pa.array(values, pa.bool_()), ""
+    if found == {"float"}:
+        return pa.array(values, pa.float64(), from_pandas=False), ""
+    if found == {"binary"}:
+        return pa.array(values, pa.binary()), ""
+    if found <= _NUMBERS:
+        return _digits(values), "decimal"
+    if found <= _INSTANTS:
+        return _instants(values, found, timezone)
+    if found <= _TEXTS:
+        try:
+            written = values if found == {"text"} else [None if value is None else _written(value) for value in values]
+            return pa.array(written, pa.string()), ""
+        except UnicodeEncodeError:
+            return column([_bytes_if_no_text(value) for value in values], timezone=timezone)
+    return _mixed(values, timezone), "json"
+
+
+def _category(kind: type) -> str:
+    return next((category for kinds, category in _CATEGORIES if issubclass(kind, kinds)), "other")
+
+
+def _integers(values: Sequence[int | None]) -> tuple[pa.Array, str]:
+    try:
+        return pa.array(values, pa.int64()), ""
+    except OverflowError:
+        return _digits(values), "decimal"
+
+
+def _digits(values: Sequence[Any]) -> pa.StringArray:
+    return pa.array([None if value is None else digits(value) for value in values], pa.string())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return _clock(value) if isinstance(value, timedelta) else str(value)
+
+
+def _bytes_if_no_text(value: Any) -> Any:
+    """Bytes that were decoded with ``surrogateescape`` although they are no UTF-8 are bytes again."""
+    if not isinstance(value, str):
+        return value
+    for errors in ("strict", "surrogateescape"):
+        try:
+            raw = value.encode("utf-8", errors)
+        except UnicodeEncodeError:
+            continue
+        return value if errors == "strict" else raw
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _clock(length: timedelta) -> str:
+    """``-12:34:56.5``: hours may exceed a day, as in MySQL's TIME."""
+    us = abs(length) // timedelta(microseconds=1)
+    seconds, us = divmod(us, 1_000_000)
+    fraction = f".{us:06d}".rstrip("0").rstrip(".")
+    sign = "-" if length < timedelta() else ""
+    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"
+
+
+def _instants(values: Sequence[Any], found: frozenset[str], timezone: str) -> tuple[pa.Array, str]:
+    if found == {"date"}:
+        return instants(pa.array(values, pa.date32()), timezone=timezone)
+    if "date" in found:
+        values = [
+            datetime(value.year, value.month, value.day, tzinfo=UTC) if _category(type(value)) == "date" else value
+            for value in values
+        ]
+    naive = [value if value is not None and value.tzinfo is None else None for value in values]
+    aware = [value if value is not None and value.tzinfo is not None else None for value in values]
+    zoneless, mark = instants(pa.array(naive, pa.timestamp("us")), timezone=timezone)
+    zoned, other_mark = instants(pa.array(aware, pa.timestamp("us", "UTC")), timezone=timezone)
+    if mark == other_mark:
+        return pc.coalesce(zoneless, zoned), mark
+    zoneless, zoned = (part if made else seconds_text(part) for part, made in ((zoneless, mark), (zoned, other_mark)))
+    return pc.coalesce(zoneless, zoned), "decimal"
+
+
+def _mixed(values: Sequence[Any], timezone: str) -> pa.StringArray:
+    return pa.array([None if value is None else dump(_alone(value, timezone)) for value in values], pa.string())
+
+
+def _alone(value: Any, timezone: str) -> Any:
+    """A value of a mixed column, said as it would be in a column of its own kind."""
+    category = _category(type(value))
+    if category in _INSTANTS:
+        array, mark = _instants([value], frozenset({category}), timezone)
+        return orjson.Fragment((array if mark else seconds_text(array))[0].as_py().encode())
+    return _written(value) if category in _TEXTS else plain(value)

@@ -1,0 +1,146 @@
+"""What every database engine gives: a read-only session that streams a query as canonical Arrow batches.
+
+An engine is one module beside this one, named like its ``type`` in ``connections.yaml``. It exposes
+
+* ``Config``: the connection's pydantic model (a subclass of ``config.connections.DatabaseConfig``),
+* ``DIALECT``: its name in sqlglot,
+* ``connect(config, name=...)``: a context manager that yields a ``Session``,
+* ``DRIVER``: the package whose version ``test-connection`` shows; for servers also ``DEFAULT_PORT`` and, where the
+  protocol starts in the clear, ``ask_for_tls(socket)``; where it carries the handshake in messages of its own,
+  ``issuer(socket, host, ca_file)``, like the one of ``_tls``; for services ``endpoint(config)``, an ``Endpoint``.
+
+Modules whose name begins with an underscore are shared between engines, or are an engine's inner rooms.
+
+Canonical types, the only ones that leave this room (the Arrow type is what the later rooms see):
+
+    ============  ============================  ==========================================================
+    logical type  Arrow type                    holds
+    ============  ============================  ==========================================================
+    boolean       bool
+    integer       int64
+    float         float64                       NaN and infinities pass; a check rejects the row
+    decimal       string, field mark "decimal"  the exact digits, JSON number syntax (or NaN, Infinity, …)
+    text          string                        also UUIDs, enums, times, intervals
+    binary        binary                        a check rejects the row
+    date-time     timestamp[us, tz=UTC]         zone-less ones were read in the connection's timezone
+    date          date32
+    json          string, field mark "json"     JSON text: JSON/VARIANT/STRUCT/ARRAY columns, mixed columns
+    nothing       null                          a column without a single value in this batch
+    ============  ============================  ==========================================================
+
+Batches of one result may differ in a column's type (SQLite has no column types); never in names or order.
+
+Date-times and dates of the years 0001 to 9999 fit. Where a batch holds another one, that batch's column becomes
+decimal: Unix seconds, so that every row is sent as it would be otherwise, and ``Infinity`` or ``-Infinity`` for the
+databases' infinite instants. A value that JSON cannot hold (bytes, NaN, an infinity) is ``NOT_JSON`` in a json
+column. Checks reject both, by the column's name.
+
+A zone-less date-time that the clock skipped (spring) is the first instant after the gap; one that came twice
+(autumn) is the first of the two.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from reverse_etl.errors import QueryError
+
+LOGICAL_TYPE = b"reverse_etl"
+"""Key of the field metadata that marks a string column as ``decimal`` or ``json``."""
+
+NOT_JSON: Final = "NaN"
+"""Stands in a json column for a value that JSON cannot hold; it is not JSON itself, and a check rejects the row."""
+
+BATCH_ROWS = 50_000
+"""Upper bound of rows in one batch."""
+
+BATCH_BYTES = 16 * 1024 * 1024
+"""About how many bytes of values one batch may hold; fewer rows follow from wider rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a driver connects to, and as whom, as ``test-connection`` shows it.
+
+    Attributes:
+        host: Name or address, resolved.
+        port: TCP.
+        tls: ``verify-full``, ``require`` or ``disable``.
+        ca_file: The authority to trust; the system's when None.
+        login: User and database in words.
+        proxy: Host and port of the proxy that the driver goes through; empty when it connects directly.
+    """
+
+    host: str
+    port: int
+    tls: str
+    ca_file: Path | None
+    login: str
+    proxy: str = ""
+
+
+def logical_type(field: pa.Field) -> str:
+    """``decimal`` or ``json`` for a marked string column, otherwise the Arrow type's own name."""
+    mark = (field.metadata or {}).get(LOGICAL_TYPE)
+    return mark.decode() if mark else str(field.type)
+
+
+def marked(name: str, mark: str) -> pa.Field:
+    """A string field that holds ``decimal`` or ``json`` values."""
+    return pa.field(name, pa.string(), metadata={LOGICAL_TYPE: mark.encode()})
+
+
+def refuse_duplicates(names: Sequence[str], where: str) -> None:
+    """Makes sure that each column of a result has a name of its own.
+
+    Args:
+        names: The result's columns.
+        where: How messages call the connection.
+
+    Raises:
+        QueryError: Two columns share a name, compared exactly.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise QueryError(
+            f"{where}: the query returns more than one column named `{twice[0]}`.",
+            hint=f"Give each a name of its own with AS: ... AS {twice[0].strip('?') or 'name'}_2.",
+        )
+
+
+class Session(Protocol):
+    """One read-only connection to a database: one query at a time, and not by several threads."""
+
+    def now(self) -> datetime:
+        """The database's clock, aware, in UTC; this machine's clock for engines that live in the process."""
+        ...
+
+    def server(self) -> str:
+        """Product and version, as in ``PostgreSQL 15.18``."""
+        ...
+
+    def read_only(self) -> bool:
+        """Whether the database itself refuses writes in this session, as it says when asked."""
+        ...
+
+    def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
+        """Runs one query and yields its rows once, in order, in canonical types.
+
+        At least one batch comes, so that the columns are known even of an empty result. Leaving the
+        iterator early ends the query without reading the rest.
+
+        Args:
+            sql: One SELECT, placeholders already replaced.
+            limit: At most so many rows are read, without running the whole query where the engine can.
+
+        Raises:
+            QueryError: The database refused the query or broke off; two columns share a name.
+        """
+        ...

@@ -1,0 +1,236 @@
+"""DuckDB: a file read in this process, streamed as Arrow.
+
+The file is opened read-only and one SELECT is let through, so nothing is written: not the file, not another one with
+COPY or ATTACH. A SELECT may still read what else its user could read (Parquet files behind views, say); extensions
+are used when installed, never downloaded. What a sort does not fit in ``MEMORY`` goes to the system's temporary
+folder.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import re
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import Field
+
+from reverse_etl.config.connections import FileConfig
+from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from reverse_etl.sources.base import Session
+
+DIALECT: Final = "duckdb"
+DRIVER: Final = "duckdb"
+MEMORY: Final = "1GB"
+"""What DuckDB itself may use."""
+
+_VECTOR_ROWS: Final = 2_048
+_AS_JSON: Final = frozenset({"list", "array", "struct", "map", "union", "variant"})
+_AS_TEXT: Final = frozenset({"uhugeint", "hugeint", "bignum", "varint", "bit", "time with time zone", "time_tz"})
+_CLASS: Final = re.compile(r"([A-Za-z][A-Za-z ]{0,40}) Error: ")
+_DECIMAL: Final = frozenset({"uhugeint", "hugeint", "bignum", "varint"})
+
+
+class Config(FileConfig):
+    """A DuckDB file."""
+
+    type: Literal["duckdb"] = Field(default="duckdb", description="The engine.")
+
+
+@contextmanager
+def connect(config: Config, *, name: str) -> Iterator[Session]:
+    """Opens the file read-only; the session's clock is this machine's.
+
+    Raises:
+        SourceUnavailableError: There is no file, another process writes to it, or it is no DuckDB database.
+    """
+    import duckdb
+
+    where = f"database {name} (duckdb)"
+    if not config.path.is_file():
+        raise SourceUnavailableError(
+            f"{where}: there is no file {config.path}.", hint="Check `path`; it is relative to the file that names it."
+        )
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": MEMORY,
+        "temp_directory": _spill_folder(),
+        "autoinstall_known_extensions": "false",
+    }
+    try:
+        connection = duckdb.connect(str(config.path), read_only=True, config=settings)
+        connection.execute("SET TimeZone = 'UTC'")
+    except duckdb.Error as error:
+        raise _opening_failed(error, where, config) from None
+    with closing(connection):
+        yield _Session(connection, where, config.timezone)
+
+
+@cache
+def _spill_folder() -> str:
+    """One folder for the whole process: DuckDB wants equal settings for every connection to a file."""
+    folder = tempfile.mkdtemp(prefix="reverse-etl-duckdb-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+class _Session:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, where: str, timezone: str) -> None:
+        self._connection = connection
+        self._where = where
+        self._timezone = timezone
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def server(self) -> str:
+        import duckdb
+
+        return f"DuckDB {duckdb.__version__}"
+
+    def read_only(self) -> bool:
+        with closing(self._connection.cursor()) as cursor:
+            row = cursor.execute("SELECT readonly FROM duckdb_databases() WHERE database_name = current_database()")
+            return bool((row.fetchone() or (False,))[0])
+
+    def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
+        import duckdb
+
+        from reverse_etl.sources._arrow import canonical
+        from reverse_etl.sources.base import refuse_duplicates
+
+        # A connection of its own per query: an open result would block the session's next one.
+        with closing(self._connection.cursor()) as cursor:
+            try:
+                query = self._one_select(cursor, sql)
+                relation = cursor.sql(query)
+                names, kinds = relation.columns, list(map(_kind, relation.types))
+                refuse_duplicates(names, self._where)
+                with cursor.sql(_wrapped(query, kinds, limit)).to_arrow_reader(_VECTOR_ROWS) as reader:
+                    for batch in _rebatched(reader):
+                        yield canonical(_marked(batch, names, kinds), timezone=self._timezone)
+            except duckdb.Error as error:
+                raise _refused(error, self._where) from None
+
+    def _one_select(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
+        import duckdb
+
+        statements = cursor.extract_statements(sql)
+        if len(statements) != 1:
+            raise QueryError(f"{self._where}: the query has {len(statements)} statements.", hint="Write one SELECT.")
+        if statements[0].type != duckdb.StatementType.SELECT:
+            raise QueryError(
+                f"{self._where}: the session only reads, and the query does more.", hint="Write one SELECT."
+            )
+        return statements[0].query.strip().rstrip(";")
+
+
+def _wrapped(query: str, kinds: list[str], limit: int | None) -> str:
+    """The query with what Arrow cannot hold exactly said as text by DuckDB itself, nested values as JSON.
+
+    Columns go by position, because DuckDB takes names that differ only in case for the same.
+    """
+    said = {**dict.fromkeys(_AS_JSON, "to_json({})::VARCHAR"), **dict.fromkeys(_AS_TEXT, "{}::VARCHAR")}
+    columns = [f"c{number}" for number in range(len(kinds))]
+    values = [said.get(kind, "{}").format(column) for kind, column in zip(kinds, columns, strict=True)]
+    values = [f"{value} AS {column}" for value, column in zip(values, columns, strict=True)]
+    tail = "" if limit is None else f" LIMIT {limit:d}"
+    return f"SELECT {', '.join(values)} FROM (\n{query}\n) AS q({', '.join(columns)}){tail}"
+
+
+def _kind(kind: Any) -> str:
+    return "json" if str(kind) == "JSON" else str(kind.id)
+
+
+def _marked(batch: pa.RecordBatch, names: list[str], kinds: list[str]) -> pa.RecordBatch:
+    """The batch under its own names, its columns that came as text marked as what they are."""
+    import pyarrow as pa
+
+    from reverse_etl.sources._json import checked
+    from reverse_etl.sources.base import marked
+
+    arrays, fields = [], []
+    for name, kind, array in zip(names, kinds, batch.columns, strict=True):
+        is_json = kind in _AS_JSON or kind == "json"
+        arrays.append(checked(array) if is_json else array)
+        mark = "json" if is_json else "decimal" if kind in _DECIMAL else ""
+        fields.append(marked(name, mark) if mark else pa.field(name, array.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _rebatched(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """DuckDB's small batches put together up to the size of ours; at least one, maybe empty."""
+    import pyarrow as pa
+
+    from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS
+
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    gave_one = False
+    for batch in itertools.chain.from_iterable(map(_slices, reader)):
+        if held and (rows + batch.num_rows > BATCH_ROWS or size + batch.nbytes > BATCH_BYTES):
+            yield pa.concat_batches(held)
+            gave_one = True
+            held, rows, size = [], 0, 0
+        held.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+    if held or not gave_one:
+        yield pa.concat_batches(held) if held else pa.RecordBatch.from_pylist([], schema=reader.schema)
+
+
+def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """One of DuckDB's batches in pieces of at most about ``BATCH_BYTES``."""
+    from reverse_etl.sources.base import BATCH_BYTES
+
+    rows = max(1, batch.num_rows * BATCH_BYTES // max(1, batch.nbytes, BATCH_BYTES))
+    return (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
+
+
+def _opening_failed(error: duckdb.Error, where: str, config: Config) -> SourceUnavailableError:
+    text = str(error)
+    if "set lock" in text or "different configuration" in text:
+        return SourceUnavailableError(
+            f"{where}: another program has {config.path} open for writing.",
+            hint="DuckDB lets nobody read meanwhile: run again when it is done, or give it a copy of the file.",
+        )
+    if "not a valid DuckDB database" in text:
+        return SourceUnavailableError(f"{where}: {config.path} is not a DuckDB database.", hint="Check `path`.")
+    return SourceUnavailableError(
+        f"{where}: {config.path} cannot be opened ({_class(error)}).",
+        hint="The user who runs this must be able to read it; a file of a newer DuckDB needs a newer duckdb package.",
+    )
+
+
+def _refused(error: duckdb.Error, where: str) -> SourceError:
+    import duckdb
+
+    # Only these come before a row is read, so that their text cannot quote one.
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException | duckdb.ParserException):
+        first, *more = str(error).strip().splitlines()
+        message = _CLASS.sub("", first).rstrip(".!")
+        hints = [line.strip() for line in more if line.startswith(("Did you mean", "Candidate bindings"))]
+        return QueryError(
+            f"{where}: {message}.", hint=" ".join(hints) or "Check the query against the database's tables and columns."
+        )
+    kind = _class(error)
+    hint = "Run the query in the duckdb shell to see why."
+    if "INSTALL " in str(error):
+        hint = "Install it once as the user who runs this: duckdb.execute('INSTALL ...') in Python."
+    return QueryError(f"{where}: DuckDB stopped the query ({kind}).", hint=hint)
+
+
+def _class(error: duckdb.Error) -> str:
+    """What kind of error it is: the words before the colon, which are DuckDB's own, never a value."""
+    match = _CLASS.match(str(error))
+    return match[1].lower() if match else "no reason given"

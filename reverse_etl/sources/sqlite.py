@@ -1,0 +1,206 @@
+"""SQLite: a file read in this process, through the standard library.
+
+SQLite gives no declared types for the columns of a query, so values come as they are stored: dates and times as the
+text or number that was written, booleans as 0 and 1, decimals as float or text. ``unixepoch(column)`` and
+``CAST(column AS TEXT)`` in the query say otherwise. Text that is not UTF-8 counts as binary.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import Field
+
+from reverse_etl.config.connections import FileConfig
+from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from reverse_etl.sources.base import Session
+
+DIALECT: Final = "sqlite"
+DRIVER: Final = "sqlite3"
+
+_BUSY_S: Final = 3.0
+"""How long another program's lock is waited for."""
+
+_FIRST_ROWS: Final = 16
+_SAMPLED: Final = 16
+"""Each so many rows, one is measured."""
+_SCHEMA_MESSAGES: Final = (
+    "no such table",
+    "no such column",
+    "no such function",
+    "ambiguous column name",
+    "misuse of ",
+    'near "',
+    "incomplete input",
+    "unrecognized token",
+    "wrong number of arguments",
+    "SELECTs to the left and right",
+    "sub-select returns",
+    "too many columns",
+)
+"""How SQLite's messages about the query itself begin; others may quote a value."""
+
+
+class Config(FileConfig):
+    """A SQLite file."""
+
+    type: Literal["sqlite"] = Field(default="sqlite", description="The engine.")
+
+
+@contextmanager
+def connect(config: Config, *, name: str) -> Iterator[Session]:
+    """Opens the file read-only; the session's clock is this machine's.
+
+    Raises:
+        SourceUnavailableError: There is no file, it cannot be read, or it is no SQLite database.
+    """
+    where = f"database {name} (sqlite)"
+    if not config.path.is_file():
+        raise SourceUnavailableError(
+            f"{where}: there is no file {config.path}.", hint="Check `path`; it is relative to the file that names it."
+        )
+    try:
+        address = f"{config.path.resolve().as_uri()}?mode=ro"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_BUSY_S)
+    except sqlite3.Error as error:
+        raise _opening_failed(error, where, config) from None
+    with closing(connection):
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.Error as error:
+            raise _opening_failed(error, where, config) from None
+        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+        connection.set_authorizer(_authorize)
+        yield _Session(connection, where, config.timezone)
+
+
+class _Session:
+    def __init__(self, connection: sqlite3.Connection, where: str, timezone: str) -> None:
+        self._connection = connection
+        self._where = where
+        self._timezone = timezone
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def server(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def read_only(self) -> bool:
+        return bool(self._connection.execute("PRAGMA query_only").fetchone()[0])
+
+    def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
+        from reverse_etl.sources._values import columns_to_batch, uncollected
+        from reverse_etl.sources.base import refuse_duplicates
+
+        with closing(self._connection.cursor()) as cursor:
+            try:
+                cursor.execute(sql)
+            except (sqlite3.Error, sqlite3.Warning) as error:
+                raise _refused(error, self._where) from None
+            if cursor.description is None:
+                raise QueryError(f"{self._where}: the query returns no columns.", hint="Write one SELECT.")
+            names = [column[0] for column in cursor.description]
+            refuse_duplicates(names, self._where)
+            row_lists = self._row_lists(cursor, limit)
+            empty = True
+            while True:
+                with uncollected():
+                    rows = next(row_lists, [])
+                    if not rows:
+                        break
+                    batch = columns_to_batch(names, list(zip(*rows, strict=True)), timezone=self._timezone)
+                    rows = []
+                yield batch
+                empty = False
+            if empty:
+                yield columns_to_batch(names, [()] * len(names), timezone=self._timezone)
+
+    def _row_lists(self, cursor: sqlite3.Cursor, limit: int | None) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows in lists of about ``BATCH_BYTES``, none empty; fetched in small portions, so that wide rows show."""
+        from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS
+
+        held: list[tuple[Any, ...]] = []
+        left = sys.maxsize if limit is None else limit
+        size = 0
+        portion = _FIRST_ROWS
+        while left > 0:
+            try:
+                rows = cursor.fetchmany(min(portion, left, BATCH_ROWS - len(held)))
+            except sqlite3.Error as error:
+                raise _refused(error, self._where) from None
+            if not rows:
+                break
+            left -= len(rows)
+            held += rows
+            row_bytes = max(1, sum(map(_size, rows[::_SAMPLED])) // len(rows[::_SAMPLED]))
+            size += row_bytes * len(rows)
+            if size >= BATCH_BYTES or len(held) == BATCH_ROWS:
+                yield held
+                held, size = [], 0
+            portion = max(1, min(portion * 4, BATCH_BYTES // 8 // row_bytes))
+        if held:
+            yield held
+
+
+def _size(row: tuple[Any, ...]) -> int:
+    """About how many bytes of values a row holds."""
+    return sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
+
+
+def _authorize(action: int, _first: str | None, second: str | None, _schema: str | None, _inner: str | None) -> int:
+    """Allows reading only. ``mode=ro`` guards this file; this also stops ATTACH and VACUUM INTO another one."""
+    reads = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+    if action in reads or (action == sqlite3.SQLITE_PRAGMA and second is None):
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
+
+
+def _opening_failed(error: sqlite3.Error, where: str, config: Config) -> SourceUnavailableError:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_NOTADB"):
+        return SourceUnavailableError(f"{where}: {config.path} is not a SQLite database.", hint="Check `path`.")
+    if name.startswith("SQLITE_BUSY"):
+        return _busy(where)
+    return SourceUnavailableError(
+        f"{where}: {config.path} cannot be opened ({_words(name)}).",
+        hint="The user who runs this needs to read the file and its folder.",
+    )
+
+
+def _busy(where: str) -> SourceUnavailableError:
+    return SourceUnavailableError(
+        f"{where}: another program holds the file locked.",
+        hint="Run again when it is done; `PRAGMA journal_mode = WAL` lets others read while one writes.",
+    )
+
+
+def _refused(error: sqlite3.Error | sqlite3.Warning, where: str) -> SourceError:
+    name = getattr(error, "sqlite_errorname", "")
+    text = str(error)
+    if name.startswith("SQLITE_BUSY"):
+        return _busy(where)
+    if name.startswith(("SQLITE_AUTH", "SQLITE_READONLY")):
+        return QueryError(f"{where}: the session only reads, and the query does more.", hint="Write one SELECT.")
+    if "one statement at a time" in text:
+        return QueryError(f"{where}: the query has more than one statement.", hint="Write one SELECT.")
+    if "too many terms in compound SELECT" in text or text.startswith(_SCHEMA_MESSAGES):
+        return QueryError(f"{where}: {text}.", hint="Check the query against the database's tables and columns.")
+    return QueryError(
+        f"{where}: SQLite stopped the query ({_words(name)}).", hint="Run the query in the sqlite3 shell to see why."
+    )
+
+
+def _words(errorname: str) -> str:
+    return errorname.removeprefix("SQLITE_").lower().replace("_", " ") or "no reason given"

@@ -1,0 +1,316 @@
+"""What every engine must do, once: each engine's test module subclasses ``SourceConformance``."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.errors import QueryError, SourceUnavailableError
+from reverse_etl.sources import connect
+from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Session, logical_type
+from reverse_etl_tests.sources.cases import CASES, Case
+
+ENGINE_PROPERTY = "engine"
+"""Recorded by each engine's suite; ``conftest`` prints it at the end of the run."""
+
+PLANTED = "planted-value-91c4@example.com"
+"""Stands in the table ``planted``; no message may hold it."""
+
+
+def texts(length: int = 40) -> st.SearchStrategy[str | None]:
+    """Text that a database can store, or NULL."""
+    characters = st.characters(exclude_characters="\x00", codec="utf-8")
+    return st.none() | st.text(characters, max_size=length)
+
+
+class SourceConformance:
+    """The suite. A subclass fills the class attributes and gives a fixture ``database``.
+
+    The database holds a table ``planted`` with one text column ``secret`` and one row, ``PLANTED``.
+    """
+
+    engine: ClassVar[str]
+    product: ClassVar[str]
+    """How ``server()`` begins."""
+    against: ClassVar[str] = "itself"
+    """What the suite runs against, in words: ``a private server with TLS``, ``a stand-in of ours``."""
+    expressions: ClassVar[dict[str, str]]
+    """SQL of each case's value, by the case's name."""
+    cannot: ClassVar[dict[str, str]] = {}
+    """Cases that the engine has no type for, each with the reason."""
+    numbers: ClassVar[str]
+    """A query of ``id`` from 1 to {n}, in order."""
+    endless: ClassVar[str]
+    """A query whose first rows come at once and whose last one nobody lives to see."""
+    wide_rows: ClassVar[str]
+    """A query of {n} rows, each with a text of 100,000 characters."""
+    writing: ClassVar[tuple[str, ...]]
+    """Statements that would change something."""
+    failing_on_planted: ClassVar[str]
+    """A query that fails while it reads ``planted``."""
+    quotes: ClassVar[str] = '""'
+    """What opens and closes a name; the closing one is doubled inside."""
+    text_type: ClassVar[str] = "TEXT"
+    """Text of any length, as CAST calls it."""
+    column_names: ClassVar[str] = 'order,deleted,Ünïcode,mixedCase,MIXEDcase,a b,say "x",a`b,50%,a{0}b'
+    """Unusual names that the engine takes, with commas between."""
+
+    @classmethod
+    def quoted(cls, name: str) -> str:
+        """A name as the dialect quotes it."""
+        opening, closing = cls.quotes
+        return f"{opening}{name.replace(closing, closing * 2)}{closing}"
+
+    @classmethod
+    def folded(cls, name: str) -> str:
+        """What a column is called whose name the query does not quote."""
+        return name
+
+    @classmethod
+    def row(cls, **values: Any) -> dict[str, Any]:
+        """A row by its columns' unquoted names."""
+        return {cls.folded(name): value for name, value in values.items()}
+
+    @classmethod
+    def literal(cls, text: str | None) -> str:
+        """A text as the dialect writes it."""
+        return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
+
+    @pytest.fixture
+    def database(self) -> DatabaseConfig:
+        """The connection; the engine's own."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def unavailable(self) -> list[tuple[DatabaseConfig, str]]:
+        """Connections that cannot be made, each with what the message must say."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def session(self, database: DatabaseConfig) -> Iterator[Session]:
+        """An open session."""
+        with connect(database) as session:
+            yield session
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """One test for each case that the engine has a type for."""
+        if "case" in metafunc.fixturenames:
+            cases = [case for case in CASES if case.name in self.expressions]
+            metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+
+    def test_every_case_has_an_expression_or_a_reason(self) -> None:
+        """A case that is neither said in SQL nor ruled out would go unnoticed."""
+        assert {case.name for case in CASES} == self.expressions.keys() | self.cannot.keys()
+        assert not self.expressions.keys() & self.cannot.keys()
+
+    def test_a_value_comes_in_its_canonical_type(self, session: Session, case: Case) -> None:
+        """The value of each case, exactly, in the type that the later rooms expect."""
+        (batch,) = session.stream(f"SELECT {self.expressions[case.name]} AS value")
+
+        found = (logical_type(batch.schema.field(0)), repr(batch.column(0)[0].as_py()))
+        assert found == (case.logical, repr(_as_stored(case.value, batch)))
+
+    def test_null_comes_as_null(self, session: Session, case: Case) -> None:
+        """NULL of each type is null, and never an empty text or the word."""
+        expression = self.expressions[case.name]
+
+        (batch,) = session.stream(f"SELECT CASE WHEN 1 = 0 THEN {expression} END AS value, 1 AS one")
+
+        assert batch.to_pylist() == [self.row(value=None, one=1)]
+
+    def test_a_row_of_nothing_but_null_is_a_row(self, session: Session) -> None:
+        """One column, no value: an empty line on the wire is still a row."""
+        parts = [f"SELECT {number} AS id, CASE WHEN {number} = 2 THEN 'x' END AS t" for number in (1, 2, 3)]
+        query = f"SELECT t FROM ({' UNION ALL '.join(parts)}) AS v ORDER BY id"
+
+        assert _rows(session, query) == [self.row(t=None), self.row(t="x"), self.row(t=None)]
+
+    def test_any_text_survives(self, session: Session) -> None:
+        """Quotes, separators, line ends, any script: what was stored is what comes."""
+
+        @settings(max_examples=20, deadline=None)
+        @given(values=st.lists(texts(), min_size=1, max_size=8))
+        def survives(values: list[str | None]) -> None:
+            casts = [f"CAST({self.literal(value)} AS {self.text_type})" for value in values]
+            parts = [f"SELECT {number} AS id, {text} AS t" for number, text in enumerate(casts)]
+            query = f"SELECT t FROM ({' UNION ALL '.join(parts)}) AS v ORDER BY id"
+
+            assert _rows(session, query) == [self.row(t=value) for value in values]
+
+        survives()
+
+    def test_an_empty_result_has_its_columns(self, session: Session) -> None:
+        """Columns can be checked even when no row has changed."""
+        batches = list(session.stream("SELECT secret, 1 AS one FROM planted WHERE 1 = 0"))
+
+        assert [(batch.num_rows, batch.schema.names) for batch in batches] == [
+            (0, list(self.row(secret=PLANTED, one=1)))
+        ]
+
+    def test_two_columns_of_one_name_are_refused(self, session: Session) -> None:
+        """The message names the column and shows the AS that mends it."""
+        with pytest.raises(QueryError) as refused:
+            _rows(session, "SELECT 1 AS plan, 2 AS other, 3 AS plan")
+
+        assert f"more than one column named `{self.folded('plan')}`" in refused.value.message
+        assert f"AS {self.folded('plan')}_2" in refused.value.hint
+
+    def test_names_come_as_the_query_spells_them(self, session: Session) -> None:
+        """Reserved words, other scripts, case, blanks and quotes; names that differ in case are two names."""
+        names = self.column_names.split(",")
+        columns = ", ".join(f"{number} AS {self.quoted(name)}" for number, name in enumerate(names))
+
+        (batch,) = session.stream(f"SELECT {columns}")
+
+        assert batch.schema.names == names
+        assert list(batch.to_pylist()[0].values()) == list(range(len(names)))
+
+    def test_many_columns_stream(self, session: Session) -> None:
+        """More columns than Customer.io takes: refusing them is not the engine's affair."""
+        columns = ", ".join(f"{number} AS c{number}" for number in range(400))
+
+        (batch,) = session.stream(f"SELECT {columns}")
+
+        assert batch.to_pylist() == [self.row(**{f"c{number}": number for number in range(400)})]
+
+    def test_rows_keep_their_order_across_batches(self, session: Session) -> None:
+        """The query's order is the order of the row numbers."""
+        count = BATCH_ROWS * 2 + 17
+        query = f"SELECT * FROM ({self.numbers.format(n=count)}) AS n ORDER BY id DESC"
+
+        batches = list(session.stream(query))
+
+        assert pa.Table.from_batches(batches).column(self.folded("id")).to_pylist() == list(range(count, 0, -1))
+        assert max(batch.num_rows for batch in batches) <= BATCH_ROWS
+        assert len(batches) > 2
+
+    def test_wide_rows_make_short_batches(self, session: Session) -> None:
+        """A batch is bounded by its bytes, not only by its rows."""
+        batches = [(batch.num_rows, batch.nbytes) for batch in session.stream(self.wide_rows.format(n=700))]
+
+        assert sum(rows for rows, _ in batches) == 700
+        assert max(size for _, size in batches) < 2 * BATCH_BYTES
+
+    def test_leaving_early_ends_the_query(self, session: Session) -> None:
+        """The rest is not read, and the session goes on."""
+        began = time.monotonic()
+        batches = session.stream(self.endless)
+
+        next(batches)
+        batches.close()
+
+        assert time.monotonic() - began < 10
+        assert _rows(session, "SELECT 1 AS one") == [self.row(one=1)]
+
+    def test_limit_takes_the_first_rows(self, session: Session) -> None:
+        """In the query's order; a greater limit than rows is no matter, and zero still tells the columns."""
+        query = f"SELECT * FROM ({self.numbers.format(n=1000)}) AS n ORDER BY id DESC"
+
+        assert _rows(session, query, limit=2) == [self.row(id=1000), self.row(id=999)]
+        assert len(_rows(session, query, limit=5000)) == 1000
+        assert [batch.schema.names for batch in session.stream(query, limit=0)] == [[self.folded("id")]]
+
+    def test_limit_does_not_hide_two_columns_of_one_name(self, session: Session) -> None:
+        """What a preview accepts, a run accepts."""
+        with pytest.raises(QueryError, match=f"more than one column named `{self.folded('a')}`"):
+            _rows(session, "SELECT 1 AS a, 2 AS a", limit=5)
+
+    def test_a_comment_at_the_end_is_no_matter(self, session: Session) -> None:
+        """With and without a limit."""
+        assert _rows(session, "SELECT 1 AS one -- the only one") == [self.row(one=1)]
+        assert _rows(session, "SELECT 1 AS one -- the only one", limit=1) == [self.row(one=1)]
+        assert _rows(session, "SELECT 1 AS one;") == [self.row(one=1)]
+
+    def test_writing_is_refused_by_the_session_itself(self, database: DatabaseConfig) -> None:
+        """Whatever was checked before: each statement is an error and changes nothing."""
+        for statement in self.writing:
+            with connect(database) as session, pytest.raises(QueryError):
+                _rows(session, statement)
+        with connect(database) as session:
+            assert _rows(session, "SELECT secret FROM planted") == [self.row(secret=PLANTED)]
+            assert session.read_only()
+
+    @pytest.mark.parametrize(
+        ("query", "said"),
+        [
+            ("SELECT * FROM no_such_table", "no_such_table"),
+            ("SELECT no_such_column FROM planted", "no_such_column"),
+            ("SELEC 1", "SELEC"),
+            ("SELECT 1 AS a; SELECT 2 AS a", "statement"),
+            ("", "statement|no columns"),
+        ],
+    )
+    def test_a_wrong_query_is_said_in_one_sentence(self, database: DatabaseConfig, query: str, said: str) -> None:
+        """Which connection, what is wrong, what to do; the session stays usable."""
+        with connect(database, name="shop") as session:
+            with pytest.raises(QueryError, match=rf"(?is)database shop \({self.engine}\).*({said})") as refused:
+                _rows(session, query)
+
+            assert "\n" not in refused.value.message
+            assert refused.value.hint
+            assert _rows(session, "SELECT 1 AS one") == [self.row(one=1)]
+
+    def test_an_error_while_reading_holds_no_value(self, session: Session) -> None:
+        """Databases quote the value that they stumble over; it is not passed on, in a traceback neither."""
+        with pytest.raises(QueryError) as refused:
+            _rows(session, self.failing_on_planted)
+
+        assert PLANTED not in "".join(traceback.format_exception(refused.value))
+        assert refused.value.hint
+
+    def test_what_cannot_be_reached_says_why(self, unavailable: list[tuple[DatabaseConfig, str]]) -> None:
+        """Each reason has a sentence and a fix of its own."""
+        for config, said in unavailable:
+            with pytest.raises(SourceUnavailableError, match=said) as refused, connect(config, name="shop"):
+                pass
+            assert f"database shop ({self.engine})" in refused.value.message
+            assert refused.value.hint
+
+    def test_the_clock_is_aware_and_close(self, session: Session) -> None:
+        """The next last sync time comes from it."""
+        now = session.now()
+
+        assert now.tzinfo == UTC
+        assert abs((now - datetime.now(UTC)).total_seconds()) < 5
+
+    def test_the_server_says_product_and_version(
+        self, session: Session, record_property: Callable[[str, object], None]
+    ) -> None:
+        """As ``test-connection`` shows it, and as the test run's last lines do."""
+        record_property(ENGINE_PROPERTY, f"{self.engine}: {session.server()}, {self.against}")
+        assert session.server().startswith(f"{self.product} ")
+        assert session.server()[len(self.product) + 1].isdigit()
+
+
+class InfiniteInstants:
+    """A part of the suite for engines whose date-times can be infinite."""
+
+    expressions: ClassVar[dict[str, str]]
+
+    def test_an_infinite_instant_does_not_change_the_others(self, session: Session) -> None:
+        """One infinite value among many: the others are still sent as they would be without it."""
+        instant, infinite = self.expressions["instant"], self.expressions["infinite_instant"]
+        query = f"SELECT 1 AS id, {instant} AS at UNION ALL SELECT 2, {infinite} UNION ALL SELECT 3, NULL ORDER BY id"
+
+        (batch,) = session.stream(query)
+
+        assert logical_type(batch.schema.field("at")) == "decimal"
+        assert batch.column("at").to_pylist() == ["1719828000", "-Infinity", None]
+
+
+def _rows(session: Session, query: str, *, limit: int | None = None) -> list[dict[str, Any]]:
+    return [row for batch in session.stream(query, limit=limit) for row in batch.to_pylist()]
+
+
+def _as_stored(value: Any, batch: pa.RecordBatch) -> Any:
+    """The expected value as Arrow gives it back, so that ``repr`` compares NaN and time zones alike."""
+    return pa.array([value], batch.schema.field(0).type)[0].as_py()

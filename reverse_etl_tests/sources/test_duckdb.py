@@ -1,0 +1,226 @@
+"""DuckDB: the conformance suite, and what only DuckDB does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.errors import QueryError, SourceUnavailableError
+from reverse_etl.sources import connect
+from reverse_etl.sources.base import logical_type
+from reverse_etl.sources.duckdb import Config
+from reverse_etl_tests.sources.cases import CASES, TIMEZONE
+from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
+
+_TEXT = next(case.value for case in CASES if case.name == "text").replace("'", "''")
+_EXPRESSIONS = {
+    "text": f"'{_TEXT}'",
+    "empty_text": "''",
+    "text_null_word": "'NULL'",
+    "true": "true",
+    "false": "false",
+    "small_integer": "(-7)::TINYINT",
+    "greatest_integer": "9223372036854775807::BIGINT",
+    "least_integer": "(-9223372036854775808)::BIGINT",
+    "beyond_integer": "18446744073709551616::HUGEINT",
+    "decimal": "1234567890123456789.0123456789::DECIMAL(38, 10)",
+    "negative_decimal": "(-0.0000000001)::DECIMAL(38, 10)",
+    "float": "0.1::DOUBLE",
+    "tiny_float": "5e-324::DOUBLE",
+    "infinite_float": "'Infinity'::DOUBLE",
+    "not_a_number": "'NaN'::DOUBLE",
+    "date": "DATE '2024-02-29'",
+    "first_date": "DATE '0001-01-01'",
+    "last_date": "DATE '9999-12-31'",
+    "instant": "TIMESTAMPTZ '2024-07-01 12:00:00.123456+02'",
+    "first_instant": "TIMESTAMPTZ '0001-01-01 00:00:00+00'",
+    "last_instant": "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'",
+    "summer_wall_clock": "TIMESTAMP '2024-07-01 12:00:00'",
+    "winter_wall_clock": "TIMESTAMP_S '2024-01-01 12:00:00'",
+    "wall_clock_in_spring_gap": "TIMESTAMP_MS '2026-03-29 02:30:00'",
+    "wall_clock_twice_in_autumn": "TIMESTAMP_NS '2026-10-25 02:30:00'",
+    "last_wall_clock": "TIMESTAMP '9999-12-31 23:59:59'",
+    "first_wall_clock": "TIMESTAMP '0001-01-01 00:00:00'",
+    "distant_date": "DATE '20000-01-01'",
+    "infinite_date": "'infinity'::DATE",
+    "infinite_instant": "'-infinity'::TIMESTAMPTZ",
+    "time": "TIME '12:34:56.5'",
+    "interval": "INTERVAL '1 year 2 days 3.5 seconds'",
+    "uuid": "'0b5d1c1e-8f3d-4b7a-9d55-0f5f2f1f8a11'::UUID",
+    "enum": "'pro'::ENUM('free', 'pro')",
+    "bytes": "'\\x00\\xFFa'::BLOB",
+    "json": """'{"a": 1.10000000000000000001}'::JSON""",
+    "array": "[1, NULL, 3]",
+    "empty_array": "[]::INTEGER[]",
+    "array_of_text": "['a', 'NaN', '']",
+    "array_with_not_a_number": "['NaN'::DOUBLE, 1]",
+    "struct": "{'x': 1, 'y': 'é'}",
+}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file."""
+    path = tmp_path_factory.mktemp("duckdb") / "shop.duckdb"
+    with closing(duckdb.connect(str(path))) as connection:
+        connection.execute("CREATE TABLE planted (secret VARCHAR)")
+        connection.execute("INSERT INTO planted VALUES (?)", [PLANTED])
+    return path
+
+
+@pytest.fixture
+def path(template: Path, tmp_path: Path) -> Path:
+    """A copy of it, alone in a folder."""
+    return Path(shutil.copy(template, tmp_path))
+
+
+class TestDuckdb(SourceConformance, InfiniteInstants):
+    """The suite on a file."""
+
+    engine = "duckdb"
+    product = "DuckDB"
+    numbers = "SELECT i AS id FROM range(1, {n} + 1) AS r(i) ORDER BY id"
+    endless = "SELECT i AS id FROM range(1, 9000000000000) AS r(i)"
+    wide_rows = "SELECT i AS id, repeat('xy', 50000) AS t FROM range({n}) AS r(i)"
+    writing = (
+        "DELETE FROM planted",
+        "INSERT INTO planted VALUES ('x')",
+        "DROP TABLE planted",
+        "CREATE TEMP TABLE t (a INTEGER)",
+        "COPY planted TO 'copy.csv'",
+        "ATTACH 'other.duckdb'",
+        "EXPORT DATABASE 'copy'",
+        "INSTALL httpfs",
+        "SET memory_limit = '2GB'",
+        "PRAGMA force_checkpoint",
+        "CALL force_checkpoint()",
+        "EXPLAIN ANALYZE DELETE FROM planted",
+    )
+    failing_on_planted = "SELECT secret::INTEGER AS x FROM planted"
+    expressions = _EXPRESSIONS
+
+    @pytest.fixture
+    def database(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> DatabaseConfig:
+        """The file; statements that write a file would do it in its folder."""
+        monkeypatch.chdir(path.parent)
+        return Config(name="shop", path=path, timezone=TIMEZONE)
+
+    @pytest.fixture
+    def unavailable(self, tmp_path: Path) -> list[tuple[DatabaseConfig, str]]:
+        """No file, a folder, not a database."""
+        (tmp_path / "letter.txt").write_text("Dear reader, " * 500)
+        return [
+            (Config(path=tmp_path / "none.duckdb"), "there is no file .*none.duckdb"),
+            (Config(path=tmp_path), "there is no file"),
+            (Config(path=tmp_path / "letter.txt"), "is not a DuckDB database"),
+        ]
+
+    def test_nothing_is_left_beside_the_file(self, database: DatabaseConfig, path: Path) -> None:
+        """Neither a log nor what a sort spills, nor what a writing statement would make."""
+        for statement in self.writing:
+            with connect(database) as session, pytest.raises(QueryError):
+                list(session.stream(statement))
+
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("expression", "logical", "value"),
+    [
+        ("340282366920938463463374607431768211455::UHUGEINT", "decimal", "340282366920938463463374607431768211455"),
+        ("170141183460469231731687303715884105727::HUGEINT", "decimal", "170141183460469231731687303715884105727"),
+        ("18446744073709551615::UBIGINT", "decimal", "18446744073709551615"),
+        ("7::UBIGINT", "int64", 7),
+        ("0.10::DECIMAL(18, 10)", "decimal", "0.1000000000"),
+        ("1.5::FLOAT", "double", 1.5),
+        ("'0101'::BIT", "string", "0101"),
+        ("TIMETZ '12:00:00+02'", "string", "12:00:00+02"),
+        ("'infinity'::TIMESTAMP_NS", "decimal", "Infinity"),
+        ("'infinity'::TIMESTAMP_S", "decimal", "Infinity"),
+        ("'-infinity'::DATE", "decimal", "-Infinity"),
+        ("DATE '0044-03-15 (BC)'", "decimal", "-63517824000"),
+        ("MAP {'a': 1}", "json", '{"a":1}'),
+        ("union_value(k := 1)", "json", '{"k":1}'),
+        ("[1, 2]::INTEGER[2]", "json", "[1,2]"),
+        ("{'d': 12345678901234567890123456789.1::DECIMAL(38, 1)}", "json", '{"d":12345678901234567890123456789.1}'),
+        ("{'t': 'Infinity'}", "json", '{"t":"Infinity"}'),
+        ("{'t': ['-inf'::DOUBLE]}", "json", "NaN"),
+        ("NULL", "null", None),
+    ],
+)
+def test_types_of_its_own(path: Path, expression: str, logical: str, value: object) -> None:
+    """Types that other engines do not have keep every digit."""
+    with connect(Config(name="shop", path=path)) as session:
+        (batch,) = session.stream(f"SELECT {expression} AS value")
+
+    assert (logical_type(batch.schema.field(0)), batch.column(0).to_pylist()) == (logical, [value])
+
+
+def test_a_file_open_for_writing_elsewhere_says_so(path: Path) -> None:
+    """DuckDB keeps readers of other processes out; the message says what holds the file."""
+    program = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        with (
+            pytest.raises(SourceUnavailableError, match=r"another program has .*shop\.duckdb open for writing"),
+            connect(Config(name="shop", path=path)),
+        ):
+            pass
+        writer.kill()
+
+
+def test_a_file_of_a_newer_version_says_so(path: Path) -> None:
+    """The storage version stands behind the magic bytes."""
+    content = bytearray(path.read_bytes())
+    content[12:20] = (2**40).to_bytes(8, "little")
+    path.write_bytes(content)
+
+    with pytest.raises(SourceUnavailableError) as refused, connect(Config(name="shop", path=path)):
+        pass
+
+    assert "cannot be opened" in refused.value.message
+    assert "newer duckdb package" in refused.value.hint
+
+
+def test_views_on_files_can_be_read(tmp_path: Path) -> None:
+    """Reading beside the database is what DuckDB is used for."""
+    (tmp_path / "rows.json").write_text(json.dumps([{"id": 1}, {"id": 2}]))
+    path = tmp_path / "views.duckdb"
+    with closing(duckdb.connect(str(path))) as connection:
+        connection.execute(f"CREATE VIEW rows AS SELECT * FROM read_json('{tmp_path}/rows.json')")
+
+    with connect(Config(name="views", path=path)) as session:
+        (batch,) = session.stream("SELECT id FROM rows ORDER BY id")
+
+    assert batch.column(0).to_pylist() == [1, 2]
+
+
+def test_an_extension_is_never_downloaded(path: Path) -> None:
+    """A query that needs one that is not there says so instead."""
+    with connect(Config(name="shop", path=path)) as session, pytest.raises(QueryError) as refused:
+        list(session.stream("SELECT * FROM read_parquet('s3://bucket/rows.parquet')"))
+
+    assert "INSTALL" in refused.value.hint
+
+
+def test_a_near_miss_is_shown(path: Path) -> None:
+    """DuckDB's own did-you-mean is passed on."""
+    with connect(Config(name="shop", path=path)) as session:
+        with pytest.raises(QueryError) as table:
+            list(session.stream("SELECT * FROM plantd"))
+        with pytest.raises(QueryError) as column:
+            list(session.stream("SELECT secrt FROM planted"))
+
+    assert 'Did you mean "planted"?' in table.value.hint
+    assert '"secret"' in column.value.hint

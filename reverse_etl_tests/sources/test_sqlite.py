@@ -1,0 +1,188 @@
+"""SQLite: the conformance suite, and what only SQLite does."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.errors import QueryError, SourceUnavailableError
+from reverse_etl.sources import connect
+from reverse_etl.sources.base import logical_type
+from reverse_etl.sources.sqlite import Config
+from reverse_etl_tests.sources.cases import CASES, TIMEZONE
+from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
+
+_TEXT = next(case.value for case in CASES if case.name == "text").replace("'", "''")
+
+_EXPRESSIONS = {
+    "text": f"'{_TEXT}'",
+    "empty_text": "''",
+    "text_null_word": "'NULL'",
+    "small_integer": "-7",
+    "greatest_integer": "9223372036854775807",
+    "least_integer": "-9223372036854775808",
+    "float": "0.1",
+    "tiny_float": "5e-324",
+    "infinite_float": "9e999",
+    "uuid": "'0b5d1c1e-8f3d-4b7a-9d55-0f5f2f1f8a11'",
+    "bytes": "x'00ff61'",
+    "enum": "'pro'",
+    "time": "'12:34:56.5'",
+}
+_CANNOT = dict.fromkeys(
+    [
+        "true",
+        "false",
+        "beyond_integer",
+        "decimal",
+        "negative_decimal",
+        "not_a_number",
+        "date",
+        "first_date",
+        "last_date",
+        "instant",
+        "first_instant",
+        "last_instant",
+        "summer_wall_clock",
+        "winter_wall_clock",
+        "wall_clock_in_spring_gap",
+        "wall_clock_twice_in_autumn",
+        "last_wall_clock",
+        "first_wall_clock",
+        "distant_date",
+        "infinite_date",
+        "infinite_instant",
+        "interval",
+        "json",
+        "array",
+        "empty_array",
+        "array_of_text",
+        "array_with_not_a_number",
+        "struct",
+    ],
+    "values come as stored: integers, floats, text, bytes; NaN is stored as NULL",
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database file whose name a URI must not misread."""
+    path = tmp_path / "a shop?#%20.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE planted (secret TEXT)")
+        connection.execute("INSERT INTO planted VALUES (?)", (PLANTED,))
+    return path
+
+
+class TestSqlite(SourceConformance):
+    """The suite on a file."""
+
+    engine = "sqlite"
+    product = "SQLite"
+    numbers = (
+        "WITH RECURSIVE r(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM r WHERE id < {n}) SELECT id FROM r ORDER BY id"
+    )
+    endless = "WITH RECURSIVE r(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM r) SELECT id FROM r"
+    wide_rows = (
+        "WITH RECURSIVE r(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM r WHERE id < {n}) "
+        "SELECT id, replace(hex(zeroblob(50000)), '00', 'xy') AS t FROM r"
+    )
+    writing = (
+        "DELETE FROM planted",
+        "DELETE FROM planted RETURNING secret",
+        "INSERT INTO planted VALUES ('x')",
+        "DROP TABLE planted",
+        "CREATE TEMP TABLE t (a)",
+        "PRAGMA query_only = OFF",
+        "PRAGMA journal_mode = WAL",
+        "ATTACH 'other.db' AS other",
+        "VACUUM INTO 'other.db'",
+        "BEGIN IMMEDIATE",
+    )
+    failing_on_planted = "SELECT json_extract('{}', secret) AS x FROM planted"
+    expressions = _EXPRESSIONS
+    cannot = _CANNOT
+
+    @pytest.fixture
+    def database(self, path: Path) -> DatabaseConfig:
+        """The file."""
+        return Config(name="shop", path=path, timezone=TIMEZONE)
+
+    @pytest.fixture
+    def unavailable(self, tmp_path: Path) -> list[tuple[DatabaseConfig, str]]:
+        """No file, a folder, not a database."""
+        (tmp_path / "letter.txt").write_text("Dear reader, " * 500)
+        return [
+            (Config(path=tmp_path / "none.db"), "there is no file .*none.db"),
+            (Config(path=tmp_path), "there is no file"),
+            (Config(path=tmp_path / "letter.txt"), "is not a SQLite database"),
+        ]
+
+
+def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
+    """SQLite makes files when it is let; a mistyped path must not become an empty database."""
+    with pytest.raises(SourceUnavailableError), connect(Config(name="shop", path=tmp_path / "none.db")):
+        pass
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_of_mixed_numbers_keep_their_digits(path: Path) -> None:
+    """Integers among floats stay integers to the last digit."""
+    with connect(Config(name="shop", path=path)) as session:
+        (batch,) = session.stream("SELECT 9007199254740993 AS n UNION ALL SELECT 2.5 UNION ALL SELECT -9e999")
+
+    assert logical_type(batch.schema.field(0)) == "decimal"
+    assert batch.column(0).to_pylist() == ["9007199254740993", "2.5", "-Infinity"]
+
+
+def test_columns_of_mixed_types_come_as_json(path: Path) -> None:
+    """Each value keeps its own type; bytes cannot be said and are marked so."""
+    with connect(Config(name="shop", path=path)) as session:
+        (batch,) = session.stream("SELECT 42 AS v UNION ALL SELECT 'a\"b' UNION ALL SELECT NULL UNION ALL SELECT x'ff'")
+
+    assert logical_type(batch.schema.field(0)) == "json"
+    assert batch.column(0).to_pylist() == ["42", '"a\\"b"', None, "NaN"]
+
+
+def test_text_that_is_not_utf8_counts_as_binary(path: Path) -> None:
+    """A Latin-1 export in a TEXT column is no crash."""
+    with connect(Config(name="shop", path=path)) as session:
+        (batch,) = session.stream("SELECT CAST(x'5a6feb' AS TEXT) AS name")
+
+    assert (str(batch.schema.field(0).type), batch.column(0).to_pylist()) == ("binary", [b"Zo\xeb"])
+
+
+def test_a_file_locked_by_a_writer_says_so(path: Path) -> None:
+    """Another program's exclusive lock is not a mistake in the query."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with (
+            pytest.raises(SourceUnavailableError, match="another program holds the file locked"),
+            connect(Config(name="shop", path=path)),
+        ):
+            pass
+
+
+def test_others_write_while_a_query_runs_in_wal_mode(path: Path) -> None:
+    """The query sees the rows as they were when it began."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        with connect(Config(name="shop", path=path)) as session:
+            batches = session.stream("SELECT a.secret FROM planted a")
+            writer.execute("INSERT INTO planted VALUES ('second')")
+            assert sum(batch.num_rows for batch in batches) == 2
+            assert sum(batch.num_rows for batch in session.stream("SELECT secret FROM planted")) == 2
+
+
+def test_an_error_halfway_through_is_a_query_error(path: Path) -> None:
+    """The second portion of rows fails: what came before does not hide it."""
+    query = TestSqlite.numbers.format(n=100).replace(
+        "SELECT id FROM", "SELECT CASE WHEN id = 60 THEN abs(-9223372036854775807 - 1) ELSE id END AS id FROM"
+    )
+    with connect(Config(name="shop", path=path)) as session, pytest.raises(QueryError, match="stopped the query"):
+        list(session.stream(query))

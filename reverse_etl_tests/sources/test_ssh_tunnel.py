@@ -1,0 +1,77 @@
+"""A database behind an SSH server: the same session, the same TLS; and each way in which the tunnel can fail."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reverse_etl.config.connections import ServerConfig, SshTunnelConfig
+from reverse_etl.config.environment import EnvText, Secret
+from reverse_etl.errors import SourceUnavailableError
+from reverse_etl.sources import connect
+from reverse_etl.sources import postgres as engine
+from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
+from reverse_etl_tests.servers.sshd import PASSPHRASE, SshServer
+
+
+def behind(server: PostgresServer, ssh: SshServer, **changes: Any) -> ServerConfig:
+    """The connection through the tunnel; the certificate is checked against the database's name."""
+    tunnel = {"host": EnvText("127.0.0.1"), "port": ssh.port, "user": EnvText(ssh.user)}
+    return engine.Config(
+        name="shop",
+        host=EnvText(server.host),
+        port=server.port,
+        database=EnvText(DATABASE),
+        user=EnvText(USER),
+        password=Secret(f"${{{PASSWORD_VARIABLE}}}"),
+        ca_file=server.ca_file,
+        query_timeout=timedelta(seconds=30),
+        ssh_tunnel=SshTunnelConfig(**(tunnel | {"key_file": ssh.key_file, "known_hosts": ssh.known_hosts} | changes)),
+    )
+
+
+def test_the_database_is_read_through_the_tunnel(postgres: PostgresServer, ssh_server: SshServer) -> None:
+    """The server sees an encrypted connection, verified in full, and every row comes."""
+    tls = "(SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())"
+    query = f"SELECT g AS id, {tls} AS tls FROM generate_series(1, 60000) g"
+    with connect(behind(postgres, ssh_server)) as session:
+        rows = [row for batch in session.stream(query) for row in batch.to_pylist()]
+    assert len(rows) == 60_000
+    assert rows[-1] == {"id": 60_000, "tls": True}
+
+
+def test_a_protected_key_needs_its_passphrase(
+    postgres: PostgresServer, ssh_server: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes from the environment, and is in no message."""
+    monkeypatch.setenv("TEST_KEY_PASSPHRASE", PASSPHRASE)
+    protected = {"key_file": ssh_server.protected_key_file, "key_passphrase": Secret("${TEST_KEY_PASSPHRASE}")}
+    with connect(behind(postgres, ssh_server, **protected)) as session:
+        assert session.server().startswith("PostgreSQL ")
+    monkeypatch.setenv("TEST_KEY_PASSPHRASE", "planted-wrong")
+    with pytest.raises(SourceUnavailableError) as refused, connect(behind(postgres, ssh_server, **protected)):
+        pass
+    assert "key_passphrase" in refused.value.hint
+    assert "planted" not in str(refused.value)
+
+
+def test_each_failure_has_its_sentence(postgres: PostgresServer, ssh_server: SshServer, tmp_path: Path) -> None:
+    """An unknown server, a stranger's key, no key, nobody there: each with what to do."""
+    stranger = tmp_path / "known_hosts"
+    stranger.write_text(ssh_server.known_hosts.read_text().replace(f":{ssh_server.port}", ":1"))
+    failures: dict[str, dict[str, Any]] = {
+        "known_hosts does not have": {"known_hosts": stranger},
+        "there is no file": {"known_hosts": tmp_path / "nowhere"},
+        "does not let .* in": {"key_file": ssh_server.stranger_key_file},
+        "there is no key file": {"key_file": tmp_path / "no_key"},
+        "cannot be read": {"key_file": ssh_server.known_hosts},
+        "does not answer": {"port": 1, "known_hosts": ssh_server.known_hosts},
+    }
+    for said, changes in failures.items():
+        config = behind(postgres, ssh_server, **changes)
+        with pytest.raises(SourceUnavailableError, match=f"database shop: .*{said}") as refused, connect(config):
+            pass
+        assert refused.value.hint
