@@ -1,0 +1,80 @@
+"""Who works on a run's folder: one process at a time, known to be dead as soon as it is.
+
+A claim is a lock of the operating system on a file in the folder, so it ends with the process, however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from reverse_etl.errors import StateError
+
+LOCK_FILE: Final = "lock"
+
+PATIENCE_S: Final = 20.0
+"""Seconds to wait for a process that is about to end: a canceled run may take ten."""
+
+_LOOK_AGAIN_S: Final = 0.02
+
+_held: dict[Path, int] = {}
+
+
+def claimed(folder: Path) -> bool:
+    """Whether a living process other than this one works on a run's folder."""
+    if folder in _held or not (folder / LOCK_FILE).exists():
+        return False
+    descriptor = _lock(folder)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def claim(folder: Path, *, patience_s: float = PATIENCE_S) -> None:
+    """Makes this process the one that works on a run's folder, until ``release`` or its end; doing so twice is once.
+
+    Args:
+        folder: The run's folder; made where it is missing.
+        patience_s: How long to wait for another process.
+
+    Raises:
+        StateError: Another process works on it, or the folder cannot be written.
+    """
+    if folder in _held:
+        return
+    deadline = time.monotonic() + patience_s
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while (descriptor := _lock(folder)) is None:
+            if time.monotonic() >= deadline:
+                raise StateError(
+                    f"another process works on {folder}.", hint="Wait until that run has ended, or cancel it."
+                )
+            time.sleep(_LOOK_AGAIN_S)
+    except OSError as error:
+        raise StateError(
+            f"the run's folder {folder} cannot be written: {error.strerror or error}.",
+            hint="Free some space, or set REVERSE_ETL_HOME to a folder that you may write to.",
+        ) from error
+    _held[folder] = descriptor
+
+
+def release(folder: Path) -> None:
+    """Lets others work on a run's folder again."""
+    descriptor = _held.pop(folder, None)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+def _lock(folder: Path) -> int | None:
+    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -1,0 +1,141 @@
+"""From a database session to numbered Parquet parts: one changeset, sealed when it is complete.
+
+How a query is checked and given its last sync time is ``query``; which columns it must have is ``columns``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from reverse_etl.changeset.again import FailedBefore, rows_again
+from reverse_etl.changeset.columns import identifier_column, identifiers, require_columns
+from reverse_etl.changeset.parts import QUERIES, ROW_NUMBER, Facts, RunFolder, with_row_numbers
+from reverse_etl.changeset.query import render
+from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
+from reverse_etl.changeset.suppression import store_suppressed
+from reverse_etl.errors import ConfigError, QueryError
+from reverse_etl.progress import Progress, tell
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.sources.base import Session
+
+MAX_COLUMNS = 300
+
+
+def queries(sync: SyncConfig) -> dict[str, str]:
+    """The sync's query texts by name, as written: ``rows``, and ``relationships`` where it has them."""
+    texts = {"rows": sync.query}
+    if sync.relationships is not None:
+        texts["relationships"] = sync.relationships.query
+    return texts
+
+
+def extract(
+    sync: SyncConfig,
+    session: Session,
+    folder: RunFolder,
+    *,
+    since: int,
+    dialect: str,
+    limit: int | None = None,
+    failed: FailedBefore | None = None,
+) -> Facts:
+    """Runs the sync's queries and stores their rows; a changeset that is already sealed is returned as it is.
+
+    The start time is read from the database's clock before the first query, so that a row changed while
+    the queries run is seen again by the next run rather than missed.
+
+    Args:
+        sync: What to run.
+        session: An open, read-only session of the sync's database.
+        folder: Where the rows go; leftovers of an unfinished extraction are removed.
+        since: Unix seconds that replace ``{{last_sync_time}}``.
+        dialect: The session's SQL dialect, for the fixes that error messages suggest.
+        limit: Read at most so many rows of each query.
+        failed: Read only the rows that failed in an earlier run, whenever they changed; ``since`` is of no account.
+
+    Raises:
+        ConfigError: A column that the sync needs is not in the result.
+        QueryError: The database refused a query, or the result has too many rows or columns.
+    """
+    sealed = folder.facts()
+    if sealed is not None:
+        return sealed
+    for query in QUERIES:
+        shutil.rmtree(folder.parts(query).folder, ignore_errors=True)
+    started_at = int(session.now().timestamp())
+    rows = dict.fromkeys(QUERIES, 0)
+    keys = dict.fromkeys(QUERIES, 0)
+    for query, text in queries(sync).items():
+        if failed is None:
+            stream = session.stream(render(text, since), limit=limit)
+        else:
+            column = identifier_column(sync, query)
+            stream = rows_again(session, text, column, failed.identifiers(query), dialect=dialect)
+        with closing(stream):
+            batches = _usable(sync, query, stream, dialect=dialect)
+            rows[query] = folder.parts(query).write(_summed(sync, query, with_row_numbers(batches), keys))
+    store_suppressed(sync, folder, session)
+    facts = Facts(
+        sync=sync.name,
+        since=0 if failed else since,
+        started_at=started_at,
+        rows=rows["rows"],
+        relationships=rows["relationships"],
+        retry_of=failed.run_id if failed else "",
+        attempts_before=failed.attempt() if failed else 0,
+        version=sync.version,
+        rows_keys=keys["rows"],
+        relationships_keys=keys["relationships"],
+    )
+    folder.seal(facts)
+    return facts
+
+
+def _usable(
+    sync: SyncConfig, query: str, batches: Iterator[pa.RecordBatch], *, dialect: str
+) -> Iterator[pa.RecordBatch]:
+    """The batches, once their columns are known to be right, up to the sync's row limit."""
+    rows = 0
+    for number, batch in enumerate(batches):
+        if number == 0:
+            _require_sane_columns(query, batch.schema.names)
+            require_columns(batch.schema.names, sync, query, dialect=dialect)
+        rows += batch.num_rows
+        if rows > sync.max_rows:
+            raise QueryError(
+                f"the {_label(query)} returned more than {sync.max_rows:,} rows; nothing was sent.",
+                hint="Narrow the query, or raise max_rows in the sync's file.",
+            )
+        yield batch
+        tell(Progress("extract", query, rows))
+
+
+def _summed(
+    sync: SyncConfig, query: str, batches: Iterator[pa.RecordBatch], keys: dict[str, int]
+) -> Iterator[pa.RecordBatch]:
+    """The batches as they are; the sum of their rows' keys is added to ``keys[query]``."""
+    for batch in batches:
+        summed = key_sum(row_keys(batch.column(ROW_NUMBER), identifiers(batch, sync, query), query))
+        keys[query] = (keys[query] + summed) % MODULUS
+        yield batch
+
+
+def _require_sane_columns(query: str, names: list[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise QueryError(
+            f"the {_label(query)} returned {len(names)} columns; Customer.io takes at most {MAX_COLUMNS} attributes.",
+            hint="Select only the columns that are needed.",
+        )
+    if ROW_NUMBER in names:
+        raise ConfigError(f"the {_label(query)} has a column named {ROW_NUMBER}.", hint="Give it another name with AS.")
+
+
+def _label(query: str) -> str:
+    return "query" if query == "rows" else "relationships query"

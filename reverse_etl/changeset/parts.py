@@ -1,0 +1,253 @@
+"""The run's folder: Parquet parts of each query, one outcome byte a row, and the facts of the run.
+
+    <home>/changesets/<sync>/<root run id>/
+        facts.json                  what the extraction knew; written last, so its presence seals the parts
+        rows/part-000000.parquet    the rows of ``query``: the columns as queried, plus ROW_NUMBER, last
+        rows/outcomes.npy           uint8 per row (``report.Outcome``), at index row number - 1
+        rows/failed-check.parquet   FailedRow columns of rows that a check rejected, by row number
+        rows/failed-delivery.parquet  the same for rows that Customer.io refused or that were not delivered
+        relationships/…             the same again for the second query
+
+Parts are read one record batch at a time; nothing here holds a whole changeset in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reverse_etl.errors import StateError
+from reverse_etl.report import Counts, FailedRow, Outcome
+
+ROW_NUMBER = "__row_number__"
+"""Name of the int64 column that holds a row's number, from 1, in the order of the query's result."""
+
+QUERIES = ("rows", "relationships")
+"""The two queries a sync can have; also the names of their folders, and of ``FailedRow.query``."""
+
+FAILED_ROW_SCHEMA = pa.schema(
+    [("row_number", pa.int64())]
+    + [(name, pa.string()) for name in ("query", "identifier", "stage", "reason", "field", "message")]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one extraction knew.
+
+    Attributes:
+        sync: The sync's name.
+        since: The last sync time that the query was given, Unix seconds.
+        started_at: The run's start by the database's clock, Unix seconds; the next last sync time.
+        rows: Rows that ``query`` returned.
+        relationships: Rows that the relationships query returned; 0 without one.
+        retry_of: The run whose failed rows alone were read; empty for a run of its own. It reads too little for
+            last sync time to move, or for anybody to be called gone.
+        attempts_before: Attempts at these rows before the run that read them.
+        version: The sync's version when they were read; empty where that is not known.
+        rows_keys: Sum of the keys of the rows (``changeset.row_keys``); None where it was not taken.
+        relationships_keys: The same of the relationships.
+    """
+
+    sync: str
+    since: int
+    started_at: int
+    rows: int
+    relationships: int = 0
+    retry_of: str = ""
+    attempts_before: int = 0
+    version: str = ""
+    rows_keys: int | None = None
+    relationships_keys: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The stored rows of one query, and what became of each.
+
+    Attributes:
+        folder: Where they lie; made by the writer.
+        query: ``rows`` or ``relationships``.
+    """
+
+    folder: Path
+    query: str
+
+    def write(self, batches: Iterable[pa.RecordBatch]) -> int:
+        """Stores batches that already carry ``ROW_NUMBER``; returns the number of rows. Raises StateError.
+
+        Each batch becomes one file, because batches of one result may differ in a column's type. One is written
+        while the next is read.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        rows = 0
+        written: Future[None] | None = None
+        with ThreadPoolExecutor(1) as writer:
+            for number, batch in enumerate(batches):
+                if written is not None:
+                    written.result()
+                written = writer.submit(self._write_part, number, batch)
+                rows += batch.num_rows
+            if written is not None:
+                written.result()
+        return rows
+
+    def _write_part(self, number: int, batch: pa.RecordBatch) -> None:
+        with _file(self.folder / f"part-{number:06d}.parquet") as file:
+            pq.write_table(pa.Table.from_batches([batch]), file, compression="zstd", compression_level=1)
+
+    def paths(self) -> list[Path]:
+        """The part files, in row order."""
+        return sorted(self.folder.glob("part-*.parquet"))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows in order, a part at a time, each batch with ``ROW_NUMBER``; may be read many times."""
+        for path in self.paths():
+            table = pq.read_table(path, memory_map=False)
+            yield table.combine_chunks().to_batches()[0] if table.num_rows else _empty(table.schema)
+
+    def schema(self) -> pa.Schema | None:
+        """The first part's schema, without ``ROW_NUMBER``; None when nothing was extracted."""
+        paths = self.paths()
+        if not paths:
+            return None
+        schema = pq.read_schema(paths[0])
+        return schema.remove(schema.get_field_index(ROW_NUMBER))
+
+    def outcomes(self, rows: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+        """The stored outcome of each row, or ``UNDELIVERED`` for all when none are stored yet."""
+        path = self.folder / "outcomes.npy"
+        if not path.exists():
+            return np.zeros(rows, dtype=np.uint8)
+        return np.asarray(np.load(path), dtype=np.uint8)
+
+    def write_outcomes(self, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
+        """Stores the outcome of each row, whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / "outcomes.tmp.npy"
+        with _file(partial) as file:
+            np.save(file, outcomes)
+        partial.replace(self.folder / "outcomes.npy")
+
+    def sendable(self, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Iterator[pa.RecordBatch]:
+        """The rows whose outcome is still ``UNDELIVERED``, in order; batches may be empty."""
+        for batch in self.batches():
+            numbers = batch.column(batch.num_columns - 1).to_numpy()
+            keep = outcomes[numbers - 1] == Outcome.UNDELIVERED
+            yield batch if keep.all() else batch.filter(pa.array(keep))
+
+    def valid(self) -> Iterator[pa.RecordBatch]:
+        """The rows that passed the checks, sent or not, in order; batches may be empty."""
+        rows = sum(pq.read_metadata(path).num_rows for path in self.paths())
+        outcomes = self.outcomes(rows)
+        kept_back = np.isin(outcomes, (Outcome.REJECTED, Outcome.EXCLUDED))
+        for batch in self.batches():
+            numbers = batch.column(batch.num_columns - 1).to_numpy()
+            yield batch.filter(pa.array(~kept_back[numbers - 1]))
+
+    def write_failed(self, stage: str, batches: Iterable[pa.RecordBatch]) -> int:
+        """Stores failed rows (``FAILED_ROW_SCHEMA``, ascending row numbers) found at a stage; returns how many.
+
+        A file that cannot be written whole is not left behind.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        rows = 0
+        path = self.folder / f"failed-{stage}.parquet"
+        try:
+            with _file(path) as file, pq.ParquetWriter(file, FAILED_ROW_SCHEMA) as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+                    rows += batch.num_rows
+        except StateError:
+            path.unlink(missing_ok=True)
+            raise
+        return rows
+
+    def failed(self) -> Iterator[FailedRow]:
+        """Every failed row stored so far: those of the checks, then those of the delivery."""
+        for stage in ("check", "delivery"):
+            path = self.folder / f"failed-{stage}.parquet"
+            if path.exists():
+                with pq.ParquetFile(path) as file:
+                    for batch in file.iter_batches():
+                        for row in batch.to_pylist():
+                            yield FailedRow(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run and of its re-executions, which reuse the stored changeset."""
+
+    path: Path
+
+    def parts(self, query: str) -> Parts:
+        """The parts of ``rows`` or ``relationships``."""
+        return Parts(self.path / query, query)
+
+    def seal(self, facts: Facts) -> None:
+        """Says that extraction is complete."""
+        partial = self.path / "facts.tmp"
+        with _file(partial) as file:
+            file.write(json.dumps(asdict(facts)).encode())
+        partial.replace(self.path / "facts.json")
+
+    def facts(self) -> Facts | None:
+        """What the extraction knew; None while it is not complete."""
+        path = self.path / "facts.json"
+        return Facts(**json.loads(path.read_text())) if path.exists() else None
+
+
+def count(outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Counts:
+    """Rows by outcome."""
+    by_code = np.bincount(outcomes, minlength=len(Outcome))
+    return Counts(
+        extracted=len(outcomes),
+        **{outcome.name.lower(): int(by_code[outcome]) for outcome in Outcome},
+    )
+
+
+def with_row_numbers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Adds ``ROW_NUMBER`` as the last column, counting from 1 across all batches."""
+    next_number = 1
+    for batch in batches:
+        numbers = pa.array(np.arange(next_number, next_number + batch.num_rows, dtype=np.int64))
+        next_number += batch.num_rows
+        yield batch.append_column(pa.field(ROW_NUMBER, pa.int64()), numbers)
+
+
+def values(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without ``ROW_NUMBER``."""
+    return batch.drop_columns([ROW_NUMBER])
+
+
+def numbers_where(batch: pa.RecordBatch, mask: pa.BooleanArray) -> pa.Int64Array:
+    """Row numbers of the rows where the mask is true; null counts as false."""
+    return pc.filter(batch.column(ROW_NUMBER), pc.fill_null(mask, False))
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that its owner alone can read. Raises StateError where it cannot be written."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            yield file
+    except OSError as error:
+        raise StateError(
+            f"{path} cannot be written: {os.strerror(error.errno) if error.errno else 'the disk fails'}.",
+            hint="Free some space, or let the user who runs the syncs own the home folder; then run again.",
+        ) from None
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)

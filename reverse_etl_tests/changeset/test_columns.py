@@ -1,0 +1,110 @@
+"""Which columns a result must have, which are attributes, and the fix that is shown for a missing one."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from reverse_etl.changeset.columns import attribute_columns, identifiers, require_columns
+from reverse_etl.config.syncs import (
+    EventsConfig,
+    ObjectsConfig,
+    PeopleConfig,
+    RelationshipsConfig,
+    ScheduleConfig,
+    SyncConfig,
+)
+from reverse_etl.errors import ConfigError
+
+COLUMNS = ["id", "email", "object_id", "object_type", "name", "occurred_at", "event_id", "deleted", "plan"]
+
+
+def sync(
+    *, people: PeopleConfig | None = None, objects: ObjectsConfig | None = None, events: EventsConfig | None = None
+) -> SyncConfig:
+    """A sync with relationships where its kind can have them."""
+    return SyncConfig(
+        name="customers",
+        file="syncs/customers.yaml",
+        database="shop",
+        workspace="main",
+        schedule=ScheduleConfig(),
+        people=people,
+        objects=objects,
+        events=events,
+        query="SELECT 1",
+        relationships=None if events else RelationshipsConfig(identify_by="email", query="SELECT 2"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "query", "apart"),
+    [
+        (sync(people=PeopleConfig()), "rows", {"id"}),
+        (sync(people=PeopleConfig(identify_by="email")), "rows", {"email"}),
+        (sync(people=PeopleConfig()), "relationships", {"email", "object_id", "object_type", "deleted"}),
+        (sync(objects=ObjectsConfig()), "rows", {"object_id", "object_type"}),
+        (sync(events=EventsConfig()), "rows", {"id", "name", "occurred_at", "event_id"}),
+        (sync(events=EventsConfig(name="order_placed")), "rows", {"id", "occurred_at", "event_id"}),
+    ],
+)
+def test_all_columns_without_a_meaning_are_attributes(config: SyncConfig, query: str, apart: set[str]) -> None:
+    """Each kind sets its own columns apart; the order stays."""
+    assert attribute_columns(COLUMNS, config, query) == tuple(name for name in COLUMNS if name not in apart)
+    require_columns(COLUMNS, config, query)
+
+
+def test_the_identifier_is_text_and_never_null() -> None:
+    """As failed rows show it."""
+    batch = pa.record_batch({"plan": pa.array(["x", "y"]), "id": pa.array([42.0, None])})
+    assert identifiers(batch, sync(people=PeopleConfig()), "rows").to_pylist() == ["42", ""]
+
+
+@pytest.mark.parametrize(
+    ("names", "config", "query", "dialect", "message"),
+    [
+        (
+            ["Email"],
+            sync(people=PeopleConfig(identify_by="email")),
+            "rows",
+            "mysql",
+            "the query returns no column `email`. Column names are case-sensitive: write `Email` AS `email`.",
+        ),
+        (
+            ["ID"],
+            sync(people=PeopleConfig()),
+            "rows",
+            "snowflake",
+            'the query returns no column `id`. Column names are case-sensitive: write "ID" AS "id".',
+        ),
+        (
+            ["objectid"],
+            sync(objects=ObjectsConfig()),
+            "rows",
+            "tsql",
+            "the query returns no column `object_id`. Select it, under another name with AS [object_id]. "
+            "Did you mean [objectid] AS [object_id]?",
+        ),
+        (
+            ["email"],
+            sync(people=PeopleConfig()),
+            "relationships",
+            "",
+            'the relationships query returns no column `object_id`. Select it, under another name with AS "object_id".',
+        ),
+        (
+            ["id", "occurred_at"],
+            sync(events=EventsConfig()),
+            "rows",
+            "",
+            "the query returns no column `name`. Set `events: {name: ...}`, or select the event's name AS name.",
+        ),
+    ],
+)
+def test_a_missing_column_comes_with_its_fix(
+    names: list[str], config: SyncConfig, query: str, dialect: str, message: str
+) -> None:
+    """Sync, file, column and what to write."""
+    with pytest.raises(ConfigError) as raised:
+        require_columns(names, config, query, dialect=dialect)
+    assert str(raised.value) == f"sync customers (syncs/customers.yaml): {message}"

@@ -1,0 +1,95 @@
+"""A suppression list is read whole, from a query or a file, and kept as what rows can be compared with."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from reverse_etl.changeset.extract import extract
+from reverse_etl.changeset.parts import RunFolder
+from reverse_etl.changeset.suppression import list_of, store_suppressed
+from reverse_etl.config.suppression import SuppressionListConfig
+from reverse_etl.config.syncs import PeopleConfig, ScheduleConfig, SyncConfig
+from reverse_etl.errors import ConfigError
+from reverse_etl.sources import connect
+from reverse_etl.sources.sqlite import Config as SQLite
+
+
+def sync(**listed: object) -> SyncConfig:
+    """A sync of people with a list."""
+    return SyncConfig(
+        name="people",
+        database="shop",
+        workspace="main",
+        schedule=ScheduleConfig(),
+        people=PeopleConfig(suppression_list=SuppressionListConfig.model_validate(listed) if listed else None),
+        query="SELECT '1' AS id",
+    )
+
+
+def stored(config: SyncConfig, folder: Path) -> list[tuple[str | None, str | None]]:
+    """The list as it is kept."""
+    run = RunFolder(folder)
+    store_suppressed(config, run, None)
+    return [(row["id"], row["email"]) for row in pq.read_table(list_of(run.parts("rows"))).to_pylist()]
+
+
+def test_a_csv_is_text_in_every_column(tmp_path: Path) -> None:
+    """Ids keep their zeros, addresses lose their case, empty fields are nobody; other columns do not matter."""
+    file = tmp_path / "list.csv"
+    file.write_text('\ufeffid,note,email\r\n007,"a, ""b""\n",\r\n,x,Ann@Example.com \r\n', encoding="utf-8")
+    assert [("007", None), (None, "ann@example.com")] == stored(sync(file=file), tmp_path)
+
+
+def test_parquet_ids_may_be_numbers(tmp_path: Path) -> None:
+    """They are compared as the rows' are: as text."""
+    file = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"id": pa.array([7, None], pa.int32()), "big": [b"x", b"y"]}), file)
+    assert [("7", None), (None, None)] == stored(sync(file=file), tmp_path)
+
+
+def test_a_query_is_run_with_the_changeset(tmp_path: Path) -> None:
+    """On the sync's own database, in the session of its other queries."""
+    database = SQLite(name="shop", path=tmp_path / "shop.db")
+    sqlite3.connect(database.path).close()
+    config = sync(query="SELECT 7 AS id UNION ALL SELECT 8")
+    run = RunFolder(tmp_path / "run")
+    with connect(database) as session:
+        facts = extract(config, session, run, since=0, dialect="sqlite")
+    assert 1 == facts.rows
+    assert ["7", "8"] == pq.read_table(list_of(run.parts("rows"))).column("id").to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("gone.csv", None, "cannot be read"),
+        ("gone.parquet", None, "cannot be read"),
+        ("a.csv", b"person\n1\n", "neither a column `id` nor `email`"),
+        ("a.csv", b"", "not what its ending says"),
+        ("a.csv", b"id,email\n1\n", "not what its ending says"),
+        ("a.parquet", b"id\n1\n", "not what its ending says"),
+    ],
+)
+def test_a_list_that_cannot_be_used_stops_the_run(name: str, content: bytes | None, said: str, tmp_path: Path) -> None:
+    """Nobody is sent past a list that is missing, broken or about something else."""
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        stored(sync(file=tmp_path / name), tmp_path)
+
+
+def test_a_query_needs_a_database(tmp_path: Path) -> None:
+    """Rows of a DataFrame come without one."""
+    with pytest.raises(ConfigError, match="only be queried in a run"):
+        stored(sync(query="SELECT 1 AS id"), tmp_path)
+
+
+def test_a_sync_without_a_list_has_none(tmp_path: Path) -> None:
+    """Nothing is written."""
+    store_suppressed(sync(), RunFolder(tmp_path), None)
+    assert [] == list(tmp_path.iterdir())
