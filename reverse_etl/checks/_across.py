@@ -1,0 +1,119 @@
+"""Rows that share a key, in bounded memory: keys go to a Parquet file beside the parts, DuckDB groups them there."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+
+if TYPE_CHECKING:
+    import duckdb
+
+_SCHEMA = pa.schema([("row_number", pa.int64()), ("key", pa.string()), ("value", pa.string())])
+
+_SHARED = "SELECT row_number FROM {keys} WHERE key IN (SELECT key FROM {keys} GROUP BY key HAVING {which})"
+
+_BATCH_ROWS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """The rows of one batch that take part.
+
+    Attributes:
+        row_numbers: int64.
+        keys: As long; never null.
+        values: As long; what may differ within a key. Nulls where only keys matter.
+    """
+
+    row_numbers: pa.Int64Array
+    keys: pa.StringArray
+    values: pa.StringArray
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of a whole changeset on disk, and what can be asked of them. Row numbers come in ascending order."""
+
+    path: Path
+    database: duckdb.DuckDBPyConnection
+
+    def shared(self) -> Iterator[pa.Int64Array]:
+        """Rows whose key another row has too."""
+        return self._rows(_SHARED.format(keys=self._source, which="count(*) > 1"))
+
+    def shared_but_last(self) -> Iterator[pa.Int64Array]:
+        """Rows whose key a later row has too."""
+        last = f"SELECT key, max(row_number) AS last FROM {self._source} GROUP BY key HAVING count(*) > 1"
+        return self._rows(f"SELECT row_number FROM {self._source} JOIN ({last}) USING (key) WHERE row_number < last")
+
+    def differing(self) -> Iterator[pa.Int64Array]:
+        """Rows whose key another row has too, with another value."""
+        return self._rows(_SHARED.format(keys=self._source, which="min(value) <> max(value)"))
+
+    def also_in(self, path: Path, column: str) -> Iterator[pa.Int64Array]:
+        """Rows whose key is also in a column of another Parquet file."""
+        listed = f'SELECT "{column}" FROM {_parquet(path)} WHERE "{column}" IS NOT NULL'
+        return self._rows(f"SELECT row_number FROM {self._source} WHERE key IN ({listed})")
+
+    @property
+    def _source(self) -> str:
+        return _parquet(self.path)
+
+    def _rows(self, sql: str) -> Iterator[pa.Int64Array]:
+        reader: pa.RecordBatchReader = self.database.sql(f"{sql} ORDER BY row_number").to_arrow_reader(_BATCH_ROWS)
+        for batch in reader:
+            if batch.num_rows:
+                yield batch.column(0)
+
+
+@contextmanager
+def keys_of(
+    batches: Iterator[pa.RecordBatch],
+    key: Callable[[pa.RecordBatch], Keyed],
+    *,
+    folder: Path,
+    database: duckdb.DuckDBPyConnection,
+) -> Iterator[Keys]:
+    """Writes the keys of all batches to a file under ``folder``, which is gone when the block ends."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix="keys-") as scratch:
+        path = Path(scratch) / "keys.parquet"
+        with pq.ParquetWriter(path, _SCHEMA, compression="zstd", compression_level=1) as writer:
+            for batch in batches:
+                keyed = key(batch)
+                writer.write_batch(
+                    pa.RecordBatch.from_arrays([keyed.row_numbers, keyed.keys, keyed.values], schema=_SCHEMA)
+                )
+        yield Keys(path, database)
+
+
+def _parquet(path: Path) -> str:
+    escaped = str(path).replace("'", "''")
+    return f"read_parquet('{escaped}')"
+
+
+def columns_of(parts: Parts, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Only some columns of the stored rows, with ``ROW_NUMBER`` last, a part at a time."""
+    for path in parts.paths():
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=[*names, ROW_NUMBER]).combine_chunks()
+        yield from table.select([*names, ROW_NUMBER]).to_batches()
+
+
+def filled(row_numbers: pa.Int64Array, keys: pa.StringArray, values: pa.StringArray | None = None) -> Keyed:
+    """The rows that have a key, and where values are given a value: neither null nor ''."""
+    present = pc.not_equal(pc.fill_null(keys, ""), "")
+    if values is None:
+        values = pa.nulls(len(keys), pa.string())
+    else:
+        present = pc.and_(present, pc.not_equal(pc.fill_null(values, ""), ""))
+    return Keyed(pc.filter(row_numbers, present), pc.filter(keys, present), pc.filter(values, present))

@@ -1,0 +1,115 @@
+"""What the rules of one query have found so far: counts for their results, and failed rows in row order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA
+from reverse_etl.checks.base import SAMPLE_ROWS, CheckResult, ColumnFinding, Finding, Rule, Severity
+
+STAGE = "check"
+
+_KEEPS_BACK = (Severity.REJECT, Severity.STOP)
+
+Marks = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+@dataclass(slots=True)
+class Tally:
+    """One rule's findings, counted. Batches come in row order."""
+
+    rule: Rule
+    rows: int = 0
+    sample: list[int] = field(default_factory=list)
+    fields: dict[str, None] = field(default_factory=dict)
+    message: str = ""
+
+    @property
+    def keeps_back(self) -> bool:
+        """Whether rows with a finding are rejected."""
+        return self.rule.severity in _KEEPS_BACK
+
+    def add(
+        self, findings: Iterable[Finding | ColumnFinding], *, first: int, count: int
+    ) -> tuple[Marks, list[Finding]]:
+        """Counts the findings of one batch.
+
+        Args:
+            findings: Of this batch alone.
+            first: The batch's first row number.
+            count: The batch's rows.
+
+        Returns:
+            One mark a row of the batch, and the findings that have rows.
+        """
+        marks: Marks = np.zeros(count, dtype=np.bool_)
+        with_rows = []
+        for finding in findings:
+            if self.rule.severity is not Severity.EXCLUDE:
+                self.message = self.message or finding.message
+            if finding.field:
+                self.fields[finding.field] = None
+            if isinstance(finding, Finding):
+                marks[finding.rows.to_numpy() - first] = True
+                with_rows.append(finding)
+        self.rows += int(marks.sum())
+        if len(self.sample) < SAMPLE_ROWS:
+            found = np.flatnonzero(marks)[: SAMPLE_ROWS - len(self.sample)] + first
+            self.sample.extend(int(row) for row in found)
+        return marks, with_rows
+
+    def result(self, query: str, rows_checked: int) -> CheckResult:
+        """The rule's result, once all batches are counted."""
+        excludes = self.rule.severity is Severity.EXCLUDE
+        return CheckResult(
+            rule=self.rule,
+            query=query,
+            rows_checked=rows_checked,
+            rows_failed=0 if excludes else self.rows,
+            rows_excluded=self.rows if excludes else 0,
+            sample_rows=tuple(self.sample),
+            fields=tuple(self.fields),
+            message=self.message,
+        )
+
+
+def failed_rows(
+    identifiers: pa.StringArray, findings: Sequence[tuple[Rule, Finding]], *, query: str, first: int
+) -> pa.RecordBatch:
+    """The failed rows of one batch, ascending, as ``FAILED_ROW_SCHEMA``; the first broken rule is the reason.
+
+    Args:
+        identifiers: Of every row of the batch.
+        findings: Those that keep rows back, in the order of the rules.
+        query: ``rows`` or ``relationships``.
+        first: The batch's first row number.
+    """
+    count = len(identifiers)
+    nothing = pa.nulls(count, pa.string())
+    reasons, fields, messages = nothing, nothing, nothing
+    for rule, finding in findings:
+        marks = np.zeros(count, dtype=np.bool_)
+        marks[finding.rows.to_numpy() - first] = True
+        found = pa.array(marks)
+        fresh = pc.and_(found, pc.is_null(reasons))
+        further = pc.binary_join_element_wise(messages, pa.scalar(finding.message), "; ")
+        messages = pc.if_else(fresh, pa.scalar(finding.message), pc.if_else(found, further, messages))
+        reasons = pc.if_else(fresh, pa.scalar(rule.name), reasons)
+        fields = pc.if_else(fresh, pa.scalar(finding.field), fields)
+    failed = reasons.is_valid()
+    numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
+    columns = [
+        numbers,
+        pa.repeat(pa.scalar(query), count),
+        identifiers,
+        pa.repeat(pa.scalar(STAGE), count),
+        reasons,
+        fields,
+        messages,
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=FAILED_ROW_SCHEMA).filter(failed)

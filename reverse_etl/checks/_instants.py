@@ -1,0 +1,33 @@
+"""Columns as instants, for the rules that compare times."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.sources.base import logical_type
+
+_SECONDS_A_DAY = 86_400.0
+
+
+def seconds(column: pa.Array, field: pa.Field) -> pa.DoubleArray:
+    """Each value as Unix seconds: dates at midnight UTC, numbers as they are; null where it is none of these."""
+    kind = field.type
+    if pa.types.is_timestamp(kind):
+        return pc.divide(pc.cast(pc.cast(column, pa.int64()), pa.float64(), safe=False), 1e6)
+    if pa.types.is_date32(kind):
+        return pc.multiply(pc.cast(pc.cast(column, pa.int32()), pa.float64()), _SECONDS_A_DAY)
+    return numbers(column, field)
+
+
+def numbers(column: pa.Array, field: pa.Field) -> pa.DoubleArray:
+    """Each number as a float; null where the value is not a finite number."""
+    kind = field.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        values = pc.cast(column, pa.float64(), safe=False)
+    elif logical_type(field) == "decimal":
+        written = pc.match_substring_regex(column, r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$")
+        values = pc.cast(pc.if_else(written, column, pa.scalar(None, pa.string())), pa.float64())
+    else:
+        return pa.nulls(len(column), pa.float64())
+    return pc.if_else(pc.is_finite(values), values, pa.scalar(None, pa.float64()))

@@ -1,0 +1,1 @@
+"""The built-in rules that every sync has; which sync has which is decided in ``checks.rules``."""

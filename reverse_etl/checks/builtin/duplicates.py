@@ -1,0 +1,124 @@
+"""The same identifier in several rows of one changeset: delivery has no order, so only equal rows are harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.changeset.text import as_text
+from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of
+from reverse_etl.checks._batch import columns, empty, text
+from reverse_etl.checks.base import Finding, Rule
+from reverse_etl.sources.base import logical_type
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierUnique:
+    """One row for each identifier, or several whose values are all equal.
+
+    Attributes:
+        key: The columns that together identify a row; those that are not in the result are left out. Rows
+            where one of the others is empty take no part.
+        any_case: Those of them that are compared in lower case: e-mail addresses.
+        keep_last: Whether all but the last row are found, equal or not.
+    """
+
+    rule: Rule
+    key: tuple[str, ...]
+    any_case: frozenset[str] = frozenset({"email"})
+    keep_last: bool = False
+
+    def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+        """Rows whose identifier is not theirs alone, unless their values are equal too."""
+        names = [name for name in self.key if name in _names(parts)]
+        shown = " and ".join(f"`{name}`" for name in names)
+        field = names[-1] if len(names) == 1 else ""
+        with keys_of(columns_of(parts, names), self._key, folder=parts.folder, database=database) as keys:
+            if self.keep_last:
+                for rows in keys.shared_but_last():
+                    yield Finding(rows, field, f"a later row has the same {shown}.")
+                return
+            shared = _marks(keys.shared(), parts)
+        if shared is None:
+            return
+        candidates = (batch.filter(pa.array(shared[_numbers(batch)])) for batch in parts.batches())
+        keyed = (batch for batch in candidates if batch.num_rows)
+
+        def with_content(batch: pa.RecordBatch) -> Keyed:
+            key = self._key(batch)
+            return Keyed(key.row_numbers, key.keys, _digest(content(batch, frozenset(names)), database))
+
+        with keys_of(keyed, with_content, folder=parts.folder, database=database) as keys:
+            for rows in keys.differing():
+                yield Finding(rows, field, f"the same {shown} is in more than one row, with different values.")
+
+    def _key(self, batch: pa.RecordBatch) -> Keyed:
+        pieces = [
+            pc.utf8_lower(texts) if name in self.any_case else texts
+            for name in self.key
+            if (texts := text(batch, name)) is not None
+        ]
+        if len(pieces) == 1:
+            return filled(batch.column(ROW_NUMBER), pieces[0])
+        missing = reduce(pc.or_, map(empty, pieces))
+        keys = pc.binary_join_element_wise(*map(_framed, pieces), "")
+        return filled(batch.column(ROW_NUMBER), pc.if_else(missing, "", keys))
+
+
+def content(batch: pa.RecordBatch, apart: frozenset[str]) -> pa.StringArray:
+    """Each row's values but those ``apart`` as one text, equal exactly where the rows say the same.
+
+    NULL and '' are the same, for neither is an attribute; ``1`` and ``'1'`` are not.
+    """
+    pieces = [_framed(as_text(column, field), _kind(field)) for _, column, field in columns(batch, apart=apart)]
+    return pc.binary_join_element_wise(*pieces, "") if pieces else pa.array([""] * batch.num_rows, pa.string())
+
+
+def _framed(texts: pa.StringArray, kind: str = "") -> pa.StringArray:
+    """Texts that can be joined without two different rows becoming the same: each says its own length."""
+    lengths = pc.cast(pc.binary_length(texts), pa.string())
+    return pc.if_else(empty(texts), "~", pc.binary_join_element_wise(kind, lengths, ":", texts, ""))
+
+
+def _kind(field: pa.Field) -> str:
+    kind = field.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or logical_type(field) == "decimal":
+        return "number"
+    return logical_type(field)
+
+
+def _digest(texts: pa.StringArray, database: duckdb.DuckDBPyConnection) -> pa.StringArray:
+    database.register("contents", pa.table({"position": np.arange(len(texts)), "content": texts}))
+    digests: pa.Table = database.sql("SELECT md5(content) FROM contents ORDER BY position").to_arrow_table()
+    database.unregister("contents")
+    return digests.column(0).combine_chunks()
+
+
+def _names(parts: Parts) -> list[str]:
+    schema = parts.schema()
+    return [] if schema is None else list(schema.names)
+
+
+def _numbers(batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.asarray(batch.column(ROW_NUMBER).to_numpy(), dtype=np.int64)
+
+
+def _marks(found: Iterator[pa.Int64Array], parts: Parts) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+    """One mark a row, at its row number; None when nothing is found."""
+    marks: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
+    for rows in found:
+        if marks is None:
+            marks = np.zeros(1 + sum(pq.read_metadata(path).num_rows for path in parts.paths()), dtype=np.bool_)
+        marks[rows.to_numpy()] = True
+    return marks

@@ -1,0 +1,29 @@
+"""``unsubscribed: false`` from a database undoes the opt-out of somebody who unsubscribed in Customer.io."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.checks._batch import broken, text
+from reverse_etl.checks.base import Finding, Rule
+
+_COLUMN = "unsubscribed"
+_FALSE = pa.array(["false", "0"])
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutsKept:
+    """No row says ``unsubscribed: false``."""
+
+    rule: Rule
+
+    def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:  # noqa: ARG002
+        """Rows that do."""
+        texts = text(batch, _COLUMN)
+        if texts is not None:
+            message = f"column `{_COLUMN}` is false, which undoes opt-outs made in Customer.io."
+            yield from broken(batch, pc.is_in(pc.utf8_lower(texts), value_set=_FALSE), _COLUMN, message)

@@ -1,0 +1,64 @@
+"""Values that JSON or Customer.io has no word for: NaN, infinities, instants beyond the calendar, bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.checks._batch import broken, columns
+from reverse_etl.checks.base import Finding, Rule
+from reverse_etl.sources.base import NOT_JSON, logical_type
+
+_FIRST_INSTANT_S = -62_135_596_800
+_LAST_INSTANT_S = 253_402_300_799
+"""0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z: what SQL, ISO 8601 and Python can all name."""
+
+_SECONDS_A_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class NotFinite:
+    """No NaN, no infinity, no date or date-time outside the years 1 to 9999, in any column."""
+
+    rule: Rule
+
+    def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:  # noqa: ARG002
+        """Rows with such a value, one finding a column."""
+        for name, column, field in columns(batch):
+            kind = field.type
+            if pa.types.is_floating(kind):
+                yield from broken(batch, pc.invert(pc.is_finite(column)), name, f"column `{name}` is NaN or infinite.")
+            elif logical_type(field) == "decimal":
+                # JSON numbers have no letter n; NaN and Infinity, however spelled, do.
+                beyond = pc.match_substring(column, "n", ignore_case=True)
+                yield from broken(batch, beyond, name, f"column `{name}` is NaN or infinite.")
+            elif logical_type(field) == "json":
+                beyond = pc.equal(column, NOT_JSON)
+                yield from broken(batch, beyond, name, f"column `{name}` holds bytes, NaN or an infinity.")
+            elif pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
+                yield from broken(batch, _beyond(column), name, f"column `{name}` is outside the years 1 to 9999.")
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryColumn:
+    """No bytes, in any column."""
+
+    rule: Rule
+
+    def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:  # noqa: ARG002
+        """Rows with bytes in a column, one finding a column."""
+        for name, column, field in columns(batch):
+            if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+                yield from broken(batch, column.is_valid(), name, f"column `{name}` is binary.")
+
+
+def _beyond(column: pa.Array) -> pa.BooleanArray:
+    if pa.types.is_date32(column.type):
+        numbers, per_second = pc.multiply(pc.cast(pc.cast(column, pa.int32()), pa.int64()), _SECONDS_A_DAY), 1
+    else:
+        numbers, per_second = pc.cast(column, pa.int64()), 1_000_000
+    after = pc.greater(numbers, (_LAST_INSTANT_S + 1) * per_second - 1)
+    return pc.or_(pc.less(numbers, _FIRST_INSTANT_S * per_second), after)

@@ -1,0 +1,75 @@
+"""``in_range: {column: age, min: 0, max: 150}``: numbers or times between two bounds, both included. NULL passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from reverse_etl.checks._batch import broken
+from reverse_etl.checks._instants import seconds
+from reverse_etl.checks._settings import rule_of
+from reverse_etl.checks.base import AnyRule, Finding, Rule
+from reverse_etl.config.checks import CheckConfig
+
+Bound = int | float | datetime | date
+
+
+class Config(CheckConfig):
+    """The check's keys. Times without a zone are UTC."""
+
+    check: str = "in_range"
+    column: str = Field(min_length=1, description="A column of numbers, dates or date-times.")
+    min: Bound | None = Field(default=None, description="The smallest value that passes.")
+    max: Bound | None = Field(default=None, description="The largest value that passes.")
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+        """At least one bound, in order."""
+        low, high = given.get("min"), given.get("max")
+        if low is None and high is None:
+            yield "", "needs min, max or both"
+        if isinstance(low, Bound) and isinstance(high, Bound) and _number(low) > _number(high):
+            yield "min", "is more than max"
+
+
+def rules(config: Config) -> list[AnyRule]:
+    """The rule that a sync asks for."""
+    bounds = " and ".join(
+        f"{words} {bound}" for words, bound in (("at least", config.min), ("at most", config.max)) if bound is not None
+    )
+    low = -float("inf") if config.min is None else _number(config.min)
+    high = float("inf") if config.max is None else _number(config.max)
+    rule = rule_of(config, f"Column `{config.column}` is {bounds}.", config.column)
+    return [InRange(rule, config.column, low, high)]
+
+
+def _number(bound: Bound) -> float:
+    if isinstance(bound, datetime):
+        return (bound if bound.tzinfo else bound.replace(tzinfo=UTC)).timestamp()
+    if isinstance(bound, date):
+        return datetime(bound.year, bound.month, bound.day, tzinfo=UTC).timestamp()
+    return float(bound)
+
+
+@dataclass(frozen=True, slots=True)
+class InRange:
+    """Bounds for a column's values; times in Unix seconds."""
+
+    rule: Rule
+    column: str
+    low: float
+    high: float
+
+    def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:  # noqa: ARG002
+        """Rows outside the bounds, and rows with something that is not a number or a time."""
+        column = batch.column(self.column)
+        values = seconds(column, batch.schema.field(self.column))
+        outside = pc.or_(pc.less(values, self.low), pc.greater(values, self.high))
+        yield from broken(batch, outside, self.column, f"column `{self.column}` is out of range.")
+        other = pc.and_(column.is_valid(), pc.is_null(values))
+        yield from broken(batch, other, self.column, f"column `{self.column}` is neither a number nor a time.")

@@ -1,0 +1,42 @@
+"""``max_failed_rows: 5%``: a gate. When more rows are rejected than that, nothing is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import Field
+
+from reverse_etl.checks._settings import GateSeverity, Limit, RowLimit, rule_of
+from reverse_etl.checks.base import AnyRule, Rule
+from reverse_etl.config.checks import CheckConfig
+from reverse_etl.report import Counts
+
+
+class Config(CheckConfig):
+    """The check's keys."""
+
+    SHORT: ClassVar[str] = "limit"
+
+    check: str = "max_failed_rows"
+    limit: RowLimit = Field(description="A number of rows, or a share of the rows extracted, as in 5%.")
+    severity: GateSeverity = Field(default="stop", description="warn tells, stop ends the run before anything is sent.")
+
+
+def rules(config: Config) -> list[AnyRule]:
+    """The gate that a sync asks for."""
+    return [MaxFailedRows(rule_of(config, f"At most {config.limit} of the rows are rejected."), config.limit)]
+
+
+@dataclass(frozen=True, slots=True)
+class MaxFailedRows:
+    """A limit on rejected rows."""
+
+    rule: Rule
+    limit: Limit
+
+    def exceeded(self, counts: Counts) -> str:
+        """By how much."""
+        if not self.limit.exceeded_by(counts.rejected, counts.extracted):
+            return ""
+        return f"{counts.rejected:,} of {counts.extracted:,} rows failed, more than the {self.limit} allowed."

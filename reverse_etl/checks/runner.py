@@ -1,0 +1,224 @@
+"""One pass over a stored changeset: every rule applied, every row marked, every failed row written down.
+
+Memory holds one batch, one byte a row for its outcome and one byte a row for each rule that looks across rows.
+Which rules a sync has is decided in ``rules``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from reverse_etl.changeset.columns import identifiers, require_columns
+from reverse_etl.changeset.parts import ROW_NUMBER, Facts, Parts, RunFolder, count
+from reverse_etl.checks._findings import Tally, failed_rows
+from reverse_etl.checks.base import (
+    AnyRule,
+    BatchRule,
+    ChangesetRule,
+    CheckResult,
+    ColumnFinding,
+    Finding,
+    Gate,
+    Rule,
+    Severity,
+)
+from reverse_etl.checks.rules import rules_for
+from reverse_etl.errors import ConfigError, StateError
+from reverse_etl.progress import Progress, tell
+from reverse_etl.report import Counts, Outcome
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from reverse_etl.config.syncs import SyncConfig
+
+_DATABASE_MEMORY = "128MB"
+"""DuckDB goes on on disk beyond this, so that ten million rows need no more memory than one million."""
+
+_DATABASE_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What the checks of one run found.
+
+    Attributes:
+        results: One a rule, in rule order, first those of ``rows``, then those of ``relationships``.
+        counts: By query. Valid rows are ``undelivered``, because nothing is sent yet.
+        stopped: Which check stops the run and why, a sentence; empty when rows may be sent.
+    """
+
+    results: tuple[CheckResult, ...]
+    counts: dict[str, Counts]
+    stopped: str = ""
+
+
+def validate(sync: SyncConfig, folder: RunFolder) -> Validation:
+    """Marks each row of a run's changeset as valid, rejected or excluded, and stores that beside it.
+
+    Running it again over the same folder gives the same.
+
+    Raises:
+        StateError: The changeset is not complete.
+        ConfigError: A column that the sync or one of its checks needs is not in the result.
+    """
+    facts = folder.facts()
+    if facts is None:
+        raise StateError(f"the changeset in {folder.path} is not complete.", hint="Run the whole sync again.")
+    passes = [
+        _Pass(sync, folder.parts(query), rules, facts, rows=_rows(facts, query))
+        for query, rules in rules_for(sync).items()
+    ]
+    for each in passes:
+        each.require_columns()
+    with _database(folder.path / "scratch") as database:
+        for each in passes:
+            each.run(database)
+    results = tuple(result for each in passes for result in each.results())
+    return Validation(results, {each.parts.query: each.counts for each in passes}, _stopped(results))
+
+
+def _rows(facts: Facts, query: str) -> int:
+    return facts.relationships if query == "relationships" else facts.rows
+
+
+def _stopped(results: Sequence[CheckResult]) -> str:
+    for result in results:
+        if result.rule.severity is Severity.STOP and not result.passed:
+            label = "" if result.query == "rows" else " on the relationships"
+            return f"check {result.rule.name}{label} stopped the run, nothing was sent: {result.message}"
+    return ""
+
+
+@dataclass(slots=True)
+class _Across:
+    """What one rule found across rows, one byte a row: 0, or which of its messages."""
+
+    codes: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    about_columns: list[ColumnFinding] = field(default_factory=list)
+    kinds: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, finding: Finding | ColumnFinding) -> None:
+        if isinstance(finding, ColumnFinding):
+            self.about_columns.append(finding)
+            return
+        kind = (finding.field, finding.message)
+        if kind not in self.kinds:
+            self.kinds.append(kind)
+        rows = finding.rows.to_numpy() - 1
+        self.codes[rows[self.codes[rows] == 0]] = self.kinds.index(kind) + 1
+
+    def findings(self, first: int, count: int) -> Iterator[Finding | ColumnFinding]:
+        yield from self.about_columns
+        codes = self.codes[first - 1 : first - 1 + count]
+        for number, (column, message) in enumerate(self.kinds, start=1):
+            rows = np.flatnonzero(codes == number) + first
+            if len(rows):
+                yield Finding(pa.array(rows, pa.int64()), column, message)
+
+
+@dataclass(slots=True)
+class _Pass:
+    """The rules of one query over its parts."""
+
+    sync: SyncConfig
+    parts: Parts
+    rules: Sequence[AnyRule]
+    facts: Facts
+    rows: int
+    tallies: list[Tally] = field(default_factory=list)
+    counts: Counts = Counts()  # noqa: RUF009 - frozen
+
+    def require_columns(self) -> None:
+        schema = self.parts.schema()
+        if schema is None:
+            return
+        require_columns(schema.names, self.sync, self.parts.query)
+        for each in self.rules:
+            for name in each.rule.columns:
+                if name not in schema.names:
+                    near = difflib.get_close_matches(name, schema.names, n=1)
+                    raise ConfigError(
+                        f"check {each.rule.name}: the query returns no column `{name}`.",
+                        hint=f"Did you mean `{near[0]}`?" if near else f"It returns: {', '.join(schema.names)}.",
+                    ).located(self.sync.where)
+
+    def run(self, database: duckdb.DuckDBPyConnection) -> None:
+        self.tallies = [Tally(each.rule) for each in self.rules]
+        across = {
+            each.rule.name: self._across(each, database) for each in self.rules if isinstance(each, ChangesetRule)
+        }
+        outcomes = np.zeros(self.rows, dtype=np.uint8)
+        self.parts.write_failed("check", self._checked(across, outcomes))
+        self.parts.write_outcomes(outcomes)
+        self.counts = count(outcomes)
+
+    def results(self) -> Iterator[CheckResult]:
+        for each, tally in zip(self.rules, self.tallies, strict=True):
+            if isinstance(each, Gate):
+                exceeded = each.exceeded(self.counts)
+                failed = self.counts.rejected if exceeded else 0
+                yield CheckResult(each.rule, self.parts.query, self.rows, failed, message=exceeded)
+            else:
+                yield tally.result(self.parts.query, self.rows)
+
+    def _checked(
+        self, across: dict[str, _Across], outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    ) -> Iterator[pa.RecordBatch]:
+        done = failed = 0
+        for batch in self.parts.batches():
+            size = batch.num_rows
+            first = batch.column(ROW_NUMBER)[0].as_py() if size else 1
+            here = outcomes[first - 1 : first - 1 + size]
+            kept_back: list[tuple[Rule, Finding]] = []
+            for each, tally in zip(self.rules, self.tallies, strict=True):
+                if isinstance(each, BatchRule):
+                    findings = iter(each.findings(batch, self.facts.started_at))
+                elif isinstance(each, ChangesetRule):
+                    findings = across[each.rule.name].findings(first, size)
+                else:
+                    continue
+                marks, with_rows = tally.add(findings, first=first, count=size)
+                if tally.keeps_back:
+                    here[marks] = Outcome.REJECTED
+                    kept_back.extend((each.rule, finding) for finding in with_rows)
+                elif each.rule.severity is Severity.EXCLUDE:
+                    here[marks & (here == Outcome.UNDELIVERED)] = Outcome.EXCLUDED
+            done += size
+            if kept_back:
+                names = identifiers(batch, self.sync, self.parts.query)
+                yield failed_rows(names, kept_back, query=self.parts.query, first=first)
+            failed += int(np.count_nonzero(here == Outcome.REJECTED))
+            tell(Progress("validate", self.parts.query, done, failed, self.rows))
+
+    def _across(self, rule: ChangesetRule, database: duckdb.DuckDBPyConnection) -> _Across:
+        found = _Across(np.zeros(self.rows, dtype=np.uint8))
+        if self.rows:
+            for finding in rule.findings_across(self.parts, database):
+                found.add(finding)
+        return found
+
+
+@contextmanager
+def _database(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    import duckdb
+
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": _DATABASE_MEMORY,
+        "threads": _DATABASE_THREADS,
+        "temp_directory": str(scratch),
+    }
+    try:
+        with duckdb.connect(":memory:", config=settings) as database:
+            yield database
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

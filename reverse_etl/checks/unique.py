@@ -1,0 +1,53 @@
+"""``unique: order_no``: no value of the column is in two rows of the changeset. NULL and '' are no values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.changeset.text import as_text
+from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of
+from reverse_etl.checks._settings import rule_of
+from reverse_etl.checks.base import AnyRule, Finding, Rule
+from reverse_etl.config.checks import CheckConfig
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Config(CheckConfig):
+    """The check's keys."""
+
+    SHORT: ClassVar[str] = "column"
+
+    check: str = "unique"
+    column: str = Field(min_length=1, description="The column whose values are all different.")
+
+
+def rules(config: Config) -> list[AnyRule]:
+    """The rule that a sync asks for."""
+    return [Unique(rule_of(config, f"Column `{config.column}` has no value twice.", config.column), config.column)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """All values of a column are different, compared as text."""
+
+    rule: Rule
+    column: str
+
+    def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+        """Every row whose value another row has too."""
+        batches = columns_of(parts, [self.column])
+        with keys_of(batches, self._key, folder=parts.folder, database=database) as keys:
+            for rows in keys.shared():
+                yield Finding(rows, self.column, f"column `{self.column}` has the same value in more than one row.")
+
+    def _key(self, batch: pa.RecordBatch) -> Keyed:
+        texts = as_text(batch.column(self.column), batch.schema.field(self.column))
+        return filled(batch.column(ROW_NUMBER), texts)

@@ -1,0 +1,78 @@
+"""E-mail addresses: the patterns and the library must agree, whichever of them decides."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reverse_etl.checks.builtin.emails import valid
+
+ACCEPTED = [
+    "ann@example.com",
+    "ann@mail.example.test",
+    "ann@printer.local",
+    "o'brien+news@sub.example.co.uk",
+    "a@b.co",
+    "x" * 64 + "@example.com",
+    "ann@a--b.com",
+    "ann@" + "d" * 63 + ".com",
+    "ann@xn--bcher-kva.example",
+    "x" * 60 + "@host.localhost",
+]
+REFUSED = [
+    "",
+    "nobody",
+    "@example.com",
+    "ann@",
+    "ann@@example.com",
+    "ann@host",
+    "ann@example..com",
+    ".ann@example.com",
+    "ann.@example.com",
+    "a..b@example.com",
+    "ann@-example.com",
+    "ann@ab--cd.com",
+    "ann@example.c-",
+    "ann@127.0.0.1",
+    "ann@[127.0.0.1]",
+    "ann smith@example.com",
+    " ann@example.com",
+    "ann@example.com\n",
+    '"ann"@example.com',
+    "Ann <ann@example.com>",
+    "änn@example.com",
+    "ann@exämple.com",
+    "ann@" + "d" * 64 + ".com",
+    "x" * 60 + "@" + "d.".join(["e" * 40] * 6) + ".com",
+]
+
+
+@pytest.mark.parametrize(
+    ("address", "accepted"), [*((each, True) for each in ACCEPTED), *((each, False) for each in REFUSED)]
+)
+def test_addresses(address: str, accepted: bool) -> None:
+    """Ordinary, unusual and impossible addresses."""
+    assert valid(pa.array([address])).to_pylist() == [accepted]
+
+
+def test_null_is_no_address() -> None:
+    """The answer is false, never null."""
+    assert valid(pa.array([None, "a@b.co"], pa.string())).to_pylist() == [False, True]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.from_regex(r"[a-z.'+\"-]{1,6}@[a-z0-9.-]{1,12}(\.com)?", fullmatch=True)
+    | st.text(alphabet="ab.@-_ é1", max_size=12)
+)
+def test_the_library_agrees(address: str) -> None:
+    """What a pattern settles, email-validator would have settled alike."""
+    try:
+        validate_email(address, check_deliverability=False, allow_smtputf8=False)
+        expected = address.isascii() and address == address.strip()
+    except EmailNotValidError:
+        expected = False
+    assert valid(pa.array([address])).to_pylist() == [expected]

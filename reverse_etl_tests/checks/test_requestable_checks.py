@@ -1,0 +1,193 @@
+"""Every check that a sync can ask for through the conformance suite, and the mistakes its keys can hold."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from reverse_etl.checks import (
+    accepted_values,
+    in_range,
+    matches,
+    max_age,
+    max_failed_rows,
+    not_null,
+    null_rate,
+    row_count,
+    unique,
+)
+from reverse_etl.checks._settings import Limit
+from reverse_etl.config.checks import CheckConfig
+from reverse_etl.report import Counts
+from reverse_etl_tests.checks.conformance import DECIMAL, STARTED_AT, GateConformance, RuleConformance, sync
+
+INTEGER = pa.field("value", pa.int64())
+
+
+class TestNotNull(RuleConformance):
+    """An empty text is a value."""
+
+    module, rule, sync = "not_null", "not_null_plan", sync(not_null.Config(column="plan"))
+    rows = (("free", False), (None, True), ("", False))
+    finds_null = True
+
+
+class TestNotNullStops(RuleConformance):
+    """With severity stop the row is rejected and the run stopped."""
+
+    module, rule = "not_null", "not_null_plan"
+    sync = sync(not_null.Config(column="plan", severity="stop"))
+    rows = (("free", False), (None, True))
+    finds_null = True
+
+
+class TestUnique(RuleConformance):
+    """Every row of a value that is there twice."""
+
+    module, rule, sync = "unique", "unique_order_no", sync(unique.Config(column="order no"))
+    column, field = "order no", INTEGER
+    rows = ((1001, True), (1002, False), (1001, True), (None, False), (None, False), (1001, True))
+
+
+class TestAcceptedValues(RuleConformance):
+    """Anything else is found, NULL is not."""
+
+    module, rule = "accepted_values", "accepted_values_plan"
+    sync = sync(accepted_values.Config(column="plan", values=("free", "pro")))
+    rows = (("free", False), ("trial", True), ("Pro", True), (None, False), ("", True))
+
+
+class TestAcceptedNumbers(RuleConformance):
+    """Numbers are compared as text, booleans as true and false."""
+
+    module, rule = "accepted_values", "accepted_values_plan"
+    sync = sync(accepted_values.Config(column="plan", values=(1, 2.0, True)))
+    field = INTEGER
+    rows = ((1, False), (2, False), (3, True))
+
+
+class TestMatches(RuleConformance):
+    """The pattern covers the whole value."""
+
+    module, rule, sync = "matches", "matches_sku", sync(matches.Config(column="sku", pattern="[A-Z]{2}|x"))
+    column = "sku"
+    rows = (("AB", False), ("ABC", True), ("x", False), ("AB\n", True), (None, False))
+
+
+class TestInRange(RuleConformance):
+    """Both bounds included."""
+
+    module, rule, sync = "in_range", "in_range_age", sync(in_range.Config(column="age", min=0, max=150))
+    column, field = "age", INTEGER
+    rows = ((0, False), (150, False), (-1, True), (151, True), (None, False))
+
+
+class TestInRangeOfDecimals(RuleConformance):
+    """Decimals are text with a mark; what is not a number is out of any range."""
+
+    module, rule, sync = "in_range", "in_range_price", sync(in_range.Config(column="price", min=0.5))
+    column, field = "price", DECIMAL
+    rows = (("0.50", False), ("0.49", True), ("1E+3", False), ("NaN", True))
+
+
+class TestInRangeOfDates(RuleConformance):
+    """Dates are compared with dates."""
+
+    module, rule = "in_range", "in_range_born"
+    sync = sync(in_range.Config(column="born", max=date(2020, 1, 1)))
+    column, field = "born", pa.field("value", pa.date32())
+    rows = ((date(2019, 12, 31), False), (date(2020, 1, 2), True))
+
+
+class TestMaxAge(RuleConformance):
+    """Age is counted from the run's start."""
+
+    module, rule = "max_age", "max_age_updated_at"
+    sync = sync(max_age.Config(column="updated_at", max=timedelta(days=2)))
+    column, field = "updated_at", INTEGER
+    rows = ((STARTED_AT - 172_800, False), (STARTED_AT - 172_801, True), (None, False))
+
+
+class TestMaxAgeOfText(RuleConformance):
+    """Text has no age."""
+
+    module, rule = "max_age", "max_age_updated_at"
+    sync = sync(max_age.Config(column="updated_at", max=timedelta(days=2)))
+    column = "updated_at"
+    rows = (("2026-01-05T00:00:00Z", True), (None, False))
+
+
+class TestNullRate(RuleConformance):
+    """The share of NULLs is told of the column, no single row is at fault."""
+
+    module, rule = "null_rate", "null_rate_phone"
+    sync = sync(null_rate.Config(column="phone", max="50%"))  # type: ignore[arg-type]
+    column, field = "phone", pa.field("value", pa.string())
+    rows = (("+49", False), (None, False), (None, False))
+    about_column, finds_null = True, True
+
+
+class TestMaxFailedRows(GateConformance):
+    """A share of the rows extracted."""
+
+    module, config = "max_failed_rows", max_failed_rows.Config(limit="5%")  # type: ignore[arg-type]
+    within = (Counts(), Counts(extracted=100, rejected=5, undelivered=95), Counts(extracted=1, undelivered=1))
+    beyond = (Counts(extracted=100, rejected=6, undelivered=94), Counts(extracted=1, rejected=1))
+
+
+class TestMaxFailedRowsAsNumber(GateConformance):
+    """A number of rows."""
+
+    module, config = "max_failed_rows", max_failed_rows.Config(limit=2)  # type: ignore[arg-type]
+    within = (Counts(extracted=3, rejected=2, undelivered=1),)
+    beyond = (Counts(extracted=3, rejected=3),)
+
+
+class TestRowCount(GateConformance):
+    """Bounds on the rows extracted."""
+
+    module, config = "row_count", row_count.Config(min=1, max=2)
+    within = (Counts(extracted=1, undelivered=1), Counts(extracted=2, rejected=2))
+    beyond = (Counts(), Counts(extracted=3, undelivered=3))
+
+
+@pytest.mark.parametrize(
+    ("config", "keys"),
+    [
+        (not_null.Config, {"column": ""}),
+        (matches.Config, {"column": "sku", "pattern": "("}),
+        (accepted_values.Config, {"column": "plan", "values": []}),
+        (in_range.Config, {"column": "age"}),
+        (in_range.Config, {"column": "age", "min": 2, "max": 1}),
+        (max_failed_rows.Config, {"limit": "101%"}),
+        (max_failed_rows.Config, {"limit": "many"}),
+        (max_failed_rows.Config, {"limit": True}),
+        (max_failed_rows.Config, {"limit": 5, "severity": "reject"}),
+        (row_count.Config, {}),
+        (row_count.Config, {"min": 2, "max": 1}),
+        (null_rate.Config, {"column": "phone", "max": 5}),
+        (max_age.Config, {"column": "updated_at", "max": "soon"}),
+    ],
+)
+def test_impossible_settings_are_refused(config: type[CheckConfig], keys: dict[str, Any]) -> None:
+    """A check that could never work is a mistake in the file, not in the run."""
+    with pytest.raises(ValidationError):
+        config(**keys)
+
+
+def test_limits_are_read_as_people_write_them() -> None:
+    """A share or a number, as text or as a number."""
+    written = ["5%", " 0.5 % ", "100", 100, Limit(rows=1)]
+    read = [max_failed_rows.Config(limit=value).limit for value in written]  # type: ignore[arg-type]
+    assert read == [Limit(percent=5), Limit(percent=0.5), Limit(rows=100), Limit(rows=100), Limit(rows=1)]
+    assert [str(limit) for limit in read] == ["5%", "0.5%", "100", "100", "1"]
+
+
+def test_a_bare_value_fills_the_short_key() -> None:
+    """not_null: plan means the column, max_failed_rows: 5% the limit."""
+    shorts = [each.Config.SHORT for each in (not_null, unique, max_failed_rows, in_range)]
+    assert shorts == ["column", "column", "limit", ""]
