@@ -1,0 +1,202 @@
+"""What an answer of Track API v2's batch endpoint means. Pure: no network, no clock, no state.
+
+    ==================  ===========================================================================
+    200 with ``{}``     every item accepted
+    200, 207 + errors   the listed items refused, the others accepted; a list that cannot be read, or
+                        that names an item the request did not have, counts for nothing: try again
+    400                 nothing accepted, and not said why item by item: halves find the item
+    401, 403            the credentials; never tried again
+    408, 429, 5xx       try again
+    413                 too large: halves
+    3xx, other          this address is no Track API, or the one of the other region
+    ==================  ===========================================================================
+
+Source: Track API OpenAPI, August 2026; what it leaves open is read so that no row is called delivered by mistake.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Literal, NoReturn
+from urllib.parse import urlsplit
+
+import orjson
+
+from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
+from reverse_etl.destinations.customerio.masking import shortened
+from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError
+
+_MOST_REASON_CHARACTERS: Final = 60
+_MOST_FIELD_CHARACTERS: Final = 200
+
+Api = Literal["Track", "App"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, as far as it matters here.
+
+    Attributes:
+        headers: Looked up without regard to case (``httpx.Headers``).
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def batch_answer(reply: Reply, *, items: int, workspace: str) -> Answer:
+    """Reads the answer to one ``/api/v2/batch`` request.
+
+    Messages come whole: they may hold values of the items.
+
+    Args:
+        reply: The answer.
+        items: How many items the request had.
+        workspace: The workspace's name, for messages.
+
+    Raises:
+        UnauthorizedError: The Track credentials are refused.
+        WorkspaceRefusedError: The answer is not one of the Track API of this workspace's region.
+    """
+    if reply.status in (200, 207):
+        return _accepted(reply, items)
+    if reply.status in (400, 413):
+        reason, field, message = first_error(reply.body)
+        if reply.status == 413:
+            return RequestRefused("too_large", field, message or "the request is too large")
+        return RequestRefused(reason or "invalid", field, message or "the request was refused with HTTP 400")
+    return trouble(reply, api="Track", workspace=workspace)
+
+
+def trouble(reply: Reply, *, api: Api, workspace: str) -> TryAgain:
+    """Reads an answer that is neither success nor a refusal of what was sent.
+
+    Raises:
+        UnauthorizedError: The credentials are refused.
+        WorkspaceRefusedError: Trying again cannot help.
+    """
+    if reply.status in (401, 403):
+        raise unauthorized(reply.status, api=api, workspace=workspace)
+    if reply.status in (408, 425, 429) or reply.status >= 500:
+        return TryAgain(
+            cause=f"HTTP {reply.status}",
+            after_s=retry_after_s(reply.headers, now=datetime.now(UTC)),
+            slow_down=reply.status == 429,
+        )
+    if 300 <= reply.status < 400:
+        _redirected(reply, api=api, workspace=workspace)
+    key = f"{api.lower()}_url"
+    raise WorkspaceRefusedError(
+        f"workspace {workspace}: the {api} API answered HTTP {reply.status}.",
+        hint=f"Check {key} in connections.yaml: it must be the address of Customer.io's {api} API.",
+    )
+
+
+def unauthorized(status: int, *, api: Api, workspace: str) -> UnauthorizedError:
+    """The error for refused credentials: names the keys to look at."""
+    keys = "site_id and track_api_key" if api == "Track" else "app_api_key"
+    return UnauthorizedError(
+        f"workspace {workspace}: Customer.io refused the {api} API credentials (HTTP {status}).",
+        hint=f"Check the variables behind {keys} in connections.yaml, and the region: keys belong to one workspace.",
+    )
+
+
+def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """Seconds that a ``Retry-After`` header asks to wait, whether it gives seconds or a date; None without one.
+
+    A date is compared with the server's own clock where the answer tells it, so a wrong clock here does no harm.
+    """
+    asked = headers.get("retry-after", "").strip()
+    if not asked:
+        return None
+    try:
+        seconds = float(asked)
+    except ValueError:
+        until, sent = _http_date(asked), _http_date(headers.get("date", ""))
+        return None if until is None else max(0.0, (until - (sent or now)).total_seconds())
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def first_error(body: bytes) -> tuple[str, str, str]:
+    """Reason, field and message of a refused request; each empty where it is not said, the message whole.
+
+    Reads v2's ``{"errors": [{...}]}``, v1's ``{"meta": {"error": "..."}}`` and ``{"meta": {"errors": ["..."]}}``
+    and the App API's ``{"errors": [{"detail": "..."}]}``.
+    """
+    read = _json(body)
+    if not isinstance(read, dict):
+        return "", "", ""
+    meta = read.get("meta")
+    errors = read.get("errors") or (isinstance(meta, dict) and (meta.get("errors") or [meta.get("error")]))
+    first = errors[0] if isinstance(errors, list) and errors else None
+    if isinstance(first, dict):
+        return _said(first)
+    return "", "", first if isinstance(first, str) else ""
+
+
+def _accepted(reply: Reply, items: int) -> Answer:
+    read = _json(reply.body)
+    if not isinstance(read, dict):
+        return TryAgain(f"HTTP {reply.status} with a body that is not JSON")
+    errors = read.get("errors")
+    if not errors and reply.status == 200:
+        return Accepted()
+    if not isinstance(errors, list) or not errors:
+        return TryAgain(f"HTTP {reply.status} that does not say which items were refused")
+    by_index: dict[int, list[tuple[str, str, str]]] = {}
+    for error in errors:
+        index = error.get("batch_index") if isinstance(error, dict) else None
+        if type(index) is not int or not 0 <= index < items:
+            return TryAgain(f"HTTP {reply.status} that names an item the request did not have")
+        by_index.setdefault(index, []).append(_said(error))
+    return Accepted(tuple(_refusal(index, said) for index, said in sorted(by_index.items())))
+
+
+def _refusal(index: int, said: list[tuple[str, str, str]]) -> Refusal:
+    """One refusal an item: the reason and field of its first error, all its messages."""
+    reason, field, _ = said[0]
+    messages = dict.fromkeys(message for _, _, message in said if message)
+    return Refusal(index, reason or "invalid", field, "; ".join(messages) or "refused without a message")
+
+
+def _said(error: dict[str, Any]) -> tuple[str, str, str]:
+    message = error.get("message") or error.get("detail")
+    return (
+        shortened(error.get("reason"), _MOST_REASON_CHARACTERS),
+        shortened(error.get("field"), _MOST_FIELD_CHARACTERS),
+        message if isinstance(message, str) else "",
+    )
+
+
+def _redirected(reply: Reply, *, api: Api, workspace: str) -> NoReturn:
+    host = urlsplit(reply.headers.get("location", "")).hostname or ""
+    if host in ("track-eu.customer.io", "api-eu.customer.io", "track.customer.io", "api.customer.io"):
+        region = "eu" if "-eu." in host else "us"
+        raise WorkspaceRefusedError(
+            f"workspace {workspace} is in Customer.io's region {region}; nothing was sent on to it.",
+            hint=f"Write `region: {region}` for this workspace in connections.yaml.",
+        )
+    raise WorkspaceRefusedError(
+        f"workspace {workspace}: the {api} API's address redirects elsewhere (HTTP {reply.status}).",
+        hint=f"Check region and {api.lower()}_url of this workspace in connections.yaml.",
+    )
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -1,0 +1,196 @@
+"""HTTP to one workspace: addresses, credentials, time-outs. What answers mean is in ``answers``."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+import orjson
+
+from reverse_etl import __version__
+from reverse_etl.destinations.base import TryAgain
+from reverse_etl.destinations.customerio.answers import Api, Reply, trouble, unauthorized
+from reverse_etl.destinations.rate_limit import Clock, RateLimit
+from reverse_etl.errors import ConfigError, UnauthorizedError, WorkspaceUnavailableError
+
+if TYPE_CHECKING:
+    from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.config.environment import Secret
+
+CONNECT_TIMEOUT_S: Final = 10.0
+READ_TIMEOUT_S: Final = 30.0
+READ_TIMEOUT_VARIABLE: Final = "REVERSE_ETL_ANSWER_TIMEOUT_S"
+"""Seconds that an answer may take, for networks where ``READ_TIMEOUT_S`` does not fit."""
+
+APP_REQUESTS_PER_SECOND: Final = 9.0
+"""One below what most endpoints of the App API take. Source: App API OpenAPI, 2026."""
+
+_SETTLED: Final = frozenset({200, 201, 204, 400, 404, 422})
+
+
+class Client:
+    """Open for one run. Credentials are resolved here, go into headers and nowhere else.
+
+    Args:
+        workspace: The workspace.
+        transport: Stands in for the network.
+        clock: Time, for pacing.
+
+    Raises:
+        UnsetVariableError: A credential or address names a variable that is not set.
+        ConfigError: An address is no https address, or a time-out is no number.
+        UnauthorizedError: A credential cannot be one.
+    """
+
+    def __init__(
+        self,
+        workspace: WorkspaceConfig,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.workspace = workspace.name
+        self.has_app_key = workspace.app_api_key is not None
+        self._track_url = workspace.track_base_url()
+        self._app_url = workspace.app_base_url()
+        site_id, track_key = (self._credential(key, "Track") for key in (workspace.site_id, workspace.track_api_key))
+        self._track_auth = httpx.BasicAuth(site_id, track_key)
+        self._app_headers: dict[str, str] = {}
+        if workspace.app_api_key is not None:
+            self._app_headers = {"authorization": f"Bearer {self._credential(workspace.app_api_key, 'App')}"}
+        self._limits = {
+            "Track": RateLimit(workspace.requests_per_second, clock=clock),
+            "App": RateLimit(APP_REQUESTS_PER_SECOND, clock=clock),
+        }
+        self._was_reached = False
+        self._answer_timeout_s = answer_timeout_s()
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,
+            follow_redirects=False,
+            headers={"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json"},
+            timeout=httpx.Timeout(self._answer_timeout_s, connect=CONNECT_TIMEOUT_S, pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=workspace.max_requests_in_flight),
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._http.aclose()
+
+    async def batch(self, body: bytes) -> Reply | TryAgain:
+        """Posts one ``/api/v2/batch`` request, now: ``delivery`` paces and retries."""
+        return await self._send("Track", "POST", "/api/v2/batch", body=body)
+
+    async def ask(
+        self, api: Api, method: str, path: str, *, body: Any = None, params: dict[str, str] | None = None
+    ) -> Reply | TryAgain:
+        """Sends any other request once, when its API's rate limit allows: success, 400, 404 or trouble.
+
+        Raises:
+            ConfigError: It is one for the App API and there is no App API key.
+            UnauthorizedError: The credentials are refused.
+            WorkspaceRefusedError: The address is not that of the API.
+        """
+        if api == "App" and not self.has_app_key:
+            raise ConfigError(
+                f"workspace {self.workspace} has no app_api_key.", hint="Add it to the workspace in connections.yaml."
+            )
+        await self._limits[api].turn()
+        content = b"" if body is None else orjson.dumps(body)
+        reply = await self._send(api, method, path, body=content, params=params)
+        if isinstance(reply, TryAgain) or reply.status in _SETTLED:
+            return reply
+        unsettled = trouble(reply, api=api, workspace=self.workspace)
+        self._limits[api].pause(unsettled.after_s or 0.0)
+        return unsettled
+
+    async def _send(
+        self, api: Api, method: str, path: str, *, body: bytes, params: dict[str, str] | None = None
+    ) -> Reply | TryAgain:
+        url = (self._track_url if api == "Track" else self._app_url) + path
+        try:
+            answer = await self._http.request(
+                method,
+                url,
+                content=body,
+                params=params,
+                auth=self._track_auth if api == "Track" else None,
+                headers=None if api == "Track" else self._app_headers,
+            )
+        except httpx.RequestError as error:
+            if not self._was_reached and (lasting := _lasting_cause(error)):
+                host = httpx.URL(url).host
+                raise WorkspaceUnavailableError(
+                    f"workspace {self.workspace}: {lasting} ({host}).",
+                    hint=f"Check the network, and region and {api.lower()}_url in connections.yaml.",
+                ) from None
+            return TryAgain(cause_of(error, answer_timeout_s=self._answer_timeout_s))
+        self._was_reached = True
+        return Reply(answer.status_code, answer.headers, answer.content)
+
+    def _credential(self, secret: Secret, api: Api) -> str:
+        value = secret.resolve().strip()
+        if not value.isascii() or not value.isprintable():
+            raise self._not_a_key(secret, api)
+        return value
+
+    def _not_a_key(self, secret: Secret, api: Api) -> UnauthorizedError:
+        error = unauthorized(401, api=api, workspace=self.workspace)
+        return UnauthorizedError(
+            f"workspace {self.workspace}: the value of {secret.template} is no key.", hint=error.hint
+        )
+
+
+def answer_timeout_s() -> float:
+    """How long an answer may take: ``REVERSE_ETL_ANSWER_TIMEOUT_S`` where it is set.
+
+    Raises:
+        ConfigError: The variable is not a number of seconds above 0.
+    """
+    text = os.environ.get(READ_TIMEOUT_VARIABLE, "")
+    try:
+        seconds = float(text or READ_TIMEOUT_S)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ConfigError(
+            f"{READ_TIMEOUT_VARIABLE} is not a number of seconds above 0.", hint=f"Example: {READ_TIMEOUT_VARIABLE}=30"
+        )
+    return seconds
+
+
+def cause_of(error: httpx.RequestError, *, answer_timeout_s: float = READ_TIMEOUT_S) -> str:
+    """Why there is no answer, in words, without addresses or content."""
+    if lasting := _lasting_cause(error):
+        return lasting
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"no connection within {CONNECT_TIMEOUT_S:.0f} s"
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer within {answer_timeout_s:g} s"
+    if isinstance(error, httpx.ConnectError):
+        return "cannot connect"
+    return "the connection broke before the answer was complete"
+
+
+def _lasting_cause(error: BaseException) -> str:
+    """A cause that waiting does not mend: an unknown host or a certificate that is not trusted; else empty."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its TLS certificate is not trusted ({cause.verify_message})"
+        if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
+            return "its host name is unknown"
+        cause = cause.__cause__ or cause.__context__
+    return ""

@@ -1,0 +1,85 @@
+"""What works between here and a workspace, step by step, for ``reverse-etl test-connection``."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from reverse_etl.destinations.customerio import lookup
+from reverse_etl.destinations.customerio.client import Client
+from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.destinations.retry import Patience, RetryPolicy
+from reverse_etl.errors import UnauthorizedError, WorkspaceError, WorkspaceUnavailableError
+from reverse_etl.report import Step
+
+if TYPE_CHECKING:
+    from reverse_etl.config.connections import WorkspaceConfig
+
+_POLICY: Final = RetryPolicy(most_s=2.0, budget_s=10.0)
+"""Somebody is waiting: a workspace that does not answer for ten seconds is told so."""
+
+
+def steps(workspace: WorkspaceConfig, *, policy: RetryPolicy = _POLICY) -> Iterator[Step]:
+    """Connects step by step; each step is tried when it is asked for.
+
+    Args:
+        workspace: The workspace.
+        policy: How long each request is tried again.
+
+    Yields:
+        Steps that worked and, if one did not, that one with its fix as the last.
+
+    Raises:
+        ConfigError: An environment variable is not set, or an address is no https address.
+    """
+    address = urlsplit(workspace.track_base_url())
+    host = _host(address.hostname or "")
+    yield host
+    if not host.ok:
+        return
+    with asyncio.Runner() as runner:
+        client = Client(workspace)
+        patience = Patience(policy, name=f"workspace {workspace.name}", clock=Clock())
+        try:
+            runner.run(lookup.require_region(client, patience, workspace.region))
+            yield Step("connection", True, "answers over TLS" if address.scheme == "https" else "answers, without TLS")
+            yield Step("Track API credentials", True, "accepted")
+            yield Step("region", True, workspace.region)
+            yield from _app_steps(client, patience, runner)
+        except WorkspaceError as error:
+            yield Step(_step_of(error), False, error.message, error.hint)
+        finally:
+            runner.run(client.close())
+
+
+def _host(host: str) -> Step:
+    try:
+        socket.getaddrinfo(host, None)
+    except socket.gaierror as error:
+        hint = "Check the network, and region and track_url of the workspace in connections.yaml."
+        return Step("host name", False, f"{host}: {error.strerror}", hint)
+    return Step("host name", True, host)
+
+
+def _app_steps(client: Client, patience: Patience, runner: asyncio.Runner) -> Iterator[Step]:
+    if not client.has_app_key:
+        hint = "Segments by name and `write: add_only` need one; object types are not checked without."
+        yield Step("App API key", True, "not set", hint)
+        return
+    types = runner.run(lookup.object_types(client, patience))
+    yield Step("App API key", True, "accepted")
+    yield Step("object types", True, lookup.named(types))
+    listed = runner.run(patience.until_settled(partial(client.ask, "App", "GET", "/v1/segments")))
+    segments = lookup.entry(listed, "segments", workspace=client.workspace)
+    manual = sum(segment.get("type") == "manual" for segment in segments if isinstance(segment, dict))
+    yield Step("segments", True, f"{len(segments)}, of which {manual} manual")
+
+
+def _step_of(error: WorkspaceError) -> str:
+    if isinstance(error, UnauthorizedError):
+        return "App API key" if "App API" in error.message else "Track API credentials"
+    return "connection" if isinstance(error, WorkspaceUnavailableError) else "answer"

@@ -1,0 +1,288 @@
+"""Customer.io as a destination: one sync's way into one workspace. ``delivery`` decides what is sent when."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.changeset import columns
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts, numbers_where
+from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits, RequestRefused, TryAgain
+from reverse_etl.destinations.customerio import activities, lookup, mirror, operations, read_back, segments
+from reverse_etl.destinations.customerio.answers import batch_answer
+from reverse_etl.destinations.customerio.client import Client
+from reverse_etl.destinations.customerio.masking import masked
+from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.destinations.retry import Patience, RetryPolicy
+from reverse_etl.errors import ConfigError, WorkspaceRefusedError
+from reverse_etl.report import Outcome
+
+if TYPE_CHECKING:
+    import httpx
+
+    from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.config.syncs import SyncConfig
+
+MAX_ITEM_BYTES: Final = 32_000
+MAX_REQUEST_BYTES: Final = 475_000
+"""Documented are 32 kb and 500 kb, without saying what a kb is. Source: Track API OpenAPI, August 2026."""
+
+_OPEN, _CLOSE = b'{"batch":[', b"]}"
+
+_FEED_POLICY: Final = RetryPolicy(most_s=5.0, budget_s=30.0)
+"""Reading back fails nothing, so it is not waited for as long as for a row's answer."""
+
+_UNKNOWN_OBJECT_TYPE: Final = "unknown_object_type"
+
+
+@asynccontextmanager
+async def open_destination(
+    sync: SyncConfig,
+    workspace: WorkspaceConfig,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    policy: RetryPolicy | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[CustomerIO]:
+    """A workspace, ready for one run of one sync. Nothing is asked or sent before ``prepare``.
+
+    Args:
+        sync: The sync.
+        workspace: The workspace.
+        transport: Stands in for the network.
+        policy: How long everything but the rows themselves is tried again; by default from the environment.
+        clock: Time.
+
+    Raises:
+        UnsetVariableError: A credential names a variable that is not set.
+    """
+    clock = clock or Clock()
+    patience = Patience(policy or RetryPolicy.from_environment(), name=f"workspace {workspace.name}", clock=clock)
+    async with Client(workspace, transport=transport, clock=clock) as client:
+        yield CustomerIO(sync, workspace, client, patience, clock)
+
+
+class CustomerIO:
+    """A ``destinations.base.Destination``, with what a run does before its first row and after its last."""
+
+    def __init__(
+        self, sync: SyncConfig, workspace: WorkspaceConfig, client: Client, patience: Patience, clock: Clock
+    ) -> None:
+        self.name = f"workspace {workspace.name}"
+        self.limits = Limits(
+            max_item_bytes=MAX_ITEM_BYTES,
+            max_request_bytes=MAX_REQUEST_BYTES,
+            envelope_bytes=len(_OPEN) + len(_CLOSE),
+            max_items=workspace.max_items_per_request,
+            requests_per_second=workspace.requests_per_second,
+            max_requests_in_flight=workspace.max_requests_in_flight,
+        )
+        self._sync = sync
+        self._region = workspace.region
+        self._app_url = workspace.app_base_url
+        self._client = client
+        self._patience = patience
+        self._clock = clock
+        self._reads_back = workspace.read_back
+        self._feed_patience = Patience(_FEED_POLICY, name=self.name, clock=clock)
+        self._object_types: dict[str, str] | None = None
+        self._segment_id: int | None = None
+
+    async def prepare(self) -> None:
+        """Makes sure, before the first row, that the workspace can take what the sync sends.
+
+        Raises:
+            UnauthorizedError: Credentials are refused.
+            WorkspaceUnavailableError: The workspace does not answer.
+            WorkspaceRefusedError: It is in the other region, or lacks the segment or object type.
+            ConfigError: The sync needs an App API key and the workspace has none.
+        """
+        people = self._sync.people
+        if people is not None and people.write == "add_only" and not self._client.has_app_key:
+            raise ConfigError(
+                f"`write: add_only` needs an app_api_key, and workspace {self._client.workspace} has none.",
+                hint="Add it in connections.yaml, or write `add_and_update`.",
+            )
+        await lookup.require_region(self._client, self._patience, self._region)
+        if self._client.has_app_key and (self._sync.objects is not None or self._sync.relationships is not None):
+            self._object_types = await lookup.object_types(self._client, self._patience)
+            self._require_default_types(self._object_types)
+        if people is not None and people.segment is not None:
+            self._segment_id = await segments.segment_id(self._client, self._patience, people.segment)
+
+    async def kept_back(self, batch: pa.RecordBatch, query: str) -> Sequence[KeptBack]:
+        """Rows of object types that the workspace lacks and, for ``add_only``, people who exist already."""
+        unknown = self._of_unknown_type(batch, query)
+        existing = await self._who_exist(batch, query)
+        return [kept for kept in (unknown, existing) if kept is not None]
+
+    def identifiers(self, batch: pa.RecordBatch, query: str) -> pa.StringArray:
+        """Each row's identifier, whole."""
+        return columns.identifiers(batch, self._sync, query)
+
+    def repeats(self, query: str) -> bool:
+        """Of one person there may be many events and relationships; people and objects come once."""
+        return query == "relationships" or self._sync.events is not None
+
+    def items(self, batch: pa.RecordBatch, query: str) -> list[bytes]:
+        """Each row as one operation."""
+        return operations.items(batch, self._sync, query)
+
+    async def send(self, items: Sequence[bytes]) -> Answer:
+        """Sends one batch. Messages of Customer.io come back without the values of the item they are about."""
+        reply = await self._client.batch(b"%b%b%b" % (_OPEN, b",".join(items), _CLOSE))
+        if isinstance(reply, TryAgain):
+            return reply
+        answer = batch_answer(reply, items=len(items), workspace=self._client.workspace)
+        if isinstance(answer, RequestRefused) and len(items) == 1:
+            return replace(answer, message=masked(answer.message, items[0]))
+        if isinstance(answer, Accepted) and answer.refusals:
+            return self._without_suppressed(answer, items)
+        return answer
+
+    async def after_delivery(self, parts: Parts, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> int:
+        """Puts the delivered people into the sync's segment, if it has one, and returns how many.
+
+        Args:
+            parts: The rows.
+            outcomes: What became of each.
+
+        Raises:
+            WorkspaceError: The segment could not be filled; the people themselves were delivered.
+        """
+        if self._segment_id is None or self._sync.people is None:
+            return 0
+        return await segments.change_people(
+            self._client,
+            self._patience,
+            self._delivered(parts, outcomes),
+            segment=self._segment_id,
+            id_type=self._sync.people.identify_by,
+            at_once=self.limits.max_requests_in_flight,
+        )
+
+    async def mirror(self, parts: Parts) -> int:
+        """Takes the people out of the sync's segment whom its query did not return, and tells how many they were.
+
+        Args:
+            parts: All rows that the query returned, every one delivered or left out by choice.
+
+        Raises:
+            CheckFailedError: They are more than the sync's file lets go at once.
+            WorkspaceError: The segment cannot be read or changed.
+        """
+        people = self._sync.people
+        if self._segment_id is None or people is None or people.segment is None:
+            return 0
+        return await mirror.remove_others(
+            self._client,
+            self._patience,
+            (self.identifiers(batch, "rows") for batch in parts.batches()),
+            segment=self._segment_id,
+            id_type=people.identify_by,
+            most_percent=people.segment.mirror_max_removed,
+            at_once=self.limits.max_requests_in_flight,
+        )
+
+    @property
+    def reads_back(self) -> bool:
+        """Whether the run looks at what became of its rows after they were accepted."""
+        return self._client.has_app_key and self._reads_back and bool(self._activity_types)
+
+    async def activity_window(self) -> activities.Window:
+        """The time of a run that begins now. Raises WorkspaceError where the feed cannot be read."""
+        return await activities.window(self._client, self._feed_patience, self._activity_types)
+
+    async def read_activities(self, window: activities.Window) -> tuple[list[activities.Activity], bool]:
+        """What was not applied in a window, a while after its last row, and whether that is all of it.
+
+        Raises:
+            WorkspaceError: The feed cannot be read.
+        """
+        await self._clock.sleep(read_back.wait_s(self._app_url()))
+        until = self._clock.now() + read_back.MOST_S
+        return await activities.since(
+            self._client, self._feed_patience, self._activity_types, window, clock=self._clock, until=until
+        )
+
+    def not_applied(
+        self,
+        parts: Parts,
+        outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]],
+        found: list[activities.Activity],
+    ) -> Iterator[KeptBack]:
+        """The delivered rows of a query that activities are about."""
+        return read_back.not_applied(self._sync, parts, outcomes, found)
+
+    @property
+    def _activity_types(self) -> tuple[str, ...]:
+        return read_back.types(self._sync, tuple(self._object_types or ()))
+
+    def _delivered(
+        self, parts: Parts, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    ) -> Iterator[pa.StringArray]:
+        for batch in parts.batches():
+            delivered = outcomes[batch.column(ROW_NUMBER).to_numpy() - 1] == Outcome.DELIVERED
+            yield self.identifiers(batch.filter(pa.array(delivered)), "rows")
+
+    def _without_suppressed(self, answer: Accepted, items: Sequence[bytes]) -> Accepted:
+        """Moves suppressed people from the refused to the excluded, where the sync says so."""
+        settings = self._sync.suppression
+        excluded: list[int] = []
+        refusals = []
+        for refusal in answer.refusals:
+            if "suppressed" in f"{refusal.reason} {refusal.message}".lower():
+                if settings is None or settings.suppressed == "ignore_and_complete":
+                    excluded.append(refusal.index)
+                    continue
+                refusals.append(replace(refusal, reason="suppressed", message="person is suppressed"))
+            else:
+                refusals.append(replace(refusal, message=masked(refusal.message, items[refusal.index])))
+        return Accepted(tuple(refusals), tuple(excluded))
+
+    def _of_unknown_type(self, batch: pa.RecordBatch, query: str) -> KeptBack | None:
+        default = self._default_type(query)
+        if self._object_types is None or default is None:
+            return None
+        types = operations.object_types(batch, default)
+        unknown = pc.invert(pc.is_in(types, value_set=pa.array(list(self._object_types), pa.string())))
+        rows = numbers_where(batch, unknown)
+        message = f"the workspace has no such object type; it has {lookup.named(self._object_types)}."
+        return KeptBack(rows, Outcome.REJECTED, _UNKNOWN_OBJECT_TYPE, "object_type", message) if len(rows) else None
+
+    async def _who_exist(self, batch: pa.RecordBatch, query: str) -> KeptBack | None:
+        people = self._sync.people
+        if people is None or people.write != "add_only" or query != "rows":
+            return None
+        identifiers = self.identifiers(batch, query).to_pylist()
+        exist = await lookup.existing_people(self._client, self._patience, identifiers, id_type=people.identify_by)
+        rows = numbers_where(batch, pa.array(exist, pa.bool_()))
+        return KeptBack(rows, Outcome.EXCLUDED, "exists", people.identify_by, "the person exists already.")
+
+    def _require_default_types(self, known: dict[str, str]) -> None:
+        """Refuses a sync whose rows cannot but be of a type that the workspace lacks.
+
+        Where the query may return a column ``object_type``, the rows themselves are looked at instead.
+        """
+        queries = {"rows": self._sync.query}
+        if self._sync.relationships is not None:
+            queries["relationships"] = self._sync.relationships.query
+        for query, sql in queries.items():
+            default = self._default_type(query)
+            if default is not None and str(default) not in known and "object_type" not in sql and "*" not in sql:
+                raise WorkspaceRefusedError(
+                    f"{self.name} has no object type {default}.",
+                    hint=f"It has {lookup.named(known)}. Set object_type in the sync's file, or make it there.",
+                )
+
+    def _default_type(self, query: str) -> int | None:
+        """The object type of rows that do not say theirs; None for rows that are not about objects."""
+        if query == "relationships":
+            return None if self._sync.relationships is None else self._sync.relationships.object_type
+        return None if self._sync.objects is None else self._sync.objects.object_type

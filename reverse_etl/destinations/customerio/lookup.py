@@ -1,0 +1,110 @@
+"""What a workspace is asked about itself: its region, who exists already, which object types there are.
+
+Source: Track API and App API OpenAPI, 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from reverse_etl.destinations.customerio.answers import Reply
+from reverse_etl.errors import WorkspaceRefusedError
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.customerio.client import Client
+    from reverse_etl.destinations.retry import Patience
+
+_MOST_IDS: Final = 100
+"""People that one bulk look-up takes."""
+
+
+async def require_region(client: Client, patience: Patience, region: str) -> None:
+    """Asks the Track API where the account lives; the plainest request that needs its credentials.
+
+    Raises:
+        UnauthorizedError: The Track credentials are refused.
+        WorkspaceRefusedError: The account is in another region.
+    """
+    reply = await patience.until_settled(partial(client.ask, "Track", "GET", "/api/v1/accounts/region"))
+    try:
+        answered: Any = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        answered = None
+    actual = answered.get("region") if isinstance(answered, dict) else None
+    if reply.status != 200 or actual not in ("us", "eu"):
+        raise WorkspaceRefusedError(
+            f"workspace {client.workspace}: the Track API does not say its region (HTTP {reply.status}).",
+            hint="Check track_url of the workspace in connections.yaml.",
+        )
+    if actual != region:
+        raise WorkspaceRefusedError(
+            f"workspace {client.workspace} is in Customer.io's region {actual}, and connections.yaml says {region}.",
+            hint=f"Write `region: {actual}` for this workspace; nothing was sent.",
+        )
+
+
+async def existing_people(
+    client: Client, patience: Patience, identifiers: Sequence[str], *, id_type: str
+) -> list[bool]:
+    """Whether somebody exists under each identifier, in order; e-mail addresses are found without regard to case.
+
+    Args:
+        client: The workspace.
+        patience: The retry budget.
+        identifiers: Any number; the App API's rate limit lets about 900 be looked up in a second.
+        id_type: What they are: ``id`` or ``email``.
+    """
+    known: set[str] = set()
+    for start in range(0, len(identifiers), _MOST_IDS):
+        body = {"ids": list(identifiers[start : start + _MOST_IDS]), "id_type": id_type}
+        ask = partial(client.ask, "App", "POST", "/v1/customers/attributes", body=body)
+        customers = entry(await patience.until_settled(ask), "customers", workspace=client.workspace)
+        known.update(_comparable(found, id_type) for found in _identifiers(customers, id_type))
+    return [_comparable(asked, id_type) in known for asked in identifiers]
+
+
+async def object_types(client: Client, patience: Patience) -> dict[str, str]:
+    """The workspace's object types: name by id, which is an integer as text."""
+    reply = await patience.until_settled(partial(client.ask, "App", "GET", "/v1/object_types"))
+    types = entry(reply, "types", workspace=client.workspace)
+    return {str(each["id"]): str(each.get("name", "")) for each in types if isinstance(each, dict) and "id" in each}
+
+
+def named(types: dict[str, str]) -> str:
+    """Object types for a message: ``1 (Companies), 2 (Courses)``."""
+    return ", ".join(f"{number} ({name})" if name else number for number, name in types.items()) or "none"
+
+
+def entry(reply: Reply, key: str, *, workspace: str) -> Any:
+    """One entry of an answer of the App API.
+
+    Raises:
+        WorkspaceRefusedError: It has no such entry, so it is a refusal, or no answer of the App API.
+    """
+    try:
+        read = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        read = None
+    if reply.status < 300 and isinstance(read, dict) and isinstance(read.get(key), (list, dict)):
+        return read[key]
+    raise WorkspaceRefusedError(
+        f"workspace {workspace}: the App API did not answer with {key} (HTTP {reply.status}).",
+        hint="Check app_url and app_api_key of the workspace in connections.yaml.",
+    )
+
+
+def _identifiers(customers: Any, id_type: str) -> Iterator[str]:
+    for customer in customers:
+        if isinstance(customer, dict):
+            identifiers = customer.get("identifiers")
+            value = identifiers.get(id_type) if isinstance(identifiers, dict) else customer.get(id_type)
+            if isinstance(value, str):
+                yield value
+
+
+def _comparable(identifier: str, id_type: str) -> str:
+    return identifier.lower() if id_type == "email" else identifier

@@ -1,0 +1,155 @@
+"""Every answer of the batch endpoint is told apart, and none is taken for a delivery by mistake."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
+from reverse_etl.destinations.customerio.answers import Reply, batch_answer, retry_after_s, trouble
+from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError
+
+ITEMS = 3
+NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
+
+
+def read(status: int, body: Any = b"", **headers: str) -> Answer:
+    """The meaning of an answer to a request of three items."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = httpx.Headers({name.replace("_", "-"): value for name, value in headers.items()})
+    return batch_answer(Reply(status, sent, content), items=ITEMS, workspace="main")
+
+
+def errors(*listed: Any) -> dict[str, Any]:
+    """A body with a list of errors."""
+    return {"errors": list(listed)}
+
+
+TOO_LONG = {"batch_index": 1, "reason": "invalid", "field": "attributes.plan", "message": "too long"}
+
+TABLE: dict[str, tuple[Answer, Answer]] = {
+    "200": (read(200, b"{}\n"), Accepted()),
+    "200 with an empty list": (read(200, errors()), Accepted()),
+    "200 with refusals": (
+        read(200, errors(TOO_LONG)),
+        Accepted((Refusal(1, "invalid", "attributes.plan", "too long"),)),
+    ),
+    "207": (read(207, errors(TOO_LONG)), Accepted((Refusal(1, "invalid", "attributes.plan", "too long"),))),
+    "207, several errors for one item": (
+        read(207, errors(TOO_LONG, {"batch_index": 0}, {**TOO_LONG, "field": "x", "message": "no"}, TOO_LONG)),
+        Accepted(
+            (
+                Refusal(0, "invalid", "", "refused without a message"),
+                Refusal(1, "invalid", "attributes.plan", "too long; no"),
+            )
+        ),
+    ),
+    "207, fields of other types": (
+        read(207, errors({"batch_index": 2, "reason": 5, "field": None, "message": ["x"]})),
+        Accepted((Refusal(2, "invalid", "", "refused without a message"),)),
+    ),
+    "400": (
+        read(400, errors({"reason": "required", "field": "batch", "message": "batch must be a list"})),
+        RequestRefused("required", "batch", "batch must be a list"),
+    ),
+    "400 of v1": (read(400, {"meta": {"errors": ["no"]}}), RequestRefused("invalid", "", "no")),
+    "400 of v1, one error": (read(400, {"meta": {"error": "no"}}), RequestRefused("invalid", "", "no")),
+    "400, not JSON": (read(400, b"<html>"), RequestRefused("invalid", "", "the request was refused with HTTP 400")),
+    "400, other JSON": (read(400, {"meta": 3}), RequestRefused("invalid", "", "the request was refused with HTTP 400")),
+    "413": (read(413, b""), RequestRefused("too_large", "", "the request is too large")),
+    "429": (read(429, b"", retry_after="7"), TryAgain("HTTP 429", after_s=7.0, slow_down=True)),
+    "503": (read(503, b"", retry_after="7"), TryAgain("HTTP 503", after_s=7.0)),
+}
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_each_answer_has_its_meaning(case: str) -> None:
+    """The table of answers."""
+    actual, expected = TABLE[case]
+    assert expected == actual
+
+
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 522, 524])
+def test_passing_trouble_is_tried_again(status: int) -> None:
+    """Time-outs and faults of servers and proxies; no rate limit."""
+    assert TryAgain(f"HTTP {status}") == read(status)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b""),
+        (200, b"<html>"),
+        (200, b"{"),
+        (200, b"[]"),
+        (200, errors("x")),
+        (200, {"errors": "all of them"}),
+        (207, b""),
+        (207, {}),
+        (207, errors()),
+        (207, errors({"batch_index": 3})),
+        (207, errors({"batch_index": -1})),
+        (207, errors({"batch_index": True})),
+        (207, errors({"batch_index": "1"})),
+        (207, errors({"message": "which one?"})),
+        (207, errors(TOO_LONG, {"message": "and another"})),
+    ],
+)
+def test_unreadable_success_is_no_delivery(status: int, body: Any) -> None:
+    """A list of refusals that cannot be read whole counts for nothing."""
+    assert isinstance(read(status, body), TryAgain)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_name_workspace_and_keys(status: int) -> None:
+    """The Track keys for Track, the App API key for the App API."""
+    with pytest.raises(UnauthorizedError, match=r"workspace main: .*Track API.*site_id and track_api_key"):
+        read(status)
+    with pytest.raises(UnauthorizedError, match=r"workspace main: .*App API.*app_api_key"):
+        trouble(Reply(status, httpx.Headers(), b""), api="App", workspace="main")
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(("host", "region"), [("track-eu", "eu"), ("track", "us")])
+def test_a_redirect_to_the_other_region_names_it(status: int, host: str, region: str) -> None:
+    """Nothing is sent on: the data would pass through the wrong region."""
+    with pytest.raises(WorkspaceRefusedError, match=rf"`region: {region}`"):
+        read(status, b"", location=f"https://{host}.customer.io/api/v2/batch")
+
+
+def test_other_redirects_are_refused() -> None:
+    """The address is shown to be wrong, not followed."""
+    for location in ("https://example.com/", ""):
+        with pytest.raises(WorkspaceRefusedError, match="track_url"):
+            read(302, b"", location=location)
+
+
+@pytest.mark.parametrize("status", [204, 404, 405, 410])
+def test_what_is_no_track_api_says_where_to_look(status: int) -> None:
+    """A wrong address is a mistake in ``track_url``."""
+    with pytest.raises(WorkspaceRefusedError, match=rf"HTTP {status}.*track_url"):
+        read(status)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Mon, 05 Jan 2026 12:00:30 GMT"}, 30.0),
+        ({"retry-after": "Mon, 05 Jan 2026 11:00:00 GMT"}, 0.0),
+        ({"retry-after": "Mon, 05 Jan 2026 13:00:30 GMT", "date": "Mon, 05 Jan 2026 13:00:00 GMT"}, 30.0),
+        ({"retry-after": "Mon, 05 Jan 2026 12:00:30 -0000", "date": "nonsense"}, 30.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_by_the_servers_clock(headers: dict[str, str], expected: float | None) -> None:
+    """A date is compared with the answer's own ``Date``, so that a wrong clock here does not matter."""
+    assert expected == retry_after_s(httpx.Headers(headers), now=NOON)

@@ -1,0 +1,104 @@
+"""A real HTTP server that answers as a function says, and a clock that runs as fast as it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from reverse_etl.destinations.rate_limit import Clock
+
+HANG_UP = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as it arrived; header names in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer."""
+
+    status: int = 200
+    body: bytes = b"{}\n"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Script = Callable[[Asked], Said | None]
+
+
+@dataclass(slots=True)
+class ScriptedServer:
+    """A server in progress; ``requests`` are those that arrived whole, in order."""
+
+    url: str = ""
+    requests: list[Asked] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def scripted_server(script: Script) -> AsyncIterator[ScriptedServer]:
+    """Serves until the block ends. A script that returns ``HANG_UP`` closes the connection without an answer."""
+    running = ScriptedServer()
+    connections: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.add(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lines = head.decode("latin-1").split("\r\n")
+                method, path, _ = lines[0].split(" ")
+                headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines[1:] if line)}
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                asked = Asked(method, path, headers, body)
+                running.requests.append(asked)
+                said = script(asked)
+                if said is HANG_UP:
+                    break
+                extra = "".join(f"{name}: {value}\r\n" for name, value in said.headers.items())
+                start = f"HTTP/1.1 {said.status} X\r\ncontent-length: {len(said.body)}\r\n{extra}\r\n"
+                writer.write(start.encode("latin-1") + said.body)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            connections.discard(writer)
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**20)
+    running.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield running
+    finally:
+        server.close()
+        for writer in list(connections):
+            writer.close()
+        await server.wait_closed()
+
+
+@dataclass(slots=True)
+class FastClock:
+    """Time that passes only by sleeping, at once.
+
+    Attributes:
+        now_s: What the clock shows.
+        slept_s: Every sleep, in order.
+    """
+
+    now_s: float = 1000.0
+    slept_s: list[float] = field(default_factory=list)
+
+    def clock(self) -> Clock:
+        """The clock as the code under test takes it."""
+        return Clock(lambda: self.now_s, self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+        self.now_s += seconds
+        await asyncio.sleep(0)
