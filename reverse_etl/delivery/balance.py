@@ -1,0 +1,64 @@
+"""Whether the rows that were read are the rows that have an outcome: two sums of row keys, made independently.
+
+One is taken while the rows come from the database (``Facts``), the other here, from what the journal says was settled
+and, for the rows that were not sent, from the stored rows themselves. Counts alone would not tell a row that was
+settled twice and one that was forgotten from two that were settled once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
+from reverse_etl.delivery.journal import JOURNAL_FILE, Journal
+from reverse_etl.report import Outcome
+
+
+def same_rows(
+    parts: Parts, rows: int, expected: int, identifiers: Callable[[pa.RecordBatch], pa.StringArray], column: str
+) -> bool:
+    """Whether the keys of the rows with an outcome add up to the keys of the rows that were read.
+
+    Rows that no request settled count by what is stored of them, unless their outcome says that one did.
+
+    Args:
+        parts: The rows, with the outcomes and the journal beside them.
+        rows: How many were read.
+        expected: Sum of the keys of the rows that were read.
+        identifiers: Each row's identifier, from a batch with ``column``.
+        column: The only column that is read, but for the row numbers.
+    """
+    settled = np.zeros(rows, dtype=np.bool_)
+    total = 0
+    for entry in Journal(parts.folder / JOURNAL_FILE).entries():
+        places = entry.places()
+        if places[-1] >= rows:
+            return False
+        settled[places] = True
+        total += entry.keys
+    sent = np.isin(parts.outcomes(rows), (Outcome.DELIVERED, Outcome.REFUSED))
+    total += _stored(parts, ~settled & ~sent, identifiers, column)
+    return total % MODULUS == expected
+
+
+def _stored(
+    parts: Parts,
+    wanted: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    identifiers: Callable[[pa.RecordBatch], pa.StringArray],
+    column: str,
+) -> int:
+    """Sum of the keys of some rows, from their files; files without any are not read."""
+    total = first = 0
+    for path in parts.paths():
+        last = first + pq.read_metadata(path).num_rows
+        here, first = wanted[first:last], last
+        if here.any():
+            table = pq.read_table(path, columns=[column, ROW_NUMBER], memory_map=False)
+            batch = table.combine_chunks().to_batches()[0].filter(pa.array(here))
+            total += key_sum(row_keys(batch.column(ROW_NUMBER), identifiers(batch), parts.query))
+    return total

@@ -1,0 +1,166 @@
+"""What became of each row, kept while rows are sent and written down in the journal as soon as it is known.
+
+The journal is the truth of a delivery: the next books over the same rows, after whatever ended these, begin with it.
+``outcomes.npy`` and the failed rows are what others read, written when the books are closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA, ROW_NUMBER, Parts, count
+from reverse_etl.changeset.row_keys import MODULUS
+from reverse_etl.delivery.journal import JOURNAL_FILE, Entry, Journal, ranges
+from reverse_etl.errors import StateError
+from reverse_etl.report import Counts, Outcome
+
+_MOST_CAUSES: Final = 50_000
+"""Different causes that are told apart; messages of further ones are left out, so that memory stays bounded."""
+
+Identifiers = Callable[[pa.RecordBatch, str], pa.StringArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a row failed; the last four columns of ``FailedRow``."""
+
+    stage: str
+    reason: str
+    field: str
+    message: str
+
+
+class Books:
+    """The outcomes of one query's rows, beginning with what the journal has of an earlier attempt.
+
+    Args:
+        parts: The rows.
+        outcomes: One a row; changed in place.
+        identifiers: Says how failed rows are called, as ``Destination.identifiers`` does.
+    """
+
+    def __init__(
+        self, parts: Parts, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]], identifiers: Identifiers
+    ) -> None:
+        self.outcomes = outcomes
+        self._parts = parts
+        self._identifiers = identifiers
+        self._codes: dict[Cause, int] = {}
+        # 0 is no cause. The system gives memory only to the pages that are written to.
+        self._cause_of_row = np.zeros(len(outcomes), dtype=np.uint32)
+        self._journal = Journal(parts.folder / JOURNAL_FILE)
+        for entry in self._journal.entries():
+            self._replay(entry)
+        self.delivered = int(np.count_nonzero(outcomes == Outcome.DELIVERED))
+        self.failed = int(np.count_nonzero(self._cause_of_row))
+
+    def deliver(self, numbers: Sequence[int], keys: Sequence[int]) -> None:
+        """Rows that were accepted, and their keys (``changeset.row_keys``)."""
+        self._settle(numbers, keys, Outcome.DELIVERED, None)
+        self.delivered += len(numbers)
+
+    def exclude(self, numbers: Sequence[int], keys: Sequence[int]) -> None:
+        """Rows that are left out by the user's own choice."""
+        self._settle(numbers, keys, Outcome.EXCLUDED, None)
+
+    def fail(self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, cause: Cause) -> None:
+        """Rows that failed for good, all for one cause: ``REFUSED`` or ``REJECTED``."""
+        self._settle(numbers, keys, outcome, cause)
+        self.failed += len(numbers)
+
+    def sync(self) -> None:
+        """Makes what is in the journal survive the machine's end. Raises StateError."""
+        with self._writing():
+            self._journal.sync()
+
+    def close(self, left: Cause) -> Counts:
+        """Writes down what others read: first the failed rows, then the outcomes that refer to them.
+
+        Args:
+            left: Why rows without an outcome have none.
+
+        Raises:
+            StateError: The run's folder cannot be written.
+        """
+        path = self._parts.folder / "failed-delivery.parquet"
+        with self._writing():
+            self._journal.close()
+            if self._has_failed_rows():
+                self._parts.write_failed("delivery-partial", self._failed_rows(left))
+                (self._parts.folder / "failed-delivery-partial.parquet").replace(path)
+            else:
+                path.unlink(missing_ok=True)
+            self._parts.write_outcomes(self.outcomes)
+        return count(self.outcomes)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StateError(
+                f"what became of the rows cannot be written to {self._parts.folder}: {error.strerror or error}.",
+                hint="Rows written down as undelivered may have been delivered; running again is safe.",
+            ) from error
+
+    def _settle(self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, cause: Cause | None) -> None:
+        if not numbers:
+            return
+        said = None if cause is None else (cause.stage, cause.reason, cause.field, cause.message)
+        entry = Entry(outcome, ranges(numbers), sum(keys) % MODULUS, said)
+        with self._writing():
+            self._journal.append(entry)
+        self._enter(entry.places(), outcome, cause)
+
+    def _replay(self, entry: Entry) -> None:
+        places = entry.places()
+        if len(places) and places[-1] >= len(self.outcomes):
+            raise StateError(f"the journal in {self._parts.folder} is of other rows.", hint="Run the whole sync again.")
+        # A row that the checks, run again, keep back now is a failed row of theirs and is not sent.
+        here = self.outcomes[places]
+        places = places[(here == Outcome.UNDELIVERED) | (here == entry.outcome)]
+        self._enter(places, entry.outcome, None if entry.cause is None else Cause(*entry.cause))
+
+    def _enter(self, places: np.ndarray[tuple[int], np.dtype[np.int64]], outcome: Outcome, cause: Cause | None) -> None:
+        self.outcomes[places] = outcome
+        if cause is not None:
+            self._cause_of_row[places] = self._code(cause)
+
+    def _code(self, cause: Cause) -> int:
+        if cause not in self._codes and len(self._codes) >= _MOST_CAUSES:
+            cause = Cause(cause.stage, cause.reason, cause.field, "")
+        return self._codes.setdefault(cause, len(self._codes) + 1)
+
+    def _has_failed_rows(self) -> bool:
+        return bool(self._codes) or bool((self.outcomes == Outcome.UNDELIVERED).any())
+
+    def _failed_rows(self, left: Cause) -> Iterator[pa.RecordBatch]:
+        """Rows that failed here and rows without an outcome, by row number, a part at a time."""
+        left_code = self._code(left)
+        causes = list(self._codes)
+        for batch in self._parts.batches():
+            places = batch.column(ROW_NUMBER).to_numpy() - 1
+            codes = self._cause_of_row[places]
+            codes = np.where(self.outcomes[places] == Outcome.UNDELIVERED, np.uint32(left_code), codes)
+            failed = codes > 0
+            if failed.any():
+                yield self._said(batch.filter(pa.array(failed)), codes[failed] - 1, causes)
+
+    def _said(
+        self, batch: pa.RecordBatch, codes: np.ndarray[tuple[int], np.dtype[np.uint32]], causes: list[Cause]
+    ) -> pa.RecordBatch:
+        columns = {
+            "row_number": batch.column(ROW_NUMBER),
+            "query": pa.array([self._parts.query] * batch.num_rows),
+            "identifier": self._identifiers(batch, self._parts.query),
+        }
+        for name in ("stage", "reason", "field", "message"):
+            texts = pa.array([getattr(cause, name) for cause in causes], pa.string())
+            columns[name] = texts.take(pa.array(codes))
+        return pa.RecordBatch.from_pydict(columns, schema=FAILED_ROW_SCHEMA)

@@ -1,0 +1,115 @@
+"""Rows of one query sent to a destination, each with exactly one outcome in the end.
+
+Who sends them is ``sender``, what is on disk is for ``books``; how long to wait and what a request may carry is for
+``destinations``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import numpy as np
+
+from reverse_etl.changeset.parts import Parts
+from reverse_etl.delivery.books import Books, Cause, Identifiers
+from reverse_etl.delivery.sender import Progress, Sender
+from reverse_etl.destinations.base import Destination
+from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.destinations.retry import Patience, RetryPolicy
+from reverse_etl.destinations.shared_rate import Reserve
+from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError, WorkspaceUnavailableError
+from reverse_etl.report import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What was sent.
+
+    Attributes:
+        counts: Rows by outcome.
+        requests: Requests that were settled.
+        retries: Requests sent again because an answer settled nothing.
+        fullness: How full requests were, by bytes or by items, on average: 1 for full ones.
+    """
+
+    counts: Counts
+    requests: int
+    retries: int
+    fullness: float
+
+
+async def deliver(
+    parts: Parts,
+    outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]],
+    destination: Destination,
+    *,
+    progress: Progress | None = None,
+    policy: RetryPolicy | None = None,
+    clock: Clock | None = None,
+    reserve: Reserve | None = None,
+) -> Delivered:
+    """Sends the rows that have no outcome yet, and writes down what became of every row.
+
+    Whatever ends it, the books are written first: rows without an answer stay ``UNDELIVERED`` and are failed rows
+    of stage ``delivery``; rows of an answered request are never sent again by a further call, not even after the end
+    of the process. A cancellation lets requests in flight finish (``sender.GRACE_S``).
+
+    Args:
+        parts: The rows; their ``outcomes.npy`` and ``failed-delivery.parquet`` are written.
+        outcomes: One a row, by row number - 1; changed in place.
+        destination: Where they go, prepared.
+        progress: Told after each settled request.
+        policy: When to try again and when to give up; by default from the environment.
+        clock: Time.
+        reserve: Where turns are shared with other processes; None: this delivery has the rate limit for itself.
+
+    Raises:
+        UnauthorizedError: The credentials are refused.
+        WorkspaceUnavailableError: No settled answer within the retry budget.
+        WorkspaceRefusedError: No request can succeed.
+    """
+    clock = clock or Clock()
+    patience = Patience(policy or RetryPolicy.from_environment(), name=destination.name, clock=clock)
+    books = Books(parts, outcomes, destination.identifiers)
+    sender = Sender(destination, books, patience, clock=clock, progress=progress, reserve=reserve)
+    left = Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
+    try:
+        await sender.send(parts)
+    except BaseException as error:
+        left = _left(error)
+        raise
+    finally:
+        counts = books.close(left)
+    return Delivered(counts, sender.requests, patience.retries, sender.fullness)
+
+
+def leave_undelivered(
+    parts: Parts,
+    outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]],
+    identifiers: Identifiers,
+    error: BaseException,
+) -> Counts:
+    """Writes the books of rows that are not even tried, because something before them ended the run.
+
+    Args:
+        parts: The rows; their ``outcomes.npy`` and ``failed-delivery.parquet`` are written.
+        outcomes: One a row; those without an outcome keep none and are failed rows.
+        identifiers: Says how failed rows are called.
+        error: What ended the run.
+    """
+    return Books(parts, outcomes, identifiers).close(_left(error))
+
+
+def _left(error: BaseException) -> Cause:
+    """Why rows have no outcome, for the error that ended the delivery."""
+    reasons: dict[type[BaseException], tuple[str, str]] = {
+        UnauthorizedError: ("unauthorized", "the workspace refused the credentials before this row had an answer."),
+        WorkspaceUnavailableError: ("workspace_unavailable", "the workspace gave no usable answer."),
+        WorkspaceRefusedError: ("workspace_refused", "the workspace cannot take what the sync sends."),
+        asyncio.CancelledError: ("canceled", "the run was canceled before this row had an answer."),
+    }
+    for kind, (reason, message) in reasons.items():
+        if isinstance(error, kind):
+            return Cause("delivery", reason, "", message)
+    return Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")

@@ -1,0 +1,53 @@
+"""A signal ends a delivery in order: it is canceled, has its time to finish, and only then is the signal passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+Result = TypeVar("Result")
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def run_interruptibly(main: Coroutine[Any, Any, Result]) -> Result:
+    """Runs a coroutine to its end; SIGINT and SIGTERM cancel it rather than break into whatever runs just then.
+
+    Afterwards whoever handled the signal before is called, and raises what it raises: Dagster its own interruption.
+    A second signal cancels again, which ends the waiting for answers. Outside of the main thread it is ``asyncio.run``.
+
+    Raises:
+        KeyboardInterrupt: There was a signal, and nobody raised anything else for it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return asyncio.run(main)
+    received: list[signal.Signals] = []
+
+    async def watched() -> Result:
+        task = asyncio.current_task()
+
+        def stop(number: signal.Signals) -> None:
+            received.append(number)
+            if task is not None:
+                task.cancel()
+
+        for number in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, stop, number)
+        return await main
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        return asyncio.run(watched())
+    except asyncio.CancelledError:
+        if not received:
+            raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+    handler = before[received[0]]
+    if callable(handler):
+        handler(received[0], None)
+    raise KeyboardInterrupt

@@ -1,0 +1,133 @@
+"""What became of rows, written down as soon as it is known: one line a settled request, never changed afterwards.
+
+    <crc32, 8 hex digits> {"outcome":1,"rows":[[1,2300]],"keys":123456789,"cause":null}
+
+A line is handed to the operating system at once, so the end of the process loses none, and to the disk within a
+second (``sync``). A last line that is torn is no line. What the books make of it is for ``books``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+import orjson
+
+from reverse_etl.report import Outcome
+
+JOURNAL_FILE: Final = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Rows with one outcome.
+
+    Attributes:
+        outcome: Theirs; never ``UNDELIVERED``.
+        ranges: First and last row number of each run of rows, ascending.
+        keys: Sum of the rows' keys (``changeset.row_keys``).
+        cause: Stage, reason, field, message of rows that failed; None for others.
+    """
+
+    outcome: Outcome
+    ranges: tuple[tuple[int, int], ...]
+    keys: int
+    cause: tuple[str, str, str, str] | None = None
+
+    def places(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The rows' numbers - 1."""
+        return np.concatenate([np.arange(first - 1, last, dtype=np.int64) for first, last in self.ranges])
+
+
+def ranges(numbers: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Row numbers as runs of consecutive ones; any order, empty for none."""
+    if not numbers:
+        return ()
+    ordered = np.sort(np.array(numbers, dtype=np.int64))
+    gaps = np.flatnonzero(np.diff(ordered) != 1)
+    firsts = ordered[np.concatenate(([0], gaps + 1))].tolist()
+    lasts = ordered[np.concatenate((gaps, [len(ordered) - 1]))].tolist()
+    return tuple(zip(firsts, lasts, strict=True))
+
+
+class Journal:
+    """The journal of one query's rows.
+
+    Args:
+        path: Its file; made, readable by its owner alone, with the first entry.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+        self._whole_bytes = 0
+        self._unsynced = False
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything written down so far, oldest first, up to the first line that is not whole."""
+        self._whole_bytes = 0
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            for line in file:
+                entry = _entry(line)
+                if entry is None:
+                    return
+                self._whole_bytes += len(line)
+                yield entry
+
+    def append(self, entry: Entry) -> None:
+        """Writes an entry down, after those that ``entries`` gave. Raises OSError where that fails."""
+        file = self._open() if self._file is None else self._file
+        text = orjson.dumps(
+            {"outcome": int(entry.outcome), "rows": entry.ranges, "keys": entry.keys, "cause": entry.cause}
+        )
+        line = b"%08x %b\n" % (crc32(text), text)
+        written = os.write(file, line)
+        if written < len(line):
+            # The disk is full: what was torn is taken back, so that a later line is not torn with it.
+            os.ftruncate(file, self._whole_bytes)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._whole_bytes += len(line)
+        self._unsynced = True
+
+    def sync(self) -> None:
+        """Makes what was written survive the machine's end. Raises OSError where that fails."""
+        if self._file is not None and self._unsynced:
+            self._unsynced = False
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Syncs, and writes no more. Raises OSError where that fails; it is closed all the same."""
+        try:
+            self.sync()
+        finally:
+            if self._file is not None:
+                os.close(self._file)
+            self._file = None
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.ftruncate(self._file, self._whole_bytes)
+        return self._file
+
+
+def _entry(line: bytes) -> Entry | None:
+    text = line[9:-1]
+    if not line.endswith(b"\n") or line[:9] != b"%08x " % crc32(text):
+        return None
+    said = orjson.loads(text)
+    cause = said["cause"]
+    return Entry(
+        Outcome(said["outcome"]),
+        tuple((first, last) for first, last in said["rows"]),
+        said["keys"],
+        None if cause is None else (cause[0], cause[1], cause[2], cause[3]),
+    )

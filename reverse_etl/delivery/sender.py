@@ -1,0 +1,255 @@
+"""Requests of one delivery: filled by one task, sent by a few others, no more in memory than is about to leave.
+
+What became of the rows is for ``books``, which request a row goes into for ``lanes``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.changeset.row_keys import Keys, row_keys
+from reverse_etl.delivery.batches import Request
+from reverse_etl.delivery.books import Books, Cause
+from reverse_etl.delivery.lanes import Lanes
+from reverse_etl.destinations.base import Accepted, Destination, RequestRefused, TryAgain
+from reverse_etl.destinations.concurrency import InFlight, together
+from reverse_etl.destinations.rate_limit import Clock, RateLimit
+from reverse_etl.destinations.retry import Patience
+from reverse_etl.destinations.shared_rate import Reserve, SharedRate
+from reverse_etl.errors import ReverseEtlError, WorkspaceRefusedError
+from reverse_etl.report import Outcome
+
+SLICE_ROWS: Final = 5_000
+"""Rows that are said in one go; between two slices answers are read and requests leave."""
+
+MOST_REFUSED_IN_A_ROW: Final = 1_000
+"""So many requests refused whole, one after the other, are no longer about the rows."""
+
+GRACE_S: Final = 7.0
+"""Seconds that requests in flight have to finish when the run is canceled."""
+
+_SYNC_S: Final = 0.5
+_BURST_S: Final = 0.1
+
+Progress = Callable[[int, int], None]
+"""Told how many rows are delivered and how many failed so far, those of an earlier attempt included."""
+
+
+class Sender:
+    """One delivery in progress.
+
+    Attributes:
+        requests: Requests that were settled.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        books: Books,
+        patience: Patience,
+        *,
+        clock: Clock,
+        progress: Progress | None = None,
+        reserve: Reserve | None = None,
+    ) -> None:
+        limits = destination.limits
+        self._destination = destination
+        self._books = books
+        self._patience = patience
+        self._progress = progress
+        self._in_flight = InFlight(limits.max_requests_in_flight, per_second=limits.requests_per_second, clock=clock)
+        self._rate = RateLimit(
+            limits.requests_per_second, burst_s=_BURST_S, clock=clock, share=lambda: self._in_flight.share
+        )
+        self._shared = SharedRate(limits.requests_per_second, reserve, clock=clock) if reserve else None
+        self._workers = limits.max_requests_in_flight
+        self._refused_in_a_row = 0
+        self._stopping = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._sending: set[asyncio.Task[Any]] = set()
+        self._keeper: asyncio.Task[Any] | None = None
+        self._fullness = 0.0
+        self.requests = 0
+
+    @property
+    def fullness(self) -> float:
+        """How full the settled requests were on average; 1 for none."""
+        return self._fullness / self.requests if self.requests else 1.0
+
+    async def send(self, parts: Parts) -> None:
+        """Sends every row without an outcome; the first failure ends it, a cancellation once answers have come."""
+        work = asyncio.ensure_future(together([self._keep(), self._transfer(parts)]))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._stop()
+            await asyncio.wait({work}, timeout=GRACE_S)
+            raise
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    def _stop(self) -> None:
+        """No further request; whoever waits for anything else than an answer ends."""
+        self._stopping = True
+        for task in self._tasks - self._sending - {asyncio.current_task()}:
+            task.cancel()
+
+    async def _keep(self) -> None:
+        """Lets the disk have the journal, beside the event loop."""
+        self._keeper = asyncio.current_task()
+        while True:
+            await asyncio.sleep(_SYNC_S)
+            await asyncio.to_thread(self._books.sync)
+
+    async def _transfer(self, parts: Parts) -> None:
+        """Fills the queues and empties them. Rows that must keep their order have a queue for each worker."""
+        count = self._workers if self._destination.repeats(parts.query) else 1
+        queues = [asyncio.Queue[Request | None](maxsize=self._workers // count) for _ in range(count)]
+        workers = (self._empty(queues[worker % count]) for worker in range(self._workers))
+        await together([self._fill(parts, queues), *workers])
+        if self._keeper is not None:
+            self._keeper.cancel()
+
+    async def _fill(self, parts: Parts, queues: list[asyncio.Queue[Request | None]]) -> None:
+        if not self._may_go_on():
+            return
+        lanes = Lanes(self._destination.limits, len(queues))
+        async for batch in _slices(parts, self._books.outcomes):
+            identifiers = self._destination.identifiers(batch, parts.query)
+            keys = row_keys(batch.column(ROW_NUMBER), identifiers, parts.query)
+            kept = await self._keep_back(batch, keys, parts.query)
+            if kept.any():
+                free = pa.array(~kept)
+                batch, identifiers, keys = batch.filter(free), identifiers.filter(free), keys[~kept]
+            items = self._destination.items(batch, parts.query)
+            for lane, request in lanes.add(batch.column(ROW_NUMBER).to_pylist(), keys.tolist(), items, identifiers):
+                await queues[lane].put(request)
+            self._fail_too_large(lanes.too_large())
+        for lane, request in lanes.rest():
+            await queues[lane].put(request)
+        for worker in range(self._workers):
+            await queues[worker % len(queues)].put(None)
+
+    async def _empty(self, queue: asyncio.Queue[Request | None]) -> None:
+        try:
+            while self._may_go_on() and (request := await queue.get()) is not None:
+                await self._settle(request)
+        except ReverseEtlError:
+            # What the others have in flight is applied anyway: better to know its answers.
+            self._stop()
+            if self._sending:
+                await asyncio.wait(self._sending, timeout=GRACE_S)
+            raise
+
+    def _may_go_on(self) -> bool:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+        return not self._stopping
+
+    async def _settle(self, request: Request) -> None:
+        """Sends a request until each of its rows has an outcome; halves of a refused one in turn, so order is kept."""
+        answer: Accepted | RequestRefused = await self._patience.until_settled(
+            partial(self._attempt, request), on_trouble=self._slow_down
+        )
+        self._in_flight.speed_up()
+        self.requests += 1
+        self._fullness += request.fullness(self._destination.limits)
+        if isinstance(answer, RequestRefused) and len(request.items) > 1:
+            self._count_refused(answer)
+            for half in request.halves():
+                await self._settle(half)
+            return
+        if isinstance(answer, RequestRefused):
+            self._count_refused(answer)
+            self._refuse(request, 0, answer.reason, answer.field, answer.message)
+        else:
+            self._refused_in_a_row = 0
+            self._accept(request, answer)
+        if self._progress is not None:
+            self._progress(self._books.delivered, self._books.failed)
+
+    async def _attempt(self, request: Request) -> Accepted | RequestRefused | TryAgain:
+        if self._stopping:
+            raise asyncio.CancelledError
+        async with self._in_flight.place():
+            await self._rate.turn()
+            if self._shared is not None:
+                await self._shared.turn()
+            sending = {task for task in (asyncio.current_task(),) if task is not None}
+            self._sending |= sending
+            try:
+                return await self._destination.send(request.items)
+            finally:
+                self._sending -= sending
+
+    def _slow_down(self, trouble: TryAgain) -> None:
+        if self._stopping:
+            raise asyncio.CancelledError
+        self._in_flight.slow_down()
+        if trouble.slow_down and trouble.after_s:
+            self._rate.pause(trouble.after_s)
+
+    def _accept(self, request: Request, answer: Accepted) -> None:
+        numbers, keys = request.numbers, request.keys
+        apart = {refusal.index for refusal in answer.refusals}.union(answer.excluded)
+        for refusal in answer.refusals:
+            self._refuse(request, refusal.index, refusal.reason, refusal.field, refusal.message)
+        self._books.exclude([numbers[at] for at in answer.excluded], [keys[at] for at in answer.excluded])
+        if apart:
+            accepted = [at for at in range(len(numbers)) if at not in apart]
+            numbers, keys = [numbers[at] for at in accepted], [keys[at] for at in accepted]
+        self._books.deliver(numbers, keys)
+
+    def _refuse(self, request: Request, at: int, reason: str, field: str, message: str) -> None:
+        cause = Cause("customerio", reason, field, message)
+        self._books.fail([request.numbers[at]], [request.keys[at]], Outcome.REFUSED, cause)
+
+    def _count_refused(self, answer: RequestRefused) -> None:
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row >= MOST_REFUSED_IN_A_ROW:
+            raise WorkspaceRefusedError(
+                f"{self._destination.name} refused {MOST_REFUSED_IN_A_ROW:,} requests in a row whole "
+                f"(reason: {answer.reason}).",
+                hint="Look at the failed rows: what they have in common is what the workspace does not take.",
+            )
+
+    async def _keep_back(
+        self, batch: pa.RecordBatch, keys: Keys, query: str
+    ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which rows are not sent, for a reason that the destination knows; they have their outcome then."""
+        numbers = batch.column(ROW_NUMBER).to_numpy()
+        kept_back = np.zeros(len(numbers), dtype=np.bool_)
+        for kept in await self._destination.kept_back(batch, query):
+            here = np.isin(numbers, kept.rows.to_numpy()) & ~kept_back
+            kept_back |= here
+            rows = numbers[here].tolist(), keys[here].tolist()
+            if kept.outcome is Outcome.EXCLUDED:
+                self._books.exclude(*rows)
+            else:
+                self._books.fail(*rows, kept.outcome, Cause("delivery", kept.reason, kept.field, kept.message))
+        return kept_back
+
+    def _fail_too_large(self, rows: list[tuple[int, int]]) -> None:
+        if rows:
+            message = f"the item is larger than {self._destination.limits.max_item_bytes:,} bytes."
+            numbers, keys = zip(*rows, strict=True)
+            cause = Cause("delivery", "item_too_large", "", message)
+            self._books.fail(numbers, keys, Outcome.REJECTED, cause)
+
+
+async def _slices(parts: Parts, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> AsyncIterator[pa.RecordBatch]:
+    """The rows to send, a few thousand at a time; files are read beside the event loop."""
+    batches: Iterator[pa.RecordBatch | None] = iter(parts.sendable(outcomes))
+    while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+        for start in range(0, batch.num_rows, SLICE_ROWS):
+            yield batch.slice(start, SLICE_ROWS)
+            await asyncio.sleep(0)

@@ -1,0 +1,81 @@
+"""A run that goes on where an earlier one stopped: when it may, and how it finds the earlier one's rows.
+
+Which rows it need not send again is for the journal (``delivery.books``). Decision: docs/decisions/0003-resume.md.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.changeset.claim import claimed
+from reverse_etl.changeset.columns import identifier_column, identifiers
+from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder
+from reverse_etl.delivery.balance import same_rows
+from reverse_etl.delivery.journal import JOURNAL_FILE
+from reverse_etl.report import Status
+from reverse_etl.state.unfinished import end_as_continued, newest_run
+
+if TYPE_CHECKING:
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import Store
+
+YOUNG_ENOUGH: Final = timedelta(hours=24)
+"""Rows that were read longer ago are read again rather than sent."""
+
+_STOPPED: Final = (Status.RUNNING, Status.FAILED, Status.CANCELED)
+
+
+def take_over(sync: SyncConfig, home: Home, store: Store, *, run_id: str, since: int) -> str:
+    """Lets a new run use the changeset of the sync's last run, if that stopped while it was being delivered.
+
+    Args:
+        sync: The sync.
+        home: Where the changesets lie.
+        store: What is remembered.
+        run_id: The new run, not begun yet.
+        since: The last sync time that it would read from.
+
+    Returns:
+        The run that is continued; empty where the rows are to be read anew.
+    """
+    last = newest_run(store, sync.name)
+    if last is None or last.run_id == run_id or last.status not in _STOPPED:
+        return ""
+    changeset = home.changeset_run_id(sync.name, last.root_run_id)
+    folder = home.run_folder(sync.name, changeset)
+    facts = folder.facts()
+    if facts is None or claimed(folder.path) or not _continues(sync, folder, facts, since):
+        return ""
+    home.continue_changeset(sync.name, run_id, changeset)
+    end_as_continued(store, last.run_id, by=run_id)
+    return last.run_id
+
+
+def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, since: int) -> bool:
+    age = datetime.now(UTC) - datetime.fromtimestamp(facts.started_at, UTC)
+    return (
+        facts.since == since
+        and facts.version == sync.version
+        and not facts.retry_of
+        and abs(age) < YOUNG_ENOUGH
+        and any((folder.parts(query).folder / JOURNAL_FILE).exists() for query in QUERIES)
+        and same_changeset(sync, folder)
+    )
+
+
+def same_changeset(sync: SyncConfig, folder: RunFolder) -> bool:
+    """Whether the rows with an outcome are those that were read; true where that was not written down."""
+    facts = folder.facts()
+    if facts is None:
+        return True
+    for query, expected in (("rows", facts.rows_keys), ("relationships", facts.relationships_keys)):
+        if expected is None:
+            continue
+        identified = partial(identifiers, sync=sync, query=query)
+        parts, rows = folder.parts(query), getattr(facts, query)
+        if not same_rows(parts, rows, expected, identified, identifier_column(sync, query)):
+            return False
+    return True

@@ -1,0 +1,89 @@
+"""The rows that have an outcome are the rows that were read, or it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from reverse_etl.changeset.row_keys import key_sum, row_keys
+from reverse_etl.delivery.balance import same_rows
+from reverse_etl.report import Outcome
+from reverse_etl_tests.delivery.workspaces import Run, ScriptedWorkspace
+
+COUNT = 20
+
+
+def identified(batch: pa.RecordBatch) -> pa.StringArray:
+    """The ids."""
+    return batch.column(batch.schema.get_field_index("id"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Twenty people: one rejected by a check, two refused, the others delivered."""
+    run = Run(tmp_path, COUNT)
+    run.outcomes[3] = Outcome.REJECTED
+    run.deliver(ScriptedWorkspace(bad=frozenset({"7", "8"})), max_items_per_request=6)
+    return run
+
+
+def balanced(run: Run) -> bool:
+    """Whether the books agree with the rows as they were written."""
+    numbers = pa.array(range(1, COUNT + 1), pa.int64())
+    expected = key_sum(row_keys(numbers, pa.array([str(n) for n in range(1, COUNT + 1)]), "rows"))
+    return same_rows(run.parts, COUNT, expected, identified, "id")
+
+
+def test_true_books_balance(run: Run) -> None:
+    """After a delivery, and after one that was stopped in the middle."""
+    assert balanced(run)
+    run.outcomes[:] = 0
+    run.parts.write_outcomes(run.outcomes)
+    (run.parts.folder / "journal.jsonl").unlink()
+    assert balanced(run)
+
+
+def settled_twice(run: Run) -> None:
+    """The first request is in the journal twice."""
+    journal = run.parts.folder / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes() + journal.read_bytes().splitlines()[0] + b"\n")
+
+
+def settled_never(run: Run) -> None:
+    """The first request is missing from the journal."""
+    journal = run.parts.folder / "journal.jsonl"
+    journal.write_bytes(b"".join(line + b"\n" for line in journal.read_bytes().splitlines()[1:]))
+
+
+def called_delivered(run: Run) -> None:
+    """The rejected row is called delivered, without an answer."""
+    outcomes = run.parts.outcomes(COUNT)
+    outcomes[3] = Outcome.DELIVERED
+    run.parts.write_outcomes(outcomes)
+
+
+def changed_identifier(run: Run) -> None:
+    """The rejected row is another person's."""
+    path = run.parts.paths()[0]
+    table = pq.read_table(path)
+    ids = table.column("id").to_pylist()
+    ids[3] = "someone else"
+    pq.write_table(table.set_column(0, "id", pa.array(ids)), path)
+
+
+@pytest.mark.parametrize("tamper", [settled_twice, settled_never, called_delivered, changed_identifier])
+def test_books_that_were_tampered_with_do_not_balance(run: Run, tamper: Callable[[Run], None]) -> None:
+    """A row settled twice, one forgotten, one called delivered without an answer, another person in a row's place."""
+    tamper(run)
+    assert not balanced(run)
+
+
+def test_a_journal_of_more_rows_does_not_balance(run: Run) -> None:
+    """Row 20 in the journal of nineteen rows."""
+    run.parts.write_outcomes(np.zeros(COUNT - 1, np.uint8))
+    assert not same_rows(run.parts, COUNT - 1, 0, identified, "id")

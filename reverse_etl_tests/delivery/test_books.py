@@ -1,0 +1,157 @@
+"""Books are never ahead of the truth on disk, and are whole in the end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reverse_etl.changeset.parts import Parts
+from reverse_etl.delivery import books as books_module
+from reverse_etl.delivery.books import Books, Cause
+from reverse_etl.delivery.journal import Entry, Journal
+from reverse_etl.errors import StateError
+from reverse_etl.report import Outcome
+from reverse_etl_tests.delivery.workspaces import Blocking, Run
+
+LEFT = Cause("delivery", "stopped", "", "the run stopped.")
+BAD = Cause("customerio", "invalid", "plan", "too long")
+
+
+def open_books(run: Run) -> Books:
+    """The books of a run's rows, on its fast clock."""
+    return Books(run.parts, run.outcomes, Blocking(1).identifiers)
+
+
+def reopened(run: Run) -> Books:
+    """The books of the next attempt, after whatever became of the last one."""
+    run.outcomes = run.parts.outcomes(run.count)
+    return open_books(run)
+
+
+def test_the_next_books_know_what_was_settled_before_a_crash(tmp_path: Path) -> None:
+    """Nothing was closed: delivered, refused and excluded rows have their outcomes and causes all the same."""
+    run = Run(tmp_path, 6)
+    books = open_books(run)
+    books.deliver([3, 1], [30, 10])
+    books.fail([2], [20], Outcome.REFUSED, BAD)
+    books.exclude([5], [50])
+    assert not (run.parts.folder / "outcomes.npy").exists()
+    again = reopened(run)
+    expected = [Outcome.DELIVERED, Outcome.REFUSED, Outcome.DELIVERED, Outcome.UNDELIVERED, Outcome.EXCLUDED, 0]
+    assert expected == run.outcomes.tolist()
+    assert (2, 1) == (again.delivered, again.failed)
+    again.deliver([4, 6], [40, 60])
+    again.close(LEFT)
+    assert [(2, "customerio", "invalid", "too long")] == [
+        (row.row_number, row.stage, row.reason, row.message) for row in run.failed()
+    ]
+
+
+@pytest.mark.parametrize("torn", [b"0", b"deadbeef {}\n", b'00000000 {"outcome":1'])
+def test_a_torn_line_is_no_line(tmp_path: Path, torn: bytes) -> None:
+    """The rows of it have no outcome; the next line stands on its own."""
+    run = Run(tmp_path, 3)
+    open_books(run).deliver([1], [10])
+    journal = run.parts.folder / "journal.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + torn)
+    again = reopened(run)
+    assert [1, 0, 0] == run.outcomes.tolist()
+    again.deliver([2], [20])
+    assert journal.read_bytes().startswith(whole)
+    reopened(run)
+    assert [1, 1, 0] == run.outcomes.tolist()
+    assert 0o600 == journal.stat().st_mode & 0o777
+
+
+def test_any_cut_of_the_journal_is_a_beginning_of_it(tmp_path: Path) -> None:
+    """Wherever the write was cut off, what is before it counts, and nothing else."""
+    run = Run(tmp_path, 5)
+    books = open_books(run)
+    for number in range(1, 6):
+        books.deliver([number], [number])
+    journal = run.parts.folder / "journal.jsonl"
+    whole = journal.read_bytes()
+    for end in range(len(whole) + 1):
+        journal.write_bytes(whole[:end])
+        reopened(run)
+        lines = whole[:end].count(b"\n")
+        assert [1] * lines + [0] * (5 - lines) == run.outcomes.tolist()
+
+
+def test_rows_that_the_checks_keep_back_now_stay_theirs(tmp_path: Path) -> None:
+    """Checks that ran again reject a row that was delivered before: it is their failed row, and is not sent."""
+    run = Run(tmp_path, 2)
+    open_books(run).deliver([1, 2], [10, 20])
+    run.outcomes = np.array([Outcome.REJECTED, Outcome.UNDELIVERED], np.uint8)
+    open_books(run)
+    assert [Outcome.REJECTED, Outcome.DELIVERED] == run.outcomes.tolist()
+
+
+def test_a_journal_of_other_rows_is_refused(tmp_path: Path) -> None:
+    """Row 9 of a changeset of two rows: the folder is not what it was."""
+    run = Run(tmp_path, 2)
+    Journal(run.parts.folder / "journal.jsonl").append(Entry(Outcome.DELIVERED, ((9, 9),), 1))
+    with pytest.raises(StateError, match="other rows"):
+        open_books(run)
+
+
+def test_a_full_disk_takes_back_what_was_torn(tmp_path: Path) -> None:
+    """A line that does not fit is an error, and the lines before it stay readable."""
+    run = Run(tmp_path, 200)
+    path = run.parts.folder / "journal.jsonl"
+    # In a process of its own: the limit holds for every file that it writes.
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from reverse_etl.delivery.journal import Entry, Journal; from reverse_etl.report import Outcome\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "journal = Journal(Path(sys.argv[1]))\n"
+        "try:\n for n in range(1, 9): journal.append(Entry(Outcome.DELIVERED, ((n, n),), n))\n"
+        "except OSError: print('full')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert "full\n" == done.stdout
+    assert path.read_bytes().endswith(b"\n")
+    assert [1] == [entry.keys for entry in Journal(path).entries()]
+
+
+def test_failed_rows_are_in_row_order_with_their_causes(tmp_path: Path) -> None:
+    """Whatever the order in which they failed; rows without an outcome say why the run stopped."""
+    run = Run(tmp_path, 5)
+    books = open_books(run)
+    books.fail([5], [50], Outcome.REFUSED, BAD)
+    books.fail([1], [10], Outcome.REJECTED, Cause("delivery", "item_too_large", "", "too large"))
+    books.deliver([2, 4], [20, 40])
+    counts = books.close(LEFT)
+    assert [(1, "1", "item_too_large"), (3, "3", "stopped"), (5, "5", "invalid")] == [
+        (row.row_number, row.identifier, row.reason) for row in run.failed()
+    ]
+    assert (2, 1, 1, 1) == (counts.delivered, counts.rejected, counts.refused, counts.undelivered)
+    assert (2, 2) == (books.delivered, books.failed)
+
+
+def test_many_different_messages_do_not_grow_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a bound the reason and field stay and the message is left out."""
+    monkeypatch.setattr(books_module, "_MOST_CAUSES", 2)
+    run = Run(tmp_path, 4)
+    books = open_books(run)
+    for number in (1, 2, 3, 4):
+        books.fail([number], [number], Outcome.REFUSED, Cause("customerio", "invalid", "plan", f"message {number}"))
+    books.close(LEFT)
+    assert ["message 1", "message 2", "", ""] == [row.message for row in run.failed()]
+    assert {("invalid", "plan")} == {(row.reason, row.field) for row in run.failed()}
+
+
+def test_a_folder_that_cannot_be_written_is_a_state_error(tmp_path: Path) -> None:
+    """Named with the folder, with the first outcome and at the end."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    books = Books(Parts(blocked / "rows", "rows"), np.zeros(2, np.uint8), Blocking(1).identifiers)
+    with pytest.raises(StateError, match="file/rows"):
+        books.close(LEFT)
+    with pytest.raises(StateError, match="running again is safe"):
+        books.deliver([1], [10])

@@ -1,0 +1,82 @@
+"""A signal cancels what runs, lets it end, and is passed on afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from reverse_etl.delivery.interrupts import run_interruptibly
+
+
+class ElsewhereError(BaseException):
+    """What somebody else's handler raises."""
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """The process's own handlers are back after each test."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+async def interrupted(ended: list[str], number: signal.Signals) -> None:
+    """Sends its own process a signal, and ends in order."""
+    os.kill(os.getpid(), number)
+    try:
+        await asyncio.sleep(30)
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)
+        ended.append("in order")
+        raise
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_handler_of_before_raises_once_everything_has_ended(number: signal.Signals) -> None:
+    """It is not called while the coroutine runs, and is in force again afterwards."""
+    ended: list[str] = []
+
+    def elsewhere(*_: object) -> None:
+        ended.append("told")
+        raise ElsewhereError
+
+    signal.signal(number, elsewhere)
+    with pytest.raises(ElsewhereError):
+        run_interruptibly(interrupted(ended, number))
+    assert ["in order", "told"] == ended
+    assert elsewhere is signal.getsignal(number)
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.default_int_handler, lambda *_: None])
+def test_a_signal_never_goes_unnoticed(handler: signal.Handlers) -> None:
+    """Where nobody raises anything for it, it is a KeyboardInterrupt."""
+    ended: list[str] = []
+    signal.signal(signal.SIGTERM, handler)
+    with pytest.raises(KeyboardInterrupt):
+        run_interruptibly(interrupted(ended, signal.SIGTERM))
+    assert ["in order"] == ended
+
+
+def test_without_a_signal_it_is_an_ordinary_run() -> None:
+    """Results and errors come back; a cancellation from elsewhere stays one; other threads may run it too."""
+
+    async def seven() -> int:
+        return 7
+
+    async def cancels() -> None:
+        raise asyncio.CancelledError
+
+    assert 7 == run_interruptibly(seven())
+    with pytest.raises(asyncio.CancelledError):
+        run_interruptibly(cancels())
+    results: list[int] = []
+    thread = threading.Thread(target=lambda: results.append(run_interruptibly(seven())))
+    thread.start()
+    thread.join()
+    assert [7] == results
