@@ -1,0 +1,225 @@
+"""The way to the state database: its URL, its connections, and its errors in words. What is stored: ``schema``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from reverse_etl.errors import MissingDriverError, StateError
+from reverse_etl.state.home import HOME_VARIABLE, PRIVATE_FOLDER, STATE_URL_VARIABLE
+
+PATIENCE_S: Final = 30
+"""Seconds to wait for another process that holds the state database."""
+
+_DRIVERS: Final = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "postgresql+psycopg2": "postgresql+psycopg",
+}
+"""What a URL may begin with, and the driver it means; without one in the URL, SQLAlchemy's releases differ."""
+
+_HOW_TO_WRITE: Final = f"Write sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE in {STATE_URL_VARIABLE}."
+_BEGIN: Final = "reverse_etl_begin"
+"""Execution option of a connection: the statement that begins its transaction in SQLite."""
+
+
+class Database:
+    """An engine of which each use is one short connection, with its errors told as ``StateError``.
+
+    Attributes:
+        place: For messages: the file, or host and database; never a user name or password.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Opens nothing yet.
+
+        Raises:
+            StateError: The URL is none that can be used.
+            MissingDriverError: The Postgres driver is not installed.
+        """
+        parsed = _parsed(url)
+        self.sqlite = parsed.get_backend_name() == "sqlite"
+        self.place = f"state database {_place(parsed)}"
+        if self.sqlite:
+            self._path = Path(parsed.database or "").absolute()
+            parsed = parsed.set(database=str(self._path))
+        usual = {"timeout": PATIENCE_S} if self.sqlite else {"connect_timeout": 10}
+        try:
+            # One connection per use: stages of a run are minutes apart, and a forked process inherits none.
+            engine = sa.create_engine(
+                parsed,
+                poolclass=sa.NullPool,
+                hide_parameters=True,
+                isolation_level=None if self.sqlite else "READ COMMITTED",
+                connect_args={key: value for key, value in usual.items() if key not in parsed.query},
+            )
+        except ModuleNotFoundError:
+            raise MissingDriverError(
+                f"the {self.place} needs the package psycopg.", hint="Install it: pip install 'reverse-etl[postgres]'"
+            ) from None
+        if self.sqlite:
+            sa.event.listen(engine, "connect", _prepare_sqlite)
+            sa.event.listen(engine, "begin", _begin_sqlite)
+        self._engine = engine
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads. Raises StateError for whatever the database says."""
+        with self._told(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that writes: all of the block or nothing. Raises like ``reading``."""
+        with self._told(), self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
+            yield connection
+
+    def make_file(self) -> None:
+        """Makes the SQLite file, readable by its owner alone, in WAL mode; several processes may do so at once.
+
+        Raises:
+            StateError: It cannot be made.
+        """
+        try:
+            self._path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise StateError(f"the {self.place} cannot be made: {error.strerror}.", hint=_WRITABLE) from None
+        with self._told(), self._engine.execution_options(**{_BEGIN: ""}).connect() as connection:
+            _write_ahead(connection)
+
+    def exists(self) -> bool:
+        """Whether there is something to connect to; a server is taken to be there."""
+        return not self.sqlite or self._path.exists()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise _in_words(self.place, error) from None
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+        parsed = parsed.set(drivername=_DRIVERS[parsed.drivername])
+    except (sa.exc.ArgumentError, ValueError, KeyError):
+        raise StateError("the URL of the state database cannot be used.", hint=_HOW_TO_WRITE) from None
+    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise StateError("the state database needs a file: what is remembered must outlive a run.", hint=_HOW_TO_WRITE)
+    return parsed
+
+
+def _place(url: sa.URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    port = f":{url.port}" if url.port else ""
+    return f"{url.database or 'of the default name'} at {url.host or 'the local socket'}{port}"
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001
+    # The driver's own transactions leave out DDL and begin late; those of `_begin_sqlite` do not.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _write_ahead(connection: sa.Connection) -> None:
+    """Lets others read while one writes. SQLite does not wait for a lock here, whatever its time-out."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        except sa.exc.OperationalError as error:
+            if _sqlite_code(error) != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # One that reads first and writes later would fail at once, without waiting, when another has written meanwhile.
+    if statement := connection.get_execution_options().get(_BEGIN, "BEGIN"):
+        connection.exec_driver_sql(statement)
+
+
+_WRITABLE: Final = (
+    f"Set {HOME_VARIABLE} to a folder that you may write to, or {STATE_URL_VARIABLE} to another database."
+)
+_LOCKED: Final = ("is locked by another process", "Try again when the other run or backup is done.")
+_FULL: Final = ("cannot be written: the disk is full", "Free some space, then run again: nothing is lost.")
+_DAMAGED: Final = (
+    "is damaged, or is no state database",
+    "Restore it from a backup, or move it away: the next runs then start from last sync time 0.",
+)
+_REFUSED: Final = ("refused the login", f"Check user and password in {STATE_URL_VARIABLE}.")
+_FORBIDDEN: Final = ("does not let this user read and write", "Let the user create and use tables in its schema.")
+_UNREACHABLE: Final = ("cannot be reached", f"Check that the server runs, and host and port in {STATE_URL_VARIABLE}.")
+
+_BY_SQLITE_CODE: Final = {
+    "SQLITE_BUSY": _LOCKED,
+    "SQLITE_LOCKED": _LOCKED,
+    "SQLITE_FULL": _FULL,
+    "SQLITE_NOTADB": _DAMAGED,
+    "SQLITE_CORRUPT": _DAMAGED,
+    "SQLITE_READONLY": ("cannot be written", _WRITABLE),
+    "SQLITE_CANTOPEN": ("cannot be opened", _WRITABLE),
+    "SQLITE_PERM": ("cannot be opened", _WRITABLE),
+    "SQLITE_IOERR": ("cannot be read or written: the disk fails", "Look at the disk, or at its quota."),
+}
+# https://www.postgresql.org/docs/15/errcodes-appendix.html, read 2025-11: the first two characters are the class.
+_BY_SQLSTATE: Final = {
+    "28": _REFUSED,
+    "3D": ("does not exist", "Create it, or name another in the URL."),
+    "42501": _FORBIDDEN,
+    "25006": _FORBIDDEN,
+    "53100": _FULL,
+    "53300": ("has no connection left", "Allow more connections, or let fewer syncs run at once."),
+    "55P03": _LOCKED,
+    "40": _LOCKED,
+    "08": _UNREACHABLE,
+    "57": _UNREACHABLE,
+}
+
+# Before there is a session, libpq gives no code: only the server's words.
+_BY_GREETING: Final = {
+    "authentication failed": _REFUSED,
+    "no password supplied": _REFUSED,
+    "no pg_hba.conf entry": _REFUSED,
+    "role": _REFUSED,
+    "too many": _BY_SQLSTATE["53300"],
+    "does not exist": _BY_SQLSTATE["3D"],
+}
+
+
+def _in_words(place: str, error: sa.exc.DBAPIError) -> StateError:
+    """What a driver's error means. Its own words stay out: they can hold values."""
+    state = getattr(error.orig, "sqlstate", None)
+    if code := _sqlite_code(error):
+        known = _BY_SQLITE_CODE.get(code)
+    elif state:
+        code = f"SQLSTATE {state}"
+        known = _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2])
+    else:
+        greeting = str(error.orig)
+        known = next((said for words, said in _BY_GREETING.items() if words in greeting), _UNREACHABLE)
+    what, hint = known or (f"answered with an error ({code})", "If it was changed by hand, restore it from a backup.")
+    return StateError(f"the {place} {what}.", hint=hint)
+
+
+def _sqlite_code(error: sa.exc.DBAPIError) -> str:
+    """The primary code, such as ``SQLITE_BUSY`` for ``SQLITE_BUSY_SNAPSHOT``; empty for other databases."""
+    name: str = getattr(error.orig, "sqlite_errorname", "")
+    return "_".join(name.split("_")[:2])

@@ -1,0 +1,75 @@
+"""What is remembered of a run's failed rows: the first of them, and every cause with its count. The CSV has all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reverse_etl.report import FailedRow
+
+MAX_FAILED_ROWS: Final = 10_000
+"""How many failed rows of one run are remembered one by one."""
+
+MAX_CAUSES: Final = 1_000
+"""How many causes of one run are told apart; rows of further ones are counted together for each stage."""
+
+FURTHER_CAUSES: Final = "further_causes"
+"""The reason under which they are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCause:
+    """Failed rows of one run that have query, stage, reason, field and message in common.
+
+    Attributes:
+        rows: How many, all counted.
+    """
+
+    query: str
+    stage: str
+    reason: str
+    field: str
+    message: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A run's failed rows in bounded memory.
+
+    Attributes:
+        rows: The first ``MAX_FAILED_ROWS``, e-mail addresses masked.
+        causes: All causes, the one with most rows first.
+        total: How many failed rows there are.
+    """
+
+    rows: tuple[FailedRow, ...]
+    causes: tuple[FailedCause, ...]
+    total: int
+
+
+def digest(failed_rows: Iterable[FailedRow]) -> Digest:
+    """Reads failed rows once, however many they are."""
+    first: list[FailedRow] = []
+    causes: Counter[tuple[str, str, str, str, str]] = Counter()
+    for row in failed_rows:
+        if len(first) < MAX_FAILED_ROWS:
+            first.append(replace(row, identifier=masked(row.identifier)))
+        cause = (row.query, row.stage, row.reason, row.field, row.message)
+        if cause not in causes and len(causes) >= MAX_CAUSES:
+            cause = (row.query, row.stage, FURTHER_CAUSES, "", "see the failed-rows CSV")
+        causes[cause] += 1
+    ordered = sorted(causes.items(), key=lambda item: (-item[1], item[0]))
+    return Digest(
+        rows=tuple(first),
+        causes=tuple(FailedCause(*cause, rows=rows) for cause, rows in ordered),
+        total=causes.total(),
+    )
+
+
+def masked(identifier: str) -> str:
+    """An identifier as it may be shown outside the CSV: of an e-mail address the first letter and the domain."""
+    name, at, domain = identifier.rpartition("@")
+    return f"{name[:1]}***@{domain}" if at else identifier

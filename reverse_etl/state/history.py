@@ -1,0 +1,84 @@
+"""Between the rows of the state database and what the other rooms see. The statements themselves: ``store``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.state.schema import COUNTS, QUERIES
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """What is remembered of one sync.
+
+    Attributes:
+        workspace: That of its newest run; empty before the first.
+        last_sync_time: Unix seconds that the next run will use; 0 until a run has completed.
+        first_seen_at: Aware UTC; None before it was first scheduled or run.
+        paused: Whether due runs are left out.
+        last_run_id: Its newest run that was not skipped; empty before the first.
+    """
+
+    name: str
+    workspace: str = ""
+    last_sync_time: int = 0
+    first_seen_at: datetime | None = None
+    paused: bool = False
+    last_run_id: str = ""
+
+
+def sync_state(row: sa.Row[Any]) -> SyncState:
+    """A row of the table of syncs."""
+    return SyncState(
+        name=row.name,
+        workspace=row.workspace,
+        last_sync_time=row.last_sync_time,
+        first_seen_at=row.first_seen_at,
+        paused=row.paused,
+        last_run_id=row.last_run_id or "",
+    )
+
+
+def run_report(row: sa.Row[Any]) -> RunReport:
+    """A row of the table of runs."""
+    counts = {query: Counts(*(getattr(row, f"{query}_{count}") for count in COUNTS)) for query in QUERIES}
+    return RunReport(
+        sync=row.sync,
+        run_id=row.run_id,
+        status=Status(row.status),
+        started_at=row.started_at,
+        duration_s=row.duration_s,
+        last_sync_time=row.last_sync_time,
+        rows=counts["rows"],
+        relationships=counts["relationships"],
+        failed_rows_csv=row.failed_rows_csv,
+        message=row.message,
+        exit_code=row.exit_code,
+    )
+
+
+def run_values(report: RunReport, *, root_run_id: str, workspace: str, since: int | None) -> dict[str, Any]:
+    """The columns of the table of runs."""
+    counts = {f"{query}_{count}": getattr(getattr(report, query), count) for query in QUERIES for count in COUNTS}
+    running = report.status is Status.RUNNING
+    return counts | {
+        "run_id": report.run_id,
+        "root_run_id": root_run_id,
+        "sync": report.sync,
+        "workspace": workspace,
+        "status": report.status.value,
+        "started_at": report.started_at,
+        "finished_at": None if running else report.started_at + timedelta(seconds=report.duration_s),
+        "duration_s": report.duration_s,
+        "since": since,
+        "last_sync_time": report.last_sync_time,
+        "failed_rows_csv": report.failed_rows_csv,
+        "message": report.message,
+        "exit_code": report.exit_code,
+        "blocking_run_id": None,
+    }

@@ -1,0 +1,14 @@
+"""How the state database came to be as it is: one module in ``versions`` per change, oldest first.
+
+They run by themselves at first use (``migrate``). They only go forward: going back would lose what is remembered.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REVISIONS: Final = ("0001", "0002", "0003")
+"""Every revision, oldest first. The last is what this release reads and writes."""
+
+VERSION_TABLE: Final = "reverse_etl_version"
+"""The table that holds the revision. Not Alembic's usual name: Dagster's tables may lie in the same database."""

@@ -1,0 +1,79 @@
+"""Turns at a workspace's rate limit, taken from one row of the state database by every process on every machine.
+
+The row holds when the next free turn is; whoever takes turns moves it on. Nothing is given back: a turn that is not
+used is gone. What a process does while the database does not answer is for ``destinations.shared_rate``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reverse_etl.state.engine import Database
+from reverse_etl.state.schema import PACE
+
+PATIENCE_S: Final = 2
+"""Seconds to wait for the database: less than a run may take to be canceled."""
+
+_FURTHEST_TURNS: Final = 1_000
+_FURTHEST_S: Final = 60.0
+
+
+class Pace:
+    """The turns of one workspace.
+
+    Args:
+        url: The state database's, with its tables up to date.
+        workspace: The workspace's name.
+        per_second: Its rate limit.
+
+    Raises:
+        StateError: The URL is none that can be used.
+    """
+
+    def __init__(self, url: str, workspace: str, per_second: float) -> None:
+        self._database = Database(_impatient(url))
+        self._workspace = workspace
+        self._interval_s = 1.0 / per_second
+
+    def reserve(self, turns: int) -> float:
+        """Takes so many turns in a row, one interval apart, and returns the seconds until the first: 0 or more.
+
+        Raises:
+            StateError: The database did not answer in time, or not as it should.
+        """
+        taken_s = turns * self._interval_s
+        with self._database.writing() as connection:
+            if not self._database.sqlite:
+                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{PATIENCE_S}s'"))
+            now = self._now(connection)
+            # A time that no queue of processes explains comes from a clock that was wrong.
+            furthest = now + max(_FURTHEST_S, _FURTHEST_TURNS * self._interval_s)
+            first = sa.case((PACE.c.next_at.between(now, furthest), PACE.c.next_at), else_=now)
+            insert = sqlite.insert(PACE) if self._database.sqlite else postgresql.insert(PACE)
+            row = insert.values(workspace=self._workspace, next_at=now + taken_s)
+            moved = row.on_conflict_do_update(index_elements=[PACE.c.workspace], set_={"next_at": first + taken_s})
+            next_at: float = connection.execute(moved.returning(PACE.c.next_at)).scalar_one()
+        return max(0.0, next_at - taken_s - now)
+
+    def _now(self, connection: sa.Connection) -> float:
+        """Unix seconds by the one clock that all processes share: the server's, or this machine's for a file."""
+        if self._database.sqlite:
+            return time.time()
+        now: float = connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())::float8")).scalar_one()
+        return now
+
+
+def _impatient(url: str) -> str:
+    """The URL with a wait of its own, unless it names one. What cannot be read as a URL is left to ``Database``."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        return url
+    name = "timeout" if parsed.get_backend_name() == "sqlite" else "connect_timeout"
+    if name not in parsed.query:
+        parsed = parsed.update_query_dict({name: str(PATIENCE_S)})
+    return parsed.render_as_string(hide_password=False)

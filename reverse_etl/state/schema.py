@@ -1,0 +1,128 @@
+"""The state database's tables as they are now. How an older database becomes one like this: ``migrations``.
+
+Names start with ``reverse_etl_``, so that the tables may lie in a database that others use too (Dagster's, say).
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from reverse_etl.report import Counts
+
+QUERIES: Final = ("rows", "relationships")
+"""The two fields of ``RunReport`` that hold counts."""
+
+COUNTS: Final = tuple(field.name for field in fields(Counts))
+"""The six counts of one query, in the order of ``Counts``."""
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A point in time: aware in Python, always UTC; text that sorts by time in SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Stores UTC. Raises ValueError for a date-time without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a point in time needs a zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Gives UTC back, whatever zone the server's session is in."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _counts() -> list[sa.Column[Any]]:
+    names = [f"{query}_{count}" for query in QUERIES for count in COUNTS]
+    return [sa.Column(name, sa.BigInteger, nullable=False) for name in names]
+
+
+def _of_run() -> sa.Column[str]:
+    return sa.Column(
+        "run_id", sa.Text, sa.ForeignKey("reverse_etl_run.run_id", ondelete="CASCADE"), primary_key=True, nullable=False
+    )
+
+
+METADATA: Final = sa.MetaData()
+
+SYNC: Final = sa.Table(
+    "reverse_etl_sync",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("last_sync_time", sa.BigInteger, nullable=False, comment="Unix seconds; 0 until a run has completed"),
+    sa.Column("first_seen_at", Moment, nullable=True),
+    sa.Column("paused", sa.Boolean, nullable=False),
+    sa.Column("last_run_id", sa.Text, nullable=True, comment="newest run that was not skipped"),
+)
+"""One row per sync that has been seen, paused or run."""
+
+RUN: Final = sa.Table(
+    "reverse_etl_run",
+    METADATA,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("root_run_id", sa.Text, nullable=False, comment="first of a chain of re-executions"),
+    sa.Column("sync", sa.Text, nullable=False),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("finished_at", Moment, nullable=True),
+    sa.Column("duration_s", sa.Float, nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=True, comment="last sync time that the queries were given"),
+    sa.Column("last_sync_time", sa.BigInteger, nullable=False, comment="for the next run, as of the end of this one"),
+    *_counts(),
+    sa.Column("failed_rows_csv", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("exit_code", sa.Integer, nullable=False),
+    sa.Column("blocking_run_id", sa.Text, nullable=True, comment="of a skipped run: the one that was in the way"),
+    sa.Index("reverse_etl_run_by_sync", "sync", "started_at"),
+    sa.Index("reverse_etl_run_by_root", "root_run_id"),
+)
+"""One row per run, also while it is in progress, and per due run that was skipped."""
+
+FAILED_ROW: Final = sa.Table(
+    "reverse_etl_failed_row",
+    METADATA,
+    _of_run(),
+    sa.Column("position", sa.Integer, primary_key=True, comment="from 0, in the order of the CSV"),
+    sa.Column("row_number", sa.BigInteger, nullable=False),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("identifier", sa.Text, nullable=False, comment="e-mail addresses masked"),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1", comment="from 1"),
+)
+"""The first failed rows of a run; the CSV has all."""
+
+FAILED_CAUSE: Final = sa.Table(
+    "reverse_etl_failed_cause",
+    METADATA,
+    _of_run(),
+    sa.Column("position", sa.Integer, primary_key=True, comment="from 0, most rows first"),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)
+"""Why rows of a run failed, and how many for each cause; counts every failed row."""
+
+PACE: Final = sa.Table(
+    "reverse_etl_pace",
+    METADATA,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("next_at", sa.Double, nullable=False, comment="Unix seconds; the first turn that is still free"),
+)
+"""One row per workspace: where the processes that send to it take their turns."""

@@ -1,0 +1,294 @@
+"""What is remembered between runs: last sync times, paused syncs, the history of runs and their failed rows.
+
+Every call is one short transaction of its own. Where the database lies: ``engine``; its tables: ``schema``; what
+is forgotten, and when: ``retention``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reverse_etl.report import FailedRow, RunReport, Status
+from reverse_etl.state.engine import Database
+from reverse_etl.state.failures import Digest, FailedCause, digest
+from reverse_etl.state.history import SyncState, run_report, run_values, sync_state
+from reverse_etl.state.migrate import bring_up_to_date
+from reverse_etl.state.schema import FAILED_CAUSE, FAILED_ROW, RUN, SYNC
+
+_PAGE_ROWS: Final = 1_000
+
+
+def open_store(url: str) -> Store:
+    """The store behind a URL; its tables are made or brought up to date first.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/DATABASE``; ``Home.state_url`` has it.
+
+    Raises:
+        StateError: It cannot be used; the hint says what to do.
+        MissingDriverError: The Postgres driver is not installed.
+    """
+    database = Database(url)
+    bring_up_to_date(database)
+    return Store(database)
+
+
+class Store:
+    """The state database, open. Any number of processes may use it at once; every method raises StateError."""
+
+    def __init__(self, database: Database) -> None:
+        """Takes a database whose tables are as this release needs them: ``open_store`` gives one."""
+        self.database = database
+
+    def syncs(self) -> list[SyncState]:
+        """Every sync that was ever scheduled, paused or run, by name."""
+        with self.database.reading() as connection:
+            return [sync_state(row) for row in connection.execute(sa.select(SYNC).order_by(SYNC.c.name))]
+
+    def sync(self, name: str) -> SyncState:
+        """One sync; as never seen where nothing is remembered of it."""
+        with self.database.reading() as connection:
+            row = connection.execute(sa.select(SYNC).where(SYNC.c.name == name)).one_or_none()
+        return sync_state(row) if row else SyncState(name)
+
+    def last_sync_time(self, sync: str) -> int:
+        """Unix seconds that the sync's next run uses; 0 until a run has completed."""
+        return self.sync(sync).last_sync_time
+
+    def paused(self, sync: str) -> bool:
+        """Whether the sync's due runs are left out."""
+        return self.sync(sync).paused
+
+    def first_seen_at(self, sync: str) -> datetime | None:
+        """When the sync was first scheduled or run, aware UTC; None before."""
+        return self.sync(sync).first_seen_at
+
+    def set_paused(self, sync: str, paused: bool) -> None:
+        """Pauses or resumes a sync; doing so twice changes nothing."""
+        with self.database.writing() as connection:
+            self._put_sync(connection, sync, {"paused": paused})
+
+    def record_seen(self, sync: str, workspace: str, at: datetime) -> datetime:
+        """Remembers when a sync was first seen, and returns it: the first ``at`` of all calls, aware UTC."""
+        seen = self.first_seen_at(sync)
+        if seen is not None:
+            return seen
+        with self.database.writing() as connection:
+            self._see(connection, sync, workspace, at)
+            first: datetime = connection.execute(
+                sa.select(SYNC.c.first_seen_at).where(SYNC.c.name == sync)
+            ).scalar_one()
+        return first
+
+    def begin_run(
+        self, run_id: str, *, root_run_id: str, sync: str, workspace: str, started_at: datetime, since: int
+    ) -> None:
+        """Writes a run that is in progress; a run that begins again starts its row anew.
+
+        Args:
+            run_id: Dagster's run id.
+            root_run_id: The run whose changeset is used; ``run_id`` itself except for a re-execution.
+            sync: The sync's name.
+            workspace: The workspace's name.
+            started_at: Aware.
+            since: The last sync time that the queries are given; 0 for everything.
+        """
+        with self.database.writing() as connection:
+            self._see(connection, sync, workspace, started_at)
+            current = _last_sync_time(connection, sync)
+            report = RunReport(
+                sync=sync, run_id=run_id, status=Status.RUNNING, started_at=started_at, last_sync_time=current
+            )
+            _forget_failures(connection, run_id)
+            self._put_run(connection, run_values(report, root_run_id=root_run_id, workspace=workspace, since=since))
+
+    def close_run(
+        self,
+        report: RunReport,
+        *,
+        root_run_id: str,
+        workspace: str,
+        failed_rows: Iterable[FailedRow],
+        new_last_sync_time: int | None,
+    ) -> RunReport:
+        """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
+
+        The last sync time moves with a ``completed`` run only, and never past rows that no run has read: it stays
+        where the changeset was read with a later one than is remembered now, or where that is not known. It moves
+        forward only, except with a run that read everything (``since`` 0): that one sets it to its own start, which
+        also mends a time that lies in the future. Closing a run again replaces what was written before.
+
+        Args:
+            report: The run; it need not have begun here (a re-execution starts at a later step).
+            root_run_id: The run whose changeset was used.
+            workspace: The workspace's name.
+            failed_rows: All of them, read once; the first ``MAX_FAILED_ROWS`` and all causes are remembered.
+            new_last_sync_time: Unix seconds; the start of the run that read the changeset. None: it stays.
+
+        Returns:
+            The report with the last sync time that the next run will use.
+        """
+        failures = digest(failed_rows)
+        with self.database.writing() as connection:
+            self._see(connection, report.sync, workspace, report.started_at)
+            since = _since(connection, report.run_id, root_run_id)
+            current = _last_sync_time(connection, report.sync)
+            if new_last_sync_time is not None and report.status is Status.COMPLETED and since is not None:
+                current = _moved(current, since, new_last_sync_time)
+                self._put_sync(connection, report.sync, {"last_sync_time": current})
+            report = replace(report, last_sync_time=current)
+            _forget_failures(connection, report.run_id)
+            self._put_run(connection, run_values(report, root_run_id=root_run_id, workspace=workspace, since=since))
+            _remember_failures(connection, report.run_id, failures)
+        return report
+
+    def record_skipped(self, sync: str, workspace: str, at: datetime, blocking_run_id: str) -> RunReport:
+        """Writes that the run due at ``at`` did not happen because another one was in progress.
+
+        The same due time is recorded once, however often it is told.
+        """
+        report = RunReport(
+            sync=sync,
+            run_id=f"skipped-{sync}-{at.timestamp():.0f}",
+            status=Status.SKIPPED,
+            started_at=at,
+            message=f"Run {blocking_run_id} was in progress in workspace {workspace}.",
+        )
+        with self.database.writing() as connection:
+            self._see(connection, sync, workspace, at)
+            report = replace(report, last_sync_time=_last_sync_time(connection, sync))
+            values = run_values(report, root_run_id=report.run_id, workspace=workspace, since=None)
+            self._put(connection, RUN, values | {"blocking_run_id": blocking_run_id}, {})
+        return report
+
+    def run(self, run_id: str) -> RunReport | None:
+        """One run; None where it is not, or no longer, in the history."""
+        found = self._runs(sa.select(RUN).where(RUN.c.run_id == run_id))
+        return found[0] if found else None
+
+    def runs(self, sync: str | None = None, *, limit: int = 20, status: Status | None = None) -> list[RunReport]:
+        """The newest runs first, skipped ones and those in progress included.
+
+        Args:
+            sync: Only this sync's.
+            limit: At most so many.
+            status: Only those with this status.
+        """
+        wanted = sa.select(RUN).order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc()).limit(limit)
+        if sync is not None:
+            wanted = wanted.where(RUN.c.sync == sync)
+        if status is not None:
+            wanted = wanted.where(RUN.c.status == status.value)
+        return self._runs(wanted)
+
+    def latest_run(self, sync: str) -> RunReport | None:
+        """The sync's newest run that was not skipped; None before the first."""
+        return self.latest_runs(sync).get(sync)
+
+    def latest_runs(self, *syncs: str) -> dict[str, RunReport]:
+        """The newest run that was not skipped, of each of these syncs or of all; only of those that have one."""
+        wanted = sa.select(RUN).join(SYNC, SYNC.c.last_run_id == RUN.c.run_id)
+        if syncs:
+            wanted = wanted.where(SYNC.c.name.in_(syncs))
+        return {report.sync: report for report in self._runs(wanted)}
+
+    def causes(self, run_id: str) -> list[FailedCause]:
+        """Why rows of a run failed, with all rows counted, most rows first; empty when none failed."""
+        with self.database.reading() as connection:
+            wanted = sa.select(FAILED_CAUSE).where(FAILED_CAUSE.c.run_id == run_id).order_by(FAILED_CAUSE.c.position)
+            return [FailedCause(*row[2:]) for row in connection.execute(wanted)]
+
+    def failed_rows(self, run_id: str) -> Iterator[FailedRow]:
+        """The first ``MAX_FAILED_ROWS`` failed rows of a run, in the CSV's order, e-mail addresses masked; one pass."""
+        position = -1
+        while True:
+            wanted = (
+                sa.select(FAILED_ROW)
+                .where(FAILED_ROW.c.run_id == run_id, FAILED_ROW.c.position > position)
+                .order_by(FAILED_ROW.c.position)
+                .limit(_PAGE_ROWS)
+            )
+            with self.database.reading() as connection:
+                page = connection.execute(wanted).all()
+            yield from (FailedRow(*row[2:]) for row in page)
+            if len(page) < _PAGE_ROWS:
+                return
+            position = page[-1].position
+
+    def _runs(self, wanted: sa.Select[Any]) -> list[RunReport]:
+        with self.database.reading() as connection:
+            return [run_report(row) for row in connection.execute(wanted)]
+
+    def _see(self, connection: sa.Connection, sync: str, workspace: str, at: datetime) -> None:
+        self._put_sync(connection, sync, {"workspace": workspace})
+        unseen = sa.update(SYNC).where(SYNC.c.name == sync, SYNC.c.first_seen_at.is_(None))
+        connection.execute(unseen.values(first_seen_at=at))
+
+    def _put_sync(self, connection: sa.Connection, sync: str, known: Mapping[str, Any]) -> None:
+        unknown = {"name": sync, "workspace": "", "last_sync_time": 0, "paused": False}
+        self._put(connection, SYNC, {**unknown, **known}, known)
+
+    def _put_run(self, connection: sa.Connection, values: Mapping[str, Any]) -> None:
+        self._put(connection, RUN, values, values)
+        newest = (
+            sa.select(RUN.c.run_id)
+            .where(RUN.c.sync == values["sync"], RUN.c.status != Status.SKIPPED.value)
+            .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        connection.execute(sa.update(SYNC).where(SYNC.c.name == values["sync"]).values(last_run_id=newest))
+
+    def _put(
+        self, connection: sa.Connection, table: sa.Table, values: Mapping[str, Any], changes: Mapping[str, Any]
+    ) -> None:
+        """Inserts a row; where its key is taken, only ``changes`` apply."""
+        insert = sqlite.insert(table) if self.database.sqlite else postgresql.insert(table)
+        key = list(table.primary_key.columns)
+        row = insert.values(**values)
+        connection.execute(
+            row.on_conflict_do_update(index_elements=key, set_=dict(changes))
+            if changes
+            else row.on_conflict_do_nothing(index_elements=key)
+        )
+
+
+def _last_sync_time(connection: sa.Connection, sync: str) -> int:
+    current: int = connection.execute(sa.select(SYNC.c.last_sync_time).where(SYNC.c.name == sync)).scalar_one()
+    return current
+
+
+def _moved(current: int, since: int, start: int) -> int:
+    """The last sync time after a completed run that read what changed since ``since`` and began at ``start``."""
+    if since == 0:
+        return start
+    return max(current, start) if since <= current else current
+
+
+def _since(connection: sa.Connection, run_id: str, root_run_id: str) -> int | None:
+    """The last sync time that a run's changeset was read with; None where nothing is known of that run."""
+    begun = sa.select(RUN.c.run_id, RUN.c.since).where(RUN.c.run_id.in_([run_id, root_run_id]))
+    known = {row.run_id: row.since for row in connection.execute(begun)}
+    return known.get(root_run_id, known.get(run_id))
+
+
+def _forget_failures(connection: sa.Connection, run_id: str) -> None:
+    for table in (FAILED_ROW, FAILED_CAUSE):
+        connection.execute(sa.delete(table).where(table.c.run_id == run_id))
+
+
+def _remember_failures(connection: sa.Connection, run_id: str, failures: Digest) -> None:
+    entries: dict[sa.Table, Sequence[FailedRow | FailedCause]] = {
+        FAILED_ROW: failures.rows,
+        FAILED_CAUSE: failures.causes,
+    }
+    for table, found in entries.items():
+        rows = [{"run_id": run_id, "position": position, **asdict(entry)} for position, entry in enumerate(found)]
+        if rows:
+            connection.execute(sa.insert(table), rows)

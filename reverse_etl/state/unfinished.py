@@ -1,0 +1,59 @@
+"""The newest run of a sync as one that a further run may continue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from reverse_etl.report import Status
+from reverse_etl.state.schema import RUN
+
+if TYPE_CHECKING:
+    from reverse_etl.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class NewestRun:
+    """A run.
+
+    Attributes:
+        run_id: Dagster's run id.
+        root_run_id: The first of the chain of re-executions that it belongs to.
+        status: How it ended; ``running`` also where its process is gone.
+    """
+
+    run_id: str
+    root_run_id: str
+    status: Status
+
+
+def newest_run(store: Store, sync: str) -> NewestRun | None:
+    """The sync's newest run that was not skipped; None before the first. Raises StateError."""
+    wanted = (
+        sa.select(RUN.c.run_id, RUN.c.root_run_id, RUN.c.status)
+        .where(RUN.c.sync == sync, RUN.c.status != Status.SKIPPED.value)
+        .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
+        .limit(1)
+    )
+    with store.database.reading() as connection:
+        found = connection.execute(wanted).one_or_none()
+    return NewestRun(found.run_id, found.root_run_id, Status(found.status)) if found else None
+
+
+def end_as_continued(store: Store, run_id: str, *, by: str) -> None:
+    """Writes that a run whose process is gone has ended; one that has an end keeps it. Raises StateError."""
+    ended = (
+        sa.update(RUN)
+        .where(RUN.c.run_id == run_id, RUN.c.status == Status.RUNNING.value)
+        .values(
+            status=Status.FAILED.value,
+            finished_at=datetime.now(UTC),
+            message=f"The run's process ended before the run did; run {by[:8]} continues it.",
+            exit_code=1,
+        )
+    )
+    with store.database.writing() as connection:
+        connection.execute(ended)

@@ -1,0 +1,79 @@
+"""What the state's tests share: a fresh state database, as a SQLite file and as a schema of a real PostgreSQL."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from reverse_etl.report import Counts, FailedRow, RunReport, Status
+from reverse_etl.state.store import Store, open_store
+from reverse_etl_tests.servers.postgres import PostgresServer, postgres
+
+__all__ = ["NOON", "begin", "close", "failed_row", "fresh_schema", "postgres", "report"]
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: PostgresServer) -> str:
+    """The URL of a database of our own on a private PostgreSQL server, as one who may make schemas there."""
+    with postgres.admin() as connection:
+        connection.execute("CREATE DATABASE reverse_etl_state")
+    return f"postgresql://postgres@/reverse_etl_state?host={quote(str(postgres.folder), safe='')}&port={postgres.port}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty state database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'home' / 'state.db'}"
+    return fresh_schema(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def store(state_url: str) -> Store:
+    """An open store in which nothing is remembered yet."""
+    return open_store(state_url)
+
+
+def fresh_schema(url: str) -> str:
+    """The URL with an empty schema of its own in front of all others."""
+    import psycopg
+
+    schema = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(url) as connection:
+        connection.execute(f'CREATE SCHEMA "{schema}"')
+    return f"{url}&options=-csearch_path%3D{schema}"
+
+
+def failed_row(number: int, *, reason: str = "email_valid", identifier: str = "7", query: str = "rows") -> FailedRow:
+    """A failed row of the stage ``check``."""
+    return FailedRow(number, query, identifier, "check", reason, "email", f"broke {reason}.")
+
+
+def report(
+    run_id: str = "r1", *, status: Status = Status.COMPLETED, sync: str = "people", at: datetime = NOON
+) -> RunReport:
+    """A run of 5 s with three rows."""
+    rows = Counts(extracted=3, delivered=2, rejected=1) if status is Status.SOME_ROWS_FAILED else Counts(3, 3)
+    return RunReport(sync, run_id, status, at, duration_s=5.0, rows=rows)
+
+
+def begin(
+    store: Store, run_id: str = "r1", *, since: int = 0, sync: str = "people", at: datetime = NOON, root: str = ""
+) -> None:
+    """Begins a run in workspace main."""
+    store.begin_run(run_id, root_run_id=root or run_id, sync=sync, workspace="main", started_at=at, since=since)
+
+
+def close(
+    store: Store, ended: RunReport, *, moved: int | None = None, failed: tuple[FailedRow, ...] = (), root: str = ""
+) -> RunReport:
+    """Closes a run in workspace main."""
+    return store.close_run(
+        ended, root_run_id=root or ended.run_id, workspace="main", failed_rows=iter(failed), new_last_sync_time=moved
+    )

@@ -1,0 +1,120 @@
+"""The tables are made and kept up to date by whoever comes first, and only then."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from reverse_etl.errors import StateError
+from reverse_etl.state.engine import Database
+from reverse_etl.state.migrations import REVISIONS, VERSION_TABLE
+from reverse_etl.state.schema import METADATA
+from reverse_etl.state.store import Store, open_store
+from reverse_etl_tests.state.conftest import NOON
+
+RACE = """
+import sys
+from datetime import UTC, datetime
+from reverse_etl.state.store import open_store
+print("ready", flush=True)
+sys.stdin.readline()
+store = open_store(sys.argv[1])
+store.begin_run(sys.argv[2], root_run_id="r", sync="people", workspace="main", started_at=datetime.now(UTC), since=0)
+"""
+
+NO_ALEMBIC = """
+import sys
+from reverse_etl.state.store import open_store
+open_store(sys.argv[1])
+print("alembic" in sys.modules)
+"""
+
+
+def test_the_migrations_lead_to_the_tables_of_this_release(store: Store) -> None:
+    """Nothing is left to change between the migrated database and the schema in the code."""
+    with store.database.reading() as connection:
+        ours = {"include_name": lambda name, kind, _: kind != "table" or name in METADATA.tables}
+        assert [] == compare_metadata(MigrationContext.configure(connection, opts=ours), METADATA)
+
+
+def test_every_migration_is_listed() -> None:
+    """The list that spares loading Alembic is what Alembic finds, in order."""
+    config = Config()
+    config.set_main_option("script_location", "reverse_etl.state:migrations")
+    config.set_main_option("path_separator", "os")
+    found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert REVISIONS == tuple(reversed(found))
+
+
+def test_processes_that_open_a_fresh_state_at_once_all_succeed(state_url: str) -> None:
+    """Six processes, released at the same moment, each write their run."""
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACE, state_url, f"r{number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(6)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    failures = [errors for racer in racers if (errors := racer.communicate(timeout=60)[1])]
+    assert [] == failures
+    assert 6 == len(open_store(state_url).runs())
+
+
+def test_a_current_database_is_opened_without_alembic(state_url: str) -> None:
+    """Opening is what every command does, and Alembic takes longer to import than the command to run."""
+    command = [sys.executable, "-c", NO_ALEMBIC, state_url]
+    assert ["True", "False"] == [subprocess.check_output(command, text=True).strip() for _ in range(2)]
+
+
+def test_a_newer_database_is_left_alone(store: Store, state_url: str) -> None:
+    """An older release says that it is too old, and what to do."""
+    with store.database.writing() as connection:
+        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(StateError, match="newer release: its schema is 9999") as caught:
+        open_store(state_url)
+    assert "pip install --upgrade" in caught.value.hint
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(state_url: str) -> None:
+    """A table of ours is in the way: the others are not made either, and it can be tried again."""
+    database = Database(state_url)
+    if not database.exists():
+        database.make_file()
+    with database.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE reverse_etl_failed_cause (x INTEGER)"))
+    with pytest.raises(StateError):
+        open_store(state_url)
+    with database.reading() as connection:
+        assert ["reverse_etl_failed_cause"] == sa.inspect(connection).get_table_names()
+    with database.writing() as connection:
+        connection.execute(sa.text("DROP TABLE reverse_etl_failed_cause"))
+    open_store(state_url).record_seen("people", "main", NOON)
+
+
+def test_the_file_is_private_and_lets_others_read_while_one_writes(tmp_path: Path) -> None:
+    """Mode 0600 whatever the umask, write-ahead log on."""
+    store = open_store(f"sqlite:///{tmp_path / 'made' / 'state.db'}")
+    assert 0o600 == (tmp_path / "made" / "state.db").stat().st_mode & 0o777
+    assert 0o700 == (tmp_path / "made").stat().st_mode & 0o777
+    with store.database.reading() as connection:
+        assert "wal" == connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+    with store.database.writing(), store.database.reading() as connection:
+        assert 0 == connection.exec_driver_sql("SELECT count(*) FROM reverse_etl_run").scalar()
