@@ -1,0 +1,1 @@
+"""Room 8, when a run is due."""
