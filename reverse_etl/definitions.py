@@ -1,0 +1,87 @@
+"""The code location: everything Dagster needs to know about the syncs of one folder.
+
+``defs`` is what ``dagster -m reverse_etl.definitions`` loads: the folder named by ``REVERSE_ETL_SYNCS``
+(default ``./syncs``). ``build_definitions`` builds the same from a project and lets a caller replace resources.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from reverse_etl.config.loader import load_project
+from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.defs.assets import HOME, SYNC_TAG, VALIDATED_ROWS, WORKSPACE_TAG, sync_assets
+from reverse_etl.defs.io_managers import ValidatedRowsIOManager
+from reverse_etl.defs.lineage import outside_assets
+from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, HomeResource, database_key, workspace_key
+from reverse_etl.defs.schedules import sync_schedule
+from reverse_etl.state.home import Home
+from reverse_etl.state.store import open_store
+
+
+def build_definitions(
+    project: ProjectConfig,
+    resources: Mapping[str, object] | None = None,
+    first_seen_at: Callable[[SyncConfig], datetime] | None = None,
+) -> dg.Definitions:
+    """Assets, checks, jobs, schedules and resources of a project's syncs.
+
+    Args:
+        project: The checked files.
+        resources: Replaces resources by key: ``database_NAME``, ``customerio_NAME``, ``reverse_etl_home``.
+        first_seen_at: Where an interval without ``start_at`` starts to count; None: on the round.
+    """
+    assets, jobs, schedules = [], [], []
+    for sync in project.syncs.values():
+        own = sync_assets(sync, project)
+        counts_from_first_seen = sync.schedule.every is not None and sync.schedule.start_at is None
+        schedule = sync_schedule(sync, first_seen_at(sync) if first_seen_at and counts_from_first_seen else None)
+        assets += own
+        jobs.append(
+            dg.define_asset_job(
+                sync.name,
+                selection=dg.AssetSelection.assets(*own),
+                description=sync.description or None,
+                tags={WORKSPACE_TAG: sync.workspace, SYNC_TAG: sync.name},
+                executor_def=dg.in_process_executor,
+            )
+        )
+        schedules += [schedule] if schedule else []
+    return dg.Definitions(
+        assets=[*assets, *outside_assets(project)],
+        jobs=jobs,
+        schedules=schedules,
+        resources={**connections(project), **(resources or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+def connections(project: ProjectConfig) -> dict[str, object]:
+    """The resources of a project: its databases, its workspaces, the home folder and the loader of validated rows."""
+    syncs = str(project.directory)
+    return {
+        HOME: HomeResource(),
+        VALIDATED_ROWS: ValidatedRowsIOManager(),
+        **{database_key(name): DatabaseResource(name=name, syncs=syncs) for name in project.databases},
+        **{workspace_key(name): CustomerIOResource(name=name, syncs=syncs) for name in project.workspaces},
+    }
+
+
+def job(name: str) -> dg.JobDefinition:
+    """One sync's job, for processes that build it again by name."""
+    return defs().resolve_job_def(name)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The syncs of ``REVERSE_ETL_SYNCS``. Raises ConfigProblemsError with every problem of every file."""
+    project = load_project(Path(os.environ.get("REVERSE_ETL_SYNCS", "syncs")))
+
+    def first_seen_at(sync: SyncConfig) -> datetime:
+        store = open_store(Home.from_environment().state_url)
+        return store.record_seen(sync.name, sync.workspace, datetime.now(UTC))
+
+    return build_definitions(project, first_seen_at=first_seen_at)

@@ -1,0 +1,188 @@
+"""The three assets of a sync: changeset, validated, delivery. Thin callers of ``stages``.
+
+What does not belong here: anything that would also be needed without Dagster.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from reverse_etl.changeset.parts import QUERIES
+from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.defs import checks, lineage
+from reverse_etl.defs.io_managers import FOLDER_METADATA
+from reverse_etl.defs.resources import database_key, workspace_key
+from reverse_etl.errors import ReverseEtlError
+from reverse_etl.report import RunReport
+from reverse_etl.stages import SyncRun, deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.state.retention import prune
+from reverse_etl.state.store import open_store
+
+HOME = "reverse_etl_home"
+VALIDATED_ROWS = "validated_rows"
+WORKSPACE_TAG = "reverse_etl/workspace"
+SYNC_TAG = "reverse_etl/sync"
+
+
+class ChangesetConfig(dg.Config):
+    """How the changeset is read in one run.
+
+    Attributes:
+        full: Read everything again, from last sync time 0.
+        retry_of: The id of a run: read again only the rows that failed in it. Empty: what changed.
+    """
+
+    full: bool = False
+    retry_of: str = ""
+
+
+def sync_assets(sync: SyncConfig, project: ProjectConfig) -> list[dg.AssetsDefinition]:
+    """The sync's assets, in the order in which they run."""
+    return [_changeset(sync, project), _validated(sync), _delivery(sync, project)]
+
+
+def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=lineage.changeset_key(sync),
+        deps=lineage.table_keys(sync, project),
+        kinds={project.databases[sync.database].type, "parquet"},
+        description=_described(sync),
+        group_name=sync.workspace,
+        owners=list(sync.owners),
+        code_version=sync.version,
+        required_resource_keys={HOME, database_key(sync.database)},
+    )
+    def changeset(context: dg.AssetExecutionContext, config: ChangesetConfig) -> dg.MaterializeResult[None]:
+        with _stage(context, sync) as run:
+            database = getattr(context.resources, database_key(sync.database)).config
+            facts = extract_changeset(run, database, full=config.full, retry_of=config.retry_of)
+        schema = run.folder.parts("rows").schema()
+        columns = [dg.TableColumn(field.name, str(field.type)) for field in schema or ()]
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": facts.rows,
+                "dagster/column_schema": dg.TableSchema(columns=columns),
+                "relationship_rows": facts.relationships,
+                "last_sync_time": facts.since,
+                "run_start_time": dg.MetadataValue.timestamp(float(facts.started_at)),
+                FOLDER_METADATA: dg.MetadataValue.path(str(run.folder.path)),
+            }
+        )
+
+    return changeset
+
+
+def _validated(sync: SyncConfig) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=lineage.validated_key(sync),
+        deps=[lineage.changeset_key(sync)],
+        kinds={"pandas"},
+        description="The rows that may leave: the changeset without those that a check rejects.",
+        group_name=sync.workspace,
+        owners=list(sync.owners),
+        code_version=sync.version,
+        io_manager_key=VALIDATED_ROWS,
+        required_resource_keys={HOME},
+        check_specs=checks.validation_specs(sync),
+    )
+    def validated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        with _stage(context, sync) as run:
+            validation = validate_changeset(run)
+        if validation.stopped:
+            context.log.error(f"Nothing was sent: {validation.stopped}")
+        counted = {query: validation.counts[query] for query in QUERIES if query in validation.counts}
+        yield dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": counted["rows"].undelivered,
+                "rows_rejected": sum(counts.rejected for counts in counted.values()),
+                "rows_excluded": sum(counts.excluded for counts in counted.values()),
+                FOLDER_METADATA: dg.MetadataValue.path(str(run.folder.path)),
+            }
+        )
+        yield from checks.validation_results(sync, validation.results)
+
+    return validated
+
+
+def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=lineage.delivery_key(sync),
+        deps=[lineage.validated_key(sync)],
+        kinds={"customerio"},
+        description=f"The rows as they arrived in the Customer.io workspace {sync.workspace}.",
+        group_name=sync.workspace,
+        owners=list(sync.owners),
+        code_version=sync.version,
+        pool=f"customerio_{sync.workspace}",
+        required_resource_keys={HOME, workspace_key(sync.workspace)},
+        check_specs=checks.delivery_specs(sync),
+    )
+    def delivery(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetMaterialization | dg.AssetCheckResult]:
+        with _stage(context, sync) as run:
+            workspace = getattr(context.resources, workspace_key(sync.workspace)).config
+            report = deliver_changeset(run, workspace)
+        prune(run.store, run.home, project.retention, datetime.now(UTC))
+        context.instance.add_run_tags(run.run_id, {"reverse_etl/status": report.status.value})
+        if report.message:
+            (context.log.error if report.exit_code else context.log.warning)(report.message)
+        yield dg.MaterializeResult(metadata=_delivered(report))
+        yield dg.AssetMaterialization(
+            lineage.destination_key(sync), metadata={"sync": sync.name, "rows": report.rows.delivered}
+        )
+        yield from checks.delivery_results(sync, report)
+
+    return delivery
+
+
+@contextmanager
+def _stage(context: dg.AssetExecutionContext, sync: SyncConfig) -> Iterator[SyncRun]:
+    """The run's books, and errors told once, in words, without a stack trace of ours."""
+    home = getattr(context.resources, HOME).home
+    run = SyncRun(
+        sync=sync,
+        run_id=context.run.run_id,
+        root_run_id=context.run.root_run_id or context.run.run_id,
+        home=home,
+        store=open_store(home.state_url),
+        began_at=_began_at(context),
+    )
+    try:
+        with run:
+            yield run
+    except ReverseEtlError as error:
+        context.instance.add_run_tags(run.run_id, {"reverse_etl/status": "failed"})
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+
+
+def _began_at(context: dg.AssetExecutionContext) -> datetime:
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    started = record.start_time if record else None
+    return datetime.fromtimestamp(started, UTC) if started else datetime.now(UTC)
+
+
+def _delivered(report: RunReport) -> dict[str, dg.MetadataValue | float | int | str]:
+    total = report.rows + report.relationships
+    metadata: dict[str, dg.MetadataValue | float | int | str] = {
+        "dagster/row_count": report.rows.delivered,
+        "status": report.status.value,
+        "rows_failed": total.failed,
+        "rows_per_second": round(total.delivered / report.duration_s, 1) if report.duration_s else 0.0,
+        "duration_s": round(report.duration_s, 3),
+        "rows": dg.MetadataValue.json(asdict(report.rows)),
+        "relationships": dg.MetadataValue.json(asdict(report.relationships)),
+    }
+    if report.failed_rows_csv:
+        metadata["failed_rows_csv"] = dg.MetadataValue.path(report.failed_rows_csv)
+    return metadata
+
+
+def _described(sync: SyncConfig) -> str:
+    texts = [sync.description, f"```sql\n{sync.query.strip()}\n```"]
+    if sync.relationships is not None:
+        texts.append(f"Relationships:\n```sql\n{sync.relationships.query.strip()}\n```")
+    return "\n\n".join(text for text in texts if text)

@@ -1,0 +1,97 @@
+"""Rules as Dagster asset checks: one per rule on the validated asset, two on the delivery.
+
+What a rule finds is decided in room 4; here it only gets its Dagster form. No row value ever goes into metadata.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from reverse_etl.checks.base import CheckResult, Rule, Severity
+from reverse_etl.checks.rules import rules_for
+from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.defs.lineage import delivery_key, validated_key
+from reverse_etl.report import RunReport, Status
+
+ALL_ROWS_DELIVERED = "all_rows_delivered"
+BOOKS_BALANCE = "books_balance"
+
+
+def validation_specs(sync: SyncConfig) -> list[dg.AssetCheckSpec]:
+    """One check per rule of the sync; rules that stop the run block what comes after."""
+    return [
+        dg.AssetCheckSpec(
+            check_name(rule, query),
+            asset=validated_key(sync),
+            description=rule.description,
+            blocking=rule.severity is Severity.STOP,
+            metadata={"query": query, "severity": rule.severity.value},
+        )
+        for query, rules in rules_for(sync).items()
+        for rule in (each.rule for each in rules)
+    ]
+
+
+def validation_results(sync: SyncConfig, results: tuple[CheckResult, ...]) -> Iterator[dg.AssetCheckResult]:
+    """What each rule found, with counts and sample row numbers."""
+    for result in results:
+        warns = result.rule.severity is Severity.WARN
+        yield dg.AssetCheckResult(
+            asset_key=validated_key(sync),
+            check_name=check_name(result.rule, result.query),
+            passed=result.passed,
+            severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+            description=result.message or None,
+            metadata={
+                "rows_checked": result.rows_checked,
+                "rows_failed": result.rows_failed,
+                "sample_row_numbers": dg.MetadataValue.json(list(result.sample_rows)),
+            },
+        )
+
+
+def delivery_specs(sync: SyncConfig) -> list[dg.AssetCheckSpec]:
+    """The verdicts on a delivery; each fails the run without undoing what was delivered."""
+    return [
+        dg.AssetCheckSpec(
+            ALL_ROWS_DELIVERED,
+            asset=delivery_key(sync),
+            blocking=True,
+            description="No row was rejected by a check, refused by Customer.io or left undelivered.",
+        ),
+        dg.AssetCheckSpec(
+            BOOKS_BALANCE,
+            asset=delivery_key(sync),
+            blocking=True,
+            description="Every extracted row has exactly one outcome: counts and checksums of row keys agree.",
+        ),
+    ]
+
+
+def delivery_results(sync: SyncConfig, report: RunReport) -> Iterator[dg.AssetCheckResult]:
+    """The verdicts on one run."""
+    total = report.rows + report.relationships
+    yield dg.AssetCheckResult(
+        asset_key=delivery_key(sync),
+        check_name=BOOKS_BALANCE,
+        # Of a delivery that came to its end, the only one that failed is one whose books do not balance.
+        passed=report.status is not Status.FAILED,
+        metadata={"rows_extracted": total.extracted},
+    )
+    yield dg.AssetCheckResult(
+        asset_key=delivery_key(sync),
+        check_name=ALL_ROWS_DELIVERED,
+        passed=total.failed == 0,
+        description=report.message or None,
+        metadata={
+            "rows_rejected": total.rejected,
+            "rows_refused": total.refused,
+            "rows_undelivered": total.undelivered,
+            **({"failed_rows_csv": dg.MetadataValue.path(report.failed_rows_csv)} if report.failed_rows_csv else {}),
+        },
+    )
+
+
+def check_name(rule: Rule, query: str) -> str:
+    """The rule's name, told apart from the same rule on the relationships."""
+    return rule.name if query == "rows" else f"{query}_{rule.name}"

@@ -1,0 +1,137 @@
+"""Connections as Dagster resources: a database to read from, a workspace to push to, the home folder.
+
+The syncs' own assets use them, and they work alone in any other asset of a user's project. What a row is,
+which rows may leave and how they are sent stays in the rooms.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field
+
+from reverse_etl.changeset.frames import as_frame
+from reverse_etl.changeset.parts import RunFolder
+from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
+from reverse_etl.config.inline import parse_database, parse_sync, parse_workspace
+from reverse_etl.config.loader import load_connections
+from reverse_etl.errors import ConfigError
+from reverse_etl.push import Pushed, push_frame
+from reverse_etl.sources import connect
+from reverse_etl.sources.base import Session
+from reverse_etl.state.home import Home
+
+Entry = TypeVar("Entry")
+
+SETTINGS = "The keys of this connection as in connections.yaml, secrets as ${NAME}; empty: connections.yaml itself."
+SYNCS = "The folder of connections.yaml; read again at each run. Only used without settings."
+
+
+class DatabaseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """A named connection to a source database; read-only.
+
+    ``DatabaseResource(name="shop", syncs="syncs")`` is the entry ``shop`` of ``syncs/connections.yaml``.
+    """
+
+    name: str = Field(description="Which connection it is, and how errors call it.")
+    syncs: str = Field(default="syncs", description=SYNCS)
+    settings: dict[str, Any] = Field(default={}, description=SETTINGS)
+
+    @property
+    def config(self) -> DatabaseConfig:
+        """The checked settings. Raises ConfigProblemsError, ConfigError."""
+        if self.settings:
+            return parse_database(self.name, self.settings)
+        return _entry(load_connections(Path(self.syncs)).databases, self.name, "database", self.syncs)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A read-only session. Raises SourceUnavailableError, UnsetVariableError."""
+        with connect(self.config) as session:
+            yield session
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """The rows of one query as canonical Arrow batches (``sources.base``), one pass; at least one batch."""
+        with self.session() as session:
+            yield from session.stream(sql)
+
+    def frames(self, sql: str) -> Iterator[pd.DataFrame]:
+        """The rows of one query as DataFrames of bounded size, one pass; at least one, maybe empty."""
+        for batch in self.batches(sql):
+            yield as_frame(batch)
+
+
+class CustomerIOResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """A named Customer.io workspace to push rows to.
+
+    ``CustomerIOResource(name="main", syncs="syncs")`` is the entry ``main`` of ``syncs/connections.yaml``.
+    """
+
+    name: str = Field(description="Which workspace it is, and how errors call it.")
+    syncs: str = Field(default="syncs", description=SYNCS)
+    settings: dict[str, Any] = Field(default={}, description=SETTINGS)
+
+    @property
+    def config(self) -> WorkspaceConfig:
+        """The checked settings. Raises ConfigProblemsError, ConfigError."""
+        if self.settings:
+            return parse_workspace(self.name, self.settings)
+        return _entry(load_connections(Path(self.syncs)).workspaces, self.name, "workspace", self.syncs)
+
+    def push(self, frame: pd.DataFrame, **row_kind: dict[str, Any]) -> Pushed:
+        """Checks the rows of a DataFrame by the built-in rules and sends those that pass.
+
+        Args:
+            frame: One row per person, object or event; columns as in a sync's query.
+            **row_kind: Exactly one of ``people``, ``objects``, ``events``, with the settings that a sync file has
+                under that key: ``push(frame, people={"identify_by": "email"})``.
+
+        Returns:
+            Counts by outcome, and the failed rows with their numbers and reasons.
+
+        Raises:
+            ConfigError: The settings are wrong, or a needed column is missing.
+            WorkspaceError: The workspace refused the credentials or gave no usable answer.
+        """
+        settings = {
+            "database": "dataframe",
+            "workspace": self.name,
+            "schedule": "manual",
+            "query": "SELECT * FROM dataframe",
+            **row_kind,
+        }
+        with tempfile.TemporaryDirectory(prefix="reverse-etl-") as folder:
+            return push_frame(frame, parse_sync("push", settings), self.config, RunFolder(Path(folder)))
+
+
+class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where changesets, failed-row CSVs and the state lie."""
+
+    path: str = Field(default="", description="The home folder; empty: $REVERSE_ETL_HOME, or ./.reverse_etl.")
+
+    @property
+    def home(self) -> Home:
+        """The home folder. Raises StateError where it cannot be made."""
+        return Home.at(Path(self.path)) if self.path else Home.from_environment()
+
+
+def database_key(name: str) -> str:
+    """The resource key of a database connection."""
+    return f"database_{name}"
+
+
+def workspace_key(name: str) -> str:
+    """The resource key of a workspace."""
+    return f"customerio_{name}"
+
+
+def _entry(entries: dict[str, Entry], name: str, kind: str, syncs: str) -> Entry:
+    if name not in entries:
+        known = ", ".join(sorted(entries)) or "none"
+        raise ConfigError(f"{syncs}/connections.yaml has no {kind} named {name}.", hint=f"It has: {known}.")
+    return entries[name]

@@ -1,0 +1,56 @@
+"""Rows of a DataFrame, checked and sent without a run: nothing is remembered of them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reverse_etl.changeset.frames import as_batch
+from reverse_etl.changeset.parts import Facts, RunFolder, count, with_row_numbers
+from reverse_etl.changeset.suppression import store_suppressed
+from reverse_etl.report import Counts, FailedRow
+from reverse_etl.sending import send
+from reverse_etl.stages import failed_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.config.syncs import SyncConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of the rows of a DataFrame.
+
+    Attributes:
+        counts: Rows by outcome.
+        failed_rows: Rows that were not delivered, in row order per stage.
+    """
+
+    counts: Counts
+    failed_rows: tuple[FailedRow, ...]
+
+
+def push_frame(frame: pd.DataFrame, sync: SyncConfig, workspace: WorkspaceConfig, folder: RunFolder) -> Pushed:
+    """Validates and delivers the rows of a DataFrame without a run: nothing is remembered.
+
+    Raises:
+        ConfigError: A needed column is missing.
+        WorkspaceError: The workspace stopped the delivery.
+    """
+    from reverse_etl.changeset.columns import require_columns
+    from reverse_etl.checks.runner import validate
+    from reverse_etl.sources._arrow import canonical
+
+    batch = canonical(as_batch(frame), timezone="UTC")
+    require_columns(batch.schema.names, sync, "rows", dialect="duckdb")
+    rows = folder.parts("rows").write(with_row_numbers([batch]))
+    store_suppressed(sync, folder, None)
+    facts = Facts(sync=sync.name, since=0, started_at=int(datetime.now(UTC).timestamp()), rows=rows)
+    folder.seal(facts)
+    validate(sync, folder)
+    asyncio.run(send(sync, workspace, folder, facts))
+    return Pushed(count(folder.parts("rows").outcomes(rows)), tuple(failed_rows(folder)))

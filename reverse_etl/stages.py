@@ -1,0 +1,253 @@
+"""The three stages of one sync's run, written once: Dagster's assets and the preview are thin callers.
+
+Extract, validate, deliver: each reads what the one before it left in the run's folder, so that a re-executed
+run goes on from there. What is remembered after the run is written by ``close``, however the run ends.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from reverse_etl.changeset.again import FailedBefore
+from reverse_etl.changeset.claim import claim, release
+from reverse_etl.changeset.extract import extract
+from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
+from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
+from reverse_etl.plugins import load
+from reverse_etl.report import Counts, FailedRow, RunReport, Status, write_failed_rows
+from reverse_etl.sending import mirrors, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reverse_etl.checks.runner import Validation
+    from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.destinations.rate_limit import Clock
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRun:
+    """One run of one sync; used as a context, it closes the books when its block ends with an error.
+
+    Attributes:
+        sync: What runs.
+        run_id: Dagster's run id.
+        root_run_id: The id of the run whose changeset is used: the first of a chain of re-executions.
+        home: Where its files go.
+        store: What is remembered.
+        began_at: Aware UTC, by this machine's clock.
+    """
+
+    sync: SyncConfig
+    run_id: str
+    root_run_id: str
+    home: Home
+    store: Store
+    began_at: datetime
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's folder, shared with its re-executions."""
+        return self.home.run_folder(self.sync.name, self.root_run_id)
+
+    def __enter__(self) -> SyncRun:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        if isinstance(error, ReverseEtlError):
+            error.located(self.sync.where)
+            close(self, Status.FAILED, message=str(error), exit_code=error.exit_code)
+        elif isinstance(error, Exception):
+            close(
+                self,
+                Status.FAILED,
+                message=f"{self.sync.where}: {type(error).__name__}; see the run's log.",
+                exit_code=1,
+            )
+        else:
+            close(self, Status.CANCELED, message=f"{self.sync.where}: the run was canceled.", exit_code=1)
+
+
+def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = False, retry_of: str = "") -> Facts:
+    """Reads the changeset into the run's folder, or takes the one that is already there or may be continued.
+
+    Args:
+        run: The run.
+        database: The sync's database.
+        full: Read from last sync time 0, whatever is remembered.
+        retry_of: The id of a run: read only the rows that failed in it.
+
+    Raises:
+        StateError: That run's failed rows are no longer there.
+        SourceError: The database cannot give the rows.
+        ConfigError: The query's result lacks a needed column.
+    """
+    from reverse_etl.resume import take_over
+    from reverse_etl.sources import connect
+
+    since = 0 if full or retry_of else run.store.last_sync_time(run.sync.name)
+    if not full and not retry_of and run.root_run_id == run.run_id:
+        take_over(run.sync, run.home, run.store, run_id=run.run_id, since=since)
+    _begin(run, since)
+    if sealed := run.folder.facts():
+        return sealed
+    failed = FailedBefore(retry_of, run.home.failed_rows_csv(run.sync.name, retry_of)) if retry_of else None
+    with connect(database) as session:
+        return extract(run.sync, session, run.folder, since=since, dialect=dialect(database), failed=failed)
+
+
+def validate_changeset(run: SyncRun) -> Validation:
+    """Marks each row as sendable or not. A ``stop`` closes the run as failed; the caller ends it.
+
+    Raises:
+        StateError: There is no changeset in the run's folder.
+        ConfigError: A check names a column that the query does not return.
+    """
+    from reverse_etl.checks.runner import validate
+
+    _begin(run, _facts(run).since)
+    validation = validate(run.sync, run.folder)
+    if validation.stopped:
+        error = CheckFailedError(validation.stopped).located(run.sync.where)
+        close(run, Status.FAILED, message=str(error), exit_code=error.exit_code)
+    return validation
+
+
+def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock | None = None) -> RunReport:
+    """Sends the valid rows, then their relationships, then segment membership; closes the run.
+
+    Args:
+        run: The run.
+        workspace: Where the rows go.
+        clock: Time, for pacing and retries.
+
+    Raises:
+        WorkspaceError: The workspace stopped the run; rows without an answer are ``undelivered``.
+        StateError: There is no changeset in the run's folder.
+    """
+    from reverse_etl.delivery.interrupts import run_interruptibly
+    from reverse_etl.state.pace import Pace
+
+    facts = _facts(run)
+    _begin(run, facts.since)
+    if facts.rows or facts.relationships or mirrors(run.sync, facts):
+        pace = Pace(run.home.state_url, workspace.name, workspace.requests_per_second)
+        run_interruptibly(send(run.sync, workspace, run.folder, facts, clock=clock, reserve=pace.reserve))
+    return close(run, None)
+
+
+def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: int = 0) -> RunReport:
+    """Writes the run's row, its failed rows and, for a completed run, the new last sync time.
+
+    Args:
+        run: The run.
+        status: How it ended; None lets the counts decide: completed, some rows failed, or books that do not balance.
+        message: First line for people.
+        exit_code: What the command ends with.
+    """
+    from reverse_etl.state.attempts import attempt_of
+
+    facts = run.folder.facts()
+    rows, relationships = (_counts(run.folder, facts, query) for query in QUERIES)
+    total = rows + relationships
+    if status is None:
+        status, message, exit_code = _verdict(run.sync, run.folder, rows, relationships)
+    csv = run.home.failed_rows_csv(run.sync.name, run.run_id)
+    attempt = attempt_of(run.store, run.run_id, root_run_id=run.root_run_id, began_at=run.began_at)
+    attempt += facts.attempts_before if facts else 0
+    failed = write_failed_rows(csv, failed_rows(run.folder, attempt=attempt)) if total.failed else 0
+    report = RunReport(
+        sync=run.sync.name,
+        run_id=run.run_id,
+        status=status,
+        started_at=run.began_at,
+        duration_s=max(0.0, time.time() - run.began_at.timestamp()),
+        rows=rows,
+        relationships=relationships,
+        failed_rows_csv=str(csv) if failed else "",
+        message=message,
+        exit_code=exit_code,
+    )
+    report = run.store.close_run(
+        report,
+        root_run_id=run.root_run_id,
+        workspace=run.sync.workspace,
+        failed_rows=failed_rows(run.folder, attempt=attempt),
+        new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
+    )
+    release(run.folder.path)
+    return report
+
+
+def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Counts) -> tuple[Status, str, int]:
+    from reverse_etl.delivery.read_back import not_verified
+    from reverse_etl.resume import same_changeset
+
+    total = rows + relationships
+    if not (rows.balanced and relationships.balanced and same_changeset(sync, folder)):
+        message = (
+            f"{sync.where}: the run's books do not balance: {total.extracted:,} rows were read, "
+            f"but those with an outcome are not the same; last sync time stays. Run: reverse-etl run {sync.name} --full"
+        )
+        return Status.FAILED, message, 1
+    if total.failed:
+        message = (
+            f"{sync.where}: {total.failed:,} of {total.extracted:,} rows failed, {total.delivered:,} were delivered; "
+            f"last sync time stays. See: reverse-etl errors {sync.name}"
+        )
+        return Status.SOME_ROWS_FAILED, message, SOME_ROWS_FAILED_EXIT_CODE
+    unverified = not_verified(folder)
+    if unverified:
+        unverified = f"{sync.where}: what became of the rows after they were accepted was not verified: {unverified}"
+    return Status.COMPLETED, unverified, 0
+
+
+def _counts(folder: RunFolder, facts: Facts | None, query: str) -> Counts:
+    return count(folder.parts(query).outcomes(getattr(facts, query))) if facts else Counts()
+
+
+def failed_rows(folder: RunFolder, *, attempt: int = 1) -> Iterator[FailedRow]:
+    """Every failed row of both queries, as one of an attempt."""
+    for query in QUERIES:
+        yield from (replace(row, attempt=attempt) for row in folder.parts(query).failed())
+
+
+def _begin(run: SyncRun, since: int) -> None:
+    """Puts the run into the history, whichever stage a re-execution starts with, and keeps others off its folder."""
+    known = run.store.run(run.run_id)
+    if known is None or known.status is not Status.RUNNING:
+        run.store.begin_run(
+            run.run_id,
+            root_run_id=run.root_run_id,
+            sync=run.sync.name,
+            workspace=run.sync.workspace,
+            started_at=run.began_at,
+            since=since,
+        )
+    claim(run.folder.path)
+
+
+def _facts(run: SyncRun) -> Facts:
+    facts = run.folder.facts()
+    if facts is None:
+        raise StateError(
+            f"there is no changeset of run {run.root_run_id[:8]} in {run.folder.path}.",
+            hint=f"Launch the whole job {run.sync.name}, not this step alone.",
+        )
+    return facts
+
+
+def dialect(database: DatabaseConfig) -> str:
+    """The SQL dialect of a database, by sqlglot's name."""
+    return str(load("reverse_etl.sources", database.type).DIALECT)

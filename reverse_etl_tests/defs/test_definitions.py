@@ -1,0 +1,132 @@
+"""What Dagster is told about a project, and what a job leaves behind in Dagster."""
+
+import dagster as dg
+import pandas as pd
+
+from reverse_etl.config.loader import load_project
+from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.definitions import build_definitions
+from reverse_etl.defs.io_managers import Frames
+from reverse_etl.errors import ReverseEtlError
+from reverse_etl_tests.project import Project, fill, people
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+VALIDATED = dg.AssetKey(["people", "people_validated"])
+
+
+def run(project: ProjectConfig, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    """Executes the job `people`."""
+    job = build_definitions(project).resolve_job_def("people")
+    return job.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def test_the_graph_leads_from_the_table_to_the_workspace(loaded: ProjectConfig) -> None:
+    """Keys and their upstream keys, as the specification fixes them."""
+    graph = build_definitions(loaded).resolve_asset_graph()
+    upstream = {
+        key.to_user_string(): sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
+        for key in graph.get_all_asset_keys()
+    }
+    assert {
+        "shop/customers": [],
+        "people/people_changeset": ["shop/customers"],
+        "people/people_validated": ["people/people_changeset"],
+        "people/people_delivery": ["people/people_validated"],
+        "customerio/main/people": ["people/people_delivery"],
+    } == upstream
+
+
+def test_each_sync_has_a_job_of_its_name_and_a_schedule(loaded: ProjectConfig, project: Project) -> None:
+    """A manual sync has a job and no schedule; one with an interval has both."""
+    project.write("hourly.yaml", people().replace("manual", "{every: 1h, start_at: 2026-01-05T01:30:00Z}"))
+    definitions = build_definitions(load_project(project.folder / "syncs"))
+    assert {"people", "hourly"} <= {job.name for job in definitions.resolve_all_job_defs()}
+    (schedule,) = list(definitions.schedules or [])
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    assert ("hourly", "30 * * * *") == (schedule.job_name, schedule.cron_schedule)
+
+
+def test_a_run_with_failed_rows_is_a_failed_run_that_keeps_its_materializations(
+    loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    """The job fails by its blocking check, after the good rows were delivered and recorded."""
+    fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), ("2", "nope", "b")])
+    result = run(loaded, instance)
+    assert not result.success
+    evaluations = {each.check_name: each for each in result.get_asset_check_evaluations()}
+    assert not evaluations["all_rows_delivered"].passed
+    assert evaluations["books_balance"].passed
+    assert not evaluations["email_valid"].passed
+    assert [2] == evaluations["email_valid"].metadata["sample_row_numbers"].value
+    delivery = instance.get_latest_materialization_event(dg.AssetKey(["people", "people_delivery"]))
+    assert delivery is not None
+    assert delivery.asset_materialization is not None
+    assert 1 == delivery.asset_materialization.metadata["dagster/row_count"].value
+    assert {"1"} == {person["id"] for person in sandbox.people()}
+    record = instance.get_run_by_id(result.run_id)
+    assert record is not None
+    assert "some_rows_failed" == record.tags["reverse_etl/status"]
+
+
+def test_no_row_value_is_in_the_event_log(
+    loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    """Neither good nor bad values, nor credentials, are written into Dagster's events."""
+    rows = [("1", "planted.good@example.com", "planted plan"), ("planted-id", "planted bad address", "b")]
+    fill(project.folder / "shop.db", rows)
+    result = run(loaded, instance)
+    events = " ".join(str(entry) for entry in instance.all_logs(result.run_id))
+    assert "rows_failed" in events
+    assert "planted" not in events
+
+
+def test_validated_rows_load_as_frames(
+    loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    """A downstream asset gets one DataFrame, or an iterator of them, without the rejected rows."""
+    fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), ("2", "nope", "b"), ("3", "cy@example.com", "c")])
+
+    @dg.asset(ins={"rows": dg.AssetIn(key=VALIDATED)})
+    def whole(rows: pd.DataFrame) -> list[int]:
+        return [int(number) for number in rows.index]
+
+    @dg.asset(ins={"rows": dg.AssetIn(key=VALIDATED)})
+    def parts(rows: Frames) -> list[str]:
+        return [email for frame in rows for email in frame["email"]]
+
+    run(loaded, instance)
+    definitions = dg.Definitions.merge(build_definitions(loaded), dg.Definitions(assets=[whole, parts]))
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(instance=instance, asset_selection=[whole.key, parts.key])
+    assert [1, 3] == result.output_for_node("whole")
+    assert ["ann@example.com", "cy@example.com"] == result.output_for_node("parts")
+
+
+def test_resources_work_alone(loaded: ProjectConfig, instance: dg.DagsterInstance, sandbox: RunningSandbox) -> None:
+    """Another asset reads through the database resource and pushes through the workspace's."""
+
+    @dg.asset(required_resource_keys={"database_shop", "customerio_main"})
+    def copied(context: dg.AssetExecutionContext) -> tuple[int, list[int]]:
+        (frame,) = context.resources.database_shop.frames("SELECT id, email, 1 AS vip FROM customers")
+        frame.loc[1, "email"] = "nope"
+        pushed = context.resources.customerio_main.push(frame, people={"identify_by": "id"})
+        return pushed.counts.delivered, [row.row_number for row in pushed.failed_rows]
+
+    definitions = build_definitions(loaded)
+    result = dg.materialize([copied], resources=dict(definitions.resources or {}), instance=instance)
+    assert (2, [2]) == result.output_for_node("copied")
+    assert [1, 1] == [person["attributes"]["vip"] for person in sandbox.people()]
+
+
+def test_a_source_error_ends_the_run_with_its_sentence(
+    loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    """The step's failure says what the user would read on the command line."""
+    (project.folder / "shop.db").unlink()
+    result = run(loaded, instance)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    said = failure.step_failure_data.user_failure_data
+    assert said is not None
+    assert "sync people" in str(said.description)
+    assert "shop.db" in str(said.description)
+    assert ReverseEtlError.__name__ not in str(said.description)
