@@ -1,0 +1,1 @@
+"""The command ``reverse-etl``: one small file per group of commands."""

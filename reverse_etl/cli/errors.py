@@ -1,0 +1,136 @@
+"""``errors``: the failed rows of one run, by cause and one by one, and their CSV."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reverse_etl.cli import words
+from reverse_etl.cli.history import no_runs, require_known
+from reverse_etl.cli.project import AsJson, SyncsFolder
+
+if TYPE_CHECKING:
+    from reverse_etl.report import FailedRow, RunReport
+    from reverse_etl.state.failures import FailedCause
+    from reverse_etl.state.store import Store
+
+
+def errors(
+    sync: Annotated[str, typer.Argument(help="The sync's name.")],
+    syncs: SyncsFolder = Path("syncs"),
+    run: Annotated[str, typer.Option("--run", metavar="ID", help="Not the last run, but this one.")] = "",
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write all failed rows to this file.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most so many rows one by one.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show why rows of a run failed: causes with counts, then the first rows with number and identifier."""
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import open_store
+
+    store = open_store(Home.from_environment().state_url)
+    require_known(store, sync, syncs)
+    report = chosen_run(store, sync, run)
+    if report is None:
+        words.print_json(None) if as_json else words.console().print(words.text(no_runs(sync)))
+        return
+    causes = store.causes(report.run_id)
+    first = list(islice(store.failed_rows(report.run_id), limit))
+    if as_json:
+        found = {"causes": [asdict(cause) for cause in causes], "failed_rows": [asdict(row) for row in first]}
+        words.print_json({**report.as_json(), **found})
+    else:
+        _show(report, causes, first)
+    if csv is not None:
+        _write_csv(store, report, csv)
+
+
+def chosen_run(store: Store, sync: str, run_id: str) -> RunReport | None:
+    """The run with this id or the one that begins so; without one, the newest that has ended."""
+    from reverse_etl.errors import ConfigError
+    from reverse_etl.report import Status
+
+    if run_id:
+        exact = store.run(run_id)
+        runs = [exact] if exact else [run for run in store.runs(sync, limit=10_000) if run.run_id.startswith(run_id)]
+        if len(runs) != 1 or runs[0].sync != sync:
+            what = "more than one run that begins with" if len(runs) > 1 else "no run"
+            raise ConfigError(f"{sync} has {what} {run_id}.", hint=f"See: reverse-etl history {sync}")
+        return runs[0]
+    ended = [status for status in Status if status not in (Status.RUNNING, Status.SKIPPED)]
+    newest = [run for status in ended for run in store.runs(sync, limit=1, status=status)]
+    return max(newest, key=lambda run: run.started_at, default=None)
+
+
+def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow]) -> None:
+    console = words.console()
+    total = report.rows + report.relationships
+    started = f"run {report.run_id[:8]} of {words.iso(report.started_at)}"
+    console.print(
+        words.text(f"{report.sync}, {started}: ").append_text(words.status_text(report.status.value)),
+        words.text(f"{total.failed:,} of {total.extracted:,} rows failed."),
+    )
+    if report.message:
+        console.print(words.text(report.message), soft_wrap=True)
+    if causes:
+        table = words.table("rows", "query", "stage", "reason", "field", "message", numbers=("rows",))
+        for cause in causes:
+            words_of_cause = (cause.query, cause.stage, cause.reason, cause.field, cause.message)
+            table.add_row(f"{cause.rows:,}", *map(words.text, words_of_cause))
+        console.print(table)
+    if first:
+        table = words.table("row", "query", "identifier", "reason", "field", "message", numbers=("row",))
+        for row in first:
+            words_of_row = (row.query, row.identifier, row.reason, row.field, row.message)
+            table.add_row(str(row.row_number), *map(words.text, words_of_row))
+        console.print(table)
+    if report.failed_rows_csv:
+        more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
+        gone = "" if Path(report.failed_rows_csv).exists() else " (no longer there)"
+        console.print(
+            words.text(f"{more} {total.failed:,} with whole e-mail addresses: {report.failed_rows_csv}{gone}"),
+            soft_wrap=True,
+        )
+
+
+def _write_csv(store: Store, report: RunReport, file: Path) -> None:
+    """Writes all failed rows of a run to a file that only its owner can read.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    from reverse_etl.errors import StateError
+    from reverse_etl.report import write_failed_rows
+
+    kept = Path(report.failed_rows_csv)
+    failed = (report.rows + report.relationships).failed
+    try:
+        if report.failed_rows_csv and kept.is_file():
+            _copy(kept, file)
+        else:
+            written = write_failed_rows(file, store.failed_rows(report.run_id))
+            if failed:
+                typer.echo(
+                    f"The run's own CSV is gone: these are {written:,} of {failed:,} rows, e-mail addresses masked.",
+                    err=True,
+                )
+    except OSError as error:
+        raise StateError(
+            f"{file} cannot be written: {error.strerror}.", hint="Name a file in a folder that is yours."
+        ) from None
+    typer.echo(f"Failed rows written to {file}", err=True)
+
+
+def _copy(kept: Path, file: Path) -> None:
+    partial = file.with_name(f"{file.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with kept.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+        shutil.copyfileobj(source, target)
+    partial.replace(file)

@@ -1,0 +1,73 @@
+"""``history``: the past runs of one sync. Also how ``history`` and ``errors`` find a sync that is remembered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reverse_etl.cli import words
+from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named
+
+if TYPE_CHECKING:
+    from reverse_etl.report import RunReport
+    from reverse_etl.state.store import Store
+
+
+def history(
+    sync: Annotated[str, typer.Argument(help="The sync's name.")],
+    syncs: SyncsFolder = Path("syncs"),
+    limit: Annotated[int, typer.Option(min=1, help="At most so many runs, the newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the past runs of a sync, skipped ones included."""
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import open_store
+
+    store = open_store(Home.from_environment().state_url)
+    require_known(store, sync, syncs)
+    runs = store.runs(sync, limit=limit)
+    if as_json:
+        words.print_json([run.as_json() for run in runs])
+    elif runs:
+        _show(runs, datetime.now(UTC))
+    else:
+        words.console().print(words.text(no_runs(sync)))
+
+
+def require_known(store: Store, sync: str, syncs: Path) -> None:
+    """Makes sure that a sync exists: it has runs, though its file may be gone or broken, or it has a file.
+
+    Raises:
+        ConfigError: There is no such sync; the hint has the nearest name.
+        ConfigProblemsError: It has no runs, and the files cannot be read to see whether it exists.
+    """
+    if store.latest_run(sync) is None:
+        from reverse_etl.config.loader import load_project
+
+        sync_named(load_project(syncs), sync)
+
+
+def no_runs(sync: str) -> str:
+    """What to say of a sync that has not run."""
+    return f"{sync} has not run yet: start it with `reverse-etl run {sync}`."
+
+
+def _show(runs: list[RunReport], now: datetime) -> None:
+    table = words.table(
+        "run", "started", "status", "took", "read", "delivered", "failed", "excluded", "message",
+        numbers=("took", "read", "delivered", "failed", "excluded"),
+    )  # fmt: skip
+    for run in runs:
+        total = run.rows + run.relationships
+        table.add_row(
+            words.text(run.run_id[:8] if run.status != "skipped" else ""),
+            words.text(f"{words.iso(run.started_at)}\n{words.from_now(run.started_at, now)}"),
+            words.status_text(run.status.value),
+            f"{run.duration_s:.1f} s" if run.duration_s else "",
+            *(f"{count:,}" for count in (total.extracted, total.delivered, total.failed, total.excluded)),
+            words.text(run.message),
+        )
+    words.console().print(table)

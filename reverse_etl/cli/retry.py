@@ -1,0 +1,61 @@
+"""``retry``: sends the rows that failed in a run again, with the values that they have now."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named
+
+
+def retry(
+    sync: Annotated[str, typer.Argument(help="The sync's name.")],
+    syncs: SyncsFolder = Path("syncs"),
+    run: Annotated[str, typer.Option("--run", metavar="ID", help="Not the last run, but this one.")] = "",
+    as_json: AsJson = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
+) -> None:
+    """Send only the rows that failed, read again by their identifiers; last sync time stays as it is."""
+    from rich.console import Console
+
+    from reverse_etl.changeset.again import FailedBefore
+    from reverse_etl.cli.errors import chosen_run
+    from reverse_etl.cli.history import no_runs
+    from reverse_etl.cli.run import execute, show
+    from reverse_etl.config.loader import load_project
+    from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import open_store
+
+    project = load_project(syncs)
+    config = sync_named(project, sync)
+    home = Home.from_environment()
+    report = chosen_run(open_store(home.state_url), sync, run)
+    failed = (report.rows + report.relationships).failed if report else 0
+    if report is None or not failed:
+        typer.echo(no_runs(sync) if report is None else f"No row failed in run {report.run_id[:8]}.", err=True)
+        if as_json:
+            sys.stdout.write("null\n")
+        return
+    unnamed = FailedBefore(report.run_id, home.failed_rows_csv(sync, report.run_id)).without_identifier()
+    if unnamed:
+        rows = "row has" if unnamed == 1 else "rows have"
+        typer.echo(
+            f"{unnamed:,} failed {rows} no identifier to ask for and cannot be sent again by a retry: correct the "
+            "source, and the next run reads what changed.",
+            err=True,
+        )
+    if unnamed == failed:
+        raise typer.Exit(SOME_ROWS_FAILED_EXIT_CODE)
+    resolve_credentials(project, config)
+    typer.echo(f"Retrying the {failed - unnamed:,} failed rows of run {report.run_id[:8]}.", err=True)
+    retried = execute(config, syncs, retry_of=report.run_id, verbose=verbose)
+    if as_json:
+        json.dump(retried.as_json(), sys.stdout)
+        sys.stdout.write("\n")
+    show(retried, Console(stderr=True, highlight=False))
+    raise typer.Exit(retried.exit_code)

@@ -1,0 +1,47 @@
+"""``reverse-etl schema``: JSON Schemas of the files in ``syncs/``, for completion and checks while typing."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Kind(StrEnum):
+    """Which file."""
+
+    SYNC = "sync"
+    CONNECTIONS = "connections"
+
+
+Which = Annotated[Kind, typer.Argument(help="Which file's schema to print.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", metavar="DIR", help="Write sync.schema.json and connections.schema.json into this folder."
+    ),
+]
+
+
+def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
+    """Prints the JSON Schema of a sync's file or of connections.yaml, or writes both.
+
+    An editor with the YAML language server uses it when a file's first line is
+    `# yaml-language-server: $schema=sync.schema.json` (the path is relative to the file).
+    """
+    import orjson
+
+    from reverse_etl.config.schema import connections_schema, sync_schema
+
+    schemas = {Kind.SYNC: sync_schema, Kind.CONNECTIONS: connections_schema}
+    if output is None:
+        print(orjson.dumps(schemas[which](), option=orjson.OPT_INDENT_2).decode())  # noqa: T201
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    for kind, made in schemas.items():
+        path = output / f"{kind}.schema.json"
+        path.write_bytes(orjson.dumps(made(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        print(f"Wrote {path}", file=sys.stderr)  # noqa: T201

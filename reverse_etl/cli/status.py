@@ -1,0 +1,173 @@
+"""``status``: every sync with its last run, its next one, and how fresh its data is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reverse_etl.cli import words
+from reverse_etl.cli.project import AsJson, SyncsFolder
+
+if TYPE_CHECKING:
+    from reverse_etl.config.syncs import ProjectConfig, ScheduleConfig, SyncConfig
+    from reverse_etl.report import RunReport
+    from reverse_etl.state.history import SyncState
+    from reverse_etl.state.store import Store
+
+
+def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
+    """Show every sync: status, last and next run, rows, failed rows, last sync time, freshness."""
+    from reverse_etl.config.loader import load_project
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import open_store
+
+    project = load_project(syncs)
+    found = statuses(project, open_store(Home.from_environment().state_url), datetime.now(UTC))
+    if as_json:
+        words.print_json([status.as_json() for status in found])
+    else:
+        _show(found, project)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStatus:
+    """One sync at one moment.
+
+    Attributes:
+        sync: Its file.
+        state: What is remembered of it.
+        run: Its newest run that was not skipped; None before the first.
+        now: The moment, aware UTC.
+    """
+
+    sync: SyncConfig
+    state: SyncState
+    run: RunReport | None
+    now: datetime
+
+    @property
+    def word(self) -> str:
+        """``active`` or ``paused``."""
+        return "paused" if self.state.paused else "active"
+
+    @property
+    def last_sync_at(self) -> datetime | None:
+        """When the last completed run started; None before there was one."""
+        return words.at_unix(self.state.last_sync_time)
+
+    @property
+    def next_run_at(self) -> datetime | None:
+        """When the sync is next due; None when it is paused, runs by hand, or was never seen and has no start."""
+        return None if self.state.paused else next_due(self.sync.schedule, self.state.first_seen_at, self.now)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the last completed run, or else the day it was first seen, is more than two intervals back."""
+        since = self.last_sync_at or self.state.first_seen_at
+        every = interval(self.sync.schedule, self.now)
+        return since is not None and every is not None and self.now - since > 2 * every
+
+    @property
+    def freshness(self) -> str:
+        """How old the workspace's data is, in words."""
+        return words.from_now(self.last_sync_at, self.now) + (", stale" if self.stale else "")
+
+    @property
+    def failed_rows(self) -> int | None:
+        """Failed rows of the last run, of both queries; None before the first."""
+        return None if self.run is None else (self.run.rows + self.run.relationships).failed
+
+    def as_json(self) -> dict[str, Any]:
+        """The keys of ``run --json``, null before the first run, and what a run does not know."""
+        from reverse_etl.report import RunReport, Status
+
+        blank = RunReport(sync=self.sync.name, run_id="", status=Status.RUNNING, started_at=self.now).as_json()
+        return {
+            **(dict.fromkeys(blank) if self.run is None else self.run.as_json()),
+            "sync": self.sync.name,
+            "workspace": self.sync.workspace,
+            "kind": self.sync.kind,
+            "sync_status": self.word,
+            "last_sync_time": self.state.last_sync_time,
+            "last_sync_at": words.iso(self.last_sync_at),
+            "freshness": self.freshness,
+            "stale": self.stale,
+            "next_run": words.iso(self.next_run_at),
+            "failed_rows": self.failed_rows,
+        }
+
+
+def statuses(project: ProjectConfig, store: Store, now: datetime) -> list[SyncStatus]:
+    """Every sync of the files, by name. Raises StateError."""
+    from reverse_etl.state.history import SyncState
+
+    states = {state.name: state for state in store.syncs()}
+    runs = store.latest_runs()
+    return [
+        SyncStatus(sync, states.get(name, SyncState(name)), runs.get(name), now)
+        for name, sync in sorted(project.syncs.items())
+    ]
+
+
+def next_due(schedule: ScheduleConfig, first_seen_at: datetime | None, now: datetime) -> datetime | None:
+    """When a sync is next due, aware UTC; None when it only runs by hand, or its grid has no start yet."""
+    from reverse_etl.schedule.cadence import Cadence
+    from reverse_etl.schedule.cron_times import next_cron_time
+
+    if schedule.cron is not None:
+        return next_cron_time(schedule.cron, now)
+    start_at = schedule.start_at or first_seen_at
+    if schedule.every is None or start_at is None:
+        return None
+    return Cadence(start_at=start_at, every=schedule.every).next_due(now)
+
+
+def interval(schedule: ScheduleConfig, now: datetime) -> timedelta | None:
+    """The time between runs, for a cron expression that between the next two; None when they start by hand."""
+    from reverse_etl.schedule.cron_times import next_cron_time
+
+    if schedule.cron is None:
+        return schedule.every
+    due = next_cron_time(schedule.cron, now)
+    return next_cron_time(schedule.cron, due) - due
+
+
+def _show(found: list[SyncStatus], project: ProjectConfig) -> None:
+    console = words.console()
+    if not found:
+        console.print(words.text(f"There are no syncs in {project.directory} yet."))
+        return
+    table = words.table(
+        "sync", "status", "last run", "rows", "failed", "last sync time", "freshness", "next run",
+        numbers=("rows", "failed"),
+    )  # fmt: skip
+    for status in found:
+        run = status.run
+        table.add_row(
+            words.text(status.sync.name, "bold"),
+            words.status_text(status.word),
+            words.status_text(run.status.value).append(_when(run, status.now)) if run else "none yet",
+            f"{run.rows.delivered:,} of {run.rows.extracted:,}" if run else "",
+            f"{status.failed_rows:,}" if status.failed_rows is not None else "",
+            f"{words.iso(status.last_sync_at)}\n{status.state.last_sync_time}" if status.last_sync_at else "0",
+            words.text(status.freshness, words.STATUS_STYLES["stale"] if status.stale else ""),
+            _next_run(status),
+        )
+    console.print(table)
+    if not any(status.run for status in found):
+        console.print("No sync has run yet: start one with `reverse-etl run SYNC`.", markup=False)
+
+
+def _when(run: RunReport, now: datetime) -> str:
+    took = f", took {run.duration_s:.1f} s" if run.status != "running" else ""
+    return f"\n{words.from_now(run.started_at, now)}{took}"
+
+
+def _next_run(status: SyncStatus) -> str:
+    if status.state.paused:
+        return "paused"
+    if status.sync.schedule.manual:
+        return "by hand"
+    return words.from_now(status.next_run_at, status.now, never="when first scheduled")

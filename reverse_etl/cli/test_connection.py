@@ -1,0 +1,64 @@
+"""``test-connection``: step by step, what works between here and a database or a workspace."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reverse_etl.config.loader import ProjectConfig
+    from reverse_etl.report import Step
+
+SOURCE_EXIT_CODE = 3
+WORKSPACE_EXIT_CODE = 5
+
+
+def test_connection(
+    name: Annotated[str, typer.Argument(help="A database or a workspace of connections.yaml.")],
+    syncs: SyncsFolder = Path("syncs"),
+    as_json: AsJson = False,
+) -> None:
+    """Connect to a database or workspace and say what works and what is missing."""
+    from reverse_etl.config.loader import load_project
+
+    project = load_project(syncs)
+    steps = []
+    for step in _steps(project, name):
+        steps.append(step)
+        if not as_json:
+            _show(step)
+    if as_json:
+        json.dump([asdict(step) for step in steps], sys.stdout)
+        sys.stdout.write("\n")
+    if not all(step.ok for step in steps):
+        raise typer.Exit(SOURCE_EXIT_CODE if name in project.databases else WORKSPACE_EXIT_CODE)
+
+
+def _steps(project: ProjectConfig, name: str) -> Iterator[Step]:
+    if name in project.databases:
+        from reverse_etl.sources._connection_check import steps as database_steps
+
+        return database_steps(project.databases[name])
+    if name in project.workspaces:
+        from reverse_etl.destinations.customerio.connection_check import steps as workspace_steps
+
+        return workspace_steps(project.workspaces[name])
+    known = ", ".join(sorted([*project.databases, *project.workspaces])) or "none"
+    raise ConfigError(f"connections.yaml has no database or workspace named {name}.", hint=f"It has: {known}.")
+
+
+def _show(step: Step) -> None:
+    typer.secho("✓ " if step.ok else "✗ ", nl=False, fg="green" if step.ok else "red")
+    typer.echo(f"{step.name}: {step.detail}")
+    if step.hint:
+        typer.echo(f"  {step.hint}")

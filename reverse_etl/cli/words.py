@@ -1,0 +1,95 @@
+"""How commands say times and lengths, and how they print: tables for people, JSON for scripts. Both on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+_UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_PIPED_WIDTH: Final = 160
+"""Columns of a table that goes to a file or another program."""
+
+STATUS_STYLES: Final = {
+    "completed": "green",
+    "running": "cyan",
+    "some_rows_failed": "yellow",
+    "skipped": "dim",
+    "paused": "yellow",
+    "stale": "yellow",
+    "failed": "red",
+    "canceled": "red",
+}
+"""Colours of the words for statuses; other words have none."""
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A point in time as JSON says it: ISO 8601 in UTC, whole seconds."""
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def at_unix(seconds: int) -> datetime | None:
+    """Unix seconds as an aware date-time; None for 0, which means never."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def length(time: timedelta) -> str:
+    """A length of time in its largest unit, rounded down: ``12 minutes``."""
+    seconds = int(abs(time).total_seconds())
+    unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= size), _UNITS[-1])
+    count = seconds // size
+    return f"{count} {unit}{'s' if count != 1 else ''}"
+
+
+def from_now(moment: datetime | None, now: datetime, *, never: str = "never") -> str:
+    """Where a point in time lies: ``12 minutes ago``, ``in 3 hours``; ``never`` for None."""
+    if moment is None:
+        return never
+    if abs(moment - now) < timedelta(seconds=1):
+        return "now"
+    return f"{length(now - moment)} ago" if moment < now else f"in {length(moment - now)}"
+
+
+def text(words: object, style: str = "") -> Text:
+    """Any words as they are: brackets are no markup, control characters cannot reach the terminal."""
+    from rich.text import Text
+
+    return Text("".join(c if c.isprintable() or c == "\n" else "·" for c in str(words)), style=style)
+
+
+def status_text(status: str) -> Text:
+    """A status in its colour."""
+    return text(status, STATUS_STYLES.get(status, ""))
+
+
+def console() -> Console:
+    """Stdout for tables: as wide as the terminal, or wide enough for most tables where there is none."""
+    from rich.console import Console
+
+    fixed = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if fixed else _PIPED_WIDTH)
+
+
+def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
+    """An empty table; columns named in ``numbers`` are set to the right."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return made
+
+
+def print_json(value: Any) -> None:
+    """Prints JSON on stdout."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")

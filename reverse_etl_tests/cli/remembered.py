@@ -1,0 +1,108 @@
+"""A project with two syncs and a state of its own, and commands run on it in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from reverse_etl.errors import ReverseEtlError
+from reverse_etl.report import Counts, FailedRow, RunReport, Status, write_failed_rows
+from reverse_etl.state.home import Home
+from reverse_etl.state.store import Store, open_store
+
+CONNECTIONS = """\
+databases:
+  shop: {type: sqlite, path: shop.db}
+workspaces:
+  main:
+    site_id: ${SITE_ID}
+    track_api_key: ${TRACK_API_KEY}
+"""
+PEOPLE = "database: shop\nworkspace: main\nschedule: %s\npeople: {}\nquery: SELECT id FROM customers\n"
+
+FAILED = (
+    FailedRow(2, "rows", "anna@example.com", "check", "email_valid", "email", "column `email` is not valid."),
+    FailedRow(5, "rows", "5", "check", "email_valid", "email", "column `email` is not valid."),
+    FailedRow(9, "relationships", "[bold]9\x1b[2J", "customerio", "invalid", "", "no such object."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The project's folder, and its store."""
+
+    folder: Path
+    home: Home
+    store: Store
+
+    @classmethod
+    def at(cls, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Remembered:
+        """Makes it, with the syncs `people` (every hour) and `staff` (by hand), and points the environment at it."""
+        (folder / "syncs").mkdir()
+        (folder / "syncs" / "connections.yaml").write_text(CONNECTIONS)
+        monkeypatch.chdir(folder)
+        for name, value in {"REVERSE_ETL_HOME": str(folder / "home"), "COLUMNS": "220"}.items():
+            monkeypatch.setenv(name, value)
+        for name in ("REVERSE_ETL_STATE_URL", "REVERSE_ETL_SYNCS"):
+            monkeypatch.delenv(name, raising=False)
+        home = Home.from_environment()
+        made = cls(folder, home, open_store(home.state_url))
+        made.write("people", "{every: 1h, start_at: 2020-01-01T00:30:00Z}")
+        made.write("staff", "manual")
+        return made
+
+    def write(self, sync: str, schedule: str) -> None:
+        """Writes a sync's file."""
+        (self.folder / "syncs" / f"{sync}.yaml").write_text(PEOPLE % schedule)
+
+    def ran(self, run_id: str, *, ago: timedelta, status: Status = Status.COMPLETED, sync: str = "people") -> RunReport:
+        """A run of 90 s that ended; `some_rows_failed` has the rows FAILED, in the state and in a CSV."""
+        at = datetime.now(UTC).replace(microsecond=0) - ago
+        failed = FAILED if status is Status.SOME_ROWS_FAILED else ()
+        csv = self.home.failed_rows_csv(sync, run_id)
+        report = RunReport(
+            sync=sync,
+            run_id=run_id,
+            status=status,
+            started_at=at,
+            duration_s=90.0,
+            rows=Counts(1200, 1198, 2) if failed else Counts(1200, 1200),
+            relationships=Counts(10, 9, 0, 1) if failed else Counts(),
+            failed_rows_csv=str(csv) if failed else "",
+            message="3 rows failed." if failed else "",
+            exit_code=7 if failed else 0,
+        )
+        if failed:
+            write_failed_rows(csv, failed)
+        self.store.begin_run(run_id, root_run_id=run_id, sync=sync, workspace="main", started_at=at, since=0)
+        return self.store.close_run(
+            report,
+            root_run_id=run_id,
+            workspace="main",
+            failed_rows=failed,
+            new_last_sync_time=int(at.timestamp()),
+        )
+
+
+def run(command: Callable[..., None], *arguments: str) -> Result:
+    """Runs one command; its own errors are raised."""
+    app = typer.Typer()
+    app.command()(command)
+    result = CliRunner().invoke(app, list(arguments))
+    if isinstance(result.exception, ReverseEtlError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def run_json(command: Callable[..., None], *arguments: str) -> Any:
+    """Runs one command with `--json`; nothing but JSON is on its stdout."""
+    return json.loads(run(command, *arguments, "--json").stdout)

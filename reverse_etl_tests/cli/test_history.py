@@ -1,0 +1,62 @@
+"""`history` shows the past runs of one sync."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.cli.history import history
+from reverse_etl.errors import ConfigError
+from reverse_etl.report import Status
+from reverse_etl_tests.cli.remembered import Remembered, run, run_json
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remembered:
+    """Two syncs that have not run."""
+    return Remembered.at(tmp_path, monkeypatch)
+
+
+def test_runs_are_shown_newest_first(project: Remembered) -> None:
+    """As the reports that `run --json` printed, no more than asked for, of this sync alone."""
+    first = project.ran("aaaaaaaa-1", ago=2 * HOUR, status=Status.SOME_ROWS_FAILED)
+    second = project.ran("bbbbbbbb-2", ago=HOUR)
+    project.ran("cccccccc-3", ago=HOUR, sync="staff")
+    assert [second.as_json(), first.as_json()] == run_json(history, "people")
+    assert [second.as_json()] == run_json(history, "people", "--limit", "1")
+
+
+def test_the_table_is_for_people(project: Remembered) -> None:
+    """Short run ids, words for times, failed rows of both queries, and who was in the way of a skipped run."""
+    project.ran("aaaaaaaa-1", ago=2 * HOUR, status=Status.SOME_ROWS_FAILED)
+    project.store.record_skipped("people", "main", datetime.now(UTC) - HOUR, "cccccccc-3")
+    shown = run(history, "people").stdout
+    skipped, failed = shown.index("skipped"), shown.index("some_rows_failed")
+    assert skipped < failed
+    for part in ("aaaaaaaa ", "2 hours ago", "1,210", "1,207", "3 rows failed.", "cccccccc-3"):
+        assert part in shown
+
+
+def test_a_sync_that_has_not_run_gets_a_sentence(project: Remembered) -> None:
+    """Exit 0 and how to start it; an empty list for scripts."""
+    assert "staff has not run yet: start it with `reverse-etl run staff`.\n" == run(history, "staff").stdout
+    assert [] == run_json(history, "staff")
+
+
+def test_an_unknown_sync_gets_the_nearest_name(project: Remembered) -> None:
+    """A typing error is a mistake of configuration."""
+    with pytest.raises(ConfigError, match="no sync named peopel") as caught:
+        run(history, "peopel")
+    assert "Did you mean people?" in caught.value.hint
+
+
+def test_a_sync_whose_file_is_gone_keeps_its_history(project: Remembered) -> None:
+    """Nor does a mistake in another file hide it."""
+    project.ran("aaaaaaaa-1", ago=HOUR)
+    (project.folder / "syncs" / "people.yaml").unlink()
+    (project.folder / "syncs" / "staff.yaml").write_text("databse: shop\n")
+    assert ["aaaaaaaa-1"] == [entry["run_id"] for entry in run_json(history, "people")]

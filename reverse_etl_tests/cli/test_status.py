@@ -1,0 +1,131 @@
+"""`status` shows every sync of the files, joined with what is remembered of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.cli import words
+from reverse_etl.cli.status import interval, next_due, status
+from reverse_etl.config.syncs import ScheduleConfig
+from reverse_etl.report import Status
+from reverse_etl_tests.cli.remembered import Remembered, run, run_json
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remembered:
+    """Two syncs that have not run."""
+    return Remembered.at(tmp_path, monkeypatch)
+
+
+def test_syncs_that_have_not_run_are_listed(project: Remembered) -> None:
+    """Both, with what is known: nothing is stale, nothing failed; and a sentence says what to do."""
+    people, staff = run_json(status)
+    unknown = ("run_id", "status", "started_at", "rows", "failed_rows", "last_sync_at")
+    assert ("people", "active", 0) == tuple(people[key] for key in ("sync", "sync_status", "last_sync_time"))
+    assert dict.fromkeys(unknown) == {key: people[key] for key in unknown}
+    assert (False, "never") == (people["stale"], people["freshness"])
+    assert (None, "people", "main") == (staff["next_run"], staff["kind"], staff["workspace"])
+    assert "No sync has run yet: start one with `reverse-etl run SYNC`." in run(status).stdout
+
+
+def test_a_run_is_shown_with_the_keys_of_run_json(project: Remembered) -> None:
+    """Its report, and beside it failed rows of both queries, freshness, next due time."""
+    report = project.ran("r1", ago=timedelta(minutes=12), status=Status.SOME_ROWS_FAILED)
+    people = run_json(status)[0]
+    assert {key: value for key, value in report.as_json().items() if key != "last_sync_time"}.items() <= people.items()
+    assert (3, 0, "never") == (people["failed_rows"], people["last_sync_time"], people["freshness"])
+    next_run = datetime.fromisoformat(people["next_run"])
+    assert (30, 0) == (next_run.minute, next_run.second)
+    assert timedelta(0) <= next_run - datetime.now(UTC) <= HOUR
+
+
+def test_freshness_counts_from_the_last_completed_run(project: Remembered) -> None:
+    """A later run with failed rows does not make it fresher; beyond two intervals it is stale."""
+    completed = project.ran("r1", ago=3 * HOUR)
+    project.ran("r2", ago=timedelta(minutes=5), status=Status.SOME_ROWS_FAILED)
+    people = run_json(status)[0]
+    assert int(completed.started_at.timestamp()) == people["last_sync_time"]
+    assert (words.iso(completed.started_at), "3 hours ago, stale", True, "r2") == (
+        people["last_sync_at"], people["freshness"], people["stale"], people["run_id"],
+    )  # fmt: skip
+
+
+def test_a_sync_that_never_completes_gets_stale(project: Remembered) -> None:
+    """It was first seen more than two intervals ago."""
+    project.store.record_seen("people", "main", datetime.now(UTC) - 3 * HOUR)
+    assert ("never, stale", True) == tuple(run_json(status)[0][key] for key in ("freshness", "stale"))
+
+
+def test_a_paused_sync_has_no_next_run(project: Remembered) -> None:
+    """It says so in the table, too."""
+    project.store.set_paused("people", True)
+    people = run_json(status)[0]
+    assert ("paused", None) == (people["sync_status"], people["next_run"])
+    assert "paused" in run(status).stdout
+
+
+def test_the_table_is_for_people(project: Remembered) -> None:
+    """Counts with separators, times in words, Unix time beside ISO."""
+    report = project.ran("r1", ago=timedelta(minutes=12))
+    project.store.begin_run(
+        "r2", root_run_id="r2", sync="staff", workspace="main", started_at=datetime.now(UTC) - HOUR, since=0
+    )
+    shown = run(status).stdout
+    for part in ("1,200 of 1,200", "12 minutes ago, took 90.0 s", words.iso(report.started_at), "by hand", "running"):
+        assert str(part) in shown
+    assert str(int(report.started_at.timestamp())) in shown
+    assert "No sync has run yet" not in shown
+
+
+def test_a_folder_without_syncs_is_no_error(project: Remembered) -> None:
+    """Only connections so far: an empty list, a sentence."""
+    for name in ("people", "staff"):
+        (project.folder / "syncs" / f"{name}.yaml").unlink()
+    assert [] == run_json(status)
+    assert "There are no syncs in" in run(status).stdout
+
+
+@pytest.mark.parametrize(
+    ("schedule", "first_seen_at", "due"),
+    [
+        (ScheduleConfig(every=HOUR, start_at=NOON + timedelta(minutes=30)), None, NOON + timedelta(minutes=30)),
+        (ScheduleConfig(every=HOUR), NOON - timedelta(minutes=10), NOON + timedelta(minutes=50)),
+        (ScheduleConfig(every=HOUR), None, None),
+        (ScheduleConfig(cron="15 * * * *"), None, NOON + timedelta(minutes=15)),
+        (ScheduleConfig(), NOON, None),
+    ],
+)
+def test_the_next_run_follows_the_schedule(
+    schedule: ScheduleConfig, first_seen_at: datetime | None, due: datetime | None
+) -> None:
+    """From its start, else from when it was first seen; by cron; or never by itself."""
+    assert due == next_due(schedule, first_seen_at, NOON)
+
+
+def test_the_interval_of_a_cron_expression_is_that_between_two_runs() -> None:
+    """So that a sync on a cron expression can be stale."""
+    assert HOUR == interval(ScheduleConfig(cron="15 * * * *"), NOON)
+    assert 2 * HOUR == interval(ScheduleConfig(every=2 * HOUR), NOON)
+    assert interval(ScheduleConfig(), NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "said"),
+    [
+        (NOON, "now"),
+        (NOON - timedelta(seconds=59), "59 seconds ago"),
+        (NOON - timedelta(seconds=60), "1 minute ago"),
+        (NOON - timedelta(hours=47), "1 day ago"),
+        (NOON + timedelta(minutes=119), "in 1 hour"),
+        (None, "never"),
+    ],
+)
+def test_times_are_said_in_their_largest_unit(moment: datetime | None, said: str) -> None:
+    """Rounded down, in singular and plural."""
+    assert said == words.from_now(moment, NOON)

@@ -1,0 +1,54 @@
+"""What the tests of several rooms share: one sandbox per worker, a project folder per test, a SQLite shop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from reverse_etl_tests.project import SHOP, Project, fill, people
+from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+
+# The sandbox applies what it accepts at once: there is nothing to wait for.
+os.environ["REVERSE_ETL_READ_BACK_WAIT_S"] = "0"
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[RunningSandbox]:
+    """One sandbox for all tests of this worker."""
+    with running_sandbox(keep_bodies=True) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(sandbox_server: RunningSandbox) -> RunningSandbox:
+    """The worker's sandbox, empty."""
+    sandbox_server.clear_faults()
+    sandbox_server.reset()
+    return sandbox_server
+
+
+@pytest.fixture
+def project(tmp_path: Path, sandbox: RunningSandbox) -> Project:
+    """A project whose database `shop` is an SQLite file with three good people."""
+    project = Project(tmp_path)
+    project.connections(SHOP, sandbox.url)
+    fill(
+        tmp_path / "shop.db",
+        [("1", "ann@example.com", "free"), ("2", "bob@example.com", "pro"), ("3", "cy@example.com", "")],
+    )
+    project.write("people.yaml", people())
+    return project
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Says which database engines were tested against what."""
+    reports = terminalreporter.getreports("passed")
+    engines = {value for report in reports for name, value in report.user_properties if name == "engine"}
+    if engines:
+        terminalreporter.section("database engines")
+        for line in sorted(map(str, engines)):
+            terminalreporter.write_line(line)
