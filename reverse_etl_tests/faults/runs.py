@@ -1,0 +1,184 @@
+"""Runs of a scenario: the product's own stages on a real source, state database and sandbox, as Dagster calls them.
+
+Nothing of the product is replaced; only time is given to it, so that waiting takes none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
+from reverse_etl.config.inline import parse_sync
+from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.errors import ReverseEtlError
+from reverse_etl.plugins import load
+from reverse_etl.report import RunReport, Status
+from reverse_etl.stages import SyncRun, deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.state.home import Home
+from reverse_etl.state.store import Store, open_store
+from reverse_etl_tests.destinations.customerio.configs import workspace
+from reverse_etl_tests.destinations.scripted import FastClock
+from reverse_etl_tests.faults.shop import Row, Shop, settings
+from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+
+STAGES = ("extract", "validate", "deliver")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One run as it ended.
+
+    Attributes:
+        run_id: Its id.
+        root_run_id: Of the run whose changeset it used.
+        rows: What the source's query gave when it was read.
+        report: As the history has it; None where it has none.
+        error: What ended it.
+        sync_time_before: The last sync time when it began.
+    """
+
+    run_id: str
+    root_run_id: str
+    rows: list[Row]
+    report: RunReport | None
+    error: BaseException | None
+    sync_time_before: int
+
+
+@dataclass(slots=True)
+class World:
+    """What the scenarios of one process share: a folder, a sandbox, a home folder with its state database."""
+
+    folder: Path
+    sandbox: RunningSandbox
+    home: Home
+    store: Store
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def case(self, kind: str, chance: random.Random, **chosen: Any) -> Case:
+        """A new sync on a new source, and an empty workspace.
+
+        Args:
+            kind: One of ``shop.KINDS``.
+            chance: Decides everything that is not chosen.
+            chosen: ``rows``, ``wide``, ``items`` (of one request), ``in_flight``, ``sandbox``, ``home``.
+        """
+        sandbox = chosen.get("sandbox", self.sandbox)
+        sandbox.reset()
+        name = f"{kind}_{next(self._numbers)}"
+        shop = Shop(self.folder / f"{name}.db")
+        shop.fill(chosen.get("rows", chance.randint(5, 40)), chance, wide=chosen.get("wide", 0))
+        home = chosen.get("home", self.home)
+        return Case(
+            name=name,
+            kind=kind,
+            shop=shop,
+            sync=parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings(kind)}),
+            database=load("reverse_etl.sources", "sqlite").Config(name="shop", type="sqlite", path=shop.path),
+            workspace=workspace(
+                sandbox.url,
+                max_items_per_request=chosen.get("items", chance.randint(1, 8)),
+                max_requests_in_flight=chosen.get("in_flight", chance.randint(1, 6)),
+            ),
+            sandbox=sandbox,
+            home=home,
+            store=self.store if home is self.home else open_store(home.state_url),
+        )
+
+
+@dataclass(slots=True)
+class Case:
+    """One scenario's sync and everything around it."""
+
+    name: str
+    kind: str
+    shop: Shop
+    sync: SyncConfig
+    database: DatabaseConfig
+    workspace: WorkspaceConfig
+    sandbox: RunningSandbox
+    home: Home
+    store: Store
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _rows_of_folder: dict[Path, list[Row]] = field(default_factory=dict)
+
+    def start(self, *, root: str = "", began_at: datetime | None = None) -> SyncRun:
+        """A run that has done nothing yet; ``root`` makes it a re-execution."""
+        run_id = f"{self.name}-{next(self._numbers)}"
+        return SyncRun(self.sync, run_id, root or run_id, self.home, self.store, began_at or datetime.now(UTC))
+
+    def run(
+        self,
+        *,
+        root: str = "",
+        clock: Clock | None = None,
+        before: Callable[[str], None] | None = None,
+        began_at: datetime | None = None,
+    ) -> Ended:
+        """Runs the stages one after the other, each closing the books if it fails, as Dagster's assets do.
+
+        Args:
+            root: Re-executes that run's changeset from the failed step.
+            clock: Time; by default one that jumps over every wait.
+            before: Called with each stage's name before it.
+            began_at: When this machine says that it began.
+        """
+        run = self.start(root=root, began_at=began_at)
+        sync_time_before = self.store.last_sync_time(self.name)
+        error: ReverseEtlError | None = None
+        rows: list[Row] = []
+        for stage in STAGES[2:] if root else STAGES:
+            if before is not None:
+                before(stage)
+            if stage == "extract":
+                rows = self.shop.rows(sync_time_before)
+            try:
+                with run:
+                    stopped = self._stage(run, stage, clock or FastClock().clock())
+            except ReverseEtlError as raised:
+                error = raised
+                break
+            if stage == "extract":
+                # A run may go on with the changeset of one that stopped: then its rows are that one's.
+                rows = self._rows_of_folder.setdefault(run.folder.path, rows)
+            if stopped:
+                break
+        return Ended(run.run_id, run.root_run_id, rows, self.store.run(run.run_id), error, sync_time_before)
+
+    def through(self, run: SyncRun, before: Callable[[str], None]) -> None:
+        """Runs the stages of a run that ``start`` gave; raises what ends it."""
+        for stage in STAGES:
+            before(stage)
+            with run:
+                self._stage(run, stage, FastClock().clock())
+
+    def _stage(self, run: SyncRun, stage: str, clock: Clock) -> bool:
+        if stage == "extract":
+            extract_changeset(run, self.database)
+        elif stage == "validate":
+            return bool(validate_changeset(run).stopped)
+        else:
+            deliver_changeset(run, self.workspace, clock=clock)
+        return False
+
+    def resume(self, first: Ended) -> Ended:
+        """Re-executes a run that failed, from its failed step."""
+        assert first.report is not None
+        assert first.report.status is Status.FAILED
+        return replace(self.run(root=first.root_run_id), rows=first.rows)
+
+
+@contextmanager
+def new_world(folder: Path) -> Iterator[World]:
+    """A world in an empty folder; its sandbox ends with it."""
+    home = Home.at(folder / "home")
+    with running_sandbox(keep_bodies=True, app_rate_limit=0) as sandbox:
+        yield World(folder, sandbox, home, open_store(f"sqlite:///{home.path / 'state.db'}"))
