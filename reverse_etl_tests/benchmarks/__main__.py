@@ -1,0 +1,7 @@
+"""``make bench``: every benchmark of the shipped path, one after the other."""
+
+from reverse_etl_tests.benchmarks import end_to_end, extraction
+
+if __name__ == "__main__":
+    end_to_end.main()
+    extraction.main()

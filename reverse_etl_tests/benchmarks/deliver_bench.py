@@ -1,0 +1,161 @@
+"""People of 10 columns, already extracted and checked, delivered to a local HTTP sink with the settings as shipped.
+
+    python -m reverse_etl_tests.benchmarks.deliver_bench [ROWS] [LATENCY_MS ...]
+
+For each latency: rows/s, how full requests are, and the peak memory over that of a bare interpreter. The sink is a
+process of its own that reads each request and answers 200 after the latency; each delivery is one too, so that making
+the rows does not count as its memory. The rate limit is shared through a state database, as in a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from reverse_etl.changeset.parts import Parts, with_row_numbers
+from reverse_etl.config.connections import WorkspaceConfig
+from reverse_etl.delivery.deliver import Delivered, deliver
+from reverse_etl.destinations.customerio.destination import open_destination
+from reverse_etl.state.pace import Pace
+from reverse_etl.state.store import open_store
+from reverse_etl_tests.destinations.customerio.configs import sync, workspace
+
+ROWS = 1_000_000
+LATENCIES_MS = [0.0, 50.0, 200.0]
+BATCH_ROWS = 50_000
+_BARE = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n{}\n"
+
+
+class Sink(asyncio.Protocol):
+    """Counts bytes up to the end of each request and answers."""
+
+    def __init__(self, latency_s: float) -> None:
+        self._latency_s = latency_s
+        self._head = b""
+        self._body_left = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remembers where to answer."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Takes a piece of a request; requests follow each other, never overlap."""
+        if self._body_left:
+            self._body_left -= len(data)
+        else:
+            self._head += data
+            head, found, body = self._head.partition(b"\r\n\r\n")
+            if not found:
+                return
+            lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+            self._body_left = int(lengths[0].split(b":")[1]) - len(body)
+            self._head = b""
+        if self._body_left == 0:
+            asyncio.get_running_loop().call_later(self._latency_s, self._transport.write, _ANSWER)
+
+
+def serve(latency_s: float, told: Connection) -> None:
+    """Serves until the process is ended."""
+
+    async def run() -> None:
+        server = await asyncio.get_running_loop().create_server(lambda: Sink(latency_s), "127.0.0.1", 0)
+        told.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+def people(rows: int) -> Iterator[pa.RecordBatch]:
+    """Rows like those of a shop's customers."""
+    random = np.random.default_rng(0)
+    for start in range(0, rows, BATCH_ROWS):
+        numbers = range(start, min(start + BATCH_ROWS, rows))
+        yield pa.RecordBatch.from_pydict(
+            {
+                "id": [f"c{n}" for n in numbers],
+                "email": [f"user{n}@example.com" for n in numbers],
+                "first_name": [f"First {n % 5000}" for n in numbers],
+                "last_name": [f'Last "{n}"' if n % 50 == 0 else f"Lást {n % 9000}" for n in numbers],
+                "plan": ["free" if n % 3 else None for n in numbers],
+                "age": random.integers(18, 90, len(numbers)),
+                "score": random.random(len(numbers)),
+                "active": random.random(len(numbers)) > 0.5,
+                "orders": random.integers(0, 1000, len(numbers)),
+                "created_at": pa.array(random.integers(0, 2**31, len(numbers)) * 1_000_000, pa.timestamp("us", "UTC")),
+            }
+        )
+
+
+def main() -> None:
+    """Prints one line for each latency."""
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
+    latencies_ms = [float(text) for text in sys.argv[2:]] or LATENCIES_MS
+    processes = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        writer = processes.Process(target=_write, args=(Path(folder), rows))
+        writer.start()
+        writer.join()
+        for latency_ms in latencies_ms:
+            ours, theirs = processes.Pipe()
+            sink = processes.Process(target=serve, args=(latency_ms / 1000, theirs), daemon=True)
+            sink.start()
+            bench = processes.Process(target=measure, args=(Path(folder), rows, latency_ms, ours.recv()))
+            bench.start()
+            bench.join()
+            sink.terminate()
+            if bench.exitcode:
+                sys.exit(bench.exitcode)
+
+
+def measure(folder: Path, rows: int, latency_ms: float, port: int) -> None:
+    """Delivers once, in a process of its own, and prints the line."""
+    parts = Parts(folder / "rows", "rows")
+    for left in ("journal.jsonl", "outcomes.npy"):
+        (parts.folder / left).unlink(missing_ok=True)
+    defaults = {
+        name: WorkspaceConfig.model_fields[name].default
+        for name in ("requests_per_second", "max_requests_in_flight", "max_items_per_request")
+    }
+    config = workspace(f"http://127.0.0.1:{port}", **defaults)
+    url = f"sqlite:///{folder / f'state-{latency_ms}.db'}"
+    open_store(url)
+    pace = Pace(url, config.name, config.requests_per_second)
+
+    async def run() -> tuple[float, Delivered]:
+        async with open_destination(sync(people={}), config) as destination:
+            began = time.perf_counter()
+            delivered = await deliver(parts, parts.outcomes(rows), destination, reserve=pace.reserve)
+            return time.perf_counter() - began, delivered
+
+    took_s, delivered = asyncio.run(run())
+    if delivered.counts.delivered != rows:
+        sys.exit("not all rows were delivered")
+    status = Path("/proc/self/status").read_text().splitlines()
+    peak_kb = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+    bare = subprocess.run([sys.executable, "-c", _BARE], capture_output=True, text=True, check=True)
+    print(
+        f"{rows:,} rows x 10 columns, {latency_ms:.0f} ms: {rows / took_s:,.0f} rows/s "
+        f"({took_s:.2f} s, {time.process_time():.2f} s of CPU), "
+        f"{delivered.requests} requests of {rows / delivered.requests:,.0f} rows, {delivered.fullness:.1%} full, "
+        f"peak {(int(peak_kb) - int(bare.stdout)) / 1024:.0f} MB over the bare interpreter"
+    )
+
+
+def _write(folder: Path, rows: int) -> None:
+    Parts(folder / "rows", "rows").write(with_row_numbers(people(rows)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Takes the README's pictures anew: runs the demo, opens the sandbox's page and Dagster's asset graph.
+
+python -m reverse_etl_tests.e2e.pictures
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from reverse_etl_tests.e2e.browser import opened
+from reverse_etl_tests.project import Project
+from reverse_etl_tests.servers.dagster_ui import free_port, running_ui
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "images"
+
+
+def main() -> None:
+    """Writes `docs/images/*.png`."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(ROOT / "syncs", folder / "syncs")
+        url = f"http://127.0.0.1:{free_port()}"
+        addresses = {"CUSTOMERIO_TRACK_URL": url, "CUSTOMERIO_APP_URL": url}
+        project = Project(folder, addresses | {"REVERSE_ETL_HOME": str(folder / ".reverse_etl")})
+        print(project.reverse_etl("demo").stdout)
+        try:
+            with opened(url, height=720) as page:
+                page.locator("#table tbody tr").nth(3).click()
+                page.locator("#details").get_by_text("Shop customers").first.wait_for()
+                page.wait_for_timeout(1000)
+                page.screenshot(path=IMAGES / "sandbox.png")
+            with running_ui(folder, project.env()) as ui:
+                graph = f"{ui}/assets/customers/customers_delivery?view=lineage&lineageScope=neighbors&lineageDepth=10"
+                with opened(graph, width=1700, height=620) as page:
+                    page.get_by_text("Materialized").first.wait_for()
+                    page.wait_for_load_state("networkidle")
+                    page.get_by_role("button", name="Hide navigation").click()
+                    page.wait_for_timeout(1500)
+                    page.screenshot(path=IMAGES / "asset-graph.png")
+        finally:
+            project.command("pkill", "-f", f"sandbox --port {url.rpartition(':')[2]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""From a real PostgreSQL over verified TLS to the workspace: values and errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from reverse_etl_tests.project import Project, people
+from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD, PASSWORD_VARIABLE, USER, PostgresServer, postgres
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+__all__ = ["postgres"]
+
+CONNECTION = """\
+  shop:
+    type: postgres
+    host: {host}
+    port: {port}
+    database: {database}
+    user: {user}
+    password: ${{{variable}}}
+    ca_file: {ca_file}
+    timezone: Europe/Berlin
+"""
+
+TYPED = """SELECT 42::bigint AS id, 'ann@example.com' AS email, 12345678901234567890.123456789 AS exact, true AS active,
+         1.5::float8 AS score, timestamptz '2026-01-05 01:30:00+00' AS seen_at,
+         timestamp '2026-07-01 12:00' AS local_at,
+         date '2026-01-05' AS born_on, '{"a": [1, 2]}'::jsonb AS tags, ARRAY[1, 2] AS list,
+         NULL::text AS nothing, '' AS empty,
+         'c0ffee00-0000-4000-8000-000000000000'::uuid AS token"""
+
+
+@pytest.fixture
+def shop(project: Project, sandbox: RunningSandbox, postgres: PostgresServer) -> Project:
+    """The project, its database a PostgreSQL server."""
+    project.environment[PASSWORD_VARIABLE] = PASSWORD
+    project.connections(connection(postgres), sandbox.url)
+    project.write("people.yaml", people(TYPED))
+    return project
+
+
+def connection(server: PostgresServer, host: str = "", database: str = DATABASE) -> str:
+    """The entry of `connections.yaml`."""
+    return CONNECTION.format(
+        host=host or server.host,
+        port=server.port,
+        database=database,
+        user=USER,
+        variable=PASSWORD_VARIABLE,
+        ca_file=server.ca_file,
+    )
+
+
+def test_each_type_arrives_as_customer_io_takes_it(shop: Project, sandbox: RunningSandbox) -> None:
+    """Digits are kept, times are Unix seconds, empty values are left out, identifiers are text."""
+    code, report = shop.run("people")
+    assert (0, 1) == (code, report["rows"]["delivered"]), report
+    (person,) = sandbox.people()
+    assert ("42", "ann@example.com") == (person["id"], person["email"])
+    attributes = {key: value for key, value in person["attributes"].items() if key not in ("id", "email")}
+    assert {
+        "exact": "12345678901234567890.123456789",
+        "active": "True",
+        "score": "1.5",
+        "seen_at": "1767576600",
+        "local_at": "1782900000",
+        "born_on": "1767571200",
+        "tags": "{'a': [1, 2]}",
+        "list": "[1, 2]",
+        "token": "c0ffee00-0000-4000-8000-000000000000",
+    } == {key: str(value) for key, value in attributes.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"password": "wrong-planted-password"}, ("password", "shop", USER)),
+        ({"host": "no-such-host.invalid"}, ("no-such-host.invalid", "shop")),
+        ({"host": "127.0.0.1"}, ("certificate", "127.0.0.1", "host")),
+        ({"database": "nowhere"}, ("nowhere", "shop")),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_said_in_a_sentence(
+    shop: Project,
+    sandbox: RunningSandbox,
+    postgres: PostgresServer,
+    change: dict[str, str],
+    words: tuple[str, ...],
+) -> None:
+    """Exit 3, the sync, its file, the connection and the cause; no traceback, no secret, nothing sent."""
+    if "password" in change:
+        shop.environment[PASSWORD_VARIABLE] = change["password"]
+    else:
+        shop.connections(connection(postgres, **change), sandbox.url)
+    done = shop.reverse_etl("run", "people")
+    assert 3 == done.returncode, done.stderr
+    for word in (*words, "sync people", "syncs/people.yaml"):
+        assert word.lower() in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+    assert "planted" not in done.stderr + done.stdout
+    assert [] == sandbox.people()
+
+
+def test_a_writing_function_is_refused_by_the_session(shop: Project, postgres: PostgresServer) -> None:
+    """What the statement's text cannot show is refused by the read-only session."""
+    with postgres.admin() as admin:
+        admin.execute("CREATE SEQUENCE IF NOT EXISTS counter")
+        admin.execute(f"GRANT ALL ON SEQUENCE counter TO {USER}")
+    shop.write("people.yaml", people("SELECT nextval('counter') AS id"))
+    done = shop.reverse_etl("run", "people")
+    assert 3 == done.returncode
+    assert "the session only reads" in done.stderr

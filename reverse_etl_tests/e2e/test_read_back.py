@@ -1,0 +1,88 @@
+"""Accepted is not applied: what the workspace did not do with a row makes it a failed row, and says why."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from reverse_etl_tests.project import SHOP, Project, fill, people
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+
+def failed(report: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Identifier, stage, reason and field of each failed row in the CSV."""
+    with Path(report["failed_rows_csv"]).open(newline="") as file:
+        return [(row["identifier"], row["stage"], row["reason"], row["field"]) for row in csv.DictReader(file)]
+
+
+def test_a_row_that_was_accepted_and_not_applied_is_a_failed_row(project: Project, sandbox: RunningSandbox) -> None:
+    """An address that belongs to somebody else: refused, with cause and fix; last sync time stays; then it mends."""
+    project.run("people")
+    fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), ("9", "Ann@Example.com", "b")])
+    code, report = project.run("people", "--full")
+    assert (7, 1, 1) == (code, report["rows"]["delivered"], report["rows"]["refused"])
+    assert [("9", "read_back", "Failed Attribute Change", "email")] == failed(report)
+    errors = project.reverse_etl("errors", "people", "--json").stdout
+    assert "belongs to another person" in errors
+    assert "ann@example.com" not in errors.lower()
+    fill(project.folder / "shop.db", [("9", "nine@example.com", "b")])
+    done = project.reverse_etl("retry", "people", "--json")
+    assert 0 == done.returncode, done.stderr
+    assert "9" in {person["id"] for person in sandbox.people()}
+
+
+def test_a_person_whom_customerio_ignores_is_left_out(project: Project, sandbox: RunningSandbox) -> None:
+    """Suppressed without a word in the answer: excluded, or failed where the sync says so."""
+    sandbox.suppress(id="2")
+    code, report = project.run("people")
+    assert (0, 2, 1) == (code, report["rows"]["delivered"], report["rows"]["excluded"])
+    project.write("people.yaml", people().replace("{identify_by: id}", "{suppressed: ignore_and_fail}"))
+    code, report = project.run("people", "--full")
+    assert (7, 2, 1) == (code, report["rows"]["delivered"], report["rows"]["refused"])
+
+
+def test_nobody_to_update_is_excluded(project: Project, sandbox: RunningSandbox) -> None:
+    """With update_only, a row of nobody is no failure and not called delivered."""
+    project.write("people.yaml", people().replace("{identify_by: id}", "{write: update_only}"))
+    code, report = project.run("people")
+    assert (0, 0, 3) == (code, report["rows"]["delivered"], report["rows"]["excluded"])
+
+
+def test_relationships_and_events_are_looked_at_too(project: Project, sandbox: RunningSandbox) -> None:
+    """A person who is ignored: their relationship and their event are failed rows, others' are not."""
+    sandbox.suppress(id="2")
+    suppressed = "suppressed: ignore_and_fail"
+    query = "query: SELECT '1' AS id, 'acme' AS object_id UNION ALL SELECT '2', 'acme'"
+    project.write(
+        "companies.yaml",
+        "database: shop\nworkspace: main\nschedule: manual\nobjects: {}\nquery: SELECT 'acme' AS object_id\n"
+        f"relationships:\n  {suppressed}\n  {query}\n",
+    )
+    code, report = project.run("companies")
+    assert (7, 1, 1) == (code, report["relationships"]["delivered"], report["relationships"]["refused"])
+    assert (1, 0) == (report["rows"]["delivered"], report["rows"]["refused"])
+    project.write(
+        "visits.yaml",
+        "database: shop\nworkspace: main\nschedule: manual\n"
+        f"events: {{name: visit, {suppressed}}}\nquery: SELECT id, 1767600000 AS occurred_at FROM customers\n",
+    )
+    code, report = project.run("visits")
+    assert (7, 2, [("2", "read_back", "Failed Event", "")]) == (code, report["rows"]["delivered"], failed(report))
+
+
+def test_a_feed_that_does_not_answer_fails_nothing(project: Project, sandbox: RunningSandbox) -> None:
+    """The rows stay delivered, the run completes, and says that they were not verified."""
+    sandbox.faults([{"match": {"path": "/v1/activities"}, "always": True, "do": {"status": 404}}])
+    code, report = project.run("people")
+    assert (0, "completed", 3) == (code, report["status"], report["rows"]["delivered"])
+    assert "was not verified" in report["message"]
+
+
+def test_reading_back_can_be_turned_off(project: Project, sandbox: RunningSandbox) -> None:
+    """With `read_back: false` or without an App API key the feed is not asked for."""
+    project.connections(SHOP, sandbox.url)
+    path = project.folder / "syncs" / "connections.yaml"
+    path.write_text(path.read_text() + "    read_back: false\n")
+    assert 0 == project.run("people")[0]
+    assert not [seen for seen in sandbox.requests() if seen["path"] == "/v1/activities"]

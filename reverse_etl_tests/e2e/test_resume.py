@@ -1,0 +1,164 @@
+"""After `kill -9`, Ctrl-C or a failure a run goes on where it stopped: nothing acknowledged is sent again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reverse_etl_tests.project import Project, fill
+from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
+
+PEOPLE = 60
+SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 0.05}}
+
+
+@pytest.fixture
+def slow(project: Project, sandbox: RunningSandbox) -> Project:
+    """Sixty people, five a request, two requests at once, each answered after 50 ms."""
+    fill(project.folder / "shop.db", [(str(n), f"p{n}@example.com", "free") for n in range(1, PEOPLE + 1)])
+    path = project.folder / "syncs" / "connections.yaml"
+    path.write_text(path.read_text() + "    max_items_per_request: 5\n    max_requests_in_flight: 2\n")
+    sandbox.faults([SLOW])
+    return project
+
+
+def started(project: Project, *options: str) -> subprocess.Popen[str]:
+    """`reverse-etl run people --json` in progress, a process group of its own."""
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name("reverse-etl")), "run", "people", "--json", *options],
+        cwd=project.folder,
+        env=project.env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def batches(sandbox: RunningSandbox) -> list[list[str]]:
+    """The ids in each batch that was answered 200 so far."""
+    return [
+        [item["identifiers"]["id"] for item in request["body"]["batch"]]
+        for request in sandbox.requests()
+        if request["path"] == "/api/v2/batch" and request["status"] == 200
+    ]
+
+
+def sent(sandbox: RunningSandbox) -> Counter[str]:
+    """How often each person was taken."""
+    return Counter(each for batch in batches(sandbox) for each in batch)
+
+
+def history(project: Project) -> list[dict[str, Any]]:
+    """The runs, newest first."""
+    return list(json.loads(project.reverse_etl("history", "people", "--json").stdout))
+
+
+def killed(project: Project, sandbox: RunningSandbox) -> None:
+    """A run ended with SIGKILL when four requests were answered."""
+    process = started(project)
+    wait_until(lambda: len(batches(sandbox)) >= 4, timeout_s=60)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_second_run_after_kill_9_sends_only_the_rest(slow: Project, sandbox: RunningSandbox) -> None:
+    """Everyone arrives; at most two requests are sent twice; the next run reads from the first one's start."""
+    before = int(time.time())
+    killed(slow, sandbox)
+    between = int(time.time()) + 1
+    wait_until(lambda: time.time() > between)
+    code, report = slow.run("people")
+    assert (0, "completed", PEOPLE) == (code, report["status"], report["rows"]["delivered"])
+    twice = [each for each, times in sent(sandbox).items() if times > 1]
+    assert PEOPLE == len(sent(sandbox))
+    assert len(twice) <= 2 * 5
+    assert before <= report["last_sync_time"] < between
+    newest, first = history(slow)
+    assert ("completed", "failed") == (newest["status"], first["status"])
+    assert newest["run_id"][:8] in first["message"]
+
+
+def test_full_never_goes_on_with_an_earlier_run(slow: Project, sandbox: RunningSandbox) -> None:
+    """`--full` reads and sends everyone anew."""
+    killed(slow, sandbox)
+    before = len(batches(sandbox))
+    code, report = slow.run("people", "--full")
+    assert (0, PEOPLE) == (code, report["rows"]["delivered"])
+    assert before + PEOPLE // 5 <= len(batches(sandbox))
+
+
+def test_a_changed_sync_does_not_go_on_with_the_old_rows(slow: Project, sandbox: RunningSandbox) -> None:
+    """What the file asks for now is read: a new attribute reaches everyone."""
+    killed(slow, sandbox)
+    path = slow.folder / "syncs" / "people.yaml"
+    path.write_text(path.read_text().replace("plan FROM", "plan, 1 AS again FROM"))
+    code, _ = slow.run("people")
+    assert (0, {1}) == (code, {person["attributes"].get("again") for person in sandbox.people()})
+
+
+def test_ctrl_c_finishes_what_is_in_flight_and_keeps_true_books(slow: Project, sandbox: RunningSandbox) -> None:
+    """Within 10 s: no new request, status canceled, last sync time stays, what the books call delivered was taken."""
+    sandbox.clear_faults()
+    sandbox.faults([{**SLOW, "do": {"delay_s": 0.5}}])
+    process = started(slow)
+    wait_until(lambda: len(batches(sandbox)) >= 2, timeout_s=60)
+    process.send_signal(signal.SIGINT)
+    asked_at = time.monotonic()
+    process.communicate(timeout=20)
+    assert time.monotonic() - asked_at < 10
+    (run,) = history(slow)
+    taken = sum(sent(sandbox).values())
+    assert ("canceled", 0) == (run["status"], run["last_sync_time"])
+    assert (taken, PEOPLE - taken) == (run["rows"]["delivered"], run["rows"]["undelivered"])
+    sandbox.clear_faults()
+    code, report = slow.run("people")
+    assert (0, PEOPLE) == (code, report["rows"]["delivered"])
+    assert {1} == set(sent(sandbox).values())
+
+
+def test_a_run_that_failed_in_the_middle_is_continued(slow: Project, sandbox: RunningSandbox) -> None:
+    """Credentials refused after four requests; the next run sends the rest, and the one after it what changed since."""
+    sandbox.clear_faults()
+    sandbox.faults([{"match": {"path": "/api/v2/batch"}, "skip": 4, "times": 1, "do": {"status": 401}}, SLOW])
+    code, report = slow.run("people")
+    assert (5, "failed") == (code, report["status"])
+    assert 0 < report["rows"]["delivered"] < PEOPLE
+    with closing(sqlite3.connect(slow.folder / "shop.db")) as shop, shop:
+        shop.execute("UPDATE customers SET plan = 'pro', updated_at = 2000000000 WHERE id = '1'")
+    code, report = slow.run("people")
+    assert (0, PEOPLE) == (code, report["rows"]["delivered"])
+    assert {1} == set(sent(sandbox).values())
+    code, report = slow.run("people")
+    assert (0, 1) == (code, report["rows"]["extracted"])
+    (first,) = [person for person in sandbox.people() if person["id"] == "1"]
+    assert "pro" == first["attributes"]["plan"]
+
+
+def test_tampered_books_do_not_balance(slow: Project, sandbox: RunningSandbox) -> None:
+    """An outcome that no answer stands for fails the run: exit 1, last sync time stays."""
+    folder = slow.folder / "home" / "changesets" / "people"
+    process = started(slow)
+    journals = lambda: list(folder.glob("*/rows/journal.jsonl"))  # noqa: E731
+    wait_until(lambda: journals() and len(batches(sandbox)) >= 2, timeout_s=60)
+    (journal,) = journals()
+    os.killpg(process.pid, signal.SIGSTOP)
+    line = journal.read_bytes().splitlines()[0] + b"\n"
+    with journal.open("ab") as file:
+        file.write(line)
+    os.killpg(process.pid, signal.SIGCONT)
+    out, _ = process.communicate(timeout=60)
+    report = json.loads(out)
+    assert (1, "failed", 0) == (process.returncode, report["status"], report["last_sync_time"])
+    assert "do not balance" in report["message"]

@@ -1,0 +1,76 @@
+"""`reverse-etl retry`: only the rows that failed, with the values that they have now."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from reverse_etl_tests.project import Project, fill, people
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+GOOD = ("1", "ann@example.com", "a")
+
+
+def retry(project: Project, *options: str) -> tuple[int, Any, str]:
+    """`retry people --json`: the exit code, the report, and what people are told."""
+    done = project.reverse_etl("retry", "people", "--json", *options)
+    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+def attempts(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Identifier and attempt of each failed row."""
+    with Path(report["failed_rows_csv"]).open(newline="") as file:
+        return [(row["identifier"], row["attempt"]) for row in csv.DictReader(file)]
+
+
+def test_only_the_failed_rows_are_sent_and_with_their_newest_values(project: Project, sandbox: RunningSandbox) -> None:
+    """A mended row arrives, one that is still wrong fails as attempt 2, others are not read; last sync time stays."""
+    shop = project.folder / "shop.db"
+    fill(shop, [GOOD, ("it's", "nope", "b"), (7, "neither", "c"), (None, "x@example.com", "d")])
+    code, first = project.run("people")
+    assert (7, [("it's", "1"), ("7", "1"), ("", "1")]) == (code, attempts(first))
+    fill(shop, [("1", "new@example.com", "a"), ("it's", "bob@example.com", "B"), (7, "neither", "c")])
+
+    code, report, said = retry(project)
+
+    assert (7, 2, 1, 1) == (code, *(report["rows"][name] for name in ("extracted", "delivered", "rejected")))
+    assert "1 failed row has no identifier" in said
+    arrived = {person["id"]: (person["email"], person["attributes"].get("plan")) for person in sandbox.people()}
+    assert {"1": ("ann@example.com", "a"), "it's": ("bob@example.com", "B")} == arrived
+    assert [("7", "2")] == attempts(report)
+    assert 0 == report["last_sync_time"]
+
+    fill(shop, [GOOD, (7, "cy@example.com", "c")])
+    code, report, _ = retry(project)
+    assert (0, "completed", 1, 0) == (code, report["status"], report["rows"]["delivered"], report["last_sync_time"])
+    code, report, said = retry(project)
+    assert (0, None) == (code, report)
+    assert "No row failed" in said
+    code, report, _ = retry(project, "--run", first["run_id"])
+    assert (0, 1) == (code, report["rows"]["extracted"])
+
+
+def test_a_run_whose_csv_is_gone_cannot_be_retried(project: Project, sandbox: RunningSandbox) -> None:
+    """Identifiers are whole there alone: the way out is named."""
+    fill(project.folder / "shop.db", [("2", "nope", "b")])
+    _, report = project.run("people")
+    Path(report["failed_rows_csv"]).unlink()
+    code, _, said = retry(project)
+    assert 6 == code
+    assert "failed-rows CSV" in said
+    assert "--full" in said
+
+
+def test_failed_relationships_are_read_by_their_person(project: Project, sandbox: RunningSandbox) -> None:
+    """People who did not fail are not sent again for the sake of their relationships."""
+    text = "SELECT id, 'acme' AS object_id, plan AS deleted FROM customers"
+    project.write("people.yaml", people(more=f"relationships:\n  query: |\n    {text}\n"))
+    fill(project.folder / "shop.db", [("1", "ann@example.com", None), ("2", "bob@example.com", "maybe")])
+    code, report = project.run("people")
+    assert (7, 1) == (code, report["relationships"]["rejected"])
+    fill(project.folder / "shop.db", [("1", "ann@example.com", None), ("2", "bob@example.com", 0)])
+    code, report, _ = retry(project)
+    assert (0, 0, 1) == (code, report["rows"]["extracted"], report["relationships"]["delivered"])
+    assert {"1", "2"} == {row["person"]["id"] for row in sandbox.relationships()}

@@ -1,0 +1,46 @@
+"""Dagster's UI in a browser: the way from table to Customer.io can be seen, and the launch button runs the sync."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from reverse_etl_tests.e2e.browser import opened
+from reverse_etl_tests.project import Project
+from reverse_etl_tests.servers.dagster_ui import running_ui
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture
+def ui(project: Project) -> Iterator[str]:
+    """The UI of a project with one sync."""
+    with running_ui(project.folder, project.env()) as url:
+        yield url
+
+
+def test_the_graph_shows_the_way_and_the_button_runs_the_sync(
+    ui: str, project: Project, sandbox: RunningSandbox
+) -> None:
+    """Table, changeset, validated, delivery and people are drawn; "Materialize all" delivers everyone."""
+    with opened(f"{ui}/locations/reverse_etl/jobs/people") as page:
+        page.get_by_text("people_validated", exact=True).first.wait_for()
+        page.get_by_role("button", name="Materialize all").first.click()
+        assert {"1", "2", "3"} == _arrived(sandbox, 3)
+        page.goto(f"{ui}/assets/people/people_delivery?view=lineage&lineageScope=neighbors&lineageDepth=10")
+        for node in ("customers", "people_changeset", "people_validated", "people_delivery", "people"):
+            page.get_by_text(node, exact=True).first.wait_for()
+        page.goto(f"{ui}/assets/people/people_validated?view=checks")
+        page.get_by_text("identifier_present").first.wait_for()
+
+
+def _arrived(sandbox: RunningSandbox, people: int) -> set[str]:
+    deadline = time.monotonic() + 90
+    pause = threading.Event()
+    while sandbox.counts()["people"] < people and time.monotonic() < deadline:
+        pause.wait(0.1)
+    return {person["id"] for person in sandbox.people()}
