@@ -18,7 +18,7 @@ setup: $(READY)  ## a virtual environment in .venv with the locked packages and 
 
 $(READY): requirements.lock pyproject.toml
 	@deploy/venv "$(PYTHON)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -47,7 +47,7 @@ bench: setup servers ## rows/s and peak memory of the shipped path
 	$(BIN)/python -m reverse_etl_tests.benchmarks
 
 lock: setup      ## resolves requirements.lock anew (versions and hashes, no addresses)
-	$(BIN)/uv pip compile -q pyproject.toml --all-extras --no-strip-extras --generate-hashes \
+	$(BIN)/uv pip compile -q pyproject.toml --all-extras --strip-extras --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --python-version 3.11 -o requirements.lock
 
 clean:           ## forgets the environment and everything the demo made
