@@ -165,13 +165,23 @@ class Wire:
 
     def _stop(self, future: Future[Any]) -> None:
         """Cancels what runs; where nothing comes of it, gives the connection up."""
-        if self._cursor is not None and not self._lost:
+        cursor = self._cursor
+        if cursor is not None and not self._lost:
             import pyodbc
 
-            with suppress(pyodbc.Error):
-                self._cursor.cancel()
+            def cancel() -> None:
+                with suppress(pyodbc.Error):
+                    cursor.cancel()
+
+            # Between two fetches FreeTDS waits in there for the server's acknowledgement, without a limit.
+            until = time.monotonic() + CANCEL_S
+            canceling = threading.Thread(target=cancel, name="sqlserver-cancel", daemon=True)
+            canceling.start()
+            canceling.join(CANCEL_S)
             with suppress(NotDoneError, pyodbc.Error):
-                future.exception(CANCEL_S)
+                future.exception(max(0.0, until - time.monotonic()))
+            if canceling.is_alive():
+                self._give_up()
         if not future.done():
             self._give_up()
 

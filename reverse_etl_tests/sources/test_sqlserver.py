@@ -500,6 +500,22 @@ def test_a_server_that_falls_silent_is_given_up(filled: TdsServer, monkeypatch: 
                 session.now()
 
 
+def test_a_cancellation_that_is_never_acknowledged_is_given_up(
+    filled: TdsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two fetches FreeTDS waits for the acknowledgement, without a limit of its own."""
+    monkeypatch.setattr(_sqlserver_wire, "CANCEL_S", 0.3)
+    between_fetches = threading.Event()
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=1))) as session:
+        batches = session.stream(ENDLESS)
+        next(batches)
+        began = time.monotonic()
+        with filled.silent(), pytest.raises(QueryError, match="did not end within query_timeout"):
+            session._wire.run(lambda: between_fetches.wait(10))
+        between_fetches.set()
+        assert time.monotonic() - began < 3
+
+
 def test_a_host_that_never_greets_is_given_up() -> None:
     """The port is open and nobody speaks."""
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as silent:
