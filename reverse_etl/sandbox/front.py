@@ -127,7 +127,7 @@ class Front:
         body = await self._read(receive, seen)
         if fault.delay_s:
             await asyncio.sleep(fault.delay_s)
-        if fault.drop == "before_apply":
+        if fault.drop == "before_apply" or self._is_forgotten(seen):
             await _hang_up(scope, receive)
             return
         if fault.redirect is not None:
@@ -160,6 +160,10 @@ class Front:
             await _send(send, _noted(seen, _Answer(200, [(b"content-type", b"text/html")], page)))
         else:
             await _send(send, answer)
+
+    def _is_forgotten(self, seen: SeenRequest) -> bool:
+        """Whether the sandbox was reset since the request came: it must not write into the empty workspace."""
+        return len(self.requests) < seen.number or self.requests[seen.number - 1] is not seen
 
     async def _read(self, receive: Receive, seen: SeenRequest) -> bytes:
         """The body; beyond what anybody may send, the rest is read and dropped.

@@ -7,7 +7,7 @@ import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,14 +33,16 @@ def _says_so(error: BaseException | None) -> None:
 
 
 _FULL: Final = Path("/dev/full")
+_EVERYTHING: Final = "*"
 _WRITTEN: Final = (
+    ("extract", _EVERYTHING),
     ("validate", "rows/outcomes.tmp.npy"),
     ("validate", "rows/failed-check.parquet"),
-    ("deliver", "rows/journal.jsonl"),
+    ("deliver", _EVERYTHING),
     ("deliver", "rows/outcomes.tmp.npy"),
     ("deliver", "rows/failed-delivery-partial.parquet"),
 )
-"""Files of a run's folder, with the stage that writes them."""
+"""Files of a run's folder, or all of our files, with the stage that writes them."""
 
 
 @family(30, at_once=10)
@@ -55,16 +57,21 @@ def full_disks(world: World, chance: random.Random, seed: int) -> None:
     case.sandbox.faults([{"match": BATCH, "always": True, "do": rule}])
     run = case.start()
     csv = case.home.failed_rows_csv(case.name, run.run_id)
-    moment, file = (*_WRITTEN, ("extract", "parts"), ("deliver", str(csv.with_suffix(".tmp"))))[seed % 7]
+    moment, file = (*_WRITTEN, ("deliver", str(csv.with_suffix(".tmp"))))[seed % 7]
 
-    def before(stage: str) -> None:
-        if stage == moment and file != "parts":
-            path = run.folder.path / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.symlink_to(_FULL)
+    with ExitStack() as stage_before:
 
-    with _no_file_beyond(0) if file == "parts" else nullcontext(), pytest.raises(StateError) as raised:
-        case.through(run, before)
+        def before(stage: str) -> None:
+            stage_before.close()
+            if stage == moment and file == _EVERYTHING:
+                stage_before.enter_context(_no_file_beyond(0))
+            elif stage == moment:
+                path = run.folder.path / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.symlink_to(_FULL)
+
+        with pytest.raises(StateError) as raised:
+            case.through(run, before)
     _says_so(raised.value)
     assert case.store.last_sync_time(case.name) == 0
     with case.shop.changing() as database:

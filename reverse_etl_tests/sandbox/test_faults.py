@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -92,6 +93,17 @@ def test_a_slow_answer(sandbox: RunningSandbox, batch: Batch) -> None:
     assert batch(person(id="1")).status_code == 200
     assert time.monotonic() - started >= 0.2
     assert sandbox.requests()[0]["duration_s"] >= 0.2
+
+
+def test_a_slow_request_does_not_outlive_a_reset(sandbox: RunningSandbox, batch: Batch) -> None:
+    """What is applied late is not applied to the workspace of whoever comes next."""
+    sandbox.faults([{"match": BATCH, "do": {"delay_s": 0.2}}])
+    with ThreadPoolExecutor(1) as client:
+        late = client.submit(batch, person(id="1"))
+        wait_until(lambda: sandbox.requests() != [])
+        sandbox.reset()
+        assert isinstance(late.exception(), httpx.RemoteProtocolError | httpx.ReadError)
+    assert sandbox.people() == []
 
 
 def test_chosen_items_are_refused(sandbox: RunningSandbox, batch: Batch, track: httpx.Client) -> None:
