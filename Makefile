@@ -9,7 +9,7 @@ export CUSTOMERIO_SITE_ID ?= sandbox
 export CUSTOMERIO_TRACK_API_KEY ?= sandbox
 export CUSTOMERIO_APP_API_KEY ?= sandbox
 
-.PHONY: help setup demo ui test check soak bench servers lock clean
+.PHONY: help setup demo ui test thorough check soak bench servers lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,11 @@ ui: setup        ## Dagster's UI with the syncs of ./syncs, on http://127.0.0.1:
 servers:         ## Debian packages that the tests start servers and a browser from (needs root)
 	@deploy/test-packages
 
-test: setup servers  ## the test suite with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
+test: setup servers  ## the tests of every room, on real database servers; CI also measures branch coverage
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(CI),--cov --cov-report=term:skip-covered)
+
+thorough: setup servers  ## the tests that take longer: every fault scenario, resuming, retrying, flat memory
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m thorough
 
 check: setup     ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

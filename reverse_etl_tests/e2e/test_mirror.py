@@ -7,6 +7,8 @@ import pytest
 from reverse_etl_tests.project import Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
+pytestmark = pytest.mark.thorough
+
 ANN, BOB, CY = ("1", "ann@example.com", "a"), ("2", "bob@example.com", "b"), ("3", "cy@example.com", "c")
 ALL = "SELECT id, email, plan FROM customers"
 

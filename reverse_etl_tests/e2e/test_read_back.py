@@ -6,8 +6,12 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+pytestmark = pytest.mark.thorough
 
 
 def failed(report: dict[str, Any]) -> list[tuple[str, str, str, str]]:

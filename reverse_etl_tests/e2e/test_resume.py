@@ -19,6 +19,8 @@ import pytest
 from reverse_etl_tests.project import Project, fill
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 
+pytestmark = pytest.mark.thorough
+
 PEOPLE = 60
 SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 0.05}}
 

@@ -7,8 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reverse_etl_tests.project import Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+pytestmark = pytest.mark.thorough
 
 GOOD = ("1", "ann@example.com", "a")
 

@@ -11,6 +11,8 @@ import pytest
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
+pytestmark = pytest.mark.thorough
+
 
 def failed(report: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Row number, reason and message of each failed row in the CSV."""

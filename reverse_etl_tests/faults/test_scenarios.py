@@ -8,6 +8,8 @@ from reverse_etl_tests.faults.catalogue import Family, catalogue, total
 from reverse_etl_tests.faults.runs import World
 from reverse_etl_tests.faults.table import PAGE, written
 
+pytestmark = pytest.mark.thorough
+
 PARTS = [(each, first) for each in catalogue() for first in range(0, each.count, each.at_once)]
 
 

@@ -670,6 +670,7 @@ print(rows, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text()
 """
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_rows(filled: BigqueryServer) -> None:
     """200,000 rows of ten columns through REST, against ten rows: measured in a process of its own."""
     columns = (

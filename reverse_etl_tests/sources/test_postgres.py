@@ -320,7 +320,7 @@ def test_a_very_long_time_limit_is_no_error(filled: PostgresServer) -> None:
 
 def test_a_server_that_falls_silent_is_given_up(filled: PostgresServer) -> None:
     """A stopped server process keeps the connection open and says nothing: only this side's clock helps."""
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=1))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=3))) as session:
         (pid,) = rows(session, "SELECT pg_backend_pid() AS pid")
         batches = session.stream("SELECT repeat('x', 1000) AS t FROM generate_series(1, 10000000)")
         next(batches)
@@ -332,7 +332,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: PostgresServer) -> None:
         finally:
             os.kill(pid["pid"], signal.SIGCONT)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 6
 
 
 def test_a_host_that_never_greets_is_given_up() -> None:

@@ -568,6 +568,7 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
+@pytest.mark.thorough
 def test_memory_is_flat(filled: SnowflakeServer) -> None:
     """200,000 rows in 20 parts, 85 MB altogether, cost little more than a quarter of them."""
     texts = [f"{'x' * 100}{number}" for number in range(10_000)]
