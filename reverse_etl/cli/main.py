@@ -28,6 +28,7 @@ COMMANDS = {
     "resume": "pausing",
     "sandbox": "sandbox",
     "schema": "schema",
+    "init": "init",
     "ui": "ui",
 }
 """Each command and its module here, in the order of the help."""
@@ -56,7 +57,7 @@ def main() -> None:
     except ReverseEtlError as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         print("Stopped.", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     except Exception:

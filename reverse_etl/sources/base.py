@@ -4,6 +4,7 @@ An engine is one module beside this one, named like its ``type`` in ``connection
 
 * ``Config``: the connection's pydantic model (a subclass of ``config.connections.DatabaseConfig``),
 * ``DIALECT``: its name in sqlglot,
+* ``LAST_SYNC_TIME``: the last sync time as a time that its columns compare with, for a first query,
 * ``connect(config, name=...)``: a context manager that yields a ``Session``,
 * ``DRIVER``: the package whose version ``test-connection`` shows; for servers also ``DEFAULT_PORT`` and, where the
   protocol starts in the clear, ``ask_for_tls(socket)``; where it carries the handshake in messages of its own,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
 DIALECT: Final = "bigquery"
+LAST_SYNC_TIME: Final = "TIMESTAMP_SECONDS({{last_sync_time}})"
 DRIVER: Final = "google-cloud-bigquery"
 
 _KEYS: Final = ("service_account_key", "service_account_file")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
 DIALECT: Final = "duckdb"
+LAST_SYNC_TIME: Final = "to_timestamp({{last_sync_time}})"
 DRIVER: Final = "duckdb"
 MEMORY: Final = "1GB"
 """What DuckDB itself may use."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
 DIALECT: Final = "mysql"
+LAST_SYNC_TIME: Final = "FROM_UNIXTIME({{last_sync_time}})"
 DRIVER: Final = "asyncmy" if importlib.util.find_spec("asyncmy") else "pymysql"
 DEFAULT_PORT: Final = 3306
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
 DIALECT: Final = "postgres"
+LAST_SYNC_TIME: Final = "to_timestamp({{last_sync_time}})"
 DRIVER: Final = "psycopg"
 DEFAULT_PORT: Final = 5432
 

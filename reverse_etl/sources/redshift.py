@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
 DIALECT: Final = "redshift"
+LAST_SYNC_TIME: Final = "TIMESTAMP 'epoch' + {{last_sync_time}} * INTERVAL '1 second'"
 DRIVER: Final = "redshift-connector"
 DEFAULT_PORT: Final = 5439
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.base import Endpoint, Session
 
 DIALECT: Final = "snowflake"
+LAST_SYNC_TIME: Final = "TO_TIMESTAMP_NTZ({{last_sync_time}})"
 DRIVER: Final = "snowflake-connector-python"
 DEFAULT_PORT: Final = 443
 

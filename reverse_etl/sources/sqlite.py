@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
 DIALECT: Final = "sqlite"
+LAST_SYNC_TIME: Final = "{{last_sync_time}}"
 DRIVER: Final = "sqlite3"
 
 _BUSY_S: Final = 3.0

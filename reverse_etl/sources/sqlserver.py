@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
 DIALECT: Final = "tsql"
+LAST_SYNC_TIME: Final = "DATEADD(SECOND, {{last_sync_time}}, CAST('1970-01-01' AS DATETIME2))"
 DRIVER: Final = "pyodbc"
 DEFAULT_PORT: Final = 1433
 READ_ONLY_SESSIONS: Final = False

@@ -33,6 +33,7 @@ def test_every_engine_has_what_the_contract_names() -> None:
         assert issubclass(module.Config, DatabaseConfig)
         assert module.Config.model_fields["type"].default == engine
         assert isinstance(module.DIALECT, str)
+        assert "{{last_sync_time}}" in module.LAST_SYNC_TIME
         assert isinstance(module.DRIVER, str)
         assert callable(module.connect)
 

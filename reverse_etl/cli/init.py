@@ -1,0 +1,162 @@
+"""``reverse-etl init``: a first sync, asked for step by step, as files that a person could have written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from reverse_etl.cli.project import SyncsFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_KINDS: Final = ("people", "objects", "events")
+_ID_COLUMNS: Final = {"people": "id", "objects": "object_id", "events": "id"}
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What was asked, as the texts of files, and the variables that they name."""
+
+    variables: list[str] = field(default_factory=list)
+
+    def secret(self, *words: str) -> str:
+        """A reference to an environment variable, noted for the last words."""
+        name = "_".join(words).upper()
+        self.variables.append(name)
+        return f"${{{name}}}"
+
+
+def init(syncs: SyncsFolder = Path("syncs")) -> None:
+    """Ask for a first sync step by step, and write its files into the folder of the syncs."""
+    from reverse_etl.config.loader import CONNECTIONS, load_connections, load_project
+    from reverse_etl.errors import ConfigError
+
+    answers = _Answers()
+    connections = syncs / CONNECTIONS
+    if connections.exists():
+        known = load_connections(syncs)
+        types = {name: database.type for name, database in known.databases.items()}
+        database, workspace = _choice("Database", types), _choice("Workspace", known.workspaces)
+        engine = types[database]
+    else:
+        engine, database, entry = _database(answers)
+        workspace, other = _workspace(answers)
+        _write(connections, {"databases": {database: entry}, "workspaces": {workspace: other}})
+    name = _ask("Name of the sync (its file is called so)", "customers")
+    path = syncs / f"{name}.yaml"
+    if path.exists():
+        raise ConfigError(f"{path} is there already.", hint="Choose another name, or edit that file.")
+    _write(path, {"database": database, "workspace": workspace, **_sync(engine)})
+    load_project(syncs)
+    for step in (*(f"export {name}=..." for name in answers.variables), f"reverse-etl test-connection {database}"):
+        typer.echo(f"  {step}", err=True)
+    typer.echo(f"  reverse-etl preview {name}\n  reverse-etl run {name}", err=True)
+
+
+def _database(answers: _Answers) -> tuple[str, str, dict[str, Any]]:
+    """Type, name and entry of a database: the keys that its engine cannot do without, and its password."""
+    from reverse_etl.plugins import load, names
+
+    engine = _choice("Type of the database", names("reverse_etl.sources"))
+    name = _ask("A name for it", "shop")
+    entry: dict[str, Any] = {"type": engine}
+    for key, about in load("reverse_etl.sources", engine).Config.model_fields.items():
+        if about.is_required():
+            entry[key] = _ask(f"{key} ({about.description})")
+        elif key == "password":
+            entry[key] = answers.secret(name, "db_password")
+    return engine, name, entry
+
+
+def _workspace(answers: _Answers) -> tuple[str, dict[str, Any]]:
+    name = _ask("A name for the Customer.io workspace", "main")
+    region = _choice("Its region", ("us", "eu"))
+    keys = ("site_id", "track_api_key", "app_api_key")
+    return name, {"region": region, **{key: answers.secret("customerio", key) for key in keys}}
+
+
+def _sync(engine: str) -> dict[str, Any]:
+    """What a row is, when it is read, and the query."""
+    kind = _choice("What is a row", _KINDS)
+    settings: dict[str, Any] = {}
+    identifier = _ID_COLUMNS[kind]
+    if kind == "objects":
+        number = _ask("Number of the object type", "1")
+        settings["object_type"] = int(number) if number.isdecimal() else number
+    else:
+        settings["identify_by"] = identifier = _choice("What identifies a person", ("id", "email"))
+    if kind == "events":
+        settings["name"] = _ask("Name of the event")
+    table = _ask("Table that holds the rows")
+    named = {_ask(f"Column that holds the {identifier}", identifier): identifier}
+    if kind == "events":
+        named[_ask("Column with the time of the event")] = "occurred_at"
+    others = _ask("Other columns to send, with commas between them", "")
+    named |= {column.strip(): column.strip() for column in others.split(",") if column.strip()}
+    changed = _ask("Column that says when a row last changed (none: every run reads all)", "")
+    every = _ask("How often (15m, 1h, 1d ...; manual)", "1h")
+    return {
+        "schedule": every if every == "manual" else {"every": every},
+        kind: settings,
+        "query": _query(engine, table, named, changed.strip()),
+    }
+
+
+def _query(engine: str, table: str, named: dict[str, str], changed: str) -> str:
+    """The query in the engine's dialect; ``named`` has the attribute's name by column."""
+    from sqlglot import Dialect, exp
+
+    from reverse_etl.plugins import load
+
+    source = load("reverse_etl.sources", engine)
+    dialect = Dialect.get_or_raise(source.DIALECT)
+    columns = []
+    for column, name in named.items():
+        # An engine that folds the case of a plain name has to be told it.
+        folded = dialect.normalize_identifier(exp.to_identifier(name)).name != name
+        alias = exp.to_identifier(name, quoted=folded).sql(dialect)
+        columns.append(column if column == name and not folded else f"{column} AS {alias}")
+    lines = [f"SELECT {', '.join(columns)}", f"FROM {table}"]
+    if changed:
+        lines.append(f"WHERE {changed} >= {source.LAST_SYNC_TIME}")
+    return "\n".join(lines) + "\n"
+
+
+def _ask(question: str, default: str | None = None) -> str:
+    """An answer; an empty one is the default, and asked for again where there is none."""
+    from rich.console import Console
+    from rich.prompt import Prompt
+
+    people = Console(stderr=True)
+    while not (answer := Prompt.ask(question, console=people, default=default or "", show_default=bool(default))):
+        if default is not None:
+            break
+    return answer.strip()
+
+
+def _choice(question: str, choices: Iterable[str]) -> str:
+    """One of some words; asked again until it is one of them."""
+    from rich.console import Console
+    from rich.prompt import Prompt
+
+    words = list(choices)
+    return Prompt.ask(question, console=Console(stderr=True), choices=words, default=words[0])
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Texts of several lines as blocks."""
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    typer.echo(f"Wrote {path}", err=True)

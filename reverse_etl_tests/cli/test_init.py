@@ -1,0 +1,76 @@
+"""`reverse-etl init`: questions on stderr, files that are as a person would write them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.changeset.query import check_query, render
+from reverse_etl.config.loader import load_project
+from reverse_etl.plugins import load, names
+from reverse_etl_tests.project import Project
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+
+def answered(folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
+    """`reverse-etl init` in a folder, with one line typed for each question."""
+    command = [str(Path(sys.executable).with_name("reverse-etl")), "init"]
+    typed = "\n".join(lines) + "\n"
+    return subprocess.run(
+        command, cwd=folder, env=Project(folder).env(), input=typed, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_first_sync_of_an_empty_folder_runs(project: Project, sandbox: RunningSandbox) -> None:
+    """Connections and sync are written, nothing on stdout, and the next steps work as they are printed."""
+    for path in (project.folder / "syncs").iterdir():
+        path.unlink()
+    sync = ("people", "people", "id", "customers", "", "email, plan", "updated_at", "manual")
+    done = answered(project.folder, "sqlite", "", "../shop.db", "", "us", *sync)
+    assert (0, "") == (done.returncode, done.stdout), done.stderr
+    assert "export CUSTOMERIO_SITE_ID=..." in done.stderr
+    assert "reverse-etl preview people" in done.stderr
+    text = (project.folder / "syncs" / "people.yaml").read_text()
+    assert "query: |\n  SELECT id, email, plan\n  FROM customers\n  WHERE updated_at >= {{last_sync_time}}" in text
+    connections = project.folder / "syncs" / "connections.yaml"
+    addresses = f"    track_url: {sandbox.url}\n    app_url: {sandbox.url}\n"
+    connections.write_text(connections.read_text() + addresses)
+    assert (0, 3) == (project.run("people", "--full")[0], len(sandbox.people()))
+
+
+def test_a_second_sync_uses_the_connections_that_are_there(project: Project) -> None:
+    """Only the sync is asked for; an answer that is none of the choices is asked for again."""
+    sync = ("signed_up", "event", "events", "email", "signed_up", "customers", "", "updated_at", "plan", "", "1h")
+    done = answered(project.folder, "shop", "main", *sync)
+    assert 0 == done.returncode, done.stderr
+    loaded = load_project(project.folder / "syncs").syncs["signed_up"]
+    assert "SELECT email, updated_at AS occurred_at, plan\nFROM customers\n" == loaded.query
+    assert loaded.events is not None
+    assert "signed_up" == loaded.events.name
+
+
+def test_a_file_that_is_there_is_kept(project: Project) -> None:
+    """A sync is never written over."""
+    before = (project.folder / "syncs" / "people.yaml").read_text()
+    sync = ("people", "people", "id", "customers", "", "", "", "manual")
+    done = answered(project.folder, "shop", "main", *sync)
+    assert 2 == done.returncode
+    assert "people.yaml is there already. Choose another name, or edit that file." in done.stderr
+    assert before == (project.folder / "syncs" / "people.yaml").read_text()
+
+
+@pytest.mark.parametrize("engine", names("reverse_etl.sources"))
+def test_each_engine_has_a_first_query(engine: str) -> None:
+    """Its own words for the last sync time, and names in the case in which they are asked for."""
+    from reverse_etl.cli.init import _query
+
+    source = load("reverse_etl.sources", engine)
+    text = _query(engine, "customers", {"id": "id", "mail": "email"}, "updated_at")
+    rendered = render(text, 1_700_000_000)
+    check_query(rendered, source.DIALECT)
+    assert "1700000000" in rendered
+    if engine == "snowflake":
+        assert 'SELECT id AS "id", mail AS "email"' in text
