@@ -2,19 +2,23 @@
 
 ``defs`` is what ``dagster -m reverse_etl.definitions`` loads: the folder named by ``REVERSE_ETL_SYNCS``
 (default ``./syncs``). ``build_definitions`` builds the same from a project and lets a caller replace resources.
+A folder with very many syncs is split into a code location a workspace by one line each in ``workspace.yaml``: the
+workspace's name is an attribute of this module, with the syncs of that workspace alone.
 """
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 
-from reverse_etl.config.loader import load_project
+from reverse_etl.config.loader import load_connections, load_project
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
-from reverse_etl.defs.assets import HOME, SYNC_TAG, VALIDATED_ROWS, WORKSPACE_TAG, sync_assets
+from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets
 from reverse_etl.defs.io_managers import ValidatedRowsIOManager
+from reverse_etl.defs.jobs import sync_job
 from reverse_etl.defs.lineage import outside_assets
 from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, HomeResource, database_key, workspace_key
 from reverse_etl.defs.schedules import sync_schedule
@@ -40,15 +44,7 @@ def build_definitions(
         counts_from_first_seen = sync.schedule.every is not None and sync.schedule.start_at is None
         schedule = sync_schedule(sync, first_seen_at(sync) if first_seen_at and counts_from_first_seen else None)
         assets += own
-        jobs.append(
-            dg.define_asset_job(
-                sync.name,
-                selection=dg.AssetSelection.assets(*own),
-                description=sync.description or None,
-                tags={WORKSPACE_TAG: sync.workspace, SYNC_TAG: sync.name},
-                executor_def=dg.in_process_executor,
-            )
-        )
+        jobs.append(sync_job(sync, own))
         schedules += [schedule] if schedule else []
     return dg.Definitions(
         assets=[*assets, *outside_assets(project)],
@@ -78,7 +74,24 @@ def job(name: str) -> dg.JobDefinition:
 @dg.definitions
 def defs() -> dg.Definitions:
     """The syncs of ``REVERSE_ETL_SYNCS``. Raises ConfigProblemsError with every problem of every file."""
-    project = load_project(Path(os.environ.get("REVERSE_ETL_SYNCS", "syncs")))
+    return _of_folder(lambda _: True)
+
+
+def __getattr__(name: str) -> dg.Definitions:
+    """The syncs of the workspace of that name."""
+    folder = _folder()
+    if name.startswith("_") or not folder.is_dir() or name not in load_connections(folder).workspaces:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return _of_folder(lambda sync: sync.workspace == name)
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("REVERSE_ETL_SYNCS", "syncs"))
+
+
+def _of_folder(wanted: Callable[[SyncConfig], bool]) -> dg.Definitions:
+    project = load_project(_folder())
+    project = replace(project, syncs={name: sync for name, sync in project.syncs.items() if wanted(sync)})
 
     def first_seen_at(sync: SyncConfig) -> datetime:
         store = open_store(Home.from_environment().state_url)

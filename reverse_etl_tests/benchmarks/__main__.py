@@ -1,7 +1,8 @@
 """``make bench``: every benchmark of the shipped path, one after the other."""
 
-from reverse_etl_tests.benchmarks import end_to_end, extraction
+from reverse_etl_tests.benchmarks import end_to_end, extraction, orchestration
 
 if __name__ == "__main__":
     end_to_end.main()
     extraction.main()
+    orchestration.main()

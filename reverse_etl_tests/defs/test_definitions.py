@@ -2,7 +2,11 @@
 
 import dagster as dg
 import pandas as pd
+import pytest
+from dagster._core.code_pointer import CodePointer
+from dagster._core.definitions.reconstruct import ReconstructableRepository
 
+from reverse_etl import definitions
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
@@ -44,6 +48,21 @@ def test_each_sync_has_a_job_of_its_name_and_a_schedule(loaded: ProjectConfig, p
     (schedule,) = list(definitions.schedules or [])
     assert isinstance(schedule, dg.ScheduleDefinition)
     assert ("hourly", "30 * * * *") == (schedule.job_name, schedule.cron_schedule)
+
+
+def test_a_workspace_can_be_a_code_location_of_its_own(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name, as an attribute of the module, holds the syncs of that workspace alone."""
+    connections = project.folder / "syncs" / "connections.yaml"
+    text = connections.read_text()
+    connections.write_text(text + text.partition("workspaces:\n")[2].replace("  main:", "  other:"))
+    project.write("elsewhere.yaml", people().replace("workspace: main", "workspace: other"))
+    monkeypatch.setenv("REVERSE_ETL_SYNCS", str(project.folder / "syncs"))
+    for workspace, syncs in (("main", ["people"]), ("other", ["elsewhere"])):
+        pointer = CodePointer.from_module("reverse_etl.definitions", workspace, None)
+        jobs = ReconstructableRepository(pointer).get_definition().get_all_jobs()
+        assert syncs == [job.name for job in jobs if not job.name.startswith("__")]
+    with pytest.raises(AttributeError):
+        definitions.nowhere  # noqa: B018 - looking it up is the test
 
 
 def test_a_run_with_failed_rows_is_a_failed_run_that_keeps_its_materializations(
