@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -66,15 +67,16 @@ def connections(project: ProjectConfig) -> dict[str, object]:
     }
 
 
-def job(name: str) -> dg.JobDefinition:
-    """One sync's job, for processes that build it again by name."""
-    return defs().resolve_job_def(name)
+@cache
+def job(folder: str, name: str) -> dg.JobDefinition:
+    """The job of one sync of a folder, for a process that executes it; the files are read once."""
+    return _of_folder(Path(folder), lambda sync: sync.name == name).resolve_job_def(name)
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """The syncs of ``REVERSE_ETL_SYNCS``. Raises ConfigProblemsError with every problem of every file."""
-    return _of_folder(lambda _: True)
+    return _of_folder(_folder(), lambda _: True)
 
 
 def __getattr__(name: str) -> dg.Definitions:
@@ -82,15 +84,15 @@ def __getattr__(name: str) -> dg.Definitions:
     folder = _folder()
     if name.startswith("_") or not folder.is_dir() or name not in load_connections(folder).workspaces:
         raise AttributeError(f"module {__name__} has no attribute {name}")
-    return _of_folder(lambda sync: sync.workspace == name)
+    return _of_folder(folder, lambda sync: sync.workspace == name)
 
 
 def _folder() -> Path:
     return Path(os.environ.get("REVERSE_ETL_SYNCS", "syncs"))
 
 
-def _of_folder(wanted: Callable[[SyncConfig], bool]) -> dg.Definitions:
-    project = load_project(_folder())
+def _of_folder(folder: Path, wanted: Callable[[SyncConfig], bool]) -> dg.Definitions:
+    project = load_project(folder)
     project = replace(project, syncs={name: sync for name, sync in project.syncs.items() if wanted(sync)})
 
     def first_seen_at(sync: SyncConfig) -> datetime:

@@ -70,7 +70,9 @@ def execute(
 
     import dagster as dg
 
-    recipe = dg.build_reconstructable_job("reverse_etl.definitions", "job", (sync.name,))
+    recipe = dg.build_reconstructable_job(
+        "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": sync.name}
+    )
     step = f"{sync.name}__{sync.name}_changeset"
     config = {
         "ops": {step: {"config": {"full": full, "retry_of": retry_of}}},
