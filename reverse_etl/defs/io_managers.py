@@ -9,13 +9,16 @@ Storing is not done here: the validated asset writes its parts itself, a batch a
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import pandas as pd
 
 from reverse_etl.changeset.frames import as_frame
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.errors import StateError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDER_METADATA = "changeset_folder"
 """Metadata entry of a validated asset's materialization: the run's folder."""
@@ -28,7 +31,7 @@ class Frames:
         """Takes the run's folder; nothing is read before the first frame is asked for."""
         self._folder = folder
 
-    def __iter__(self) -> Iterator[pd.DataFrame]:
+    def __iter__(self) -> "Iterator[pd.DataFrame]":
         """One DataFrame per part; some may be empty."""
         return map(as_frame, self._folder.parts("rows").valid())
 
@@ -45,6 +48,8 @@ class ValidatedRowsIOManager(dg.ConfigurableIOManager):
         Raises:
             StateError: The sync has not run yet, or retention removed the run's changeset.
         """
+        import pandas as pd
+
         frames = Frames(_newest_folder(context))
         return frames if context.dagster_type.typing_type is Frames else pd.concat(list(frames))
 

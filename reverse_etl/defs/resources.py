@@ -8,10 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dagster as dg
-import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
@@ -25,6 +24,9 @@ from reverse_etl.push import Pushed, push_frame
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import Session
 from reverse_etl.state.home import Home
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Entry = TypeVar("Entry")
 
@@ -60,7 +62,7 @@ class DatabaseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with self.session() as session:
             yield from session.stream(sql)
 
-    def frames(self, sql: str) -> Iterator[pd.DataFrame]:
+    def frames(self, sql: str) -> "Iterator[pd.DataFrame]":
         """The rows of one query as DataFrames of bounded size, one pass; at least one, maybe empty."""
         for batch in self.batches(sql):
             yield as_frame(batch)
@@ -83,7 +85,7 @@ class CustomerIOResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return parse_workspace(self.name, self.settings)
         return _entry(load_connections(Path(self.syncs)).workspaces, self.name, "workspace", self.syncs)
 
-    def push(self, frame: pd.DataFrame, **row_kind: dict[str, Any]) -> Pushed:
+    def push(self, frame: "pd.DataFrame", **row_kind: dict[str, Any]) -> Pushed:
         """Checks the rows of a DataFrame by the built-in rules and sends those that pass.
 
         Args:

@@ -1,5 +1,8 @@
 """What Dagster is told about a project, and what a job leaves behind in Dagster."""
 
+import subprocess
+import sys
+
 import dagster as dg
 import pandas as pd
 import pytest
@@ -38,6 +41,13 @@ def test_the_graph_leads_from_the_table_to_the_workspace(loaded: ProjectConfig) 
         "people/people_delivery": ["people/people_validated"],
         "customerio/main/people": ["people/people_delivery"],
     } == upstream
+
+
+def test_a_code_location_loads_without_what_only_runs_need() -> None:
+    """Pandas and the drivers take longer to import than a folder of syncs takes to read."""
+    heavy = ["pandas", "psycopg", "pymysql", "duckdb", "httpx"]
+    program = f"import sys, reverse_etl.definitions; print([name for name in {heavy} if name in sys.modules])"
+    assert "[]\n" == subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
 
 def test_each_sync_has_a_job_of_its_name_and_a_schedule(loaded: ProjectConfig, project: Project) -> None:

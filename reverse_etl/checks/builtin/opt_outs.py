@@ -12,7 +12,7 @@ from reverse_etl.checks._batch import broken, text
 from reverse_etl.checks.base import Finding, Rule
 
 _COLUMN = "unsubscribed"
-_FALSE = pa.array(["false", "0"])
+_FALSE = ["false", "0"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +26,4 @@ class OptOutsKept:
         texts = text(batch, _COLUMN)
         if texts is not None:
             message = f"column `{_COLUMN}` is false, which undoes opt-outs made in Customer.io."
-            yield from broken(batch, pc.is_in(pc.utf8_lower(texts), value_set=_FALSE), _COLUMN, message)
+            yield from broken(batch, pc.is_in(pc.utf8_lower(texts), value_set=pa.array(_FALSE)), _COLUMN, message)
