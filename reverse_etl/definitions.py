@@ -17,6 +17,7 @@ import dagster as dg
 
 from reverse_etl.config.loader import load_connections, load_project
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.defs.alerts import alerts_sensor
 from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets
 from reverse_etl.defs.io_managers import ValidatedRowsIOManager
 from reverse_etl.defs.jobs import sync_job
@@ -51,6 +52,7 @@ def build_definitions(
         assets=[*assets, *outside_assets(project)],
         jobs=jobs,
         schedules=schedules,
+        sensors=[alerts_sensor(project)] if project.notify else [],
         resources={**connections(project), **(resources or {})},
         executor=dg.in_process_executor,
     )

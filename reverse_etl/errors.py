@@ -13,7 +13,8 @@
     │   ├── UnauthorizedError               credentials refused; never retried
     │   ├── WorkspaceUnavailableError       no usable answer within the retry budget
     │   └── WorkspaceRefusedError           the workspace cannot do what the sync asks for
-    └── StateError                      6   whoever looks after the state database and the home folder
+    ├── StateError                      6   whoever looks after the state database and the home folder
+    └── AlertNotSentError               1   whoever looks after a channel of ``notify``; never ends a run
 
 A message says what, and where (file:line, sync, connection, column, row number); the hint is the next
 thing to do. Neither ever holds a secret or a row's value.
@@ -123,3 +124,7 @@ class StateError(ReverseEtlError):
     """The state database or the home folder cannot be read or written."""
 
     exit_code = 6
+
+
+class AlertNotSentError(ReverseEtlError):
+    """A channel did not take an alert. A run goes on without: it is a warning, and told again later."""

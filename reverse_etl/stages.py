@@ -22,7 +22,7 @@ from reverse_etl.report import Counts, FailedRow, RunReport, Status, write_faile
 from reverse_etl.sending import mirrors, send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reverse_etl.checks.runner import Validation
     from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.rate_limit import Clock
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import Store
+
+
+def _nobody(report: RunReport) -> None:
+    """Who is told of a run unless somebody is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class SyncRun:
         home: Where its files go.
         store: What is remembered.
         began_at: Aware UTC, by this machine's clock.
+        closed: Called once its books are closed, with the report; raises nothing.
     """
 
     sync: SyncConfig
@@ -51,6 +56,7 @@ class SyncRun:
     home: Home
     store: Store
     began_at: datetime
+    closed: Callable[[RunReport], None] = _nobody
 
     @property
     def folder(self) -> RunFolder:
@@ -187,6 +193,7 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
         new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
     )
     release(run.folder.path)
+    run.closed(report)
     return report
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +65,10 @@ class SyncStatus:
     @property
     def stale(self) -> bool:
         """Whether the last completed run, or else the day it was first seen, is more than two intervals back."""
-        since = self.last_sync_at or self.state.first_seen_at
-        every = interval(self.sync.schedule, self.now)
-        return since is not None and every is not None and self.now - since > 2 * every
+        from reverse_etl.notify.freshness import age, longest_age
+
+        old, limit = age(self.state, self.now), longest_age(self.sync.schedule, self.now)
+        return old is not None and limit is not None and old > limit
 
     @property
     def freshness(self) -> str:
@@ -122,16 +123,6 @@ def next_due(schedule: ScheduleConfig, first_seen_at: datetime | None, now: date
     if schedule.every is None or start_at is None:
         return None
     return Cadence(start_at=start_at, every=schedule.every).next_due(now)
-
-
-def interval(schedule: ScheduleConfig, now: datetime) -> timedelta | None:
-    """The time between runs, for a cron expression that between the next two; None when they start by hand."""
-    from reverse_etl.schedule.cron_times import next_cron_time
-
-    if schedule.cron is None:
-        return schedule.every
-    due = next_cron_time(schedule.cron, now)
-    return next_cron_time(schedule.cron, due) - due
 
 
 def _show(found: list[SyncStatus], project: ProjectConfig) -> None:

@@ -1,4 +1,4 @@
-"""``test-connection``: step by step, what works between here and a database or a workspace."""
+"""``test-connection``: step by step, what works between here and a database, a workspace or a channel of alerts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reverse_etl.config.loader import ProjectConfig
+    from reverse_etl.config.notify import ChannelConfig
     from reverse_etl.report import Step
 
 SOURCE_EXIT_CODE = 3
 WORKSPACE_EXIT_CODE = 5
+CHANNEL_EXIT_CODE = 1
 
 
 def test_connection(
-    name: Annotated[str, typer.Argument(help="A database or a workspace of connections.yaml.")],
+    name: Annotated[str, typer.Argument(help="A database, a workspace or a channel of connections.yaml.")],
     syncs: SyncsFolder = Path("syncs"),
     as_json: AsJson = False,
 ) -> None:
-    """Connect to a database or workspace and say what works and what is missing."""
+    """Connect to a database or workspace and say what works and what is missing; or send a channel a test alert."""
     from reverse_etl.config.loader import load_project
 
     project = load_project(syncs)
@@ -41,7 +43,8 @@ def test_connection(
         json.dump([asdict(step) for step in steps], sys.stdout)
         sys.stdout.write("\n")
     if not all(step.ok for step in steps):
-        raise typer.Exit(SOURCE_EXIT_CODE if name in project.databases else WORKSPACE_EXIT_CODE)
+        codes = ((project.databases, SOURCE_EXIT_CODE), (project.workspaces, WORKSPACE_EXIT_CODE))
+        raise typer.Exit(next((code for entries, code in codes if name in entries), CHANNEL_EXIT_CODE))
 
 
 def _steps(project: ProjectConfig, name: str) -> Iterator[Step]:
@@ -53,8 +56,23 @@ def _steps(project: ProjectConfig, name: str) -> Iterator[Step]:
         from reverse_etl.destinations.customerio.connection_check import steps as workspace_steps
 
         return workspace_steps(project.workspaces[name])
-    known = ", ".join(sorted([*project.databases, *project.workspaces])) or "none"
-    raise ConfigError(f"connections.yaml has no database or workspace named {name}.", hint=f"It has: {known}.")
+    if name in project.notify:
+        return _channel_steps(project.notify[name])
+    known = ", ".join(sorted([*project.databases, *project.workspaces, *project.notify])) or "none"
+    raise ConfigError(f"connections.yaml has no database, workspace or channel named {name}.", hint=f"It has: {known}.")
+
+
+def _channel_steps(channel: ChannelConfig) -> Iterator[Step]:
+    from reverse_etl.errors import ReverseEtlError
+    from reverse_etl.notify.tell import send_test
+    from reverse_etl.report import Step
+
+    try:
+        warning = send_test(channel)
+    except ReverseEtlError as error:
+        yield Step("test alert", ok=False, detail=error.message, hint=error.hint)
+    else:
+        yield Step("test alert", ok=not warning, detail=warning or f"sent to {channel.where}")
 
 
 def _show(step: Step) -> None:

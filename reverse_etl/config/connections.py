@@ -40,8 +40,8 @@ def _timezone(name: str) -> str:
     return name
 
 
-def insecure(url: str) -> str | None:
-    """What is wrong with a workspace address, or None. Plain http is for this machine only."""
+def insecure(url: str, *, like: str = "https://track.customer.io") -> str | None:
+    """What is wrong with an address, or None; ``like`` is a good one. Plain http is for this machine only."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -49,7 +49,7 @@ def insecure(url: str) -> str | None:
     except ValueError:
         host = ""
     if not host or parts.scheme not in {"http", "https"}:
-        return "must be an address like https://track.customer.io"
+        return f"must be an address like {like}"
     if parts.username is not None or parts.password is not None:
         return "must not contain a user name or password"
     if parts.scheme == "http" and not _loopback(host):

@@ -1,4 +1,4 @@
-"""``connections.yaml`` as models: databases by engine, workspaces, retention. The models: ``connections``."""
+"""``connections.yaml`` as models: databases, workspaces, channels, retention. Models: ``connections``, ``notify``."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from reverse_etl import plugins
 from reverse_etl.config.connections import FOLDER, DatabaseConfig, RetentionConfig, WorkspaceConfig
 from reverse_etl.config.document import Document
 from reverse_etl.config.model import YamlModel
+from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.config.problems import Path as KeyPath
 from reverse_etl.config.problems import Problem, did_you_mean, model_problems, problem_at
 
 SOURCES: Final = "reverse_etl.sources"
+CHANNELS: Final = "reverse_etl.notify.channels"
 
 NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 """What Dagster takes as the name of a job or resource."""
 
-_SECTIONS: Final = ("databases", "workspaces", "retention")
+_SECTIONS: Final = ("databases", "workspaces", "notify", "retention")
 
 Model = TypeVar("Model", bound=YamlModel)
 
@@ -32,18 +34,21 @@ class Connections:
     """What ``connections.yaml`` says.
 
     Attributes:
-        databases: Those without problems; ``workspaces`` likewise.
+        databases: Those without problems; ``workspaces`` and ``notify`` likewise.
         dialects: By the name of every database whose engine is known, its name in sqlglot.
         database_names: Every name that was written, so that a database with problems is not also unknown.
         app_keys: By every workspace's name, whether an App API key is named.
+        watched: Every sync that a channel names, with the problem that it is where there is no such sync.
     """
 
     databases: dict[str, DatabaseConfig] = field(default_factory=dict)
     workspaces: dict[str, WorkspaceConfig] = field(default_factory=dict)
+    notify: dict[str, ChannelConfig] = field(default_factory=dict)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     dialects: dict[str, str] = field(default_factory=dict)
     database_names: list[str] = field(default_factory=list)
     app_keys: dict[str, bool] = field(default_factory=dict)
+    watched: list[tuple[str, Problem]] = field(default_factory=list)
 
 
 def read_connections(document: Document, *, file: str, folder: Path, problems: list[Problem]) -> Connections:
@@ -62,7 +67,7 @@ def read_connections(document: Document, *, file: str, folder: Path, problems: l
     reading = _Reading(document, file, folder, problems)
     for name, values in reading.section("databases"):
         found.database_names.append(name)
-        engine = reading.engine(name, values)
+        engine = reading.module(SOURCES, ("databases", name), values, "database type")
         if engine is not None:
             found.dialects[name] = engine.DIALECT
             database = reading.model(engine.Config, values, ("databases", name))
@@ -73,6 +78,14 @@ def read_connections(document: Document, *, file: str, folder: Path, problems: l
         workspace = reading.model(WorkspaceConfig, values, ("workspaces", name))
         if workspace is not None:
             found.workspaces[name] = workspace
+    for name, values in reading.section("notify"):
+        module = reading.module(CHANNELS, ("notify", name), values, "kind of channel")
+        channel = reading.model(module.Config, values, ("notify", name)) if module is not None else None
+        if channel is not None:
+            found.notify[name] = channel
+            for index, sync in enumerate(channel.syncs or ()):
+                problem = problem_at(file, document, ("notify", name, "syncs", index), f"unknown sync {sync!r}")
+                found.watched.append((sync, problem))
     if document.values.get("retention") is not None:
         found.retention = (
             reading.model(RetentionConfig, document.values["retention"], ("retention",)) or found.retention
@@ -108,17 +121,16 @@ class _Reading:
                 self.problem(path, "is empty" if values is None else "must be keys and values")
             yield name, values if isinstance(values, dict) else {}
 
-    def engine(self, name: str, values: dict[str, Any]) -> Any:
-        """The engine's module, or None."""
-        path = ("databases", name, "type")
+    def module(self, package: str, path: KeyPath, values: dict[str, Any], what: str) -> Any:
+        """The module that an entry's ``type`` names, or None."""
         kind = values.get("type")
-        known = plugins.names(SOURCES)
+        known = plugins.names(package)
         if kind in known:
-            return plugins.load(SOURCES, kind)
+            return plugins.load(package, kind)
         if "type" in values:
-            self.problem(path, "unknown database type" + did_you_mean(kind, known, otherwise="known are"))
+            self.problem((*path, "type"), f"unknown {what}" + did_you_mean(kind, known, otherwise="known are"))
         elif values:
-            self.problem(path, f"is missing; known are: {', '.join(known)}")
+            self.problem((*path, "type"), f"is missing; known are: {', '.join(known)}")
         return None
 
     def model(self, model: type[Model], values: Any, path: KeyPath) -> Model | None:

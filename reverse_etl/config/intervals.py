@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -53,15 +53,12 @@ def _read(value: object) -> timedelta:
     raise ValueError(f"must be a length of time: {HOW_TO_WRITE}")
 
 
-Interval = Annotated[
-    timedelta,
-    BeforeValidator(_read),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": r"^\s*[0-9]+\s*([sSmMhHdDwW]|sec(ond)?s?|min(ute)?s?|hours?|days?|weeks?)\s*$",
-            "examples": ["15m", "1h", "1d", "2w"],
-        }
-    ),
-]
+INTERVAL_SCHEMA: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": r"^\s*[0-9]+\s*([sSmMhHdDwW]|sec(ond)?s?|min(ute)?s?|hours?|days?|weeks?)\s*$",
+    "examples": ["15m", "1h", "1d", "2w"],
+}
+"""For editors."""
+
+Interval = Annotated[timedelta, BeforeValidator(_read), WithJsonSchema(INTERVAL_SCHEMA)]
 """A pydantic field that takes ``1h`` from YAML or a ``timedelta`` from code."""

@@ -8,12 +8,13 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from reverse_etl.config.connections_file import NAME, Connections, read_connections
 from reverse_etl.config.document import Document, read_document
-from reverse_etl.config.problems import Problem, lines
+from reverse_etl.config.problems import Problem, did_you_mean, lines
 from reverse_etl.config.sync_file import SyncFile, read_sync
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.errors import ConfigError, ConfigProblemsError
@@ -68,6 +69,9 @@ def _load(folder: Path) -> ProjectConfig:
         config = read_sync(sync, connections, problems=problems, warnings=warnings)
         if config is not None:
             syncs[sync.name] = config
+    for name, problem in connections.watched if connections is not None else []:
+        if name not in (known := [sync.name for sync in named.values()]):
+            problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
     if problems or connections is None:
         raise ConfigProblemsError(lines(problems))
     return ProjectConfig(
@@ -75,6 +79,7 @@ def _load(folder: Path) -> ProjectConfig:
         databases=connections.databases,
         workspaces=connections.workspaces,
         syncs=syncs,
+        notify=connections.notify,
         retention=connections.retention,
         warnings=tuple(lines(warnings)),
     )

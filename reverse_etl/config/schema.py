@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import RetentionConfig, WorkspaceConfig
-from reverse_etl.config.connections_file import SOURCES
+from reverse_etl.config.connections_file import CHANNELS, SOURCES
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.sync_file import CHECKS
@@ -47,13 +47,8 @@ def sync_schema() -> dict[str, Any]:
 def connections_schema() -> dict[str, Any]:
     """The schema of ``connections.yaml``."""
     engines = {name: plugins.load(SOURCES, name).Config for name in plugins.names(SOURCES)}
-    schemas, definitions = _schemas([WorkspaceConfig, RetentionConfig, *engines.values()])
-    databases = []
-    for name, model in engines.items():
-        schema = schemas[model]
-        schema["properties"]["type"] = {"const": name}
-        schema["required"] = sorted({"type", *schema.get("required", [])})
-        databases.append(schema)
+    channels = {name: plugins.load(CHANNELS, name).Config for name in plugins.names(CHANNELS)}
+    schemas, definitions = _schemas([WorkspaceConfig, RetentionConfig, *engines.values(), *channels.values()])
     names = {"pattern": _NAME_PATTERN}
     return {
         "$schema": _DIALECT,
@@ -61,16 +56,38 @@ def connections_schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "databases": {"type": "object", "propertyNames": names, "additionalProperties": {"oneOf": databases}},
+            "databases": {
+                "type": "object",
+                "propertyNames": names,
+                "additionalProperties": {"oneOf": _by_type(engines, schemas)},
+            },
             "workspaces": {
                 "type": "object",
                 "propertyNames": names,
                 "additionalProperties": schemas[WorkspaceConfig],
             },
+            "notify": {
+                "type": "object",
+                "propertyNames": names,
+                "additionalProperties": {"oneOf": _by_type(channels, schemas)},
+            },
             "retention": schemas[RetentionConfig],
         },
         "$defs": definitions,
     }
+
+
+def _by_type(
+    models: dict[str, type[YamlModel]], schemas: dict[type[YamlModel], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The schema of each module's entries, told apart by ``type``."""
+    made = []
+    for name, model in models.items():
+        schema = schemas[model]
+        schema["properties"]["type"] = {"const": name}
+        schema["required"] = sorted({"type", *schema.get("required", [])})
+        made.append(schema)
+    return made
 
 
 class _Generator(GenerateJsonSchema):

@@ -16,6 +16,7 @@ from reverse_etl.config.connections import DatabaseConfig, RetentionConfig, Work
 from reverse_etl.config.cron import check_cron
 from reverse_etl.config.intervals import Interval
 from reverse_etl.config.model import YamlModel
+from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.config.segments import SegmentConfig
 from reverse_etl.config.suppression import Suppressed, SuppressionListConfig
 
@@ -242,5 +243,6 @@ class ProjectConfig:
     databases: dict[str, DatabaseConfig]
     workspaces: dict[str, WorkspaceConfig]
     syncs: dict[str, SyncConfig]
+    notify: dict[str, ChannelConfig] = field(default_factory=dict)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     warnings: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from reverse_etl.defs import checks, lineage
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.resources import database_key, workspace_key
 from reverse_etl.errors import ReverseEtlError
+from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport
 from reverse_etl.stages import SyncRun, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.state.retention import prune
@@ -41,7 +42,7 @@ class ChangesetConfig(dg.Config):
 
 def sync_assets(sync: SyncConfig, project: ProjectConfig) -> list[dg.AssetsDefinition]:
     """The sync's assets, in the order in which they run."""
-    return [_changeset(sync, project), _validated(sync), _delivery(sync, project)]
+    return [_changeset(sync, project), _validated(sync, project), _delivery(sync, project)]
 
 
 def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
@@ -56,7 +57,7 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         required_resource_keys={HOME, database_key(sync.database)},
     )
     def changeset(context: dg.AssetExecutionContext, config: ChangesetConfig) -> dg.MaterializeResult[None]:
-        with _stage(context, sync) as run:
+        with _stage(context, sync, project) as run:
             database = getattr(context.resources, database_key(sync.database)).config
             facts = extract_changeset(run, database, full=config.full, retry_of=config.retry_of)
         schema = run.folder.parts("rows").schema()
@@ -75,7 +76,7 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
     return changeset
 
 
-def _validated(sync: SyncConfig) -> dg.AssetsDefinition:
+def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
     @dg.asset(
         key=lineage.validated_key(sync),
         deps=[lineage.changeset_key(sync)],
@@ -89,7 +90,7 @@ def _validated(sync: SyncConfig) -> dg.AssetsDefinition:
         check_specs=checks.validation_specs(sync),
     )
     def validated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with _stage(context, sync) as run:
+        with _stage(context, sync, project) as run:
             validation = validate_changeset(run)
         if validation.stopped:
             context.log.error(f"Nothing was sent: {validation.stopped}")
@@ -123,7 +124,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
     def delivery(
         context: dg.AssetExecutionContext,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetMaterialization | dg.AssetCheckResult]:
-        with _stage(context, sync) as run:
+        with _stage(context, sync, project) as run:
             workspace = getattr(context.resources, workspace_key(sync.workspace)).config
             report = deliver_changeset(run, workspace)
         prune(run.store, run.home, project.retention, datetime.now(UTC))
@@ -140,16 +141,23 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
 
 
 @contextmanager
-def _stage(context: dg.AssetExecutionContext, sync: SyncConfig) -> Iterator[SyncRun]:
+def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: ProjectConfig) -> Iterator[SyncRun]:
     """The run's books, and errors told once, in words, without a stack trace of ours."""
     home = getattr(context.resources, HOME).home
+    store = open_store(home.state_url)
+
+    def closed(report: RunReport) -> None:
+        for warning in after_run(report, sync, project.notify, store):
+            context.log.warning(warning)
+
     run = SyncRun(
         sync=sync,
         run_id=context.run.run_id,
         root_run_id=context.run.root_run_id or context.run.run_id,
         home=home,
-        store=open_store(home.state_url),
+        store=store,
         began_at=_began_at(context),
+        closed=closed,
     )
     try:
         with run:

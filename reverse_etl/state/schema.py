@@ -126,3 +126,13 @@ PACE: Final = sa.Table(
     sa.Column("next_at", sa.Double, nullable=False, comment="Unix seconds; the first turn that is still free"),
 )
 """One row per workspace: where the processes that send to it take their turns."""
+
+ALERT: Final = sa.Table(
+    "reverse_etl_alert",
+    METADATA,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("sync", sa.Text, primary_key=True),
+    sa.Column("told", sa.Text, nullable=False, comment="as notify.decide writes it; empty: nothing"),
+    sa.Column("not_before", Moment, nullable=True, comment="somebody tells it until then"),
+)
+"""One row per channel and sync of which something was told: what, and whose turn it is to tell more."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.cli import words
-from reverse_etl.cli.status import interval, next_due, status
+from reverse_etl.cli.status import next_due, status
 from reverse_etl.config.syncs import ScheduleConfig
 from reverse_etl.report import Status
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
@@ -106,13 +106,6 @@ def test_the_next_run_follows_the_schedule(
 ) -> None:
     """From its start, else from when it was first seen; by cron; or never by itself."""
     assert due == next_due(schedule, first_seen_at, NOON)
-
-
-def test_the_interval_of_a_cron_expression_is_that_between_two_runs() -> None:
-    """So that a sync on a cron expression can be stale."""
-    assert HOUR == interval(ScheduleConfig(cron="15 * * * *"), NOON)
-    assert 2 * HOUR == interval(ScheduleConfig(every=2 * HOUR), NOON)
-    assert interval(ScheduleConfig(), NOON) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Who is told what: the entries of ``notify``. A channel's own keys live in ``reverse_etl.notify.channels.<type>``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from reverse_etl.config.intervals import HOW_TO_WRITE, INTERVAL_SCHEMA, parse_interval
+from reverse_etl.config.model import YamlModel
+
+_PERCENT: Final = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?)\s*%")
+
+
+def _stale(value: object) -> object:
+    if isinstance(value, str):
+        return parse_interval(value)
+    if isinstance(value, (bool, timedelta)):
+        return value
+    raise ValueError(f"must be true, for two intervals, or a length of time: {HOW_TO_WRITE}")
+
+
+def _share(value: object) -> object:
+    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None and not (isinstance(value, float) and 0 <= value < 100):
+        raise ValueError("must be a share of the rows below 100%, as in 5%")
+    return value if match is None else float(match[1])
+
+
+class Occasions(YamlModel):
+    """What a channel is told of. What is left out is not told.
+
+    Attributes:
+        failed_row_rate: In percent: a run of which more rows failed is told, one of which fewer failed is not.
+        stale: How old the last completed run may be. True: two intervals of the sync's schedule.
+        skipped: This many due runs in a row that did not happen because another run was in progress.
+    """
+
+    failure: bool = Field(default=False, description="A run stopped.")
+    some_rows_failed: bool = Field(default=False, description="A run delivered some rows, and some failed.")
+    failed_row_rate: (
+        Annotated[
+            float,
+            BeforeValidator(_share),
+            WithJsonSchema({"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "examples": ["5%"]}),
+        ]
+        | None
+    ) = Field(default=None, description="More than this share of a run's rows failed.")
+    stale: Annotated[
+        timedelta | bool,
+        BeforeValidator(_stale),
+        WithJsonSchema({"anyOf": [{"type": "boolean"}, INTERVAL_SCHEMA]}),
+    ] = Field(default=False, description="No run was completed for so long; true: for two intervals.")
+    skipped: int | None = Field(default=None, ge=1, description="So many due runs in a row were skipped.")
+    recovery: bool = Field(default=False, description="What was told is over.")
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """There is something to tell."""
+        if not any(value not in (None, False) for key, value in given.items() if key != "recovery"):
+            yield "", "nothing would be told: name an occasion, such as `failure: true`"
+
+
+EVERYTHING_THAT_FAILS: Final = Occasions(failure=True, some_rows_failed=True, stale=True, recovery=True)
+"""What a channel is told of unless it says otherwise."""
+
+
+def _some(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("is empty: leave it out for all syncs")
+    return names
+
+
+class ChannelConfig(YamlModel):
+    """One entry of ``notify``.
+
+    Attributes:
+        name: Its key in ``notify``; set by the loader.
+        type: The name of its module in ``reverse_etl.notify.channels``.
+        syncs: Whose alerts it gets; None: those of all syncs.
+    """
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    name: str = ""
+    type: str = Field(description="The kind of channel.")
+    on: Occasions = Field(default=EVERYTHING_THAT_FAILS, description="What is told.")
+    syncs: Annotated[tuple[str, ...], AfterValidator(_some)] | None = Field(
+        default=None, description="Names of syncs; all when left out."
+    )
+
+    @property
+    def where(self) -> str:
+        """For messages: ``notify.on_call (slack)``."""
+        return f"notify.{self.name} ({self.type})"

@@ -1,0 +1,34 @@
+"""The sensor that tells the channels of ``notify`` what no run tells: syncs that are stale, or skipped all the time.
+
+It also tells what a run could not: its channel did not answer, or its process was gone.
+"""
+
+import dagster as dg
+
+from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.defs.assets import HOME
+from reverse_etl.notify.tell import tell
+from reverse_etl.state.store import open_store
+
+EVERY_S = 60
+
+
+def alerts_sensor(project: ProjectConfig) -> dg.SensorDefinition:
+    """The sensor ``alerts`` of a project that has channels."""
+
+    @dg.sensor(
+        name="alerts",
+        minimum_interval_seconds=EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Tells {', '.join(sorted(project.notify))} of syncs that are stale, skipped or well again.",
+        required_resource_keys={HOME},
+    )
+    def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        store = open_store(getattr(context.resources, HOME).home.state_url)
+        telling = tell(project.syncs.values(), project.notify, store)
+        for warning in telling.warnings:
+            context.log.warning(warning)
+        told = [f"told {channel}: {alert.headline}" for channel, alert in telling.sent]
+        return dg.SkipReason("\n".join([*told, *telling.warnings]) or "Nothing new to tell.")
+
+    return alerts

@@ -1,0 +1,86 @@
+"""One alert: what is said of a sync, in words and as JSON. Never a row's value, an identifier or a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from reverse_etl.report import Counts
+
+VERSION = 1
+"""Of the JSON form. A key may come; one that is there keeps its name and meaning."""
+
+
+class Kind(StrEnum):
+    """What an alert is about; the words are those of ``on`` in connections.yaml, where there is one."""
+
+    FAILURE = "failure"
+    FAILED_ROW_RATE = "failed_row_rate"
+    SOME_ROWS_FAILED = "some_rows_failed"
+    STALE = "stale"
+    SKIPPED = "skipped"
+    RECOVERY = "recovery"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Failed rows of one run that failed for one reason: a rule's name, or Customer.io's."""
+
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a channel is told.
+
+    Attributes:
+        headline: One line.
+        message: What else there is to know, in sentences; may be empty.
+        next: The command to run next; may be empty.
+        status: Of the run that it is about; empty where it is about none. ``run_id`` and ``started_at`` likewise.
+        reasons: Why rows failed, most rows first; only the first few.
+    """
+
+    kind: Kind
+    sync: str
+    workspace: str
+    headline: str
+    message: str = ""
+    next: str = ""
+    status: str = ""
+    run_id: str = ""
+    started_at: datetime | None = None
+    rows: Counts = field(default_factory=Counts)
+    relationships: Counts = field(default_factory=Counts)
+    reasons: tuple[Reason, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; times as ISO 8601 in UTC, null where there is none."""
+        at = self.started_at
+        return {
+            "version": VERSION,
+            **asdict(self),
+            "kind": self.kind.value,
+            "started_at": at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else None,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """For people: everything after the headline, line by line."""
+        if self.message:
+            yield self.message
+        for name, counts in (("rows", self.rows), ("relationships", self.relationships)):
+            if counts.extracted:
+                told = [f"{counts.extracted:,} {name} read", f"{counts.delivered:,} delivered"]
+                others = {key: value for key, value in asdict(counts).items() if key not in ("extracted", "delivered")}
+                yield ", ".join(told + [f"{value:,} {key}" for key, value in others.items() if value])
+        if self.reasons:
+            yield "Reasons: " + ", ".join(f"{each.reason} ({each.rows:,})" for each in self.reasons)
+        if self.run_id and self.started_at:
+            yield f"Run {self.run_id[:8]} of {self.started_at:%Y-%m-%d %H:%M} UTC"
+        if self.next:
+            yield f"Next: {self.next}"

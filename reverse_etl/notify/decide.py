@@ -1,0 +1,220 @@
+"""What is to be told of a sync now: from the facts of its runs, what a channel asks for and what it was told before.
+
+Nothing here sends or remembers. A state is told once, again when it changes, and its end once:
+
+* a run's end when its kind is another than the last told, or a reason comes up that was not told since all was well;
+* a sync that gets stale, or that is skipped for the nth time in a row, once until that is over;
+* the recovery when nothing of what was told holds any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from reverse_etl.config.intervals import format_interval
+from reverse_etl.notify.alert import Alert, Kind, Reason
+from reverse_etl.notify.freshness import age, longest_age
+from reverse_etl.report import Counts, RunReport, Status
+
+if TYPE_CHECKING:
+    from reverse_etl.config.notify import Occasions
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.state.alerts import SyncFacts
+
+_SHOWN_REASONS: Final = 5
+_MOST_MARKS: Final = 500
+_CHANGING: Final = re.compile(r"\b[0-9a-f]{8,}\b|[0-9][0-9,.:]*")
+"""What differs from run to run in a message that otherwise says the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a channel was told of a sync and is not over yet.
+
+    Attributes:
+        run: The kind of the last run that was told; empty when none is open.
+        marks: A short hash of every reason that was told with it.
+    """
+
+    run: str = ""
+    marks: frozenset[str] = frozenset()
+    stale: bool = False
+    skipped: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> Told:
+        """What ``written`` gave; nothing for the empty text."""
+        if not text:
+            return cls()
+        known = json.loads(text)
+        return cls(known["run"], frozenset(known["marks"]), known["stale"], known["skipped"])
+
+    def written(self) -> str:
+        """As text; empty when nothing is open."""
+        if self == Told():
+            return ""
+        known = {"run": self.run, "marks": sorted(self.marks), "stale": self.stale, "skipped": self.skipped}
+        return json.dumps(known)
+
+
+def decide(
+    sync: SyncConfig, facts: SyncFacts, on: Occasions, told: Told, now: datetime
+) -> Iterator[tuple[Alert | None, Told]]:
+    """What is to be told, in order, each with what was told after it; nothing when there is nothing new.
+
+    Args:
+        sync: The sync.
+        facts: Of its runs.
+        on: What the channel asks for.
+        told: What it was told before.
+        now: Aware.
+
+    Yields:
+        An alert and what has been told once it is sent. None in its place: nothing is said, and only that changes.
+    """
+    before = told
+    kind = _kind(facts.ended, on)
+    marks = _marks(facts) if kind else frozenset()
+    if kind and facts.ended is not None and (kind != told.run or marks - told.marks):
+        kept = told.marks | marks if len(told.marks | marks) <= _MOST_MARKS else marks
+        told = replace(told, run=kind.value, marks=kept)
+        yield _of_run(kind, sync, facts, facts.ended), told
+    limit = _limit(sync, on, now)
+    old = age(facts.state, now)
+    is_stale = limit is not None and old is not None and old > limit and not facts.state.paused
+    if is_stale and not told.stale and limit is not None and old is not None:
+        told = replace(told, stale=True)
+        yield _of_age(sync, facts, old, limit), told
+    is_skipped = on.skipped is not None and facts.skipped_in_a_row >= on.skipped
+    if is_skipped and not told.skipped:
+        told = replace(told, skipped=True)
+        yield _of_skips(sync, facts), told
+    # A paused sync is not well again for not being asked to run.
+    open_still = Told(
+        run=told.run if kind else "",
+        marks=told.marks if kind else frozenset(),
+        stale=told.stale and (is_stale or facts.state.paused),
+        skipped=told.skipped and is_skipped,
+    )
+    if open_still == told:
+        return
+    recovered = on.recovery and before != Told() and open_still == Told() and facts.ended is not None
+    yield (_of_recovery(sync, facts.ended) if recovered and facts.ended is not None else None), open_still
+
+
+def _kind(run: RunReport | None, on: Occasions) -> Kind | None:
+    """What a channel calls the end of a run; None where it is not told of such."""
+    if run is None or run.status is Status.COMPLETED:
+        return None
+    if run.status is Status.FAILED and on.failure:
+        return Kind.FAILURE
+    total = run.rows + run.relationships
+    if on.failed_row_rate is not None and total.failed * 100 > on.failed_row_rate * total.extracted:
+        return Kind.FAILED_ROW_RATE
+    if run.status is Status.SOME_ROWS_FAILED and on.some_rows_failed:
+        return Kind.SOME_ROWS_FAILED
+    return None
+
+
+def _marks(facts: SyncFacts) -> frozenset[str]:
+    run = facts.ended
+    said = {f"{cause.query} {cause.stage} {cause.reason} {cause.field}" for cause in facts.causes}
+    if run is not None and run.status is Status.FAILED:
+        said.add(f"{run.exit_code} {_CHANGING.sub('#', run.message)}")
+    return frozenset(hashlib.sha256(each.encode()).hexdigest()[:12] for each in said)
+
+
+def _limit(sync: SyncConfig, on: Occasions, now: datetime) -> timedelta | None:
+    if on.stale is True:
+        return longest_age(sync.schedule, now)
+    return on.stale if isinstance(on.stale, timedelta) else None
+
+
+def _of_run(kind: Kind, sync: SyncConfig, facts: SyncFacts, run: RunReport) -> Alert:
+    total = run.rows + run.relationships
+    failed = f"{total.failed:,} of {total.extracted:,} rows failed"
+    headline = {
+        Kind.FAILURE: f"{sync.name} failed",
+        Kind.FAILED_ROW_RATE: f"{sync.name}: {failed} ({_percent(total)})",
+        Kind.SOME_ROWS_FAILED: f"{sync.name}: {failed}",
+    }[kind]
+    return Alert(
+        kind=kind,
+        sync=sync.name,
+        workspace=sync.workspace,
+        headline=headline,
+        message=run.message,
+        next=f"reverse-etl errors {sync.name}" if total.failed else f"reverse-etl history {sync.name}",
+        reasons=_reasons(facts),
+        **_about(run),
+    )
+
+
+def _of_age(sync: SyncConfig, facts: SyncFacts, old: timedelta, limit: timedelta) -> Alert:
+    last = facts.state.last_sync_time
+    since = "completed run began" if last else "run was completed since the sync was first seen"
+    ago = format_interval(timedelta(minutes=max(1, old // timedelta(minutes=1))))
+    begun = f"the last {since} {ago} ago" if last else f"no {since} {ago} ago"
+    return Alert(
+        kind=Kind.STALE,
+        sync=sync.name,
+        workspace=sync.workspace,
+        headline=f"{sync.name} is stale: {begun}",
+        message=f"Told after {format_interval(limit)}.",
+        next="reverse-etl status",
+    )
+
+
+def _of_skips(sync: SyncConfig, facts: SyncFacts) -> Alert:
+    return Alert(
+        kind=Kind.SKIPPED,
+        sync=sync.name,
+        workspace=sync.workspace,
+        headline=f"{sync.name} was skipped {facts.skipped_in_a_row:,} times in a row",
+        message=facts.last_skipped.message if facts.last_skipped else "",
+        next=f"reverse-etl history {sync.name}",
+    )
+
+
+def _of_recovery(sync: SyncConfig, run: RunReport) -> Alert:
+    state = "what was told is over; its last run failed"
+    if run.status is Status.COMPLETED:
+        state = "well again"
+    elif run.status is Status.SOME_ROWS_FAILED:
+        state = f"better: {_percent(run.rows + run.relationships)} of its rows failed"
+    return Alert(
+        kind=Kind.RECOVERY,
+        sync=sync.name,
+        workspace=sync.workspace,
+        headline=f"{sync.name}: {state}",
+        **_about(run),
+    )
+
+
+def _about(run: RunReport) -> dict[str, Any]:
+    return {
+        "status": run.status.value,
+        "run_id": run.run_id,
+        "started_at": run.started_at,
+        "rows": run.rows,
+        "relationships": run.relationships,
+    }
+
+
+def _reasons(facts: SyncFacts) -> tuple[Reason, ...]:
+    counted: dict[str, int] = {}
+    for cause in facts.causes:
+        counted[cause.reason] = counted.get(cause.reason, 0) + cause.rows
+    most = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Reason(reason, rows) for reason, rows in most[:_SHOWN_REASONS])
+
+
+def _percent(total: Counts) -> str:
+    share = 100 * total.failed / total.extracted if total.extracted else 0.0
+    return f"{share:.1f}%" if 0.05 <= share < 99.95 else f"{share:.3g}%"

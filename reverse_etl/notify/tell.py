@@ -1,0 +1,118 @@
+"""Tells the channels what is new of some syncs, and remembers it. Whatever goes wrong is a warning in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.errors import ReverseEtlError
+from reverse_etl.notify.alert import Alert, Kind
+from reverse_etl.notify.decide import Told, decide
+from reverse_etl.plugins import load
+from reverse_etl.report import RunReport, Status
+from reverse_etl.state import alerts
+
+if TYPE_CHECKING:
+    from reverse_etl.config.notify import ChannelConfig
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.state.store import Store
+
+TRY_AGAIN_AFTER: Final = timedelta(minutes=5)
+"""How long a channel that did not take an alert of a sync is left alone with that sync."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What came of it.
+
+    Attributes:
+        sent: The alerts that channels took, each with its channel's name.
+        warnings: What could not be sent, and why: sentences.
+    """
+
+    sent: tuple[tuple[str, Alert], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def tell(
+    syncs: Iterable[SyncConfig], channels: Mapping[str, ChannelConfig], store: Store, now: datetime | None = None
+) -> Telling:
+    """Tells every channel what is new of these syncs. Never raises what a user can cause.
+
+    Args:
+        syncs: Of these.
+        channels: By name.
+        store: The history, and what was told.
+        now: Aware; None: by this machine's clock.
+    """
+    sent: list[tuple[str, Alert]] = []
+    warnings: list[str] = []
+    chosen = {sync.name: sync for sync in syncs}
+    try:
+        facts = alerts.facts_of(store, chosen)
+        known = alerts.told(store)
+        for channel in channels.values():
+            for name in chosen if channel.syncs is None else [name for name in chosen if name in channel.syncs]:
+                at = now or datetime.now(UTC)
+                before = Told.read(known.get((channel.name, name), ""))
+                if next(decide(chosen[name], facts[name], channel.on, before, at), None) is not None:
+                    _tell(channel, chosen[name], store, at, sent, warnings)
+    except ReverseEtlError as error:
+        warnings.append(f"alerts could not be told: {error}")
+    return Telling(tuple(sent), tuple(warnings))
+
+
+def after_run(
+    report: RunReport, sync: SyncConfig, channels: Mapping[str, ChannelConfig], store: Store
+) -> tuple[str, ...]:
+    """Tells the channels of a run whose books are closed, and returns warnings. A canceled run is not told.
+
+    Nothing that goes wrong here, not even a defect of ours, makes a run fail that did not.
+    """
+    if not channels or report.status is Status.CANCELED:
+        return ()
+    try:
+        return tell([sync], channels, store).warnings
+    except Exception as error:
+        return (f"alerts of {sync.name} were not sent: {type(error).__name__}, a defect of reverse-etl.",)
+
+
+def send_test(channel: ChannelConfig) -> str:
+    """Sends a test alert and returns a warning, or nothing. Raises AlertNotSentError, UnsetVariableError."""
+    alert = Alert(kind=Kind.TEST, sync="", workspace="", headline=f"reverse-etl: a test of {channel.where}")
+    return _send(channel, alert)
+
+
+def _tell(
+    channel: ChannelConfig,
+    sync: SyncConfig,
+    store: Store,
+    now: datetime,
+    sent: list[tuple[str, Alert]],
+    warnings: list[str],
+) -> None:
+    text = alerts.claim(store, channel.name, sync.name, now)
+    if text is None:
+        return
+    told, not_before = Told.read(text), None
+    try:
+        # Read again: before the claim, somebody else may have told of a later run.
+        facts = alerts.facts_of(store, [sync.name])[sync.name]
+        for alert, then in decide(sync, facts, channel.on, told, now):
+            if alert is not None:
+                if warning := _send(channel, alert):
+                    warnings.append(warning)
+                sent.append((channel.name, alert))
+            told = then
+    except ReverseEtlError as error:
+        not_before = now + TRY_AGAIN_AFTER
+        warnings.append(f"an alert of {sync.name} was not sent: {error}")
+    finally:
+        alerts.settle(store, channel.name, sync.name, told.written(), not_before=not_before)
+
+
+def _send(channel: ChannelConfig, alert: Alert) -> str:
+    warning: str = load("reverse_etl.notify.channels", channel.type).send(channel, alert)
+    return warning

@@ -1,0 +1,121 @@
+"""What alerts are decided from, and what was already told: one row a channel and sync. Deciding: ``notify.decide``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reverse_etl.report import RunReport, Status
+from reverse_etl.state.failures import FailedCause
+from reverse_etl.state.history import SyncState, run_report, sync_state
+from reverse_etl.state.schema import ALERT, FAILED_CAUSE, RUN, SYNC
+
+if TYPE_CHECKING:
+    from reverse_etl.state.store import Store
+
+LEASE: Final = timedelta(minutes=2)
+"""How long whoever tells an alert has for it before somebody else may."""
+
+_ENDS: Final = [status.value for status in (Status.COMPLETED, Status.SOME_ROWS_FAILED, Status.FAILED)]
+_MOST_CAUSES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFacts:
+    """What is known of one sync's runs.
+
+    Attributes:
+        state: What is remembered of it.
+        ended: Its newest run that came to an end of its own: not skipped, canceled or in progress.
+        causes: Why rows of that run failed, most rows first.
+        skipped_in_a_row: Due runs that were skipped since that run began.
+        last_skipped: The newest of these.
+    """
+
+    state: SyncState
+    ended: RunReport | None = None
+    causes: tuple[FailedCause, ...] = ()
+    skipped_in_a_row: int = 0
+    last_skipped: RunReport | None = None
+
+
+def facts_of(store: Store, syncs: Iterable[str]) -> dict[str, SyncFacts]:
+    """The facts of each of these syncs, also of those never seen. Raises StateError."""
+    with store.database.reading() as connection:
+        return {sync: _facts(connection, sync) for sync in syncs}
+
+
+def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
+    known = connection.execute(sa.select(SYNC).where(SYNC.c.name == sync)).one_or_none()
+    if known is None:
+        return SyncFacts(SyncState(sync))
+    newest = sa.select(RUN).where(RUN.c.sync == sync).order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
+    row = connection.execute(newest.where(RUN.c.status.in_(_ENDS)).limit(1)).one_or_none()
+    ended = run_report(row) if row else None
+    causes: list[FailedCause] = []
+    if ended is not None and ended.status is not Status.COMPLETED:
+        wanted = sa.select(FAILED_CAUSE).where(FAILED_CAUSE.c.run_id == ended.run_id)
+        found = connection.execute(wanted.order_by(FAILED_CAUSE.c.position).limit(_MOST_CAUSES))
+        causes = [FailedCause(*cause[2:]) for cause in found]
+    skipped = newest.where(RUN.c.status == Status.SKIPPED.value)
+    if ended is not None:
+        skipped = skipped.where(RUN.c.started_at > ended.started_at)
+    in_a_row = sa.select(sa.func.count()).select_from(skipped.order_by(None).subquery())
+    last_skipped = connection.execute(skipped.limit(1)).one_or_none()
+    return SyncFacts(
+        state=sync_state(known),
+        ended=ended,
+        causes=tuple(causes),
+        skipped_in_a_row=int(connection.execute(in_a_row).scalar_one()),
+        last_skipped=run_report(last_skipped) if last_skipped else None,
+    )
+
+
+def told(store: Store) -> dict[tuple[str, str], str]:
+    """By channel and sync, what was told, as ``settle`` was given it. Raises StateError."""
+    with store.database.reading() as connection:
+        return {(row.channel, row.sync): row.told for row in connection.execute(sa.select(ALERT))}
+
+
+def claim(store: Store, channel: str, sync: str, now: datetime) -> str | None:
+    """Takes the turn to tell a channel of a sync, for ``LEASE``.
+
+    Returns:
+        What was told so far, empty for nothing; None where it is somebody else's turn, or too early to try again.
+
+    Raises:
+        StateError: The state database cannot be used.
+    """
+    own = (ALERT.c.channel == channel, ALERT.c.sync == sync)
+    free = sa.or_(ALERT.c.not_before.is_(None), ALERT.c.not_before <= now)
+    with store.database.writing() as connection:
+        insert = sqlite.insert(ALERT) if store.database.sqlite else postgresql.insert(ALERT)
+        connection.execute(insert.values(channel=channel, sync=sync, told="").on_conflict_do_nothing())
+        taken = connection.execute(sa.update(ALERT).where(*own, free).values(not_before=now + LEASE))
+        if taken.rowcount == 0:
+            return None
+        before: str = connection.execute(sa.select(ALERT.c.told).where(*own)).scalar_one()
+    return before
+
+
+def settle(store: Store, channel: str, sync: str, now_told: str, *, not_before: datetime | None = None) -> None:
+    """Gives the turn back.
+
+    Args:
+        store: Where it is remembered.
+        channel: The channel's name.
+        sync: The sync's name.
+        now_told: What was told up to now.
+        not_before: When it may be tried again; None: at once.
+
+    Raises:
+        StateError: The state database cannot be used.
+    """
+    own = (ALERT.c.channel == channel, ALERT.c.sync == sync)
+    with store.database.writing() as connection:
+        connection.execute(sa.update(ALERT).where(*own).values(told=now_told, not_before=not_before))
