@@ -1,0 +1,128 @@
+"""A deployment as the units start it: code server, webserver and daemon over Postgres, and a sync launched there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from reverse_etl.report import Status
+from reverse_etl.state.store import open_store
+from reverse_etl_tests.project import Project
+from reverse_etl_tests.servers.dagster_ui import free_port
+from reverse_etl_tests.servers.deployment import DEPLOY, UNITS, alive, deployed
+from reverse_etl_tests.servers.postgres import PASSWORD, USER, PostgresServer, postgres
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+__all__ = ["postgres"]
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+LIMIT_S = 90
+DATABASE = "reverse_etl"
+LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError { __typename } } } } }"
+LOADED = [{"name": "reverse_etl", "locationOrLoadError": {"__typename": "RepositoryLocation"}}]
+LAUNCH = """
+mutation Launch($job: String!) {
+  launchRun(executionParams: {
+    mode: "default",
+    selector: {repositoryLocationName: "reverse_etl", repositoryName: "__repository__", jobName: $job}
+  }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
+}
+"""
+STATUS = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status tags { key value } } } }"
+DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
+
+
+class Page:
+    """The webserver's GraphQL, with one deadline for everything that is waited for."""
+
+    def __init__(self, url: str, processes: dict[str, subprocess.Popen[bytes]], folder: Path) -> None:
+        self._url, self._processes, self._folder = url, processes, folder
+        self._deadline = time.monotonic() + LIMIT_S
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The answer's data, once the webserver answers."""
+        return self.until(lambda: self._post(query, variables), "an answer")
+
+    def until(self, look: Any, what: str) -> Any:
+        """The first answer of `look` that is true."""
+        pause = threading.Event()
+        while time.monotonic() < self._deadline:
+            dead = [name for name, process in self._processes.items() if process.poll() is not None]
+            if dead:
+                break
+            if found := look():
+                return found
+            pause.wait(0.2)
+        logs = "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in self._folder.glob("*.log"))
+        raise AssertionError(f"no {what} within {LIMIT_S} s of the start:\n{logs}")
+
+    def _post(self, query: str, variables: dict[str, Any]) -> Any:
+        try:
+            answer = httpx.post(f"{self._url}/graphql", json={"query": query, "variables": variables}, timeout=20)
+        except httpx.TransportError:
+            return None
+        return answer.json()["data"] if answer.status_code == 200 else None
+
+
+@pytest.fixture
+def environment(project: Project, postgres: PostgresServer) -> Iterator[dict[str, str]]:
+    """What the units' processes find: a fresh database, private ports, the shipped dagster.yaml."""
+    with postgres.admin() as admin:
+        admin.execute(f"CREATE DATABASE {DATABASE} OWNER {USER}")
+    home = project.folder / "home"
+    dagster_home = home / "dagster"
+    dagster_home.mkdir(parents=True)
+    shutil.copy(DEPLOY / "dagster.postgres.yaml", dagster_home / "dagster.yaml")
+    yield project.env() | {
+        "DAGSTER_HOME": str(dagster_home),
+        "DAGSTER_PG_HOST": "127.0.0.1",
+        "DAGSTER_PG_PORT": str(postgres.port),
+        "DAGSTER_PG_USER": USER,
+        "DAGSTER_PG_PASSWORD": PASSWORD,
+        "DAGSTER_PG_DB": DATABASE,
+        "REVERSE_ETL_SYNCS": str(project.folder / "syncs"),
+        "REVERSE_ETL_STATE_URL": f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{postgres.port}/{DATABASE}",
+        "REVERSE_ETL_CODE_HOST": "127.0.0.1",
+        "REVERSE_ETL_CODE_PORT": str(free_port()),
+        "REVERSE_ETL_WEB_PORT": str(free_port()),
+    }
+    with postgres.admin() as admin:
+        admin.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+
+
+def test_a_sync_launched_on_the_webserver_arrives(
+    project: Project, environment: dict[str, str], sandbox: RunningSandbox
+) -> None:
+    """Three processes and Postgres: the run is queued, executed by the code server, and in both histories."""
+    with deployed(project.folder, environment) as processes:
+        page = Page(f"http://127.0.0.1:{environment['REVERSE_ETL_WEB_PORT']}", processes, project.folder)
+        page.until(lambda: LOADED == page.ask(LOCATIONS)["workspaceOrError"]["locationEntries"], "code location")
+        launched = page.ask(LAUNCH, job="people")["launchRun"]
+        assert "LaunchRunSuccess" == launched["__typename"], launched
+        run_id = launched["run"]["runId"]
+        ends = ("SUCCESS", "FAILURE", "CANCELED")
+        page.until(lambda: page.ask(STATUS, id=run_id)["runOrError"]["status"] in ends, "end of the run")
+        run = page.ask(STATUS, id=run_id)["runOrError"]
+        health = page.ask(DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+    assert "SUCCESS" == run["status"]
+    assert {"key": "reverse_etl/status", "value": "completed"} in run["tags"]
+    assert {"1", "2", "3"} == {person["id"] for person in sandbox.people()}
+    assert [] == [each["daemonType"] for each in health if each["required"] and not each["healthy"]]
+    report = open_store(environment["REVERSE_ETL_STATE_URL"]).run(run_id)
+    assert report is not None
+    assert (Status.COMPLETED, 3) == (report.status, report.rows.delivered)
+    with psycopg.connect(environment["REVERSE_ETL_STATE_URL"]) as connection:
+        names = {row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+    assert {"runs", "event_logs", "reverse_etl_run", "reverse_etl_sync"} <= names
+    assert not list((project.folder / "home").rglob("*.db")), "something was kept in SQLite"
+    assert [] == [line for name in UNITS for line in alive(processes[name].pid)]
