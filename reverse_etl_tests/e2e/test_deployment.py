@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,19 @@ import pytest
 
 from reverse_etl.report import Status
 from reverse_etl.state.store import open_store
-from reverse_etl_tests.project import Project
+from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import free_port
 from reverse_etl_tests.servers.deployment import DEPLOY, UNITS, alive, deployed
 from reverse_etl_tests.servers.postgres import PASSWORD, USER, PostgresServer, postgres
 from reverse_etl_tests.servers.sandbox import RunningSandbox
+from reverse_etl_tests.servers.webhook import running_webhook
 
 __all__ = ["postgres"]
 
 pytestmark = pytest.mark.xdist_group("browser")
 
 LIMIT_S = 90
+NOTIFY = 'notify:\n  program: {type: webhook, url: "${WEBHOOK_URL}", on: {failure: true, stale: 1h}}\n'
 DATABASE = "reverse_etl"
 LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError { __typename } } } } }"
 LOADED = [{"name": "reverse_etl", "locationOrLoadError": {"__typename": "RepositoryLocation"}}]
@@ -103,8 +106,18 @@ def environment(project: Project, postgres: PostgresServer) -> Iterator[dict[str
 def test_a_sync_launched_on_the_webserver_arrives(
     project: Project, environment: dict[str, str], sandbox: RunningSandbox
 ) -> None:
-    """Three processes and Postgres: the run is queued, executed by the code server, and in both histories."""
-    with deployed(project.folder, environment) as processes:
+    """Three processes and Postgres: the run is queued, executed by the code server, and in both histories.
+
+    Meanwhile the daemon's sensor finds a sync that never ran, and tells it.
+    """
+    project.write("orders.yaml", people())
+    project.write("connections.yaml", (project.folder / "syncs" / "connections.yaml").read_text() + NOTIFY)
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    open_store(environment["REVERSE_ETL_STATE_URL"]).record_seen("orders", "main", two_hours_ago)
+    with (
+        running_webhook() as webhook,
+        deployed(project.folder, environment | {"WEBHOOK_URL": webhook.url}) as processes,
+    ):
         page = Page(f"http://127.0.0.1:{environment['REVERSE_ETL_WEB_PORT']}", processes, project.folder)
         page.until(lambda: LOADED == page.ask(LOCATIONS)["workspaceOrError"]["locationEntries"], "code location")
         launched = page.ask(LAUNCH, job="people")["launchRun"]
@@ -113,8 +126,10 @@ def test_a_sync_launched_on_the_webserver_arrives(
         ends = ("SUCCESS", "FAILURE", "CANCELED")
         page.until(lambda: page.ask(STATUS, id=run_id)["runOrError"]["status"] in ends, "end of the run")
         run = page.ask(STATUS, id=run_id)["runOrError"]
+        page.until(lambda: webhook.bodies, "alert")
         health = page.ask(DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
     assert "SUCCESS" == run["status"]
+    assert [("orders", "stale")] == [(body["sync"], body["kind"]) for body in webhook.bodies]
     assert {"key": "reverse_etl/status", "value": "completed"} in run["tags"]
     assert {"1", "2", "3"} == {person["id"] for person in sandbox.people()}
     assert [] == [each["daemonType"] for each in health if each["required"] and not each["healthy"]]

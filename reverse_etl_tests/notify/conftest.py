@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,9 @@ from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.servers.webhook import Webhook, running_webhook
+from reverse_etl_tests.state.conftest import postgres, postgres_url, state_url
+
+__all__ = ["ended", "postgres", "postgres_url", "state_url", "sync_of"]
 
 
 @pytest.fixture
@@ -24,9 +26,9 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """A store in which nothing is remembered yet."""
-    return open_store(f"sqlite:///{tmp_path / 'state.db'}")
+def store(state_url: str) -> Store:
+    """A store in which nothing is remembered yet, of each kind in turn."""
+    return open_store(state_url)
 
 
 def sync_of(schedule: Any = None) -> SyncConfig:
