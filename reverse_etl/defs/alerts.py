@@ -25,7 +25,7 @@ def alerts_sensor(project: ProjectConfig) -> dg.SensorDefinition:
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         store = open_store(getattr(context.resources, HOME).home.state_url)
-        telling = tell(project.syncs.values(), project.notify, store)
+        telling = tell(project.syncs.values(), project.notify, store=store)
         for warning in telling.warnings:
             context.log.warning(warning)
         told = [f"told {channel}: {alert.headline}" for channel, alert in telling.sent]

@@ -147,7 +147,7 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
     store = open_store(home.state_url)
 
     def closed(report: RunReport) -> None:
-        for warning in after_run(report, sync, project.notify, store):
+        for warning in after_run(report, sync, channels=project.notify, store=store):
             context.log.warning(warning)
 
     run = SyncRun(

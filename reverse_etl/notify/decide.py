@@ -64,7 +64,7 @@ class Told:
 
 
 def decide(
-    sync: SyncConfig, facts: SyncFacts, on: Occasions, told: Told, now: datetime
+    sync: SyncConfig, facts: SyncFacts, *, on: Occasions, told: Told, now: datetime
 ) -> Iterator[tuple[Alert | None, Told]]:
     """What is to be told, in order, each with what was told after it; nothing when there is nothing new.
 

@@ -35,9 +35,12 @@ class Telling:
     sent: tuple[tuple[str, Alert], ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def __add__(self, other: Telling) -> Telling:
+        return Telling(self.sent + other.sent, self.warnings + other.warnings)
+
 
 def tell(
-    syncs: Iterable[SyncConfig], channels: Mapping[str, ChannelConfig], store: Store, now: datetime | None = None
+    syncs: Iterable[SyncConfig], channels: Mapping[str, ChannelConfig], *, store: Store, now: datetime | None = None
 ) -> Telling:
     """Tells every channel what is new of these syncs. Never raises what a user can cause.
 
@@ -47,25 +50,24 @@ def tell(
         store: The history, and what was told.
         now: Aware; None: by this machine's clock.
     """
-    sent: list[tuple[str, Alert]] = []
-    warnings: list[str] = []
+    telling = Telling()
     chosen = {sync.name: sync for sync in syncs}
     try:
         facts = alerts.facts_of(store, chosen)
-        known = alerts.told(store)
+        known = alerts.told_so_far(store)
         for channel in channels.values():
             for name in chosen if channel.syncs is None else [name for name in chosen if name in channel.syncs]:
                 at = now or datetime.now(UTC)
                 before = Told.read(known.get((channel.name, name), ""))
-                if next(decide(chosen[name], facts[name], channel.on, before, at), None) is not None:
-                    _tell(channel, chosen[name], store, at, sent, warnings)
+                if next(decide(chosen[name], facts[name], on=channel.on, told=before, now=at), None) is not None:
+                    telling += _tell(channel, chosen[name], store=store, now=at)
     except ReverseEtlError as error:
-        warnings.append(f"alerts could not be told: {error}")
-    return Telling(tuple(sent), tuple(warnings))
+        telling += Telling(warnings=(f"alerts could not be told: {error}",))
+    return telling
 
 
 def after_run(
-    report: RunReport, sync: SyncConfig, channels: Mapping[str, ChannelConfig], store: Store
+    report: RunReport, sync: SyncConfig, *, channels: Mapping[str, ChannelConfig], store: Store
 ) -> tuple[str, ...]:
     """Tells the channels of a run whose books are closed, and returns warnings. A canceled run is not told.
 
@@ -74,7 +76,7 @@ def after_run(
     if not channels or report.status is Status.CANCELED:
         return ()
     try:
-        return tell([sync], channels, store).warnings
+        return tell([sync], channels, store=store).warnings
     except Exception as error:
         return (f"alerts of {sync.name} were not sent: {type(error).__name__}, a defect of reverse-etl.",)
 
@@ -85,32 +87,25 @@ def send_test(channel: ChannelConfig) -> str:
     return _send(channel, alert)
 
 
-def _tell(
-    channel: ChannelConfig,
-    sync: SyncConfig,
-    store: Store,
-    now: datetime,
-    sent: list[tuple[str, Alert]],
-    warnings: list[str],
-) -> None:
-    text = alerts.claim(store, channel.name, sync.name, now)
+def _tell(channel: ChannelConfig, sync: SyncConfig, *, store: Store, now: datetime) -> Telling:
+    text = alerts.claim(store, channel.name, sync=sync.name, now=now)
     if text is None:
-        return
-    told, not_before = Told.read(text), None
+        return Telling()
+    told, not_before, telling = Told.read(text), None, Telling()
     try:
         # Read again: before the claim, somebody else may have told of a later run.
         facts = alerts.facts_of(store, [sync.name])[sync.name]
-        for alert, then in decide(sync, facts, channel.on, told, now):
+        for alert, then in decide(sync, facts, on=channel.on, told=told, now=now):
             if alert is not None:
-                if warning := _send(channel, alert):
-                    warnings.append(warning)
-                sent.append((channel.name, alert))
+                warning = _send(channel, alert)
+                telling += Telling(((channel.name, alert),), (warning,) if warning else ())
             told = then
     except ReverseEtlError as error:
         not_before = now + TRY_AGAIN_AFTER
-        warnings.append(f"an alert of {sync.name} was not sent: {error}")
+        telling += Telling(warnings=(f"an alert of {sync.name} was not sent: {error}",))
     finally:
-        alerts.settle(store, channel.name, sync.name, told.written(), not_before=not_before)
+        alerts.settle(store, channel.name, sync=sync.name, told=told.written(), not_before=not_before)
+    return telling
 
 
 def _send(channel: ChannelConfig, alert: Alert) -> str:

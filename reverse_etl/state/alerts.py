@@ -76,13 +76,13 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
     )
 
 
-def told(store: Store) -> dict[tuple[str, str], str]:
+def told_so_far(store: Store) -> dict[tuple[str, str], str]:
     """By channel and sync, what was told, as ``settle`` was given it. Raises StateError."""
     with store.database.reading() as connection:
         return {(row.channel, row.sync): row.told for row in connection.execute(sa.select(ALERT))}
 
 
-def claim(store: Store, channel: str, sync: str, now: datetime) -> str | None:
+def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None:
     """Takes the turn to tell a channel of a sync, for ``LEASE``.
 
     Returns:
@@ -103,14 +103,14 @@ def claim(store: Store, channel: str, sync: str, now: datetime) -> str | None:
     return before
 
 
-def settle(store: Store, channel: str, sync: str, now_told: str, *, not_before: datetime | None = None) -> None:
+def settle(store: Store, channel: str, *, sync: str, told: str, not_before: datetime | None = None) -> None:
     """Gives the turn back.
 
     Args:
         store: Where it is remembered.
         channel: The channel's name.
         sync: The sync's name.
-        now_told: What was told up to now.
+        told: What was told up to now.
         not_before: When it may be tried again; None: at once.
 
     Raises:
@@ -118,4 +118,4 @@ def settle(store: Store, channel: str, sync: str, now_told: str, *, not_before: 
     """
     own = (ALERT.c.channel == channel, ALERT.c.sync == sync)
     with store.database.writing() as connection:
-        connection.execute(sa.update(ALERT).where(*own).values(told=now_told, not_before=not_before))
+        connection.execute(sa.update(ALERT).where(*own).values(told=told, not_before=not_before))

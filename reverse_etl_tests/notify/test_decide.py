@@ -62,7 +62,7 @@ class Channel:
     def hears(self, known: SyncFacts, now: datetime = NOON) -> list[Alert]:
         """What is new to it."""
         alerts = []
-        for alert, told in decide(self.sync, known, self.on, self.told, now):
+        for alert, told in decide(self.sync, known, on=self.on, told=self.told, now=now):
             alerts += [alert] if alert else []
             self.told = Told.read(told.written())
         return alerts

@@ -65,7 +65,7 @@ def test_a_story_of_runs_is_told_without_repeats(store: Store, webhook: Webhook)
     ]
     for number, (status, reasons) in enumerate(story):
         report = run(store, number, status, reasons=reasons, exit_code=3, message="no answer.")
-        telling = tell([SYNC], channels(), store, report.started_at)
+        telling = tell([SYNC], channels(), store=store, now=report.started_at)
         assert () == telling.warnings
     assert ["failure", "some_rows_failed", "some_rows_failed", "recovery"] == kinds(webhook)
     assert {"reason": "email_valid", "rows": 2} == webhook.bodies[1]["reasons"][0]
@@ -76,11 +76,11 @@ def test_what_could_not_be_sent_is_a_warning_and_is_told_later(store: Store, web
     """Not at once again, for the channel has trouble; after five minutes, also when no run came since."""
     run(store, 1, Status.FAILED, exit_code=3)
     webhook.answers.append((503, {}, ""))
-    (warning,) = tell([SYNC], channels(), store, NOON).warnings
+    (warning,) = tell([SYNC], channels(), store=store, now=NOON).warnings
     assert "an alert of people was not sent: notify.team (webhook): the answer was HTTP 503." == warning
-    assert () == tell([SYNC], channels(), store, NOON + timedelta(minutes=1)).sent
-    assert 1 == len(tell([SYNC], channels(), store, NOON + TRY_AGAIN_AFTER).sent)
-    assert () == tell([SYNC], channels(), store, NOON + TRY_AGAIN_AFTER).sent
+    assert () == tell([SYNC], channels(), store=store, now=NOON + timedelta(minutes=1)).sent
+    assert 1 == len(tell([SYNC], channels(), store=store, now=NOON + TRY_AGAIN_AFTER).sent)
+    assert () == tell([SYNC], channels(), store=store, now=NOON + TRY_AGAIN_AFTER).sent
     assert 2 == len(webhook.posts)
 
 
@@ -88,7 +88,7 @@ def test_an_unset_variable_is_a_warning(store: Store, webhook: Webhook, monkeypa
     """As is everything else that keeps an alert from being sent."""
     monkeypatch.delenv("WEBHOOK_URL")
     report = run(store, 1, Status.FAILED, exit_code=3)
-    (warning,) = after_run(report, SYNC, channels(), store)
+    (warning,) = after_run(report, SYNC, channels=channels(), store=store)
     assert "WEBHOOK_URL is not set" in warning
 
 
@@ -96,7 +96,7 @@ def test_one_of_many_tells_it(store: Store, webhook: Webhook) -> None:
     """Eight who look at the same moment, as runs and the sensor may: one alert."""
     run(store, 1, Status.FAILED, exit_code=3)
     with ThreadPoolExecutor(8) as threads:
-        tellings = list(threads.map(lambda _: tell([SYNC], channels(), store, NOON), range(8)))
+        tellings = list(threads.map(lambda _: tell([SYNC], channels(), store=store, now=NOON), range(8)))
     assert ["failure"] == kinds(webhook)
     assert [()] == list({telling.warnings for telling in tellings})
 
@@ -106,9 +106,9 @@ def test_a_teller_that_died_is_followed_by_another(store: Store, webhook: Webhoo
     from reverse_etl.state.alerts import LEASE, claim
 
     run(store, 1, Status.FAILED, exit_code=3)
-    assert "" == claim(store, "team", "people", NOON)
-    assert () == tell([SYNC], channels(), store, NOON + LEASE - timedelta(seconds=1)).sent
-    assert 1 == len(tell([SYNC], channels(), store, NOON + LEASE).sent)
+    assert "" == claim(store, "team", sync="people", now=NOON)
+    assert () == tell([SYNC], channels(), store=store, now=NOON + LEASE - timedelta(seconds=1)).sent
+    assert 1 == len(tell([SYNC], channels(), store=store, now=NOON + LEASE).sent)
 
 
 def test_skips_in_a_row_are_counted_from_the_last_run_that_ended(store: Store, webhook: Webhook) -> None:
@@ -116,21 +116,21 @@ def test_skips_in_a_row_are_counted_from_the_last_run_that_ended(store: Store, w
     run(store, 0, Status.COMPLETED)
     for number in (1, 2, 3):
         store.record_skipped("people", "main", NOON + number * HOUR, "other")
-        tell([SYNC], channels(on=NOT_STALE), store, NOON + number * HOUR)
+        tell([SYNC], channels(on=NOT_STALE), store=store, now=NOON + number * HOUR)
     assert ["skipped"] == kinds(webhook)
     assert "Run other was in progress in workspace main." == webhook.bodies[0]["message"]
     run(store, 4, Status.COMPLETED, at=NOON + 4 * HOUR)
     assert 0 == facts_of(store, ["people"])["people"].skipped_in_a_row
-    tell([SYNC], channels(), store, NOON + 4 * HOUR)
+    tell([SYNC], channels(), store=store, now=NOON + 4 * HOUR)
     assert ["skipped", "recovery"] == kinds(webhook)
 
 
 def test_staleness_is_told_when_no_run_is(store: Store, webhook: Webhook) -> None:
     """Two intervals after the start of the last completed run, and once."""
     run(store, 0, Status.COMPLETED)
-    assert () == tell([SYNC], channels(), store, NOON + 2 * HOUR).sent
+    assert () == tell([SYNC], channels(), store=store, now=NOON + 2 * HOUR).sent
     for minutes in (1, 2):
-        tell([SYNC], channels(), store, NOON + 2 * HOUR + minutes * timedelta(minutes=1))
+        tell([SYNC], channels(), store=store, now=NOON + 2 * HOUR + minutes * timedelta(minutes=1))
     assert ["stale"] == kinds(webhook)
     assert "people is stale: the last completed run began 121m ago" == webhook.bodies[0]["headline"]
 
@@ -138,18 +138,18 @@ def test_staleness_is_told_when_no_run_is(store: Store, webhook: Webhook) -> Non
 def test_a_channel_of_other_syncs_is_not_told(store: Store, webhook: Webhook) -> None:
     """`syncs` names whose alerts a channel gets."""
     report = run(store, 1, Status.FAILED, exit_code=3)
-    assert () == after_run(report, SYNC, channels(syncs=["orders"]), store)
+    assert () == after_run(report, SYNC, channels=channels(syncs=["orders"]), store=store)
     assert [] == webhook.posts
-    after_run(report, SYNC, channels(on=NOT_STALE, syncs=["orders", "people"]), store)
+    after_run(report, SYNC, channels=channels(on=NOT_STALE, syncs=["orders", "people"]), store=store)
     assert ["failure"] == kinds(webhook)
 
 
 def test_canceled_runs_and_those_in_progress_are_not_told(store: Store, webhook: Webhook) -> None:
     """Somebody wanted it; what was told before stays open."""
-    after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels(on=NOT_STALE), store)
-    after_run(run(store, 2, Status.CANCELED, exit_code=1), SYNC, channels(on=NOT_STALE), store)
+    after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels=channels(on=NOT_STALE), store=store)
+    after_run(run(store, 2, Status.CANCELED, exit_code=1), SYNC, channels=channels(on=NOT_STALE), store=store)
     store.begin_run("r3", root_run_id="r3", sync="people", workspace="main", started_at=NOON + HOUR, since=0)
-    assert () == tell([SYNC], channels(on=NOT_STALE), store, NOON + HOUR).sent
+    assert () == tell([SYNC], channels(on=NOT_STALE), store=store, now=NOON + HOUR).sent
     assert ["failure"] == kinds(webhook)
 
 
@@ -161,5 +161,5 @@ def test_a_defect_in_telling_is_a_warning(store: Store, webhook: Webhook) -> Non
 
     with store.database.writing() as connection:
         connection.execute(sa.insert(ALERT).values(channel="team", sync="people", told="not JSON"))
-    (warning,) = after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels(), store)
+    (warning,) = after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels=channels(), store=store)
     assert "alerts of people were not sent: JSONDecodeError" in warning
