@@ -14,6 +14,7 @@
     │   ├── WorkspaceUnavailableError       no usable answer within the retry budget
     │   └── WorkspaceRefusedError           the workspace cannot do what the sync asks for
     ├── StateError                      6   whoever looks after the state database and the home folder
+    │   └── WorkspaceBusyError              another run has the workspace: this one is skipped, nothing was sent
     └── AlertNotSentError               1   whoever looks after a channel of ``notify``; never ends a run
 
 A message says what, and where (file:line, sync, connection, column, row number); the hint is the next
@@ -128,3 +129,7 @@ class StateError(ReverseEtlError):
 
 class AlertNotSentError(ReverseEtlError):
     """A channel did not take an alert. A run goes on without: it is a warning, and told again later."""
+
+
+class WorkspaceBusyError(StateError):
+    """Another run of the workspace is in progress: this one is skipped, and nothing was read or sent."""

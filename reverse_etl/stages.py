@@ -17,9 +17,11 @@ from reverse_etl.changeset.claim import claim, release
 from reverse_etl.changeset.extract import extract
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
 from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
+from reverse_etl.overlap import take_turn
 from reverse_etl.plugins import load
 from reverse_etl.report import Counts, FailedRow, RunReport, Status, write_failed_rows
 from reverse_etl.sending import mirrors, send
+from reverse_etl.state import heartbeat, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,13 +34,13 @@ if TYPE_CHECKING:
     from reverse_etl.state.store import Store
 
 
-def _nobody(report: RunReport) -> None:
+def _nobody(said: object) -> None:
     """Who is told of a run unless somebody is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncRun:
-    """One run of one sync; used as a context, it closes the books when its block ends with an error.
+    """One run of one sync. As a context it takes the workspace's turn, and closes the books when its block fails.
 
     Attributes:
         sync: What runs.
@@ -48,6 +50,7 @@ class SyncRun:
         store: What is remembered.
         began_at: Aware UTC, by this machine's clock.
         closed: Called once its books are closed, with the report; raises nothing.
+        waits: Called with a sentence while the run waits for its turn in the workspace.
     """
 
     sync: SyncConfig
@@ -57,6 +60,7 @@ class SyncRun:
     store: Store
     began_at: datetime
     closed: Callable[[RunReport], None] = _nobody
+    waits: Callable[[str], None] = _nobody
 
     @property
     def folder(self) -> RunFolder:
@@ -64,11 +68,16 @@ class SyncRun:
         return self.home.run_folder(self.sync.name, self.root_run_id)
 
     def __enter__(self) -> SyncRun:
+        """Takes the workspace's turn. Raises WorkspaceBusyError where another run has it, StateError."""
+        take_turn(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        unclosed = heartbeat.stop(self.run_id)
+        if error is None and unclosed:
+            turns.rest(self.store, self.run_id)
         if error is None:
             return
         if isinstance(error, ReverseEtlError):
@@ -193,6 +202,8 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
         new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
     )
     release(run.folder.path)
+    heartbeat.stop(run.run_id)
+    turns.give_back(run.store, run.run_id)
     run.closed(report)
     return report
 

@@ -25,8 +25,10 @@ def history(
     """Show the past runs of a sync, skipped ones included."""
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
+    from reverse_etl.state.turns import end_lost
 
     store = open_store(Home.from_environment().state_url)
+    end_lost(store)
     require_known(store, sync, syncs)
     runs = store.runs(sync, limit=limit)
     if as_json:

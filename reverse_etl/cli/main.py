@@ -1,7 +1,7 @@
 """The app: which commands there are, and how an error ends one. Stdout is data, stderr is for people.
 
 Exit codes: 0 completed, 1 a defect of ours, 2 configuration, 3 source, 4 stopped by a check, 5 workspace,
-6 state, 7 some rows failed.
+6 state, or skipped because another run of the workspace was in progress, 7 some rows failed.
 """
 
 from __future__ import annotations

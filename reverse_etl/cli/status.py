@@ -22,9 +22,12 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     from reverse_etl.config.loader import load_project
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
+    from reverse_etl.state.turns import end_lost
 
     project = load_project(syncs)
-    found = statuses(project, open_store(Home.from_environment().state_url), datetime.now(UTC))
+    store = open_store(Home.from_environment().state_url)
+    end_lost(store)
+    found = statuses(project, store, datetime.now(UTC))
     if as_json:
         words.print_json([status.as_json() for status in found])
     else:
@@ -114,12 +117,12 @@ def statuses(project: ProjectConfig, store: Store, now: datetime) -> list[SyncSt
 
 def next_due(schedule: ScheduleConfig, first_seen_at: datetime | None, now: datetime) -> datetime | None:
     """When a sync is next due, aware UTC; None when it only runs by hand, or its grid has no start yet."""
-    from reverse_etl.schedule.cadence import Cadence
+    from reverse_etl.schedule.cadence import Cadence, first_due
     from reverse_etl.schedule.cron_times import next_cron_time
 
     if schedule.cron is not None:
         return next_cron_time(schedule.cron, now)
-    start_at = schedule.start_at or first_seen_at
+    start_at = schedule.start_at or (first_due(first_seen_at) if first_seen_at else None)
     if schedule.every is None or start_at is None:
         return None
     return Cadence(start_at=start_at, every=schedule.every).next_due(now)

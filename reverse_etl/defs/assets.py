@@ -12,20 +12,18 @@ import dagster as dg
 
 from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
-from reverse_etl.defs import checks, lineage
+from reverse_etl.defs import checks, lineage, overlap
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.resources import database_key, workspace_key
-from reverse_etl.errors import ReverseEtlError
+from reverse_etl.errors import ReverseEtlError, WorkspaceBusyError
 from reverse_etl.notify.tell import after_run
-from reverse_etl.report import RunReport
+from reverse_etl.report import RunReport, Status
 from reverse_etl.stages import SyncRun, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.state.retention import prune
 from reverse_etl.state.store import open_store
 
 HOME = "reverse_etl_home"
 VALIDATED_ROWS = "validated_rows"
-WORKSPACE_TAG = "reverse_etl/workspace"
-SYNC_TAG = "reverse_etl/sync"
 
 
 class ChangesetConfig(dg.Config):
@@ -117,7 +115,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         group_name=sync.workspace,
         owners=list(sync.owners),
         code_version=sync.version,
-        pool=f"customerio_{sync.workspace}",
+        pool=overlap.pool(sync.workspace),
         required_resource_keys={HOME, workspace_key(sync.workspace)},
         check_specs=checks.delivery_specs(sync),
     )
@@ -128,7 +126,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             workspace = getattr(context.resources, workspace_key(sync.workspace)).config
             report = deliver_changeset(run, workspace)
         prune(run.store, run.home, project.retention, datetime.now(UTC))
-        context.instance.add_run_tags(run.run_id, {"reverse_etl/status": report.status.value})
+        context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: report.status.value})
         if report.message:
             (context.log.error if report.exit_code else context.log.warning)(report.message)
         yield dg.MaterializeResult(metadata=_delivered(report))
@@ -158,12 +156,20 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         store=store,
         began_at=_began_at(context),
         closed=closed,
+        waits=context.log.info,
     )
     try:
         with run:
+            if run.store.run(run.run_id) is None:
+                context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.RUNNING.value})
             yield run
+    except WorkspaceBusyError as error:
+        # To Dagster a canceled run: nothing failed, and nothing was done.
+        context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.SKIPPED.value})
+        context.instance.report_run_canceling(context.run, message=str(error))
+        raise dg.DagsterExecutionInterruptedError(str(error)) from None
     except ReverseEtlError as error:
-        context.instance.add_run_tags(run.run_id, {"reverse_etl/status": "failed"})
+        context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.FAILED.value})
         raise dg.Failure(description=str(error), allow_retries=False) from None
 
 

@@ -1,33 +1,31 @@
 """One schedule per sync: Dagster's clock ticks on a covering cron grid, and the tick asks whether a run is due."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
 
 from reverse_etl.config.syncs import SyncConfig
-from reverse_etl.defs.assets import HOME, WORKSPACE_TAG
-from reverse_etl.schedule.cadence import Cadence, format_interval
-from reverse_etl.state.store import open_store
+from reverse_etl.defs.assets import HOME
+from reverse_etl.defs.overlap import OVERLAP_TAG, InTheWay, runs_in_the_way
+from reverse_etl.schedule.cadence import Cadence, first_due, format_interval
+from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.ticks import note_tick
 
 ON_THE_ROUND = datetime(2020, 1, 5, tzinfo=UTC)
 """A Sunday midnight."""
 
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.SUSPENDED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
-
-def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg.ScheduleDefinition | None:
+def sync_schedule(
+    sync: SyncConfig, first_seen_at: datetime | None = None, workspace_assets: Collection[dg.AssetKey] = ()
+) -> dg.ScheduleDefinition | None:
     """The schedule of a sync; None when it only runs by hand.
 
     Args:
         sync: The sync.
         first_seen_at: Where an interval without ``start_at`` starts to count; aware. None: on the round.
+        workspace_assets: The keys of all assets of the workspace's syncs.
     """
     cadence = _cadence(sync, first_seen_at)
     cron = sync.schedule.cron or (cadence.cron_covering() if cadence else None)
@@ -35,7 +33,7 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
         return None
 
     @dg.schedule(
-        name=f"{sync.name}_schedule",
+        name=schedule_name(sync.name),
         job_name=sync.name,
         cron_schedule=cron if isinstance(cron, str) else cron[0] if len(cron) == 1 else cron,
         execution_timezone="UTC",
@@ -45,27 +43,63 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
     )
     def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         at = context.scheduled_execution_time
-        if cadence is not None and not cadence.is_due(at):
-            return dg.SkipReason(f"Not due: the next run is at {cadence.next_due(at):%Y-%m-%d %H:%M} UTC.")
         store = open_store(getattr(context.resources, HOME).home.state_url)
+        due_at = at if cadence is None else _due(context, cadence, sync, store)
+        if due_at is None and cadence is not None:
+            return dg.SkipReason(f"Not due: the next run is at {cadence.next_due(at):%Y-%m-%d %H:%M} UTC.")
         if store.paused(sync.name):
             return dg.SkipReason(f"Paused: `reverse-etl resume {sync.name}` lets it run again.")
-        in_progress = context.instance.get_runs(
-            dg.RunsFilter(statuses=UNFINISHED, tags={WORKSPACE_TAG: sync.workspace}), limit=1
-        )
-        if in_progress:
-            run = in_progress[0]
-            return dg.SkipReason(f"Skipped: {run.job_name} is in progress in {sync.workspace} (run {run.run_id[:8]}).")
-        return dg.RunRequest()
+        runs = runs_in_the_way(context.instance, store, sync.workspace, workspace_assets)
+        blocking = _blocking(sync, runs)
+        if blocking is not None:
+            reason = f"Skipped: {blocking.said(sync.workspace)}."
+            store.record_skipped(sync.name, sync.workspace, due_at or at, blocking.run_id, message=reason)
+            return dg.SkipReason(reason)
+        return dg.RunRequest(tags={OVERLAP_TAG: "wait"} if sync.schedule.overlap == "wait" else {})
 
     return due
+
+
+def schedule_name(sync: str) -> str:
+    """The name of a sync's schedule."""
+    return f"{sync}_schedule"
+
+
+def _due(context: dg.ScheduleEvaluationContext, cadence: Cadence, sync: SyncConfig, store: Store) -> datetime | None:
+    """The due time that this tick is to answer: its own, or the latest that nobody was there for."""
+    at = context.scheduled_execution_time
+    grid = f"{cadence.start_at:%Y-%m-%dT%H:%M} {format_interval(cadence.every)}"
+    before = note_tick(store, sync.name, sync.workspace, grid=grid, at=at)
+    if cadence.is_due(at):
+        return at
+    missed = cadence.missed(before, at)
+    # A schedule that was switched off meanwhile, in the UI say, has missed nothing.
+    return missed if missed is not None and _on_since(context.instance, sync.name) <= missed else None
+
+
+def _on_since(instance: dg.DagsterInstance, sync: str) -> datetime:
+    """When the sync's schedule was switched on last."""
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    switched = [
+        getattr(state.instigator_data, "start_timestamp", None) or 0.0
+        for state in states
+        if state.instigator_name == schedule_name(sync)
+    ]
+    return datetime.fromtimestamp(max(switched, default=0.0), UTC)
+
+
+def _blocking(sync: SyncConfig, runs: list[InTheWay]) -> InTheWay | None:
+    """The run for which this one is skipped; of a sync that waits, only one that waits itself."""
+    if sync.schedule.overlap == "wait":
+        return next((run for run in runs if run.sync == sync.name and not run.began), None)
+    return next(iter(runs), None)
 
 
 def _cadence(sync: SyncConfig, first_seen_at: datetime | None) -> Cadence | None:
     if sync.schedule.every is None:
         return None
-    start_at = sync.schedule.start_at or first_seen_at or ON_THE_ROUND
-    return Cadence(start_at=start_at.replace(second=0, microsecond=0), every=sync.schedule.every)
+    start_at = sync.schedule.start_at or (first_due(first_seen_at) if first_seen_at else ON_THE_ROUND)
+    return Cadence(start_at=start_at, every=sync.schedule.every)
 
 
 def _described(sync: SyncConfig) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 from reverse_etl.config.intervals import format_interval, parse_interval
 
-__all__ = ["Cadence", "format_interval", "parse_interval"]
+__all__ = ["Cadence", "first_due", "format_interval", "parse_interval"]
 
 _MINUTE: Final = timedelta(minutes=1)
 _DAY_MINUTES: Final = 1440
@@ -24,6 +24,14 @@ _SUNDAY: Final = datetime(1970, 1, 4, tzinfo=UTC)
 
 _MOST_EXPRESSIONS: Final = 16
 """More cron expressions than this for one sync cost more than the ticks they avoid."""
+
+_TIME_TO_START: Final = timedelta(minutes=2)
+"""From when a sync is first seen until the clock that is to run it surely looks: a daemon takes its time to start."""
+
+
+def first_due(first_seen_at: datetime) -> datetime:
+    """The first due time of a sync without ``start_at``: one to two minutes after it was first seen; aware UTC."""
+    return first_seen_at.astimezone(UTC).replace(second=0, microsecond=0) + _TIME_TO_START
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,16 @@ class Cadence:
         """The first due time that is after ``after``, in UTC."""
         latest = self.latest_due(after)
         return self.start_at if latest is None else latest + self.every
+
+    def missed(self, before: datetime | None, at: datetime) -> datetime | None:
+        """The due time that came and went unseen between two looks at the clock; the latest of several.
+
+        Args:
+            before: When the grid was last looked at, aware; None: never, so that nothing was missed.
+            at: Now, aware, and no due time itself.
+        """
+        latest = self.latest_due(at)
+        return latest if before is not None and latest is not None and before < latest else None
 
     def cron_covering(self) -> list[str]:
         """Cron expressions in UTC whose ticks, together, include every due time.

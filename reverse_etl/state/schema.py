@@ -63,6 +63,8 @@ SYNC: Final = sa.Table(
     sa.Column("first_seen_at", Moment, nullable=True),
     sa.Column("paused", sa.Boolean, nullable=False),
     sa.Column("last_run_id", sa.Text, nullable=True, comment="newest run that was not skipped"),
+    sa.Column("ticked_at", Moment, nullable=True),
+    sa.Column("ticked_grid", sa.Text, nullable=True),
 )
 """One row per sync that has been seen, paused or run."""
 
@@ -136,3 +138,16 @@ ALERT: Final = sa.Table(
     sa.Column("not_before", Moment, nullable=True, comment="somebody tells it until then"),
 )
 """One row per channel and sync of which something was told: what, and whose turn it is to tell more."""
+
+TURN: Final = sa.Table(
+    "reverse_etl_turn",
+    METADATA,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False, comment="empty when nobody's"),
+    sa.Column("sync", sa.Text, nullable=False),
+    sa.Column("taken_at", Moment, nullable=False),
+    sa.Column("beat_at", Moment, nullable=False, comment="last sign of life, by the server's clock"),
+    sa.Column("machine", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=True, comment="none between two stages"),
+)
+"""One row per workspace: the run that may read and send for it."""

@@ -14,10 +14,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from reverse_etl.errors import WorkspaceBusyError
 from reverse_etl.report import FailedRow, RunReport, Status
 from reverse_etl.state.engine import Database
 from reverse_etl.state.failures import Digest, FailedCause, digest
-from reverse_etl.state.history import SyncState, run_report, run_values, sync_state
+from reverse_etl.state.history import SyncState, moved_sync_time, run_report, run_values, sync_state
 from reverse_etl.state.migrate import bring_up_to_date
 from reverse_etl.state.schema import FAILED_CAUSE, FAILED_ROW, RUN, SYNC
 
@@ -140,7 +141,7 @@ class Store:
             since = _since(connection, report.run_id, root_run_id)
             current = _last_sync_time(connection, report.sync)
             if new_last_sync_time is not None and report.status is Status.COMPLETED and since is not None:
-                current = _moved(current, since, new_last_sync_time)
+                current = moved_sync_time(current, since, new_last_sync_time)
                 self._put_sync(connection, report.sync, {"last_sync_time": current})
             report = replace(report, last_sync_time=current)
             _forget_failures(connection, report.run_id)
@@ -148,17 +149,26 @@ class Store:
             _remember_failures(connection, report.run_id, failures)
         return report
 
-    def record_skipped(self, sync: str, workspace: str, at: datetime, blocking_run_id: str) -> RunReport:
-        """Writes that the run due at ``at`` did not happen because another one was in progress.
+    def record_skipped(
+        self, sync: str, workspace: str, at: datetime, blocking_run_id: str, *, message: str = "", run_id: str = ""
+    ) -> RunReport:
+        """Writes that a run did not happen because another one was in progress; the same one is recorded once.
 
-        The same due time is recorded once, however often it is told.
+        Args:
+            sync: The sync's name.
+            workspace: The workspace's name.
+            at: When it was due or began, aware.
+            blocking_run_id: The run that was in the way; ``message`` says so in words.
+            message: Empty: with that run's id.
+            run_id: Dagster's; empty where there was only a due time.
         """
         report = RunReport(
             sync=sync,
-            run_id=f"skipped-{sync}-{at.timestamp():.0f}",
+            run_id=run_id or f"skipped-{sync}-{at.timestamp():.0f}",
             status=Status.SKIPPED,
             started_at=at,
-            message=f"Run {blocking_run_id} was in progress in workspace {workspace}.",
+            message=message or f"Run {blocking_run_id} was in progress in workspace {workspace}.",
+            exit_code=WorkspaceBusyError.exit_code,
         )
         with self.database.writing() as connection:
             self._see(connection, sync, workspace, at)
@@ -262,13 +272,6 @@ class Store:
 def _last_sync_time(connection: sa.Connection, sync: str) -> int:
     current: int = connection.execute(sa.select(SYNC.c.last_sync_time).where(SYNC.c.name == sync)).scalar_one()
     return current
-
-
-def _moved(current: int, since: int, start: int) -> int:
-    """The last sync time after a completed run that read what changed since ``since`` and began at ``start``."""
-    if since == 0:
-        return start
-    return max(current, start) if since <= current else current
 
 
 def _since(connection: sa.Connection, run_id: str, root_run_id: str) -> int | None:

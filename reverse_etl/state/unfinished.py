@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
@@ -13,6 +13,9 @@ from reverse_etl.state.schema import RUN
 
 if TYPE_CHECKING:
     from reverse_etl.state.store import Store
+
+LOST: Final = "The run's process ended before the run did"
+"""How the message of a run begins whose end was written by another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,14 @@ def end_as_continued(store: Store, run_id: str, *, by: str) -> None:
     """Writes that a run whose process is gone has ended; one that has an end keeps it. Raises StateError."""
     ended = (
         sa.update(RUN)
-        .where(RUN.c.run_id == run_id, RUN.c.status == Status.RUNNING.value)
+        .where(
+            RUN.c.run_id == run_id,
+            sa.or_(RUN.c.status == Status.RUNNING.value, RUN.c.message.startswith(LOST, autoescape=True)),
+        )
         .values(
             status=Status.FAILED.value,
             finished_at=datetime.now(UTC),
-            message=f"The run's process ended before the run did; run {by[:8]} continues it.",
+            message=f"{LOST}; run {by[:8]} continues it.",
             exit_code=1,
         )
     )

@@ -95,7 +95,7 @@ def test_a_folder_without_syncs_is_no_error(project: Remembered) -> None:
     ("schedule", "first_seen_at", "due"),
     [
         (ScheduleConfig(every=HOUR, start_at=NOON + timedelta(minutes=30)), None, NOON + timedelta(minutes=30)),
-        (ScheduleConfig(every=HOUR), NOON - timedelta(minutes=10), NOON + timedelta(minutes=50)),
+        (ScheduleConfig(every=HOUR), NOON - timedelta(minutes=10), NOON + timedelta(minutes=52)),
         (ScheduleConfig(every=HOUR), None, None),
         (ScheduleConfig(cron="15 * * * *"), None, NOON + timedelta(minutes=15)),
         (ScheduleConfig(), NOON, None),

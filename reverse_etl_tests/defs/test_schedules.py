@@ -71,10 +71,10 @@ def test_a_run_in_progress_in_the_workspace_is_named(hourly: ProjectConfig, inst
 def test_an_interval_without_a_start_counts_from_when_the_sync_was_first_seen(
     loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance
 ) -> None:
-    """To the minute."""
+    """From two minutes later: so long a daemon may take to start, and the first run is not to wait for a day."""
     project.write("people.yaml", people().replace("manual", "{every: 1d}"))
     seen = datetime(2026, 3, 1, 10, 17, 42, tzinfo=UTC)
     definitions = build_definitions(load_project(project.folder / "syncs"), first_seen_at=lambda _: seen)
     (schedule,) = list(definitions.schedules or [])
     assert isinstance(schedule, dg.ScheduleDefinition)
-    assert schedule.cron_schedule == "17 10 * * *"
+    assert schedule.cron_schedule == "19 10 * * *"

@@ -1,0 +1,56 @@
+"""Dagster's run launcher, which knows when a run's process is gone, on this machine or another.
+
+Dagster's own notices a dead process as long as the code server that started it lives; when the machine went down, or
+``reverse-etl run`` was killed, its run would stay in progress for good. Run monitoring (``dagster.yaml``) asks here.
+"""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+
+from reverse_etl.defs.overlap import STATUS_TAG, SYNC_TAG
+from reverse_etl.report import Status
+from reverse_etl.state import turns
+from reverse_etl.state.home import Home
+from reverse_etl.state.store import open_store
+
+_LIVES = CheckRunHealthResult(WorkerStatus.RUNNING)
+
+
+class HeartbeatRunLauncher(DefaultRunLauncher):
+    """Launches runs as Dagster does; their health is told by the signs of life in the state database."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Lets run monitoring ask."""
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Whether a started run's process lives; ends the history's row of one that does not. Raises StateError.
+
+        Of runs that say nothing about themselves, such as a user's own jobs, it says that they live.
+        """
+        store = open_store(Home.from_environment().state_url)
+        alive = turns.alive(store, run.run_id)
+        if alive is False:
+            turns.end_lost(store)
+            return _gone("its process gives no sign of life any more")
+        if alive or SYNC_TAG not in run.tags:
+            return _LIVES
+        known = store.run(run.run_id)
+        if known is not None and known.status is Status.FAILED and turns.was_lost(known):
+            return _gone("its process ended before the run did")
+        # Before its first stage, and after its last one, a run has no turn: Dagster's events are its signs of life.
+        begun_elsewhere = known is None and run.tags.get(STATUS_TAG) == Status.RUNNING.value
+        if begun_elsewhere or self._silent_for(run) < turns.SILENT.total_seconds():
+            return _LIVES
+        return _gone(f"nothing was heard of it for {self._silent_for(run):.0f} s")
+
+    def _silent_for(self, run: dg.DagsterRun) -> float:
+        events = self._instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+        return datetime.now(UTC).timestamp() - events[0].timestamp if events else 0.0
+
+
+def _gone(why: str) -> CheckRunHealthResult:
+    return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The run's worker is gone: {why}.")

@@ -1,0 +1,146 @@
+"""Which run is in the way of another one in a workspace, as far as Dagster and the state know.
+
+That no two ever have a workspace at once is kept in ``state.turns``; here it is seen in advance, so that a due run
+is skipped rather than started in vain.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from reverse_etl.report import Status
+from reverse_etl.state import turns
+from reverse_etl.state.store import Store
+
+WORKSPACE_TAG = "reverse_etl/workspace"
+SYNC_TAG = "reverse_etl/sync"
+STATUS_TAG = "reverse_etl/status"
+OVERLAP_TAG = "reverse_etl/overlap"
+"""``wait`` on a scheduled run of a sync that waits its turn."""
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.SUSPENDED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+_WILL_RETRY = {"dagster/will_retry": "true"}
+_RETRIED_WITHIN = timedelta(hours=1)
+"""A failed run whose retry has not come by then gets none."""
+
+
+@dataclass(frozen=True, slots=True)
+class InTheWay:
+    """A run that has a workspace, or is going to.
+
+    Attributes:
+        run_id: Dagster's run id.
+        sync: Its sync's name, or the name of its job.
+        doing: ``is in progress``, ``is queued`` or ``waits for its retry``.
+        began: Whether it has read or sent something already.
+    """
+
+    run_id: str
+    sync: str
+    doing: str
+    began: bool
+
+    def said(self, workspace: str) -> str:
+        """For messages: ``orders is in progress in main (run 1a2b3c4d)``."""
+        return f"{self.sync} {self.doing} in {workspace} (run {self.run_id[:8]})"
+
+
+def pool(workspace: str) -> str:
+    """The pool of every run that sends to a workspace."""
+    return f"customerio_{workspace}"
+
+
+def runs_in_the_way(
+    instance: dg.DagsterInstance, store: Store, workspace: str, assets: Collection[dg.AssetKey]
+) -> list[InTheWay]:
+    """Every unfinished run of a workspace, the one that has its turn first.
+
+    Args:
+        instance: Where Dagster's runs are.
+        store: Whose turn it is, runs of other Dagster instances included.
+        workspace: The workspace's name.
+        assets: The keys of all assets of its syncs.
+
+    Raises:
+        StateError: The state database cannot be used.
+    """
+    turns.end_lost(store)
+    turn = turns.whose(store, workspace)
+    if turn is not None and turn.resting and _finished(instance, turn.run_id):
+        turns.give_back(store, turn.run_id)
+        turn = None
+    found = {} if turn is None else {turn.run_id: InTheWay(turn.run_id, turn.sync, "is in progress", began=True)}
+    for run in (*unfinished(instance, workspace, assets), *_to_be_retried(instance, workspace, assets)):
+        found.setdefault(run.run_id, _in_the_way(run, store))
+    return list(found.values())
+
+
+def unfinished(
+    instance: dg.DagsterInstance, workspace: str, assets: Collection[dg.AssetKey] = ()
+) -> list[dg.DagsterRun]:
+    """Dagster's unfinished runs of a workspace, the newest first."""
+    return _of_workspace(instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)), workspace, assets)
+
+
+def _to_be_retried(
+    instance: dg.DagsterInstance, workspace: str, assets: Collection[dg.AssetKey]
+) -> list[dg.DagsterRun]:
+    failed = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE], tags=_WILL_RETRY, updated_after=datetime.now(UTC) - _RETRIED_WITHIN
+    )
+    waiting = [run for run in instance.get_runs(failed) if run.is_complete_and_waiting_to_retry]
+    return _of_workspace(waiting, workspace, assets)
+
+
+def _of_workspace(
+    runs: Iterable[dg.DagsterRun], workspace: str, assets: Collection[dg.AssetKey]
+) -> list[dg.DagsterRun]:
+    return [run for run in runs if _touches(run, workspace, assets)]
+
+
+def _touches(run: dg.DagsterRun, workspace: str, assets: Collection[dg.AssetKey]) -> bool:
+    """By tag for the syncs' own jobs, by pool for any other job, by selection for assets launched in the UI."""
+    if WORKSPACE_TAG in run.tags:
+        return run.tags[WORKSPACE_TAG] == workspace
+    if run.run_op_concurrency is not None and pool(workspace) in (run.run_op_concurrency.all_pools or ()):
+        return True
+    if not assets or not run.job_name.startswith("__ASSET_JOB"):
+        return False
+    # Without a selection it is every asset of the code location.
+    return not run.asset_selection or not run.asset_selection.isdisjoint(assets)
+
+
+def _in_the_way(run: dg.DagsterRun, store: Store) -> InTheWay:
+    if run.is_complete_and_waiting_to_retry:
+        doing = "waits for its retry"
+    elif run.status in (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED):
+        doing = "is queued"
+    else:
+        doing = "is in progress"
+    known = store.run(run.run_id)
+    return InTheWay(run.run_id, _named(run), doing, began=known is not None and known.status is Status.RUNNING)
+
+
+def _named(run: dg.DagsterRun) -> str:
+    if SYNC_TAG in run.tags:
+        return run.tags[SYNC_TAG]
+    if not run.job_name.startswith("__"):
+        return run.job_name
+    keys = sorted(key.path[-1] for key in run.asset_selection or ())
+    shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+    return f"a launch of {shown or 'all assets'}"
+
+
+def _finished(instance: dg.DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.is_finished

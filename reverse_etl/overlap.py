@@ -1,0 +1,52 @@
+"""A run takes its workspace's turn, and what it does where another run has it. Whose turn it is: ``state.turns``."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.errors import WorkspaceBusyError
+from reverse_etl.state import heartbeat, turns
+
+if TYPE_CHECKING:
+    from reverse_etl.stages import SyncRun
+    from reverse_etl.state.turns import Turn
+
+_LOOK_AGAIN_S: Final = 1.0
+_SAY_EVERY: Final = 60
+"""Looks between two sentences of a run that waits: one a minute, which tells run monitoring that it lives."""
+
+
+def take_turn(run: SyncRun) -> None:
+    """Makes the run the only one of its workspace until its books are closed; with ``overlap: wait`` it waits for that.
+
+    Raises:
+        WorkspaceBusyError: Another run has the turn. It is in the history as ``skipped``.
+    """
+    looked = 0
+    while other := turns.take(run.store, run.sync.workspace, run_id=run.run_id, sync=run.sync.name):
+        if run.sync.schedule.overlap == "skip":
+            raise _skipped(run, other)
+        if looked % _SAY_EVERY == 0:
+            run.waits(f"Waits its turn: {other.said} is in progress in workspace {run.sync.workspace}.")
+        looked += 1
+        time.sleep(_LOOK_AGAIN_S)
+    heartbeat.start(run.run_id, partial(turns.beat, run.store, run.run_id))
+
+
+def _skipped(run: SyncRun, other: Turn) -> WorkspaceBusyError:
+    in_the_way = f"{other.said} is in progress in workspace {run.sync.workspace} since {other.taken_at:%H:%M:%S} UTC"
+    run.store.record_skipped(
+        run.sync.name,
+        run.sync.workspace,
+        run.began_at,
+        other.run_id,
+        message=f"Skipped: {in_the_way}. Nothing was read or sent.",
+        run_id=run.run_id,
+    )
+    error = WorkspaceBusyError(
+        f"skipped: {in_the_way}. Nothing was read or sent.", hint="Run it again when that one has ended."
+    )
+    error.located(run.sync.where)
+    return error

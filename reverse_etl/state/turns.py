@@ -1,0 +1,165 @@
+"""Whose turn it is in a workspace: one run at a time, whatever command, queue or machine it comes from.
+
+A run takes the turn at its first stage and gives it back when its books are closed. Meanwhile its process gives signs
+of life (``heartbeat``); a turn without them is anybody's, and the run that had it is written down as failed.
+Decision: docs/decisions/0007-one-run-per-workspace.md.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reverse_etl.report import Status
+from reverse_etl.state import heartbeat
+from reverse_etl.state.processes import lives, this_machine
+from reverse_etl.state.schema import RUN, TURN
+from reverse_etl.state.unfinished import LOST
+
+if TYPE_CHECKING:
+    from reverse_etl.report import RunReport
+    from reverse_etl.state.store import Store
+
+SILENT: Final = timedelta(seconds=180)
+"""Without a sign of life for so long, a run is taken to be dead: nine heartbeats."""
+
+NOBODY: Final = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A run that has the workspace.
+
+    Attributes:
+        run_id: Dagster's run id.
+        sync: Its sync's name.
+        taken_at: Aware UTC.
+        resting: Between two stages, so that no process stands for it.
+    """
+
+    run_id: str
+    sync: str
+    taken_at: datetime
+    resting: bool = False
+
+    @property
+    def said(self) -> str:
+        """For messages: ``run 1a2b3c4d of orders``."""
+        return f"run {self.run_id[:8]} of {self.sync}"
+
+
+def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Turn | None:
+    """Gives a run the workspace's turn, unless another living run has it; taking it twice is once.
+
+    Returns:
+        None when the run has it now; otherwise whose it is.
+
+    Raises:
+        StateError: The state database cannot be used.
+    """
+    with store.database.writing() as connection:
+        now = _now(connection, sqlite_file=store.database.sqlite)
+        insert = sqlite.insert(TURN) if store.database.sqlite else postgresql.insert(TURN)
+        free = {"run_id": NOBODY, "sync": "", "taken_at": now, "beat_at": now, "machine": "", "pid": None}
+        connection.execute(insert.values(workspace=workspace, **free).on_conflict_do_nothing())
+        wanted = sa.select(TURN).where(TURN.c.workspace == workspace).with_for_update()
+        found = connection.execute(wanted).one()
+        if found.run_id not in (NOBODY, run_id) and _alive(found, now):
+            return _turn(found)
+        mine = {"run_id": run_id, "sync": sync, "beat_at": now, "machine": this_machine(), "pid": os.getpid()}
+        if found.run_id != run_id:
+            mine["taken_at"] = now
+        connection.execute(sa.update(TURN).where(TURN.c.workspace == workspace).values(mine))
+        _end(connection, now, RUN.c.workspace == workspace, RUN.c.run_id != run_id)
+    return None
+
+
+def whose(store: Store, workspace: str) -> Turn | None:
+    """The living run that has the workspace's turn; None when it is free. Raises StateError."""
+    with store.database.reading() as connection:
+        found = connection.execute(sa.select(TURN).where(TURN.c.workspace == workspace)).one_or_none()
+        now = _now(connection, sqlite_file=store.database.sqlite)
+    return _turn(found) if found and found.run_id != NOBODY and _alive(found, now) else None
+
+
+def alive(store: Store, run_id: str) -> bool | None:
+    """Whether a run that has a turn lives; None for a run that has none. Raises StateError."""
+    with store.database.reading() as connection:
+        found = connection.execute(sa.select(TURN).where(TURN.c.run_id == run_id)).all()
+        now = _now(connection, sqlite_file=store.database.sqlite)
+    return any(_alive(row, now) for row in found) if found else None
+
+
+def beat(store: Store, run_id: str) -> bool:
+    """A sign of life; false when the turn was given to another run meanwhile. Raises StateError."""
+    return _touch(store, run_id, {"machine": this_machine(), "pid": os.getpid()})
+
+
+def rest(store: Store, run_id: str) -> None:
+    """Keeps the turn from one stage to the next, which may come in another process. Raises StateError."""
+    _touch(store, run_id, {"pid": None})
+
+
+def give_back(store: Store, run_id: str) -> None:
+    """Frees the run's workspaces; no harm where it has none. Raises StateError."""
+    with store.database.writing() as connection:
+        connection.execute(sa.update(TURN).where(TURN.c.run_id == run_id).values(run_id=NOBODY, pid=None))
+
+
+def end_lost(store: Store) -> None:
+    """Writes down the end of every run whose process is gone, and frees its workspace. Raises StateError."""
+    running = sa.select(RUN.c.run_id).where(RUN.c.status == Status.RUNNING.value).limit(1)
+    with store.database.reading() as connection:
+        if connection.execute(running).first() is None:
+            return
+    with store.database.writing() as connection:
+        now = _now(connection, sqlite_file=store.database.sqlite)
+        turns = connection.execute(sa.select(TURN).where(TURN.c.run_id != NOBODY).with_for_update()).all()
+        dead = [turn.run_id for turn in turns if not _alive(turn, now)]
+        if dead:
+            connection.execute(sa.update(TURN).where(TURN.c.run_id.in_(dead)).values(run_id=NOBODY, pid=None))
+            _end(connection, now, RUN.c.run_id.in_(dead))
+
+
+def was_lost(report: RunReport) -> bool:
+    """Whether a run's end was written by another process than its own."""
+    return report.message.startswith(LOST)
+
+
+def _touch(store: Store, run_id: str, values: dict[str, Any]) -> bool:
+    with store.database.writing() as connection:
+        now = _now(connection, sqlite_file=store.database.sqlite)
+        touched = connection.execute(sa.update(TURN).where(TURN.c.run_id == run_id).values(beat_at=now, **values))
+        return touched.rowcount > 0
+
+
+def _end(connection: sa.Connection, now: datetime, *which: sa.ColumnElement[bool]) -> None:
+    message = f"{LOST}. The next run goes on from there, or reads again what changed."
+    ended = {"status": Status.FAILED.value, "finished_at": now, "message": message, "exit_code": 1}
+    connection.execute(sa.update(RUN).where(RUN.c.status == Status.RUNNING.value, *which).values(ended))
+
+
+def _alive(turn: sa.Row[Any], now: datetime) -> bool:
+    if now - turn.beat_at > SILENT:
+        return False
+    if turn.pid is None or turn.machine != this_machine():
+        return True
+    # A run of this very process that no longer gives signs of life has ended without saying so.
+    return heartbeat.beats(turn.run_id) if turn.pid == os.getpid() else lives(turn.pid)
+
+
+def _turn(row: sa.Row[Any]) -> Turn:
+    return Turn(row.run_id, row.sync, row.taken_at, resting=row.pid is None)
+
+
+def _now(connection: sa.Connection, *, sqlite_file: bool) -> datetime:
+    """By the one clock that all processes share: the server's, or this machine's for a file."""
+    if sqlite_file:
+        return datetime.now(UTC)
+    now: datetime = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+    return now.astimezone(UTC)
