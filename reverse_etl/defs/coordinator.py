@@ -4,12 +4,13 @@ Ticks look before they ask for a run (``schedules``); two that look in the same 
 and re-executions wait in the queue, where ``dagster.yaml`` lets one run of a workspace out at a time.
 """
 
+from datetime import UTC, datetime
 from threading import Lock
 
 import dagster as dg
 from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
-from dagster._core.storage.tags import PARENT_RUN_ID_TAG, SCHEDULE_NAME_TAG
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, SCHEDULE_NAME_TAG, SCHEDULED_EXECUTION_TIME_TAG
 
 from reverse_etl.defs.overlap import OVERLAP_TAG, STATUS_TAG, SYNC_TAG, WORKSPACE_TAG, unfinished
 from reverse_etl.report import Status
@@ -49,12 +50,10 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
         reason = (
             f"Skipped: {other.tags.get(SYNC_TAG, other.job_name)} came first in {workspace} (run {other.run_id[:8]})."
         )
-        record = self._instance.get_run_record_by_id(run.run_id)
-        if record is not None:
-            store = open_store(Home.from_environment().state_url)
-            store.record_skipped(
-                sync, workspace, record.create_timestamp, other.run_id, message=reason, run_id=run.run_id
-            )
+        due_at = run.tags.get(SCHEDULED_EXECUTION_TIME_TAG)
+        at = datetime.fromisoformat(due_at) if due_at else datetime.now(UTC)
+        store = open_store(Home.from_environment().state_url)
+        store.record_skipped(sync, workspace, at, other.run_id, message=reason, run_id=run.run_id)
         self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.SKIPPED.value})
         self._instance.report_run_canceled(run, message=reason)
         return self._instance.get_run_by_id(run.run_id) or run

@@ -1,0 +1,101 @@
+"""One turn of Dagster's daemons in this process: the real scheduler and run queue on the real definitions."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+import dagster as dg
+import yaml
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._scheduler.scheduler import ScheduleIterationTimes, launch_scheduled_runs
+
+LAUNCHER = {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}
+"""Takes runs out of the queue and leaves it at that."""
+
+
+@contextlib.contextmanager
+def shipped_instance(postgres_url: str = "") -> Iterator[dg.DagsterInstance]:
+    """An instance set up by the shipped `dagster.yaml`, in SQLite files or on a server; its runs are not started."""
+    shipped = yaml.safe_load((files("reverse_etl.defs") / "dagster.yaml").read_text())
+    storage = {"storage": {"postgres": {"postgres_url": postgres_url}}} if postgres_url else {}
+    with dg.instance_for_test(overrides={**shipped, "run_launcher": LAUNCHER, **storage}) as instance:
+        yield instance
+
+
+@dataclass(slots=True)
+class Daemon:
+    """The daemons of one instance, for the code location that the environment names.
+
+    Attributes:
+        threads: How many threads evaluate ticks; 0: the daemon's own.
+    """
+
+    instance: dg.DagsterInstance
+    context: WorkspaceProcessContext
+    threads: int = 0
+    _times: dict[str, ScheduleIterationTimes] = field(default_factory=dict)
+
+    @classmethod
+    @contextlib.contextmanager
+    def of(cls, instance: dg.DagsterInstance, threads: int = 0) -> Iterator[Daemon]:
+        """Loads the code location as it is now."""
+        origin = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="reverse_etl.definitions"))
+        with warnings.catch_warnings():
+            # Dagster reads a property of its own schedules that it is going to give up.
+            warnings.filterwarnings("ignore", "Property `ScheduleDefinition.environment_vars` is deprecated")
+            context = WorkspaceProcessContext(instance, InProcessTestWorkspaceLoadTarget(origin))
+        with context:
+            yield cls(instance, context, threads)
+
+    def ticks(self, at: datetime) -> None:
+        """What the scheduler does at a time: evaluates every schedule's latest tick that is due by then."""
+        logger = logging.getLogger("daemon")
+        if not self.threads:
+            list(launch_scheduled_runs(self.context, logger, at, self._times))
+            return
+        futures: dict[str, Future[Any]] = {}
+        with ThreadPoolExecutor(self.threads) as pool, ThreadPoolExecutor(self.threads) as submitting:
+            list(launch_scheduled_runs(self.context, logger, at, self._times, pool, submitting, futures))
+            for future in list(futures.values()):
+                future.result()
+
+    def minutes(self, start: datetime, count: int) -> None:
+        """The scheduler's work in so many minutes, one after the other, the first at `start`."""
+        for minute in range(count):
+            self.ticks(start + timedelta(minutes=minute, seconds=1))
+
+    def dequeue(self) -> list[str]:
+        """Takes out of the queue what may start now; the ids of the runs that did."""
+        before = {run.run_id for run in self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))}
+        list(QueuedRunCoordinatorDaemon(interval_seconds=1).run_iteration(self.context))
+        started = self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
+        return [run.run_id for run in started if run.run_id not in before]
+
+    def launch(self, sync: str, tags: dict[str, str] | None = None) -> dg.DagsterRun:
+        """Launches a sync's job, by hand unless the tags say otherwise: into the queue, with the job's own tags."""
+        from reverse_etl.definitions import job
+
+        request = self.context.create_request_context()
+        (location,) = request.code_locations
+        (repository,) = location.get_repositories().values()
+        remote = repository.get_full_job(sync)
+        definition = job(sync)
+        run = self.instance.create_run_for_job(
+            job_def=definition,
+            tags={**definition.run_tags, **(tags or {})},
+            remote_job_origin=remote.get_remote_origin(),
+            job_code_origin=remote.get_python_origin(),
+        )
+        return self.instance.submit_run(run.run_id, request)

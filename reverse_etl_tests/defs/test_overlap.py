@@ -1,0 +1,183 @@
+"""A due run that finds another one of its workspace, whoever launched that, is skipped and says which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+
+from reverse_etl.config.loader import load_project
+from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.definitions import build_definitions
+from reverse_etl.report import Status
+from reverse_etl.state import heartbeat, turns
+from reverse_etl.state.home import Home
+from reverse_etl.state.store import Store, open_store
+from reverse_etl_tests.project import Project, people
+
+START = "2026-01-05T01:30:00Z"
+NEXT = "2026-01-05T02:30:00Z"
+JOB = {"reverse_etl/workspace": "main", "reverse_etl/sync": "other"}
+
+
+@pytest.fixture
+def write(project: Project) -> Callable[[str], None]:
+    """Writes `people.yaml` with more in its schedule."""
+
+    def written(more: str = "") -> None:
+        project.write("people.yaml", people().replace("manual", f"{{every: 1h, start_at: {START}{more}}}"))
+
+    return written
+
+
+@pytest.fixture
+def hourly(loaded: ProjectConfig, write: Callable[[str], None]) -> ProjectConfig:
+    """A project whose sync runs every hour."""
+    write("")
+    return load_project(loaded.directory)
+
+
+@pytest.fixture
+def store(loaded: ProjectConfig) -> Store:
+    """The project's state."""
+    return open_store(Home.from_environment().state_url)
+
+
+@pytest.fixture
+def elsewhere(store: Store) -> Iterator[None]:
+    """A run of `other` that Dagster knows nothing of has the turn."""
+    heartbeat.start("elsewhere", lambda: True)
+    assert turns.take(store, "main", run_id="elsewhere", sync="other") is None
+    yield
+    heartbeat.stop("elsewhere")
+
+
+def tick(project: ProjectConfig, instance: dg.DagsterInstance, at: str = START) -> dg.RunRequest | str:
+    """What the schedule of `people` answers at a time."""
+    definitions = build_definitions(project)
+    (schedule,) = list(definitions.schedules or [])
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    time = datetime.fromisoformat(at).astimezone(UTC)
+    with dg.build_schedule_context(instance, time, resources=dict(definitions.resources or {})) as context:
+        answer = schedule.evaluate_tick(context)
+    return answer.run_requests[0] if answer.run_requests else str(answer.skip_message)
+
+
+def add(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, **more: object) -> dg.DagsterRun:
+    """A run in Dagster's storage."""
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("reverse_etl"), "__repository__")
+    known = {"job_name": "other", "tags": JOB, "remote_job_origin": origin.get_job_origin("other")}
+    return instance.run_storage.add_run(dg.DagsterRun(status=status, **{**known, **more}))  # type: ignore[arg-type]
+
+
+UNFINISHED = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "SUSPENDED", "CANCELING")
+
+
+@pytest.mark.parametrize("status", [each for each in dg.DagsterRunStatus if each.name != "MANAGED"])
+def test_every_unfinished_run_is_in_the_way(
+    hourly: ProjectConfig, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    """Queued, starting, working, suspended or being canceled; a finished one is in nobody's."""
+    add(instance, status)
+    assert (status.name in UNFINISHED) == isinstance(tick(hourly, instance), str)
+
+
+def test_a_skipped_run_is_in_the_history_and_the_grid_stays(
+    hourly: ProjectConfig, instance: dg.DagsterInstance, store: Store
+) -> None:
+    """Due at 1:30, another one in the way: skipped, with its name; the next is due at 2:30, and runs."""
+    run = add(instance, dg.DagsterRunStatus.STARTED)
+    reason = f"Skipped: other is in progress in main (run {run.run_id[:8]})."
+    assert reason == tick(hourly, instance)
+    assert reason == tick(hourly, instance)
+    (skipped,) = store.runs("people")
+    assert (Status.SKIPPED, reason, datetime.fromisoformat(START)) == (
+        skipped.status,
+        skipped.message,
+        skipped.started_at,
+    )
+    instance.report_run_canceled(run)
+    assert isinstance(tick(hourly, instance, NEXT), dg.RunRequest)
+
+
+@pytest.mark.parametrize(
+    ("selection", "named"),
+    [
+        ({dg.AssetKey(["people", "people_changeset"])}, "a launch of people_changeset"),
+        (None, "a launch of all assets"),
+        ({dg.AssetKey(["shop", "customers"])}, None),
+    ],
+)
+def test_assets_launched_without_a_job_are_in_the_way(
+    hourly: ProjectConfig, instance: dg.DagsterInstance, selection: set[dg.AssetKey] | None, named: str | None
+) -> None:
+    """By their selection; without one it is all of them; assets of nobody's sync are not."""
+    add(
+        instance,
+        dg.DagsterRunStatus.STARTED,
+        job_name="__ASSET_JOB",
+        tags={},
+        asset_selection=frozenset(selection) if selection else None,
+    )
+    answer = tick(hourly, instance)
+    assert (f"Skipped: {named} is in progress in main" in answer) if named else isinstance(answer, dg.RunRequest)
+
+
+def test_a_failed_run_that_waits_for_its_retry_is_in_the_way(
+    hourly: ProjectConfig, instance: dg.DagsterInstance
+) -> None:
+    """Until Dagster has launched that; then the retry itself is."""
+    waiting = add(instance, dg.DagsterRunStatus.FAILURE, tags={**JOB, "dagster/will_retry": "true"})
+    assert "other waits for its retry in main" in str(tick(hourly, instance))
+    instance.add_run_tags(waiting.run_id, {"dagster/auto_retry_run_id": "another"})
+    assert isinstance(tick(hourly, instance, NEXT), dg.RunRequest)
+
+
+def test_a_run_of_another_dagster_is_in_the_way(
+    hourly: ProjectConfig, instance: dg.DagsterInstance, elsewhere: None
+) -> None:
+    """`reverse-etl run` with a DAGSTER_HOME of its own has the turn all the same."""
+    assert "Skipped: other is in progress in main (run elsewher)." == tick(hourly, instance)
+
+
+def test_a_sync_that_waits_asks_for_a_run_all_the_same(
+    loaded: ProjectConfig,
+    write: Callable[[str], None],
+    instance: dg.DagsterInstance,
+    store: Store,
+) -> None:
+    """While another one works it queues, once; while it works itself, one more of it may wait."""
+    write(", overlap: wait")
+    project = load_project(loaded.directory)
+    add(instance, dg.DagsterRunStatus.STARTED)
+    asked = tick(project, instance)
+    assert isinstance(asked, dg.RunRequest)
+    assert "wait" == asked.tags["reverse_etl/overlap"]
+    own = {"reverse_etl/workspace": "main", "reverse_etl/sync": "people"}
+    waiting = add(instance, dg.DagsterRunStatus.QUEUED, job_name="people", tags=own)
+    assert f"Skipped: people is queued in main (run {waiting.run_id[:8]})." == tick(project, instance)
+    heartbeat.start(waiting.run_id, lambda: True)
+    assert turns.take(store, "main", run_id=waiting.run_id, sync="people") is None
+    assert isinstance(tick(project, instance, NEXT), dg.RunRequest)
+    heartbeat.stop(waiting.run_id)
+
+
+def test_a_run_that_passed_no_queue_is_held_at_its_start(
+    hourly: ProjectConfig, instance: dg.DagsterInstance, store: Store, elsewhere: None
+) -> None:
+    """Nothing is read; the history says `skipped` and why; in Dagster it is a canceled run with that status."""
+    job = build_definitions(hourly).resolve_job_def("people")
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert (dg.DagsterRunStatus.CANCELED, "skipped") == (run.status, run.tags["reverse_etl/status"])
+    (skipped,) = store.runs("people")
+    assert (Status.SKIPPED, 6, result.run_id) == (skipped.status, skipped.exit_code, skipped.run_id)
+    assert "run elsewher of other is in progress in workspace main" in skipped.message
+    assert not list(Home.from_environment().changesets.glob("people/*"))
+    turns.give_back(store, "elsewhere")
+    assert job.execute_in_process(instance=instance, raise_on_error=False).success
+    assert turns.whose(store, "main") is None
