@@ -8,13 +8,14 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
 import dagster as dg
 import yaml
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.remote_representation.external import RemoteSchedule
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -71,10 +72,11 @@ class Daemon:
             for future in list(futures.values()):
                 future.result()
 
-    def minutes(self, start: datetime, count: int) -> None:
-        """The scheduler's work in so many minutes, one after the other, the first at `start`."""
-        for minute in range(count):
-            self.ticks(start + timedelta(minutes=minute, seconds=1))
+    def schedule(self, sync: str) -> RemoteSchedule:
+        """A sync's schedule, as the UI knows it."""
+        (location,) = self.context.create_request_context().code_locations
+        (repository,) = location.get_repositories().values()
+        return repository.get_schedule(f"{sync}_schedule")
 
     def dequeue(self) -> list[str]:
         """Takes out of the queue what may start now; the ids of the runs that did."""

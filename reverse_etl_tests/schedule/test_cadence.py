@@ -7,7 +7,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.schedule.cadence import Cadence
+from reverse_etl.schedule.cadence import Cadence, first_due
 
 HALF_PAST = Cadence(datetime(2026, 1, 5, 1, 30, tzinfo=UTC), timedelta(hours=1))
 
@@ -123,3 +123,18 @@ def test_cron_ticks_that_are_due_are_the_grid(cadence: Cadence) -> None:
 def test_common_intervals_have_short_expressions(minutes: int, expressions: list[str]) -> None:
     """Exact where the interval divides a week in few expressions; otherwise as seldom as possible."""
     assert Cadence(at(1, 30), timedelta(minutes=minutes)).cron_covering() == expressions
+
+
+def test_what_nobody_saw_is_missed_once() -> None:
+    """Off from 1:40 to 4:35: the tick after that answers 4:30, the next one nothing; a first look misses nothing."""
+    assert HALF_PAST.missed(at(1, 40), at(4, 35)) == at(4, 30)
+    assert HALF_PAST.missed(at(4, 35), at(4, 40)) is None
+    assert HALF_PAST.missed(at(4, 30), at(4, 40)) is None
+    assert HALF_PAST.missed(None, at(4, 40)) is None
+    assert HALF_PAST.missed(at(1, 0), at(1, 20)) is None
+
+
+def test_a_sync_without_a_start_begins_soon_after_it_was_first_seen() -> None:
+    """At a whole minute, which a daemon that is just starting does not miss."""
+    assert first_due(at(1, 30, 59)) == at(1, 32)
+    assert first_due(at(1, 30)) == at(1, 32)

@@ -1,0 +1,128 @@
+"""One run per workspace, whoever starts it; and what becomes of a run that is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reverse_etl_tests.project import Project, people
+from reverse_etl_tests.servers.dagster_ui import running_ui
+from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
+
+SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 60}}
+
+
+@pytest.fixture
+def busy(project: Project, sandbox: RunningSandbox) -> Iterator[Project]:
+    """A project of two syncs whose workspace does not answer before it is told to."""
+    project.write("orders.yaml", people())
+    sandbox.faults([SLOW])
+    yield project
+    sandbox.clear_faults()
+
+
+def started(project: Project, sync: str) -> subprocess.Popen[str]:
+    """`reverse-etl run` in progress, a process group of its own, with its run in the history."""
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("reverse-etl")), "run", sync],
+        cwd=project.folder,
+        env=project.env(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until(lambda: "running" in statuses(project, sync), timeout_s=60)
+    return process
+
+
+def history(project: Project, sync: str) -> list[dict[str, Any]]:
+    """The runs, newest first."""
+    shown = project.reverse_etl("history", sync, "--json").stdout
+    return list(json.loads(shown)) if shown else []
+
+
+def statuses(project: Project, sync: str) -> list[str]:
+    """How the runs ended, newest first."""
+    return [run["status"] for run in history(project, sync)]
+
+
+def test_a_second_run_is_skipped_and_says_for_which(busy: Project, sandbox: RunningSandbox) -> None:
+    """Exit 6, nothing sent, `skipped` in the history; after kill -9 the workspace is free at once."""
+    process = started(busy, "people")
+    (first,) = history(busy, "people")
+    code, report = busy.run("orders")
+    assert (6, "skipped", 0) == (code, report["status"], report["rows"]["extracted"])
+    assert f"run {first['run_id'][:8]} of people is in progress in workspace main" in report["message"]
+    assert ["skipped"] == statuses(busy, "orders")
+    done = busy.command(
+        *(str(Path(sys.executable).with_name("dagster")), "job", "execute"),
+        *("-m", "reverse_etl.definitions", "-j", "orders"),
+    )
+    assert 0 != done.returncode
+    assert "is in progress in workspace main" in done.stderr
+    assert ["skipped", "skipped"] == statuses(busy, "orders")
+
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert ["failed"] == statuses(busy, "people")
+    sandbox.clear_faults()
+    code, report = busy.run("orders")
+    assert (0, 3) == (code, report["rows"]["delivered"])
+
+
+def test_after_the_whole_machine_died_dagster_ends_the_run(busy: Project, sandbox: RunningSandbox) -> None:
+    """UI, daemon, code server and run killed at once; started again, the daemon ends the run and the next one runs."""
+    shipped = (files("reverse_etl.defs") / "dagster.yaml").read_text()
+    home = busy.folder / "home" / "dagster"
+    home.mkdir(parents=True)
+    (home / "dagster.yaml").write_text(shipped.replace("poll_interval_seconds: 30", "poll_interval_seconds: 1"))
+    with running_ui(busy.folder, busy.env()) as url:
+        run_id = _launch(url, "people")
+        wait_until(lambda: "running" in statuses(busy, "people"), timeout_s=60)
+        _kill_everything(busy)
+    sandbox.clear_faults()
+    with running_ui(busy.folder, busy.env()) as url:
+        wait_until(lambda: _status(url, run_id) == "FAILURE", timeout_s=60)
+        assert ["failed"] == statuses(busy, "people")
+        again = _launch(url, "people")
+        wait_until(lambda: _status(url, again) == "SUCCESS", timeout_s=60)
+    assert ["completed", "failed"] == statuses(busy, "people")
+
+
+def _ask(url: str, query: str, **variables: object) -> Any:
+    return httpx.post(f"{url}/graphql", json={"query": query, "variables": variables}, timeout=30).json()["data"]
+
+
+def _launch(url: str, job: str) -> str:
+    where = {"repositoryLocationName": "reverse_etl", "repositoryName": "__repository__", "pipelineName": job}
+    query = (
+        "mutation L($p: ExecutionParams!) { launchRun(executionParams: $p) { ... on LaunchRunSuccess { run { id } } } }"
+    )
+    answer = _ask(url, query, p={"selector": where, "runConfigData": {}, "mode": "default"})
+    return str(answer["launchRun"]["run"]["id"])
+
+
+def _status(url: str, run_id: str) -> str:
+    answer = _ask(url, "query R($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run_id)
+    return str(answer["runOrError"]["status"])
+
+
+def _kill_everything(project: Project) -> None:
+    """SIGKILL to every process that was started with this project's home folder."""
+    mark = f"REVERSE_ETL_HOME={project.folder / 'home'}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (process / "environ").read_bytes().split(b"\0") and int(process.name) != os.getpid():
+                os.kill(int(process.name), signal.SIGKILL)
