@@ -94,10 +94,10 @@ def test_after_the_whole_machine_died_dagster_ends_the_run(busy: Project, sandbo
         _kill_everything(busy)
     sandbox.clear_faults()
     with running_ui(busy.folder, busy.env()) as url:
-        wait_until(lambda: _status(url, run_id) == "FAILURE", timeout_s=60)
+        wait_until(lambda: _status(url, run_id) == "FAILURE", timeout_s=100)
         assert ["failed"] == statuses(busy, "people")
         again = _launch(url, "people")
-        wait_until(lambda: _status(url, again) == "SUCCESS", timeout_s=60)
+        wait_until(lambda: _status(url, again) == "SUCCESS", timeout_s=100)
     assert ["completed", "failed"] == statuses(busy, "people")
 
 
