@@ -24,15 +24,16 @@ def take_turn(run: SyncRun) -> None:
     Raises:
         WorkspaceBusyError: Another run has the turn. It is in the history as ``skipped``.
     """
+    take = partial(turns.take, run.store, run.sync.workspace, run_id=run.run_id, sync=run.sync.name)
     looked = 0
-    while other := turns.take(run.store, run.sync.workspace, run_id=run.run_id, sync=run.sync.name):
+    while other := take():
         if run.sync.schedule.overlap == "skip":
             raise _skipped(run, other)
         if looked % _SAY_EVERY == 0:
             run.waits(f"Waits its turn: {other.said} is in progress in workspace {run.sync.workspace}.")
         looked += 1
         time.sleep(_LOOK_AGAIN_S)
-    heartbeat.start(run.run_id, partial(turns.beat, run.store, run.run_id))
+    heartbeat.start(run.run_id, lambda: take() is None)
 
 
 def _skipped(run: SyncRun, other: Turn) -> WorkspaceBusyError:

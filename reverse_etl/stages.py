@@ -51,6 +51,7 @@ class SyncRun:
         began_at: Aware UTC, by this machine's clock.
         closed: Called once its books are closed, with the report; raises nothing.
         waits: Called with a sentence while the run waits for its turn in the workspace.
+        one_process: Whether this process, which runs this stage, also runs those that follow.
     """
 
     sync: SyncConfig
@@ -61,6 +62,7 @@ class SyncRun:
     began_at: datetime
     closed: Callable[[RunReport], None] = _nobody
     waits: Callable[[str], None] = _nobody
+    one_process: bool = True
 
     @property
     def folder(self) -> RunFolder:
@@ -69,17 +71,21 @@ class SyncRun:
 
     def __enter__(self) -> SyncRun:
         """Takes the workspace's turn. Raises WorkspaceBusyError where another run has it, StateError."""
-        take_turn(self)
+        try:
+            take_turn(self)
+        except StateError:
+            heartbeat.stop(self.run_id)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        unclosed = heartbeat.stop(self.run_id)
-        if error is None and unclosed:
-            turns.rest(self.store, self.run_id)
         if error is None:
+            if not self.one_process and heartbeat.stop(self.run_id):
+                turns.rest(self.store, self.run_id)
             return
+        heartbeat.stop(self.run_id)
         if isinstance(error, ReverseEtlError):
             error.located(self.sync.where)
             close(self, Status.FAILED, message=str(error), exit_code=error.exit_code)

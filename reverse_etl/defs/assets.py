@@ -157,6 +157,7 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         began_at=_began_at(context),
         closed=closed,
         waits=context.log.info,
+        one_process=context.job_def.executor_def.name == dg.in_process_executor.name,
     )
     try:
         with run:

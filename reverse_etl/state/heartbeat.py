@@ -1,4 +1,4 @@
-"""Signs of life of the runs that this process works on: a thread for each, as long as a stage lasts.
+"""Signs of life of the runs that this process works on: a thread for each, until its books are closed or it leaves.
 
 A run that lost its turn meanwhile (the machine slept, the state database was away) is interrupted, as Ctrl-C would.
 """

@@ -54,7 +54,7 @@ class Turn:
 
 
 def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Turn | None:
-    """Gives a run the workspace's turn, unless another living run has it; taking it twice is once.
+    """Gives a run the workspace's turn, unless another living run has it; taking it again is a sign of life.
 
     Returns:
         None when the run has it now; otherwise whose it is.
@@ -95,14 +95,11 @@ def alive(store: Store, run_id: str) -> bool | None:
     return any(_alive(row, now) for row in found) if found else None
 
 
-def beat(store: Store, run_id: str) -> bool:
-    """A sign of life; false when the turn was given to another run meanwhile. Raises StateError."""
-    return _touch(store, run_id, {"machine": this_machine(), "pid": os.getpid()})
-
-
 def rest(store: Store, run_id: str) -> None:
     """Keeps the turn from one stage to the next, which may come in another process. Raises StateError."""
-    _touch(store, run_id, {"pid": None})
+    with store.database.writing() as connection:
+        now = _now(connection, sqlite_file=store.database.sqlite)
+        connection.execute(sa.update(TURN).where(TURN.c.run_id == run_id).values(beat_at=now, pid=None))
 
 
 def give_back(store: Store, run_id: str) -> None:
@@ -129,13 +126,6 @@ def end_lost(store: Store) -> None:
 def was_lost(report: RunReport) -> bool:
     """Whether a run's end was written by another process than its own."""
     return report.message.startswith(LOST)
-
-
-def _touch(store: Store, run_id: str, values: dict[str, Any]) -> bool:
-    with store.database.writing() as connection:
-        now = _now(connection, sqlite_file=store.database.sqlite)
-        touched = connection.execute(sa.update(TURN).where(TURN.c.run_id == run_id).values(beat_at=now, **values))
-        return touched.rowcount > 0
 
 
 def _end(connection: sa.Connection, now: datetime, *which: sa.ColumnElement[bool]) -> None:

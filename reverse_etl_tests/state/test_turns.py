@@ -27,9 +27,10 @@ url, run_id, every_s = sys.argv[1:]
 store = open_store(url)
 print("ready", flush=True)
 sys.stdin.readline()
-taken = turns.take(store, "main", run_id=run_id, sync="people") is None
+take = partial(turns.take, store, "main", run_id=run_id, sync="people")
+taken = take() is None
 if taken:
-    heartbeat.start(run_id, partial(turns.beat, store, run_id), every_s=float(every_s))
+    heartbeat.start(run_id, lambda: take() is None, every_s=float(every_s))
     store.begin_run(
         run_id, root_run_id=run_id, sync="people", workspace="main", started_at=datetime.now(UTC), since=0
     )
