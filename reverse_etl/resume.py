@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changeset.claim import claimed
+from reverse_etl.changeset.claim import LOCK_FILE, claimed
 from reverse_etl.changeset.columns import identifier_column, identifiers
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder
 from reverse_etl.delivery.balance import same_rows
 from reverse_etl.delivery.journal import JOURNAL_FILE
 from reverse_etl.report import Status
-from reverse_etl.state.unfinished import end_as_continued, newest_run
+from reverse_etl.state.unfinished import end_gone, newest_run
 
 if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
@@ -28,15 +28,17 @@ YOUNG_ENOUGH: Final = timedelta(hours=24)
 _STOPPED: Final = (Status.RUNNING, Status.FAILED, Status.CANCELED)
 
 
-def take_over(sync: SyncConfig, home: Home, store: Store, *, run_id: str, since: int) -> str:
+def take_over(sync: SyncConfig, home: Home, store: Store, *, run_id: str, since: int | None) -> str:
     """Lets a new run use the changeset of the sync's last run, if that stopped while it was being delivered.
+
+    A last run whose process ended without a word, on this machine, has its end in the history afterwards.
 
     Args:
         sync: The sync.
         home: Where the changesets lie.
         store: What is remembered.
         run_id: The new run, not begun yet.
-        since: The last sync time that it would read from.
+        since: The last sync time that it would read from; None for one that reads anew, whatever was left.
 
     Returns:
         The run that is continued; empty where the rows are to be read anew.
@@ -46,12 +48,15 @@ def take_over(sync: SyncConfig, home: Home, store: Store, *, run_id: str, since:
         return ""
     changeset = home.changeset_run_id(sync.name, last.root_run_id)
     folder = home.run_folder(sync.name, changeset)
-    facts = folder.facts()
-    if facts is None or claimed(folder.path) or not _continues(sync, folder, facts, since):
+    if claimed(folder.path):
         return ""
-    home.continue_changeset(sync.name, run_id, changeset)
-    end_as_continued(store, last.run_id, by=run_id)
-    return last.run_id
+    facts = folder.facts()
+    continued = facts is not None and since is not None and _continues(sync, folder, facts, since)
+    if continued:
+        home.continue_changeset(sync.name, run_id, changeset)
+    if (folder.path / LOCK_FILE).exists():
+        end_gone(store, last.run_id, by=run_id, continued=continued)
+    return last.run_id if continued else ""
 
 
 def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, since: int) -> bool:

@@ -118,8 +118,9 @@ def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = Fa
     from reverse_etl.sources import connect
 
     since = 0 if full or retry_of else run.store.last_sync_time(run.sync.name)
-    if not full and not retry_of and run.root_run_id == run.run_id:
-        take_over(run.sync, run.home, run.store, run_id=run.run_id, since=since)
+    if run.root_run_id == run.run_id:
+        anew = full or bool(retry_of)
+        take_over(run.sync, run.home, run.store, run_id=run.run_id, since=None if anew else since)
     _begin(run, since)
     if sealed := run.folder.facts():
         return sealed
@@ -169,7 +170,7 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
 
 
 def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: int = 0) -> RunReport:
-    """Writes the run's row, its failed rows and, for a completed run, the new last sync time.
+    """Writes the run's row, its failed rows and, for a completed run, the new last sync time; others may continue it.
 
     Args:
         run: The run.
@@ -177,6 +178,17 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
         message: First line for people.
         exit_code: What the command ends with.
     """
+    try:
+        report = _close(run, status, message, exit_code)
+    finally:
+        release(run.folder.path)
+        heartbeat.stop(run.run_id)
+    turns.give_back(run.store, run.run_id)
+    run.closed(report)
+    return report
+
+
+def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) -> RunReport:
     from reverse_etl.state.attempts import attempt_of
 
     facts = run.folder.facts()
@@ -200,18 +212,13 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
         message=message,
         exit_code=exit_code,
     )
-    report = run.store.close_run(
+    return run.store.close_run(
         report,
         root_run_id=run.root_run_id,
         workspace=run.sync.workspace,
         failed_rows=failed_rows(run.folder, attempt=attempt),
         new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
     )
-    release(run.folder.path)
-    heartbeat.stop(run.run_id)
-    turns.give_back(run.store, run.run_id)
-    run.closed(report)
-    return report
 
 
 def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Counts) -> tuple[Status, str, int]:
@@ -249,6 +256,12 @@ def failed_rows(folder: RunFolder, *, attempt: int = 1) -> Iterator[FailedRow]:
 
 def _begin(run: SyncRun, since: int) -> None:
     """Puts the run into the history, whichever stage a re-execution starts with, and keeps others off its folder."""
+    from reverse_etl.state.unfinished import end_gone
+
+    claim(run.folder.path)
+    if run.run_id != run.root_run_id:
+        # The folder is ours alone: an earlier attempt that still seems to run is gone.
+        end_gone(run.store, run.root_run_id, by=run.run_id, continued=True)
     known = run.store.run(run.run_id)
     if known is None or known.status is not Status.RUNNING:
         run.store.begin_run(
@@ -259,7 +272,6 @@ def _begin(run: SyncRun, since: int) -> None:
             started_at=run.began_at,
             since=since,
         )
-    claim(run.folder.path)
 
 
 def _facts(run: SyncRun) -> Facts:

@@ -24,8 +24,10 @@ _held: dict[Path, int] = {}
 
 
 def claimed(folder: Path) -> bool:
-    """Whether a living process other than this one works on a run's folder."""
-    if folder in _held or not (folder / LOCK_FILE).exists():
+    """Whether a living process, this one included, works on a run's folder."""
+    if folder in _held:
+        return True
+    if not (folder / LOCK_FILE).exists():
         return False
     descriptor = _lock(folder)
     if descriptor is None:

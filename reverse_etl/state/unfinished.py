@@ -46,18 +46,30 @@ def newest_run(store: Store, sync: str) -> NewestRun | None:
     return NewestRun(found.run_id, found.root_run_id, Status(found.status)) if found else None
 
 
-def end_as_continued(store: Store, run_id: str, *, by: str) -> None:
-    """Writes that a run whose process is gone has ended; one that has an end keeps it. Raises StateError."""
+def end_gone(store: Store, run_id: str, *, by: str, continued: bool) -> None:
+    """Writes that a run whose process is gone has ended, and its re-executions; those that have an end keep it.
+
+    Args:
+        store: The history.
+        run_id: The run, or the first of a chain of re-executions.
+        by: The run that found it; not ended itself.
+        continued: Whether that one goes on with its rows, or reads them anew.
+
+    Raises:
+        StateError: The history cannot be written.
+    """
+    what = "continues it" if continued else "reads the rows again"
     ended = (
         sa.update(RUN)
         .where(
-            RUN.c.run_id == run_id,
+            sa.or_(RUN.c.run_id == run_id, RUN.c.root_run_id == run_id),
+            RUN.c.run_id != by,
             sa.or_(RUN.c.status == Status.RUNNING.value, RUN.c.message.startswith(LOST, autoescape=True)),
         )
         .values(
             status=Status.FAILED.value,
             finished_at=datetime.now(UTC),
-            message=f"{LOST}; run {by[:8]} continues it.",
+            message=f"{LOST}; run {by[:8]} {what}.",
             exit_code=1,
         )
     )

@@ -61,8 +61,9 @@ def test_a_process_does_not_stand_in_its_own_way(tmp_path: Path) -> None:
     """Each stage of a run claims the folder again; releasing once is enough, and twice is no harm."""
     claim(tmp_path)
     claim(tmp_path)
-    assert not claimed(tmp_path)
+    assert claimed(tmp_path)
     release(tmp_path)
+    assert not claimed(tmp_path)
     release(tmp_path)
     process = other(tmp_path)
     process.kill()

@@ -93,12 +93,15 @@ def test_a_second_run_after_kill_9_sends_only_the_rest(slow: Project, sandbox: R
 
 
 def test_full_never_goes_on_with_an_earlier_run(slow: Project, sandbox: RunningSandbox) -> None:
-    """`--full` reads and sends everyone anew."""
+    """`--full` reads and sends everyone anew; the run whose process is gone is not `running` in the history."""
     killed(slow, sandbox)
     before = len(batches(sandbox))
     code, report = slow.run("people", "--full")
     assert (0, PEOPLE) == (code, report["rows"]["delivered"])
     assert before + PEOPLE // 5 <= len(batches(sandbox))
+    newest, first = history(slow)
+    assert ("completed", "failed") == (newest["status"], first["status"])
+    assert f"{newest['run_id'][:8]} reads the rows again" in first["message"]
 
 
 def test_a_changed_sync_does_not_go_on_with_the_old_rows(slow: Project, sandbox: RunningSandbox) -> None:

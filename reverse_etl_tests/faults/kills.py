@@ -1,0 +1,179 @@
+"""Our process is killed with -9: before any line of its own code, the close and its writing included."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, Final
+
+import orjson
+
+import reverse_etl
+from reverse_etl.delivery.journal import JOURNAL_FILE
+from reverse_etl.report import Status
+from reverse_etl.stages import SyncRun, close
+from reverse_etl_tests.faults.catalogue import family
+from reverse_etl_tests.faults.refusals import BATCH
+from reverse_etl_tests.faults.runs import Case, Ended, World
+from reverse_etl_tests.faults.shop import KINDS
+from reverse_etl_tests.faults.truth import a_clean_run_mends_everything, books_are_true, everything_arrived
+
+_OURS: Final = str(Path(reverse_etl.__file__).parent)
+_POINTS: Final = 14
+_IN_CLOSE: Final = 5
+"""So many of a kind's kill points lie in the close."""
+
+_ROWS, _ITEMS, _IN_FLIGHT = 24, 3, 3
+
+_Traced = Callable[[FrameType, str, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Lines of our code that a run executes, in all of its threads: until the close, and in it."""
+
+    before_close: int
+    in_close: int
+
+
+_counted: dict[tuple[str, bool], _Lines] = {}
+
+
+@family(len(KINDS) * _POINTS, at_once=10)
+def killed(world: World, chance: random.Random, seed: int) -> None:
+    """Our process is killed with -9 before a line of its code, at 70 points from the first read to the close's end."""
+    kind_number, point = seed % len(KINDS), seed // len(KINDS)
+    some_fail = bool(point % 2)
+    key = KINDS[kind_number], some_fail
+    if key not in _counted:
+        case, _, _ = _case(world, chance, *key)
+        # What is imported once for all runs is none of a run's lines.
+        case.run()
+        _counted[key] = _lines_of_a_whole_run(_case(world, chance, *key)[0])
+    case, refused, rejected = _case(world, chance, *key)
+    run, rows = case.start(), case.shop.rows()
+    first_in_close = _POINTS - _IN_CLOSE
+    share = kind_number / len(KINDS)
+    if point < first_in_close:
+        _kill(case, run, int(_counted[key].before_close * (point + share) / first_in_close), in_close=False)
+    else:
+        _kill(case, run, int(_counted[key].in_close * (point - first_in_close + share) / _IN_CLOSE), in_close=True)
+    known = case.store.run(run.run_id)
+    ended = known is not None and known.status is not Status.RUNNING
+    if ended:
+        books = Ended(run.run_id, run.root_run_id, rows, known, None, 0)
+        books_are_true(case, books, refused=refused, rejected=rejected)
+    else:
+        assert case.store.last_sync_time(case.name) == 0
+    before = _taken(case)
+    if not ended and (run.folder.parts("rows").folder / JOURNAL_FILE).exists() and chance.random() < 0.4:
+        further = replace(case.run(root=run.run_id), rows=rows)
+    else:
+        further = case.run()
+    report = books_are_true(case, further, refused=refused, rejected=rejected)
+    assert report.status is (Status.SOME_ROWS_FAILED if some_fail else Status.COMPLETED)
+    if not (ended and some_fail):
+        again = before & (_taken(case) - before)
+        assert again.total() <= _IN_FLIGHT * _ITEMS, f"sent again: {again}"
+    known = case.store.run(run.run_id)
+    assert known is None or known.status is not Status.RUNNING
+    if some_fail:
+        with case.shop.changing() as database:
+            database.execute("UPDATE shop SET plan = 'mended' WHERE length(plan) > 1000")
+        a_clean_run_mends_everything(case)
+    else:
+        everything_arrived(case)
+
+
+def _case(world: World, chance: random.Random, kind: str, some_fail: bool) -> tuple[Case, set[str], set[str]]:
+    """A sync, and the identifiers of rows that are refused and that a check rejects: some or none."""
+    case = world.case(kind, chance, rows=_ROWS, items=_ITEMS, in_flight=_IN_FLIGHT)
+    if not some_fail:
+        return case, set(), set()
+    names = [row.identifier(kind) for row in case.shop.rows()]
+    refused, rejected = {names[4], names[17]}, {names[10]}
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = ? WHERE rowid = 11", ["x" * 1001])
+    case.sandbox.faults([{"match": BATCH, "always": True, "do": {"refuse_items": {"ids": sorted(refused)}}}])
+    return case, refused, rejected
+
+
+def _taken(case: Case) -> Counter[bytes]:
+    """How often each item was in a request that the workspace took."""
+    return Counter(
+        orjson.dumps(item)
+        for request in case.sandbox.requests()
+        if request["path"] == BATCH["path"] and request["status"] in (200, 207)
+        for item in request["body"]["batch"]
+    )
+
+
+def _lines_of_a_whole_run(case: Case) -> _Lines:
+    reading, writing = os.pipe()
+    run = case.start()
+    child = os.fork()
+    if child == 0:
+        try:
+            before_close, in_close = itertools.count(), itertools.count()
+            _trace(lambda closing: next(in_close if closing else before_close))
+            case.through(run, lambda _: None)
+            os.write(writing, b"%d %d" % (next(before_close), next(in_close)))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    _, status = os.waitpid(child, 0)
+    with os.fdopen(reading, "rb") as told:
+        before_close, in_close = told.read().split()
+    assert status == 0
+    return _Lines(int(before_close), int(in_close))
+
+
+def _kill(case: Case, run: SyncRun, lines: int, *, in_close: bool) -> None:
+    """Runs in a process that is killed once so many lines of our code were executed, of the close alone or from all."""
+    child = os.fork()
+    if child == 0:
+        try:
+            executed = itertools.count()
+
+            def count(closing: bool) -> None:
+                if (closing or not in_close) and next(executed) >= lines:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            _trace(count)
+            case.through(run, lambda _: None)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"the run ended before line {lines}"
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def _trace(count: Callable[[bool], object]) -> None:
+    """Tells of each line of our code before it is executed, and whether the run is being closed."""
+    ours: dict[CodeType, bool] = {}
+    closing = False
+
+    def line(frame: FrameType, event: str, argument: Any) -> _Traced:
+        if event == "line":
+            count(closing)
+        return line
+
+    def call(frame: FrameType, event: str, argument: Any) -> _Traced | None:
+        nonlocal closing
+        code = frame.f_code
+        if code not in ours:
+            ours[code] = code.co_filename.startswith(_OURS)
+        closing = closing or code is close.__code__
+        return line if ours[code] else None
+
+    threading.settrace(call)
+    sys.settrace(call)
