@@ -85,6 +85,7 @@ class SharedRate:
         if self._under_way is None:
             self._asked = self._wanted
             self._under_way = asyncio.create_task(asyncio.to_thread(self._reserve, self._asked))
+            self._under_way.add_done_callback(_read)
         try:
             wait_s = await asyncio.wait_for(asyncio.shield(self._under_way), ANSWER_WITHIN_S)
         except (StateError, TimeoutError):
@@ -102,3 +103,9 @@ class SharedRate:
         interval_s = 1.0 / (self._per_second * ALONE_SHARE)
         self._alone_at = max(self._alone_at + interval_s, self._clock.now())
         return self._alone_at
+
+
+def _read(reservation: asyncio.Task[float]) -> None:
+    """Takes note of how a reservation ended: one that fails after the run did has nobody else to be told."""
+    if not reservation.cancelled():
+        reservation.exception()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from dataclasses import dataclass, field
 
@@ -137,3 +138,30 @@ def test_a_database_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
         assert (1, [1]) == (len(calls), place.asked)
 
     asyncio.run(check())
+
+
+def test_a_reservation_that_fails_once_nobody_waits_for_it_is_not_complained_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run that ends while its last reservation hangs, and then fails, leaves nothing unread for asyncio to log."""
+    monkeypatch.setattr(shared_rate, "ANSWER_WITHIN_S", 0.01)
+    time = FastClock()
+    may_answer = threading.Event()
+    complaints: list[str] = []
+
+    def fails_late(turns: int) -> float:  # noqa: ARG001
+        may_answer.wait(10)
+        raise StateError("the state database is locked by another process.")
+
+    async def check() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told["message"]))
+        rate = SharedRate(100, fails_late, clock=time.clock())
+        await rate.turn()
+        (under_way,) = asyncio.all_tasks() - {asyncio.current_task()}
+        may_answer.set()
+        await asyncio.wait({under_way})
+        del rate, under_way
+        gc.collect()
+
+    asyncio.run(check())
+    assert [] == complaints
