@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -22,6 +23,20 @@ from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 pytestmark = pytest.mark.thorough
 
 PEOPLE = 60
+RE_EXECUTE = """
+import sys
+import dagster as dg
+recipe = dg.build_reconstructable_job("reverse_etl.definitions", "job", ("people",))
+with dg.DagsterInstance.get() as instance:
+    run = instance.get_run_by_id(sys.argv[1])
+    if not run.is_finished:
+        instance.report_run_failed(run)
+    options = dg.ReexecutionOptions.from_failure(run.run_id, instance)
+    with dg.execute_job(recipe, instance, reexecution_options=options, raise_on_error=False) as result:
+        print(*{event.step_key for event in result.all_events if event.event_type_value == "STEP_START"})
+"""
+"""What the UI's button and the daemon do with a run that failed, or that run monitoring finds dead."""
+
 SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 0.05}}
 
 
@@ -131,6 +146,33 @@ def test_ctrl_c_finishes_what_is_in_flight_and_keeps_true_books(slow: Project, s
     code, report = slow.run("people")
     assert (0, PEOPLE) == (code, report["rows"]["delivered"])
     assert {1} == set(sent(sandbox).values())
+
+
+@pytest.mark.parametrize("ended", ["killed", "refused"])
+def test_dagster_re_executes_from_the_failed_step(slow: Project, sandbox: RunningSandbox, ended: str) -> None:
+    """As its run monitoring and run retries do: same rows, nothing acknowledged sent again, counted as attempt 2."""
+    slow.environment["DAGSTER_HOME"] = str(slow.folder / "home" / "dagster")
+    if ended == "killed":
+        killed(slow, sandbox)
+    else:
+        sandbox.clear_faults()
+        sandbox.faults([{"match": {"path": "/api/v2/batch"}, "skip": 4, "times": 1, "do": {"status": 401}}, SLOW])
+        slow.run("people")
+    (first,) = history(slow)
+    sandbox.clear_faults()
+    refuse = {"refuse_items": {"ids": [str(PEOPLE)]}}
+    sandbox.faults([{"match": {"path": "/api/v2/batch"}, "always": True, "do": refuse}])
+    done = slow.command(sys.executable, "-c", RE_EXECUTE, first["run_id"])
+    assert "people__people_delivery" == done.stdout.strip(), done.stderr
+    newest, first = history(slow)
+    assert ("some_rows_failed", "failed") == (newest["status"], first["status"])
+    counts = [newest["rows"][name] for name in ("extracted", "delivered", "refused", "undelivered")]
+    assert [PEOPLE, PEOPLE - 1, 1, 0] == counts
+    with Path(newest["failed_rows_csv"]).open(newline="") as file:
+        assert [(str(PEOPLE), "2")] == [(row["identifier"], row["attempt"]) for row in csv.DictReader(file)]
+    twice = [each for each, times in sent(sandbox).items() if times > 1]
+    assert len(twice) <= (2 * 5 if ended == "killed" else 0)
+    assert PEOPLE == len(sandbox.people()) + 1
 
 
 def test_a_run_that_failed_in_the_middle_is_continued(slow: Project, sandbox: RunningSandbox) -> None:
