@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore
 from reverse_etl.changeset.claim import claim, release
+from reverse_etl.changeset.columns import identifier_column
 from reverse_etl.changeset.extract import extract
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
 from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
@@ -217,6 +218,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         root_run_id=run.root_run_id,
         workspace=run.sync.workspace,
         failed_rows=failed_rows(run.folder, attempt=attempt),
+        addresses={query for query in QUERIES if identifier_column(run.sync, query) == "email"},
         new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
     )
 

@@ -104,7 +104,7 @@ class Parts:
         return rows
 
     def _write_part(self, number: int, batch: pa.RecordBatch) -> None:
-        with _file(self.folder / f"part-{number:06d}.parquet") as file:
+        with private_file(self.folder / f"part-{number:06d}.parquet") as file:
             pq.write_table(pa.Table.from_batches([batch]), file, compression="zstd", compression_level=1)
 
     def paths(self) -> list[Path]:
@@ -136,7 +136,7 @@ class Parts:
         """Stores the outcome of each row, whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / "outcomes.tmp.npy"
-        with _file(partial) as file:
+        with private_file(partial) as file:
             np.save(file, outcomes)
         partial.replace(self.folder / "outcomes.npy")
 
@@ -165,7 +165,7 @@ class Parts:
         rows = 0
         path = self.folder / f"failed-{stage}.parquet"
         try:
-            with _file(path) as file, pq.ParquetWriter(file, FAILED_ROW_SCHEMA) as writer:
+            with private_file(path) as file, pq.ParquetWriter(file, FAILED_ROW_SCHEMA) as writer:
                 for batch in batches:
                     writer.write_batch(batch)
                     rows += batch.num_rows
@@ -198,7 +198,7 @@ class RunFolder:
     def seal(self, facts: Facts) -> None:
         """Says that extraction is complete."""
         partial = self.path / "facts.tmp"
-        with _file(partial) as file:
+        with private_file(partial) as file:
             file.write(json.dumps(asdict(facts)).encode())
         partial.replace(self.path / "facts.json")
 
@@ -237,7 +237,7 @@ def numbers_where(batch: pa.RecordBatch, mask: pa.BooleanArray) -> pa.Int64Array
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[IO[bytes]]:
+def private_file(path: Path) -> Iterator[IO[bytes]]:
     """A new file that its owner alone can read. Raises StateError where it cannot be written."""
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from reverse_etl.changeset.parts import Parts, RunFolder
+from reverse_etl.changeset.parts import Parts, RunFolder, private_file
 from reverse_etl.changeset.text import as_text
 from reverse_etl.errors import ConfigError
 
@@ -65,7 +65,10 @@ def store_suppressed(sync: SyncConfig, folder: RunFolder, session: Session | Non
 
 def _write(folder: RunFolder, batches: Iterator[pa.RecordBatch]) -> None:
     partial = folder.path / f"{_FILE}.tmp"
-    with pq.ParquetWriter(partial, _SCHEMA, compression="zstd", compression_level=1) as writer:
+    with (
+        private_file(partial) as file,
+        pq.ParquetWriter(file, _SCHEMA, compression="zstd", compression_level=1) as writer,
+    ):
         for batch in batches:
             writer.write_batch(_comparable(batch))
     partial.replace(folder.path / _FILE)

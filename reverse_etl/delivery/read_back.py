@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
+from reverse_etl.changeset.parts import private_file
 from reverse_etl.delivery.books import Books, Cause
 from reverse_etl.destinations.customerio.activities import Window
 from reverse_etl.errors import WorkspaceError
@@ -100,5 +101,6 @@ def _known(folder: RunFolder) -> dict[str, Any]:
 
 def _write(folder: RunFolder, known: dict[str, Any]) -> None:
     partial = _path(folder).with_suffix(".tmp")
-    partial.write_bytes(orjson.dumps(known))
+    with private_file(partial) as file:
+        file.write(orjson.dumps(known))
     partial.replace(_path(folder))

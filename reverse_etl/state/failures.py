@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -50,13 +50,13 @@ class Digest:
     total: int
 
 
-def digest(failed_rows: Iterable[FailedRow]) -> Digest:
-    """Reads failed rows once, however many they are."""
+def digest(failed_rows: Iterable[FailedRow], *, addresses: Container[str] = ()) -> Digest:
+    """Reads failed rows once, however many they are; identifiers of the queries ``addresses`` are e-mail addresses."""
     first: list[FailedRow] = []
     causes: Counter[tuple[str, str, str, str, str]] = Counter()
     for row in failed_rows:
         if len(first) < MAX_FAILED_ROWS:
-            first.append(replace(row, identifier=masked(row.identifier)))
+            first.append(replace(row, identifier=masked(row.identifier, row.query in addresses)))
         cause = (row.query, row.stage, row.reason, row.field, row.message)
         if cause not in causes and len(causes) >= MAX_CAUSES:
             cause = (row.query, row.stage, FURTHER_CAUSES, "", "see the failed-rows CSV")
@@ -69,7 +69,14 @@ def digest(failed_rows: Iterable[FailedRow]) -> Digest:
     )
 
 
-def masked(identifier: str) -> str:
-    """An identifier as it may be shown outside the CSV: of an e-mail address the first letter and the domain."""
+def masked(identifier: str, is_address: bool = False) -> str:
+    """An identifier as it may be shown outside the CSV: of an e-mail address the first letter and the domain.
+
+    Args:
+        identifier: Any identifier.
+        is_address: Whether it was meant to be an address, though there may be no ``@`` in it.
+    """
     name, at, domain = identifier.rpartition("@")
-    return f"{name[:1]}***@{domain}" if at else identifier
+    if at:
+        return f"{name[:1]}***@{domain}"
+    return f"{identifier[:1]}***" if is_address and identifier else identifier

@@ -97,10 +97,13 @@ class Home:
 
     def continue_changeset(self, sync: str, root_run_id: str, changeset_run_id: str) -> None:
         """Lets a run use the changeset of another one. Raises StateError where that cannot be written."""
+        from reverse_etl.changeset.parts import private_file
+
         folder = self.changesets / sync / root_run_id
         try:
             folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-            (folder / "continues.tmp").write_text(changeset_run_id)
+            with private_file(folder / "continues.tmp") as file:
+                file.write(changeset_run_id.encode())
             (folder / "continues.tmp").replace(folder / _CONTINUES)
         except OSError as error:
             raise StateError(

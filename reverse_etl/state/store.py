@@ -6,7 +6,7 @@ is forgotten, and when: ``retention``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
@@ -116,6 +116,7 @@ class Store:
         root_run_id: str,
         workspace: str,
         failed_rows: Iterable[FailedRow],
+        addresses: Container[str] = (),
         new_last_sync_time: int | None,
     ) -> RunReport:
         """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
@@ -130,12 +131,13 @@ class Store:
             root_run_id: The run whose changeset was used.
             workspace: The workspace's name.
             failed_rows: All of them, read once; the first ``MAX_FAILED_ROWS`` and all causes are remembered.
+            addresses: Queries whose identifiers are e-mail addresses: they are masked.
             new_last_sync_time: Unix seconds; the start of the run that read the changeset. None: it stays.
 
         Returns:
             The report with the last sync time that the next run will use.
         """
-        failures = digest(failed_rows)
+        failures = digest(failed_rows, addresses=addresses)
         with self.database.writing() as connection:
             self._see(connection, report.sync, workspace, report.started_at)
             since = _since(connection, report.run_id, root_run_id)

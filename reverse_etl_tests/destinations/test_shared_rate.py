@@ -149,7 +149,7 @@ def test_a_reservation_that_fails_once_nobody_waits_for_it_is_not_complained_abo
     may_answer = threading.Event()
     complaints: list[str] = []
 
-    def fails_late(turns: int) -> float:  # noqa: ARG001
+    def fails_late(turns: int) -> float:
         may_answer.wait(10)
         raise StateError("the state database is locked by another process.")
 

@@ -52,3 +52,12 @@ def test_e_mail_addresses_are_masked(identifier: str, shown: str) -> None:
     assert shown == masked(identifier)
     (row,) = digest([FailedRow(1, "rows", identifier, "check", "r", "", "m")]).rows
     assert shown == row.identifier
+
+
+def test_what_was_meant_to_be_an_address_is_masked_without_an_at_sign() -> None:
+    """A misspelt address still tells who it is; an id stays whole, and a missing identifier stays empty."""
+    rows = [
+        FailedRow(1, query, text, "check", "r", "", "m") for query in ("rows", "relationships") for text in ("ann", "")
+    ]
+    found = digest(rows, addresses={"rows"}).rows
+    assert ["a***", "", "ann", ""] == [row.identifier for row in found]
