@@ -220,6 +220,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         failed_rows=failed_rows(run.folder, attempt=attempt),
         addresses={query for query in QUERIES if identifier_column(run.sync, query) == "email"},
         new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
+        sent_as_of=facts.started_at if facts and total.delivered else None,
     )
 
 

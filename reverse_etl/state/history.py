@@ -82,10 +82,3 @@ def run_values(report: RunReport, *, root_run_id: str, workspace: str, since: in
         "exit_code": report.exit_code,
         "blocking_run_id": None,
     }
-
-
-def moved_sync_time(current: int, since: int, start: int) -> int:
-    """The last sync time after a completed run that read what changed since ``since`` and began at ``start``."""
-    if since == 0:
-        return start
-    return max(current, start) if since <= current else current

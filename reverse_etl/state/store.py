@@ -18,7 +18,7 @@ from reverse_etl.errors import WorkspaceBusyError
 from reverse_etl.report import FailedRow, RunReport, Status
 from reverse_etl.state.engine import Database
 from reverse_etl.state.failures import Digest, FailedCause, digest
-from reverse_etl.state.history import SyncState, moved_sync_time, run_report, run_values, sync_state
+from reverse_etl.state.history import SyncState, run_report, run_values, sync_state
 from reverse_etl.state.migrate import bring_up_to_date
 from reverse_etl.state.schema import FAILED_CAUSE, FAILED_ROW, RUN, SYNC
 
@@ -118,13 +118,14 @@ class Store:
         failed_rows: Iterable[FailedRow],
         addresses: Container[str] = (),
         new_last_sync_time: int | None,
+        sent_as_of: int | None = None,
     ) -> RunReport:
         """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
 
         The last sync time moves with a ``completed`` run only, and never past rows that no run has read: it stays
         where the changeset was read with a later one than is remembered now, or where that is not known. It moves
-        forward only, except with a run that read everything (``since`` 0): that one sets it to its own start, which
-        also mends a time that lies in the future. Closing a run again replaces what was written before.
+        back where a newer run has moved it past the reading of this one, whose rows may have overwritten newer ones.
+        Closing a run again replaces what was written before.
 
         Args:
             report: The run; it need not have begun here (a re-execution starts at a later step).
@@ -133,6 +134,7 @@ class Store:
             failed_rows: All of them, read once; the first ``MAX_FAILED_ROWS`` and all causes are remembered.
             addresses: Queries whose identifiers are e-mail addresses: they are masked.
             new_last_sync_time: Unix seconds; the start of the run that read the changeset. None: it stays.
+            sent_as_of: The same for a run that sent rows, however it ended: the last sync time is not later.
 
         Returns:
             The report with the last sync time that the next run will use.
@@ -143,8 +145,9 @@ class Store:
             since = _since(connection, report.run_id, root_run_id)
             current = _last_sync_time(connection, report.sync)
             if new_last_sync_time is not None and report.status is Status.COMPLETED and since is not None:
-                current = moved_sync_time(current, since, new_last_sync_time)
-                self._put_sync(connection, report.sync, {"last_sync_time": current})
+                current = new_last_sync_time if since <= current else current
+            current = current if sent_as_of is None else min(current, sent_as_of)
+            self._put_sync(connection, report.sync, {"last_sync_time": current})
             report = replace(report, last_sync_time=current)
             _forget_failures(connection, report.run_id)
             self._put_run(connection, run_values(report, root_run_id=root_run_id, workspace=workspace, since=since))

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from time import time
 from typing import Any
 
+import pytest
+
+from reverse_etl.errors import UnauthorizedError
 from reverse_etl.report import Status
 from reverse_etl_tests.faults.answers import spoilt
 from reverse_etl_tests.faults.catalogue import family
+from reverse_etl_tests.faults.refusals import BATCH
 from reverse_etl_tests.faults.runs import STAGES, Case, World
 from reverse_etl_tests.faults.shop import KINDS
 from reverse_etl_tests.faults.truth import a_clean_run_mends_everything, books_are_true
+from reverse_etl_tests.servers.sandbox import wait_until
 
 
 def _change(case: Case, chance: random.Random, *, at: float) -> None:
@@ -44,6 +50,32 @@ def source_changes(world: World, chance: random.Random, seed: int) -> None:
     report = books_are_true(case, case.run(before=before))
     assert report.status is Status.COMPLETED
     _change(case, chance, at=int(time()))
+    a_clean_run_mends_everything(case)
+
+
+@family(16, at_once=4)
+def overtaken(world: World, chance: random.Random, seed: int) -> None:
+    """Rows change after a run read them, a newer run sends them, and the older one sends its own; some stop on 401."""
+    case = world.case(KINDS[(0, 1, 2, 4)[seed // 4]], chance, rows=chance.randint(12, 40), items=chance.randint(1, 4))
+    stops = seed % 4 >= 2
+    if seed % 2:
+        case.run()
+        with case.shop.changing() as database:
+            database.execute("UPDATE shop SET updated_at = ?", [case.store.last_sync_time(case.name)])
+    older = case.start()
+
+    def before(stage: str) -> None:
+        facts = older.folder.facts()
+        if stage != "deliver" or facts is None:
+            return
+        _change(case, chance, at=facts.started_at)
+        wait_until(lambda: time() >= facts.started_at + 1)
+        assert books_are_true(case, case.run()).status is Status.COMPLETED
+        if stops:
+            case.sandbox.faults([{"match": BATCH, "skip": 2, "do": {"status": 401}}])
+
+    with pytest.raises(UnauthorizedError) if stops else nullcontext():
+        case.through(older, before)
     a_clean_run_mends_everything(case)
 
 

@@ -71,9 +71,20 @@ def begin(
 
 
 def close(
-    store: Store, ended: RunReport, *, moved: int | None = None, failed: tuple[FailedRow, ...] = (), root: str = ""
+    store: Store,
+    ended: RunReport,
+    *,
+    moved: int | None = None,
+    failed: tuple[FailedRow, ...] = (),
+    root: str = "",
+    sent: int | None = None,
 ) -> RunReport:
     """Closes a run in workspace main."""
     return store.close_run(
-        ended, root_run_id=root or ended.run_id, workspace="main", failed_rows=iter(failed), new_last_sync_time=moved
+        ended,
+        root_run_id=root or ended.run_id,
+        workspace="main",
+        failed_rows=iter(failed),
+        new_last_sync_time=moved,
+        sent_as_of=sent,
     )

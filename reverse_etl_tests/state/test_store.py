@@ -66,13 +66,24 @@ def test_no_other_run_moves_it(store: Store, status: Status) -> None:
     assert 500 == store.last_sync_time("people")
 
 
-def test_an_earlier_run_that_completes_later_does_not_move_it_back(store: Store) -> None:
-    """A re-executed run that began before the last completed one leaves the time alone."""
+def test_an_earlier_run_that_completes_later_moves_it_back(store: Store) -> None:
+    """Its older values may lie over newer ones now: what changed since it was read is read again."""
     for run, since in (("r1", 0), ("old", 100), ("new", 100)):
         begin(store, run, since=since)
     close(store, report("r1"), moved=100)
     close(store, report("new"), moved=300)
-    assert 300 == close(store, report("old"), moved=200).last_sync_time
+    assert 200 == close(store, report("old"), moved=200).last_sync_time
+
+
+@pytest.mark.parametrize("status", [Status.SOME_ROWS_FAILED, Status.FAILED, Status.CANCELED])
+def test_an_earlier_run_that_stopped_later_moves_it_back_too(store: Store, status: Status) -> None:
+    """It sent some of its rows; one that began when the time already was what it is leaves it alone."""
+    for run, since in (("r1", 0), ("old", 100), ("new", 100), ("next", 200)):
+        begin(store, run, since=since)
+    close(store, report("r1"), moved=100, sent=100)
+    close(store, report("new"), moved=300, sent=300)
+    assert 200 == close(store, report("old", status=status), sent=200).last_sync_time
+    assert 200 == close(store, report("next", status=status), sent=400).last_sync_time
 
 
 def test_a_run_from_zero_sets_it_to_its_own_start(store: Store) -> None:
