@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+import trustme
 
 from reverse_etl import __version__
 from reverse_etl.config.environment import EnvText, Secret
@@ -67,6 +68,34 @@ def test_redirects_are_not_followed() -> None:
                 reply = await client.batch(b"{}")
                 assert isinstance(reply, Reply)
                 assert (307, []) == (reply.status, target.requests)
+
+    asyncio.run(run())
+
+
+def test_a_server_that_cannot_prove_who_it_is_gets_nothing() -> None:
+    """A certificate for the right address, from an authority that nobody trusts: no request, so no credential."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+
+    async def run() -> None:
+        async with scripted_server(lambda _: Said(200), tls=tls) as server, Client(workspace(server.url)) as client:
+            with pytest.raises(WorkspaceUnavailableError, match="its TLS certificate is not trusted"):
+                await client.batch(b"{}")
+            assert [] == server.requests
+
+    asyncio.run(run())
+
+
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests go to the workspace's own address alone."""
+
+    async def run() -> None:
+        async with scripted_server(lambda _: Said(502)) as proxy, scripted_server(lambda _: Said(200)) as server:
+            for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+                monkeypatch.setenv(name, proxy.url)
+            async with Client(workspace(server.url)) as client:
+                await client.batch(b"{}")
+            assert (1, []) == (len(server.requests), proxy.requests)
 
     asyncio.run(run())
 
