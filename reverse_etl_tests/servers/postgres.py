@@ -35,6 +35,7 @@ _HBA = """
 local all postgres trust
 host all reader 127.0.0.1/32 scram-sha-256
 hostssl all encrypted_only 127.0.0.1/32 scram-sha-256
+hostssl shop documented 127.0.0.1/32 scram-sha-256
 """
 
 

@@ -7,18 +7,22 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from reverse_etl.changeset.query import check_query, render
 from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.config.loader import load_project
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import logical_type
 from reverse_etl.sources.duckdb import Config
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
+from reverse_etl_tests.sources.documentation import examples
 
 _TEXT = next(case.value for case in CASES if case.name == "text").replace("'", "''")
 _EXPRESSIONS = {
@@ -224,3 +228,25 @@ def test_a_near_miss_is_shown(path: Path) -> None:
 
     assert 'Did you mean "planted"?' in table.value.hint
     assert '"secret"' in column.value.hint
+
+
+def test_the_page_of_the_documentation_works(tmp_path: Path) -> None:
+    """The connection, the order of the rows, and the query, which finds what changed."""
+    (block,) = examples("duckdb", "yaml")
+    query, ordered = examples("duckdb", "sql")
+    (tmp_path / "connections.yaml").write_text(block)
+    with closing(duckdb.connect(str(tmp_path / "warehouse.duckdb"))) as connection:
+        times = "created_at DATE, updated_at TIMESTAMP"
+        connection.execute(f"CREATE TABLE customers (id INT, email VARCHAR, plan VARCHAR, {times})")
+        for day in (4, 2, 1, 3):
+            connection.execute("INSERT INTO customers (id, updated_at) VALUES (?, ?)", [day, f"2024-01-0{day}"])
+        connection.execute(ordered)
+    since = int(datetime(2024, 1, 3, tzinfo=UTC).timestamp())
+
+    (config,) = load_project(tmp_path).databases.values()
+
+    assert isinstance(config, Config)
+    assert check_query(query, "duckdb") == []
+    with connect(config) as session:
+        (batch,) = session.stream(render(query, since))
+    assert batch.column("id").to_pylist() == [3, 4]

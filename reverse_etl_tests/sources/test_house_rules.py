@@ -6,9 +6,11 @@ import subprocess
 import sys
 from importlib import import_module
 
+from reverse_etl.changeset.query import check_query
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.plugins import load, names
 from reverse_etl_tests.sources.conformance import SourceConformance
+from reverse_etl_tests.sources.documentation import examples, sections
 
 PACKAGE = "reverse_etl.sources"
 
@@ -48,3 +50,16 @@ def test_reading_files_costs_no_driver() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_every_engine_has_a_page_with_a_query_of_what_changed() -> None:
+    """The sections that each page has, and one query that a sync may hold as it stands."""
+    for engine in names(PACKAGE):
+        found = [section.partition(" who ")[0].partition(" that ")[0] for section in sections(engine)]
+        assert found[:3] in (
+            ["Connection", "A user", "TLS and firewalls"],
+            ["Connection", "An account", "TLS and firewalls"],
+        ), engine
+        assert {"Only what changed", "Known limits"} <= set(found), engine
+        (query,) = [example for example in examples(engine, "sql") if "{{last_sync_time}}" in example]
+        assert check_query(query, load(PACKAGE, engine).DIALECT) == [], engine

@@ -10,15 +10,17 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
+from reverse_etl.changeset.query import check_query, render
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
+from reverse_etl.config.loader import load_project
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import Session, logical_type
@@ -26,6 +28,7 @@ from reverse_etl.sources.postgres import Config
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
+from reverse_etl_tests.sources.documentation import examples
 
 _TEXT = next(case.value for case in CASES if case.name == "text").replace("'", "''")
 _EXPRESSIONS = {
@@ -452,3 +455,44 @@ def test_notices_of_the_server_are_not_shown(filled: PostgresServer, capfd: pyte
         assert rows(session, "SELECT shout(secret) AS n FROM planted") == [{"n": len(PLANTED)}]
 
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_connection_in_the_documentation_is_valid(tmp_path: Path) -> None:
+    """As the file that it would be."""
+    (block,) = examples("postgres", "yaml")
+    (tmp_path / "connections.yaml").write_text(block)
+
+    (config,) = load_project(tmp_path).databases.values()
+
+    assert isinstance(config, Config)
+    assert (config.timezone, config.query_timeout) == ("Europe/Berlin", timedelta(minutes=30))
+
+
+def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user reads what they are to read and nothing else, and the query finds what changed, by the index."""
+    grants, query, index = examples("postgres", "sql")
+    times = "created_at date, updated_at timestamptz"
+    with filled.admin() as admin:
+        admin.execute("CREATE SCHEMA sales")
+        admin.execute(f"CREATE TABLE sales.customers (id int, email text, plan text, {times})")
+        columns = "i, 'a@example.com', 'pro', '2024-01-01', timestamptz '2024-01-01 00:00+00' + i * interval '1 day'"
+        admin.execute(f"INSERT INTO sales.customers SELECT {columns} FROM generate_series(1, 1000) AS g(i)")
+        for statement in filter(str.strip, grants.replace("customerio_reader", "documented").split(";\n")):
+            admin.execute(statement)
+        admin.execute(index)
+        admin.execute("ANALYZE sales.customers")
+        admin.execute("CREATE TABLE sales.later (a int)")
+    monkeypatch.setenv("DOCUMENTED_PASSWORD", "Choose-1-of-your-own")
+    config = settings_of(filled, user=EnvText("documented"), password=Secret("${DOCUMENTED_PASSWORD}"))
+    since = int(datetime(2024, 1, 4, tzinfo=UTC).timestamp())
+
+    assert check_query(query, "postgres") == []
+    with connect(config) as session:
+        assert [row["id"] for row in rows(session, render(query, since))] == list(range(3, 1001))
+        assert rows(session, "SELECT * FROM sales.later") == []
+        for refused in ("SELECT * FROM hidden", "DELETE FROM sales.customers"):
+            with pytest.raises(QueryError):
+                rows(session, refused)
+    with filled.admin() as admin:
+        plan = admin.execute(f"EXPLAIN {render(query, since + 990 * 86_400)}").fetchall()
+    assert any("customers_updated_at" in line for (line,) in plan)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from reverse_etl.changeset.query import check_query, render
 from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.config.loader import load_project
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import logical_type
 from reverse_etl.sources.sqlite import Config
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
+from reverse_etl_tests.sources.documentation import examples
 
 _TEXT = next(case.value for case in CASES if case.name == "text").replace("'", "''")
 
@@ -186,3 +190,28 @@ def test_an_error_halfway_through_is_a_query_error(path: Path) -> None:
     )
     with connect(Config(name="shop", path=path)) as session, pytest.raises(QueryError, match="stopped the query"):
         list(session.stream(query))
+
+
+def test_the_page_of_the_documentation_works(tmp_path: Path) -> None:
+    """The connection, the query, which finds what changed, and the index, by which it does."""
+    (block,) = examples("sqlite", "yaml")
+    query, index = examples("sqlite", "sql")
+    (tmp_path / "connections.yaml").write_text(block)
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection, connection:
+        connection.execute("CREATE TABLE customers (id INT, email TEXT, plan TEXT, created_at TEXT, updated_at TEXT)")
+        for day in range(1, 5):
+            connection.execute(
+                "INSERT INTO customers (id, updated_at) VALUES (?, ?)", (day, f"2024-01-0{day} 00:00:00")
+            )
+        connection.execute(index)
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {render(query, 0)}").fetchall()
+    since = int(datetime(2024, 1, 3, tzinfo=UTC).timestamp())
+
+    (config,) = load_project(tmp_path).databases.values()
+
+    assert isinstance(config, Config)
+    assert check_query(query, "sqlite") == []
+    assert "customers_updated_at" in str(plan)
+    with connect(config) as session:
+        (batch,) = session.stream(render(query, since))
+    assert batch.column("id").to_pylist() == [3, 4]
