@@ -42,7 +42,24 @@ def steps(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Step]:
     Raises:
         ConfigError: An environment variable is not set, or the driver is not installed.
     """
+    name = name or config.name
     engine = load("reverse_etl.sources", config.type)
+    if not isinstance(config, ServerConfig) or config.ssh_tunnel is None:
+        yield from _to_the_database(config, engine, name)
+        return
+    from reverse_etl.sources._ssh import tunnel
+
+    ssh, host, port = config.ssh_tunnel, config.host.resolve(), config.port or int(engine.DEFAULT_PORT)
+    try:
+        with tunnel(ssh, host=host, port=port, name=name) as local_port:
+            through = f"{ssh.host.resolve()} port {ssh.port}, whose key is known, reaches {host} port {port}"
+            yield Step("SSH tunnel", True, f"{through}; logged in as {ssh.user.resolve()}")
+            yield from _to_the_database(config.model_copy(update={"tunnel_port": local_port}), engine, name)
+    except SourceError as error:
+        yield Step("SSH tunnel", False, error.message, error.hint)
+
+
+def _to_the_database(config: DatabaseConfig, engine: ModuleType, name: str) -> Iterator[Step]:
     if isinstance(config, FileConfig):
         yield _file(config)
         if not config.path.is_file():
@@ -54,7 +71,7 @@ def steps(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Step]:
             if not step.ok:
                 return
     try:
-        with engine.connect(config, name=name or config.name) as session:
+        with engine.connect(config, name=name) as session:
             yield from _session(endpoint, engine, session)
     except SourceError as error:
         yield Step("log in" if endpoint is not None else "open", False, error.message, error.hint)
@@ -80,6 +97,7 @@ def _endpoint(config: DatabaseConfig, engine: ModuleType) -> Endpoint | None:
         tls=config.tls,
         ca_file=config.ca_file,
         login=f"user {config.user.resolve()}, database {config.database.resolve()}",
+        tunnel_port=config.tunnel_port,
     )
 
 
@@ -87,6 +105,10 @@ def _network(endpoint: Endpoint, engine: ModuleType) -> Iterator[Step]:
     host, port = endpoint.host, endpoint.port
     if endpoint.proxy:
         yield Step("address", True, f"{host}, through the proxy {endpoint.proxy}")
+        return
+    if endpoint.tunnel_port is not None:
+        with socket.create_connection(("127.0.0.1", endpoint.tunnel_port), ANSWER_S) as plain:
+            yield _encryption(endpoint, engine, plain)
         return
     if host.startswith("/"):
         yield Step("address", True, f"Unix socket in {host}")

@@ -36,7 +36,8 @@ def tunnel(config: SshTunnelConfig, *, host: str, port: int, name: str) -> Itera
         name: How messages call the connection.
 
     Raises:
-        SourceUnavailableError: The SSH server cannot be reached, verified or logged in to.
+        SourceUnavailableError: The SSH server cannot be reached, verified or logged in to, or does not reach the
+            database.
         UnsetVariableError: A value comes from an environment variable that is not set.
         MissingDriverError: asyncssh is not installed.
     """
@@ -52,7 +53,7 @@ def tunnel(config: SshTunnelConfig, *, host: str, port: int, name: str) -> Itera
     try:
         connection = asyncio.run_coroutine_threadsafe(_logged_in(config, name), loop).result()
         try:
-            forwarding = _forwarded(connection, host, port)
+            forwarding = _forwarded(connection, host, port, f"database {name}: the SSH server {config.host.resolve()}")
             yield asyncio.run_coroutine_threadsafe(forwarding, loop).result()
         finally:
             asyncio.run_coroutine_threadsafe(_closed(connection), loop).result()
@@ -106,7 +107,18 @@ async def _logged_in(config: SshTunnelConfig, name: str) -> asyncssh.SSHClientCo
     raise SourceUnavailableError(f"{where} {problem}.", hint=hint)
 
 
-async def _forwarded(connection: asyncssh.SSHClientConnection, host: str, port: int) -> int:
+async def _forwarded(connection: asyncssh.SSHClientConnection, host: str, port: int, where: str) -> int:
+    import asyncssh
+
+    # A forwarded port accepts at once, whether anybody is behind it or not: only this tells.
+    try:
+        _, writer = await asyncio.wait_for(connection.open_connection(host, port), LOGIN_S)
+    except (asyncssh.ChannelOpenError, TimeoutError):
+        raise SourceUnavailableError(
+            f"{where} does not reach {host} port {port}.",
+            hint="Check `host` and `port` as that server sees them, and that it may forward ports.",
+        ) from None
+    writer.close()
     listener = await connection.forward_local_port("127.0.0.1", 0, host, port)
     return listener.get_port()
 

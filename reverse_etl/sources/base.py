@@ -59,7 +59,7 @@ LOGICAL_TYPE = b"reverse_etl"
 NOT_JSON: Final = "NaN"
 """Stands in a json column for a value that JSON cannot hold; it is not JSON itself, and a check rejects the row."""
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 25_000
 """Upper bound of rows in one batch."""
 
 BATCH_BYTES = 16 * 1024 * 1024
@@ -77,6 +77,7 @@ class Endpoint:
         ca_file: The authority to trust; the system's when None.
         login: User and database in words.
         proxy: Host and port of the proxy that the driver goes through; empty when it connects directly.
+        tunnel_port: The port of this machine that leads there, while a tunnel is open.
     """
 
     host: str
@@ -85,6 +86,7 @@ class Endpoint:
     ca_file: Path | None
     login: str
     proxy: str = ""
+    tunnel_port: int | None = None
 
 
 def logical_type(field: pa.Field) -> str:

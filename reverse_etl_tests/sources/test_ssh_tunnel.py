@@ -13,13 +13,17 @@ from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.errors import SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources import postgres as engine
+from reverse_etl.sources._connection_check import steps
+from reverse_etl_tests.servers.mariadb import MariadbServer
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
+from reverse_etl_tests.servers.redshift import RedshiftServer
 from reverse_etl_tests.servers.sshd import PASSPHRASE, SshServer
+from reverse_etl_tests.servers.tds import TdsServer
+from reverse_etl_tests.sources import test_mysql, test_postgres, test_redshift, test_sqlserver
 
 
 def behind(server: PostgresServer, ssh: SshServer, **changes: Any) -> ServerConfig:
     """The connection through the tunnel; the certificate is checked against the database's name."""
-    tunnel = {"host": EnvText("127.0.0.1"), "port": ssh.port, "user": EnvText(ssh.user)}
     return engine.Config(
         name="shop",
         host=EnvText(server.host),
@@ -29,8 +33,15 @@ def behind(server: PostgresServer, ssh: SshServer, **changes: Any) -> ServerConf
         password=Secret(f"${{{PASSWORD_VARIABLE}}}"),
         ca_file=server.ca_file,
         query_timeout=timedelta(seconds=30),
-        ssh_tunnel=SshTunnelConfig(**(tunnel | {"key_file": ssh.key_file, "known_hosts": ssh.known_hosts} | changes)),
+        ssh_tunnel=tunnel(ssh, **changes),
     )
+
+
+def tunnel(ssh: SshServer, **changes: Any) -> SshTunnelConfig:
+    """The way through the server."""
+    keys: dict[str, Any] = {"host": EnvText("127.0.0.1"), "port": ssh.port, "user": EnvText(ssh.user)}
+    keys |= {"key_file": ssh.key_file, "known_hosts": ssh.known_hosts}
+    return SshTunnelConfig(**(keys | changes))
 
 
 def test_the_database_is_read_through_the_tunnel(postgres: PostgresServer, ssh_server: SshServer) -> None:
@@ -75,3 +86,41 @@ def test_each_failure_has_its_sentence(postgres: PostgresServer, ssh_server: Ssh
         with pytest.raises(SourceUnavailableError, match=f"database shop: .*{said}") as refused, connect(config):
             pass
         assert refused.value.hint
+
+
+def test_every_engine_with_a_host_goes_through_it(
+    postgres: PostgresServer,
+    mariadb: MariadbServer,
+    redshift: RedshiftServer,
+    sqlserver: TdsServer,
+    ssh_server: SshServer,
+) -> None:
+    """The certificate is verified all the same, against the database's own name."""
+    configs: list[ServerConfig] = [
+        test_postgres.settings_of(postgres),
+        test_mysql.settings_of(mariadb),
+        test_redshift.settings_of(redshift),
+        test_sqlserver.settings_of(sqlserver),
+    ]
+    for direct in configs:
+        config = direct.model_copy(update={"ssh_tunnel": tunnel(ssh_server)})
+        with connect(config) as session:
+            assert [row for batch in session.stream("SELECT 1 AS one") for row in batch.to_pylist()] == [{"one": 1}]
+        found = list(steps(config))
+        names = ["SSH tunnel", "TLS", "log in", "server", "read-only", "clock", "query", "driver"]
+        assert [(step.name, step.ok) for step in found] == [(name, True) for name in names], config.type
+        assert found[1].detail == "the certificate for localhost is by Throw-away authority"
+
+
+def test_the_step_that_fails_is_the_tunnel(postgres: PostgresServer, ssh_server: SshServer) -> None:
+    """The SSH server refuses, or there is nothing where it leads: said, with the fix, and nothing else is tried."""
+    refused = behind(postgres, ssh_server, key_file=ssh_server.stranger_key_file)
+    nobody = behind(postgres, ssh_server).model_copy(update={"port": 1})
+
+    for config, said, fix in ((refused, "does not let", "authorized_keys"), (nobody, "does not reach", "`port`")):
+        (step,) = steps(config)
+        assert (step.name, step.ok) == ("SSH tunnel", False)
+        assert said in step.detail
+        assert fix in step.hint
+    with pytest.raises(SourceUnavailableError, match="does not reach localhost port 1"), connect(nobody):
+        pass
