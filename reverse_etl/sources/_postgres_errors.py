@@ -86,6 +86,11 @@ _LOGIN: Final[tuple[tuple[str, str, str], ...]] = (
         "the server has no connection left",
         "Try again later, or ask for a higher limit.",
     ),
+    (
+        "closed the connection unexpectedly|Connection reset|Broken pipe|SSL SYSCALL error",
+        "{host} port {port} closed the connection before the login was over",
+        "Check that a PostgreSQL server is at `port`, and what firewalls and proxies in between let through.",
+    ),
     ("the database system is", "the server is starting, stopping or recovering", "Try again in a minute."),
 )
 """Text in libpq's message, what it means, and what to do."""
@@ -126,7 +131,10 @@ class Messages:
             if re.search(pattern, text):
                 message, hint = what.format(**self.facts), hint.format(**self.facts)
                 return SourceUnavailableError(f"{self.where}: {message}.", hint=hint)
-        return SourceUnavailableError(f"{self.where}: no connection: {text.removeprefix('connection failed: ')}.")
+        return SourceUnavailableError(
+            f"{self.where}: no connection: {text.removeprefix('connection failed: ')}.",
+            hint="Try with psql from this machine, with the same host, port, database and user.",
+        )
 
     def lost(self) -> SourceUnavailableError:
         """The connection broke off."""

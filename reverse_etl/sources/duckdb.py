@@ -13,11 +13,12 @@ import itertools
 import re
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from pydantic import Field
 
@@ -36,6 +37,7 @@ DRIVER: Final = "duckdb"
 MEMORY: Final = "1GB"
 """What DuckDB itself may use."""
 
+_T = TypeVar("_T")
 _VECTOR_ROWS: Final = 2_048
 _AS_JSON: Final = frozenset({"list", "array", "struct", "map", "union", "variant"})
 _AS_TEXT: Final = frozenset({"uhugeint", "hugeint", "bignum", "varint", "bit", "time with time zone", "time_tz"})
@@ -111,14 +113,16 @@ class _Session:
         from reverse_etl.sources.base import refuse_duplicates
 
         # A connection of its own per query: an open result would block the session's next one.
-        with closing(self._connection.cursor()) as cursor:
+        with closing(self._connection.cursor()) as cursor, _interruptible(cursor) as call:
             try:
                 query = self._one_select(cursor, sql)
                 relation = cursor.sql(query)
                 names, kinds = relation.columns, list(map(_kind, relation.types))
                 refuse_duplicates(names, self._where)
-                with cursor.sql(_wrapped(query, kinds, limit)).to_arrow_reader(_VECTOR_ROWS) as reader:
-                    for batch in _rebatched(reader):
+                wrapped = _wrapped(query, kinds, limit)
+                with call(lambda: cursor.sql(wrapped).to_arrow_reader(_VECTOR_ROWS)) as reader:
+                    batches = _rebatched(reader)
+                    while (batch := call(lambda: next(batches, None))) is not None:
                         yield canonical(_marked(batch, names, kinds), timezone=self._timezone)
             except duckdb.Error as error:
                 raise _refused(error, self._where) from None
@@ -134,6 +138,22 @@ class _Session:
                 f"{self._where}: the session only reads, and the query does more.", hint="Write one SELECT."
             )
         return statements[0].query.strip().rstrip(";")
+
+
+@contextmanager
+def _interruptible(cursor: duckdb.DuckDBPyConnection) -> Iterator[Callable[[Callable[[], _T]], _T]]:
+    """Calls DuckDB from a thread of its own, where Python would not hear of Ctrl-C; that then ends the query."""
+    with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as thread:
+
+        def call(work: Callable[[], _T]) -> _T:
+            answer = thread.submit(work)
+            try:
+                return answer.result()
+            finally:
+                if not answer.done():
+                    cursor.interrupt()
+
+        yield call
 
 
 def _wrapped(query: str, kinds: list[str], limit: int | None) -> str:
@@ -180,14 +200,23 @@ def _rebatched(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     gave_one = False
     for batch in itertools.chain.from_iterable(map(_slices, reader)):
         if held and (rows + batch.num_rows > BATCH_ROWS or size + batch.nbytes > BATCH_BYTES):
-            yield pa.concat_batches(held)
+            yield _taken(held)
             gave_one = True
-            held, rows, size = [], 0, 0
+            rows = size = 0
         held.append(batch)
         rows += batch.num_rows
         size += batch.nbytes
     if held or not gave_one:
-        yield pa.concat_batches(held) if held else pa.RecordBatch.from_pylist([], schema=reader.schema)
+        yield _taken(held) if held else pa.RecordBatch.from_pylist([], schema=reader.schema)
+
+
+def _taken(held: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """The batches as one, no longer held here while it is used."""
+    import pyarrow as pa
+
+    joined = pa.concat_batches(held)
+    held.clear()
+    return joined
 
 
 def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

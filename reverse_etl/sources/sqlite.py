@@ -32,8 +32,10 @@ DRIVER: Final = "sqlite3"
 _BUSY_S: Final = 3.0
 """How long another program's lock is waited for."""
 
+_LOOK_UP_STEPS: Final = 1_000_000
+"""After so many steps of SQLite's machine, some 10 ms, Python looks whether it was interrupted."""
 _FIRST_ROWS: Final = 16
-_SAMPLED: Final = 16
+_SAMPLED: Final = 64
 """Each so many rows, one is measured."""
 _SCHEMA_MESSAGES: Final = (
     "no such table",
@@ -83,6 +85,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
             raise _opening_failed(error, where, config) from None
         connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         connection.set_authorizer(_authorize)
+        connection.set_progress_handler(_look_up, _LOOK_UP_STEPS)
         yield _Session(connection, where, config.timezone)
 
 
@@ -160,6 +163,11 @@ def _size(row: tuple[Any, ...]) -> int:
     return sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
 
 
+def _look_up() -> int:
+    """Lets Ctrl-C in: an interrupt is raised where this is called, and SQLite stops."""
+    return 0
+
+
 def _authorize(action: int, _first: str | None, second: str | None, _schema: str | None, _inner: str | None) -> int:
     """Allows reading only. ``mode=ro`` guards this file; this also stops ATTACH and VACUUM INTO another one."""
     reads = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -188,8 +196,15 @@ def _busy(where: str) -> SourceUnavailableError:
 
 
 def _refused(error: sqlite3.Error | sqlite3.Warning, where: str) -> SourceError:
+    """What SQLite's error means.
+
+    Raises:
+        KeyboardInterrupt: It stopped because of one, which it swallowed.
+    """
     name = getattr(error, "sqlite_errorname", "")
     text = str(error)
+    if name == "SQLITE_INTERRUPT":
+        raise KeyboardInterrupt
     if name.startswith("SQLITE_BUSY"):
         return _busy(where)
     if name.startswith(("SQLITE_AUTH", "SQLITE_READONLY")):

@@ -122,9 +122,9 @@ class Store:
     ) -> RunReport:
         """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
 
-        The last sync time moves with a ``completed`` run only, and never past rows that no run has read: it stays
-        where the changeset was read with a later one than is remembered now, or where that is not known. It moves
-        back where a newer run has moved it past the reading of this one, whose rows may have overwritten newer ones.
+        The last sync time moves on with a ``completed`` run only, never past rows that no run has read: it stays where
+        the changeset was read with a later one than is remembered now, or where that is not known. It moves back where
+        a newer run has moved it past the reading of this one, whose rows may have overwritten newer ones.
         Closing a run again replaces what was written before.
 
         Args:
@@ -164,7 +164,6 @@ class Store:
             workspace: The workspace's name.
             at: When it was due or began, aware.
             blocking_run_id: The run that was in the way; ``message`` says so in words.
-            message: Empty: with that run's id.
             run_id: Dagster's; empty where there was only a due time.
         """
         report = RunReport(

@@ -50,6 +50,15 @@ SELECT seq AS id, CONCAT('person', seq, '@example.com') AS email, seq % 2 = 0 AS
        IF(seq % 5 = 0, NULL, CONCAT('plan ', seq % 3)) AS plan, seq % 100 AS visits, MD5(seq) AS token
 FROM seq_1_to_{rows}
 """
+_SNOWFLAKE = """
+SELECT SEQ4() AS id, 'person' || SEQ4() || '@example.com' AS email, SEQ4() % 2 = 0 AS active,
+       SEQ4() / 7.0::FLOAT AS share, (SEQ4() * 1.01)::NUMBER(12, 2) AS total,
+       DATEADD(DAY, SEQ4() % 365, '2024-01-01'::DATE)::DATE AS born,
+       DATEADD(SECOND, SEQ4(), '2024-01-01'::TIMESTAMP_NTZ) AS seen_at,
+       CASE WHEN SEQ4() % 5 = 0 THEN NULL ELSE 'plan ' || SEQ4() % 3 END AS plan, SEQ4() % 100 AS visits,
+       MD5(SEQ4()::TEXT) AS token
+FROM TABLE(GENERATOR(ROWCOUNT => {rows}))
+"""
 _SQLITE = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
 SELECT i AS id, 'person' || i || '@example.com' AS email, i % 2 AS active, i / 7.0 AS share, i * 1.01 AS total,
@@ -254,7 +263,7 @@ def _bare_bigquery(config: Any, query: str) -> int:
 def _snowflake(rows: int) -> Iterator[Filled]:
     with snowflake.snowflake_server() as server:
         with server.admin() as admin:
-            admin.execute(f"CREATE TABLE big AS {_DUCKDB.format(rows=rows)}")
+            admin.execute(f"CREATE TABLE big AS {_SNOWFLAKE.format(rows=rows)}")
         yield test_snowflake.settings_of(server), QUERY, {snowflake.PASSWORD_VARIABLE: snowflake.PASSWORD}
 
 

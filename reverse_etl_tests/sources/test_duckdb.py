@@ -23,6 +23,7 @@ from reverse_etl.sources.duckdb import Config
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
 from reverse_etl_tests.sources.documentation import examples
+from reverse_etl_tests.sources.interrupts import interrupted_after
 
 _TEXT = next(case.value for case in CASES if case.name == "text").replace("'", "''")
 _EXPRESSIONS = {
@@ -228,6 +229,21 @@ def test_a_near_miss_is_shown(path: Path) -> None:
 
     assert 'Did you mean "planted"?' in table.value.hint
     assert '"secret"' in column.value.hint
+
+
+@pytest.mark.parametrize("first_row", ["at once", "never"])
+def test_ctrl_c_ends_the_query(path: Path, first_row: str) -> None:
+    """Whether rows come already or the query still counts; the session goes on."""
+    query = (
+        f"SELECT COUNT(*) AS n FROM ({TestDuckdb.endless}) AS q WHERE id % 2 = 7"
+        if first_row == "never"
+        else TestDuckdb.endless
+    )
+    with connect(Config(name="shop", path=path)) as session:
+        with interrupted_after(0.5), pytest.raises(KeyboardInterrupt):
+            for _ in session.stream(query):
+                pass
+        assert [batch.to_pylist() for batch in session.stream("SELECT 1 AS one")] == [[{"one": 1}]]
 
 
 def test_the_page_of_the_documentation_works(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
@@ -40,6 +40,7 @@ from reverse_etl.sources.mysql import Config
 from reverse_etl_tests.servers.mariadb import DATABASE, PASSWORD_VARIABLE, USER, MariadbServer
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
+from reverse_etl_tests.sources.network import OverTheNetwork
 
 DRIVERS = ("asyncmy", "pymysql")
 MANY = 120_000
@@ -190,7 +191,7 @@ def rows(session: Session, query: str) -> list[dict[str, Any]]:
     return [row for batch in session.stream(query) for row in batch.to_pylist()]
 
 
-class TestMysql(SourceConformance):
+class TestMysql(SourceConformance, OverTheNetwork):
     """The suite on a private server, over TLS, as a user who may write."""
 
     engine = "mysql"
@@ -228,8 +229,8 @@ class TestMysql(SourceConformance):
     failing_on_planted = "SELECT shout(secret) AS x FROM planted"
     expressions = _EXPRESSIONS
     cannot = _CANNOT
-    hidden: ClassVar[str | None] = None
-    """A driver that is not to be found."""
+    flowing_rows = MANY
+    many = "SELECT a.id FROM many AS a, many AS b WHERE b.id <= 9 LIMIT {n}"
 
     @classmethod
     def literal(cls, text: str | None) -> str:

@@ -29,6 +29,8 @@ from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
 from reverse_etl_tests.sources.documentation import examples
+from reverse_etl_tests.sources.interrupts import interrupted_once
+from reverse_etl_tests.sources.network import OverTheNetwork
 
 _TEXT = next(case.value for case in CASES if case.name == "text").replace("'", "''")
 _EXPRESSIONS = {
@@ -123,7 +125,7 @@ def rows(session: Session, query: str) -> list[dict[str, Any]]:
     return [row for batch in session.stream(query) for row in batch.to_pylist()]
 
 
-class TestPostgres(SourceConformance, InfiniteInstants):
+class TestPostgres(SourceConformance, InfiniteInstants, OverTheNetwork):
     """The suite on a private server, over TLS, as a user who may write to ``planted``."""
 
     engine = "postgres"
@@ -376,11 +378,29 @@ def test_a_query_canceled_by_an_administrator_is_no_timeout(filled: PostgresServ
         canceled.join()
 
 
-def _cancel_once_running(admin: Any, pid: int) -> None:
+def _wait_until_running(admin: Any, pid: int) -> None:
     running = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND query LIKE 'COPY%%'"
     while admin.execute(running, [pid]).fetchone() is None:
         time.sleep(0.01)
+
+
+def _cancel_once_running(admin: Any, pid: int) -> None:
+    _wait_until_running(admin, pid)
     admin.execute("SELECT pg_cancel_backend(%s)", [pid])
+
+
+@pytest.mark.parametrize("first_row", ["at once", "never"])
+def test_ctrl_c_ends_the_query_on_the_server(filled: PostgresServer, first_row: str) -> None:
+    """Whether rows come already or the server still waits; nothing is left running there, and the session goes on."""
+    query = "SELECT pg_sleep(60)" if first_row == "never" else TestPostgres.endless
+    with connect(settings_of(filled)) as session, filled.admin() as admin:
+        (own,) = rows(session, "SELECT pg_backend_pid() AS pid")
+        with interrupted_once(lambda: _wait_until_running(admin, own["pid"])), pytest.raises(KeyboardInterrupt):
+            for _ in session.stream(query):
+                pass
+        state = "SELECT state FROM pg_stat_activity WHERE pid = %s"
+        assert admin.execute(state, [own["pid"]]).fetchone() == ("idle",)
+        assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
 
 def test_leaving_early_cancels_the_query_on_the_server(filled: PostgresServer) -> None:

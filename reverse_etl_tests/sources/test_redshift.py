@@ -45,6 +45,7 @@ from reverse_etl_tests.servers.redshift import (
 )
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
+from reverse_etl_tests.sources.network import OverTheNetwork
 
 URL_VARIABLE = "TEST_REDSHIFT_URL"
 ENDLESS_TEXT = """
@@ -149,7 +150,7 @@ def rows(session: Session, query: str, *, limit: int | None = None) -> list[dict
     return [row for batch in session.stream(query, limit=limit) for row in batch.to_pylist()]
 
 
-class TestRedshift(SourceConformance):
+class TestRedshift(SourceConformance, OverTheNetwork):
     """The suite through the real driver and TLS, as a user who may write to ``planted``."""
 
     engine = "redshift"

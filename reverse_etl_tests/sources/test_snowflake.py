@@ -42,6 +42,7 @@ from reverse_etl_tests.servers.snowflake import (
 )
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
+from reverse_etl_tests.sources.network import OverTheNetwork
 
 URL_VARIABLE = "TEST_SNOWFLAKE_URL"
 NUMBERS = "SELECT ROW_NUMBER() OVER (ORDER BY SEQ4()) AS id FROM TABLE(GENERATOR(ROWCOUNT => {n})) ORDER BY id"
@@ -157,7 +158,7 @@ def rows(session: Session, query: str, *, limit: int | None = None) -> list[dict
     return [row for batch in session.stream(query, limit=limit) for row in batch.to_pylist()]
 
 
-class TestSnowflake(SourceConformance):
+class TestSnowflake(SourceConformance, OverTheNetwork):
     """The suite on the stand-in, as a user whose role may only read, and on a real account where there is one."""
 
     engine = "snowflake"
@@ -166,6 +167,8 @@ class TestSnowflake(SourceConformance):
     numbers = NUMBERS
     # A result is complete before its first row comes; so many parts would take a while to fetch.
     endless = NUMBERS.format(n=5_000_000)
+    limit_s = 12
+    many_rows = 300_000
     wide_rows = "SELECT SEQ4() AS id, REPEAT('xy', 50000) AS t FROM TABLE(GENERATOR(ROWCOUNT => {n}))"
     writing = (
         "DELETE FROM planted",
@@ -556,15 +559,15 @@ def test_without_the_driver_the_extra_is_named(filled: SnowflakeServer, monkeypa
 
 
 _MEASURED = """
-import resource, sys
 from reverse_etl.sources import connect
+from reverse_etl_tests.benchmarks.memory import peak_mb
 from reverse_etl.sources.snowflake import Config
 with connect(Config.model_validate({config!r})) as session:
     count = size = 0
     for batch in session.stream({query!r}):
         count, size = count + batch.num_rows, max(size, batch.nbytes)
         assert batch.num_rows <= {rows} and batch.nbytes <= 2 * {bytes}
-print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(count, round(peak_mb()))
 """
 
 

@@ -50,6 +50,7 @@ from reverse_etl_tests.servers.tds import (
 )
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
+from reverse_etl_tests.sources.network import OverTheNetwork
 
 URL = os.environ.get("TEST_SQLSERVER_URL", "")
 
@@ -175,7 +176,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-class TestSqlServer(SourceConformance):
+class TestSqlServer(SourceConformance, OverTheNetwork):
     """The suite on the counterpart, over TLS."""
 
     against = "a TDS server of ours, through the real ODBC driver, with TLS"
@@ -197,6 +198,7 @@ class TestSqlServer(SourceConformance):
     expressions = _EXPRESSIONS
     cannot = _CANNOT
     text_type = "NVARCHAR(MAX)"
+    many_rows = 200_000
 
     @classmethod
     def literal(cls, text: str | None) -> str:

@@ -1,0 +1,112 @@
+"""What every engine behind an address must do when the network or the server fails; part of its suite."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources import connect
+from reverse_etl_tests.servers.relay import Relay, relay
+
+PATIENCE_S = 20
+"""How much longer than the limit a test waits: machines are busy, and the clock of the engine is what is tested."""
+
+
+class OverTheNetwork:
+    """The part of the suite. ``through`` says how a connection is led through another port of this machine.
+
+    The driver talks to its real counterpart through a relay that is told to fail.
+    """
+
+    engine: ClassVar[str]
+    endless: ClassVar[str]
+    numbers: ClassVar[str]
+    limit_s: ClassVar[int] = 4
+    """``query_timeout``: the first rows come well before it, however busy the machine is."""
+    flowing_rows: ClassVar[int] = 600_000
+    """Rows that are still on their way when the first batch is here."""
+
+    @staticmethod
+    def is_here(config: Any) -> bool:
+        """Whether it is a counterpart on this machine; a real service is not made to fail."""
+        return config.host is not None and config.host.resolve() == "localhost"
+
+    @staticmethod
+    def port(config: Any) -> int:
+        """Where the counterpart listens."""
+        return int(config.port)
+
+    @staticmethod
+    def through(config: Any, port: int) -> DatabaseConfig:
+        """The connection by another port."""
+        changed: DatabaseConfig = config.model_copy(update={"port": port})
+        return changed
+
+    @pytest.fixture
+    def between(self, database: DatabaseConfig) -> Iterator[Relay]:
+        """A relay to the counterpart."""
+        if not self.is_here(database):
+            pytest.skip("only a counterpart of ours can be made to fail")
+        with relay(self.port(database)) as opened:
+            yield opened
+
+    @pytest.fixture
+    def led_through(self, database: DatabaseConfig, between: Relay) -> DatabaseConfig:
+        """The connection through it, with a short limit."""
+        limited = database.model_copy(update={"query_timeout": timedelta(seconds=self.limit_s)})
+        return self.through(limited, between.port)
+
+    def test_a_stalled_network_ends_with_query_timeout(self, led_through: DatabaseConfig, between: Relay) -> None:
+        """Nothing is closed and nothing comes: this side's clock ends it, and says by which key."""
+        began = time.monotonic()
+        with connect(led_through, name="shop") as session:
+            batches = session.stream(self.endless)
+            next(batches)
+            between.stall()
+            with pytest.raises(QueryError, match=rf"database shop \({self.engine}\).*query_timeout") as refused:
+                list(batches)
+
+        assert refused.value.hint
+        assert time.monotonic() - began < self.limit_s + PATIENCE_S
+
+    def test_a_server_that_goes_away_is_said(self, led_through: DatabaseConfig, between: Relay) -> None:
+        """In the middle of the rows, for good: an error of this connection with what to do, within the limit."""
+        began = time.monotonic()
+        with connect(led_through, name="shop") as session:
+            batches = session.stream(self.endless)
+            next(batches)
+            between.go_away()
+            with pytest.raises(SourceError, match=rf"database shop \({self.engine}\)") as refused:
+                list(batches)
+        assert refused.value.hint
+        with pytest.raises(SourceUnavailableError) as absent, connect(led_through, name="shop"):
+            pass
+        assert absent.value.hint
+        assert time.monotonic() - began < 2 * (self.limit_s + PATIENCE_S)
+
+    def test_a_restart_in_the_middle_loses_no_row(self, database: DatabaseConfig, between: Relay) -> None:
+        """Either the rest comes all the same, or the run ends with an error; the next connection works."""
+        through = self.through(database, between.port)
+        query = self.numbers.format(n=self.flowing_rows)
+        with connect(through, name="shop") as session:
+            batches = session.stream(query)
+            rows = next(batches).num_rows
+            between.cut()
+            failed: SourceError | None = None
+            try:
+                rows += sum(batch.num_rows for batch in batches)
+            except SourceError as error:
+                failed = error
+        if failed is None:
+            assert rows == self.flowing_rows
+        else:
+            assert f"database shop ({self.engine})" in failed.message
+            assert failed.hint
+        with connect(through) as session:
+            assert sum(batch.num_rows for batch in session.stream("SELECT 1 AS one")) == 1
