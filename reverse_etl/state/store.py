@@ -161,9 +161,10 @@ class Store:
 
         Args:
             sync: The sync's name.
-            workspace: The workspace's name.
+            workspace: Its workspace.
             at: When it was due or began, aware.
-            blocking_run_id: The run that was in the way; ``message`` says so in words.
+            blocking_run_id: The run that was in the way.
+            message: That in words; empty: with that run's id.
             run_id: Dagster's; empty where there was only a due time.
         """
         report = RunReport(
@@ -177,8 +178,8 @@ class Store:
         with self.database.writing() as connection:
             self._see(connection, sync, workspace, at)
             report = replace(report, last_sync_time=_last_sync_time(connection, sync))
-            values = run_values(report, root_run_id=report.run_id, workspace=workspace, since=None)
-            self._put(connection, RUN, values | {"blocking_run_id": blocking_run_id}, {})
+            skipped = run_values(report, root_run_id=report.run_id, workspace=workspace, since=None)
+            self._put(connection, RUN, skipped | {"blocking_run_id": blocking_run_id}, {})
         return report
 
     def run(self, run_id: str) -> RunReport | None:

@@ -35,7 +35,7 @@ _HBA = """
 local all postgres trust
 host all reader 127.0.0.1/32 scram-sha-256
 hostssl all encrypted_only 127.0.0.1/32 scram-sha-256
-hostssl shop documented 127.0.0.1/32 scram-sha-256
+hostssl shop page_reader 127.0.0.1/32 scram-sha-256
 """
 
 

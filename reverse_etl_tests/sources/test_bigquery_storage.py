@@ -137,7 +137,7 @@ def test_leaving_early_ends_the_stream(bigquery: BigqueryServer, storage: Storag
         next(batches)
         batches.close()
 
-        assert storage.stopped.wait(5)
+        assert storage.stopped.wait(30)
         assert storage.batches < 75
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
@@ -154,7 +154,7 @@ def test_a_stream_that_falls_silent_is_given_up(bigquery: BigqueryServer, storag
     ):
         rows(session, "SELECT REPEAT('x', 1000) AS t FROM UNNEST(GENERATE_ARRAY(1, 110000)) AS id")
 
-    assert monotonic() - began < 8
+    assert monotonic() - began < 20
 
 
 @needs_client

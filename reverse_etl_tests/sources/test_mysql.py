@@ -407,7 +407,7 @@ def test_two_columns_of_one_name_are_found_before_the_query_runs(session: Sessio
     with pytest.raises(QueryError, match="more than one column named `n`"):
         rows(session, f"SELECT COUNT(*) AS n, 1 AS n FROM ({TestMysql.endless}) AS q")
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_no_password_is_in_an_error(filled: MariadbServer, driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,8 +455,8 @@ def test_through_a_tunnel_the_certificate_is_still_the_hosts(filled: MariadbServ
 
 def test_the_server_ends_a_query_that_takes_too_long(filled: MariadbServer, driver: str) -> None:
     """query_timeout is the server's limit too; the session goes on."""
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=0.3))) as session:
-        with pytest.raises(QueryError, match=r"did not end within query_timeout \(0\.3s\)"):
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
+        with pytest.raises(QueryError, match=r"did not end within query_timeout \(1\.5s\)"):
             rows(session, f"SELECT COUNT(*) AS n FROM ({TestMysql.endless}) AS q")
 
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
@@ -470,7 +470,7 @@ def test_a_very_long_time_limit_is_no_error(filled: MariadbServer, driver: str) 
 
 def test_a_server_that_falls_silent_is_given_up(filled: MariadbServer, driver: str) -> None:
     """A stopped server keeps the connection open and says nothing: only this side's clock helps."""
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=1))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=4))) as session:
         batches = session.stream(TestMysql.endless)
         next(batches)
         began = time.monotonic()
@@ -481,7 +481,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: MariadbServer, driver: s
         finally:
             os.kill(filled.pid, signal.SIGCONT)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 def test_a_host_that_never_greets_is_given_up(driver: str) -> None:
@@ -625,7 +625,7 @@ def connections(admin: Any, *, at_work: bool = False) -> list[int]:
 
 def wait_until_nothing_runs(server: MariadbServer) -> None:
     """A connection that was ended takes a moment to go."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     with server.admin() as admin:
         while left := connections(admin, at_work=True):
             assert time.monotonic() < deadline, left

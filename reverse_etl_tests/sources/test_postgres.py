@@ -1,4 +1,7 @@
-"""PostgreSQL: the conformance suite on a real server, and what only PostgreSQL does."""
+"""PostgreSQL: the conformance suite on a real server, and what only PostgreSQL does.
+
+With TEST_POSTGRES_URL (``postgres://user:password@host:5432/empty_database``) the suite also runs against that server.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+import psycopg
 import pytest
 import trustme
 
@@ -23,6 +28,7 @@ from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
+from reverse_etl.sources import postgres as engine
 from reverse_etl.sources.base import Session, logical_type
 from reverse_etl.sources.postgres import Config
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
@@ -93,21 +99,31 @@ def settings_of(server: PostgresServer, **changed: Any) -> Config:
     return Config(**(settings | changed))
 
 
+_CONTENTS = (
+    "DROP TABLE IF EXISTS planted",
+    "DROP TYPE IF EXISTS plan, pair",
+    "DROP SEQUENCE IF EXISTS counter",
+    "CREATE TYPE plan AS ENUM ('free', 'pro')",
+    "CREATE TYPE pair AS (x int, y text)",
+    "CREATE TABLE planted (secret text)",
+    f"INSERT INTO planted VALUES ('{PLANTED}')",
+    "CREATE SEQUENCE counter",
+)
+"""What the suite itself needs."""
+
+
 @pytest.fixture(scope="module")
 def filled(postgres: PostgresServer) -> PostgresServer:
     """The server with the tables and types that these tests use."""
     with postgres.admin() as admin:
-        admin.execute("CREATE TYPE plan AS ENUM ('free', 'pro')")
-        admin.execute("CREATE TYPE pair AS (x int, y text)")
+        for statement in _CONTENTS:
+            admin.execute(statement)
         admin.execute("CREATE DOMAIN price AS numeric(10, 2)")
         admin.execute("CREATE DOMAIN net_price AS price CHECK (VALUE > 0)")
         admin.execute("CREATE DOMAIN tags AS text[]")
-        admin.execute("CREATE TABLE planted (secret text)")
-        admin.execute("INSERT INTO planted VALUES (%s)", [PLANTED])
         admin.execute("CREATE TABLE hidden (secret text)")
         admin.execute(f"REVOKE ALL ON hidden FROM {USER}")
         admin.execute("CREATE SCHEMA closed CREATE TABLE t (a int)")
-        admin.execute("CREATE SEQUENCE counter")
         admin.execute(f"GRANT ALL ON SEQUENCE counter TO {USER}")
         admin.execute(f"GRANT INSERT, DELETE, UPDATE ON planted TO {USER}")
     return postgres
@@ -310,8 +326,8 @@ def test_require_encrypts_without_verifying(filled: PostgresServer) -> None:
 
 def test_the_server_ends_a_query_that_takes_too_long(filled: PostgresServer) -> None:
     """query_timeout is the server's statement timeout; the session goes on."""
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=0.3))) as session:
-        with pytest.raises(QueryError, match=r"did not end within query_timeout \(0\.3s\)"):
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
+        with pytest.raises(QueryError, match=r"did not end within query_timeout \(1\.5s\)"):
             rows(session, "SELECT pg_sleep(30)")
 
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
@@ -325,7 +341,7 @@ def test_a_very_long_time_limit_is_no_error(filled: PostgresServer) -> None:
 
 def test_a_server_that_falls_silent_is_given_up(filled: PostgresServer) -> None:
     """A stopped server process keeps the connection open and says nothing: only this side's clock helps."""
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=3))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=4))) as session:
         (pid,) = rows(session, "SELECT pg_backend_pid() AS pid")
         batches = session.stream("SELECT repeat('x', 1000) AS t FROM generate_series(1, 10000000)")
         next(batches)
@@ -337,7 +353,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: PostgresServer) -> None:
         finally:
             os.kill(pid["pid"], signal.SIGCONT)
 
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 20
 
 
 def test_a_host_that_never_greets_is_given_up() -> None:
@@ -497,13 +513,13 @@ def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch:
         admin.execute(f"CREATE TABLE sales.customers (id int, email text, plan text, {times})")
         columns = "i, 'a@example.com', 'pro', '2024-01-01', timestamptz '2024-01-01 00:00+00' + i * interval '1 day'"
         admin.execute(f"INSERT INTO sales.customers SELECT {columns} FROM generate_series(1, 1000) AS g(i)")
-        for statement in filter(str.strip, grants.replace("customerio_reader", "documented").split(";\n")):
+        for statement in filter(str.strip, grants.replace("customerio_reader", "page_reader").split(";\n")):
             admin.execute(statement)
         admin.execute(index)
         admin.execute("ANALYZE sales.customers")
         admin.execute("CREATE TABLE sales.later (a int)")
     monkeypatch.setenv("DOCUMENTED_PASSWORD", "Choose-1-of-your-own")
-    config = settings_of(filled, user=EnvText("documented"), password=Secret("${DOCUMENTED_PASSWORD}"))
+    config = settings_of(filled, user=EnvText("page_reader"), password=Secret("${DOCUMENTED_PASSWORD}"))
     since = int(datetime(2024, 1, 4, tzinfo=UTC).timestamp())
 
     assert check_query(query, "postgres") == []
@@ -516,3 +532,52 @@ def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch:
     with filled.admin() as admin:
         plan = admin.execute(f"EXPLAIN {render(query, since + 990 * 86_400)}").fetchall()
     assert any("customers_updated_at" in line for (line,) in plan)
+
+
+URL = os.environ.get("TEST_POSTGRES_URL", "")
+"""With ``?tls=require`` and ``?ca_file=`` as in ``connections.yaml``; the user owns the empty database."""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Config]:
+    """The database of TEST_POSTGRES_URL, with what the suite needs."""
+    parts = urlsplit(URL)
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEST_POSTGRES_PASSWORD", unquote(parts.password or ""))
+        config = Config(
+            name="shop",
+            host=EnvText(parts.hostname or ""),
+            port=parts.port,
+            database=EnvText(parts.path.strip("/")),
+            user=EnvText(unquote(parts.username or "")),
+            password=Secret("${TEST_POSTGRES_PASSWORD}"),
+            timezone=TIMEZONE,
+            **options,
+        )
+        with psycopg.connect(**engine._parameters(config), autocommit=True) as owner:
+            for statement in _CONTENTS:
+                owner.execute(statement)  # type: ignore[arg-type]
+        yield config
+
+
+if URL:
+
+    class TestPostgresService(TestPostgres):
+        """The suite on the server that TEST_POSTGRES_URL names."""
+
+        against = "the service of TEST_POSTGRES_URL"
+
+        @pytest.fixture
+        def database(self, service: Config) -> DatabaseConfig:
+            """The service."""
+            return service
+
+        @pytest.fixture
+        def unavailable(self, service: Config, monkeypatch: pytest.MonkeyPatch) -> list[tuple[DatabaseConfig, str]]:
+            """What can be brought about there."""
+            monkeypatch.setenv("WRONG_PASSWORD", "planted-wrong-password")
+            return [
+                (service.model_copy(update={"password": Secret("${WRONG_PASSWORD}")}), "was refused"),
+                (service.model_copy(update={"host": EnvText("no.such.host.invalid")}), "there is no host"),
+            ]

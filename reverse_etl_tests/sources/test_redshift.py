@@ -401,8 +401,8 @@ def loopback(port: int, **changed: Any) -> Config:
 
 def test_the_server_ends_a_query_that_takes_too_long(filled: RedshiftServer) -> None:
     """query_timeout is the server's statement timeout; the session goes on."""
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=0.3))) as session:
-        with pytest.raises(QueryError, match=r"did not end within query_timeout \(0\.3s\)"):
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
+        with pytest.raises(QueryError, match=r"did not end within query_timeout \(1\.5s\)"):
             rows(session, "SELECT pg_sleep(30)")
 
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
@@ -411,14 +411,14 @@ def test_the_server_ends_a_query_that_takes_too_long(filled: RedshiftServer) -> 
 def test_a_query_of_many_quick_fetches_ends_in_time_too(filled: RedshiftServer) -> None:
     """The server's limit is for each FETCH; this side's is for all of them."""
     began = time.monotonic()
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=0.5))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
         with pytest.raises(QueryError, match="did not end within query_timeout"):
             for _ in session.stream(TestRedshift.endless):
                 pass
         with pytest.raises(QueryError, match="did not end within query_timeout"):
             session.now()
 
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
 
 
 def test_a_very_long_time_limit_is_no_error(filled: RedshiftServer) -> None:
@@ -429,7 +429,7 @@ def test_a_very_long_time_limit_is_no_error(filled: RedshiftServer) -> None:
 
 def test_a_server_that_falls_silent_is_given_up(filled: RedshiftServer) -> None:
     """A stopped server process keeps the connection open and says nothing: only this side's clock helps."""
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=2))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=4))) as session:
         (pid,) = rows(session, "SELECT pg_backend_pid() AS pid")
         batches = session.stream(ENDLESS_TEXT)
         next(batches)
@@ -441,7 +441,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: RedshiftServer) -> None:
         finally:
             os.kill(pid["pid"], signal.SIGCONT)
 
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
 
 
 def test_a_connection_ended_by_the_server_is_said(filled: RedshiftServer) -> None:
@@ -493,7 +493,7 @@ def test_ctrl_c_ends_the_query_on_the_server(filled: RedshiftServer) -> None:
         pressed.join()
 
         left = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while admin.execute(left, [own["pid"]]).fetchone() != (0,) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert admin.execute(left, [own["pid"]]).fetchone() == (0,)

@@ -284,13 +284,13 @@ def test_a_stalled_login_ends(filled: SnowflakeServer) -> None:
 def test_a_stalled_query_ends(filled: SnowflakeServer, query: str, behaviour: dict[str, Any], aborts: int) -> None:
     """Whether it runs, or the service is silent, or its result does not come; what runs is canceled."""
     filled.behave(limit_s=60)
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=1))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=3))) as session:
         filled.behave(**behaviour)
         began = time.monotonic()
-        with pytest.raises(QueryError, match=r"did not end within query_timeout \(1s\)"):
+        with pytest.raises(QueryError, match=r"did not end within query_timeout \(3s\)"):
             rows(session, query)
 
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
     assert len(filled.seen()["aborted"]) == aborts
 
 
@@ -327,7 +327,7 @@ def test_an_interrupted_query_is_canceled(filled: SnowflakeServer) -> None:
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) as process:
         wait_until(lambda: filled.seen()["statements"])
         process.send_signal(signal.SIGINT)
-        assert b"KeyboardInterrupt" in process.communicate(timeout=10)[1]
+        assert b"KeyboardInterrupt" in process.communicate(timeout=60)[1]
 
     seen = filled.seen()
     assert (seen["aborted"], seen["sessions"]) == (["SELECT SYSTEM$WAIT(30) AS waited"], 0)
@@ -335,7 +335,7 @@ def test_an_interrupted_query_is_canceled(filled: SnowflakeServer) -> None:
 
 def wait_until(condition: Any) -> None:
     """Returns when the condition holds."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -170,7 +170,7 @@ def rows(session: Session, query: str, *, limit: int | None = None) -> list[dict
 
 def until(condition: Callable[[], bool]) -> None:
     """Waits for something that comes soon."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -462,19 +462,19 @@ def test_a_password_that_freetds_cannot_take_is_said(filled: TdsServer, monkeypa
 
 def test_a_query_that_takes_too_long_is_ended_on_the_server(filled: TdsServer) -> None:
     """By this side's clock, with a cancellation; the session goes on."""
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=0.4))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
         began = time.monotonic()
-        with pytest.raises(QueryError, match=r"did not end within query_timeout \(0\.4s\)"):
+        with pytest.raises(QueryError, match=r"did not end within query_timeout \(1\.5s\)"):
             rows(session, f"SELECT COUNT_BIG(*) AS n FROM ({ENDLESS}) AS e WHERE id % 2 = 7")
 
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
         until(lambda: filled.running() == 0)
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
 
 def test_a_query_that_trickles_is_ended_too(filled: TdsServer) -> None:
     """Rows keep coming, and the time is up all the same."""
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=0.4))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
         with pytest.raises(QueryError, match="did not end within query_timeout"):
             for _ in session.stream(ENDLESS):
                 pass
@@ -490,14 +490,14 @@ def test_a_very_long_time_limit_is_no_error(filled: TdsServer) -> None:
 def test_a_server_that_falls_silent_is_given_up(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not even answer the cancellation: the socket is shut down under the driver."""
     monkeypatch.setattr(_sqlserver_wire, "CANCEL_S", 0.3)
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=1))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=4))) as session:
         batches = session.stream(ENDLESS)
         next(batches)
         began = time.monotonic()
         with filled.silent():
             with pytest.raises(QueryError, match="did not end within query_timeout"):
                 list(batches)
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 20
             with pytest.raises(SourceUnavailableError, match="connection was lost"):
                 session.now()
 
@@ -508,14 +508,14 @@ def test_a_cancellation_that_is_never_acknowledged_is_given_up(
     """Between two fetches FreeTDS waits for the acknowledgement, without a limit of its own."""
     monkeypatch.setattr(_sqlserver_wire, "CANCEL_S", 0.3)
     between_fetches = threading.Event()
-    with connect(settings_of(filled, query_timeout=timedelta(seconds=1))) as session:
+    with connect(settings_of(filled, query_timeout=timedelta(seconds=3))) as session:
         batches = session.stream(ENDLESS)
         next(batches)
         began = time.monotonic()
         with filled.silent(), pytest.raises(QueryError, match="did not end within query_timeout"):
-            session._wire.run(lambda: between_fetches.wait(10))
+            session._wire.run(lambda: between_fetches.wait(60))
         between_fetches.set()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
 
 
 def test_a_host_that_never_greets_is_given_up() -> None:
