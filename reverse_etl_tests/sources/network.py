@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -18,6 +21,32 @@ PATIENCE_S = 20
 """How much longer than the limit a test waits: machines are busy, and the clock of the engine is what is tested."""
 
 
+@contextmanager
+def speaking_plainly(answer: bytes) -> Iterator[tuple[int, bytearray]]:
+    """A server that gives one answer to whatever is said, in the clear; its port, and all that it was told."""
+    heard = bytearray()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    client.settimeout(0.5)
+                    with client:
+                        with suppress(TimeoutError):
+                            heard.extend(client.recv(65_536))
+                        client.sendall(answer)
+                        with suppress(TimeoutError):
+                            while said := client.recv(65_536):
+                                heard.extend(said)
+
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        yield listener.getsockname()[1], heard
+        listener.shutdown(socket.SHUT_RDWR)
+        serving.join()
+
+
 class OverTheNetwork:
     """The part of the suite. ``through`` says how a connection is led through another port of this machine.
 
@@ -27,6 +56,8 @@ class OverTheNetwork:
     engine: ClassVar[str]
     endless: ClassVar[str]
     numbers: ClassVar[str]
+    plain_answer: ClassVar[bytes] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    """What a server says that does not speak TLS."""
     limit_s: ClassVar[int] = 4
     """``query_timeout``: the first rows come well before it, however busy the machine is."""
     flowing_rows: ClassVar[int] = 600_000
@@ -48,6 +79,16 @@ class OverTheNetwork:
         changed: DatabaseConfig = config.model_copy(update={"port": port})
         return changed
 
+    @staticmethod
+    def encrypted(config: Any) -> Any:
+        """The connection with TLS as it is when nothing is said about it."""
+        return config
+
+    @staticmethod
+    def secret(config: Any) -> bytes:
+        """What must never be sent in the clear."""
+        return bytes(config.password.resolve(), "utf-8")
+
     @pytest.fixture
     def between(self, database: DatabaseConfig) -> Iterator[Relay]:
         """A relay to the counterpart."""
@@ -61,6 +102,20 @@ class OverTheNetwork:
         """The connection through it, with a short limit."""
         limited = database.model_copy(update={"query_timeout": timedelta(seconds=self.limit_s)})
         return self.through(limited, between.port)
+
+    def test_a_server_without_tls_gets_no_secret(self, database: DatabaseConfig) -> None:
+        """Somebody at the port who does not speak TLS: refused, with what to do, and the password is not said."""
+        if not self.is_here(database):
+            pytest.skip("only a counterpart of ours can be replaced")
+        with speaking_plainly(self.plain_answer) as (port, heard):
+            config = self.through(self.encrypted(database), port)
+            limited = config.model_copy(update={"query_timeout": timedelta(seconds=self.limit_s)})
+            with pytest.raises(SourceUnavailableError) as refused, connect(limited, name="shop"):
+                pass
+
+        assert f"database shop ({self.engine})" in refused.value.message
+        assert refused.value.hint
+        assert self.secret(database) not in heard
 
     def test_a_stalled_network_ends_with_query_timeout(self, led_through: DatabaseConfig, between: Relay) -> None:
         """Nothing is closed and nothing comes: this side's clock ends it, and says by which key."""

@@ -182,6 +182,11 @@ class TestBigquery(SourceConformance, OverTheNetwork):
     flowing_rows = many_rows = 200_000
 
     @staticmethod
+    def secret(config: Any) -> bytes:  # noqa: ARG004 - as in the suite
+        """The key's lines begin so."""
+        return b"PRIVATE KEY"
+
+    @staticmethod
     def is_here(config: Any) -> bool:
         """The stand-in is at an endpoint of its own."""
         return config.api_endpoint is not None
@@ -626,6 +631,16 @@ def test_a_server_that_falls_silent_is_given_up(filled: BigqueryServer) -> None:
             list(batches)
 
     assert monotonic() - began < 20
+
+
+def test_an_authority_that_is_not_trusted_is_refused(filled: BigqueryServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in's own authority, where nothing says that it is to be trusted."""
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with pytest.raises(SourceUnavailableError, match="certificate of localhost is refused") as refused:  # noqa: SIM117
+        with connect(settings_of(filled)):
+            pass
+
+    assert "REQUESTS_CA_BUNDLE" in refused.value.hint
 
 
 def test_a_host_that_never_greets_is_given_up(filled: BigqueryServer) -> None:

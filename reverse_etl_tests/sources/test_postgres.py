@@ -145,6 +145,7 @@ class TestPostgres(SourceConformance, InfiniteInstants, OverTheNetwork):
     """The suite on a private server, over TLS, as a user who may write to ``planted``."""
 
     engine = "postgres"
+    plain_answer = b"N"
     product = "PostgreSQL"
     against = "a private server with TLS"
     numbers = "SELECT i AS id FROM generate_series(1, {n}) AS g(i) ORDER BY id"

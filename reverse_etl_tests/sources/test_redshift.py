@@ -154,6 +154,7 @@ class TestRedshift(SourceConformance, OverTheNetwork):
     """The suite through the real driver and TLS, as a user who may write to ``planted``."""
 
     engine = "redshift"
+    plain_answer = b"N"
     product = "Amazon Redshift"
     against = "a private PostgreSQL that starts up like Redshift"
     numbers = "SELECT i AS id FROM generate_series(1, {n}) AS g(i) ORDER BY id"

@@ -198,6 +198,11 @@ class TestSnowflake(SourceConformance, OverTheNetwork):
         "json": "Snowflake writes no blanks, and the stand-in loses digits; see test_snowflake_types",
     }
 
+    @staticmethod
+    def encrypted(config: Any) -> Any:
+        """As outside of tests."""
+        return config.model_copy(update={"protocol": "https"})
+
     @classmethod
     def folded(cls, name: str) -> str:
         """Unquoted names are raised."""
