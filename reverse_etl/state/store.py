@@ -122,10 +122,9 @@ class Store:
     ) -> RunReport:
         """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
 
-        The last sync time moves on with a ``completed`` run only, never past rows that no run has read: it stays where
-        the changeset was read with a later one than is remembered now, or where that is not known. It moves back where
-        a newer run has moved it past the reading of this one, whose rows may have overwritten newer ones.
-        Closing a run again replaces what was written before.
+        The last sync time moves on with a ``completed`` run only, never past rows that no run has read, and back where
+        a newer run moved it past the reading of this one, whose rows may have overwritten newer ones. Closing a run
+        again replaces what was written before.
 
         Args:
             report: The run; it need not have begun here (a re-execution starts at a later step).
