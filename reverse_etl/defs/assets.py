@@ -12,13 +12,13 @@ import dagster as dg
 
 from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
-from reverse_etl.defs import checks, lineage, overlap
+from reverse_etl.defs import checks, columns, lineage, overlap
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.resources import database_key, workspace_key
 from reverse_etl.errors import ReverseEtlError, WorkspaceBusyError
 from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport, Status
-from reverse_etl.stages import SyncRun, deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.stages import SyncRun, deliver_changeset, dialect, extract_changeset, validate_changeset
 from reverse_etl.state.retention import prune
 from reverse_etl.state.store import open_store
 
@@ -58,12 +58,11 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         with _stage(context, sync, project) as run:
             database = getattr(context.resources, database_key(sync.database)).config
             facts = extract_changeset(run, database, full=config.full, retry_of=config.retry_of)
-        schema = run.folder.parts("rows").schema()
-        columns = [dg.TableColumn(field.name, str(field.type)) for field in schema or ()]
+        read = columns.read_columns(sync, dialect(database), run.folder.parts("rows").schema())
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": facts.rows,
-                "dagster/column_schema": dg.TableSchema(columns=columns),
+                **read,
                 "relationship_rows": facts.relationships,
                 "last_sync_time": facts.since,
                 "run_start_time": dg.MetadataValue.timestamp(float(facts.started_at)),
@@ -95,6 +94,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         counted = {query: validation.counts[query] for query in QUERIES if query in validation.counts}
         yield dg.MaterializeResult(
             metadata={
+                **columns.same_columns(lineage.changeset_key(sync), run.folder.parts("rows").schema()),
                 "dagster/row_count": counted["rows"].undelivered,
                 "rows_rejected": sum(counts.rejected for counts in counted.values()),
                 "rows_excluded": sum(counts.excluded for counts in counted.values()),
@@ -129,9 +129,12 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: report.status.value})
         if report.message:
             (context.log.error if report.exit_code else context.log.warning)(report.message)
-        yield dg.MaterializeResult(metadata=_delivered(report))
+        schema = run.folder.parts("rows").schema()
+        delivered = columns.same_columns(lineage.validated_key(sync), schema)
+        yield dg.MaterializeResult(metadata={**_delivered(report), **delivered})
+        attributes = columns.same_columns(lineage.delivery_key(sync), schema)
         yield dg.AssetMaterialization(
-            lineage.destination_key(sync), metadata={"sync": sync.name, "rows": report.rows.delivered}
+            lineage.destination_key(sync), metadata={"sync": sync.name, "rows": report.rows.delivered, **attributes}
         )
         yield from checks.delivery_results(sync, report)
 

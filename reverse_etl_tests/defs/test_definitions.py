@@ -109,6 +109,28 @@ def test_no_row_value_is_in_the_event_log(
     assert "planted" not in events
 
 
+def test_an_attribute_is_traced_to_its_source_column(
+    loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    """From the workspace's people back to the table, column by column, under the column's own name there."""
+    project.write("people.yaml", people("SELECT id, email, LOWER(plan) AS tier FROM customers"))
+    run(load_project(loaded.directory), instance)
+    key, column = dg.AssetKey(["customerio", "main", "people"]), "tier"
+    way = []
+    while (event := instance.get_latest_materialization_event(key)) and event.asset_materialization:
+        lineage = event.asset_materialization.metadata["dagster/column_lineage"].value
+        assert isinstance(lineage, dg.TableColumnLineage)
+        (dep,) = lineage.deps_by_column[column]
+        key, column = dep.asset_key, dep.column_name
+        way.append(f"{key.to_user_string()}.{column}")
+    assert [
+        "people/people_delivery.tier",
+        "people/people_validated.tier",
+        "people/people_changeset.tier",
+        "shop/customers.plan",
+    ] == way
+
+
 def test_validated_rows_load_as_frames(
     loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:

@@ -1,0 +1,88 @@
+"""From which columns of which tables each column of a query comes. Read from its text; nothing here asks a database."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.config.statement import blank_placeholders, quiet_sqlglot, spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlglot import exp
+    from sqlglot.lineage import Node
+
+Origin = tuple[tuple[str, ...], str]
+"""A table, as the parts of its name, and a column of it."""
+
+_NOTHING: Final[dict[str, tuple[Origin, ...]]] = {}
+
+
+@lru_cache(maxsize=256)
+def column_origins(sql: str, dialect: str, columns: tuple[str, ...]) -> dict[str, tuple[Origin, ...]]:
+    """Where the columns of a query's result come from.
+
+    Args:
+        sql: As written in the sync.
+        dialect: The engine's name in sqlglot.
+        columns: The names that the result has.
+
+    Returns:
+        For each of them that can be traced, its origins, sorted; left out are constants, and columns that only the
+        database can tell the table of. Tables are named as ``query.tables_read`` does.
+    """
+    from sqlglot import exp, parse_one
+    from sqlglot.errors import SqlglotError
+    from sqlglot.lineage import lineage
+    from sqlglot.optimizer.qualify import qualify
+    from sqlglot.optimizer.scope import build_scope
+
+    try:
+        with quiet_sqlglot():
+            parsed = parse_one(blank_placeholders(sql), read=dialect)
+            query = qualify(parsed, dialect=dialect, validate_qualify_columns=False, identify=False)
+            scope = build_scope(query)
+            if scope is None or not isinstance(query, exp.Query):
+                return _NOTHING
+            known = {name.lower(): name for name in query.named_selects}
+            if "*" in known:
+                return _everything(scope.sources, columns, dialect)
+            traced = {
+                column: tuple(
+                    sorted(
+                        set(_origins(lineage(known[column.lower()], query, {}, dialect=dialect, scope=scope), dialect))
+                    )
+                )
+                for column in columns
+                if column.lower() in known
+            }
+    except (SqlglotError, RecursionError, ValueError):
+        return _NOTHING
+    return {column: origins for column, origins in traced.items() if origins}
+
+
+def _origins(node: Node, dialect: str) -> Iterator[Origin]:
+    from sqlglot import exp, to_identifier
+
+    for leaf in node.walk():
+        if not leaf.downstream and isinstance(leaf.expression, exp.Table):
+            column = leaf.name.rpartition(".")[2].strip('"`[]')
+            if column != "*":
+                yield _parts(leaf.expression, dialect), spelled(to_identifier(column), dialect)
+
+
+def _everything(sources: Mapping[str, object], columns: tuple[str, ...], dialect: str) -> dict[str, tuple[Origin, ...]]:
+    """``SELECT *`` of one table: each column is its own; of several tables only the database knows."""
+    from sqlglot import exp
+
+    tables = [source for source in sources.values() if isinstance(source, exp.Table)]
+    if len(tables) != 1 or len(sources) != 1:
+        return _NOTHING
+    return {column: ((_parts(tables[0], dialect), column),) for column in columns}
+
+
+def _parts(table: exp.Table, dialect: str) -> tuple[str, ...]:
+    from sqlglot import exp
+
+    return tuple(spelled(part, dialect) for part in table.parts if isinstance(part, exp.Identifier))

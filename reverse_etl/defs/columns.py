@@ -1,0 +1,36 @@
+"""Columns in Dagster's catalog: which there are, and from which source column each Customer.io attribute comes."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+import pyarrow as pa
+
+from reverse_etl.changeset.lineage import column_origins
+from reverse_etl.config.syncs import SyncConfig
+
+_SCHEMA = "dagster/column_schema"
+_LINEAGE = "dagster/column_lineage"
+
+Metadata = Mapping[str, dg.TableSchema | dg.TableColumnLineage]
+
+
+def read_columns(sync: SyncConfig, dialect: str, schema: pa.Schema | None) -> Metadata:
+    """The changeset's columns, each with the columns of the tables that the query makes it of."""
+    fields = list(schema or ())
+    origins = column_origins(sync.query, dialect, tuple(field.name for field in fields))
+    deps = {
+        column: [dg.TableColumnDep(dg.AssetKey([sync.database, *table]), name) for table, name in found]
+        for column, found in origins.items()
+    }
+    return {_SCHEMA: _table_schema(fields), _LINEAGE: dg.TableColumnLineage(deps)}
+
+
+def same_columns(upstream: dg.AssetKey, schema: pa.Schema | None) -> Metadata:
+    """Columns that are those of another asset, by name."""
+    fields = list(schema or ())
+    deps = {field.name: [dg.TableColumnDep(upstream, field.name)] for field in fields}
+    return {_SCHEMA: _table_schema(fields), _LINEAGE: dg.TableColumnLineage(deps)}
+
+
+def _table_schema(fields: Sequence[pa.Field]) -> dg.TableSchema:
+    return dg.TableSchema(columns=[dg.TableColumn(field.name, str(field.type)) for field in fields])
