@@ -13,6 +13,7 @@ import dagster as dg
 from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import checks, columns, lineage, overlap
+from reverse_etl.defs.freshness import freshness_policy
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.resources import database_key, workspace_key
 from reverse_etl.errors import ReverseEtlError, WorkspaceBusyError
@@ -116,6 +117,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         owners=list(sync.owners),
         code_version=sync.version,
         pool=overlap.pool(sync.workspace),
+        freshness_policy=freshness_policy(sync.schedule),
         required_resource_keys={HOME, workspace_key(sync.workspace)},
         check_specs=checks.delivery_specs(sync),
     )
