@@ -90,8 +90,6 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
     def validated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with _stage(context, sync, project) as run:
             validation = validate_changeset(run)
-        if validation.stopped:
-            context.log.error(f"Nothing was sent: {validation.stopped}")
         counted = {query: validation.counts[query] for query in QUERIES if query in validation.counts}
         yield dg.MaterializeResult(
             metadata={
@@ -103,6 +101,9 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             }
         )
         yield from checks.validation_results(sync, validation.results)
+        if validation.stopped:
+            context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.FAILED.value})
+            raise dg.Failure(f"{sync.where}: nothing was sent: {validation.stopped}", allow_retries=False)
 
     return validated
 
@@ -129,8 +130,8 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             report = deliver_changeset(run, workspace)
         prune(run.store, run.home, project.retention, datetime.now(UTC))
         context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: report.status.value})
-        if report.message:
-            (context.log.error if report.exit_code else context.log.warning)(report.message)
+        if report.message and not report.exit_code:
+            context.log.warning(report.message)
         schema = run.folder.parts("rows").schema()
         delivered = columns.same_columns(lineage.validated_key(sync), schema)
         yield dg.MaterializeResult(metadata={**_delivered(report), **delivered})
@@ -139,6 +140,9 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             lineage.destination_key(sync), metadata={"sync": sync.name, "rows": report.rows.delivered, **attributes}
         )
         yield from checks.delivery_results(sync, report)
+        if report.exit_code:
+            # After everything was stored, so that the run's failure is told in words and not by the checks' names.
+            raise dg.Failure(report.message, metadata=_csv(report), allow_retries=False)
 
     return delivery
 
@@ -167,7 +171,7 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
     try:
         with run:
             if run.store.run(run.run_id) is None:
-                context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.RUNNING.value})
+                context.instance.add_run_tags(run.run_id, {overlap.BEGAN_TAG: "yes"})
             yield run
     except WorkspaceBusyError as error:
         # To Dagster a canceled run: nothing failed, and nothing was done.
@@ -177,6 +181,12 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
     except ReverseEtlError as error:
         context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.FAILED.value})
         raise dg.Failure(description=str(error), allow_retries=False) from None
+    except BaseException:
+        ended = run.store.run(run.run_id)
+        context.instance.add_run_tags(
+            run.run_id, {overlap.STATUS_TAG: (ended.status if ended else Status.FAILED).value}
+        )
+        raise
 
 
 def _began_at(context: dg.AssetExecutionContext) -> datetime:
@@ -196,9 +206,11 @@ def _delivered(report: RunReport) -> dict[str, dg.MetadataValue | float | int | 
         "rows": dg.MetadataValue.json(asdict(report.rows)),
         "relationships": dg.MetadataValue.json(asdict(report.relationships)),
     }
-    if report.failed_rows_csv:
-        metadata["failed_rows_csv"] = dg.MetadataValue.path(report.failed_rows_csv)
-    return metadata
+    return {**metadata, **_csv(report)}
+
+
+def _csv(report: RunReport) -> dict[str, dg.MetadataValue]:
+    return {"failed_rows_csv": dg.MetadataValue.path(report.failed_rows_csv)} if report.failed_rows_csv else {}
 
 
 def _described(sync: SyncConfig) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 
-from reverse_etl.defs.overlap import STATUS_TAG, SYNC_TAG
+from reverse_etl.defs.overlap import BEGAN_TAG, STATUS_TAG, SYNC_TAG
 from reverse_etl.report import Status
 from reverse_etl.state import turns
 from reverse_etl.state.home import Home
@@ -35,22 +35,22 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
         alive = turns.alive(store, run.run_id)
         if alive is False:
             turns.end_lost(store)
-            return _gone("its process gives no sign of life any more")
+            return self._gone(run, "its process gives no sign of life any more")
         if alive or SYNC_TAG not in run.tags:
             return _LIVES
         known = store.run(run.run_id)
         if known is not None and known.status is Status.FAILED and turns.was_lost(known):
-            return _gone("its process ended before the run did")
+            return self._gone(run, "its process ended before the run did")
         # Before its first stage, and after its last one, a run has no turn: Dagster's events are its signs of life.
-        begun_elsewhere = known is None and run.tags.get(STATUS_TAG) == Status.RUNNING.value
+        begun_elsewhere = known is None and BEGAN_TAG in run.tags
         if begun_elsewhere or self._silent_for(run) < turns.SILENT.total_seconds():
             return _LIVES
-        return _gone(f"nothing was heard of it for {self._silent_for(run):.0f} s")
+        return self._gone(run, f"nothing was heard of it for {self._silent_for(run):.0f} s")
 
     def _silent_for(self, run: dg.DagsterRun) -> float:
         events = self._instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
         return datetime.now(UTC).timestamp() - events[0].timestamp if events else 0.0
 
-
-def _gone(why: str) -> CheckRunHealthResult:
-    return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The run's worker is gone: {why}.")
+    def _gone(self, run: dg.DagsterRun, why: str) -> CheckRunHealthResult:
+        self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.FAILED.value})
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The run's worker is gone: {why}.")

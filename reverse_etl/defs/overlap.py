@@ -17,6 +17,9 @@ from reverse_etl.state.store import Store
 WORKSPACE_TAG = "reverse_etl/workspace"
 SYNC_TAG = "reverse_etl/sync"
 STATUS_TAG = "reverse_etl/status"
+"""How a run ended, by our word for it."""
+BEGAN_TAG = "reverse_etl/began"
+"""``yes`` on a run that is in the history of some state database."""
 OVERLAP_TAG = "reverse_etl/overlap"
 """``wait`` on a scheduled run of a sync that waits its turn."""
 

@@ -95,6 +95,29 @@ def test_a_run_with_failed_rows_is_a_failed_run_that_keeps_its_materializations(
     record = instance.get_run_by_id(result.run_id)
     assert record is not None
     assert "some_rows_failed" == record.tags["reverse_etl/status"]
+    (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    said = failure.user_failure_data
+    assert said is not None
+    assert str(said.description).startswith("sync people (")
+    assert "1 of 2 rows failed, 1 were delivered; last sync time stays." in str(said.description)
+    assert {"failed_rows_csv"} == said.metadata.keys()
+    stored = instance.fetch_materializations(dg.AssetKey(["people", "people_delivery"]), limit=10).records
+    assert [result.run_id] == [each.run_id for each in stored]
+
+
+def test_a_run_that_a_check_stops_says_so(
+    loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
+) -> None:
+    """Its first line is the check's sentence, its status `failed`."""
+    project.write("people.yaml", people(more="checks:\n  - row_count: {min: 100, severity: stop}\n"))
+    result = run(load_project(loaded.directory), instance)
+    (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failure.user_failure_data is not None
+    assert "nothing was sent: " in str(failure.user_failure_data.description)
+    assert "row_count" in str(failure.user_failure_data.description)
+    record = instance.get_run_by_id(result.run_id)
+    assert record is not None
+    assert "failed" == record.tags["reverse_etl/status"]
 
 
 def test_no_row_value_is_in_the_event_log(

@@ -70,8 +70,10 @@ def test_a_run_whose_process_was_killed_is_ended(daemon: Daemon, store: Store) -
     process.kill()
     process.communicate()
     assert Run.FAILURE is monitored(daemon, run)
-    ended = store.run(run.run_id)
+    ended, in_dagster = store.run(run.run_id), daemon.instance.get_run_by_id(run.run_id)
     assert ended is not None
+    assert in_dagster is not None
+    assert "failed" == in_dagster.tags["reverse_etl/status"]
     assert (Status.FAILED, None) == (ended.status, turns.whose(store, "main"))
     assert "process ended before the run did" in ended.message
 
@@ -94,7 +96,7 @@ def test_a_run_on_a_machine_that_went_down_is_ended(daemon: Daemon, store: Store
     [
         (SYNC, 60, Run.STARTED),
         (SYNC, 200, Run.FAILURE),
-        ({**SYNC, "reverse_etl/status": "running"}, 200, Run.STARTED),
+        ({**SYNC, "reverse_etl/began": "yes"}, 200, Run.STARTED),
         ({}, 7200, Run.STARTED),
     ],
     ids=["starting", "died before its first stage", "in a state database that this daemon has not", "a user's own job"],
