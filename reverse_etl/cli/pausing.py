@@ -21,7 +21,7 @@ def pause(sync: SyncName, syncs: SyncsFolder = Path("syncs")) -> None:
 def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs")) -> None:
     """Resume a paused sync: it runs at its next due time and reads what changed meanwhile."""
     _set(sync, syncs, paused=False)
-    typer.echo(f"{sync} is active: it runs at its next due time.", err=True)
+    typer.echo(f"{sync} is active: it runs at its next due time, if its schedule is on in Dagster's UI.", err=True)
 
 
 def _set(name: str, syncs: Path, *, paused: bool) -> None:
