@@ -35,6 +35,9 @@ MOST_REFUSED_IN_A_ROW: Final = 1_000
 GRACE_S: Final = 7.0
 """Seconds that requests in flight have to finish when the run is canceled."""
 
+SLOW_ANSWER_S: Final = 5.0
+"""An answer that takes longer is trouble: the workspace is asked less, though it did answer."""
+
 _SYNC_S: Final = 0.5
 _BURST_S: Final = 0.1
 
@@ -60,6 +63,7 @@ class Sender:
         reserve: Reserve | None = None,
     ) -> None:
         limits = destination.limits
+        self._clock = clock
         self._destination = destination
         self._books = books
         self._patience = patience
@@ -160,7 +164,6 @@ class Sender:
         answer: Accepted | RequestRefused = await self._patience.until_settled(
             partial(self._attempt, request), on_trouble=self._slow_down
         )
-        self._in_flight.speed_up()
         self.requests += 1
         self._fullness += request.fullness(self._destination.limits)
         if isinstance(answer, RequestRefused) and len(request.items) > 1:
@@ -186,10 +189,16 @@ class Sender:
                 await self._shared.turn()
             sending = {task for task in (asyncio.current_task(),) if task is not None}
             self._sending |= sending
+            asked_at = self._clock.now()
             try:
-                return await self._destination.send(request.items)
+                answer = await self._destination.send(request.items)
             finally:
                 self._sending -= sending
+        if self._clock.now() - asked_at > SLOW_ANSWER_S:
+            self._in_flight.slow_down()
+        elif not isinstance(answer, TryAgain):
+            self._in_flight.speed_up()
+        return answer
 
     def _slow_down(self, trouble: TryAgain) -> None:
         if self._stopping:

@@ -18,7 +18,7 @@ from reverse_etl.changeset.parts import Parts, with_row_numbers
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.delivery import sender as sender_module
 from reverse_etl.delivery.deliver import deliver, leave_undelivered
-from reverse_etl.destinations.base import Answer
+from reverse_etl.destinations.base import Accepted, Answer
 from reverse_etl.destinations.customerio.destination import open_destination
 from reverse_etl.destinations.retry import RetryPolicy
 from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError, WorkspaceUnavailableError
@@ -251,6 +251,29 @@ def test_no_more_is_read_than_is_sent_and_no_more_is_open_than_allowed(tmp_path:
         assert (50_000, 3) == (delivered.counts.delivered, destination.most_open)
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize(("answer_s", "open_in_the_end"), [(6.0, {1}), (4.0, {4})])
+def test_slow_answers_leave_fewer_requests_open(tmp_path: Path, answer_s: float, open_in_the_end: set[int]) -> None:
+    """A workspace that takes more than 5 s for an answer is asked less at once, until one request is open."""
+    run = Run(tmp_path, 400)
+    seen: list[int] = []
+
+    class Slow(Blocking):
+        async def send(self, items: Sequence[bytes]) -> Answer:  # noqa: ARG002 - as many as are asked
+            self.open += 1
+            seen.append(self.open)
+            asked_at = run.time.now_s
+            while self.open < 4 and len(seen) < 4:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            run.time.now_s = max(run.time.now_s, asked_at + answer_s)
+            self.open -= 1
+            return Accepted()
+
+    delivered = asyncio.run(deliver(run.parts, run.outcomes, Slow(in_flight=4), clock=run.time.clock()))
+    assert (400, 4) == (delivered.counts.delivered, max(seen))
+    assert open_in_the_end == {max(seen[at : at + 4]) for at in range(20, 36)}
 
 
 def test_cancellation_leaves_true_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
