@@ -77,6 +77,21 @@ def test_a_missing_database_file_is_a_source_error(project: Project, sandbox: Ru
     assert not (project.folder / "shop.db").exists()
 
 
+def test_a_query_that_fails_after_many_rows_sends_none_of_them(project: Project, sandbox: RunningSandbox) -> None:
+    """Two batches are stored already when the database stops the query: the run fails, and nothing is sent."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+    failing = "CASE WHEN i = 60000 THEN abs(-9223372036854775807 - 1) ELSE i END"
+    project.write("people.yaml", people(f"{numbers} SELECT {failing} AS id FROM n"))
+
+    done = project.reverse_etl("run", "people")
+
+    assert 3 == done.returncode
+    assert "people" in done.stderr
+    assert "database shop (sqlite)" in done.stderr
+    assert [] == [request for request in sandbox.requests() if request["method"] != "GET"]
+    assert [] == sandbox.people()
+
+
 def test_an_unknown_sync_gets_the_nearest_name(project: Project, sandbox: RunningSandbox) -> None:
     """A typing error in the sync's name."""
     done = project.reverse_etl("run", "poeple")
