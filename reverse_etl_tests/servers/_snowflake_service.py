@@ -165,7 +165,8 @@ class Service:
         """
         if request.method == "POST":
             self.wanted = await request.json()
-            self.sessions.clear()
+            if self.wanted.get("forget_sessions"):
+                self.sessions.clear()
             for saw in (*self.seen.values(), self.chunks.fetched):
                 saw.clear()
             self.chunks.refusals = self.wanted.get("chunk_refusals", 0)

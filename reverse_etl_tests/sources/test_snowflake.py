@@ -137,8 +137,8 @@ def filled(snowflake: SnowflakeServer) -> SnowflakeServer:
 
 @pytest.fixture(autouse=True)
 def well_behaved(snowflake: SnowflakeServer) -> None:
-    """Each test finds the service as it should be, and nothing seen yet."""
-    snowflake.behave()
+    """Each test finds the service as it should be, nothing seen yet, and no session that a cut network left open."""
+    snowflake.behave(forget_sessions=True)
 
 
 @pytest.fixture
