@@ -19,6 +19,8 @@ from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.postgres import PostgresServer, postgres
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["postgres"]
 
 SYNCS = 4

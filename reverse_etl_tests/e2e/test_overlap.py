@@ -20,6 +20,8 @@ from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import running_ui
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 
+pytestmark = pytest.mark.thorough
+
 SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 60}}
 
 

@@ -16,6 +16,8 @@ from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.postgres import PASSWORD, PASSWORD_VARIABLE, USER, PostgresServer, postgres
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["postgres"]
 
 KEYS = {

@@ -190,6 +190,7 @@ class SourceConformance:
 
         assert batch.to_pylist() == [self.row(**{f"c{number}": number for number in range(count)})]
 
+    @pytest.mark.thorough
     def test_a_million_rows_take_little_memory(self, database: DatabaseConfig) -> None:
         """Ten columns, to Parquet, in a process of its own: its peak over that of the same with an empty result."""
         numbers = (self.many or self.numbers).format(n=self.many_rows).removesuffix(" ORDER BY id")
