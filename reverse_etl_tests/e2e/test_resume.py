@@ -26,7 +26,9 @@ PEOPLE = 60
 RE_EXECUTE = """
 import sys
 import dagster as dg
-recipe = dg.build_reconstructable_job("reverse_etl.definitions", "job", ("people",))
+import os
+settings = {"folder": os.path.abspath("syncs"), "name": "people"}
+recipe = dg.build_reconstructable_job("reverse_etl.definitions", "job", reconstructable_kwargs=settings)
 with dg.DagsterInstance.get() as instance:
     run = instance.get_run_by_id(sys.argv[1])
     if not run.is_finished:
