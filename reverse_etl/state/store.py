@@ -35,8 +35,7 @@ def open_store(url: str) -> Store:
         StateError: It cannot be used; the hint says what to do.
         MissingDriverError: The Postgres driver is not installed.
     """
-    database = Database(url)
-    bring_up_to_date(database)
+    bring_up_to_date(database := Database(url))
     return Store(database)
 
 
