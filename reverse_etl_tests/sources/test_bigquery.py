@@ -660,6 +660,8 @@ def test_an_interrupted_wait_cancels_the_query(filled: BigqueryServer) -> None:
     def interrupt() -> None:
         while len(filled.jobs.begun) == before:
             sleep(0.01)
+        # The client learns the job's name from the answer, and can cancel it only from then on.
+        sleep(0.5)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with connect(settings_of(filled)) as session:
