@@ -67,8 +67,14 @@ class BoundedSession(AuthorizedSession):
     """
 
     def __init__(self, credentials: Any) -> None:
-        super().__init__(credentials, auth_request=_TokenRequest())  # type: ignore[no-untyped-call]
+        self._tokens = _TokenRequest()
+        super().__init__(credentials, auth_request=self._tokens)  # type: ignore[no-untyped-call]
         self._end: float | None = None
+
+    def close(self) -> None:
+        # The library closes only a session for tokens that it made itself.
+        self._tokens.session.close()
+        super().close()  # type: ignore[no-untyped-call]
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         if self._end is not None:
