@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -93,7 +94,7 @@ class Daemon:
         (location,) = request.code_locations
         (repository,) = location.get_repositories().values()
         remote = repository.get_full_job(sync)
-        definition = job(sync)
+        definition = job(os.environ["REVERSE_ETL_SYNCS"], sync)
         run = self.instance.create_run_for_job(
             job_def=definition,
             tags={**definition.run_tags, **(tags or {})},
