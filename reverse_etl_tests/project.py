@@ -6,11 +6,12 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from reverse_etl_tests import warm
 
 SHOP = "  shop:\n    type: sqlite\n    path: ../shop.db\n"
 CREDENTIALS = {
@@ -49,7 +50,7 @@ class Project:
 
     def reverse_etl(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Runs the command; stdout and stderr are kept apart."""
-        return self.command(str(Path(sys.executable).with_name("reverse-etl")), *arguments, timeout=timeout)
+        return warm.reverse_etl(*arguments, folder=self.folder, environment=self.env(), timeout=timeout)
 
     def command(self, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Runs any command in the project's folder and environment."""

@@ -73,19 +73,19 @@ def _due(context: dg.ScheduleEvaluationContext, cadence: Cadence, sync: SyncConf
     if cadence.is_due(at):
         return at
     missed = cadence.missed(before, at)
-    # A schedule that was switched off meanwhile, in the UI say, has missed nothing.
-    return missed if missed is not None and _on_since(context.instance, sync.name) <= missed else None
+    # A schedule that was off, or not yet there, has missed nothing.
+    return missed if missed is not None and _on_since(context.instance, sync.name, at) <= missed else None
 
 
-def _on_since(instance: dg.DagsterInstance, sync: str) -> datetime:
-    """When the sync's schedule was switched on last."""
+def _on_since(instance: dg.DagsterInstance, sync: str, now: datetime) -> datetime:
+    """When the sync's schedule was switched on last, or the daemon first saw it; now where neither is known."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     switched = [
         getattr(state.instigator_data, "start_timestamp", None) or 0.0
         for state in states
         if state.instigator_name == schedule_name(sync)
     ]
-    return datetime.fromtimestamp(max(switched, default=0.0), UTC)
+    return datetime.fromtimestamp(max(switched, default=now.timestamp()), UTC)
 
 
 def _blocking(sync: SyncConfig, runs: list[InTheWay]) -> InTheWay | None:

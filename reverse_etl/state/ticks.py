@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
@@ -11,6 +11,8 @@ from reverse_etl.state.schema import SYNC
 
 if TYPE_CHECKING:
     from reverse_etl.state.store import Store
+
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def note_tick(store: Store, sync: str, workspace: str, *, grid: str, at: datetime) -> datetime | None:
@@ -24,7 +26,7 @@ def note_tick(store: Store, sync: str, workspace: str, *, grid: str, at: datetim
         at: The tick's time, aware.
 
     Returns:
-        The latest tick's time before, aware UTC; None where there was none, or one of another grid.
+        The latest tick's time before, aware UTC: the epoch where there was none, None where it was one of another grid.
 
     Raises:
         StateError: The state database cannot be used.
@@ -33,7 +35,7 @@ def note_tick(store: Store, sync: str, workspace: str, *, grid: str, at: datetim
     row = SYNC.c.name == sync
     with store.database.writing() as connection:
         before = connection.execute(sa.select(SYNC.c.ticked_at, SYNC.c.ticked_grid).where(row)).one()
-        known = before.ticked_at if before.ticked_grid == grid else None
+        known = _NEVER if before.ticked_grid is None else before.ticked_at if before.ticked_grid == grid else None
         if known is None or known < at:
             connection.execute(sa.update(SYNC).where(row).values(ticked_at=at, ticked_grid=grid))
     return known

@@ -60,6 +60,16 @@ def test_after_an_outage_one_run_is_due(instance: dg.DagsterInstance) -> None:
     assert [1, 0, 1] == [looked(instance, minute) for minute in (635, 640, 650)]
 
 
+def test_an_outage_over_the_start_does_not_cost_the_first_run(instance: dg.DagsterInstance) -> None:
+    """Seen before its start, back half an hour after it: the first run is due at once."""
+    assert [0, 1, 0, 1] == [looked(instance, minute) for minute in (-5, 25, 30, 50)]
+
+
+def test_a_start_in_the_past_is_no_missed_run(instance: dg.DagsterInstance) -> None:
+    """A schedule first seen long after its start waits for its next due time."""
+    assert [0, 0, 0, 1] == [looked(instance, minute) for minute in (5, 15, 40, 50)]
+
+
 def test_a_schedule_that_was_off_in_the_ui_has_missed_nothing(instance: dg.DagsterInstance) -> None:
     """The toggle holds across restarts; switched on again, the next run is the next due one."""
     assert [0, 1] == [looked(instance, minute) for minute in (-5, 0)]

@@ -109,6 +109,7 @@ class OverTheNetwork:
         limited = database.model_copy(update={"query_timeout": timedelta(seconds=self.limit_s)})
         return self.through(limited, between.port)
 
+    @pytest.mark.thorough
     def test_a_server_without_tls_gets_no_secret(self, database: DatabaseConfig) -> None:
         """Somebody at the port who does not speak TLS: refused, with what to do, and the password is not said."""
         if not self.is_here(database):
@@ -123,6 +124,7 @@ class OverTheNetwork:
         assert refused.value.hint
         assert self.secret(database) not in heard
 
+    @pytest.mark.thorough
     @_dropped_sockets
     def test_a_stalled_network_ends_with_query_timeout(self, led_through: DatabaseConfig, between: Relay) -> None:
         """Nothing is closed and nothing comes: this side's clock ends it, and says by which key."""
@@ -137,6 +139,7 @@ class OverTheNetwork:
         assert refused.value.hint
         assert time.monotonic() - began < self.limit_s + PATIENCE_S
 
+    @pytest.mark.thorough
     @_dropped_sockets
     def test_a_server_that_goes_away_is_said(self, led_through: DatabaseConfig, between: Relay) -> None:
         """In the middle of the rows, for good: an error of this connection with what to do, within the limit."""
@@ -153,6 +156,7 @@ class OverTheNetwork:
         assert absent.value.hint
         assert time.monotonic() - began < 2 * (self.limit_s + PATIENCE_S)
 
+    @pytest.mark.thorough
     @_dropped_sockets
     def test_a_restart_in_the_middle_loses_no_row(self, database: DatabaseConfig, between: Relay) -> None:
         """Either the rest comes all the same, or the run ends with an error; the next connection works."""

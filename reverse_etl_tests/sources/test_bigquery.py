@@ -620,6 +620,7 @@ def test_a_query_that_takes_too_long_is_ended_there_too(filled: BigqueryServer) 
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
 
+@pytest.mark.thorough
 def test_a_server_that_falls_silent_is_given_up(filled: BigqueryServer) -> None:
     """In the middle of the rows: Google's library alone would wait for two minutes."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=4))) as session:

@@ -92,6 +92,7 @@ def test_few_rows_come_with_the_first_answer(bigquery: BigqueryServer, storage: 
     assert storage.sessions == []
 
 
+@pytest.mark.thorough
 @needs_client
 def test_an_account_that_may_not_use_it_reads_through_rest(
     bigquery: BigqueryServer, storage: StorageServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -120,6 +121,7 @@ def test_always_means_always(bigquery: BigqueryServer, storage: StorageServer, m
     assert "roles/bigquery.readSessionUser" in refused.value.hint
 
 
+@pytest.mark.thorough
 @needs_client
 def test_where_it_does_not_answer_rest_does(bigquery: BigqueryServer, caplog: pytest.LogCaptureFixture) -> None:
     """A firewall may let HTTPS through, and gRPC not."""
@@ -142,6 +144,7 @@ def test_leaving_early_ends_the_stream(bigquery: BigqueryServer, storage: Storag
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
 
+@pytest.mark.thorough
 @needs_client
 def test_a_stream_that_falls_silent_is_given_up(bigquery: BigqueryServer, storage: StorageServer) -> None:
     """By this side's clock."""

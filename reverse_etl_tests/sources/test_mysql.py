@@ -468,6 +468,7 @@ def test_a_very_long_time_limit_is_no_error(filled: MariadbServer, driver: str) 
         assert rows(session, "SELECT @@max_statement_time AS t") == [{"t": 24 * 86_400.0}]
 
 
+@pytest.mark.thorough
 def test_a_server_that_falls_silent_is_given_up(filled: MariadbServer, driver: str) -> None:
     """A stopped server keeps the connection open and says nothing: only this side's clock helps."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=4))) as session:

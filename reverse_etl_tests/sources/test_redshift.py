@@ -428,6 +428,7 @@ def test_a_very_long_time_limit_is_no_error(filled: RedshiftServer) -> None:
         assert rows(session, "SELECT current_setting('statement_timeout') AS t") == [{"t": "24d"}]
 
 
+@pytest.mark.thorough
 def test_a_server_that_falls_silent_is_given_up(filled: RedshiftServer) -> None:
     """A stopped server process keeps the connection open and says nothing: only this side's clock helps."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=4))) as session:

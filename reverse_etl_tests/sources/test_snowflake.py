@@ -286,6 +286,7 @@ def test_a_stalled_login_ends(filled: SnowflakeServer) -> None:
         (NUMBERS.format(n=100_000), {"chunks_stalled": True}, 0),
     ],
 )
+@pytest.mark.thorough
 def test_a_stalled_query_ends(filled: SnowflakeServer, query: str, behaviour: dict[str, Any], aborts: int) -> None:
     """Whether it runs, or the service is silent, or its result does not come; what runs is canceled."""
     filled.behave(limit_s=60)

@@ -487,6 +487,7 @@ def test_a_very_long_time_limit_is_no_error(filled: TdsServer) -> None:
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
 
+@pytest.mark.thorough
 def test_a_server_that_falls_silent_is_given_up(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not even answer the cancellation: the socket is shut down under the driver."""
     monkeypatch.setattr(_sqlserver_wire, "CANCEL_S", 0.3)
@@ -502,6 +503,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: TdsServer, monkeypatch: 
                 session.now()
 
 
+@pytest.mark.thorough
 def test_a_cancellation_that_is_never_acknowledged_is_given_up(
     filled: TdsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,76 @@
+"""A process that has imported what commands import of others, and is forked for each command: seconds less for each.
+
+Our own code is imported by every command anew, as in a fresh process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+_OTHERS = [
+    "alembic.command",
+    "dagster",
+    "dagster._core.definitions.repository_definition.repository_data_builder",
+    "dagster._core.execution.api",
+    "dagster._core.executor.in_process",
+    "dagster._utils.test.definitions",
+    "duckdb",
+    "httpx",
+    "pandas",
+    "pyarrow.dataset",
+    "pyarrow.pandas_compat",
+    "pydantic",
+    "sqlalchemy.dialects.sqlite",
+    "sqlglot.dialects.sqlite",
+    "sqlglot.lineage",
+    "typer",
+]
+
+
+def _forks() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_OTHERS)
+    return context
+
+
+def _main(arguments: tuple[str, ...], folder: str, environment: dict[str, str], outputs: tuple[str, str]) -> None:
+    """What the entry point `reverse-etl` does, with the fork made to look like a process of its own."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, path in enumerate(outputs, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    sys.argv = ["reverse-etl", *arguments]
+    from reverse_etl.cli.main import main
+
+    main()
+
+
+def reverse_etl(
+    *arguments: str, folder: Path, environment: Mapping[str, str], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command in a forked process; stdout and stderr are kept apart.
+
+    Raises:
+        subprocess.TimeoutExpired: it has not ended after `timeout` seconds.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        outputs = (f"{scratch}/stdout", f"{scratch}/stderr")
+        process = _forks().Process(target=_main, args=(arguments, str(folder), dict(environment), outputs))
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(arguments, timeout)
+        stdout, stderr = (Path(path).read_text(encoding="utf-8") for path in outputs)
+        done = subprocess.CompletedProcess(arguments, process.exitcode, stdout, stderr)
+        process.close()
+    return done
