@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# One worker more than there are processors: the tests wait for their servers a third of their time.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
 READY := .venv/.ready
 
 # The demo's workspace is the local sandbox; for a real one, set these in the environment or in `.env`.
@@ -18,7 +20,7 @@ setup: $(READY)  ## a virtual environment in .venv with the locked packages and 
 
 $(READY): requirements.lock pyproject.toml
 	@deploy/venv "$(PYTHON)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -31,11 +33,12 @@ ui: setup        ## Dagster's UI with the syncs of ./syncs, on http://127.0.0.1:
 servers:         ## Debian packages that the tests start servers and a browser from (needs root)
 	@deploy/test-packages
 
+# A file's tests go to one worker, so that the server they need is started once.
 test: setup servers  ## the tests of every room, on real database servers; CI also measures branch coverage
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(CI),--cov --cov-report=term:skip-covered)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(if $(CI),--cov --cov-report=term:skip-covered)
 
 thorough: setup servers  ## the tests that take longer: every fault scenario, resuming, retrying, flat memory
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m thorough
+	$(BIN)/python -m pytest -n $(WORKERS) -m thorough
 
 check: setup     ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -57,6 +57,7 @@ def look(project: ProjectConfig, instance: dg.DagsterInstance) -> str:
         return str(sensor.evaluate_tick(context).skip_message)
 
 
+@pytest.mark.thorough
 def test_each_end_of_a_run_is_told_after_its_books_are_closed(
     notified: ProjectConfig,
     project: Project,

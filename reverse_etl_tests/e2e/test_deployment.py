@@ -26,7 +26,7 @@ from reverse_etl_tests.servers.webhook import running_webhook
 
 __all__ = ["postgres"]
 
-pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.thorough
 
 LIMIT_S = 90
 NOTIFY = 'notify:\n  program: {type: webhook, url: "${WEBHOOK_URL}", on: {failure: true, stale: 1h}}\n'

@@ -71,6 +71,7 @@ def test_each_type_arrives_as_customer_io_takes_it(shop: Project, sandbox: Runni
     } == {key: str(value) for key, value in attributes.items()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -61,6 +61,7 @@ def test_the_demo_delivers_the_good_rows_and_lists_the_others(after_the_demo: tu
     assert "reverse-etl ui" in shown
 
 
+@pytest.mark.thorough
 def test_the_demo_can_be_run_again(after_the_demo: tuple[Project, str]) -> None:
     """A second demo empties its own sandbox and ends the same."""
     project, _ = after_the_demo

@@ -37,7 +37,6 @@ def quickest(*command: str, times: int, folder: Path, environment: dict[str, str
     return min(seconds)
 
 
-@pytest.mark.xdist_group("speed")
 def test_help_comes_at_once(project: Project) -> None:
     """`reverse-etl --help` in less than half a second."""
     command = str(Path(sys.executable).with_name("reverse-etl"))
@@ -45,7 +44,7 @@ def test_help_comes_at_once(project: Project) -> None:
     assert 0.5 > quickest(command, "--help", times=5, folder=project.folder, environment=environment)
 
 
-@pytest.mark.xdist_group("speed")
+@pytest.mark.thorough
 def test_a_thousand_files_are_validated_in_three_seconds(project: Project) -> None:
     """`reverse-etl validate` on 1,000 sync files."""
     for number in range(1000):

@@ -15,7 +15,7 @@ from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 
 __all__ = ["slow"]
 
-pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.thorough
 
 LAUNCH = """mutation { launchRun(executionParams: {runConfigData: {}, selector: {
     repositoryLocationName: "reverse_etl", repositoryName: "__repository__", jobName: "people"}}) {

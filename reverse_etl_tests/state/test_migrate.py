@@ -54,6 +54,7 @@ def test_every_migration_is_listed() -> None:
     assert REVISIONS == tuple(reversed(found))
 
 
+@pytest.mark.thorough
 def test_processes_that_open_a_fresh_state_at_once_all_succeed(state_url: str) -> None:
     """Six processes, released at the same moment, each write their run."""
     racers = [

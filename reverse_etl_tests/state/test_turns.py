@@ -100,6 +100,7 @@ def test_a_workspace_is_one_runs_at_a_time(store: Store) -> None:
         heartbeat.stop("r1")
 
 
+@pytest.mark.thorough
 def test_of_processes_that_come_at_once_one_has_the_turn(state_url: str) -> None:
     """Six, released at the same moment, on a file and on a server."""
     racers = [other(state_url, f"r{number}") for number in range(6)]
