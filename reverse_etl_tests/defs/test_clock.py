@@ -15,6 +15,8 @@ from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, people
 
+pytestmark = pytest.mark.thorough
+
 START = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 

@@ -18,6 +18,8 @@ from reverse_etl.state.home import Home
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.project import Project, people
 
+pytestmark = pytest.mark.thorough
+
 START = "2026-01-05T01:30:00Z"
 NEXT = "2026-01-05T02:30:00Z"
 JOB = {"reverse_etl/workspace": "main", "reverse_etl/sync": "other"}

@@ -8,6 +8,8 @@ from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD, PASSWORD_VARIABLE, USER, PostgresServer, postgres
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["postgres"]
 
 CONNECTION = """\
@@ -71,7 +73,6 @@ def test_each_type_arrives_as_customer_io_takes_it(shop: Project, sandbox: Runni
     } == {key: str(value) for key, value in attributes.items()}
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "words"),
     [

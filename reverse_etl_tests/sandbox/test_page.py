@@ -13,6 +13,8 @@ from playwright.sync_api import Error, Page, expect, sync_playwright
 from reverse_etl_tests.sandbox.conftest import Batch, person, thing, to_object
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
+pytestmark = pytest.mark.thorough
+
 CHROMIUM = Path("/usr/bin/chromium")
 TRAP = "<img src=x onerror=\"document.title='broken out'\">"
 
