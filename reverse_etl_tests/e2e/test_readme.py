@@ -16,6 +16,8 @@ from reverse_etl.demo.expected import expected
 from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers.dagster_ui import free_port
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -61,7 +63,6 @@ def test_the_demo_delivers_the_good_rows_and_lists_the_others(after_the_demo: tu
     assert "reverse-etl ui" in shown
 
 
-@pytest.mark.thorough
 def test_the_demo_can_be_run_again(after_the_demo: tuple[Project, str]) -> None:
     """A second demo empties its own sandbox and ends the same."""
     project, _ = after_the_demo

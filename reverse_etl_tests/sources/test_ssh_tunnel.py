@@ -21,6 +21,8 @@ from reverse_etl_tests.servers.sshd import PASSPHRASE, SshServer
 from reverse_etl_tests.servers.tds import TdsServer
 from reverse_etl_tests.sources import test_mysql, test_postgres, test_redshift, test_sqlserver
 
+pytestmark = pytest.mark.thorough
+
 
 def behind(server: PostgresServer, ssh: SshServer, **changes: Any) -> ServerConfig:
     """The connection through the tunnel; the certificate is checked against the database's name."""
