@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 # The sandbox applies what it accepts at once: there is nothing to wait for.
 os.environ["REVERSE_ETL_READ_BACK_WAIT_S"] = "0"
+
+# Shells let what they start in the background ignore Ctrl-C, and tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

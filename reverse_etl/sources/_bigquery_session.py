@@ -11,7 +11,8 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import uuid4
 
 from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
@@ -39,6 +40,9 @@ LABELS: Final = {"app": "reverse-etl"}
 
 _PATIENCE_S: Final = 60.0
 """How long a request that fails for a passing reason is repeated."""
+
+_ON_ITS_WAY_S: Final = 2.0
+"""How long a query may be on its way to the service when it is to be canceled."""
 
 _LONGEST_S: Final = 6 * 3600.0
 """BigQuery ends every query after six hours. Source: cloud.google.com/bigquery/quotas, read 2026-11."""
@@ -177,30 +181,43 @@ class BigquerySession:
                 return
 
     def _result(self, query: str, page_rows: int, end: float) -> tuple[QueryJob, RowIterator]:
-        """Waits for the query; whatever ends the waiting early ends the query too."""
-        job: QueryJob | None = None
-        ended = False
+        """Waits for the query; whatever ends the waiting early ends the query too, also one still being sent."""
+        name = ""
+
+        def attempt() -> tuple[QueryJob, Any]:
+            nonlocal name
+            name = f"reverse-etl-{uuid4()}"
+            job = self._begun(query, name, end)
+            retry, left_s = self._retry(end), self._left_s(end)
+            return job, job.result(page_size=page_rows, retry=retry, timeout=left_s, job_retry=None)
+
+        again = DEFAULT_JOB_RETRY.with_timeout(min(_PATIENCE_S, self._left_s(end)))
         try:
             with self._failing(end), self._login.http.within(self._left_s(end)):
-                job = self._login.client.query(
-                    query,
-                    self._job_config(timeout_s=self._left_s(end)),
-                    job_id_prefix="reverse-etl-",
-                    location=self._location,
-                    retry=self._retry(end),
-                    job_retry=DEFAULT_JOB_RETRY.with_timeout(min(_PATIENCE_S, self._left_s(end))),
-                )
-                rows: Any = job.result(page_size=page_rows, retry=self._retry(end), timeout=self._left_s(end))
-                ended = True
-                return job, rows
+                result: tuple[QueryJob, RowIterator] = again(attempt)()
+                name = ""
+                return result
         finally:
-            if job is not None and not ended:
-                self._cancel(job)
+            if name:
+                self._cancel(name)
 
-    def _cancel(self, job: QueryJob) -> None:
+    def _begun(self, query: str, name: str, end: float) -> QueryJob:
+        """Begins the query under a name of ours; the client's own names are known only once it has answered."""
+        client, retry = self._login.client, self._retry(end)
+        config = self._job_config(timeout_s=self._left_s(end))
+        try:
+            return client.query(query, config, job_id=name, location=self._location, retry=retry, job_retry=None)
+        except api.Conflict:
+            # It had begun, but the answer was lost and the request repeated.
+            job = client.get_job(name, location=self._location, retry=retry, timeout=self._left_s(end))
+            return cast("QueryJob", job)
+
+    def _cancel(self, name: str) -> None:
+        # A query that is still on its way is not known there at once.
+        retry = Retry(predicate=if_exception_type(api.NotFound), initial=0.1, maximum=0.5, timeout=_ON_ITS_WAY_S)
         # The query is lost already; that it cannot be canceled either says nothing new.
         with suppress(*FAILURES), self._login.http.within(CONNECT_S):
-            job.cancel(retry=None, timeout=CONNECT_S)
+            self._login.client.cancel_job(name, location=self._location, retry=retry, timeout=CONNECT_S)
 
     def _storage_rows(self, job: QueryJob, end: float) -> StorageRows | None:
         """The result, opened in the Storage Read API; None where REST must do, which is said."""

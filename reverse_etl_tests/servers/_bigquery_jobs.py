@@ -33,6 +33,7 @@ class Faults:
     Attributes:
         hold: Jobs do not begin.
         silent: No page of a result is answered.
+        unanswered: So many jobs begin without saying so.
         cut: So many answers with rows break off in the middle.
         refuse: The next answers to paths that match, each once.
         fail: Errors that jobs end with.
@@ -40,6 +41,7 @@ class Faults:
 
     hold: threading.Event = field(default_factory=threading.Event)
     silent: threading.Event = field(default_factory=threading.Event)
+    unanswered: int = 0
     cut: int = 0
     refuse: list[tuple[str, RefusedError]] = field(default_factory=list)
     fail: list[RefusedError] = field(default_factory=list)
@@ -111,9 +113,15 @@ class Jobs:
                 f"Query exceeded limit for bytes billed: {query['maximumBytesBilled']}. {read} or higher required."
             )
             raise RefusedError(400, "bytesBilledLimitExceeded", message)
-        job = Job(body["jobReference"]["jobId"], configuration, analyzed, self.warehouse.cursor())
-        self.begun[job.id] = job
+        name = body["jobReference"]["jobId"]
+        if name in self.begun:
+            raise RefusedError(409, "duplicate", f"Already Exists: Job {PROJECT}:{LOCATION}.{name}")
+        job = Job(name, configuration, analyzed, self.warehouse.cursor())
+        self.begun[name] = job
         threading.Thread(target=self._run, args=(job,), daemon=True).start()
+        if self.faults.unanswered:
+            self.faults.unanswered -= 1
+            raise RefusedError(503, "backendError", "The answer was lost.")
         return self.resource(job)
 
     def _run(self, job: Job) -> None:

@@ -604,6 +604,15 @@ def test_an_overloaded_server_is_asked_again(filled: BigqueryServer) -> None:
     assert filled.jobs.faults.refuse == []
 
 
+def test_a_query_whose_beginning_was_not_answered_runs_once(filled: BigqueryServer, session: Session) -> None:
+    """The request is repeated under the same name, and the query that has that name is waited for."""
+    before = len(filled.jobs.begun)
+    filled.jobs.faults.unanswered = 1
+
+    assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
+    assert (filled.jobs.faults.unanswered, len(filled.jobs.begun)) == (0, before + 1)
+
+
 def test_a_query_that_takes_too_long_is_ended_there_too(filled: BigqueryServer) -> None:
     """query_timeout is the job's own limit as well; the session goes on."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=2))) as session:
@@ -661,8 +670,6 @@ def test_an_interrupted_wait_cancels_the_query(filled: BigqueryServer) -> None:
     def interrupt() -> None:
         while len(filled.jobs.begun) == before:
             sleep(0.01)
-        # The client learns the job's name from the answer, and can cancel it only from then on.
-        sleep(0.5)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with connect(settings_of(filled)) as session:
