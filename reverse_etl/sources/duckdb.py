@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import itertools
-import os
 import re
 import shutil
 import tempfile
@@ -38,9 +37,6 @@ DRIVER: Final = "duckdb"
 MEMORY: Final = "1GB"
 """What DuckDB itself may use."""
 
-THREADS: Final = 2
-"""Each takes about 11 MB of its own for reading a table, and rows are taken from one of them at a time."""
-
 _T = TypeVar("_T")
 _VECTOR_ROWS: Final = 2_048
 _AS_JSON: Final = frozenset({"list", "array", "struct", "map", "union", "variant"})
@@ -53,6 +49,9 @@ class Config(FileConfig):
     """A DuckDB file."""
 
     type: Literal["duckdb"] = Field(default="duckdb", description="The engine.")
+    threads: int = Field(
+        default=1, ge=1, le=256, description="How many threads DuckDB computes with; each takes about 10 MB more."
+    )
 
 
 @contextmanager
@@ -71,7 +70,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
         )
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
-        "threads": min(THREADS, os.cpu_count() or 1),
+        "threads": config.threads,
         "temp_directory": _spill_folder(),
         "autoinstall_known_extensions": "false",
     }

@@ -219,6 +219,15 @@ def test_an_extension_is_never_downloaded(path: Path) -> None:
     assert "INSTALL" in refused.value.hint
 
 
+@pytest.mark.parametrize(("given", "threads"), [({}, 1), ({"threads": 3}, 3)])
+def test_it_computes_with_as_many_threads_as_are_given(path: Path, given: dict[str, int], threads: int) -> None:
+    """One where nothing is said, so that memory stays bounded on any machine."""
+    with connect(Config(path=path, **given)) as session:
+        (batch,) = session.stream("SELECT current_setting('threads') AS threads")
+
+    assert batch.column("threads").to_pylist() == [threads]
+
+
 def test_a_near_miss_is_shown(path: Path) -> None:
     """DuckDB's own did-you-mean is passed on."""
     with connect(Config(name="shop", path=path)) as session:
