@@ -84,6 +84,19 @@ def test_a_second_run_is_skipped_and_says_for_which(busy: Project, sandbox: Runn
     assert (0, 3) == (code, report["rows"]["delivered"])
 
 
+def test_a_sync_beside_itself_sends_each_row_once(project: Project, sandbox: RunningSandbox) -> None:
+    """Of two processes of one sync the second is skipped; the first delivers everybody, in one request."""
+    sandbox.faults([{"match": SLOW["match"], "times": 1, "do": {"delay_s": 9}}])
+    process = started(project, "people")
+    code, report = project.run("people")
+    assert (6, "skipped", 0) == (code, report["status"], report["rows"]["extracted"])
+    assert 0 == process.wait(60)
+
+    assert ["skipped", "completed"] == statuses(project, "people")
+    assert {"1", "2", "3"} == {person["id"] for person in sandbox.people()}
+    assert 1 == sum(request["path"] == "/api/v2/batch" for request in sandbox.requests())
+
+
 def test_after_the_whole_machine_died_dagster_ends_the_run(busy: Project, sandbox: RunningSandbox) -> None:
     """UI, daemon, code server and run killed at once; started again, the daemon ends the run and the next one runs."""
     shipped = (files("reverse_etl.defs") / "dagster.yaml").read_text()
