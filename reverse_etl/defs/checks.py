@@ -45,7 +45,7 @@ def validation_results(sync: SyncConfig, results: tuple[CheckResult, ...]) -> It
             metadata={
                 "rows_checked": result.rows_checked,
                 "rows_failed": result.rows_failed,
-                "sample_row_numbers": dg.MetadataValue.json(list(result.sample_rows)),
+                "sample_row_numbers": dg.MetadataValue.text(", ".join(map(str, result.sample_rows)) or "none"),
             },
         )
 

@@ -86,7 +86,7 @@ def test_a_run_with_failed_rows_is_a_failed_run_that_keeps_its_materializations(
     assert not evaluations["all_rows_delivered"].passed
     assert evaluations["books_balance"].passed
     assert not evaluations["email_valid"].passed
-    assert [2] == evaluations["email_valid"].metadata["sample_row_numbers"].value
+    assert "2" == evaluations["email_valid"].metadata["sample_row_numbers"].value
     delivery = instance.get_latest_materialization_event(dg.AssetKey(["people", "people_delivery"]))
     assert delivery is not None
     assert delivery.asset_materialization is not None

@@ -1,0 +1,128 @@
+"""Dagster's pages after real runs, in a browser: what a person looks for is there, in words.
+
+`REVERSE_ETL_PICTURES=docs/images` writes the pictures that the documentation shows.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reverse_etl_tests.e2e.browser import opened
+from reverse_etl_tests.project import SHOP, Project, fill, people
+from reverse_etl_tests.servers.dagster_ui import running_ui
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.thorough
+
+WEEKLY = people().replace("manual", "{every: 1w, start_at: 2026-01-05T01:30:00Z}")
+TICK_MS = 100_000
+"""A tick is due every minute; the rest is a daemon that starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A project after its runs, and Dagster's UI on it.
+
+    Attributes:
+        url: Of the UI.
+        some_failed: The run with a failed row.
+        stopped: The run that a check stopped.
+    """
+
+    url: str
+    some_failed: str
+    stopped: str
+
+
+@pytest.fixture(scope="module")
+def ran(sandbox_server: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    """`people` delivers two rows of three; `gated` is stopped; `paused` is due every minute."""
+    sandbox_server.reset()
+    project = Project(tmp_path_factory.mktemp("pages"))
+    project.connections(SHOP, sandbox_server.url)
+    rows = [("1", "ann@example.com", "free"), ("2", "not an address", "pro"), ("3", "cy@example.com", "")]
+    fill(project.folder / "shop.db", list(rows))
+    project.write("people.yaml", WEEKLY)
+    project.write("gated.yaml", people(more="checks:\n  - max_failed_rows: 0\n"))
+    project.write("paused.yaml", people().replace("manual", "{every: 1m}"))
+    assert 0 == project.reverse_etl("pause", "paused").returncode
+    (code, some_failed), (gate, stopped) = project.run("people"), project.run("gated")
+    assert (7, 4) == (code, gate)
+    with running_ui(project.folder, project.env()) as url:
+        yield Ran(url, some_failed["run_id"], stopped["run_id"])
+
+
+def shows(page: Page, *texts: str) -> None:
+    """Waits until each of the texts can be seen."""
+    for text in texts:
+        page.get_by_text(text).first.wait_for()
+
+
+def picture(page: Page, name: str) -> None:
+    """Takes the documentation's picture, where one is asked for."""
+    if folder := os.environ.get("REVERSE_ETL_PICTURES"):
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(1000)
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_a_delivery_shows_its_rows_its_columns_and_whether_it_is_fresh(ran: Ran) -> None:
+    """Counts, rows per second and the failed rows' CSV; a policy of two intervals, and that it passes."""
+    with opened(f"{ran.url}/assets/people/people_delivery", height=1000) as page:
+        shows(page, "The rows as they arrived in the Customer.io workspace main.", "Row count", "email")
+        shows(page, "some_rows_failed", "rows_failed", "rows_per_second", "duration_s", f"{ran.some_failed}.csv")
+        shows(page, "Freshness policy", "Passing", "Fails if more than")
+        picture(page, "dagster-delivery")
+
+
+def test_the_numbers_of_a_delivery_are_plotted(ran: Ran) -> None:
+    """Each number has a curve over the runs."""
+    with opened(f"{ran.url}/assets/people/people_delivery") as page:
+        page.get_by_text("Plots", exact=True).first.click()
+        shows(page, "rows_per_second", "rows_failed", "duration_s")
+        page.locator("canvas").first.wait_for()
+
+
+def test_a_check_says_what_it_found_and_where(ran: Ran) -> None:
+    """What is checked, in a sentence; how many rows failed, and which numbers some of them have."""
+    with opened(f"{ran.url}/assets/people/people_validated?view=checks&checkDetail=email_valid") as page:
+        shows(page, "Every email that is not empty is a valid address.", "column email is not a valid e-mail address.")
+        shows(page, "rows_checked", "rows_failed", "sample_row_numbers")
+        page.get_by_role("row", name="sample_row_numbers 2").first.wait_for()
+        picture(page, "dagster-check")
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ("some_failed", "1 of 3 rows failed, 2 were delivered; last sync time stays."),
+        ("stopped", "max_failed_rows"),
+    ],
+)
+def test_a_failed_run_says_in_words_what_failed(ran: Ran, run: str, said: str) -> None:
+    """Its failure begins with the sync, its file and what happened, and links the CSV."""
+    run_id = getattr(ran, run)
+    with opened(f"{ran.url}/runs/{run_id}") as page:
+        shows(page, "RUN_FAILURE", said)
+        if run == "some_failed":
+            shows(page, "failed_rows_csv", f"{run_id}.csv")
+
+
+def test_the_tick_history_says_why_nothing_ran(ran: Ran) -> None:
+    """A tick that asked for no run says for which reason."""
+    with opened(f"{ran.url}/locations/reverse_etl/schedules/paused_schedule") as page:
+        page.get_by_text("0 runs requested").first.wait_for(timeout=TICK_MS)
+        shows(page, "Every 1m.")
+        page.get_by_text("0 runs requested").first.hover()
+        page.get_by_text(re.compile("Not due: the next run is at|Paused: ")).first.wait_for()
+        picture(page, "dagster-ticks")
