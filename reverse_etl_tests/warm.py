@@ -5,6 +5,7 @@ Our own code is imported by every command anew, as in a fresh process.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import subprocess
@@ -50,7 +51,11 @@ def _main(arguments: tuple[str, ...], folder: str, environment: dict[str, str], 
     sys.argv = ["reverse-etl", *arguments]
     from reverse_etl.cli.main import main
 
-    main()
+    try:
+        main()
+    finally:
+        # The end of a fork does not run what a process does at its own.
+        atexit._run_exitfuncs()
 
 
 def reverse_etl(

@@ -75,7 +75,7 @@ class Cadence:
         """The due time that came and went unseen between two looks at the clock; the latest of several.
 
         Args:
-            before: When the grid was last looked at, aware; None: never, so that nothing was missed.
+            before: When the grid was last looked at, aware; None: not known, so that nothing was missed.
             at: Now, aware, and no due time itself.
         """
         latest = self.latest_due(at)

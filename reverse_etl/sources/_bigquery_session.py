@@ -187,7 +187,11 @@ class BigquerySession:
         def attempt() -> tuple[QueryJob, Any]:
             nonlocal name
             name = f"reverse-etl-{uuid4()}"
-            job = self._begun(query, name, end)
+            try:
+                job = self._begun(query, name, end)
+            except api.ClientError:
+                name = ""  # Refused: there is nothing to cancel.
+                raise
             retry, left_s = self._retry(end), self._left_s(end)
             return job, job.result(page_size=page_rows, retry=retry, timeout=left_s, job_retry=None)
 

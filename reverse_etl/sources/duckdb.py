@@ -50,7 +50,7 @@ class Config(FileConfig):
 
     type: Literal["duckdb"] = Field(default="duckdb", description="The engine.")
     threads: int = Field(
-        default=1, ge=1, le=256, description="How many threads DuckDB computes with; each takes about 10 MB more."
+        default=1, ge=1, le=256, description="How many threads DuckDB computes with; each takes a few MB more."
     )
 
 

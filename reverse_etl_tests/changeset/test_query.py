@@ -93,7 +93,7 @@ def test_what_is_no_query_is_refused(sql: str, dialect: str) -> None:
         ("WITH a AS (SELECT 1)\nINSERT INTO t SELECT 1", "sqlite", "line 2: must only read, but contains INSERT"),
         ("SELECT *\nINTO copied FROM t", "postgres", "line 2: must only read, but writes a table or file with INTO"),
         ("SELECT * INTO #copied FROM t", "tsql", "line 1: must only read, but writes a table or file with INTO"),
-        ("SELECT 1 INTO OUTFILE '/tmp/x'", "mysql", "line 1: must only read, but says INTO"),
+        ("SELECT 1 INTO OUTFILE 'copied'", "mysql", "line 1: must only read, but says INTO"),
         ("SELECT id FROM t\nFOR UPDATE", "mysql", "line 2: must only read, but locks rows"),
         ("SELECT id FROM t FOR KEY SHARE", "postgres", "line 1: must only read, but locks rows"),
         ("SELECT 1\nDELETE FROM t", "tsql", "line 2: must only read, but says DELETE"),

@@ -36,7 +36,7 @@ def everyone(count: int = PEOPLE) -> set[str]:
     return {str(n) for n in range(1, count + 1)}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     bad=st.frozensets(st.integers(1, PEOPLE)),
     whole=st.booleans(),

@@ -50,8 +50,10 @@ def ran(sandbox_server: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
     sandbox_server.reset()
     project = Project(tmp_path_factory.mktemp("pages"))
     project.connections(SHOP, sandbox_server.url)
-    rows = [("1", "ann@example.com", "free"), ("2", "not an address", "pro"), ("3", "cy@example.com", "")]
-    fill(project.folder / "shop.db", list(rows))
+    fill(
+        project.folder / "shop.db",
+        [("1", "ann@example.com", "free"), ("2", "not an address", "pro"), ("3", "cy@example.com", "")],
+    )
     project.write("people.yaml", WEEKLY)
     project.write("gated.yaml", people(more="checks:\n  - max_failed_rows: 0\n"))
     project.write("paused.yaml", people().replace("manual", "{every: 1m}"))
@@ -106,7 +108,7 @@ def test_a_check_says_what_it_found_and_where(ran: Ran) -> None:
     ("run", "said"),
     [
         ("some_failed", "1 of 3 rows failed, 2 were delivered; last sync time stays."),
-        ("stopped", "max_failed_rows"),
+        ("stopped", "check max_failed_rows stopped the run"),
     ],
 )
 def test_a_failed_run_says_in_words_what_failed(ran: Ran, run: str, said: str) -> None:

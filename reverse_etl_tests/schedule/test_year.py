@@ -99,7 +99,7 @@ def test_a_day_of_23_or_25_hours_has_as_many_runs() -> None:
 offs = st.lists(st.tuples(st.integers(0, 20_000), st.integers(1, 5_000)), max_size=4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @example(start=datetime(2020, 1, 1, tzinfo=UTC), minutes=9, down=[(0, 4)])
 @given(
     st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001

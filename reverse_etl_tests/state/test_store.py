@@ -41,7 +41,7 @@ def test_a_closed_run_comes_back_as_it_was(store: Store) -> None:
         duration_s=2.5,
         rows=Counts(10_000_000_000, 5, 4, 3, 2, 1),
         relationships=Counts(21, 6, 5, 4, 3, 3),
-        failed_rows_csv="/home/x/r1.csv",
+        failed_rows_csv="failed_rows/people/r1.csv",
         message="7 rows failed.",
         exit_code=7,
     )
