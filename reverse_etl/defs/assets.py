@@ -103,7 +103,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         yield from checks.validation_results(sync, validation.results)
         if validation.stopped:
             context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.FAILED.value})
-            raise dg.Failure(f"{sync.where}: nothing was sent: {validation.stopped}", allow_retries=False)
+            raise dg.Failure(f"{sync.where}: {validation.stopped}", allow_retries=False)
 
     return validated
 
