@@ -43,6 +43,8 @@ def _forks() -> ForkServerContext:
 
 def _main(arguments: tuple[str, ...], folder: str, environment: dict[str, str], outputs: tuple[str, str]) -> None:
     """What the entry point `reverse-etl` does, with the fork made to look like a process of its own."""
+    # What the process that was forked wants done at its end, coverage's part among it, is for that process alone.
+    atexit._clear()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -54,7 +56,7 @@ def _main(arguments: tuple[str, ...], folder: str, environment: dict[str, str], 
     try:
         main()
     finally:
-        # The end of a fork does not run what a process does at its own.
+        # The end of a fork does not run by itself what the command registered.
         atexit._run_exitfuncs()
 
 
