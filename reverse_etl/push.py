@@ -12,7 +12,6 @@ from reverse_etl.changeset.parts import Facts, RunFolder, count, with_row_number
 from reverse_etl.changeset.suppression import store_suppressed
 from reverse_etl.report import Counts, FailedRow
 from reverse_etl.sending import send
-from reverse_etl.stages import failed_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,4 +52,4 @@ def push_frame(frame: pd.DataFrame, sync: SyncConfig, workspace: WorkspaceConfig
     folder.seal(facts)
     validate(sync, folder)
     asyncio.run(send(sync, workspace, folder, facts))
-    return Pushed(count(folder.parts("rows").outcomes(rows)), tuple(failed_rows(folder)))
+    return Pushed(count(folder.parts("rows").outcomes(rows)), tuple(folder.failed()))

@@ -15,6 +15,7 @@ from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder
 from reverse_etl.delivery.balance import same_rows
 from reverse_etl.delivery.journal import JOURNAL_FILE
 from reverse_etl.report import Status
+from reverse_etl.sharing import continue_changeset, fetch
 from reverse_etl.state.unfinished import end_gone, newest_run
 
 if TYPE_CHECKING:
@@ -46,14 +47,15 @@ def take_over(sync: SyncConfig, home: Home, store: Store, *, run_id: str, since:
     last = newest_run(store, sync.name)
     if last is None or last.run_id == run_id or last.status not in _STOPPED:
         return ""
-    changeset = home.changeset_run_id(sync.name, last.root_run_id)
-    folder = home.run_folder(sync.name, changeset)
+    home.find_continued(sync.name, last.root_run_id)
+    folder = home.run_folder(sync.name, last.root_run_id)
     if claimed(folder.path):
         return ""
+    fetch(folder)
     facts = folder.facts()
     continued = facts is not None and since is not None and _continues(sync, folder, facts, since)
     if continued:
-        home.continue_changeset(sync.name, run_id, changeset)
+        continue_changeset(home, store, folder, run_id=run_id)
     if (folder.path / LOCK_FILE).exists():
         end_gone(store, last.run_id, by=run_id, continued=continued)
     return last.run_id if continued else ""

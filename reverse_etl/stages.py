@@ -7,7 +7,7 @@ run goes on from there. What is remembered after the run is written by ``close``
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -20,12 +20,13 @@ from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
 from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
 from reverse_etl.overlap import take_turn
 from reverse_etl.plugins import load
-from reverse_etl.report import Counts, FailedRow, RunReport, Status, write_failed_rows
+from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
 from reverse_etl.sending import mirrors, send
+from reverse_etl.sharing import fetch, put, put_at_end, put_changeset
 from reverse_etl.state import heartbeat, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from reverse_etl.checks.runner import Validation
     from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
@@ -98,7 +99,9 @@ class SyncRun:
                 exit_code=1,
             )
         else:
-            close(self, Status.CANCELED, message=f"{self.sync.where}: the run was canceled.", exit_code=1)
+            why = heartbeat.reason(self.run_id)
+            stopped = f"stopped: {why}. The next run goes on from there" if why else "canceled"
+            close(self, Status.CANCELED, message=f"{self.sync.where}: the run was {stopped}.", exit_code=1)
 
 
 def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = False, retry_of: str = "") -> Facts:
@@ -123,11 +126,13 @@ def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = Fa
         anew = full or bool(retry_of)
         take_over(run.sync, run.home, run.store, run_id=run.run_id, since=None if anew else since)
     _begin(run, since)
-    if sealed := run.folder.facts():
-        return sealed
-    failed = FailedBefore(retry_of, run.home.failed_rows_csv(run.sync.name, retry_of)) if retry_of else None
-    with connect(database) as session:
-        return extract(run.sync, session, run.folder, since=since, dialect=dialect(database), failed=failed)
+    facts = run.folder.facts()
+    if facts is None:
+        failed = FailedBefore(retry_of, run.home.fetch_failed_rows(run.sync.name, retry_of)) if retry_of else None
+        with connect(database) as session:
+            facts = extract(run.sync, session, run.folder, since=since, dialect=dialect(database), failed=failed)
+    put_changeset(run)
+    return facts
 
 
 def validate_changeset(run: SyncRun) -> Validation:
@@ -139,8 +144,9 @@ def validate_changeset(run: SyncRun) -> Validation:
     """
     from reverse_etl.checks.runner import validate
 
-    _begin(run, _facts(run).since)
+    _begin(run)
     validation = validate(run.sync, run.folder)
+    put(run)
     if validation.stopped:
         error = CheckFailedError(validation.stopped).located(run.sync.where)
         close(run, Status.FAILED, message=str(error), exit_code=error.exit_code)
@@ -162,8 +168,8 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
     from reverse_etl.delivery.interrupts import run_interruptibly
     from reverse_etl.state.pace import Pace
 
+    _begin(run)
     facts = _facts(run)
-    _begin(run, facts.since)
     if facts.rows or facts.relationships or mirrors(run.sync, facts):
         pace = Pace(run.home.state_url, workspace.name, workspace.requests_per_second)
         run_interruptibly(send(run.sync, workspace, run.folder, facts, clock=clock, reserve=pace.reserve))
@@ -195,12 +201,17 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     facts = run.folder.facts()
     rows, relationships = (_counts(run.folder, facts, query) for query in QUERIES)
     total = rows + relationships
-    if status is None:
-        status, message, exit_code = _verdict(run.sync, run.folder, rows, relationships)
     csv = run.home.failed_rows_csv(run.sync.name, run.run_id)
     attempt = attempt_of(run.store, run.run_id, root_run_id=run.root_run_id, began_at=run.began_at)
     attempt += facts.attempts_before if facts else 0
-    failed = write_failed_rows(csv, failed_rows(run.folder, attempt=attempt)) if total.failed else 0
+    failed = write_failed_rows(csv, run.folder.failed(attempt=attempt)) if total.failed else 0
+    found_at, here_only = put_at_end(run, csv if failed else None)
+    if status is None and here_only:
+        status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code
+    elif status is None:
+        status, message, exit_code = _verdict(run.sync, run.folder, rows, relationships)
+    elif here_only:
+        message = f"{message} Besides, {here_only}"
     report = RunReport(
         sync=run.sync.name,
         run_id=run.run_id,
@@ -209,7 +220,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         duration_s=max(0.0, time.time() - run.began_at.timestamp()),
         rows=rows,
         relationships=relationships,
-        failed_rows_csv=str(csv) if failed else "",
+        failed_rows_csv=found_at,
         message=message,
         exit_code=exit_code,
     )
@@ -217,7 +228,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         report,
         root_run_id=run.root_run_id,
         workspace=run.sync.workspace,
-        failed_rows=failed_rows(run.folder, attempt=attempt),
+        failed_rows=run.folder.failed(attempt=attempt),
         addresses={query for query in QUERIES if identifier_column(run.sync, query) == "email"},
         new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
         sent_as_of=facts.started_at if facts and total.delivered else None,
@@ -251,17 +262,14 @@ def _counts(folder: RunFolder, facts: Facts | None, query: str) -> Counts:
     return count(folder.parts(query).outcomes(getattr(facts, query))) if facts else Counts()
 
 
-def failed_rows(folder: RunFolder, *, attempt: int = 1) -> Iterator[FailedRow]:
-    """Every failed row of both queries, as one of an attempt."""
-    for query in QUERIES:
-        yield from (replace(row, attempt=attempt) for row in folder.parts(query).failed())
-
-
-def _begin(run: SyncRun, since: int) -> None:
+def _begin(run: SyncRun, since: int | None = None) -> None:
     """Puts the run into the history, whichever stage a re-execution starts with, and keeps others off its folder."""
     from reverse_etl.state.unfinished import end_gone
 
-    claim(run.folder.path)
+    run.home.find_continued(run.sync.name, run.root_run_id)
+    if claim(run.folder.path):
+        fetch(run.folder)
+    since = _facts(run).since if since is None else since
     if run.run_id != run.root_run_id:
         # The folder is ours alone: an earlier attempt that still seems to run is gone.
         end_gone(run.store, run.root_run_id, by=run.run_id, continued=True)

@@ -1,6 +1,7 @@
 """Who works on a run's folder: one process at a time, known to be dead as soon as it is.
 
 A claim is a lock of the operating system on a file in the folder, so it ends with the process, however that ends.
+Between machines it is the workspace's turn (``state.turns``) that keeps others off.
 """
 
 from __future__ import annotations
@@ -36,18 +37,21 @@ def claimed(folder: Path) -> bool:
     return False
 
 
-def claim(folder: Path, *, patience_s: float = PATIENCE_S) -> None:
+def claim(folder: Path, *, patience_s: float = PATIENCE_S) -> bool:
     """Makes this process the one that works on a run's folder, until ``release`` or its end; doing so twice is once.
 
     Args:
         folder: The run's folder; made where it is missing.
         patience_s: How long to wait for another process.
 
+    Returns:
+        Whether it was not yet: others may have worked on it since this process did.
+
     Raises:
         StateError: Another process works on it, or the folder cannot be written.
     """
     if folder in _held:
-        return
+        return False
     deadline = time.monotonic() + patience_s
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,6 +67,7 @@ def claim(folder: Path, *, patience_s: float = PATIENCE_S) -> None:
             hint="Free some space, or set REVERSE_ETL_HOME to a folder that you may write to.",
         ) from error
     _held[folder] = descriptor
+    return True
 
 
 def release(folder: Path) -> None:

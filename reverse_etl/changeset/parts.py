@@ -18,9 +18,9 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +29,9 @@ import pyarrow.parquet as pq
 
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, FailedRow, Outcome
+
+if TYPE_CHECKING:
+    from reverse_etl.changeset.shared import SharedFolder
 
 ROW_NUMBER = "__row_number__"
 """Name of the int64 column that holds a row's number, from 1, in the order of the query's result."""
@@ -79,10 +82,12 @@ class Parts:
     Attributes:
         folder: Where they lie; made by the writer.
         query: ``rows`` or ``relationships``.
+        shared: Where other machines find the run's folder; None where it is for this one alone.
     """
 
     folder: Path
     query: str
+    shared: SharedFolder | None = None
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> int:
         """Stores batches that already carry ``ROW_NUMBER``; returns the number of rows. Raises StateError.
@@ -190,13 +195,24 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of one run and of its re-executions, which reuse the stored changeset."""
+    """The folder of one run and of its re-executions, which reuse the stored changeset.
+
+    Attributes:
+        path: Where it lies on this machine; made by whoever writes to it.
+        shared: Where other machines find it; None where it is for this one alone.
+    """
 
     path: Path
+    shared: SharedFolder | None = None
 
     def parts(self, query: str) -> Parts:
         """The parts of ``rows`` or ``relationships``."""
-        return Parts(self.path / query, query)
+        return Parts(self.path / query, query, self.shared)
+
+    def failed(self, *, attempt: int = 1) -> Iterator[FailedRow]:
+        """Every failed row of both queries, as one of an attempt."""
+        for query in QUERIES:
+            yield from (replace(row, attempt=attempt) for row in self.parts(query).failed())
 
     def seal(self, facts: Facts) -> None:
         """Says that extraction is complete."""

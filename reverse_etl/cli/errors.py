@@ -35,7 +35,8 @@ def errors(
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
-    store = open_store(Home.from_environment().state_url)
+    home = Home.from_environment()
+    store = open_store(home.state_url)
     require_known(store, sync, syncs)
     report = chosen_run(store, sync, run)
     if report is None:
@@ -47,9 +48,9 @@ def errors(
         found = {"causes": [asdict(cause) for cause in causes], "failed_rows": [asdict(row) for row in first]}
         words.print_json({**report.as_json(), **found})
     else:
-        _show(report, causes, first)
+        _show(report, causes, first, gone=not home.has_failed_rows(sync, report.run_id))
     if csv is not None:
-        _write_csv(store, report, csv)
+        _write_csv(store, report, home.fetch_failed_rows(sync, report.run_id), csv)
 
 
 def chosen_run(store: Store, sync: str, run_id: str) -> RunReport | None:
@@ -69,7 +70,7 @@ def chosen_run(store: Store, sync: str, run_id: str) -> RunReport | None:
     return max(newest, key=lambda run: run.started_at, default=None)
 
 
-def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow]) -> None:
+def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], *, gone: bool) -> None:
     console = words.console()
     total = report.rows + report.relationships
     started = f"run {report.run_id[:8]} of {words.iso(report.started_at)}"
@@ -93,15 +94,15 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow]) 
         console.print(table)
     if report.failed_rows_csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
-        gone = "" if Path(report.failed_rows_csv).exists() else " (no longer there)"
+        where = f"{report.failed_rows_csv}{' (no longer there)' if gone else ''}"
         console.print(
-            words.text(f"{more} {total.failed:,} with whole e-mail addresses: {report.failed_rows_csv}{gone}"),
+            words.text(f"{more} {total.failed:,} with whole e-mail addresses: {where}"),
             soft_wrap=True,
         )
 
 
-def _write_csv(store: Store, report: RunReport, file: Path) -> None:
-    """Writes all failed rows of a run to a file that only its owner can read.
+def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
+    """Writes all failed rows of a run, from the run's own CSV where it is kept, to a file that only its owner can read.
 
     Raises:
         StateError: It cannot be written.
@@ -109,7 +110,6 @@ def _write_csv(store: Store, report: RunReport, file: Path) -> None:
     from reverse_etl.errors import StateError
     from reverse_etl.report import write_failed_rows
 
-    kept = Path(report.failed_rows_csv)
     failed = (report.rows + report.relationships).failed
     try:
         if report.failed_rows_csv and kept.is_file():

@@ -41,7 +41,7 @@ def retry(
         if as_json:
             sys.stdout.write("null\n")
         return
-    unnamed = FailedBefore(report.run_id, home.failed_rows_csv(sync, report.run_id)).without_identifier()
+    unnamed = FailedBefore(report.run_id, home.fetch_failed_rows(sync, report.run_id)).without_identifier()
     if unnamed:
         rows = "row has" if unnamed == 1 else "rows have"
         typer.echo(

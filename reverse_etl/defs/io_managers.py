@@ -16,6 +16,7 @@ import dagster as dg
 from reverse_etl.changeset.frames import as_frame
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.errors import StateError
+from reverse_etl.state.home import Home
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +64,11 @@ def _newest_folder(context: dg.InputContext) -> RunFolder:
             hint="Run its sync first, in the same DAGSTER_HOME.",
         )
     folder = RunFolder(Path(str(materialization.metadata[FOLDER_METADATA].value)))
+    if folder.facts() is None:
+        # The run may have been executed on another machine.
+        folder = Home.from_environment().run_folder(folder.path.parent.name, folder.path.name)
+        if folder.shared is not None:
+            folder.shared.fetch(folder.path)
     if folder.facts() is None:
         raise StateError(
             f"the changeset of {context.asset_key.to_user_string()} is gone: {folder.path}.",

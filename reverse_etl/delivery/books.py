@@ -17,6 +17,7 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA, ROW_NUMBER, Parts, count
 from reverse_etl.changeset.row_keys import MODULUS
 from reverse_etl.delivery.journal import JOURNAL_FILE, Entry, Journal, ranges
+from reverse_etl.delivery.pieces import Pieces
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, Outcome
 
@@ -54,7 +55,8 @@ class Books:
         self._codes: dict[Cause, int] = {}
         # 0 is no cause. The system gives memory only to the pages that are written to.
         self._cause_of_row = np.zeros(len(outcomes), dtype=np.uint32)
-        self._journal = Journal(parts.folder / JOURNAL_FILE)
+        path = parts.folder / JOURNAL_FILE
+        self._journal = Journal(path, Pieces(parts.shared, parts.query, path) if parts.shared else None)
         for entry in self._journal.entries():
             self._replay(entry)
         self.delivered = int(np.count_nonzero(outcomes == Outcome.DELIVERED))
@@ -75,9 +77,10 @@ class Books:
         self.failed += len(numbers)
 
     def sync(self) -> None:
-        """Makes what is in the journal survive the machine's end. Raises StateError."""
+        """Makes what is in the journal survive this process's machine. Raises StateError."""
         with self._writing():
             self._journal.sync()
+        self._journal.share()
 
     def close(self, left: Cause) -> Counts:
         """Writes down what others read: first the failed rows, then the outcomes that refer to them.
@@ -86,7 +89,7 @@ class Books:
             left: Why rows without an outcome have none.
 
         Raises:
-            StateError: The run's folder cannot be written.
+            StateError: The run's folder cannot be written, here or where other machines find it.
         """
         path = self._parts.folder / "failed-delivery.parquet"
         with self._writing():
@@ -97,6 +100,7 @@ class Books:
             else:
                 path.unlink(missing_ok=True)
             self._parts.write_outcomes(self.outcomes)
+        self._journal.share(last=True)
         return count(self.outcomes)
 
     @contextmanager

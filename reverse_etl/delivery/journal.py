@@ -13,13 +13,16 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import numpy as np
 import orjson
 
 from reverse_etl.report import Outcome
+
+if TYPE_CHECKING:
+    from reverse_etl.delivery.pieces import Pieces
 
 JOURNAL_FILE: Final = "journal.jsonl"
 
@@ -61,10 +64,12 @@ class Journal:
 
     Args:
         path: Its file; made, readable by its owner alone, with the first entry.
+        pieces: Where other machines find what is written down; None where nobody else looks for it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pieces: Pieces | None = None) -> None:
         self._path = path
+        self._pieces = pieces
         self._file: int | None = None
         self._whole_bytes = 0
         self._unsynced = False
@@ -81,6 +86,15 @@ class Journal:
                     return
                 self._whole_bytes += len(line)
                 yield entry
+
+    def share(self, *, last: bool = False) -> None:
+        """Lets other machines find what was written down since the last time. Raises StateError.
+
+        Args:
+            last: At once, and for the last time.
+        """
+        if self._pieces is not None:
+            self._pieces.put(self._whole_bytes, last=last)
 
     def append(self, entry: Entry) -> None:
         """Writes an entry down, after those that ``entries`` gave. Raises OSError where that fails."""
@@ -116,7 +130,14 @@ class Journal:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.ftruncate(self._file, self._whole_bytes)
+        if self._pieces is not None:
+            self._pieces.begin(self._whole_bytes)
         return self._file
+
+
+def whole_lines(journal: bytes) -> list[bytes]:
+    """The lines of a journal that say what they were meant to, each with its end."""
+    return [line for line in journal.splitlines(keepends=True) if _entry(line) is not None]
 
 
 def _entry(line: bytes) -> Entry | None:

@@ -104,3 +104,5 @@ def _write(folder: RunFolder, known: dict[str, Any]) -> None:
     with private_file(partial) as file:
         file.write(orjson.dumps(known))
     partial.replace(_path(folder))
+    if folder.shared is not None:
+        folder.shared.put(folder.path)

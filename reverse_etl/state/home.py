@@ -6,6 +6,8 @@ $REVERSE_ETL_HOME (default ./.reverse_etl)          0700
                                                     file with the id of the run whose rows it goes on sending
     failed_rows/<sync>/<run id>.csv                 one per run with failed rows
     dagster/                                        DAGSTER_HOME, unless set
+
+With REVERSE_ETL_STORAGE_URL, ``changesets`` and ``failed_rows`` are copies of what lies there for all machines.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reverse_etl.errors import StateError
+from reverse_etl.storage import storage_from_environment
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.parts import RunFolder
@@ -87,16 +90,34 @@ class Home:
     def run_folder(self, sync: str, root_run_id: str) -> RunFolder:
         """The folder with the changeset of a run and of its re-executions; made by whoever writes to it."""
         from reverse_etl.changeset.parts import RunFolder
+        from reverse_etl.changeset.shared import SharedFolder
 
-        return RunFolder(self.changesets / sync / self.changeset_run_id(sync, root_run_id))
+        run_id = self.changeset_run_id(sync, root_run_id)
+        storage = storage_from_environment()
+        shared = SharedFolder(storage, f"changesets/{sync}/{run_id}") if storage else None
+        return RunFolder(self.changesets / sync / run_id, shared)
 
     def changeset_run_id(self, sync: str, root_run_id: str) -> str:
         """The run whose changeset a run uses: itself, unless it continues another one."""
         continues = self.changesets / sync / root_run_id / _CONTINUES
         return continues.read_text() if continues.exists() else root_run_id
 
+    def find_continued(self, sync: str, root_run_id: str) -> None:
+        """Makes known here which changeset a run uses that began on another machine. Raises StateError."""
+        storage = None if (self.changesets / sync / root_run_id).exists() else storage_from_environment()
+        if storage and (elsewhere := storage.read(self._continues(sync, root_run_id))):
+            self._write_continues(sync, root_run_id, elsewhere.decode())
+
     def continue_changeset(self, sync: str, root_run_id: str, changeset_run_id: str) -> None:
         """Lets a run use the changeset of another one. Raises StateError where that cannot be written."""
+        self._write_continues(sync, root_run_id, changeset_run_id)
+        if storage := storage_from_environment():
+            storage.write(self._continues(sync, root_run_id), changeset_run_id.encode())
+
+    def _continues(self, sync: str, root_run_id: str) -> str:
+        return f"changesets/{sync}/{root_run_id}/{_CONTINUES}"
+
+    def _write_continues(self, sync: str, root_run_id: str, changeset_run_id: str) -> None:
         from reverse_etl.changeset.parts import private_file
 
         folder = self.changesets / sync / root_run_id
@@ -114,3 +135,35 @@ class Home:
     def failed_rows_csv(self, sync: str, run_id: str) -> Path:
         """The failed-rows CSV of one run; exists when the run has failed rows and retention has kept it."""
         return self.failed_rows / sync / f"{run_id}.csv"
+
+    def share_failed_rows(self, sync: str, run_id: str) -> str:
+        """Puts a run's CSV where other machines find it, and says where it lies now. Raises StateError."""
+        csv = self.failed_rows_csv(sync, run_id)
+        storage = storage_from_environment()
+        if storage is None:
+            return str(csv)
+        storage.put({_csv(sync, run_id): csv})
+        return storage.address(_csv(sync, run_id))
+
+    def unshare_failed_rows(self, sync: str, run_id: str) -> None:
+        """Removes a run's CSV from where other machines find it. Raises StateError."""
+        if storage := storage_from_environment():
+            storage.remove(_csv(sync, run_id))
+
+    def has_failed_rows(self, sync: str, run_id: str) -> bool:
+        """Whether a run's CSV is still there, here or where all machines find it. Raises StateError."""
+        storage = storage_from_environment()
+        here = self.failed_rows_csv(sync, run_id).is_file()
+        return here or (storage is not None and storage.has(_csv(sync, run_id)))
+
+    def fetch_failed_rows(self, sync: str, run_id: str) -> Path:
+        """A run's CSV on this machine; it does not exist where retention has not kept it. Raises StateError."""
+        csv = self.failed_rows_csv(sync, run_id)
+        storage = None if csv.exists() else storage_from_environment()
+        if storage and self.has_failed_rows(sync, run_id):
+            storage.fetch({_csv(sync, run_id): csv})
+        return csv
+
+
+def _csv(sync: str, run_id: str) -> str:
+    return f"failed_rows/{sync}/{run_id}.csv"

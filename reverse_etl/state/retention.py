@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from reverse_etl.errors import StateError
 from reverse_etl.report import Status
 from reverse_etl.state.schema import RUN, SYNC
+from reverse_etl.state.stored import forget, unused_since
+from reverse_etl.storage import storage_from_environment
 
 if TYPE_CHECKING:
     from reverse_etl.config.connections import RetentionConfig
@@ -45,6 +47,7 @@ def prune(store: Store, home: Home, retention: RetentionConfig, now: datetime) -
         StateError: Something cannot be deleted.
     """
     _prune_changesets(store, home, now - retention.changesets)
+    _prune_stored(store, now - retention.changesets)
     _prune_history(store, home, now - retention.history)
 
 
@@ -55,6 +58,17 @@ def _prune_changesets(store: Store, home: Home, before: datetime) -> None:
         for folder in some:
             if folder.name not in in_use:
                 shutil.rmtree(folder, onerror=_unless_gone)
+
+
+def _prune_stored(store: Store, before: datetime) -> None:
+    """The same in the place that all machines share, whichever of them a changeset came from."""
+    storage = storage_from_environment()
+    for some in _chunks(unused_since(store, before) if storage else []):
+        in_use = _used_since(store, [name.rpartition("/")[2] for name in some], before)
+        for name in some:
+            if storage and name.rpartition("/")[2] not in in_use:
+                storage.remove(name)
+                forget(store, name)
 
 
 def _used_since(store: Store, root_run_ids: list[str], before: datetime) -> set[str]:
@@ -82,6 +96,7 @@ def _prune_history(store: Store, home: Home, before: datetime) -> None:
     for some in _chunks(forgotten):
         for run in some:
             _delete(home.failed_rows_csv(run.sync, run.run_id))
+            home.unshare_failed_rows(run.sync, run.run_id)
         with store.database.writing() as connection:
             connection.execute(sa.delete(RUN).where(RUN.c.run_id.in_([run.run_id for run in some])))
 

@@ -151,3 +151,11 @@ TURN: Final = sa.Table(
     sa.Column("pid", sa.Integer, nullable=True, comment="none between two stages"),
 )
 """One row per workspace: the run that may read and send for it."""
+
+STORED: Final = sa.Table(
+    "reverse_etl_stored",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("used_at", Moment, nullable=False),
+)
+"""One row per changeset in the place that all machines share: when a run used it last."""

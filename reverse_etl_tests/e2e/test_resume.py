@@ -7,38 +7,20 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
-from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from reverse_etl_tests.e2e.in_progress import RE_EXECUTE, batches, history, sent, started
 from reverse_etl_tests.project import Project, fill
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 
 pytestmark = pytest.mark.thorough
 
 PEOPLE = 60
-RE_EXECUTE = """
-import sys
-import dagster as dg
-import os
-settings = {"folder": os.path.abspath("syncs"), "name": "people"}
-recipe = dg.build_reconstructable_job("reverse_etl.definitions", "job", reconstructable_kwargs=settings)
-with dg.DagsterInstance.get() as instance:
-    run = instance.get_run_by_id(sys.argv[1])
-    if not run.is_finished:
-        instance.report_run_failed(run)
-    options = dg.ReexecutionOptions.from_failure(run.run_id, instance)
-    with dg.execute_job(recipe, instance, reexecution_options=options, raise_on_error=False) as result:
-        print(*{event.step_key for event in result.all_events if event.event_type_value == "STEP_START"})
-"""
-"""What the UI's button and the daemon do with a run that failed, or that run monitoring finds dead."""
-
 SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 0.05}}
 
 
@@ -50,38 +32,6 @@ def slow(project: Project, sandbox: RunningSandbox) -> Project:
     path.write_text(path.read_text() + "    max_items_per_request: 5\n    max_requests_in_flight: 2\n")
     sandbox.faults([SLOW])
     return project
-
-
-def started(project: Project, *options: str) -> subprocess.Popen[str]:
-    """`reverse-etl run people --json` in progress, a process group of its own."""
-    return subprocess.Popen(
-        [str(Path(sys.executable).with_name("reverse-etl")), "run", "people", "--json", *options],
-        cwd=project.folder,
-        env=project.env(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def batches(sandbox: RunningSandbox) -> list[list[str]]:
-    """The ids in each batch that was answered 200 so far."""
-    return [
-        [item["identifiers"]["id"] for item in request["body"]["batch"]]
-        for request in sandbox.requests()
-        if request["path"] == "/api/v2/batch" and request["status"] == 200
-    ]
-
-
-def sent(sandbox: RunningSandbox) -> Counter[str]:
-    """How often each person was taken."""
-    return Counter(each for batch in batches(sandbox) for each in batch)
-
-
-def history(project: Project) -> list[dict[str, Any]]:
-    """The runs, newest first."""
-    return list(json.loads(project.reverse_etl("history", "people", "--json").stdout))
 
 
 def killed(project: Project, sandbox: RunningSandbox) -> None:

@@ -14,6 +14,8 @@ from reverse_etl.report import Status, write_failed_rows
 from reverse_etl.state.home import Home
 from reverse_etl.state.retention import prune
 from reverse_etl.state.store import Store
+from reverse_etl.state.stored import unused_since, used
+from reverse_etl.storage import storage_from_environment
 from reverse_etl_tests.state.conftest import NOON, begin, close, failed_row, report
 
 DAY = timedelta(days=1)
@@ -116,3 +118,31 @@ def test_what_cannot_be_deleted_is_told(store: Store, home: Home) -> None:
     with pytest.raises(StateError, match=r"old\.csv is older than it may be kept"):
         prune(store, home, KEPT, NOON)
     assert store.run("old") is not None
+
+
+def test_changesets_of_all_machines_go_from_the_place_they_share(
+    store: Store, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By when a run used them last, whatever this machine has of them; so do the CSVs of old runs."""
+    monkeypatch.setenv("REVERSE_ETL_STORAGE_URL", str(tmp_path / "place"))
+    storage = storage_from_environment()
+    assert storage is not None
+    for run, days in (("old", 8), ("young", 6), ("running", 30), ("ancient", 91)):
+        name = f"changesets/people/{run}"
+        storage.write(f"{name}/facts.json", b"{}")
+        used(store, name, NOON - 200 * DAY)
+        used(store, name, NOON - days * DAY)
+    begin(store, "running", at=NOON - 30 * DAY)
+    for run, days in (("ancient", 91), ("young", 6)):
+        ran(store, run, NOON - days * DAY)
+        write_failed_rows(home.failed_rows_csv("people", run), [failed_row(1)])
+        assert home.share_failed_rows("people", run) == storage.address(f"failed_rows/people/{run}.csv")
+    prune(store, home, KEPT, NOON)
+    assert ["people/running/facts.json", "people/young/facts.json"] == storage.names("changesets")
+    assert ["people/young.csv"] == storage.names("failed_rows")
+    assert ["changesets/people/running"] == unused_since(store, NOON - 7 * DAY)
+    home.failed_rows_csv("people", "young").unlink()
+    assert home.has_failed_rows("people", "young")
+    assert home.fetch_failed_rows("people", "young").is_file()
+    assert not home.has_failed_rows("people", "ancient")
+    assert not home.fetch_failed_rows("people", "ancient").exists()

@@ -1,0 +1,103 @@
+"""The journal in the place that all machines share: in pieces, because an object there cannot be written on.
+
+A piece has whole lines of one process, and a line says a fact about rows that is true whoever reads it; so pieces need
+no order among processes, and a line that is found twice is one.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.changeset.parts import QUERIES, private_file
+from reverse_etl.delivery.journal import JOURNAL_FILE, whole_lines
+from reverse_etl.errors import StateError
+from reverse_etl.storage import in_order
+
+if TYPE_CHECKING:
+    from reverse_etl.changeset.parts import RunFolder
+    from reverse_etl.changeset.shared import SharedFolder
+
+EVERY_S: Final = 1.0
+"""Seconds between two pieces: so much, and what a piece takes to get there, is sent twice where a machine is lost."""
+
+PATIENCE_S: Final = 60.0
+"""Seconds for which pieces may fail while rows are sent; the last one may not."""
+
+
+class Pieces:
+    """What one delivery adds to a shared journal.
+
+    Args:
+        shared: The run's folder there.
+        query: Whose rows they are.
+        path: The journal on this machine; what it has when the first line is added is there already.
+    """
+
+    def __init__(self, shared: SharedFolder, query: str, path: Path) -> None:
+        self._shared = shared
+        self._query = query
+        self._path = path
+        self._there_bytes = 0
+        self._there_at = self._tried_at = time.monotonic()
+
+    def begin(self, size: int) -> None:
+        """So many bytes of the journal are there already."""
+        self._there_bytes = size
+
+    def put(self, size: int, *, last: bool = False) -> None:
+        """Puts what came to the journal since the last piece there, where it is time to.
+
+        Args:
+            size: Bytes of the journal that are whole lines.
+            last: Put it now, and do not try again later.
+
+        Raises:
+            StateError: It could not be put there, for too long.
+        """
+        now = time.monotonic()
+        if size == self._there_bytes:
+            self._there_at = now
+            return
+        if now - self._tried_at < EVERY_S and not last:
+            return
+        self._tried_at = now
+        with self._path.open("rb") as file:
+            file.seek(self._there_bytes)
+            lines = file.read(size - self._there_bytes)
+        try:
+            self._shared.add_to_journal(self._query, lines, in_order())
+        except StateError:
+            if last or now - self._there_at > PATIENCE_S:
+                raise
+        else:
+            self._there_bytes, self._there_at = size, now
+
+
+def merge(folder: RunFolder) -> None:
+    """Makes the journals of a run's folder on this machine and of its shared side one, on both sides.
+
+    Args:
+        folder: The run's folder, which this process alone works on.
+
+    Raises:
+        StateError: The place cannot be reached, or the folder not be written.
+    """
+    if folder.shared is None:
+        return
+    for query in QUERIES:
+        path = folder.path / query / JOURNAL_FILE
+        there = whole_lines(folder.shared.journal(query))
+        here = whole_lines(path.read_bytes() if path.exists() else b"")
+        known = set(there)
+        only_here = [line for line in here if line not in known]
+        if only_here:
+            folder.shared.add_to_journal(query, b"".join(only_here), in_order())
+        merged = [*dict.fromkeys(there), *only_here]
+        if merged != here:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".tmp")
+            with private_file(partial) as file:
+                file.writelines(merged)
+            partial.replace(path)

@@ -1,0 +1,221 @@
+"""The place that all machines share, by URL: a folder, ``s3://``, ``gs://``, or whatever else fsspec opens.
+
+    REVERSE_ETL_STORAGE_URL=s3://company-reverse-etl/production
+
+Only whole files are put there and fetched, under names relative to the URL; what they mean is for others. Credentials
+are the provider's own: its variables, its files, the machine's role.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.errors import ConfigError, StateError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
+
+STORAGE_URL_VARIABLE: Final = "REVERSE_ETL_STORAGE_URL"
+
+_AT_ONCE: Final = 8
+"""Files that are under way at once: each may be in memory whole."""
+
+_PARTIAL: Final = ".partial"
+
+_EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+_PACKAGES: Final = {"abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
+
+_FAILURES: Final = {
+    "botocore.exceptions": "BotoCoreError",
+    "aiohttp": "ClientError",
+    "google.auth.exceptions": "GoogleAuthError",
+    "gcsfs.retry": "HttpError",
+    "azure.core.exceptions": "AzureError",
+}
+"""What providers' libraries raise beside OSError, by module; only those are asked that are in use."""
+
+
+class Storage:
+    """Whole files under one URL.
+
+    Args:
+        url: As fsspec takes it, or a folder's path.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    def address(self, name: str) -> str:
+        """Where a file or folder lies, for people."""
+        return f"{self._url}/{name}"
+
+    def put(self, files: Mapping[str, Path]) -> None:
+        """Puts files there, each whole or not at all, over what has its name. Raises StateError, ConfigError.
+
+        Args:
+            files: Paths by name.
+        """
+        for some in _chunks(files):
+            sources, targets = [str(path) for path in some.values()], [self._path(name) for name in some]
+            with self._reached("written"):
+                if not self._is_folder:
+                    self._system.put(sources, targets)
+                    continue
+                # Nothing is to be seen of a file that is still being written.
+                partial = [f"{target}.{secrets.token_hex(4)}{_PARTIAL}" for target in targets]
+                self._system.put(sources, partial)
+                for path, target in zip(partial, targets, strict=True):
+                    Path(path).replace(target)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Puts one small file there, whole or not at all. Raises StateError, ConfigError."""
+        with tempfile.NamedTemporaryFile(prefix="reverse-etl-") as file:
+            file.write(content)
+            file.flush()
+            self.put({name: Path(file.name)})
+
+    def fetch(self, files: Mapping[str, Path]) -> None:
+        """Brings files here, each whole or not at all, readable by their owner alone. Raises StateError, ConfigError.
+
+        Args:
+            files: Paths by name; their folders are made.
+        """
+        for some in _chunks(files):
+            arrived = [path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp") for path in some.values()]
+            with self._reached("copied to this machine"):
+                for path in arrived:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+                self._system.get([self._path(name) for name in some], [str(path) for path in arrived])
+                for source, path in zip(arrived, some.values(), strict=True):
+                    source.replace(path)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file. Raises StateError, ConfigError."""
+        with self._reached("read"):
+            found: bool = self._system.isfile(self._path(name))
+        return found
+
+    def read(self, name: str) -> bytes | None:
+        """One small file; None where there is none. Raises StateError, ConfigError."""
+        with self._reached("read"):
+            try:
+                content: bytes = self._system.cat_file(self._path(name))
+            except FileNotFoundError:
+                return None
+        return content
+
+    def read_all(self, names: list[str]) -> list[bytes]:
+        """Small files, in the order of their names, many at once. Raises StateError, also where one is gone."""
+        with self._reached("read"):
+            found: dict[str, bytes] = self._system.cat([self._path(name) for name in names]) if names else {}
+        return [found[path] for path in sorted(found)]
+
+    def names(self, folder: str) -> list[str]:
+        """The names of all files below a folder, relative to it, sorted; none where there is no such folder.
+
+        Raises:
+            StateError: The place cannot be reached.
+            ConfigError: It cannot be used.
+        """
+        top = self._path(folder)
+        with self._reached("read"):
+            found = self._system.find(top)
+        return sorted(path[len(top) + 1 :] for path in found if not path.endswith(_PARTIAL))
+
+    def remove(self, name: str) -> None:
+        """Removes a file, or a folder with all in it, where there is one. Raises StateError, ConfigError."""
+        with self._reached("written"):
+            try:
+                self._system.rm(self._path(name), recursive=True)
+            except FileNotFoundError:
+                return
+
+    @property
+    def _is_folder(self) -> bool:
+        return "file" in self._system.protocol
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    @property
+    def _system(self) -> AbstractFileSystem:
+        return self._opened[0]
+
+    @property
+    def _root(self) -> str:
+        return self._opened[1]
+
+    @cached_property
+    def _opened(self) -> tuple[AbstractFileSystem, str]:
+        """The file system and the URL's path in it. Nothing is remembered of what others may change."""
+        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+        protocol = self._url.partition("://")[0] if "://" in self._url else "file"
+        try:
+            system, root = url_to_fs(self._url, use_listings_cache=False, skip_instance_cache=True)
+        except ImportError:
+            extra = _EXTRAS.get(protocol)
+            package = f"reverse-etl[{extra}]" if extra else _PACKAGES.get(protocol, f"fsspec's package for {protocol}")
+            raise ConfigError(
+                f"{STORAGE_URL_VARIABLE} begins with {protocol}://, and the package for that is not installed.",
+                hint=f'Run: pip install "{package}"',
+            ) from None
+        except ValueError:
+            raise ConfigError(
+                f"{STORAGE_URL_VARIABLE} is no URL that can be used.",
+                hint="Give a folder, s3://bucket/folder, gs://bucket/folder or abfs://container/folder.",
+            ) from None
+        if "file" in system.protocol:
+            system.auto_mkdir = True
+            with self._reached("written"):
+                Path(root).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return system, root.rstrip("/")
+
+    @contextmanager
+    def _reached(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except _failures() as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+            raise StateError(
+                f"{self._url} cannot be {done}: {reason}.",
+                hint=f"Look at {STORAGE_URL_VARIABLE}, and at what its credentials may do: list, read, write, delete.",
+            ) from error
+
+
+def storage_from_environment() -> Storage | None:
+    """The place that ``REVERSE_ETL_STORAGE_URL`` names; None where nothing is shared."""
+    url = os.environ.get(STORAGE_URL_VARIABLE)
+    return _opened(url) if url else None
+
+
+@cache
+def _opened(url: str) -> Storage:
+    return Storage(url)
+
+
+def in_order() -> str:
+    """A name that sorts after those that were given before, and that nobody else gives."""
+    return f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    found = [getattr(import_module(module), name) for module, name in _FAILURES.items() if module in sys.modules]
+    return (OSError, *found)
+
+
+def _chunks(files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+    entries = list(files.items())
+    for start in range(0, len(entries), _AT_ONCE):
+        yield dict(entries[start : start + _AT_ONCE])

@@ -1,0 +1,62 @@
+"""Signs of life: a run that nobody hears of for too long stops by itself, before its turn is another's."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from reverse_etl.errors import StateError
+from reverse_etl.state import heartbeat
+from reverse_etl.state.turns import SILENT
+
+
+def away() -> bool:
+    """A state database that does not answer."""
+    raise StateError("the state database is away.", hint="Wait.")
+
+
+def test_a_run_that_nobody_hears_of_is_interrupted() -> None:
+    """As Ctrl-C would; also while a sign is under way, which may take as long as it likes. Why is said once."""
+    ended = threading.Event()
+    for sign in (away, lambda: ended.wait(30)):
+        heartbeat.start("silent", sign, every_s=0.01, give_up_s=0.05)
+        with pytest.raises(KeyboardInterrupt):
+            threading.Event().wait(10)
+        heartbeat.stop("silent")
+        assert "the state database has not heard of it for 0 s" == heartbeat.reason("silent")
+        assert "" == heartbeat.reason("silent")
+    ended.set()
+
+
+def test_a_run_that_lost_its_turn_is_interrupted() -> None:
+    """At the next sign."""
+    heartbeat.start("late", lambda: False, every_s=0.01)
+    with pytest.raises(KeyboardInterrupt):
+        threading.Event().wait(10)
+    heartbeat.stop("late")
+    assert "another run has its turn in the workspace" == heartbeat.reason("late")
+
+
+def test_a_sign_that_arrives_is_counted_from() -> None:
+    """Failures between two signs that arrive end nothing, however many they are in all."""
+    signs = 0
+    enough = threading.Event()
+
+    def beat() -> bool:
+        nonlocal signs
+        signs += 1
+        if signs == 200:
+            enough.set()
+        return True if signs % 2 else away()
+
+    heartbeat.start("heard", beat, every_s=0.001, give_up_s=0.15)
+    try:
+        assert enough.wait(30)
+    finally:
+        heartbeat.stop("heard")
+
+
+def test_it_stops_before_its_turn_is_anybodys() -> None:
+    """Also when the last sign was sent just after a look, and the requests in flight take their time."""
+    assert heartbeat.GIVE_UP_S + heartbeat.BEAT_S < SILENT.total_seconds()
