@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reverse_etl.storage import STORAGE_URL_VARIABLE
 from reverse_etl_tests.servers.deployment import DEPLOY, INSTALLED, UNITS, command, unit
 
 ROOT = DEPLOY.parent
@@ -181,7 +182,8 @@ def test_the_page_names_what_there_is() -> None:
     for name in set(re.findall(r"deploy/[\w./*-]*\w", PAGE)):
         assert list(ROOT.glob(name)), name
     told = set(re.findall(r"\b(?:DAGSTER|REVERSE_ETL)_\w+", PAGE))
-    assert told <= SHARED.keys() | {"REVERSE_ETL_STATE_URL"}
+    assert told <= SHARED.keys() | {"REVERSE_ETL_STATE_URL", STORAGE_URL_VARIABLE}
+    assert f"# {STORAGE_URL_VARIABLE}=" in (DEPLOY / "syncs.env").read_text()
     assert SHARED.keys() - {"DAGSTER_DISABLE_TELEMETRY"} <= told
     lock = (ROOT / "requirements.lock").read_text()
     (dagster,) = re.findall(r"^dagster==(\S+)", lock, flags=re.MULTILINE)

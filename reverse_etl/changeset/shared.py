@@ -6,7 +6,7 @@
 
 The folder on this machine stays the one that is worked in. Parts never change once facts are there; of other files the
 shared one holds. What is only here is kept: a process that ended here may have written more than it could put there.
-Decision: docs/decisions/0009-changesets-on-shared-storage.md.
+Decision: docs/decisions/0009-one-place-for-all-machines.md.
 """
 
 from __future__ import annotations

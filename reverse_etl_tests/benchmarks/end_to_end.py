@@ -1,7 +1,7 @@
 """100,000 people of 10 columns, PostgreSQL to the sandbox, in one `reverse-etl run`: rows/s and peak memory.
 
 The peak is the whole process's, as the operating system counted it; a run of five times the rows beside it shows
-whether memory grows with the rows.
+whether memory grows with the rows, and the same once more with what other machines need put into a folder and into S3.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from reverse_etl_tests.servers.postgres import (
     find_binaries,
     postgres_server,
 )
+from reverse_etl_tests.servers.s3 import running_s3
 from reverse_etl_tests.servers.sandbox import running_sandbox
 
 ROWS = 100_000
@@ -104,6 +105,14 @@ def main() -> None:
             )
         growth = results[MORE_ROWS]["peak_mb"] / results[ROWS]["peak_mb"] - 1
         print(f"memory, 5 times the rows: {growth:+.0%}")
+        with running_s3() as s3:
+            for place in ({"REVERSE_ETL_STORAGE_URL": f"{folder}/shared"}, s3.env("bench")):
+                project.environment |= place
+                shared = measured_run(project, f"people_{MORE_ROWS}")
+                print(
+                    f"the same, {shared['rows']:,.0f} people, shared in {place['REVERSE_ETL_STORAGE_URL']}: "
+                    f"{shared['run_s'] / results[MORE_ROWS]['run_s']:.2f} x the time, peak {shared['peak_mb']:.0f} MB"
+                )
         assert MORE_ROWS == sandbox.counts()["people"], "not everyone arrived"
 
 
