@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import threading
@@ -133,6 +134,9 @@ def test_a_sync_launched_on_the_webserver_arrives(
     assert {"key": "reverse_etl/status", "value": "completed"} in run["tags"]
     assert {"1", "2", "3"} == {person["id"] for person in sandbox.people()}
     assert [] == [each["daemonType"] for each in health if each["required"] and not each["healthy"]]
+    on_the_server = Project(project.folder, environment).reverse_etl("status", "--json")
+    statuses = {each["sync"]: each["status"] for each in json.loads(on_the_server.stdout)}
+    assert {"people": "completed", "orders": None} == statuses
     report = open_store(environment["REVERSE_ETL_STATE_URL"]).run(run_id)
     assert report is not None
     assert (Status.COMPLETED, 3) == (report.status, report.rows.delivered)
