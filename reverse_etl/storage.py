@@ -35,6 +35,12 @@ _PARTIAL: Final = ".partial"
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 _PACKAGES: Final = {"abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
 
+_SAID: Final[dict[type[Exception], str]] = {
+    FileNotFoundError: "there is no such bucket or folder",
+    PermissionError: "it refuses these credentials",
+}
+"""Errors that providers' libraries raise without words of the operating system's."""
+
 _FAILURES: Final = {
     "botocore.exceptions": "BotoCoreError",
     "aiohttp": "ClientError",
@@ -187,9 +193,9 @@ class Storage:
         try:
             yield
         except _failures() as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+            said = getattr(error, "strerror", None) or _SAID.get(type(error))
             raise StateError(
-                f"{self._url} cannot be {done}: {reason}.",
+                f"{self._url} cannot be {done}: {said or type(error).__name__}.",
                 hint=f"Look at {STORAGE_URL_VARIABLE}, and at what its credentials may do: list, read, write, delete.",
             ) from error
 

@@ -103,7 +103,9 @@ def test_a_place_that_refuses_is_named_with_what_to_look_at(
     """No bucket, no server, no credentials, no folder."""
     for name, value in s3.env("x").items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(StateError, match="s3://nobodys/x cannot be written: ") as caught:
+    with pytest.raises(
+        StateError, match="s3://nobodys/x cannot be written: there is no such bucket or folder"
+    ) as caught:
         Storage("s3://nobodys/x").write("a", b"1")
     assert "REVERSE_ETL_STORAGE_URL" in caught.value.hint
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")

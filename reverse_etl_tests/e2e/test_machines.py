@@ -26,8 +26,10 @@ PEOPLE = 100
 A_REQUEST = 5
 LOAD = """
 import dagster as dg
-from reverse_etl.definitions import definitions
-defs = definitions("syncs")
+from pathlib import Path
+from reverse_etl.config.loader import load_project
+from reverse_etl.definitions import build_definitions
+defs = build_definitions(load_project(Path("syncs")))
 with dg.DagsterInstance.get() as instance:
     frame = defs.load_asset_value(dg.AssetKey(["people", "people_validated"]), instance=instance)
 print(len(frame))
@@ -183,6 +185,6 @@ def test_nothing_is_sent_that_only_one_machine_knows(project: Project, sandbox: 
     project.environment |= {**s3.env("x"), "REVERSE_ETL_STORAGE_URL": "s3://nobodys/x"}
     code, report = project.run("people")
     assert (6, "failed") == (code, report["status"])
-    assert "s3://nobodys/x cannot be written" in report["message"]
+    assert "s3://nobodys/x cannot be read: there is no such bucket or folder." in report["message"]
     assert "REVERSE_ETL_STORAGE_URL" in report["message"]
     assert [] == batches(sandbox)
