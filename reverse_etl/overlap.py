@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -10,8 +11,12 @@ from reverse_etl.errors import WorkspaceBusyError
 from reverse_etl.state import heartbeat, turns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reverse_etl.stages import SyncRun
     from reverse_etl.state.turns import Turn
+
+_one_at_a_time: Final = threading.Lock()
 
 _LOOK_AGAIN_S: Final = 1.0
 _SAY_EVERY: Final = 60
@@ -26,14 +31,22 @@ def take_turn(run: SyncRun) -> None:
     """
     take = partial(turns.take, run.store, run.sync.workspace, run_id=run.run_id, sync=run.sync.name)
     looked = 0
-    while other := take():
+    while other := _taken(run.run_id, take):
         if run.sync.schedule.overlap == "skip":
             raise _skipped(run, other)
         if looked % _SAY_EVERY == 0:
             run.waits(f"Waits its turn: {other.said} is in progress in workspace {run.sync.workspace}.")
         looked += 1
         time.sleep(_LOOK_AGAIN_S)
-    heartbeat.start(run.run_id, lambda: take() is None)
+
+
+def _taken(run_id: str, take: Callable[[], Turn | None]) -> Turn | None:
+    """Takes the turn with a sign of life at once, for another thread of this process asks for both."""
+    with _one_at_a_time:
+        other = take()
+        if other is None:
+            heartbeat.start(run_id, lambda: take() is None)
+    return other
 
 
 def _skipped(run: SyncRun, other: Turn) -> WorkspaceBusyError:

@@ -27,8 +27,7 @@ def fetch(folder: RunFolder) -> None:
     Raises:
         StateError: The place cannot be reached, or the folder not be written.
     """
-    if folder.shared is not None:
-        folder.shared.fetch(folder.path)
+    if folder.shared is not None and folder.shared.fetch(folder.path):
         merge(folder)
 
 
@@ -58,7 +57,9 @@ def put_changeset(run: SyncRun) -> None:
 def put(run: SyncRun) -> None:
     """Puts what a stage wrote where every machine finds it, while the run has its turn. Raises StateError."""
     folder = run.folder
-    if folder.shared is not None and folder.facts() is not None and _has_turn(run):
+    if folder.shared is None or folder.facts() is None:
+        return
+    if turns.alive(run.store, run.run_id) is not None:
         stored.used(run.store, folder.shared.name, datetime.now(UTC))
         folder.shared.put(folder.path)
 
@@ -78,8 +79,3 @@ def put_at_end(run: SyncRun, csv: Path | None) -> tuple[str, str]:
         return (run.home.share_failed_rows(run.sync.name, run.run_id) if csv else ""), ""
     except StateError as error:
         return (str(csv) if csv else ""), f"what became of the rows is on this machine only: {error}"
-
-
-def _has_turn(run: SyncRun) -> bool:
-    turn = turns.whose(run.store, run.sync.workspace)
-    return turn is not None and turn.run_id == run.run_id

@@ -80,8 +80,9 @@ class Storage:
                 # Nothing is to be seen of a file that is still being written.
                 partial = [f"{target}.{secrets.token_hex(4)}{_PARTIAL}" for target in targets]
                 self._system.put(sources, partial)
-                for path, target in zip(partial, targets, strict=True):
-                    Path(path).replace(target)
+                for path, target in zip(map(Path, partial), targets, strict=True):
+                    path.chmod(0o600)
+                    path.replace(target)
 
     def write(self, name: str, content: bytes) -> None:
         """Puts one small file there, whole or not at all. Raises StateError, ConfigError."""

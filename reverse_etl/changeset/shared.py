@@ -67,8 +67,8 @@ class SharedFolder:
         for name in gone:
             self.storage.remove(self._named(name))
 
-    def fetch(self, here: Path) -> None:
-        """Brings the folder here, as far as it is not; nothing happens while no whole changeset is there.
+    def fetch(self, here: Path) -> bool:
+        """Brings the folder here, as far as it is not; false, and nothing happens, while no whole changeset is there.
 
         A changeset that was read at another time than the shared one is removed here first.
 
@@ -77,13 +77,14 @@ class SharedFolder:
         """
         facts = self.storage.read(self._named(FACTS))
         if facts is None:
-            return
+            return False
         if (here / FACTS).exists() and (here / FACTS).read_bytes() != facts:
             _clear(here)
         wanted = [name for name in self.storage.names(self.name) if _is_file_of_folder(name)]
         missing = [name for name in wanted if Path(name).name in _CHANGING or not (here / name).exists()]
         self.storage.fetch({self._named(name): here / name for name in missing})
         self.storage.fetch({self._named(FACTS): here / FACTS})
+        return True
 
     def add_to_journal(self, query: str, lines: bytes, name: str) -> None:
         """Puts a piece of a query's journal there. Raises StateError."""

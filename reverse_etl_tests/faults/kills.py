@@ -38,14 +38,14 @@ _Traced = Callable[[FrameType, str, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Lines:
+class Lines:
     """Lines of our code that a run executes, in all of its threads: until the close, and in it."""
 
     before_close: int
     in_close: int
 
 
-_counted: dict[tuple[str, bool], _Lines] = {}
+_counted: dict[tuple[str, bool], Lines] = {}
 
 
 @family(len(KINDS) * _POINTS, at_once=10)
@@ -58,15 +58,15 @@ def killed(world: World, chance: random.Random, seed: int) -> None:
         case, _, _ = _case(world, chance, *key)
         # What is imported once for all runs is none of a run's lines.
         case.run()
-        _counted[key] = _lines_of_a_whole_run(_case(world, chance, *key)[0])
+        _counted[key] = lines_of_a_whole_run(_case(world, chance, *key)[0])
     case, refused, rejected = _case(world, chance, *key)
     run, rows = case.start(), case.shop.rows()
     first_in_close = _POINTS - _IN_CLOSE
     share = kind_number / len(KINDS)
     if point < first_in_close:
-        _kill(case, run, int(_counted[key].before_close * (point + share) / first_in_close), in_close=False)
+        kill(case, run, int(_counted[key].before_close * (point + share) / first_in_close), in_close=False)
     else:
-        _kill(case, run, int(_counted[key].in_close * (point - first_in_close + share) / _IN_CLOSE), in_close=True)
+        kill(case, run, int(_counted[key].in_close * (point - first_in_close + share) / _IN_CLOSE), in_close=True)
     known = case.store.run(run.run_id)
     ended = known is not None and known.status is not Status.RUNNING
     if ended:
@@ -117,7 +117,8 @@ def _taken(case: Case) -> Counter[bytes]:
     )
 
 
-def _lines_of_a_whole_run(case: Case) -> _Lines:
+def lines_of_a_whole_run(case: Case) -> Lines:
+    """Counts them in a process of its own, which does everything that a run does."""
     reading, writing = os.pipe()
     run = case.start()
     child = os.fork()
@@ -134,10 +135,10 @@ def _lines_of_a_whole_run(case: Case) -> _Lines:
     with os.fdopen(reading, "rb") as told:
         before_close, in_close = told.read().split()
     assert status == 0
-    return _Lines(int(before_close), int(in_close))
+    return Lines(int(before_close), int(in_close))
 
 
-def _kill(case: Case, run: SyncRun, lines: int, *, in_close: bool) -> None:
+def kill(case: Case, run: SyncRun, lines: int, *, in_close: bool) -> None:
     """Runs in a process that is killed once so many lines of our code were executed, of the close alone or from all."""
     child = os.fork()
     if child == 0:

@@ -157,7 +157,7 @@ def two_runs_at_once(world: World, chance: random.Random, seed: int) -> None:
         each.join()
     statuses = [each.report.status for each in ended if each.report]
     # Of two that begin at once, one may have ended when the other one looks.
-    assert statuses in ([Status.SKIPPED, Status.COMPLETED], [Status.COMPLETED] * 2)
+    assert statuses in ([Status.SKIPPED, Status.COMPLETED], [Status.COMPLETED] * 2), [each.error for each in ended]
     assert moment == STAGES[0] or Status.SKIPPED in statuses
     assert all(each.report and each.report.rows.balanced for each in ended)
     everything_arrived(case)
