@@ -16,7 +16,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from reverse_etl.config.loader import load_connections, load_project
+from reverse_etl.config.loader import garbage_left, load_connections, load_project
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.alerts import alerts_sensor
 from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets
@@ -104,11 +104,12 @@ def _folder() -> Path:
 
 
 def _of_folder(folder: Path, wanted: Callable[[SyncConfig], bool]) -> dg.Definitions:
-    project = load_project(folder)
-    project = replace(project, syncs={name: sync for name, sync in project.syncs.items() if wanted(sync)})
+    store = cache(lambda: open_store(Home.from_environment().state_url))
 
     def first_seen_at(sync: SyncConfig) -> datetime:
-        store = open_store(Home.from_environment().state_url)
-        return store.record_seen(sync.name, sync.workspace, datetime.now(UTC))
+        return store().record_seen(sync.name, sync.workspace, datetime.now(UTC))
 
-    return build_definitions(project, first_seen_at=first_seen_at)
+    with garbage_left():
+        project = load_project(folder)
+        project = replace(project, syncs={name: sync for name, sync in project.syncs.items() if wanted(sync)})
+        return build_definitions(project, first_seen_at=first_seen_at)

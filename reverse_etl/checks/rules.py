@@ -193,6 +193,9 @@ def _distinct(rules: list[AnyRule]) -> list[AnyRule]:
         while name in taken:
             name, number = f"{each.rule.name}_{number}", number + 1
         taken.add(name)
-        renamed = dataclasses.replace(cast(Any, each), rule=dataclasses.replace(each.rule, name=name))
-        distinct.append(cast(AnyRule, renamed))
+        distinct.append(each if name == each.rule.name else _renamed(each, name))
     return distinct
+
+
+def _renamed(rule: AnyRule, name: str) -> AnyRule:
+    return cast(AnyRule, dataclasses.replace(cast(Any, rule), rule=dataclasses.replace(rule.rule, name=name)))

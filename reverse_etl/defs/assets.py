@@ -16,6 +16,7 @@ from reverse_etl.defs import checks, columns, lineage, overlap
 from reverse_etl.defs.freshness import freshness_policy
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.resources import database_key, workspace_key
+from reverse_etl.defs.stage_asset import Events, stage_asset
 from reverse_etl.errors import ReverseEtlError, WorkspaceBusyError
 from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport, Status
@@ -39,28 +40,22 @@ class ChangesetConfig(dg.Config):
     retry_of: str = ""
 
 
+_CHANGESET_CONFIG = ChangesetConfig.to_config_schema()
+
+
 def sync_assets(sync: SyncConfig, project: ProjectConfig) -> list[dg.AssetsDefinition]:
     """The sync's assets, in the order in which they run."""
     return [_changeset(sync, project), _validated(sync, project), _delivery(sync, project)]
 
 
 def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=lineage.changeset_key(sync),
-        deps=lineage.table_keys(sync, project),
-        kinds={project.databases[sync.database].type, "parquet"},
-        description=_described(sync),
-        group_name=sync.workspace,
-        owners=list(sync.owners),
-        code_version=sync.version,
-        required_resource_keys={HOME, database_key(sync.database)},
-    )
-    def changeset(context: dg.AssetExecutionContext, config: ChangesetConfig) -> dg.MaterializeResult[None]:
+    def changeset(context: dg.AssetExecutionContext, _: object) -> Events:
+        config = ChangesetConfig(**context.op_execution_context.op_config)
         with _stage(context, sync, project) as run:
             database = getattr(context.resources, database_key(sync.database)).config
             facts = extract_changeset(run, database, full=config.full, retry_of=config.retry_of)
         read = columns.read_columns(sync, dialect(database), run.folder.parts("rows").schema())
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": facts.rows,
                 **read,
@@ -71,23 +66,21 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             }
         )
 
-    return changeset
-
-
-def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=lineage.validated_key(sync),
-        deps=[lineage.changeset_key(sync)],
-        kinds={"pandas"},
-        description="The rows that may leave: the changeset without those that a check rejects.",
+    spec = dg.AssetSpec(
+        lineage.changeset_key(sync),
+        deps=lineage.table_keys(sync, project),
+        kinds={project.databases[sync.database].type, "parquet"},
+        description=_described(sync),
         group_name=sync.workspace,
         owners=list(sync.owners),
         code_version=sync.version,
-        io_manager_key=VALIDATED_ROWS,
-        required_resource_keys={HOME},
-        check_specs=checks.validation_specs(sync),
     )
-    def validated(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    resources = {HOME, database_key(sync.database)}
+    return stage_asset(changeset, spec, resources=resources, rows=dg.Nothing, config_schema=_CHANGESET_CONFIG)
+
+
+def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
+    def validated(context: dg.AssetExecutionContext, _: object) -> Events:
         with _stage(context, sync, project) as run:
             validation = validate_changeset(run)
         counted = {query: validation.counts[query] for query in QUERIES if query in validation.counts}
@@ -105,26 +98,21 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.FAILED.value})
             raise dg.Failure(f"{sync.where}: {validation.stopped}", allow_retries=False)
 
-    return validated
-
-
-def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=lineage.delivery_key(sync),
-        deps=[lineage.validated_key(sync)],
-        kinds={"customerio"},
-        description=f"The rows as they arrived in the Customer.io workspace {sync.workspace}.",
+    spec = dg.AssetSpec(
+        lineage.validated_key(sync),
+        deps=[lineage.changeset_key(sync)],
+        kinds={"pandas"},
+        description="The rows that may leave: the changeset without those that a check rejects.",
         group_name=sync.workspace,
         owners=list(sync.owners),
         code_version=sync.version,
-        pool=overlap.pool(sync.workspace),
-        freshness_policy=freshness_policy(sync.schedule),
-        required_resource_keys={HOME, workspace_key(sync.workspace)},
-        check_specs=checks.delivery_specs(sync),
     )
-    def delivery(
-        context: dg.AssetExecutionContext,
-    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetMaterialization | dg.AssetCheckResult]:
+    specs = checks.validation_specs(sync)
+    return stage_asset(validated, spec, resources={HOME}, io_manager_key=VALIDATED_ROWS, checks=specs)
+
+
+def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
+    def delivery(context: dg.AssetExecutionContext, _: object) -> Events:
         with _stage(context, sync, project) as run:
             workspace = getattr(context.resources, workspace_key(sync.workspace)).config
             report = deliver_changeset(run, workspace)
@@ -144,7 +132,18 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             # After everything was stored, so that the run's failure is told in words and not by the checks' names.
             raise dg.Failure(report.message, metadata=_csv(report), allow_retries=False)
 
-    return delivery
+    spec = dg.AssetSpec(
+        lineage.delivery_key(sync),
+        deps=[lineage.validated_key(sync)],
+        kinds={"customerio"},
+        description=f"The rows as they arrived in the Customer.io workspace {sync.workspace}.",
+        group_name=sync.workspace,
+        owners=list(sync.owners),
+        code_version=sync.version,
+        freshness_policy=freshness_policy(sync.schedule),
+    )
+    resources, pool = {HOME, workspace_key(sync.workspace)}, overlap.pool(sync.workspace)
+    return stage_asset(delivery, spec, resources=resources, pool=pool, checks=checks.delivery_specs(sync))
 
 
 @contextmanager
