@@ -9,6 +9,7 @@ are the provider's own: its variables, its files, the machine's role.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -60,10 +61,11 @@ class Storage:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self._shown = re.sub("(://[^/:@]*):[^/@]*@", r"\1@", self._url)
 
     def address(self, name: str) -> str:
-        """Where a file or folder lies, for people."""
-        return f"{self._url}/{name}"
+        """Where a file or folder lies, for people; a password in the URL is left out."""
+        return f"{self._shown}/{name}"
 
     def put(self, files: Mapping[str, Path]) -> None:
         """Puts files there, each whole or not at all, over what has its name. Raises StateError, ConfigError.
@@ -196,7 +198,7 @@ class Storage:
         except _failures() as error:
             said = getattr(error, "strerror", None) or _SAID.get(type(error))
             raise StateError(
-                f"{self._url} cannot be {done}: {said or type(error).__name__}.",
+                f"{self._shown} cannot be {done}: {said or type(error).__name__}.",
                 hint=f"Look at {STORAGE_URL_VARIABLE}, and at what its credentials may do: list, read, write, delete.",
             ) from error
 

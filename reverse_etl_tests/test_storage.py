@@ -119,3 +119,10 @@ def test_a_place_that_refuses_is_named_with_what_to_look_at(
     (tmp_path / "file").touch()
     with pytest.raises(StateError, match="cannot be written: Not a directory"):
         Storage(str(tmp_path / "file" / "place")).write("a", b"1")
+
+
+def test_a_password_in_the_url_is_never_shown() -> None:
+    """The address is in the history, in Dagster's event log and in messages."""
+    storage = Storage("sftp://ann:secret@files.example.com/reverse-etl/")
+    assert "sftp://ann@files.example.com/reverse-etl/failed_rows/a.csv" == storage.address("failed_rows/a.csv")
+    assert "s3://company/x/a" == Storage("s3://company/x").address("a")
