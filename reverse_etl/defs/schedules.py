@@ -1,6 +1,5 @@
 """One schedule per sync: Dagster's clock ticks on a covering cron grid, and the tick asks whether a run is due."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -8,7 +7,8 @@ from dagster._core.definitions.run_request import InstigatorType
 
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.assets import HOME
-from reverse_etl.defs.overlap import OVERLAP_TAG, InTheWay, runs_in_the_way
+from reverse_etl.defs.overlap import InTheWay, runs_in_the_way
+from reverse_etl.defs.run_tags import OVERLAP_TAG
 from reverse_etl.schedule.cadence import Cadence, first_due, format_interval
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.ticks import note_tick
@@ -17,15 +17,12 @@ ON_THE_ROUND = datetime(2020, 1, 5, tzinfo=UTC)
 """A Sunday midnight."""
 
 
-def sync_schedule(
-    sync: SyncConfig, first_seen_at: datetime | None = None, workspace_assets: Collection[dg.AssetKey] = ()
-) -> dg.ScheduleDefinition | None:
+def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg.ScheduleDefinition | None:
     """The schedule of a sync; None when it only runs by hand.
 
     Args:
         sync: The sync.
         first_seen_at: Where an interval without ``start_at`` starts to count; aware. None: on the round.
-        workspace_assets: The keys of all assets of the workspace's syncs.
     """
     cadence = _cadence(sync, first_seen_at)
     cron = sync.schedule.cron or (cadence.cron_covering() if cadence else None)
@@ -49,7 +46,7 @@ def sync_schedule(
             return dg.SkipReason(f"Not due: the next run is at {cadence.next_due(at):%Y-%m-%d %H:%M} UTC.")
         if store.paused(sync.name):
             return dg.SkipReason(f"Paused: `reverse-etl resume {sync.name}` lets it run again.")
-        runs = runs_in_the_way(context.instance, store, sync.workspace, workspace_assets)
+        runs = runs_in_the_way(context.instance, store, sync.workspace)
         blocking = _blocking(sync, runs)
         if blocking is not None:
             reason = f"Skipped: {blocking.said(sync.workspace)}."
