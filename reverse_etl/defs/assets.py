@@ -54,6 +54,7 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         owners=list(sync.owners),
         code_version=sync.version,
         pool=run_tags.pool(sync.workspace),
+        tags=_tags(sync),
         required_resource_keys={HOME, database_key(sync.database)},
     )
     def changeset(context: dg.AssetExecutionContext, config: ChangesetConfig) -> dg.MaterializeResult[None]:
@@ -85,6 +86,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         owners=list(sync.owners),
         code_version=sync.version,
         pool=run_tags.pool(sync.workspace),
+        tags=_tags(sync),
         io_manager_key=VALIDATED_ROWS,
         required_resource_keys={HOME},
         check_specs=checks.validation_specs(sync),
@@ -120,6 +122,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         owners=list(sync.owners),
         code_version=sync.version,
         pool=run_tags.pool(sync.workspace),
+        tags=_tags(sync),
         freshness_policy=freshness_policy(sync.schedule),
         required_resource_keys={HOME, workspace_key(sync.workspace)},
         check_specs=checks.delivery_specs(sync),
@@ -220,6 +223,10 @@ def _delivered(report: RunReport) -> dict[str, dg.MetadataValue | float | int | 
 
 def _csv(report: RunReport) -> dict[str, dg.MetadataValue]:
     return {"failed_rows_csv": dg.MetadataValue.path(report.failed_rows_csv)} if report.failed_rows_csv else {}
+
+
+def _tags(sync: SyncConfig) -> dict[str, str]:
+    return {run_tags.OVERLAP_TAG: "wait"} if sync.schedule.overlap == "wait" else {}
 
 
 def _described(sync: SyncConfig) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 
-from reverse_etl.defs.run_tags import BEGAN_TAG, SYNC_TAG, syncs_of, tag_status
+from reverse_etl.defs.run_tags import BEGAN_TAG, of_syncs_alone, tag_status
 from reverse_etl.report import Status
 from reverse_etl.state import turns
 from reverse_etl.state.home import Home
@@ -36,7 +36,7 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
         if alive is False:
             turns.end_lost(store)
             return self._gone(run, "its process gives no sign of life any more")
-        if alive or not _of_syncs_alone(run):
+        if alive or not of_syncs_alone(run):
             return _LIVES
         known = store.run(run.run_id)
         if known is not None and known.status is Status.FAILED and turns.was_lost(known):
@@ -54,9 +54,3 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
     def _gone(self, run: dg.DagsterRun, why: str) -> CheckRunHealthResult:
         tag_status(self._instance, run.run_id, Status.FAILED)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The run's worker is gone: {why}.")
-
-
-def _of_syncs_alone(run: dg.DagsterRun) -> bool:
-    """Whether nothing runs in it but stages of ours, which say that they live."""
-    assets = run.asset_selection or ()
-    return run.job_name == run.tags.get(SYNC_TAG) or (bool(assets) and all(syncs_of([key]) for key in assets))

@@ -17,7 +17,7 @@ STATUS_TAG = "reverse_etl/status"
 BEGAN_TAG = "reverse_etl/began"
 """The run's own id, once it is in the history of some state database; a re-execution may carry that of another run."""
 OVERLAP_TAG = "reverse_etl/overlap"
-"""``wait`` on a scheduled run of a sync that waits its turn."""
+"""``wait`` on the assets of a sync that waits its turn, and on its queued runs."""
 
 STAGES = ("changeset", "validated", "delivery")
 """What the names of a sync's assets end with."""
@@ -51,6 +51,12 @@ def workspaces_of(run: dg.DagsterRun) -> set[str]:
 def syncs_of(assets: Iterable[dg.AssetKey]) -> set[str]:
     """The syncs whose assets are among these."""
     return {key.path[0] for key in assets if list(key.path[1:]) in [[f"{key.path[0]}_{stage}"] for stage in STAGES]}
+
+
+def of_syncs_alone(run: dg.DagsterRun) -> bool:
+    """Whether nothing runs in it but stages of syncs; not so where a user's own assets are among them."""
+    assets = run.asset_selection or ()
+    return run.job_name == run.tags.get(SYNC_TAG) or (bool(assets) and all(syncs_of([key]) for key in assets))
 
 
 def missing_tags(run: dg.DagsterRun, assets: Collection[dg.AssetKey]) -> dict[str, str]:

@@ -8,7 +8,6 @@ from dagster._core.definitions.run_request import InstigatorType
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.overlap import InTheWay, runs_in_the_way
-from reverse_etl.defs.run_tags import OVERLAP_TAG
 from reverse_etl.schedule.cadence import Cadence, first_due, format_interval
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.ticks import note_tick
@@ -52,7 +51,7 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
             reason = f"Skipped: {blocking.said(sync.workspace)}."
             store.record_skipped(sync.name, sync.workspace, due_at or at, blocking.run_id, message=reason)
             return dg.SkipReason(reason)
-        return dg.RunRequest(tags={OVERLAP_TAG: "wait"} if sync.schedule.overlap == "wait" else {})
+        return dg.RunRequest()
 
     return due
 

@@ -20,6 +20,7 @@ from dagster._core.remote_representation.external import RemoteSchedule
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._scheduler.scheduler import ScheduleIterationTimes, launch_scheduled_runs
 from dagster_graphql.test.utils import execute_dagster_graphql
@@ -40,6 +41,13 @@ REEXECUTE = """
 mutation Again($id: String!) {
   launchRunReexecution(reexecutionParams: {parentRunId: $id, strategy: ALL_STEPS, useParentRunTags: true}) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on Error { message }
+  }
+}
+"""
+BACKFILL = """
+mutation Backfill($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on Error { message }
   }
 }
 """
@@ -130,6 +138,20 @@ class Daemon:
         """What "Materialize" in the UI does: with assets such as ``people/people_changeset``, or with all."""
         keys = [{"path": asset.split("/")} for asset in assets] or None
         return self.launched(self.ask(LAUNCH, job="__ASSET_JOB", assets=keys)["launchRun"])
+
+    def backfill(self, *assets: str) -> str:
+        """A backfill of assets, launched as a script would; its id. The daemon has not looked at it yet."""
+        keys = [{"path": asset.split("/")} for asset in assets]
+        asked = self.ask(BACKFILL, params={"assetSelection": keys, "allPartitions": True})["launchPartitionBackfill"]
+        assert "LaunchBackfillSuccess" == asked["__typename"], asked
+        return str(asked["backfillId"])
+
+    def backfills(self) -> None:
+        """What the backfill daemon does in one turn."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Function `AssetSelection.sources` is deprecated")  # by Dagster itself
+            errors = list(execute_backfill_iteration(self.context, logging.getLogger("daemon")))
+        assert [] == [error for error in errors if error]
 
     def execute_again(self, run: dg.DagsterRun) -> dg.DagsterRun:
         """What "Re-execute" in the UI does with a run."""

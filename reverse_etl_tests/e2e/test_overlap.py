@@ -116,6 +116,53 @@ def test_after_the_whole_machine_died_dagster_ends_the_run(busy: Project, sandbo
     assert ["completed", "failed"] == statuses(busy, "people")
 
 
+def test_a_backfill_and_a_run_are_in_each_others_way(project: Project, sandbox: RunningSandbox) -> None:
+    """One backfill has the workspace: a second one and a scheduled run are skipped for it, and say so."""
+    project.write("orders.yaml", people())
+    project.write("due.yaml", people().replace("manual", "{every: 1m, start_at: 2026-01-05T00:00:00Z}"))
+    assert 0 == project.reverse_etl("pause", "due").returncode
+    sandbox.faults([{**SLOW, "do": {"delay_s": 300}}])
+    with running_ui(project.folder, project.env()) as url:
+        first = _backfill(url, "people")
+        wait_until(lambda: "running" in statuses(project, "people"), timeout_s=60)
+        assert 0 == project.reverse_etl("resume", "due").returncode
+        second = _backfill(url, "orders")
+        wait_until(lambda: "skipped" in statuses(project, "orders"), timeout_s=60)
+        (working,), (late,) = _runs(url, first), _runs(url, second)
+        wait_until(lambda: "skipped" in statuses(project, "due"), timeout_s=130)
+        sandbox.clear_faults()
+    assert ("__ASSET_JOB", "STARTED", "people", "running") == working[1:]
+    assert ("__ASSET_JOB", "CANCELED", "orders", "skipped") == late[1:]
+    reason = f"Skipped: people is in progress in main (run {working[0][:8]})."
+    assert {reason} == {history(project, sync)[0]["message"] for sync in ("orders", "due")}
+
+
+def _backfill(url: str, sync: str) -> str:
+    """What Dagster's UI asks for where assets are backfilled; its id."""
+    assets = [{"path": [sync, f"{sync}_{stage}"]} for stage in ("changeset", "validated", "delivery")]
+    query = (
+        "mutation B($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {"
+        " ... on LaunchBackfillSuccess { backfillId } } }"
+    )
+    return str(
+        _ask(url, query, p={"assetSelection": assets, "allPartitions": True})["launchPartitionBackfill"]["backfillId"]
+    )
+
+
+def _runs(url: str, backfill: str) -> list[tuple[str, ...]]:
+    """A backfill's runs: id, job, status, and the tags of sync and status."""
+    query = (
+        "query R($f: RunsFilter!) { runsOrError(filter: $f) {"
+        " ... on Runs { results { id pipelineName status tags { key value } } } } }"
+    )
+    found = _ask(url, query, f={"tags": [{"key": "dagster/backfill", "value": backfill}]})["runsOrError"]["results"]
+    tags = [{tag["key"]: tag["value"] for tag in run["tags"]} for run in found]
+    return [
+        (run["id"], run["pipelineName"], run["status"], own["reverse_etl/sync"], own["reverse_etl/status"])
+        for run, own in zip(found, tags, strict=True)
+    ]
+
+
 def _ask(url: str, query: str, **variables: object) -> Any:
     return httpx.post(f"{url}/graphql", json={"query": query, "variables": variables}, timeout=30).json()["data"]
 
