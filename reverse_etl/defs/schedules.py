@@ -29,7 +29,7 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
         return None
 
     @dg.schedule(
-        name=schedule_name(sync.name),
+        name=sync.schedule_name,
         job_name=sync.name,
         cron_schedule=cron if isinstance(cron, str) else cron[0] if len(cron) == 1 else cron,
         execution_timezone="UTC",
@@ -56,11 +56,6 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
     return due
 
 
-def schedule_name(sync: str) -> str:
-    """The name of a sync's schedule."""
-    return f"{sync}_schedule"
-
-
 def _due(context: dg.ScheduleEvaluationContext, cadence: Cadence, sync: SyncConfig, store: Store) -> datetime | None:
     """The due time that this tick is to answer: its own, or the latest that nobody was there for."""
     at = context.scheduled_execution_time
@@ -70,16 +65,16 @@ def _due(context: dg.ScheduleEvaluationContext, cadence: Cadence, sync: SyncConf
         return at
     missed = cadence.missed(before, at)
     # A schedule that was off, or not yet there, has missed nothing.
-    return missed if missed is not None and _on_since(context.instance, sync.name, at) <= missed else None
+    return missed if missed is not None and _on_since(context.instance, sync, at) <= missed else None
 
 
-def _on_since(instance: dg.DagsterInstance, sync: str, now: datetime) -> datetime:
+def _on_since(instance: dg.DagsterInstance, sync: SyncConfig, now: datetime) -> datetime:
     """When the sync's schedule was switched on last, or the daemon first saw it; now where neither is known."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     switched = [
         getattr(state.instigator_data, "start_timestamp", None) or 0.0
         for state in states
-        if state.instigator_name == schedule_name(sync)
+        if state.instigator_name == sync.schedule_name
     ]
     return datetime.fromtimestamp(max(switched, default=now.timestamp()), UTC)
 
