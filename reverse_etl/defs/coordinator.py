@@ -22,11 +22,10 @@ from dagster._core.storage.tags import (
     SCHEDULED_EXECUTION_TIME_TAG,
 )
 
-from reverse_etl.defs.overlap import InTheWay, runs_in_the_way, unfinished
+from reverse_etl.defs.overlap import runs_in_the_way, unfinished
 from reverse_etl.defs.run_tags import (
     OVERLAP_TAG,
     STATUS_TAG,
-    SYNC_TAG,
     missing_tags,
     of_syncs_alone,
     syncs_of,
@@ -45,18 +44,27 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         """Queues the run or skips it; returns it as it is then. Raises StateError where the skip cannot be written."""
-        run = self._tagged(context)
+        assets = _assets(context)
+        run = self._tagged(context.dagster_run, assets)
         if not _may_be_skipped(run):
             return super().submit_run(context)
         store = open_store(Home.from_environment().state_url)
         with _looking:
-            found = self._ahead(run, store)
-            return self._skip(run, *found, store) if found else super().submit_run(context)
+            reason, ahead = self._ahead(run, store)
+            if not ahead:
+                return super().submit_run(context)
+            due_at = run.tags.get(SCHEDULED_EXECUTION_TIME_TAG)
+            at = datetime.fromisoformat(due_at) if due_at else datetime.now(UTC)
+            run_id = run.run_id
+            for sync, workspace in sorted({(asset.key.path[0], asset.group_name) for asset in assets}):
+                store.record_skipped(sync, workspace, at, ahead, message=reason, run_id=run_id)
+                run_id = ""  # the history has one sync for each of Dagster's runs
+            self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.SKIPPED.value})
+            self._instance.report_run_canceled(run, message=reason)
+        return self._instance.get_run_by_id(run.run_id) or run
 
-    def _tagged(self, context: SubmitRunContext) -> dg.DagsterRun:
+    def _tagged(self, run: dg.DagsterRun, assets: Sequence[RemoteRepositoryAssetNode]) -> dg.DagsterRun:
         """The run with the tags that a sync's job has, which "Materialize" and backfills do without."""
-        run = context.dagster_run
-        assets = _assets(context)
         tags = missing_tags(run, [asset.key for asset in assets])
         if assets and all(asset.tags.get(OVERLAP_TAG) == "wait" for asset in assets):
             tags[OVERLAP_TAG] = "wait"
@@ -65,29 +73,16 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
         self._instance.add_run_tags(run.run_id, tags)
         return run.with_tags({**run.tags, **tags})
 
-    def _ahead(self, run: dg.DagsterRun, store: Store) -> tuple[InTheWay, str] | None:
-        """A run that has one of the workspaces, or was submitted or made earlier, and that workspace."""
+    def _ahead(self, run: dg.DagsterRun, store: Store) -> tuple[str, str]:
+        """Why a run is skipped, and the id of the run that has one of its workspaces, or came earlier; or nothing."""
         for workspace in sorted(workspaces_of(run)):
-            others = unfinished(self._instance, workspace)  # the newest first
-            newer = takewhile(lambda other: other.run_id != run.run_id, others)
+            newest_first = unfinished(self._instance, workspace)
+            newer = takewhile(lambda other: other.run_id != run.run_id, newest_first)
             not_ahead = {other.run_id for other in newer if other.status is dg.DagsterRunStatus.NOT_STARTED}
-            not_ahead |= {other.run_id for other in others if _same_backfill(run, other)} | {run.run_id}
             for other in runs_in_the_way(self._instance, store, workspace):
-                if other.run_id not in not_ahead:
-                    return other, workspace
-        return None
-
-    def _skip(self, run: dg.DagsterRun, other: InTheWay, workspace: str, store: Store) -> dg.DagsterRun:
-        reason = f"Skipped: {other.said(workspace)}."
-        due_at = run.tags.get(SCHEDULED_EXECUTION_TIME_TAG)
-        at = datetime.fromisoformat(due_at) if due_at else datetime.now(UTC)
-        run_id = run.run_id
-        for sync in sorted(syncs_of(run.asset_selection or ())) or [run.tags[SYNC_TAG]]:
-            store.record_skipped(sync, workspace, at, other.run_id, message=reason, run_id=run_id)
-            run_id = ""  # the history has one sync for each of Dagster's runs
-        self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.SKIPPED.value})
-        self._instance.report_run_canceled(run, message=reason)
-        return self._instance.get_run_by_id(run.run_id) or run
+                if other.run_id not in {*not_ahead, run.run_id}:
+                    return f"Skipped: {other.said(workspace)}.", other.run_id
+        return "", ""
 
 
 def _may_be_skipped(run: dg.DagsterRun) -> bool:
@@ -101,16 +96,12 @@ def _may_be_skipped(run: dg.DagsterRun) -> bool:
     )
 
 
-def _same_backfill(run: dg.DagsterRun, other: dg.DagsterRun) -> bool:
-    backfill = run.tags.get(BACKFILL_ID_TAG)
-    return backfill is not None and backfill == other.tags.get(BACKFILL_ID_TAG)
-
-
 def _assets(context: SubmitRunContext) -> Sequence[RemoteRepositoryAssetNode]:
-    """What a run materializes: what was selected, or everything in its job."""
+    """What a run materializes of syncs: what was selected, or everything in its job. Their group is the workspace."""
     run = context.dagster_run
     if run.remote_job_origin is None:
         return []
     where = run.remote_job_origin.repository_origin.get_selector()
     job = JobSelector(where.location_name, where.repository_name, job_name=run.job_name)
-    return context.workspace.get_assets_in_job(job, run.asset_selection or None)
+    assets = context.workspace.get_assets_in_job(job, run.asset_selection or None)
+    return [asset for asset in assets if syncs_of([asset.key])]

@@ -18,19 +18,26 @@ from reverse_etl_tests.project import Project, people
 
 DUE = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 PEOPLE = ("people/people_changeset", "people/people_validated", "people/people_delivery")
-ORDERS = ("orders/orders_changeset", "orders/orders_validated", "orders/orders_delivery")
+ELSEWHERE = ("elsewhere/elsewhere_changeset", "elsewhere/elsewhere_validated", "elsewhere/elsewhere_delivery")
 Run = dg.DagsterRunStatus
 
 
 @pytest.fixture
 def daemon(loaded: ProjectConfig, project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
-    """The daemons of an instance as shipped; `people` and `orders` are due every hour, `waits` years later."""
+    """The daemons of an instance as shipped; `people` and `orders` are due every hour, `waits` years later.
+
+    The sync `elsewhere` is of another workspace.
+    """
     schedule = f"{{every: 1h, start_at: {DUE:%Y-%m-%dT%H:%M:%SZ}}}"
     for sync in ("people", "orders"):
         project.write(f"{sync}.yaml", people().replace("manual", schedule))
     project.write(
         "waits.yaml", people().replace("manual", "{every: 1h, start_at: 2030-01-01T00:00:00Z, overlap: wait}")
     )
+    connections = project.folder / "syncs" / "connections.yaml"
+    text = connections.read_text()
+    connections.write_text(text + text.partition("workspaces:\n")[2].replace("  main:", "  other:"))
+    project.write("elsewhere.yaml", people().replace("workspace: main", "workspace: other"))
     monkeypatch.setenv("REVERSE_ETL_SYNCS", str(project.folder / "syncs"))
     with shipped_instance() as instance, Daemon.of(instance) as daemon:
         yield daemon
@@ -52,18 +59,20 @@ def test_a_backfill_beside_a_run_is_skipped(daemon: Daemon, store: Store) -> Non
     """In the history of each of its syncs, with the run in the way; in Dagster canceled, and the backfill ends."""
     working = daemon.launch("people")
     assert [working.run_id] == daemon.dequeue()
-    backfill = daemon.backfill(*PEOPLE, *ORDERS)
+    backfill = daemon.backfill(*PEOPLE, *ELSEWHERE)
     daemon.backfills()
     run = run_of(daemon, backfill)
     reason = f"Skipped: people is in progress in main (run {working.run_id[:8]})."
-    assert (Run.CANCELED, "skipped", "orders, people") == (
+    assert (Run.CANCELED, "skipped", "elsewhere, people") == (
         run.status,
         run.tags["reverse_etl/status"],
         run.tags["reverse_etl/sync"],
     )
-    for sync in ("people", "orders"):
+    for sync in ("people", "elsewhere"):
         (skipped,) = store.runs(sync)
         assert (Status.SKIPPED, reason) == (skipped.status, skipped.message)
+    workspaces = {known.name: known.workspace for known in store.syncs()}
+    assert ("main", "other") == (workspaces["people"], workspaces["elsewhere"])
     assert reason in [each.dagster_event.message for each in daemon.instance.all_logs(run.run_id) if each.dagster_event]
     daemon.backfills()
     ended = daemon.instance.get_backfill(backfill)
