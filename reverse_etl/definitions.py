@@ -7,7 +7,6 @@ workspace's name is an attribute of this module, with the syncs of that workspac
 """
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from reverse_etl.defs.alerts import alerts_sensor
 from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets
 from reverse_etl.defs.io_managers import ValidatedRowsIOManager
 from reverse_etl.defs.jobs import sync_job
-from reverse_etl.defs.lineage import changeset_key, delivery_key, outside_assets, validated_key
+from reverse_etl.defs.lineage import outside_assets
 from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, HomeResource, database_key, workspace_key
 from reverse_etl.defs.schedules import sync_schedule
 from reverse_etl.state.home import Home
@@ -42,12 +41,11 @@ def build_definitions(
         first_seen_at: Where an interval without ``start_at`` starts to count; None: on the round.
     """
     assets, jobs, schedules = [], [], []
-    of_workspace = _assets_of_workspaces(project)
     for sync in project.syncs.values():
         own = sync_assets(sync, project)
         counts_from_first_seen = sync.schedule.every is not None and sync.schedule.start_at is None
         seen_at = first_seen_at(sync) if first_seen_at and counts_from_first_seen else None
-        schedule = sync_schedule(sync, seen_at, of_workspace[sync.workspace])
+        schedule = sync_schedule(sync, seen_at)
         assets += own
         jobs.append(sync_job(sync, own))
         schedules += [schedule] if schedule else []
@@ -59,13 +57,6 @@ def build_definitions(
         resources={**connections(project), **(resources or {})},
         executor=dg.in_process_executor,
     )
-
-
-def _assets_of_workspaces(project: ProjectConfig) -> dict[str, set[dg.AssetKey]]:
-    keys: dict[str, set[dg.AssetKey]] = defaultdict(set)
-    for sync in project.syncs.values():
-        keys[sync.workspace] |= {key(sync) for key in (changeset_key, validated_key, delivery_key)}
-    return keys
 
 
 def connections(project: ProjectConfig) -> dict[str, object]:

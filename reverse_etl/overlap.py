@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import WorkspaceBusyError
+from reverse_etl.progress import Waiting, tell
 from reverse_etl.state import heartbeat, turns
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ _SAY_EVERY: Final = 60
 """Looks between two sentences of a run that waits: one a minute, which tells run monitoring that it lives."""
 
 
-def take_turn(run: SyncRun) -> None:
+def take_turn(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> None:
     """Makes the run the only one of its workspace until its books are closed; with ``overlap: wait`` it waits for that.
+
+    It waits as long as the other one lives, and says so once a minute; whoever interrupts ``pause`` ends the waiting.
 
     Raises:
         WorkspaceBusyError: Another run has the turn. It is in the history as ``skipped``.
@@ -35,9 +38,12 @@ def take_turn(run: SyncRun) -> None:
         if run.sync.schedule.overlap == "skip":
             raise _skipped(run, other)
         if looked % _SAY_EVERY == 0:
-            run.waits(f"Waits its turn: {other.said} is in progress in workspace {run.sync.workspace}.")
+            so_far = f", for {looked // _SAY_EVERY} min so far" if looked else ""
+            said = f"Waits its turn{so_far}: {_in_the_way(run, other)}."
+            run.waits(said)
+            tell(Waiting(said))
         looked += 1
-        time.sleep(_LOOK_AGAIN_S)
+        pause(_LOOK_AGAIN_S)
 
 
 def _taken(run_id: str, take: Callable[[], Turn | None]) -> Turn | None:
@@ -50,7 +56,7 @@ def _taken(run_id: str, take: Callable[[], Turn | None]) -> Turn | None:
 
 
 def _skipped(run: SyncRun, other: Turn) -> WorkspaceBusyError:
-    in_the_way = f"{other.said} is in progress in workspace {run.sync.workspace} since {other.taken_at:%H:%M:%S} UTC"
+    in_the_way = _in_the_way(run, other)
     run.store.record_skipped(
         run.sync.name,
         run.sync.workspace,
@@ -64,3 +70,7 @@ def _skipped(run: SyncRun, other: Turn) -> WorkspaceBusyError:
     )
     error.located(run.sync.where)
     return error
+
+
+def _in_the_way(run: SyncRun, other: Turn) -> str:
+    return f"{other.said} is in progress in workspace {run.sync.workspace} since {other.taken_at:%H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""How far a run is, for whoever watches it in this process. Numbers only: no values, no identifiers."""
+"""How far a run is, for whoever watches it in this process: numbers and names of runs, no values, no identifiers."""
 
 from __future__ import annotations
 
@@ -29,20 +29,31 @@ class Progress:
     total: int | None = None
 
 
-Listener = Callable[[Progress], None]
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run waits for another one of its workspace; told at once, then every minute.
+
+    Attributes:
+        said: For which, and for how long so far: a sentence.
+    """
+
+    said: str
+
+
+Listener = Callable[[Progress | Waiting], None]
 
 _listeners: list[Listener] = []
 
 
-def tell(progress: Progress) -> None:
+def tell(told: Progress | Waiting) -> None:
     """Tells every listener of this process; costs nothing when nobody listens."""
     for listener in _listeners:
-        listener(progress)
+        listener(told)
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Calls ``listener`` with every ``Progress`` told inside the block."""
+    """Calls ``listener`` with everything that is told inside the block."""
     _listeners.append(listener)
     try:
         yield

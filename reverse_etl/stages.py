@@ -75,8 +75,11 @@ class SyncRun:
         """Takes the workspace's turn. Raises WorkspaceBusyError where another run has it, StateError."""
         try:
             take_turn(self)
-        except StateError:
+        except BaseException as error:
             heartbeat.stop(self.run_id)
+            if not isinstance(error, Exception):
+                message = f"{self.sync.where}: the run was canceled while it waited its turn. Nothing was read or sent."
+                close(self, Status.CANCELED, message=message, exit_code=1)
             raise
         return self
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reverse_etl.cli.project import SyncsFolder, sync_named
+
+if TYPE_CHECKING:
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.state.home import Home
 
 SyncName = Annotated[str, typer.Argument(help="The sync's name.")]
 
@@ -19,15 +23,29 @@ def pause(sync: SyncName, syncs: SyncsFolder = Path("syncs")) -> None:
 
 
 def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs")) -> None:
-    """Resume a paused sync: it runs at its next due time and reads what changed meanwhile."""
-    _set(sync, syncs, paused=False)
-    typer.echo(f"{sync} is active: it runs at its next due time, if its schedule is on in Dagster's UI.", err=True)
+    """Resume a paused sync, in Dagster's UI too: it runs at its next due time and reads what changed meanwhile."""
+    from reverse_etl.cli.toggles import switch_on
+    from reverse_etl.errors import StateError
+
+    config, home = _set(sync, syncs, paused=False)
+    was_off = None
+    try:
+        was_off = switch_on(home, config)
+    except StateError as error:
+        typer.echo(f"Warning: {error}", err=True)
+    more = {
+        None: ", if its schedule is on in Dagster's UI.",
+        True: ". Its schedule was off in Dagster's UI, and is on again.",
+        False: ".",
+    }
+    typer.echo(f"{sync} is active: it runs at its next due time{more[was_off]}", err=True)
 
 
-def _set(name: str, syncs: Path, *, paused: bool) -> None:
+def _set(name: str, syncs: Path, *, paused: bool) -> tuple[SyncConfig, Home]:
     from reverse_etl.config.loader import load_project
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
-    sync_named(load_project(syncs), name)
-    open_store(Home.from_environment().state_url).set_paused(name, paused)
+    config, home = sync_named(load_project(syncs), name), Home.from_environment()
+    open_store(home.state_url).set_paused(name, paused)
+    return config, home

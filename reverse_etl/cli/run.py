@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.progress import Progress
+    from reverse_etl.progress import Progress, Waiting
     from reverse_etl.report import RunReport
 
 
@@ -118,7 +118,7 @@ def _shown_progress(sync: str) -> Iterator[None]:
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    from reverse_etl.progress import listening
+    from reverse_etl.progress import Waiting, listening
 
     columns = (
         SpinnerColumn(),
@@ -130,7 +130,11 @@ def _shown_progress(sync: str) -> Iterator[None]:
     tasks: dict[tuple[str, str], TaskID] = {}
     with Bars(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
 
-        def heard(progress: Progress) -> None:
+        def heard(progress: Progress | Waiting) -> None:
+            if isinstance(progress, Waiting):
+                said = f"{sync}: {progress.said} Ctrl-C ends the waiting."
+                bars.console.print(said, markup=False, highlight=False, soft_wrap=True)
+                return
             key = (progress.stage, progress.query)
             if key not in tasks:
                 label = progress.stage if progress.query == "rows" else f"{progress.stage} {progress.query}"

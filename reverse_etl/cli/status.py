@@ -7,10 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from reverse_etl.config.syncs import ProjectConfig, ScheduleConfig, SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.history import SyncState
@@ -19,15 +23,23 @@ if TYPE_CHECKING:
 
 def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     """Show every sync: status, last and next run, rows, failed rows, last sync time, freshness."""
+    from reverse_etl.cli.toggles import switched_off
     from reverse_etl.config.loader import load_project
+    from reverse_etl.errors import StateError
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
     from reverse_etl.state.turns import end_lost
 
     project = load_project(syncs)
-    store = open_store(Home.from_environment().state_url)
+    home = Home.from_environment()
+    store = open_store(home.state_url)
     end_lost(store)
-    found = statuses(project, store, datetime.now(UTC))
+    off = None
+    try:
+        off = switched_off(home, project.syncs.values())
+    except StateError as error:
+        typer.echo(f"Warning: {error}", err=True)
+    found = statuses(project, store, datetime.now(UTC), off)
     if as_json:
         words.print_json([status.as_json() for status in found])
     else:
@@ -43,17 +55,19 @@ class SyncStatus:
         state: What is remembered of it.
         run: Its newest run that was not skipped; None before the first.
         now: The moment, aware UTC.
+        off: Whether its schedule is off in Dagster's UI; None where that cannot be told.
     """
 
     sync: SyncConfig
     state: SyncState
     run: RunReport | None
     now: datetime
+    off: bool | None = False
 
     @property
     def word(self) -> str:
-        """``active`` or ``paused``."""
-        return "paused" if self.state.paused else "active"
+        """``active``, or ``paused`` here or in Dagster's UI."""
+        return "paused" if self.state.paused or self.off else "active"
 
     @property
     def last_sync_at(self) -> datetime | None:
@@ -63,7 +77,8 @@ class SyncStatus:
     @property
     def next_run_at(self) -> datetime | None:
         """When the sync is next due; None when it is paused, runs by hand, or was never seen and has no start."""
-        return None if self.state.paused else next_due(self.sync.schedule, self.state.first_seen_at, self.now)
+        paused = self.word == "paused"
+        return None if paused else next_due(self.sync.schedule, self.state.first_seen_at, self.now)
 
     @property
     def stale(self) -> bool:
@@ -94,6 +109,7 @@ class SyncStatus:
             "workspace": self.sync.workspace,
             "kind": self.sync.kind,
             "sync_status": self.word,
+            "off_in_dagster": self.off,
             "last_sync_time": self.state.last_sync_time,
             "last_sync_at": words.iso(self.last_sync_at),
             "freshness": self.freshness,
@@ -103,14 +119,16 @@ class SyncStatus:
         }
 
 
-def statuses(project: ProjectConfig, store: Store, now: datetime) -> list[SyncStatus]:
-    """Every sync of the files, by name. Raises StateError."""
+def statuses(project: ProjectConfig, store: Store, now: datetime, off: Collection[str] | None = ()) -> list[SyncStatus]:
+    """Every sync of the files, by name; ``off`` are those whose schedule is off in Dagster's UI. Raises StateError."""
     from reverse_etl.state.history import SyncState
 
     states = {state.name: state for state in store.syncs()}
     runs = store.latest_runs()
     return [
-        SyncStatus(sync, states.get(name, SyncState(name)), runs.get(name), now)
+        SyncStatus(
+            sync, states.get(name, SyncState(name)), runs.get(name), now, off=None if off is None else name in off
+        )
         for name, sync in sorted(project.syncs.items())
     ]
 
@@ -160,6 +178,8 @@ def _when(run: RunReport, now: datetime) -> str:
 
 
 def _next_run(status: SyncStatus) -> str:
+    if status.off:
+        return "paused, and off in Dagster's UI" if status.state.paused else "off in Dagster's UI"
     if status.state.paused:
         return "paused"
     if status.sync.schedule.manual:

@@ -203,6 +203,11 @@ class SyncConfig(YamlModel):
         return self.people or self.events or self.relationships
 
     @property
+    def schedule_name(self) -> str:
+        """What its schedule is called in Dagster, where it has one."""
+        return f"{self.name}_schedule"
+
+    @property
     def where(self) -> str:
         """For messages: ``sync customers (syncs/customers.yaml)``."""
         return f"sync {self.name} ({self.file})" if self.file else f"sync {self.name}"

@@ -12,7 +12,7 @@ import dagster as dg
 
 from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
-from reverse_etl.defs import checks, columns, lineage, overlap
+from reverse_etl.defs import checks, columns, lineage, run_tags
 from reverse_etl.defs.freshness import freshness_policy
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.resources import database_key, workspace_key
@@ -74,9 +74,16 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         group_name=sync.workspace,
         owners=list(sync.owners),
         code_version=sync.version,
+        tags=_tags(sync),
     )
-    resources = {HOME, database_key(sync.database)}
-    return stage_asset(changeset, spec, resources=resources, rows=dg.Nothing, config_schema=_CHANGESET_CONFIG)
+    return stage_asset(
+        changeset,
+        spec,
+        resources={HOME, database_key(sync.database)},
+        rows=dg.Nothing,
+        pool=run_tags.pool(sync.workspace),
+        config_schema=_CHANGESET_CONFIG,
+    )
 
 
 def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
@@ -95,7 +102,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         )
         yield from checks.validation_results(sync, validation.results)
         if validation.stopped:
-            context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.FAILED.value})
+            run_tags.tag_status(context.instance, run.run_id, Status.FAILED)
             raise dg.Failure(f"{sync.where}: {validation.stopped}", allow_retries=False)
 
     spec = dg.AssetSpec(
@@ -106,9 +113,16 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         group_name=sync.workspace,
         owners=list(sync.owners),
         code_version=sync.version,
+        tags=_tags(sync),
     )
-    specs = checks.validation_specs(sync)
-    return stage_asset(validated, spec, resources={HOME}, io_manager_key=VALIDATED_ROWS, checks=specs)
+    return stage_asset(
+        validated,
+        spec,
+        resources={HOME},
+        io_manager_key=VALIDATED_ROWS,
+        pool=run_tags.pool(sync.workspace),
+        checks=checks.validation_specs(sync),
+    )
 
 
 def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
@@ -117,7 +131,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             workspace = getattr(context.resources, workspace_key(sync.workspace)).config
             report = deliver_changeset(run, workspace)
         prune(run.store, run.home, project.retention, datetime.now(UTC))
-        context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: report.status.value})
+        run_tags.tag_status(context.instance, run.run_id, report.status)
         if report.message and not report.exit_code:
             context.log.warning(report.message)
         schema = run.folder.parts("rows").schema()
@@ -140,10 +154,16 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         group_name=sync.workspace,
         owners=list(sync.owners),
         code_version=sync.version,
+        tags=_tags(sync),
         freshness_policy=freshness_policy(sync.schedule),
     )
-    resources, pool = {HOME, workspace_key(sync.workspace)}, overlap.pool(sync.workspace)
-    return stage_asset(delivery, spec, resources=resources, pool=pool, checks=checks.delivery_specs(sync))
+    return stage_asset(
+        delivery,
+        spec,
+        resources={HOME, workspace_key(sync.workspace)},
+        pool=run_tags.pool(sync.workspace),
+        checks=checks.delivery_specs(sync),
+    )
 
 
 @contextmanager
@@ -167,25 +187,32 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         waits=context.log.info,
         one_process=context.job_def.executor_def.name == dg.in_process_executor.name,
     )
+    first = store.run(run.run_id) is None
+    if first:
+        _tag_started(context)
     try:
         with run:
-            if run.store.run(run.run_id) is None:
-                context.instance.add_run_tags(run.run_id, {overlap.BEGAN_TAG: "yes"})
+            if first:
+                context.instance.add_run_tags(run.run_id, {run_tags.BEGAN_TAG: run.run_id})
             yield run
     except WorkspaceBusyError as error:
         # To Dagster a canceled run: nothing failed, and nothing was done.
-        context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.SKIPPED.value})
+        run_tags.tag_status(context.instance, run.run_id, Status.SKIPPED)
         context.instance.report_run_canceling(context.run, message=str(error))
         raise dg.DagsterExecutionInterruptedError(str(error)) from None
     except ReverseEtlError as error:
-        context.instance.add_run_tags(run.run_id, {overlap.STATUS_TAG: Status.FAILED.value})
+        run_tags.tag_status(context.instance, run.run_id, Status.FAILED)
         raise dg.Failure(description=str(error), allow_retries=False) from None
     except BaseException:
         ended = run.store.run(run.run_id)
-        context.instance.add_run_tags(
-            run.run_id, {overlap.STATUS_TAG: (ended.status if ended else Status.FAILED).value}
-        )
+        run_tags.tag_status(context.instance, run.run_id, ended.status if ended else Status.FAILED)
         raise
+
+
+def _tag_started(context: dg.AssetExecutionContext) -> None:
+    """Says on a run at its first stage what it is, also where a re-execution says how the run before it ended."""
+    missing = run_tags.missing_tags(context.run, context.job_def.asset_layer.selected_asset_keys)
+    context.instance.add_run_tags(context.run.run_id, {**missing, run_tags.STATUS_TAG: Status.RUNNING.value})
 
 
 def _began_at(context: dg.AssetExecutionContext) -> datetime:
@@ -210,6 +237,10 @@ def _delivered(report: RunReport) -> dict[str, dg.MetadataValue | float | int | 
 
 def _csv(report: RunReport) -> dict[str, dg.MetadataValue]:
     return {"failed_rows_csv": dg.MetadataValue.path(report.failed_rows_csv)} if report.failed_rows_csv else {}
+
+
+def _tags(sync: SyncConfig) -> dict[str, str]:
+    return {run_tags.OVERLAP_TAG: "wait"} if sync.schedule.overlap == "wait" else {}
 
 
 def _described(sync: SyncConfig) -> str:

@@ -1,70 +1,107 @@
-"""Dagster's run queue, which turns away a scheduled run whose workspace another run got first.
+"""Dagster's run queue, which turns away a scheduled run or a backfill whose workspace another run has or got first.
 
-Ticks look before they ask for a run (``schedules``); two that look in the same moment meet here. Runs launched by hand
-and re-executions wait in the queue, where ``dagster.yaml`` lets one run of a workspace out at a time.
+Ticks look before they ask for a run (``schedules``); two that look in the same moment meet here, and backfills, which
+nobody looked for. Runs launched by hand and re-executions wait in the queue, where ``dagster.yaml`` lets one run of a
+workspace out at a time.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from threading import Lock
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.remote_asset_graph import RemoteRepositoryAssetNode
+from dagster._core.definitions.selector import JobSelector
 from dagster._core.run_coordinator import SubmitRunContext
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
-from dagster._core.storage.tags import PARENT_RUN_ID_TAG, SCHEDULE_NAME_TAG, SCHEDULED_EXECUTION_TIME_TAG
+from dagster._core.storage.tags import (
+    BACKFILL_ID_TAG,
+    PARENT_RUN_ID_TAG,
+    SCHEDULE_NAME_TAG,
+    SCHEDULED_EXECUTION_TIME_TAG,
+)
 
-from reverse_etl.defs.overlap import OVERLAP_TAG, STATUS_TAG, SYNC_TAG, WORKSPACE_TAG, unfinished
+from reverse_etl.defs.overlap import runs_in_the_way, unfinished
+from reverse_etl.defs.run_tags import (
+    OVERLAP_TAG,
+    STATUS_TAG,
+    missing_tags,
+    of_syncs_alone,
+    syncs_of,
+    workspaces_of,
+)
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
-from reverse_etl.state.store import open_store
+from reverse_etl.state.store import Store, open_store
 
 _looking = Lock()
-"""Only the daemon submits scheduled runs, in one process, maybe from several threads."""
+"""Only the daemon submits runs that may be skipped, in one process, maybe from several threads."""
 
 
 class SkippingRunCoordinator(QueuedRunCoordinator):
-    """Queues runs, except scheduled ones that are late: those are canceled, and in the history as skipped."""
+    """Queues runs, except late ones of schedules and backfills: those are canceled, and in the history as skipped."""
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         """Queues the run or skips it; returns it as it is then. Raises StateError where the skip cannot be written."""
-        run = context.dagster_run
+        assets = _assets(context)
+        run = self._tagged(context.dagster_run, assets)
         if not _may_be_skipped(run):
             return super().submit_run(context)
-        with _looking:
-            ahead = self._ahead(run)
-            if ahead is None:
-                return super().submit_run(context)
-            return self._skip(run, ahead)
-
-    def _ahead(self, run: dg.DagsterRun) -> dg.DagsterRun | None:
-        """A run of the workspace that was submitted earlier, or made earlier and is about to be."""
-        made_earlier = False
-        for other in unfinished(self._instance, run.tags[WORKSPACE_TAG]):  # the newest first
-            if other.run_id == run.run_id:
-                made_earlier = True
-            elif made_earlier or other.status is not dg.DagsterRunStatus.NOT_STARTED:
-                return other
-        return None
-
-    def _skip(self, run: dg.DagsterRun, other: dg.DagsterRun) -> dg.DagsterRun:
-        workspace, sync = run.tags[WORKSPACE_TAG], run.tags[SYNC_TAG]
-        reason = (
-            f"Skipped: {other.tags.get(SYNC_TAG, other.job_name)} came first in {workspace} (run {other.run_id[:8]})."
-        )
-        due_at = run.tags.get(SCHEDULED_EXECUTION_TIME_TAG)
-        at = datetime.fromisoformat(due_at) if due_at else datetime.now(UTC)
         store = open_store(Home.from_environment().state_url)
-        store.record_skipped(sync, workspace, at, other.run_id, message=reason, run_id=run.run_id)
-        self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.SKIPPED.value})
-        self._instance.report_run_canceled(run, message=reason)
+        with _looking:
+            reason, ahead = self._ahead(run, store)
+            if not ahead:
+                return super().submit_run(context)
+            due_at = run.tags.get(SCHEDULED_EXECUTION_TIME_TAG)
+            at = datetime.fromisoformat(due_at) if due_at else datetime.now(UTC)
+            run_id = run.run_id
+            for sync, workspace in sorted({(asset.key.path[0], asset.group_name) for asset in assets}):
+                store.record_skipped(sync, workspace, at, ahead, message=reason, run_id=run_id)
+                run_id = ""  # the history has one sync for each of Dagster's runs
+            self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.SKIPPED.value})
+            self._instance.report_run_canceled(run, message=reason)
         return self._instance.get_run_by_id(run.run_id) or run
+
+    def _tagged(self, run: dg.DagsterRun, assets: Sequence[RemoteRepositoryAssetNode]) -> dg.DagsterRun:
+        """The run with the tags that a sync's job has, which "Materialize" and backfills do without."""
+        tags = missing_tags(run, [asset.key for asset in assets])
+        if assets and all(asset.tags.get(OVERLAP_TAG) == "wait" for asset in assets):
+            tags[OVERLAP_TAG] = "wait"
+        if STATUS_TAG in run.tags:  # that of the run which is executed again
+            tags[STATUS_TAG] = Status.RUNNING.value
+        self._instance.add_run_tags(run.run_id, tags)
+        return run.with_tags({**run.tags, **tags})
+
+    def _ahead(self, run: dg.DagsterRun, store: Store) -> tuple[str, str]:
+        """Why a run is skipped, and the id of the run that has one of its workspaces, or came earlier; or nothing."""
+        for workspace in sorted(workspaces_of(run)):
+            newest_first = unfinished(self._instance, workspace)
+            newer = takewhile(lambda other: other.run_id != run.run_id, newest_first)
+            not_ahead = {other.run_id for other in newer if other.status is dg.DagsterRunStatus.NOT_STARTED}
+            for other in runs_in_the_way(self._instance, store, workspace):
+                if other.run_id not in {*not_ahead, run.run_id}:
+                    return f"Skipped: {other.said(workspace)}.", other.run_id
+        return "", ""
 
 
 def _may_be_skipped(run: dg.DagsterRun) -> bool:
-    """Whether the schedule asked for it, and the sync does not wait its turn; a retry of such a run is none."""
+    """Whether no person waits for it, and its sync does not wait its turn; a retry of such a run is none."""
     return (
-        SCHEDULE_NAME_TAG in run.tags
-        and WORKSPACE_TAG in run.tags
+        (SCHEDULE_NAME_TAG in run.tags or BACKFILL_ID_TAG in run.tags)
+        and of_syncs_alone(run)
         and PARENT_RUN_ID_TAG not in run.tags
         and run.tags.get(OVERLAP_TAG) != "wait"
         and run.status is dg.DagsterRunStatus.NOT_STARTED
     )
+
+
+def _assets(context: SubmitRunContext) -> Sequence[RemoteRepositoryAssetNode]:
+    """What a run materializes of syncs: what was selected, or everything in its job. Their group is the workspace."""
+    run = context.dagster_run
+    if run.remote_job_origin is None:
+        return []
+    where = run.remote_job_origin.repository_origin.get_selector()
+    job = JobSelector(where.location_name, where.repository_name, job_name=run.job_name)
+    assets = context.workspace.get_assets_in_job(job, run.asset_selection or None)
+    return [asset for asset in assets if syncs_of([asset.key])]

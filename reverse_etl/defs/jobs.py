@@ -8,7 +8,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from reverse_etl.config.syncs import SyncConfig
-from reverse_etl.defs.overlap import SYNC_TAG, WORKSPACE_TAG
+from reverse_etl.defs.run_tags import SYNC_TAG, WORKSPACE_TAG
 
 
 class SyncJob(UnresolvedAssetJobDefinition):

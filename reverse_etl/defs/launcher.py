@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 
-from reverse_etl.defs.overlap import BEGAN_TAG, STATUS_TAG, SYNC_TAG
+from reverse_etl.defs.run_tags import BEGAN_TAG, of_syncs_alone, tag_status
 from reverse_etl.report import Status
 from reverse_etl.state import turns
 from reverse_etl.state.home import Home
@@ -29,20 +29,20 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether a started run's process lives; ends the history's row of one that does not. Raises StateError.
 
-        Of runs that say nothing about themselves, such as a user's own jobs, it says that they live.
+        Of runs that say nothing about themselves, such as those with a user's own assets, it says that they live.
         """
         store = open_store(Home.from_environment().state_url)
         alive = turns.alive(store, run.run_id)
         if alive is False:
             turns.end_lost(store)
             return self._gone(run, "its process gives no sign of life any more")
-        if alive or SYNC_TAG not in run.tags:
+        if alive or not of_syncs_alone(run):
             return _LIVES
         known = store.run(run.run_id)
         if known is not None and known.status is Status.FAILED and turns.was_lost(known):
             return self._gone(run, "its process ended before the run did")
         # Before its first stage, and after its last one, a run has no turn: Dagster's events are its signs of life.
-        begun_elsewhere = known is None and BEGAN_TAG in run.tags
+        begun_elsewhere = known is None and run.tags.get(BEGAN_TAG) == run.run_id
         if begun_elsewhere or self._silent_for(run) < turns.SILENT.total_seconds():
             return _LIVES
         return self._gone(run, f"nothing was heard of it for {self._silent_for(run):.0f} s")
@@ -52,5 +52,5 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
         return datetime.now(UTC).timestamp() - events[0].timestamp if events else 0.0
 
     def _gone(self, run: dg.DagsterRun, why: str) -> CheckRunHealthResult:
-        self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.FAILED.value})
+        tag_status(self._instance, run.run_id, Status.FAILED)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The run's worker is gone: {why}.")

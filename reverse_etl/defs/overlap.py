@@ -4,24 +4,16 @@ That no two ever have a workspace at once is kept in ``state.turns``; here it is
 is skipped rather than started in vain.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from reverse_etl.defs.run_tags import SYNC_TAG, in_words, workspaces_of
 from reverse_etl.report import Status
 from reverse_etl.state import turns
 from reverse_etl.state.store import Store
-
-WORKSPACE_TAG = "reverse_etl/workspace"
-SYNC_TAG = "reverse_etl/sync"
-STATUS_TAG = "reverse_etl/status"
-"""How a run ended, by our word for it."""
-BEGAN_TAG = "reverse_etl/began"
-"""``yes`` on a run that is in the history of some state database."""
-OVERLAP_TAG = "reverse_etl/overlap"
-"""``wait`` on a scheduled run of a sync that waits its turn."""
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -58,21 +50,13 @@ class InTheWay:
         return f"{self.sync} {self.doing} in {workspace} (run {self.run_id[:8]})"
 
 
-def pool(workspace: str) -> str:
-    """The pool of every run that sends to a workspace."""
-    return f"customerio_{workspace}"
-
-
-def runs_in_the_way(
-    instance: dg.DagsterInstance, store: Store, workspace: str, assets: Collection[dg.AssetKey]
-) -> list[InTheWay]:
+def runs_in_the_way(instance: dg.DagsterInstance, store: Store, workspace: str) -> list[InTheWay]:
     """Every unfinished run of a workspace, the one that has its turn first.
 
     Args:
         instance: Where Dagster's runs are.
         store: Whose turn it is, runs of other Dagster instances included.
         workspace: The workspace's name.
-        assets: The keys of all assets of its syncs.
 
     Raises:
         StateError: The state database cannot be used.
@@ -83,44 +67,26 @@ def runs_in_the_way(
         turns.give_back(store, turn.run_id)
         turn = None
     found = {} if turn is None else {turn.run_id: InTheWay(turn.run_id, turn.sync, "is in progress", began=True)}
-    for run in (*unfinished(instance, workspace, assets), *_to_be_retried(instance, workspace, assets)):
+    for run in (*unfinished(instance, workspace), *_to_be_retried(instance, workspace)):
         found.setdefault(run.run_id, _in_the_way(run, store))
     return list(found.values())
 
 
-def unfinished(
-    instance: dg.DagsterInstance, workspace: str, assets: Collection[dg.AssetKey] = ()
-) -> list[dg.DagsterRun]:
+def unfinished(instance: dg.DagsterInstance, workspace: str) -> list[dg.DagsterRun]:
     """Dagster's unfinished runs of a workspace, the newest first."""
-    return _of_workspace(instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)), workspace, assets)
+    return _of_workspace(instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)), workspace)
 
 
-def _to_be_retried(
-    instance: dg.DagsterInstance, workspace: str, assets: Collection[dg.AssetKey]
-) -> list[dg.DagsterRun]:
+def _to_be_retried(instance: dg.DagsterInstance, workspace: str) -> list[dg.DagsterRun]:
     failed = dg.RunsFilter(
         statuses=[dg.DagsterRunStatus.FAILURE], tags=_WILL_RETRY, updated_after=datetime.now(UTC) - _RETRIED_WITHIN
     )
     waiting = [run for run in instance.get_runs(failed) if run.is_complete_and_waiting_to_retry]
-    return _of_workspace(waiting, workspace, assets)
+    return _of_workspace(waiting, workspace)
 
 
-def _of_workspace(
-    runs: Iterable[dg.DagsterRun], workspace: str, assets: Collection[dg.AssetKey]
-) -> list[dg.DagsterRun]:
-    return [run for run in runs if _touches(run, workspace, assets)]
-
-
-def _touches(run: dg.DagsterRun, workspace: str, assets: Collection[dg.AssetKey]) -> bool:
-    """By tag for the syncs' own jobs, by pool for any other job, by selection for assets launched in the UI."""
-    if WORKSPACE_TAG in run.tags:
-        return run.tags[WORKSPACE_TAG] == workspace
-    if run.run_op_concurrency is not None and pool(workspace) in (run.run_op_concurrency.all_pools or ()):
-        return True
-    if not assets or not run.job_name.startswith("__ASSET_JOB"):
-        return False
-    # Without a selection it is every asset of the code location.
-    return not run.asset_selection or not run.asset_selection.isdisjoint(assets)
+def _of_workspace(runs: Iterable[dg.DagsterRun], workspace: str) -> list[dg.DagsterRun]:
+    return [run for run in runs if workspace in workspaces_of(run)]
 
 
 def _in_the_way(run: dg.DagsterRun, store: Store) -> InTheWay:
@@ -139,9 +105,7 @@ def _named(run: dg.DagsterRun) -> str:
         return run.tags[SYNC_TAG]
     if not run.job_name.startswith("__"):
         return run.job_name
-    keys = sorted(key.path[-1] for key in run.asset_selection or ())
-    shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
-    return f"a launch of {shown or 'all assets'}"
+    return f"a launch of {in_words(key.path[-1] for key in run.asset_selection or ()) or 'all assets'}"
 
 
 def _finished(instance: dg.DagsterInstance, run_id: str) -> bool:

@@ -1,6 +1,5 @@
 """One schedule per sync: Dagster's clock ticks on a covering cron grid, and the tick asks whether a run is due."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -8,7 +7,7 @@ from dagster._core.definitions.run_request import InstigatorType
 
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.assets import HOME
-from reverse_etl.defs.overlap import OVERLAP_TAG, InTheWay, runs_in_the_way
+from reverse_etl.defs.overlap import InTheWay, runs_in_the_way
 from reverse_etl.schedule.cadence import Cadence, first_due, format_interval
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.ticks import note_tick
@@ -17,15 +16,12 @@ ON_THE_ROUND = datetime(2020, 1, 5, tzinfo=UTC)
 """A Sunday midnight."""
 
 
-def sync_schedule(
-    sync: SyncConfig, first_seen_at: datetime | None = None, workspace_assets: Collection[dg.AssetKey] = ()
-) -> dg.ScheduleDefinition | None:
+def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg.ScheduleDefinition | None:
     """The schedule of a sync; None when it only runs by hand.
 
     Args:
         sync: The sync.
         first_seen_at: Where an interval without ``start_at`` starts to count; aware. None: on the round.
-        workspace_assets: The keys of all assets of the workspace's syncs.
     """
     cadence = _cadence(sync, first_seen_at)
     cron = sync.schedule.cron or (cadence.cron_covering() if cadence else None)
@@ -33,7 +29,7 @@ def sync_schedule(
         return None
 
     @dg.schedule(
-        name=schedule_name(sync.name),
+        name=sync.schedule_name,
         job_name=sync.name,
         cron_schedule=cron if isinstance(cron, str) else cron[0] if len(cron) == 1 else cron,
         execution_timezone="UTC",
@@ -49,20 +45,15 @@ def sync_schedule(
             return dg.SkipReason(f"Not due: the next run is at {cadence.next_due(at):%Y-%m-%d %H:%M} UTC.")
         if store.paused(sync.name):
             return dg.SkipReason(f"Paused: `reverse-etl resume {sync.name}` lets it run again.")
-        runs = runs_in_the_way(context.instance, store, sync.workspace, workspace_assets)
+        runs = runs_in_the_way(context.instance, store, sync.workspace)
         blocking = _blocking(sync, runs)
         if blocking is not None:
             reason = f"Skipped: {blocking.said(sync.workspace)}."
             store.record_skipped(sync.name, sync.workspace, due_at or at, blocking.run_id, message=reason)
             return dg.SkipReason(reason)
-        return dg.RunRequest(tags={OVERLAP_TAG: "wait"} if sync.schedule.overlap == "wait" else {})
+        return dg.RunRequest()
 
     return due
-
-
-def schedule_name(sync: str) -> str:
-    """The name of a sync's schedule."""
-    return f"{sync}_schedule"
 
 
 def _due(context: dg.ScheduleEvaluationContext, cadence: Cadence, sync: SyncConfig, store: Store) -> datetime | None:
@@ -74,16 +65,16 @@ def _due(context: dg.ScheduleEvaluationContext, cadence: Cadence, sync: SyncConf
         return at
     missed = cadence.missed(before, at)
     # A schedule that was off, or not yet there, has missed nothing.
-    return missed if missed is not None and _on_since(context.instance, sync.name, at) <= missed else None
+    return missed if missed is not None and _on_since(context.instance, sync, at) <= missed else None
 
 
-def _on_since(instance: dg.DagsterInstance, sync: str, now: datetime) -> datetime:
+def _on_since(instance: dg.DagsterInstance, sync: SyncConfig, now: datetime) -> datetime:
     """When the sync's schedule was switched on last, or the daemon first saw it; now where neither is known."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     switched = [
         getattr(state.instigator_data, "start_timestamp", None) or 0.0
         for state in states
-        if state.instigator_name == schedule_name(sync)
+        if state.instigator_name == sync.schedule_name
     ]
     return datetime.fromtimestamp(max(switched, default=now.timestamp()), UTC)
 

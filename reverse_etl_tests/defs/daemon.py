@@ -20,11 +20,37 @@ from dagster._core.remote_representation.external import RemoteSchedule
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._scheduler.scheduler import ScheduleIterationTimes, launch_scheduled_runs
+from dagster_graphql.test.utils import execute_dagster_graphql
 
 LAUNCHER = {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}
 """Takes runs out of the queue and leaves it at that."""
+
+
+LAUNCH = """
+mutation Launch($job: String!, $assets: [AssetKeyInput!]) {
+  launchRun(executionParams: {mode: "default", runConfigData: {}, selector: {
+    repositoryLocationName: "reverse_etl", repositoryName: "__repository__",
+    jobName: $job, assetSelection: $assets
+  }}) { __typename ... on LaunchRunSuccess { run { runId } } ... on Error { message } }
+}
+"""
+REEXECUTE = """
+mutation Again($id: String!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $id, strategy: ALL_STEPS, useParentRunTags: true}) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on Error { message }
+  }
+}
+"""
+BACKFILL = """
+mutation Backfill($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on Error { message }
+  }
+}
+"""
 
 
 @contextlib.contextmanager
@@ -53,7 +79,8 @@ class Daemon:
     @contextlib.contextmanager
     def of(cls, instance: dg.DagsterInstance, threads: int = 0) -> Iterator[Daemon]:
         """Loads the code location as it is now."""
-        origin = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="reverse_etl.definitions"))
+        target = LoadableTargetOrigin(module_name="reverse_etl.definitions")
+        origin = InProcessCodeLocationOrigin(target, location_name="reverse_etl")
         with warnings.catch_warnings():
             # Dagster reads a property of its own schedules that it is going to give up.
             warnings.filterwarnings("ignore", "Property `ScheduleDefinition.environment_vars` is deprecated")
@@ -102,3 +129,37 @@ class Daemon:
             job_code_origin=remote.get_python_origin(),
         )
         return self.instance.submit_run(run.run_id, request)
+
+    def ask(self, query: str, **variables: object) -> Any:
+        """What the webserver answers."""
+        return execute_dagster_graphql(self.context.create_request_context(), query, variables).data
+
+    def materialize(self, *assets: str) -> dg.DagsterRun:
+        """What "Materialize" in the UI does: with assets such as ``people/people_changeset``, or with all."""
+        keys = [{"path": asset.split("/")} for asset in assets] or None
+        return self.launched(self.ask(LAUNCH, job="__ASSET_JOB", assets=keys)["launchRun"])
+
+    def backfill(self, *assets: str) -> str:
+        """A backfill of assets, launched as a script would; its id. The daemon has not looked at it yet."""
+        keys = [{"path": asset.split("/")} for asset in assets]
+        asked = self.ask(BACKFILL, params={"assetSelection": keys, "allPartitions": True})["launchPartitionBackfill"]
+        assert "LaunchBackfillSuccess" == asked["__typename"], asked
+        return str(asked["backfillId"])
+
+    def backfills(self) -> None:
+        """What the backfill daemon does in one turn."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Function `AssetSelection.sources` is deprecated")  # by Dagster itself
+            errors = list(execute_backfill_iteration(self.context, logging.getLogger("daemon")))
+        assert [] == [error for error in errors if error]
+
+    def execute_again(self, run: dg.DagsterRun) -> dg.DagsterRun:
+        """What "Re-execute" in the UI does with a run."""
+        return self.launched(self.ask(REEXECUTE, id=run.run_id)["launchRunReexecution"])
+
+    def launched(self, answer: Any) -> dg.DagsterRun:
+        """The run that the webserver answers with, as it is now."""
+        assert "LaunchRunSuccess" == answer["__typename"], answer
+        run = self.instance.get_run_by_id(answer["run"]["runId"])
+        assert run is not None
+        return run

@@ -24,6 +24,7 @@ from reverse_etl_tests.project import Project
 from reverse_etl_tests.state.test_turns import silenced, working
 
 SYNC = {"reverse_etl/workspace": "main", "reverse_etl/sync": "people"}
+RUN_ID = "5f1dd1f0-8f4e-4c1c-9d53-0f3c9e2b7a10"
 Run = dg.DagsterRunStatus
 
 
@@ -42,9 +43,10 @@ def store(loaded: ProjectConfig) -> Store:
     return open_store(Home.from_environment().state_url)
 
 
-def started(daemon: Daemon, *, tags: dict[str, str] = SYNC, heard_s_ago: float = 0.0) -> dg.DagsterRun:
+def started(daemon: Daemon, *, tags: dict[str, str] = SYNC, heard_s_ago: float = 0.0, **more: object) -> dg.DagsterRun:
     """A run that Dagster takes to be in progress."""
-    run = daemon.instance.run_storage.add_run(dg.DagsterRun(job_name="people", tags=tags, status=Run.STARTED))
+    known = {"job_name": "people", "tags": tags, "status": Run.STARTED, "run_id": RUN_ID}
+    run = daemon.instance.run_storage.add_run(dg.DagsterRun(**{**known, **more}))  # type: ignore[arg-type]
     event = dg.DagsterEvent(
         event_type_value=DagsterEventType.ENGINE_EVENT.value, job_name="people", event_specific_data=EngineEventData()
     )
@@ -96,13 +98,32 @@ def test_a_run_on_a_machine_that_went_down_is_ended(daemon: Daemon, store: Store
     [
         (SYNC, 60, Run.STARTED),
         (SYNC, 200, Run.FAILURE),
-        ({**SYNC, "reverse_etl/began": "yes"}, 200, Run.STARTED),
+        ({**SYNC, "reverse_etl/began": RUN_ID}, 200, Run.STARTED),
+        ({**SYNC, "reverse_etl/began": "that of the run before"}, 200, Run.FAILURE),
         ({}, 7200, Run.STARTED),
     ],
-    ids=["starting", "died before its first stage", "in a state database that this daemon has not", "a user's own job"],
+    ids=[
+        "starting",
+        "died before its first stage",
+        "in a state database that this daemon has not",
+        "a re-execution that died before its first stage",
+        "a user's own job",
+    ],
 )
 def test_a_run_that_has_no_turn_is_judged_by_its_events(
     daemon: Daemon, tags: dict[str, str], heard_s_ago: float, status: dg.DagsterRunStatus
 ) -> None:
     """Only a sync's run that was silent for three minutes is taken to be dead."""
     assert status is monitored(daemon, started(daemon, tags=tags, heard_s_ago=heard_s_ago))
+
+
+@pytest.mark.parametrize(
+    ("more", "status"), [([], Run.FAILURE), (["model"], Run.STARTED)], ids=["a sync's", "a user's own too"]
+)
+def test_materialized_assets_are_judged_like_a_job(
+    daemon: Daemon, more: list[str], status: dg.DagsterRunStatus
+) -> None:
+    """Unless a user's own asset, which says nothing while it works, is among them."""
+    selection = frozenset({dg.AssetKey(["people", "people_changeset"]), *map(dg.AssetKey, more)})
+    run = started(daemon, heard_s_ago=200, job_name="__ASSET_JOB", asset_selection=selection)
+    assert status is monitored(daemon, run)

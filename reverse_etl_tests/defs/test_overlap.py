@@ -110,22 +110,23 @@ def test_a_skipped_run_is_in_the_history_and_the_grid_stays(
     [
         ({dg.AssetKey(["people", "people_changeset"])}, "a launch of people_changeset"),
         (None, "a launch of all assets"),
-        ({dg.AssetKey(["shop", "customers"])}, None),
     ],
 )
 def test_assets_launched_without_a_job_are_in_the_way(
-    hourly: ProjectConfig, instance: dg.DagsterInstance, selection: set[dg.AssetKey] | None, named: str | None
+    hourly: ProjectConfig, instance: dg.DagsterInstance, selection: set[dg.AssetKey] | None, named: str
 ) -> None:
-    """By their selection; without one it is all of them; assets of nobody's sync are not."""
-    add(
-        instance,
-        dg.DagsterRunStatus.STARTED,
-        job_name="__ASSET_JOB",
-        tags={},
-        asset_selection=frozenset(selection) if selection else None,
+    """From before their first stage on, whichever they are; without a selection it is all of them."""
+    job = build_definitions(hourly).resolve_implicit_global_asset_job_def().get_subset(asset_selection=selection)
+    run = instance.create_run_for_job(
+        job, asset_selection=frozenset(selection) if selection else None, status=dg.DagsterRunStatus.STARTED
     )
-    answer = tick(hourly, instance)
-    assert (f"Skipped: {named} is in progress in main" in answer) if named else isinstance(answer, dg.RunRequest)
+    assert f"Skipped: {named} is in progress in main (run {run.run_id[:8]})." == tick(hourly, instance)
+
+
+def test_other_assets_are_not_in_the_way(hourly: ProjectConfig, instance: dg.DagsterInstance) -> None:
+    """A run of a user's own asset, which is in no pool of a workspace."""
+    add(instance, dg.DagsterRunStatus.STARTED, job_name="__ASSET_JOB", tags={})
+    assert isinstance(tick(hourly, instance), dg.RunRequest)
 
 
 def test_a_failed_run_that_waits_for_its_retry_is_in_the_way(
@@ -155,9 +156,7 @@ def test_a_sync_that_waits_asks_for_a_run_all_the_same(
     write(", overlap: wait")
     project = load_project(loaded.directory)
     add(instance, dg.DagsterRunStatus.STARTED)
-    asked = tick(project, instance)
-    assert isinstance(asked, dg.RunRequest)
-    assert "wait" == asked.tags["reverse_etl/overlap"]
+    assert isinstance(tick(project, instance), dg.RunRequest)
     own = {"reverse_etl/workspace": "main", "reverse_etl/sync": "people"}
     waiting = add(instance, dg.DagsterRunStatus.QUEUED, job_name="people", tags=own)
     assert f"Skipped: people is queued in main (run {waiting.run_id[:8]})." == tick(project, instance)

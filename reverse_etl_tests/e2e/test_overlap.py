@@ -22,6 +22,7 @@ from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 
 pytestmark = pytest.mark.thorough
 
+WAITS = "{every: 1h, start_at: 2030-01-01T00:00:00Z, overlap: wait}"
 SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 60}}
 
 
@@ -97,6 +98,72 @@ def test_a_sync_beside_itself_sends_each_row_once(project: Project, sandbox: Run
     assert 1 == sum(request["path"] == "/api/v2/batch" for request in sandbox.requests())
 
 
+def test_runs_without_a_queue_wait_their_turn_and_then_run(busy: Project, sandbox: RunningSandbox) -> None:
+    """Both commands say at once for whom they wait; when that run is over, one after the other delivers everybody."""
+    for sync in ("waits", "waits_too"):
+        busy.write(f"{sync}.yaml", people().replace("manual", WAITS))
+    process = started(busy, "people")
+    (first,) = history(busy, "people")
+    with (
+        waiting(busy, "reverse-etl", "run", "waits", "--json") as (ours, our_log),
+        waiting(busy, "dagster", "job", "execute", "-m", "reverse_etl.definitions", "-j", "waits_too") as (theirs, log),
+    ):
+        said = f"run {first['run_id'][:8]} of people is in progress in workspace main since "
+        assert f"waits: Waits its turn: {said}" in our_log.read_text()
+        assert "UTC. Ctrl-C ends the waiting." in our_log.read_text()
+        assert f"Waits its turn: {said}" in log.read_text()
+        assert [None, None] == [ours.poll(), theirs.poll()]
+        sandbox.clear_faults()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert [0, 0] == [ours.wait(60), theirs.wait(60)]
+        assert ours.stdout is not None
+        assert 3 == json.load(ours.stdout)["rows"]["delivered"]
+    assert [["completed"], ["completed"]] == [statuses(busy, sync) for sync in ("waits", "waits_too")]
+    assert {"1", "2", "3"} == {person["id"] for person in sandbox.people()}
+
+
+def test_ctrl_c_ends_the_waiting(busy: Project, sandbox: RunningSandbox) -> None:
+    """In the history it is canceled, nothing was read or sent, and the run that it waited for goes on."""
+    busy.write("waits.yaml", people().replace("manual", WAITS))
+    process = started(busy, "people")
+    with waiting(busy, "reverse-etl", "run", "waits") as (waits, log):
+        waits.send_signal(signal.SIGINT)
+        assert 1 == waits.wait(20)
+    assert "the run was canceled while it waited its turn. Nothing was read or sent." in log.read_text()
+    assert "Traceback" not in log.read_text()
+    (canceled,) = history(busy, "waits")
+    assert ("canceled", 0) == (canceled["status"], canceled["rows"]["extracted"])
+    assert ["running"] == statuses(busy, "people")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+@contextlib.contextmanager
+def waiting(project: Project, *command: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A command that has said that it waits, and what it writes to stderr."""
+    log = project.folder / f"{command[-1]}.log"
+    program = Path(sys.executable).with_name(command[0])
+    environment = project.env() | {"REVERSE_ETL_SYNCS": str(project.folder / "syncs")}
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [str(program), *command[1:]],
+            cwd=project.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        wait_until(lambda: "Waits its turn" in log.read_text(), timeout_s=60)
+        yield process, log
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
 def test_after_the_whole_machine_died_dagster_ends_the_run(busy: Project, sandbox: RunningSandbox) -> None:
     """UI, daemon, code server and run killed at once; started again, the daemon ends the run and the next one runs."""
     shipped = (files("reverse_etl.defs") / "dagster.yaml").read_text()
@@ -114,6 +181,53 @@ def test_after_the_whole_machine_died_dagster_ends_the_run(busy: Project, sandbo
         again = _launch(url, "people")
         wait_until(lambda: _status(url, again) == "SUCCESS", timeout_s=100)
     assert ["completed", "failed"] == statuses(busy, "people")
+
+
+def test_a_backfill_and_a_run_are_in_each_others_way(project: Project, sandbox: RunningSandbox) -> None:
+    """One backfill has the workspace: a second one and a scheduled run are skipped for it, and say so."""
+    project.write("orders.yaml", people())
+    project.write("due.yaml", people().replace("manual", "{every: 1m, start_at: 2026-01-05T00:00:00Z}"))
+    assert 0 == project.reverse_etl("pause", "due").returncode
+    sandbox.faults([{**SLOW, "do": {"delay_s": 300}}])
+    with running_ui(project.folder, project.env()) as url:
+        first = _backfill(url, "people")
+        wait_until(lambda: "running" in statuses(project, "people"), timeout_s=60)
+        assert 0 == project.reverse_etl("resume", "due").returncode
+        second = _backfill(url, "orders")
+        wait_until(lambda: "skipped" in statuses(project, "orders"), timeout_s=60)
+        (working,), (late,) = _runs(url, first), _runs(url, second)
+        wait_until(lambda: "skipped" in statuses(project, "due"), timeout_s=130)
+        sandbox.clear_faults()
+    assert ("__ASSET_JOB", "STARTED", "people", "running") == working[1:]
+    assert ("__ASSET_JOB", "CANCELED", "orders", "skipped") == late[1:]
+    reason = f"Skipped: people is in progress in main (run {working[0][:8]})."
+    assert {reason} == {history(project, sync)[0]["message"] for sync in ("orders", "due")}
+
+
+def _backfill(url: str, sync: str) -> str:
+    """What Dagster's UI asks for where assets are backfilled; its id."""
+    assets = [{"path": [sync, f"{sync}_{stage}"]} for stage in ("changeset", "validated", "delivery")]
+    query = (
+        "mutation B($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {"
+        " ... on LaunchBackfillSuccess { backfillId } } }"
+    )
+    return str(
+        _ask(url, query, p={"assetSelection": assets, "allPartitions": True})["launchPartitionBackfill"]["backfillId"]
+    )
+
+
+def _runs(url: str, backfill: str) -> list[tuple[str, ...]]:
+    """A backfill's runs: id, job, status, and the tags of sync and status."""
+    query = (
+        "query R($f: RunsFilter!) { runsOrError(filter: $f) {"
+        " ... on Runs { results { id pipelineName status tags { key value } } } } }"
+    )
+    found = _ask(url, query, f={"tags": [{"key": "dagster/backfill", "value": backfill}]})["runsOrError"]["results"]
+    tags = [{tag["key"]: tag["value"] for tag in run["tags"]} for run in found]
+    return [
+        (run["id"], run["pipelineName"], run["status"], own["reverse_etl/sync"], own["reverse_etl/status"])
+        for run, own in zip(found, tags, strict=True)
+    ]
 
 
 def _ask(url: str, query: str, **variables: object) -> Any:

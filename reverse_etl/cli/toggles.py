@@ -1,0 +1,134 @@
+"""The toggle of a sync's schedule in Dagster's UI, as this machine's Dagster instance has it.
+
+Dagster is imported only where a schedule may be off: that takes a second, and most of the time none is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reverse_etl.errors import StateError
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from dagster._core.scheduler.instigation import InstigatorState
+
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.state.home import Home
+
+
+def switched_off(home: Home, syncs: Collection[SyncConfig]) -> set[str] | None:
+    """The names of the syncs whose schedule is off in Dagster's UI; None where there is no Dagster instance.
+
+    Raises:
+        StateError: Dagster's storage cannot be read.
+    """
+    names = {sync.schedule_name: sync.name for sync in syncs if not sync.schedule.manual}
+    folder = _folder(home)
+    elsewhere, file = _stored_elsewhere(folder), folder / "schedules" / "schedules.db"
+    if not elsewhere and not file.exists():
+        return None
+    if not names or not (elsewhere or _some_are_off(file)):
+        return set()
+    with _instance(folder) as instance:
+        return {names[name] for name, state in _states(instance, names).items() if not state.is_running}
+
+
+def switch_on(home: Home, sync: SyncConfig) -> bool | None:
+    """Turns a sync's schedule on as the UI's toggle does; says whether it was off, None without a Dagster instance.
+
+    Raises:
+        StateError: Dagster's storage cannot be read or written.
+    """
+    if not (off := switched_off(home, [sync])):
+        return None if off is None else False
+    from datetime import UTC, datetime
+
+    from dagster._core.scheduler.instigation import InstigatorStatus, ScheduleInstigatorData
+
+    with _instance(_folder(home)) as instance:
+        state = _states(instance, [sync.schedule_name])[sync.schedule_name]
+        cron = state.instigator_data.cron_schedule if isinstance(state.instigator_data, ScheduleInstigatorData) else ""
+        since = ScheduleInstigatorData(cron, datetime.now(UTC).timestamp())
+        instance.update_instigator_state(state.with_status(InstigatorStatus.RUNNING).with_data(since))
+    return True
+
+
+def _folder(home: Home) -> Path:
+    return Path(os.environ.get("DAGSTER_HOME") or home.dagster)
+
+
+def _stored_elsewhere(folder: Path) -> bool:
+    """Whether the instance's settings name a storage, such as a Postgres server, rather than the folder's files."""
+    import yaml
+
+    try:
+        settings = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) or {}
+    except OSError:
+        return False
+    except yaml.YAMLError:
+        return True
+    return not {"storage", "schedule_storage"}.isdisjoint(settings)
+
+
+def _some_are_off(file: Path) -> bool:
+    """Whether any schedule or sensor in Dagster's file is off, or may be: seen without Dagster."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT 1 FROM instigators WHERE status = 'STOPPED' LIMIT 1").fetchone() is not None
+    except sqlite3.Error:
+        return True
+
+
+@contextmanager
+def _instance(folder: Path) -> Iterator[dg.DagsterInstance]:
+    import dagster as dg
+    import sqlalchemy as sa
+    import yaml
+
+    failures: tuple[type[Exception], ...] = (
+        dg.DagsterError,
+        sa.exc.SQLAlchemyError,
+        yaml.YAMLError,
+        ImportError,
+        OSError,
+    )
+    with suppress(ImportError):
+        from dagster_postgres.utils import DagsterPostgresException
+
+        failures = (*failures, DagsterPostgresException)
+    logging.disable(logging.WARNING)  # Dagster's storage logs each attempt to connect
+    try:
+        with dg.DagsterInstance.from_config(str(folder)) as instance:
+            yield instance
+    except failures as error:
+        raise StateError(
+            f"whether schedules are on in Dagster's UI cannot be read by {folder / 'dagster.yaml'}: "
+            f"{type(error).__name__}.",
+            hint="See that its database answers, and set the variables that it names, as Dagster's daemon has them.",
+        ) from None
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _states(instance: dg.DagsterInstance, names: Collection[str]) -> dict[str, InstigatorState]:
+    """What Dagster remembers of schedules; of one that had several code locations, where it ticked last."""
+    from dagster._core.definitions.run_request import InstigatorType
+
+    found: dict[str, InstigatorState] = {}
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
+        name = state.instigator_name
+        if name in names and (name not in found or _ticked(instance, found[name]) < _ticked(instance, state)):
+            found[name] = state
+    return found
+
+
+def _ticked(instance: dg.DagsterInstance, state: InstigatorState) -> float:
+    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+    return ticks[0].timestamp if ticks else 0.0

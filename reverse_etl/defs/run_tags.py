@@ -1,0 +1,86 @@
+"""What a run in Dagster says of itself, so that filters find it: its sync, its workspace, how it ended.
+
+A sync's own job has its tags from the start. A run without such a job, as "Materialize" starts one, is given them by
+the run queue (``coordinator``), and where none passes, at its first stage (``assets``).
+"""
+
+from collections.abc import Collection, Iterable
+
+import dagster as dg
+
+from reverse_etl.report import Status
+
+WORKSPACE_TAG = "reverse_etl/workspace"
+SYNC_TAG = "reverse_etl/sync"
+STATUS_TAG = "reverse_etl/status"
+"""How a run ended, by our word for it; ``running`` until then."""
+BEGAN_TAG = "reverse_etl/began"
+"""The run's own id, once it is in the history of some state database; a re-execution may carry that of another run."""
+OVERLAP_TAG = "reverse_etl/overlap"
+"""``wait`` on the assets of a sync that waits its turn, and on its queued runs."""
+
+STAGES = ("changeset", "validated", "delivery")
+"""What the names of a sync's assets end with."""
+
+_POOL = "customerio_"
+_SHOWN = 3
+"""How many names a tag's value holds: a Postgres index takes no longer ones than 2,700 bytes."""
+_FROM_GOOD_TO_BAD = [
+    Status.RUNNING,
+    Status.COMPLETED,
+    Status.SKIPPED,
+    Status.CANCELED,
+    Status.SOME_ROWS_FAILED,
+    Status.FAILED,
+]
+
+
+def pool(workspace: str) -> str:
+    """The pool of every run of a workspace's syncs."""
+    return f"{_POOL}{workspace}"
+
+
+def workspaces_of(run: dg.DagsterRun) -> set[str]:
+    """The workspaces that a run sends to, by its tag and by its pools."""
+    pools = run.run_op_concurrency.all_pools if run.run_op_concurrency else None
+    named = {name.removeprefix(_POOL) for name in pools or () if name.startswith(_POOL)}
+    tagged = run.tags.get(WORKSPACE_TAG)
+    return named or ({tagged} if tagged else set())
+
+
+def syncs_of(assets: Iterable[dg.AssetKey]) -> set[str]:
+    """The syncs whose assets are among these."""
+    return {key.path[0] for key in assets if list(key.path[1:]) in [[f"{key.path[0]}_{stage}"] for stage in STAGES]}
+
+
+def of_syncs_alone(run: dg.DagsterRun) -> bool:
+    """Whether nothing runs in it but stages of syncs; not so where a user's own assets are among them."""
+    assets = run.asset_selection or ()
+    return run.job_name == run.tags.get(SYNC_TAG) or (bool(assets) and all(syncs_of([key]) for key in assets))
+
+
+def missing_tags(run: dg.DagsterRun, assets: Collection[dg.AssetKey]) -> dict[str, str]:
+    """The tags of a run's syncs and workspaces, for a run that has none: ``people``, or ``orders, people``.
+
+    Args:
+        run: The run.
+        assets: What it materializes.
+    """
+    syncs, workspaces = syncs_of(assets), workspaces_of(run)
+    if SYNC_TAG in run.tags or not (syncs and workspaces):
+        return {}
+    return {WORKSPACE_TAG: in_words(workspaces), SYNC_TAG: in_words(syncs)}
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Up to three names, and how many more there are."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
+    return ", ".join(ordered[:_SHOWN]) + more
+
+
+def tag_status(instance: dg.DagsterInstance, run_id: str, status: Status) -> None:
+    """Says on a run how it ended; of several syncs' ends the worst."""
+    run = instance.get_run_by_id(run_id)
+    before = Status(run.tags.get(STATUS_TAG, Status.RUNNING.value)) if run else Status.RUNNING
+    instance.add_run_tags(run_id, {STATUS_TAG: max(before, status, key=_FROM_GOOD_TO_BAD.index).value})

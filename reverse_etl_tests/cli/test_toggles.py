@@ -1,0 +1,153 @@
+"""`status` sees a schedule that is off in Dagster's UI, and `resume` turns it on there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from reverse_etl.cli.pausing import pause, resume
+from reverse_etl.cli.status import status
+from reverse_etl_tests.cli.remembered import Remembered, run, run_json
+from reverse_etl_tests.defs.daemon import Daemon
+
+OFF = "off in Dagster's UI"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remembered:
+    """`people` runs every hour, `staff` by hand; there is no Dagster instance yet."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    project = Remembered.at(tmp_path, monkeypatch)
+    monkeypatch.setenv("REVERSE_ETL_SYNCS", str(tmp_path / "syncs"))
+    return project
+
+
+@contextmanager
+def dagster(project: Remembered) -> Iterator[Daemon]:
+    """The instance that `reverse-etl ui` has, as shipped, and its daemon."""
+    shutil.copyfile(str(files("reverse_etl.defs") / "dagster.yaml"), project.home.dagster / "dagster.yaml")
+    with dg.DagsterInstance.from_config(str(project.home.dagster)) as instance, Daemon.of(instance) as daemon:
+        yield daemon
+
+
+def turn_off(daemon: Daemon, sync: str) -> None:
+    """What the toggle in the UI does."""
+    schedule = daemon.schedule(sync)
+    daemon.instance.stop_schedule(schedule.get_remote_origin_id(), schedule.selector_id, schedule)
+
+
+def is_on(daemon: Daemon, sync: str) -> bool:
+    """What the toggle in the UI shows."""
+    schedule = daemon.schedule(sync)
+    stored = daemon.instance.get_instigator_state(schedule.get_remote_origin_id(), schedule.selector_id)
+    return schedule.get_current_instigator_state(stored).is_running
+
+
+def people() -> tuple[object, ...]:
+    """What `status` says of `people`."""
+    found = run_json(status)[0]
+    return tuple(found[key] for key in ("sync_status", "off_in_dagster", "next_run"))
+
+
+def test_a_schedule_that_is_off_shows_in_the_status(project: Remembered) -> None:
+    """As `paused`, with where; other syncs stay active; back on it is active."""
+    with dagster(project) as daemon:
+        assert ("active", False) == people()[:2]
+        assert OFF not in run(status).stdout
+        turn_off(daemon, "people")
+        assert ("paused", True, None) == people()
+        assert OFF in run(status).stdout
+        assert ["active"] == [each["sync_status"] for each in run_json(status) if each["sync"] == "staff"]
+        project.store.set_paused("people", True)
+        assert f"paused, and {OFF}" in run(status).stdout
+        daemon.instance.start_schedule(daemon.schedule("people"))
+        assert ("paused", False) == people()[:2]
+
+
+def test_resume_turns_the_schedule_on_again(project: Remembered) -> None:
+    """Where the UI shows it on again, and the next due time leads to a run; doing so again changes nothing."""
+    with dagster(project) as daemon:
+        turn_off(daemon, "people")
+        run(pause, "people")
+        said = run(resume, "people").stderr
+        assert "people is active: it runs at its next due time. Its schedule was off in Dagster's UI, and is on" in said
+        assert is_on(daemon, "people")
+        assert "active" == people()[0]
+        assert "due time.\n" in run(resume, "people").stderr
+        daemon.ticks(datetime.now(UTC) + timedelta(hours=1))
+        assert ["people"] == [found.job_name for found in daemon.instance.get_runs()]
+
+
+def test_the_location_that_ticked_last_counts(project: Remembered) -> None:
+    """A code location that was renamed leaves the old toggle behind: what it says is over."""
+    with dagster(project) as daemon:
+        turn_off(daemon, "people")
+        (state,) = daemon.instance.all_instigator_state()
+        origin = state.origin.repository_origin
+        old = origin.code_location_origin._replace(location_name="before")
+        before = state.origin._replace(repository_origin=origin._replace(code_location_origin=old))
+        daemon.instance.add_instigator_state(state._replace(origin=before))
+        assert ("paused", True) == people()[:2]
+        run(resume, "people")
+        daemon.ticks(datetime.now(UTC) + timedelta(hours=1))
+        assert ("active", False) == people()[:2]
+
+
+def test_dagster_is_not_imported_where_no_schedule_is_off(project: Remembered) -> None:
+    """Neither without an instance nor with one whose schedules are all on."""
+    program = (
+        "import sys\nfrom reverse_etl.cli.status import status\nfrom pathlib import Path\n"
+        "status(Path('syncs'), True)\nprint('dagster' in sys.modules, file=sys.stderr)"
+    )
+
+    def imported() -> str:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        return done.stderr.strip()
+
+    assert ("active", None) == people()[:2]
+    assert "due time, if its schedule is on in Dagster's UI." in run(resume, "people").stderr
+    assert "False" == imported()
+    with dagster(project) as daemon:
+        assert "False" == imported()
+        turn_off(daemon, "people")
+        assert "True" == imported()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("", id="a variable that is not set"),
+        pytest.param(
+            "postgresql+psycopg2://planted:secret@127.0.0.1:9/dagster",
+            id="a server that is not there",
+            marks=pytest.mark.thorough,  # Dagster tries for 12 s
+        ),
+    ],
+)
+def test_a_storage_that_does_not_answer_is_said(project: Remembered, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The rest of the status is shown; no address or password in the warning, which is all there is on stderr."""
+    home = project.folder / "elsewhere"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("storage: {postgres: {postgres_url: {env: PLANTED_URL}}}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    if url:
+        monkeypatch.setenv("PLANTED_URL", url)
+    shown = run(status, "--json")
+    assert [("people", "active", None), ("staff", "active", None)] == [
+        (each["sync"], each["sync_status"], each["off_in_dagster"]) for each in json.loads(shown.stdout)
+    ]
+    (warning,) = shown.stderr.splitlines()
+    assert warning.startswith(f"Warning: whether schedules are on in Dagster's UI cannot be read by {home}")
+    assert "planted" not in warning
+    if not url:
+        assert "if its schedule is on in Dagster's UI." in run(resume, "people").stderr

@@ -1,0 +1,131 @@
+"""A run that no job of ours started, such as "Materialize", is found by the same tags and held by the same queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from reverse_etl.config.loader import load_project
+from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.definitions import build_definitions
+from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
+from reverse_etl_tests.project import Project, fill, people
+
+ASSETS = "__ASSET_JOB"
+Run = dg.DagsterRunStatus
+
+
+@pytest.fixture
+def two_workspaces(loaded: ProjectConfig, project: Project, monkeypatch: pytest.MonkeyPatch) -> ProjectConfig:
+    """Syncs `people` and `orders` of the workspace `main`, and `elsewhere` of `other`."""
+    connections = project.folder / "syncs" / "connections.yaml"
+    text = connections.read_text()
+    connections.write_text(text + text.partition("workspaces:\n")[2].replace("  main:", "  other:"))
+    project.write("orders.yaml", people())
+    project.write("elsewhere.yaml", people().replace("workspace: main", "workspace: other"))
+    monkeypatch.setenv("REVERSE_ETL_SYNCS", str(project.folder / "syncs"))
+    return load_project(loaded.directory)
+
+
+@pytest.fixture
+def daemon(two_workspaces: ProjectConfig) -> Iterator[Daemon]:
+    """The daemons of an instance as shipped."""
+    with shipped_instance() as instance, Daemon.of(instance) as daemon:
+        yield daemon
+
+
+def tags(run: dg.DagsterRun | None) -> tuple[str | None, ...]:
+    """A run's sync, workspace and status."""
+    assert run is not None
+    return tuple(run.tags.get(f"reverse_etl/{name}") for name in ("sync", "workspace", "status"))
+
+
+@pytest.mark.parametrize(
+    ("assets", "sync", "workspace"),
+    [
+        (["people/people_changeset"], "people", "main"),
+        (["people/people_validated", "people/people_delivery", "orders/orders_delivery"], "orders, people", "main"),
+        (["people/people_delivery", "elsewhere/elsewhere_delivery"], "elsewhere, people", "main, other"),
+        ([], "elsewhere, orders, people", "main, other"),
+    ],
+    ids=["one asset", "two syncs", "two workspaces", "all"],
+)
+def test_materialized_assets_say_of_which_syncs_they_are(
+    daemon: Daemon, assets: list[str], sync: str, workspace: str
+) -> None:
+    """The tags are there while the run is queued, and Dagster's filter finds it."""
+    run = daemon.materialize(*assets)
+    assert (ASSETS, Run.QUEUED, (sync, workspace, None)) == (run.job_name, run.status, tags(run))
+    wanted = dg.RunsFilter(tags={"reverse_etl/sync": sync, "reverse_etl/workspace": workspace})
+    assert [run.run_id] == [found.run_id for found in daemon.instance.get_runs(wanted)]
+
+
+def test_the_queue_lets_no_second_run_into_a_workspace(daemon: Daemon) -> None:
+    """Whatever stage was selected, and where a selection spans workspaces, in each of them.
+
+    Dagster knows the limit of a pool once it has seen the first run of it.
+    """
+    daemon.materialize()
+    assert 1 == len(emptied(daemon))
+    launched = [
+        daemon.materialize("people/people_changeset"),
+        daemon.materialize("orders/orders_validated"),
+        daemon.launch("people"),
+        daemon.materialize("orders/orders_changeset", "elsewhere/elsewhere_changeset"),
+        daemon.launch("elsewhere"),
+    ]
+    ids = [run.run_id for run in launched]
+    assert [{0, 4}, {1}, {2}, {3}] == [{ids.index(run_id) for run_id in started} for started in emptied(daemon)]
+
+
+def emptied(daemon: Daemon) -> list[list[str]]:
+    """Which runs left the queue together; those before them have ended each time."""
+    order = []
+    while started := daemon.dequeue():
+        order.append(started)
+        for run in daemon.instance.get_runs(dg.RunsFilter(run_ids=started)):
+            daemon.instance.report_run_canceled(run)
+    return order
+
+
+def test_a_re_execution_does_not_say_how_the_run_before_it_ended(daemon: Daemon) -> None:
+    """The UI copies a run's tags: not its end, nor that it has begun."""
+    first = daemon.materialize("people/people_changeset")
+    daemon.instance.add_run_tags(first.run_id, {"reverse_etl/status": "failed", "reverse_etl/began": first.run_id})
+    daemon.instance.report_run_failed(first)
+    again = daemon.execute_again(first)
+    assert ("people", "main", "running") == tags(again)
+
+
+def executed(project: ProjectConfig, instance: dg.DagsterInstance, *assets: str) -> dg.DagsterRun | None:
+    """Assets materialized here, without a queue."""
+    job = build_definitions(project).resolve_implicit_global_asset_job_def()
+    keys = [dg.AssetKey(asset.split("/")) for asset in assets]
+    result = job.execute_in_process(instance=instance, raise_on_error=False, asset_selection=keys)
+    return instance.get_run_by_id(result.run_id)
+
+
+def stages(sync: str) -> list[str]:
+    """The assets of a sync."""
+    return [f"{sync}/{sync}_{stage}" for stage in ("changeset", "validated", "delivery")]
+
+
+def test_a_run_that_passed_no_queue_gets_its_tags_at_its_start(
+    two_workspaces: ProjectConfig, instance: dg.DagsterInstance
+) -> None:
+    """`dagster asset materialize`: sync, workspace, and in the end how it ended."""
+    run = executed(two_workspaces, instance, *stages("people"))
+    assert (ASSETS, "completed") == (run.job_name if run else "", tags(run)[2])
+    assert ("people", "main", "completed") == tags(run)
+
+
+def test_of_several_syncs_the_worst_end_is_told(
+    two_workspaces: ProjectConfig, project: Project, instance: dg.DagsterInstance
+) -> None:
+    """A check rejects a row of one sync; after that the other sync completes."""
+    fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), ("2", "nope", "b")])
+    project.write("people.yaml", people("SELECT id FROM customers"))
+    run = executed(load_project(two_workspaces.directory), instance, *stages("elsewhere"), *stages("people"))
+    assert ("elsewhere, people", "main, other", "some_rows_failed") == tags(run)

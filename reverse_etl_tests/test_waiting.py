@@ -1,0 +1,78 @@
+"""A run that waits its turn says for whom and for how long, and has the turn when the other run gives it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from reverse_etl.config.loader import load_project
+from reverse_etl.overlap import take_turn
+from reverse_etl.progress import Waiting, listening
+from reverse_etl.report import Status
+from reverse_etl.stages import SyncRun
+from reverse_etl.state import heartbeat, turns
+from reverse_etl.state.home import Home
+from reverse_etl.state.store import open_store
+from reverse_etl_tests.project import Project, people
+
+
+@pytest.fixture
+def run(project: Project) -> Iterator[SyncRun]:
+    """A run of a sync that waits; another run has the turn."""
+    project.write("people.yaml", people().replace("manual", "{every: 1h, overlap: wait}"))
+    sync = load_project(project.folder / "syncs").syncs["people"]
+    home = Home.at(project.folder / "home")
+    store = open_store(home.state_url)
+    heartbeat.start("elsewhere", lambda: True)
+    assert turns.take(store, "main", run_id="elsewhere", sync="orders") is None
+    yield SyncRun(sync, "r1", "r1", home, store, datetime.now(UTC))
+    heartbeat.stop("elsewhere")
+    heartbeat.stop("r1")
+
+
+def test_it_says_so_at_once_and_every_minute(run: SyncRun) -> None:
+    """Both in Dagster's log, by the run's own way, and to who watches; then it has the turn."""
+    logged: list[str] = []
+    watched: list[object] = []
+    looks = 0
+
+    def pause(seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        assert 1.0 == seconds
+        if looks == 125:
+            turns.give_back(run.store, "elsewhere")
+
+    turn = turns.whose(run.store, "main")
+    assert turn is not None
+    with listening(watched.append):
+        take_turn(replace(run, waits=logged.append), pause)
+    other = f"run elsewher of orders is in progress in workspace main since {turn.taken_at:%H:%M:%S} UTC."
+    assert [
+        f"Waits its turn: {other}",
+        f"Waits its turn, for 1 min so far: {other}",
+        f"Waits its turn, for 2 min so far: {other}",
+    ] == logged
+    assert [Waiting(said) for said in logged] == watched
+    mine = turns.whose(run.store, "main")
+    assert mine is not None
+    assert ("r1", 125) == (mine.run_id, looks)
+
+
+def test_who_interrupts_the_waiting_finds_it_canceled(run: SyncRun) -> None:
+    """The turn stays the other's; the history says that nothing was done."""
+
+    def interrupted(said: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), replace(run, waits=interrupted):
+        pytest.fail("it has the turn")
+    (canceled,) = run.store.runs("people")
+    assert (Status.CANCELED, 1) == (canceled.status, canceled.exit_code)
+    assert canceled.message.endswith("the run was canceled while it waited its turn. Nothing was read or sent.")
+    turn = turns.whose(run.store, "main")
+    assert turn is not None
+    assert "elsewhere" == turn.run_id
