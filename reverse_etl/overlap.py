@@ -32,9 +32,9 @@ def take_turn(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> No
     Raises:
         WorkspaceBusyError: Another run has the turn. It is in the history as ``skipped``.
     """
-    take = partial(turns.take, run.store, run.sync.workspace, run_id=run.run_id, sync=run.sync.name)
+    take = partial(turns.take, run.store, run.sync.workspace, run_id=run.turn, sync=run.sync.name)
     looked = 0
-    while other := _taken(run.run_id, take):
+    while other := _taken(run.turn, take):
         if run.sync.schedule.overlap == "skip":
             raise _skipped(run, other)
         if looked % _SAY_EVERY == 0:

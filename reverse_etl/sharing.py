@@ -59,7 +59,7 @@ def put(run: SyncRun) -> None:
     folder = run.folder
     if folder.shared is None or folder.facts() is None:
         return
-    if turns.alive(run.store, run.run_id) is not None:
+    if turns.alive(run.store, run.turn) is not None:
         stored.used(run.store, folder.shared.name, datetime.now(UTC))
         folder.shared.put(folder.path)
 

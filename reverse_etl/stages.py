@@ -17,13 +17,14 @@ from reverse_etl.changeset.claim import claim, release
 from reverse_etl.changeset.columns import identifier_column
 from reverse_etl.changeset.extract import extract
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
-from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
+from reverse_etl.errors import CheckFailedError, ReverseEtlError, StateError
 from reverse_etl.overlap import take_turn
 from reverse_etl.plugins import load
 from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
 from reverse_etl.sending import mirrors, send
 from reverse_etl.sharing import fetch, put, put_at_end, put_changeset
 from reverse_etl.state import heartbeat, turns
+from reverse_etl.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ class SyncRun:
 
     Attributes:
         sync: What runs.
-        run_id: Dagster's run id.
+        run_id: Its id in the history (``state.run_ids``).
         root_run_id: The id of the run whose changeset is used: the first of a chain of re-executions.
         home: Where its files go.
         store: What is remembered.
@@ -54,6 +55,7 @@ class SyncRun:
         closed: Called once its books are closed, with the report; raises nothing.
         waits: Called with a sentence while the run waits for its turn in the workspace.
         one_process: Whether this process, which runs this stage, also runs those that follow.
+        turn_id: The id under which it has its turn: Dagster's run id; empty where that is ``run_id``.
     """
 
     sync: SyncConfig
@@ -65,6 +67,12 @@ class SyncRun:
     closed: Callable[[RunReport], None] = _nobody
     waits: Callable[[str], None] = _nobody
     one_process: bool = True
+    turn_id: str = ""
+
+    @property
+    def turn(self) -> str:
+        """The id under which it has its turn, and gives its signs of life."""
+        return self.turn_id or self.run_id
 
     @property
     def folder(self) -> RunFolder:
@@ -76,7 +84,7 @@ class SyncRun:
         try:
             take_turn(self)
         except BaseException as error:
-            heartbeat.stop(self.run_id)
+            heartbeat.stop(self.turn)
             if not isinstance(error, Exception):
                 message = f"{self.sync.where}: the run was canceled while it waited its turn. Nothing was read or sent."
                 close(self, Status.CANCELED, message=message, exit_code=1)
@@ -87,10 +95,10 @@ class SyncRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            if not self.one_process and heartbeat.stop(self.run_id):
-                turns.rest(self.store, self.run_id)
+            if not self.one_process and heartbeat.stop(self.turn):
+                turns.rest(self.store, self.turn)
             return
-        heartbeat.stop(self.run_id)
+        heartbeat.stop(self.turn)
         if isinstance(error, ReverseEtlError):
             error.located(self.sync.where)
             close(self, Status.FAILED, message=str(error), exit_code=error.exit_code)
@@ -102,7 +110,7 @@ class SyncRun:
                 exit_code=1,
             )
         else:
-            why = heartbeat.reason(self.run_id)
+            why = heartbeat.reason(self.turn)
             stopped = f"stopped: {why}. The next run goes on from there" if why else "canceled"
             close(self, Status.CANCELED, message=f"{self.sync.where}: the run was {stopped}.", exit_code=1)
 
@@ -192,8 +200,8 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
         report = _close(run, status, message, exit_code)
     finally:
         release(run.folder.path)
-        heartbeat.stop(run.run_id)
-    turns.give_back(run.store, run.run_id)
+        heartbeat.stop(run.turn)
+    turns.give_back(run.store, run.turn)
     run.closed(report)
     return report
 
@@ -212,7 +220,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     if status is None and here_only:
         status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code
     elif status is None:
-        status, message, exit_code = _verdict(run.sync, run.folder, rows, relationships)
+        status, message, exit_code = verdict(run.sync, run.folder, rows, relationships)
     elif here_only:
         message = f"{message} Besides, {here_only}"
     report = RunReport(
@@ -236,29 +244,6 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
         sent_as_of=facts.started_at if facts and total.delivered else None,
     )
-
-
-def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Counts) -> tuple[Status, str, int]:
-    from reverse_etl.delivery.read_back import not_verified
-    from reverse_etl.resume import same_changeset
-
-    total = rows + relationships
-    if not (rows.balanced and relationships.balanced and same_changeset(sync, folder)):
-        message = (
-            f"{sync.where}: the run's books do not balance: {total.extracted:,} rows were read, "
-            f"but those with an outcome are not the same; last sync time stays. Run: reverse-etl run {sync.name} --full"
-        )
-        return Status.FAILED, message, 1
-    if total.failed:
-        message = (
-            f"{sync.where}: {total.failed:,} of {total.extracted:,} rows failed, {total.delivered:,} were delivered; "
-            f"last sync time stays. See: reverse-etl errors {sync.name}"
-        )
-        return Status.SOME_ROWS_FAILED, message, SOME_ROWS_FAILED_EXIT_CODE
-    unverified = not_verified(folder)
-    if unverified:
-        unverified = f"{sync.where}: what became of the rows after they were accepted was not verified: {unverified}"
-    return Status.COMPLETED, unverified, 0
 
 
 def _counts(folder: RunFolder, facts: Facts | None, query: str) -> Counts:

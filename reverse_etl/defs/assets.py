@@ -22,6 +22,7 @@ from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.stages import SyncRun, deliver_changeset, dialect, extract_changeset, validate_changeset
 from reverse_etl.state.retention import prune
+from reverse_etl.state.run_ids import id_of_sync, runs_of
 from reverse_etl.state.store import open_store
 
 HOME = "reverse_etl_home"
@@ -102,7 +103,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         )
         yield from checks.validation_results(sync, validation.results)
         if validation.stopped:
-            run_tags.tag_status(context.instance, run.run_id, Status.FAILED)
+            run_tags.tag_status(context.instance, context.run.run_id, Status.FAILED)
             raise dg.Failure(f"{sync.where}: {validation.stopped}", allow_retries=False)
 
     spec = dg.AssetSpec(
@@ -131,7 +132,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             workspace = getattr(context.resources, workspace_key(sync.workspace)).config
             report = deliver_changeset(run, workspace)
         prune(run.store, run.home, project.retention, datetime.now(UTC))
-        run_tags.tag_status(context.instance, run.run_id, report.status)
+        run_tags.tag_status(context.instance, context.run.run_id, report.status)
         if report.message and not report.exit_code:
             context.log.warning(report.message)
         schema = run.folder.parts("rows").schema()
@@ -176,36 +177,38 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         for warning in after_run(report, sync, channels=project.notify, store=store):
             context.log.warning(warning)
 
+    run_id, job = context.run.run_id, context.run.job_name
     run = SyncRun(
         sync=sync,
-        run_id=context.run.run_id,
-        root_run_id=context.run.root_run_id or context.run.run_id,
+        run_id=id_of_sync(run_id, sync.name, job=job),
+        root_run_id=id_of_sync(context.run.root_run_id or run_id, sync.name, job=job),
         home=home,
         store=store,
         began_at=_began_at(context),
         closed=closed,
         waits=context.log.info,
         one_process=context.job_def.executor_def.name == dg.in_process_executor.name,
+        turn_id=run_id,
     )
-    first = store.run(run.run_id) is None
+    first = not runs_of(store, run_id)
     if first:
         _tag_started(context)
     try:
         with run:
             if first:
-                context.instance.add_run_tags(run.run_id, {run_tags.BEGAN_TAG: run.run_id})
+                context.instance.add_run_tags(run_id, {run_tags.BEGAN_TAG: run_id})
             yield run
     except WorkspaceBusyError as error:
         # To Dagster a canceled run: nothing failed, and nothing was done.
-        run_tags.tag_status(context.instance, run.run_id, Status.SKIPPED)
+        run_tags.tag_status(context.instance, run_id, Status.SKIPPED)
         context.instance.report_run_canceling(context.run, message=str(error))
         raise dg.DagsterExecutionInterruptedError(str(error)) from None
     except ReverseEtlError as error:
-        run_tags.tag_status(context.instance, run.run_id, Status.FAILED)
+        run_tags.tag_status(context.instance, run_id, Status.FAILED)
         raise dg.Failure(description=str(error), allow_retries=False) from None
     except BaseException:
         ended = run.store.run(run.run_id)
-        run_tags.tag_status(context.instance, run.run_id, ended.status if ended else Status.FAILED)
+        run_tags.tag_status(context.instance, run_id, ended.status if ended else Status.FAILED)
         raise
 
 

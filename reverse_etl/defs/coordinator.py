@@ -33,6 +33,7 @@ from reverse_etl.defs.run_tags import (
 )
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_ids import id_of_sync
 from reverse_etl.state.store import Store, open_store
 
 _looking = Lock()
@@ -55,10 +56,9 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
                 return super().submit_run(context)
             due_at = run.tags.get(SCHEDULED_EXECUTION_TIME_TAG)
             at = datetime.fromisoformat(due_at) if due_at else datetime.now(UTC)
-            run_id = run.run_id
             for sync, workspace in sorted({(asset.key.path[0], asset.group_name) for asset in assets}):
+                run_id = id_of_sync(run.run_id, sync, job=run.job_name)
                 store.record_skipped(sync, workspace, at, ahead, message=reason, run_id=run_id)
-                run_id = ""  # the history has one sync for each of Dagster's runs
             self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.SKIPPED.value})
             self._instance.report_run_canceled(run, message=reason)
         return self._instance.get_run_by_id(run.run_id) or run

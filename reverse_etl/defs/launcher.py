@@ -13,6 +13,7 @@ from reverse_etl.defs.run_tags import BEGAN_TAG, of_syncs_alone, tag_status
 from reverse_etl.report import Status
 from reverse_etl.state import turns
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_ids import runs_of
 from reverse_etl.state.store import open_store
 
 _LIVES = CheckRunHealthResult(WorkerStatus.RUNNING)
@@ -38,11 +39,11 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
             return self._gone(run, "its process gives no sign of life any more")
         if alive or not of_syncs_alone(run):
             return _LIVES
-        known = store.run(run.run_id)
-        if known is not None and known.status is Status.FAILED and turns.was_lost(known):
+        known = runs_of(store, run.run_id)
+        if any(each.status is Status.FAILED and turns.was_lost(each) for each in known):
             return self._gone(run, "its process ended before the run did")
         # Before its first stage, and after its last one, a run has no turn: Dagster's events are its signs of life.
-        begun_elsewhere = known is None and run.tags.get(BEGAN_TAG) == run.run_id
+        begun_elsewhere = not known and run.tags.get(BEGAN_TAG) == run.run_id
         if begun_elsewhere or self._silent_for(run) < turns.SILENT.total_seconds():
             return _LIVES
         return self._gone(run, f"nothing was heard of it for {self._silent_for(run):.0f} s")

@@ -13,6 +13,7 @@ import dagster as dg
 from reverse_etl.defs.run_tags import SYNC_TAG, in_words, workspaces_of
 from reverse_etl.report import Status
 from reverse_etl.state import turns
+from reverse_etl.state.run_ids import runs_of
 from reverse_etl.state.store import Store
 
 UNFINISHED = [
@@ -64,7 +65,7 @@ def runs_in_the_way(instance: dg.DagsterInstance, store: Store, workspace: str) 
     turns.end_lost(store)
     turn = turns.whose(store, workspace)
     if turn is not None and turn.resting and _finished(instance, turn.run_id):
-        turns.give_back(store, turn.run_id)
+        turns.give_back(store, turn.run_id, ended=True)
         turn = None
     found = {} if turn is None else {turn.run_id: InTheWay(turn.run_id, turn.sync, "is in progress", began=True)}
     for run in (*unfinished(instance, workspace), *_to_be_retried(instance, workspace)):
@@ -96,8 +97,8 @@ def _in_the_way(run: dg.DagsterRun, store: Store) -> InTheWay:
         doing = "is queued"
     else:
         doing = "is in progress"
-    known = store.run(run.run_id)
-    return InTheWay(run.run_id, _named(run), doing, began=known is not None and known.status is Status.RUNNING)
+    began = any(known.status is Status.RUNNING for known in runs_of(store, run.run_id))
+    return InTheWay(run.run_id, _named(run), doing, began=began)
 
 
 def _named(run: dg.DagsterRun) -> str:

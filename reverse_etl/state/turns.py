@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from reverse_etl.report import Status
 from reverse_etl.state import heartbeat
 from reverse_etl.state.processes import lives, this_machine
+from reverse_etl.state.run_ids import is_of
 from reverse_etl.state.schema import RUN, TURN
 from reverse_etl.state.unfinished import LOST
 
@@ -75,7 +76,7 @@ def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Turn | None
         if found.run_id != run_id:
             mine["taken_at"] = now
         connection.execute(sa.update(TURN).where(TURN.c.workspace == workspace).values(mine))
-        _end(connection, now, RUN.c.workspace == workspace, RUN.c.run_id != run_id)
+        _end(connection, now, RUN.c.workspace == workspace, sa.not_(is_of(run_id)))
     return None
 
 
@@ -102,10 +103,23 @@ def rest(store: Store, run_id: str) -> None:
         connection.execute(sa.update(TURN).where(TURN.c.run_id == run_id).values(beat_at=now, pid=None))
 
 
-def give_back(store: Store, run_id: str) -> None:
-    """Frees the run's workspaces; no harm where it has none. Raises StateError."""
+def give_back(store: Store, run_id: str, *, ended: bool = False) -> None:
+    """Frees the run's workspaces; no harm where it has none.
+
+    Args:
+        store: The state.
+        run_id: Dagster's run id.
+        ended: Also those in which a sync of it seems to be in progress.
+
+    Raises:
+        StateError: The state database cannot be used.
+    """
+    in_progress = sa.exists().where(
+        is_of(run_id), RUN.c.status == Status.RUNNING.value, RUN.c.workspace == TURN.c.workspace
+    )
+    free = sa.update(TURN).where(TURN.c.run_id == run_id, sa.true() if ended else ~in_progress)
     with store.database.writing() as connection:
-        connection.execute(sa.update(TURN).where(TURN.c.run_id == run_id).values(run_id=NOBODY, pid=None))
+        connection.execute(free.values(run_id=NOBODY, pid=None))
 
 
 def end_lost(store: Store) -> None:
@@ -120,7 +134,7 @@ def end_lost(store: Store) -> None:
         dead = [turn.run_id for turn in turns if not _alive(turn, now)]
         if dead:
             connection.execute(sa.update(TURN).where(TURN.c.run_id.in_(dead)).values(run_id=NOBODY, pid=None))
-            _end(connection, now, RUN.c.run_id.in_(dead))
+            _end(connection, now, sa.or_(*map(is_of, dead)))
 
 
 def was_lost(report: RunReport) -> bool:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
+from reverse_etl.state import heartbeat, turns
+from reverse_etl.state.home import Home
+from reverse_etl.state.run_ids import runs_of
+from reverse_etl.state.store import open_store
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, fill, people
 
@@ -129,3 +136,71 @@ def test_of_several_syncs_the_worst_end_is_told(
     project.write("people.yaml", people("SELECT id FROM customers"))
     run = executed(load_project(two_workspaces.directory), instance, *stages("elsewhere"), *stages("people"))
     assert ("elsewhere, people", "main, other", "some_rows_failed") == tags(run)
+
+
+def test_each_sync_of_a_run_has_its_own_history(
+    two_workspaces: ProjectConfig, project: Project, instance: dg.DagsterInstance
+) -> None:
+    """Three syncs materialized at once, one of them with a rejected row: a run, books and failed rows for each."""
+    fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), ("2", "bob@example.com", "x" * 1001)])
+    project.write("orders.yaml", people("SELECT id, email FROM customers"))
+    syncs = ["elsewhere", "orders", "people"]
+    run = executed(load_project(two_workspaces.directory), instance, *(key for sync in syncs for key in stages(sync)))
+    assert run is not None
+    home = Home.from_environment()
+    store = open_store(home.state_url)
+    found = {report.sync: report for report in runs_of(store, run.run_id)}
+    assert {f"{run.run_id}.{sync}" for sync in syncs} == {report.run_id for report in found.values()}
+    ends = {sync: (report.status.value, report.rows.delivered, report.rows.rejected) for sync, report in found.items()}
+    some = ("some_rows_failed", 1, 1)
+    assert {"elsewhere": some, "orders": ("completed", 2, 0), "people": some} == ends
+    assert {sync: found[sync].last_sync_time > 0 for sync in syncs} == {
+        "elsewhere": False,
+        "orders": True,
+        "people": False,
+    }
+    assert ["2"] == [row.identifier for row in store.failed_rows(found["people"].run_id)]
+    assert home.failed_rows_csv("people", found["people"].run_id).is_file()
+    assert [None, None] == [turns.whose(store, workspace) for workspace in ("main", "other")]
+
+
+def test_one_sync_re_executed_of_several_goes_on_with_its_own_rows(
+    two_workspaces: ProjectConfig, instance: dg.DagsterInstance
+) -> None:
+    """Only its delivery, in a run whose root had three: the changeset is that of the root, under the sync's own id."""
+    keys = [key for sync in ("orders", "people") for key in stages(sync)]
+    first = executed(two_workspaces, instance, *keys)
+    assert first is not None
+    selected = frozenset({dg.AssetKey(["people", "people_delivery"])})
+    whole = build_definitions(two_workspaces).resolve_implicit_global_asset_job_def()
+    job = whole.get_subset(asset_selection=selected)
+    again = instance.create_run_for_job(
+        job, asset_selection=selected, parent_run_id=first.run_id, root_run_id=first.run_id
+    )
+    execute_run(InMemoryJob(job), again, instance, raise_on_error=False)
+    store = open_store(Home.from_environment().state_url)
+    (known,) = runs_of(store, again.run_id)
+    assert ("people", "completed", 3) == (known.sync, known.status.value, known.rows.extracted)
+
+
+def test_a_sync_keeps_the_workspace_while_another_one_of_its_run_ends(
+    two_workspaces: ProjectConfig, instance: dg.DagsterInstance
+) -> None:
+    """Given back with the last of them; signs of life of the run leave the books of each of its syncs alone."""
+    store = open_store(Home.from_environment().state_url)
+    assert turns.take(store, "main", run_id="r1", sync="people") is None
+    for sync in ("orders", "people"):
+        store.begin_run(
+            f"r1.{sync}", root_run_id=f"r1.{sync}", sync=sync, workspace="main", started_at=datetime.now(UTC), since=0
+        )
+    heartbeat.start("r1", lambda: True)
+    try:
+        assert turns.take(store, "main", run_id="r1", sync="orders") is None
+        assert {"running"} == {report.status.value for report in runs_of(store, "r1")}
+        turns.give_back(store, "r1")
+        assert turns.whose(store, "main") is not None
+        turns.give_back(store, "r1", ended=True)
+        assert turns.take(store, "main", run_id="r2", sync="people") is None
+        assert {"failed"} == {report.status.value for report in runs_of(store, "r1")}
+    finally:
+        heartbeat.stop("r1")
