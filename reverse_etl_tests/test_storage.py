@@ -108,6 +108,8 @@ def test_a_place_that_refuses_is_named_with_what_to_look_at(
     ) as caught:
         Storage("s3://nobodys/x").write("a", b"1")
     assert "REVERSE_ETL_STORAGE_URL" in caught.value.hint
+    monkeypatch.setattr("s3fs.core.S3FileSystem.retries", 1)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(StateError, match="s3://company/x cannot be read: EndpointConnectionError"):
         Storage("s3://company/x").read("a")
