@@ -13,6 +13,8 @@ from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers.dagster_ui import running_ui
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def ui(project: Project) -> Iterator[str]:
