@@ -17,14 +17,17 @@ import pytest
 from reverse_etl_tests.e2e.browser import opened
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.dagster_ui import running_ui
+from reverse_etl_tests.servers.s3 import BUCKET, RunningS3, running_s3
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import FloatRect, Page
 
 pytestmark = pytest.mark.thorough
 
 WEEKLY = people().replace("manual", "{every: 1w, start_at: 2026-01-05T01:30:00Z}")
+ABOVE_THE_STACK = 560
+"""Pixels of a failed run's page; Python's stack, which Dagster prints, is below."""
 TICK_MS = 100_000
 """A tick is due every minute; the rest is a daemon that starts."""
 
@@ -45,10 +48,17 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(sandbox_server: RunningSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    """`people` delivers two rows of three; `gated` is stopped; `paused` is due every minute."""
+def s3() -> Iterator[RunningS3]:
+    """A bucket, so that what the pages name is found from any machine."""
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ran(sandbox_server: RunningSandbox, s3: RunningS3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    """`people` delivers two rows of three; `gated` is stopped; `paused` is due every minute. Files are shared in S3."""
     sandbox_server.reset()
-    project = Project(tmp_path_factory.mktemp("pages"))
+    project = Project(tmp_path_factory.mktemp("pages"), s3.env("shop"))
     project.connections(SHOP, sandbox_server.url)
     fill(
         project.folder / "shop.db",
@@ -70,12 +80,14 @@ def shows(page: Page, *texts: str) -> None:
         page.get_by_text(text).first.wait_for()
 
 
-def picture(page: Page, name: str) -> None:
-    """Takes the documentation's picture, where one is asked for."""
+def picture(page: Page, name: str, *, height: int = 1000) -> None:
+    """Takes the documentation's picture, where one is asked for: so much of the page from above."""
     if folder := os.environ.get("REVERSE_ETL_PICTURES"):
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(1000)
-        page.screenshot(path=Path(folder) / f"{name}.png")
+        width, all_of_it = (page.viewport_size or {}).values()
+        clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, all_of_it)}
+        page.screenshot(path=Path(folder) / f"{name}.png", clip=clip)
 
 
 def test_a_delivery_shows_its_rows_its_columns_and_whether_it_is_fresh(ran: Ran) -> None:
@@ -114,10 +126,11 @@ def test_a_check_says_what_it_found_and_where(ran: Ran) -> None:
 def test_a_failed_run_says_in_words_what_failed(ran: Ran, run: str, said: str) -> None:
     """Its failure begins with the sync, its file and what happened, and links the CSV."""
     run_id = getattr(ran, run)
-    with opened(f"{ran.url}/runs/{run_id}") as page:
+    with opened(f"{ran.url}/runs/{run_id}", height=1000) as page:
         shows(page, "RUN_FAILURE", said)
         if run == "some_failed":
-            shows(page, "failed_rows_csv", f"{run_id}.csv")
+            shows(page, "failed_rows_csv", f"s3://{BUCKET}/shop/failed_rows/people/{run_id}.csv")
+            picture(page, "dagster-failed-run", height=ABOVE_THE_STACK)
 
 
 def test_the_tick_history_says_why_nothing_ran(ran: Ran) -> None:
