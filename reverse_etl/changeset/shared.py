@@ -58,6 +58,10 @@ class SharedFolder:
         self.storage.put({self._named(path.relative_to(here).as_posix()): path for path in found})
         self.storage.put({self._named(FACTS): here / FACTS})
 
+    def put_one(self, here: Path, name: str) -> None:
+        """Puts one file of the folder there, and touches no other. Raises StateError."""
+        self.storage.put({self._named(name): here / name})
+
     def put(self, here: Path) -> None:
         """Puts there what a stage wrote beside the rows, and removes what it removed. Raises StateError."""
         names = [f"{folder}{name}" for folder in ("", "rows/", "relationships/") for name in _CHANGING]

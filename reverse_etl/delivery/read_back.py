@@ -105,4 +105,4 @@ def _write(folder: RunFolder, known: dict[str, Any]) -> None:
         file.write(orjson.dumps(known))
     partial.replace(_path(folder))
     if folder.shared is not None:
-        folder.shared.put(folder.path)
+        folder.shared.put_one(folder.path, _path(folder).name)

@@ -99,6 +99,16 @@ def test_a_file_that_a_stage_removed_is_removed_there(tmp_path: Path, storage: S
     assert ["facts.json", "rows/journal/1.jsonl", "rows/part-000000.parquet"] == storage.names(NAME)
 
 
+def test_one_file_is_put_without_the_others(tmp_path: Path, storage: Storage) -> None:
+    """The window of activities is known elsewhere before the first row leaves; newer outcomes there are left alone."""
+    one = read(machine(tmp_path, "one", storage), ["a"])
+    shared(one).put_changeset(one.path)
+    one.parts("rows").write_outcomes(np.array([1], dtype=np.uint8))
+    (one.path / "read_back.json").write_bytes(b"{}")
+    shared(one).put_one(one.path, "read_back.json")
+    assert ["facts.json", "read_back.json", "rows/part-000000.parquet"] == storage.names(NAME)
+
+
 def test_a_changeset_that_is_there_is_not_put_again(tmp_path: Path, storage: Storage) -> None:
     """Nor is what others added to it lost: a re-executed extraction finds it as it is."""
     one = read(machine(tmp_path, "one", storage), ["a"])

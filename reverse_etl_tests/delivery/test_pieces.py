@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -46,17 +47,28 @@ def there(shared: SharedFolder) -> int:
     return len(whole_lines(shared.journal("rows")))
 
 
-def test_pieces_come_at_their_time_and_the_last_at_once(
-    tmp_path: Path, shared: SharedFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@dataclass
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now: float = 100.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time by which pieces are put."""
+    clock = Clock()
+    monkeypatch.setattr(pieces.time, "monotonic", lambda: clock.now)
+    return clock
+
+
+def test_pieces_come_at_their_time_and_the_last_at_once(tmp_path: Path, shared: SharedFolder, clock: Clock) -> None:
     """Nothing is put twice; what is written after the last time waits, until it is said to be the last."""
-    now = 100.0
-    monkeypatch.setattr(pieces.time, "monotonic", lambda: now)
     journal = opened(RunFolder(tmp_path / "one", shared))
     journal.append(entry(1))
     journal.share()
     assert 0 == there(shared)
-    now += pieces.EVERY_S
+    clock.now += pieces.EVERY_S
     journal.share()
     journal.share()
     journal.append(entry(2))
@@ -68,27 +80,25 @@ def test_pieces_come_at_their_time_and_the_last_at_once(
 
 
 def test_a_place_that_is_away_is_waited_for_and_not_for_ever(
-    tmp_path: Path, shared: SharedFolder, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, shared: SharedFolder, clock: Clock
 ) -> None:
     """What could not be put is put with what came since; the last piece has no time left."""
-    now = 100.0
-    monkeypatch.setattr(pieces.time, "monotonic", lambda: now)
     journal = opened(RunFolder(tmp_path / "one", shared))
     journal.append(entry(1))
     place = Path(shared.storage.address(""))
     shared.storage.names("")
     place.rmdir()
     place.touch()
-    now += pieces.EVERY_S
+    clock.now += pieces.EVERY_S
     journal.share()
     with pytest.raises(StateError):
         journal.share(last=True)
-    now += pieces.PATIENCE_S
+    clock.now += pieces.PATIENCE_S
     with pytest.raises(StateError):
         journal.share()
     place.unlink()
     journal.append(entry(2))
-    now += pieces.EVERY_S
+    clock.now += pieces.EVERY_S
     journal.share()
     assert 2 == there(shared)
 
