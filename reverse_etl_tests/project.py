@@ -65,7 +65,7 @@ class Project:
             for key, value in os.environ.items()
             if not key.startswith(("REVERSE_ETL", "DAGSTER", "CUSTOMERIO"))
         }
-        home = {"REVERSE_ETL_HOME": str(self.folder / "home"), "DAGSTER_DISABLE_TELEMETRY": "yes", "COLUMNS": "200"}
+        home = {"REVERSE_ETL_HOME": str(self.folder / "home"), "DAGSTER_DISABLE_TELEMETRY": "yes", "COLUMNS": "1000"}
         home["REVERSE_ETL_READ_BACK_WAIT_S"] = "0"
         return kept | CREDENTIALS | home | self.environment
 

@@ -14,6 +14,7 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.history import no_runs, require_known
 from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.tables import Rows, say
 
 if TYPE_CHECKING:
     from reverse_etl.report import FailedRow, RunReport
@@ -40,7 +41,7 @@ def errors(
     require_known(store, sync, syncs)
     report = chosen_run(store, sync, run)
     if report is None:
-        words.print_json(None) if as_json else words.console().print(words.text(no_runs(sync)))
+        words.print_json(None) if as_json else say(words.console(), no_runs(sync))
         return
     causes = store.causes(report.run_id)
     first = list(islice(store.failed_rows(report.run_id), limit))
@@ -73,32 +74,39 @@ def chosen_run(store: Store, sync: str, run_id: str) -> RunReport | None:
 def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], *, gone: bool) -> None:
     console = words.console()
     total = report.rows + report.relationships
-    started = f"run {report.run_id[:8]} of {words.iso(report.started_at)}"
-    console.print(
-        words.text(f"{report.sync}, {started}: ").append_text(words.status_text(report.status.value)),
-        words.text(f"{total.failed:,} of {total.extracted:,} rows failed."),
+    started = words.text(f"{report.sync}, run {report.run_id[:8]} of {words.clock(report.started_at)}: ")
+    say(
+        console,
+        started.append_text(words.status_text(report.status.value)).append(
+            f", {total.failed:,} of {total.extracted:,} rows failed."
+        ),
     )
     if report.message:
-        console.print(words.text(report.message), soft_wrap=True)
+        say(console, report.message)
     if causes:
-        table = words.table("rows", "query", "stage", "reason", "field", "message", numbers=("rows",))
-        for cause in causes:
-            words_of_cause = (cause.query, cause.stage, cause.reason, cause.field, cause.message)
-            table.add_row(f"{cause.rows:,}", *map(words.text, words_of_cause))
-        console.print(table)
+        console.print()
+        _table_of_causes(causes).show(console)
     if first:
-        table = words.table("row", "query", "identifier", "reason", "field", "message", numbers=("row",))
+        console.print()
+        table = Rows(
+            ("row", "query", "identifier", "reason", "field", "message"), numbers=("row",), extras=("field", "message")
+        )
         for row in first:
-            words_of_row = (row.query, row.identifier, row.reason, row.field, row.message)
-            table.add_row(str(row.row_number), *map(words.text, words_of_row))
-        console.print(table)
+            table.add(f"{row.row_number:,}", row.query, row.identifier, row.reason, row.field, row.message)
+        table.show(console)
     if report.failed_rows_csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
-        where = f"{report.failed_rows_csv}{' (no longer there)' if gone else ''}"
-        console.print(
-            words.text(f"{more} {total.failed:,} with whole e-mail addresses: {where}"),
-            soft_wrap=True,
-        )
+        gone_words = " (no longer there)" if gone else ""
+        console.print()
+        say(console, f"{more} {total.failed:,} with whole e-mail addresses{gone_words}:\n{report.failed_rows_csv}")
+
+
+def _table_of_causes(causes: list[FailedCause]) -> Rows:
+    columns = ("rows", "query", "stage", "reason", "field", "message")
+    table = Rows(columns, numbers=("rows",), below="message", extras=("stage",))
+    for cause in causes:
+        table.add(f"{cause.rows:,}", cause.query, cause.stage, cause.reason, cause.field, cause.message)
+    return table
 
 
 def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
@@ -117,15 +125,15 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
         else:
             written = write_failed_rows(file, store.failed_rows(report.run_id))
             if failed:
-                typer.echo(
+                say(
+                    words.console(stderr=True),
                     f"The run's own CSV is gone: these are {written:,} of {failed:,} rows, e-mail addresses masked.",
-                    err=True,
                 )
     except OSError as error:
         raise StateError(
             f"{file} cannot be written: {error.strerror}.", hint="Name a file in a folder that is yours."
         ) from None
-    typer.echo(f"Failed rows written to {file}", err=True)
+    say(words.console(stderr=True), f"Failed rows written to {file}")
 
 
 def _copy(kept: Path, file: Path) -> None:

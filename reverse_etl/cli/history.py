@@ -10,6 +10,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named
+from reverse_etl.cli.tables import Rows, say
 
 if TYPE_CHECKING:
     from reverse_etl.report import RunReport
@@ -36,7 +37,7 @@ def history(
     elif runs:
         _show(runs, datetime.now(UTC))
     else:
-        words.console().print(words.text(no_runs(sync)))
+        say(words.console(), no_runs(sync))
 
 
 def require_known(store: Store, sync: str, syncs: Path) -> None:
@@ -58,18 +59,18 @@ def no_runs(sync: str) -> str:
 
 
 def _show(runs: list[RunReport], now: datetime) -> None:
-    table = words.table(
-        "run", "started", "status", "took", "read", "delivered", "failed", "excluded", "message",
-        numbers=("took", "read", "delivered", "failed", "excluded"),
-    )  # fmt: skip
+    left_out = any((run.rows + run.relationships).excluded for run in runs)
+    counted = ("read", "delivered", "failed", *(("excluded",) if left_out else ()))
+    table = Rows(("run", "started", "status", "took", *counted, "message"), numbers=("took", *counted), below="message")
     for run in runs:
         total = run.rows + run.relationships
-        table.add_row(
-            words.text(run.run_id[:8] if run.status != "skipped" else ""),
-            words.text(f"{words.iso(run.started_at)}\n{words.from_now(run.started_at, now)}"),
+        table.add(
+            run.run_id[:8] if run.status != "skipped" else "",
+            f"{words.from_now(run.started_at, now)}\n{words.clock(run.started_at)}",
             words.status_text(run.status.value),
             f"{run.duration_s:.1f} s" if run.duration_s else "",
-            *(f"{count:,}" for count in (total.extracted, total.delivered, total.failed, total.excluded)),
-            words.text(run.message),
+            *(f"{count:,}" for count in (total.extracted, total.delivered, total.failed)),
+            *([f"{total.excluded:,}"] if left_out else []),
+            run.message,
         )
-    words.console().print(table)
+    table.show(words.console())

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.tables import Rows, say
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from rich.text import Text
 
     from reverse_etl.config.syncs import ProjectConfig, ScheduleConfig, SyncConfig
     from reverse_etl.report import RunReport
@@ -38,7 +39,7 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     try:
         off = switched_off(home, project.syncs.values())
     except StateError as error:
-        typer.echo(f"Warning: {error}", err=True)
+        say(words.console(stderr=True), f"Warning: {error}")
     found = statuses(project, store, datetime.now(UTC), off)
     if as_json:
         words.print_json([status.as_json() for status in found])
@@ -149,31 +150,34 @@ def next_due(schedule: ScheduleConfig, first_seen_at: datetime | None, now: date
 def _show(found: list[SyncStatus], project: ProjectConfig) -> None:
     console = words.console()
     if not found:
-        console.print(words.text(f"There are no syncs in {project.directory} yet."))
+        say(console, f"There are no syncs in {project.directory} yet.")
         return
-    table = words.table(
-        "sync", "status", "last run", "rows", "failed", "last sync time", "freshness", "next run",
-        numbers=("rows", "failed"),
-    )  # fmt: skip
+    columns = ("sync", "status", "last run", "rows", "failed", "last sync time", "next run")
+    table = Rows(columns, numbers=("rows", "failed"))
     for status in found:
         run = status.run
-        table.add_row(
+        table.add(
             words.text(status.sync.name, "bold"),
             words.status_text(status.word),
             words.status_text(run.status.value).append(_when(run, status.now)) if run else "none yet",
             f"{run.rows.delivered:,} of {run.rows.extracted:,}" if run else "",
             f"{status.failed_rows:,}" if status.failed_rows is not None else "",
-            f"{words.iso(status.last_sync_at)}\n{status.state.last_sync_time}" if status.last_sync_at else "0",
-            words.text(status.freshness, words.STATUS_STYLES["stale"] if status.stale else ""),
+            _last_sync_time(status),
             _next_run(status),
         )
-    console.print(table)
+    table.show(console)
     if not any(status.run for status in found):
-        console.print("No sync has run yet: start one with `reverse-etl run SYNC`.", markup=False)
+        say(console, "No sync has run yet: start one with `reverse-etl run SYNC`.")
+
+
+def _last_sync_time(status: SyncStatus) -> Text:
+    freshness = words.text(status.freshness, words.STATUS_STYLES["stale"] if status.stale else "")
+    seconds = f"\n{status.state.last_sync_time}\n{words.clock(status.last_sync_at)}" if status.last_sync_at else ""
+    return freshness.append(seconds)
 
 
 def _when(run: RunReport, now: datetime) -> str:
-    took = f", took {run.duration_s:.1f} s" if run.status != "running" else ""
+    took = f"\ntook {run.duration_s:.1f} s" if run.status != "running" else ""
     return f"\n{words.from_now(run.started_at, now)}{took}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.tables import Rows, say
 
 if TYPE_CHECKING:
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -22,24 +23,23 @@ Names = Annotated[
 
 def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     """Checks every file and prints every problem, one line each; exits with 2 when there are any."""
-    from rich.console import Console
-
+    from reverse_etl.cli import words
     from reverse_etl.cli.project import sync_named
     from reverse_etl.config.loader import load_project
     from reverse_etl.errors import ConfigProblemsError
 
-    people = Console(stderr=True, highlight=False, soft_wrap=True)
+    people = words.console(stderr=True)
     try:
         project = load_project(syncs)
     except ConfigProblemsError as error:
         for problem in error.problems:
-            people.print(problem, markup=False)
+            say(people, problem, indent="  ")
         count = len(error.problems)
-        people.print(f"{count} problem{'s' if count != 1 else ''} found.", style="bold red")
+        say(people, f"{count} problem{'s' if count != 1 else ''} found.", style="bold red")
         raise typer.Exit(error.exit_code) from None
     shown = [sync_named(project, name) for name in dict.fromkeys(sync or project.syncs)]
     for warning in project.warnings:
-        people.print(f"warning: {warning}", markup=False, style="yellow")
+        say(people, f"warning: {warning}", style="yellow", indent="  ")
     if as_json:
         import orjson
 
@@ -50,24 +50,19 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
 
 
 def _print_table(people: Any, project: ProjectConfig, shown: list[SyncConfig]) -> None:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("sync", "rows are", "from", "to", "when", "checks"):
-        table.add_column(column, overflow="fold")
+    table = Rows(("sync", "rows are", "from", "to", "when", "checks"), numbers=("checks",))
     for sync in shown:
         kind = sync.kind + (" + relationships" if sync.relationships is not None else "")
-        table.add_row(sync.name, kind, sync.database, sync.workspace, _when(sync), str(len(sync.checks)))
+        table.add(sync.name, kind, sync.database, sync.workspace, _when(sync), str(len(sync.checks)))
     if shown and (len(shown) <= _MOST_LINES or len(shown) < len(project.syncs)):
-        people.print(table)
+        table.show(people)
     counts = (
         (len(project.syncs), "sync"),
         (len(project.databases), "database"),
         (len(project.workspaces), "workspace"),
     )
     summary = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
-    people.print(f"{summary}: no problems.", style="bold green")
+    say(people, f"{summary}: no problems.", style="bold green")
 
 
 def _as_json(sync: SyncConfig) -> dict[str, Any]:

@@ -1,17 +1,15 @@
-"""How commands say times and lengths, and how they print: tables for people, JSON for scripts. Both on stdout."""
+"""How commands write times and lengths, and where they print. Tables for people: ``tables``."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
 _UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
@@ -34,6 +32,11 @@ STATUS_STYLES: Final = {
 def iso(moment: datetime | None) -> str | None:
     """A point in time as JSON says it: ISO 8601 in UTC, whole seconds."""
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def clock(moment: datetime | None) -> str:
+    """A point in time for people: ``2026-01-05 12:00:00 UTC``; empty for None."""
+    return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def at_unix(seconds: int) -> datetime | None:
@@ -70,23 +73,12 @@ def status_text(status: str) -> Text:
     return text(status, STATUS_STYLES.get(status, ""))
 
 
-def console() -> Console:
-    """Stdout for tables: as wide as the terminal, or wide enough for most tables where there is none."""
+def console(*, stderr: bool = False) -> Console:
+    """Stdout for tables, or stderr: as wide as the terminal, or wide enough for most tables where there is none."""
     from rich.console import Console
 
-    fixed = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, width=None if fixed else _PIPED_WIDTH)
-
-
-def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
-    """An empty table; columns named in ``numbers`` are set to the right."""
-    from rich import box
-    from rich.table import Table
-
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    return made
+    fixed = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, highlight=False, width=None if fixed else _PIPED_WIDTH)
 
 
 def print_json(value: Any) -> None:

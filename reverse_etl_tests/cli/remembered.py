@@ -49,7 +49,7 @@ class Remembered:
         (folder / "syncs").mkdir()
         (folder / "syncs" / "connections.yaml").write_text(CONNECTIONS)
         monkeypatch.chdir(folder)
-        for name, value in {"REVERSE_ETL_HOME": str(folder / "home"), "COLUMNS": "220"}.items():
+        for name, value in {"REVERSE_ETL_HOME": str(folder / "home"), "COLUMNS": "500"}.items():
             monkeypatch.setenv(name, value)
         for name in ("REVERSE_ETL_STATE_URL", "REVERSE_ETL_SYNCS"):
             monkeypatch.delenv(name, raising=False)
