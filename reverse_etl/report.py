@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from reverse_etl.errors import StateError
 
@@ -146,10 +147,30 @@ class RunReport:
 CSV_HEADER = tuple(f.name for f in fields(FailedRow))
 
 
+RUN_BY_SPREADSHEETS: Final = r"^'*[=+\-@\t\r\n＝＋－＠]"
+"""A cell that a spreadsheet would run as a formula, or that would look like one that was made harmless.
+
+Source: OWASP, CSV Injection, read 2026-11.
+"""
+
+_RUN_BY_SPREADSHEETS: Final = re.compile(RUN_BY_SPREADSHEETS)
+
+
+def harmless(cell: str) -> str:
+    """A cell's text with an apostrophe in front where a spreadsheet would run it; ``as_it_was`` takes that off."""
+    return f"'{cell}" if _RUN_BY_SPREADSHEETS.match(cell) else cell
+
+
+def as_it_was(cell: str) -> str:
+    """What ``harmless`` was given."""
+    return cell[1:] if cell.startswith("'") and _RUN_BY_SPREADSHEETS.match(cell) else cell
+
+
 def write_failed_rows(path: Path, rows: Iterable[FailedRow]) -> int:
     """Writes the failed-rows CSV, readable by its owner alone, and returns the number of rows.
 
-    The file appears whole or not at all. ``rows`` may be any length: one row is held at a time.
+    Cells that a spreadsheet would run are made ``harmless``. The file appears whole or not at all.
+    ``rows`` may be any length: one row is held at a time.
 
     Raises:
         StateError: It cannot be written.
@@ -163,7 +184,8 @@ def write_failed_rows(path: Path, rows: Iterable[FailedRow]) -> int:
             writer = csv.writer(file)
             writer.writerow(CSV_HEADER)
             for row in rows:
-                writer.writerow([getattr(row, name) for name in CSV_HEADER])
+                cells = (getattr(row, name) for name in CSV_HEADER)
+                writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
                 count += 1
         partial.replace(path)
     except OSError as error:

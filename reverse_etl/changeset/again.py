@@ -19,6 +19,7 @@ import pyarrow as pa
 from reverse_etl.changeset.query import render
 from reverse_etl.config.statement import quiet_sqlglot
 from reverse_etl.errors import StateError
+from reverse_etl.report import as_it_was
 from reverse_etl.sources.base import logical_type
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class FailedBefore:
         """
         distinct = f"SELECT DISTINCT identifier FROM {{csv}} WHERE query = '{query}' AND identifier <> ''"
         for rows in self._asked(f"{distinct} ORDER BY identifier"):
-            yield [identifier for (identifier,) in rows if not _UNQUOTABLE.search(identifier)]
+            identifiers = [as_it_was(cell) for (cell,) in rows]
+            yield [identifier for identifier in identifiers if not _UNQUOTABLE.search(identifier)]
 
     def _asked(self, sql: str) -> Iterator[list[tuple[str, ...]]]:
         import duckdb

@@ -7,14 +7,20 @@ said to a destination does not live here.
 from __future__ import annotations
 
 import json
+from decimal import Decimal
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.sources.base import logical_type
 
-_EXACT_INTEGER = 2.0**63
-"""Floats below this size that are whole are said as integers."""
+_EXACT_INTEGER: Final = 2.0**53
+"""Whole floats below this size are integers; larger ones have only the digits that tell them apart."""
+
+_WITH_EXPONENT: Final = r"^-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,3}$"
+_FRACTION: Final = r"^(-?[0-9]+)(?:\.0*|(\.[0-9]*[1-9])0*)$"
+"""A number with a fraction: before it, and what of it are not zeros at its end."""
 
 
 def as_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
@@ -22,13 +28,12 @@ def as_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
 
     ========== ============================================================================
     boolean    ``true`` or ``false``
-    integer    its digits
-    float      whole ones without a fraction (``42``), others shortest; ``nan``, ``inf``
-    decimal    its exact digits, without a fraction that is all zeros (``42.00`` is ``42``)
+    number     its digits without an exponent and without zeros that end a fraction, whatever its type: ``42`` is
+               integer 42, float 42.0, decimal 42.00; ``42.5`` is decimal 42.50; ``nan``, ``inf``
     date       ``2026-01-05``
     date-time  Unix seconds, rounded down
     text       as it is
-    json       a text without its quotes, anything else as it is
+    json       a text without its quotes, a number as above, anything else as it is
     binary     hexadecimal digits; a check rejects these rows
     ========== ============================================================================
 
@@ -41,7 +46,7 @@ def as_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
         if logical_type(field) == "json":
             return _json_text(column)
         if logical_type(field) == "decimal":
-            return pc.replace_substring_regex(column, pattern=r"^(-?\d+)\.0+$", replacement=r"\1")
+            return number_text(column)
         return column
     if pa.types.is_floating(kind):
         return _float_text(column)
@@ -50,6 +55,16 @@ def as_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
     if pa.types.is_binary(kind):
         return pa.array([None if value is None else value.hex() for value in column.to_pylist()], pa.string())
     return pc.cast(column, pa.string())
+
+
+def number_text(texts: pa.StringArray) -> pa.StringArray:
+    """Numbers in JSON's or SQL's syntax, each in its one spelling (``as_text``); any other text stays as it is."""
+    with_exponent = pc.fill_null(pc.match_substring_regex(texts, _WITH_EXPONENT), False)
+    if pc.any(with_exponent).as_py():
+        plain = [format(Decimal(text), "f") for text in pc.filter(texts, with_exponent).to_pylist()]
+        texts = pc.replace_with_mask(texts, with_exponent, pa.array(plain, pa.string()))
+    texts = pc.replace_substring_regex(texts, pattern=_FRACTION, replacement=r"\1\2")
+    return pc.if_else(pc.equal(texts, "-0"), "0", texts)
 
 
 def unix_seconds(column: pa.TimestampArray) -> pa.Int64Array:
@@ -61,6 +76,7 @@ def unix_seconds(column: pa.TimestampArray) -> pa.Int64Array:
 
 
 def _json_text(column: pa.StringArray) -> pa.StringArray:
+    column = number_text(column)
     quoted = pc.starts_with(column, '"')
     if not pc.any(quoted).as_py():
         return column
@@ -71,4 +87,4 @@ def _json_text(column: pa.StringArray) -> pa.StringArray:
 def _float_text(column: pa.Array) -> pa.StringArray:
     whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _EXACT_INTEGER))
     integers = pc.cast(pc.if_else(whole, column, pa.scalar(0.0)), pa.int64(), safe=False)
-    return pc.if_else(whole, pc.cast(integers, pa.string()), pc.cast(column, pa.string()))
+    return number_text(pc.if_else(whole, pc.cast(integers, pa.string()), pc.cast(column, pa.string())))

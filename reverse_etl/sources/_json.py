@@ -18,6 +18,8 @@ from reverse_etl.sources.base import NOT_JSON
 UNSENDABLE: Final = object()
 """Stands inside a value for something that JSON cannot hold; ``dump`` then gives ``NOT_JSON``."""
 
+_EXACT_INTEGER: Final = 2.0**53
+"""A float below this size that is whole is that integer; beyond, its digits only tell it from other floats."""
 _INT64: Final = range(-(2**63), 2**63)
 _BARE_NUMBER: Final = r"\b(NaN|Infinity)\b"
 
@@ -31,13 +33,16 @@ def dump(value: Any) -> str:
 
 
 def digits(value: float | Decimal) -> str:
-    """A number in JSON number syntax with all its digits; ``NaN``, ``Infinity`` or ``-Infinity``."""
+    """A number in JSON number syntax with all its digits; ``NaN``, ``Infinity`` or ``-Infinity``.
+
+    A whole float is written as Arrow casts one to text, ``42``, so that it is the same in a column of floats alone.
+    """
     if isinstance(value, Decimal):
         return format(value, "f") if not value.is_snan() else "NaN"
     if isinstance(value, int):
         return str(value)
     if math.isfinite(value):
-        return repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT_INTEGER else repr(value)
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -165,4 +166,6 @@ def _alone(value: Any, timezone: str) -> Any:
     if category in _INSTANTS:
         array, mark = _instants([value], frozenset({category}), timezone)
         return orjson.Fragment((array if mark else seconds_text(array))[0].as_py().encode())
+    if category == "float" and math.isfinite(value):
+        return orjson.Fragment(digits(value).encode())
     return _written(value) if category in _TEXTS else plain(value)

@@ -57,6 +57,14 @@ def test_what_failed_is_read_from_the_csv(tmp_path: Path) -> None:
     assert (3, 3) == (run.attempt(), run.without_identifier())
 
 
+def test_cells_that_were_made_harmless_are_asked_for_as_they_were(tmp_path: Path) -> None:
+    """The apostrophe that keeps a spreadsheet from running a cell is no part of the identifier; others are."""
+    identifiers = ["'=1", "''@", "'tis", "+1", "-5", '=HYPERLINK("x","y")', "@a", "\uff1dx"]
+    run = before(tmp_path, *map(failed, identifiers))
+    (found,) = run.identifiers("rows")
+    assert sorted(identifiers) == sorted(found)
+
+
 def test_many_identifiers_come_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """None is lost or said twice where a piece ends."""
     monkeypatch.setattr(again, "MOST_IDENTIFIERS", 2)

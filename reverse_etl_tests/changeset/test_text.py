@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverse_etl.changeset.text import as_text, unix_seconds
+from reverse_etl.sources._arrow import canonical_field
+from reverse_etl.sources._values import column
 from reverse_etl.sources.base import marked
 
 
@@ -18,7 +21,8 @@ from reverse_etl.sources.base import marked
     ("column", "texts"),
     [
         (pa.array([42, -7, 2**63 - 1, None]), ["42", "-7", "9223372036854775807", None]),
-        (pa.array([42.0, -0.0, 0.1, 1e15, 1e20, None]), ["42", "0", "0.1", "1000000000000000", "1e+20", None]),
+        (pa.array([42.0, -0.0, 0.1, 1e15, None]), ["42", "0", "0.1", "1000000000000000", None]),
+        (pa.array([4.2e18, 1e20, 1e-7, -1e300]), ["42" + "0" * 17, "1" + "0" * 20, "0.0000001", "-1" + "0" * 300]),
         (pa.array([float("nan"), float("inf"), -float("inf")]), ["nan", "inf", "-inf"]),
         (pa.array([True, False, None]), ["true", "false", None]),
         (pa.array(["x", "", None]), ["x", "", None]),
@@ -43,10 +47,10 @@ def test_texts_of_a_mixed_column_lose_their_quotes() -> None:
 
 
 def test_decimals_keep_their_digits() -> None:
-    """All but a fraction of zeros; text that looks like a decimal is left alone."""
-    column = pa.array(["42.00", "42.50", "-3.0", "0.0", "12345678901234567890123456789", "NaN", None])
+    """All but zeros at the end of a fraction; text that looks like a decimal is left alone."""
+    column = pa.array(["42.00", "42.50", "-3.0", "-0.0", "12345678901234567890123456789", "NaN", "1E+3", "100", None])
     said = as_text(column, marked("id", "decimal")).to_pylist()
-    assert said == ["42", "42.50", "-3", "0", "12345678901234567890123456789", "NaN", None]
+    assert said == ["42", "42.5", "-3", "0", "12345678901234567890123456789", "NaN", "1000", "100", None]
     assert as_text(pa.array(["42.00"]), pa.field("id", pa.string())).to_pylist() == ["42.00"]
 
 
@@ -55,6 +59,20 @@ def test_seconds_are_rounded_down(microseconds: int) -> None:
     """Before 1970 too."""
     column = pa.array([microseconds], pa.timestamp("us", "UTC"))
     assert unix_seconds(column).to_pylist() == [microseconds // 1_000_000]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_spelled_alike_whatever_stands_beside_it(number: float) -> None:
+    """Alone, among decimals and among texts; a text that looks like the number stays a text."""
+    alone, among_decimals, among_texts = (
+        column([number, *others], timezone="UTC") for others in ((), (Decimal("0.5"),), ("42.0", "tail"))
+    )
+    spelled = [
+        as_text(array, canonical_field("id", array, mark)) for array, mark in (alone, among_decimals, among_texts)
+    ]
+    first = {texts[0].as_py() for texts in spelled}
+    assert (1, "42.0") == (len(first), spelled[2][1].as_py())
+    assert float(first.pop()) == number
 
 
 @given(st.integers(-(2**53), 2**53))

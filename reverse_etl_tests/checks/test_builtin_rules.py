@@ -371,7 +371,27 @@ class TestOptOutsKeptAsText(RuleConformance):
     """However false is written."""
 
     module, rule, column, field = "builtin.opt_outs", "opt_outs_kept", "unsubscribed", TEXT
-    rows = (("FALSE", True), ("0", True), ("1", False), ("", False))
+    rows = (
+        *(
+            (spelling, True)
+            for spelling in ("FALSE", "False ", "f", "F", "no", "No", "n", "N", "off", "OFF", "0", "0.0")
+        ),
+        *((spelling, False) for spelling in ("true", "t", "yes", "Y", "on", "1", "", "nobody")),
+    )
+
+
+class TestOptOutsKeptAsNumber(RuleConformance):
+    """A driver without booleans gives numbers."""
+
+    module, rule, column, field = "builtin.opt_outs", "opt_outs_kept", "unsubscribed", FLOAT
+    rows = ((0.0, True), (-0.0, True), (1.0, False), (None, False))
+
+
+class TestOptOutsKeptAsDecimal(RuleConformance):
+    """MySQL's DECIMAL(1), Snowflake's NUMBER."""
+
+    module, rule, column, field = "builtin.opt_outs", "opt_outs_kept", "unsubscribed", DECIMAL
+    rows = (("0", True), ("0.00", True), ("1.0", False))
 
 
 class TestEmailShared(RuleConformance):

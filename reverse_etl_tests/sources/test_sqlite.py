@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.changeset.query import check_query, render
+from reverse_etl.changeset.text import as_text
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import QueryError, SourceUnavailableError
@@ -227,3 +228,13 @@ def test_the_page_of_the_documentation_works(tmp_path: Path) -> None:
     with connect(config) as session:
         (batch,) = session.stream(render(query, since))
     assert batch.column("id").to_pylist() == [3, 4]
+
+
+@pytest.mark.parametrize("others", ["", "UNION ALL SELECT 'tail'", "UNION ALL SELECT 1", "UNION ALL SELECT '42.0'"])
+def test_a_real_id_is_spelled_alike_in_every_batch(others: str, tmp_path: Path) -> None:
+    """SQLite's columns have no type: what else a batch holds changes no identity, and text stays as it was written."""
+    sqlite3.connect(tmp_path / "shop.db").close()
+    with connect(Config(name="shop", path=tmp_path / "shop.db")) as session:
+        (batch,) = session.stream(f"SELECT 42.0 AS id {others}")
+    spelled = as_text(batch.column(0), batch.schema.field(0)).to_pylist()
+    assert ["42", *(text.strip("'") for text in others.split()[-1:])] == spelled

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.changeset.text import number_text
 from reverse_etl.checks._batch import broken, text
 from reverse_etl.checks.base import Finding, Rule
 
 _COLUMN = "unsubscribed"
-_FALSE = ["false", "0"]
+_FALSE = ["false", "f", "no", "n", "off", "0"]
+"""What databases and spreadsheets write for false, in any case. Source: PostgreSQL's boolean input, YAML 1.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +27,6 @@ class OptOutsKept:
         """Rows that do."""
         texts = text(batch, _COLUMN)
         if texts is not None:
+            said = pc.utf8_lower(pc.utf8_trim_whitespace(number_text(texts)))
             message = f"column `{_COLUMN}` is false, which undoes opt-outs made in Customer.io."
-            yield from broken(batch, pc.is_in(pc.utf8_lower(texts), value_set=pa.array(_FALSE)), _COLUMN, message)
+            yield from broken(batch, pc.is_in(said, value_set=pa.array(_FALSE)), _COLUMN, message)
