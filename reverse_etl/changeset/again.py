@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from reverse_etl.changeset.query import render
+from reverse_etl.config.sql_text import one_statement
 from reverse_etl.config.statement import quiet_sqlglot
 from reverse_etl.errors import StateError
 from reverse_etl.report import as_it_was
@@ -119,9 +120,9 @@ def rows_again(
 
 def picked(sql: str, condition: str, dialect: str) -> str:
     """The query as a table ``q`` of which only the rows that meet a condition are read."""
-    text = _without_semicolon(sql, dialect)
+    text = one_statement(sql, dialect)
     if dialect == "tsql":
-        # Neither WITH nor ORDER BY may stand inside a table expression there.
+        # Neither WITH nor ORDER BY nor OPTION may stand inside a table expression there.
         return _picked_tsql(text, condition)
     # The line break ends a comment on the query's last line.
     return f"SELECT * FROM (\n{text}\n) AS q WHERE {condition}"
@@ -136,6 +137,7 @@ def _picked_tsql(text: str, condition: str) -> str:
             tree = parse_one(text, read="tsql")
             names = tree.args.get("with_")
             tree.set("with_", None)
+            tree.set("options", None)
             if not (tree.args.get("limit") or tree.args.get("offset")):
                 tree.set("order", None)
             table = tree.sql(dialect="tsql")
@@ -143,15 +145,6 @@ def _picked_tsql(text: str, condition: str) -> str:
     except (SqlglotError, RecursionError):
         before, table = "", text
     return f"{before}SELECT * FROM (\n{table}\n) AS q WHERE {condition}"
-
-
-def _without_semicolon(sql: str, dialect: str) -> str:
-    from sqlglot import TokenType
-    from sqlglot.dialects.dialect import Dialect
-
-    tokens = Dialect.get_or_raise(dialect).tokenize(sql)
-    ended = tokens and tokens[-1].token_type is TokenType.SEMICOLON
-    return sql[: tokens[-1].start] if ended else sql
 
 
 def _is_one_of(column: str, identifiers: Sequence[str], field: pa.Field, dialect: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.config.statement import blank_placeholders, quiet_sqlglot, spelled
+from reverse_etl.config.sql_text import blank_placeholders, one_statement
+from reverse_etl.config.statement import quiet_sqlglot, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +41,7 @@ def column_origins(sql: str, dialect: str, columns: tuple[str, ...]) -> dict[str
 
     try:
         with quiet_sqlglot():
-            parsed = parse_one(blank_placeholders(sql), read=dialect)
+            parsed = parse_one(one_statement(blank_placeholders(sql), dialect), read=dialect)
             query = qualify(parsed, dialect=dialect, validate_qualify_columns=False, identify=False)
             scope = build_scope(query)
             if scope is None or not isinstance(query, exp.Query):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from reverse_etl.config.statement import PLACEHOLDER, blank_placeholders, quiet_sqlglot, read_statement, spelled
+from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, one_statement
+from reverse_etl.config.statement import quiet_sqlglot, read_statement, spelled
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -55,7 +56,7 @@ def tables_read(sql: str, dialect: str) -> tuple[tuple[str, ...], ...]:
 
     try:
         with quiet_sqlglot():
-            scopes = traverse_scope(parse_one(blank_placeholders(sql), read=dialect))
+            scopes = traverse_scope(parse_one(one_statement(blank_placeholders(sql), dialect), read=dialect))
     except (SqlglotError, RecursionError):
         return ()
     sources = (source for scope in scopes for source in scope.sources.values())

@@ -5,9 +5,10 @@ The values are those of YAML 1.2's core schema: ``yes``, ``on``, ``08`` and date
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import yaml
@@ -20,6 +21,8 @@ _WORDS: Final[dict[str, Any]] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
 _INFINITY: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)", re.ASCII)
+_PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
+_BREAK_IN_QUOTES: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\?\n")
 _DEEPEST: Final = 40
 _MOST_NODES: Final = 100_000
 _TEXT_TAGS: Final = frozenset({None, "!", "tag:yaml.org,2002:str"})
@@ -33,12 +36,17 @@ class Place:
         line: Of its key, or of the item in a list; from 1.
         text_line: Where the text itself begins, which for a block (``|``) is the next line.
         block: Whether the text is a block whose lines are lines of the file.
+        joined: The text with its line breaks, where YAML makes blanks of them; otherwise None. Its first line is
+            ``text_line``.
+        style: What joined them: ``>``, a quote, or nothing.
         children: By key or index.
     """
 
     line: int
     text_line: int
     block: bool = False
+    joined: str | None = None
+    style: str = ""
     children: dict[str | int, Place] = field(default_factory=dict)
 
     def line_of(self, path: tuple[str | int, ...]) -> int:
@@ -106,6 +114,8 @@ class _Reader:
     def __init__(self, text: str, file: str) -> None:
         self._events: Iterator[Any] = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self._file = file
+        self._text = text
+        self._lines: list[str] | None = None
         self._anchors: dict[str, tuple[Any, Place, int] | None] = {}
         self._nodes = 0
         self.problems: list[tuple[int, str]] = []
@@ -135,6 +145,8 @@ class _Reader:
             block = event.style in ("|", ">")
             place = Place(line, line + 1 if block else line, event.style == "|")
             value = self._scalar(event, place.text_line)
+            if event.style != "|" and value != "" and _last_line(event) > line:
+                place.joined, place.style = self._unjoined(event), event.style or ""
         else:
             if depth >= _DEEPEST:
                 raise _UnusableError(line, "is nested too deeply")
@@ -157,7 +169,7 @@ class _Reader:
         self._nodes += nodes
         if self._nodes > _MOST_NODES:
             raise _UnusableError(line, "aliases multiply to too many values")
-        return value, Place(line, place.text_line, place.block, place.children)
+        return value, replace(place, line=line)
 
     def _scalar(self, event: Any, line: int) -> Any:
         text: str = event.value
@@ -171,6 +183,24 @@ class _Reader:
             if _DECIMAL.fullmatch(text) or _INFINITY.fullmatch(text):
                 return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf"))
         return PlacedText(text, self._file, line) if "${" in text else text
+
+    def _unjoined(self, event: Any) -> str:
+        """A scalar's text with the line breaks that were written."""
+        if self._lines is None:
+            self._lines = self._text.split("\n")
+        begin, end = event.start_mark, event.end_mark
+        if event.style == ">":
+            header = self._lines[begin.line][begin.column :]
+            return _block(self._lines[begin.line + 1 : end.line + (end.column > 0)], header)
+        lines = self._lines[begin.line : end.line + 1]
+        lines[-1] = lines[-1][: end.column]
+        lines[0] = _PROPERTIES.sub("", lines[0][begin.column :])
+        text = "\n".join(line.strip() for line in lines)
+        if event.style == "'":
+            return text[1:-1].replace("''", "'")
+        if event.style == '"':
+            return str(yaml.safe_load(_BREAK_IN_QUOTES.sub(r"\1\\n", text)))
+        return text
 
     def _list(self, place: Place, depth: int) -> list[Any]:
         items: list[Any] = []
@@ -216,6 +246,20 @@ class _Reader:
     def _refuse_tag(self, tag: str, line: int) -> None:
         shown = tag.replace("tag:yaml.org,2002:", "!!")
         self.problems.append((line, f"the tag {shown} is not known here: leave it out"))
+
+
+def _last_line(event: Any) -> int:
+    return int(event.end_mark.line) + 1
+
+
+def _block(lines: list[str], header: str) -> str:
+    """The text of a block without its indentation."""
+    indents = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip() and line[0] == " "]
+    # A digit beside the > says that the first line may be indented more than the text is.
+    first_may_be_deeper = re.search(r">-?\+?[1-9]", header)
+    indent = " " * (min(indents, default=0) if first_may_be_deeper else next(iter(indents), 0))
+    text_lines = itertools.takewhile(lambda line: not line.strip() or line.startswith(indent), lines)
+    return "\n".join(line.removeprefix(indent) for line in text_lines)
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:

@@ -6,7 +6,6 @@ feature it does not know yet blocks nobody; the database has the last word. Sess
 
 from __future__ import annotations
 
-import difflib
 import logging
 import re
 from collections.abc import Iterator
@@ -16,14 +15,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.config.sql_text import blank_placeholders, placeholder_problems, tokens_of
+
 if TYPE_CHECKING:
     from sqlglot import Token, exp
 
-PLACEHOLDER: Final = re.compile(r"\{\{\s*last_sync_time\s*\}\}")
-"""Replaced wherever it stands, inside quotes and comments too."""
-
-_DOUBLE_BRACES: Final = re.compile(r"\{\{([^{}]*)\}\}|\{\{")
-_OTHER_BRACES: Final = re.compile(r"(?:\$\{|\{|<|\[|%\()\s*last_sync_time\b", re.IGNORECASE)
 _FIRST_WORDS: Final = frozenset({"SELECT", "WITH", "VALUES", "FROM"})
 _WRITING_WORDS: Final = frozenset(
     {"INSERT", "UPDATE", "DELETE", "MERGE", "INTO", "CREATE", "DROP", "ALTER", "TRUNCATE"}
@@ -71,7 +67,7 @@ def read_statement(sql: str, dialect: str) -> Statement:
         dialect: The engine's name in sqlglot. Empty when it is not known: then quotes and comments may be other
             than they seem, and only what no engine takes for a query is a problem.
     """
-    problems = list(placeholder_problems(sql))
+    problems = list(placeholder_problems(sql, dialect))
     tree, warning = None, ""
     if not problems:
         tree, warning, found = _parse(blank_placeholders(sql), dialect)
@@ -80,11 +76,6 @@ def read_statement(sql: str, dialect: str) -> Statement:
     if columns is not None:
         problems.extend(_shared_names(columns))
     return Statement(tuple(problems), warning, columns)
-
-
-def blank_placeholders(sql: str) -> str:
-    """The query with a 0 for each placeholder, every other character at its place."""
-    return PLACEHOLDER.sub(lambda match: "0" + re.sub(r"[^\n]", " ", match[0][1:]), sql)
 
 
 @contextmanager
@@ -98,38 +89,23 @@ def quiet_sqlglot() -> Iterator[None]:
         log.disabled = before
 
 
-def placeholder_problems(sql: str) -> Iterator[tuple[int, str]]:
-    """Placeholders that are none, each as a line of the query (from 1) and a sentence. Needs no dialect."""
-    rest = PLACEHOLDER.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), sql)
-    for match in _DOUBLE_BRACES.finditer(rest):
-        line = rest.count("\n", 0, match.start()) + 1
-        if match[1] is None:
-            yield line, "`{{` without `}}`: write {{last_sync_time}}"
-            continue
-        name = " ".join(match[1].split())[:40]
-        near = difflib.get_close_matches(name.lower(), ["last_sync_time", "last_sync", "since"], n=1)
-        meant = "did you mean {{last_sync_time}}?" if near else "the only one is {{last_sync_time}}"
-        yield line, f"unknown placeholder {{{{{name}}}}}; {meant}"
-    for match in _OTHER_BRACES.finditer(_DOUBLE_BRACES.sub("", rest)):
-        yield rest.count("\n", 0, match.start()) + 1, "write the placeholder with double braces: {{last_sync_time}}"
-
-
 def _parse(sql: str, dialect: str) -> tuple[exp.Expr | None, str, list[tuple[int, str]]]:
     from sqlglot.dialects.dialect import Dialect
     from sqlglot.errors import ParseError, TokenError
 
-    language = Dialect.get_or_raise(dialect)
     try:
-        tokens = language.tokenize(sql)
+        tokens = tokens_of(sql, dialect)
     except TokenError:
         return None, "", [] if not dialect else [(1, "cannot be read as SQL: a quote or a comment is not closed")]
-    problem = _shape_problem(tokens, dialect)
+    problem = _executed_comment(tokens) if dialect == "mysql" else None
+    tokens = _without_semicolons(tokens)
+    problem = problem or _shape_problem(tokens, dialect)
     if problem:
         return None, "", [problem]
     suspects = list(_suspects(tokens, sql)) if _SUSPECT.search(sql) else []
     try:
         with quiet_sqlglot():
-            tree = language.parser().parse(tokens, sql)[0]
+            tree = Dialect.get_or_raise(dialect).parser().parse(tokens, sql)[0]
     except (ParseError, RecursionError) as error:
         found = _word_problems(tokens, suspects)
         return None, "" if found else _warning(error), found
@@ -140,25 +116,35 @@ def _parse(sql: str, dialect: str) -> tuple[exp.Expr | None, str, list[tuple[int
     return tree, "", found
 
 
+def _executed_comment(tokens: list[Token]) -> tuple[int, str] | None:
+    for token in tokens:
+        if any(comment.lstrip("M").startswith("!") for comment in token.comments):
+            return token.line, "must not contain /*! … */: the database would execute such a comment"
+    return None
+
+
+def _without_semicolons(tokens: list[Token]) -> list[Token]:
+    """The tokens without the semicolons before and after them all."""
+    from sqlglot import TokenType
+
+    words = [at for at, token in enumerate(tokens) if token.token_type != TokenType.SEMICOLON]
+    return tokens[words[0] : words[-1] + 1] if words else []
+
+
 def _shape_problem(tokens: list[Token], dialect: str) -> tuple[int, str] | None:
     from sqlglot import TokenType
 
-    kinds = [token.token_type for token in tokens]
-    first_end = kinds.index(TokenType.SEMICOLON) if TokenType.SEMICOLON in kinds else len(tokens)
-    if first_end == 0:
+    if not tokens:
         return 1, "is empty"
-    after = [token for token in tokens[first_end:] if token.token_type != TokenType.SEMICOLON]
-    if after:
-        return after[0].line, "must be one statement: nothing may follow the semicolon"
+    kinds = [token.token_type for token in tokens]
+    if TokenType.SEMICOLON in kinds:
+        after = (token for token in tokens[kinds.index(TokenType.SEMICOLON) :] if token.text != ";")
+        return next(after).line, "must be one statement: nothing may follow the semicolon"
     first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0])
     word = first.text.split()[0].upper() if first.text.strip() else ""
     if word not in _FIRST_WORDS or (word == "FROM" and dialect not in ("duckdb", "")):
         known = f", not with {word}" if word.isalpha() and len(word) < 20 else ""
         return first.line, f"must only read: one query that starts with SELECT or WITH{known}"
-    if dialect == "mysql":
-        for token in tokens:
-            if any(comment.lstrip("M").startswith("!") for comment in token.comments):
-                return token.line, "must not contain /*! … */: the database would execute such a comment"
     opening, closing = kinds.count(TokenType.L_PAREN), kinds.count(TokenType.R_PAREN)
     if opening != closing and dialect:
         return tokens[-1].line, f"parentheses do not match: {opening} opened, {closing} closed"

@@ -16,7 +16,7 @@ from reverse_etl.config.connections_file import Connections
 from reverse_etl.config.document import Document
 from reverse_etl.config.model import nearest
 from reverse_etl.config.problems import Path, Problem, did_you_mean, model_problems, problem_at
-from reverse_etl.config.statement import PLACEHOLDER
+from reverse_etl.config.sql_text import PLACEHOLDER
 from reverse_etl.config.sync_queries import list_problems, query_problems
 from reverse_etl.config.syncs import SyncConfig
 

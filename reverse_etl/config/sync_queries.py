@@ -8,7 +8,8 @@ from typing import Any
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.document import Document
 from reverse_etl.config.problems import Path, Problem, did_you_mean, key_text, problem_at
-from reverse_etl.config.statement import PLACEHOLDER, Column, read_statement, spelled
+from reverse_etl.config.sql_text import PLACEHOLDER, swallowed_from
+from reverse_etl.config.statement import Column, read_statement, spelled
 from reverse_etl.config.syncs import KINDS, EventsConfig, PeopleConfig, RelationshipsConfig, SyncConfig
 
 _ROWS: Path = ("query",)
@@ -41,6 +42,10 @@ def query_problems(
         if not isinstance(sql, str) or not sql.strip():
             columns.append(())
             continue
+        if (swallowed := _swallowed(file, document, path, dialect)) is not None:
+            problems.append(swallowed)
+            columns.append(None)
+            continue
         statement = read_statement(sql, dialect or "")
         problems.extend(_placed(file, document, path, line, text) for line, text in statement.problems)
         if dialect is None:
@@ -72,6 +77,9 @@ def list_problems(
         sql = _at(document.values, path)
         if not isinstance(sql, str) or not sql.strip():
             continue
+        if (swallowed := _swallowed(file, document, path, dialect)) is not None:
+            problems.append(swallowed)
+            continue
         statement = read_statement(sql, dialect or "")
         problems.extend(_placed(file, document, path, line, text) for line, text in statement.problems)
         if PLACEHOLDER.search(sql):
@@ -96,6 +104,19 @@ def _placed(file: str, document: Document, path: Path, line: int, text: str) -> 
     if place is None:
         return problem_at(file, document, path, text)
     return Problem(file, place.text_line + (line - 1 if place.block else 0), key_text(path), text)
+
+
+def _swallowed(file: str, document: Document, path: Path, dialect: str | None) -> Problem | None:
+    """A comment that runs on over the rest of the query, because YAML joined its lines."""
+    place, sql = document.place.at(*path), str(_at(document.values, path))
+    if place is None or place.joined is None:
+        return None
+    line = swallowed_from(sql, place.joined, dialect or "")
+    if line is None:
+        return None
+    joined = {">": "after `>`", "": "of plain text"}.get(place.style, "between quotes")
+    text = f"a comment hides the rest of the query: YAML joins lines {joined} into one; write `{path[-1]}: |`"
+    return Problem(file, place.text_line + line - 1, key_text(path), text)
 
 
 def _needed(values: dict[str, Any], path: Path) -> Iterator[str]:

@@ -19,6 +19,7 @@ from google.api_core.retry import Retry, if_exception_type
 from google.cloud.bigquery import DatasetReference, QueryJobConfig
 from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
+from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources._bigquery_failures import FAILURES
 from reverse_etl.sources._bigquery_login import CONNECT_S
@@ -113,7 +114,7 @@ class BigquerySession:
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
         end = time.monotonic() + self._longest_s
-        query = sql.strip().rstrip(";")
+        query = one_statement(sql, "bigquery")
         if not query:
             raise QueryError(f"{self._messages.where}: the query has no statement.", hint="Write one SELECT.")
         schema = self._analyze(query, end)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.config.sql_text import one_statement
 from reverse_etl.sources import _mysql_values as values
 from reverse_etl.sources._mysql_pile import Pile
 from reverse_etl.sources._mysql_types import kinds
@@ -60,7 +61,7 @@ class MysqlSession:
         return self._ask(f"SHOW SESSION VARIABLES WHERE Variable_name IN ({names})", column=1) == "ON"
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
-        query = sql.strip().rstrip(";")
+        query = one_statement(sql, "mysql")
         self._start_clock()
         self._reading = False
         try:

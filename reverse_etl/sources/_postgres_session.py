@@ -10,6 +10,7 @@ from collections.abc import Generator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources import _postgres_values as values
 from reverse_etl.sources._postgres_types import copy_statement, kinds
@@ -56,7 +57,7 @@ class PostgresSession:
         return self._ask("SHOW transaction_read_only") == "on"
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
-        query = sql.strip().rstrip(";")
+        query = one_statement(sql, "postgres")
         self._begin()
         try:
             description = self._wire.describe(query)

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.sources import _redshift_values as values
 from reverse_etl.sources._redshift_errors import Refusal
@@ -76,7 +77,7 @@ class RedshiftSession:
         return False
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
-        query = sql.strip().rstrip(";")
+        query = one_statement(sql, "redshift")
         if not query:
             raise QueryError(f"{self._messages.where}: the query returns no columns.", hint="Write one SELECT.")
         if limit is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from snowflake.connector.result_batch import ArrowResultBatch
 
+from reverse_etl.config.sql_text import one_statement
 from reverse_etl.config.statement import quiet_sqlglot, read_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources._snowflake_chunks import tables
@@ -91,7 +92,7 @@ class SnowflakeSession:
         elif statement.problems:
             problem = statement.problems[0][1]
             raise QueryError(f"{self._messages.where}: the query {problem}.", hint="Write one SELECT.")
-        query = _alone(sql)
+        query = one_statement(sql, DIALECT)
         if limit is not None:
             query = _limited(query, limit)
         with closing(self._natural(query)) as parts:
@@ -151,18 +152,6 @@ def _first_rows(parts: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[
             yield batch.slice(0, left)
             return
         left = None if left is None else left - batch.num_rows
-
-
-def _alone(sql: str) -> str:
-    """The statement without the semicolon and what follows: a comment, or nothing."""
-    if ";" not in sql:
-        return sql.strip()
-    from sqlglot import TokenType
-    from sqlglot.dialects.dialect import Dialect
-
-    tokens = Dialect.get_or_raise(DIALECT).tokenize(sql)
-    end = next((token.start for token in tokens if token.token_type == TokenType.SEMICOLON), len(sql))
-    return sql[:end].strip()
 
 
 def _limited(query: str, limit: int) -> str:

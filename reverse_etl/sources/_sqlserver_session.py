@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
+from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources._values import columns_to_batch
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, refuse_duplicates
@@ -78,7 +79,7 @@ class SqlServerSession:
         return bool(updateability == "READ_ONLY")
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
-        query = sql.strip()
+        query = one_statement(sql, "tsql")
         if not query:
             raise self._no_columns()
         self._wire.start()

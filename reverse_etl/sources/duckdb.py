@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from pydantic import Field
 
 from reverse_etl.config.connections import FileConfig
+from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 
 if TYPE_CHECKING:
@@ -134,14 +135,14 @@ class _Session:
     def _one_select(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
         import duckdb
 
-        statements = cursor.extract_statements(sql)
+        statements = cursor.extract_statements(one_statement(sql, DIALECT))
         if len(statements) != 1:
             raise QueryError(f"{self._where}: the query has {len(statements)} statements.", hint="Write one SELECT.")
         if statements[0].type != duckdb.StatementType.SELECT:
             raise QueryError(
                 f"{self._where}: the session only reads, and the query does more.", hint="Write one SELECT."
             )
-        return statements[0].query.strip().rstrip(";")
+        return statements[0].query.strip()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import Field
 
 from reverse_etl.config.connections import FileConfig
+from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class _Session:
 
         with closing(self._connection.cursor()) as cursor:
             try:
-                cursor.execute(sql)
+                cursor.execute(one_statement(sql, DIALECT))
             except (sqlite3.Error, sqlite3.Warning) as error:
                 raise _refused(error, self._where) from None
             if cursor.description is None:

@@ -10,11 +10,12 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlglot import parse_one
+from sqlglot import exp, parse_one
 from sqlglot.dialects.dialect import Dialect
 
 from reverse_etl.changeset import again
 from reverse_etl.changeset.again import FailedBefore, picked, rows_again
+from reverse_etl.changeset.query import check_query
 from reverse_etl.report import FailedRow, write_failed_rows
 from reverse_etl.sources import connect
 from reverse_etl.sources.duckdb import Config as DuckDB
@@ -128,6 +129,25 @@ def test_the_first_rows_stay_the_first_rows() -> None:
     """In T-SQL the order decides which rows TOP takes."""
     assert "ORDER BY" in picked("SELECT TOP 5 id FROM a ORDER BY id", "1 = 0", "tsql")
     assert "OPENROWSET what" in picked("SELECT OPENROWSET what ever ((", "1 = 0", "tsql")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "around", ["{}; -- everyone; nightly", ";{};\n;", "-- a; b\n{} -- the ; end", "/* ; */ {} /* ; */ ;"]
+)
+def test_semicolons_and_comments_stay_outside_of_the_table(around: str, dialect: str) -> None:
+    """What is picked from is one statement, whatever stood around it."""
+    sql = picked(around.format("WITH a AS (SELECT 1 AS id) SELECT id FROM a"), "q.id IN ('1')", dialect)
+    (_, where) = sql.rsplit(") AS q WHERE ", 1)
+    assert where == "q.id IN ('1')"
+    assert [] == check_query(sql, dialect)
+    assert ["ID"] == [column.upper() for column in parse_one(sql, read=dialect).find(exp.Subquery).this.named_selects]
+
+
+def test_hints_of_sql_server_stay_outside_of_the_table() -> None:
+    """OPTION stands at the end of a whole statement only."""
+    sql = picked("SELECT id FROM a OPTION (RECOMPILE)", "1 = 0", "tsql")
+    assert "OPTION" not in sql
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reverse_etl.changeset.lineage import column_origins
 from reverse_etl.changeset.query import check_query, output_columns, render, tables_read
 
 DIALECTS = ("sqlite", "duckdb", "postgres", "mysql", "redshift", "tsql", "bigquery", "snowflake")
@@ -146,11 +147,76 @@ def test_without_a_dialect_only_certain_problems_are_told(sql: str) -> None:
         ("SELECT {last_sync_time}", "line 1: write the placeholder with double braces: {{last_sync_time}}"),
         ("SELECT ${last_sync_time}", "line 1: write the placeholder with double braces: {{last_sync_time}}"),
         ("SELECT %(last_sync_time)s", "line 1: write the placeholder with double braces: {{last_sync_time}}"),
+        ("SELECT '1',\n:last_sync_time", "line 2: write the placeholder with double braces: {{last_sync_time}}"),
+        ("SELECT $last_sync_time", "line 1: write the placeholder with double braces: {{last_sync_time}}"),
+        (
+            "SELECT a>=<last_sync_time>",
+            "line 1: write the placeholder with double braces: {{last_sync_time}}",
+        ),
+        ("SELECT <<LAST_SYNC_TIME>>", "line 1: write the placeholder with double braces: {{last_sync_time}}"),
+        ("SELECT [[last_sync_time]]", "line 1: write the placeholder with double braces: {{last_sync_time}}"),
     ],
 )
 def test_any_other_placeholder_is_refused(sql: str, problem: str) -> None:
     """Inside quotes too: replacing is a matter of text."""
     assert check_query(sql, "postgres") == [problem]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "a <last_sync_time",
+        "a >last_sync_time AND b < last_sync_time",
+        "'{last_sync_time}' = '$last_sync_time:last_sync_time'",
+        "a = last_sync_time -- {last_sync_time}",
+        "a /* %(last_sync_time)s */ = 1",
+    ],
+)
+def test_a_column_and_text_are_not_taken_for_a_placeholder(words: str, dialect: str) -> None:
+    """A column may be called so, and text and comments may say anything but double braces."""
+    assert check_query(f"SELECT id FROM t WHERE {words}", dialect) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect"),
+    [
+        ("[last_sync_time]", "tsql"),
+        ("[last_sync_time]", "sqlite"),
+        ("t.[last_sync_time]", "tsql"),
+        ("[last_sync_time]", "duckdb"),
+        ("`last_sync_time`", "mysql"),
+        ("`last_sync_time`", "bigquery"),
+        ('"last_sync_time"', "postgres"),
+        ("last_sync_time::text", "postgres"),
+        ("@last_sync_time", "postgres"),
+        ("data:last_sync_time", "snowflake"),
+        ("{'last_sync_time': last_sync_time}", "duckdb"),
+        ("xs[1:last_sync_time]", "duckdb"),
+        ("$last_sync_time$text$last_sync_time$", "postgres"),
+    ],
+)
+def test_an_engines_ways_to_name_a_column_are_no_placeholders(name: str, dialect: str) -> None:
+    """Brackets, backticks, casts, paths, slices, tags of quotes."""
+    assert check_query(f"SELECT id, {name} AS at FROM t WHERE 1 = 1", dialect) == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("sql", "tables"),
+    [
+        (";WITH a AS (SELECT id FROM t) SELECT id FROM a", {("T",)}),
+        ("SELECT id FROM t; -- everyone; nightly", {("T",)}),
+        ("SELECT id FROM t; ;", {("T",)}),
+        ("/* a; */ SELECT id FROM t /* b; */ ;\n\n", {("T",)}),
+    ],
+)
+def test_semicolons_around_a_statement_are_no_others(sql: str, tables: set[tuple[str, ...]], dialect: str) -> None:
+    """Accepted, and read to the same columns and tables as without them."""
+    assert check_query(sql, dialect) == []
+    assert [column.upper() for column in output_columns(sql, dialect) or ()] == ["ID"]
+    assert {tuple(part.upper() for part in table) for table in tables_read(sql, dialect)} == tables
+    assert len(column_origins(sql, dialect, output_columns(sql, dialect) or ())) == 1
 
 
 def test_braces_of_an_engine_are_not_placeholders() -> None:

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reverse_etl.changeset.query import check_query
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.errors import QueryError, SourceUnavailableError
+from reverse_etl.plugins import load
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Session, logical_type
 from reverse_etl_tests.benchmarks.reading import empty, read_apart
@@ -251,6 +253,27 @@ class SourceConformance:
         """What a preview accepts, a run accepts."""
         with pytest.raises(QueryError, match=f"more than one column named `{self.folded('a')}`"):
             _rows(session, "SELECT 1 AS a, 2 AS a", limit=5)
+
+    @pytest.mark.parametrize(
+        "around",
+        [
+            "{};",
+            "{}; -- everyone; nightly",
+            "{};\n\n/* the end; */\n",
+            "{}; ;\n;",
+            ";{}",
+            "-- leading; comment\n{} -- trailing ; without newline",
+            "/* a; */ {} /* b; */ ; /* c */",
+        ],
+    )
+    def test_semicolons_and_comments_around_are_no_matter(self, session: Session, around: str) -> None:
+        """White space and comments after the end are no second statement; whole and limited reading agree."""
+        query = around.format("SELECT ';' AS t, 1 AS one")
+        assert check_query(query, load("reverse_etl.sources", self.engine).DIALECT) == []
+
+        for limit in (None, 5):
+            found = [row for batch in session.stream(query, limit=limit) for row in batch.to_pylist()]
+            assert found == [self.row(t=";", one=1)]
 
     def test_a_comment_at_the_end_is_no_matter(self, session: Session) -> None:
         """With and without a limit."""
