@@ -118,7 +118,7 @@ class SshTunnelConfig(YamlModel):
     """
 
     host: EnvText = Field(description="The SSH server; ${NAME} is replaced.")
-    port: int = Field(default=22, ge=1, le=65_535)
+    port: int = Field(default=22, ge=1, le=65_535, description="The SSH server's port.")
     user: EnvText = Field(description="Who logs in there; ${NAME} is replaced.")
     key_file: PathBesideFile = Field(description="The private key, relative to this file.")
     key_passphrase: Secret | None = Field(default=None, description="${NAME}, where the key is protected.")
@@ -185,8 +185,10 @@ class WorkspaceConfig(YamlModel):
     read_back: bool = Field(
         default=True, description="With an App API key, look at what became of rows after they were accepted."
     )
-    requests_per_second: float = Field(default=100, gt=0, le=10_000, allow_inf_nan=False)
-    max_requests_in_flight: int = Field(default=8, ge=1, le=256)
+    requests_per_second: float = Field(
+        default=100, gt=0, le=10_000, allow_inf_nan=False, description="Rate limit of all runs in the workspace."
+    )
+    max_requests_in_flight: int = Field(default=8, ge=1, le=256, description="Requests open at once.")
     max_items_per_request: int = Field(
         default=5000, ge=1, le=100_000, description="Requests are full at 475,000 bytes; this holds small rows back."
     )

@@ -15,6 +15,7 @@ from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import RetentionConfig, WorkspaceConfig
 from reverse_etl.config.connections_file import CHANNELS, SOURCES
+from reverse_etl.config.environment import EnvText
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.sync_file import CHECKS
@@ -84,7 +85,7 @@ def _by_type(
     made = []
     for name, model in models.items():
         schema = schemas[model]
-        schema["properties"]["type"] = {"const": name}
+        schema["properties"]["type"] = {"const": name, "description": model.model_fields["type"].description}
         schema["required"] = sorted({"type", *schema.get("required", [])})
         made.append(schema)
     return made
@@ -106,6 +107,10 @@ class _Generator(GenerateJsonSchema):
             made.pop("default", None)
         elif isinstance(default, timedelta):
             made["default"] = format_interval(default)
+        elif isinstance(default, EnvText):
+            made["default"] = default.template
+        elif isinstance(default, float) and made.get("type") == "string":
+            made["default"] = f"{default:g}%"
         return made
 
 

@@ -78,7 +78,10 @@ class PeopleConfig(YamlModel):
     """
 
     identify_by: Identifier = Field(default="id", description="The column that says who a row is.")
-    write: Literal["add_and_update", "update_only", "add_only"] = "add_and_update"
+    write: Literal["add_and_update", "update_only", "add_only"] = Field(
+        default="add_and_update",
+        description="update_only changes people who exist, add_only adds those who do not (needs app_api_key).",
+    )
     segment: SegmentConfig | None = Field(default=None, description="A manual segment that delivered people join.")
     empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
     suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
@@ -177,7 +180,7 @@ class SyncConfig(YamlModel):
     name: str = Field(min_length=1)
     file: str = ""
     version: str = ""
-    description: str = ""
+    description: str = Field(default="", description="A sentence for people; Dagster shows it.")
     database: str = Field(min_length=1, description="A key of databases in connections.yaml.")
     workspace: str = Field(min_length=1, description="A key of workspaces in connections.yaml.")
     schedule: Annotated[ScheduleConfig, BeforeValidator(_manual)]

@@ -41,7 +41,7 @@ class Config(ChannelConfig):
         port: None: 587 with ``starttls``, 465 with ``implicit``, 25 without.
     """
 
-    type: Literal["email"] = "email"
+    type: Literal["email"] = Field(default="email", description="The kind of channel.")
     host: EnvText = Field(description="The SMTP server; ${NAME} is replaced.")
     port: int | None = Field(default=None, ge=1, le=65_535, description="587, 465 or 25 by tls when left out.")
     tls: Literal["starttls", "implicit", "disable"] = Field(

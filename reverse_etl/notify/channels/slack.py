@@ -22,7 +22,7 @@ _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 class Config(ChannelConfig):
     """A Slack channel. Whoever knows a webhook's address can post there, so it is a secret."""
 
-    type: Literal["slack"] = "slack"
+    type: Literal["slack"] = Field(default="slack", description="The kind of channel.")
     url: Secret = Field(description="${NAME}: the environment variable that holds the incoming webhook's address.")
 
 

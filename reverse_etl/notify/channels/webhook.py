@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Config(ChannelConfig):
     """An address that takes JSON. Most such addresses hold a key, so it is never written in the file."""
 
-    type: Literal["webhook"] = "webhook"
+    type: Literal["webhook"] = Field(default="webhook", description="The kind of channel.")
     url: Secret = Field(description="${NAME}: the environment variable that holds the address.")
     token: Secret | None = Field(default=None, description="${NAME}. Sent as Authorization: Bearer.")
 

@@ -1,0 +1,62 @@
+"""The environment variables that reverse-etl itself reads, for its reference. Secrets have names of the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable.
+
+    Attributes:
+        name: The variable.
+        default: What holds when it is not set, in words.
+        meaning: A sentence or two.
+        example: A value.
+    """
+
+    name: str
+    default: str
+    meaning: str
+    example: str
+
+
+SETTINGS: Final = (
+    Setting(
+        "REVERSE_ETL_SYNCS", "`./syncs`", "The folder of `connections.yaml` and the syncs.", "/srv/reverse-etl/syncs"
+    ),
+    Setting(
+        "REVERSE_ETL_HOME",
+        "`.reverse_etl` beside the syncs folder",
+        "The home folder: state database, changesets, failed rows and, without `DAGSTER_HOME`, Dagster's files.",
+        "/var/lib/reverse-etl",
+    ),
+    Setting(
+        "REVERSE_ETL_STATE_URL",
+        "an SQLite file in the home folder",
+        "Where last sync times, the history and the turns of workspaces are kept.",
+        "postgresql://user:password@host/database",
+    ),
+    Setting(
+        "REVERSE_ETL_STORAGE_URL",
+        "the home folder",
+        "Where several machines share changesets, journals and failed rows: a folder or a bucket.",
+        "s3://bucket/reverse-etl",
+    ),
+    Setting(
+        "REVERSE_ETL_RETRY_BUDGET_S",
+        "600",
+        "Seconds for which a run asks a workspace that gives no usable answer before it stops.",
+        "120",
+    ),
+    Setting("REVERSE_ETL_ANSWER_TIMEOUT_S", "30", "Seconds that a workspace's answer may take.", "60"),
+    Setting(
+        "REVERSE_ETL_READ_BACK_WAIT_S",
+        "5, and 0 for the sandbox",
+        "Seconds between the last request and reading back what was not applied.",
+        "10",
+    ),
+)
+"""In the order in which people meet them."""

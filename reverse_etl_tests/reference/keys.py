@@ -1,0 +1,146 @@
+"""The keys of the YAML files, read from the JSON Schemas that the models give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reverse_etl.config.schema import connections_schema, sync_schema
+
+Schema = dict[str, Any]
+Path = tuple[str, ...]
+
+_WORDS: Final = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "`true` or `false`",
+    "object": "keys of its own",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key that a file may have.
+
+    Attributes:
+        path: Its place: names of keys, with the name of a database, workspace or channel left out.
+        takes: What its value may be, in words.
+        default: The value when it is left out; empty when there is none.
+        required: Whether it may not be left out.
+        meaning: The model's description.
+    """
+
+    path: Path
+    takes: str
+    default: str
+    required: bool
+    meaning: str
+
+
+def sync_keys() -> list[Key]:
+    """The keys of a sync's file, but for those of its checks."""
+    schema = sync_schema()
+    keys = {name: found for name, found in schema["properties"].items() if name != "checks"}
+    return list(_keys({**schema, "properties": keys}, schema["$defs"], ()))
+
+
+def check_keys() -> dict[str, tuple[str, list[Key]]]:
+    """The checks that a sync can ask for, each with its meaning and its keys."""
+    schema = sync_schema()
+    found = {}
+    for item in schema["properties"]["checks"]["items"]["anyOf"]:
+        (name,) = item["required"]
+        check = item["properties"][name]
+        found[name] = (check["description"], list(_keys(check["anyOf"][0], schema["$defs"], (name,))))
+    return found
+
+
+def database_keys() -> dict[str, list[Key]]:
+    """The keys of each engine's entry under ``databases``."""
+    return _by_type("databases")
+
+
+def channel_keys() -> dict[str, list[Key]]:
+    """The keys of each channel's entry under ``notify``."""
+    return _by_type("notify")
+
+
+def workspace_keys() -> list[Key]:
+    """The keys of an entry under ``workspaces``."""
+    schema = connections_schema()
+    return list(_keys(schema["properties"]["workspaces"]["additionalProperties"], schema["$defs"], ()))
+
+
+def retention_keys() -> list[Key]:
+    """The keys of ``retention``."""
+    schema = connections_schema()
+    return list(_keys(schema["properties"]["retention"], schema["$defs"], ("retention",)))
+
+
+def _by_type(section: str) -> dict[str, list[Key]]:
+    schema = connections_schema()
+    entries = schema["properties"][section]["additionalProperties"]["oneOf"]
+    return {entry["properties"]["type"]["const"]: list(_keys(entry, schema["$defs"], ())) for entry in entries}
+
+
+def _keys(schema: Schema, definitions: Schema, path: Path) -> Iterator[Key]:
+    required = schema.get("required", [])
+    for name, found in schema["properties"].items():
+        here = (*path, name)
+        nested = _nested(found, definitions)
+        meaning = found.get("description") or (nested or {}).get("description", "")
+        default = "" if "default" not in found else _yaml(found["default"])
+        yield Key(here, _takes(found, definitions), default, name in required, meaning)
+        if nested is not None:
+            yield from _keys(nested, definitions, here)
+
+
+def _nested(schema: Schema, definitions: Schema) -> Schema | None:
+    """The mapping that a key takes, where it takes one."""
+    for form in (schema, *schema.get("anyOf", [])):
+        target: Schema = definitions[form["$ref"].rpartition("/")[2]] if "$ref" in form else form
+        if "properties" in target:
+            return target
+    return None
+
+
+def _takes(schema: Schema, definitions: Schema) -> str:
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_takes(form, definitions) for form in schema["anyOf"]))
+    if "$ref" in schema:
+        return _takes(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"a list: {_takes(schema.get('items', {'type': 'string'}), definitions)}"
+    if schema.get("type") == "string" and (special := _special_text(schema)):
+        return special
+    words = _WORDS[schema["type"]]
+    low, high = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum")
+    if low is not None and high is not None:
+        return f"{words}, {low} to {high}"
+    return f"{words}, {low} or more" if low else words
+
+
+def _special_text(schema: Schema) -> str:
+    pattern, form = str(schema.get("pattern", "")), str(schema.get("format", ""))
+    if pattern.startswith(r"^\$\{"):
+        return "`${NAME}`"
+    if schema.get("examples") and pattern:
+        return f"text such as {', '.join(f'`{example}`' for example in schema['examples'])}"
+    if form in ("date", "date-time"):
+        return form
+    return "a path" if form == "path" else ""
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        said = ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items() if item not in (None, False))
+        return f"{{{said}}}"
+    return "" if value in (None, "", [], ()) else str(value)

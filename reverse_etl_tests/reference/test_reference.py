@@ -1,0 +1,68 @@
+"""The reference has everything, with an example that works, and is what the code says today."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.config.loader import load_project
+from reverse_etl.settings import SETTINGS
+from reverse_etl_tests.reference import commands, errors, examples, keys, pages
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_pages_are_what_the_code_says() -> None:
+    """Otherwise write them again: python -m reverse_etl_tests.reference."""
+    for path, text in pages.pages().items():
+        assert text == path.read_text(encoding="utf-8"), f"{path.name}: run python -m reverse_etl_tests.reference"
+
+
+def test_the_example_project_is_valid_and_has_every_engine_and_channel() -> None:
+    """The loader takes it without a problem or a warning."""
+    project = load_project(examples.FOLDER)
+    assert () == project.warnings
+    assert keys.database_keys().keys() == {database.type for database in project.databases.values()}
+    assert keys.channel_keys().keys() == {channel.type for channel in project.notify.values()}
+
+
+def test_every_key_has_an_example_and_a_meaning() -> None:
+    """A key that a model gains must be in the example project, with a description in the model."""
+    rows = [line for path, text in pages.pages().items() for line in text.splitlines() if line.startswith("| `")]
+    keyed = [line for line in rows if line.count(" | ") == 4]
+    assert 150 < len(keyed)
+    without = [line for line in keyed if line.endswith("| `` |") or not line.split(" | ")[3].strip()]
+    assert [] == without
+
+
+def test_every_check_of_the_registry_is_asked_for_in_the_example() -> None:
+    """Each has a line of YAML that the example's sync uses."""
+    asked = {name for check in examples.checks() for name in check if name != "severity"}
+    assert keys.check_keys().keys() == asked
+
+
+@pytest.mark.parametrize("name", [command.name for command in commands.all_commands()])
+def test_every_command_has_examples_that_can_be_typed(name: str) -> None:
+    """The command line takes each example's words."""
+    command = commands.group().commands[name]
+    assert commands.EXAMPLES.get(name), f"{name} has no example"
+    for example in commands.EXAMPLES[name]:
+        first, *arguments = example.split()
+        assert name == first
+        command.make_context(first, list(arguments))
+
+
+def test_every_error_has_an_example() -> None:
+    """Each kind was provoked, and says something to do in a sentence or two."""
+    assert set(errors.kinds()) == set(errors.PROVOKED)
+    assert all(each.message.strip() and each.meaning for each in errors.examples())
+
+
+def test_every_variable_that_the_code_reads_is_listed() -> None:
+    """And none that it does not read."""
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "reverse_etl").rglob("*.py") if path.name != "settings.py"
+    )
+    assert set(re.findall(r"\bREVERSE_ETL_[A-Z_]+\b", source)) == {setting.name for setting in SETTINGS}
