@@ -31,13 +31,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A run waits for another one of its workspace; told at once, then every minute.
+    """A run waits: for its turn in its workspace (told at once, then every minute), or for its destination (told once).
 
     Attributes:
-        said: For which, and for how long so far: a sentence.
+        said: What for, and how long, or how long so far: a sentence.
+        where: The destination that it waits for: ``workspace main``; empty where it waits for its turn.
+        why: The rest of the sentence after how long: ``because workspace main asked for it (HTTP 429)``.
+        lasts_s: Seconds that it still takes, from now, at most; None where nobody knows.
     """
 
     said: str
+    where: str = ""
+    why: str = ""
+    lasts_s: float | None = None
 
 
 Listener = Callable[[Progress | Waiting], None]

@@ -132,7 +132,8 @@ def _shown_progress(sync: str) -> Iterator[None]:
 
         def heard(progress: Progress | Waiting) -> None:
             if isinstance(progress, Waiting):
-                said = f"{sync}: {progress.said} Ctrl-C ends the waiting."
+                ends = "" if progress.where else " Ctrl-C ends the waiting."
+                said = f"{sync}: {progress.said}{ends}"
                 bars.console.print(said, markup=False, highlight=False, soft_wrap=True)
                 return
             key = (progress.stage, progress.query)

@@ -69,6 +69,8 @@ class EnvText:
     def resolve(self) -> str:
         """The text with every variable replaced by its value. A default also stands in for an empty value.
 
+        Line ends at the end of a value are left out: a mounted file has one, a password never does.
+
         Raises:
             UnsetVariableError: A variable without a default is unset or empty.
         """
@@ -76,7 +78,7 @@ class EnvText:
 
     def _value(self, variable: re.Match[str]) -> str:
         name, default = variable[1], variable[2]
-        value = os.environ.get(name, "") or default
+        value = os.environ.get(name, "").rstrip("\r\n") or default
         if value is None:
             place = f" ({self.file}:{self.line})" if self.file else ""
             state = "empty" if name in os.environ else "not set"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from reverse_etl.config.connections import insecure
 from reverse_etl.config.environment import Secret
@@ -14,12 +14,12 @@ TIMEOUT_S: Final = 10.0
 _LONGEST_ANSWER: Final = 200
 
 
-def post(url: Secret, content: dict[str, Any], *, where: str, headers: dict[str, str] | None = None) -> None:
+def post(url: Secret, body: bytes, *, where: str, headers: dict[str, str] | None = None) -> None:
     """Posts JSON once.
 
     Args:
         url: The address.
-        content: The JSON.
+        body: The JSON.
         where: The channel, for messages.
         headers: Besides content type and user agent.
 
@@ -34,10 +34,10 @@ def post(url: Secret, content: dict[str, Any], *, where: str, headers: dict[str,
     address = url.resolve()
     if problem := insecure(address, like="https://hooks.example.com/..."):
         raise AlertNotSentError(f"{where}: the value of {url.template} {problem}.")
-    sent = {"user-agent": f"reverse-etl/{__version__}", **(headers or {})}
+    sent = {"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json", **(headers or {})}
     try:
         answer = httpx.post(
-            address, json=content, headers=sent, timeout=TIMEOUT_S, trust_env=False, follow_redirects=False
+            address, content=body, headers=sent, timeout=TIMEOUT_S, trust_env=False, follow_redirects=False
         )
     except httpx.TimeoutException:
         raise AlertNotSentError(f"{where}: no answer within {TIMEOUT_S:.0f} s.") from None

@@ -102,3 +102,15 @@ def test_what_is_no_text_is_refused(value: object, message: str) -> None:
         Login.model_validate({"user": value, "password": "${B}"})
 
     assert caught.value.errors()[0]["msg"] == f"Value error, {message}"
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\n\n"])
+def test_line_ends_at_the_end_of_a_value_are_left_out(ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As mounted files have them; blanks and line ends inside a value belong to it."""
+    monkeypatch.setenv("TOKEN", f" two words\nand a line {ends}")
+    assert " two words\nand a line " == Secret("${TOKEN}").resolve()
+    assert "x two words\nand a line y" == EnvText("x${TOKEN}y").resolve()
+    monkeypatch.setenv("TOKEN", ends)
+    with pytest.raises(UnsetVariableError, match="TOKEN is empty"):
+        Secret("${TOKEN}").resolve()
+    assert "nobody" == EnvText("${TOKEN:-nobody}").resolve()

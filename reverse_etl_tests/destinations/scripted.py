@@ -101,5 +101,7 @@ class FastClock:
 
     async def _sleep(self, seconds: float) -> None:
         self.slept_s.append(seconds)
-        self.now_s += seconds
+        until = self.now_s + seconds
         await asyncio.sleep(0)
+        # Who began to sleep meanwhile slept at the same time.
+        self.now_s = max(self.now_s, until)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,21 @@ def test_a_webhook_gets_json_with_the_token(webhook: Webhook, monkeypatch: pytes
         "relationships": dict.fromkeys(body["rows"], 0),
         "reasons": [{"reason": "email_valid", "rows": 3}],
     } == body
+
+
+def test_a_webhook_with_a_secret_is_signed(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the time and the body as it arrives, so that neither can be another's; without a secret nothing is."""
+    monkeypatch.setenv("SIGNING_SECRET", "planted-secret\n")
+    began_at = int(time.time())
+    send(channel("webhook", url="${WEBHOOK_URL}", secret="${SIGNING_SECRET}"))
+    send(channel("webhook", url="${WEBHOOK_URL}"))
+    (_, headers, _), (_, bare, _) = webhook.posts
+    at, body = headers["x-reverse-etl-timestamp"], webhook.raw[0]
+    assert began_at <= int(at) <= time.time()
+    expected = hmac.new(b"planted-secret", at.encode() + b"." + body, "sha256").hexdigest()
+    assert f"v1={expected}" == headers["x-reverse-etl-signature"]
+    assert "x-reverse-etl-signature" not in bare
+    assert "planted" not in repr(headers)
 
 
 @pytest.mark.parametrize("kind", ["slack", "webhook"])

@@ -19,11 +19,13 @@ class Webhook:
         url: Its address, with a path that nobody else knows.
         answers: Status, headers and body of the next answers, first to last; then 200 ``ok``.
         posts: Path, headers (lower-case names) and JSON of each POST.
+        raw: The bytes of each POST's body.
     """
 
     url: str = ""
     answers: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
     posts: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
 
     @property
     def bodies(self) -> list[Any]:
@@ -40,6 +42,7 @@ def running_webhook() -> Iterator[Webhook]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
+            webhook.raw.append(body)
             webhook.posts.append((self.path, headers, json.loads(body)))
             status, more, text = webhook.answers.pop(0) if webhook.answers else (200, {}, "ok")
             self.send_response(status)

@@ -21,17 +21,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 import orjson
 
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
-from reverse_etl.destinations.customerio.masking import shortened
+from reverse_etl.destinations.retry import MOST_ASKED_S
 from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError
-
-_MOST_REASON_CHARACTERS: Final = 60
-_MOST_FIELD_CHARACTERS: Final = 200
 
 Api = Literal["Track", "App"]
 
@@ -52,7 +49,7 @@ class Reply:
 def batch_answer(reply: Reply, *, items: int, workspace: str) -> Answer:
     """Reads the answer to one ``/api/v2/batch`` request.
 
-    Messages come whole: they may hold values of the items.
+    Reasons, fields and messages come whole: they may hold values of the items.
 
     Args:
         reply: The answer.
@@ -109,6 +106,8 @@ def unauthorized(status: int, *, api: Api, workspace: str) -> UnauthorizedError:
 def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """Seconds that a ``Retry-After`` header asks to wait, whether it gives seconds or a date; None without one.
 
+    At most ``MOST_ASKED_S``, whatever it says: an answer must not hold a workspace back for a day.
+
     A date is compared with the server's own clock where the answer tells it, so a wrong clock here does no harm.
     """
     asked = headers.get("retry-after", "").strip()
@@ -118,12 +117,12 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
         seconds = float(asked)
     except ValueError:
         until, sent = _http_date(asked), _http_date(headers.get("date", ""))
-        return None if until is None else max(0.0, (until - (sent or now)).total_seconds())
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+        return None if until is None else min(MOST_ASKED_S, max(0.0, (until - (sent or now)).total_seconds()))
+    return min(MOST_ASKED_S, seconds) if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def first_error(body: bytes) -> tuple[str, str, str]:
-    """Reason, field and message of a refused request; each empty where it is not said, the message whole.
+    """Reason, field and message of a refused request, whole; each empty where it is not said.
 
     Reads v2's ``{"errors": [{...}]}``, v1's ``{"meta": {"error": "..."}}`` and ``{"meta": {"errors": ["..."]}}``
     and the App API's ``{"errors": [{"detail": "..."}]}``.
@@ -166,9 +165,10 @@ def _refusal(index: int, said: list[tuple[str, str, str]]) -> Refusal:
 
 def _said(error: dict[str, Any]) -> tuple[str, str, str]:
     message = error.get("message") or error.get("detail")
+    reason, field = error.get("reason"), error.get("field")
     return (
-        shortened(error.get("reason"), _MOST_REASON_CHARACTERS),
-        shortened(error.get("field"), _MOST_FIELD_CHARACTERS),
+        reason if isinstance(reason, str) else "",
+        field if isinstance(field, str) else "",
         message if isinstance(message, str) else "",
     )
 
@@ -197,6 +197,6 @@ def _json(body: bytes) -> Any:
 def _http_date(text: str) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

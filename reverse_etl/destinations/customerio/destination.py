@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,11 +12,11 @@ import pyarrow.compute as pc
 
 from reverse_etl.changeset import columns
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts, numbers_where
-from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits, RequestRefused, TryAgain
+from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.customerio import activities, lookup, mirror, operations, read_back, segments
 from reverse_etl.destinations.customerio.answers import batch_answer
 from reverse_etl.destinations.customerio.client import Client
-from reverse_etl.destinations.customerio.masking import masked
+from reverse_etl.destinations.customerio.masking import masked_refusal
 from reverse_etl.destinations.rate_limit import Clock
 from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.errors import ConfigError, WorkspaceRefusedError
@@ -140,8 +139,11 @@ class CustomerIO:
         if isinstance(reply, TryAgain):
             return reply
         answer = batch_answer(reply, items=len(items), workspace=self._client.workspace)
-        if isinstance(answer, RequestRefused) and len(items) == 1:
-            return replace(answer, message=masked(answer.message, items[0]))
+        if isinstance(answer, RequestRefused):
+            if len(items) > 1:
+                # Whose values its words hold is not known, and nobody reads them: the halves are asked.
+                return RequestRefused("refused", "", "")
+            return RequestRefused(*masked_refusal(answer.reason, answer.field, answer.message, items[0]))
         if isinstance(answer, Accepted) and answer.refusals:
             return self._without_suppressed(answer, items)
         return answer
@@ -237,13 +239,15 @@ class CustomerIO:
         excluded: list[int] = []
         refusals = []
         for refusal in answer.refusals:
+            reason, field, message = masked_refusal(
+                refusal.reason, refusal.field, refusal.message, items[refusal.index]
+            )
             if "suppressed" in f"{refusal.reason} {refusal.message}".lower():
                 if settings is None or settings.suppressed == "ignore_and_complete":
                     excluded.append(refusal.index)
                     continue
-                refusals.append(replace(refusal, reason="suppressed", message="person is suppressed"))
-            else:
-                refusals.append(replace(refusal, message=masked(refusal.message, items[refusal.index])))
+                reason, message = "suppressed", "person is suppressed"
+            refusals.append(Refusal(refusal.index, reason, field, message))
         return Accepted(tuple(refusals), tuple(excluded))
 
     def _of_unknown_type(self, batch: pa.RecordBatch, query: str) -> KeptBack | None:

@@ -5,6 +5,7 @@ Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhook
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
@@ -29,5 +30,5 @@ class Config(ChannelConfig):
 def send(config: Config, alert: Alert) -> str:
     """Posts the alert; there is nothing to warn of. Raises AlertNotSentError, UnsetVariableError."""
     lines = [f"*{alert.headline.translate(_ESCAPED)}*", *(line.translate(_ESCAPED) for line in alert.lines())]
-    post(config.url, {"text": "\n".join(lines)}, where=config.where)
+    post(config.url, json.dumps({"text": "\n".join(lines)}).encode(), where=config.where)
     return ""

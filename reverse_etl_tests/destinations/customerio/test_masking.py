@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.destinations.customerio.masking import masked, shortened
+from reverse_etl.destinations.customerio.masking import masked, masked_refusal, shortened
 
 ITEM = json.dumps(
     {
@@ -59,3 +59,44 @@ def test_long_messages_are_cut() -> None:
     assert 300 == len(shortened("x" * 301))
     assert "x" * 300 == shortened("x" * 300)
     assert "" == shortened({"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("reason", "field", "expected"),
+    [
+        ("invalid", "email", ("invalid", "email")),
+        ("invalid", "attributes.plan", ("invalid", "attributes.plan")),
+        ("Ann@example.com is taken", "x", ("… is taken", "x")),
+        ("pro", "ann@example.com", ("…", "…")),
+        ("customer-42", "list.secret1", ("…", "list.…")),
+        ("required", "identifiers.customer-42", ("required", "identifiers.…")),
+        ("value_1234567", "1234567", ("value_1234567", "…")),
+    ],
+)
+def test_reason_and_field_are_masked_as_the_message_is(reason: str, field: str, expected: tuple[str, str]) -> None:
+    """A value however short, where it is all there is; Customer.io's own words and the item's attributes stay."""
+    assert (*expected, "…") == masked_refusal(reason, field, "secret1", ITEM)
+
+
+def test_a_value_that_reads_like_a_word_of_the_api_hides_no_reason() -> None:
+    """Whoever has a plan `invalid` still sees why the row was refused."""
+    item = json.dumps({"type": "person", "attributes": {"state": "invalid", "email": "email"}}).encode()
+    assert ("invalid", "email", "… …") == masked_refusal("invalid", "email", "invalid email", item)
+
+
+def test_names_inside_a_json_value_are_the_rows() -> None:
+    """A JSON column's keys are content, whatever column names are."""
+    item = json.dumps({"type": "person", "attributes": {"scores": {"bob@example.com": {"deep": [1]}}}}).encode()
+    assert ("…", "scores.…", "… of scores") == masked_refusal(
+        "bob@example.com", "scores.bob@example.com", "bob@example.com of scores", item
+    )
+
+
+@settings(max_examples=60)
+@given(st.text(min_size=4, max_size=200), st.sampled_from(["reason", "field", "message"]))
+def test_no_text_keeps_a_planted_value(value: str, where: str) -> None:
+    """Any characters, in any of the three: whole, and before it is cut."""
+    planted = f"Zq{value}Zq"
+    item = json.dumps({"type": "person", "attributes": {"x": planted}}).encode()
+    texts = {"reason": "odd", "field": "x", "message": "odd"} | {where: planted}
+    assert "Zq" not in "".join(masked_refusal(**texts, item=item))

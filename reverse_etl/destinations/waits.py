@@ -1,0 +1,45 @@
+"""Waits that somebody who watches a run should know of: what is waited for, and how long."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.progress import Waiting, tell
+
+VISIBLE_S: Final = 3.0
+"""Shorter waits are not worth a word."""
+
+
+class Waits:
+    """The waits of one run at one destination; several requests that wait for the same are told once.
+
+    Args:
+        where: The destination, as messages call it: ``workspace main``.
+        clock: Time.
+    """
+
+    def __init__(self, where: str, *, clock: Clock) -> None:
+        self._where = where
+        self._clock = clock
+        self._told: dict[str, float] = {}
+
+    async def wait(self, seconds: float, why: str) -> None:
+        """Waits so many seconds, and tells it where they are many."""
+        self.tell(seconds, why)
+        await self._clock.sleep(seconds)
+
+    def tell(self, seconds: float, why: str, *, most: bool = False) -> None:
+        """Tells that so many seconds are waited from now on.
+
+        Args:
+            seconds: How long; up to ``VISIBLE_S`` nothing is told.
+            why: The rest of the sentence: ``because workspace main asked for it (HTTP 429)``.
+            most: Whether it may end earlier.
+        """
+        until = self._clock.now() + seconds
+        if seconds <= VISIBLE_S or until <= self._told.get(why, float("-inf")) + VISIBLE_S:
+            return
+        self._told[why] = until
+        up_to = "up to " if most else ""
+        tell(Waiting(f"Waits {up_to}{seconds:.0f} s {why}.", where=self._where, why=why, lasts_s=seconds))
