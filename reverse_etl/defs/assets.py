@@ -15,6 +15,7 @@ from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import checks, columns, lineage, run_tags
 from reverse_etl.defs.freshness import freshness_policy
 from reverse_etl.defs.io_managers import FOLDER_METADATA
+from reverse_etl.defs.origin import give_origin
 from reverse_etl.defs.resources import database_key, workspace_key
 from reverse_etl.defs.stage_asset import Events, stage_asset
 from reverse_etl.errors import ReverseEtlError, WorkspaceBusyError
@@ -193,6 +194,7 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
     first = not runs_of(store, run_id)
     if first:
         _tag_started(context)
+        give_origin(context.instance, context.run, sync.workspace)
     try:
         with run:
             if first:

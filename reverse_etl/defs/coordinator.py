@@ -26,6 +26,7 @@ from reverse_etl.defs.overlap import runs_in_the_way, unfinished
 from reverse_etl.defs.run_tags import (
     OVERLAP_TAG,
     STATUS_TAG,
+    WAITS_TAG,
     missing_tags,
     of_syncs_alone,
     syncs_of,
@@ -67,7 +68,7 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
         """The run with the tags that a sync's job has, which "Materialize" and backfills do without."""
         tags = missing_tags(run, [asset.key for asset in assets])
         if assets and all(asset.tags.get(OVERLAP_TAG) == "wait" for asset in assets):
-            tags[OVERLAP_TAG] = "wait"
+            tags[WAITS_TAG] = "wait"
         if STATUS_TAG in run.tags:  # that of the run which is executed again
             tags[STATUS_TAG] = Status.RUNNING.value
         self._instance.add_run_tags(run.run_id, tags)
@@ -91,7 +92,7 @@ def _may_be_skipped(run: dg.DagsterRun) -> bool:
         (SCHEDULE_NAME_TAG in run.tags or BACKFILL_ID_TAG in run.tags)
         and of_syncs_alone(run)
         and PARENT_RUN_ID_TAG not in run.tags
-        and run.tags.get(OVERLAP_TAG) != "wait"
+        and run.tags.get(WAITS_TAG) != "wait"
         and run.status is dg.DagsterRunStatus.NOT_STARTED
     )
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 
-from reverse_etl.defs.run_tags import BEGAN_TAG, of_syncs_alone, tag_status
+from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, tag_status
 from reverse_etl.report import Status
 from reverse_etl.state import turns
 from reverse_etl.state.home import Home
@@ -43,7 +43,7 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
         if any(each.status is Status.FAILED and turns.was_lost(each) for each in known):
             return self._gone(run, "its process ended before the run did")
         # Before its first stage, and after its last one, a run has no turn: Dagster's events are its signs of life.
-        begun_elsewhere = not known and run.tags.get(BEGAN_TAG) == run.run_id
+        begun_elsewhere = not known and has_begun(run)
         if begun_elsewhere or self._silent_for(run) < turns.SILENT.total_seconds():
             return _LIVES
         return self._gone(run, f"nothing was heard of it for {self._silent_for(run):.0f} s")

@@ -1,5 +1,7 @@
 """What a run in Dagster says of itself, so that filters find it: its sync, its workspace, how it ended.
 
+What only we read has Dagster's prefix of tags that its pages do not show.
+
 A sync's own job has its tags from the start. A run without such a job, as "Materialize" starts one, is given them by
 the run queue (``coordinator``), and where none passes, at its first stage (``assets``).
 """
@@ -7,6 +9,7 @@ the run queue (``coordinator``), and where none passes, at its first stage (``as
 from collections.abc import Collection, Iterable
 
 import dagster as dg
+from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
 
 from reverse_etl.report import Status
 
@@ -14,10 +17,15 @@ WORKSPACE_TAG = "reverse_etl/workspace"
 SYNC_TAG = "reverse_etl/sync"
 STATUS_TAG = "reverse_etl/status"
 """How a run ended, by our word for it; ``running`` until then."""
-BEGAN_TAG = "reverse_etl/began"
+BEGAN_TAG = f"{HIDDEN_TAG_PREFIX}reverse_etl/began"
 """The run's own id, once it is in the history of some state database; a re-execution may carry that of another run."""
+WAITS_TAG = f"{HIDDEN_TAG_PREFIX}reverse_etl/overlap"
+"""``wait`` on the runs of syncs that wait their turn."""
 OVERLAP_TAG = "reverse_etl/overlap"
-"""``wait`` on the assets of a sync that waits its turn, and on its queued runs."""
+"""``wait`` on the assets of a sync that waits its turn."""
+
+_BEGAN_BEFORE = "reverse_etl/began"
+"""The name that ``BEGAN_TAG`` had in release 0.1."""
 
 STAGES = ("changeset", "validated", "delivery")
 """What the names of a sync's assets end with."""
@@ -57,6 +65,11 @@ def of_syncs_alone(run: dg.DagsterRun) -> bool:
     """Whether nothing runs in it but stages of syncs; not so where a user's own assets are among them."""
     assets = run.asset_selection or ()
     return run.job_name == run.tags.get(SYNC_TAG) or (bool(assets) and all(syncs_of([key]) for key in assets))
+
+
+def has_begun(run: dg.DagsterRun) -> bool:
+    """Whether the run itself is in the history of some state database."""
+    return run.run_id in (run.tags.get(BEGAN_TAG), run.tags.get(_BEGAN_BEFORE))
 
 
 def missing_tags(run: dg.DagsterRun, assets: Collection[dg.AssetKey]) -> dict[str, str]:

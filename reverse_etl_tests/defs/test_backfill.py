@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.defs.run_tags import WAITS_TAG
 from reverse_etl.report import Status
 from reverse_etl.state import heartbeat, turns
 from reverse_etl.state.home import Home
@@ -117,7 +118,7 @@ def test_a_sync_that_waits_its_turn_is_queued(daemon: Daemon, store: Store) -> N
     daemon.backfills()
     scheduled = daemon.launch("waits", {"dagster/schedule_name": "waits_schedule"})
     assert [Run.QUEUED, Run.QUEUED] == [run_of(daemon, backfill).status, scheduled.status]
-    assert ("wait", []) == (scheduled.tags["reverse_etl/overlap"], store.runs())
+    assert ("wait", []) == (scheduled.tags[WAITS_TAG], store.runs())
 
 
 def test_dagster_backfills_no_job_of_a_sync(daemon: Daemon) -> None:

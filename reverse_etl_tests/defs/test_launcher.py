@@ -15,6 +15,7 @@ from dagster._core.events.log import EventLogEntry
 from dagster._daemon.monitoring import execute_run_monitoring_iteration
 
 from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.defs.run_tags import BEGAN_TAG
 from reverse_etl.report import Status
 from reverse_etl.state import turns
 from reverse_etl.state.home import Home
@@ -98,14 +99,16 @@ def test_a_run_on_a_machine_that_went_down_is_ended(daemon: Daemon, store: Store
     [
         (SYNC, 60, Run.STARTED),
         (SYNC, 200, Run.FAILURE),
+        ({**SYNC, BEGAN_TAG: RUN_ID}, 200, Run.STARTED),
         ({**SYNC, "reverse_etl/began": RUN_ID}, 200, Run.STARTED),
-        ({**SYNC, "reverse_etl/began": "that of the run before"}, 200, Run.FAILURE),
+        ({**SYNC, BEGAN_TAG: "that of the run before"}, 200, Run.FAILURE),
         ({}, 7200, Run.STARTED),
     ],
     ids=[
         "starting",
         "died before its first stage",
         "in a state database that this daemon has not",
+        "the same, begun before an update",
         "a re-execution that died before its first stage",
         "a user's own job",
     ],

@@ -13,6 +13,7 @@ from dagster._core.execution.api import execute_run
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
+from reverse_etl.defs.run_tags import BEGAN_TAG
 from reverse_etl.state import heartbeat, turns
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_ids import runs_of
@@ -100,7 +101,7 @@ def emptied(daemon: Daemon) -> list[list[str]]:
 def test_a_re_execution_does_not_say_how_the_run_before_it_ended(daemon: Daemon) -> None:
     """The UI copies a run's tags: not its end, nor that it has begun."""
     first = daemon.materialize("people/people_changeset")
-    daemon.instance.add_run_tags(first.run_id, {"reverse_etl/status": "failed", "reverse_etl/began": first.run_id})
+    daemon.instance.add_run_tags(first.run_id, {"reverse_etl/status": "failed", BEGAN_TAG: first.run_id})
     daemon.instance.report_run_failed(first)
     again = daemon.execute_again(first)
     assert ("people", "main", "running") == tags(again)
