@@ -63,8 +63,8 @@ def connections(project: ProjectConfig) -> dict[str, object]:
     """The resources of a project: its databases, its workspaces, the home folder and the loader of validated rows."""
     syncs = str(project.directory)
     return {
-        HOME: HomeResource(),
-        VALIDATED_ROWS: ValidatedRowsIOManager(),
+        HOME: HomeResource(syncs=syncs),
+        VALIDATED_ROWS: ValidatedRowsIOManager(syncs=syncs),
         **{database_key(name): DatabaseResource(name=name, syncs=syncs) for name in project.databases},
         **{workspace_key(name): CustomerIOResource(name=name, syncs=syncs) for name in project.workspaces},
     }
@@ -95,7 +95,7 @@ def _folder() -> Path:
 
 
 def _of_folder(folder: Path, wanted: Callable[[SyncConfig], bool]) -> dg.Definitions:
-    store = cache(lambda: open_store(Home.from_environment().state_url))
+    store = cache(lambda: open_store(Home.from_environment(folder).state_url))
 
     def first_seen_at(sync: SyncConfig) -> datetime:
         return store().record_seen(sync.name, sync.workspace, datetime.now(UTC))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reverse_etl.errors import StateError
+from reverse_etl.files import make_private_folder, open_private
 
 
 class Status(StrEnum):
@@ -178,8 +179,8 @@ def write_failed_rows(path: Path, rows: Iterable[FailedRow]) -> int:
     partial = path.with_suffix(".tmp")
     count = 0
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        make_private_folder(path.parent)
+        descriptor = open_private(partial, os.O_WRONLY | os.O_TRUNC)
         with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(CSV_HEADER)

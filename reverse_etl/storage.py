@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import ConfigError, StateError
+from reverse_etl.files import make_private_folder, open_private
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
@@ -103,8 +104,8 @@ class Storage:
             arrived = [path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp") for path in some.values()]
             with self._reached("copied to this machine"):
                 for path in arrived:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+                    make_private_folder(path.parent)
+                    os.close(open_private(path, os.O_WRONLY))
                 self._system.get([self._path(name) for name in some], [str(path) for path in arrived])
                 for source, path in zip(arrived, some.values(), strict=True):
                     source.replace(path)
@@ -188,7 +189,7 @@ class Storage:
         if "file" in system.protocol:
             system.auto_mkdir = True
             with self._reached("written"):
-                Path(root).mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_private_folder(Path(root))
         return system, root.rstrip("/")
 
     @contextmanager

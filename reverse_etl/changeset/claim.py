@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.errors import StateError
+from reverse_etl.files import make_private_folder, open_private
 
 LOCK_FILE: Final = "lock"
 
@@ -54,7 +55,7 @@ def claim(folder: Path, *, patience_s: float = PATIENCE_S) -> bool:
         return False
     deadline = time.monotonic() + patience_s
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         while (descriptor := _lock(folder)) is None:
             if time.monotonic() >= deadline:
                 raise StateError(
@@ -78,7 +79,7 @@ def release(folder: Path) -> None:
 
 
 def _lock(folder: Path) -> int | None:
-    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(folder / LOCK_FILE, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

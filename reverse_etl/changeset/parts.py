@@ -28,6 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.errors import StateError
+from reverse_etl.files import make_private_folder, open_private
 from reverse_etl.report import Counts, FailedRow, Outcome
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Parts:
         Each batch becomes one file, because batches of one result may differ in a column's type. One is written
         while the next is read.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         rows = 0
         written: Future[None] | None = None
         with ThreadPoolExecutor(1) as writer:
@@ -142,7 +143,7 @@ class Parts:
 
     def write_outcomes(self, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
         """Stores the outcome of each row, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         partial = self.folder / "outcomes.tmp.npy"
         with private_file(partial) as file:
             np.save(file, outcomes)
@@ -169,7 +170,7 @@ class Parts:
 
         A file that cannot be written whole is not left behind.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         rows = 0
         path = self.folder / f"failed-{stage}.parquet"
         try:
@@ -259,7 +260,7 @@ def numbers_where(batch: pa.RecordBatch, mask: pa.BooleanArray) -> pa.Int64Array
 def private_file(path: Path) -> Iterator[IO[bytes]]:
     """A new file that its owner alone can read. Raises StateError where it cannot be written."""
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(open_private(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
             yield file
     except OSError as error:
         raise StateError(

@@ -33,6 +33,7 @@ from reverse_etl.checks.base import (
 )
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.errors import ConfigError, StateError
+from reverse_etl.files import make_private_folder
 from reverse_etl.progress import Progress, tell
 from reverse_etl.report import Counts, Outcome
 
@@ -218,6 +219,7 @@ def _database(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         "temp_directory": str(scratch),
     }
     try:
+        make_private_folder(scratch)
         with duckdb.connect(":memory:", config=settings) as database:
             yield database
     finally:

@@ -51,7 +51,7 @@ def demo(
     project = load_project(syncs)
     database, workspace = _shipped(project)
     shop: Path = getattr(database, "path")  # noqa: B009 - the demo's database is a file
-    home = Home.from_environment()
+    home = Home.from_environment(syncs)
     create_shop(shop)
     console.print(f"[bold]Sample shop[/] {_short(shop)}")
     process = _started_sandbox(home, workspace)

@@ -15,6 +15,7 @@ from reverse_etl.cli import words
 from reverse_etl.cli.history import no_runs, require_known
 from reverse_etl.cli.project import AsJson, SyncsFolder
 from reverse_etl.cli.tables import Rows, say
+from reverse_etl.files import open_private
 
 if TYPE_CHECKING:
     from reverse_etl.report import FailedRow, RunReport
@@ -36,7 +37,7 @@ def errors(
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
-    home = Home.from_environment()
+    home = Home.from_environment(syncs)
     store = open_store(home.state_url)
     require_known(store, sync, syncs)
     report = chosen_run(store, sync, run)
@@ -138,7 +139,7 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
 
 def _copy(kept: Path, file: Path) -> None:
     partial = file.with_name(f"{file.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = open_private(partial, os.O_WRONLY | os.O_TRUNC)
     with kept.open("rb") as source, os.fdopen(descriptor, "wb") as target:
         shutil.copyfileobj(source, target)
     partial.replace(file)

@@ -28,7 +28,7 @@ def history(
     from reverse_etl.state.store import open_store
     from reverse_etl.state.turns import end_lost
 
-    store = open_store(Home.from_environment().state_url)
+    store = open_store(Home.from_environment(syncs).state_url)
     end_lost(store)
     require_known(store, sync, syncs)
     runs = store.runs(sync, limit=limit)

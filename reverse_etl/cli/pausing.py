@@ -46,6 +46,6 @@ def _set(name: str, syncs: Path, *, paused: bool) -> tuple[SyncConfig, Home]:
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
-    config, home = sync_named(load_project(syncs), name), Home.from_environment()
+    config, home = sync_named(load_project(syncs), name), Home.from_environment(syncs)
     open_store(home.state_url).set_paused(name, paused)
     return config, home

@@ -81,7 +81,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
     from reverse_etl.state.store import open_store
 
     database = project.databases[sync.database]
-    since = 0 if full else open_store(Home.from_environment().state_url).last_sync_time(sync.name)
+    since = 0 if full else open_store(Home.from_environment(project.directory).state_url).last_sync_time(sync.name)
     with tempfile.TemporaryDirectory(prefix="reverse-etl-") as path:
         folder = RunFolder(Path(path))
         with connect(database) as session:

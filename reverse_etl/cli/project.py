@@ -1,11 +1,8 @@
-"""What several commands need: the folder of the syncs, one sync by name, the environment for Dagster."""
+"""What several commands need: the folder of the syncs, one sync by name, its credentials."""
 
 from __future__ import annotations
 
 import difflib
-import os
-import shutil
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +13,6 @@ from reverse_etl.errors import ConfigError
 if TYPE_CHECKING:
     from reverse_etl.config.loader import ProjectConfig
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.state.home import Home
 
 SyncsFolder = Annotated[
     Path, typer.Option("--syncs", envvar="REVERSE_ETL_SYNCS", help="The folder of connections.yaml and the syncs.")
@@ -42,22 +38,3 @@ def resolve_credentials(project: ProjectConfig, sync: SyncConfig) -> None:
             value = getattr(connection, name)
             if isinstance(value, EnvText):
                 value.resolve()
-
-
-def dagster_environment(home: Home, syncs: Path) -> None:
-    """Sets what Dagster reads: DAGSTER_HOME inside the home folder unless set, and the folder of the syncs."""
-    os.environ["REVERSE_ETL_SYNCS"] = str(syncs.absolute())
-    os.environ["REVERSE_ETL_HOME"] = str(home.path.absolute())
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
-    if "DAGSTER_HOME" not in os.environ:
-        shipped_file(home, "dagster.yaml")
-        os.environ["DAGSTER_HOME"] = str(home.dagster.absolute())
-
-
-def shipped_file(home: Home, name: str) -> Path:
-    """``dagster.yaml`` or ``workspace.yaml`` in the home folder: the user's own, or a copy of ours."""
-    path = home.dagster / name
-    if not path.exists():
-        with as_file(files("reverse_etl.defs") / name) as shipped:
-            shutil.copyfile(shipped, path)
-    return path

@@ -33,7 +33,7 @@ def retry(
 
     project = load_project(syncs)
     config = sync_named(project, sync)
-    home = Home.from_environment()
+    home = Home.from_environment(syncs)
     report = chosen_run(open_store(home.state_url), sync, run)
     failed = (report.rows + report.relationships).failed if report else 0
     if report is None or not failed:

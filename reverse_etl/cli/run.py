@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reverse_etl.cli.project import AsJson, SyncsFolder, dagster_environment, resolve_credentials, sync_named
+from reverse_etl.cli.dagster_home import dagster_environment
+from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named
 from reverse_etl.report import Status
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def execute(
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
-    home = Home.from_environment()
+    home = Home.from_environment(syncs)
     dagster_environment(home, syncs)
 
     import dagster as dg

@@ -32,7 +32,7 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     from reverse_etl.state.turns import end_lost
 
     project = load_project(syncs)
-    home = Home.from_environment()
+    home = Home.from_environment(syncs)
     store = open_store(home.state_url)
     end_lost(store)
     off = None

@@ -6,13 +6,13 @@ Dagster is imported only where a schedule may be off: that takes a second, and m
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reverse_etl.cli.dagster_home import dagster_folder, stored_elsewhere
 from reverse_etl.errors import StateError
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def switched_off(home: Home, syncs: Collection[SyncConfig]) -> set[str] | None:
         StateError: Dagster's storage cannot be read.
     """
     names = {sync.schedule_name: sync.name for sync in syncs if not sync.schedule.manual}
-    folder = _folder(home)
-    elsewhere, file = _stored_elsewhere(folder), folder / "schedules" / "schedules.db"
+    folder = dagster_folder(home)
+    elsewhere, file = stored_elsewhere(folder), folder / "schedules" / "schedules.db"
     if not elsewhere and not file.exists():
         return None
     if not names or not (elsewhere or _some_are_off(file)):
@@ -52,29 +52,12 @@ def switch_on(home: Home, sync: SyncConfig) -> bool | None:
 
     from dagster._core.scheduler.instigation import InstigatorStatus, ScheduleInstigatorData
 
-    with _instance(_folder(home)) as instance:
+    with _instance(dagster_folder(home)) as instance:
         state = _states(instance, [sync.schedule_name])[sync.schedule_name]
         cron = state.instigator_data.cron_schedule if isinstance(state.instigator_data, ScheduleInstigatorData) else ""
         since = ScheduleInstigatorData(cron, datetime.now(UTC).timestamp())
         instance.update_instigator_state(state.with_status(InstigatorStatus.RUNNING).with_data(since))
     return True
-
-
-def _folder(home: Home) -> Path:
-    return Path(os.environ.get("DAGSTER_HOME") or home.dagster)
-
-
-def _stored_elsewhere(folder: Path) -> bool:
-    """Whether the instance's settings name a storage, such as a Postgres server, rather than the folder's files."""
-    import yaml
-
-    try:
-        settings = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) or {}
-    except OSError:
-        return False
-    except yaml.YAMLError:
-        return True
-    return not {"storage", "schedule_storage"}.isdisjoint(settings)
 
 
 def _some_are_off(file: Path) -> bool:

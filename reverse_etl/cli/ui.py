@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from reverse_etl.cli.project import SyncsFolder, dagster_environment, shipped_file
+from reverse_etl.cli.dagster_home import dagster_environment, shipped_file
+from reverse_etl.cli.project import SyncsFolder
 
 
 def ui(
@@ -22,7 +23,7 @@ def ui(
     from reverse_etl.state.home import Home
 
     load_project(syncs)
-    home = Home.from_environment()
+    home = Home.from_environment(syncs)
     dagster_environment(home, syncs)
     own = Path("workspace.yaml")
     workspace = own if own.exists() else shipped_file(home, own.name)

@@ -38,7 +38,13 @@ class Frames:
 
 
 class ValidatedRowsIOManager(dg.ConfigurableIOManager):
-    """Loads the rows that passed the checks in the newest run of a sync."""
+    """Loads the rows that passed the checks in the newest run of a sync.
+
+    Attributes:
+        syncs: The folder of the syncs, beside which the home folder lies; empty: as the environment says.
+    """
+
+    syncs: str = ""
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Nothing to store: the parts are already in the run's folder."""
@@ -51,11 +57,11 @@ class ValidatedRowsIOManager(dg.ConfigurableIOManager):
         """
         import pandas as pd
 
-        frames = Frames(_newest_folder(context))
+        frames = Frames(_newest_folder(context, Path(self.syncs) if self.syncs else None))
         return frames if context.dagster_type.typing_type is Frames else pd.concat(list(frames))
 
 
-def _newest_folder(context: dg.InputContext) -> RunFolder:
+def _newest_folder(context: dg.InputContext, syncs: Path | None) -> RunFolder:
     event = context.instance.get_latest_materialization_event(context.asset_key)
     materialization = event.asset_materialization if event else None
     if materialization is None:
@@ -66,7 +72,7 @@ def _newest_folder(context: dg.InputContext) -> RunFolder:
     folder = RunFolder(Path(str(materialization.metadata[FOLDER_METADATA].value)))
     if folder.facts() is None:
         # The run may have been executed on another machine.
-        folder = Home.from_environment().run_folder(folder.path.parent.name, folder.path.name)
+        folder = Home.from_environment(syncs).run_folder(folder.path.parent.name, folder.path.name)
         if folder.shared is not None:
             folder.shared.fetch(folder.path)
     if folder.facts() is None:

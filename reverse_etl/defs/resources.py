@@ -114,12 +114,17 @@ class CustomerIOResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where changesets, failed-row CSVs and the state lie."""
 
-    path: str = Field(default="", description="The home folder; empty: $REVERSE_ETL_HOME, or ./.reverse_etl.")
+    path: str = Field(
+        default="", description="The home folder; empty: $REVERSE_ETL_HOME, or .reverse_etl beside the syncs."
+    )
+    syncs: str = Field(default="", description="The folder of the syncs; empty: $REVERSE_ETL_SYNCS, or ./syncs.")
 
     @property
     def home(self) -> Home:
         """The home folder. Raises StateError where it cannot be made."""
-        return Home.at(Path(self.path)) if self.path else Home.from_environment()
+        if self.path:
+            return Home.at(Path(self.path))
+        return Home.from_environment(Path(self.syncs) if self.syncs else None)
 
 
 def database_key(name: str) -> str:

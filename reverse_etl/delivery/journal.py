@@ -19,6 +19,7 @@ from zlib import crc32
 import numpy as np
 import orjson
 
+from reverse_etl.files import make_private_folder, open_private
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ class Journal:
             self._file = None
 
     def _open(self) -> int:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        make_private_folder(self._path.parent)
+        self._file = open_private(self._path, os.O_WRONLY | os.O_APPEND)
         os.ftruncate(self._file, self._whole_bytes)
         if self._pieces is not None:
             self._pieces.begin(self._whole_bytes)

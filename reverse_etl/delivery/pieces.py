@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.changeset.parts import QUERIES, private_file
 from reverse_etl.delivery.journal import JOURNAL_FILE, whole_lines
 from reverse_etl.errors import StateError
+from reverse_etl.files import make_private_folder
 from reverse_etl.storage import in_order
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def merge(folder: RunFolder) -> None:
             folder.shared.add_to_journal(query, b"".join(only_here), in_order())
         merged = [*dict.fromkeys(there), *only_here]
         if merged != here:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
             partial = path.with_suffix(".tmp")
             with private_file(partial) as file:
                 file.writelines(merged)

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 
 from reverse_etl.errors import MissingDriverError, StateError
-from reverse_etl.state.home import HOME_VARIABLE, PRIVATE_FOLDER, STATE_URL_VARIABLE
+from reverse_etl.files import make_private_folder, open_private
+from reverse_etl.state.home import HOME_VARIABLE, STATE_URL_VARIABLE
 
 PATIENCE_S: Final = 30
 """Seconds to wait for another process that holds the state database."""
@@ -27,6 +29,9 @@ _DRIVERS: Final = {
     "postgresql+psycopg2": "postgresql+psycopg",
 }
 """What a URL may begin with, and the driver it means; without one in the URL, SQLAlchemy's releases differ."""
+
+_FILE_URI: Final = "file:"
+"""How the path of a SQLite file begins that is percent-encoded: ``sqlite:///file:/a%3Fb/state.db?uri=true``."""
 
 _HOW_TO_WRITE: Final = f"Write sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE in {STATE_URL_VARIABLE}."
 _BEGIN: Final = "reverse_etl_begin"
@@ -91,9 +96,9 @@ class Database:
             StateError: It cannot be made.
         """
         try:
-            self._path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            make_private_folder(self._path.parent)
             with contextlib.suppress(FileExistsError):
-                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                os.close(open_private(self._path, os.O_EXCL | os.O_WRONLY))
         except OSError as error:
             raise StateError(f"the {self.place} cannot be made: {error.strerror}.", hint=_WRITABLE) from None
         with self._told(), self._engine.execution_options(**{_BEGIN: ""}).connect() as connection:
@@ -115,6 +120,9 @@ def _parsed(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
         parsed = parsed.set(drivername=_DRIVERS[parsed.drivername])
+        if parsed.query.get("uri") == "true" and (parsed.database or "").startswith(_FILE_URI):
+            path = unquote((parsed.database or "").removeprefix(_FILE_URI))
+            parsed = parsed.set(database=path).difference_update_query(["uri"])
     except (sa.exc.ArgumentError, ValueError, KeyError):
         raise StateError("the URL of the state database cannot be used.", hint=_HOW_TO_WRITE) from None
     if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:

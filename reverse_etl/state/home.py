@@ -1,6 +1,6 @@
 """The home folder: where a project's state, changesets and failed-row CSVs lie. What is in them lives elsewhere.
 
-$REVERSE_ETL_HOME (default ./.reverse_etl)          0700
+$REVERSE_ETL_HOME (default: .reverse_etl, beside the syncs)   0700
     state.db                                        unless REVERSE_ETL_STATE_URL names another database
     changesets/<sync>/<root run id>/                the rows that a run read: ``changeset.parts``; or ``continues``, a
                                                     file with the id of the run whose rows it goes on sending
@@ -16,8 +16,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from reverse_etl.errors import StateError
+from reverse_etl.files import make_private_folder
 from reverse_etl.storage import storage_from_environment
 
 if TYPE_CHECKING:
@@ -25,12 +27,12 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "REVERSE_ETL_HOME"
 STATE_URL_VARIABLE = "REVERSE_ETL_STATE_URL"
-DEFAULT_HOME = Path(".reverse_etl")
+SYNCS_VARIABLE = "REVERSE_ETL_SYNCS"
+DEFAULT_SYNCS = Path("syncs")
+DEFAULT_NAME = ".reverse_etl"
+STATE_FILE = "state.db"
 
 _CONTINUES = "continues"
-
-PRIVATE_FOLDER = 0o700
-"""Mode of every folder made here: what lies in them are people's rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,8 @@ class Home:
         """
         home = cls(path.expanduser().absolute())
         try:
-            home.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-            for folder in (home.changesets, home.failed_rows, home.dagster):
-                folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            for folder in (home.path, home.changesets, home.failed_rows, home.dagster):
+                make_private_folder(folder)
         except OSError as error:
             raise StateError(
                 f"the home folder {home.path} cannot be made: {error.strerror}.",
@@ -63,14 +64,33 @@ class Home:
         return home
 
     @classmethod
-    def from_environment(cls) -> Home:
-        """The home folder that ``REVERSE_ETL_HOME`` names. Raises StateError where it cannot be made."""
-        return cls.at(Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME))
+    def from_environment(cls, syncs: Path | None = None) -> Home:
+        """The home folder that ``REVERSE_ETL_HOME`` names, or else the one beside the folder of the syncs.
+
+        Args:
+            syncs: The folder of the syncs; by default the one that ``REVERSE_ETL_SYNCS`` names, or ``./syncs``.
+
+        Raises:
+            StateError: It cannot be made, or only the current directory has one, as releases before this one made it.
+        """
+        if named := os.environ.get(HOME_VARIABLE):
+            return cls.at(Path(named))
+        syncs = syncs or Path(os.environ.get(SYNCS_VARIABLE) or DEFAULT_SYNCS)
+        try:
+            beside = syncs.expanduser().resolve().parent / DEFAULT_NAME
+        except OSError:
+            raise StateError("the current directory is gone.", hint="Change to one that exists.") from None
+        _refuse_former(Path(DEFAULT_NAME), beside)
+        return cls.at(beside)
 
     @property
     def state_url(self) -> str:
         """The state database's URL, for ``open_store``; may hold a password, so it is never shown."""
-        return os.environ.get(STATE_URL_VARIABLE) or f"sqlite:///{self.path / 'state.db'}"
+        if url := os.environ.get(STATE_URL_VARIABLE):
+            return url
+        path = str(self.path / STATE_FILE)
+        # In a URL a question mark ends a path; SQLite's own form of one has a way to write it.
+        return f"sqlite:///file:{quote(path)}?uri=true" if "?" in path else f"sqlite:///{path}"
 
     @property
     def changesets(self) -> Path:
@@ -122,7 +142,7 @@ class Home:
 
         folder = self.changesets / sync / root_run_id
         try:
-            folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            make_private_folder(folder)
             with private_file(folder / "continues.tmp") as file:
                 file.write(changeset_run_id.encode())
             (folder / "continues.tmp").replace(folder / _CONTINUES)
@@ -163,6 +183,16 @@ class Home:
         if storage and self.has_failed_rows(sync, run_id):
             storage.fetch({_csv(sync, run_id): csv})
         return csv
+
+
+def _refuse_former(former: Path, beside: Path) -> None:
+    """Raises StateError where what is remembered lies in the current directory alone, and would not be found."""
+    if not os.environ.get(STATE_URL_VARIABLE) and not (beside / STATE_FILE).exists() and (former / STATE_FILE).exists():
+        raise StateError(
+            f"the home folder of these syncs is {beside}, beside them, and nothing is remembered there; earlier "
+            f"releases took the current directory's, {former.absolute()}, which has a state database.",
+            hint=f"Move that folder to {beside}, or set {HOME_VARIABLE} to the one to use.",
+        )
 
 
 def _csv(sync: str, run_id: str) -> str:

@@ -82,7 +82,7 @@ def test_a_path_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
         open_store(f"sqlite:///{tmp_path}")
     assert "REVERSE_ETL_HOME" in caught.value.hint
     (tmp_path / "file").write_text("")
-    with pytest.raises(StateError, match="cannot be made: File exists"):
+    with pytest.raises(StateError, match="cannot be made: Not a directory"):
         open_store(f"sqlite:///{tmp_path}/file/state.db")
 
 

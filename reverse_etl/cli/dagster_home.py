@@ -1,0 +1,154 @@
+"""Dagster's folder: where it lies, what is in it before Dagster starts, and its storage, made by one process at a time.
+
+Two processes that start Dagster on an empty folder both make its tables, and the one that comes second leaves them
+broken for good. Here the first makes them beside the folder's own and moves them there whole; others wait for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.errors import StateError
+from reverse_etl.files import PRIVATE_FOLDER, make_private_folder, open_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reverse_etl.state.home import Home
+
+DAGSTER_HOME_VARIABLE: Final = "DAGSTER_HOME"
+
+_DATABASES: Final = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
+"""What Dagster makes in its folder when it starts there for the first time."""
+
+_LOCK: Final = ".reverse_etl_lock"
+
+
+def dagster_environment(home: Home, syncs: Path) -> None:
+    """Sets what Dagster reads: the folder of the syncs, the home folder, and DAGSTER_HOME in it unless set.
+
+    Raises:
+        StateError: Dagster's folder is not there, or cannot be written.
+    """
+    os.environ["REVERSE_ETL_SYNCS"] = str(syncs.absolute())
+    os.environ["REVERSE_ETL_HOME"] = str(home.path.absolute())
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    folder = dagster_folder(home)
+    if not os.environ.get(DAGSTER_HOME_VARIABLE):
+        shipped_file(home, "dagster.yaml")
+        os.environ[DAGSTER_HOME_VARIABLE] = str(folder)
+    with _told(folder):
+        _make_storage(folder)
+
+
+def dagster_folder(home: Home) -> Path:
+    """The folder that is or will be DAGSTER_HOME, by a name that Dagster can use.
+
+    Raises:
+        StateError: DAGSTER_HOME does not name a folder.
+    """
+    if named := os.environ.get(DAGSTER_HOME_VARIABLE):
+        folder = Path(named)
+        if not folder.is_absolute() or not folder.is_dir():
+            raise StateError(
+                f"{DAGSTER_HOME_VARIABLE} is {named}, which is not the absolute path of a folder.",
+                hint="Make that folder, or unset the variable: then it lies in the home folder.",
+            )
+        return folder
+    # Dagster writes paths into SQLite's URLs as they are, and there a question mark ends the path.
+    return _other_name(home.dagster) if "?" in str(home.dagster) else home.dagster
+
+
+def shipped_file(home: Home, name: str) -> Path:
+    """``dagster.yaml`` or ``workspace.yaml`` in the home folder: the user's own, or a copy of ours.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    path = home.dagster / name
+    if not path.exists():
+        partial = path.with_name(f".{name}.{os.getpid()}")
+        with _told(home.dagster), as_file(files("reverse_etl.defs") / name) as shipped:
+            shutil.copyfile(shipped, partial)
+            partial.replace(path)
+    return path
+
+
+def stored_elsewhere(folder: Path) -> bool:
+    """Whether Dagster's settings name a storage, such as a Postgres server, rather than the folder's files."""
+    import yaml
+
+    try:
+        settings = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) or {}
+    except OSError:
+        return False
+    except yaml.YAMLError:
+        return True
+    return not {"storage", "run_storage", "schedule_storage"}.isdisjoint(settings)
+
+
+def _make_storage(folder: Path) -> None:
+    if all((folder / name).exists() for name in _DATABASES) or stored_elsewhere(folder):
+        return
+    with _alone(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
+        missing = {name.partition("/")[0] for name in _DATABASES if not (folder / name).exists()}
+        missing = {name for name in missing if not (folder / name).exists()}
+        if not missing:
+            return
+        import dagster as dg
+        import sqlalchemy as sa
+
+        try:
+            with dg.DagsterInstance.from_config(new):
+                pass
+        except sa.exc.SQLAlchemyError as error:
+            raise OSError(str(getattr(error, "orig", error))) from None
+        for name in missing:
+            (Path(new) / name).rename(folder / name)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process makes the storage meanwhile; one that ends, however it does, lets others go on."""
+    descriptor = open_private(folder / _LOCK, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _other_name(folder: Path) -> Path:
+    """A link to a folder, in a place that is this user's alone."""
+    place = Path(tempfile.gettempdir()) / f"reverse-etl-{os.getuid()}"
+    link = place / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    with _told(place):
+        make_private_folder(place)
+        owned = place.lstat()
+        if not stat.S_ISDIR(owned.st_mode) or owned.st_uid != os.getuid() or owned.st_mode & 0o777 != PRIVATE_FOLDER:
+            raise StateError(f"{place} is not this user's alone.", hint="Remove it, or set TMPDIR to another folder.")
+        if not link.is_symlink() or link.readlink() != folder:
+            partial = link.with_suffix(f".{os.getpid()}")
+            partial.symlink_to(folder)
+            partial.replace(link)
+    return link
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StateError(
+            f"Dagster's folder {folder} cannot be used: {error.strerror or error}.",
+            hint="Free some space, or let the user who runs the syncs own it.",
+        ) from None

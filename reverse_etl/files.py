@@ -1,0 +1,47 @@
+"""Folders and files that their owner alone can read, whatever the umask: what lies in them are people's rows."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PRIVATE_FOLDER: Final = 0o700
+PRIVATE_FILE: Final = 0o600
+
+
+def make_private_folder(path: Path) -> None:
+    """Makes a folder and those above it that are missing, each for its owner alone; one that exists stays as it is.
+
+    Raises:
+        OSError: It cannot be made, or is a file.
+    """
+    if path.is_dir():
+        return
+    if path.parent != path:
+        make_private_folder(path.parent)
+    try:
+        path.mkdir(mode=PRIVATE_FOLDER)
+        path.chmod(PRIVATE_FOLDER)
+    except FileExistsError:
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
+
+
+def open_private(path: Path, flags: int) -> int:
+    """A descriptor of a file that is made where it is missing, for its owner alone.
+
+    Args:
+        path: The file.
+        flags: As ``os.open`` takes them; ``O_CREAT`` and ``O_CLOEXEC`` are added.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    if os.fstat(descriptor).st_mode & 0o777 != PRIVATE_FILE:
+        os.fchmod(descriptor, PRIVATE_FILE)
+    return descriptor

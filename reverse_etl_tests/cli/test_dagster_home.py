@@ -1,0 +1,74 @@
+"""Dagster's folder: made once, by whoever comes first, under a name that Dagster can use."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.cli.dagster_home import dagster_folder, shipped_file
+from reverse_etl.errors import StateError
+from reverse_etl.state.home import Home
+from reverse_etl_tests.project import SHOP, Project, people
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+ODD_NAMES = [
+    "what? # 100% [a]* it's ünïcode",
+    pytest.param("a?b=c&d", marks=pytest.mark.thorough),
+    pytest.param("%3F", marks=pytest.mark.thorough),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.delenv("REVERSE_ETL_STATE_URL", raising=False)
+
+
+def test_first_runs_at_once_all_work(project: Project) -> None:
+    """Three commands on a home folder that does not exist yet: one makes what is missing, and none fails."""
+    for name in ("one", "two", "three"):
+        project.write(f"{name}.yaml", people().replace("schedule: manual", "schedule: {every: 1d, overlap: wait}"))
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda sync: project.reverse_etl("run", sync), ("one", "two", "three")))
+    assert [0, 0, 0] == [each.returncode for each in done], [each.stderr for each in done]
+    dagster = project.folder / "home" / "dagster"
+    assert not list(dagster.glob(".new-*"))
+    with closing(sqlite3.connect(dagster / "history" / "runs.db")) as database:
+        assert [("SUCCESS", 3)] == database.execute("SELECT status, count(*) FROM runs GROUP BY 1").fetchall()
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_any_name_of_the_home_folder_works(
+    name: str, tmp_path: Path, sandbox: RunningSandbox, project: Project
+) -> None:
+    """A run, its failed rows, a retry and the status, in a folder whose name means something to URLs and globs."""
+    home = tmp_path / name
+    project = Project(project.folder, {"REVERSE_ETL_HOME": str(home)})
+    project.connections(SHOP, sandbox.url)
+    project.write("people.yaml", people(more="checks: [{accepted_values: {column: plan, values: [pro]}}]\n"))
+    assert 7 == project.run("people")[0]
+    assert 7 == project.reverse_etl("retry", "people").returncode
+    assert "some_rows_failed" in project.reverse_etl("status").stdout
+    assert (home / "state.db").is_file()
+    assert (home / "dagster" / "history" / "runs.db").is_file()
+    assert {"home", "syncs", "shop.db", name} >= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_dagster_home_that_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable and what to do are named."""
+    for named in (str(tmp_path / "gone"), "relative"):
+        monkeypatch.setenv("DAGSTER_HOME", named)
+        with pytest.raises(StateError, match=f"DAGSTER_HOME is {named}") as caught:
+            dagster_folder(Home.at(tmp_path / "home"))
+        assert caught.value.hint
+
+
+def test_a_users_own_settings_stay(tmp_path: Path) -> None:
+    """A dagster.yaml that is there is not overwritten."""
+    home = Home.at(tmp_path / "home")
+    (home.dagster / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    assert "telemetry: {enabled: false}\n" == shipped_file(home, "dagster.yaml").read_text()
