@@ -62,12 +62,12 @@ class Keys:
 
     def also_in(self, path: Path, column: str) -> Iterator[pa.Int64Array]:
         """Rows whose key is also in a column of another Parquet file."""
-        listed = f'SELECT "{column}" FROM {_parquet(path)} WHERE "{column}" IS NOT NULL'
+        listed = f'SELECT "{column}" FROM {parquet(path)} WHERE "{column}" IS NOT NULL'
         return self._rows(f"SELECT row_number FROM {self._source} WHERE key IN ({listed})")
 
     @property
     def _source(self) -> str:
-        return _parquet(self.path)
+        return parquet(self.path)
 
     def _rows(self, sql: str) -> Iterator[pa.Int64Array]:
         reader: pa.RecordBatchReader = self.database.sql(f"{sql} ORDER BY row_number").to_arrow_reader(_BATCH_ROWS)
@@ -96,7 +96,8 @@ def keys_of(
         yield Keys(path, database)
 
 
-def _parquet(path: Path) -> str:
+def parquet(path: Path) -> str:
+    """A Parquet file as a table of DuckDB."""
     escaped = str(path).replace("'", "''")
     return f"read_parquet('{escaped}')"
 

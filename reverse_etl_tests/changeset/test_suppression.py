@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sqlite3
 from pathlib import Path
 
@@ -29,6 +30,11 @@ def sync(**listed: object) -> SyncConfig:
         people=PeopleConfig(suppression_list=SuppressionListConfig.model_validate(listed) if listed else None),
         query="SELECT '1' AS id",
     )
+
+
+def quoted(name: str) -> str:
+    """A name as SQL has it between quotes."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def stored(config: SyncConfig, folder: Path) -> list[tuple[str | None, str | None]]:
@@ -72,6 +78,14 @@ def test_a_query_is_run_with_the_changeset(tmp_path: Path) -> None:
         ("a.csv", b"person\n1\n", "neither a column `id` nor `email`"),
         ("a.csv", b"", "not what its ending says"),
         ("a.csv", b"id,email\n1\n", "not what its ending says"),
+        ("a.csv", "\ufeffid\n1\n".encode("utf-16-le"), "not what its ending says"),
+        ("a.csv", b"id\nGr\xf6\n", "not what its ending says"),
+        ("a.csv", b"id,email,id\n1,,2\n", "more than one column `id`"),
+        ("a.csv", b"id;email\n1;\n", "not separated by commas"),
+        ("a.csv", b"name\tEMAIL\n1\ta@example.com\n", "not separated by commas"),
+        ("a.csv", b"id,email;note\n1,a@example.com;x\n", "not separated by commas"),
+        ("a.csv", b"7,a@example.com\n", "neither a column `id` nor `email`"),
+        ("a.csv", b"id\n1.23457E+18\n", "cut off their last digits"),
         ("a.parquet", b"id\n1\n", "not what its ending says"),
     ],
 )
@@ -81,6 +95,58 @@ def test_a_list_that_cannot_be_used_stops_the_run(name: str, content: bytes | No
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigError, match=said):
         stored(sync(file=tmp_path / name), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("header", "meant"),
+    [
+        ("ID,email", "id"),
+        ("Id", "id"),
+        ("id,Email", "email"),
+        ("id,E-Mail", "email"),
+        ("id,e_mail", "email"),
+        ("id,Email Address", "email"),
+        (" id,email", "id"),
+        ("id,email ", "email"),
+        ("'id'", "id"),
+        ('"""id"""', "id"),
+        ('id,"ID"', "id"),
+        ("email,\ufeffid", "id"),
+        ("email,\xa0id", "id"),
+        ("email,\uff49\uff44", "id"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet", "query"])
+def test_a_column_in_another_spelling_is_not_passed_over(kind: str, header: str, meant: str, tmp_path: Path) -> None:
+    """Whoever it names would be sent: the error has the spelling that is read."""
+    (names,) = csv.reader([header])
+    if kind == "query":
+        config = sync(query=f"SELECT {', '.join(f'1 AS {quoted(name)}' for name in names)}")
+    else:
+        config = sync(file=tmp_path / f"list.{kind}")
+        (tmp_path / "list.csv").write_text(f"{header}\n{','.join('1' for _ in names)}\n", encoding="utf-8")
+        pq.write_table(pa.table([pa.array(["1"])] * len(names), names), tmp_path / "list.parquet")
+    database = SQLite(name="shop", path=tmp_path / "shop.db")
+    sqlite3.connect(database.path).close()
+    with connect(database) as session, pytest.raises(ConfigError) as told:
+        store_suppressed(config, RunFolder(tmp_path), session)
+    assert f"Write `{meant}`" in (told.value.hint or "")
+    assert not list_of(RunFolder(tmp_path).parts("rows")).exists()
+
+
+def test_blanks_and_fractions_of_zeros_are_no_part_of_an_id(tmp_path: Path) -> None:
+    """Whoever fills a list by hand, or from a spreadsheet, means the same person; zeros in front do count."""
+    file = tmp_path / "list.csv"
+    file.write_text("id,email\n42.0, Ann@Example.com \nacme      ,\n 007,\n1.50,\n12e4,\n", encoding="utf-8")
+    expected = [("42", "ann@example.com"), ("acme", None), ("007", None), ("1.50", None), ("12e4", None)]
+    assert expected == stored(sync(file=file), tmp_path)
+
+
+def test_other_columns_of_a_list_do_not_matter(tmp_path: Path) -> None:
+    """Only those that may name people must be understood."""
+    file = tmp_path / "list.csv"
+    file.write_text("cio_id,id,reason,company_id,Suppressed At\nx,7,y,3,z\n", encoding="utf-8")
+    assert [("7", None)] == stored(sync(file=file), tmp_path)
 
 
 def test_a_query_needs_a_database(tmp_path: Path) -> None:

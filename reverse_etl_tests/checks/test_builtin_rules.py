@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.changeset.suppression import store_suppressed
 from reverse_etl.config.suppression import SuppressionListConfig
 from reverse_etl.config.syncs import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig
-from reverse_etl.errors import StateError
+from reverse_etl.errors import ConfigError, StateError
 from reverse_etl_tests.checks.conformance import (
     DECIMAL,
     EVENTS,
@@ -465,12 +466,19 @@ class TestSuppressedPeopleAreLeftOut(_Suppression):
     rows = (("7", True), ("07", False), ("8", False), ("", False))
 
 
+class TestSuppressedPeopleWhosePaddingDiffers(_Suppression):
+    """Blanks around an id are not what tells people apart, nor is a fraction of zeros."""
+
+    sync = sync(people=PeopleConfig(**suppressing()))
+    rows = (("7   ", True), (" 7", True), ("7.0", True), ("7.5", False), ("007", False))
+
+
 class TestSuppressedPeopleFail(_Suppression):
     """Where the sync says so, by any identifier: e-mail addresses without regard to case."""
 
     sync = sync(people=PeopleConfig(**suppressing(suppressed="ignore_and_fail")))
     column = "email"
-    rows = (("eve@example.COM", True), ("eve@example.com.example", False), (None, False))
+    rows = (("eve@example.COM", True), ("Eve@example.com  ", True), ("eve@example.com.example", False), (None, False))
 
 
 class TestSuppressedPeopleOfEvents(_Suppression):
@@ -489,6 +497,14 @@ class TestSuppressedPeopleOfRelationships(_Suppression):
         "relationships",
     )
     rows = (("7", True), ("8", False))
+
+
+def test_a_list_that_names_nobody_of_the_rows_stops_the_run(tmp_path: Path) -> None:
+    """Ids on the list, addresses in the rows: nobody could be left out."""
+    listed = sync(people=PeopleConfig(identify_by="email", **suppressing()))
+    pq.write_table(pa.table({"id": ["7"], "email": pa.nulls(1, pa.string())}), tmp_path / "suppressed.parquet")
+    with pytest.raises(ConfigError, match="names people by `id`, and these rows by `email`"):
+        check(listed, tmp_path, [pa.record_batch({"email": ["a@example.com"]})])
 
 
 def test_a_changeset_read_without_the_list_is_not_sent(tmp_path: Path) -> None:

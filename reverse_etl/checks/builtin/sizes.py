@@ -67,6 +67,8 @@ def _upper_bound(batch: pa.RecordBatch) -> int:
 
 
 def _value_bytes(column: pa.Array, field: pa.Field) -> pa.Array:
+    if pa.types.is_floating(field.type):
+        return pc.add(pc.binary_length(pc.cast(column, pa.string())), 2)
     if not _has_bytes(field.type):
         return pc.add(pc.binary_length(as_text(column, field)), 2)
     lengths = pc.binary_length(column)
