@@ -1,15 +1,16 @@
 """DuckDB: a file read in this process, streamed as Arrow.
 
 The file is opened read-only and one SELECT is let through, so nothing is written: not the file, not another one with
-COPY or ATTACH. A SELECT may still read what else its user could read (Parquet files behind views, say); extensions
-are used when installed, never downloaded. What a sort does not fit in ``MEMORY`` goes to the system's temporary
-folder.
+COPY or ATTACH. Nothing else is read either: no other file, unless it is in a folder of ``read_files`` (symbolic links
+and ``..`` do not lead out of it), no network, no extension. What a sort does not fit in ``MEMORY`` goes to the
+system's temporary folder.
 """
 
 from __future__ import annotations
 
 import atexit
 import itertools
+import os
 import re
 import shutil
 import tempfile
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from pydantic import Field
 
-from reverse_etl.config.connections import FileConfig
+from reverse_etl.config.connections import FileConfig, PathBesideFile
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 
@@ -47,11 +48,18 @@ _DECIMAL: Final = frozenset({"uhugeint", "hugeint", "bignum", "varint"})
 
 
 class Config(FileConfig):
-    """A DuckDB file."""
+    """A DuckDB file.
+
+    Attributes:
+        read_files: Folders whose files queries and views may read, such as Parquet. Absolute once loaded.
+    """
 
     type: Literal["duckdb"] = Field(default="duckdb", description="The engine.")
     threads: int = Field(
         default=1, ge=1, le=256, description="How many threads DuckDB computes with; each takes a few MB more."
+    )
+    read_files: tuple[PathBesideFile, ...] = Field(
+        default=(), description="Folders whose files queries and views may read, relative to this file."
     )
 
 
@@ -60,7 +68,8 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
     """Opens the file read-only; the session's clock is this machine's.
 
     Raises:
-        SourceUnavailableError: There is no file, another process writes to it, or it is no DuckDB database.
+        SourceUnavailableError: There is no file, another process writes to it, or it is no DuckDB database; there is
+            no folder of ``read_files``, or it has been opened in this process with others.
     """
     import duckdb
 
@@ -74,14 +83,41 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
         "threads": config.threads,
         "temp_directory": _spill_folder(),
         "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_persistent_secrets": "false",
     }
+    for folder in config.read_files:
+        if not folder.is_dir():
+            raise SourceUnavailableError(f"{where}: there is no folder {folder}.", hint="Check `read_files`.")
     try:
         connection = duckdb.connect(str(config.path), read_only=True, config=settings)
-        connection.execute("SET TimeZone = 'UTC'")
     except duckdb.Error as error:
         raise _opening_failed(error, where, config) from None
     with closing(connection):
+        try:
+            _close_off(connection, config, where)
+        except duckdb.Error as error:
+            raise _opening_failed(error, where, config) from None
         yield _Session(connection, where, config.timezone)
+
+
+def _close_off(connection: duckdb.DuckDBPyConnection, config: Config, where: str) -> None:
+    """Leaves the connection its own file and ``read_files``; connections of one process to a file share this."""
+    folders = sorted(str(folder.resolve()) for folder in config.read_files)
+    (is_open, known), *_ = connection.execute(
+        "SELECT current_setting('enable_external_access'), current_setting('allowed_directories')"
+    ).fetchall()
+    if is_open:
+        listed = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
+        connection.execute(f"SET allowed_directories = [{listed}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        connection.execute("SET lock_configuration = true")
+    elif {os.path.realpath(folder) for folder in known} != {*folders, os.path.realpath(_spill_folder())}:
+        raise SourceUnavailableError(
+            f"{where}: this process has {config.path} open with other `read_files`.",
+            hint="Name the same folders in every database with this path.",
+        )
 
 
 @cache
@@ -254,14 +290,22 @@ def _refused(error: duckdb.Error, where: str) -> SourceError:
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException | duckdb.ParserException):
         first, *more = str(error).strip().splitlines()
         message = _CLASS.sub("", first).rstrip(".!")
+        if "but it exists in the " in message:
+            return QueryError(
+                f"{where}: {message.partition(', but')[0]}.",
+                hint="Extensions are not loaded here: copy what they read into a table of the database.",
+            )
         hints = [line.strip() for line in more if line.startswith(("Did you mean", "Candidate bindings"))]
         return QueryError(
             f"{where}: {message}.", hint=" ".join(hints) or "Check the query against the database's tables and columns."
         )
     kind = _class(error)
+    if kind == "permission":
+        return QueryError(
+            f"{where}: the query or a view in it reads what is not in the database, and that is not allowed.",
+            hint="For files, name their folder under `read_files`; copy into the database what lies elsewhere.",
+        )
     hint = "Run the query in the duckdb shell to see why."
-    if "INSTALL " in str(error):
-        hint = "Install it once as the user who runs this: duckdb.execute('INSTALL ...') in Python."
     return QueryError(f"{where}: DuckDB stopped the query ({kind}).", hint=hint)
 
 

@@ -38,10 +38,21 @@ _LOOK_UP_STEPS: Final = 1_000_000
 _FIRST_ROWS: Final = 16
 _SAMPLED: Final = 64
 """Each so many rows, one is measured."""
+_READING: Final = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
+_CHANGING: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+_RTREE_TABLES: Final = ("_node", "_rowid", "_parent")
+_UNSAFE_FUNCTIONS: Final = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
+_READING_PRAGMAS: Final = frozenset(
+    {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
+    | {"foreign_key_check", "integrity_check", "quick_check"}
+)
+"""Those that take an argument, which others take for a new value."""
 _SCHEMA_MESSAGES: Final = (
     "no such table",
     "no such column",
     "no such function",
+    "no such module",
+    "too many arguments on ",
     "ambiguous column name",
     "misuse of ",
     'near "',
@@ -169,12 +180,24 @@ def _look_up() -> int:
     return 0
 
 
-def _authorize(action: int, _first: str | None, second: str | None, _schema: str | None, _inner: str | None) -> int:
-    """Allows reading only. ``mode=ro`` guards this file; this also stops ATTACH and VACUUM INTO another one."""
-    reads = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
-    if action in reads or (action == sqlite3.SQLITE_PRAGMA and second is None):
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY
+def _authorize(action: int, first: str | None, second: str | None, schema: str | None, _inner: str | None) -> int:
+    """Allows reading only. ``mode=ro`` guards this file; this also stops ATTACH and VACUUM INTO another one.
+
+    What SQLite itself reports while it declares a virtual table, and while R*Tree gets ready, is let through: it
+    writes nothing, and where a query writes, ``mode=ro`` and ``query_only`` refuse.
+    """
+    if action in _READING:
+        allowed = True
+    elif action == sqlite3.SQLITE_FUNCTION:
+        allowed = second not in _UNSAFE_FUNCTIONS
+    elif action == sqlite3.SQLITE_PRAGMA:
+        allowed = first in _READING_PRAGMAS or (second is None and first != "optimize")
+    elif action in _CHANGING and schema == "main" and first is not None:
+        declares = action == sqlite3.SQLITE_UPDATE and first in ("sqlite_master", "sqlite_schema")
+        allowed = declares or first.endswith(_RTREE_TABLES)
+    else:
+        allowed = False
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
 def _opening_failed(error: sqlite3.Error, where: str, config: Config) -> SourceUnavailableError:

@@ -199,24 +199,25 @@ def test_a_file_of_a_newer_version_says_so(path: Path) -> None:
 
 
 def test_views_on_files_can_be_read(tmp_path: Path) -> None:
-    """Reading beside the database is what DuckDB is used for."""
+    """Where their folder is allowed."""
     (tmp_path / "rows.json").write_text(json.dumps([{"id": 1}, {"id": 2}]))
     path = tmp_path / "views.duckdb"
     with closing(duckdb.connect(str(path))) as connection:
         connection.execute(f"CREATE VIEW rows AS SELECT * FROM read_json('{tmp_path}/rows.json')")
 
-    with connect(Config(name="views", path=path)) as session:
+    with connect(Config(name="views", path=path, read_files=(tmp_path,))) as session:
         (batch,) = session.stream("SELECT id FROM rows ORDER BY id")
 
     assert batch.column(0).to_pylist() == [1, 2]
 
 
-def test_an_extension_is_never_downloaded(path: Path) -> None:
-    """A query that needs one that is not there says so instead."""
+def test_an_extension_is_never_loaded(path: Path) -> None:
+    """A query that needs one says so instead."""
     with connect(Config(name="shop", path=path)) as session, pytest.raises(QueryError) as refused:
-        list(session.stream("SELECT * FROM read_parquet('s3://bucket/rows.parquet')"))
+        list(session.stream("SELECT * FROM iceberg_scan('rows')"))
 
-    assert "INSTALL" in refused.value.hint
+    assert "exists in" not in refused.value.message
+    assert "Extensions are not loaded" in refused.value.hint
 
 
 @pytest.mark.parametrize(("given", "threads"), [({}, 1), ({"threads": 3}, 3)])
@@ -259,6 +260,7 @@ def test_the_page_of_the_documentation_works(tmp_path: Path) -> None:
     """The connection, the order of the rows, and the query, which finds what changed."""
     (block,) = examples("duckdb", "yaml")
     query, ordered = examples("duckdb", "sql")
+    (tmp_path / "exports").mkdir()
     (tmp_path / "connections.yaml").write_text(block)
     with closing(duckdb.connect(str(tmp_path / "warehouse.duckdb"))) as connection:
         times = "created_at DATE, updated_at TIMESTAMP"
@@ -275,3 +277,124 @@ def test_the_page_of_the_documentation_works(tmp_path: Path) -> None:
     with connect(config) as session:
         (batch,) = session.stream(render(query, since))
     assert batch.column("id").to_pylist() == [3, 4]
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """A folder with a database, files beside it, one folder of them to be allowed, and ways that lead out of it."""
+    allowed, other = tmp_path / "it's allowed", tmp_path / "other"
+    for folder in (allowed, other):
+        folder.mkdir()
+        (folder / "rows.csv").write_text(f"id,plan\n1,{PLANTED}\n")
+    (allowed / "link").symlink_to(other)
+    (allowed / "link.csv").symlink_to(other / "rows.csv")
+    for name in ("shop", "second"):
+        with closing(duckdb.connect(str(tmp_path / f"{name}.duckdb"))) as connection:
+            connection.execute("CREATE TABLE t AS SELECT range AS id FROM range(3)")
+            connection.execute(f"CREATE VIEW v AS FROM read_csv('{str(allowed).replace(chr(39), chr(39) * 2)}/*s.csv')")
+    return tmp_path
+
+
+_REACHING_OUT = [
+    "FROM read_csv('{other}/rows.csv')",
+    "FROM '{other}/rows.csv'",
+    "FROM 'rows.csv'",
+    "SELECT * FROM read_csv_auto('{other}/*.csv')",
+    "FROM read_text('/proc/self/environ')",
+    "FROM read_blob('{other}/rows.csv')",
+    "FROM read_json('{other}/rows.csv')",
+    "FROM read_parquet('{other}/rows.csv')",
+    "FROM parquet_metadata('{other}/rows.csv')",
+    "FROM sniff_csv('{other}/rows.csv')",
+    "FROM glob('{other}/*')",
+    "FROM glob('/*')",
+    "FROM query('FROM read_csv(''{other}/rows.csv'')')",
+    "FROM query_table('{other}/rows.csv')",
+    "FROM read_csv('https://example.com/rows.csv')",
+    "FROM 's3://bucket/rows.parquet'",
+    "SELECT getenv('HOME') AS a",
+    "ATTACH '{folder}/second.duckdb' AS second",
+    "COPY t TO '{other}/copy.csv'",
+    "EXPORT DATABASE '{other}'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET enable_external_access = true",
+    "SET allowed_directories = ['/']",
+    "FROM sqlite_scan('{other}/rows.csv', 't')",
+]
+
+
+@pytest.mark.parametrize("sql", _REACHING_OUT)
+def test_nothing_beside_the_database_is_read(sql: str, beside: Path) -> None:
+    """No file, no network, no environment, no other database; the folder that is allowed changes none of that."""
+    for read_files in ((), (beside / "it's allowed",)):
+        config = Config(name="shop", path=beside / "shop.duckdb", read_files=read_files)
+        query = sql.format(other=beside / "other", folder=beside)
+        with connect(config) as session, pytest.raises(QueryError) as caught:
+            list(session.stream(query))
+        assert PLANTED not in str(caught.value)
+        assert str(beside) not in str(caught.value) or "does not exist" in str(caught.value)
+    assert sorted(path.name for path in (beside / "other").iterdir()) == ["rows.csv"]
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "../other/rows.csv",
+        "link/rows.csv",
+        "link.csv",
+        "sub/../../other/rows.csv",
+        "*/../../other/rows.csv",
+        "**/../*.csv",
+    ],
+)
+def test_no_way_leads_out_of_a_folder_that_is_allowed(way: str, beside: Path) -> None:
+    """Neither two dots nor symbolic links."""
+    allowed = beside / "it's allowed"
+    config = Config(name="shop", path=beside / "shop.duckdb", read_files=(allowed,))
+    path = f"{allowed}/{way}".replace("'", "''")
+    with connect(config) as session, pytest.raises(QueryError):
+        list(session.stream(f"SELECT * FROM read_csv('{path}')"))
+
+
+def test_files_of_a_folder_that_is_allowed_are_read(beside: Path) -> None:
+    """Through views too, and by several sessions at once; without `read_files` the error names it."""
+    config = Config(name="shop", path=beside / "shop.duckdb", read_files=(beside / "it's allowed",))
+    with connect(config) as one, connect(config) as other:
+        for session in (one, other):
+            (batch,) = session.stream("SELECT v.id, v.plan FROM v JOIN t ON v.id = t.id")
+            assert batch.to_pylist() == [{"id": 1, "plan": PLANTED}]
+    with connect(config.model_copy(update={"read_files": ()})) as session:
+        with pytest.raises(QueryError, match="name their folder under `read_files`"):
+            list(session.stream("SELECT * FROM v"))
+        with pytest.raises(SourceUnavailableError, match="open with other `read_files`"), connect(config):
+            pass
+
+
+def test_a_folder_that_is_not_there_is_told(beside: Path) -> None:
+    """A mistyped folder must not look like a query that may not read."""
+    config = Config(name="shop", path=beside / "shop.duckdb", read_files=(beside / "none",))
+    with pytest.raises(SourceUnavailableError, match=r"there is no folder .*none"), connect(config):
+        pass
+
+
+def test_folders_are_relative_to_the_file_that_names_them(beside: Path) -> None:
+    """As `path` is."""
+    (beside / "syncs").mkdir()
+    text = """
+databases: {shop: {type: duckdb, path: ../shop.duckdb, read_files: [../other, "../it's allowed"]}}
+workspaces: {main: {site_id: "${S}", track_api_key: "${T}"}}
+"""
+    (beside / "syncs" / "connections.yaml").write_text(text)
+    config = load_project(beside / "syncs").databases["shop"]
+    with connect(config) as session:
+        (batch,) = session.stream(f"SELECT id FROM '{beside}/other/rows.csv'")
+    assert batch.to_pylist() == [{"id": 1}]
+
+
+def test_a_sort_larger_than_memory_still_goes_to_disk(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB's own temporary files are none of the files that are closed off."""
+    monkeypatch.setattr("reverse_etl.sources.duckdb.MEMORY", "60MB")
+    query = "SELECT repeat('x', 60) || hash(range) AS t FROM range(1000000) ORDER BY t"
+    with connect(Config(name="shop", path=beside / "shop.duckdb")) as session:
+        assert sum(batch.num_rows for batch in session.stream(query)) == 1_000_000

@@ -238,3 +238,98 @@ def test_a_real_id_is_spelled_alike_in_every_batch(others: str, tmp_path: Path) 
         (batch,) = session.stream(f"SELECT 42.0 AS id {others}")
     spelled = as_text(batch.column(0), batch.schema.field(0)).to_pylist()
     assert ["42", *(text.strip("'") for text in others.split()[-1:])] == spelled
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    """A file with a table of each kind that SQLite makes up by itself."""
+    path = tmp_path / "tables.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("""
+            CREATE TABLE people (id TEXT PRIMARY KEY, doc TEXT);
+            INSERT INTO people VALUES ('1', '{"tags": ["a", "b"]}'), ('2', '{"tags": []}');
+            CREATE VIRTUAL TABLE notes3 USING fts3(body); INSERT INTO notes3 VALUES ('hello world');
+            CREATE VIRTUAL TABLE notes4 USING fts4(body); INSERT INTO notes4 VALUES ('hello world');
+            CREATE VIRTUAL TABLE notes5 USING fts5(body); INSERT INTO notes5 VALUES ('hello world');
+            CREATE VIRTUAL TABLE words5 USING fts5vocab(notes5, row);
+            CREATE VIRTUAL TABLE words4 USING fts4aux(notes4);
+            CREATE VIRTUAL TABLE places USING rtree(id, min_x, max_x, +name TEXT);
+            INSERT INTO places VALUES (7, 0, 1, 'here');
+        """)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (
+            "SELECT p.id, group_concat(t.value, ',') AS tags FROM people p "
+            "LEFT JOIN json_each(p.doc, '$.tags') t ON true GROUP BY p.id",
+            [("1", "a,b"), ("2", None)],
+        ),
+        ("SELECT count(*) AS n FROM people, json_tree(doc) WHERE atom IS NOT NULL", [(2,)]),
+        ("SELECT body FROM notes3 WHERE body MATCH 'hello'", [("hello world",)]),
+        ("SELECT body FROM notes4 WHERE notes4 MATCH 'wor*'", [("hello world",)]),
+        ("SELECT snippet(notes5, 0, '[', ']', '', 3) AS s FROM notes5('hello')", [("[hello] world",)]),
+        ("SELECT body FROM notes5 WHERE notes5 MATCH 'hello' ORDER BY rank", [("hello world",)]),
+        ("SELECT term FROM words5 ORDER BY term", [("hello",), ("world",)]),
+        ("SELECT term FROM words4 WHERE col = '*' ORDER BY term", [("hello",), ("world",)]),
+        ("SELECT id, name FROM places WHERE min_x < 1 AND max_x > 0", [(7, "here")]),
+        ("SELECT name FROM pragma_table_info('people')", [("id",), ("doc",)]),
+        ("SELECT name FROM pragma_table_xinfo('people', 'main')", [("id",), ("doc",)]),
+        ("SELECT origin FROM pragma_index_list('people')", [("pk",)]),
+        ("SELECT count(*) AS n FROM pragma_foreign_key_check('people')", [(0,)]),
+        ("SELECT quick_check AS q FROM pragma_quick_check('people')", [("ok",)]),
+        ("SELECT user_version AS v FROM pragma_user_version", [(0,)]),
+        ("SELECT name FROM pragma_database_list WHERE seq = 0", [("main",)]),
+    ],
+)
+def test_tables_that_sqlite_makes_up_are_read(query: str, expected: list[tuple[object, ...]], tables: Path) -> None:
+    """Each in a session of its own, because SQLite declares such a table when it is first used."""
+    with connect(Config(name="shop", path=tables)) as session:
+        rows = [tuple(row.values()) for batch in session.stream(query) for row in batch.to_pylist()]
+
+    assert rows == expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM people",
+        "DELETE FROM places",
+        "DELETE FROM places_node",
+        "UPDATE places_rowid SET nodeno = 0",
+        "INSERT INTO notes5(notes5) VALUES ('optimize')",
+        "INSERT INTO notes4(notes4) VALUES ('rebuild')",
+        "UPDATE notes3 SET body = 'x'",
+        "UPDATE sqlite_master SET sql = ''",
+        "DELETE FROM sqlite_master",
+        "DROP TABLE notes5",
+        "CREATE VIRTUAL TABLE more USING fts5(a)",
+        "CREATE VIRTUAL TABLE temp.more USING fts5(a)",
+        "CREATE TEMP TABLE more (a)",
+        "SELECT * FROM pragma_optimize",
+        "SELECT * FROM pragma_optimize(65535)",
+        "PRAGMA writable_schema = 1",
+        "PRAGMA query_only = 0",
+        "PRAGMA user_version = 5",
+        "PRAGMA table_info = 5; DELETE FROM people",
+        "SELECT load_extension('x')",
+        "SELECT fts3_tokenizer('simple')",
+        "SELECT writefile('x', 'y')",
+        "ATTACH ':memory:' AS other",
+        "VACUUM",
+    ],
+)
+def test_such_tables_let_nothing_be_written(statement: str, tables: Path) -> None:
+    """Not even after they have been read; the file stays the same to the byte."""
+    before = tables.read_bytes()
+
+    with connect(Config(name="shop", path=tables)) as session:
+        for query in ("SELECT * FROM places", "SELECT * FROM notes4", "SELECT * FROM json_each('[1]')"):
+            list(session.stream(query))
+        with pytest.raises(QueryError):
+            list(session.stream(statement))
+
+    assert tables.read_bytes() == before
+    assert [path.name for path in tables.parent.iterdir()] == [tables.name]
