@@ -9,7 +9,6 @@ system's temporary folder.
 from __future__ import annotations
 
 import atexit
-import itertools
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from pydantic import Field
 
@@ -41,10 +40,7 @@ MEMORY: Final = "1GB"
 
 _T = TypeVar("_T")
 _VECTOR_ROWS: Final = 2_048
-_AS_JSON: Final = frozenset({"list", "array", "struct", "map", "union", "variant"})
-_AS_TEXT: Final = frozenset({"uhugeint", "hugeint", "bignum", "varint", "bit", "time with time zone", "time_tz"})
 _CLASS: Final = re.compile(r"([A-Za-z][A-Za-z ]{0,40}) Error: ")
-_DECIMAL: Final = frozenset({"uhugeint", "hugeint", "bignum", "varint"})
 
 
 class Config(FileConfig):
@@ -151,6 +147,7 @@ class _Session:
         import duckdb
 
         from reverse_etl.sources._arrow import canonical
+        from reverse_etl.sources._duckdb_batches import kind, marked, rebatched, wrapped
         from reverse_etl.sources.base import refuse_duplicates
 
         # A connection of its own per query: an open result would block the session's next one.
@@ -158,13 +155,13 @@ class _Session:
             try:
                 query = self._one_select(cursor, sql)
                 relation = cursor.sql(query)
-                names, kinds = relation.columns, list(map(_kind, relation.types))
+                names, kinds = relation.columns, list(map(kind, relation.types))
                 refuse_duplicates(names, self._where)
-                wrapped = _wrapped(query, kinds, limit)
-                with call(lambda: cursor.sql(wrapped).to_arrow_reader(_VECTOR_ROWS)) as reader:
-                    batches = _rebatched(reader)
+                whole = wrapped(query, kinds, limit)
+                with call(lambda: cursor.sql(whole).to_arrow_reader(_VECTOR_ROWS)) as reader:
+                    batches = rebatched(reader)
                     while (batch := call(lambda: next(batches, None))) is not None:
-                        yield canonical(_marked(batch, names, kinds), timezone=self._timezone)
+                        yield canonical(marked(batch, names, kinds), timezone=self._timezone)
             except duckdb.Error as error:
                 raise _refused(error, self._where) from None
 
@@ -195,77 +192,6 @@ def _interruptible(cursor: duckdb.DuckDBPyConnection) -> Iterator[Callable[[Call
                     cursor.interrupt()
 
         yield call
-
-
-def _wrapped(query: str, kinds: list[str], limit: int | None) -> str:
-    """The query with what Arrow cannot hold exactly said as text by DuckDB itself, nested values as JSON.
-
-    Columns go by position, because DuckDB takes names that differ only in case for the same.
-    """
-    said = {**dict.fromkeys(_AS_JSON, "to_json({})::VARCHAR"), **dict.fromkeys(_AS_TEXT, "{}::VARCHAR")}
-    columns = [f"c{number}" for number in range(len(kinds))]
-    values = [said.get(kind, "{}").format(column) for kind, column in zip(kinds, columns, strict=True)]
-    values = [f"{value} AS {column}" for value, column in zip(values, columns, strict=True)]
-    tail = "" if limit is None else f" LIMIT {limit:d}"
-    return f"SELECT {', '.join(values)} FROM (\n{query}\n) AS q({', '.join(columns)}){tail}"
-
-
-def _kind(kind: Any) -> str:
-    return "json" if str(kind) == "JSON" else str(kind.id)
-
-
-def _marked(batch: pa.RecordBatch, names: list[str], kinds: list[str]) -> pa.RecordBatch:
-    """The batch under its own names, its columns that came as text marked as what they are."""
-    import pyarrow as pa
-
-    from reverse_etl.sources._json import checked
-    from reverse_etl.sources.base import marked
-
-    arrays, fields = [], []
-    for name, kind, array in zip(names, kinds, batch.columns, strict=True):
-        is_json = kind in _AS_JSON or kind == "json"
-        arrays.append(checked(array) if is_json else array)
-        mark = "json" if is_json else "decimal" if kind in _DECIMAL else ""
-        fields.append(marked(name, mark) if mark else pa.field(name, array.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def _rebatched(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """DuckDB's small batches put together up to the size of ours; at least one, maybe empty."""
-    import pyarrow as pa
-
-    from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS
-
-    held: list[pa.RecordBatch] = []
-    rows = size = 0
-    gave_one = False
-    for batch in itertools.chain.from_iterable(map(_slices, reader)):
-        if held and (rows + batch.num_rows > BATCH_ROWS or size + batch.nbytes > BATCH_BYTES):
-            yield _taken(held)
-            gave_one = True
-            rows = size = 0
-        held.append(batch)
-        rows += batch.num_rows
-        size += batch.nbytes
-    if held or not gave_one:
-        yield _taken(held) if held else pa.RecordBatch.from_pylist([], schema=reader.schema)
-
-
-def _taken(held: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """The batches as one, no longer held here while it is used."""
-    import pyarrow as pa
-
-    joined = pa.concat_batches(held)
-    held.clear()
-    return joined
-
-
-def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """One of DuckDB's batches in pieces of at most about ``BATCH_BYTES``."""
-    from reverse_etl.sources.base import BATCH_BYTES
-
-    rows = max(1, batch.num_rows * BATCH_BYTES // max(1, batch.nbytes, BATCH_BYTES))
-    return (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
 
 
 def _opening_failed(error: duckdb.Error, where: str, config: Config) -> SourceUnavailableError:
