@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from reverse_etl.changeset.parts import ROW_NUMBER, numbers_where
 from reverse_etl.changeset.text import as_text
 from reverse_etl.checks.base import Finding
+from reverse_etl.sources.base import logical_type
 
 
 def columns(batch: pa.RecordBatch, *, apart: frozenset[str] = frozenset()) -> Iterator[tuple[str, pa.Array, pa.Field]]:
@@ -28,6 +29,11 @@ def text(batch: pa.RecordBatch, name: str) -> pa.StringArray | None:
 def empty(texts: pa.StringArray) -> pa.BooleanArray:
     """Where a text is missing: null or ''. Never null itself."""
     return pc.equal(pc.fill_null(texts, ""), "")
+
+
+def is_number(field: pa.Field) -> bool:
+    """Whether a column in canonical types holds numbers."""
+    return bool(pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or logical_type(field) == "decimal")
 
 
 def broken(batch: pa.RecordBatch, mask: pa.BooleanArray, field: str, message: str) -> Iterator[Finding]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from reverse_etl.checks._batch import broken
+from reverse_etl.changeset.text import as_text
+from reverse_etl.checks._batch import broken, is_number
 from reverse_etl.checks._instants import seconds
 from reverse_etl.checks._settings import rule_of
 from reverse_etl.checks.base import AnyRule, Finding, Rule
@@ -42,18 +46,18 @@ def rules(config: Config) -> list[AnyRule]:
     bounds = " and ".join(
         f"{words} {bound}" for words, bound in (("at least", config.min), ("at most", config.max)) if bound is not None
     )
-    low = -float("inf") if config.min is None else _number(config.min)
-    high = float("inf") if config.max is None else _number(config.max)
+    low = None if config.min is None else _number(config.min)
+    high = None if config.max is None else _number(config.max)
     rule = rule_of(config, f"Column `{config.column}` is {bounds}.", config.column)
     return [InRange(rule, config.column, low, high)]
 
 
-def _number(bound: Bound) -> float:
+def _number(bound: Bound) -> float | int:
     if isinstance(bound, datetime):
         return (bound if bound.tzinfo else bound.replace(tzinfo=UTC)).timestamp()
     if isinstance(bound, date):
         return datetime(bound.year, bound.month, bound.day, tzinfo=UTC).timestamp()
-    return float(bound)
+    return bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,39 @@ class InRange:
 
     rule: Rule
     column: str
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:  # noqa: ARG002
         """Rows outside the bounds, and rows with something that is not a number or a time."""
-        column = batch.column(self.column)
-        values = seconds(column, batch.schema.field(self.column))
-        outside = pc.or_(pc.less(values, self.low), pc.greater(values, self.high))
+        column, field = batch.column(self.column), batch.schema.field(self.column)
+        values = seconds(column, field)
+        low = -math.inf if self.low is None else float(self.low)
+        high = math.inf if self.high is None else float(self.high)
+        outside = pc.or_(pc.less(values, low), pc.greater(values, high))
+        if is_number(field):
+            at_bound = pc.or_(pc.equal(values, low), pc.equal(values, high))
+            outside = pc.or_(outside, self._exactly_outside(as_text(column, field), at_bound))
         yield from broken(batch, outside, self.column, f"column `{self.column}` is out of range.")
         other = pc.and_(column.is_valid(), pc.is_null(values))
         yield from broken(batch, other, self.column, f"column `{self.column}` is neither a number nor a time.")
+
+    def _exactly_outside(self, texts: pa.StringArray, at_bound: pa.BooleanArray) -> pa.BooleanArray:
+        """Of values that are a bound as 64-bit floats, those that are outside by digits a float cannot hold."""
+        low, high = _digits(self.low), _digits(self.high)
+        candidates = pc.unique(pc.filter(texts, at_bound)).to_pylist()
+        outside = [
+            text
+            for text in candidates
+            if (low is not None and Decimal(text) < low) or (high is not None and Decimal(text) > high)
+        ]
+        return pc.and_(at_bound, pc.is_in(texts, value_set=pa.array(outside, pa.string())))
+
+
+def _digits(bound: float | None) -> Decimal | None:
+    """A bound as written; None where its digits may be more than a float keeps, so that the float decides."""
+    if bound is None:
+        return None
+    number = Decimal(str(bound))
+    as_written = isinstance(bound, int) or len(number.as_tuple().digits) <= sys.float_info.dig
+    return number if as_written else None

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -67,7 +68,7 @@ def _column(column: pa.Array, timezone: str) -> tuple[pa.Array, str]:
     if is_.is_integer(kind):
         return pc.cast(column, pa.int64()), ""
     if is_.is_floating(kind):
-        return pc.cast(column, pa.float64()), ""
+        return doubles(column), ""
     if is_.is_decimal(kind):
         return _digits(column), "decimal"
     if is_.is_timestamp(kind) or is_.is_date(kind):
@@ -104,6 +105,17 @@ def _unsigned(column: pa.Array) -> tuple[pa.Array, str]:
         return pc.cast(column, pa.int64()), ""
     except pa.ArrowInvalid:
         return pc.cast(column, pa.string()), "decimal"
+
+
+def doubles(column: pa.Array) -> pa.DoubleArray:
+    """Floats as 64 bits with the digits that people see: 0.1 in 32 bits is 0.1, not 0.10000000149011612."""
+    if pa.types.is_float64(column.type):
+        return column
+    if pa.types.is_float16(column.type):
+        # Arrow writes the digits of a 64-bit float here; numpy the shortest that are this number in 16 bits.
+        shortest = column.to_numpy(zero_copy_only=False).astype(np.float16).astype(str)
+        return pa.array(shortest.astype(np.float64), mask=np.asarray(column.is_null()))
+    return pc.cast(pc.cast(column, pa.string()), pa.float64())
 
 
 def _digits(column: pa.Array) -> pa.StringArray:
@@ -164,10 +176,20 @@ def _plain(column: pa.Array, timezone: str) -> list[Any]:
         valid = column.is_valid().to_pylist()
         return [dict(zip(names, row, strict=True)) if there else None for there, row in zip(valid, rows, strict=True)]
     if is_.is_union(kind):
-        return [plain(value) for value in column.to_pylist()]
+        return _unions(column, timezone)
     if is_.is_nested(kind):
         return _lists(column, timezone)
     return _leaves(*_column(column, timezone))
+
+
+def _unions(column: pa.UnionArray, timezone: str) -> list[Any]:
+    if column.offset:
+        # Codes and offsets of a slice are those of the whole array (Arrow 26).
+        column = column.take(pa.array(range(len(column))))
+    members = [_plain(column.field(number), timezone) for number in range(column.type.num_fields)]
+    places = range(len(column)) if column.type.mode == "sparse" else column.offsets.to_pylist()
+    codes = {code: number for number, code in enumerate(column.type.type_codes)}
+    return [members[codes[code]][place] for code, place in zip(column.type_codes.to_pylist(), places, strict=True)]
 
 
 def _lists(column: pa.Array, timezone: str) -> list[Any]:

@@ -4,30 +4,62 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from duckdb.sqltypes import DuckDBPyType
 
 _DECIMAL: Final = frozenset({"uhugeint", "hugeint", "bignum", "varint"})
 _AS_TEXT: Final = frozenset({"uhugeint", "hugeint", "bignum", "varint", "bit", "time with time zone", "time_tz"})
 _AS_JSON: Final = frozenset({"list", "array", "struct", "map", "union", "variant"})
 
 
-def wrapped(query: str, kinds: list[str], limit: int | None) -> str:
+def wrapped(query: str, types: list[DuckDBPyType], limit: int | None) -> str:
     """The query with what Arrow cannot hold exactly said as text by DuckDB itself, nested values as JSON.
 
     Columns go by position, because DuckDB takes names that differ only in case for the same.
     """
-    said = {**dict.fromkeys(_AS_JSON, "to_json({})::VARCHAR"), **dict.fromkeys(_AS_TEXT, "{}::VARCHAR")}
-    columns = [f"c{number}" for number in range(len(kinds))]
-    values = [said.get(called, "{}").format(column) for called, column in zip(kinds, columns, strict=True)]
-    values = [f"{value} AS {column}" for value, column in zip(values, columns, strict=True)]
+    columns = [f"c{number}" for number in range(len(types))]
+    values = [f"{_written(column, each)} AS {column}" for column, each in zip(columns, types, strict=True)]
     tail = "" if limit is None else f" LIMIT {limit:d}"
     return f"SELECT {', '.join(values)} FROM (\n{query}\n) AS q({', '.join(columns)}){tail}"
 
 
-def kind(given: Any) -> str:
+def _written(column: str, type_: DuckDBPyType) -> str:
+    called = kind(type_)
+    if called in _AS_TEXT:
+        return f"{column}::VARCHAR"
+    if called not in _AS_JSON:
+        return column
+    texts, doubles = (_with_floats_as(leaf, type_) for leaf in ("VARCHAR", "DOUBLE"))
+    # to_json widens a float of 32 bits to 0.10000000149011612; its text is 0.1.
+    return f"to_json({column})::VARCHAR" if texts == doubles else f"to_json({column}::{texts}::{doubles})::VARCHAR"
+
+
+def _with_floats_as(leaf: str, type_: DuckDBPyType) -> str:
+    """A type in SQL with another one for floats of 32 bits, to any depth."""
+    called = str(type_.id)
+    if called == "float":
+        return leaf
+    if called not in _AS_JSON or called == "variant":
+        return str(type_)
+    # Members without a name: the tag of a union, and those of a tuple, which has no other spelling.
+    members = [(name, member) for name, member in type_.children if name]
+    if not members:
+        return str(type_)
+    inner = [_with_floats_as(leaf, member) if isinstance(member, type(type_)) else str(member) for _, member in members]
+    if called == "list":
+        return f"{inner[0]}[]"
+    if called == "array":
+        return f"{inner[0]}[{inner[1]}]"
+    if called != "map":
+        quoted = [name.replace('"', '""') for name, _ in members]
+        inner = [f'"{name}" {each}' for name, each in zip(quoted, inner, strict=True)]
+    return f"{called.upper()}({', '.join(inner)})"
+
+
+def kind(given: DuckDBPyType) -> str:
     """What DuckDB calls a column's type; ``json`` for its JSON."""
     return "json" if str(given) == "JSON" else str(given.id)
 

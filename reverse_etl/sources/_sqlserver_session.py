@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
+from reverse_etl.sources._arrow import doubles
 from reverse_etl.sources._values import columns_to_batch
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, refuse_duplicates
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import pyodbc
 
     from reverse_etl.sources._sqlserver_errors import Messages
@@ -90,9 +92,10 @@ class SqlServerSession:
                 raise self._no_columns()
             names = [column[0] for column in cursor.description]
             refuse_duplicates(names, self._messages.where)
+            reals = {index for index, column in enumerate(cursor.description) if _is_real(column)}
             empty = True
             for rows in self._row_lists(cursor, limit):
-                yield columns_to_batch(names, list(zip(*rows, strict=True)), timezone=self._timezone)
+                yield columns_to_batch(names, _columns(rows, reals), timezone=self._timezone)
                 empty = False
             if empty:
                 yield columns_to_batch(names, [()] * len(names), timezone=self._timezone)
@@ -180,6 +183,19 @@ def prepare(connection: pyodbc.Connection) -> None:
     connection.add_output_converter(_GUID, _guid)
     connection.add_output_converter(_TIME, _time)
     connection.add_output_converter(_DATETIMEOFFSET, _instant)
+
+
+def _is_real(column: tuple[Any, ...]) -> bool:
+    """Whether a column of a cursor's description is REAL, whose precision drivers give in bits or in digits."""
+    return column[1] is float and column[3] in {24, 7}
+
+
+def _columns(rows: Sequence[pyodbc.Row], reals: set[int]) -> list[Sequence[Any]]:
+    """The columns of some rows, REAL with the digits that people see, as the driver gives more."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    for index in reals:
+        columns[index] = doubles(pa.array(columns[index], pa.float32())).to_pylist()
+    return columns
 
 
 def _guid(raw: bytes | None) -> str | None:

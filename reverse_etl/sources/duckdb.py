@@ -155,9 +155,10 @@ class _Session:
             try:
                 query = self._one_select(cursor, sql)
                 relation = cursor.sql(query)
-                names, kinds = relation.columns, list(map(kind, relation.types))
+                names, types = relation.columns, relation.types
+                kinds = list(map(kind, types))
                 refuse_duplicates(names, self._where)
-                whole = wrapped(query, kinds, limit)
+                whole = wrapped(query, types, limit)
                 with call(lambda: cursor.sql(whole).to_arrow_reader(_VECTOR_ROWS)) as reader:
                     batches = rebatched(reader)
                     while (batch := call(lambda: next(batches, None))) is not None:

@@ -23,6 +23,7 @@ from reverse_etl.checks import (
 from reverse_etl.checks._settings import Limit
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.report import Counts
+from reverse_etl.sources.base import marked
 from reverse_etl_tests.checks.conformance import DECIMAL, STARTED_AT, GateConformance, RuleConformance, sync
 
 INTEGER = pa.field("value", pa.int64())
@@ -70,6 +71,61 @@ class TestAcceptedNumbers(RuleConformance):
     rows = ((1, False), (2, False), (3, True))
 
 
+class TestAcceptedDecimals(RuleConformance):
+    """A number is the same in every spelling: 0.50 is 0.5, 1E2 is 100."""
+
+    module, rule = "accepted_values", "accepted_values_fee"
+    sync = sync(accepted_values.Config(column="fee", values=(0.5, 1, "10.250", "1E2", 0, True)))
+    column, field = "fee", DECIMAL
+    rows = (
+        *((text, False) for text in ("0.50", "0.5", "1.00", "10.25", "100", "1E2", "100.0", "-0.00", None)),
+        *((text, True) for text in ("0.05", "10.5", "10", "NaN")),
+    )
+
+
+class TestAcceptedFloats(RuleConformance):
+    """Floats are numbers too."""
+
+    module, rule = "accepted_values", "accepted_values_fee"
+    sync = sync(accepted_values.Config(column="fee", values=("0.10", 2, 1e21)))
+    column, field = "fee", pa.field("value", pa.float64())
+    rows = ((0.1, False), (2.0, False), (1e21, False), (0.3, True))
+
+
+class TestAcceptedNumbersAmongTexts(RuleConformance):
+    """In a column of text only what is written counts."""
+
+    module, rule = "accepted_values", "accepted_values_size"
+    sync = sync(accepted_values.Config(column="size", values=("0.50", 2, True)))
+    column = "size"
+    rows = (("0.50", False), ("2", False), ("true", False), ("0.5", True), ("2.0", True), ("1", True))
+
+
+class TestAcceptedJson(RuleConformance):
+    """A number in a JSON column is a number."""
+
+    module, rule = "accepted_values", "accepted_values_size"
+    sync = sync(accepted_values.Config(column="size", values=("0.50", "x")))
+    column, field = "size", marked("value", "json")
+    rows = (("0.50", False), ("0.5", False), ('"x"', False), ('"y"', True), ("0.05", True))
+
+
+class TestUniqueDecimals(RuleConformance):
+    """0.50 and 0.5 are one number, and so twice."""
+
+    module, rule, sync = "unique", "unique_fee", sync(unique.Config(column="fee"))
+    column, field = "fee", DECIMAL
+    rows = (("0.50", True), ("0.5", True), ("1E2", True), ("100.00", True), ("10", False), ("NaN", False))
+
+
+class TestUniqueTexts(RuleConformance):
+    """Two texts are two values."""
+
+    module, rule, sync = "unique", "unique_fee", sync(unique.Config(column="fee"))
+    column = "fee"
+    rows = (("0.50", False), ("0.5", False), ("x", True), ("x", True))
+
+
 class TestMatches(RuleConformance):
     """The pattern covers the whole value."""
 
@@ -92,6 +148,30 @@ class TestInRangeOfDecimals(RuleConformance):
     module, rule, sync = "in_range", "in_range_price", sync(in_range.Config(column="price", min=0.5))
     column, field = "price", DECIMAL
     rows = (("0.50", False), ("0.49", True), ("1E+3", False), ("NaN", True))
+
+
+class TestInRangeOfManyDigits(RuleConformance):
+    """Digits that a 64-bit float cannot hold decide at a bound."""
+
+    module, rule = "in_range", "in_range_amount"
+    sync = sync(in_range.Config(column="amount", min=0.5, max=10**37))
+    column, field = "amount", DECIMAL
+    rows = (
+        ("0.50", False),
+        ("0.49999999999999999999999999999999999999", True),
+        ("0.50000000000000000000000000000000000001", False),
+        ("1E37", False),
+        ("10000000000000000000000000000000000001", True),
+        ("9999999999999999999999999999999999999.9", False),
+    )
+
+
+class TestInRangeOfBigIntegers(RuleConformance):
+    """Integers beyond 2**53 too."""
+
+    module, rule, sync = "in_range", "in_range_id", sync(in_range.Config(column="id", max=2**53))
+    column, field = "id", INTEGER
+    rows = ((2**53 + 1, True), (2**53 - 1, False))
 
 
 class TestInRangeOfDates(RuleConformance):

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -40,6 +41,8 @@ def one(array: pa.Array, *, timezone: str = "UTC") -> tuple[str, list[Any]]:
         (pa.array([2**64 - 1, None, 7], pa.uint64()), "decimal", ["18446744073709551615", None, "7"]),
         (pa.array([1.5, None], pa.float16()), "double", [1.5, None]),
         (pa.array([1.5, float("inf")], pa.float32()), "double", [1.5, float("inf")]),
+        (pa.array([0.1, 16777216, 3.4e38, 1e-45, None], pa.float32()), "double", [0.1, 16777216, 3.4e38, 1e-45, None]),
+        (pa.array(np.array([0.1, 65504, 6e-8], np.float16)), "double", [0.1, 65500, 6e-8]),
         (pa.array([Decimal("0.10"), None], pa.decimal128(5, 2)), "decimal", ["0.10", None]),
         (
             pa.array([Decimal("0"), Decimal("1E-10")], pa.decimal128(38, 10)),
@@ -101,6 +104,16 @@ def test_flat_types(array: pa.Array, logical: str, values: list[Any]) -> None:
         (
             pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array([1.5, float("nan")])]),
             ["1", "NaN"],
+        ),
+        (pa.array([[0.1, None]], pa.list_(pa.float32())), ["[0.1,null]"]),
+        (pa.array([{"share": 0.1}], pa.struct([("share", pa.float32())])), ['{"share":0.1}']),
+        (
+            pa.UnionArray.from_dense(
+                pa.array([0, 1, 0], pa.int8()),
+                pa.array([0, 0, 1], pa.int32()),
+                [pa.array([0.1, 0.3], pa.float32()), pa.array(["x"])],
+            )[1:],
+            ['"x"', "0.3"],
         ),
     ],
 )

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.text import as_text
 from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of
-from reverse_etl.checks._batch import columns, empty, text
+from reverse_etl.checks._batch import columns, empty, is_number, text
 from reverse_etl.checks.base import Finding, Rule
 from reverse_etl.sources.base import logical_type
 
@@ -92,10 +92,7 @@ def _framed(texts: pa.StringArray, kind: str = "") -> pa.StringArray:
 
 
 def _kind(field: pa.Field) -> str:
-    kind = field.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or logical_type(field) == "decimal":
-        return "number"
-    return logical_type(field)
+    return "number" if is_number(field) else logical_type(field)
 
 
 def _digest(texts: pa.StringArray, database: duckdb.DuckDBPyConnection) -> pa.StringArray:

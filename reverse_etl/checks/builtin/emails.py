@@ -1,5 +1,6 @@
 """E-mail addresses as RFC 5322 has them without its obsolete forms, and so ASCII.
 
+Quoted local parts (``"ann smith"@example.com``) and address literals (``ann@[192.0.2.1]``) are part of it.
 Addresses at special-use domains (``example.com``, ``.test``, ``.local``) are accepted, because Customer.io
 accepts them. Whether an address can be delivered to is not asked.
 """
@@ -21,7 +22,7 @@ _VALID = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9]*[A-Za-z
 _VALID_BYTES = 64
 """At most so long, no part of an address can exceed its own limit."""
 
-_POSSIBLE = r"^[!-?A-~]+@[0-9A-Za-z.-]+\.[0-9A-Za-z-]*[A-Za-z]$"
+_POSSIBLE = r"^(?:[!-?A-~]+|\"[ -~]+\")@(?:[0-9A-Za-z.-]+\.[0-9A-Za-z-]*[A-Za-z]|\[[0-9A-Za-z.:]+\])$"
 _SPECIAL_USE = frozenset({"arpa", "invalid", "local", "localhost", "onion", "test"})
 
 
@@ -64,7 +65,13 @@ def _parses(address: str) -> bool:
         # The library refuses these endings whatever it is told; the rest of the address is still its to judge.
         address = f"{domain}.{'x' * len(ending)}"
     try:
-        validate_email(address, check_deliverability=False, allow_smtputf8=False)
+        validate_email(
+            address,
+            check_deliverability=False,
+            allow_smtputf8=False,
+            allow_quoted_local=True,
+            allow_domain_literal=True,
+        )
     except EmailNotValidError:
         return False
     return True

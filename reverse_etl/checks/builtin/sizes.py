@@ -70,7 +70,8 @@ def _value_bytes(column: pa.Array, field: pa.Field) -> pa.Array:
     if pa.types.is_floating(field.type):
         return pc.add(pc.binary_length(pc.cast(column, pa.string())), 2)
     if not _has_bytes(field.type):
-        return pc.add(pc.binary_length(as_text(column, field)), 2)
+        written = pc.cast(column, pa.string()) if pa.types.is_floating(field.type) else as_text(column, field)
+        return pc.add(pc.binary_length(written), 2)
     lengths = pc.binary_length(column)
     if not pa.types.is_string(field.type) or logical_type(field) in ("decimal", "json"):
         return lengths
