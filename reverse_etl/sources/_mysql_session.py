@@ -103,6 +103,8 @@ class MysqlSession:
         if self._is_mariadb:
             most = f"max_statement_time = {longest_s:.3f}"
         yield "SET NAMES utf8mb4"
+        # Padding is no part of a value; the mode has CHAR columns return it.
+        yield "SET SESSION sql_mode = REPLACE(@@SESSION.sql_mode, 'PAD_CHAR_TO_FULL_LENGTH', '')"
         yield "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         yield (
             f"SET SESSION autocommit = 1, time_zone = '+00:00', {most}, net_write_timeout = {write_s}, "

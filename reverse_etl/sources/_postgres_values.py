@@ -35,18 +35,15 @@ _TYPES: Final = {
 }
 """What Arrow reads by itself; every other kind is read as text."""
 
+_NESTED: Final = (Kind.NESTED, Kind.NESTED_PADDED_TEXT, Kind.NESTED_NUMBERS)
+
 _AS_THEY_CAME: Final = {
     **_TYPES,
     **dict.fromkeys((Kind.DATE, Kind.WALL_CLOCK, Kind.INSTANT), pa.string()),
-    **dict.fromkeys((Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.NESTED_NUMBERS), pa.binary()),
+    **dict.fromkeys((Kind.TEXT, Kind.PADDED_TEXT, Kind.JSON, *_NESTED), pa.binary()),
 }
 
-_MARKS: Final = {
-    Kind.DECIMAL: "decimal",
-    Kind.JSON: "json",
-    Kind.NESTED: "json",
-    Kind.NESTED_NUMBERS: "json",
-}
+_MARKS: Final = {Kind.DECIMAL: "decimal", **dict.fromkeys((Kind.JSON, *_NESTED), "json")}
 _USUAL: Final = r"^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?)?$"
 _UNUSUAL: Final = re.compile(r"(\d+)-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.\d+)?)?(?:\+00)?( BC)?")
 _INFINITE: Final = {"infinity": "Infinity", "-infinity": "-Infinity"}
@@ -118,6 +115,8 @@ def canonical(column: pa.Array, kind: Kind, *, timezone: str) -> tuple[pa.Array,
     if kind is Kind.NESTED_NUMBERS:
         unsendable = pc.match_substring_regex(column, _NOT_A_NUMBER)
         column = pc.if_else(unsendable, pa.scalar(NOT_JSON), column)
+    if kind is Kind.PADDED_TEXT:
+        column = pc.ascii_rtrim(column, characters=" ")
     return column, _MARKS.get(kind, "")
 
 

@@ -33,6 +33,7 @@ _DAY_US: Final = 86_400_000_000
 
 _KINDS: Final = {
     114: Kind.JSON,
+    1042: Kind.PADDED_TEXT,  # CHAR, BPCHAR
     1082: Kind.DATE,
     1114: Kind.WALL_CLOCK,
     1184: Kind.INSTANT,
@@ -164,7 +165,7 @@ def _canonical(values: _Values, oid: int, timezone: str) -> tuple[pa.Array, str]
         decoded = [None if digits is None else bytes.fromhex(digits.decode()) for digits in raw.to_pylist()]
         return pa.array(decoded, pa.binary()), ""
     kind = _KINDS.get(oid, Kind.TEXT)
-    column = raw if kind in (Kind.TEXT, Kind.JSON) else pc.cast(raw, pa.string())
+    column = raw if kind in (Kind.TEXT, Kind.PADDED_TEXT, Kind.JSON) else pc.cast(raw, pa.string())
     return _postgres_values.canonical(column, kind, timezone=timezone)
 
 

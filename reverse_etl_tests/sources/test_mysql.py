@@ -739,6 +739,26 @@ def test_a_server_that_commits_nothing_by_itself_is_no_matter(filled: MariadbSer
     assert seen == [{"a": 1, "z": "+00:00", "b": "\\", "at": datetime(2024, 7, 1, 10, 0, 0, 123456, UTC)}]
 
 
+def test_the_padding_of_char_is_no_part_of_a_value(filled: MariadbServer, driver: str) -> None:
+    """Also where the server is told to return it; what else it is told stays."""
+    query = (
+        "SELECT CAST('x ' AS CHAR) AS cast_, code, CONCAT(code, '|') AS joined, name, 'a' || 'b' AS `both` FROM firms"
+    )
+    with filled.admin() as admin:
+        admin.execute("CREATE OR REPLACE TABLE firms (code CHAR(10), name VARCHAR(10))")
+        admin.execute("INSERT INTO firms VALUES ('acme', 'Acme  ')")
+        modes = ("PAD_CHAR_TO_FULL_LENGTH", "PIPES_AS_CONCAT,PAD_CHAR_TO_FULL_LENGTH,STRICT_ALL_TABLES")
+        try:
+            for mode in modes:
+                admin.execute(f"SET GLOBAL sql_mode = '{mode}'")
+                with connect(settings_of(filled)) as session:
+                    (row,) = rows(session, query)
+                both = "ab" if "PIPES" in mode else 0
+                assert row == {"cast_": "x ", "code": "acme", "joined": "acme|", "name": "Acme  ", "both": both}
+        finally:
+            admin.execute("SET GLOBAL sql_mode = DEFAULT")
+
+
 def test_group_concat_is_not_cut_off(session: Session) -> None:
     """MySQL's own limit is 1024 bytes, and it says nothing."""
     (row,) = rows(session, "SELECT LENGTH(GROUP_CONCAT(id)) AS n FROM many WHERE id <= 10000")

@@ -118,6 +118,7 @@ def filled(postgres: PostgresServer) -> PostgresServer:
     with postgres.admin() as admin:
         for statement in _CONTENTS:
             admin.execute(statement)
+        admin.execute("CREATE DOMAIN firm_code AS char(6)")
         admin.execute("CREATE DOMAIN price AS numeric(10, 2)")
         admin.execute("CREATE DOMAIN net_price AS price CHECK (VALUE > 0)")
         admin.execute("CREATE DOMAIN tags AS text[]")
@@ -207,7 +208,20 @@ class TestPostgres(SourceConformance, InfiniteInstants, OverTheNetwork):
         ("1.5::net_price", "decimal", "1.50"),
         ("'{a,b}'::tags", "json", '["a","b"]'),
         ("4294967295::oid", "int64", 4294967295),
-        ("'ab'::char(4)", "string", "ab  "),
+        ("'ab'::char(4)", "string", "ab"),
+        ("' a b  '::char(8)", "string", " a b"),
+        ("''::char(4)", "string", ""),
+        ("'ab  '::bpchar", "string", "ab"),
+        ("'ab\t '::char(8)", "string", "ab\t"),
+        ("'ab  '::varchar(8)", "string", "ab  "),
+        ("'ab  '::text", "string", "ab  "),
+        ("'ab'::firm_code", "string", "ab"),
+        ("max('ab'::char(4))", "string", "ab"),
+        ("coalesce(null::char(4), 'ab'::char(6))", "string", "ab"),
+        ("array['ab'::char(4), null]", "json", '["ab",null]'),
+        ("array['ab'::firm_code]", "json", '["ab"]'),
+        ("array['ab  '::varchar]", "json", '["ab  "]'),
+        ("array['NaN'::net_price]", "json", "NaN"),
         ("time '24:00'", "string", "24:00:00"),
         ("timetz '12:00+02'", "string", "12:00:00+02"),
         ("int4range(1, 5)", "string", "[1,5)"),

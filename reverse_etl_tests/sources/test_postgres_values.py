@@ -81,11 +81,12 @@ def test_a_domain_is_read_as_what_it_stands_on() -> None:
     """To any depth; the server is asked once per level, and never for types that are known."""
     asked = []
     catalog = {
-        "9001": ("9001", "d", "9002", "N"),
-        "9002": ("9002", "d", "1700", "N"),
-        "9003": ("9003", "d", "1007", "A"),
+        "9001": ("9001", "d", "9002", "N", "0"),
+        "9002": ("9002", "d", "1700", "N", "0"),
+        "9003": ("9003", "d", "1007", "A", "0"),
+        "9004": ("9004", "b", "0", "A", "9001"),
+        "1007": ("1007", "b", "0", "A", "23"),
     }
-    catalog["1007"] = ("1007", "b", "0", "A")
 
     def look_up(query: str) -> list[tuple[str, ...]]:
         oids = query.partition("IN (")[2].rstrip(")").split(", ")
@@ -94,8 +95,10 @@ def test_a_domain_is_read_as_what_it_stands_on() -> None:
 
     assert kinds([23, 9001, 9003, 9999], look_up) == [Kind.INTEGER, Kind.DECIMAL, Kind.NESTED, Kind.TEXT]
     assert asked == [["9001", "9003", "9999"], ["1007", "9002"]]
+    assert kinds([9004], look_up) == [Kind.NESTED_NUMBERS]
+    asked.clear()
     assert kinds([16, 25], look_up) == [Kind.BOOLEAN, Kind.TEXT]
-    assert len(asked) == 2
+    assert asked == []
 
 
 def test_a_query_is_only_wrapped_where_it_must_be() -> None:
