@@ -17,9 +17,9 @@ class Progress:
     Attributes:
         stage: What it is doing.
         query: ``rows`` or ``relationships``.
-        done: Rows that this stage has dealt with.
+        done: Rows that this stage has dealt with; 0 once it begins.
         failed: Rows among them that failed in this stage.
-        total: Rows there are; None while the query still runs.
+        total: Rows that it has to deal with; None while nobody knows.
     """
 
     stage: Stage

@@ -57,7 +57,8 @@ async def send(
                 query = waiting.pop(0)
                 parts = folder.parts(query)
                 outcomes = parts.outcomes(getattr(facts, query))
-                progress = partial(_tell, query, len(outcomes))
+                progress = partial(_tell, query)
+                tell(Progress("deliver", query, 0))
                 await deliver(parts, outcomes, destination, progress=progress, clock=clock, reserve=reserve)
                 if query == "rows":
                     await destination.after_delivery(parts, outcomes)
@@ -77,8 +78,8 @@ def _is_whole(folder: RunFolder, facts: Facts, names: Iterable[str]) -> bool:
     return not any(count(folder.parts(query).outcomes(getattr(facts, query))).failed for query in names)
 
 
-def _tell(query: str, total: int, delivered: int, failed: int) -> None:
-    tell(Progress("deliver", query, delivered + failed, failed, total))
+def _tell(query: str, settled: int, failed: int, total: int) -> None:
+    tell(Progress("deliver", query, settled, failed, total))
 
 
 @contextmanager

@@ -103,6 +103,7 @@ def _usable(
 ) -> Iterator[pa.RecordBatch]:
     """The batches, once their columns are known to be right, up to the sync's row limit."""
     rows = 0
+    tell(Progress("extract", query, rows))
     for number, batch in enumerate(batches):
         if number == 0:
             _require_sane_columns(query, batch.schema.names)

@@ -154,6 +154,7 @@ class _Pass:
                     ).located(self.sync.where)
 
     def run(self, database: duckdb.DuckDBPyConnection) -> None:
+        tell(Progress("validate", self.parts.query, 0, 0, self.rows))
         self.tallies = [Tally(each.rule) for each in self.rules]
         across = {
             each.rule.name: self._across(each, database) for each in self.rules if isinstance(each, ChangesetRule)

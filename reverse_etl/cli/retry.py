@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named
+from reverse_etl.cli.tables import say
 
 
 def retry(
@@ -20,8 +22,6 @@ def retry(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
     """Send only the rows that failed, read again by their identifiers; last sync time stays as it is."""
-    from rich.console import Console
-
     from reverse_etl.changeset.again import FailedBefore
     from reverse_etl.cli.errors import chosen_run
     from reverse_etl.cli.history import no_runs
@@ -31,31 +31,32 @@ def retry(
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
+    people = words.console(stderr=True)
     project = load_project(syncs)
     config = sync_named(project, sync)
     home = Home.from_environment(syncs)
     report = chosen_run(open_store(home.state_url), sync, run)
     failed = (report.rows + report.relationships).failed if report else 0
     if report is None or not failed:
-        typer.echo(no_runs(sync) if report is None else f"No row failed in run {report.run_id[:8]}.", err=True)
+        say(people, no_runs(sync) if report is None else f"No row failed in run {report.run_id[:8]}.")
         if as_json:
             sys.stdout.write("null\n")
         return
     unnamed = FailedBefore(report.run_id, home.fetch_failed_rows(sync, report.run_id)).without_identifier()
     if unnamed:
         rows = "row has" if unnamed == 1 else "rows have"
-        typer.echo(
+        say(
+            people,
             f"{unnamed:,} failed {rows} no identifier to ask for and cannot be sent again by a retry: correct the "
             "source, and the next run reads what changed.",
-            err=True,
         )
     if unnamed == failed:
         raise typer.Exit(SOME_ROWS_FAILED_EXIT_CODE)
     resolve_credentials(project, config)
-    typer.echo(f"Retrying the {failed - unnamed:,} failed rows of run {report.run_id[:8]}.", err=True)
+    say(people, f"Retrying the {failed - unnamed:,} failed rows of run {report.run_id[:8]}.")
     retried = execute(config, syncs, retry_of=report.run_id, verbose=verbose)
     if as_json:
         json.dump(retried.as_json(), sys.stdout)
         sys.stdout.write("\n")
-    show(retried, Console(stderr=True, highlight=False))
+    show(retried, people)
     raise typer.Exit(retried.exit_code)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reverse_etl.cli import words
+from reverse_etl.cli.bars import shown_progress
 from reverse_etl.cli.dagster_home import dagster_environment
 from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named
+from reverse_etl.cli.tables import say
 from reverse_etl.report import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.progress import Progress, Waiting
     from reverse_etl.report import RunReport
 
 
@@ -32,8 +31,6 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
     """Run one sync now; ends with the exit code of what happened."""
-    from rich.console import Console
-
     from reverse_etl.config.loader import load_project
 
     project = load_project(syncs)
@@ -43,7 +40,7 @@ def run(
     if as_json:
         json.dump(report.as_json(), sys.stdout)
         sys.stdout.write("\n")
-    show(report, Console(stderr=True, highlight=False))
+    show(report, words.console(stderr=True))
     raise typer.Exit(report.exit_code)
 
 
@@ -79,7 +76,7 @@ def execute(
         "ops": {step: {"config": {"full": full, "retry_of": retry_of}}},
         "loggers": {"console": {"config": {"log_level": "DEBUG" if verbose else "CRITICAL"}}},
     }
-    with dg.DagsterInstance.get() as instance, _shown_progress(sync.name):
+    with dg.DagsterInstance.get() as instance, shown_progress(sync.name, lines=verbose):
         result = dg.execute_job(recipe, instance, run_config=config, raise_on_error=False)
         run_id = result.run_id
     report = open_store(home.state_url).run(run_id)
@@ -103,45 +100,11 @@ def show(report: RunReport, console: Console) -> None:
                 for name in ("rejected", "refused", "excluded", "undelivered")
                 if (number := getattr(counts, name))
             ]
-            console.print(f"  {', '.join(parts)}")
+            say(console, f"  {', '.join(parts)}", indent="  ")
     colour = {"completed": "green", "some_rows_failed": "yellow"}.get(report.status.value, "red")
-    console.print(f"[{colour}]{report.sync}: {report.status.value}[/] in {report.duration_s:.1f} s")
+    end = words.text(f"{report.sync}: ").append(report.status.value, colour)
+    say(console, end.append(f" in {report.duration_s:.1f} s"))
     if report.message:
-        console.print(report.message, markup=False, soft_wrap=True)
+        say(console, report.message)
     if report.failed_rows_csv:
-        console.print(f"Failed rows: {report.failed_rows_csv}", markup=False, soft_wrap=True)
-
-
-@contextmanager
-def _shown_progress(sync: str) -> Iterator[None]:
-    """Progress bars on stderr while a run lasts; nothing where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    from reverse_etl.progress import Waiting, listening
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    tasks: dict[tuple[str, str], TaskID] = {}
-    with Bars(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
-
-        def heard(progress: Progress | Waiting) -> None:
-            if isinstance(progress, Waiting):
-                ends = "" if progress.where else " Ctrl-C ends the waiting."
-                said = f"{sync}: {progress.said}{ends}"
-                bars.console.print(said, markup=False, highlight=False, soft_wrap=True)
-                return
-            key = (progress.stage, progress.query)
-            if key not in tasks:
-                label = progress.stage if progress.query == "rows" else f"{progress.stage} {progress.query}"
-                tasks[key] = bars.add_task(f"{sync}: {label}", total=None)
-            bars.update(tasks[key], completed=progress.done, total=progress.total)
-
-        with listening(heard):
-            yield
+        say(console, f"Failed rows:\n{report.failed_rows_csv}")

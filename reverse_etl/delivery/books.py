@@ -61,6 +61,8 @@ class Books:
             self._replay(entry)
         self.delivered = int(np.count_nonzero(outcomes == Outcome.DELIVERED))
         self.failed = int(np.count_nonzero(self._cause_of_row))
+        self.excluded = 0
+        self.total = self.delivered + self.failed + int(np.count_nonzero(outcomes == Outcome.UNDELIVERED))
 
     def deliver(self, numbers: Sequence[int], keys: Sequence[int]) -> None:
         """Rows that were accepted, and their keys (``changeset.row_keys``)."""
@@ -70,6 +72,7 @@ class Books:
     def exclude(self, numbers: Sequence[int], keys: Sequence[int]) -> None:
         """Rows that are left out by the user's own choice."""
         self._settle(numbers, keys, Outcome.EXCLUDED, None)
+        self.excluded += len(numbers)
 
     def fail(self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, cause: Cause) -> None:
         """Rows that failed for good, all for one cause: ``REFUSED`` or ``REJECTED``."""

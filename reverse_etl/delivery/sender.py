@@ -41,8 +41,8 @@ SLOW_ANSWER_S: Final = 5.0
 _SYNC_S: Final = 0.5
 _BURST_S: Final = 0.1
 
-Progress = Callable[[int, int], None]
-"""Told how many rows are delivered and how many failed so far, those of an earlier attempt included."""
+Progress = Callable[[int, int, int], None]
+"""Told how many rows are settled, how many of them failed, and how many there are, an earlier attempt's included."""
 
 
 class Sender:
@@ -119,6 +119,7 @@ class Sender:
         queues = [asyncio.Queue[Request | None](maxsize=self._workers // count) for _ in range(count)]
         workers = (self._empty(queues[worker % count]) for worker in range(self._workers))
         await together([self._fill(parts, queues), *workers])
+        self._tell()
         if self._keeper is not None:
             self._keeper.cancel()
 
@@ -177,8 +178,12 @@ class Sender:
         else:
             self._refused_in_a_row = 0
             self._accept(request, answer)
+        self._tell()
+
+    def _tell(self) -> None:
         if self._progress is not None:
-            self._progress(self._books.delivered, self._books.failed)
+            books = self._books
+            self._progress(books.delivered + books.excluded + books.failed, books.failed, books.total)
 
     async def _attempt(self, request: Request) -> Accepted | RequestRefused | TryAgain:
         if self._stopping:

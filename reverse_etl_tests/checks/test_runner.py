@@ -182,7 +182,7 @@ def test_progress_is_told_by_part(tmp_path: Path) -> None:
     told: list[Progress] = []
     with listening(told.append):
         check(PEOPLE, tmp_path, [people(id=["1", ""]), people(id=["3"])])
-    assert told == [Progress("validate", "rows", 2, 1, 3), Progress("validate", "rows", 3, 1, 3)]
+    assert told == [Progress("validate", "rows", done, failed, 3) for done, failed in ((0, 0), (2, 1), (3, 1))]
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_exactly_the_bad_rows_are_refused(bad: frozenset[int], whole: bool, most
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), PEOPLE)
         server = ScriptedWorkspace(bad=frozenset(map(str, bad)), whole=whole)
-        told: list[tuple[int, int]] = []
+        told: list[tuple[int, ...]] = []
         delivered = run.deliver(
             server,
             progress=lambda *counts: told.append(counts),
@@ -61,7 +61,7 @@ def test_exactly_the_bad_rows_are_refused(bad: frozenset[int], whole: bool, most
         assert Counts(extracted=PEOPLE, delivered=len(good), refused=len(bad)) == delivered.counts
         expected = [FailedRow(n, "rows", str(n), "customerio", "invalid", "id", "bad one") for n in sorted(bad)]
         assert expected == run.failed()
-        assert (len(good), len(bad)) == told[-1]
+        assert (PEOPLE, len(bad), PEOPLE) == told[-1]
 
 
 @settings(max_examples=25, deadline=None)
@@ -173,7 +173,7 @@ def test_a_further_delivery_sends_only_what_has_no_outcome(tmp_path: Path) -> No
         run.deliver(stops, max_items_per_request=5, max_requests_in_flight=1)
     assert PEOPLE - 10 + 2 == len(run.failed())
     run.outcomes = run.parts.outcomes(PEOPLE)
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, ...]] = []
     delivered = run.deliver(server, progress=lambda *counts: told.append(counts))
     assert everyone() - {"2", "4"} == set(server.applied)
     assert {"1": 1} == {name: n for name, n in Counter(server.applied).items() if name == "1"}
@@ -182,7 +182,7 @@ def test_a_further_delivery_sends_only_what_has_no_outcome(tmp_path: Path) -> No
         (row.row_number, row.stage, row.message) for row in run.failed()
     ]
     assert Counts(extracted=PEOPLE, delivered=PEOPLE - 2, refused=2) == delivered.counts
-    assert (PEOPLE - 2, 2) == told[-1]
+    assert (PEOPLE, 2, PEOPLE) == told[-1]
     run.outcomes = run.parts.outcomes(PEOPLE)
     assert delivered.counts == run.deliver(lambda _: Said(500)).counts
     assert 2 == len(run.failed())
@@ -224,7 +224,7 @@ def test_a_defect_leaves_true_books_too(tmp_path: Path) -> None:
     """An error that nobody foresaw is raised after the books are written."""
     run = Run(tmp_path, PEOPLE)
 
-    def broken(delivered: int, failed: int) -> None:
+    def broken(settled: int, failed: int, total: int) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
