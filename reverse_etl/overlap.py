@@ -73,4 +73,6 @@ def _skipped(run: SyncRun, other: Turn) -> WorkspaceBusyError:
 
 
 def _in_the_way(run: SyncRun, other: Turn) -> str:
-    return f"{other.said} is in progress in workspace {run.sync.workspace} since {other.taken_at:%H:%M:%S} UTC"
+    since = f"since {other.taken_at:%H:%M:%S} UTC"
+    waits = f", and {other.waits}" if other.waits else ""
+    return f"{other.said} is in progress in workspace {run.sync.workspace} {since}{waits}"

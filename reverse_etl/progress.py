@@ -37,13 +37,15 @@ class Waiting:
         said: What for, and how long, or how long so far: a sentence.
         where: The destination that it waits for: ``workspace main``; empty where it waits for its turn.
         why: The rest of the sentence after how long: ``because workspace main asked for it (HTTP 429)``.
-        lasts_s: Seconds that it still takes, from now, at most; None where nobody knows.
+        lasts_s: Seconds that it still takes from now on; None where nobody knows.
+        at_most: Whether it may end earlier, as an answer may come at any time.
     """
 
     said: str
     where: str = ""
     why: str = ""
     lasts_s: float | None = None
+    at_most: bool = False
 
 
 Listener = Callable[[Progress | Waiting], None]

@@ -47,10 +47,14 @@ async def send(
     from reverse_etl.delivery import read_back
     from reverse_etl.delivery.deliver import deliver
     from reverse_etl.destinations.customerio.destination import open_destination
+    from reverse_etl.destinations.rate_limit import Clock
+    from reverse_etl.destinations.retry import Patience, RetryPolicy
 
+    clock, name = clock or Clock(), f"workspace {workspace.name}"
+    patience = Patience(RetryPolicy.from_environment(), name=name, clock=clock)
     waiting = list(queries(sync))
     with _books_of_the_rest(sync, folder, facts, waiting):
-        async with open_destination(sync, workspace, clock=clock) as destination:
+        async with open_destination(sync, workspace, patience=patience, clock=clock) as destination:
             await destination.prepare()
             await read_back.begin(destination, folder)
             while waiting:
@@ -59,7 +63,9 @@ async def send(
                 outcomes = parts.outcomes(getattr(facts, query))
                 progress = partial(_tell, query)
                 tell(Progress("deliver", query, 0))
-                await deliver(parts, outcomes, destination, progress=progress, clock=clock, reserve=reserve)
+                await deliver(
+                    parts, outcomes, destination, progress=progress, patience=patience, clock=clock, reserve=reserve
+                )
                 if query == "rows":
                     await destination.after_delivery(parts, outcomes)
             await read_back.finish(destination, folder, facts, list(queries(sync)))

@@ -51,7 +51,12 @@ SETTINGS: Final = (
         "Seconds for which a run asks a workspace that gives no usable answer before it stops.",
         "120",
     ),
-    Setting("REVERSE_ETL_ANSWER_TIMEOUT_S", "30", "Seconds that a workspace's answer may take.", "60"),
+    Setting(
+        "REVERSE_ETL_ANSWER_TIMEOUT_S",
+        "30",
+        "Seconds without a byte of a workspace's answer; twice as long, and the time to connect, for the whole request.",
+        "60",
+    ),
     Setting(
         "REVERSE_ETL_READ_BACK_WAIT_S",
         "5, and 0 for the sandbox",

@@ -48,7 +48,8 @@ class InTheWay:
 
     def said(self, workspace: str) -> str:
         """For messages: ``orders is in progress in main (run 1a2b3c4d)``."""
-        return f"{self.sync} {self.doing} in {workspace} (run {self.run_id[:8]})"
+        doing, and_waits, why = self.doing.partition(" and waits ")
+        return f"{self.sync} {doing} in {workspace} (run {self.run_id[:8]}){and_waits}{why}"
 
 
 def runs_in_the_way(instance: dg.DagsterInstance, store: Store, workspace: str) -> list[InTheWay]:
@@ -67,7 +68,8 @@ def runs_in_the_way(instance: dg.DagsterInstance, store: Store, workspace: str) 
     if turn is not None and turn.resting and _finished(instance, turn.run_id):
         turns.give_back(store, turn.run_id, ended=True)
         turn = None
-    found = {} if turn is None else {turn.run_id: InTheWay(turn.run_id, turn.sync, "is in progress", began=True)}
+    doing = f"is in progress and {turn.waits}" if turn is not None and turn.waits else "is in progress"
+    found = {} if turn is None else {turn.run_id: InTheWay(turn.run_id, turn.sync, doing, began=True)}
     for run in (*unfinished(instance, workspace), *_to_be_retried(instance, workspace)):
         found.setdefault(run.run_id, _in_the_way(run, store))
     return list(found.values())

@@ -45,7 +45,7 @@ async def deliver(
     destination: Destination,
     *,
     progress: Progress | None = None,
-    policy: RetryPolicy | None = None,
+    patience: Patience | None = None,
     clock: Clock | None = None,
     reserve: Reserve | None = None,
 ) -> Delivered:
@@ -60,7 +60,7 @@ async def deliver(
         outcomes: One a row, by row number - 1; changed in place.
         destination: Where they go, prepared.
         progress: Told after each settled request.
-        policy: When to try again and when to give up; by default from the environment.
+        patience: The run's retry budget; by default one of its own, from the environment.
         clock: Time.
         reserve: Where turns are shared with other processes; None: this delivery has the rate limit for itself.
 
@@ -70,7 +70,8 @@ async def deliver(
         WorkspaceRefusedError: No request can succeed.
     """
     clock = clock or Clock()
-    patience = Patience(policy or RetryPolicy.from_environment(), name=destination.name, clock=clock)
+    patience = patience or Patience(RetryPolicy.from_environment(), name=destination.name, clock=clock)
+    retried_before = patience.retries
     books = Books(parts, outcomes, destination.identifiers)
     sender = Sender(destination, books, patience, clock=clock, progress=progress, reserve=reserve)
     left = Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
@@ -81,7 +82,7 @@ async def deliver(
         raise
     finally:
         counts = books.close(left)
-    return Delivered(counts, sender.requests, patience.retries, sender.fullness)
+    return Delivered(counts, sender.requests, patience.retries - retried_before, sender.fullness)
 
 
 def leave_undelivered(

@@ -23,6 +23,7 @@ from reverse_etl.destinations.concurrency import InFlight, together
 from reverse_etl.destinations.rate_limit import Clock, RateLimit
 from reverse_etl.destinations.retry import Patience
 from reverse_etl.destinations.shared_rate import Reserve, SharedRate
+from reverse_etl.destinations.waits import Waits
 from reverse_etl.errors import ReverseEtlError, WorkspaceRefusedError
 from reverse_etl.report import Outcome
 
@@ -69,10 +70,9 @@ class Sender:
         self._patience = patience
         self._progress = progress
         self._in_flight = InFlight(limits.max_requests_in_flight, per_second=limits.requests_per_second, clock=clock)
-        self._rate = RateLimit(
-            limits.requests_per_second, burst_s=_BURST_S, clock=clock, share=lambda: self._in_flight.share
-        )
-        self._shared = SharedRate(limits.requests_per_second, reserve, clock=clock) if reserve else None
+        rate, waits = limits.requests_per_second, partial(self._tell_wait, patience.waits)
+        self._rate = RateLimit(rate, burst_s=_BURST_S, clock=clock, share=lambda: self._in_flight.share, waits=waits)
+        self._shared = SharedRate(rate, reserve, clock=clock, waits=waits) if reserve else None
         self._workers = limits.max_requests_in_flight
         self._refused_in_a_row = 0
         self._stopping = False
@@ -184,6 +184,9 @@ class Sender:
         if self._progress is not None:
             books = self._books
             self._progress(books.delivered + books.excluded + books.failed, books.failed, books.total)
+
+    def _tell_wait(self, waits: Waits, seconds: float) -> None:
+        waits.tell(seconds, f"for its turn at the rate limit of {self._destination.name}")
 
     async def _attempt(self, request: Request) -> Accepted | RequestRefused | TryAgain:
         if self._stopping:

@@ -29,6 +29,7 @@ class RateLimit:
         burst_s: Seconds' worth of unused turns that may be made up for at once.
         clock: Time.
         share: Asked at each turn how much of the rate is allowed, 1 for all of it.
+        waits: Told of each wait for a turn, in seconds, except while everybody pauses.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class RateLimit:
         burst_s: float = 0.0,
         clock: Clock | None = None,
         share: Callable[[], float] = lambda: 1.0,
+        waits: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._per_second = per_second
         self._share = share
+        self._waits = waits
         self._burst_s = burst_s
         self._clock = clock or Clock()
         self._next_at = self._clock.now()
@@ -51,6 +54,8 @@ class RateLimit:
         now = self._clock.now()
         at = max(self._next_at, now - self._burst_s)
         self._next_at = at + 1.0 / (self._per_second * self._share())
+        if now >= self._paused_until:
+            self._waits(at - now)
         while (wait_s := max(at, self._paused_until) - self._clock.now()) > 0:
             await self._clock.sleep(wait_s)
 

@@ -43,12 +43,16 @@ class SharedRate:
         per_second: The rate limit of all processes together.
         reserve: Reserves turns.
         clock: Time.
+        waits: Told of each wait for a turn, in seconds.
     """
 
-    def __init__(self, per_second: float, reserve: Reserve, *, clock: Clock) -> None:
+    def __init__(
+        self, per_second: float, reserve: Reserve, *, clock: Clock, waits: Callable[[float], None] = lambda _: None
+    ) -> None:
         self._per_second = per_second
         self._reserve = reserve
         self._clock = clock
+        self._waits = waits
         self._block = max(1, int(per_second * BLOCK_S))
         self._wanted = 1
         self._asked = 0
@@ -62,6 +66,7 @@ class SharedRate:
         """Returns when the caller may send one request."""
         async with self._lock:
             at = await self._next()
+        self._waits(at - self._clock.now())
         while (wait_s := at - self._clock.now()) > 0:
             await self._clock.sleep(wait_s)
 

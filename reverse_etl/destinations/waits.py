@@ -29,17 +29,19 @@ class Waits:
         self.tell(seconds, why)
         await self._clock.sleep(seconds)
 
-    def tell(self, seconds: float, why: str, *, most: bool = False) -> None:
+    def tell(self, seconds: float, why: str, *, at_most: bool = False) -> None:
         """Tells that so many seconds are waited from now on.
 
         Args:
             seconds: How long; up to ``VISIBLE_S`` nothing is told.
             why: The rest of the sentence: ``because workspace main asked for it (HTTP 429)``.
-            most: Whether it may end earlier.
+            at_most: Whether it may end earlier.
         """
         until = self._clock.now() + seconds
         if seconds <= VISIBLE_S or until <= self._told.get(why, float("-inf")) + VISIBLE_S:
             return
-        self._told[why] = until
-        up_to = "up to " if most else ""
-        tell(Waiting(f"Waits {up_to}{seconds:.0f} s {why}.", where=self._where, why=why, lasts_s=seconds))
+        # What may end at any time may begin again soon, and is worth another word then.
+        self._told[why] = self._clock.now() if at_most else until
+        up_to = "up to " if at_most else ""
+        said = f"Waits {up_to}{seconds:.0f} s {why}."
+        tell(Waiting(said, where=self._where, why=why, lasts_s=seconds, at_most=at_most))

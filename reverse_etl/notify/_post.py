@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
+from reverse_etl.answer_body import ACCEPT_ENCODING, UnusableBodyError, read_body
 from reverse_etl.config.connections import insecure
 from reverse_etl.config.environment import Secret
 from reverse_etl.errors import AlertNotSentError
@@ -11,7 +15,11 @@ from reverse_etl.errors import AlertNotSentError
 TIMEOUT_S: Final = 10.0
 """For each step: connecting, sending, the answer."""
 
-_LONGEST_ANSWER: Final = 200
+LONGEST_S: Final = 20.0
+"""For all of them: an answer that drips takes no longer either."""
+
+_LONGEST_ANSWER: Final = 10_000
+_LONGEST_WORD: Final = 200
 
 
 def post(url: Secret, body: bytes, *, where: str, headers: dict[str, str] | None = None) -> None:
@@ -29,27 +37,50 @@ def post(url: Secret, body: bytes, *, where: str, headers: dict[str, str] | None
     """
     import httpx
 
-    from reverse_etl import __version__
-
     address = url.resolve()
     if problem := insecure(address, like="https://hooks.example.com/..."):
         raise AlertNotSentError(f"{where}: the value of {url.template} {problem}.")
-    sent = {"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json", **(headers or {})}
     try:
-        answer = httpx.post(
-            address, content=body, headers=sent, timeout=TIMEOUT_S, trust_env=False, follow_redirects=False
-        )
-    except httpx.TimeoutException:
-        raise AlertNotSentError(f"{where}: no answer within {TIMEOUT_S:.0f} s.") from None
+        status, answer = _together(_posted(address, body, headers or {}))
+    except TimeoutError:
+        raise AlertNotSentError(f"{where}: no whole answer within {LONGEST_S:.0f} s.") from None
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        if isinstance(error, httpx.TimeoutException):
+            raise AlertNotSentError(f"{where}: no answer within {TIMEOUT_S:.0f} s.") from None
         kind = type(error).__name__
         raise AlertNotSentError(f"{where}: the address in {url.template} cannot be reached ({kind}).") from None
-    if not answer.is_success:
-        raise AlertNotSentError(f"{where}: the answer was HTTP {answer.status_code}{_word(answer.text)}.")
+    if not 200 <= status < 300:
+        raise AlertNotSentError(f"{where}: the answer was HTTP {status}{_word(answer)}.")
+
+
+async def _posted(address: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    """The status of the answer and as much of its text as is of use: nothing where it has no end."""
+    import httpx
+
+    from reverse_etl import __version__
+
+    sent = {"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json"}
+    sent |= {"accept-encoding": ACCEPT_ENCODING, **headers}
+    async with (
+        asyncio.timeout(LONGEST_S),
+        httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client,
+        client.stream("POST", address, content=body, headers=sent) as answer,
+    ):
+        try:
+            text = await read_body(answer, most_bytes=_LONGEST_ANSWER)
+        except UnusableBodyError:
+            text = b""
+        return answer.status_code, text.decode(errors="replace")
+
+
+def _together(posted: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str]:
+    """Waits for a post, also where this thread has an event loop of its own."""
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(asyncio.run, posted).result()
 
 
 def _word(answer: str) -> str:
     """An answer that is one lower-case word, such as Slack's ``no_service``; others may repeat what was sent."""
     word = answer.strip()
-    known = len(word) < _LONGEST_ANSWER and word.replace("_", "").isalpha() and word.isascii() and word.islower()
+    known = len(word) < _LONGEST_WORD and word.replace("_", "").isalpha() and word.isascii() and word.islower()
     return f" ({word})" if known else ""

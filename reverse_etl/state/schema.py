@@ -149,6 +149,8 @@ TURN: Final = sa.Table(
     sa.Column("beat_at", Moment, nullable=False, comment="last sign of life, by the server's clock"),
     sa.Column("machine", sa.Text, nullable=False),
     sa.Column("pid", sa.Integer, nullable=True, comment="none between two stages"),
+    sa.Column("waits_until", Moment, nullable=True, comment="it waits for its workspace until then"),
+    sa.Column("waits_why", sa.Text, nullable=True, comment="the rest of the sentence"),
 )
 """One row per workspace: the run that may read and send for it."""
 

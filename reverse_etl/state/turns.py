@@ -41,12 +41,14 @@ class Turn:
         sync: Its sync's name.
         taken_at: Aware UTC.
         resting: Between two stages, so that no process stands for it.
+        waits: That it waits for its workspace, for how long still, and why; empty where it does not.
     """
 
     run_id: str
     sync: str
     taken_at: datetime
     resting: bool = False
+    waits: str = ""
 
     @property
     def said(self) -> str:
@@ -71,10 +73,16 @@ def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Turn | None
         wanted = sa.select(TURN).where(TURN.c.workspace == workspace).with_for_update()
         found = connection.execute(wanted).one()
         if found.run_id not in (NOBODY, run_id) and _alive(found, now):
-            return _turn(found)
-        mine = {"run_id": run_id, "sync": sync, "beat_at": now, "machine": this_machine(), "pid": os.getpid()}
+            return _turn(found, now)
+        mine: dict[str, Any] = {
+            "run_id": run_id,
+            "sync": sync,
+            "beat_at": now,
+            "machine": this_machine(),
+            "pid": os.getpid(),
+        }
         if found.run_id != run_id:
-            mine["taken_at"] = now
+            mine |= {"taken_at": now, "waits_until": None, "waits_why": None}
         connection.execute(sa.update(TURN).where(TURN.c.workspace == workspace).values(mine))
         _end(connection, now, RUN.c.workspace == workspace, sa.not_(is_of(run_id)))
     return None
@@ -85,7 +93,7 @@ def whose(store: Store, workspace: str) -> Turn | None:
     with store.database.reading() as connection:
         found = connection.execute(sa.select(TURN).where(TURN.c.workspace == workspace)).one_or_none()
         now = _now(connection, sqlite_file=store.database.sqlite)
-    return _turn(found) if found and found.run_id != NOBODY and _alive(found, now) else None
+    return _turn(found, now) if found and found.run_id != NOBODY and _alive(found, now) else None
 
 
 def alive(store: Store, run_id: str) -> bool | None:
@@ -94,6 +102,21 @@ def alive(store: Store, run_id: str) -> bool | None:
         found = connection.execute(sa.select(TURN).where(TURN.c.run_id == run_id)).all()
         now = _now(connection, sqlite_file=store.database.sqlite)
     return any(_alive(row, now) for row in found) if found else None
+
+
+def note_wait(store: Store, run_id: str, *, seconds: float, why: str) -> None:
+    """Writes down that a run waits for its workspace, for those whom it is in the way of. Raises StateError.
+
+    Args:
+        store: The state.
+        run_id: Dagster's run id.
+        seconds: How long, from now on.
+        why: The rest of the sentence: ``because workspace main asked for it (HTTP 429)``.
+    """
+    with store.database.writing() as connection:
+        until = _now(connection, sqlite_file=store.database.sqlite) + timedelta(seconds=seconds)
+        mine = sa.update(TURN).where(TURN.c.run_id == run_id)
+        connection.execute(mine.values(waits_until=until, waits_why=why))
 
 
 def rest(store: Store, run_id: str) -> None:
@@ -157,8 +180,10 @@ def _alive(turn: sa.Row[Any], now: datetime) -> bool:
     return heartbeat.beats(turn.run_id) if turn.pid == os.getpid() else lives(turn.pid)
 
 
-def _turn(row: sa.Row[Any]) -> Turn:
-    return Turn(row.run_id, row.sync, row.taken_at, resting=row.pid is None)
+def _turn(row: sa.Row[Any], now: datetime) -> Turn:
+    left_s = (row.waits_until - now).total_seconds() if row.waits_until else 0.0
+    waits = f"waits {left_s:.0f} s {row.waits_why}" if left_s > 0 else ""
+    return Turn(row.run_id, row.sync, row.taken_at, resting=row.pid is None, waits=waits)
 
 
 def _now(connection: sa.Connection, *, sqlite_file: bool) -> datetime:

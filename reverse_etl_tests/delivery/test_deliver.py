@@ -20,7 +20,8 @@ from reverse_etl.delivery import sender as sender_module
 from reverse_etl.delivery.deliver import deliver, leave_undelivered
 from reverse_etl.destinations.base import Accepted, Answer
 from reverse_etl.destinations.customerio.destination import open_destination
-from reverse_etl.destinations.retry import RetryPolicy
+from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError, WorkspaceUnavailableError
 from reverse_etl.report import Counts, FailedRow, Outcome
 from reverse_etl_tests.delivery.workspaces import Blocking, Run, ScriptedWorkspace
@@ -332,7 +333,8 @@ def test_a_cancellation_ends_a_wait_for_the_next_attempt(tmp_path: Path) -> None
         async with scripted_server(script) as server:
             async with open_destination(sync(people={}), workspace(server.url)) as destination:
                 policy = RetryPolicy(base_s=1000, most_s=1000, budget_s=10**6)
-                task = asyncio.create_task(deliver(run.parts, run.outcomes, destination, policy=policy))
+                patience = Patience(policy, name="workspace main", clock=Clock())
+                task = asyncio.create_task(deliver(run.parts, run.outcomes, destination, patience=patience))
                 await asked.wait()
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):

@@ -18,7 +18,8 @@ from reverse_etl.delivery.deliver import deliver
 from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.destinations.base import Limits
 from reverse_etl.destinations.customerio.destination import open_destination
-from reverse_etl.destinations.retry import RetryPolicy
+from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl_tests.destinations.customerio.configs import sync, workspace
 from reverse_etl_tests.destinations.scripted import Asked, Said, scripted_server
 
@@ -95,7 +96,8 @@ def test_events_of_a_person_never_overtake_each_other(tmp_path: Path) -> None:
             config = workspace(server.url, max_items_per_request=4, max_requests_in_flight=4)
             async with open_destination(sync(events={"name": "bought"}), config) as destination:
                 policy = RetryPolicy(base_s=0.001, most_s=0.002)
-                return (await deliver(parts, parts.outcomes(200), destination, policy=policy)).counts.delivered
+                patience = Patience(policy, name="workspace main", clock=Clock())
+                return (await deliver(parts, parts.outcomes(200), destination, patience=patience)).counts.delivered
 
     assert 200 == asyncio.run(run())
     expected: dict[str, list[int]] = defaultdict(list)

@@ -21,7 +21,7 @@ from reverse_etl.delivery.deliver import Delivered, deliver
 from reverse_etl.delivery.sender import Progress
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits
 from reverse_etl.destinations.customerio.destination import open_destination
-from reverse_etl.destinations.retry import RetryPolicy
+from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.report import FailedRow, Outcome
 from reverse_etl_tests.destinations.customerio.configs import sync, workspace
 from reverse_etl_tests.destinations.scripted import Asked, FastClock, Said, scripted_server
@@ -117,7 +117,7 @@ class Run:
                         self.outcomes,
                         destination,
                         progress=progress,
-                        policy=policy or RetryPolicy(),
+                        patience=Patience(policy or RetryPolicy(), name=destination.name, clock=clock),
                         clock=clock,
                     )
 

@@ -44,7 +44,9 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def scripted_server(script: Script, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedServer]:
+async def scripted_server(
+    script: Script, *, tls: ssl.SSLContext | None = None, after_s: float = 0.0
+) -> AsyncIterator[ScriptedServer]:
     """Serves until the block ends. A script that returns ``HANG_UP`` closes the connection without an answer."""
     running = ScriptedServer()
     connections: set[asyncio.StreamWriter] = set()
@@ -60,6 +62,7 @@ async def scripted_server(script: Script, *, tls: ssl.SSLContext | None = None) 
                 asked = Asked(method, path, headers, body)
                 running.requests.append(asked)
                 said = script(asked)
+                await asyncio.sleep(after_s)
                 if said is HANG_UP:
                     break
                 extra = "".join(f"{name}: {value}\r\n" for name, value in said.headers.items())
@@ -80,6 +83,35 @@ async def scripted_server(script: Script, *, tls: ssl.SSLContext | None = None) 
         server.close()
         for writer in list(connections):
             writer.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def dripping_server(part: str) -> AsyncIterator[str]:
+    """A server whose answers never end: their ``head`` or their ``body`` comes a byte at a time. Gives its address."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n" + (b"\r\n" if part == "body" else b"x: "))
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
         await server.wait_closed()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from reverse_etl.errors import AlertNotSentError, UnsetVariableError
 from reverse_etl.notify.alert import Alert, Kind, Reason
 from reverse_etl.plugins import load, names
 from reverse_etl.report import Counts
+from reverse_etl_tests.destinations.scripted import dripping_server
 from reverse_etl_tests.notify.test_decide import NOON
 from reverse_etl_tests.servers.smtp import PASSWORD, USER, SmtpServer, running_smtp
 from reverse_etl_tests.servers.webhook import Webhook
@@ -250,3 +252,26 @@ def test_reading_files_costs_no_http_client(tmp_path: Path) -> None:
         "print([name for name in ('httpx', 'sqlalchemy', 'pyarrow') if name in sys.modules])"
     )
     assert "[]\n" == subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("kind", ["slack", "webhook"])
+def test_a_huge_answer_is_not_read(kind: str, webhook: Webhook) -> None:
+    """Its status counts, whatever follows."""
+    webhook.answers += [(200, {}, "x" * 1_000_000), (500, {}, "x" * 1_000_000)]
+    assert "" == send(channel(kind, url="${WEBHOOK_URL}"))
+    with pytest.raises(AlertNotSentError, match=r"HTTP 500\.$"):
+        send(channel(kind, url="${WEBHOOK_URL}"))
+
+
+@pytest.mark.parametrize("dripping", ["head", "body"])
+def test_an_answer_that_drips_is_none(dripping: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with the time that an alert may take in all."""
+    monkeypatch.setattr("reverse_etl.notify._post.LONGEST_S", 0.3)
+
+    async def run() -> None:
+        async with dripping_server(dripping) as url:
+            monkeypatch.setenv("DRIPPING_URL", url)
+            with pytest.raises(AlertNotSentError, match="no whole answer within 0 s"):
+                await asyncio.to_thread(send, channel("webhook", url="${DRIPPING_URL}"))
+
+    asyncio.run(run())

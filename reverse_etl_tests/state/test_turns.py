@@ -171,3 +171,28 @@ def test_a_run_that_nobody_has_a_turn_for_is_ended(store: Store) -> None:
     run = store.run("r0")
     assert run is not None
     assert Status.FAILED is run.status
+
+
+def test_a_run_that_waits_says_for_how_long_still_and_why(store: Store) -> None:
+    """To whom it is in the way of; not to the next, nor when the time is over."""
+    why = "because workspace main asked for it (HTTP 429)"
+    heartbeat.start("r1", lambda: True)
+    try:
+        assert turns.take(store, "main", run_id="r1", sync="people") is None
+        turns.note_wait(store, "r1", seconds=240, why=why)
+        other = turns.take(store, "main", run_id="r2", sync="orders")
+        assert other == turns.whose(store, "main")
+        assert other is not None
+        assert other.waits in (f"waits 240 s {why}", f"waits 239 s {why}")
+        turns.note_wait(store, "r1", seconds=-1, why=why)
+        assert "" == getattr(turns.whose(store, "main"), "waits", None)
+        turns.note_wait(store, "r1", seconds=240, why=why)
+    finally:
+        heartbeat.stop("r1")
+    turns.give_back(store, "r1", ended=True)
+    assert turns.take(store, "main", run_id="r3", sync="orders") is None
+    heartbeat.start("r3", lambda: True)
+    try:
+        assert "" == getattr(turns.whose(store, "main"), "waits", None)
+    finally:
+        heartbeat.stop("r3")

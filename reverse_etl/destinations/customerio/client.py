@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import socket
 import ssl
+from collections.abc import Iterator
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,9 +16,11 @@ import httpx
 import orjson
 
 from reverse_etl import __version__
+from reverse_etl.answer_body import ACCEPT_ENCODING, UnusableBodyError, read_body
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.customerio.answers import Api, Reply, trouble, unauthorized
 from reverse_etl.destinations.rate_limit import Clock, RateLimit
+from reverse_etl.destinations.waits import VISIBLE_S, Waits
 from reverse_etl.errors import ConfigError, UnauthorizedError, WorkspaceUnavailableError
 
 if TYPE_CHECKING:
@@ -23,11 +29,16 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 30.0
+LARGEST_ANSWER_BYTES: Final = 32_000_000
+"""A page of a segment's members, which is the largest that is asked for, has up to 6 MB."""
+
 READ_TIMEOUT_VARIABLE: Final = "REVERSE_ETL_ANSWER_TIMEOUT_S"
 """Seconds that an answer may take, for networks where ``READ_TIMEOUT_S`` does not fit."""
 
 APP_REQUESTS_PER_SECOND: Final = 9.0
 """One below what most endpoints of the App API take. Source: App API OpenAPI, 2026."""
+
+_NOT_REACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 _SETTLED: Final = frozenset({200, 201, 204, 400, 404, 422})
 
@@ -68,11 +79,14 @@ class Client:
         }
         self._was_reached = False
         self._answer_timeout_s = answer_timeout_s()
+        self._longest_s = longest_s(self._answer_timeout_s)
+        self._waits = Waits(f"workspace {workspace.name}", clock=clock or Clock())
         self._http = httpx.AsyncClient(
             transport=transport,
             trust_env=False,
             follow_redirects=False,
-            headers={"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json"},
+            headers={"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json"}
+            | {"accept-encoding": ACCEPT_ENCODING},
             timeout=httpx.Timeout(self._answer_timeout_s, connect=CONNECT_TIMEOUT_S, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=workspace.max_requests_in_flight),
         )
@@ -120,25 +134,50 @@ class Client:
         self, api: Api, method: str, path: str, *, body: bytes, params: dict[str, str] | None = None
     ) -> Reply | TryAgain:
         url = (self._track_url if api == "Track" else self._app_url) + path
+        request = self._http.build_request(
+            method, url, content=body, params=params, headers=None if api == "Track" else self._app_headers
+        )
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._longest_s
+        left_s, why = self._longest_s - VISIBLE_S, f"for an answer of workspace {self.workspace}"
+        slow = loop.call_later(VISIBLE_S, partial(self._waits.tell, left_s, why, at_most=True))
         try:
-            answer = await self._http.request(
-                method,
-                url,
-                content=body,
-                params=params,
-                auth=self._track_auth if api == "Track" else None,
-                headers=None if api == "Track" else self._app_headers,
-            )
+            async with asyncio.timeout_at(deadline):
+                answer = await self._http.send(request, stream=True, auth=self._track_auth if api == "Track" else None)
+            return await self._read(answer, deadline)
+        except TimeoutError:
+            return TryAgain(f"no whole answer within {self._longest_s:g} s")
+        except UnusableBodyError as error:
+            return TryAgain(f"an answer with {error}")
         except httpx.RequestError as error:
-            if not self._was_reached and (lasting := _lasting_cause(error)):
-                host = httpx.URL(url).host
-                raise WorkspaceUnavailableError(
-                    f"workspace {self.workspace}: {lasting} ({host}).",
-                    hint=f"Check the network, and region and {api.lower()}_url in connections.yaml.",
-                ) from None
-            return TryAgain(cause_of(error, answer_timeout_s=self._answer_timeout_s))
+            return self._unanswered(error, api, url)
+        finally:
+            slow.cancel()
+
+    async def _read(self, answer: httpx.Response, deadline: float) -> Reply:
+        """The answer with its body; without one where its status alone says what it means."""
         self._was_reached = True
-        return Reply(answer.status_code, answer.headers, answer.content)
+        body = b""
+        try:
+            async with asyncio.timeout_at(deadline):
+                body = await read_body(answer, most_bytes=LARGEST_ANSWER_BYTES)
+        except (TimeoutError, UnusableBodyError, httpx.RequestError):
+            if answer.status_code < 300:
+                raise
+        finally:
+            await answer.aclose()
+        return Reply(answer.status_code, answer.headers, body)
+
+    def _unanswered(self, error: httpx.RequestError, api: Api, url: str) -> TryAgain:
+        """Raises WorkspaceUnavailableError where nobody was ever reached, and waiting does not mend it."""
+        cause = cause_of(error, answer_timeout_s=self._answer_timeout_s)
+        if self._was_reached or not isinstance(error, _NOT_REACHED):
+            return TryAgain(cause)
+        host = httpx.URL(url).netloc.decode("ascii", "replace")
+        hint = f"Check the network, and region and {api.lower()}_url in connections.yaml."
+        if lasting := _lasting_cause(error):
+            raise WorkspaceUnavailableError(f"workspace {self.workspace}: {lasting} ({host}).", hint=hint) from None
+        return TryAgain(f"{cause} ({host})", away=True, hint=f"{hint} Nothing was sent.")
 
     def _credential(self, secret: Secret, api: Api) -> str:
         value = secret.resolve().strip()
@@ -171,6 +210,11 @@ def answer_timeout_s() -> float:
     return seconds
 
 
+def longest_s(answer_timeout_s: float) -> float:
+    """How long a request may take in all, from connecting to the last byte of its answer: nothing drips for ever."""
+    return min(CONNECT_TIMEOUT_S, answer_timeout_s) + 2 * answer_timeout_s
+
+
 def cause_of(error: httpx.RequestError, *, answer_timeout_s: float = READ_TIMEOUT_S) -> str:
     """Why there is no answer, in words, without addresses or content."""
     if lasting := _lasting_cause(error):
@@ -180,17 +224,38 @@ def cause_of(error: httpx.RequestError, *, answer_timeout_s: float = READ_TIMEOU
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {answer_timeout_s:g} s"
     if isinstance(error, httpx.ConnectError):
-        return "cannot connect"
+        return next(filter(None, map(_passing_cause, _chain(error))), "cannot connect")
     return "the connection broke before the answer was complete"
+
+
+def _passing_cause(error: BaseException) -> str:
+    if isinstance(error, socket.gaierror):
+        return "its host name cannot be looked up now"
+    if isinstance(error, ssl.SSLError):
+        return "no TLS connection can be made"
+    if isinstance(error, ConnectionResetError):
+        return "the connection was reset while it was made"
+    if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return "there is no way to its network"
+    return "the connection was refused" if isinstance(error, ConnectionRefusedError) else ""
 
 
 def _lasting_cause(error: BaseException) -> str:
     """A cause that waiting does not mend: an unknown host or a certificate that is not trusted; else empty."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _chain(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its TLS certificate is not trusted ({cause.verify_message})"
         if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
             return "its host name is unknown"
-        cause = cause.__cause__ or cause.__context__
     return ""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it; several tries to connect are one group."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        if isinstance(cause, BaseExceptionGroup):
+            for each in cause.exceptions:
+                yield from _chain(each)
+        cause = cause.__cause__ or cause.__context__

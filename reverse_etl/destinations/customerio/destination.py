@@ -46,7 +46,7 @@ async def open_destination(
     workspace: WorkspaceConfig,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
-    policy: RetryPolicy | None = None,
+    patience: Patience | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[CustomerIO]:
     """A workspace, ready for one run of one sync. Nothing is asked or sent before ``prepare``.
@@ -55,14 +55,15 @@ async def open_destination(
         sync: The sync.
         workspace: The workspace.
         transport: Stands in for the network.
-        policy: How long everything but the rows themselves is tried again; by default from the environment.
+        patience: The run's retry budget; by default one of its own, from the environment.
         clock: Time.
 
     Raises:
         UnsetVariableError: A credential names a variable that is not set.
     """
     clock = clock or Clock()
-    patience = Patience(policy or RetryPolicy.from_environment(), name=f"workspace {workspace.name}", clock=clock)
+    name = f"workspace {workspace.name}"
+    patience = patience or Patience(RetryPolicy.from_environment(), name=name, clock=clock)
     async with Client(workspace, transport=transport, clock=clock) as client:
         yield CustomerIO(sync, workspace, client, patience, clock)
 
@@ -207,7 +208,8 @@ class CustomerIO:
         Raises:
             WorkspaceError: The feed cannot be read.
         """
-        await self._clock.sleep(read_back.wait_s(self._app_url()))
+        why = f"until {self.name} has applied what it accepted, to read back what it did not"
+        await self._patience.waits.wait(read_back.wait_s(self._app_url()), why)
         until = self._clock.now() + read_back.MOST_S
         return await activities.since(
             self._client, self._feed_patience, self._activity_types, window, clock=self._clock, until=until

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import socket
 import ssl
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
 import trustme
 
 from reverse_etl import __version__
+from reverse_etl.config.connections import WorkspaceConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.destinations.base import TryAgain
+from reverse_etl.destinations.customerio import lookup
 from reverse_etl.destinations.customerio.answers import Api, Reply
-from reverse_etl.destinations.customerio.client import Client
+from reverse_etl.destinations.customerio.client import LARGEST_ANSWER_BYTES, Client
+from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.errors import ConfigError, UnauthorizedError, UnsetVariableError, WorkspaceUnavailableError
+from reverse_etl.progress import Progress, Waiting, listening
 from reverse_etl_tests.destinations.customerio.configs import workspace
-from reverse_etl_tests.destinations.scripted import FastClock, Said, scripted_server
+from reverse_etl_tests.destinations.scripted import FastClock, Said, dripping_server, scripted_server
 
 BASIC = "Basic " + base64.b64encode(b"sandbox:sandbox").decode()
 
@@ -146,22 +153,24 @@ def caused(error: Exception, cause: Exception) -> Exception:
 UNTRUSTED = ssl.SSLCertVerificationError()
 UNTRUSTED.verify_message = "self-signed certificate"
 CAUSES: dict[str, Callable[[], Exception]] = {
-    "no connection within 10 s": lambda: httpx.ConnectTimeout("x"),
+    "no connection within 10 s (127.0.0.1:9)": lambda: httpx.ConnectTimeout("x"),
     "no answer within 30 s": lambda: httpx.ReadTimeout("x"),
-    "cannot connect": lambda: httpx.ConnectError("planted-address"),
+    "cannot connect (127.0.0.1:9)": lambda: httpx.ConnectError("planted-address"),
     "the connection broke before the answer was complete": lambda: httpx.RemoteProtocolError("planted-content"),
 }
 
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_a_broken_network_is_tried_again(cause: str) -> None:
-    """Named in words, never with the error's own text."""
+    """Named in words, never with the error's own text; where nobody was reached, with the address."""
 
     async def run() -> Reply | TryAgain:
         async with Client(workspace("http://127.0.0.1:9"), transport=fails(CAUSES[cause])) as client:
             return await client.batch(b"{}")
 
-    assert TryAgain(cause) == asyncio.run(run())
+    again = asyncio.run(run())
+    assert isinstance(again, TryAgain)
+    assert (cause, "127.0.0.1" in cause) == (again.cause, again.away)
 
 
 @pytest.mark.parametrize(
@@ -248,3 +257,136 @@ def test_an_answer_may_take_as_long_as_the_environment_says(monkeypatch: pytest.
         monkeypatch.setenv("REVERSE_ETL_ANSWER_TIMEOUT_S", value)
         with pytest.raises(ConfigError, match="REVERSE_ETL_ANSWER_TIMEOUT_S"):
             Client(workspace("http://127.0.0.1:9"))
+
+
+def left_alone(config: WorkspaceConfig) -> tuple[str, float]:
+    """What a run says that never reaches its workspace, and after how many seconds."""
+    time = FastClock()
+    patience = Patience(RetryPolicy(), name="workspace main", clock=time.clock())
+
+    async def run() -> None:
+        async with Client(config, clock=time.clock()) as client:
+            await lookup.require_region(client, patience, "us")
+
+    with pytest.raises(WorkspaceUnavailableError) as raised:
+        asyncio.run(run())
+    assert 5 == raised.value.exit_code
+    return str(raised.value), time.now_s - 1000
+
+
+def test_a_workspace_that_is_away_is_given_up_within_15_s() -> None:
+    """A refused connection, a host name that nobody knows, a port that does not speak TLS: each in a sentence."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    said, waited_s = left_alone(workspace(f"http://127.0.0.1:{port}"))
+    assert (
+        f"workspace main cannot be reached: the connection was refused (127.0.0.1:{port}). Check the network, and "
+        "region and track_url in connections.yaml. Nothing was sent." == said
+    )
+    assert 1 < waited_s <= 15
+    said, waited_s = left_alone(workspace("https://no-such-host.invalid"))
+    assert "host name" in said
+    assert "(no-such-host.invalid)" in said
+    assert waited_s <= 15
+
+
+def test_a_port_that_does_not_speak_tls_is_given_up_too() -> None:
+    """Before the first answer, whatever keeps a connection from being made ends the run soon."""
+    time = FastClock()
+    patience = Patience(RetryPolicy(), name="workspace main", clock=time.clock())
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async def run() -> None:
+        async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+            config = workspace(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            async with Client(config, clock=time.clock()) as client:
+                await lookup.require_region(client, patience, "us")
+
+    with pytest.raises(WorkspaceUnavailableError, match="cannot be reached: no TLS connection can be made"):
+        asyncio.run(run())
+    assert time.now_s - 1000 <= 15
+
+
+@pytest.mark.parametrize("packed", ["plain", "gzip", "x-gzip", "deflate", "bare deflate"])
+def test_a_packed_answer_is_unpacked(packed: str) -> None:
+    """As gzip, and as both kinds of deflate."""
+    bare = zlib.compressobj(wbits=-15)
+    bodies = {
+        "plain": b"{}",
+        "gzip": gzip.compress(b"{}"),
+        "x-gzip": gzip.compress(b"{}"),
+        "deflate": zlib.compress(b"{}"),
+        "bare deflate": bare.compress(b"{}") + bare.flush(),
+    }
+    encoding = {} if packed == "plain" else {"content-encoding": packed.split()[-1]}
+    reply, headers = ask(Said(200, bodies[packed], encoding), "Track")
+    assert isinstance(reply, Reply)
+    assert (b"{}", "gzip, deflate") == (reply.body, headers["accept-encoding"])
+
+
+ENDLESS: dict[str, Said] = {
+    "too large": Said(200, b" " * (LARGEST_ANSWER_BYTES + 1)),
+    "a gzip bomb": Said(200, gzip.compress(b" " * (LARGEST_ANSWER_BYTES + 1)), {"content-encoding": "gzip"}),
+    "a deflate bomb": Said(200, zlib.compress(b" " * (LARGEST_ANSWER_BYTES + 1)), {"content-encoding": "deflate"}),
+    "half a gzip": Said(200, gzip.compress(b"{}")[:-4], {"content-encoding": "gzip"}),
+    "no gzip at all": Said(200, b"{}", {"content-encoding": "gzip"}),
+    "br, which nobody asked for": Said(200, b"{}", {"content-encoding": "br"}),
+    "zstd, which nobody asked for": Said(200, b"{}", {"content-encoding": "zstd"}),
+}
+
+
+@pytest.mark.parametrize("which", ENDLESS)
+@pytest.mark.parametrize("api", ["Track", "App"])
+def test_an_answer_that_is_too_large_settles_nothing(api: Api, which: str) -> None:
+    """As it comes or unpacked; nor does one that cannot be unpacked."""
+    reply, _ = ask(ENDLESS[which], api)
+    assert isinstance(reply, TryAgain)
+    assert reply.cause.startswith("an answer with a body ")
+
+
+@pytest.mark.parametrize("which", ENDLESS)
+def test_trouble_is_told_by_its_status_whatever_its_body(which: str) -> None:
+    """503 with an endless page and a Retry-After, 401 with a bomb, 400 with rubbish."""
+    said = ENDLESS[which]
+    answer, _ = ask(replace(said, status=503, headers={**said.headers, "retry-after": "7"}), "Track")
+    assert TryAgain("HTTP 503", after_s=7) == answer
+    with pytest.raises(UnauthorizedError):
+        ask(replace(said, status=401), "App")
+    refused, _ = ask(replace(said, status=400), "Track")
+    assert isinstance(refused, Reply)
+    assert (400, b"") == (refused.status, refused.body)
+
+
+@pytest.mark.parametrize("dripping", ["head", "body"])
+def test_an_answer_that_drips_ends_with_the_time_of_its_request(dripping: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte every few milliseconds resets every other time-out."""
+    monkeypatch.setenv("REVERSE_ETL_ANSWER_TIMEOUT_S", "0.1")
+
+    async def run() -> Reply | TryAgain:
+        async with dripping_server(dripping) as url, Client(workspace(url)) as client:
+            began_at = asyncio.get_running_loop().time()
+            reply = await client.batch(b"{}")
+            assert asyncio.get_running_loop().time() - began_at < 1
+            return reply
+
+    assert TryAgain("no whole answer within 0.3 s") == asyncio.run(run())
+
+
+def test_a_slow_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 3 s: for whose answer, and how long at most."""
+    monkeypatch.setattr("reverse_etl.destinations.customerio.client.VISIBLE_S", 0.05)
+    heard: list[Progress | Waiting] = []
+
+    async def run() -> None:
+        async with scripted_server(lambda _: Said(200), after_s=0.2) as server, Client(workspace(server.url)) as client:
+            await client.batch(b"{}")
+
+    with listening(heard.append):
+        asyncio.run(run())
+    (told,) = heard
+    assert isinstance(told, Waiting)
+    assert ("Waits up to 70 s for an answer of workspace main.", True) == (told.said, told.at_most)
