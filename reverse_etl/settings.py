@@ -54,7 +54,7 @@ SETTINGS: Final = (
     Setting(
         "REVERSE_ETL_ANSWER_TIMEOUT_S",
         "30",
-        "Seconds without a byte of a workspace's answer; twice as long, and the time to connect, for the whole request.",
+        "Seconds without a byte of a workspace's answer. A whole request takes twice as long at most, and 10 s to connect.",
         "60",
     ),
     Setting(
