@@ -54,7 +54,7 @@ SETTINGS: Final = (
     Setting(
         "REVERSE_ETL_ANSWER_TIMEOUT_S",
         "30",
-        "Seconds without a byte of a workspace's answer. A whole request takes twice as long at most, and 10 s to connect.",
+        "Seconds without a byte of an answer. A whole request takes 10 s to connect and twice as long at most.",
         "60",
     ),
     Setting(
