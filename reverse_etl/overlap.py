@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.errors import WorkspaceBusyError
-from reverse_etl.progress import Waiting, tell
+from reverse_etl.errors import StateError, WorkspaceBusyError
+from reverse_etl.progress import Progress, Waiting, tell
 from reverse_etl.state import heartbeat, turns
 
 if TYPE_CHECKING:
@@ -44,6 +45,19 @@ def take_turn(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> No
             tell(Waiting(said))
         looked += 1
         pause(_LOOK_AGAIN_S)
+
+
+def note_wait(run: SyncRun, told: Progress | Waiting) -> None:
+    """Lets those whom the run is in the way of know why it waits; beside the event loop, which must not stand still."""
+    if not isinstance(told, Waiting) or told.where != f"workspace {run.sync.workspace}" or told.at_most:
+        return
+    threading.Thread(target=_write_wait, args=(run, told.lasts_s or 0.0, told.why), daemon=True).start()
+
+
+def _write_wait(run: SyncRun, seconds: float, why: str) -> None:
+    # Where the state database does not answer, the run waits all the same.
+    with suppress(StateError):
+        turns.note_wait(run.store, run.turn, seconds=seconds, why=why)
 
 
 def _taken(run_id: str, take: Callable[[], Turn | None]) -> Turn | None:

@@ -6,9 +6,7 @@ run goes on from there. What is remembered after the run is written by ``close``
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,9 +19,9 @@ from reverse_etl.changeset.columns import identifier_column
 from reverse_etl.changeset.extract import extract
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
 from reverse_etl.errors import CheckFailedError, ReverseEtlError, StateError
-from reverse_etl.overlap import take_turn
+from reverse_etl.overlap import note_wait, take_turn
 from reverse_etl.plugins import load
-from reverse_etl.progress import Progress, Waiting, listening
+from reverse_etl.progress import listening
 from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
 from reverse_etl.sending import mirrors, send
 from reverse_etl.sharing import fetch, put, put_at_end, put_changeset
@@ -187,7 +185,7 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
     facts = _facts(run)
     if facts.rows or facts.relationships or mirrors(run.sync, facts):
         pace = Pace(run.home.state_url, workspace.name, workspace.requests_per_second)
-        with listening(partial(_note_wait, run)):
+        with listening(partial(note_wait, run)):
             run_interruptibly(send(run.sync, workspace, run.folder, facts, clock=clock, reserve=pace.reserve))
     return close(run, None)
 
@@ -249,19 +247,6 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
         sent_as_of=facts.started_at if facts and total.delivered else None,
     )
-
-
-def _note_wait(run: SyncRun, told: Progress | Waiting) -> None:
-    """Lets those whom the run is in the way of know why it waits; beside the event loop, which must not stand still."""
-    if not isinstance(told, Waiting) or told.where != f"workspace {run.sync.workspace}" or told.at_most:
-        return
-    threading.Thread(target=_write_wait, args=(run, told.lasts_s or 0.0, told.why), daemon=True).start()
-
-
-def _write_wait(run: SyncRun, seconds: float, why: str) -> None:
-    # It is only told: where the state database does not answer, the run waits all the same.
-    with suppress(StateError):
-        turns.note_wait(run.store, run.turn, seconds=seconds, why=why)
 
 
 def _counts(folder: RunFolder, facts: Facts | None, query: str) -> Counts:

@@ -193,8 +193,8 @@ class _Waits:
         self._until[told] = None if told.lasts_s is None else self._now() + told.lasts_s
 
     def end_open(self) -> None:
-        """Ends those of an unknown end: the run goes on, or tells of the wait again."""
-        self._until = {told: until for told, until in self._until.items() if until is not None}
+        """Ends those that may end at any time: the run goes on, or tells of the wait again."""
+        self._until = {told: until for told, until in self._until.items() if until is not None and not told.at_most}
 
     def end(self) -> None:
         self._until.clear()
