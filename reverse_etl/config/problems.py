@@ -90,6 +90,14 @@ def problem_at(file: str, document: Document, path: Path, text: str) -> Problem:
     return Problem(file, document.place.line_of(path), key_text(path), text)
 
 
+def problem_in_text(file: str, document: Document, path: Path, line: int, text: str) -> Problem:
+    """A problem of one line of a key's text, from 1; of the text as a whole where its lines are none of the file."""
+    place = document.place.at(*path)
+    if place is None:
+        return problem_at(file, document, path, text)
+    return Problem(file, place.text_line + (line - 1 if place.block else 0), key_text(path), text)
+
+
 def model_problems(
     error: ValidationError, *, model: type[YamlModel], file: str, document: Document, under: Path = ()
 ) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.config.reaching_functions import function_problems
 from reverse_etl.config.sql_text import blank_placeholders, placeholder_problems, tokens_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ def _parse(sql: str, dialect: str) -> tuple[exp.Expr | None, str, list[tuple[int
     problem = problem or _shape_problem(tokens, dialect)
     if problem:
         return None, "", [problem]
+    reaching = list(function_problems(tokens, dialect))
+    if reaching:
+        return None, "", reaching
     suspects = list(_suspects(tokens, sql)) if _SUSPECT.search(sql) else []
     try:
         with quiet_sqlglot():

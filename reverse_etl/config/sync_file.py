@@ -15,7 +15,8 @@ from reverse_etl.config.connections import FOLDER
 from reverse_etl.config.connections_file import Connections
 from reverse_etl.config.document import Document
 from reverse_etl.config.model import nearest
-from reverse_etl.config.problems import Path, Problem, did_you_mean, model_problems, problem_at
+from reverse_etl.config.problems import Path, Problem, did_you_mean, model_problems, problem_at, problem_in_text
+from reverse_etl.config.row_choice import left_out_by
 from reverse_etl.config.sql_text import PLACEHOLDER
 from reverse_etl.config.sync_queries import list_problems, query_problems
 from reverse_etl.config.syncs import SyncConfig
@@ -71,7 +72,7 @@ def read_sync(
         dialect = connections.dialects.get(nearest(values.get("database"), connections.database_names) or "")
     query_problems(sync.file, sync.document, dialect, checks, problems=problems, warnings=warnings)
     list_problems(sync.file, sync.document, dialect, problems=problems, warnings=warnings)
-    reading.mirror()
+    reading.mirror(dialect)
     values |= {"name": sync.name, "file": sync.file, "version": hashlib.sha256(sync.content).hexdigest()[:12]}
     try:
         return SyncConfig.model_validate(
@@ -111,17 +112,23 @@ class _Reading:
                 ("people", "write"), f"add_only looks people up and needs app_api_key in workspace {workspace}"
             )
 
-    def mirror(self) -> None:
+    def mirror(self, dialect: str | None) -> None:
         """Who is gone is known only from a query that returns everybody, every time."""
         people, query = self.sync.document.values.get("people"), self.sync.document.values.get("query")
         segment = people.get("segment") if isinstance(people, dict) else None
         mirrors = isinstance(segment, dict) and segment.get("mirror") is True
-        if mirrors and isinstance(query, str) and PLACEHOLDER.search(query):
+        if not mirrors or not isinstance(query, str):
+            return
+        if PLACEHOLDER.search(query):
             self.problem(
                 ("people", "segment", "mirror"),
                 "the query returns only what changed since {{last_sync_time}}, and whoever did not change would leave "
                 "the segment: leave the placeholder out of the query, or mirror out of the segment",
             )
+        for line, what in left_out_by(query, dialect or ""):
+            text = f"segment.mirror removes everybody whom the query leaves out, and {what} decides who that is: "
+            text += "leave it out of the query, or mirror out of the segment"
+            self.problems.append(problem_in_text(self.sync.file, self.sync.document, ("query",), line, text))
 
     def _reference(self, key: str, known: list[str]) -> None:
         name = self.sync.document.values.get(key)

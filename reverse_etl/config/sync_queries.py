@@ -7,7 +7,8 @@ from typing import Any
 
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.document import Document
-from reverse_etl.config.problems import Path, Problem, did_you_mean, key_text, problem_at
+from reverse_etl.config.problems import Path, Problem, did_you_mean, key_text, problem_at, problem_in_text
+from reverse_etl.config.row_choice import advice, left_out_by
 from reverse_etl.config.sql_text import PLACEHOLDER, swallowed_from
 from reverse_etl.config.statement import Column, read_statement, spelled
 from reverse_etl.config.syncs import KINDS, EventsConfig, PeopleConfig, RelationshipsConfig, SyncConfig
@@ -47,18 +48,20 @@ def query_problems(
             columns.append(None)
             continue
         statement = read_statement(sql, dialect or "")
-        problems.extend(_placed(file, document, path, line, text) for line, text in statement.problems)
+        problems.extend(problem_in_text(file, document, path, line, text) for line, text in statement.problems)
         if dialect is None:
             columns.append(None)
             continue
         if statement.warning:
-            warnings.append(_placed(file, document, path, 1, statement.warning))
+            warnings.append(problem_in_text(file, document, path, 1, statement.warning))
+        if not statement.problems:
+            warnings.extend(problem_in_text(file, document, path, line, text) for line, text in advice(sql, dialect))
         columns.append(statement.columns)
         if statement.columns is not None and not statement.problems:
             for needed in _needed(SyncConfig.as_meant(document.values), path):
                 text = _missing(needed, statement.columns, dialect)
                 if text:
-                    problems.append(_placed(file, document, path, 1, text))
+                    problems.append(problem_in_text(file, document, path, 1, text))
     known = columns[0]
     if known:
         problems.extend(
@@ -81,29 +84,27 @@ def list_problems(
             problems.append(swallowed)
             continue
         statement = read_statement(sql, dialect or "")
-        problems.extend(_placed(file, document, path, line, text) for line, text in statement.problems)
+        problems.extend(problem_in_text(file, document, path, line, text) for line, text in statement.problems)
         if PLACEHOLDER.search(sql):
             text = "must return the whole list: leave {{last_sync_time}} out"
-            problems.append(_placed(file, document, path, 1, text))
+            problems.append(problem_in_text(file, document, path, 1, text))
+        if dialect is not None and not statement.problems:
+            # A clock may well say until when somebody is suppressed.
+            for line, what in (place for place in left_out_by(sql, dialect) if place[1] != "the clock"):
+                text = f"must return the whole list, and {what} decides which part of it comes: leave it out"
+                problems.append(problem_in_text(file, document, path, line, text))
         if dialect is not None and statement.warning:
-            warnings.append(_placed(file, document, path, 1, statement.warning))
+            warnings.append(problem_in_text(file, document, path, 1, statement.warning))
         known = None if dialect is None or statement.problems else statement.columns
         if known is not None and not any(_named(column, name) for column in known for name in ("id", "email")):
             text = "returns neither a column `id` nor `email`: select one, or rename one with AS"
-            problems.append(_placed(file, document, path, 1, text))
+            problems.append(problem_in_text(file, document, path, 1, text))
 
 
 def _at(values: Any, path: Path) -> Any:
     for part in path:
         values = values.get(part) if isinstance(values, dict) else None
     return values
-
-
-def _placed(file: str, document: Document, path: Path, line: int, text: str) -> Problem:
-    place = document.place.at(*path)
-    if place is None:
-        return problem_at(file, document, path, text)
-    return Problem(file, place.text_line + (line - 1 if place.block else 0), key_text(path), text)
 
 
 def _swallowed(file: str, document: Document, path: Path, dialect: str | None) -> Problem | None:

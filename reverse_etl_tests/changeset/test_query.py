@@ -122,6 +122,57 @@ def test_a_query_that_may_not_run_says_why(sql: str, dialect: str, problem: str)
 
 
 @pytest.mark.parametrize(
+    ("dialect", "sql", "problem"),
+    [
+        ("tsql", "SELECT * FROM OpenQuery(x, 'DELETE')", "calls OPENQUERY, which reaches other servers or files"),
+        ("tsql", "SELECT * FROM OPENROWSET /* c */\n(BULK 'x', SINGLE_CLOB) AS a", "calls OPENROWSET, which reaches"),
+        ("tsql", "SELECT * FROM a, OPENDATASOURCE('a', 'b').db.dbo.t", "calls OPENDATASOURCE, which reaches"),
+        ("tsql", "SELECT id FROM t WHERE id IN (SELECT id FROM openrowset('a', 'b', 'c'))", "calls OPENROWSET, which"),
+        ("tsql", "SELECT NEXT /* c */ VALUE FOR s AS id", "takes the next value of a sequence"),
+        ("mysql", "SELECT NEXT VALUE FOR s AS id", "takes the next value of a sequence"),
+        ("mysql", "SELECT nextval(s) AS id", "calls NEXTVAL, which changes or locks something"),
+        ("mysql", "SELECT `load_file` ('/x') AS a", "calls LOAD_FILE, which reaches other servers or files"),
+        ("mysql", "SELECT GET_LOCK('a', 1) AS a", "calls GET_LOCK, which changes or locks something"),
+        (
+            "postgres",
+            "SELECT * FROM dblink('x', 'y') AS t(a int)",
+            "calls DBLINK, which reaches other servers or files",
+        ),
+        ("postgres", "SELECT * FROM public.dblink_exec('x', 'y')", "calls DBLINK_EXEC, which reaches"),
+        ("postgres", "SELECT pg_catalog.\"pg_read_file\" ('x') AS a", "calls PG_READ_FILE, which reaches"),
+        ("postgres", "SELECT lo_export(1, 'x') AS a", "calls LO_EXPORT, which reaches other servers or files"),
+        ("postgres", "SELECT nextval('s') AS a", "calls NEXTVAL, which changes or locks something"),
+        ("postgres", "SELECT pg_terminate_backend(1) AS a", "calls PG_TERMINATE_BACKEND, which changes"),
+        ("postgres", "SELECT query_to_xml('x', true, true, '') AS a", "calls QUERY_TO_XML, which runs text"),
+        ("redshift", "SELECT set_config('a', 'b', false) AS a", "calls SET_CONFIG, which changes or locks something"),
+        ("snowflake", "SELECT SYSTEM$CANCEL_QUERY('x') AS a", "calls SYSTEM$CANCEL_QUERY, which changes"),
+        ("snowflake", "SELECT s.NEXTVAL AS a", "takes the next value of a sequence"),
+        ("bigquery", "SELECT * FROM EXTERNAL_QUERY('c', 'x')", "calls EXTERNAL_QUERY, which reaches"),
+        ("sqlite", "SELECT writefile('a', 'b') AS a", "calls WRITEFILE, which reaches other servers or files"),
+    ],
+)
+def test_what_reaches_beyond_the_database_is_refused(dialect: str, sql: str, problem: str) -> None:
+    """By the function's name, whatever its case, with comments between, quoted or in a subquery."""
+    (found,) = check_query(sql, dialect)
+    assert found.startswith(f"line 1: must only read this database, but {problem}")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("tsql", "SELECT [OPENROWSET], 'OPENQUERY(' AS a FROM t -- OPENDATASOURCE("),
+        ("mysql", "SELECT next, value FROM t"),
+        ("snowflake", "SELECT SYSTEM$TYPEOF(a) AS a FROM t"),
+        ("postgres", "SELECT pg_typeof(a) AS a, pg_size_pretty(1) AS b, lower(c) AS c, log(2) AS d, nextval FROM t"),
+        ("postgres", "SELECT location(a) AS a, lookup(b) AS b, loan_created(c) AS c FROM t"),
+    ],
+)
+def test_names_that_look_alike_are_accepted(dialect: str, sql: str) -> None:
+    """Columns, text, comments, and functions that only read."""
+    assert check_query(sql, dialect) == []
+
+
+@pytest.mark.parametrize(
     "sql",
     [
         "SELECT `id` FROM `customers` # don't (",

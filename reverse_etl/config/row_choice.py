@@ -1,0 +1,213 @@
+"""Which rows a query leaves out: by LIMIT, by a sample, by the clock, by a strict comparison with last sync time.
+
+What sqlglot cannot read is judged by its words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, one_statement, tokens_of
+from reverse_etl.config.statement import quiet_sqlglot
+
+if TYPE_CHECKING:
+    from sqlglot import Token, exp
+
+Place = tuple[int, str]
+"""A line of the query, from 1, and a word or sentence."""
+
+_MARK: Final = "7360294851736029"
+"""Stands for last sync time in the tree; no query has this number otherwise."""
+_CUTTING: Final = frozenset({"LIMIT", "TOP", "FETCH", "OFFSET", "TABLESAMPLE", "SAMPLE"})
+_CLOCKS: Final = frozenset(
+    {"now", "sysdate", "systimestamp", "getdate", "getutcdate", "sysdatetime", "sysutcdatetime", "sysdatetimeoffset"}
+    | {"clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday", "get_current_timestamp", "today"}
+    | {"curdate", "curtime", "utc_timestamp", "utc_date", "utc_time", "localtime", "localtimestamp"}
+    | {"current_timestamp", "current_date", "current_time", "current_datetime", "current_localtimestamp"}
+    | {"get_current_time", "current_localtime"}
+)
+_CLOCKS_WITHOUT_ARGUMENTS: Final = frozenset({"unix_timestamp", "unixepoch", "julianday", "datetime", "date", "time"})
+_CHANCE: Final = frozenset({"rand", "random", "newid", "uuid", "gen_random_uuid", "generate_uuid", "uuid_string"})
+_WORTH_A_LOOK: Final = re.compile(rf">(?!=)|<(?![=>])|\bNOT\b|\b(?:{'|'.join(sorted(_CUTTING))})\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def advice(sql: str, dialect: str) -> tuple[Place, ...]:
+    """What in a query with ``{{last_sync_time}}`` loses rows, each as a line and a sentence."""
+    if PLACEHOLDER.search(sql) is None or _WORTH_A_LOOK.search(PLACEHOLDER.sub("", sql)) is None:
+        return ()
+    tree, tokens = _read(sql, dialect)
+    found = [
+        (
+            line,
+            f"{word} cuts rows off, and they are never sent, because last sync time moves past them: leave it out; "
+            "max_rows guards against too many",
+        )
+        for line, word in _cuts(tree, tokens)
+    ]
+    if tree is not None:
+        found += _strict(tree)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def left_out_by(sql: str, dialect: str) -> tuple[Place, ...]:
+    """Why a query does not return everybody each time: LIMIT and the like, samples, chance, the clock."""
+    tree, tokens = _read(sql, dialect)
+    found = [*_cuts(tree, tokens), *(_unsteady(tree) if tree is not None else _unsteady_words(tokens))]
+    return tuple(dict.fromkeys(found))
+
+
+def _read(sql: str, dialect: str) -> tuple[exp.Expr | None, list[Token]]:
+    from sqlglot import parse_one
+    from sqlglot.errors import ParseError, TokenError
+
+    text = blank_placeholders(sql, _MARK)
+    try:
+        tokens = tokens_of(text, dialect)
+    except TokenError:
+        return None, []
+    try:
+        with quiet_sqlglot():
+            statement = one_statement(text, dialect)
+            # Line breaks in place of what is cut off, so that lines stay lines of the query.
+            before = "\n" * text.count("\n", 0, text.find(statement))
+            return parse_one(before + statement, dialect=dialect), tokens
+    except (ParseError, RecursionError):
+        return None, tokens
+
+
+def _cuts(tree: exp.Expr | None, tokens: list[Token]) -> list[Place]:
+    """The first word that cuts rows off, where one does."""
+    words = [(token.line, token.text.upper()) for token in tokens if token.text.upper() in _CUTTING]
+    if tree is not None and not any(map(_cuts_rows, _cutting_nodes(tree))):
+        return []
+    return words[:1]
+
+
+def _cutting_nodes(tree: exp.Expr) -> Iterator[exp.Expr]:
+    from sqlglot import exp
+
+    return tree.find_all(exp.Limit, exp.Fetch, exp.Offset, exp.TableSample)
+
+
+def _cuts_rows(node: exp.Expr) -> bool:
+    """Whether it takes rows from the result: not one of a value, an EXISTS, or of one row that all others share."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.TableSample):
+        return True
+    count = node.args.get("count") or node.args.get("expression")
+    options = node.args.get("limit_options")
+    number = count.this if isinstance(count, exp.Literal) else None
+    every = isinstance(count, exp.Null | exp.Neg) or (isinstance(count, exp.Var) and count.name.upper() == "ALL")
+    of_hundred = number == "100" and options is not None and options.args.get("percent")
+    if every or of_hundred or (isinstance(node, exp.Offset) and number == "0"):
+        return False
+    query = node.parent
+    is_whole = True
+    while query is not None and query.parent is not None:
+        inside, query = query, query.parent
+        is_whole = is_whole and isinstance(query, exp.Subquery) and query.parent is None
+        if isinstance(query, exp.Select) and inside.arg_key not in ("from_", "from", "joins", "with_", "with"):
+            return False
+        if not isinstance(query, exp.Query | exp.CTE | exp.With | exp.From | exp.Join):
+            return False
+    return is_whole or number != "1"
+
+
+def _strict(tree: exp.Expr) -> list[Place]:
+    from sqlglot import exp
+
+    found = []
+    for node in tree.find_all(exp.GT, exp.LT, exp.GTE, exp.LTE):
+        if node.find_ancestor(exp.Where, exp.Having, exp.Join, exp.Qualify) is None:
+            continue
+        # NOT a <= b is a > b.
+        kind = _NEGATED[type(node).__name__] if _is_negated(node) else type(node).__name__
+        row, time = (node.this, node.expression) if kind in ("GT", "LTE") else (node.expression, node.this)
+        overlap = (exp.Sub, exp.Neg, exp.DateSub, exp.TimestampSub, exp.DatetimeSub, exp.TsOrDsAdd)
+        if kind not in ("GT", "LT") or not _holds_mark(time) or _holds_mark(row):
+            continue
+        earlier = any(literal.this.startswith("-") for literal in time.find_all(exp.Literal))
+        if not earlier and time.find(*overlap) is None and row.find(exp.Add, exp.DateAdd, exp.TimestampAdd) is None:
+            sign = ">=" if kind == "GT" else "<="
+            text = (
+                f"`{sign[0]}` leaves out rows that changed in the very second of last sync time: write `{sign}`; a row "
+            )
+            found.append((_line(node), text + "that is sent again does no harm"))
+    return found
+
+
+_NEGATED: Final = {"GT": "LTE", "LT": "GTE", "GTE": "LT", "LTE": "GT"}
+
+
+def _is_negated(node: exp.Expr) -> bool:
+    from sqlglot import exp
+
+    negations = 0
+    up = node.parent
+    while isinstance(up, exp.Not | exp.Paren | exp.And | exp.Or):
+        negations += isinstance(up, exp.Not)
+        up = up.parent
+    return negations % 2 == 1
+
+
+def _holds_mark(side: exp.Expr) -> bool:
+    from sqlglot import exp
+
+    if side.find(exp.Query) is not None:
+        return False
+    return any(literal.this.strip() == _MARK for literal in side.find_all(exp.Literal))
+
+
+def _unsteady(tree: exp.Expr) -> Iterator[Place]:
+    """Clocks and chance beside what the outermost query merely returns."""
+    returned = {id(part) for projection in getattr(tree, "expressions", ()) for part in projection.walk()}
+    for node in tree.walk():
+        if id(node) not in returned and (what := "chance" if _called(node) in _CHANCE else _clock(node)):
+            yield _line(node), what
+
+
+def _clock(node: exp.Expr) -> str:
+    """``the clock`` where a node's value depends on it; otherwise empty."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Literal):
+        word = node.this.lower() if node.is_string else ""
+        relative = word == "now" or (word in ("today", "yesterday", "tomorrow") and isinstance(node.parent, exp.Cast))
+        return "the clock" if relative else ""
+    name = _called(node)
+    arguments = len(node.expressions) if isinstance(node, exp.Anonymous) else int(node.args.get("this") is not None)
+    alone = (name in _CLOCKS_WITHOUT_ARGUMENTS and not arguments) or (name == "age" and arguments == 1)
+    return "the clock" if name in _CLOCKS or alone else ""
+
+
+def _called(node: exp.Expr) -> str:
+    """The name of a function in lower case; empty for what is none."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Anonymous):
+        return node.name.lower()
+    if not isinstance(node, exp.Func):
+        return ""
+    name = node.sql_name().lower()
+    return "current_timestamp" if name.startswith("current_timestamp") else name
+
+
+def _unsteady_words(tokens: list[Token]) -> Iterator[Place]:
+    for token in tokens:
+        word = token.text.lower()
+        if word in _CLOCKS | _CHANCE:
+            yield token.line, "chance" if word in _CHANCE else "the clock"
+
+
+def _line(node: exp.Expr) -> int:
+    """The line of a node: sqlglot knows that of names only, so of the nearest one."""
+    for near in (node, *node.walk(), *([node.parent, *node.parent.walk()] if node.parent is not None else [])):
+        if near is not None and "line" in near.meta:
+            return int(near.meta["line"])
+    return 1

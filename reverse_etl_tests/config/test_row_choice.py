@@ -1,0 +1,167 @@
+"""Which rows a query leaves out: read from its text in every engine's dialect."""
+
+from __future__ import annotations
+
+import pytest
+
+from reverse_etl.config.row_choice import advice, left_out_by
+
+DIALECTS = ("sqlite", "duckdb", "postgres", "mysql", "redshift", "tsql", "bigquery", "snowflake")
+
+CLOCKS = {
+    "postgres": "now()|current_timestamp|current_date|clock_timestamp()|statement_timestamp()|transaction_timestamp()|"
+    "localtimestamp|localtime|timeofday()|'now'::timestamp|date 'today'|now() - interval '1 day'|age(born)",
+    "mysql": "now()|sysdate()|curdate()|current_date|curtime()|utc_timestamp()|utc_date()|unix_timestamp()|localtime()|"
+    "current_timestamp(6)|NOW() - INTERVAL 1 DAY",
+    "tsql": "getdate()|getutcdate()|sysdatetime()|sysutcdatetime()|sysdatetimeoffset()|current_timestamp|"
+    "DATEADD(day, -1, GETDATE())",
+    "bigquery": "current_timestamp()|current_timestamp|current_date('UTC')|current_datetime()|"
+    "TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)",
+    "snowflake": "current_timestamp()|current_timestamp|sysdate()|systimestamp()|getdate()|localtimestamp()|"
+    "current_date",
+    "duckdb": "now()|today()|current_timestamp|get_current_timestamp()|current_date|transaction_timestamp()|localtime",
+    "redshift": "getdate()|sysdate|current_date|now()|timeofday()|trunc(sysdate)|dateadd(day, -1, sysdate)",
+    "sqlite": "datetime('now')|date('now', '-1 day')|strftime('%s', 'now')|unixepoch('now')|unixepoch()|julianday()|"
+    "current_timestamp|datetime()|date()",
+}
+CHANCE = {"tsql": "newid()", "mysql": "rand()", "bigquery": "rand()"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "clock"), [(dialect, clock) for dialect, clocks in CLOCKS.items() for clock in clocks.split("|")]
+)
+def test_a_clock_decides_which_rows_come(dialect: str, clock: str) -> None:
+    """In a condition of the query, or of one within it; what is merely returned decides nothing."""
+    assert [(2, "the clock")] == list(left_out_by(f"SELECT id FROM t\nWHERE changed > {clock}", dialect))
+    inner = f"WITH a AS (SELECT id, {clock} AS n, seen FROM t) SELECT id FROM a WHERE seen > n"
+    assert [(1, "the clock")] == list(left_out_by(inner, dialect))
+    assert () == left_out_by(f"SELECT id, {clock} AS synced FROM t WHERE changed > 1 ORDER BY id", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_chance_decides_which_rows_come(dialect: str) -> None:
+    """A sample is another one each time."""
+    assert [(1, "chance")] == list(
+        left_out_by(f"SELECT id FROM t WHERE {CHANCE.get(dialect, 'random()')} < 5", dialect)
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql", "word"),
+    [
+        ("tsql", "SELECT TOP 10 id FROM t", "TOP"),
+        ("tsql", "SELECT TOP (5) PERCENT id FROM t", "TOP"),
+        ("tsql", "SELECT id FROM t ORDER BY id OFFSET 5 ROWS FETCH NEXT 10 ROWS ONLY", "OFFSET"),
+        ("tsql", "SELECT id FROM t TABLESAMPLE (10 PERCENT)", "TABLESAMPLE"),
+        ("postgres", "SELECT id FROM t LIMIT 1", "LIMIT"),
+        ("postgres", "SELECT id FROM t FETCH FIRST 5 ROWS ONLY", "FETCH"),
+        ("postgres", "SELECT id FROM t OFFSET 5", "OFFSET"),
+        ("postgres", "SELECT id FROM t TABLESAMPLE system(10)", "TABLESAMPLE"),
+        ("postgres", "(SELECT id FROM t LIMIT 5)", "LIMIT"),
+        ("postgres", "SELECT id FROM t UNION ALL (SELECT id FROM u LIMIT 5)", "LIMIT"),
+        ("postgres", "WITH a AS (SELECT id FROM t LIMIT 5) SELECT id FROM a", "LIMIT"),
+        ("postgres", "SELECT id FROM (SELECT id FROM t LIMIT 5) AS a", "LIMIT"),
+        ("postgres", "SELECT id FROM t MATCH_SOMEHOW {a b c} LIMIT 5", "LIMIT"),
+        ("mysql", "SELECT id FROM t LIMIT 5, 10;  -- the end", "LIMIT"),
+        ("sqlite", "SELECT id FROM t limit 5", "LIMIT"),
+        ("redshift", "SELECT TOP 5 id FROM t", "TOP"),
+        ("bigquery", "SELECT id FROM t TABLESAMPLE SYSTEM (10 PERCENT)", "TABLESAMPLE"),
+        ("snowflake", "SELECT id FROM t SAMPLE (10)", "SAMPLE"),
+        ("snowflake", "SELECT TOP 5 id FROM t", "TOP"),
+        ("duckdb", "SELECT id FROM t USING SAMPLE 10", "SAMPLE"),
+        ("duckdb", "SELECT id FROM t LIMIT 10%", "LIMIT"),
+        ("duckdb", "FROM t LIMIT 5", "LIMIT"),
+    ],
+)
+def test_rows_are_cut_off(dialect: str, sql: str, word: str) -> None:
+    """By any of the engine's words, from the result or from what it is made of."""
+    assert [(1, word)] == list(left_out_by(sql, dialect))
+    (found,) = advice(sql + "\n/* {{last_sync_time}} */", dialect)
+    assert found == (1, found[1])
+    assert found[1].startswith(f"{word} cuts rows off, and they are never sent")
+    assert () == advice(sql, dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("postgres", "SELECT id FROM t LIMIT ALL"),
+        ("postgres", "SELECT id FROM t LIMIT NULL"),
+        ("sqlite", "SELECT id FROM t LIMIT -1"),
+        ("tsql", "SELECT TOP 100 PERCENT id FROM t ORDER BY id"),
+        ("tsql", "SELECT id FROM t ORDER BY id OFFSET 0 ROWS"),
+        ("tsql", "SELECT id FROM t OUTER APPLY (SELECT TOP 3 b FROM u WHERE u.a = t.a) AS c"),
+        ("postgres", "SELECT id FROM t WHERE a = (SELECT b FROM u LIMIT 1)"),
+        ("postgres", "SELECT id, (SELECT b FROM u ORDER BY b LIMIT 1) AS c FROM t"),
+        ("postgres", "SELECT id FROM t CROSS JOIN (SELECT b FROM settings LIMIT 1) AS c"),
+        ("postgres", "SELECT id FROM t LEFT JOIN LATERAL (SELECT b FROM u WHERE u.a = t.a LIMIT 3) AS c ON true"),
+        ("postgres", "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM u LIMIT 5)"),
+        ("mysql", "SELECT id, `limit`, 'TOP' AS top FROM t"),
+        ("duckdb", "SELECT id FROM t QUALIFY row_number() OVER (PARTITION BY id ORDER BY at) = 1"),
+    ],
+)
+def test_no_rows_are_cut_off(dialect: str, sql: str) -> None:
+    """What takes all, or takes a value for each row, leaves out nobody."""
+    assert () == left_out_by(sql, dialect)
+    assert () == advice(sql + "\n/* {{last_sync_time}} */", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("condition", "sign"),
+    [
+        ("WHERE u > {{last_sync_time}}", ">"),
+        ("WHERE coalesce(u, v)>{{ last_sync_time }} AND x = 1", ">"),
+        ("WHERE {{last_sync_time}}<u", "<"),
+        ("WHERE NOT (u <= {{last_sync_time}})", ">"),
+        ("WHERE NOT ({{last_sync_time}} >= u)", "<"),
+        ("WHERE x = 1 OR u > '{{last_sync_time}}'", ">"),
+        ("GROUP BY id HAVING max(u) > {{last_sync_time}}", ">"),
+        ("JOIN v ON v.id = t.id AND v.u > {{last_sync_time}}", ">"),
+    ],
+)
+def test_a_strict_comparison_loses_rows_of_the_same_second(condition: str, sign: str, dialect: str) -> None:
+    """However it is written; the sentence has the sign that loses none."""
+    (found,) = advice(f"SELECT id\nFROM t\n{condition}", dialect)
+    assert 3 == found[0]
+    assert found[1].startswith(f"`{sign}` leaves out rows that changed in the very second")
+    assert f"write `{sign}=`" in found[1]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "u >= {{last_sync_time}} AND x > 3",
+        "{{last_sync_time}} <= u AND x < 3",
+        "u > {{last_sync_time}} - 1",
+        "u + 60 > {{last_sync_time}}",
+        "u BETWEEN {{last_sync_time}} AND 9999999999",
+        "u < {{last_sync_time}}",
+        "NOT (u < {{last_sync_time}})",
+    ],
+)
+def test_a_comparison_that_loses_none_is_left_alone(condition: str, dialect: str) -> None:
+    """Equal, or reaching back, or the other way round."""
+    assert () == advice(f"SELECT id FROM t WHERE {condition}", dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "time", "earlier"),
+    [
+        ("postgres", "to_timestamp({{last_sync_time}})", "{} - interval '5 minutes'"),
+        ("mysql", "FROM_UNIXTIME({{last_sync_time}})", "DATE_SUB({}, INTERVAL 5 MINUTE)"),
+        ("mysql", "FROM_UNIXTIME({{last_sync_time}})", "{} - INTERVAL 5 MINUTE"),
+        ("tsql", "DATEADD(SECOND, {{last_sync_time}}, '1970-01-01')", "DATEADD(MINUTE, -5, {})"),
+        ("bigquery", "TIMESTAMP_SECONDS({{last_sync_time}})", "TIMESTAMP_SUB({}, INTERVAL 5 MINUTE)"),
+        ("snowflake", "TO_TIMESTAMP_NTZ({{last_sync_time}})", "DATEADD(minute, -5, {})"),
+        ("duckdb", "TIMESTAMP '1970-01-01' + to_seconds({{last_sync_time}})", "({}) - INTERVAL 5 MINUTE"),
+        ("redshift", "TIMESTAMP 'epoch' + {{last_sync_time}} * INTERVAL '1 second'", "({}) - INTERVAL '5 minutes'"),
+        ("sqlite", "datetime({{last_sync_time}}, 'unixepoch')", "datetime({}, '-5 minutes')"),
+    ],
+)
+def test_each_engines_conversion_is_seen_through(dialect: str, time: str, earlier: str) -> None:
+    """Strict or not is the same for a converted last sync time; one that reaches back loses none."""
+    assert 1 == len(advice(f"SELECT id FROM t WHERE u > {time}", dialect))
+    assert () == advice(f"SELECT id FROM t WHERE u >= {time}", dialect)
+    assert () == advice(f"SELECT id FROM t WHERE u > {earlier.format(time)}", dialect)
