@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from reverse_etl.changeset.text import as_text
+from reverse_etl.config.api_words import API_WORDS
 from reverse_etl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def identifiers(batch: pa.RecordBatch, sync: SyncConfig, query: str) -> pa.Strin
 
 
 def require_columns(names: Sequence[str], sync: SyncConfig, query: str, *, dialect: str = "") -> None:
-    """Makes sure that a result has the columns without which none of its rows can be sent.
+    """Makes sure that a result has the columns without which none of its rows can be sent, and none of the API's own.
 
     Args:
         names: The result's columns.
@@ -73,8 +74,13 @@ def require_columns(names: Sequence[str], sync: SyncConfig, query: str, *, diale
         dialect: The database's name in sqlglot, for the fix that is shown; empty for standard SQL.
 
     Raises:
-        ConfigError: A column is missing; the hint shows the ``AS`` that mends it where another case is there.
+        ConfigError: A column is missing, and the hint shows the ``AS`` that mends it where another case is there;
+            or a column is named like a word of the API.
     """
+    for taken, way_out in API_WORDS[sync.kind].items() if query == "rows" else ():
+        if taken in names:
+            hint = f"{way_out[0].upper()}{way_out[1:]}."
+            raise ConfigError(f"column `{taken}` is a word of Customer.io's API.", hint=hint).located(sync.where)
     for needed in required_columns(sync, query):
         if needed not in names:
             label = "query" if query == "rows" else "relationships query"

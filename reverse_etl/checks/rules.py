@@ -26,13 +26,11 @@ from reverse_etl.checks.builtin import (
     time_units,
     values,
 )
+from reverse_etl.config.syncs import MAX_EVENT_NAME_BYTES
 from reverse_etl.plugins import load
 
 if TYPE_CHECKING:
     from reverse_etl.config.syncs import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig, SyncConfig
-
-MAX_EVENT_NAME_BYTES = 100
-"""Source: docs.customer.io/journeys/invalid-api-requests."""
 
 
 def rules_for(sync: SyncConfig) -> dict[str, list[AnyRule]]:
@@ -103,7 +101,7 @@ def _events(sync: SyncConfig, settings: EventsConfig) -> list[AnyRule]:
     if settings.name is None:
         length = _reject("event_name_length", f"No event name is longer than {MAX_EVENT_NAME_BYTES} bytes.")
         found += [
-            identifiers.Present(_reject("event_name_present", "Every event has a `name`."), "name"),
+            identifiers.Present(_reject("event_name_present", "Every event has a `name`."), "name", blank=True),
             identifiers.Length(length, ("name",), MAX_EVENT_NAME_BYTES),
         ]
     found += [

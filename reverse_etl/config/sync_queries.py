@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reverse_etl.config.api_words import API_WORDS
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.document import Document
 from reverse_etl.config.problems import Path, Problem, did_you_mean, key_text, problem_at, problem_in_text
@@ -63,6 +64,13 @@ def query_problems(
                 if text:
                     problems.append(problem_in_text(file, document, path, 1, text))
     known = columns[0]
+    problems.extend(
+        problem_in_text(file, document, _ROWS, 1, f"column `{word}` is a word of Customer.io's API: {way_out}")
+        for kind in KINDS
+        if isinstance(document.values.get(kind), dict)
+        for word, way_out in API_WORDS[kind].items()
+        if any(column.name == word for column in known or ())
+    )
     if known:
         problems.extend(
             problem_at(file, document, path, f"the query has no column {name!r}{_near(name, known)}")

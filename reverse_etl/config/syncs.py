@@ -27,6 +27,9 @@ Identifier = Literal["id", "email"]
 EmptyValues = Literal["ignore", "delete"]
 Duplicates = Literal["reject", "keep_last"]
 
+MAX_EVENT_NAME_BYTES: Final = 100
+"""Source: docs.customer.io/journeys/invalid-api-requests."""
+
 # Dagster 1.13.27, dagster/_core/utils.py, is_valid_email.
 _OWNER: Final = re.compile(r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 
@@ -59,6 +62,14 @@ def _manual(value: object) -> object:
     if value is None or isinstance(value, (str, int, float, list)):
         raise ValueError('must be `manual`, or keys such as `{every: 1h}` or `{cron: "15 * * * *"}`')
     return value
+
+
+def _event_name(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank: write the event's name, or leave it out and select a column `name`")
+    if len(text.encode()) > MAX_EVENT_NAME_BYTES:
+        raise ValueError(f"is longer than {MAX_EVENT_NAME_BYTES} bytes: Customer.io refuses every such event")
+    return text
 
 
 def _owner(text: str) -> str:
@@ -100,7 +111,12 @@ class ObjectsConfig(YamlModel):
 class EventsConfig(YamlModel):
     """Rows are events. Without ``name`` the query has a ``name`` column; older than ``max_age`` is left out."""
 
-    name: str | None = Field(default=None, min_length=1, description="The event's name; otherwise a column name.")
+    name: Annotated[str, AfterValidator(_event_name)] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_EVENT_NAME_BYTES,
+        description="The event's name; otherwise a column name.",
+    )
     identify_by: Identifier = Field(default="id", description="The column that says whose event a row is.")
     max_age: Interval | None = Field(default=None, description="Events older than this are not sent.")
     suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")

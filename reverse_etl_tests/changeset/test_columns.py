@@ -108,3 +108,27 @@ def test_a_missing_column_comes_with_its_fix(
     with pytest.raises(ConfigError) as raised:
         require_columns(names, config, query, dialect=dialect)
     assert str(raised.value) == f"sync customers (syncs/customers.yaml): {message}"
+
+
+@pytest.mark.parametrize(
+    ("config", "query", "word", "refused"),
+    [
+        (sync(people=PeopleConfig()), "rows", "_update", True),
+        (sync(people=PeopleConfig()), "rows", "_timestamp", True),
+        (sync(people=PeopleConfig()), "rows", "cio_relationships", True),
+        (sync(people=PeopleConfig()), "rows", "cio_id", True),
+        (sync(people=PeopleConfig()), "rows", "_UPDATE", False),
+        (sync(people=PeopleConfig()), "rows", "unsubscribed", False),
+        (sync(people=PeopleConfig()), "relationships", "_update", False),
+        (sync(objects=ObjectsConfig()), "rows", "cio_object_id", True),
+        (sync(events=EventsConfig(name="x")), "rows", "recipient", False),
+    ],
+)
+def test_a_word_of_the_api_is_no_column(config: SyncConfig, query: str, word: str, refused: bool) -> None:
+    """Only where the API takes it for its own, and only as it spells it."""
+    names = [*COLUMNS, word]
+    if not refused:
+        require_columns(names, config, query)
+        return
+    with pytest.raises(ConfigError, match=f"column `{word}` is a word of Customer.io's API"):
+        require_columns(names, config, query)

@@ -73,7 +73,7 @@ class TestEventNamePresent(RuleConformance):
     """Without a configured name each event has one of its own."""
 
     module, rule, column, field, sync = "builtin.identifiers", "event_name_present", "name", TEXT, EVENTS
-    rows = (("order_placed", False), ("", True), (None, True))
+    rows = (("order_placed", False), ("", True), (None, True), (" \t\u00a0", True), (" x ", False))
     finds_null = True
 
 

@@ -17,15 +17,17 @@ MAX_BYTES = 150
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A column that must hold a value in every row: neither NULL nor ''."""
+    """A column that must hold a value in every row: neither NULL nor '', nor white space where that is ``blank``."""
 
     rule: Rule
     column: str
+    blank: bool = False
 
     def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:  # noqa: ARG002
         """Rows without a value; all rows where the column is not there."""
         texts = text(batch, self.column)
-        missing = empty(pa.nulls(batch.num_rows, pa.string()) if texts is None else texts)
+        texts = pa.nulls(batch.num_rows, pa.string()) if texts is None else texts
+        missing = empty(pc.utf8_trim_whitespace(texts) if self.blank else texts)
         yield from broken(batch, missing, self.column, f"column `{self.column}` is empty.")
 
 
