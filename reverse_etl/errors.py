@@ -28,6 +28,9 @@ from typing import ClassVar
 SOME_ROWS_FAILED_EXIT_CODE = 7
 """Exit code of a run that delivered some rows and has failed rows: an end, not an error."""
 
+INTERRUPTED_EXIT_CODE = 130
+"""Exit code of a command that Ctrl-C ended, as shells have it; a run's books are closed as canceled."""
+
 
 class ReverseEtlError(Exception):
     """Base of every error a user can cause or mend.

@@ -18,7 +18,7 @@ from reverse_etl.changeset.claim import claim, release
 from reverse_etl.changeset.columns import identifier_column
 from reverse_etl.changeset.extract import extract
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
-from reverse_etl.errors import CheckFailedError, ReverseEtlError, StateError
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
 from reverse_etl.overlap import note_wait, take_turn
 from reverse_etl.plugins import load
 from reverse_etl.progress import listening
@@ -89,7 +89,7 @@ class SyncRun:
             heartbeat.stop(self.turn)
             if not isinstance(error, Exception):
                 message = f"{self.sync.where}: the run was canceled while it waited its turn. Nothing was read or sent."
-                close(self, Status.CANCELED, message=message, exit_code=1)
+                close(self, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
             raise
         return self
 
@@ -112,9 +112,13 @@ class SyncRun:
                 exit_code=1,
             )
         else:
+            from reverse_etl.delivery.interrupts import undisturbed
+
             why = heartbeat.reason(self.turn)
             stopped = f"stopped: {why}. The next run goes on from there" if why else "canceled"
-            close(self, Status.CANCELED, message=f"{self.sync.where}: the run was {stopped}.", exit_code=1)
+            code = StateError.exit_code if why else INTERRUPTED_EXIT_CODE
+            with undisturbed():
+                close(self, Status.CANCELED, message=f"{self.sync.where}: the run was {stopped}.", exit_code=code)
 
 
 def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = False, retry_of: str = "") -> Facts:

@@ -13,6 +13,7 @@ import typer
 
 from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.errors import ConfigError, WorkspaceUnavailableError
+from reverse_etl.report import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -131,6 +132,8 @@ def _run_syncs(project: ProjectConfig, syncs: Path, console: Console) -> list[Ru
         console.print(f"\n[bold]reverse-etl run {name}[/]")
         report = execute(project.syncs[name], syncs, full=True)
         show(report, console)
+        if report.status is Status.CANCELED:
+            raise KeyboardInterrupt
         reports.append(report)
     return reports
 

@@ -1,18 +1,28 @@
 """The app: which commands there are, and how an error ends one. Stdout is data, stderr is for people.
 
 Exit codes: 0 completed, 1 a defect of ours, 2 configuration, 3 source, 4 stopped by a check, 5 workspace,
-6 state, or skipped because another run of the workspace was in progress, 7 some rows failed.
+6 state, or skipped because another run of the workspace was in progress, 7 some rows failed, 130 Ctrl-C.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
 import traceback
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
+try:
+    import typer
+except KeyboardInterrupt:
+    sys.exit(130)
 
-from reverse_etl.errors import ReverseEtlError
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COMMANDS = {
     "demo": "demo",
@@ -46,20 +56,39 @@ app = typer.Typer(
 def _register() -> None:
     for name, file in COMMANDS.items():
         module = importlib.import_module(f"reverse_etl.cli.{file}")
-        app.command(name)(getattr(module, name.replace("-", "_")))
+        app.command(name)(_interruptible(getattr(module, name.replace("-", "_"))))
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, ended by Ctrl-C with a word and 130; typer would say nothing, or end a question with 1."""
+
+    @wraps(command)
+    def called(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except (KeyboardInterrupt, EOFError, typer.Abort):
+            _stopped()
+
+    return called
+
+
+def _stopped() -> NoReturn:
+    # What is left, such as threads to wait for, a second Ctrl-C ends at once.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED_EXIT_CODE))
+    print("\nStopped.", file=sys.stderr)  # noqa: T201
+    sys.exit(INTERRUPTED_EXIT_CODE)
 
 
 def main() -> None:
     """The entry point of ``reverse-etl``: a user's mistake ends with a sentence, never with a traceback."""
-    _register()
     try:
+        _register()
         app()
     except ReverseEtlError as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, EOFError):
-        print("Stopped.", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+        _stopped()
     except Exception:
         traceback.print_exc()
         print("This is a defect of reverse-etl; please report it with the lines above.", file=sys.stderr)  # noqa: T201

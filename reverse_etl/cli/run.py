@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
+
+_UNCAPTURED: Final = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+    "config": {},
+}
 
 
 def run(
@@ -67,7 +74,10 @@ def execute(
     dagster_environment(home, syncs)
 
     import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
 
+    # The run's output is for this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
+    uncaptured = InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides={"compute_logs": _UNCAPTURED})
     recipe = dg.build_reconstructable_job(
         "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": sync.name}
     )
@@ -76,10 +86,16 @@ def execute(
         "ops": {step: {"config": {"full": full, "retry_of": retry_of}}},
         "loggers": {"console": {"config": {"log_level": "DEBUG" if verbose else "CRITICAL"}}},
     }
-    with dg.DagsterInstance.get() as instance, shown_progress(sync.name, lines=verbose):
-        result = dg.execute_job(recipe, instance, run_config=config, raise_on_error=False)
+    with dg.DagsterInstance.from_ref(uncaptured) as instance, shown_progress(sync.name, lines=verbose):
+        try:
+            result = dg.execute_job(recipe, instance, run_config=config, raise_on_error=False)
+        except dg.DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
         run_id = result.run_id
-    report = open_store(home.state_url).run(run_id)
+        report = open_store(home.state_url).run(run_id)
+        ended = instance.get_run_by_id(run_id)
+    if report is None and ended is not None and ended.status is dg.DagsterRunStatus.CANCELED:
+        raise KeyboardInterrupt
     if report is None:
         raise StateError(f"run {run_id} left no row in the history.", hint="Run again with --verbose to see why.")
     if report.status is Status.RUNNING:

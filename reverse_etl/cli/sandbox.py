@@ -29,7 +29,7 @@ def sandbox(
     from reverse_etl.sandbox.server import serve
     from reverse_etl.sandbox.settings import SandboxSettings
 
-    serve(
+    interrupted = serve(
         SandboxSettings(
             host=host,
             port=port,
@@ -43,3 +43,5 @@ def sandbox(
             idle_exit_s=idle_exit,
         )
     )
+    if interrupted:
+        raise KeyboardInterrupt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from reverse_etl.state.history import SyncState
     from reverse_etl.state.store import Store
 
+NO_DAEMON: Final = (
+    "No scheduled run starts: Dagster's daemon does not run here. Start it with `reverse-etl ui`, or "
+    "`dagster-daemon run` on a server. Runs by hand work all the same."
+)
+
 
 def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     """Show every sync: status, last and next run, rows, failed rows, last sync time, freshness."""
-    from reverse_etl.cli.toggles import switched_off
+    from reverse_etl.cli.toggles import daemon_runs, switched_off
     from reverse_etl.config.loader import load_project
     from reverse_etl.errors import StateError
     from reverse_etl.state.home import Home
@@ -35,16 +40,19 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     home = Home.from_environment(syncs)
     store = open_store(home.state_url)
     end_lost(store)
-    off = None
+    off, daemon, now, people = None, None, datetime.now(UTC), words.console(stderr=True)
     try:
         off = switched_off(home, project.syncs.values())
+        daemon = daemon_runs(home, now)
     except StateError as error:
-        say(words.console(stderr=True), f"Warning: {error}")
-    found = statuses(project, store, datetime.now(UTC), off)
+        say(people, f"Warning: {error}")
+    found = statuses(project, store, now, off, daemon=daemon)
     if as_json:
         words.print_json([status.as_json() for status in found])
     else:
         _show(found, project)
+    if any(status.unattended for status in found):
+        say(people, NO_DAEMON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class SyncStatus:
         run: Its newest run that was not skipped; None before the first.
         now: The moment, aware UTC.
         off: Whether its schedule is off in Dagster's UI; None where that cannot be told.
+        daemon: Whether a daemon of Dagster's runs, which starts due runs; None where that cannot be told.
     """
 
     sync: SyncConfig
@@ -64,6 +73,7 @@ class SyncStatus:
     run: RunReport | None
     now: datetime
     off: bool | None = False
+    daemon: bool | None = None
 
     @property
     def word(self) -> str:
@@ -80,6 +90,11 @@ class SyncStatus:
         """When the sync is next due; None when it is paused, runs by hand, or was never seen and has no start."""
         paused = self.word == "paused"
         return None if paused else next_due(self.sync.schedule, self.state.first_seen_at, self.now)
+
+    @property
+    def unattended(self) -> bool:
+        """Whether nothing starts its next run: it is due by itself, and no daemon runs."""
+        return self.daemon is False and self.word == "active" and not self.sync.schedule.manual
 
     @property
     def stale(self) -> bool:
@@ -111,6 +126,7 @@ class SyncStatus:
             "kind": self.sync.kind,
             "sync_status": self.word,
             "off_in_dagster": self.off,
+            "daemon_running": self.daemon,
             "last_sync_time": self.state.last_sync_time,
             "last_sync_at": words.iso(self.last_sync_at),
             "freshness": self.freshness,
@@ -120,7 +136,14 @@ class SyncStatus:
         }
 
 
-def statuses(project: ProjectConfig, store: Store, now: datetime, off: Collection[str] | None = ()) -> list[SyncStatus]:
+def statuses(
+    project: ProjectConfig,
+    store: Store,
+    now: datetime,
+    off: Collection[str] | None = (),
+    *,
+    daemon: bool | None = None,
+) -> list[SyncStatus]:
     """Every sync of the files, by name; ``off`` are those whose schedule is off in Dagster's UI. Raises StateError."""
     from reverse_etl.state.history import SyncState
 
@@ -128,7 +151,12 @@ def statuses(project: ProjectConfig, store: Store, now: datetime, off: Collectio
     runs = store.latest_runs()
     return [
         SyncStatus(
-            sync, states.get(name, SyncState(name)), runs.get(name), now, off=None if off is None else name in off
+            sync,
+            states.get(name, SyncState(name)),
+            runs.get(name),
+            now,
+            off=None if off is None else name in off,
+            daemon=daemon,
         )
         for name, sync in sorted(project.syncs.items())
     ]
@@ -188,4 +216,5 @@ def _next_run(status: SyncStatus) -> str:
         return "paused"
     if status.sync.schedule.manual:
         return "by hand"
-    return words.from_now(status.next_run_at, status.now, never="when first scheduled")
+    due = words.from_now(status.next_run_at, status.now, never="when first scheduled")
+    return f"no daemon\ndue {due}" if status.unattended else due

@@ -1,4 +1,4 @@
-"""The toggle of a sync's schedule in Dagster's UI, as this machine's Dagster instance has it.
+"""What Dagster's instance says of schedules: which are off in its UI, and whether a daemon runs the others.
 
 Dagster is imported only where a schedule may be off: that takes a second, and most of the time none is.
 """
@@ -9,8 +9,9 @@ import logging
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reverse_etl.cli.dagster_home import dagster_folder, stored_elsewhere
 from reverse_etl.errors import StateError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.state.home import Home
+
+_DAEMON_SILENT_S: Final = 120
 
 
 def switched_off(home: Home, syncs: Collection[SyncConfig]) -> set[str] | None:
@@ -40,6 +43,22 @@ def switched_off(home: Home, syncs: Collection[SyncConfig]) -> set[str] | None:
         return {names[name] for name, state in _states(instance, names).items() if not state.is_running}
 
 
+def daemon_runs(home: Home, now: datetime) -> bool:
+    """Whether some daemon gave a sign of life in the last two minutes; each gives one a minute or more often.
+
+    Raises:
+        StateError: Dagster's storage cannot be read.
+    """
+    folder = dagster_folder(home)
+    file = folder / "history" / "runs.db"
+    if stored_elsewhere(folder):
+        with _instance(folder) as instance:
+            seen = max((each.timestamp for each in instance.get_daemon_heartbeats().values()), default=0.0)
+    else:
+        seen = _newest_sign(file) if file.exists() else 0.0
+    return now.timestamp() - seen < _DAEMON_SILENT_S
+
+
 def switch_on(home: Home, sync: SyncConfig) -> bool | None:
     """Turns a sync's schedule on as the UI's toggle does; says whether it was off, None without a Dagster instance.
 
@@ -48,8 +67,6 @@ def switch_on(home: Home, sync: SyncConfig) -> bool | None:
     """
     if not (off := switched_off(home, [sync])):
         return None if off is None else False
-    from datetime import UTC, datetime
-
     from dagster._core.scheduler.instigation import InstigatorStatus, ScheduleInstigatorData
 
     with _instance(dagster_folder(home)) as instance:
@@ -58,6 +75,16 @@ def switch_on(home: Home, sync: SyncConfig) -> bool | None:
         since = ScheduleInstigatorData(cron, datetime.now(UTC).timestamp())
         instance.update_instigator_state(state.with_status(InstigatorStatus.RUNNING).with_data(since))
     return True
+
+
+def _newest_sign(file: Path) -> float:
+    """When a daemon last gave a sign of life, by Dagster's file, in Unix seconds: seen without Dagster."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            (newest,) = database.execute("SELECT MAX(timestamp) FROM daemon_heartbeats").fetchone()
+    except sqlite3.OperationalError:  # no daemon has made its table yet
+        return 0.0
+    return datetime.fromisoformat(newest).replace(tzinfo=UTC).timestamp() if newest else 0.0
 
 
 def _some_are_off(file: Path) -> bool:

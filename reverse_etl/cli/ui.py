@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from reverse_etl.cli.dagster_home import dagster_environment, shipped_file
 from reverse_etl.cli.project import SyncsFolder
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError
+
+_HOST: Final = "127.0.0.1"
+_QUIET: Final = "ignore:Function `dev_command` is superseded"
+"""Dagster's advice to use a command that is not installed here, as Python's filter of warnings has it."""
+_LOOK_AGAIN_S: Final = 0.2
+_END_WITHIN_S: Final = 30
 
 
 def ui(
@@ -25,8 +34,43 @@ def ui(
     load_project(syncs)
     home = Home.from_environment(syncs)
     dagster_environment(home, syncs)
+    if _listens(port):
+        raise ConfigError(f"port {port} is in use.", hint=f"Choose another: reverse-etl ui --port {port + 1}")
     own = Path("workspace.yaml")
     workspace = own if own.exists() else shipped_file(home, own.name)
     dagster = Path(sys.executable).with_name("dagster")
-    command = [str(dagster), "dev", "-w", str(workspace), "--host", "127.0.0.1", "--port", str(port)]
-    raise typer.Exit(subprocess.call(command, env=os.environ))  # noqa: S603
+    command = [str(dagster), "dev", "-w", str(workspace), "--host", _HOST, "--port", str(port)]
+    warnings = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), _QUIET]))
+    typer.echo("Dagster starts: its page, and the daemon that runs the schedules.", err=True)
+    process = subprocess.Popen([*command, "--log-level", "warning"], env=os.environ | {"PYTHONWARNINGS": warnings})  # noqa: S603
+    try:
+        code = _attended(process, port)
+    except KeyboardInterrupt:
+        _ended(process)
+        raise
+    raise typer.Exit(INTERRUPTED_EXIT_CODE if code < 0 else code)
+
+
+def _attended(process: subprocess.Popen[bytes], port: int) -> int:
+    """Waits for the end of Dagster, and says where its page is once it is there."""
+    while not _listens(port):
+        if (code := process.poll()) is not None:
+            return code
+        time.sleep(_LOOK_AGAIN_S)
+    typer.echo(f"Dagster's UI: http://{_HOST}:{port}   (Ctrl-C ends it, and the schedules with it)", err=True)
+    typer.echo(f"For `dagster` commands: export DAGSTER_HOME={os.environ['DAGSTER_HOME']}", err=True)
+    return process.wait()
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    """Waits for Dagster, which the terminal's Ctrl-C has reached too; a second one ends the waiting."""
+    try:
+        process.wait(_END_WITHIN_S)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.terminate()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((_HOST, port)) == 0

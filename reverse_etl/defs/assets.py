@@ -18,6 +18,7 @@ from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.origin import give_origin
 from reverse_etl.defs.resources import database_key, workspace_key
 from reverse_etl.defs.stage_asset import Events, stage_asset
+from reverse_etl.delivery.interrupts import undisturbed
 from reverse_etl.errors import ReverseEtlError, WorkspaceBusyError
 from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport, Status
@@ -209,8 +210,9 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         run_tags.tag_status(context.instance, run_id, Status.FAILED)
         raise dg.Failure(description=str(error), allow_retries=False) from None
     except BaseException:
-        ended = run.store.run(run.run_id)
-        run_tags.tag_status(context.instance, run_id, ended.status if ended else Status.FAILED)
+        with undisturbed():
+            ended = run.store.run(run.run_id)
+            run_tags.tag_status(context.instance, run_id, ended.status if ended else Status.FAILED)
         raise
 
 

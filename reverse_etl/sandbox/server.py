@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib.util
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -68,10 +69,10 @@ def create_app(settings: SandboxSettings, *, when_idle: Callable[[], None] | Non
     return front
 
 
-def serve(settings: SandboxSettings, *, announce: Callable[[str], None] | None = None) -> None:
+def serve(settings: SandboxSettings, *, announce: Callable[[str], None] | None = None) -> bool:
     """Serves until SIGINT or SIGTERM, or until idle for long enough. Returns after the contents are saved.
 
-    ``announce`` is called with the address once requests are accepted.
+    Returns whether it was SIGINT: Ctrl-C. ``announce`` is called with the address once requests are accepted.
 
     Raises:
         ConfigError: The port is in use, or the host is not this machine's own.
@@ -99,6 +100,7 @@ def serve(settings: SandboxSettings, *, announce: Callable[[str], None] | None =
         announce(url)
     with listener:
         server.run(sockets=[listener])
+    return server.interrupted
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -118,11 +120,14 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
+    interrupted = False
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn does it, without raising the signal again: the process ends in its own time, contents saved."""
         with suppress(KeyboardInterrupt), super().capture_signals():
             yield
+            self.interrupted = signal.SIGINT in self._captured_signals
             self._captured_signals.clear()
 
 

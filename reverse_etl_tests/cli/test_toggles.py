@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._daemon.types import DaemonHeartbeat
 
 from reverse_etl.cli.pausing import pause, resume
 from reverse_etl.cli.status import status
@@ -112,7 +113,7 @@ def test_dagster_is_not_imported_where_no_schedule_is_off(project: Remembered) -
 
     def imported() -> str:
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        return done.stderr.strip()
+        return done.stderr.split()[-1]
 
     assert ("active", None) == people()[:2]
     assert "due time, if its schedule is on in Dagster's UI." in run(resume, "people").stderr
@@ -151,3 +152,30 @@ def test_a_storage_that_does_not_answer_is_said(project: Remembered, monkeypatch
     assert "planted" not in warning
     if not url:
         assert "if its schedule is on in Dagster's UI." in run(resume, "people").stderr
+
+
+def test_status_says_when_no_daemon_starts_the_due_runs(
+    project: Remembered, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before there is an instance, and once its daemon is silent for two minutes; a sync by hand waits for none."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def shown() -> tuple[bool, bool]:
+        """Whether the table says so, and the sentence on stderr."""
+        status(project.folder / "syncs")
+        table, sentence = capsys.readouterr()
+        return "no daemon" in table, "`reverse-etl ui`" in sentence
+
+    def known() -> list[bool | None]:
+        return [sync["daemon_running"] for sync in run_json(status)]
+
+    assert ([False, False], (True, True)) == (known(), shown())
+    with dagster(project) as daemon:
+        assert [False, False] == known()
+        for seconds_ago, runs in ((30, True), (150, False)):
+            at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+            beat = DaemonHeartbeat(at.timestamp(), "SCHEDULER", "any", None)
+            daemon.instance.add_daemon_heartbeat(beat)
+            assert ([runs, runs], (not runs, not runs)) == (known(), shown())
+    pause("people")
+    assert (False, False) == shown()

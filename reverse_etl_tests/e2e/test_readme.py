@@ -75,11 +75,18 @@ def test_each_command_after_the_demo_works(after_the_demo: tuple[Project, str], 
     if line == "reverse-etl ui":
         return
     project, _ = after_the_demo
+    (exported,) = [each for each in commands() if each.startswith("export DAGSTER_HOME=")]
+    home = exported.removeprefix("export DAGSTER_HOME=").strip('"').replace("$PWD", str(project.folder))
+    project.environment["DAGSTER_HOME"] = home
     program, *arguments = shlex.split(line)
     done = project.command(str(Path(sys.executable).with_name(program)), *arguments)
     # The companies have a row that is bad on purpose: its run ends as some_rows_failed.
     assert done.returncode in ((0, 7) if " run " in line else (0, 1) if "job execute" in line else (0,)), done.stderr
     assert "Traceback" not in done.stderr
+    if program == "dagster":
+        assert "DEBUG" not in done.stderr
+        (run_id,) = set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", done.stderr))
+        assert (Path(home) / "history" / "runs" / f"{run_id}.db").exists()
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("make")])

@@ -1,0 +1,106 @@
+"""Ctrl-C: no traceback, exit code 130, and a run that had begun is canceled in the history."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reverse_etl_tests.e2e.in_progress import batches, history, started
+from reverse_etl_tests.project import Project
+from reverse_etl_tests.servers.dagster_ui import free_port
+from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
+
+SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 1}}
+
+
+def interrupted(process: subprocess.Popen[str], when: Callable[[], bool], *, times: int = 1) -> tuple[int, str]:
+    """What a command says and ends with after Ctrl-C, which reaches all processes of the terminal, as it does there."""
+    try:
+        wait_until(when, timeout_s=60)
+        for _ in range(times):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.1)
+        _, said = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, said
+
+
+def command(project: Project, *arguments: str) -> subprocess.Popen[str]:
+    """A command in a process group of its own, as a shell starts it; its stderr is in `command.log` too."""
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name("reverse-etl")), *arguments],
+        cwd=project.folder,
+        env=project.env(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def listens(port: int) -> bool:
+    """Whether somebody answers there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_sandbox_ends_with_130(project: Project) -> None:
+    """As it does for any other command."""
+    port = free_port()
+    assert (130, "\nStopped.\n") == interrupted(command(project, "sandbox", "--port", str(port)), lambda: listens(port))
+
+
+def test_a_command_that_starts_ends_with_130(project: Project) -> None:
+    """While its modules are loaded, too."""
+    code, said = interrupted(process := command(project, "status"), lambda: _imports(process.pid))
+    assert (130, True) == (code, said in ("", "\nStopped.\n")), said
+
+
+def _imports(pid: int) -> bool:
+    """Whether the process has come to a module that `reverse-etl` loads."""
+    return "pydantic_core" in Path(f"/proc/{pid}/maps").read_text()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_run_is_canceled(project: Project, sandbox: RunningSandbox, times: int) -> None:
+    """Once in order, twice at once: canceled in the history, and the next run sends the rest."""
+    sandbox.faults([SLOW])
+    code, said = interrupted(started(project), lambda: bool(sandbox.requests()), times=times)
+    assert (130, False) == (code, "Traceback" in said), said
+    assert "people: canceled" in said
+    (run,) = history(project)
+    assert ("canceled", 130) == (run["status"], run["exit_code"])
+    sandbox.clear_faults()
+    assert 0 == project.run("people")[0]
+    assert 3 == len({each for batch in batches(sandbox) for each in batch})
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_ui_ends_with_130(project: Project, times: int) -> None:
+    """And its daemon and code server with it; before that it says where its page is, without a warning."""
+    port = free_port()
+    code, said = interrupted(command(project, "ui", "--port", str(port)), lambda: listens(port), times=times)
+    assert (130, False) == (code, "Traceback" in said or "Warning" in said), said
+    assert not listens(port)
+
+
+def test_a_port_that_is_taken_is_a_sentence(project: Project) -> None:
+    """With the option that helps, before anything is started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = project.reverse_etl("ui", "--port", str(port))
+    assert (2, "") == (done.returncode, done.stdout)
+    assert f"port {port} is in use. Choose another: reverse-etl ui --port {port + 1}" in done.stderr
