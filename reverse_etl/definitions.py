@@ -22,6 +22,7 @@ from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets
 from reverse_etl.defs.io_managers import ValidatedRowsIOManager
 from reverse_etl.defs.jobs import sync_job
 from reverse_etl.defs.lineage import outside_assets
+from reverse_etl.defs.never_started import never_started_sensor
 from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, HomeResource, database_key, workspace_key
 from reverse_etl.defs.schedules import sync_schedule
 from reverse_etl.state.home import Home
@@ -53,7 +54,7 @@ def build_definitions(
         assets=[*assets, *outside_assets(project)],
         jobs=jobs,
         schedules=schedules,
-        sensors=[alerts_sensor(project)] if project.notify else [],
+        sensors=[never_started_sensor(project), *([alerts_sensor(project)] if project.notify else [])],
         resources={**connections(project), **(resources or {})},
         executor=dg.in_process_executor,
     )

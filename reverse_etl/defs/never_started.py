@@ -1,0 +1,116 @@
+"""The sensor that finds runs which failed before their first stage: no worker, a late start, no code server.
+
+Such a run has nobody that writes it into the history and tells of it. The daemon asks the sensor once a minute.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.defs.assets import HOME
+from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, syncs_of, tag_status
+from reverse_etl.notify.tell import after_run
+from reverse_etl.report import RunReport, Status
+from reverse_etl.state.run_ids import id_of_sync, runs_of
+from reverse_etl.state.store import Store, open_store
+
+if TYPE_CHECKING:
+    from dagster._core.storage.dagster_run import RunRecord
+
+EVERY_S = 60
+_FIRST_LOOK = timedelta(days=1)
+_LOOK_BACK = timedelta(minutes=10)
+"""Before the last look: clocks differ, and a run's failure is written in several steps."""
+_FROM_OUTSIDE = "This run has been marked as failed from outside"
+"""Dagster's words where an event before says why."""
+
+
+def never_started_sensor(project: ProjectConfig) -> dg.SensorDefinition:
+    """The sensor ``runs_that_never_started`` of a project's syncs."""
+
+    @dg.sensor(
+        name="runs_that_never_started",
+        minimum_interval_seconds=EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Puts runs that failed before they began into the history, and tells the channels of `notify`.",
+        required_resource_keys={HOME},
+    )
+    def runs_that_never_started(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        now = datetime.now(UTC)
+        since = datetime.fromisoformat(context.cursor) - _LOOK_BACK if context.cursor else now - _FIRST_LOOK
+        store = open_store(getattr(context.resources, HOME).home.state_url)
+        found = list(record_never_started(context.instance, store, project, since=since))
+        for warning in (each for report in found for each in _told(report, project, store)):
+            context.log.warning(warning)
+        context.update_cursor(now.isoformat())
+        return dg.SkipReason("\n".join(report.message for report in found) or "Every run that failed had begun.")
+
+    return runs_that_never_started
+
+
+def record_never_started(
+    instance: dg.DagsterInstance, store: Store, project: ProjectConfig, *, since: datetime
+) -> Iterator[RunReport]:
+    """Writes failed runs of the project's syncs that never began into the history; yields those that were not there.
+
+    Args:
+        instance: Where Dagster's runs are.
+        store: The history.
+        project: The syncs.
+        since: Only runs that changed after this time, aware.
+
+    Raises:
+        StateError: The state database cannot be used.
+    """
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    for record in reversed(instance.get_run_records(failed)):
+        run = record.dagster_run
+        if record.start_time is not None and not of_syncs_alone(run):
+            continue  # it may have failed in a user's own asset, before the sync's turn came
+        syncs = [sync for name in sorted(_names(run)) if (sync := project.syncs.get(name)) is not None]
+        if syncs and not has_begun(run) and not runs_of(store, run.run_id):
+            tag_status(instance, run.run_id, Status.FAILED)
+            why = _reason(instance, run.run_id)
+            for sync in syncs:
+                yield _recorded(store, record, sync, why)
+
+
+def _names(run: dg.DagsterRun) -> set[str]:
+    return syncs_of(run.asset_selection) if run.asset_selection else {run.job_name}
+
+
+def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
+    """What Dagster says of the failure, in one line."""
+    kinds = {dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.ENGINE_EVENT}
+    for each in instance.get_records_for_run(run_id, of_type=kinds, ascending=False, limit=10).records:
+        event = each.event_log_entry.dagster_event
+        lines = (event.message or "").strip().splitlines() if event else []
+        if lines and not lines[0].startswith(_FROM_OUTSIDE):
+            return lines[0].rstrip(".")
+    return "Dagster does not say why"
+
+
+def _recorded(store: Store, record: "RunRecord", sync: SyncConfig, why: str) -> RunReport:
+    run, created_at = record.dagster_run, record.create_timestamp
+    created_at = created_at.replace(tzinfo=UTC) if created_at.tzinfo is None else created_at
+    ended = record.end_time or record.update_timestamp.timestamp()
+    run_id = id_of_sync(run.run_id, sync.name, job=run.job_name)
+    report = RunReport(
+        sync=sync.name,
+        run_id=run_id,
+        status=Status.FAILED,
+        started_at=created_at,
+        duration_s=max(0.0, ended - created_at.timestamp()),
+        message=f"{sync.where}: the run never started: {why}. Nothing was read or sent. "
+        "See that Dagster's daemon and code server run; the next due run makes up for it.",
+        exit_code=1,
+    )
+    root = id_of_sync(run.root_run_id or run.run_id, sync.name, job=run.job_name)
+    return store.close_run(report, root_run_id=root, workspace=sync.workspace, failed_rows=(), new_last_sync_time=None)
+
+
+def _told(report: RunReport, project: ProjectConfig, store: Store) -> tuple[str, ...]:
+    return after_run(report, project.syncs[report.sync], channels=project.notify, store=store)
