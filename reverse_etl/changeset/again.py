@@ -1,39 +1,36 @@
 """The rows that failed in an earlier run, asked for again by their identifiers: newest values, and only those rows.
 
 A sync's query is read as it is, from last sync time 0, as a table of which rows are picked. Which rows failed is
-read from the run's CSV, for only there identifiers are whole.
+read from the run's CSV, for only there identifiers are whole. How a query is asked for rows is ``picking``.
 """
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from reverse_etl.changeset.picking import condition, picked
 from reverse_etl.changeset.query import render
-from reverse_etl.config.sql_text import one_statement
-from reverse_etl.config.statement import quiet_sqlglot
-from reverse_etl.errors import StateError
-from reverse_etl.report import as_it_was
-from reverse_etl.sources.base import logical_type
+from reverse_etl.changeset.text import as_text
+from reverse_etl.errors import QueryError, StateError
+from reverse_etl.report import RUN_BY_SPREADSHEETS
 
 if TYPE_CHECKING:
+    import duckdb
+
     from reverse_etl.sources.base import Session
 
 MOST_IDENTIFIERS: Final = 2_000
 """Identifiers that one query asks for."""
 
-_UNQUOTABLE: Final = re.compile(r"[\\\x00-\x1f\x7f]")
-"""Characters that one engine or another does not take as they are between quotes; an identifier has none of them."""
-
-_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
-_NUMBER: Final = re.compile(r"-?[0-9]{1,38}(\.[0-9]{1,38})?")
+_TEXT: Final = pa.string()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +47,23 @@ class FailedBefore:
 
     def attempt(self) -> int:
         """Which attempt that run was. Raises StateError where its CSV is gone."""
-        (found,) = next(self._asked("SELECT max(attempt::INTEGER) FROM {csv}"))
-        return int(found[0] or 1)
+        with self.opened() as database:
+            (found,) = database.sql("SELECT max(attempt::INTEGER) FROM failed").fetchall()[0]
+        return int(found or 1)
 
     def without_identifier(self) -> int:
-        """Failed rows that cannot be asked for by name. Raises StateError where the CSV is gone."""
-        unnamed = f"coalesce(identifier, '') = '' OR regexp_matches(identifier, '{_UNQUOTABLE.pattern}')"
-        (found,) = next(self._asked(f"SELECT count(*) FILTER ({unnamed}) FROM {{csv}}"))
-        return int(found[0])
+        """Failed rows that cannot be asked for. Raises StateError where the CSV is gone."""
+        with self.opened() as database:
+            (found,) = database.sql("SELECT count(*) FROM failed WHERE identifier = ''").fetchall()[0]
+        return int(found)
 
-    def identifiers(self, query: str) -> Iterator[list[str]]:
-        """The identifiers of a query's failed rows, each once, at most ``MOST_IDENTIFIERS`` at a time.
+    @contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A database with the table ``failed (row_number, query, identifier, attempt)``, gone when the block ends.
 
         Raises:
             StateError: The CSV is gone.
         """
-        distinct = f"SELECT DISTINCT identifier FROM {{csv}} WHERE query = '{query}' AND identifier <> ''"
-        for rows in self._asked(f"{distinct} ORDER BY identifier"):
-            identifiers = [as_it_was(cell) for (cell,) in rows]
-            yield [identifier for identifier in identifiers if not _UNQUOTABLE.search(identifier)]
-
-    def _asked(self, sql: str) -> Iterator[list[tuple[str, ...]]]:
         import duckdb
 
         if not self.csv.is_file():
@@ -78,103 +71,135 @@ class FailedBefore:
                 f"the failed-rows CSV of run {self.run_id[:8]} is gone: {self.csv}.",
                 hint="Retention may have removed it. To send everything again: reverse-etl run SYNC --full",
             )
-        path = str(self.csv).replace("'", "''")
-        table = f"""read_csv('{path}', header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')"""
+        path, made_harmless = (str(text).replace(chr(39), chr(39) * 2) for text in (self.csv, RUN_BY_SPREADSHEETS))
         with (
             tempfile.TemporaryDirectory(prefix="reverse-etl-") as scratch,
-            duckdb.connect(":memory:", config={"memory_limit": "128MB", "threads": 2, "temp_directory": scratch}) as db,
+            duckdb.connect(str(Path(scratch) / "failed.duckdb"), config={"memory_limit": "128MB", "threads": 2}) as db,
         ):
-            db.execute(sql.format(csv=table))
-            while rows := db.fetchmany(MOST_IDENTIFIERS):
-                yield rows
+            db.execute(
+                f"""
+                CREATE TABLE failed AS
+                SELECT row_number::BIGINT AS row_number, query, attempt, CASE
+                    WHEN starts_with(identifier, chr(39)) AND regexp_matches(identifier, '{made_harmless}')
+                    THEN identifier[2:] ELSE coalesce(identifier, '') END AS identifier
+                FROM read_csv('{path}', header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
+                """
+            )
+            yield db
 
 
-def rows_again(
-    session: Session, sql: str, column: str, identifiers: Iterator[list[str]], *, dialect: str
-) -> Generator[pa.RecordBatch, None, None]:
-    """The rows of a query whose identifier is one of these; at least one batch, so that the columns are known.
+@dataclass(slots=True)
+class RowsAgain:
+    """The rows of one query whose identifier is one of those that failed.
 
-    Args:
+    Attributes:
         session: An open session.
-        sql: The sync's query as written.
+        sql: The query as written.
+        query: ``rows`` or ``relationships``.
         column: The identifier's column, as the query's result spells it.
-        identifiers: As ``changeset.text.as_text`` says them.
         dialect: The database's name in sqlglot.
-
-    Raises:
-        QueryError: The database refused the query.
+        failed: What failed.
+        not_found: How many failed rows the database no longer has, once all batches were read.
     """
-    text = render(sql, 0)
-    with closing(session.stream(picked(text, "1 = 0", dialect))) as stream:
-        (probe,) = list(stream)
-    yield probe
-    if column not in probe.schema.names:
-        return
-    field = probe.schema.field(column)
-    for some in identifiers:
-        condition = _is_one_of(column, some, field, dialect)
-        if condition:
-            with closing(session.stream(picked(text, condition, dialect))) as stream:
-                yield from stream
 
+    session: Session
+    sql: str
+    query: str
+    column: str
+    dialect: str
+    failed: FailedBefore
+    not_found: int = field(default=0, init=False)
 
-def picked(sql: str, condition: str, dialect: str) -> str:
-    """The query as a table ``q`` of which only the rows that meet a condition are read."""
-    text = one_statement(sql, dialect)
-    if dialect == "tsql":
-        # Neither WITH nor ORDER BY nor OPTION may stand inside a table expression there.
-        return _picked_tsql(text, condition)
-    # The line break ends a comment on the query's last line.
-    return f"SELECT * FROM (\n{text}\n) AS q WHERE {condition}"
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
+        """The rows, then one row with nothing but its identifier for each that is not found; at least one batch.
 
+        Raises:
+            QueryError: The database refused the query.
+            StateError: The CSV of what failed is gone.
+        """
+        text = render(self.sql, 0)
+        with closing(self.session.stream(picked(text, "1 = 0", self.dialect))) as stream:
+            (probe,) = list(stream)
+        if self.column not in probe.schema.names:
+            yield probe
+            return
+        with self.failed.opened() as database:
+            database.execute("CREATE TABLE missing (identifier VARCHAR, everywhere BOOLEAN, found BOOLEAN)")
+            empty = True
+            for batch in self._found(text, probe, database):
+                empty = empty and not batch.num_rows
+                if batch.num_rows:
+                    yield batch
+            if empty:
+                yield probe
+            yield from self._not_found(probe, database)
 
-def _picked_tsql(text: str, condition: str) -> str:
-    from sqlglot import exp, parse_one
-    from sqlglot.errors import SqlglotError
+    def _found(self, text: str, probe: pa.RecordBatch, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
+        field = probe.schema.field(self.column)
+        for wanted in self._wanted(database):
+            asked = condition(self.column, wanted.to_pylist(), field, self.dialect)
+            found: set[str] = set()
+            everywhere = not asked.exact
+            if asked.sql:
+                try:
+                    with closing(self.session.stream(picked(text, asked.sql, self.dialect))) as stream:
+                        for batch in stream:
+                            kept = self._only(batch, wanted)
+                            found.update(self._identifiers(kept).to_pylist())
+                            yield kept
+                except QueryError:
+                    if found:
+                        raise
+                    # An identifier that the column's type has no word for; the whole query is read instead.
+                    everywhere = True
+            missing = [identifier for identifier in wanted.to_pylist() if identifier not in found]
+            rest = pa.table({"identifier": pa.array(missing, _TEXT)})
+            database.register("rest", rest)
+            database.execute("INSERT INTO missing SELECT identifier, ?, false FROM rest", [everywhere])
+            database.unregister("rest")
+        yield from self._found_everywhere(text, database)
 
-    try:
-        with quiet_sqlglot():
-            tree = parse_one(text, read="tsql")
-            names = tree.args.get("with_")
-            tree.set("with_", None)
-            tree.set("options", None)
-            if not (tree.args.get("limit") or tree.args.get("offset")):
-                tree.set("order", None)
-            table = tree.sql(dialect="tsql")
-            before = f"{names.sql(dialect='tsql')} " if isinstance(names, exp.With) else ""
-    except (SqlglotError, RecursionError):
-        before, table = "", text
-    return f"{before}SELECT * FROM (\n{table}\n) AS q WHERE {condition}"
+    def _wanted(self, database: duckdb.DuckDBPyConnection) -> Iterator[pa.StringArray]:
+        sql = "SELECT DISTINCT identifier FROM failed WHERE query = ? AND identifier <> '' ORDER BY identifier"
+        with database.cursor() as cursor:
+            cursor.execute(sql, [self.query])
+            while rows := cursor.fetchmany(MOST_IDENTIFIERS):
+                yield pa.array([identifier for (identifier,) in rows], _TEXT)
 
+    def _found_everywhere(self, text: str, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
+        """Rows that no condition could be trusted to find: the whole query is read, and only they are kept."""
+        if not database.sql("SELECT 1 FROM missing WHERE everywhere LIMIT 1").fetchall():
+            return
+        with closing(self.session.stream(text)) as stream:
+            for batch in stream:
+                here = pa.table({"identifier": self._identifiers(batch)})
+                database.register("here", here)
+                found = database.sql(
+                    "SELECT DISTINCT identifier FROM here SEMI JOIN missing USING (identifier)"
+                ).fetchall()
+                database.execute("UPDATE missing SET found = true WHERE identifier IN (SELECT identifier FROM here)")
+                database.unregister("here")
+                if found:
+                    yield self._only(batch, pa.array([identifier for (identifier,) in found], _TEXT))
 
-def _is_one_of(column: str, identifiers: Sequence[str], field: pa.Field, dialect: str) -> str:
-    """A condition that the column's own type understands; empty where no identifier can be one of its values."""
-    from sqlglot import exp
+    def _not_found(self, probe: pa.RecordBatch, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
+        sql = (
+            "SELECT identifier FROM failed WHERE query = ? AND (identifier = '' "
+            "OR identifier IN (SELECT identifier FROM missing WHERE NOT found)) ORDER BY row_number"
+        )
+        schema = pa.schema([pa.field(name, _TEXT if name == self.column else pa.null()) for name in probe.schema.names])
+        with database.cursor() as cursor:
+            cursor.execute(sql, [self.query])
+            while rows := cursor.fetchmany(MOST_IDENTIFIERS):
+                self.not_found += len(rows)
+                texts = pa.array([identifier or None for (identifier,) in rows], _TEXT)
+                columns = [texts if name == self.column else pa.nulls(len(rows)) for name in schema.names]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    name = f"q.{exp.to_identifier(column, quoted=True).sql(dialect=dialect)}"
-    kind, mark = field.type, logical_type(field)
-    integers = pa.types.is_integer(kind)
-    if integers or pa.types.is_floating(kind) or mark == "decimal":
-        pattern = _INTEGER if integers else _NUMBER
-        values = [value for value in identifiers if pattern.fullmatch(value)]
-    elif pa.types.is_string(kind) and mark not in ("decimal", "json"):
-        values = [_quoted(value, dialect) for value in identifiers]
-    elif dialect == "sqlite":
-        # Its columns have no types: 7 and '7' may stand in one and differ.
-        numbers = [value for value in identifiers if _NUMBER.fullmatch(value)]
-        values = [*numbers, *(_quoted(value, dialect) for value in identifiers)]
-    else:
-        text = exp.DataType.build("nvarchar(max)" if dialect == "tsql" else "text", dialect=dialect)
-        name = f"CAST({name} AS {'CHAR' if dialect == 'mysql' else text.sql(dialect=dialect)})"
-        values = [_quoted(value, dialect) for value in identifiers]
-    return f"{name} IN ({', '.join(values)})" if values else ""
+    def _only(self, batch: pa.RecordBatch, wanted: pa.StringArray) -> pa.RecordBatch:
+        """A condition may find more than was asked for: collations know no case, numbers no type."""
+        return batch.filter(pc.is_in(self._identifiers(batch), value_set=wanted))
 
-
-def _quoted(value: str, dialect: str) -> str:
-    from sqlglot import exp
-
-    if dialect == "bigquery":
-        return exp.Literal.string(value).sql(dialect=dialect)
-    # A doubled quote is one in every other engine, whatever it makes of a backslash.
-    national = "N" if dialect == "tsql" and not value.isascii() else ""
-    return f"{national}'{value.replace(chr(39), chr(39) * 2)}'"
+    def _identifiers(self, batch: pa.RecordBatch) -> pa.StringArray:
+        index = batch.schema.get_field_index(self.column)
+        return as_text(batch.column(index), batch.schema.field(index))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from reverse_etl.changeset.again import FailedBefore, rows_again
+from reverse_etl.changeset.again import FailedBefore, RowsAgain
 from reverse_etl.changeset.columns import identifier_column, identifiers, require_columns
 from reverse_etl.changeset.parts import QUERIES, ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.query import render
@@ -72,15 +72,16 @@ def extract(
     started_at = int(session.now().timestamp())
     rows = dict.fromkeys(QUERIES, 0)
     keys = dict.fromkeys(QUERIES, 0)
+    not_found = dict.fromkeys(QUERIES, 0)
     for query, text in queries(sync).items():
-        if failed is None:
-            stream = session.stream(render(text, since), limit=limit)
-        else:
-            column = identifier_column(sync, query)
-            stream = rows_again(session, text, column, failed.identifiers(query), dialect=dialect)
+        again = None
+        if failed is not None:
+            again = RowsAgain(session, text, query, identifier_column(sync, query), dialect, failed)
+        stream = again.batches() if again else session.stream(render(text, since), limit=limit)
         with closing(stream):
             batches = _usable(sync, query, stream, dialect=dialect)
             rows[query] = folder.parts(query).write(_summed(sync, query, with_row_numbers(batches), keys))
+        not_found[query] = again.not_found if again else 0
     store_suppressed(sync, folder, session)
     facts = Facts(
         sync=sync.name,
@@ -93,6 +94,8 @@ def extract(
         version=sync.version,
         rows_keys=keys["rows"],
         relationships_keys=keys["relationships"],
+        rows_not_found=not_found["rows"],
+        relationships_not_found=not_found["relationships"],
     )
     folder.seal(facts)
     return facts

@@ -62,6 +62,8 @@ class Facts:
         version: The sync's version when they were read; empty where that is not known.
         rows_keys: Sum of the keys of the rows (``changeset.row_keys``); None where it was not taken.
         relationships_keys: The same of the relationships.
+        rows_not_found: Of a retry: so many rows at the end have nothing but the identifier that is no longer found.
+        relationships_not_found: The same of the relationships.
     """
 
     sync: str
@@ -74,6 +76,8 @@ class Facts:
     version: str = ""
     rows_keys: int | None = None
     relationships_keys: int | None = None
+    rows_not_found: int = 0
+    relationships_not_found: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +131,15 @@ class Parts:
             yield table.combine_chunks().to_batches()[0] if table.num_rows else _empty(table.schema)
 
     def schema(self) -> pa.Schema | None:
-        """The first part's schema, without ``ROW_NUMBER``; None when nothing was extracted."""
-        paths = self.paths()
-        if not paths:
+        """The columns without ``ROW_NUMBER``, each as the first part that has values of it; None without parts."""
+        schema: pa.Schema | None = None
+        for path in self.paths():
+            here = pq.read_schema(path)
+            schema = here if schema is None else _with_types(schema, here)
+            if not any(pa.types.is_null(field.type) for field in schema):
+                break
+        if schema is None:
             return None
-        schema = pq.read_schema(paths[0])
         return schema.remove(schema.get_field_index(ROW_NUMBER))
 
     def outcomes(self, rows: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
@@ -267,6 +275,11 @@ def private_file(path: Path) -> Iterator[IO[bytes]]:
             f"{path} cannot be written: {os.strerror(error.errno) if error.errno else 'the disk fails'}.",
             hint="Free some space, or let the user who runs the syncs own the home folder; then run again.",
         ) from None
+
+
+def _with_types(schema: pa.Schema, other: pa.Schema) -> pa.Schema:
+    fields = (there if pa.types.is_null(field.type) else field for field, there in zip(schema, other, strict=True))
+    return pa.schema(fields)
 
 
 def _empty(schema: pa.Schema) -> pa.RecordBatch:

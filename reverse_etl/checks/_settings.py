@@ -17,11 +17,11 @@ GateSeverity = Literal["warn", "stop"]
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
-def rule_of(config: CheckConfig, description: str, column: str = "") -> Rule:
+def rule_of(config: CheckConfig, description: str, column: str = "", *, of_the_whole: bool = False) -> Rule:
     """The rule of a check: ``not_null`` on ``plan`` is ``not_null_plan``."""
     words = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
     name = f"{config.check}_{words}" if words else config.check
-    return Rule(name, Severity(config.severity), description, (column,) if column else ())
+    return Rule(name, Severity(config.severity), description, (column,) if column else (), of_the_whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,14 @@ class Rule:
         severity: What its findings do.
         description: One sentence for Dagster's UI: the rule in words.
         columns: Columns that the result must have, or the check is a mistake in the sync's file.
+        of_the_whole: Whether it judges a share or number of all rows, which says nothing about a part of them.
     """
 
     name: str
     severity: Severity
     description: str
     columns: tuple[str, ...] = ()
+    of_the_whole: bool = False
 
 
 @runtime_checkable
@@ -143,6 +145,7 @@ class CheckResult:
         sample_rows: The first ``SAMPLE_ROWS`` row numbers with a finding, ascending.
         fields: The columns at fault, in the order in which they were found.
         message: The first finding's message; empty when passed.
+        judged: Whether it was applied; in a retry, rules ``of_the_whole`` are not.
     """
 
     rule: Rule
@@ -153,6 +156,7 @@ class CheckResult:
     sample_rows: tuple[int, ...] = ()
     fields: tuple[str, ...] = ()
     message: str = ""
+    judged: bool = True
 
     @property
     def passed(self) -> bool:

@@ -25,7 +25,9 @@ class Config(CheckConfig):
 
 def rules(config: Config) -> list[AnyRule]:
     """The gate that a sync asks for."""
-    return [MaxFailedRows(rule_of(config, f"At most {config.limit} of the rows are rejected."), config.limit)]
+    description = f"At most {config.limit} of the rows are rejected."
+    is_share = config.limit.percent is not None
+    return [MaxFailedRows(rule_of(config, description, of_the_whole=is_share), config.limit)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Config(CheckConfig):
 def rules(config: Config) -> list[AnyRule]:
     """The rule that a sync asks for."""
     description = f"At most {config.max} of column `{config.column}` is NULL."
-    return [NullRate(rule_of(config, description, config.column), config.column, config.max)]
+    return [NullRate(rule_of(config, description, config.column, of_the_whole=True), config.column, config.max)]
 
 
 @dataclass(frozen=True, slots=True)

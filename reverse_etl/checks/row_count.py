@@ -38,7 +38,8 @@ def rules(config: Config) -> list[AnyRule]:
         for words, bound in (("at least", config.min), ("at most", config.max))
         if bound is not None
     ]
-    return [RowCount(rule_of(config, f"The query returns {' and '.join(bounds)} rows."), config.min, config.max)]
+    rule = rule_of(config, f"The query returns {' and '.join(bounds)} rows.", of_the_whole=True)
+    return [RowCount(rule, config.min, config.max)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,16 @@ import difflib
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from reverse_etl.changeset.columns import identifiers, require_columns
-from reverse_etl.changeset.parts import ROW_NUMBER, Facts, Parts, RunFolder, count
+from reverse_etl.changeset.columns import identifier_column, identifiers, require_columns
+from reverse_etl.changeset.parts import ROW_NUMBER, Facts, Parts, RunFolder, count, numbers_where
 from reverse_etl.checks._findings import Tally, failed_rows
 from reverse_etl.checks.base import (
     AnyRule,
@@ -46,6 +47,12 @@ _DATABASE_MEMORY = "128MB"
 """DuckDB goes on on disk beyond this, so that ten million rows need no more memory than one million."""
 
 _DATABASE_THREADS = 2
+
+NO_LONGER_FOUND = "no_longer_found"
+"""The reason of rows that a retry asked for and that the database no longer has."""
+
+NO_IDENTIFIER = "no_identifier"
+"""The reason of rows that a retry cannot ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ def validate(sync: SyncConfig, folder: RunFolder) -> Validation:
     if facts is None:
         raise StateError(f"the changeset in {folder.path} is not complete.", hint="Run the whole sync again.")
     passes = [
-        _Pass(sync, folder.parts(query), rules, facts, rows=_rows(facts, query))
+        _Pass(sync, folder.parts(query), rules, facts, rows=getattr(facts, query))
         for query, rules in rules_for(sync).items()
     ]
     for each in passes:
@@ -86,10 +93,6 @@ def validate(sync: SyncConfig, folder: RunFolder) -> Validation:
             each.run(database)
     results = tuple(result for each in passes for result in each.results())
     return Validation(results, {each.parts.query: each.counts for each in passes}, _stopped(results))
-
-
-def _rows(facts: Facts, query: str) -> int:
-    return facts.relationships if query == "relationships" else facts.rows
 
 
 def _stopped(results: Sequence[CheckResult]) -> str:
@@ -139,6 +142,11 @@ class _Pass:
     tallies: list[Tally] = field(default_factory=list)
     counts: Counts = Counts()  # noqa: RUF009 - frozen
 
+    @property
+    def not_found(self) -> int:
+        """Rows at the end that are not there any more."""
+        return self.facts.relationships_not_found if self.parts.query == "relationships" else self.facts.rows_not_found
+
     def require_columns(self) -> None:
         schema = self.parts.schema()
         if schema is None:
@@ -157,7 +165,9 @@ class _Pass:
         tell(Progress("validate", self.parts.query, 0, 0, self.rows))
         self.tallies = [Tally(each.rule) for each in self.rules]
         across = {
-            each.rule.name: self._across(each, database) for each in self.rules if isinstance(each, ChangesetRule)
+            each.rule.name: self._across(each, database)
+            for each in self.rules
+            if isinstance(each, ChangesetRule) and self._judges(each.rule)
         }
         outcomes = np.zeros(self.rows, dtype=np.uint8)
         self.parts.write_failed("check", self._checked(across, outcomes))
@@ -166,12 +176,22 @@ class _Pass:
 
     def results(self) -> Iterator[CheckResult]:
         for each, tally in zip(self.rules, self.tallies, strict=True):
-            if isinstance(each, Gate):
-                exceeded = each.exceeded(self.counts)
+            if not self._judges(each.rule):
+                yield CheckResult(each.rule, self.parts.query, self.rows, 0, judged=False)
+            elif isinstance(each, Gate):
+                exceeded = each.exceeded(self._counts_of_found())
                 failed = self.counts.rejected if exceeded else 0
                 yield CheckResult(each.rule, self.parts.query, self.rows, failed, message=exceeded)
             else:
                 yield tally.result(self.parts.query, self.rows)
+
+    def _judges(self, rule: Rule) -> bool:
+        """A retry reads the failed rows alone: a share of them is no share of all."""
+        return not (rule.of_the_whole and self.facts.retry_of)
+
+    def _counts_of_found(self) -> Counts:
+        gone = self.not_found
+        return replace(self.counts, extracted=self.counts.extracted - gone, rejected=self.counts.rejected - gone)
 
     def _checked(
         self, across: dict[str, _Across], outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]
@@ -182,10 +202,16 @@ class _Pass:
             first = batch.column(ROW_NUMBER)[0].as_py() if size else 1
             here = outcomes[first - 1 : first - 1 + size]
             kept_back: list[tuple[Rule, Finding]] = []
+            if size and first > self.rows - self.not_found:
+                here[:] = Outcome.REJECTED
+                yield self._gone(batch, first)
+                done, failed = done + size, failed + size
+                tell(Progress("validate", self.parts.query, done, failed, self.rows))
+                continue
             for each, tally in zip(self.rules, self.tallies, strict=True):
                 if isinstance(each, BatchRule):
                     findings = iter(each.findings(batch, self.facts.started_at))
-                elif isinstance(each, ChangesetRule):
+                elif isinstance(each, ChangesetRule) and each.rule.name in across:
                     findings = across[each.rule.name].findings(first, size)
                 else:
                     continue
@@ -201,6 +227,27 @@ class _Pass:
                 yield failed_rows(names, kept_back, query=self.parts.query, first=first)
             failed += int(np.count_nonzero(here == Outcome.REJECTED))
             tell(Progress("validate", self.parts.query, done, failed, self.rows))
+
+    def _gone(self, batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
+        """Rows of a retry that the database no longer has stay failed rows; no rule is asked about them."""
+        names = identifiers(batch, self.sync, self.parts.query)
+        run = f"reverse-etl run {self.sync.name}"
+        without = pc.equal(names, "")
+        findings = [
+            (
+                Rule(reason, Severity.REJECT, ""),
+                Finding(numbers_where(batch, mask), identifier_column(self.sync, self.parts.query), message),
+            )
+            for reason, mask, message in (
+                (
+                    NO_LONGER_FOUND,
+                    pc.invert(without),
+                    f"not found under this identifier: the row is gone or has another one now, which {run} reads.",
+                ),
+                (NO_IDENTIFIER, without, f"a retry cannot ask for a row without an identifier: mend it, then {run}."),
+            )
+        ]
+        return failed_rows(names, findings, query=self.parts.query, first=first)
 
     def _across(self, rule: ChangesetRule, database: duckdb.DuckDBPyConnection) -> _Across:
         found = _Across(np.zeros(self.rows, dtype=np.uint8))

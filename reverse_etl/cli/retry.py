@@ -23,6 +23,7 @@ def retry(
 ) -> None:
     """Send only the rows that failed, read again by their identifiers; last sync time stays as it is."""
     from reverse_etl.changeset.again import FailedBefore
+    from reverse_etl.checks.runner import NO_LONGER_FOUND
     from reverse_etl.cli.errors import chosen_run
     from reverse_etl.cli.history import no_runs
     from reverse_etl.cli.run import execute, show
@@ -35,7 +36,8 @@ def retry(
     project = load_project(syncs)
     config = sync_named(project, sync)
     home = Home.from_environment(syncs)
-    report = chosen_run(open_store(home.state_url), sync, run)
+    store = open_store(home.state_url)
+    report = chosen_run(store, sync, run)
     failed = (report.rows + report.relationships).failed if report else 0
     if report is None or not failed:
         say(people, no_runs(sync) if report is None else f"No row failed in run {report.run_id[:8]}.")
@@ -59,4 +61,8 @@ def retry(
         json.dump(retried.as_json(), sys.stdout)
         sys.stdout.write("\n")
     show(retried, people)
+    for cause in store.causes(retried.run_id):
+        if cause.reason == NO_LONGER_FOUND:
+            rows = "1 failed row was" if cause.rows == 1 else f"{cause.rows:,} failed rows were"
+            say(people, f"{rows} {cause.message}")
     raise typer.Exit(retried.exit_code)

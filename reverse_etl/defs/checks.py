@@ -15,6 +15,7 @@ from reverse_etl.report import RunReport, Status
 
 ALL_ROWS_DELIVERED = "all_rows_delivered"
 BOOKS_BALANCE = "books_balance"
+NOT_JUDGED = "Not judged in a retry, which reads the failed rows alone."
 
 
 def validation_specs(sync: SyncConfig) -> list[dg.AssetCheckSpec]:
@@ -41,7 +42,7 @@ def validation_results(sync: SyncConfig, results: tuple[CheckResult, ...]) -> It
             check_name=check_name(result.rule, result.query),
             passed=result.passed,
             severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
-            description=result.message or None,
+            description=result.message or (None if result.judged else NOT_JUDGED),
             metadata={
                 "rows_checked": result.rows_checked,
                 "rows_failed": result.rows_failed,

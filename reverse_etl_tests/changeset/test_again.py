@@ -7,17 +7,24 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp, parse_one
 from sqlglot.dialects.dialect import Dialect
 
-from reverse_etl.changeset import again
-from reverse_etl.changeset.again import FailedBefore, picked, rows_again
+from reverse_etl.changeset import again as again_module
+from reverse_etl.changeset import picking
+from reverse_etl.changeset.again import FailedBefore, RowsAgain
+from reverse_etl.changeset.picking import condition, picked
 from reverse_etl.changeset.query import check_query
+from reverse_etl.changeset.text import as_text
+from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.plugins import load
 from reverse_etl.report import FailedRow, write_failed_rows
 from reverse_etl.sources import connect
+from reverse_etl.sources.base import marked
 from reverse_etl.sources.duckdb import Config as DuckDB
 from reverse_etl.sources.sqlite import Config as SQLite
 
@@ -42,77 +49,157 @@ def lake(folder: Path) -> DuckDB:
     return DuckDB(name="lake", path=path)
 
 
+def read(config: DatabaseConfig, sql: str, failed: FailedBefore, query: str = "rows") -> tuple[list[str | None], int]:
+    """The identifiers of the rows that are there, in order, and how many others were told as not found."""
+    dialect = str(load("reverse_etl.sources", config.type).DIALECT)
+    with connect(config) as session:
+        again = RowsAgain(session, sql, query, "id", dialect, failed)
+        batches = list(again.batches())
+    texts = [text for batch in batches for text in as_text(batch.column("id"), batch.schema.field("id")).to_pylist()]
+    return texts[: len(texts) - again.not_found], again.not_found
+
+
+def shop(folder: Path, *identifiers: object) -> SQLite:
+    """A SQLite file with a table of these people."""
+    path = folder / "shop.db"
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE people (id, plan)")
+        database.executemany("INSERT INTO people VALUES (?, 'a')", [(value,) for value in identifiers])
+    return SQLite(name="shop", path=path)
+
+
 def test_what_failed_is_read_from_the_csv(tmp_path: Path) -> None:
-    """Each identifier once, by query; empty ones and those that no engine is sure to take are counted instead."""
-    rows = [
-        failed("b"),
-        failed('a "x",\n', attempt=3),
-        failed("b"),
-        failed(""),
-        failed("back\\slash"),
-        failed("7", "relationships"),
+    """By query; rows without an identifier are counted."""
+    run = before(
+        tmp_path, failed("b", attempt=3), failed(""), failed("7", "relationships"), failed("", "relationships")
+    )
+    assert (3, 2) == (run.attempt(), run.without_identifier())
+    assert (["7"], 1) == read(shop(tmp_path, "b", "7"), "SELECT id FROM people", run, "relationships")
+
+
+def test_rows_that_are_not_found_are_told(tmp_path: Path) -> None:
+    """One for each failed row, with its identifier and nothing else; nothing is asked of one that has none."""
+    run = before(tmp_path, *map(failed, ["b", "gone", "", "gone", "b"]))
+    with connect(shop(tmp_path, "b", "", None)) as session:
+        again = RowsAgain(session, "SELECT id, plan FROM people", "rows", "id", "sqlite", run)
+        rows = [row for batch in again.batches() for row in batch.to_pylist()]
+    nobody = [{"id": "gone", "plan": None}, {"id": None, "plan": None}, {"id": "gone", "plan": None}]
+    assert ([{"id": "b", "plan": "a"}, *nobody], 3) == (rows, again.not_found)
+
+
+def test_what_a_spreadsheet_would_run_is_asked_for_as_it_was(tmp_path: Path) -> None:
+    """The apostrophe that makes a cell harmless is no part of the identifier; others are."""
+    identifiers = [
+        "'=1",
+        "''@",
+        "'tis",
+        "+1",
+        "-5",
+        '=HYPERLINK("x","y")',
+        "@a",
+        "\uff1dx",
+        "\tx",
+        "\rx",
+        "\nx",
+        "=a\r\nb",
     ]
-    run = before(tmp_path, *rows)
-    assert [["b"]] == list(run.identifiers("rows"))
-    assert [["7"]] == list(run.identifiers("relationships"))
-    assert (3, 3) == (run.attempt(), run.without_identifier())
-
-
-def test_cells_that_were_made_harmless_are_asked_for_as_they_were(tmp_path: Path) -> None:
-    """The apostrophe that keeps a spreadsheet from running a cell is no part of the identifier; others are."""
-    identifiers = ["'=1", "''@", "'tis", "+1", "-5", '=HYPERLINK("x","y")', "@a", "\uff1dx"]
     run = before(tmp_path, *map(failed, identifiers))
-    (found,) = run.identifiers("rows")
-    assert sorted(identifiers) == sorted(found)
+    found, gone = read(shop(tmp_path, *identifiers, "tis", "=1", "x"), "SELECT id FROM people", run)
+    assert (sorted(identifiers), 0) == (sorted(map(str, found)), gone)
 
 
 def test_many_identifiers_come_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None is lost or said twice where a piece ends."""
-    monkeypatch.setattr(again, "MOST_IDENTIFIERS", 2)
-    run = before(tmp_path, *(failed(f"p{number}") for number in range(5)))
-    assert [["p0", "p1"], ["p2", "p3"], ["p4"]] == list(run.identifiers("rows"))
+    """None is lost or read twice where a piece ends, and none that is not found is forgotten."""
+    monkeypatch.setattr(again_module, "MOST_IDENTIFIERS", 2)
+    people = [f"p{number}" for number in range(9)]
+    run = before(tmp_path, *map(failed, [*people, "back\\slash", ""]))
+    found, gone = read(shop(tmp_path, *people[:6], "back\\slash"), "SELECT id FROM people", run)
+    assert ([*people[:6], "back\\slash"], 4) == (found, gone)
+
+
+@pytest.mark.parametrize(
+    "stored", [7, "7", 7.0, 42.5, 2**63 - 1, -(2**63), 1234567890123456789, 1.2345678901234568e18, 1e20, "42.0", "1e5"]
+)
+def test_sqlite_is_asked_for_every_type_that_it_may_hold(stored: object, tmp_path: Path) -> None:
+    """A number or a text, to its last digit; one that only looks alike is left alone."""
+    config = shop(tmp_path, stored, 5, "x", 1234567890123456788, 42.0, 100000)
+    (identifier, *_), _ = everybody(config)
+    assert ([identifier], 0) == read(config, "SELECT id FROM people", before(tmp_path, failed(str(identifier))))
+
+
+def everybody(config: SQLite) -> tuple[list[str], int]:
+    """Every identifier of the table, as text."""
+    with connect(config) as session:
+        batches = list(session.stream("SELECT id FROM people"))
+    return [t for batch in batches for t in as_text(batch.column("id"), batch.schema.field("id")).to_pylist()], 0
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=st.lists(st.text(alphabet="a'\"`;-% {}é\\😀", min_size=1), unique=True, max_size=6))
 def test_no_identifier_is_taken_for_sql(asked: list[str], tmp_path: Path) -> None:
     """Quotes, comment signs and other scripts pick the row that has them as its id, and nothing else."""
-    path = tmp_path / "shop.db"
-    path.unlink(missing_ok=True)
-    with closing(sqlite3.connect(path)) as shop, shop:
-        shop.execute("CREATE TABLE people (id)")
-        shop.executemany("INSERT INTO people VALUES (?)", [(value,) for value in [*asked, "other"]])
-    names = [value for value in asked if "\\" not in value]
-    with connect(SQLite(name="shop", path=path)) as session:
-        batches = rows_again(session, "SELECT id FROM people; -- all", "id", iter([names]), dialect="sqlite")
-        assert sorted(names) == sorted(value for batch in batches for value in batch.column("id").to_pylist())
+    found, gone = read(
+        shop(tmp_path, *asked, "other"), "SELECT id FROM people; -- all", before(tmp_path, *map(failed, asked))
+    )
+    assert (sorted(asked), 0) == (sorted(map(str, found)), gone)
 
 
 @pytest.mark.parametrize(
-    ("column", "asked", "found"),
+    ("column", "identifier"),
     [
-        ("7::INTEGER", ["7", "x", "7.5"], 1),
-        ("7.5::DOUBLE", ["7.5", "x"], 1),
-        ("7.50::DECIMAL(9, 2)", ["7.50"], 1),
-        ("'ä'", ["ä"], 1),
-        ("uuid 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"], 1),
-        ("true", ["true"], 1),
-        ("7::INTEGER", ["x"], 0),
+        ("7::INTEGER", "7"),
+        ("1234567890123456789::BIGINT", "1234567890123456789"),
+        ("(-9223372036854775808)::BIGINT", "-9223372036854775808"),
+        ("18446744073709551615::UBIGINT", "18446744073709551615"),
+        ("170141183460469231731687303715884105727::HUGEINT", "170141183460469231731687303715884105727"),
+        ("7.5::DOUBLE", "7.5"),
+        ("42.0::DOUBLE", "42"),
+        ("0.1::FLOAT", "0.1"),
+        ("1e300::DOUBLE", "1" + "0" * 300),
+        ("7.50::DECIMAL(9, 2)", "7.5"),
+        ("42.00::DECIMAL(9, 2)", "42"),
+        ("99999999999999999999999999999999999999::DECIMAL(38, 0)", "9" * 38),
+        ("'ä'", "ä"),
+        ("'back\\slash'", "back\\slash"),
+        ("'line' || chr(10) || 'break'", "line\nbreak"),
+        ("uuid 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+        ("true", "true"),
+        ("date '2026-01-05'", "2026-01-05"),
+        ("timestamp '2026-01-05 00:00:00.5'", "1767571200"),
+        ("to_json('x')", "x"),
     ],
 )
-def test_identifiers_are_compared_as_their_column_is(column: str, asked: list[str], found: int, tmp_path: Path) -> None:
-    """A number is asked for as a number; a text that is none is no row of such a column, and no error."""
-    with connect(lake(tmp_path)) as session:
-        again_sql = f"WITH x AS (SELECT {column} AS id) SELECT id FROM x ORDER BY id -- newest"
-        batches = list(rows_again(session, again_sql, "id", iter([asked]), dialect="duckdb"))
-    assert found == sum(batch.num_rows for batch in batches)
+def test_identifiers_are_compared_as_their_column_is(column: str, identifier: str, tmp_path: Path) -> None:
+    """Whatever the type, the row is found; a text that is no value of the column is no error, and told."""
+    others = {"x", "7", "1.5", "it's"} - {identifier}
+    run = before(tmp_path, *map(failed, (identifier, *others)))
+    found, gone = read(lake(tmp_path), f"WITH x AS (SELECT {column} AS id) SELECT id FROM x ORDER BY id -- newest", run)
+    assert ([identifier], len(others)) == (found, gone)
+
+
+def test_more_than_was_asked_for_is_left_out(tmp_path: Path) -> None:
+    """A collation that knows no case finds others too."""
+    sql = "SELECT id COLLATE NOCASE AS id FROM (SELECT 'Ann' AS id UNION ALL SELECT 'ann')"
+    assert (["ann"], 0) == read(lake(tmp_path), sql, before(tmp_path, failed("ann")))
 
 
 def test_a_result_without_the_identifier_is_left_to_others(tmp_path: Path) -> None:
     """The columns are known, so that the run can say what is missing."""
     with connect(lake(tmp_path)) as session:
-        (batch,) = rows_again(session, "SELECT 1 AS other", "id", iter([["1"]]), dialect="duckdb")
+        again = RowsAgain(session, "SELECT 1 AS other", "rows", "id", "duckdb", before(tmp_path, failed("1")))
+        (batch,) = again.batches()
     assert ["other"] == batch.schema.names
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.string(), pa.bool_(), pa.null(), "decimal", "json"])
+def test_every_engine_can_read_what_it_is_asked(dialect: str, kind: pa.DataType | str) -> None:
+    """A condition of every type; 19 digits and more stay whole."""
+    field = marked("id", kind) if isinstance(kind, str) else pa.field("id", kind)
+    asked = condition("id", ["1234567890123456789", "18446744073709551615", "9" * 38, "x", "it's"], field, dialect)
+    assert parse_one(picked("SELECT 1 AS id", asked.sql, dialect), read=dialect)
+    assert all(digits in asked.sql for digits in ("1234567890123456789", "18446744073709551615", "9" * 38))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -157,7 +244,7 @@ def test_a_quoted_identifier_is_one_token(dialect: str, value: str) -> None:
     """Read back by the engine's own rules it is the same text."""
     if dialect == "redshift":
         # sqlglot reads a backslash as an escape there, which quoting here never relies on.
-        assert f"'{value.replace(chr(39), chr(39) * 2)}'" == again._quoted(value, dialect)
+        assert f"'{value.replace(chr(39), chr(39) * 2)}'" == picking._quoted(value, dialect)
         return
-    (token,) = Dialect.get_or_raise(dialect).tokenize(again._quoted(value, dialect))
+    (token,) = Dialect.get_or_raise(dialect).tokenize(picking._quoted(value, dialect))
     assert value == token.text

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from reverse_etl.changeset.parts import RunFolder
-from reverse_etl.checks import accepted_values, max_failed_rows, not_null, row_count
+from reverse_etl.checks import accepted_values, max_failed_rows, not_null, null_rate, row_count
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.checks.runner import validate
+from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.syncs import PeopleConfig, RelationshipsConfig
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.progress import Progress, listening
@@ -89,6 +91,49 @@ def test_a_gate_counts_in_both_queries(tmp_path: Path) -> None:
     )
     result = checked.result("max_failed_rows", "relationships")
     assert (result.rows_failed, result.passed, checked.result("max_failed_rows").passed) == (2, False, True)
+
+
+def retried(folder: Path, *checks: CheckConfig, gone: int) -> Checked:
+    """A retry that found two rows, one of them still wrong, and ``gone`` rows no more."""
+    store(folder, [people(id=["1", "2"], plan=["free", None]), people(id=["3", "", "5"][:gone], plan=[None] * gone)])
+    run = RunFolder(folder)
+    facts = run.facts()
+    assert facts is not None
+    run.seal(replace(facts, retry_of="r1", rows_not_found=gone))
+    config = sync(not_null.Config(column="plan"), *checks)
+    return Checked(validate(config, run), run)
+
+
+def test_a_row_that_a_retry_does_not_find_stays_a_failed_row(tmp_path: Path) -> None:
+    """Whether it has an identifier or none; no other rule is asked about it."""
+    checked = retried(tmp_path, gone=3)
+    reasons = [(row.row_number, row.identifier, row.reason, row.field) for row in checked.failed()]
+    assert reasons == [
+        (2, "2", "not_null_plan", "plan"),
+        (3, "3", "no_longer_found", "id"),
+        (4, "", "no_identifier", "id"),
+        (5, "5", "no_longer_found", "id"),
+    ]
+    assert all("reverse-etl run customers" in row.message for row in checked.failed()[1:])
+    assert checked.validation.counts["rows"] == Counts(extracted=5, rejected=4, undelivered=1)
+    assert checked.result("not_null_plan").rows_failed == 1
+
+
+def test_what_judges_all_rows_judges_no_retry(tmp_path: Path) -> None:
+    """It still has a result; a number of failed rows counts those that were found."""
+    shares = (
+        max_failed_rows.Config(limit="1%"),  # type: ignore[arg-type]
+        row_count.Config(min=100),
+        null_rate.Config(column="plan", max="1%"),  # type: ignore[arg-type]
+    )
+    checked = retried(tmp_path / "shares", *shares, gone=3)
+    for name in ("max_failed_rows", "row_count", "null_rate_plan"):
+        assert (checked.result(name).passed, checked.result(name).judged) == (True, False)
+    assert checked.validation.stopped == ""
+    for limit, stopped in ((1, False), (0, True)):
+        number = max_failed_rows.Config(limit=limit)  # type: ignore[arg-type]
+        checked = retried(tmp_path / f"limit{limit}", number, gone=3)
+        assert bool(checked.validation.stopped) is stopped
 
 
 def test_a_gate_that_only_warns_stops_nothing(tmp_path: Path) -> None:

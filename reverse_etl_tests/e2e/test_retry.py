@@ -39,21 +39,47 @@ def test_only_the_failed_rows_are_sent_and_with_their_newest_values(project: Pro
 
     code, report, said = retry(project)
 
-    assert (7, 2, 1, 1) == (code, *(report["rows"][name] for name in ("extracted", "delivered", "rejected")))
+    assert (7, 3, 1, 2) == (code, *(report["rows"][name] for name in ("extracted", "delivered", "rejected")))
     assert "1 failed row has no identifier" in said
     arrived = {person["id"]: (person["email"], person["attributes"].get("plan")) for person in sandbox.people()}
     assert {"1": ("ann@example.com", "a"), "it's": ("bob@example.com", "B")} == arrived
-    assert [("7", "2")] == attempts(report)
+    assert [("7", "2"), ("", "2")] == attempts(report)
     assert 0 == report["last_sync_time"]
 
-    fill(shop, [GOOD, (7, "cy@example.com", "c")])
-    code, report, _ = retry(project)
-    assert (0, "completed", 1, 0) == (code, report["status"], report["rows"]["delivered"], report["last_sync_time"])
+    fill(shop, [GOOD, (8, "cy@example.com", "c")])
+    code, report, said = retry(project)
+    assert (7, "some_rows_failed", 0, 0) == (
+        code,
+        report["status"],
+        report["rows"]["delivered"],
+        report["last_sync_time"],
+    )
+    assert [("7", "3"), ("", "3")] == attempts(report)
+    assert "not found under this identifier" in said
+
+    code, report, _ = retry(project, "--run", first["run_id"])
+    assert (7, 3) == (code, report["rows"]["extracted"])
+    code, report = project.run("people")
+    assert (0, {"1", "it's", "8"}) == (code, {person["id"] for person in sandbox.people()})
     code, report, said = retry(project)
     assert (0, None) == (code, report)
     assert "No row failed" in said
-    code, report, _ = retry(project, "--run", first["run_id"])
-    assert (0, 1) == (code, report["rows"]["extracted"])
+
+
+def test_shares_of_all_rows_judge_no_retry(project: Project, sandbox: RunningSandbox) -> None:
+    """Of the rows that failed, all failed: that is no reason not to send those that are mended. 19 digits are whole."""
+    gates = "  - max_failed_rows: 60%\n  - row_count: {min: 3}\n  - null_rate: {column: plan, max: 10%}\n"
+    project.write("people.yaml", people(more=f"checks:\n{gates}"))
+    shop = project.folder / "shop.db"
+    rows = [(str(number), f"{number}@example.com", "a") for number in range(9)]
+    fill(shop, [*rows, (1234567890123456789, "nope", "a"), ("=1+1", "neither", None)])
+    assert 7 == project.run("people")[0]
+    fill(shop, [*rows, (1234567890123456789, "a@example.com", "a"), ("=1+1", "neither", None)])
+    code, report, _ = retry(project)
+    assert (7, 1, 1) == (code, report["rows"]["delivered"], report["rows"]["rejected"])
+    fill(shop, [*rows, ("=1+1", "b@example.com", None)])
+    assert (0, "completed") == ((found := retry(project))[0], found[1]["status"])
+    assert {"1234567890123456789", "=1+1"} < {person["id"] for person in sandbox.people()}
 
 
 def test_a_run_whose_csv_is_gone_cannot_be_retried(project: Project, sandbox: RunningSandbox) -> None:

@@ -1,0 +1,131 @@
+"""A query asked for some of its rows: as a table of which those are picked whose identifier is one of these."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from reverse_etl.config.sql_text import one_statement
+from reverse_etl.config.statement import quiet_sqlglot
+from reverse_etl.sources.base import logical_type
+
+_UNQUOTABLE: Final = re.compile(r"[\\\x00-\x1f\x7f]")
+"""Characters that one engine or another does not take as they are between quotes."""
+
+_INTEGER: Final = re.compile(r"-?[0-9]{1,38}")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,38}(\.[0-9]{1,38})?")
+_MOST_DIGITS: Final = 38
+"""Digits of the widest exact number that most engines have."""
+
+_INT64: Final = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What picks rows.
+
+    Attributes:
+        sql: A condition; empty where no row is to be asked for with one.
+        exact: Whether a row that it does not find is not there. More rows than were asked for may be found.
+    """
+
+    sql: str
+    exact: bool
+
+
+def picked(sql: str, condition: str, dialect: str) -> str:
+    """The query as a table ``q`` of which only the rows that meet a condition are read."""
+    text = one_statement(sql, dialect)
+    if dialect == "tsql":
+        # Neither WITH nor ORDER BY nor OPTION may stand inside a table expression there.
+        return _picked_tsql(text, condition)
+    # The line break ends a comment on the query's last line.
+    return f"SELECT * FROM (\n{text}\n) AS q WHERE {condition}"
+
+
+def _picked_tsql(text: str, condition: str) -> str:
+    from sqlglot import exp, parse_one
+    from sqlglot.errors import SqlglotError
+
+    try:
+        with quiet_sqlglot():
+            tree = parse_one(text, read="tsql")
+            names = tree.args.get("with_")
+            tree.set("with_", None)
+            tree.set("options", None)
+            if not (tree.args.get("limit") or tree.args.get("offset")):
+                tree.set("order", None)
+            table = tree.sql(dialect="tsql")
+            before = f"{names.sql(dialect='tsql')} " if isinstance(names, exp.With) else ""
+    except (SqlglotError, RecursionError):
+        before, table = "", text
+    return f"{before}SELECT * FROM (\n{table}\n) AS q WHERE {condition}"
+
+
+def condition(column: str, identifiers: Sequence[str], field: pa.Field, dialect: str) -> Condition:
+    """A condition that the column's own type understands.
+
+    Args:
+        column: The identifier's column, as the result spells it.
+        identifiers: As ``changeset.text.as_text`` makes them.
+        field: The column in the query's result; of type null where only its rows tell the type.
+        dialect: The database's name in sqlglot.
+    """
+    from sqlglot import exp
+
+    name = f"q.{exp.to_identifier(column, quoted=True).sql(dialect=dialect)}"
+    kind, mark = field.type, logical_type(field)
+    quotable = [value for value in identifiers if not _UNQUOTABLE.search(value)]
+    exact = len(quotable) == len(identifiers)
+    if pa.types.is_integer(kind) or mark == "decimal":
+        # Whatever is no number is in no such column.
+        numbers = [value for value in identifiers if _NUMBER.fullmatch(value)]
+        if pa.types.is_integer(kind):
+            numbers = [value for value in numbers if _INTEGER.fullmatch(value)]
+        values = [_number(value, dialect, decimal=mark == "decimal") for value in numbers]
+        exact = all(_NUMBER.fullmatch(value) or len(value) <= _MOST_DIGITS for value in identifiers)
+    elif pa.types.is_floating(kind):
+        values = [value for value in identifiers if _NUMBER.fullmatch(value)]
+        exact = False
+    elif pa.types.is_string(kind) and mark != "json":
+        values = [_quoted(value, dialect) for value in quotable]
+    elif dialect == "sqlite":
+        # Its columns have no types: 7, 7.0 and '7' may stand in one and differ.
+        numbers = [value for value in identifiers if _NUMBER.fullmatch(value)]
+        values = [literal for number in numbers for literal in _sqlite_numbers(number)]
+        values += [_quoted(value, dialect) for value in quotable]
+        exact = exact and all(len(value) <= _MOST_DIGITS for value in identifiers)
+    else:
+        text = exp.DataType.build("nvarchar(max)" if dialect == "tsql" else "text", dialect=dialect)
+        name = f"CAST({name} AS {'CHAR' if dialect == 'mysql' else text.sql(dialect=dialect)})"
+        values = [_quoted(value, dialect) for value in quotable]
+        exact = False
+    return Condition(f"{name} IN ({', '.join(values)})" if values else "", exact)
+
+
+def _number(value: str, dialect: str, *, decimal: bool) -> str:
+    """A number as the engine takes it without losing digits."""
+    if dialect == "bigquery" and (decimal or int(value) not in _INT64):
+        # There a number with a fraction is a float, and an integer beyond 64 bits none.
+        return f"BIGNUMERIC '{value}'"
+    return value
+
+
+def _sqlite_numbers(value: str) -> list[str]:
+    """The integer, where it is one of 64 bits, and the float: compared exactly, they differ beyond 53 bits."""
+    integers = [value] if _INTEGER.fullmatch(value) and int(value) in _INT64 else []
+    return [*integers, value if "." in value else f"{value}.0"]
+
+
+def _quoted(value: str, dialect: str) -> str:
+    from sqlglot import exp
+
+    if dialect == "bigquery":
+        return exp.Literal.string(value).sql(dialect=dialect)
+    # A doubled quote is one in every other engine, whatever it makes of a backslash.
+    national = "N" if dialect == "tsql" and not value.isascii() else ""
+    return f"{national}'{value.replace(chr(39), chr(39) * 2)}'"
