@@ -174,7 +174,8 @@ def _session(endpoint: Endpoint | None, engine: ModuleType, session: Session) ->
         yield Step("query", False, error.message, error.hint)
         return
     yield Step("query", rows == 1, f"SELECT 1 returned {rows} row")
-    yield Step("driver", True, f"{engine.DRIVER} {_version(engine.DRIVER)}")
+    below = f", {session.driver()}" if hasattr(session, "driver") else ""
+    yield Step("driver", True, f"{engine.DRIVER} {_version(engine.DRIVER)}{below}")
 
 
 def _refuses_writes(session: Session, engine: ModuleType) -> Step:

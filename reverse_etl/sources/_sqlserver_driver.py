@@ -1,14 +1,15 @@
 """Which ODBC driver there is, and what it is told: connection strings, and FreeTDS's configuration file.
 
-Both of Microsoft's drivers and FreeTDS verify the server's certificate here, each in its own way. Microsoft's look
-for authorities only where the system keeps them; for a ``ca_file``, the certificate is verified by this process and
-the driver is told to accept none but that one. FreeTDS verifies only what a configuration file tells it to.
+Both of Microsoft's drivers and FreeTDS verify the server's certificate here, each in its own way. Microsoft's take
+authorities only from OpenSSL, which reads ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` while a connection is made; they
+compare names, never addresses. FreeTDS verifies only what a configuration file tells it to.
 Source: learn.microsoft.com/sql/connect/odbc/dsn-connection-string-attribute and
 freetds.org/userguide/freetdsconf.html, read 2026-11.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,6 @@ class Login:
     Attributes:
         host: Where, with ``port``.
         authority: PEM file with the authorities to trust; None where the driver's own way is used.
-        pinned: PEM file with the only certificate to accept; for Microsoft's drivers.
     """
 
     host: str
@@ -76,7 +76,6 @@ class Login:
     user: str
     password: str
     authority: str | None = None
-    pinned: Path | None = None
 
 
 def find(config: Config, where: str) -> Driver:
@@ -161,13 +160,28 @@ def _library_files() -> Iterator[str]:
 
 
 def _fits(driver: Driver, config: Config) -> bool:
-    if config.authentication == "entra_service_principal" and driver.is_freetds:
+    if driver.is_freetds:
+        return config.authentication == "password"
+    if config.tls != "verify-full":
+        return True
+    return not _is_address(config) and (driver.major >= 18 or config.ca_file is None)
+
+
+def _is_address(config: Config) -> bool:
+    try:
+        ipaddress.ip_address(config.host.resolve())
+    except ValueError:
         return False
-    return not (driver.major == 17 and config.ca_file is not None and config.tls == "verify-full")
+    return True
 
 
 def _none_fits(config: Config, where: str, *, any_found: bool) -> MissingDriverError:
     hint = f"Run: {PACKAGES} (FreeTDS), or install Microsoft's msodbcsql18."
+    if any_found and config.tls == "verify-full" and _is_address(config):
+        return MissingDriverError(
+            f"{where}: Microsoft's ODBC driver verifies the name in a certificate, and `host` is an address.",
+            hint=f"Write the name in the server's certificate as `host`, or use FreeTDS: {PACKAGES}",
+        )
     if config.authentication == "entra_service_principal":
         return MissingDriverError(
             f"{where}: logging in with Entra needs Microsoft's ODBC driver.", hint="Install Microsoft's msodbcsql18."
@@ -186,9 +200,7 @@ def _place(config: Config, driver: Driver, login: Login) -> dict[str, str]:
         values["TrustServerCertificate"] = "yes"
     elif config.tls == "verify-full":
         values["TrustServerCertificate"] = "no"
-        if login.pinned is not None:
-            values["ServerCertificate"] = str(login.pinned)
-        elif driver.major >= 18:
+        if driver.major >= 18:
             values["HostNameInCertificate"] = login.host
     if config.authentication == "entra_service_principal":
         values["Authentication"] = "ActiveDirectoryServicePrincipal"

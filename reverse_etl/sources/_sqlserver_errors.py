@@ -8,15 +8,13 @@ Numbers: learn.microsoft.com/sql/relational-databases/errors-events/database-eng
 from __future__ import annotations
 
 import re
-import socket
-import ssl
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
-from reverse_etl.sources._sqlserver_tls import NOT_SUPPORTED, REQUIRED, encryption, verified
+from reverse_etl.sources._sqlserver_network import network_problem
 
 if TYPE_CHECKING:
     import pyodbc
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 _RECORD: Final = re.compile(r"\[(\w{5})\] (?:\[[^\]]*\])*(.*?) \((-?\d+)\)(?=; \[\w{5}\]| \(SQL\w+\)|$)", re.DOTALL)
 _QUOTED: Final = re.compile(r"""['"]([^'"]*)['"]""")
-_ANSWER_S: Final = 5.0
-_TURN_ON: Final = "Turn it on there, or set `tls: disable` when the network is private."
 
 _LOGIN: Final[dict[int, tuple[str, str]]] = {
     18456: (
@@ -64,7 +60,7 @@ _LOGIN: Final[dict[int, tuple[str, str]]] = {
 """Why there is no connection, and what to do."""
 
 _ABOUT_THE_QUERY: Final = frozenset(
-    {102, 103, 104, 105, 107, 108, 109, 111, 116, 119, 121, 130, 131, 137, 144, 145, 147, 148, 156, 157, 164, 170}
+    {102, 103, 104, 105, 107, 108, 109, 111, 116, 119, 121, 130, 131, 137, 144, 145, 147, 148, 156, 157, 164, 170, 911}
     | {174, 189, 191, 195, 205, 206, 207, 208, 209, 213, 243, 305, 306, 319, 321, 334, 336, 343, 402, 420, 421, 422}
     | {529, 1011, 1012, 1013, 1033, 1046, 1060, 2705, 2715, 2812, 4104, 4121, 4145, 8116, 8117, 8120, 8121, 8124}
     | {8127, 8155, 8156, 8158, 8161, 10702, 10709, 10713, 10742, 10753, 11501, 11502, 46010}
@@ -75,6 +71,7 @@ _HINTS: Final = {
     207: "Check the column's name, and the table's alias before it.",
     208: "Check the name, or put its schema before it: schema.table.",
     229: "",
+    911: "Check the database before the table's name, and that `user` has a user in it.",
     1033: "Add TOP (...) or move ORDER BY to the end of the query.",
     2812: "Write one SELECT.",
     4104: "Check the table's alias before the column's name.",
@@ -82,13 +79,15 @@ _HINTS: Final = {
 _CHECK: Final = "Check the query against the database's tables and columns."
 
 _STOPPED: Final[dict[int, tuple[str, str]]] = {
-    220: ("arithmetic overflow", ""),
-    232: ("arithmetic overflow", ""),
+    220: ("a number does not fit the type that it is converted to", "CAST to a wider type; TRY_CAST gives NULL."),
+    232: ("a number does not fit the type that it is converted to", "CAST to a wider type; TRY_CAST gives NULL."),
     241: ("conversion to a date or time failed", "TRY_CONVERT gives NULL instead."),
     242: ("conversion to a date or time is out of range", "TRY_CONVERT gives NULL instead."),
     245: ("conversion failed", "TRY_CAST gives NULL instead."),
     295: ("conversion to a date or time failed", "TRY_CONVERT gives NULL instead."),
     512: ("a subquery returned more than one value", "Add TOP (1), or an aggregate."),
+    517: ("a sum of date-time and interval is beyond the years that the type holds", "CAST to DATETIME2, or filter."),
+    535: ("two date-times are further apart than DATEDIFF can count", "Write DATEDIFF_BIG, or count in a larger unit."),
     701: ("the server's memory is full", "Narrow the query."),
     1105: ("the server's disk is full", "Ask for space in tempdb or the database."),
     1204: ("the server has no lock left", "Ask for READ_COMMITTED_SNAPSHOT ON, which reads without locks."),
@@ -106,7 +105,10 @@ _STOPPED: Final[dict[int, tuple[str, str]]] = {
         "Ask there for: ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON.",
     ),
     8114: ("conversion failed", "TRY_CAST gives NULL instead."),
-    8115: ("arithmetic overflow", "CAST to a wider type."),
+    8115: (
+        "a number does not fit the type that it is converted to",
+        "CAST to a wider type. DATEADD takes no number above 2,147,483,647: count in minutes, or add in two steps.",
+    ),
     8134: ("division by zero", "NULLIF(divisor, 0) gives NULL instead."),
     8169: ("conversion to a uniqueidentifier failed", "TRY_CAST gives NULL instead."),
     9002: ("the server's transaction log is full", "Ask for space."),
@@ -158,7 +160,7 @@ class Messages:
 
     def unreachable(self, config: Config, said: str = "no reason given") -> SourceUnavailableError:
         """What is found wrong on the way to the login, otherwise what the driver said."""
-        found = _network_problem(config, self.facts)
+        found = network_problem(config, self.facts)
         message, hint = found or (f"no connection: {said}", "Check the connection's keys and the server's error log.")
         return SourceUnavailableError(f"{self.where}: {message}.", hint=hint)
 
@@ -202,6 +204,11 @@ class Messages:
             return self.lost()
         record = next((record for record in records if record.number), records[0])
         number = record.number
+        if record.state == "HY091":
+            return QueryError(
+                f"{self.where}: a column of the result is of a type that FreeTDS does not know, such as SQL_VARIANT.",
+                hint="CAST it: CAST(column AS NVARCHAR(4000)) AS column. Microsoft's driver reads it as it is.",
+            )
         if number in {229, 230}:
             return self._denied(record)
         if number == 262:
@@ -249,43 +256,3 @@ def _is_loss(record: Record) -> bool:
 def _records(error: pyodbc.Error) -> list[Record]:
     text = str(error.args[1]) if len(error.args) > 1 else ""
     return [Record(state, said, int(number)) for state, said, number in _RECORD.findall(text)]
-
-
-def _network_problem(config: Config, facts: dict[str, str]) -> tuple[str, str] | None:
-    """What a connection of our own stumbles over on the way to the login, and what to do; None where nothing."""
-    host, port = facts["host"], int(facts["port"])
-    try:
-        plain = socket.create_connection((host, port), _ANSWER_S)
-    except socket.gaierror:
-        return f"there is no host {host}", "Check `host`."
-    except ConnectionRefusedError:
-        return f"nothing answers at {host} port {port}", "Check `host` and `port`, and that the server runs."
-    except OSError:
-        return f"{host} port {port} does not answer", "Check `host`, `port` and the firewalls in between."
-    with plain:
-        try:
-            if config.tls == "verify-full":
-                verified(plain, host, config.ca_file)
-                return None
-            answer = encryption(plain, wish=NOT_SUPPORTED if config.tls == "disable" else 1)
-        except ssl.SSLCertVerificationError as error:
-            if "ostname" in error.verify_message or "IP address" in error.verify_message:
-                said = f"the server's certificate is for another name than {host}"
-                return said, "Use the name in the certificate as `host`."
-            return (
-                "the server's certificate is not by an authority that this machine trusts",
-                "Set `ca_file` to the authority's PEM file.",
-            )
-        except TimeoutError:
-            return f"{host} port {port} does not answer", "Check `host`, `port` and the firewalls in between."
-        except ConnectionError as error:
-            if "speak TLS" in str(error):
-                return "the server does not speak TLS", _TURN_ON
-            return f"what answers at {host} port {port} is no SQL Server, or hangs up", "Check `host` and `port`."
-        except OSError:
-            return "`ca_file` cannot be used", "Check that it is a readable PEM file."
-    if config.tls == "disable" and answer == REQUIRED:
-        return "the server takes no unencrypted connection", "Leave `tls` at verify-full."
-    if config.tls == "require" and answer == NOT_SUPPORTED:
-        return "the server does not speak TLS", _TURN_ON
-    return None

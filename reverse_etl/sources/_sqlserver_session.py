@@ -51,6 +51,9 @@ _CLOUD: Final = {
 }
 """Source: learn.microsoft.com/sql/t-sql/functions/serverproperty-transact-sql, EngineEdition, read 2026-11."""
 
+OLDEST_MAJOR: Final = 13
+"""SQL Server 2016."""
+
 _ROLLBACK: Final = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
 
@@ -73,8 +76,15 @@ class SqlServerSession:
             "SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(128)), "
             "CAST(SERVERPROPERTY('EngineEdition') AS INT)"
         )
-        cloud = f" ({_CLOUD[edition]})" if edition in _CLOUD else ""
-        return f"SQL Server {version}{cloud}"
+        if edition in _CLOUD:
+            # Azure's version number stays at 12 whatever it can do.
+            return f"SQL Server {version} ({_CLOUD[edition]})"
+        old = int(version.partition(".")[0]) < OLDEST_MAJOR
+        return f"SQL Server {version}{', older than 2016 (13.0), the oldest that is supported' if old else ''}"
+
+    def driver(self) -> str:
+        """The ODBC driver's own name and version, for ``test-connection``."""
+        return self._wire.driver()
 
     def read_only(self) -> bool:
         (updateability,) = self._ask("SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(128))")

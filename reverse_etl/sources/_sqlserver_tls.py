@@ -1,7 +1,7 @@
 """TLS as SQL Server speaks it: asked for by PRELOGIN, its handshake carried inside PRELOGIN packets.
 
-The ODBC drivers do the same on connections of their own; this is how a failed login is explained, how
-``test-connection`` names the authority, and how a certificate is verified before it is pinned.
+The ODBC drivers do the same on connections of their own; this is how a failed login is explained, and how
+``test-connection`` names the authority.
 Source: [MS-TDS] sections 2.2.6.5 and 3.2.5.2, read 2026-11.
 """
 
@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from reverse_etl.sources._tls import Peer, peer_through
+from reverse_etl.sources._tls import issuer_through
 
 OFF: Final = 0
 NOT_SUPPORTED: Final = 2
@@ -47,8 +47,8 @@ def encryption(plain: socket.socket, *, wish: int) -> int:
     raise ConnectionError("what answers there is no SQL Server")
 
 
-def verified(plain: socket.socket, host: str, ca_file: Path | None) -> Peer:
-    """Greets, then does a TLS handshake that verifies certificate and host name.
+def verified_issuer(plain: socket.socket, host: str, ca_file: Path | None) -> str:
+    """Greets, then does a TLS handshake that verifies certificate and host name; says who issued the certificate.
 
     Args:
         plain: A freshly connected socket; its time limit applies. It is used up.
@@ -66,7 +66,7 @@ def verified(plain: socket.socket, host: str, ca_file: Path | None) -> Peer:
         plain.sendall(b"".join(map(_packet, _pieces(said))))
         return _message(plain)
 
-    return peer_through(exchange, host, ca_file)
+    return issuer_through(exchange, host, ca_file)
 
 
 def _pieces(said: bytes) -> list[bytes]:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 CANCEL_S: Final = 5.0
 """How long the server may take to acknowledge that a query is canceled."""
 
+LOOK_EVERY_S: Final = 1.0
+"""How often, while an answer is waited for, it is looked whether the server has hung up."""
+
 CONNECTING: Final = threading.Lock()
 """Held while a connection is made: what it needs of the process (environment, new sockets) is for one at a time."""
 
@@ -45,6 +48,8 @@ class Wire:
         self._until = 0.0
         self._cursor: pyodbc.Cursor | None = None
         self._socket: socket.socket | None = None
+        self._driver_socket = (-1, 0)
+        self._silent: tuple[socket.socket, socket.socket] | None = None
         self._connection: pyodbc.Connection | None = None
         self._lost = False
         # A daemon: a driver that never comes back must not keep the process from ending.
@@ -65,12 +70,23 @@ class Wire:
                 connection = make()
                 new = _sockets(port) - before
                 if len(new) == 1:
+                    (self._driver_socket,) = new
                     with suppress(OSError):
-                        self._socket = socket.socket(fileno=os.dup(new.pop()[0]))
+                        self._socket = socket.socket(fileno=os.dup(self._driver_socket[0]))
                 return connection
 
         self._until = time.monotonic() + seconds
         self._connection = self._done(made)
+
+    def driver(self) -> str:
+        """The ODBC driver's name and version, as it gives them."""
+        import pyodbc
+
+        connection = self._connection
+        if connection is None:
+            return "no ODBC driver"
+        name, version = (connection.getinfo(what) for what in (pyodbc.SQL_DRIVER_NAME, pyodbc.SQL_DRIVER_VER))
+        return f"ODBC driver {name} {version}"
 
     def start(self) -> None:
         """Starts the clock."""
@@ -152,16 +168,50 @@ class Wire:
         self._asked.put((future, work))
         answered = False
         try:
-            value = future.result(max(0.0, self._until - time.monotonic()))
+            value = self._result(future)
             answered = True
         except NotDoneError:
             if future.done():
                 raise
+            if self._lost:
+                raise self._messages.lost() from None
             raise self._messages.timed_out() from None
         finally:
             if not answered and not future.done():
                 self._stop(future)
         return value
+
+    def _result(self, future: Future[T]) -> T:
+        """What the wire's thread answers; meanwhile looks for a server that has hung up.
+
+        FreeTDS overlooks TLS's farewell: it spins for minutes on a stream that has ended.
+
+        Raises:
+            NotDoneError: The deadline has come, or, with ``_lost`` set, the server has gone.
+        """
+        ended = False
+        while (left := self._until - time.monotonic()) > LOOK_EVERY_S:
+            try:
+                return future.result(LOOK_EVERY_S)
+            except NotDoneError:
+                if future.done():
+                    raise
+            # Twice in a row: the driver may be about to find the end by itself, behind the last rows.
+            before, ended = ended, self._hung_up()
+            if before and ended:
+                self._give_up()
+                self._silence_driver_socket()
+                raise NotDoneError
+        return future.result(max(0.0, left))
+
+    def _hung_up(self) -> bool:
+        """Whether the server has ended the stream and nothing of it is left to read."""
+        try:
+            return self._socket is not None and not self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _stop(self, future: Future[Any]) -> None:
         """Cancels what runs; where nothing comes of it, gives the connection up."""
@@ -190,6 +240,14 @@ class Wire:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _silence_driver_socket(self) -> None:
+        """Puts a socket on which nothing ever comes in place of the driver's, so that it waits and does not spin."""
+        descriptor, inode = self._driver_socket
+        with suppress(OSError):
+            if os.fstat(descriptor).st_ino == inode:
+                self._silent = socket.socketpair()
+                os.dup2(self._silent[0].fileno(), descriptor, inheritable=False)
 
     def _work(self) -> None:
         while (asked := self._asked.get()) is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -49,20 +48,7 @@ def issuer(plain: socket.socket, host: str, ca_file: Path | None) -> str:
         return _issuer(secure.getpeercert())
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A server whose certificate was verified.
-
-    Attributes:
-        issuer: The name of the authority that issued it.
-        certificate: The server's own, in PEM.
-    """
-
-    issuer: str
-    certificate: str
-
-
-def peer_through(exchange: Callable[[bytes], bytes], host: str, ca_file: Path | None) -> Peer:
+def issuer_through(exchange: Callable[[bytes], bytes], host: str, ca_file: Path | None) -> str:
     """Like ``issuer``, for protocols that carry the handshake in messages of their own.
 
     Args:
@@ -79,7 +65,7 @@ def peer_through(exchange: Callable[[bytes], bytes], host: str, ca_file: Path | 
             inward.write(exchange(outward.read()))
         else:
             break
-    return Peer(_issuer(secure.getpeercert()), ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b""))
+    return _issuer(secure.getpeercert())
 
 
 def _context(ca_file: Path | None) -> ssl.SSLContext:

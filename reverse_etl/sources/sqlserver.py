@@ -10,7 +10,6 @@ import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -119,9 +118,9 @@ def issuer(plain: socket.socket, host: str, ca_file: Path | None) -> str:
         ssl.SSLCertVerificationError: The certificate is not by that authority or not for that name.
         OSError: The server does not speak TLS, or the handshake failed otherwise.
     """
-    from reverse_etl.sources._sqlserver_tls import verified
+    from reverse_etl.sources._sqlserver_tls import verified_issuer
 
-    return verified(plain, host, ca_file).issuer
+    return verified_issuer(plain, host, ca_file)
 
 
 def _open(wire: Wire, config: Config, driver: Driver, login: Login, messages: Messages) -> None:
@@ -135,14 +134,17 @@ def _open(wire: Wire, config: Config, driver: Driver, login: Login, messages: Me
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reverse-etl-sqlserver-")))
         conf = folder / "freetds.conf"
+        variables = {}
         if driver.is_freetds:
             conf.write_text(freetds_conf(config, login, messages.where))
+            variables = {"FREETDSCONF": str(conf)}
         elif config.tls == "verify-full" and config.ca_file is not None:
-            login = replace(login, pinned=_pinned(config, login, folder / "server.pem", messages))
+            # The folder holds no authority, so that the file's are the only ones.
+            variables = {"SSL_CERT_FILE": str(config.ca_file), "SSL_CERT_DIR": str(folder)}
         said = connection_string(config, driver, login, messages.where)
 
         def make() -> pyodbc.Connection:
-            with _environment({"FREETDSCONF": str(conf)} if driver.is_freetds else {}):
+            with _environment(variables):
                 connection = pyodbc.connect(said, autocommit=True, timeout=seconds)
             prepare(connection)
             return connection
@@ -154,18 +156,6 @@ def _open(wire: Wire, config: Config, driver: Driver, login: Login, messages: Me
         else:
             return
     raise refused
-
-
-def _pinned(config: Config, login: Login, path: Path, messages: Messages) -> Path:
-    """The server's certificate, verified by this process: the only one that the driver is then to accept."""
-    from reverse_etl.sources._sqlserver_tls import verified
-
-    try:
-        with socket.create_connection((login.host, login.port), _CONNECT_S) as plain:
-            path.write_text(verified(plain, login.host, config.ca_file).certificate)
-    except OSError:
-        raise messages.unreachable(config) from None
-    return path
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 HEADER = struct.Struct(">BBHHBB")
@@ -81,6 +82,14 @@ class Channel:
     def stop_tls(self) -> None:
         """Goes on in the clear: the client wanted only its login encrypted."""
         self._tls = None
+
+    def close(self) -> None:
+        """Says TLS's farewell, where there is TLS, and sends nothing more."""
+        if self._tls is not None:
+            with self._lock, suppress(ssl.SSLError):
+                self._tls.unwrap()
+            self.socket.sendall(self._outward.read())
+        self.socket.shutdown(socket.SHUT_WR)
 
     def _take(self, count: int) -> bytes:
         while len(self._received) < count:

@@ -18,7 +18,6 @@ from reverse_etl_tests.servers import _tds_tokens as tokens
 from reverse_etl_tests.servers._tds_channel import Channel
 from reverse_etl_tests.servers._tds_sql import (
     VERSION,
-    VERSION_TEXT,
     RefusedError,
     Statement,
     refused,
@@ -70,6 +69,11 @@ class Session:
         with suppress(OSError):
             self._socket.close()
 
+    def leave(self) -> None:
+        """Ends the connection in good order, with TLS's own farewell."""
+        with suppress(OSError):
+            self._channel.close()
+
     def _serve(self) -> None:
         """Answers until the client leaves."""
         try:
@@ -119,7 +123,7 @@ class Session:
         password = bytes(((byte ^ 0xA5) << 4 & 0xF0) | (byte ^ 0xA5) >> 4 for byte in text(44)).decode("utf-16-le")
         self.asked_read_only = bool(sent[26] & 0x20)
         database = text(68).decode("utf-16-le")
-        size = struct.unpack_from("<I", sent, 8)[0]
+        size = struct.unpack_from("<I", sent, 8)[0] or self._channel.packet_bytes
         login = self._server.logins.get(self.user)
         why: tuple[int, str] | None = None
         if login is None or password != login.password:
@@ -268,7 +272,7 @@ class Session:
             "@@VERSION": "'Microsoft SQL Server 2022 (counterpart)'",
             "SYSUTCDATETIME()": "CAST(get_current_timestamp() AT TIME ZONE 'UTC' AS TIMESTAMP)",
             "DB_NAME()": f"'{self._server.database}'",
-            "SERVERPROPERTY(PRODUCTVERSION)": f"'{VERSION_TEXT}'",
+            "SERVERPROPERTY(PRODUCTVERSION)": f"'{self._server.version_text}'",
             "SERVERPROPERTY(ENGINEEDITION)": "3",
             "DATABASEPROPERTYEX(UPDATEABILITY)": "'READ_ONLY'" if self._server.read_only else "'READ_WRITE'",
             "APP_NAME()": f"'{self.program}'",

@@ -118,8 +118,10 @@ def rows(batch: pa.RecordBatch, types: Sequence[Type]) -> bytes:
 _CODES = {
     "INTN": 0x26, "BITN": 0x68, "FLTN": 0x6D, "DECIMALN": 0x6A, "NUMERICN": 0x6C, "MONEYN": 0x6E, "DATETIMN": 0x6F,
     "DATEN": 0x28, "TIMEN": 0x29, "DATETIME2N": 0x2A, "DATETIMEOFFSETN": 0x2B, "GUID": 0x24, "BIGVARCHAR": 0xA7,
-    "BIGCHAR": 0xAF, "NVARCHAR": 0xE7, "NCHAR": 0xEF, "BIGVARBIN": 0xA5, "BIGBINARY": 0xAD,
+    "BIGCHAR": 0xAF, "NVARCHAR": 0xE7, "NCHAR": 0xEF, "BIGVARBIN": 0xA5, "BIGBINARY": 0xAD, "SSVARIANT": 0x62,
 }  # fmt: skip
+_INT8 = 0x7F
+"""The base type of every SSVARIANT here: BIGINT."""
 _TEXTS = {"NVARCHAR": "utf-16-le", "NCHAR": "utf-16-le", "BIGVARCHAR": "cp1252", "BIGCHAR": "cp1252"}
 _LONG = frozenset({*_TEXTS, "BIGVARBIN", "BIGBINARY"})
 
@@ -135,6 +137,8 @@ def _described(kind: Type) -> bytes:
         return code + bytes([17, kind.precision, kind.scale])
     if kind.name == "DATEN":
         return code
+    if kind.name == "SSVARIANT":
+        return code + struct.pack("<I", kind.size)
     if kind.name in {"TIMEN", "DATETIME2N", "DATETIMEOFFSETN"}:
         return code + bytes([kind.scale])
     return code + bytes([kind.size])
@@ -150,6 +154,9 @@ def _cells(column: pa.Array, kind: Type, *, packed: bool) -> list[bytes]:
         return [said[value] for value in column.to_pylist()]
     if kind.name in _LONG:
         return [null if value is None else _long(value, kind) for value in column.to_pylist()]
+    if kind.name == "SSVARIANT":
+        none = null and b"\0" * 4
+        return [none if value is None else struct.pack("<IBBq", 10, _INT8, 0, value) for value in column.to_pylist()]
     if kind.name == "GUID":
         return [null if value is None else b"\x10" + _uuid(value).bytes_le for value in column.to_pylist()]
     if kind.name in {"DECIMALN", "NUMERICN", "MONEYN"}:

@@ -55,6 +55,8 @@ def duckdb_type(kind: exp.DataType) -> exp.DataType:
         return DataType.build("TIMESTAMP", dialect="duckdb")
     if word == "XML":
         return DataType.build("TEXT", dialect="duckdb")
+    if word == "VARIANT":
+        return DataType.build("BIGINT", dialect="duckdb")
     if word in _NO_PARAMETERS and kind.expressions:
         return DataType(this=kind.this, nested=False)
     return kind
@@ -101,6 +103,7 @@ def _named(word: str, parameters: list[str]) -> Type | None:
         "TIMESTAMPTZ": Type("DATETIMEOFFSETN", scale=scale),
         "UUID": Type("GUID", 16),
         "UNIQUEIDENTIFIER": Type("GUID", 16),
+        "VARIANT": Type("SSVARIANT", 8009),
     }
     return fixed.get(word)
 

@@ -23,6 +23,7 @@ import pytest
 import trustme
 
 from reverse_etl_tests.servers._tds_session import Session
+from reverse_etl_tests.servers._tds_sql import VERSION_TEXT
 
 DATABASE = "shop"
 USER = "reader"
@@ -76,6 +77,7 @@ class TdsServer:
         host: The only name that the certificate is for.
         encryption: ``offered``, ``required`` or ``absent``.
         read_only: Whether the database says that it is.
+        version_text: What it calls its version.
         hidden: Tables that nobody may read.
         batches: Every batch that came, in order.
         logins: Who may log in, by name.
@@ -86,6 +88,7 @@ class TdsServer:
     host: str = "localhost"
     encryption: str = "offered"
     read_only: bool = False
+    version_text: str = VERSION_TEXT
     hidden: set[str] = field(default_factory=set)
     batches: list[str] = field(default_factory=list)
     database: str = DATABASE
@@ -130,6 +133,11 @@ class TdsServer:
         for session in list(self.sessions):
             session.cut()
 
+    def leave(self) -> None:
+        """Closes all connections as a server that shuts down in good order does, whatever it computes."""
+        for session in list(self.sessions):
+            session.leave()
+
     @contextmanager
     def silent(self) -> Iterator[None]:
         """Nobody gets an answer meanwhile, not even to a cancellation."""
@@ -141,8 +149,8 @@ class TdsServer:
 
 
 @contextmanager
-def tds_server() -> Iterator[TdsServer]:
-    """Starts a counterpart and stops it again, its connections too."""
+def tds_server(certified: str = "localhost") -> Iterator[TdsServer]:
+    """Starts a counterpart, its certificate for one name or address, and stops it again, its connections too."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tds-")))
         authority = trustme.CA(organization_name="Throw-away authority")
@@ -150,7 +158,7 @@ def tds_server() -> Iterator[TdsServer]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         # TLS 1.3 sends tickets after the handshake, where TDS 7.4 has no packets for them.
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-        authority.issue_cert("localhost").configure_cert(context)
+        authority.issue_cert(certified).configure_cert(context)
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         server = TdsServer(listener.getsockname()[1], folder / "ca.pem")
         server.flowing.set()

@@ -168,10 +168,10 @@ class SourceConformance:
     def test_two_columns_of_one_name_are_refused(self, session: Session) -> None:
         """The message names the column and shows the AS that mends it."""
         with pytest.raises(QueryError) as refused:
-            _rows(session, "SELECT 1 AS plan, 2 AS other, 3 AS plan")
+            _rows(session, "SELECT 1 AS tier, 2 AS other, 3 AS tier")
 
-        assert f"more than one column named `{self.folded('plan')}`" in refused.value.message
-        assert f"AS {self.folded('plan')}_2" in refused.value.hint
+        assert f"more than one column named `{self.folded('tier')}`" in refused.value.message
+        assert f"AS {self.folded('tier')}_2" in refused.value.hint
 
     def test_names_come_as_the_query_spells_them(self, session: Session) -> None:
         """Reserved words, other scripts, case, blanks and quotes; names that differ in case are two names."""

@@ -16,7 +16,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pyodbc
 import pytest
 import trustme
-from cryptography import x509
 from pydantic import ValidationError
 
 from reverse_etl.changeset.query import check_query, render
@@ -34,7 +32,6 @@ from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import ConfigError, MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import _sqlserver_driver, _sqlserver_errors, _sqlserver_wire, connect
-from reverse_etl.sources import sqlserver as sqlserver_engine
 from reverse_etl.sources._connection_check import steps
 from reverse_etl.sources.base import Session, logical_type
 from reverse_etl.sources.sqlserver import Config
@@ -146,9 +143,9 @@ def filled(sqlserver: TdsServer) -> TdsServer:
     """The counterpart with the tables that these tests use."""
     sqlserver.admin(
         f"""
-        CREATE TABLE planted (secret VARCHAR); INSERT INTO planted VALUES ('{PLANTED}');
-        CREATE TABLE hidden (secret VARCHAR);
-        CREATE TABLE customers (id BIGINT, email VARCHAR, updated_at TIMESTAMP);
+        CREATE OR REPLACE TABLE planted (secret VARCHAR); INSERT INTO planted VALUES ('{PLANTED}');
+        CREATE OR REPLACE TABLE hidden (secret VARCHAR);
+        CREATE OR REPLACE TABLE customers (id BIGINT, email VARCHAR, updated_at TIMESTAMP);
         INSERT INTO customers VALUES (1, 'old@example.com', '2025-01-01'), (2, 'new@example.com', '2026-01-01');
         """
     )
@@ -179,7 +176,7 @@ def until(condition: Callable[[], bool]) -> None:
 class TestSqlServer(SourceConformance, OverTheNetwork):
     """The suite on the counterpart, over TLS."""
 
-    against = "a TDS server of ours, through the real ODBC driver, with TLS"
+    against = "a TDS server of ours, through FreeTDS and Microsoft's driver, with TLS"
     engine = "sqlserver"
     product = "SQL Server"
     numbers = NUMBERS
@@ -417,7 +414,7 @@ def test_rows_with_many_nulls_come_right(session: Session) -> None:
         ("SELECT q.secret FROM (SELECT secret FROM planted ORDER BY secret) AS q", r"\(1033\)", "TOP"),
         ("SELECT 1 AS a FROM", "Incorrect syntax near", "Check the query"),
         ("SELECT CAST(secret AS INT) AS x FROM planted", r"conversion failed \(245\)", "TRY_CAST"),
-        ("SELECT CAST(300 AS TINYINT) AS x", r"arithmetic overflow \(8115\)", "wider"),
+        ("SELECT CAST(300 AS TINYINT) AS x", r"does not fit the type that it is converted to \(8115\)", "wider"),
         ("EXEC sp_who", "procedure", "SELECT"),
         ("-- nothing", "returns no columns", "Write one SELECT"),
         ("COMMIT", "returns no columns|only reads", "Write one SELECT"),
@@ -661,6 +658,7 @@ FREETDS, DRIVER_17, DRIVER_18 = "FreeTDS", "ODBC Driver 17 for SQL Server", "ODB
         ((FREETDS, DRIVER_17), {}, DRIVER_17),
         ((FREETDS, DRIVER_17), {"ca_file": Path("/ca.pem")}, FREETDS),
         ((FREETDS, DRIVER_17), {"ca_file": Path("/ca.pem"), "tls": "require"}, DRIVER_17),
+        ((FREETDS, DRIVER_18), {"ca_file": Path("/ca.pem")}, DRIVER_18),
         ((FREETDS, DRIVER_17), {"authentication": "entra_service_principal"}, DRIVER_17),
         ((FREETDS, DRIVER_18), {"driver": FREETDS}, FREETDS),
         (("SQLite3", FREETDS), {}, FREETDS),
@@ -762,36 +760,62 @@ def _told(config: Config, driver: _sqlserver_driver.Driver) -> dict[str, str]:
     return {key: value.replace("}}", "}") for key, value in found}
 
 
-def test_for_an_own_authority_microsofts_driver_gets_the_verified_certificate(
-    filled: TdsServer, tmp_path: Path
-) -> None:
-    """It has no way to be told of an authority: this process verifies, and the driver accepts that certificate only."""
-    config = settings_of(filled)
-    login = _sqlserver_driver.Login("localhost", filled.port, DATABASE, USER, "x")
-    messages = _sqlserver_errors.Messages("database shop (sqlserver)", _facts(filled), timedelta(seconds=5))
-
-    path = sqlserver_engine._pinned(config, login, tmp_path / "server.pem", messages)
-
-    authority = x509.load_pem_x509_certificate(filled.ca_file.read_bytes())
-    x509.load_pem_x509_certificate(path.read_bytes()).verify_directly_issued_by(authority)
-    told = _sqlserver_driver.connection_string(
-        config, _sqlserver_driver.Driver(DRIVER_18, 18), replace(login, pinned=path), "database shop (sqlserver)"
-    )
-    assert f"ServerCertificate={{{path}}};" in told
-    assert "HostNameInCertificate" not in told
+@pytest.mark.parametrize("tls", ["disable", "require", "verify-full"])
+def test_a_server_that_hangs_up_in_good_order_is_noticed_at_once(filled: TdsServer, tls: str) -> None:
+    """While a query computes: FreeTDS itself overlooks TLS's farewell, and spins for minutes."""
+    hangs_up_while_computing(filled, settings_of(filled, tls=tls, ca_file=filled.ca_file if tls[0] == "v" else None))
 
 
-def test_an_own_authority_of_another_is_refused_before_the_driver_is_asked(filled: TdsServer, tmp_path: Path) -> None:
-    """Nothing is pinned that was not verified."""
-    other = tmp_path / "other.pem"
-    trustme.CA().cert_pem.write_to_path(str(other))
-    login = _sqlserver_driver.Login("localhost", filled.port, DATABASE, USER, "x")
-    messages = _sqlserver_errors.Messages("database shop (sqlserver)", _facts(filled), timedelta(seconds=5))
+def hangs_up_while_computing(server: TdsServer, config: Config) -> None:
+    """The end of the stream is an error of the connection within seconds, and the driver's thread rests after it."""
+    with connect(config) as session:
+        asked = threading.Thread(target=lambda: (until(server.running), server.leave()))
+        asked.start()
+        began = time.monotonic()
+        with pytest.raises(SourceUnavailableError, match="the connection was lost during the query"):
+            rows(session, "WAITFOR DELAY '00:00:40'; SELECT 1 AS one")
+        assert time.monotonic() - began < 10
+        asked.join()
+        used = time.process_time()
+        threading.Event().wait(0.5)
+        assert time.process_time() - used < 0.25
 
-    with pytest.raises(SourceUnavailableError, match="not by an authority that this machine trusts"):
-        sqlserver_engine._pinned(settings_of(filled, ca_file=other), login, tmp_path / "server.pem", messages)
 
-    assert not (tmp_path / "server.pem").exists()
+def test_an_address_is_verified_by_freetds_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Microsoft's driver compares names only, so it is passed over; alone, it is said what to do."""
+    by_address = {"host": EnvText("10.0.0.7")}
+    _pretend(monkeypatch, FREETDS, DRIVER_18)
+    assert _sqlserver_driver.find(unreached(**by_address), "x").name == FREETDS
+    assert _sqlserver_driver.find(unreached(**by_address, tls="require"), "x").name == DRIVER_18
+    _pretend(monkeypatch, DRIVER_18)
+    with pytest.raises(MissingDriverError, match="verifies the name in a certificate, and `host` is an address") as no:
+        _sqlserver_driver.find(unreached(**by_address), "database shop (sqlserver)")
+    assert "Write the name in the server's certificate as `host`" in no.value.hint
+
+
+def test_a_certificate_for_an_address_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With FreeTDS, which compares addresses too."""
+    with pytest.MonkeyPatch.context() as patch, tds_server(certified="127.0.0.1") as server:
+        patch.setenv(PASSWORD_VARIABLE, PASSWORD)
+        with connect(settings_of(server, host=EnvText("127.0.0.1"))) as session:
+            assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_a_type_that_freetds_does_not_know_is_named_with_the_cast(filled: TdsServer) -> None:
+    """SQL_VARIANT: the driver refuses the whole result."""
+    with connect(settings_of(filled)) as session, pytest.raises(QueryError, match="such as SQL_VARIANT") as refused:
+        rows(session, "SELECT 1 AS id, CAST(5 AS SQL_VARIANT) AS anything")
+    assert "CAST(column AS NVARCHAR(4000))" in refused.value.hint
+
+
+def test_the_connection_check_names_driver_and_version(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver below pyodbc, and a server that is older than the documented one."""
+    found = {step.name: step.detail for step in steps(settings_of(filled))}
+    assert re.search(r"pyodbc [\d.]+, ODBC driver libtdsodbc\S* \d", found["driver"])
+    assert found["server"] == "SQL Server 16.0.4135.4"
+    monkeypatch.setattr(filled, "version_text", "12.0.6024.0")
+    found = {step.name: step.detail for step in steps(settings_of(filled))}
+    assert found["server"] == "SQL Server 12.0.6024.0, older than 2016 (13.0), the oldest that is supported"
 
 
 def _facts(server: TdsServer) -> dict[str, str]:
@@ -833,6 +857,10 @@ def test_any_other_password_reaches_the_server(
             "does not allow snapshots",
         ),
         ("[42000] [FreeTDS][SQL Server]planted-value (31337) (SQLFetch)", 31337, r"error 31337"),
+        ("[22003] [FreeTDS][SQL Server]planted-value (220) (SQLFetch)", 220, r"does not fit the type.* \(220\)"),
+        ("[22003] [FreeTDS][SQL Server]planted-value (8115) (SQLFetch)", 8115, r"does not fit the type.* \(8115\)"),
+        ("[22008] [FreeTDS][SQL Server]planted-value (535) (SQLFetch)", 535, r"further apart .*DATEDIFF.* \(535\)"),
+        ("[22007] [FreeTDS][SQL Server]planted-value (517) (SQLFetch)", 517, r"beyond the years .* \(517\)"),
         ("[42000] [FreeTDS][SQL Server]Le serveur (916) (SQLExecDirectW)", 916, "may not use database shop"),
         ("[42000] [FreeTDS][SQL Server]EXECUTE refusé (229) (SQLExecDirectW)", 229, r"may not do .*\(229\)"),
         ("[HY000] [unixODBC][Driver Manager]planted-value (0) (SQLExecDirectW)", 0, "SQLSTATE HY000"),
