@@ -31,7 +31,7 @@ from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import ConfigError, MissingDriverError, QueryError, SourceUnavailableError
-from reverse_etl.sources import _sqlserver_driver, _sqlserver_errors, _sqlserver_wire, connect
+from reverse_etl.sources import _sqlserver_driver, _sqlserver_errors, _sqlserver_network, _sqlserver_wire, connect
 from reverse_etl.sources._connection_check import steps
 from reverse_etl.sources.base import Session, logical_type
 from reverse_etl.sources.sqlserver import Config
@@ -524,7 +524,7 @@ def test_a_host_that_never_greets_is_given_up() -> None:
     """The port is open and nobody speaks."""
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as silent:
         patch.setenv(PASSWORD_VARIABLE, PASSWORD)
-        patch.setattr(_sqlserver_errors, "_ANSWER_S", 0.2)
+        patch.setattr(_sqlserver_network, "_ANSWER_S", 0.2)
         config = settings_of(
             TdsServer(silent.getsockname()[1], Path("/none")), ca_file=None, query_timeout=timedelta(seconds=2)
         )
