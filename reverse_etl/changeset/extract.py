@@ -16,6 +16,7 @@ from reverse_etl.changeset.parts import QUERIES, ROW_NUMBER, Facts, RunFolder, w
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
 from reverse_etl.changeset.suppression import store_suppressed
+from reverse_etl.config.unnamed_columns import unnamed_in_result
 from reverse_etl.errors import ConfigError, QueryError
 from reverse_etl.progress import Progress, tell
 
@@ -111,6 +112,9 @@ def _usable(
         if number == 0:
             _require_sane_columns(query, batch.schema.names)
             require_columns(batch.schema.names, sync, query, dialect=dialect)
+            unnamed = unnamed_in_result(batch.schema.names, queries(sync)[query], dialect)
+            if unnamed:
+                raise ConfigError(f"the {_label(query)}: {unnamed}.").located(sync.where)
         rows += batch.num_rows
         if rows > sync.max_rows:
             raise QueryError(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.config.reaching_functions import function_problems
 from reverse_etl.config.sql_text import blank_placeholders, placeholder_problems, tokens_of
+from reverse_etl.config.unnamed_columns import unnamed_columns
 
 if TYPE_CHECKING:
     from sqlglot import Token, exp
@@ -52,11 +53,13 @@ class Statement:
         problems: Pairs of a line of the query (from 1) and a sentence; empty when the query may run.
         warning: Set when the query was judged by its words alone; otherwise empty.
         columns: In order; None where the text does not tell, as with ``*``.
+        unnamed: Columns without a name, as ``problems``; wrong only where each column becomes an attribute.
     """
 
     problems: tuple[tuple[int, str], ...]
     warning: str
     columns: tuple[Column, ...] | None
+    unnamed: tuple[tuple[int, str], ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -76,7 +79,8 @@ def read_statement(sql: str, dialect: str) -> Statement:
     columns = _columns(tree, dialect) if tree is not None and not problems else None
     if columns is not None:
         problems.extend(_shared_names(columns))
-    return Statement(tuple(problems), warning, columns)
+    unnamed = tuple(unnamed_columns(tree, dialect)) if tree is not None and not problems else ()
+    return Statement(tuple(problems), warning, columns, unnamed)
 
 
 @contextmanager

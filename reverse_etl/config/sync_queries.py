@@ -49,7 +49,8 @@ def query_problems(
             columns.append(None)
             continue
         statement = read_statement(sql, dialect or "")
-        problems.extend(problem_in_text(file, document, path, line, text) for line, text in statement.problems)
+        wrong = (*statement.problems, *statement.unnamed)
+        problems.extend(problem_in_text(file, document, path, line, text) for line, text in wrong)
         if dialect is None:
             columns.append(None)
             continue

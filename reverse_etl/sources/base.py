@@ -111,6 +111,10 @@ def refuse_duplicates(names: Sequence[str], where: str) -> None:
         QueryError: Two columns share a name, compared exactly.
     """
     twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice and not twice[0].strip("?"):
+        raise QueryError(
+            f"{where}: the query returns columns without a name.", hint="Give each a name of its own: ... AS name."
+        )
     if twice:
         raise QueryError(
             f"{where}: the query returns more than one column named `{twice[0]}`.",
