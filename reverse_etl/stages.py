@@ -147,7 +147,8 @@ def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = Fa
     if facts is None:
         failed = FailedBefore(retry_of, run.home.fetch_failed_rows(run.sync.name, retry_of)) if retry_of else None
         with connect(database) as session:
-            facts = extract(run.sync, session, run.folder, since=since, dialect=dialect(database), failed=failed)
+            read = partial(extract, run.sync, session, run.folder, timezone=database.timezone)
+            facts = read(since=since, dialect=dialect(database), failed=failed)
     put_changeset(run)
     return facts
 

@@ -81,7 +81,8 @@ def require_columns(names: Sequence[str], sync: SyncConfig, query: str, *, diale
         if taken in names:
             hint = f"{way_out[0].upper()}{way_out[1:]}."
             raise ConfigError(f"column `{taken}` is a word of Customer.io's API.", hint=hint).located(sync.where)
-    for needed in required_columns(sync, query):
+    keyed = sync.events.event_key if sync.events is not None else ()
+    for needed in (*required_columns(sync, query), *keyed):
         if needed not in names:
             label = "query" if query == "rows" else "relationships query"
             error = ConfigError(

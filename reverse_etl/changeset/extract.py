@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain
 from reverse_etl.changeset.columns import identifier_column, identifiers, require_columns
+from reverse_etl.changeset.occurred_at import with_zones
 from reverse_etl.changeset.parts import QUERIES, ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
@@ -46,6 +47,7 @@ def extract(
     dialect: str,
     limit: int | None = None,
     failed: FailedBefore | None = None,
+    timezone: str = "UTC",
 ) -> Facts:
     """Runs the sync's queries and stores their rows; a changeset that is already sealed is returned as it is.
 
@@ -59,6 +61,7 @@ def extract(
         since: Unix seconds that replace ``{{last_sync_time}}``.
         dialect: The session's SQL dialect, for the fixes that error messages suggest.
         limit: Read at most so many rows of each query.
+        timezone: How an event's time is read where it is text without a zone.
         failed: Read only the rows that failed in an earlier run, whenever they changed; ``since`` is of no account.
 
     Raises:
@@ -81,6 +84,8 @@ def extract(
         stream = again.batches() if again else session.stream(render(text, since), limit=limit)
         with closing(stream):
             batches = _usable(sync, query, stream, dialect=dialect)
+            if sync.events is not None:
+                batches = (with_zones(batch, timezone=timezone) for batch in batches)
             rows[query] = folder.parts(query).write(_summed(sync, query, with_row_numbers(batches), keys))
         not_found[query] = again.not_found if again else 0
     store_suppressed(sync, folder, session)

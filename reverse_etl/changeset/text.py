@@ -67,6 +67,13 @@ def number_text(texts: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.equal(texts, "-0"), "0", texts)
 
 
+def framed(texts: pa.StringArray, kind: str = "") -> pa.StringArray:
+    """Texts that can be joined without two different rows becoming the same: each says its own length."""
+    lengths = pc.cast(pc.binary_length(texts), pa.string())
+    missing = pc.equal(pc.fill_null(texts, ""), "")
+    return pc.if_else(missing, "~", pc.binary_join_element_wise(kind, lengths, ":", texts, ""))
+
+
 def unix_seconds(column: pa.TimestampArray) -> pa.Int64Array:
     """Date-times as Unix seconds, rounded down, so that times before 1970 stay in their second."""
     microseconds = pc.cast(pc.cast(column, pa.timestamp("us", column.type.tz), safe=False), pa.int64())

@@ -60,6 +60,11 @@ class Keys:
         """Rows whose key another row has too, with another value."""
         return self._rows(_SHARED.format(keys=self._source, which="min(value) <> max(value)"))
 
+    def equal_but_first(self) -> Iterator[pa.Int64Array]:
+        """Rows whose key an earlier row has too, where all rows of the key have one value."""
+        first = f"SELECT key, min(row_number) AS first FROM {self._source} GROUP BY key HAVING min(value) = max(value)"
+        return self._rows(f"SELECT row_number FROM {self._source} JOIN ({first}) USING (key) WHERE row_number > first")
+
     def also_in(self, path: Path, column: str) -> Iterator[pa.Int64Array]:
         """Rows whose key is also in a column of another Parquet file."""
         listed = f'SELECT "{column}" FROM {parquet(path)} WHERE "{column}" IS NOT NULL'

@@ -14,6 +14,7 @@ from reverse_etl.checks.builtin import (
     attributes,
     duplicates,
     emails,
+    event_keys,
     events,
     identifiers,
     json_attributes,
@@ -112,7 +113,16 @@ def _events(sync: SyncConfig, settings: EventsConfig) -> list[AnyRule]:
     if max_age is not None:
         rule = Rule("event_max_age", Severity.EXCLUDE, "Events older than the sync's `max_age` are left out.")
         found.append(events.MaxAge(rule, int(max_age.total_seconds())))
-    return [*found, *_attributes(sync, "rows", delete=False), *_attribute_warnings(sync, "rows")]
+    keys = event_keys.SharedKeys(settings)
+    repeated = Rule("event_repeated", Severity.EXCLUDE, "Of equal events only the first is sent.")
+    differing = _reject("event_key_unique", "No two events with one key differ.")
+    return [
+        *found,
+        *_attributes(sync, "rows", delete=False),
+        event_keys.EventRepeated(repeated, keys),
+        event_keys.EventKeyUnique(differing, keys),
+        *_attribute_warnings(sync, "rows"),
+    ]
 
 
 def _identifier(column: str, other: str = "") -> list[AnyRule]:

@@ -85,7 +85,15 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
     with tempfile.TemporaryDirectory(prefix="reverse-etl-") as path:
         folder = RunFolder(Path(path))
         with connect(database) as session:
-            extract(sync, session, folder, since=since, dialect=dialect(database), limit=limit)
+            extract(
+                sync,
+                session,
+                folder,
+                since=since,
+                dialect=dialect(database),
+                limit=limit,
+                timezone=database.timezone,
+            )
         validation = validate(sync, folder)
         if validation.stopped:
             typer.echo(f"A run over these rows would stop: {validation.stopped}", err=True)

@@ -72,6 +72,9 @@ def query_problems(
         for word, way_out in API_WORDS[kind].items()
         if any(column.name == word for column in known or ())
     )
+    events = _at(document.values, ("events",))
+    if known and isinstance(events, dict):
+        _look_at_event_key(file, document, EventsConfig.as_meant(events), known, problems=problems, warnings=warnings)
     if known:
         problems.extend(
             problem_at(file, document, path, f"the query has no column {name!r}{_near(name, known)}")
@@ -108,6 +111,29 @@ def list_problems(
         if known is not None and not any(_named(column, name) for column in known for name in ("id", "email")):
             text = "returns neither a column `id` nor `email`: select one, or rename one with AS"
             problems.append(problem_in_text(file, document, path, 1, text))
+
+
+def _look_at_event_key(
+    file: str,
+    document: Document,
+    events: dict[str, Any],
+    known: tuple[Column, ...],
+    *,
+    problems: list[Problem],
+    warnings: list[Problem],
+) -> None:
+    """The columns of ``event_key`` are there; without any and without an ``event_id``, one is recommended."""
+    given = events.get("event_key")
+    for name in given if isinstance(given, list) else ():
+        if isinstance(name, str) and not any(_named(column, name) for column in known):
+            text = f"the query has no column {name!r}{_near(name, known)}"
+            problems.append(problem_at(file, document, ("events", "event_key"), text))
+    if not given and not any(_named(column, "event_id") for column in known):
+        text = (
+            "returns no column `event_id`: two events of one person with the same name and time count as one; select "
+            "what tells them apart `AS event_id`, or name columns in events.event_key"
+        )
+        warnings.append(problem_in_text(file, document, _ROWS, 1, text))
 
 
 def _at(values: Any, path: Path) -> Any:

@@ -109,7 +109,10 @@ class ObjectsConfig(YamlModel):
 
 
 class EventsConfig(YamlModel):
-    """Rows are events. Without ``name`` the query has a ``name`` column; older than ``max_age`` is left out."""
+    """Rows are events. Without ``name`` the query has a ``name`` column; older than ``max_age`` is left out.
+
+    An event's key is its ``event_id``, or else the columns of ``event_key``, or else identifier, name and time.
+    """
 
     name: Annotated[str, AfterValidator(_event_name)] | None = Field(
         default=None,
@@ -118,6 +121,9 @@ class EventsConfig(YamlModel):
         description="The event's name; otherwise a column name.",
     )
     identify_by: Identifier = Field(default="id", description="The column that says whose event a row is.")
+    event_key: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Columns that tell events apart where there is no event_id."
+    )
     max_age: Interval | None = Field(default=None, description="Events older than this are not sent.")
     suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
     suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")

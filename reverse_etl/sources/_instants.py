@@ -12,8 +12,8 @@ from reverse_etl.errors import ConfigError
 
 TICKS_PER_S: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 DAY_S: Final = 86_400
-_FIRST_S: Final = -62_135_596_800  # 0001-01-01T00:00:00Z
-_LAST_S: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
+FIRST_S: Final = -62_135_596_800  # 0001-01-01T00:00:00Z
+LAST_S: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 _INT64_MAX: Final = 2**63 - 1
 _INFINITIES: Final = {
     "timestamp": {_INT64_MAX: "Infinity", -_INT64_MAX: "-Infinity"},
@@ -60,7 +60,7 @@ def seconds_text(column: pa.Array) -> pa.StringArray:
 
 def _dates(column: pa.Array) -> tuple[pa.Array, str]:
     raw = pc.cast(column.cast(pa.int32()), pa.int64())
-    fits = pc.and_(pc.greater_equal(raw, _FIRST_S // DAY_S), pc.less_equal(raw, _LAST_S // DAY_S))
+    fits = pc.and_(pc.greater_equal(raw, FIRST_S // DAY_S), pc.less_equal(raw, LAST_S // DAY_S))
     if _all(fits):
         return column, ""
     inner = seconds_text(pc.if_else(fits, column, pa.scalar(None, column.type)))
@@ -70,8 +70,8 @@ def _dates(column: pa.Array) -> tuple[pa.Array, str]:
 
 def _within(raw: pa.Array, ticks: int) -> pa.BooleanArray:
     """Where a count of ticks falls in the years 0001 to 9999; null where it is null."""
-    first = max(_FIRST_S * ticks, -_INT64_MAX + 1)
-    last = min((_LAST_S + 1) * ticks - 1, _INT64_MAX - 1)
+    first = max(FIRST_S * ticks, -_INT64_MAX + 1)
+    last = min((LAST_S + 1) * ticks - 1, _INT64_MAX - 1)
     return pc.and_(pc.greater_equal(raw, first), pc.less_equal(raw, last))
 
 

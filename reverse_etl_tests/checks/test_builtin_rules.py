@@ -304,10 +304,18 @@ class TestDeletedText(RuleConformance):
 
 
 class TestEventTimeValid(RuleConformance):
-    """Text is not a time."""
+    """Text is a time where it is ISO 8601."""
 
     module, rule, column, field, sync = "builtin.events", "event_time_valid", "occurred_at", TEXT, EVENTS
-    rows = (("2026-01-05", True), ("", True), (None, True))
+    rows = (
+        ("2026-01-06", False),
+        ("2026-01-06T01:30:00Z", False),
+        ("2026-01-05 01:30:00.5+02:00", False),
+        ("05/01/2026", True),
+        ("2026-02-30", True),
+        ("", True),
+        (None, True),
+    )
     finds_null = True
 
 
@@ -343,6 +351,28 @@ class TestEventMaxAge(RuleConformance):
     module, rule, column, field = "builtin.events", "event_max_age", "occurred_at", INTEGER
     sync = sync(events=EventsConfig(name=None, max_age=timedelta(hours=24)))
     rows = ((STARTED_AT - 86_400, False), (STARTED_AT - 86_401, True))
+
+
+class TestEventKeyUnique(RuleConformance):
+    """Rows of one event that differ: which is right cannot be known."""
+
+    module, rule, column, field, sync = "builtin.event_keys", "event_key_unique", "event_id", TEXT, EVENTS
+    beside: ClassVar = {"name": pa.array(["viewed"] * 7)}
+    rows = (("a", True), ("b", False), ("a", True), ("A", False), (None, False), (None, False), ("", False))
+
+
+class TestEventRepeated(RuleConformance):
+    """Equal rows of one event are sent once."""
+
+    module, rule, column, field, sync = "builtin.event_keys", "event_repeated", "event_id", TEXT, EVENTS
+    beside: ClassVar = {
+        "id": pa.array(["1", "1", "1", "2"]),
+        "name": pa.array(["viewed"] * 4),
+        "occurred_at": pa.array([STARTED_AT] * 4),
+        "note": pa.array(["", None, "", ""]),
+    }
+    rows = (("a", False), ("a", True), ("a", True), ("b", False))
+    named = False
 
 
 class TestAttributeNameCase(RuleConformance):

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
-from reverse_etl.changeset.text import as_text
+from reverse_etl.changeset.text import as_text, framed
 from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of
 from reverse_etl.checks._batch import columns, empty, is_number, text
 from reverse_etl.checks.base import Finding, Rule
@@ -41,7 +41,7 @@ class IdentifierUnique:
 
     def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         """Rows whose identifier is not theirs alone, unless their values are equal too."""
-        names = [name for name in self.key if name in _names(parts)]
+        names = [name for name in self.key if name in column_names(parts)]
         shown = " and ".join(f"`{name}`" for name in names)
         field = names[-1] if len(names) == 1 else ""
         with keys_of(columns_of(parts, names), self._key, folder=parts.folder, database=database) as keys:
@@ -49,15 +49,15 @@ class IdentifierUnique:
                 for rows in keys.shared_but_last():
                     yield Finding(rows, field, f"a later row has the same {shown}.")
                 return
-            shared = _marks(keys.shared(), parts)
+            shared = marks(keys.shared(), parts)
         if shared is None:
             return
-        candidates = (batch.filter(pa.array(shared[_numbers(batch)])) for batch in parts.batches())
+        candidates = (batch.filter(pa.array(shared[numbers(batch)])) for batch in parts.batches())
         keyed = (batch for batch in candidates if batch.num_rows)
 
         def with_content(batch: pa.RecordBatch) -> Keyed:
             key = self._key(batch)
-            return Keyed(key.row_numbers, key.keys, _digest(content(batch, frozenset(names)), database))
+            return Keyed(key.row_numbers, key.keys, digest(content(batch, frozenset(names)), database))
 
         with keys_of(keyed, with_content, folder=parts.folder, database=database) as keys:
             for rows in keys.differing():
@@ -72,7 +72,7 @@ class IdentifierUnique:
         if len(pieces) == 1:
             return filled(batch.column(ROW_NUMBER), pieces[0])
         missing = reduce(pc.or_, map(empty, pieces))
-        keys = pc.binary_join_element_wise(*map(_framed, pieces), "")
+        keys = pc.binary_join_element_wise(*map(framed, pieces), "")
         return filled(batch.column(ROW_NUMBER), pc.if_else(missing, "", keys))
 
 
@@ -81,41 +81,38 @@ def content(batch: pa.RecordBatch, apart: frozenset[str]) -> pa.StringArray:
 
     NULL and '' are the same, for neither is an attribute; ``1`` and ``'1'`` are not.
     """
-    pieces = [_framed(as_text(column, field), _kind(field)) for _, column, field in columns(batch, apart=apart)]
+    pieces = [framed(as_text(column, field), _kind(field)) for _, column, field in columns(batch, apart=apart)]
     return pc.binary_join_element_wise(*pieces, "") if pieces else pa.array([""] * batch.num_rows, pa.string())
-
-
-def _framed(texts: pa.StringArray, kind: str = "") -> pa.StringArray:
-    """Texts that can be joined without two different rows becoming the same: each says its own length."""
-    lengths = pc.cast(pc.binary_length(texts), pa.string())
-    return pc.if_else(empty(texts), "~", pc.binary_join_element_wise(kind, lengths, ":", texts, ""))
 
 
 def _kind(field: pa.Field) -> str:
     return "number" if is_number(field) else logical_type(field)
 
 
-def _digest(texts: pa.StringArray, database: duckdb.DuckDBPyConnection) -> pa.StringArray:
+def digest(texts: pa.StringArray, database: duckdb.DuckDBPyConnection) -> pa.StringArray:
+    """A short text for each, equal where the texts are."""
     database.register("contents", pa.table({"position": np.arange(len(texts)), "content": texts}))
     digests: pa.Table = database.sql("SELECT md5(content) FROM contents ORDER BY position").to_arrow_table()
     database.unregister("contents")
     return digests.column(0).combine_chunks()
 
 
-def _names(parts: Parts) -> list[str]:
+def column_names(parts: Parts) -> list[str]:
+    """The result's columns; empty for a result without rows."""
     schema = parts.schema()
     return [] if schema is None else list(schema.names)
 
 
-def _numbers(batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def numbers(batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The row numbers of a batch."""
     return np.asarray(batch.column(ROW_NUMBER).to_numpy(), dtype=np.int64)
 
 
-def _marks(found: Iterator[pa.Int64Array], parts: Parts) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+def marks(found: Iterator[pa.Int64Array], parts: Parts) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
     """One mark a row, at its row number; None when nothing is found."""
-    marks: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
+    marked: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
     for rows in found:
-        if marks is None:
-            marks = np.zeros(1 + sum(pq.read_metadata(path).num_rows for path in parts.paths()), dtype=np.bool_)
-        marks[rows.to_numpy()] = True
-    return marks
+        if marked is None:
+            marked = np.zeros(1 + sum(pq.read_metadata(path).num_rows for path in parts.paths()), dtype=np.bool_)
+        marked[rows.to_numpy()] = True
+    return marked

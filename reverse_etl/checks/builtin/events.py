@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.changeset.occurred_at import OCCURRED_AT, occurred_at
 from reverse_etl.checks._batch import broken
-from reverse_etl.checks._instants import seconds
 from reverse_etl.checks.base import Finding, Rule
-
-OCCURRED_AT = "occurred_at"
 
 FUTURE_S = 86_400
 """Clocks differ, time zones are mistaken: up to a day ahead passes."""
@@ -22,12 +20,13 @@ YEAR_2000 = 946_684_800
 
 
 def _occurred_at(batch: pa.RecordBatch) -> pa.DoubleArray:
-    return seconds(batch.column(OCCURRED_AT), batch.schema.field(OCCURRED_AT))
+    at = occurred_at(batch.column(OCCURRED_AT), batch.schema.field(OCCURRED_AT))
+    return pc.divide(pc.cast(pc.cast(at, pa.int64()), pa.float64(), safe=False), 1e6)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeValid:
-    """``occurred_at`` holds a date, a date-time or Unix seconds in every row."""
+    """``occurred_at`` holds a date, a date-time, Unix seconds or ISO 8601 text in every row."""
 
     rule: Rule
 
@@ -39,7 +38,9 @@ class TimeValid:
             missing = pc.or_(missing, pc.fill_null(pc.equal(column, ""), False))
         yield from broken(batch, missing, OCCURRED_AT, f"column `{OCCURRED_AT}` is empty.")
         other = pc.and_not(pc.is_null(_occurred_at(batch)), missing)
-        message = f"column `{OCCURRED_AT}` is not a date-time and not a number of Unix seconds."
+        message = (
+            f"column `{OCCURRED_AT}` is not a date-time, Unix seconds or ISO 8601 text such as 2026-01-05T01:30:00Z."
+        )
         yield from broken(batch, other, OCCURRED_AT, message)
 
 

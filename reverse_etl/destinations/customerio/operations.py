@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.columns import attribute_columns
+from reverse_etl.changeset.event_keys import EVENT_ID, event_keys
+from reverse_etl.changeset.occurred_at import occurred_at
 from reverse_etl.changeset.text import as_text, unix_seconds
 from reverse_etl.destinations.customerio.json_text import identifier_text, json_text, quoted
 from reverse_etl.destinations.customerio.ulids import event_ids
@@ -119,28 +121,30 @@ def _events(batch: pa.RecordBatch, names: tuple[str, ...], config: EventsConfig,
     head = _join(*_identified(batch, config.identify_by), ',"action":"event","name":', pc.fill_null(name, '""'))
     timestamp = pc.fill_null(_join(',"timestamp":', pc.cast(seconds, pa.string())), "")
     tail = _join(timestamp, ',"attributes":{', _comma(_members(batch, names, cleared=None)), "}}")
-    keys = _row_keys(batch, name, whole_row=_join(head, tail))
+    keys = _row_keys(batch, name, config)
     times = np.asarray(pc.fill_null(occurred_at_ms, 0).to_numpy(zero_copy_only=False), np.int64)
     return _join(head, ',"id":"', event_ids(sync.name, keys, times), '"', tail)
 
 
-def _row_keys(batch: pa.RecordBatch, name: _Text, *, whole_row: pa.StringArray) -> list[bytes]:
-    """What tells a sync's events apart: event name and ``event_id``, or the whole row where there is none."""
-    event_id = _identifier(batch, "event_id")
-    keys = pc.if_else(
-        pc.is_valid(event_id), _join("id:", pc.fill_null(name, ""), pc.fill_null(event_id, "")), whole_row
-    )
-    return _split(keys)
+def _row_keys(batch: pa.RecordBatch, name: _Text, config: EventsConfig) -> list[bytes]:
+    """What tells a sync's events apart. Those with an ``event_id`` keep the ids that the first release gave them."""
+    event_id = _identifier(batch, EVENT_ID)
+    by_id = _join("id:", pc.fill_null(name, ""), pc.fill_null(event_id, ""))
+    return _split(pc.if_else(pc.is_valid(event_id), by_id, pc.fill_null(event_keys(batch, config), "")))
 
 
 def _milliseconds(batch: pa.RecordBatch) -> pa.Int64Array:
-    """``occurred_at`` as Unix milliseconds; null where it is no time, which a check rejects."""
+    """``occurred_at`` as Unix milliseconds, rounded down; null where it is no time, which a check rejects."""
     index = batch.schema.get_field_index("occurred_at")
     if index < 0:
         return pa.nulls(batch.num_rows, pa.int64())
     column, field = batch.column(index), batch.schema.field(index)
-    if pa.types.is_timestamp(field.type):
-        return pc.floor_temporal(column, unit="millisecond").cast(pa.timestamp("ms", field.type.tz)).cast(pa.int64())
+    if pa.types.is_timestamp(field.type) or (field.type == pa.string() and logical_type(field) != "decimal"):
+        return (
+            pc.floor_temporal(occurred_at(column, field), unit="millisecond")
+            .cast(pa.timestamp("ms", "UTC"))
+            .cast(pa.int64())
+        )
     if pa.types.is_date32(field.type):
         return pc.multiply(column.cast(pa.int32()).cast(pa.int64()), 86_400_000)
     if pa.types.is_integer(field.type):

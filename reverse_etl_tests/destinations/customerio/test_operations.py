@@ -154,12 +154,22 @@ def test_other_events_have_other_ids(change: dict[str, Any]) -> None:
     assert 4 == len(ids)
 
 
-def test_without_event_id_the_whole_row_tells_events_apart() -> None:
-    """Rows that differ in any column are two events; equal rows are one."""
+def test_without_event_id_identifier_name_and_time_tell_events_apart() -> None:
+    """Another attribute, or a new one, makes no new event; another microsecond does."""
     config = sync(events={"name": "bought", "identify_by": "email"})
     row = {"email": "ann@example.com", "occurred_at": NOON, "sku": "x"}
-    one, same, other = _ids(numbered([row, row, {**row, "sku": "y"}]), config)
-    assert (True, False) == (one == same, one == other)
+    later = {**row, "occurred_at": NOON + dt.timedelta(microseconds=1)}
+    one, changed, other = _ids(numbered([row, {**row, "sku": "y"}, later]), config)
+    (wider,) = _ids(numbered([{**row, "added": 1}]), config)
+    assert (True, True, False) == (one == changed, one == wider, one == other)
+
+
+def test_an_event_key_tells_events_apart() -> None:
+    """Its columns do, and no others."""
+    config = sync(events={"name": "bought", "event_key": ["sku"]})
+    row = {"id": "1", "occurred_at": NOON, "sku": "x", "price": 1}
+    one, changed, other = _ids(numbered([row, {**row, "price": 2}, {**row, "sku": "y"}]), config)
+    assert (True, False) == (one == changed, one == other)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +180,8 @@ def test_without_event_id_the_whole_row_tells_events_apart() -> None:
         (["1767614400.75", "x"], marked("occurred_at", "decimal"), [1_767_614_400, None]),
         ([dt.date(2026, 1, 5)], pa.field("occurred_at", pa.date32()), [1_767_571_200]),
         ([dt.datetime(1969, 12, 31, 23, 59, 59, 1, dt.UTC)], pa.field("occurred_at", pa.timestamp("us", "UTC")), [-1]),
-        (["2026-01-05"], pa.field("occurred_at", pa.string()), [None]),
+        (["2026-01-05", "x"], pa.field("occurred_at", pa.string()), [1_767_571_200, None]),
+        (["2026-01-05T12:00:00.9+00:00"], pa.field("occurred_at", pa.string()), [1_767_614_400]),
         ([2**60, None], pa.field("occurred_at", pa.int64()), [None, None]),
     ],
 )

@@ -1,0 +1,117 @@
+"""Events with one key: equal rows are one event, and of rows that differ nobody can tell which one is meant.
+
+What an event's key is, is ``changeset.event_keys``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.changeset.event_keys import EVENT_ID, event_keys, key_columns
+from reverse_etl.changeset.occurred_at import OCCURRED_AT, occurred_at
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of
+from reverse_etl.checks._batch import text
+from reverse_etl.checks.base import Finding, Rule
+from reverse_etl.checks.builtin.duplicates import column_names, content, digest, marks, numbers
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from reverse_etl.config.syncs import EventsConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SharedKeys:
+    """The rows of a changeset whose key is not theirs alone; found once for the two rules about them.
+
+    Attributes:
+        config: The sync's ``events``.
+        found: By the parts' folder: row numbers of repeats, and of rows that differ.
+    """
+
+    config: EventsConfig
+    found: dict[Path, tuple[list[pa.Int64Array], list[pa.Int64Array]]] = field(default_factory=dict)
+
+    def of(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> tuple[list[pa.Int64Array], list[pa.Int64Array]]:
+        """Rows that repeat an earlier, equal row; and rows whose key another row has with other values."""
+        if parts.folder not in self.found:
+            self.found[parts.folder] = self._find(parts, database)
+        return self.found[parts.folder]
+
+    def _find(
+        self, parts: Parts, database: duckdb.DuckDBPyConnection
+    ) -> tuple[list[pa.Int64Array], list[pa.Int64Array]]:
+        returned = column_names(parts)
+        names = [name for name in key_columns(self.config) if name in returned]
+        with keys_of(columns_of(parts, names), self._keyed, folder=parts.folder, database=database) as keys:
+            shared = marks(keys.shared(), parts)
+        if shared is None:
+            return [], []
+        candidates = (batch.filter(pa.array(shared[numbers(batch)])) for batch in parts.batches())
+
+        def with_content(batch: pa.RecordBatch) -> Keyed:
+            key = self._keyed(batch)
+            return Keyed(key.row_numbers, key.keys, digest(content(self._comparable(batch), frozenset()), database))
+
+        keyed = (batch for batch in candidates if batch.num_rows)
+        with keys_of(keyed, with_content, folder=parts.folder, database=database) as keys:
+            return list(keys.equal_but_first()), list(keys.differing())
+
+    def _keyed(self, batch: pa.RecordBatch) -> Keyed:
+        return filled(batch.column(ROW_NUMBER), event_keys(batch, self.config))
+
+    def _comparable(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with one spelling for a time and for an e-mail address that names the person."""
+        index = batch.schema.get_field_index(OCCURRED_AT)
+        at = pc.cast(occurred_at(batch.column(index), batch.schema.field(index)), pa.int64())
+        batch = batch.set_column(index, OCCURRED_AT, at)
+        address = text(batch, self.config.identify_by)
+        if self.config.identify_by != "email" or address is None:
+            return batch
+        return batch.set_column(batch.schema.get_field_index("email"), "email", pc.utf8_lower(address))
+
+
+@dataclass(frozen=True, slots=True)
+class EventRepeated:
+    """Of equal events only the first is sent."""
+
+    rule: Rule
+    keys: SharedKeys
+
+    def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+        """Rows that an earlier row is equal to."""
+        repeated, _ = self.keys.of(parts, database)
+        for rows in repeated:
+            yield Finding(rows, "", "an earlier row is the same event, with the same values.")
+
+
+@dataclass(frozen=True, slots=True)
+class EventKeyUnique:
+    """No two events with one key differ."""
+
+    rule: Rule
+    keys: SharedKeys
+
+    def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+        """Rows whose key another row has, with other values; the message says how to part them."""
+        _, differing = self.keys.of(parts, database)
+        returned = column_names(parts)
+        column = EVENT_ID if EVENT_ID in returned else ""
+        for rows in differing:
+            yield Finding(rows, column, f"{self._shared(returned)} in more than one row, with different values.")
+
+    def _shared(self, returned: list[str]) -> str:
+        config = self.keys.config
+        if EVENT_ID in returned:
+            return f"the same `{EVENT_ID}` (where it is empty, the same event) is"
+        if config.event_key:
+            return f"the same {', '.join(f'`{name}`' for name in config.event_key)} (`event_key`) is"
+        way_out = "select a column event_id, or name the columns that tell events apart in `events: {event_key: [...]}`"
+        return f"the same `{config.identify_by}`, event name and `{OCCURRED_AT}` ({way_out}) is"

@@ -1,0 +1,122 @@
+"""Events that share a key: equal ones are one event, and ones that differ are rejected with the way out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from reverse_etl.changeset.event_keys import event_keys
+from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
+from reverse_etl.checks.runner import validate
+from reverse_etl.config.syncs import EventsConfig
+from reverse_etl.report import Outcome
+from reverse_etl_tests.checks.conformance import STARTED_AT, Checked, sync
+
+NOON = datetime(2026, 1, 5, 8, tzinfo=UTC)
+CLICKS = EventsConfig(name="clicked")
+
+
+def checked(folder: Path, config: EventsConfig, batches: list[pa.RecordBatch]) -> Checked:
+    """Rows through every rule of events."""
+    run = RunFolder(folder)
+    rows = run.parts("rows").write(with_row_numbers(batches))
+    run.seal(Facts(sync="customers", since=0, started_at=STARTED_AT, rows=rows))
+    return Checked(validate(sync(events=config), run), run)
+
+
+def batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    """Clicks of one person at noon, unless a row says otherwise."""
+    return pa.RecordBatch.from_pylist([{"id": "1", "occurred_at": NOON, "sku": "a", **row} for row in rows])
+
+
+def outcomes(folder: Path, rows: list[dict[str, Any]], config: EventsConfig = CLICKS) -> str:
+    """One letter a row: sent, excluded, rejected."""
+    letters = {Outcome.UNDELIVERED: "s", Outcome.EXCLUDED: "x", Outcome.REJECTED: "r"}
+    return "".join(letters[each] for each in checked(folder, config, [batch(rows)]).outcomes())
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"id": "1"}, {"id": "2"}, {"id": "2"}], "ssx"),
+        ([{}, {}, {}, {}], "sxxx"),
+        ([{}, {"sku": "b"}], "rr"),
+        ([{}, {}, {"sku": "b"}], "rrr"),
+        ([{}, {"occurred_at": NOON.replace(microsecond=1)}], "ss"),
+        ([{}, {"sku": None}], "rr"),
+    ],
+)
+def test_without_an_event_id(tmp_path: Path, rows: list[dict[str, Any]], expected: str) -> None:
+    """Identifier, name and time in microseconds are the key."""
+    assert outcomes(tmp_path, rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"event_id": 1}, {"event_id": 2}, {"event_id": 1}], "ssx"),
+        ([{"event_id": 1}, {"event_id": 1, "sku": "b"}], "rr"),
+        ([{"event_id": 1}, {"event_id": 1, "occurred_at": NOON.replace(microsecond=5)}], "rr"),
+        ([{"event_id": 1}, {"event_id": 1, "id": "2"}], "rr"),
+        ([{"event_id": None}, {"event_id": None}, {"event_id": 1}], "sxs"),
+    ],
+)
+def test_with_an_event_id(tmp_path: Path, rows: list[dict[str, Any]], expected: str) -> None:
+    """It is the key; a row without one has the key of a sync without."""
+    assert outcomes(tmp_path, rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"sku": "a"}, {"sku": "b"}, {"sku": "a"}], "ssx"),
+        ([{"sku": "a", "n": 1}, {"sku": "a", "n": 2}], "rr"),
+        ([{"sku": None}, {"sku": "a"}], "ss"),
+    ],
+)
+def test_with_an_event_key(tmp_path: Path, rows: list[dict[str, Any]], expected: str) -> None:
+    """Its columns are the key, and stay attributes."""
+    assert outcomes(tmp_path, rows, EventsConfig(name="clicked", event_key=("sku",))) == expected
+
+
+def test_what_is_found_is_counted_with_row_numbers(tmp_path: Path) -> None:
+    """One check for repeats, which fails nothing, and one for rows that differ, which says the way out."""
+    found = checked(tmp_path, CLICKS, [batch([{}, {"id": "2"}]), batch([{}, {"id": "2", "sku": "b"}])])
+    repeated, differing = found.result("event_repeated"), found.result("event_key_unique")
+    assert (repeated.rows_excluded, repeated.sample_rows, repeated.passed) == (1, (3,), True)
+    assert (differing.rows_failed, differing.sample_rows, differing.passed) == (2, (2, 4), False)
+    assert all(word in differing.message for word in ("event_id", "event_key"))
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        pa.array([1767600000]),
+        pa.array([1767600000.0]),
+        pa.array(["2026-01-05T08:00:00Z"]),
+        pa.array(["2026-01-05 09:00:00.000+01:00"]),
+        pa.array([NOON], pa.timestamp("us", "UTC")),
+    ],
+)
+def test_equal_instants_make_one_key(spelled: pa.Array) -> None:
+    """Whatever their type, spelling and zone; and other columns do not count."""
+    rows = pa.RecordBatch.from_arrays([pa.array(["1"]), spelled, pa.array(["x"])], names=["id", "occurred_at", "new"])
+    assert event_keys(rows, CLICKS).to_pylist() == event_keys(batch([{}]), CLICKS).to_pylist()
+
+
+def test_an_address_in_another_case_is_the_same_person(tmp_path: Path) -> None:
+    """As it is for Customer.io."""
+    rows = [{"email": "Ann@example.com"}, {"email": "ann@example.com"}]
+    assert outcomes(tmp_path, rows, EventsConfig(name="clicked", identify_by="email")) == "sx"
+
+
+def test_parts_of_a_key_do_not_run_together() -> None:
+    """``a`` and ``bc`` are not ``ab`` and ``c``."""
+    config = EventsConfig(name="clicked", event_key=("x", "y"))
+    keys = event_keys(batch([{"x": "a", "y": "bc"}, {"x": "ab", "y": "c"}, {"x": None, "y": None}]), config).to_pylist()
+    assert keys[0] != keys[1]
+    assert keys[2] is None
