@@ -65,6 +65,7 @@ class SyncStatus:
         run: Its newest run that was not skipped; None before the first.
         now: The moment, aware UTC.
         off: Whether its schedule is off in Dagster's UI; None where that cannot be told.
+        delivered_at: When its last run that delivered ended, with failed rows or without; None before.
         daemon: Whether a daemon of Dagster's runs, which starts due runs; None where that cannot be told.
     """
 
@@ -74,6 +75,7 @@ class SyncStatus:
     now: datetime
     off: bool | None = False
     daemon: bool | None = None
+    delivered_at: datetime | None = None
 
     @property
     def word(self) -> str:
@@ -98,16 +100,16 @@ class SyncStatus:
 
     @property
     def stale(self) -> bool:
-        """Whether the last completed run, or else the day it was first seen, is more than two intervals back."""
-        from reverse_etl.notify.freshness import age, longest_age
+        """Whether the last delivery, or else the day the sync was first seen, is two intervals back."""
+        from reverse_etl.notify.freshness import age, is_stale
 
-        old, limit = age(self.state, self.now), longest_age(self.sync.schedule, self.now)
-        return old is not None and limit is not None and old > limit
+        return is_stale(self.sync.schedule, age(self.state, self.delivered_at, self.now), self.now)
 
     @property
     def freshness(self) -> str:
         """How old the workspace's data is, in words."""
-        return words.from_now(self.last_sync_at, self.now) + (", stale" if self.stale else "")
+        delivered_at = self.delivered_at or self.last_sync_at
+        return words.from_now(delivered_at, self.now) + (", stale" if self.stale else "")
 
     @property
     def failed_rows(self) -> int | None:
@@ -145,10 +147,13 @@ def statuses(
     daemon: bool | None = None,
 ) -> list[SyncStatus]:
     """Every sync of the files, by name; ``off`` are those whose schedule is off in Dagster's UI. Raises StateError."""
+    from reverse_etl.state.deliveries import last_delivered_at
     from reverse_etl.state.history import SyncState
 
     states = {state.name: state for state in store.syncs()}
     runs = store.latest_runs()
+    with store.database.reading() as connection:
+        delivered = last_delivered_at(connection)
     return [
         SyncStatus(
             sync,
@@ -157,6 +162,7 @@ def statuses(
             now,
             off=None if off is None else name in off,
             daemon=daemon,
+            delivered_at=delivered.get(name),
         )
         for name, sync in sorted(project.syncs.items())
     ]

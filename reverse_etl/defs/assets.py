@@ -5,21 +5,22 @@ What does not belong here: anything that would also be needed without Dagster.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import islice
 
 import dagster as dg
 
 from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import checks, columns, lineage, run_tags
+from reverse_etl.defs.delivered import FAILED_ROWS_SHOWN, delivered_metadata, failed_rows_csv
 from reverse_etl.defs.freshness import freshness_policy
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.origin import give_origin
 from reverse_etl.defs.resources import database_key, workspace_key
 from reverse_etl.defs.stage_asset import Events, stage_asset
 from reverse_etl.delivery.interrupts import undisturbed
-from reverse_etl.errors import ReverseEtlError, WorkspaceBusyError
+from reverse_etl.errors import ReverseEtlError, StateError, WorkspaceBusyError
 from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.stages import SyncRun, deliver_changeset, dialect, extract_changeset, validate_changeset
@@ -106,7 +107,8 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         yield from checks.validation_results(sync, validation.results)
         if validation.stopped:
             run_tags.tag_status(context.instance, context.run.run_id, Status.FAILED)
-            raise dg.Failure(f"{sync.where}: {validation.stopped}", allow_retries=False)
+            csv = failed_rows_csv(run.store.run(run.run_id))
+            raise dg.Failure(f"{sync.where}: {validation.stopped}", metadata=csv, allow_retries=False)
 
     spec = dg.AssetSpec(
         lineage.validated_key(sync),
@@ -139,7 +141,9 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             context.log.warning(report.message)
         schema = run.folder.parts("rows").schema()
         delivered = columns.same_columns(lineage.validated_key(sync), schema)
-        yield dg.MaterializeResult(metadata={**_delivered(report), **delivered})
+        first_failed = islice(run.store.failed_rows(report.run_id), FAILED_ROWS_SHOWN)
+        said = delivered_metadata(report, first_failed, relationships=sync.relationships is not None)
+        yield dg.MaterializeResult(metadata={**said, **delivered})
         attributes = columns.same_columns(lineage.delivery_key(sync), schema)
         yield dg.AssetMaterialization(
             lineage.destination_key(sync), metadata={"sync": sync.name, "rows": report.rows.delivered, **attributes}
@@ -147,7 +151,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         yield from checks.delivery_results(sync, report)
         if report.exit_code:
             # After everything was stored, so that the run's failure is told in words and not by the checks' names.
-            raise dg.Failure(report.message, metadata=_csv(report), allow_retries=False)
+            raise dg.Failure(report.message, metadata=failed_rows_csv(report), allow_retries=False)
 
     spec = dg.AssetSpec(
         lineage.delivery_key(sync),
@@ -208,7 +212,8 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         raise dg.DagsterExecutionInterruptedError(str(error)) from None
     except ReverseEtlError as error:
         run_tags.tag_status(context.instance, run_id, Status.FAILED)
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+        csv = {} if isinstance(error, StateError) else failed_rows_csv(run.store.run(run.run_id))
+        raise dg.Failure(description=str(error), metadata=csv, allow_retries=False) from None
     except BaseException:
         with undisturbed():
             ended = run.store.run(run.run_id)
@@ -226,24 +231,6 @@ def _began_at(context: dg.AssetExecutionContext) -> datetime:
     record = context.instance.get_run_record_by_id(context.run.run_id)
     started = record.start_time if record else None
     return datetime.fromtimestamp(started, UTC) if started else datetime.now(UTC)
-
-
-def _delivered(report: RunReport) -> dict[str, dg.MetadataValue | float | int | str]:
-    total = report.rows + report.relationships
-    metadata: dict[str, dg.MetadataValue | float | int | str] = {
-        "dagster/row_count": report.rows.delivered,
-        "status": report.status.value,
-        "rows_failed": total.failed,
-        "rows_per_second": round(total.delivered / report.duration_s, 1) if report.duration_s else 0.0,
-        "duration_s": round(report.duration_s, 3),
-        "rows": dg.MetadataValue.json(asdict(report.rows)),
-        "relationships": dg.MetadataValue.json(asdict(report.relationships)),
-    }
-    return {**metadata, **_csv(report)}
-
-
-def _csv(report: RunReport) -> dict[str, dg.MetadataValue]:
-    return {"failed_rows_csv": dg.MetadataValue.path(report.failed_rows_csv)} if report.failed_rows_csv else {}
 
 
 def _tags(sync: SyncConfig) -> dict[str, str]:

@@ -86,7 +86,7 @@ def decide(
         told = replace(told, run=kind.value, marks=kept)
         yield _of_run(kind, sync, facts, facts.ended), told
     limit = _limit(sync, on, now)
-    old = age(facts.state, now)
+    old = age(facts.state, facts.delivered_at, now)
     is_stale = limit is not None and old is not None and old > limit and not facts.state.paused
     if is_stale and not told.stale and limit is not None and old is not None:
         told = replace(told, stale=True)
@@ -157,15 +157,14 @@ def _of_run(kind: Kind, sync: SyncConfig, facts: SyncFacts, run: RunReport) -> A
 
 
 def _of_age(sync: SyncConfig, facts: SyncFacts, old: timedelta, limit: timedelta) -> Alert:
-    last = facts.state.last_sync_time
-    since = "completed run began" if last else "run was completed since the sync was first seen"
     ago = format_interval(timedelta(minutes=max(1, old // timedelta(minutes=1))))
-    begun = f"the last {since} {ago} ago" if last else f"no {since} {ago} ago"
+    delivered = facts.delivered_at is not None or facts.state.last_sync_time
+    since = f"its last delivery was {ago} ago" if delivered else f"nothing was delivered since it was seen {ago} ago"
     return Alert(
         kind=Kind.STALE,
         sync=sync.name,
         workspace=sync.workspace,
-        headline=f"{sync.name} is stale: {begun}",
+        headline=f"{sync.name} is stale: {since}",
         message=f"Told after {format_interval(limit)}.",
         next="reverse-etl status",
     )

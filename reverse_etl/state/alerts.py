@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reverse_etl.report import RunReport, Status
+from reverse_etl.state.deliveries import last_delivered_at
 from reverse_etl.state.failures import FailedCause
 from reverse_etl.state.history import SyncState, run_report, sync_state
 from reverse_etl.state.schema import ALERT, FAILED_CAUSE, RUN, SYNC
@@ -35,6 +36,7 @@ class SyncFacts:
         causes: Why rows of that run failed, most rows first.
         skipped_in_a_row: Due runs that were skipped since that run began.
         last_skipped: The newest of these.
+        delivered_at: When its last run that delivered ended (``deliveries``).
     """
 
     state: SyncState
@@ -42,6 +44,7 @@ class SyncFacts:
     causes: tuple[FailedCause, ...] = ()
     skipped_in_a_row: int = 0
     last_skipped: RunReport | None = None
+    delivered_at: datetime | None = None
 
 
 def facts_of(store: Store, syncs: Iterable[str]) -> dict[str, SyncFacts]:
@@ -73,6 +76,7 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
         causes=tuple(causes),
         skipped_in_a_row=int(connection.execute(in_a_row).scalar_one()),
         last_skipped=run_report(last_skipped) if last_skipped else None,
+        delivered_at=last_delivered_at(connection, [sync]).get(sync),
     )
 
 

@@ -39,19 +39,20 @@ def test_a_run_is_shown_with_the_keys_of_run_json(project: Remembered) -> None:
     report = project.ran("r1", ago=timedelta(minutes=12), status=Status.SOME_ROWS_FAILED)
     people = run_json(status)[0]
     assert {key: value for key, value in report.as_json().items() if key != "last_sync_time"}.items() <= people.items()
-    assert (3, 0, "never") == (people["failed_rows"], people["last_sync_time"], people["freshness"])
+    assert (3, 0, "10 minutes ago") == (people["failed_rows"], people["last_sync_time"], people["freshness"])
     next_run = datetime.fromisoformat(people["next_run"])
     assert (30, 0) == (next_run.minute, next_run.second)
     assert timedelta(0) <= next_run - datetime.now(UTC) <= HOUR
 
 
-def test_freshness_counts_from_the_last_completed_run(project: Remembered) -> None:
-    """A later run with failed rows does not make it fresher; beyond two intervals it is stale."""
-    completed = project.ran("r1", ago=3 * HOUR)
+def test_freshness_counts_from_the_last_delivery(project: Remembered) -> None:
+    """A run with failed rows delivered the others; last sync time is that of the completed one all the same."""
+    completed = project.ran("r1", ago=5 * HOUR)
+    assert ("4 hours ago, stale", True) == tuple(run_json(status)[0][key] for key in ("freshness", "stale"))
     project.ran("r2", ago=timedelta(minutes=5), status=Status.SOME_ROWS_FAILED)
+    project.ran("r3", ago=timedelta(minutes=1), status=Status.FAILED)
     people = run_json(status)[0]
-    assert int(completed.started_at.timestamp()) == people["last_sync_time"]
-    assert (words.iso(completed.started_at), "3 hours ago, stale", True, "r2") == (
+    assert (words.iso(completed.started_at), "3 minutes ago", False, "r3") == (
         people["last_sync_at"], people["freshness"], people["stale"], people["run_id"],
     )  # fmt: skip
 

@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverse_etl.config.notify import EVERYTHING_THAT_FAILS, Occasions
-from reverse_etl.config.syncs import ScheduleConfig
 from reverse_etl.notify.alert import Alert, Kind, Reason
 from reverse_etl.notify.decide import Told, decide
-from reverse_etl.notify.freshness import interval
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.alerts import SyncFacts
 from reverse_etl.state.failures import FailedCause
@@ -149,12 +147,12 @@ def test_a_rate_above_the_share_is_told_in_place_of_some_rows_failed() -> None:
     [(True, {"every": "1h"}, 2 * HOUR), (6 * HOUR, {"every": "1h"}, 6 * HOUR), (6 * HOUR, "manual", 6 * HOUR)],
 )
 def test_a_sync_gets_stale_once(stale: timedelta | bool, schedule: Any, after: timedelta) -> None:
-    """After two intervals or the time that is asked for, from the start of the last completed run on."""
+    """After two intervals or the time that is asked for, from the last delivery on."""
     channel = Channel(Occasions(stale=stale, recovery=True), schedule)
     assert [] == channel.kinds(facts(completed()), NOON + after)
     (alert,) = channel.hears(facts(completed()), NOON + after + timedelta(minutes=1))
     assert Kind.STALE == alert.kind
-    assert "people is stale: the last completed run began" in alert.headline
+    assert "people is stale: its last delivery was" in alert.headline
     assert [] == channel.kinds(facts(completed()), NOON + 3 * after)
     again = replace(FRESH, last_sync_time=int((NOON + 3 * after).timestamp()))
     assert ["recovery"] == channel.kinds(facts(completed(2), state=again), NOON + 3 * after)
@@ -224,8 +222,7 @@ def test_what_a_channel_is_told_by_default() -> None:
     assert ["stale"] == Channel(EVERYTHING_THAT_FAILS).kinds(facts(completed()), NOON + 3 * HOUR)
 
 
-def test_the_interval_of_a_cron_expression_is_that_between_two_runs() -> None:
-    """So that a sync on a cron expression can be stale."""
-    assert HOUR == interval(ScheduleConfig(cron="15 * * * *"), NOON)
-    assert 2 * HOUR == interval(ScheduleConfig(every=2 * HOUR), NOON)
-    assert interval(ScheduleConfig(), NOON) is None
+def test_a_run_with_failed_rows_has_delivered_too() -> None:
+    """It is told as such; the others of its rows are fresh."""
+    some = replace(facts(some_failed(), cause()), delivered_at=NOON + 3 * HOUR)
+    assert ["some_rows_failed"] == Channel().kinds(some, NOON + 4 * HOUR)

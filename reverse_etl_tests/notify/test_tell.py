@@ -126,13 +126,13 @@ def test_skips_in_a_row_are_counted_from_the_last_run_that_ended(store: Store, w
 
 
 def test_staleness_is_told_when_no_run_is(store: Store, webhook: Webhook) -> None:
-    """Two intervals after the start of the last completed run, and once."""
+    """Two intervals after the last delivery, and once."""
     run(store, 0, Status.COMPLETED)
     assert () == tell([SYNC], channels(), store=store, now=NOON + 2 * HOUR).sent
     for minutes in (1, 2):
         tell([SYNC], channels(), store=store, now=NOON + 2 * HOUR + minutes * timedelta(minutes=1))
     assert ["stale"] == kinds(webhook)
-    assert "people is stale: the last completed run began 121m ago" == webhook.bodies[0]["headline"]
+    assert "people is stale: its last delivery was 2h ago" == webhook.bodies[0]["headline"]
 
 
 def test_a_channel_of_other_syncs_is_not_told(store: Store, webhook: Webhook) -> None:
