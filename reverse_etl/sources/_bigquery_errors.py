@@ -18,6 +18,7 @@ from google.auth import exceptions as auth
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 from reverse_etl.sources._bigquery_failures import Failure
+from reverse_etl.sources._time_and_number import conversion_hint
 from reverse_etl.sources.base import refuse_duplicates
 
 _DUPLICATES: Final = re.compile(r"Duplicate column names.*Found duplicate\(s\): ([^,]+)")
@@ -25,6 +26,7 @@ _OBJECT: Final = r"(Table|Dataset|View|Routine|Function|Project|Model|Job) ([\w.
 _NO_ACCESS: Final = re.compile(f"Access Denied: {_OBJECT}")
 _NOT_FOUND: Final = re.compile(f"Not found: {_OBJECT}")
 _LITERAL: Final = re.compile(r"\b(literal|value|constant)[:\s]+(['\"]).*?\2(?!\w)", re.IGNORECASE)
+_TIME_TYPE: Final = re.compile(r"\b(?:TIMESTAMP|DATETIME|DATE)\b")
 _ANALYSIS: Final = (
     *("Syntax error", "Unrecognized name", "Name ", "Column ", "Function not found", "No matching signature"),
     *("Aggregate function", "Table-valued function", "Type not found", "Field name", "Table name", 'Table "'),
@@ -92,6 +94,7 @@ class Messages:
         hint = "Check the query against the dataset's tables and columns."
         if "must be qualified with a dataset" in said:
             hint = "Write dataset.table, or set `dataset` in connections.yaml."
+        hint = conversion_hint(failure.text, _conversion(failure.text)) or hint
         return QueryError(f"{self.where}: {said}{failure.place}.", hint=hint)
 
     def failed(self, error: BaseException, *, late: bool = False) -> SourceError:
@@ -221,3 +224,10 @@ class Messages:
                 "Run it later, or ask for a higher quota.",
             )
         return None
+
+
+def _conversion(text: str) -> str:
+    """Last sync time in the type that a message names; BigQuery compares no two of them."""
+    kind = _TIME_TYPE.search(text)
+    seconds = "TIMESTAMP_SECONDS({{last_sync_time}})"
+    return seconds if kind is None or kind[0].upper() == "TIMESTAMP" else f"{kind[0].upper()}({seconds})"

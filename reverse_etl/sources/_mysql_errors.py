@@ -206,6 +206,13 @@ class Messages:
         """The statement returns nothing."""
         return QueryError(f"{self.where}: the query returns no columns.", hint="Write one SELECT.")
 
+    def number_for_time(self) -> QueryError:
+        """The query compares a date-time with a number, which the server takes for a date."""
+        return QueryError(
+            f"{self.where}: the query compares a date-time with a number, which is taken for another date.",
+            hint="Write FROM_UNIXTIME({{last_sync_time}}) in place of {{last_sync_time}}.",
+        )
+
     def parameter(self) -> QueryError:
         """The query has a placeholder of its own."""
         return QueryError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 KILL_S: Final = 5.0
 """How long the server may take to end a query that nobody waits for any more."""
 
+_WRONG_TIME: Final = re.compile(r"incorrect (?:date|time)\w* value: '(\d{1,12})'", re.IGNORECASE)
 _GROUP_CONCAT_BYTES: Final = 1_048_576
 """GROUP_CONCAT cuts off silently; MySQL's own limit is 1024, this is MariaDB's."""
 
@@ -75,6 +77,8 @@ class MysqlSession:
             found = kinds(fields, tinyint1_is_boolean=self._tinyint1_is_boolean)
             for columns in self._columns(len(names), limit):
                 yield values.batch(columns, names, found, timezone=self._timezone)
+            if not self._reading:
+                self._refuse_number_for_time(query)
         finally:
             self._settle(limited=limit is not None)
 
@@ -110,6 +114,13 @@ class MysqlSession:
             f"SET SESSION autocommit = 1, time_zone = '+00:00', {most}, net_write_timeout = {write_s}, "
             f"group_concat_max_len = {_GROUP_CONCAT_BYTES}"
         )
+
+    def _refuse_number_for_time(self, query: str) -> None:
+        """MySQL takes a number beside a date-time for a date, such as 1767576600 for one of 2017, and only warns."""
+        for _, _, text in self._wire.answer("SHOW WARNINGS LIMIT 64", self._until):
+            value = _WRONG_TIME.search((text or b"").decode(errors="replace"))
+            if value and re.search(rf"(?<!\w){value[1]}(?!\w)", query):
+                raise self._messages.number_for_time()
 
     def _prepare(self, query: str) -> None:
         """Opens the transaction and makes sure, without running it, that the query is one that returns columns."""

@@ -18,6 +18,7 @@ from psycopg.pq import DiagnosticField as Field
 
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources._time_and_number import conversion_hint
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -95,8 +96,13 @@ _LOGIN: Final[tuple[tuple[str, str, str], ...]] = (
 )
 """Text in libpq's message, what it means, and what to do."""
 
+_UNQUOTED: Final = (
+    "Where a date-time is compared with last sync time, write to_timestamp({{last_sync_time}}), without quotes."
+)
 _HINTS: Final = {
     "42601": "Write one SELECT; psql shows the server's own message.",
+    "22007": _UNQUOTED,
+    "22008": _UNQUOTED,
     "42P01": "Check the name, or put its schema before it: schema.table.",
     "42703": "Check the column's name; names with upper-case letters need double quotes.",
     "40001": "The server is a standby that had to go on: try again, or ask for hot_standby_feedback.",
@@ -178,7 +184,8 @@ class Messages:
             return QueryError(f"{self.where}: {message}.", hint=hint)
         if sql and code.startswith("42"):
             line = _line(sql, _text(result, Field.STATEMENT_POSITION))
-            hint = _text(result, Field.MESSAGE_HINT) or _HINTS.get(code, "")
+            conversion = conversion_hint(primary, "to_timestamp({{last_sync_time}})")
+            hint = conversion or _text(result, Field.MESSAGE_HINT) or _HINTS.get(code, "")
             return QueryError(f"{self.where}: {primary}{line}.", hint=hint)
         hint = _HINTS.get(code, "Run the query in psql to see the server's own message.")
         return QueryError(f"{self.where}: the server stopped the query: {condition(code)} ({code}).", hint=hint)

@@ -13,6 +13,7 @@ from typing import Final
 
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources._time_and_number import conversion_hint
 
 _MOST_S: Final = 24 * 86_400.0
 
@@ -206,7 +207,8 @@ class Messages:
             )
         if sql and code.startswith("42"):
             message = f"{self.where}: {refusal.text}{_line(sql, refusal.position)}."
-            return QueryError(message, hint=refusal.advice or _HINTS.get(code, _HINTS["42601"]))
+            conversion = conversion_hint(refusal.text, "TIMESTAMP 'epoch' + {{last_sync_time}} * INTERVAL '1 second'")
+            return QueryError(message, hint=conversion or refusal.advice or _HINTS.get(code, _HINTS["42601"]))
         condition = _CONDITIONS.get(code, "error")
         hint = _HINTS.get(code, "Run the query in Redshift's query editor to see the server's own message.")
         return QueryError(f"{self.where}: the server stopped the query: {condition} ({code}).", hint=hint)

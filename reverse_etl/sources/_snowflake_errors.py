@@ -21,6 +21,7 @@ from snowflake.connector.network import ReauthenticationRequest
 
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources._time_and_number import conversion_hint
 
 FAILURES: Final = (driver.Error, ReauthenticationRequest, OSError)
 """What the connector raises. Its copy of requests raises OSErrors."""
@@ -241,6 +242,9 @@ class Messages:
         text = _text(error)
         if number in _COMPILED or _COMPILATION.match(text):
             hint = _COMPILED.get(number, "Check the query against the database's tables and columns.")
+            conversion = conversion_hint(text, "TO_TIMESTAMP_NTZ({{last_sync_time}})")
+            if conversion:
+                return self._query("{told}", "{conversion}", told=_told(text), conversion=conversion)
             return self._query("{told}", hint, told=_told(text), grant=self._grant(text))
         return self._query(f"Snowflake stopped the query ({number:06d})", "Run it in Snowsight to see why.")
 

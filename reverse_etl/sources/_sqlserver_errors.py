@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 from reverse_etl.sources._sqlserver_network import network_problem
+from reverse_etl.sources._time_and_number import conversion_hint
 
 if TYPE_CHECKING:
     import pyodbc
@@ -218,12 +219,15 @@ class Messages:
         if number in _LOGIN:
             message, hint = (text.format(**self.facts) for text in _LOGIN[number])
             return SourceUnavailableError(f"{self.where}: {message}.", hint=hint)
+        conversion = conversion_hint(
+            record.text, "DATEADD(SECOND, {{last_sync_time}}, CAST('1970-01-01' AS DATETIME2))"
+        )
         if sql and number in _ABOUT_THE_QUERY:
             text = " ".join(record.text.split()).rstrip(".")
-            return QueryError(f"{self.where}: {text} ({number}).", hint=_HINTS.get(number, _CHECK))
+            return QueryError(f"{self.where}: {text} ({number}).", hint=conversion or _HINTS.get(number, _CHECK))
         name, hint = _STOPPED.get(number, (f"error {number}" if number else f"SQLSTATE {record.state}", ""))
         said = f"{name} ({number})" if number in _STOPPED else name
-        hint = hint or "Run the query in sqlcmd or SSMS to see the server's own message."
+        hint = conversion or hint or "Run the query in sqlcmd or SSMS to see the server's own message."
         return QueryError(f"{self.where}: the server stopped the query: {said}.", hint=hint)
 
     def _denied(self, record: Record) -> QueryError:

@@ -25,6 +25,7 @@ from pydantic import Field
 from reverse_etl.config.connections import FileConfig, PathBesideFile
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources._time_and_number import conversion_hint
 
 if TYPE_CHECKING:
     import duckdb
@@ -223,8 +224,10 @@ def _refused(error: duckdb.Error, where: str) -> SourceError:
                 hint="Extensions are not loaded here: copy what they read into a table of the database.",
             )
         hints = [line.strip() for line in more if line.startswith(("Did you mean", "Candidate bindings"))]
+        conversion = conversion_hint(message, LAST_SYNC_TIME)
         return QueryError(
-            f"{where}: {message}.", hint=" ".join(hints) or "Check the query against the database's tables and columns."
+            f"{where}: {message}.",
+            hint=conversion or " ".join(hints) or "Check the query against the database's tables and columns.",
         )
     kind = _class(error)
     if kind == "permission":

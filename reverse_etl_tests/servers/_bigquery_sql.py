@@ -202,6 +202,10 @@ def _refused(error: duckdb.Error, sql: str) -> RefusedError:
         before = sql[: sql.find(column[1])]
         place = f"[{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}]"
         return RefusedError(400, "invalidQuery", f"Unrecognized name: {column[1]} at {place}")
+    compared = re.search(r"Cannot compare values of type (TIMESTAMP|DATE)", text)
+    if compared:
+        types = f"{compared[1]}, INT64. Supported signature: ANY >= ANY"
+        return RefusedError(400, "invalidQuery", f"No matching signature for operator >= for argument types: {types}")
     literal = re.search(r"Could not convert string '(.*)' to (\w+)", text)
     if literal:
         message = f'Could not cast literal "{literal[1]}" to type {literal[2]} at [1:8]'

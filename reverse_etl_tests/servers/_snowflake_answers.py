@@ -34,6 +34,13 @@ _ERRORS: Final[tuple[tuple[str, str, str, str], ...]] = (
         "42000",
         "SQL compilation error: error line 1 at position 7\ninvalid identifier '{}'",
     ),
+    (
+        r"Cannot compare values of type (TIMESTAMP|DATE)",
+        "001044",
+        "42P13",
+        "SQL compilation error: error line 1 at position 7\nInvalid argument types for function '>=': ({}_LTZ(9), "
+        "NUMBER(10,0))",
+    ),
     (r"Could not convert string '([^']*)'", "100038", "22018", "Numeric value '{}' is not recognized"),
 )
 """What fakesnow says, and Snowflake's code, SQLSTATE and text for it."""

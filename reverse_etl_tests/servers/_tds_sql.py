@@ -90,6 +90,8 @@ def refused(error: duckdb.Error) -> RefusedError:
     if isinstance(error, duckdb.BinderException):
         if name:
             return RefusedError(207, f"Invalid column name '{name[1]}'.")
+        if "Cannot compare values" in text and ("TIMESTAMP" in text or "DATE" in text):
+            return RefusedError(206, "Operand type clash: datetime2 is incompatible with int")
         return RefusedError(8120, "Column is invalid in the select list.")
     if isinstance(error, duckdb.ParserException):
         near = re.search(r'near "(.*?)"', text)

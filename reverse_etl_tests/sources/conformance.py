@@ -60,6 +60,8 @@ class SourceConformance:
     """Statements that would change something."""
     failing_on_planted: ClassVar[str]
     """A query that fails while it reads ``planted``."""
+    compared: ClassVar[str] = "SELECT 1 AS one WHERE CURRENT_TIMESTAMP >= 1767576600"
+    """A query that compares a date-time with a number; empty where the engine says nothing about that."""
     quotes: ClassVar[str] = '""'
     """What opens and closes a name; the closing one is doubled inside."""
     text_type: ClassVar[str] = "TEXT"
@@ -309,6 +311,16 @@ class SourceConformance:
             assert "\n" not in refused.value.message
             assert refused.value.hint
             assert _rows(session, "SELECT 1 AS one") == [self.row(one=1)]
+
+    def test_a_time_compared_with_a_number_names_the_conversion(self, session: Session) -> None:
+        """Customer.io's own example compares a column with last sync time as it is; the hint converts it."""
+        if not self.compared:
+            pytest.skip("compares them without a word")
+        with pytest.raises(QueryError) as caught:
+            list(session.stream(self.compared))
+
+        assert load("reverse_etl.sources", self.engine).LAST_SYNC_TIME in caught.value.hint
+        assert "in place of {{last_sync_time}}" in caught.value.hint
 
     def test_an_error_while_reading_holds_no_value(self, session: Session) -> None:
         """Databases quote the value that they stumble over; it is not passed on, in a traceback neither."""

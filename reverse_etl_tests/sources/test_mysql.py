@@ -197,6 +197,7 @@ class TestMysql(SourceConformance, OverTheNetwork):
     engine = "mysql"
     product = "MariaDB"
     against = "a private server with TLS, through asyncmy"
+    compared = "SELECT 1 AS one FROM instants WHERE at >= 1767576600"
     quotes = "``"
     text_type = "CHAR"
     numbers = "SELECT id FROM many WHERE id <= {n} ORDER BY id"

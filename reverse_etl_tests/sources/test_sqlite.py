@@ -110,6 +110,7 @@ class TestSqlite(SourceConformance):
         "BEGIN IMMEDIATE",
     )
     failing_on_planted = "SELECT json_extract('{}', secret) AS x FROM planted"
+    compared = ""
     expressions = _EXPRESSIONS
     cannot = _CANNOT
 
