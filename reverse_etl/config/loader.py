@@ -6,9 +6,9 @@ import gc
 import keyword
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +16,18 @@ from reverse_etl.config.connections_file import NAME, Connections, read_connecti
 from reverse_etl.config.document import Document, read_document
 from reverse_etl.config.problems import Problem, did_you_mean, lines
 from reverse_etl.config.sync_file import SyncFile, read_sync
-from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.errors import ConfigError, ConfigProblemsError
 
-__all__ = ["CONNECTIONS", "ProjectConfig", "garbage_left", "load_connections", "load_project"]
+__all__ = [
+    "CONNECTIONS",
+    "Inspection",
+    "ProjectConfig",
+    "garbage_left",
+    "inspect_project",
+    "load_connections",
+    "load_project",
+]
 
 CONNECTIONS: Final = "connections.yaml"
 
@@ -44,6 +52,51 @@ def load_project(directory: Path) -> ProjectConfig:
         ConfigProblemsError: Any file is not as it must be; holds the problems of all files.
         ConfigError: There is no such folder.
     """
+    found = inspect_project(directory)
+    if found.project is None:
+        raise ConfigProblemsError(lines(found.problems))
+    return found.project
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What there is to say about a folder.
+
+    Attributes:
+        project: None where there are problems.
+        problems: Of all files, in the order in which they were found, with repeats; ``warnings`` likewise.
+        syncs: Every sync's file that could be read, by its name.
+    """
+
+    project: ProjectConfig | None
+    problems: list[Problem]
+    warnings: list[Problem]
+    syncs: dict[str, SyncFile]
+
+    def concerning(self, names: Collection[str]) -> tuple[list[Problem], list[Problem]]:
+        """Problems and warnings of these syncs, and of what they use in ``connections.yaml``."""
+        files = {self.syncs[name].file for name in names}
+        used = {
+            (section, str(SyncConfig.as_meant(self.syncs[name].document.values).get(key)))
+            for name in names
+            for section, key in (("databases", "database"), ("workspaces", "workspace"))
+        }
+
+        def concerns(problem: Problem) -> bool:
+            if Path(problem.file).name != CONNECTIONS:
+                return problem.file in files
+            parts = (*problem.key.split("."), "")
+            return len(parts) < 3 or (parts[0], parts[1]) in used  # a problem of the file or of a whole section
+
+        return [*filter(concerns, self.problems)], [*filter(concerns, self.warnings)]
+
+
+def inspect_project(directory: Path) -> Inspection:
+    """Reads what ``load_project`` reads, and gives the problems instead of raising them.
+
+    Raises:
+        ConfigError: There is no such folder.
+    """
     folder = Path(directory).expanduser().absolute()
     if not folder.is_dir():
         raise ConfigError(
@@ -54,16 +107,18 @@ def load_project(directory: Path) -> ProjectConfig:
         return _load(folder)
 
 
-def _load(folder: Path) -> ProjectConfig:
+def _load(folder: Path) -> Inspection:
     problems: list[Problem] = []
     warnings: list[Problem] = []
     files = sorted(_yaml_files(folder))
     connections = _connections(folder, files, problems)
     named: dict[str, SyncFile] = {}
     syncs = {}
+    read: dict[str, SyncFile] = {}
     for path in sorted(files, key=lambda path: path.stem):
         if path == folder / CONNECTIONS or (sync := _sync_file(path, problems)) is None:
             continue
+        read.setdefault(sync.name, sync)
         _check_name(sync, path, named, problems)
         named.setdefault(sync.name.lower(), sync)
         config = read_sync(sync, connections, problems=problems, warnings=warnings)
@@ -73,8 +128,8 @@ def _load(folder: Path) -> ProjectConfig:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
     if problems or connections is None:
-        raise ConfigProblemsError(lines(problems))
-    return ProjectConfig(
+        return Inspection(None, problems, warnings, read)
+    project = ProjectConfig(
         directory=folder,
         databases=connections.databases,
         workspaces=connections.workspaces,
@@ -83,6 +138,7 @@ def _load(folder: Path) -> ProjectConfig:
         retention=connections.retention,
         warnings=tuple(lines(warnings)),
     )
+    return Inspection(project, problems, warnings, read)
 
 
 @contextmanager

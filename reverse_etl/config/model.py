@@ -4,10 +4,38 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+_SYNONYMS: Final = {
+    synonym: key
+    for key, synonyms in {
+        "tls": "ssl sslmode ssl_mode tls_mode encrypt encryption use_ssl use_tls",
+        "ca_file": "ca cafile ca_cert ca_certificate sslrootcert ssl_ca root_cert certificate",
+        "user": "username user_name login uid",
+        "password": "pass passwd pwd",
+        "database": "dbname db db_name catalog",
+        "host": "hostname server address endpoint",
+        "path": "file filename file_path",
+        "type": "engine adapter kind dialect driver",
+        "query_timeout": "timeout statement_timeout max_execution_time",
+        "ssh_tunnel": "tunnel ssh bastion",
+        "timezone": "tz time_zone",
+        "service_account_file": "keyfile key_file credentials credentials_file keyfile_path",
+        "track_api_key": "api_key track_key",
+        "app_api_key": "app_key bearer_token",
+        "every": "interval frequency period",
+        "start_at": "start starts_at start_time first_run",
+        "query": "sql statement select",
+        "write": "mode write_mode",
+        "workspace": "destination_workspace",
+        "identify_by": "identifier primary_key key match_by",
+    }.items()
+    for synonym in synonyms.split()
+}
+"""What other tools call our keys."""
 
 
 def nearest(word: object, known: Iterable[str]) -> str | None:
@@ -15,7 +43,10 @@ def nearest(word: object, known: Iterable[str]) -> str | None:
     words = {name.lower(): name for name in known}
     if word in words.values():
         return str(word)
-    near = difflib.get_close_matches(str(word).lower().replace("-", "_"), words, n=1)
+    lowered = str(word).lower().replace("-", "_")
+    if (meant := _SYNONYMS.get(lowered)) in words:
+        return words[meant]
+    near = difflib.get_close_matches(lowered, words, n=1)
     return words[near[0]] if near else None
 
 
