@@ -13,7 +13,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.history import no_runs, require_known
-from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.project import AsJson, SyncsFolder, sync_names
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.files import open_private
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def errors(
-    sync: Annotated[str, typer.Argument(help="The sync's name.")],
+    sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
     run: Annotated[str, typer.Option("--run", metavar="ID", help="Not the last run, but this one.")] = "",
     csv: Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named
+from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named, sync_names
 from reverse_etl.cli.tables import Rows, say
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def history(
-    sync: Annotated[str, typer.Argument(help="The sync's name.")],
+    sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
     limit: Annotated[int, typer.Option(min=1, help="At most so many runs, the newest first.")] = 20,
     as_json: AsJson = False,

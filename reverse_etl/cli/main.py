@@ -12,7 +12,8 @@ import signal
 import sys
 import traceback
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 try:
     import typer
@@ -43,20 +44,45 @@ COMMANDS = {
 }
 """Each command and its module here, in the order of the help."""
 
+_HELP: Final = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     name="reverse-etl",
     help="Moves people, objects, relationships and events from your databases into Customer.io.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=_HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 
 
+def _print_version(wanted: bool) -> None:
+    from importlib.metadata import version
+
+    if wanted:
+        print(f"reverse-etl {version('reverse-etl')}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _before_the_command(
+    syncs: Annotated[
+        Path | None,
+        typer.Option("--syncs", help="The folder of connections.yaml and the syncs; also after the command."),
+    ] = None,
+    show_version: Annotated[  # noqa: ARG001 - printed by its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    if syncs is not None:
+        # Where each command looks, unless it is told otherwise behind its name.
+        os.environ["REVERSE_ETL_SYNCS"] = str(syncs)
+
+
 def _register() -> None:
     for name, file in COMMANDS.items():
         module = importlib.import_module(f"reverse_etl.cli.{file}")
-        app.command(name)(_interruptible(getattr(module, name.replace("-", "_"))))
+        app.command(name, context_settings=_HELP)(_interruptible(getattr(module, name.replace("-", "_"))))
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reverse_etl.cli.project import SyncsFolder, sync_named
+from reverse_etl.cli.project import SyncsFolder, sync_named, sync_names
 
 if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.state.home import Home
 
-SyncName = Annotated[str, typer.Argument(help="The sync's name.")]
+SyncName = Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)]
 
 
 def pause(sync: SyncName, syncs: SyncsFolder = Path("syncs")) -> None:

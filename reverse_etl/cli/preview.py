@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named
+from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named, sync_names
 from reverse_etl.errors import ReverseEtlError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class PreviewedRow:
 
 
 def preview(
-    sync: Annotated[str, typer.Argument(help="The sync's name.")],
+    sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
     limit: Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="Rows of each query to look at.")] = 10,
     full: Annotated[bool, typer.Option("--full", help="From last sync time 0.")] = False,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,11 +24,24 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 def sync_named(project: ProjectConfig, name: str) -> SyncConfig:
     """One sync. Raises ConfigError with the nearest name where there is none of that name."""
-    if name not in project.syncs:
-        near = difflib.get_close_matches(name, project.syncs, n=1)
-        known = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(project.syncs)) or 'none'}."
-        raise ConfigError(f"there is no sync named {name} in {project.directory}.", hint=known)
+    require_named(project.syncs, name, str(project.directory))
     return project.syncs[name]
+
+
+def require_named(known: Collection[str], name: str, folder: str) -> None:
+    """Raises ConfigError with the nearest name where a sync is not known."""
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known)) or 'none'}."
+        raise ConfigError(f"there is no sync named {name} in {folder}.", hint=hint)
+
+
+def sync_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of syncs that begin so, for a shell's completion: files are listed, not read."""
+    folder = Path(ctx.params.get("syncs") or os.environ.get("REVERSE_ETL_SYNCS") or "syncs").expanduser()
+    files = (path for ending in ("yaml", "yml") for path in folder.rglob(f"*.{ending}"))
+    visible = (path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    return sorted({path.stem for path in visible if path.stem.startswith(incomplete)} - {"connections"})
 
 
 def resolve_credentials(project: ProjectConfig, sync: SyncConfig) -> None:

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named
+from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
 from reverse_etl.cli.tables import say
 
 
 def retry(
-    sync: Annotated[str, typer.Argument(help="The sync's name.")],
+    sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
     run: Annotated[str, typer.Option("--run", metavar="ID", help="Not the last run, but this one.")] = "",
     as_json: AsJson = False,

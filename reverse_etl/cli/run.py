@@ -13,7 +13,7 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
 from reverse_etl.cli.dagster_home import dagster_environment
-from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named
+from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
 from reverse_etl.cli.tables import say
 from reverse_etl.report import Status
 
@@ -31,7 +31,9 @@ _UNCAPTURED: Final = {
 
 
 def run(
-    sync: Annotated[str, typer.Argument(help="The sync's name: its file's name without the ending.")],
+    sync: Annotated[
+        str, typer.Argument(help="The sync's name: its file's name without the ending.", autocompletion=sync_names)
+    ],
     syncs: SyncsFolder = Path("syncs"),
     full: Annotated[bool, typer.Option("--full", help="Start from last sync time 0: everything again.")] = False,
     as_json: AsJson = False,

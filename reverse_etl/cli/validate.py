@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.project import SyncsFolder, require_named, sync_names
 from reverse_etl.cli.tables import Rows, say
+from reverse_etl.config.problems import Problem, lines
 
 if TYPE_CHECKING:
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -17,36 +18,51 @@ _MOST_LINES = 40
 """Of a summary that is still short; syncs asked for by name are always shown."""
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[SYNC]...", help="Show only these syncs.", show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="[SYNC]...", help="Only these syncs, and what they use.", show_default=False, autocompletion=sync_names
+    ),
 ]
+AsProblems = Annotated[bool, typer.Option("--json", help="Print the problems as JSON on stdout.")]
 
 
-def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
-    """Checks every file and prints every problem, one line each; exits with 2 when there are any."""
+def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: AsProblems = False) -> None:
+    """Checks every file and prints every problem, one line each; exits with 2 when there are any.
+
+    Problems and warnings are data, on stdout; the summary is for people, on stderr. With names, only what concerns
+    those syncs is printed and counts.
+    """
     from reverse_etl.cli import words
-    from reverse_etl.cli.project import sync_named
-    from reverse_etl.config.loader import load_project
-    from reverse_etl.errors import ConfigProblemsError
+    from reverse_etl.config.loader import inspect_project
+    from reverse_etl.errors import ConfigError
 
-    people = words.console(stderr=True)
-    try:
-        project = load_project(syncs)
-    except ConfigProblemsError as error:
-        for problem in error.problems:
-            say(people, problem, indent="  ")
-        count = len(error.problems)
-        say(people, f"{count} problem{'s' if count != 1 else ''} found.", style="bold red")
-        raise typer.Exit(error.exit_code) from None
-    shown = [sync_named(project, name) for name in dict.fromkeys(sync or project.syncs)]
-    for warning in project.warnings:
-        say(people, f"warning: {warning}", style="yellow", indent="  ")
+    found = inspect_project(syncs)
+    names = list(dict.fromkeys(sync or ()))
+    for name in names:
+        require_named(found.syncs, name, str(syncs))
+    problems, warnings = found.concerning(names) if names else (found.problems, found.warnings)
     if as_json:
-        import orjson
-
-        entries = [_as_json(config) for config in shown]
-        print(orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
+        words.print_json(
+            [_as_json(problem, "error") for problem in sorted(set(problems))]
+            + [_as_json(problem, "warning") for problem in sorted(set(warnings))]
+        )
     else:
-        _print_table(people, project, shown)
+        out = words.console()
+        for line in lines(problems):
+            say(out, line, indent="  ")
+        for line in lines(warnings):
+            say(out, f"warning: {line}", style="yellow", indent="  ")
+    people = words.console(stderr=True)
+    if problems:
+        count = len(set(problems))
+        say(people, f"{count} problem{'s' if count != 1 else ''} found.", style="bold red")
+        raise typer.Exit(ConfigError.exit_code)
+    if as_json:
+        return
+    if found.project is None:
+        say(people, f"{', '.join(names)}: no problems.", style="bold green")
+    else:
+        _print_table(people, found.project, [found.project.syncs[name] for name in names or found.project.syncs])
 
 
 def _print_table(people: Any, project: ProjectConfig, shown: list[SyncConfig]) -> None:
@@ -65,18 +81,14 @@ def _print_table(people: Any, project: ProjectConfig, shown: list[SyncConfig]) -
     say(people, f"{summary}: no problems.", style="bold green")
 
 
-def _as_json(sync: SyncConfig) -> dict[str, Any]:
-    """One entry of ``--json``: what a script needs to find its way, not the whole file."""
+def _as_json(problem: Problem, severity: str) -> dict[str, Any]:
+    """One entry of ``--json``; line 0 is the file as a whole."""
     return {
-        "sync": sync.name,
-        "file": sync.file,
-        "version": sync.version,
-        "kind": sync.kind,
-        "database": sync.database,
-        "workspace": sync.workspace,
-        "schedule": _when(sync),
-        "relationships": sync.relationships is not None,
-        "checks": [check.check for check in sync.checks],
+        "file": problem.file,
+        "line": problem.line,
+        "key": problem.key,
+        "message": problem.text,
+        "severity": severity,
     }
 
 

@@ -34,8 +34,8 @@ _FUNCTIONS: Final = {
     ),
     "tsql": ((r"openquery|openrowset|opendatasource", _ELSEWHERE),),
     "bigquery": ((r"external_query", _ELSEWHERE),),
-    # Of Snowflake's system functions these only read; others cancel, send, resume.
-    "snowflake": ((r"system\$(?!typeof|last_change|stream_|clustering_|estimate_|get_|list_)\w+", _CHANGES),),
+    # Of Snowflake's system functions these only read or wait; others cancel, send, resume.
+    "snowflake": ((r"system\$(?!typeof|last_change|stream_|clustering_|estimate_|get_|list_|wait)\w+", _CHANGES),),
     "sqlite": ((r"load_extension|readfile|writefile|edit|fts3_tokenizer", _ELSEWHERE),),
 }
 _COMPILED: Final = {

@@ -162,7 +162,7 @@ def test_what_reaches_beyond_the_database_is_refused(dialect: str, sql: str, pro
     [
         ("tsql", "SELECT [OPENROWSET], 'OPENQUERY(' AS a FROM t -- OPENDATASOURCE("),
         ("mysql", "SELECT next, value FROM t"),
-        ("snowflake", "SELECT SYSTEM$TYPEOF(a) AS a FROM t"),
+        ("snowflake", "SELECT SYSTEM$TYPEOF(a) AS a, SYSTEM$WAIT(1) AS b FROM t"),
         ("postgres", "SELECT pg_typeof(a) AS a, pg_size_pretty(1) AS b, lower(c) AS c, log(2) AS d, nextval FROM t"),
         ("postgres", "SELECT location(a) AS a, lookup(b) AS b, loan_created(c) AS c FROM t"),
     ],

@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
+from reverse_etl.cli.main import _register, app
 from reverse_etl.cli.schema import schema
 from reverse_etl.cli.validate import validate
 from reverse_etl.config.schema import connections_schema, sync_schema
@@ -56,51 +59,61 @@ def test_good_files_are_summed_up_for_people(syncs: Path) -> None:
     assert "2 syncs, 3 databases, 2 workspaces: no problems." in err
 
 
-def test_json_is_a_list_of_syncs(syncs: Path) -> None:
-    """For scripts: what each sync is, and nothing else on stdout."""
-    (syncs / "hourly.yaml").write_text(MANUAL.replace("manual", '{cron: "5 * * * *"}'), encoding="utf-8")
+def test_json_is_a_list_of_problems(syncs: Path) -> None:
+    """Empty where there are none; otherwise each with its place, warnings too, and exit code 2 for errors."""
+    assert (0, "[]\n", "") == run(validate, "--json")
+    (syncs / "orders.yaml").write_text("databse: shop\n" + MANUAL.partition("\n")[2], encoding="utf-8")
+    (syncs / "customers.yaml").write_text(CUSTOMERS.replace(">= {{last", "> {{last"), encoding="utf-8")
 
     code, out, err = run(validate, "--json")
 
-    entries = json.loads(out)
-    assert (code, err) == (0, "")
-    assert [entry["sync"] for entry in entries] == ["customers", "hourly", "orders"]
-    assert [entry["schedule"] for entry in entries] == ["every 1h from 2026-01-04T23:30Z", "5 * * * *", "manual"]
-    assert entries[2] == {
-        "sync": "orders",
+    assert (2, "1 problem found.\n") == (code, err)
+    problem, warning = json.loads(out)
+    assert problem == {
         "file": "syncs/orders.yaml",
-        "version": entries[2]["version"],
-        "kind": "events",
-        "database": "lake",
-        "workspace": "plain",
-        "schedule": "manual",
-        "relationships": False,
-        "checks": [],
+        "line": 1,
+        "key": "databse",
+        "message": "unknown key; did you mean `database`?",
+        "severity": "error",
     }
+    assert ("syncs/customers.yaml", 13, "query", "warning") == tuple(
+        warning[key] for key in ("file", "line", "key", "severity")
+    )
 
 
-def test_problems_go_to_stderr_one_a_line(syncs: Path) -> None:
-    """Exit code 2, the lines as they are, then their number; markup in a file stays text."""
+def test_problems_go_to_stdout_one_a_line(syncs: Path) -> None:
+    """As linters do; their number is for people; markup in a file stays text."""
     (syncs / "customers.yaml").write_text(CUSTOMERS.replace("database: shop", "database: '[red]shop'"))
     (syncs / "orders.yaml").write_text("databse: shop\n" + MANUAL.partition("\n")[2], encoding="utf-8")
 
-    code, out, err = run(validate, "--json")
+    code, out, err = run(validate)
 
-    assert (code, out) == (2, "")
-    assert err.splitlines() == [
+    assert (2, "2 problems found.\n") == (code, err)
+    assert out.splitlines() == [
         "syncs/customers.yaml:2: database: unknown database '[red]shop'; did you mean `shop`?",
         "syncs/orders.yaml:1: databse: unknown key; did you mean `database`?",
-        "2 problems found.",
     ]
 
 
-def test_only_the_syncs_asked_for_are_shown(syncs: Path) -> None:
-    """All files are validated all the same; an unknown name is a configuration error with a suggestion."""
-    _, out, _ = run(validate, "orders", "orders", "--json")
-
-    assert [entry["sync"] for entry in json.loads(out)] == ["orders"]
+def test_only_the_syncs_asked_for_are_shown_and_count(syncs: Path) -> None:
+    """With the problems of what they use in connections.yaml, and of that file as a whole."""
+    (syncs / "customers.yaml").write_text(CUSTOMERS.replace("database: shop", "database: shpo"), encoding="utf-8")
+    assert (0, "[]\n", "") == run(validate, "orders", "orders", "--json")
+    assert (0, "", "orders: no problems.\n") == run(validate, "orders")
+    code, out, _ = run(validate, "customers", "orders", "--json")
+    assert (2, ["syncs/customers.yaml"]) == (code, [problem["file"] for problem in json.loads(out)])
     with pytest.raises(ConfigError, match="Did you mean orders"):
         run(validate, "order")
+
+    wrong = CONNECTIONS.replace("type: duckdb", "type: duckdb, treads: 4").replace(
+        "type: sqlite", "type: sqlite, pth: x"
+    )
+    (syncs / "connections.yaml").write_text(wrong, encoding="utf-8")
+    keys = [problem["key"] for problem in json.loads(run(validate, "orders", "--json")[1])]
+    assert ["databases.lake.treads"] == keys
+    (syncs / "connections.yaml").write_text(CONNECTIONS + "nothing: here\n", encoding="utf-8")
+    keys = [problem["key"] for problem in json.loads(run(validate, "orders", "--json")[1])]
+    assert ["nothing"] == keys
 
 
 def test_the_folder_comes_from_option_or_environment(
@@ -110,21 +123,22 @@ def test_the_folder_comes_from_option_or_environment(
     other = write_project(tmp_path / "other", {"connections.yaml": CONNECTIONS})
     monkeypatch.setenv("REVERSE_ETL_SYNCS", str(other))
 
-    from_environment = run(validate, "--json")[1]
-    from_option = run(validate, "--json", "--syncs", str(syncs))[1]
+    from_environment = run(validate)[2]
+    from_option = run(validate, "--syncs", str(syncs))[2]
 
-    assert json.loads(from_environment) == []
-    assert len(json.loads(from_option)) == 2
+    assert "0 syncs" in from_environment
+    assert "2 syncs" in from_option
 
 
 def test_a_warning_does_not_stop_anything(syncs: Path) -> None:
-    """It is on stderr beside the JSON."""
+    """It is on stdout with the problems."""
     (syncs / "orders.yaml").write_text(MANUAL.replace("FROM orders", "FROM orders MATCH_SOMEHOW {a b}"))
 
-    code, out, err = run(validate, "--json")
+    code, out, err = run(validate)
 
-    assert (code, len(json.loads(out))) == (0, 2)
-    assert err.startswith("warning: syncs/orders.yaml:5: query: could not be checked beyond its first words")
+    assert 0 == code
+    assert out.startswith("warning: syncs/orders.yaml:5: query: could not be checked beyond its first words")
+    assert "no problems" in err
 
 
 def test_many_syncs_are_only_counted(syncs: Path) -> None:
@@ -171,3 +185,62 @@ def test_both_schemas_are_written_into_a_folder(tmp_path: Path) -> None:
     ]
     assert json.loads((tmp_path / "a/b/sync.schema.json").read_bytes()) == sync_schema()
     assert json.loads((tmp_path / "a/b/connections.schema.json").read_bytes()) == connections_schema()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("ssl: require", "tls"),
+        ("sslmode: verify-full", "tls"),
+        ("ssl-mode: require", "tls"),
+        ("username: reader", "user"),
+        ("dbname: shop", "database"),
+        ("hostname: db", "host"),
+        ("sslrootcert: ca.pem", "ca_file"),
+        ("passwd: x", "password"),
+    ],
+)
+def test_other_tools_words_lead_to_our_keys(written: str, meant: str, syncs: Path) -> None:
+    """The key is not ours, and which one is meant is said once: no key is also missing."""
+    entry = {"host": "host: db", "database": "database: shop", "user": "user: reader", meant: written}
+    database = "\n    ".join(["type: postgres", *entry.values()])
+    (syncs / "connections.yaml").write_text(
+        f"{CONNECTIONS}databases:\n  other:\n    {database}\n".replace("databases:", "d:", 1)
+    )
+
+    lines = run(validate)[1]
+
+    assert f"unknown key; did you mean `{meant}`?" in lines
+    assert f".{meant}: is missing" not in lines
+
+
+def reverse_etl(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a shell starts it."""
+    command = [str(Path(sys.executable).with_name("reverse-etl")), *arguments]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+
+
+def test_the_folder_may_stand_before_the_command(syncs: Path, tmp_path: Path) -> None:
+    """And wins over the environment there too; behind the command it wins over both."""
+    empty = write_project(tmp_path / "empty", {"connections.yaml": CONNECTIONS})
+    before = reverse_etl("--syncs", str(syncs), "validate", REVERSE_ETL_SYNCS=str(empty))
+    both = reverse_etl("--syncs", str(syncs), "validate", "--syncs", str(empty))
+    assert (0, 0) == (before.returncode, both.returncode)
+    assert "2 syncs" in before.stderr
+    assert "0 syncs" in both.stderr
+
+
+def test_version_help_and_completion_are_there(syncs: Path) -> None:
+    """`-h` of every command; a shell completes the names of syncs without reading their files."""
+    assert reverse_etl("--version").stdout == f"reverse-etl {version('reverse-etl')}\n"
+    _register()
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        result = CliRunner().invoke(app, [name, "-h"])
+        assert (0, True) == (result.exit_code, name in result.stdout), name
+        assert "-h" in command.get_help_option_names(command.make_context(name, ["-h"], resilient_parsing=True))
+    assert "complete" in reverse_etl("--show-completion", "bash").stdout
+    (syncs / "broken.yaml").write_text("{{{")
+    words = {"COMP_WORDS": "reverse-etl run ", "COMP_CWORD": "2", "_REVERSE_ETL_COMPLETE": "complete_bash"}
+    assert ["broken", "customers", "orders"] == reverse_etl(**words).stdout.split()
+    words |= {"COMP_WORDS": "reverse-etl validate cu"}
+    assert ["customers"] == reverse_etl(**words).stdout.split()
