@@ -117,6 +117,8 @@ class RunReport:
         started_at: Aware UTC.
         duration_s: Seconds from start to close; 0 while running.
         last_sync_time: Unix seconds that the sync's *next* run will use.
+        read_from: What the queries were given for ``{{last_sync_time}}``, Unix seconds: the last sync time or earlier;
+            0 where everything was read. None before the rows were read.
         failed_rows_csv: Path of the CSV; empty when no row failed.
         message: First line for people: what failed and what to do; empty when completed.
         exit_code: What ``reverse-etl run`` ends with.
@@ -133,6 +135,7 @@ class RunReport:
     failed_rows_csv: str = ""
     message: str = ""
     exit_code: int = 0
+    read_from: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The report as the CLI's ``--json`` prints it; times as ISO 8601 in UTC."""

@@ -19,6 +19,7 @@ from reverse_etl.sharing import continue_changeset, fetch
 from reverse_etl.state.unfinished import end_gone, newest_run
 
 if TYPE_CHECKING:
+    from reverse_etl.changeset.watermark import Watermark
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import Store
@@ -29,7 +30,9 @@ YOUNG_ENOUGH: Final = timedelta(hours=24)
 _STOPPED: Final = (Status.RUNNING, Status.FAILED, Status.CANCELED)
 
 
-def take_over(sync: SyncConfig, home: Home, store: Store, *, run_id: str, since: int | None) -> str:
+def take_over(
+    sync: SyncConfig, home: Home, store: Store, *, run_id: str, mark: Watermark | None, late: timedelta | None = None
+) -> str:
     """Lets a new run use the changeset of the sync's last run, if that stopped while it was being delivered.
 
     A last run whose process ended without a word, on this machine, has its end in the history afterwards.
@@ -39,7 +42,8 @@ def take_over(sync: SyncConfig, home: Home, store: Store, *, run_id: str, since:
         home: Where the changesets lie.
         store: What is remembered.
         run_id: The new run, not begun yet.
-        since: The last sync time that it would read from; None for one that reads anew, whatever was left.
+        mark: From when it would read; None for one that reads anew, whatever was left.
+        late: How late rows may become visible; None: as the server tells.
 
     Returns:
         The run that is continued; empty where the rows are to be read anew.
@@ -53,7 +57,7 @@ def take_over(sync: SyncConfig, home: Home, store: Store, *, run_id: str, since:
         return ""
     fetch(folder)
     facts = folder.facts()
-    continued = facts is not None and since is not None and _continues(sync, folder, facts, since)
+    continued = facts is not None and mark is not None and _continues(sync, folder, facts, mark, late)
     if continued:
         continue_changeset(home, store, folder, run_id=run_id)
     if (folder.path / LOCK_FILE).exists():
@@ -61,10 +65,11 @@ def take_over(sync: SyncConfig, home: Home, store: Store, *, run_id: str, since:
     return last.run_id if continued else ""
 
 
-def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, since: int) -> bool:
+def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermark, late: timedelta | None) -> bool:
     age = datetime.now(UTC) - datetime.fromtimestamp(facts.started_at, UTC)
     return (
-        facts.since == since
+        facts.since == mark.last_sync_time
+        and (facts.read_from is None or facts.read_from <= mark.reach(late))
         and facts.version == sync.version
         and not facts.retry_of
         and abs(age) < YOUNG_ENOUGH

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from reverse_etl.changeset.again import FailedBefore
 from reverse_etl.changeset.claim import claim, release
 from reverse_etl.changeset.columns import identifier_column
-from reverse_etl.changeset.extract import extract
+from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
+from reverse_etl.config.changes import late_of
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
 from reverse_etl.overlap import note_wait, take_turn
 from reverse_etl.plugins import load
@@ -26,6 +27,7 @@ from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
 from reverse_etl.sending import mirrors, send
 from reverse_etl.sharing import fetch, put, put_at_end, put_changeset
 from reverse_etl.state import heartbeat, turns
+from reverse_etl.state.history import Reading
 from reverse_etl.verdict import verdict
 
 if TYPE_CHECKING:
@@ -105,12 +107,8 @@ class SyncRun:
             error.located(self.sync.where)
             close(self, Status.FAILED, message=str(error), exit_code=error.exit_code)
         elif isinstance(error, Exception):
-            close(
-                self,
-                Status.FAILED,
-                message=f"{self.sync.where}: {type(error).__name__}; see the run's log.",
-                exit_code=1,
-            )
+            message = f"{self.sync.where}: {type(error).__name__}; see the run's log."
+            close(self, Status.FAILED, message=message, exit_code=1)
         else:
             from reverse_etl.delivery.interrupts import undisturbed
 
@@ -138,17 +136,20 @@ def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = Fa
     from reverse_etl.resume import take_over
     from reverse_etl.sources import connect
 
-    since = 0 if full or retry_of else run.store.last_sync_time(run.sync.name)
+    late = late_of(run.sync.changes, database.late)
+    before = Before() if full or retry_of else run.store.sync(run.sync.name).before()
     if run.root_run_id == run.run_id:
-        anew = full or bool(retry_of)
-        take_over(run.sync, run.home, run.store, run_id=run.run_id, since=None if anew else since)
-    _begin(run, since)
+        mark = None if full or retry_of else before.mark
+        take_over(run.sync, run.home, run.store, run_id=run.run_id, mark=mark, late=late)
+    _begin(run, before.mark.last_sync_time)
     facts = run.folder.facts()
     if facts is None:
         failed = FailedBefore(retry_of, run.home.fetch_failed_rows(run.sync.name, retry_of)) if retry_of else None
         with connect(database) as session:
-            read = partial(extract, run.sync, session, run.folder, timezone=database.timezone)
-            facts = read(since=since, dialect=dialect(database), failed=failed)
+            facts = extract(
+                run.sync, session, run.folder, before=before, dialect=dialect(database), late=late, failed=failed,
+                timezone=database.timezone,
+            )  # fmt: skip
     put_changeset(run)
     return facts
 
@@ -237,6 +238,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         status=status,
         started_at=run.began_at,
         duration_s=max(0.0, time.time() - run.began_at.timestamp()),
+        read_from=facts.read_from if facts else None,
         rows=rows,
         relationships=relationships,
         failed_rows_csv=found_at,
@@ -249,8 +251,9 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         workspace=run.sync.workspace,
         failed_rows=run.folder.failed(attempt=attempt),
         addresses={query for query in QUERIES if identifier_column(run.sync, query) == "email"},
-        new_last_sync_time=facts.started_at if facts and status is Status.COMPLETED and not facts.retry_of else None,
+        new_last_sync_time=facts.next_last_sync_time if facts else None,
         sent_as_of=facts.started_at if facts and total.delivered else None,
+        read=Reading(facts.reaches_to, facts.clock_ahead_s, facts.asked) if facts else None,
     )
 
 

@@ -21,6 +21,14 @@ def verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Co
         rows: What became of the rows of its query.
         relationships: The same of its relationships.
     """
+    status, message, exit_code = _verdict(sync, folder, rows, relationships)
+    facts = folder.facts()
+    if facts and facts.note:
+        message = f"{message} {facts.note}" if message else f"{sync.where}: {facts.note}"
+    return status, message, exit_code
+
+
+def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Counts) -> tuple[Status, str, int]:
     from reverse_etl.delivery.read_back import not_verified
     from reverse_etl.resume import same_changeset
 

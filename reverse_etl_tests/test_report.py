@@ -77,6 +77,7 @@ def test_a_report_as_json_has_the_fixed_keys() -> None:
         "started_at": "2026-01-05T01:30:00Z",
         "duration_s": 1.235,
         "last_sync_time": 5,
+        "read_from": None,
         "rows": {"extracted": 1, "delivered": 1, "rejected": 0, "refused": 0, "excluded": 0, "undelivered": 0},
         "relationships": dict.fromkeys(("extracted", "delivered", "rejected", "refused", "excluded", "undelivered"), 0),
         "failed_rows_csv": None,

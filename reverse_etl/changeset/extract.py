@@ -6,28 +6,48 @@ How a query is checked and given its last sync time is ``query``; which columns 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain
+from reverse_etl.changeset.asked import asked, difference, reads_only_changes, sentence
 from reverse_etl.changeset.columns import identifier_column, identifiers, require_columns
 from reverse_etl.changeset.occurred_at import with_zones
 from reverse_etl.changeset.parts import QUERIES, ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
 from reverse_etl.changeset.suppression import store_suppressed
+from reverse_etl.changeset.watermark import Watermark, warning, watermark
 from reverse_etl.config.unnamed_columns import unnamed_in_result
 from reverse_etl.errors import ConfigError, QueryError
 from reverse_etl.progress import Progress, tell
+from reverse_etl.sources.base import start_of
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import pyarrow as pa
 
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.sources.base import Session
+    from reverse_etl.sources.base import Session, Start
 
 MAX_COLUMNS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is remembered of a sync's last completed run.
+
+    Attributes:
+        mark: From when the next run is to read.
+        asked: What that run asked for; empty where it is not known.
+    """
+
+    mark: Watermark = field(default_factory=Watermark)
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
 def queries(sync: SyncConfig) -> dict[str, str]:
@@ -43,8 +63,9 @@ def extract(
     session: Session,
     folder: RunFolder,
     *,
-    since: int,
+    before: Before,
     dialect: str,
+    late: timedelta | None = None,
     limit: int | None = None,
     failed: FailedBefore | None = None,
     timezone: str = "UTC",
@@ -52,17 +73,19 @@ def extract(
     """Runs the sync's queries and stores their rows; a changeset that is already sealed is returned as it is.
 
     The start time is read from the database's clock before the first query, so that a row changed while
-    the queries run is seen again by the next run rather than missed.
+    the queries run is seen again by the next run rather than missed. Rows that become visible later than
+    their time are what ``watermark`` is about.
 
     Args:
         sync: What to run.
         session: An open, read-only session of the sync's database.
         folder: Where the rows go; leftovers of an unfinished extraction are removed.
-        since: Unix seconds that replace ``{{last_sync_time}}``.
+        before: What the last completed run left; nothing, for everything.
         dialect: The session's SQL dialect, for the fixes that error messages suggest.
+        late: How late rows may become visible; None: as the server tells.
         limit: Read at most so many rows of each query.
         timezone: How an event's time is read where it is text without a zone.
-        failed: Read only the rows that failed in an earlier run, whenever they changed; ``since`` is of no account.
+        failed: Read only the rows that failed in an earlier run, whenever they changed.
 
     Raises:
         ConfigError: A column that the sync needs is not in the result.
@@ -73,7 +96,10 @@ def extract(
         return sealed
     for query in QUERIES:
         shutil.rmtree(folder.parts(query).folder, ignore_errors=True)
-    started_at = int(session.now().timestamp())
+    start, here = start_of(session), datetime.now(UTC)
+    mark = watermark(start, late, here)
+    reads_changes = failed is None and reads_only_changes(sync)
+    read_from = before.mark.read_from(start, late, here) if reads_changes else 0
     rows = dict.fromkeys(QUERIES, 0)
     keys = dict.fromkeys(QUERIES, 0)
     not_found = dict.fromkeys(QUERIES, 0)
@@ -81,7 +107,7 @@ def extract(
         again = None
         if failed is not None:
             again = RowsAgain(session, text, query, identifier_column(sync, query), dialect, failed)
-        stream = again.batches() if again else session.stream(render(text, since), limit=limit)
+        stream = again.batches() if again else session.stream(render(text, read_from), limit=limit)
         with closing(stream):
             batches = _usable(sync, query, stream, dialect=dialect)
             if sync.events is not None:
@@ -91,8 +117,8 @@ def extract(
     store_suppressed(sync, folder, session)
     facts = Facts(
         sync=sync.name,
-        since=0 if failed else since,
-        started_at=started_at,
+        since=0 if failed else before.mark.last_sync_time,
+        started_at=mark.last_sync_time,
         rows=rows["rows"],
         relationships=rows["relationships"],
         retry_of=failed.run_id if failed else "",
@@ -102,9 +128,33 @@ def extract(
         relationships_keys=keys["relationships"],
         rows_not_found=not_found["rows"],
         relationships_not_found=not_found["relationships"],
+        read_from=read_from,
+        reaches_to=mark.reaches_to,
+        clock_ahead_s=mark.clock_ahead_s,
+        moves=start.data_at is not None,
+        asked=asked(sync, dialect),
+        note=" ".join(_notes(sync, before, start, read_from, dialect=dialect)) if reads_changes else "",
     )
     folder.seal(facts)
     return facts
+
+
+def _notes(sync: SyncConfig, before: Before, start: Start, read_from: int, *, dialect: str) -> Iterator[str]:
+    """Sentences about what was read, or will be read again."""
+    if before.mark.last_sync_time and not read_from and before.mark.reach(None):
+        yield (
+            f"The database's clock is behind the last sync time, {_utc(before.mark.last_sync_time)}: it was set back, "
+            "so everything was read again."
+        )
+    parts = difference(before.asked, asked(sync, dialect)) if before.asked else []
+    if parts and read_from:
+        yield sentence(parts, sync.name, read_from)
+    if held_back := warning(start):
+        yield held_back
+
+
+def _utc(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _usable(

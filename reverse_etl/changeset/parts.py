@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reverse_etl.changeset.facts import Facts as Facts
 from reverse_etl.errors import StateError
 from reverse_etl.files import make_private_folder, open_private
 from reverse_etl.report import Counts, FailedRow, Outcome
@@ -44,40 +45,6 @@ FAILED_ROW_SCHEMA = pa.schema(
     [("row_number", pa.int64())]
     + [(name, pa.string()) for name in ("query", "identifier", "stage", "reason", "field", "message")]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What one extraction knew.
-
-    Attributes:
-        sync: The sync's name.
-        since: The last sync time that the query was given, Unix seconds.
-        started_at: The run's start by the database's clock, Unix seconds; the next last sync time.
-        rows: Rows that ``query`` returned.
-        relationships: Rows that the relationships query returned; 0 without one.
-        retry_of: The run whose failed rows alone were read; empty for a run of its own. It reads too little for
-            last sync time to move, or for anybody to be called gone.
-        attempts_before: Attempts at these rows before the run that read them.
-        version: The sync's version when they were read; empty where that is not known.
-        rows_keys: Sum of the keys of the rows (``changeset.row_keys``); None where it was not taken.
-        relationships_keys: The same of the relationships.
-        rows_not_found: Of a retry: so many rows at the end have nothing but the identifier that is no longer found.
-        relationships_not_found: The same of the relationships.
-    """
-
-    sync: str
-    since: int
-    started_at: int
-    rows: int
-    relationships: int = 0
-    retry_of: str = ""
-    attempts_before: int = 0
-    version: str = ""
-    rows_keys: int | None = None
-    relationships_keys: int | None = None
-    rows_not_found: int = 0
-    relationships_not_found: int = 0
 
 
 @dataclass(frozen=True, slots=True)

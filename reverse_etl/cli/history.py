@@ -66,7 +66,7 @@ def _show(runs: list[RunReport], now: datetime) -> None:
         total = run.rows + run.relationships
         table.add(
             run.run_id[:8] if run.status != "skipped" else "",
-            f"{words.from_now(run.started_at, now)}\n{words.clock(run.started_at)}",
+            f"{words.from_now(run.started_at, now)}\n{words.clock(run.started_at)}{_read_from(run)}",
             words.status_text(run.status.value),
             f"{run.duration_s:.1f} s" if run.duration_s else "",
             *(f"{count:,}" for count in (total.extracted, total.delivered, total.failed)),
@@ -74,3 +74,7 @@ def _show(runs: list[RunReport], now: datetime) -> None:
             run.message,
         )
     table.show(words.console())
+
+
+def _read_from(run: RunReport) -> str:
+    return f"\nsince {words.clock(words.at_unix(run.read_from))}" if run.read_from else ""

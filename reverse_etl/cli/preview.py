@@ -72,16 +72,19 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
         SourceError: The database cannot give the rows.
         ConfigError: A needed column is missing.
     """
-    from reverse_etl.changeset.extract import extract
+    from reverse_etl.changeset.extract import Before, extract
     from reverse_etl.changeset.parts import RunFolder
     from reverse_etl.checks.runner import validate
+    from reverse_etl.config.changes import late_of
     from reverse_etl.sources import connect
     from reverse_etl.stages import dialect
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
     database = project.databases[sync.database]
-    since = 0 if full else open_store(Home.from_environment(project.directory).state_url).last_sync_time(sync.name)
+    store = open_store(Home.from_environment(project.directory).state_url)
+    before = Before() if full else store.sync(sync.name).before()
+    late = late_of(sync.changes, database.late)
     with tempfile.TemporaryDirectory(prefix="reverse-etl-") as path:
         folder = RunFolder(Path(path))
         with connect(database) as session:
@@ -89,7 +92,8 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
                 sync,
                 session,
                 folder,
-                since=since,
+                before=before,
+                late=late,
                 dialect=dialect(database),
                 limit=limit,
                 timezone=database.timezone,

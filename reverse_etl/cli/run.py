@@ -109,7 +109,9 @@ def execute(
 
 
 def show(report: RunReport, console: Console) -> None:
-    """Prints a run's end for people: what was delivered, what failed, what to do next."""
+    """Prints a run's end for people: from when was read, what was delivered, what failed, what to do next."""
+    if report.read_from:
+        say(console, f"  what changed since {words.clock(words.at_unix(report.read_from))}", indent="  ")
     for query, counts in (("rows", report.rows), ("relationships", report.relationships)):
         if counts.extracted or (query == "rows" and report.status is Status.COMPLETED):
             parts = [f"{counts.extracted:,} {query} read", f"{counts.delivered:,} delivered"]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from reverse_etl.config.environment import EnvText, Secret
-from reverse_etl.config.intervals import Interval
+from reverse_etl.config.intervals import Interval, IntervalOrZero
 from reverse_etl.config.model import YamlModel
 from reverse_etl.errors import ConfigError
 
@@ -94,6 +94,7 @@ class DatabaseConfig(YamlModel):
         name: Its key in ``databases``; set by the loader.
         type: The engine, which is the name of its module in ``reverse_etl.sources``.
         timezone: How date-times without a zone are read.
+        late: How long after its time a row may become visible. None: as the server tells, 10 minutes where it does not.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
@@ -101,6 +102,11 @@ class DatabaseConfig(YamlModel):
     name: str = ""
     type: str = Field(description="The engine.")
     timezone: Timezone = Field(default="UTC", description="How date-times without a zone are read.")
+    late: IntervalOrZero | None = Field(
+        default=None,
+        description="How long after its time a row may become visible: runs read from so long before the last sync "
+        "time; 0s: from it. Left out: as the server tells, else 10m.",
+    )
 
 
 class FileConfig(DatabaseConfig):

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WORDS: Final = {"second": "s", "sec": "s", "minute": "m", "min": "m", "hour": "h", "day": "d", "week": "w"}
 _LONGEST: Final = timedelta(weeks=520)
+_NOTHING: Final = re.compile(r"\s*0+\s*(?:[smhdw]|sec(?:ond)?s?|min(?:ute)?s?|hours?|days?|weeks?)\s*", re.ASCII | re.I)
 _INTERVAL: Final = re.compile(r"\s*([0-9]+)\s*([A-Za-z]+)\s*", re.ASCII)
 
 HOW_TO_WRITE: Final = "write a whole number and a unit, as in 45m, 1h, 1d or 2w"
@@ -60,5 +61,15 @@ INTERVAL_SCHEMA: Final[dict[str, Any]] = {
 }
 """For editors."""
 
+
+def _read_or_none_at_all(value: object) -> timedelta:
+    return timedelta() if isinstance(value, str) and _NOTHING.fullmatch(value) else _read(value)
+
+
 Interval = Annotated[timedelta, BeforeValidator(_read), WithJsonSchema(INTERVAL_SCHEMA)]
 """A pydantic field that takes ``1h`` from YAML or a ``timedelta`` from code."""
+
+IntervalOrZero = Annotated[
+    timedelta, BeforeValidator(_read_or_none_at_all), WithJsonSchema({**INTERVAL_SCHEMA, "examples": ["10m", "0s"]})
+]
+"""The same, and ``0s``."""

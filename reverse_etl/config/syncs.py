@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, WithJsonSchema
 
+from reverse_etl.config.changes import ChangesConfig
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import DatabaseConfig, RetentionConfig, WorkspaceConfig
 from reverse_etl.config.cron import check_cron
@@ -211,6 +212,7 @@ class SyncConfig(YamlModel):
     events: EventsConfig | None = None
     query: str = Field(min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
     relationships: RelationshipsConfig | None = None
+    changes: ChangesConfig = Field(default=ChangesConfig(), description="How a run finds what changed.")
     checks: tuple[SerializeAsAny[CheckConfig], ...] = ()
     max_rows: int = Field(default=10_000_000, ge=1, description="A query with more rows fails before sending.")
     owners: tuple[Annotated[str, AfterValidator(_owner)], ...] = Field(

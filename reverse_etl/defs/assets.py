@@ -65,6 +65,7 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
                 **read,
                 "relationship_rows": facts.relationships,
                 "last_sync_time": facts.since,
+                **({} if facts.read_from is None else {"read_from": facts.read_from}),
                 "run_start_time": dg.MetadataValue.timestamp(float(facts.started_at)),
                 FOLDER_METADATA: dg.MetadataValue.path(str(run.folder.path)),
             }

@@ -47,7 +47,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -120,6 +120,44 @@ def refuse_duplicates(names: Sequence[str], where: str) -> None:
             f"{where}: the query returns more than one column named `{twice[0]}`.",
             hint=f"Give each a name of its own with AS: ... AS {twice[0].strip('?') or 'name'}_2.",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The moment at which a run begins, as its database knows it. All times are aware UTC.
+
+    Attributes:
+        clock: The database's clock.
+        data_at: Up to when all that was committed is in the data: the clock, but earlier on a replica that lags. None
+            where nothing tells, as on a replica that stands still.
+        reaches_to: The start of the oldest transaction that was open then, or the clock: no row with an earlier time
+            of the server becomes visible any more. None where the server does not tell.
+        begun_by: Another open transaction had begun by then, and nothing tells how long before; None without one.
+        missing: What the server lacks to tell more, a sentence with the grant; empty when it tells.
+    """
+
+    clock: datetime
+    data_at: datetime | None
+    reaches_to: datetime | None = None
+    begun_by: datetime | None = None
+    missing: str = ""
+
+
+@runtime_checkable
+class KnowsItsStart(Protocol):
+    """A session whose server tells which transactions are open, or how far a replica lags."""
+
+    def start(self) -> Start:
+        """The moment now. Raises SourceError."""
+        ...
+
+
+def start_of(session: Session) -> Start:
+    """The moment now: by its clock alone where the engine does not tell more. Raises SourceError."""
+    if isinstance(session, KnowsItsStart):
+        return session.start()
+    now = session.now()
+    return Start(clock=now, data_at=now)
 
 
 class Session(Protocol):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
+import sqlalchemy as sa
+
 from reverse_etl.report import FailedRow
+from reverse_etl.state.schema import FAILED_CAUSE, FAILED_ROW
 
 MAX_FAILED_ROWS: Final = 10_000
 """How many failed rows of one run are remembered one by one."""
@@ -80,3 +83,21 @@ def masked(identifier: str, is_address: bool = False) -> str:
     if at:
         return f"{name[:1]}***@{domain}"
     return f"{identifier[:1]}***" if is_address and identifier else identifier
+
+
+def forget_failures(connection: sa.Connection, run_id: str) -> None:
+    """Removes what is remembered of a run's failed rows."""
+    for table in (FAILED_ROW, FAILED_CAUSE):
+        connection.execute(sa.delete(table).where(table.c.run_id == run_id))
+
+
+def remember_failures(connection: sa.Connection, run_id: str, failures: Digest) -> None:
+    """Writes a run's failed rows and causes down."""
+    entries: dict[sa.Table, Sequence[FailedRow | FailedCause]] = {
+        FAILED_ROW: failures.rows,
+        FAILED_CAUSE: failures.causes,
+    }
+    for table, found in entries.items():
+        rows = [{"run_id": run_id, "position": position, **asdict(entry)} for position, entry in enumerate(found)]
+        if rows:
+            connection.execute(sa.insert(table), rows)

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.state.schema import COUNTS, QUERIES
+
+if TYPE_CHECKING:
+    from reverse_etl.changeset.extract import Before
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a run that becomes the last completed one leaves for the next, beside its start.
+
+    Attributes:
+        reaches_to: Unix seconds from when the next run is to read; None where it is not known.
+        clock_ahead_s: How far the database's clock was ahead of this machine's; None likewise.
+        asked: What the sync asked for, by part, as hashes.
+    """
+
+    reaches_to: int | None = None
+    clock_ahead_s: float | None = None
+    asked: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +41,8 @@ class SyncState:
         first_seen_at: Aware UTC; None before it was first scheduled or run.
         paused: Whether due runs are left out.
         last_run_id: Its newest run that was not skipped; empty before the first.
+        reaches_to: What the run left that last sync time is the start of; ``clock_ahead_s`` and ``asked`` likewise
+            (``Reading``).
     """
 
     name: str
@@ -30,6 +51,16 @@ class SyncState:
     first_seen_at: datetime | None = None
     paused: bool = False
     last_run_id: str = ""
+    reaches_to: int | None = None
+    clock_ahead_s: float | None = None
+    asked: dict[str, str] = field(default_factory=dict)
+
+    def before(self) -> Before:
+        """What the next run is to know of the last completed one."""
+        from reverse_etl.changeset.extract import Before
+        from reverse_etl.changeset.watermark import Watermark
+
+        return Before(Watermark(self.last_sync_time, self.reaches_to, self.clock_ahead_s), self.asked)
 
 
 def sync_state(row: sa.Row[Any]) -> SyncState:
@@ -41,6 +72,9 @@ def sync_state(row: sa.Row[Any]) -> SyncState:
         first_seen_at=row.first_seen_at,
         paused=row.paused,
         last_run_id=row.last_run_id or "",
+        reaches_to=row.reaches_to,
+        clock_ahead_s=row.clock_ahead_s,
+        asked=json.loads(row.asked) if row.asked else {},
     )
 
 
@@ -54,6 +88,7 @@ def run_report(row: sa.Row[Any]) -> RunReport:
         started_at=row.started_at,
         duration_s=row.duration_s,
         last_sync_time=row.last_sync_time,
+        read_from=row.read_from,
         rows=counts["rows"],
         relationships=counts["relationships"],
         failed_rows_csv=row.failed_rows_csv,
@@ -76,6 +111,7 @@ def run_values(report: RunReport, *, root_run_id: str, workspace: str, since: in
         "finished_at": None if running else report.started_at + timedelta(seconds=report.duration_s),
         "duration_s": report.duration_s,
         "since": since,
+        "read_from": report.read_from,
         "last_sync_time": report.last_sync_time,
         "failed_rows_csv": report.failed_rows_csv,
         "message": report.message,

@@ -65,6 +65,9 @@ SYNC: Final = sa.Table(
     sa.Column("last_run_id", sa.Text, nullable=True, comment="newest run that was not skipped"),
     sa.Column("ticked_at", Moment, nullable=True),
     sa.Column("ticked_grid", sa.Text, nullable=True),
+    sa.Column("reaches_to", sa.BigInteger, nullable=True, comment="Unix seconds; from when the next run is to read"),
+    sa.Column("clock_ahead_s", sa.Double, nullable=True, comment="of the database, when last sync time was taken"),
+    sa.Column("asked", sa.Text, nullable=True, comment="JSON: hashes of what the last completed run asked for"),
 )
 """One row per sync that has been seen, paused or run."""
 
@@ -80,6 +83,7 @@ RUN: Final = sa.Table(
     sa.Column("finished_at", Moment, nullable=True),
     sa.Column("duration_s", sa.Float, nullable=False),
     sa.Column("since", sa.BigInteger, nullable=True, comment="last sync time that the queries were given"),
+    sa.Column("read_from", sa.BigInteger, nullable=True, comment="what the queries were given; 0: everything"),
     sa.Column("last_sync_time", sa.BigInteger, nullable=False, comment="for the next run, as of the end of this one"),
     *_counts(),
     sa.Column("failed_rows_csv", sa.Text, nullable=False),

@@ -6,8 +6,9 @@ is forgotten, and when: ``retention``.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,8 +18,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from reverse_etl.errors import WorkspaceBusyError
 from reverse_etl.report import FailedRow, RunReport, Status
 from reverse_etl.state.engine import Database
-from reverse_etl.state.failures import Digest, FailedCause, digest
-from reverse_etl.state.history import SyncState, run_report, run_values, sync_state
+from reverse_etl.state.failures import FailedCause, digest, forget_failures, remember_failures
+from reverse_etl.state.history import Reading, SyncState, run_report, run_values, sync_state
 from reverse_etl.state.migrate import bring_up_to_date
 from reverse_etl.state.schema import FAILED_CAUSE, FAILED_ROW, RUN, SYNC
 
@@ -97,7 +98,7 @@ class Store:
             sync: The sync's name.
             workspace: The workspace's name.
             started_at: Aware.
-            since: The last sync time that the queries are given; 0 for everything.
+            since: The last sync time; 0 for everything.
         """
         with self.database.writing() as connection:
             self._see(connection, sync, workspace, started_at)
@@ -105,7 +106,7 @@ class Store:
             report = RunReport(
                 sync=sync, run_id=run_id, status=Status.RUNNING, started_at=started_at, last_sync_time=current
             )
-            _forget_failures(connection, run_id)
+            forget_failures(connection, run_id)
             self._put_run(connection, run_values(report, root_run_id=root_run_id, workspace=workspace, since=since))
 
     def close_run(
@@ -118,6 +119,7 @@ class Store:
         addresses: Container[str] = (),
         new_last_sync_time: int | None,
         sent_as_of: int | None = None,
+        read: Reading | None = None,
     ) -> RunReport:
         """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
 
@@ -133,6 +135,7 @@ class Store:
             addresses: Queries whose identifiers are e-mail addresses: they are masked.
             new_last_sync_time: Unix seconds; the start of the run that read the changeset. None: it stays.
             sent_as_of: The same for a run that sent rows, however it ended: the last sync time is not later.
+            read: What is remembered with either of the two when it becomes the last sync time.
 
         Returns:
             The report with the last sync time that the next run will use.
@@ -142,14 +145,20 @@ class Store:
             self._see(connection, report.sync, workspace, report.started_at)
             since = _since(connection, report.run_id, root_run_id)
             current = _last_sync_time(connection, report.sync)
-            if new_last_sync_time is not None and report.status is Status.COMPLETED and since is not None:
-                current = new_last_sync_time if since <= current else current
-            current = current if sent_as_of is None else min(current, sent_as_of)
-            self._put_sync(connection, report.sync, {"last_sync_time": current})
+            read = read or Reading()
+            # What it did not read was visible to the run that last sync time was the start of.
+            moves = report.status is Status.COMPLETED and since is not None and since <= current
+            if new_last_sync_time is not None and moves:
+                current = new_last_sync_time
+                asked = json.dumps(read.asked) if read.asked else None
+                self._put_sync(connection, report.sync, {**_mark(current, read), "asked": asked})
+            if sent_as_of is not None and sent_as_of < current:
+                current = sent_as_of
+                self._put_sync(connection, report.sync, _mark(current, read))
             report = replace(report, last_sync_time=current)
-            _forget_failures(connection, report.run_id)
+            forget_failures(connection, report.run_id)
             self._put_run(connection, run_values(report, root_run_id=root_run_id, workspace=workspace, since=since))
-            _remember_failures(connection, report.run_id, failures)
+            remember_failures(connection, report.run_id, failures)
         return report
 
     def record_skipped(
@@ -277,24 +286,12 @@ def _last_sync_time(connection: sa.Connection, sync: str) -> int:
     return current
 
 
+def _mark(last_sync_time: int, read: Reading) -> dict[str, Any]:
+    return {"last_sync_time": last_sync_time, "reaches_to": read.reaches_to, "clock_ahead_s": read.clock_ahead_s}
+
+
 def _since(connection: sa.Connection, run_id: str, root_run_id: str) -> int | None:
-    """The last sync time that a run's changeset was read with; None where nothing is known of that run."""
+    """The last sync time when a run's changeset was read; None where nothing is known of that run."""
     begun = sa.select(RUN.c.run_id, RUN.c.since).where(RUN.c.run_id.in_([run_id, root_run_id]))
     known = {row.run_id: row.since for row in connection.execute(begun)}
     return known.get(root_run_id, known.get(run_id))
-
-
-def _forget_failures(connection: sa.Connection, run_id: str) -> None:
-    for table in (FAILED_ROW, FAILED_CAUSE):
-        connection.execute(sa.delete(table).where(table.c.run_id == run_id))
-
-
-def _remember_failures(connection: sa.Connection, run_id: str, failures: Digest) -> None:
-    entries: dict[sa.Table, Sequence[FailedRow | FailedCause]] = {
-        FAILED_ROW: failures.rows,
-        FAILED_CAUSE: failures.causes,
-    }
-    for table, found in entries.items():
-        rows = [{"run_id": run_id, "position": position, **asdict(entry)} for position, entry in enumerate(found)]
-        if rows:
-            connection.execute(sa.insert(table), rows)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reverse_etl.changeset.extract import extract
+from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.changeset.suppression import list_of, store_suppressed
 from reverse_etl.config.suppression import SuppressionListConfig
@@ -65,7 +65,7 @@ def test_a_query_is_run_with_the_changeset(tmp_path: Path) -> None:
     config = sync(query="SELECT 7 AS id UNION ALL SELECT 8")
     run = RunFolder(tmp_path / "run")
     with connect(database) as session:
-        facts = extract(config, session, run, since=0, dialect="sqlite")
+        facts = extract(config, session, run, before=Before(), dialect="sqlite")
     assert 1 == facts.rows
     assert ["7", "8"] == pq.read_table(list_of(run.parts("rows"))).column("id").to_pylist()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reverse_etl.changeset.extract import extract
+from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import QUERIES, RunFolder
 from reverse_etl.checks.runner import validate
 from reverse_etl.config.loader import load_project
@@ -145,7 +145,7 @@ def test_the_checks_find_what_must_fail(shop: Path, tmp_path: Path, name: str) -
     sync = project.syncs[name]
     folder = RunFolder(tmp_path / "run")
     with connect(project.databases[sync.database].model_copy(update={"path": shop})) as session:
-        extract(sync, session, folder, since=0, dialect="sqlite")
+        extract(sync, session, folder, before=Before(), dialect="sqlite")
     assert not validate(sync, folder).stopped
     failed = [row for query in QUERIES for row in folder.parts(query).failed()]
     assert [row for row in expected(shop).failures if row.sync == name] == [

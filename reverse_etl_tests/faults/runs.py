@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,9 @@ from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.shop import Row, Shop, settings
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+
+LATE_S = 600
+"""How long before the last sync time a run reads where the database tells nothing: SQLite does not."""
 
 STAGES = ("extract", "validate", "deliver")
 
@@ -55,12 +58,15 @@ class Ended:
 
 @dataclass(slots=True)
 class World:
-    """What the scenarios of one process share: a folder, a sandbox, a home folder with its state database."""
+    """What the scenarios of one process share: a folder, a sandbox, a home folder with its state database, servers."""
 
     folder: Path
     sandbox: RunningSandbox
     home: Home
     store: Store
+    stack: ExitStack = field(default_factory=ExitStack)
+    servers: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, Any] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def case(self, kind: str, chance: random.Random, **chosen: Any) -> Case:
@@ -139,7 +145,7 @@ class Case:
             if before is not None:
                 before(stage)
             if stage == "extract":
-                rows = self.shop.rows(sync_time_before)
+                rows = self.shop.rows(max(0, sync_time_before - LATE_S))
             try:
                 with run:
                     stopped = self._stage(run, stage, clock or FastClock().clock())
@@ -180,5 +186,5 @@ class Case:
 def new_world(folder: Path) -> Iterator[World]:
     """A world in an empty folder; its sandbox ends with it."""
     home = Home.at(folder / "home")
-    with running_sandbox(keep_bodies=True, app_rate_limit=0) as sandbox:
-        yield World(folder, sandbox, home, open_store(f"sqlite:///{home.path / 'state.db'}"))
+    with running_sandbox(keep_bodies=True, app_rate_limit=0) as sandbox, ExitStack() as stack:
+        yield World(folder, sandbox, home, open_store(f"sqlite:///{home.path / 'state.db'}"), stack)

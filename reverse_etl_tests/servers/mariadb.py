@@ -1,7 +1,8 @@
 """A private MariaDB for tests: loopback only, own folder, own port, own certificate authority.
 
 ``mariadb_server()`` starts one; the fixture ``mariadb`` is one for each pytest worker. The user ``reader`` logs in
-with a password and may only read the database ``shop``; ``admin`` is root, through the Unix socket.
+with a password and may only read the database ``shop``; ``admin`` is root, through the Unix socket;
+``watcher`` is a reader who sees which transactions are open.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ INSTALL = "MariaDB's server programs are missing: apt-get install mariadb-server
 NOBODY = 65534
 DATABASE = "shop"
 USER = "reader"
+WATCHER = "watcher"
 PASSWORD = "planted-password-5d1e"
 PASSWORD_VARIABLE = "TEST_MARIADB_READER_PASSWORD"
 
@@ -160,9 +162,10 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
 def _fill(server: MariadbServer) -> None:
     with server.admin(None) as admin:
         admin.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4")
-        for user, needs in ((USER, ""), ("encrypted_only", "REQUIRE SSL"), ("sleeping", "ACCOUNT LOCK")):
+        for user, needs in ((USER, ""), ("encrypted_only", "REQUIRE SSL"), (WATCHER, ""), ("sleeping", "ACCOUNT LOCK")):
             admin.execute(f"CREATE USER {user}@'%' IDENTIFIED BY '{PASSWORD}' {needs}")
             admin.execute(f"GRANT SELECT ON {DATABASE}.* TO {user}@'%'")
+        admin.execute(f"GRANT PROCESS ON *.* TO {WATCHER}@'%'")
 
 
 def _setpriv() -> list[str]:

@@ -1,7 +1,8 @@
 """A private PostgreSQL for tests: loopback only, own folder, own port, own certificate authority.
 
 ``postgres_server()`` starts one; the fixture ``postgres`` is one for each pytest worker. The user ``reader`` logs in
-with a password and may only read the schema ``public``; ``admin`` is the superuser, through the Unix socket.
+with a password and may only read the schema ``public``; ``admin`` is the superuser, through the Unix socket;
+``watcher`` is a reader who sees which transactions are open.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ INSTALL = "PostgreSQL's server programs are missing: apt-get install postgresql,
 NOBODY = 65534
 DATABASE = "shop"
 USER = "reader"
+WATCHER = "watcher"
 PASSWORD = "planted-password-7f3a"
 PASSWORD_VARIABLE = "TEST_POSTGRES_READER_PASSWORD"
 
 _HBA = """
 local all postgres trust
-host all reader 127.0.0.1/32 scram-sha-256
+local replication postgres trust
+host all reader,watcher 127.0.0.1/32 scram-sha-256
 hostssl all encrypted_only 127.0.0.1/32 scram-sha-256
 hostssl shop page_reader 127.0.0.1/32 scram-sha-256
 """
@@ -58,10 +61,21 @@ class PostgresServer:
     @contextmanager
     def admin(self, database: str = DATABASE) -> Iterator[psycopg.Connection[Any]]:
         """A connection as superuser, in autocommit mode."""
-        with psycopg.connect(
-            host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True
-        ) as connection:
+        with self.session(database) as connection:
             yield connection
+
+    def session(self, database: str = DATABASE) -> psycopg.Connection[Any]:
+        """The same, to be closed by whoever asks for it."""
+        return psycopg.connect(host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True)
+
+    def catch_up(self, standby: PostgresServer) -> None:
+        """Waits until a standby has replayed everything that is committed here."""
+        with self.admin() as admin, standby.admin() as replica:
+            (here,) = admin.execute("SELECT pg_current_wal_flush_lsn()").fetchone() or ("",)
+            deadline = time.monotonic() + 20
+            while not (replica.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [here]).fetchone() or [0])[0]:
+                assert time.monotonic() < deadline, "the standby does not catch up"
+                time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +87,29 @@ def postgres() -> Iterator[PostgresServer]:
     with pytest.MonkeyPatch.context() as patch, postgres_server(binaries) as server:
         patch.setenv(PASSWORD_VARIABLE, PASSWORD)
         yield server
+
+
+@contextmanager
+def standby_of(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """A hot standby that streams from a server, with the same users; takes about a second."""
+    binaries = find_binaries()
+    assert binaries is not None, INSTALL
+    folder = Path(tempfile.mkdtemp(prefix="pg-standby-"))
+    as_nobody = _setpriv() if os.getuid() == 0 else []
+    try:
+        for name in ("ca.pem", "server.pem", "server.key"):
+            shutil.copy2(primary.folder / name, folder / name)
+        if os.getuid() == 0:
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, NOBODY, NOBODY)
+        source = f"host={primary.folder} port={primary.port} user=postgres"
+        copy: list[Any] = [binaries / "pg_basebackup", "-d", source, "-D", folder / "data", "-R", "-X", "stream"]
+        copy += ["--checkpoint=fast", "--no-sync"]
+        subprocess.run([*as_nobody, *copy], check=True, capture_output=True, cwd=folder)
+        with _running([*as_nobody, binaries / "postgres"], folder) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_binaries() -> Path | None:
@@ -118,6 +155,7 @@ def _running(program: list[Any], folder: Path) -> Iterator[PostgresServer]:
         "fsync": "off",
         "full_page_writes": "off",
         "max_connections": 30,
+        "max_prepared_transactions": 10,
         "password_encryption": "scram-sha-256",
         "ssl": "on",
         "ssl_cert_file": folder / "server.pem",
@@ -157,8 +195,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], pid_file: Path, log: Pat
 def _fill(server: PostgresServer) -> None:
     with server.admin("postgres") as admin:
         admin.execute(f"CREATE DATABASE {DATABASE}")
-        for user in (USER, "encrypted_only"):
+        for user in (USER, WATCHER, "encrypted_only"):
             admin.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}'")
+        admin.execute(f"GRANT {USER}, pg_read_all_stats TO {WATCHER}")
         admin.execute("CREATE ROLE sleeping NOLOGIN PASSWORD 'x'")
     with server.admin() as admin:
         admin.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")

@@ -1,0 +1,93 @@
+"""What a sync asks for, part by part, so that a run can name what is not as it was when the last one completed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders
+from reverse_etl.config.syncs import KINDS
+
+if TYPE_CHECKING:
+    from reverse_etl.config.syncs import SyncConfig
+
+_DIGITS: Final = 16
+
+
+def asked(sync: SyncConfig, dialect: str) -> dict[str, str]:
+    """A short hash of each part of a sync that says which rows are sent, and as what.
+
+    Args:
+        sync: The sync.
+        dialect: Its database's name in sqlglot.
+
+    Returns:
+        By the part's name as people know it: ``query``, ``people.identify_by``, ``relationships.query``. Comments,
+        white space and the case of SQL's own words make no difference; a key that is left out is its default.
+    """
+    found = {"database": _hash(sync.database), "query": _hash(_normal(sync.query, dialect))}
+    for section in (*KINDS, "relationships"):
+        config = getattr(sync, section)
+        if config is None:
+            continue
+        found[section] = _hash("")
+        for key, value in config.model_dump(mode="json").items():
+            text = _normal(value, dialect) if key == "query" else json.dumps(value, sort_keys=True)
+            found[f"{section}.{key}"] = _hash(text)
+    return found
+
+
+def difference(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The parts that are not as they were, in order; a section that came or went is one."""
+    names = [name for name in {**now, **before} if before.get(name) != now.get(name)]
+    whole = {name for name in names if "." not in name}
+    return [name for name in names if name in whole or name.partition(".")[0] not in whole]
+
+
+def reads_only_changes(sync: SyncConfig) -> bool:
+    """Whether one of its queries is given the last sync time."""
+    texts = [sync.query, sync.relationships.query if sync.relationships else ""]
+    return any(PLACEHOLDER.search(text) for text in texts)
+
+
+def sentence(parts: list[str], sync: str, read_from: int) -> str:
+    """What a run says that reads only what changed, after the sync's file was changed."""
+    since = datetime.fromtimestamp(read_from, UTC)
+    named = " and ".join("The query" if part == "query" else part for part in parts)
+    return (
+        f"{named} changed since the last completed run, but only rows that changed since {since:%Y-%m-%d %H:%M:%S} UTC "
+        f"were read. To send all rows: reverse-etl run {sync} --full"
+    )
+
+
+def _normal(sql: str, dialect: str) -> str:
+    """The query's tokens: without comments, white space, the case of words of SQL and semicolons at the end."""
+    from sqlglot import TokenType
+    from sqlglot.dialects.dialect import Dialect
+    from sqlglot.errors import TokenError
+
+    named = PLACEHOLDER.sub("{{last_sync_time}}", sql)
+    try:
+        tokens = Dialect.get_or_raise(dialect).tokenize(blank_placeholders(named))
+    except TokenError:
+        return " ".join(named.split())
+    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+        tokens.pop()
+    as_written = {
+        TokenType.VAR,
+        TokenType.STRING,
+        TokenType.IDENTIFIER,
+        TokenType.NATIONAL_STRING,
+        TokenType.RAW_STRING,
+    }
+    return "\0".join(
+        f"{token.token_type.name} {token.text if token.token_type in as_written else token.text.upper()}"
+        for token in tokens
+    )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

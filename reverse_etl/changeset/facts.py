@@ -1,0 +1,58 @@
+"""What one extraction knew, and leaves for the stages after it and for the next run. Stored by ``parts``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one extraction knew.
+
+    Attributes:
+        sync: The sync's name.
+        since: The last sync time when the query was run, Unix seconds.
+        started_at: The run's start by the database's clock, Unix seconds; the next last sync time. On a replica that
+            lags, the time up to which its data is complete.
+        rows: Rows that ``query`` returned.
+        relationships: Rows that the relationships query returned; 0 without one.
+        retry_of: The run whose failed rows alone were read; empty for a run of its own. It reads too little for
+            last sync time to move, or for anybody to be called gone.
+        attempts_before: Attempts at these rows before the run that read them.
+        version: The sync's version when they were read; empty where that is not known.
+        rows_keys: Sum of the keys of the rows (``changeset.row_keys``); None where it was not taken.
+        relationships_keys: The same of the relationships.
+        rows_not_found: Of a retry: so many rows at the end have nothing but the identifier that is no longer found.
+        relationships_not_found: The same of the relationships.
+        read_from: What the query was given for ``{{last_sync_time}}``, Unix seconds: the last sync time or earlier;
+            0 where everything was read. None where it was not written down: then it was ``since``.
+        reaches_to: From when the next run is to read again, Unix seconds; None where that was not written down.
+        clock_ahead_s: How far the database's clock was ahead of the reading machine's; None likewise.
+        moves: Whether last sync time may move to ``started_at``.
+        asked: What the sync asked for (``changeset.asked``); empty where that was not written down.
+        note: What is worth saying of the reading, in sentences; empty when nothing is.
+    """
+
+    sync: str
+    since: int
+    started_at: int
+    rows: int
+    relationships: int = 0
+    retry_of: str = ""
+    attempts_before: int = 0
+    version: str = ""
+    rows_keys: int | None = None
+    relationships_keys: int | None = None
+    rows_not_found: int = 0
+    relationships_not_found: int = 0
+    read_from: int | None = None
+    reaches_to: int | None = None
+    clock_ahead_s: float | None = None
+    moves: bool = True
+    asked: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def next_last_sync_time(self) -> int | None:
+        """Where a completed run moves last sync time to; None where it stays."""
+        return self.started_at if self.moves and not self.retry_of else None

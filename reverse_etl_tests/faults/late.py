@@ -1,0 +1,298 @@
+"""Rows that become visible after a run has read: transactions that commit late, and replicas that lag."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pymysql  # type: ignore[import-untyped]
+
+from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.config.environment import EnvText, Secret
+from reverse_etl.config.inline import parse_sync
+from reverse_etl.plugins import load
+from reverse_etl.report import RunReport, Status
+from reverse_etl.stages import SyncRun, deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl_tests.destinations.customerio.configs import workspace
+from reverse_etl_tests.destinations.scripted import FastClock
+from reverse_etl_tests.faults.catalogue import family
+from reverse_etl_tests.faults.runs import World
+from reverse_etl_tests.servers import mariadb, postgres
+from reverse_etl_tests.servers.sandbox import wait_until
+
+PLACES: Final = ("postgres", "postgres_unseen", "standby", "mariadb", "mariadb_unseen", "sqlite")
+"""Databases that show open transactions, and that do not; a standby whose replay stops; one writer of a file."""
+
+HOWS: Final = ("wrote before", "writes later", "in a savepoint", "prepared", "rolled back")
+"""What an open transaction has done when a run reads."""
+
+_SINCE: Final = {
+    "postgres": "to_timestamp({{last_sync_time}})",
+    "mysql": "FROM_UNIXTIME({{last_sync_time}})",
+    "sqlite": "{{last_sync_time}}",
+}
+_NOW: Final = {"postgres": "now()", "mysql": "now(6)", "sqlite": "(julianday('now') - 2440587.5) * 86400.0"}
+_AT: Final = {"postgres": "timestamptz", "mysql": "timestamp(6)", "sqlite": "REAL"}
+
+
+@dataclass(slots=True)
+class Place:
+    """A table of people in one database, and who writes to it.
+
+    Attributes:
+        kind: One of ``PLACES``.
+        table: Its name; each scenario has its own.
+        config: Where the product reads.
+        session: Opens a connection of a writer, in autocommit mode; the caller closes it.
+        settle: Makes all that is committed visible to a reader.
+        stop: Keeps what is committed from now on from readers; nothing where that cannot be.
+    """
+
+    kind: str
+    table: str
+    config: DatabaseConfig
+    session: Callable[[], Any]
+    settle: Callable[[], object] = lambda: None
+    stop: Callable[[], object] = lambda: None
+    _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+        return self.config.type
+
+    def make(self) -> None:
+        """Makes the table with three people who changed long ago."""
+        with closing(self.session()) as writer:
+            execute(writer, f"CREATE TABLE {self.table} (id varchar(20), plan varchar(20), at {_AT[self.engine]})")
+            for number in range(3):
+                execute(writer, f"INSERT INTO {self.table} VALUES ('old{number}', 'free', {self._long_ago()})")
+
+    def write(self, writer: Any) -> None:
+        """A row of a new person, with the time that the server gives it."""
+        number = next(self._numbers)
+        execute(writer, f"INSERT INTO {self.table} VALUES ('p{number}', 'pro', {_NOW[self.engine]})")
+
+    def people(self) -> set[str]:
+        """Who is committed."""
+        with closing(self.session()) as writer:
+            return {row[0] for row in execute(writer, f"SELECT id FROM {self.table}")}
+
+    def _long_ago(self) -> str:
+        return "0" if self.engine == "sqlite" else "'2020-01-01 00:00:00'"
+
+
+def execute(session: Any, sql: str) -> list[Any]:
+    """Runs a statement of a writer."""
+    with closing(session.cursor()) as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+@dataclass(slots=True)
+class OpenTransaction:
+    """A transaction that ends after a run has read."""
+
+    place: Place
+    writer: Any
+    how: str
+
+    def begin(self) -> None:
+        """Leaves it open."""
+        execute(self.writer, "BEGIN IMMEDIATE" if self.place.engine == "sqlite" else "BEGIN")
+        if self.how == "writes later":
+            execute(self.writer, f"SELECT count(*), {_NOW[self.place.engine]} FROM {self.place.table}")
+            return
+        if self.how == "in a savepoint":
+            execute(self.writer, "SAVEPOINT s")
+        self.place.write(self.writer)
+        if self.how == "in a savepoint":
+            execute(self.writer, "RELEASE SAVEPOINT s")
+        if self.how == "prepared":
+            execute(self.writer, f"PREPARE TRANSACTION '{self.place.table}_{id(self)}'")
+
+    def end(self) -> None:
+        """Commits it, or rolls it back."""
+        if self.how == "writes later":
+            self.place.write(self.writer)
+        if self.how == "prepared":
+            execute(self.writer, f"COMMIT PREPARED '{self.place.table}_{id(self)}'")
+        else:
+            execute(self.writer, "ROLLBACK" if self.how == "rolled back" else "COMMIT")
+        self.writer.close()
+
+
+@dataclass(slots=True)
+class LateCase:
+    """A sync of people of one place."""
+
+    world: World
+    place: Place
+    changes: dict[str, str] = field(default_factory=dict)
+    reports: list[RunReport] = field(default_factory=list)
+    columns: str = "id, plan"
+    empty_values: str = "ignore"
+
+    def run(self) -> RunReport:
+        """One run of the product's stages."""
+        name = self.place.table
+        since = _SINCE[self.place.engine]
+        settings = {
+            "people": {"identify_by": "id", "empty_values": self.empty_values},
+            "query": f"SELECT {self.columns} FROM {name} WHERE at >= {since}",
+            "changes": self.changes,
+        }
+        sync = parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings})
+        run_id = f"{name}-{len(self.reports)}"
+        run = SyncRun(sync, run_id, run_id, self.world.home, self.world.store, datetime.now(UTC))
+        with run:
+            extract_changeset(run, self.place.config)
+            validate_changeset(run)
+            report = deliver_changeset(run, workspace(self.world.sandbox.url), clock=FastClock().clock())
+        assert report.status is Status.COMPLETED, report.message
+        self.reports.append(report)
+        return report
+
+    def sent(self) -> set[str]:
+        """Who is in the workspace."""
+        return {person["id"] for person in self.world.sandbox.people()}
+
+
+def place(world: World, kind: str) -> Place:
+    """A place with a table of its own; its server starts when it is first asked for and ends with the world."""
+    made = world.places.setdefault(kind, _Server(world.stack, kind, world))
+    return made.place()
+
+
+@dataclass(slots=True)
+class _Server:
+    stack: ExitStack
+    kind: str
+    world: World
+    tables: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
+
+    def place(self) -> Place:
+        table = f"late_{self.kind}_{next(self.tables)}"
+        if self.kind == "sqlite":
+            path = self.world.folder / f"{table}.db"
+            with closing(sqlite3.connect(path)) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+            config = load("reverse_etl.sources", "sqlite").Config(name="shop", type="sqlite", path=path)
+            return Place(self.kind, table, config, lambda: sqlite3.connect(path, isolation_level=None))
+        if self.kind.startswith("mariadb"):
+            return self._mariadb(table)
+        return self._postgres(table)
+
+    def _shared(self, name: str, start: Callable[[], Any]) -> Any:
+        if name not in self.world.servers:
+            self.world.servers[name] = self.stack.enter_context(start())
+        return self.world.servers[name]
+
+    def _postgres(self, table: str) -> Place:
+        binaries = postgres.find_binaries()
+        assert binaries is not None, postgres.INSTALL
+        primary = self._shared("postgres", lambda: postgres.postgres_server(binaries))
+        os.environ[postgres.PASSWORD_VARIABLE] = postgres.PASSWORD
+        server = primary
+        if self.kind == "standby":
+            server = self._shared("standby", lambda: postgres.standby_of(primary))
+        user = postgres.USER if self.kind == "postgres_unseen" else postgres.WATCHER
+        config = load("reverse_etl.sources", "postgres").Config(
+            **{**_login(server, user, postgres.PASSWORD_VARIABLE, postgres.DATABASE), "type": "postgres"}
+        )
+        if self.kind != "standby":
+            return Place(self.kind, table, config, primary.session)
+
+        def settle() -> None:
+            with server.admin() as admin:
+                admin.execute("SELECT pg_wal_replay_resume()")
+            primary.catch_up(server)
+
+        def stop() -> None:
+            with server.admin() as admin:
+                admin.execute("SELECT pg_wal_replay_pause()")
+
+        return Place(self.kind, table, config, primary.session, settle, stop)
+
+    def _mariadb(self, table: str) -> Place:
+        programs = mariadb.find_programs()
+        assert programs is not None, mariadb.INSTALL
+        server = self._shared("mariadb", lambda: mariadb.mariadb_server(programs))
+        os.environ[mariadb.PASSWORD_VARIABLE] = mariadb.PASSWORD
+        user = mariadb.USER if self.kind == "mariadb_unseen" else mariadb.WATCHER
+        config = load("reverse_etl.sources", "mysql").Config(
+            **{**_login(server, user, mariadb.PASSWORD_VARIABLE, mariadb.DATABASE), "type": "mysql"}
+        )
+
+        def session() -> Any:
+            return pymysql.connect(
+                unix_socket=str(server.unix_socket), user="root", database=mariadb.DATABASE, autocommit=True
+            )
+
+        return Place(self.kind, table, config, session)
+
+
+def _login(server: Any, user: str, variable: str, database: str) -> dict[str, Any]:
+    return {
+        "name": "shop",
+        "host": EnvText(server.host),
+        "port": server.port,
+        "database": EnvText(database),
+        "user": EnvText(user),
+        "password": Secret(f"${{{variable}}}"),
+        "ca_file": server.ca_file,
+    }
+
+
+def next_second() -> None:
+    """Waits until the clock shows another second: whole seconds then tell a run's start from what came before."""
+    now = int(time.time())
+    wait_until(lambda: int(time.time()) > now)
+
+
+@family(72, at_once=12)
+def late_visibility(world: World, chance: random.Random, seed: int) -> None:
+    """Transactions begin before a run and commit after it, and a standby lags, on PostgreSQL, MariaDB and SQLite."""
+    where = place(world, PLACES[seed % len(PLACES)])
+    world.sandbox.reset()
+    where.make()
+    where.settle()
+    case = LateCase(world, where)
+    case.run()
+    hows = [how for how in HOWS if how != "prepared" or where.engine == "postgres"]
+    transactions: list[OpenTransaction] = []
+    for _ in range(chance.randint(1, 2)):
+        # SQLite has one writer at a time.
+        for _ in range(1 if where.engine == "sqlite" else chance.randint(1, 3)):
+            if where.engine != "sqlite" or not transactions:
+                transactions.append(OpenTransaction(where, where.session(), chance.choice(hows)))
+                transactions[-1].begin()
+        if chance.random() < 0.5:
+            where.stop()
+        if where.engine != "sqlite":
+            with closing(where.session()) as other:
+                where.write(other)
+        next_second()
+        case.run()
+        chance.shuffle(transactions)
+        for _ in range(chance.randint(0, len(transactions))):
+            transactions.pop().end()
+        if chance.random() < 0.5:
+            where.settle()
+        if chance.random() < 0.5:
+            case.run()
+    while transactions:
+        transactions.pop().end()
+    where.settle()
+    case.run()
+    assert case.sent() == where.people(), f"lost: {where.people() - case.sent()}"
+
+
+__all__ = ["HOWS", "PLACES", "LateCase", "OpenTransaction", "late_visibility", "place"]
