@@ -107,6 +107,8 @@ def _make_storage(folder: Path) -> None:
         import dagster as dg
         import sqlalchemy as sa
 
+        # Without settings Dagster takes its own, with a warning; with empty ones it takes them silently.
+        (Path(new) / "dagster.yaml").touch()
         try:
             with dg.DagsterInstance.from_config(new):
                 pass

@@ -1,36 +1,41 @@
-"""``demo``: the sample shop into a sandbox workspace, through the shipped syncs, compared with what must arrive."""
+"""``demo``: the sample shop into a sandbox by the shipped syncs, in three acts, each compared with the shop."""
 
 from __future__ import annotations
 
 import os
-import subprocess
+import shutil
 import sys
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
+from reverse_etl.cli import words
 from reverse_etl.cli.project import SyncsFolder
-from reverse_etl.errors import ConfigError, WorkspaceUnavailableError
+from reverse_etl.cli.tables import Rows, print_line, say
+from reverse_etl.errors import ConfigError
 from reverse_etl.report import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
-    from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
+    from reverse_etl.cli.demo_sandbox import DemoSandbox
+    from reverse_etl.config.connections import WorkspaceConfig
     from reverse_etl.config.loader import ProjectConfig
     from reverse_etl.demo.expected import Expected
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
-    from reverse_etl.state.store import Store
 
-ORDER = ("companies", "customers")
-"""Objects first: people's relationships point to them."""
+SHIPPED = ("companies", "customers")
 
-IDLE_EXIT_S = 3600
 CREDENTIALS = ("CUSTOMERIO_SITE_ID", "CUSTOMERIO_TRACK_API_KEY", "CUSTOMERIO_APP_API_KEY")
 FAILED_ROWS_SHOWN = 12
+CHANGED = 3
 
 
 def demo(
@@ -39,130 +44,164 @@ def demo(
         bool, typer.Option("--keep-sandbox/--stop-sandbox", help="Leave the sandbox running, to look at it.")
     ] = True,
 ) -> None:
-    """Make the sample shop, start the sandbox, run the shipped syncs end to end; no account needed."""
-    from rich.console import Console
-
+    """Make the sample shop, start a sandbox, run the shipped syncs end to end; no account needed."""
+    from reverse_etl.cli.demo_sandbox import start_sandbox
     from reverse_etl.config.loader import load_project
-    from reverse_etl.demo.expected import expected
     from reverse_etl.demo.shop import create_shop
     from reverse_etl.state.home import Home
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = words.console()
     os.environ.update(dict.fromkeys(CREDENTIALS, "sandbox"))
+    _write_missing(syncs, console)
     project = load_project(syncs)
-    database, workspace = _shipped(project)
-    shop: Path = getattr(database, "path")  # noqa: B009 - the demo's database is a file
+    shop, workspace = _shipped(project)
     home = Home.from_environment(syncs)
     create_shop(shop)
-    console.print(f"[bold]Sample shop[/] {_short(shop)}")
-    process = _started_sandbox(home, workspace)
-    console.print(f"[bold]Sandbox workspace[/] {workspace.track_base_url()}")
+    say(console, f"Made the shop: {_short(shop)}")
+    sandbox = start_sandbox(home, workspace)
+    kept = False
     try:
-        reports = _run_syncs(project, syncs, console)
-        equal = _compared(expected(shop), workspace, console)
+        say(console, f"Started the workspace, a sandbox: {sandbox.url}")
+        acts = _Acts(project, syncs, home, shop, sandbox.url, console)
+        acts.play()
+        kept = keep_sandbox
     finally:
-        if process is not None and not keep_sandbox:
-            process.terminate()
-            process.wait(10)
-    _failed_rows(reports, home, console)
-    _what_next(console, workspace, kept=keep_sandbox)
-    raise typer.Exit(0 if equal else 1)
+        if not kept:
+            sandbox.stop()
+    _what_next(acts, sandbox, kept=keep_sandbox)
+    raise typer.Exit(0 if acts.as_it_must else 1)
 
 
-def _shipped(project: ProjectConfig) -> tuple[DatabaseConfig, WorkspaceConfig]:
-    missing = [name for name in ORDER if name not in project.syncs]
+def _write_missing(syncs: Path, console: Console) -> None:
+    """Puts the shipped syncs where there is no folder of syncs yet."""
+    if syncs.exists():
+        return
+    syncs.mkdir(parents=True)
+    for shipped in sorted(files("reverse_etl.demo").joinpath("syncs").iterdir(), key=lambda file: file.name):
+        (syncs / shipped.name).write_bytes(shipped.read_bytes())
+        say(console, f"Wrote {syncs / shipped.name}")
+
+
+def _shipped(project: ProjectConfig) -> tuple[Path, WorkspaceConfig]:
+    """The shop's file and the workspace, of the shipped syncs and no others."""
+    from reverse_etl.sandbox.settings import is_loopback
+
+    missing = [name for name in SHIPPED if name not in project.syncs]
     if missing:
         raise ConfigError(
-            f"the demo runs {' and '.join(ORDER)}, and {project.directory} has no sync {' and no '.join(missing)}.",
-            hint="Run it where the project's own syncs folder is.",
+            f"the demo runs {' and '.join(SHIPPED)}, and {project.directory} has no sync {' and no '.join(missing)}.",
+            hint="Run it in an empty folder: it writes its syncs there.",
         )
     sync = project.syncs["customers"]
     database, workspace = project.databases[sync.database], project.workspaces[sync.workspace]
-    if database.type != "sqlite" or urlsplit(workspace.track_base_url()).hostname not in {"127.0.0.1", "localhost"}:
+    host = urlsplit(workspace.track_base_url()).hostname
+    if database.type != "sqlite" or not is_loopback(host or ""):
         raise ConfigError(
             "the demo only uses an SQLite file and a sandbox on this machine, and the connections are others.",
-            hint="Run it where the project's own connections.yaml is.",
+            hint="Run it in an empty folder: it writes its own connections there.",
         )
-    return database, workspace
+    shop: Path = getattr(database, "path")  # noqa: B009 - every SQLite database has one
+    return shop, workspace
 
 
-def _started_sandbox(home: Home, workspace: WorkspaceConfig) -> subprocess.Popen[bytes] | None:
-    """Empties a sandbox that already listens; otherwise starts one that outlives this command, and waits for it."""
-    import httpx
-    import tenacity
+@dataclass(slots=True)
+class _Acts:
+    """What the demo shows, one run after the other.
 
-    url = workspace.track_base_url()
-    try:
-        httpx.post(f"{url}/_sandbox/reset", timeout=5).raise_for_status()
-    except httpx.HTTPStatusError:
-        raise WorkspaceUnavailableError(
-            f"something that is not the sandbox listens at {url}.", hint="End it first."
-        ) from None
-    except httpx.TransportError:
-        pass
-    else:
-        return None
-    log = home.path / "sandbox.log"
-    command = [sys.executable, "-m", "reverse_etl.cli.main", "sandbox", "--port", str(urlsplit(url).port or 80)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            [*command, "--idle-exit", str(IDLE_EXIT_S)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    wait = tenacity.Retrying(
-        stop=tenacity.stop_after_delay(30),
-        wait=tenacity.wait_fixed(0.05),
-        retry=tenacity.retry_if_exception_type(httpx.TransportError),
-    )
-    try:
-        wait(httpx.get, f"{url}/_sandbox/counts", timeout=5)
-    except tenacity.RetryError:
-        raise WorkspaceUnavailableError(f"the sandbox did not start at {url}.", hint=f"Its log: {log}") from None
-    return process
+    Attributes:
+        failed_run: The one with failed rows; None before the first act.
+        as_it_must: Whether each run ended, and the sandbox was filled, as it must be.
+    """
 
+    project: ProjectConfig
+    syncs: Path
+    home: Home
+    shop: Path
+    url: str
+    console: Console
+    failed_run: RunReport | None = None
+    as_it_must: bool = True
 
-def _run_syncs(project: ProjectConfig, syncs: Path, console: Console) -> list[RunReport]:
-    from reverse_etl.cli.run import execute, show
+    def play(self) -> None:
+        """All runs."""
+        from reverse_etl.demo.expected import expected
+        from reverse_etl.demo.shop import mend, touch
 
-    reports = []
-    for name in ORDER:
-        console.print(f"\n[bold]reverse-etl run {name}[/]")
-        report = execute(project.syncs[name], syncs, full=True)
-        show(report, console)
+        self._title("1. Everything: the companies, then the customers, some of them bad on purpose")
+        self._run("companies", "completed")
+        self.failed_run = self._run("customers", "some_rows_failed")
+        self._show_failed_rows(self.failed_run)
+        self._compare(expected(self.shop), "the good rows of the shop")
+
+        self._title("2. The bad rows are corrected in the shop")
+        mend(self.shop)
+        say(self.console, "Last sync time has stayed where it was, so the next run reads the failed rows again.")
+        self._run("customers", "completed")
+
+        self._title("3. Three customers buy something")
+        touch(self.shop, CHANGED)
+        say(self.console, "The run before has completed, so the next one reads what has changed since.")
+        self._run("customers", "completed", full=False, rows=CHANGED)
+        self._compare(expected(self.shop), "the shop")
+
+    def _title(self, words_of_title: str) -> None:
+        self.console.print()
+        say(self.console, words_of_title, style="bold")
+
+    def _run(self, name: str, status: str, *, full: bool = True, rows: int | None = None) -> RunReport:
+        """Runs a sync; ``full`` is what a first run is, and what one is after runs of an earlier demo."""
+        from reverse_etl.cli.run import execute, show
+        from reverse_etl.state.store import open_store
+
+        full = full and open_store(self.home.state_url).last_sync_time(name) > 0
+        self.console.print()
+        print_line(self.console, words.text(f"$ reverse-etl run {name}{' --full' if full else ''}", "bold"))
+        report = execute(self.project.syncs[name], self.syncs, full=full)
+        show(report, self.console)
         if report.status is Status.CANCELED:
             raise KeyboardInterrupt
-        reports.append(report)
-    return reports
+        self.as_it_must &= report.status == status and rows in (None, report.rows.extracted)
+        return report
+
+    def _show_failed_rows(self, report: RunReport) -> None:
+        from itertools import islice
+
+        from reverse_etl.state.store import open_store
+
+        table = Rows(("row", "query", "reason", "what is wrong"), numbers=("row",), below="what is wrong")
+        for row in islice(open_store(self.home.state_url).failed_rows(report.run_id), FAILED_ROWS_SHOWN):
+            table.add(f"{row.row_number:,}", row.query, row.reason, row.message)
+        self.console.print()
+        table.show(self.console)
+
+    def _compare(self, must: Expected, with_what: str) -> None:
+        """Looks into the sandbox by its own window and compares it with the shop."""
+        self.console.print()
+        for name, arrived, wanted in _arrived(self.url, must):
+            same = arrived == wanted
+            self.as_it_must &= same
+            verdict = (
+                words.text("equal to", "green") if same else words.text(f"not equal to the {len(wanted):,} of", "red")
+            )
+            line = words.text(f"In the sandbox: {len(arrived):,} {name}, ").append_text(verdict)
+            say(self.console, line.append(f" {with_what}"))
 
 
-def _compared(must: Expected, workspace: WorkspaceConfig, console: Console) -> bool:
-    """Looks into the sandbox by its own window and compares it with the shop's good rows."""
+def _arrived(url: str, must: Expected) -> Iterator[tuple[str, Any, Any]]:
+    """What is in the sandbox, and what must be: of each kind its name and both."""
     import httpx
 
     def seen(what: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = httpx.get(f"{workspace.track_base_url()}/_sandbox/{what}", timeout=60).json()
+        rows: list[dict[str, Any]] = httpx.get(f"{url}/_sandbox/{what}", timeout=60, trust_env=False).json()
         return rows
 
     people = {person["id"]: _attributes(person) for person in seen("people")}
-    companies = {row["object_id"]: row["attributes"] for row in seen("objects")}
+    yield "people", people, must.people
+    yield "companies", {row["object_id"]: row["attributes"] for row in seen("objects")}, must.companies
     related = {(row["person"]["id"], row["object_id"]): row["attributes"]["role"] for row in seen("relationships")}
+    yield "relationships", related, must.relationships
     members = {member["id"] for segment in seen("segments") for member in segment["people"]}
-    console.print()
-    equal = True
-    for name, arrived, wanted in (
-        ("people", people, must.people),
-        ("companies", companies, must.companies),
-        ("relationships", related, must.relationships),
-        ("members of Shop customers", members, set(must.people)),
-    ):
-        same = arrived == wanted
-        equal &= same
-        verdict = "[green]equal to[/]" if same else f"[red]not equal to the {len(wanted):,} of[/]"
-        console.print(f"In the sandbox: {len(arrived):,} {name}, {verdict} the shop's good rows")
-    return equal
+    yield "members of Shop customers", members, set(must.people)
 
 
 def _attributes(person: dict[str, Any]) -> dict[str, Any]:
@@ -170,37 +209,36 @@ def _attributes(person: dict[str, Any]) -> dict[str, Any]:
     return own | ({"email": person["email"]} if person.get("email") else {})
 
 
-def _failed_rows(reports: list[RunReport], home: Home, console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
+def _what_next(acts: _Acts, sandbox: DemoSandbox, *, kept: bool) -> None:
+    """What to look at, as commands that work when they are typed one after the other."""
+    from reverse_etl.cli.demo_sandbox import ADDRESSES
 
-    from reverse_etl.state.store import open_store
-
-    store: Store = open_store(home.state_url)
-    table = Table(title="Failed rows, bad on purpose", title_justify="left")
-    for heading in ("sync", "query", "row", "reason"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("what is wrong")
-    for report in reports:
-        for number, row in enumerate(store.failed_rows(report.run_id)):
-            if number < FAILED_ROWS_SHOWN:
-                cells = (report.sync, row.query, str(row.row_number), row.reason, row.message)
-                table.add_row(*map(Text, cells))
+    console = acts.console
     console.print()
-    console.print(table)
-    for report in reports:
-        if report.failed_rows_csv:
-            console.print(f"All of {report.sync}: {_short(Path(report.failed_rows_csv))}")
-
-
-def _what_next(console: Console, workspace: WorkspaceConfig, *, kept: bool) -> None:
-    console.print("\n[bold]Look around[/]")
+    say(console, "Next, in this folder", style="bold")
+    console.print()
+    bin_folder = Path(sys.executable).parent
+    if shutil.which("reverse-etl") is None and (bin_folder / "activate").exists():
+        _command(console, f". {_short(bin_folder / 'activate')}")
+    for name in CREDENTIALS:
+        _command(console, f"export {name}=sandbox")
+    for name in ADDRESSES:
+        if name in os.environ:
+            _command(console, f"export {name}={os.environ[name]}")
+    if not kept:
+        _command(console, f"reverse-etl sandbox --port {urlsplit(sandbox.url).port}", "in another terminal")
+    run = acts.failed_run.run_id[:8] if acts.failed_run else ""
+    _command(console, "reverse-etl status", "each sync, its last and next run")
+    _command(console, f"reverse-etl errors customers --run {run}", "why rows failed")
+    _command(console, "reverse-etl preview companies --full", "what a run would send")
+    _command(console, "reverse-etl ui", "Dagster: http://127.0.0.1:3000")
     if kept:
-        console.print(f"  The workspace:   {workspace.track_base_url()}   (it ends after an hour without a visitor)")
-    console.print("  Dagster's UI:    make ui   (or reverse-etl ui), then http://127.0.0.1:3000")
-    console.print("  Failed rows:     reverse-etl errors customers")
-    console.print("  In a new shell:  . .venv/bin/activate")
-    console.print(f"                   export {' '.join(f'{name}=sandbox' for name in CREDENTIALS)}")
+        console.print()
+        say(console, f"The workspace: {sandbox.url} (it ends when nobody has used it for an hour)")
+
+
+def _command(console: Console, command: str, purpose: str = "") -> None:
+    print_line(console, words.text(f"  {command:44}  {purpose}".rstrip()))
 
 
 def _short(path: Path) -> str:

@@ -51,6 +51,7 @@ def errors(
         words.print_json({**report.as_json(), **found})
     else:
         _show(report, causes, first, gone=not home.has_failed_rows(sync, report.run_id))
+        _show_earlier(store, report)
     if csv is not None:
         _write_csv(store, report, home.fetch_failed_rows(sync, report.run_id), csv)
 
@@ -100,6 +101,17 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         gone_words = " (no longer there)" if gone else ""
         console.print()
         say(console, f"{more} {total.failed:,} with whole e-mail addresses{gone_words}:\n{report.failed_rows_csv}")
+
+
+def _show_earlier(store: Store, report: RunReport) -> None:
+    """Where failed rows are to be found when this run has none."""
+    from reverse_etl.report import Status
+
+    if (report.rows + report.relationships).failed:
+        return
+    for earlier in store.runs(report.sync, limit=1, status=Status.SOME_ROWS_FAILED):
+        console = words.console()
+        say(console, f"The last run with failed rows: reverse-etl errors {report.sync} --run {earlier.run_id[:8]}")
 
 
 def _table_of_causes(causes: list[FailedCause]) -> Rows:

@@ -60,6 +60,15 @@ _TABLES: Final = """
     CREATE TABLE orders (order_no TEXT, customer_id INTEGER, total REAL, sku TEXT, placed_at INTEGER);
 """
 
+_MENDED: Final = """
+    UPDATE customers SET email = 'customer900001@example.com' WHERE id = 900001;
+    UPDATE customers SET id = 900002 WHERE id IS NULL;
+    UPDATE customers SET last_name = 'Long' WHERE id = 900003;
+    UPDATE customers SET id = 900005, email = 'pollux@example.com' WHERE id = 900004 AND first_name = 'Pollux';
+    UPDATE customers SET plan = 'team' WHERE id = 900006;
+    UPDATE memberships SET ended = 0 WHERE ended NOT IN (0, 1);
+"""
+
 Row = tuple[Any, ...]
 
 
@@ -76,7 +85,7 @@ def create_shop(path: Path, *, people: int = 5000, seed: int = 1) -> None:
     companies = [_company(dice, number) for number in range(1, COMPANIES + 1)]
     memberships = list(_memberships(dice, customers, companies))
     orders = list(_orders(dice, customers))
-    _spoil(customers, companies, memberships)
+    _spoil(customers, memberships, companies[-1][0])
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -116,11 +125,9 @@ def touch(path: Path, customers: int, *, at: datetime | None = None) -> list[int
 
 
 def mend(path: Path) -> None:
-    """Takes out the rows that are bad on purpose, as the owner of the data would, so that a run can complete."""
+    """Corrects the rows that are bad on purpose, as the owner of the data would, so that a run can complete."""
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("DELETE FROM customers WHERE email LIKE '%.bad@example.com' OR email NOT LIKE '%@example.com'")
-        database.execute("DELETE FROM companies WHERE id IS NULL")
-        database.execute("DELETE FROM memberships WHERE ended NOT IN (0, 1)")
+        database.executescript(_MENDED)
 
 
 def _customer(dice: random.Random, number: int) -> Row:
@@ -186,8 +193,8 @@ def _orders(dice: random.Random, customers: list[Row]) -> Iterator[Row]:
             )
 
 
-def _spoil(customers: list[Row], companies: list[Row], memberships: list[Row]) -> None:
-    """Adds a row of each known fault, spread over the tables; ids of faulty customers are 900001 and up."""
+def _spoil(customers: list[Row], memberships: list[Row], company: str) -> None:
+    """Adds a row of each known fault, spread over two tables; ids of faulty customers are 900001 and up."""
     healthy = customers[0]
     end = _FILLED
 
@@ -208,5 +215,4 @@ def _spoil(customers: list[Row], companies: list[Row], memberships: list[Row]) -
     ]
     for turn, row in enumerate(faults, start=1):
         customers.insert(turn * len(customers) // (len(faults) + 1), row)
-    companies.insert(len(companies) // 2, (None, "No Id Ltd", "noid.example", "Tea", 5, end, end))
-    memberships.insert(len(memberships) // 2, (healthy[0], companies[-1][0], "member", 2, end))
+    memberships.insert(len(memberships) // 2, (healthy[0], company, "member", 2, end))

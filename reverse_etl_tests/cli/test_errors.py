@@ -60,7 +60,9 @@ def test_it_is_about_the_newest_run_that_has_ended(project: Remembered) -> None:
     project.ran("bbbbbbbb-2", ago=HOUR)
     found = run_json(errors, "people")
     assert ("bbbbbbbb-2", [], []) == (found["run_id"], found["causes"], found["failed_rows"])
-    assert "0 of 1,200 rows failed." in run(errors, "people").stdout
+    shown = run(errors, "people").stdout
+    assert "0 of 1,200 rows failed." in shown
+    assert "The last run with failed rows: reverse-etl errors people --run aaaaaaaa" in shown
 
 
 @pytest.mark.parametrize("run_id", ["aaaaaaaa-1", "aaaa"])

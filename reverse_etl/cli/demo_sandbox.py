@@ -1,0 +1,127 @@
+"""The demo's own sandbox: another one, whoever started it, is neither used nor emptied."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from reverse_etl.errors import ConfigError, WorkspaceUnavailableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.state.home import Home
+
+IDLE_EXIT_S: Final = 3600
+ADDRESSES: Final = ("CUSTOMERIO_TRACK_URL", "CUSTOMERIO_APP_URL")
+"""Variables of the demo's connections.yaml that lead to the sandbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSandbox:
+    """A sandbox that a demo started.
+
+    Attributes:
+        url: Its address.
+        pid: Its process.
+        name: The workspace's name, which no other sandbox has.
+        process: The same process, where this one started it.
+    """
+
+    url: str
+    pid: int
+    name: str
+    process: subprocess.Popen[bytes] | None = field(default=None, compare=False)
+
+    def stop(self) -> None:
+        """Ends it, and waits until it is gone; nothing happens where another sandbox, or none, has its address now."""
+        import tenacity
+
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(10)
+        elif self._answers():
+            os.kill(self.pid, signal.SIGTERM)
+            gone = tenacity.Retrying(
+                stop=tenacity.stop_after_delay(10),
+                wait=tenacity.wait_fixed(0.05),
+                retry=tenacity.retry_if_result(bool),
+                retry_error_callback=lambda _: None,
+            )
+            gone(self._answers)
+
+    def _answers(self) -> bool:
+        import httpx
+
+        try:
+            found = httpx.get(f"{self.url}/_sandbox/counts", timeout=5, trust_env=False).json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        return isinstance(found, dict) and found.get("workspace") == self.name
+
+
+def start_sandbox(home: Home, workspace: WorkspaceConfig) -> DemoSandbox:
+    """Starts an empty sandbox, where the workspace's address says or, if that is taken, on a free port.
+
+    The variables of the addresses lead to it from then on. The sandbox of an earlier demo of this home folder ends; the
+    new one outlives this command.
+
+    Raises:
+        ConfigError: The workspace's address is taken, and its entry names no variable that could lead elsewhere.
+        WorkspaceUnavailableError: It does not start.
+    """
+    record = home.path / "demo_sandbox.json"
+    _stop_former(record)
+    wanted = workspace.track_base_url()
+    log = home.path / "sandbox.log"
+    sandbox = _started(urlsplit(wanted).port or 80, log) or _started(0, log)
+    if sandbox is None:
+        raise WorkspaceUnavailableError("the sandbox did not start.", hint=f"Its log: {log}")
+    record.write_text(json.dumps({"url": sandbox.url, "pid": sandbox.pid, "name": sandbox.name}), encoding="utf-8")
+    if sandbox.url != wanted:
+        os.environ.update(dict.fromkeys(ADDRESSES, sandbox.url))
+        if workspace.track_base_url() != sandbox.url:
+            sandbox.stop()
+            raise ConfigError(
+                f"another program listens at {wanted}, where workspace {workspace.name} is.",
+                hint=f"End it, or let track_url and app_url be ${{{ADDRESSES[0]}}} and ${{{ADDRESSES[1]}}}.",
+            )
+    return sandbox
+
+
+def _stop_former(record: Path) -> None:
+    try:
+        former = DemoSandbox(**json.loads(record.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return
+    former.stop()
+
+
+def _started(port: int, log: Path) -> DemoSandbox | None:
+    """A sandbox that accepts requests; None where it cannot, such as on a port that is in use."""
+    from ulid import ULID
+
+    name = f"Demo shop {str(ULID())[-6:]}"
+    options = {"port": port, "idle-exit-s": IDLE_EXIT_S, "workspace-name": name}
+    command = [sys.executable, "-m", "reverse_etl.sandbox", "--announce"]
+    for option, value in options.items():
+        command += [f"--{option}", str(value)]
+    with log.open("ab") as errors:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        )
+    if process.stdout is None:
+        return None
+    with process.stdout as announced:
+        line = announced.readline()
+    if not line:
+        process.wait()
+        return None
+    return DemoSandbox(json.loads(line)["url"], process.pid, name, process)
