@@ -5,10 +5,12 @@ python -m reverse_etl_tests.e2e.pictures
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
 
+from reverse_etl.cli.demo_sandbox import DemoSandbox
 from reverse_etl_tests.e2e.browser import opened
 from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers.dagster_ui import free_port, running_ui
@@ -25,7 +27,7 @@ def main() -> None:
         shutil.copytree(ROOT / "syncs", folder / "syncs")
         url = f"http://127.0.0.1:{free_port()}"
         addresses = {"CUSTOMERIO_TRACK_URL": url, "CUSTOMERIO_APP_URL": url}
-        project = Project(folder, addresses | {"REVERSE_ETL_HOME": str(folder / ".reverse_etl")})
+        project = Project(folder, addresses | {"REVERSE_ETL_HOME": ""})
         print(project.reverse_etl("demo").stdout)
         try:
             with opened(url, height=720) as page:
@@ -42,7 +44,7 @@ def main() -> None:
                     page.wait_for_timeout(1500)
                     page.screenshot(path=IMAGES / "asset-graph.png")
         finally:
-            project.command("pkill", "-f", f"sandbox --port {url.rpartition(':')[2]}")
+            DemoSandbox(**json.loads((folder / ".reverse_etl" / "demo_sandbox.json").read_text())).stop()
 
 
 if __name__ == "__main__":

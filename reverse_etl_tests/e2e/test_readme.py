@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from reverse_etl.cli.demo_sandbox import DemoSandbox
 from reverse_etl.demo.expected import expected
+from reverse_etl.demo.shop import create_shop
 from reverse_etl_tests.project import Project
-from reverse_etl_tests.servers.dagster_ui import free_port
+from reverse_etl_tests.servers.sandbox import running_sandbox
 
 pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND = str(Path(sys.executable).with_name("reverse-etl"))
 
 
 def blocks(language: str) -> list[str]:
@@ -32,61 +38,125 @@ def commands() -> list[str]:
     return [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines() if line[:2] == "$ "]
 
 
-@pytest.fixture(scope="module")
-def after_the_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, str]]:
-    """A copy of the shipped syncs in which `reverse-etl demo` has run, its sandbox still there, and its output."""
+@pytest.fixture(scope="module", params=["clone", "wheel"])
+def after_the_demo(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Project, str]]:
+    """A folder in which `reverse-etl demo` has run, its sandbox still there, and what it printed.
+
+    As in a clone, with the shipped syncs; and an empty one, with what is in the wheel and not the clone's modules.
+    """
     folder = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "syncs", folder / "syncs")
-    url = f"http://127.0.0.1:{free_port()}"
-    addresses = {"CUSTOMERIO_TRACK_URL": url, "CUSTOMERIO_APP_URL": url}
-    project = Project(folder, addresses | {"REVERSE_ETL_HOME": str(folder / ".reverse_etl")})
-    done = project.reverse_etl("demo")
-    try:
+    environment = {"REVERSE_ETL_HOME": ""}
+    if request.param == "clone":
+        shutil.copytree(ROOT / "syncs", folder / "syncs")
+    else:
+        environment["PYTHONPATH"] = str(unpacked_wheel(tmp_path_factory.mktemp("wheel")))
+    (folder / ".venv").symlink_to(sys.prefix)
+    # Another program has the port that the demo would take.
+    with running_sandbox() as other:
+        environment |= {"CUSTOMERIO_TRACK_URL": other.url, "CUSTOMERIO_APP_URL": other.url}
+        project = Project(folder, environment)
+        done = project.command(COMMAND, "demo")
         assert 0 == done.returncode, done.stdout + done.stderr
-        yield project, done.stdout
-    finally:
-        project.command("pkill", "-f", f"sandbox --port {url.rpartition(':')[2]}")
+        assert 0 == other.counts()["requests"], "the demo used a sandbox that it did not start"
+    project.environment |= dict(re.findall(r"export (\w+)=(\S+)", done.stdout))
+    yield project, done.stdout
+    demo_sandbox(project).stop()
 
 
-def test_the_demo_delivers_the_good_rows_and_lists_the_others(after_the_demo: tuple[Project, str]) -> None:
-    """What is in the sandbox is what the shop's oracle says, and each failed row is shown with its reason."""
+def demo_sandbox(project: Project) -> DemoSandbox:
+    """The sandbox of the project's demo."""
+    return DemoSandbox(**json.loads((project.folder / ".reverse_etl" / "demo_sandbox.json").read_text()))
+
+
+def test_the_demo_plays_three_acts(after_the_demo: tuple[Project, str]) -> None:
+    """Good rows arrive and each bad one is shown with its reason; mended they complete; then three rows are read."""
     project, shown = after_the_demo
-    must = expected(project.folder / ".reverse_etl" / "shop.db")
-    url = project.environment["CUSTOMERIO_TRACK_URL"]
+    shop = project.folder / ".reverse_etl" / "shop.db"
+    must = expected(shop)
+    url = demo_sandbox(project).url
     arrived = {person["id"] for person in httpx.get(f"{url}/_sandbox/people").json()}
     assert must.people.keys() == arrived
     assert must.companies.keys() == {row["object_id"] for row in httpx.get(f"{url}/_sandbox/objects").json()}
-    assert 4 == shown.count("equal to the shop's good rows")
-    for failure in must.failures:
-        assert re.search(rf"{failure.sync}.*\b{failure.row_number}\b.*{failure.reason}", shown)
-    assert ".csv" in shown
-    assert "reverse-etl ui" in shown
+    assert (4, 4) == (shown.count("equal to the good rows of the shop"), shown.count("equal to the shop"))
+    ends = re.findall(r"^(\w+): (\w+) in", shown, re.MULTILINE)
+    assert [
+        ("companies", "completed"),
+        ("customers", "some_rows_failed"),
+        ("customers", "completed"),
+        ("customers", "completed"),
+    ] == ends
+    assert "3 rows read, 3 delivered" in shown
+    create_shop(shop.with_name("first.db"))
+    failures = expected(shop.with_name("first.db")).failures
+    assert 7 == len(failures)
+    for failure in failures:
+        assert re.search(rf"\b{failure.row_number:,} .*{failure.query}.*{failure.reason}", shown)
+
+
+def test_the_demo_says_what_to_do_next(after_the_demo: tuple[Project, str]) -> None:
+    """Each command of its last lines works when they are typed one after the other."""
+    project, shown = after_the_demo
+    after = shown.partition("Next, in this folder")[2]
+    lines = [line[2:48].strip() for line in after.splitlines() if line.startswith("  ")]
+    assert 4 <= sum(line.startswith("reverse-etl") for line in lines)
+    done = typed(project, [line for line in lines if line != "reverse-etl ui"])
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "accepted_values_plan" in done.stdout
+
+
+def test_the_commands_after_the_demo_work(after_the_demo: tuple[Project, str]) -> None:
+    """Typed one after the other; those that start the UI are tested in a browser."""
+    project, _ = after_the_demo
+    lines = [line for line in commands() if not line.startswith(("git", "make")) and line != "reverse-etl ui"]
+    assert 8 <= len(lines)
+    done = typed(project, [". .venv/bin/activate", *lines])
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "DEBUG" not in done.stderr
+    # Dagster's command leaves its run where the UI looks for it.
+    (run_id,) = set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", done.stderr))
+    assert (project.folder / ".reverse_etl" / "dagster" / "history" / "runs" / f"{run_id}.db").exists()
 
 
 def test_the_demo_can_be_run_again(after_the_demo: tuple[Project, str]) -> None:
-    """A second demo empties its own sandbox and ends the same."""
+    """A second demo ends its own sandbox, starts an empty one there, and ends the same."""
     project, _ = after_the_demo
-    assert 0 == project.reverse_etl("demo").returncode
+    before = demo_sandbox(project)
+    done = project.command(COMMAND, "demo")
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert (before.url, True) == (demo_sandbox(project).url, before.name != demo_sandbox(project).name)
 
 
-@pytest.mark.parametrize("line", [line for line in commands() if line.startswith(("reverse-etl", "dagster"))])
-def test_each_command_after_the_demo_works(after_the_demo: tuple[Project, str], line: str) -> None:
-    """The commands of the README end well; those that start the UI are tested in a browser."""
-    if line == "reverse-etl ui":
-        return
-    project, _ = after_the_demo
-    (exported,) = [each for each in commands() if each.startswith("export DAGSTER_HOME=")]
-    home = exported.removeprefix("export DAGSTER_HOME=").strip('"').replace("$PWD", str(project.folder))
-    project.environment["DAGSTER_HOME"] = home
-    program, *arguments = shlex.split(line)
-    done = project.command(str(Path(sys.executable).with_name(program)), *arguments)
-    # The companies have a row that is bad on purpose: its run ends as some_rows_failed.
-    assert done.returncode in ((0, 7) if " run " in line else (0, 1) if "job execute" in line else (0,)), done.stderr
-    assert "Traceback" not in done.stderr
-    if program == "dagster":
-        assert "DEBUG" not in done.stderr
-        (run_id,) = set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", done.stderr))
-        assert (Path(home) / "history" / "runs" / f"{run_id}.db").exists()
+def typed(project: Project, lines: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs lines in one shell, in the project's folder; the first that fails ends it."""
+    environment = project.env()
+    for name in ("CUSTOMERIO_SITE_ID", "CUSTOMERIO_TRACK_API_KEY", "CUSTOMERIO_APP_API_KEY"):
+        del environment[name]
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    return subprocess.run(
+        ["bash", "-ec", "\n".join(lines)],
+        cwd=project.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def unpacked_wheel(folder: Path) -> Path:
+    """The modules and files of the wheel."""
+    project = Project(ROOT)
+    build = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), ".")
+    done = project.command(sys.executable, *build)
+    assert 0 == done.returncode, done.stderr
+    (wheel,) = folder.glob("*.whl")
+    assert wheel.name in README
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "modules")
+    return folder / "modules"
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("make")])
@@ -123,4 +193,5 @@ def test_the_python_example_runs(after_the_demo: tuple[Project, str]) -> None:
     )
     project.environment["DAGSTER_HOME"] = str(project.folder / ".reverse_etl" / "dagster")
     done = project.command(sys.executable, "-c", program)
-    assert "['free', 'pro', 'team']" in done.stdout, done.stderr
+    # The demo's last run has the three customers who changed.
+    assert "['free'" in done.stdout, done.stderr
