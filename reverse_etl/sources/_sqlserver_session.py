@@ -54,6 +54,10 @@ _CLOUD: Final = {
 OLDEST_MAJOR: Final = 13
 """SQL Server 2016."""
 
+_CHAR: Final = 175
+_NCHAR: Final = 239
+"""Types whose values are filled up with blanks. Source: sys.types, system_type_id."""
+
 _ROLLBACK: Final = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
 
@@ -96,7 +100,11 @@ class SqlServerSession:
             raise self._no_columns()
         self._wire.start()
         try:
-            self._begin(limit)
+            self._begin()
+            padded = self._padded(query)
+            if limit is not None:
+                # Zero would mean all rows.
+                self._wire.batch(f"SET ROWCOUNT {max(1, limit):d}")
             cursor = self._wire.execute(query)
             if cursor.description is None:
                 raise self._no_columns()
@@ -105,7 +113,7 @@ class SqlServerSession:
             reals = {index for index, column in enumerate(cursor.description) if _is_real(column)}
             empty = True
             for rows in self._row_lists(cursor, limit):
-                yield columns_to_batch(names, _columns(rows, reals), timezone=self._timezone)
+                yield columns_to_batch(names, _columns(rows, reals, padded), timezone=self._timezone)
                 empty = False
             if empty:
                 yield columns_to_batch(names, [()] * len(names), timezone=self._timezone)
@@ -116,7 +124,20 @@ class SqlServerSession:
         """Closes the connection."""
         self._wire.close()
 
-    def _begin(self, limit: int | None) -> None:
+    def _padded(self, query: str) -> frozenset[int]:
+        """Positions of the CHAR and NCHAR columns, which the driver does not tell from VARCHAR."""
+        text = query.replace("'", "''")
+        described = f"sys.dm_exec_describe_first_result_set(N'{text}', NULL, 0)"
+        try:
+            cursor = self._wire.execute(
+                f"SELECT column_ordinal FROM {described} WHERE system_type_id IN ({_CHAR}, {_NCHAR}) AND is_hidden = 0"
+            )
+            return frozenset(number - 1 for (number,) in self._wire.run(cursor.fetchall))
+        except QueryError:
+            # What cannot be described ahead is read as it comes.
+            return frozenset()
+
+    def _begin(self) -> None:
         """Makes the settings anew for each query, since a query may have changed them, and begins a transaction."""
         lock_ms = max(1, round(min(LOCK_S, self._messages.longest_s) * 1000))
         settings = [
@@ -128,9 +149,6 @@ class SqlServerSession:
             f"SET TRANSACTION ISOLATION LEVEL {self._isolation_level()}",
             "BEGIN TRANSACTION",
         ]
-        if limit is not None:
-            # Zero would mean all rows.
-            settings.append(f"SET ROWCOUNT {max(1, limit):d}")
         self._wire.batch("; ".join(settings))
 
     def _isolation_level(self) -> str:
@@ -200,11 +218,13 @@ def _is_real(column: tuple[Any, ...]) -> bool:
     return column[1] is float and column[3] in {24, 7}
 
 
-def _columns(rows: Sequence[pyodbc.Row], reals: set[int]) -> list[Sequence[Any]]:
-    """The columns of some rows, REAL with the digits that people see, as the driver gives more."""
+def _columns(rows: Sequence[pyodbc.Row], reals: set[int], padded: frozenset[int]) -> list[Sequence[Any]]:
+    """The columns of some rows, REAL with the digits that people see and CHAR without its padding."""
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for index in reals:
         columns[index] = doubles(pa.array(columns[index], pa.float32())).to_pylist()
+    for index in padded:
+        columns[index] = [value if value is None else value.rstrip(" ") for value in columns[index]]
     return columns
 
 

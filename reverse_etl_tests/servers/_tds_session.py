@@ -7,7 +7,9 @@ import socket
 import ssl
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 _BATCH, _RPC, _ATTENTION, _TRANSACTION = 1, 3, 6, 14
 _ROWS = 2_000
 _OFF, _ON, _NOT_SUPPORTED, _REQUIRED = range(4)
+
+_DESCRIBE = re.compile(
+    r"SELECT column_ordinal FROM sys\.dm_exec_describe_first_result_set\(N'((?:[^']|'')*)', NULL, 0\) "
+    r"WHERE system_type_id IN \(175, 239\) AND is_hidden = 0"
+)
 
 
 class Session:
@@ -187,7 +194,10 @@ class Session:
                 sql = self._waited(sql)
                 hidden = frozenset(self._server.hidden)
                 login = self._server.logins[self.user]
-                parsed = statements(sql, self._facts(), hidden=hidden, may_write=login.may_write, schemas=login.schemas)
+                parse = partial(
+                    statements, facts=self._facts(), hidden=hidden, may_write=login.may_write, schemas=login.schemas
+                )
+                parsed = parse(_described(sql, parse))
                 for number, statement in enumerate(parsed):
                     self._send(statement, more=number < len(parsed) - 1)
                 if parsed:
@@ -278,3 +288,18 @@ class Session:
             "APP_NAME()": f"'{self.program}'",
             "SUSER_SNAME()": f"'{self.user}'",
         }
+
+
+def _described(sql: str, parse: Callable[[str], list[Statement]]) -> str:
+    """A question for the CHAR and NCHAR columns of a query, as one that DuckDB can answer; any other batch as it is."""
+    asked = _DESCRIBE.fullmatch(sql)
+    if asked is None:
+        return sql
+    try:
+        parsed = parse(asked[1].replace("''", "'"))
+    except RefusedError:
+        parsed = []
+    declared = parsed[0].declared if parsed else ()
+    numbers = [number for number, kind in enumerate(declared, 1) if kind and kind.name in {"BIGCHAR", "NCHAR"}]
+    rows = ", ".join(f"({number})" for number in numbers)
+    return f"SELECT column_ordinal FROM (VALUES {rows or '(0)'}) AS d(column_ordinal) WHERE column_ordinal > 0"
