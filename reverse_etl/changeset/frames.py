@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER
-from reverse_etl.sources.base import logical_type
+from reverse_etl.sources.base import logical_type, marked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,22 @@ def as_frame(batch: pa.RecordBatch) -> pd.DataFrame:
 
 
 def as_batch(frame: pd.DataFrame) -> pa.RecordBatch:
-    """A DataFrame as one Arrow batch without its index; types are Arrow's, not yet canonical."""
+    """A DataFrame as one Arrow batch without its index; types are Arrow's, not yet canonical.
+
+    A column with text that cannot be encoded (half of a surrogate pair) becomes JSON; a check rejects the row.
+    """
+    from reverse_etl.sources._values import column
+
+    odd = {}
+    for name in frame.columns:
+        try:
+            pa.array(frame[name], from_pandas=True)
+        except UnicodeEncodeError:
+            values, mark = column([None if value != value else value for value in frame[name]], timezone="UTC")
+            odd[str(name)] = (values, marked(str(name), mark) if mark else pa.field(str(name), values.type))
+            frame = frame.assign(**{str(name): None})
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None).combine_chunks()
+    for name, (values, field) in odd.items():
+        table = table.set_column(table.schema.get_field_index(name), field, values)
     batches = table.to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)

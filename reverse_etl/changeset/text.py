@@ -87,8 +87,14 @@ def _json_text(column: pa.StringArray) -> pa.StringArray:
     quoted = pc.starts_with(column, '"')
     if not pc.any(quoted).as_py():
         return column
-    unquoted = (json.loads(value) if value is not None and value[0] == '"' else value for value in column.to_pylist())
+    unquoted = (_unquoted(value) if value is not None and value[0] == '"' else value for value in column.to_pylist())
     return pa.array(unquoted, pa.string())
+
+
+def _unquoted(value: str) -> str:
+    """A JSON string's text; half a surrogate pair, which a check rejects, as U+FFFD."""
+    text: str = json.loads(value)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _float_text(column: pa.Array) -> pa.StringArray:

@@ -71,6 +71,12 @@ def test_a_decimal_has_one_spelling(number: str | None, text: str | None) -> Non
     assert as_text(pa.array([number, "7"], pa.string()), marked("id", "decimal")).to_pylist() == [text, "7"]
 
 
+def test_half_a_surrogate_pair_is_replaced() -> None:
+    """A check rejects the row; what names it must still be text."""
+    column = pa.array(['"sam"', '"\\ud83d!"', '"\\ud83d\\ude00"'])
+    assert as_text(column, marked("id", "json")).to_pylist() == ["sam", "\ufffd!", "😀"]
+
+
 def test_text_that_looks_like_a_decimal_is_left_alone() -> None:
     """A column of text is not a column of numbers."""
     assert as_text(pa.array(["42.00"]), pa.field("id", pa.string())).to_pylist() == ["42.00"]

@@ -16,6 +16,7 @@ from reverse_etl.changeset.suppression import store_suppressed
 from reverse_etl.config.suppression import SuppressionListConfig
 from reverse_etl.config.syncs import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig
 from reverse_etl.errors import ConfigError, StateError
+from reverse_etl.sources.base import marked
 from reverse_etl_tests.checks.conformance import (
     DECIMAL,
     EVENTS,
@@ -185,6 +186,32 @@ class TestNotFiniteDate(RuleConformance):
 
     module, rule, column, field = "builtin.values", "not_finite", "born", pa.field("value", pa.date32())
     rows = ((date(1, 1, 1), False), (date(9999, 12, 31), False), (2_932_897, True), (-719_163, True))
+
+
+class TestTextEncodable(RuleConformance):
+    """A NUL ends a text elsewhere."""
+
+    module, rule, column, field = "builtin.values", "text_encodable", "note", TEXT
+    rows = (("x", False), ("a\0b", True), ("\0", True), ("\\u0000", False), ("😀", False), (None, False), ("", False))
+
+
+class TestJsonEncodable(RuleConformance):
+    """Half of a surrogate pair is no character, wherever it is inside JSON."""
+
+    module, rule, column, field = "builtin.values", "text_encodable", "note", marked("note", "json")
+    rows = (
+        ('"sam"', False),
+        ('"\\ud83d"', True),
+        ('"\\ude00\\ud83d"', True),
+        ('"\\ud83d\\ude00"', False),
+        ('{"a":["x\\uD800"]}', True),
+        ('{"\\udfff":1}', True),
+        ('"\\u0000"', True),
+        ('"\\\\u0000"', False),
+        ('"\\\\ud83d"', False),
+        ("not json \\ud83d", False),
+        (None, False),
+    )
 
 
 class TestBinaryColumn(RuleConformance):

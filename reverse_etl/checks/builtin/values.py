@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +20,9 @@ _LAST_INSTANT_S = 253_402_300_799
 """0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z: what SQL, ISO 8601 and Python can all name."""
 
 _SECONDS_A_DAY = 86_400
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""The escape, not a backslash before the text u0000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,12 @@ class NotFinite:
                 yield from broken(batch, beyond, name, f"column `{name}` is NaN or infinite.")
             elif logical_type(field) == "json":
                 beyond = pc.equal(column, NOT_JSON)
-                yield from broken(batch, beyond, name, f"column `{name}` holds bytes, NaN or an infinity.")
+                yield from broken(
+                    batch,
+                    beyond,
+                    name,
+                    f"column `{name}` holds bytes, NaN, an infinity or text that cannot be encoded.",
+                )
             elif pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
                 yield from broken(batch, _beyond(column), name, f"column `{name}` is outside the years 1 to 9999.")
 
@@ -53,6 +64,48 @@ class BinaryColumn:
         for name, column, field in columns(batch):
             if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
                 yield from broken(batch, column.is_valid(), name, f"column `{name}` is binary.")
+
+
+@dataclass(frozen=True, slots=True)
+class TextEncodable:
+    """No NUL and no half of a surrogate pair in any text, nor in any text or name inside JSON."""
+
+    rule: Rule
+
+    def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:  # noqa: ARG002
+        """Rows with such text, one finding a column."""
+        for name, column, field in columns(batch):
+            if not pa.types.is_string(field.type):
+                continue
+            wrong = pc.match_substring(column, "\0")
+            if logical_type(field) == "json":
+                wrong = pc.or_(wrong, _unencodable_json(column))
+            message = f"column `{name}` holds text that cannot be encoded: a NUL, or half of a surrogate pair."
+            yield from broken(batch, wrong, name, message)
+
+
+def _unencodable_json(column: pa.StringArray) -> pa.BooleanArray:
+    suspects = pc.fill_null(pc.match_substring_regex(column, r"\\u(?:0000|[dD][89a-fA-F])"), False)
+    if not pc.any(suspects).as_py():
+        return suspects
+    texts = pc.filter(column, suspects)
+    wrong = [text for text in texts.to_pylist() if not _encodable(text)]
+    return pc.is_in(column, value_set=pa.array(wrong, pa.string()))
+
+
+def _encodable(text: str) -> bool:
+    if _NUL.search(text):
+        return False
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # What only Python's reader takes is half of a pair; other texts that are no JSON are sent as text.
+        try:
+            json.loads(text)
+        except ValueError:
+            return True
+        return False
+    return True
 
 
 def _beyond(column: pa.Array) -> pa.BooleanArray:
