@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from reverse_etl.changeset.extract import queries
 from reverse_etl.changeset.parts import count
 from reverse_etl.progress import Progress, tell
+from reverse_etl.undelivered import identified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    import pyarrow as pa
+    from collections.abc import Iterable, Iterator
 
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.connections import WorkspaceConfig
@@ -98,11 +97,5 @@ def _books_of_the_rest(sync: SyncConfig, folder: RunFolder, facts: Facts, waitin
     except BaseException as error:
         for query in waiting:
             parts = folder.parts(query)
-            leave_undelivered(parts, parts.outcomes(getattr(facts, query)), _identified(sync, query), error)
+            leave_undelivered(parts, parts.outcomes(getattr(facts, query)), identified(sync, query), error)
         raise
-
-
-def _identified(sync: SyncConfig, query: str) -> Callable[[pa.RecordBatch, str], pa.StringArray]:
-    from reverse_etl.changeset.columns import identifiers
-
-    return lambda batch, _: identifiers(batch, sync, query)

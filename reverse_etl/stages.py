@@ -6,7 +6,6 @@ run goes on from there. What is remembered after the run is written by ``close``
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,21 +13,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore
-from reverse_etl.changeset.claim import claim, release
-from reverse_etl.changeset.columns import identifier_column
+from reverse_etl.changeset.claim import claim
 from reverse_etl.changeset.extract import Before, extract
-from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
+from reverse_etl.changeset.parts import Facts, RunFolder
+from reverse_etl.closing import close
 from reverse_etl.config.changes import late_of
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
+from reverse_etl.open_runs import leave_open
 from reverse_etl.overlap import note_wait, take_turn
 from reverse_etl.plugins import load
 from reverse_etl.progress import listening
-from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
+from reverse_etl.report import RunReport, Status
 from reverse_etl.sending import mirrors, send
-from reverse_etl.sharing import fetch, put, put_at_end, put_changeset
+from reverse_etl.sharing import fetch, put, put_changeset
 from reverse_etl.state import heartbeat, turns
-from reverse_etl.state.history import Reading
-from reverse_etl.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,13 +97,19 @@ class SyncRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            if not self.one_process and heartbeat.stop(self.turn):
+            if self.one_process and heartbeat.beats(self.turn):
+                leave_open(self.run_id, self.turn, self._end_between)
+            elif heartbeat.stop(self.turn):
                 turns.rest(self.store, self.turn)
             return
         heartbeat.stop(self.turn)
         if isinstance(error, ReverseEtlError):
             error.located(self.sync.where)
             close(self, Status.FAILED, message=str(error), exit_code=error.exit_code)
+        elif isinstance(error, Exception) and not self.folder.path.is_dir():
+            gone = _gone(self)
+            close(self, Status.FAILED, message=str(gone), exit_code=gone.exit_code)
+            raise gone from error
         elif isinstance(error, Exception):
             message = f"{self.sync.where}: {type(error).__name__}; see the run's log."
             close(self, Status.FAILED, message=message, exit_code=1)
@@ -117,6 +121,15 @@ class SyncRun:
             code = StateError.exit_code if why else INTERRUPTED_EXIT_CODE
             with undisturbed():
                 close(self, Status.CANCELED, message=f"{self.sync.where}: the run was {stopped}.", exit_code=code)
+
+    def _end_between(self) -> None:
+        """Closes the books where no further stage comes."""
+        from reverse_etl.delivery.interrupts import undisturbed
+
+        why = heartbeat.reason(self.turn) or "it was canceled, or the stages after this one were not selected"
+        message = f"{self.sync.where}: the run ended before its delivery: {why}. Nothing was sent."
+        with undisturbed():
+            close(self, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
 
 
 def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = False, retry_of: str = "") -> Facts:
@@ -196,71 +209,6 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
     return close(run, None)
 
 
-def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: int = 0) -> RunReport:
-    """Writes the run's row, its failed rows and, for a completed run, the new last sync time; others may continue it.
-
-    Args:
-        run: The run.
-        status: How it ended; None lets the counts decide: completed, some rows failed, or books that do not balance.
-        message: First line for people.
-        exit_code: What the command ends with.
-    """
-    try:
-        report = _close(run, status, message, exit_code)
-    finally:
-        release(run.folder.path)
-        heartbeat.stop(run.turn)
-    turns.give_back(run.store, run.turn)
-    run.closed(report)
-    return report
-
-
-def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) -> RunReport:
-    from reverse_etl.state.attempts import attempt_of
-
-    facts = run.folder.facts()
-    rows, relationships = (_counts(run.folder, facts, query) for query in QUERIES)
-    total = rows + relationships
-    csv = run.home.failed_rows_csv(run.sync.name, run.run_id)
-    attempt = attempt_of(run.store, run.run_id, root_run_id=run.root_run_id, began_at=run.began_at)
-    attempt += facts.attempts_before if facts else 0
-    failed = write_failed_rows(csv, run.folder.failed(attempt=attempt)) if total.failed else 0
-    found_at, here_only = put_at_end(run, csv if failed else None)
-    if status is None and here_only:
-        status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code
-    elif status is None:
-        status, message, exit_code = verdict(run.sync, run.folder, rows, relationships)
-    elif here_only:
-        message = f"{message} Besides, {here_only}"
-    report = RunReport(
-        sync=run.sync.name,
-        run_id=run.run_id,
-        status=status,
-        started_at=run.began_at,
-        duration_s=max(0.0, time.time() - run.began_at.timestamp()),
-        read_from=facts.read_from if facts else None,
-        rows=rows,
-        relationships=relationships,
-        failed_rows_csv=found_at,
-        message=message,
-        exit_code=exit_code,
-    )
-    return run.store.close_run(
-        report,
-        root_run_id=run.root_run_id,
-        workspace=run.sync.workspace,
-        failed_rows=run.folder.failed(attempt=attempt),
-        addresses={query for query in QUERIES if identifier_column(run.sync, query) == "email"},
-        new_last_sync_time=facts.next_last_sync_time if facts else None,
-        sent_as_of=facts.started_at if facts and total.delivered else None,
-        read=Reading(facts.reaches_to, facts.clock_ahead_s, facts.asked) if facts else None,
-    )
-
-
-def _counts(folder: RunFolder, facts: Facts | None, query: str) -> Counts:
-    return count(folder.parts(query).outcomes(getattr(facts, query))) if facts else Counts()
-
-
 def _begin(run: SyncRun, since: int | None = None) -> None:
     """Puts the run into the history, whichever stage a re-execution starts with, and keeps others off its folder."""
     from reverse_etl.state.unfinished import end_gone
@@ -292,6 +240,12 @@ def _facts(run: SyncRun) -> Facts:
             hint=f"Launch the whole job {run.sync.name}, not this step alone.",
         )
     return facts
+
+
+def _gone(run: SyncRun) -> ReverseEtlError:
+    return StateError(
+        f"the run's folder {run.folder.path} is gone.", hint="Leave the home folder alone while a run is in progress."
+    ).located(run.sync.where)
 
 
 def dialect(database: DatabaseConfig) -> str:

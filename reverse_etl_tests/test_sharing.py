@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reverse_etl.closing import close
 from reverse_etl.sharing import put, put_at_end
-from reverse_etl.stages import SyncRun, close, extract_changeset
+from reverse_etl.stages import SyncRun, extract_changeset
 from reverse_etl.state import heartbeat, turns
 from reverse_etl.storage import Storage
 from reverse_etl_tests.faults.runs import new_world

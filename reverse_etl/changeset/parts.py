@@ -109,6 +109,16 @@ class Parts:
             return None
         return schema.remove(schema.get_field_index(ROW_NUMBER))
 
+    @property
+    def checked(self) -> bool:
+        """Whether the checks have come to their end: then every row has an outcome."""
+        return (self.folder / "outcomes.npy").exists()
+
+    def forget_outcomes(self) -> None:
+        """Removes what is known of the rows beside the journal: outcomes, and the lines of failed rows."""
+        for name in ("outcomes.npy", "failed-check.parquet", "failed-delivery.parquet"):
+            (self.folder / name).unlink(missing_ok=True)
+
     def outcomes(self, rows: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
         """The stored outcome of each row, or ``UNDELIVERED`` for all when none are stored yet."""
         path = self.folder / "outcomes.npy"
@@ -157,6 +167,11 @@ class Parts:
             path.unlink(missing_ok=True)
             raise
         return rows
+
+    def failed_count(self) -> int:
+        """How many failed rows are stored so far."""
+        paths = (self.folder / f"failed-{stage}.parquet" for stage in ("check", "delivery"))
+        return sum(pq.read_metadata(path).num_rows for path in paths if path.exists())
 
     def failed(self) -> Iterator[FailedRow]:
         """Every failed row stored so far: those of the checks, then those of the delivery."""
@@ -219,11 +234,6 @@ def with_row_numbers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBat
         numbers = pa.array(np.arange(next_number, next_number + batch.num_rows, dtype=np.int64))
         next_number += batch.num_rows
         yield batch.append_column(pa.field(ROW_NUMBER, pa.int64()), numbers)
-
-
-def values(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch without ``ROW_NUMBER``."""
-    return batch.drop_columns([ROW_NUMBER])
 
 
 def numbers_where(batch: pa.RecordBatch, mask: pa.BooleanArray) -> pa.Int64Array:

@@ -170,6 +170,7 @@ class _Pass:
             if isinstance(each, ChangesetRule) and self._judges(each.rule)
         }
         outcomes = np.zeros(self.rows, dtype=np.uint8)
+        self.parts.forget_outcomes()
         self.parts.write_failed("check", self._checked(across, outcomes))
         self.parts.write_outcomes(outcomes)
         self.counts = count(outcomes)

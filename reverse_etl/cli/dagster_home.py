@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,7 +21,9 @@ from reverse_etl.errors import StateError
 from reverse_etl.files import PRIVATE_FOLDER, make_private_folder, open_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    import dagster as dg
 
     from reverse_etl.state.home import Home
 
@@ -29,6 +31,8 @@ DAGSTER_HOME_VARIABLE: Final = "DAGSTER_HOME"
 
 _DATABASES: Final = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 """What Dagster makes in its folder when it starts there for the first time."""
+
+_INTERRUPTIONS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 _LOCK: Final = ".reverse_etl_lock"
 
@@ -66,6 +70,42 @@ def dagster_folder(home: Home) -> Path:
         return folder
     # Dagster writes paths into SQLite's URLs as they are, and there a question mark ends the path.
     return _other_name(home.dagster) if "?" in str(home.dagster) else home.dagster
+
+
+@contextmanager
+def dagster_instance(home: Home, overrides: Mapping[str, object]) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance, with what its storage cannot do told in words.
+
+    Args:
+        home: The home folder, which may hold Dagster's.
+        overrides: Settings that replace those of its ``dagster.yaml``.
+
+    Raises:
+        StateError: Its settings or its storage cannot be used, or are gone.
+    """
+    import dagster as dg
+    import sqlalchemy as sa
+    import yaml
+    from dagster._core.instance.ref import InstanceRef
+
+    folder = os.environ[DAGSTER_HOME_VARIABLE]
+    with ExitStack() as stack:
+        try:
+            instance = stack.enter_context(
+                dg.DagsterInstance.from_ref(InstanceRef.from_dir(folder, overrides=overrides))
+            )
+        except (dg.DagsterError, sa.exc.SQLAlchemyError, yaml.YAMLError, ImportError, OSError) as error:
+            raise _unusable(home, folder, error) from None
+        try:
+            yield instance
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            raise _unusable(home, folder, error) from None
+
+
+def was_interrupted(result: dg.ExecutionResult) -> bool:
+    """Whether Ctrl-C or a request to terminate ended a run of Dagster's."""
+    errors = (event.job_failure_data.error for event in result.all_events if event.is_job_failure)
+    return any(error is not None and error.cls_name in _INTERRUPTIONS for error in errors)
 
 
 def shipped_file(home: Home, name: str) -> Path:
@@ -143,6 +183,16 @@ def _other_name(folder: Path) -> Path:
             partial.symlink_to(folder)
             partial.replace(link)
     return link
+
+
+def _unusable(home: Home, folder: str, error: Exception) -> StateError:
+    for name, path in (("home folder", home.path), ("Dagster folder", Path(folder))):
+        if not path.is_dir():
+            return StateError(f"the {name} {path} is gone.", hint="Leave it alone while a run is in progress.")
+    return StateError(
+        f"Dagster's settings or storage in {folder} cannot be used: {type(error).__name__}.",
+        hint="Look at dagster.yaml there, free some space, or let the user who runs the syncs own the folder.",
+    )
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,7 +11,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
-from reverse_etl.cli.dagster_home import dagster_environment
+from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, was_interrupted
 from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
 from reverse_etl.cli.tables import say
 from reverse_etl.report import Status
@@ -76,10 +75,7 @@ def execute(
     dagster_environment(home, syncs)
 
     import dagster as dg
-    from dagster._core.instance.ref import InstanceRef
 
-    # The run's output is for this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
-    uncaptured = InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides={"compute_logs": _UNCAPTURED})
     recipe = dg.build_reconstructable_job(
         "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": sync.name}
     )
@@ -88,15 +84,16 @@ def execute(
         "ops": {step: {"config": {"full": full, "retry_of": retry_of}}},
         "loggers": {"console": {"config": {"log_level": "DEBUG" if verbose else "CRITICAL"}}},
     }
-    with dg.DagsterInstance.from_ref(uncaptured) as instance, shown_progress(sync.name, lines=verbose):
+    # The run's output is for this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
+    overrides = {"compute_logs": _UNCAPTURED}
+    with dagster_instance(home, overrides) as instance, shown_progress(sync.name, lines=verbose):
         try:
             result = dg.execute_job(recipe, instance, run_config=config, raise_on_error=False)
         except dg.DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
         run_id = result.run_id
-        report = open_store(home.state_url).run(run_id)
-        ended = instance.get_run_by_id(run_id)
-    if report is None and ended is not None and ended.status is dg.DagsterRunStatus.CANCELED:
+    report = open_store(home.state_url).run(run_id)
+    if report is None and was_interrupted(result):
         raise KeyboardInterrupt
     if report is None:
         raise StateError(f"run {run_id} left no row in the history.", hint="Run again with --verbose to see why.")

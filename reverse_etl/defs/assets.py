@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 import dagster as dg
+from dagster._core.definitions.executor_definition import execute_in_process_executor
 
 from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -30,6 +31,8 @@ from reverse_etl.state.store import open_store
 
 HOME = "reverse_etl_home"
 VALIDATED_ROWS = "validated_rows"
+_ONE_PROCESS = (dg.in_process_executor.name, execute_in_process_executor.name)
+"""Executors that run all stages in the process that runs the first."""
 
 
 class ChangesetConfig(dg.Config):
@@ -107,7 +110,6 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         )
         yield from checks.validation_results(sync, validation.results)
         if validation.stopped:
-            run_tags.tag_status(context.instance, context.run.run_id, Status.FAILED)
             csv = failed_rows_csv(run.store.run(run.run_id))
             raise dg.Failure(f"{sync.where}: {validation.stopped}", metadata=csv, allow_retries=False)
 
@@ -136,8 +138,6 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         with _stage(context, sync, project) as run:
             workspace = getattr(context.resources, workspace_key(sync.workspace)).config
             report = deliver_changeset(run, workspace)
-        prune(run.store, run.home, project.retention, datetime.now(UTC))
-        run_tags.tag_status(context.instance, context.run.run_id, report.status)
         if report.message and not report.exit_code:
             context.log.warning(report.message)
         schema = run.folder.parts("rows").schema()
@@ -181,8 +181,13 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
     store = open_store(home.state_url)
 
     def closed(report: RunReport) -> None:
+        run_tags.tag_status(context.instance, context.run.run_id, report.status)
         for warning in after_run(report, sync, channels=project.notify, store=store):
             context.log.warning(warning)
+        try:
+            prune(store, home, project.retention, datetime.now(UTC))
+        except StateError as error:
+            context.log.warning(f"house-keeping after the run: {error}")
 
     run_id, job = context.run.run_id, context.run.job_name
     run = SyncRun(
@@ -194,7 +199,7 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         began_at=_began_at(context),
         closed=closed,
         waits=context.log.info,
-        one_process=context.job_def.executor_def.name == dg.in_process_executor.name,
+        one_process=context.job_def.executor_def.name in _ONE_PROCESS,
         turn_id=run_id,
     )
     first = not runs_of(store, run_id)

@@ -20,6 +20,7 @@ from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
 from reverse_etl.config.inline import parse_database, parse_sync, parse_workspace
 from reverse_etl.config.loader import load_connections
 from reverse_etl.errors import ConfigError
+from reverse_etl.open_runs import end_open
 from reverse_etl.push import Pushed, push_frame
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import Session
@@ -125,6 +126,11 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if self.path:
             return Home.at(Path(self.path))
         return Home.from_environment(Path(self.syncs) if self.syncs else None)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Closes the books of runs that were interrupted between two stages. Raises StateError."""
+        if context.run is not None:
+            end_open(context.run.run_id)
 
 
 def database_key(name: str) -> str:

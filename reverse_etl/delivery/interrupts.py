@@ -31,8 +31,9 @@ def undisturbed() -> Iterator[None]:
 def run_interruptibly(main: Coroutine[Any, Any, Result]) -> Result:
     """Runs a coroutine to its end; SIGINT and SIGTERM cancel it rather than break into whatever runs just then.
 
-    Afterwards whoever handled the signal before is called, and raises what it raises: Dagster its own interruption.
-    A second signal cancels again, which ends the waiting for answers. Outside of the main thread it is ``asyncio.run``.
+    Afterwards, also where all was done before it could be canceled, whoever handled the signal before is called, and
+    raises what it raises: Dagster its own interruption. A second signal cancels again, which ends the waiting for
+    answers. Outside of the main thread it is ``asyncio.run``.
 
     Raises:
         KeyboardInterrupt: There was a signal, and nobody raised anything else for it.
@@ -55,7 +56,9 @@ def run_interruptibly(main: Coroutine[Any, Any, Result]) -> Result:
 
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
-        return asyncio.run(watched())
+        result = asyncio.run(watched())
+        if not received:
+            return result
     except asyncio.CancelledError:
         if not received:
             raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -44,20 +45,26 @@ def prune(store: Store, home: Home, retention: RetentionConfig, now: datetime) -
         now: Aware.
 
     Raises:
-        StateError: Something cannot be deleted.
+        StateError: Something cannot be deleted; everything else is.
     """
-    _prune_changesets(store, home, now - retention.changesets)
-    _prune_stored(store, now - retention.changesets)
-    _prune_history(store, home, now - retention.history)
+    left: list[StateError] = []
+    _prune_changesets(store, home, now - retention.changesets, left)
+    with _left_over(left):
+        _prune_stored(store, now - retention.changesets)
+    _prune_history(store, home, now - retention.history, left)
+    if left:
+        more = f" So are {len(left) - 1:,} others." if len(left) > 1 else ""
+        raise StateError(f"{left[0].message}{more}", hint=left[0].hint)
 
 
-def _prune_changesets(store: Store, home: Home, before: datetime) -> None:
+def _prune_changesets(store: Store, home: Home, before: datetime, left: list[StateError]) -> None:
     folders = [folder for folder in home.changesets.glob("*/*") if _changed_at(folder) < before]
     for some in _chunks(folders):
         in_use = _used_since(store, [folder.name for folder in some], before)
         for folder in some:
             if folder.name not in in_use:
-                shutil.rmtree(folder, onerror=_unless_gone)
+                with _left_over(left):
+                    shutil.rmtree(folder, onerror=_unless_gone)
 
 
 def _prune_stored(store: Store, before: datetime) -> None:
@@ -81,7 +88,7 @@ def _used_since(store: Store, root_run_ids: list[str], before: datetime) -> set[
         return set(connection.execute(wanted).scalars())
 
 
-def _prune_history(store: Store, home: Home, before: datetime) -> None:
+def _prune_history(store: Store, home: Home, before: datetime, left: list[StateError]) -> None:
     later = RUN.alias("later")
     newer_run = sa.exists().where(later.c.sync == RUN.c.sync, later.c.started_at > RUN.c.started_at)
     last_runs = sa.select(SYNC.c.last_run_id).where(SYNC.c.last_run_id.is_not(None))
@@ -94,18 +101,30 @@ def _prune_history(store: Store, home: Home, before: datetime) -> None:
     with store.database.reading() as connection:
         forgotten = connection.execute(old).all()
     for some in _chunks(forgotten):
+        deleted = []
         for run in some:
-            _delete(home.failed_rows_csv(run.sync, run.run_id))
-            home.unshare_failed_rows(run.sync, run.run_id)
+            with _left_over(left):
+                _delete(home.failed_rows_csv(run.sync, run.run_id))
+                home.unshare_failed_rows(run.sync, run.run_id)
+                deleted.append(run.run_id)
         with store.database.writing() as connection:
-            connection.execute(sa.delete(RUN).where(RUN.c.run_id.in_([run.run_id for run in some])))
+            connection.execute(sa.delete(RUN).where(RUN.c.run_id.in_(deleted)))
+
+
+@contextmanager
+def _left_over(left: list[StateError]) -> Iterator[None]:
+    """What cannot be deleted keeps nothing else from being deleted."""
+    try:
+        yield
+    except StateError as error:
+        left.append(error)
 
 
 def _changed_at(folder: Path) -> datetime:
     """When something was last written in a run's folder; a delivery in progress writes in those of its queries."""
     times = [datetime.min.replace(tzinfo=UTC)]
     for path in (folder, *folder.glob("*")):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             times.append(datetime.fromtimestamp(path.stat().st_mtime, UTC))
     return max(times)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +16,7 @@ from reverse_etl.cli.dagster_home import dagster_folder, shipped_file
 from reverse_etl.errors import StateError
 from reverse_etl.state.home import Home
 from reverse_etl_tests.project import SHOP, Project, people
-from reverse_etl_tests.servers.sandbox import RunningSandbox
+from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 
 ODD_NAMES = [
     "what? # 100% [a]* it's ünïcode",
@@ -72,3 +75,44 @@ def test_a_users_own_settings_stay(tmp_path: Path) -> None:
     home = Home.at(tmp_path / "home")
     (home.dagster / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     assert "telemetry: {enabled: false}\n" == shipped_file(home, "dagster.yaml").read_text()
+
+
+def is_a_sentence(done: subprocess.CompletedProcess[str], *named: str) -> None:
+    """Exit code 6 and an error for people: what it names, and no trace of the program."""
+    assert 6 == done.returncode, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Error: " in done.stderr
+    for name in named:
+        assert name in done.stderr.replace("\n", " "), done.stderr
+
+
+def test_a_home_that_cannot_be_made_is_a_sentence(project: Project) -> None:
+    """A file where a folder should be."""
+    project.environment["REVERSE_ETL_HOME"] = str(project.folder / "shop.db" / "home")
+    is_a_sentence(project.reverse_etl("run", "people"), "home folder", "cannot be made")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first run", "later run"])
+def test_a_full_disk_at_the_start_is_a_sentence(project: Project, first: bool) -> None:
+    """No file grows: neither Dagster's storage nor the state database can be written."""
+    if not first:
+        assert 0 == project.run("people")[0]
+    command = f"ulimit -f 0; exec {sys.executable} -m reverse_etl.cli.main run people"
+    is_a_sentence(project.command("bash", "-c", command), str(project.folder / "home"))
+    assert 0 == project.run("people", "--full")[0]
+
+
+@pytest.mark.parametrize("gone", ["home", "home/dagster"])
+def test_a_folder_that_vanishes_during_a_run_is_a_sentence(
+    project: Project, sandbox: RunningSandbox, gone: str
+) -> None:
+    """While rows are sent, the home folder or Dagster's is deleted; the next run works."""
+    batch = {"path": "/api/v2/batch"}
+    sandbox.faults([{"match": batch, "times": 1, "do": {"delay_s": 1.0}}])
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(project.reverse_etl, "run", "people")
+        wait_until(lambda: any(each["path"] == batch["path"] for each in sandbox.requests()), timeout_s=60)
+        shutil.rmtree(project.folder / gone)
+        is_a_sentence(running.result(), "gone")
+    assert 0 == project.run("people")[0]
+    assert 3 == len(sandbox.people())

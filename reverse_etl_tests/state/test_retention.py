@@ -111,13 +111,17 @@ def test_the_last_sync_time_outlives_the_run_that_set_it(store: Store, home: Hom
 
 
 def test_what_cannot_be_deleted_is_told(store: Store, home: Home) -> None:
-    """A folder lies where the CSV should be; the run stays, so that it is tried again."""
+    """A folder lies where the CSV should be; the run stays, so that it is tried again, and all others go."""
     ran(store, "old", NOON - 100 * DAY)
+    ran(store, "older", NOON - 101 * DAY)
+    ran(store, "oldest", NOON - 102 * DAY)
+    write_failed_rows(home.failed_rows_csv("people", "oldest"), [failed_row(1)])
     ran(store, "new", NOON)
     (home.failed_rows_csv("people", "old") / "x").mkdir(parents=True)
     with pytest.raises(StateError, match=r"old\.csv is older than it may be kept"):
         prune(store, home, KEPT, NOON)
-    assert store.run("old") is not None
+    assert ["new", "old"] == [run.run_id for run in store.runs()]
+    assert not home.failed_rows_csv("people", "oldest").exists()
 
 
 def test_changesets_of_all_machines_go_from_the_place_they_share(

@@ -1,0 +1,89 @@
+"""The end of a run's books: its row in the history, its failed rows, the new last sync time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from reverse_etl.changeset.claim import release
+from reverse_etl.changeset.columns import identifier_column
+from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
+from reverse_etl.errors import StateError
+from reverse_etl.open_runs import has_closed
+from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
+from reverse_etl.sharing import put_at_end
+from reverse_etl.state import heartbeat, turns
+from reverse_etl.state.history import Reading
+from reverse_etl.undelivered import write_undelivered
+from reverse_etl.verdict import verdict
+
+if TYPE_CHECKING:
+    from reverse_etl.stages import SyncRun
+
+
+def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: int = 0) -> RunReport:
+    """Writes the run's row, its failed rows and, for a completed run, the new last sync time; others may continue it.
+
+    Args:
+        run: The run.
+        status: How it ended; None lets the counts decide: completed, some rows failed, or books that do not balance.
+        message: First line for people.
+        exit_code: What the command ends with.
+    """
+    try:
+        report = _close(run, status, message, exit_code)
+    finally:
+        has_closed(run.run_id)
+        release(run.folder.path)
+        heartbeat.stop(run.turn)
+    turns.give_back(run.store, run.turn)
+    run.closed(report)
+    return report
+
+
+def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) -> RunReport:
+    from reverse_etl.state.attempts import attempt_of
+
+    facts = run.folder.facts()
+    if facts is not None and status is not None:
+        write_undelivered(run.sync, run.folder, facts, status=status, exit_code=exit_code)
+    rows, relationships = (_counts(run.folder, facts, query) for query in QUERIES)
+    total = rows + relationships
+    csv = run.home.failed_rows_csv(run.sync.name, run.run_id)
+    attempt = attempt_of(run.store, run.run_id, root_run_id=run.root_run_id, began_at=run.began_at)
+    attempt += facts.attempts_before if facts else 0
+    failed = write_failed_rows(csv, run.folder.failed(attempt=attempt)) if total.failed else 0
+    found_at, here_only = put_at_end(run, csv if failed else None)
+    if status is None and here_only:
+        status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code
+    elif status is None:
+        status, message, exit_code = verdict(run.sync, run.folder, rows, relationships)
+    elif here_only:
+        message = f"{message} Besides, {here_only}"
+    report = RunReport(
+        sync=run.sync.name,
+        run_id=run.run_id,
+        status=status,
+        started_at=run.began_at,
+        duration_s=max(0.0, time.time() - run.began_at.timestamp()),
+        read_from=facts.read_from if facts else None,
+        rows=rows,
+        relationships=relationships,
+        failed_rows_csv=found_at,
+        message=message,
+        exit_code=exit_code,
+    )
+    return run.store.close_run(
+        report,
+        root_run_id=run.root_run_id,
+        workspace=run.sync.workspace,
+        failed_rows=run.folder.failed(attempt=attempt),
+        addresses={query for query in QUERIES if identifier_column(run.sync, query) == "email"},
+        new_last_sync_time=facts.next_last_sync_time if facts else None,
+        sent_as_of=facts.started_at if facts and total.delivered else None,
+        read=Reading(facts.reaches_to, facts.clock_ahead_s, facts.asked) if facts else None,
+    )
+
+
+def _counts(folder: RunFolder, facts: Facts | None, query: str) -> Counts:
+    return count(folder.parts(query).outcomes(getattr(facts, query))) if facts else Counts()

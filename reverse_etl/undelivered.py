@@ -1,0 +1,59 @@
+"""The lines of rows that a run ended before: whatever ends it, each of them is a failed row with a reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.changeset.extract import queries
+from reverse_etl.changeset.parts import count
+from reverse_etl.errors import CheckFailedError
+from reverse_etl.report import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from reverse_etl.changeset.parts import Facts, RunFolder
+    from reverse_etl.config.syncs import SyncConfig
+
+_CANCELED: Final = ("canceled", "the run was canceled before this row had an answer.")
+_STOPPED_BY_CHECK: Final = ("stopped", "a check stopped the run: no row was sent.")
+_STOPPED: Final = ("stopped", "the run stopped before this row had an answer.")
+
+
+def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, status: Status, exit_code: int) -> None:
+    """Writes the lines of rows without an outcome where the stage that ended the run has not done so.
+
+    Args:
+        sync: The sync.
+        folder: The run's folder, in which nobody else works.
+        facts: What the extraction knew.
+        status: How the run ended.
+        exit_code: What its command ends with.
+
+    Raises:
+        StateError: The folder cannot be written.
+    """
+    from reverse_etl.delivery.books import Books, Cause
+
+    if status is Status.CANCELED:
+        reason, message = _CANCELED
+    else:
+        reason, message = _STOPPED_BY_CHECK if exit_code == CheckFailedError.exit_code else _STOPPED
+    for query in queries(sync):
+        parts = folder.parts(query)
+        if not parts.checked:
+            # The checks were interrupted: what they had found so far is not what they would have found.
+            parts.forget_outcomes()
+        outcomes = parts.outcomes(getattr(facts, query))
+        counts = count(outcomes)
+        if counts.undelivered and counts.failed != parts.failed_count():
+            Books(parts, outcomes, identified(sync, query)).close(Cause("delivery", reason, "", message))
+
+
+def identified(sync: SyncConfig, query: str) -> Callable[[pa.RecordBatch, str], pa.StringArray]:
+    """How the failed rows of a query are called, where no destination is open to say it."""
+    from reverse_etl.changeset.columns import identifiers
+
+    return lambda batch, _: identifiers(batch, sync, query)
