@@ -25,7 +25,7 @@ database: lake
 workspace: plain
 schedule: manual
 events: {name: order_placed}
-query: SELECT id, occurred_at FROM orders
+query: SELECT id, occurred_at, no AS event_id FROM orders
 """
 
 
