@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from reverse_etl.cli.init_tables import Tables, bare_name, chosen, tables_of
 from reverse_etl.cli.project import SyncsFolder
 
 if TYPE_CHECKING:
@@ -46,11 +47,14 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
         engine, database, entry = _database(answers)
         workspace, other = _workspace(answers)
         _write(connections, {"databases": {database: entry}, "workspaces": {workspace: other}})
-    name = _ask("Name of the sync (its file is called so)", "customers")
+    name = _name("Name of the sync (its file is called so)", "customers")
     path = syncs / f"{name}.yaml"
     if path.exists():
         raise ConfigError(f"{path} is there already.", hint="Choose another name, or edit that file.")
-    _write(path, {"database": database, "workspace": workspace, **_sync(engine)})
+    tables = tables_of(load_connections(syncs).databases[database])
+    if tables.problem:
+        typer.echo(f"The tables cannot be listed: {tables.problem} Type their names.", err=True)
+    _write(path, {"database": database, "workspace": workspace, **_sync(engine, tables)})
     load_project(syncs)
     for step in (*(f"export {name}=..." for name in answers.variables), f"reverse-etl test-connection {database}"):
         typer.echo(f"  {step}", err=True)
@@ -62,7 +66,7 @@ def _database(answers: _Answers) -> tuple[str, str, dict[str, Any]]:
     from reverse_etl.plugins import load, names
 
     engine = _choice("Type of the database", names("reverse_etl.sources"))
-    name = _ask("A name for it", "shop")
+    name = _name("A name for it", "shop")
     entry: dict[str, Any] = {"type": engine}
     for key, about in load("reverse_etl.sources", engine).Config.model_fields.items():
         if about.is_required():
@@ -73,13 +77,13 @@ def _database(answers: _Answers) -> tuple[str, str, dict[str, Any]]:
 
 
 def _workspace(answers: _Answers) -> tuple[str, dict[str, Any]]:
-    name = _ask("A name for the Customer.io workspace", "main")
+    name = _name("A name for the Customer.io workspace", "main")
     region = _choice("Its region", ("us", "eu"))
     keys = ("site_id", "track_api_key", "app_api_key")
     return name, {"region": region, **{key: answers.secret("customerio", key) for key in keys}}
 
 
-def _sync(engine: str) -> dict[str, Any]:
+def _sync(engine: str, tables: Tables) -> dict[str, Any]:
     """What a row is, when it is read, and the query."""
     kind = _choice("What is a row", _KINDS)
     settings: dict[str, Any] = {}
@@ -91,13 +95,20 @@ def _sync(engine: str) -> dict[str, Any]:
         settings["identify_by"] = identifier = _choice("What identifies a person", ("id", "email"))
     if kind == "events":
         settings["name"] = _ask("Name of the event")
-    table = _ask("Table that holds the rows")
-    named = {_ask(f"Column that holds the {identifier}", identifier): identifier}
+    table = _one_of("Table that holds the rows", tables.columns, "table")
+    columns = tables.columns.get(table, [])
+    if columns:
+        typer.echo(f"Columns: {', '.join(columns)}", err=True)
+    named = {_one_of(f"Column that holds the {identifier}", columns, "column", default=identifier): identifier}
     if kind == "events":
-        named[_ask("Column with the time of the event")] = "occurred_at"
-    others = _ask("Other columns to send, with commas between them", "")
-    named |= {column.strip(): column.strip() for column in others.split(",") if column.strip()}
-    changed = _ask("Column that says when a row last changed (none: every run reads all)", "")
+        named[_one_of("Column with the time of the event", columns, "column")] = "occurred_at"
+    question = "Other columns to send, with commas between them"
+    while None in (others := [chosen(part.strip(), columns) for part in _ask(question, "").split(",") if part.strip()]):
+        typer.echo(f"The columns are: {', '.join(columns)}", err=True)
+    named |= {column: bare_name(column) for column in others if column is not None}
+    changed = _one_of(
+        "Column that says when a row last changed (none: every run reads all)", columns, "column", default=""
+    )
     every = _ask("How often (15m, 1h, 1d ...; manual)", "1h")
     return {
         "schedule": every if every == "manual" else {"every": every},
@@ -119,7 +130,7 @@ def _query(engine: str, table: str, named: dict[str, str], changed: str) -> str:
         # An engine that folds the case of a plain name has to be told it.
         folded = dialect.normalize_identifier(exp.to_identifier(name)).name != name
         alias = exp.to_identifier(name, quoted=folded).sql(dialect)
-        columns.append(column if column == name and not folded else f"{column} AS {alias}")
+        columns.append(column if bare_name(column) == name and not folded else f"{column} AS {alias}")
     lines = [f"SELECT {', '.join(columns)}", f"FROM {table}"]
     if changed:
         lines.append(f"WHERE {changed} >= {source.LAST_SYNC_TIME}")
@@ -136,6 +147,30 @@ def _ask(question: str, default: str | None = None) -> str:
         if default is not None:
             break
     return answer.strip()
+
+
+def _name(question: str, default: str) -> str:
+    """A name that a sync, a database or a workspace can have; asked for again until it is one."""
+    from reverse_etl.config.loader import name_problem
+
+    while problem := name_problem(name := _ask(question, default)):
+        typer.echo(f"{name}: {problem}.", err=True)
+    return name
+
+
+def _one_of(question: str, known: Iterable[str], what: str, *, default: str | None = None) -> str:
+    """A table or column that is there, or an expression; asked for again until it is one of them."""
+    from reverse_etl.config.problems import did_you_mean
+
+    names = list(known)
+    if what == "table" and names:
+        typer.echo(f"Tables: {', '.join(names)}", err=True)
+    while True:
+        answer = _ask(question, default)
+        found = chosen(answer, names) if answer else ""
+        if found is not None:
+            return found
+        typer.echo(f"there is no {what} {answer}{did_you_mean(answer, names, otherwise='there are')}", err=True)
 
 
 def _choice(question: str, choices: Iterable[str]) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "inspect_project",
     "load_connections",
     "load_project",
+    "name_problem",
 ]
 
 CONNECTIONS: Final = "connections.yaml"
@@ -225,6 +226,16 @@ def _sync_file(path: Path, problems: list[Problem]) -> SyncFile | None:
         return None
     read = _read(path, problems)
     return SyncFile(path.stem, _shown(path), *read, folder=path.parent) if read is not None else None
+
+
+def name_problem(name: str) -> str:
+    """Why a sync cannot be called so, with a name that it could have; empty when it can."""
+    if NAME.fullmatch(name) is None:
+        better = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "sync"
+        return f"a name has letters, digits and underscores only, such as {better}"
+    if name in _TAKEN_NAMES or name.startswith("__"):
+        return f"Dagster keeps the name {name} for itself; another one is {name.strip('_')}_sync"
+    return ""
 
 
 def _check_name(sync: SyncFile, path: Path, named: dict[str, SyncFile], problems: list[Problem]) -> None:

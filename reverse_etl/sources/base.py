@@ -4,6 +4,7 @@ An engine is one module beside this one, named like its ``type`` in ``connection
 
 * ``Config``: the connection's pydantic model (a subclass of ``config.connections.DatabaseConfig``),
 * ``DIALECT``: its name in sqlglot,
+* ``COLUMNS``: a query of schema, table and column of everything that can be read; ``{dataset}`` is replaced,
 * ``LAST_SYNC_TIME``: the last sync time as a time that its columns compare with, for a first query,
 * ``connect(config, name=...)``: a context manager that yields a ``Session``,
 * ``DRIVER``: the package whose version ``test-connection`` shows; for servers also ``DEFAULT_PORT`` and, where the

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 DIALECT: Final = "bigquery"
 LAST_SYNC_TIME: Final = "TIMESTAMP_SECONDS({{last_sync_time}})"
+COLUMNS: Final = (
+    "SELECT '' AS s, table_name, column_name FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
+    "ORDER BY table_name, ordinal_position"
+)
 DRIVER: Final = "google-cloud-bigquery"
 
 _KEYS: Final = ("service_account_key", "service_account_file")

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 DIALECT: Final = "duckdb"
 LAST_SYNC_TIME: Final = "to_timestamp({{last_sync_time}})"
+COLUMNS: Final = (
+    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "WHERE table_catalog = current_database() ORDER BY table_schema, table_name, ordinal_position"
+)
 DRIVER: Final = "duckdb"
 MEMORY: Final = "1GB"
 """What DuckDB itself may use."""

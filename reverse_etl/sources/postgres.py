@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 DIALECT: Final = "postgres"
 LAST_SYNC_TIME: Final = "to_timestamp({{last_sync_time}})"
+COLUMNS: Final = (
+    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY table_schema, table_name, ordinal_position"
+)
 DRIVER: Final = "psycopg"
 DEFAULT_PORT: Final = 5432
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 DIALECT: Final = "redshift"
 LAST_SYNC_TIME: Final = "TIMESTAMP 'epoch' + {{last_sync_time}} * INTERVAL '1 second'"
+COLUMNS: Final = (
+    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "WHERE table_schema NOT IN ('pg_catalog', 'information_schema', 'pg_internal') "
+    "ORDER BY table_schema, table_name, ordinal_position"
+)
 DRIVER: Final = "redshift-connector"
 DEFAULT_PORT: Final = 5439
 

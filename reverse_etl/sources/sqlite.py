@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 DIALECT: Final = "sqlite"
 LAST_SYNC_TIME: Final = "{{last_sync_time}}"
+COLUMNS: Final = (
+    "SELECT '' AS s, t.name AS t, c.name AS c FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
+    "WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid"
+)
 DRIVER: Final = "sqlite3"
 
 _BUSY_S: Final = 3.0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.changeset.query import check_query, render
+from reverse_etl.cli.init_tables import chosen
 from reverse_etl.config.loader import load_project
 from reverse_etl.plugins import load, names
 from reverse_etl_tests.project import Project
@@ -74,3 +75,38 @@ def test_each_engine_has_a_first_query(engine: str) -> None:
     assert "1700000000" in rendered
     if engine == "snowflake":
         assert 'SELECT id AS "id", mail AS "email"' in text
+
+
+def test_names_tables_and_columns_are_offered_and_asked_for_until_they_fit(project: Project) -> None:
+    """A name that no sync can have, a table and columns that are not there: each is told and asked for again."""
+    sync = ("new customers", "class", "fresh", "people", "id", "custmers", "customers", "idd", "id")
+    done = answered(project.folder, "shop", "main", *sync, "emial, plan", "email, plan", "updated", "updated_at", "1h")
+    assert 0 == done.returncode, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "new customers: a name has letters, digits and underscores only, such as new_customers." in told
+    assert "class: Dagster keeps the name class for itself; another one is class_sync." in told
+    assert "Tables: customers" in told
+    assert "there is no table custmers; did you mean `customers`?" in told
+    assert "Columns: id, email, plan, updated_at" in told
+    assert "there is no column idd; did you mean `id`?" in told
+    loaded = load_project(project.folder / "syncs").syncs["fresh"]
+    assert "SELECT id, email, plan\nFROM customers\nWHERE updated_at >= {{last_sync_time}}\n" == loaded.query
+
+
+def test_a_database_that_does_not_answer_is_no_hindrance(project: Project) -> None:
+    """Why it cannot be asked is told, and names are typed."""
+    (project.folder / "shop.db").unlink()
+    sync = ("fresh", "people", "id", "anything", "", "", "", "manual")
+    done = answered(project.folder, "shop", "main", *sync)
+    assert 0 == done.returncode, done.stderr
+    assert "The tables cannot be listed: database shop (sqlite): there is no file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [("id", "id"), ("ID", "ID"), ("order", '"order"'), ("createdat", '"createdAt"'), ("lower(email)", "lower(email)")],
+)
+def test_a_column_is_written_as_the_query_needs_it(answer: str, expected: str) -> None:
+    """Quoted where the name is a word of SQL or its case counts; an expression stays as it is."""
+    assert expected == chosen(answer, ["id", '"order"', '"createdAt"'])
+    assert chosen("missing", ["id"]) is None

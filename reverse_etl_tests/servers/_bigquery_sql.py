@@ -131,6 +131,11 @@ class Warehouse:
     def _resolve(self, table: exp.Table, default: str | None) -> None:
         """Makes the table's name DuckDB's, or says what BigQuery says."""
         parts = ".".join(part.name for part in table.parts).split(".")
+        if [part.upper() for part in parts[-2:]] == ["INFORMATION_SCHEMA", "COLUMNS"] and self.has(parts[0]):
+            table.set("catalog", None)
+            table.set("db", exp.to_identifier("information_schema"))
+            table.set("this", exp.to_identifier("columns"))
+            return
         if len(parts) == 1:
             if default is None:
                 message = f'Table "{parts[0]}" must be qualified with a dataset (e.g. dataset.table).'

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.changeset.query import check_query
+from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.plugins import load
@@ -321,6 +322,14 @@ class SourceConformance:
 
         assert load("reverse_etl.sources", self.engine).LAST_SYNC_TIME in caught.value.hint
         assert "in place of {{last_sync_time}}" in caught.value.hint
+
+    def test_its_tables_and_columns_are_listed(self, database: DatabaseConfig) -> None:
+        """As the reading user sees them, for a first sync."""
+        found = tables_of(database)
+
+        assert "" == found.problem
+        tables = {name.rpartition(".")[2].lower(): columns for name, columns in found.columns.items()}
+        assert ["secret"] == [column.strip('"`').lower() for column in tables["planted"]]
 
     def test_an_error_while_reading_holds_no_value(self, session: Session) -> None:
         """Databases quote the value that they stumble over; it is not passed on, in a traceback neither."""

@@ -1,0 +1,114 @@
+"""The tables and columns of a database, so that ``init`` can offer them; names as its queries spell them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.errors import ReverseEtlError
+
+if TYPE_CHECKING:
+    from reverse_etl.config.connections import DatabaseConfig
+
+_SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_USUAL_SCHEMAS: Final = frozenset({"", "public", "dbo", "main"})
+_RESERVED: Final = frozenset(
+    {"ALL", "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "CHECK", "COLUMN", "CONSTRAINT", "CREATE", "CROSS", "DEFAULT"}
+    | {
+        "DELETE",
+        "DESC",
+        "DISTINCT",
+        "DROP",
+        "ELSE",
+        "END",
+        "EXISTS",
+        "FALSE",
+        "FOR",
+        "FOREIGN",
+        "FROM",
+        "FULL",
+        "GRANT",
+    }
+    | {"GROUP", "HAVING", "IN", "INDEX", "INNER", "INSERT", "INTO", "IS", "JOIN", "KEY", "LEFT", "LIKE", "LIMIT", "NOT"}
+    | {
+        "NULL",
+        "OFFSET",
+        "ON",
+        "OR",
+        "ORDER",
+        "OUTER",
+        "PRIMARY",
+        "REFERENCES",
+        "RIGHT",
+        "SELECT",
+        "SET",
+        "TABLE",
+        "THEN",
+    }
+    | {"TO", "TRUE", "UNION", "UNIQUE", "UPDATE", "USER", "USING", "VALUES", "WHEN", "WHERE", "WINDOW", "WITH"}
+)
+_ALSO_RESERVED: Final = {"tsql": {"PLAN", "PERCENT", "FILE", "RULE", "PUBLIC", "CURRENT", "OPEN", "CLOSE", "TOP"}}
+_MOST_TABLES: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a database has.
+
+    Attributes:
+        columns: The columns of each table, both as a query spells them; empty when it could not be asked.
+        problem: Why it could not be asked; empty otherwise.
+    """
+
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    problem: str = ""
+
+
+def tables_of(database: DatabaseConfig) -> Tables:
+    """Asks a database for its tables and their columns, in order; a database that does not answer is no error."""
+    from reverse_etl.plugins import load
+    from reverse_etl.sources import connect
+
+    engine = load("reverse_etl.sources", database.type)
+    query = engine.COLUMNS.format(dataset=getattr(database, "dataset", None) or "")
+    found: dict[str, list[str]] = {}
+    try:
+        with connect(database) as session:
+            for batch in session.stream(query):
+                for schema, table, column in zip(*(part.to_pylist() for part in batch.columns), strict=True):
+                    parts = [table] if schema.lower() in _USUAL_SCHEMAS else [schema, table]
+                    name = ".".join(_written(part, engine.DIALECT) for part in parts)
+                    if name in found or len(found) < _MOST_TABLES:
+                        found.setdefault(name, []).append(_written(column, engine.DIALECT))
+    except ReverseEtlError as error:
+        return Tables(problem=str(error))
+    return Tables(found)
+
+
+def chosen(answer: str, known: Iterable[str]) -> str | None:
+    """The known name that was meant, whatever its case and quotes; what is no plain name is taken as it is."""
+    names = list(known)
+    bare = {bare_name(name).lower(): name for name in names}
+    if not names or answer in names:
+        return answer
+    if (meant := bare.get(bare_name(answer).lower())) is not None:
+        return answer if _SIMPLE.fullmatch(meant) and meant.lower() == answer.lower() else meant
+    return answer if not _SIMPLE.fullmatch(answer) else None
+
+
+def bare_name(name: str) -> str:
+    """A name without its quotes."""
+    return name[1:-1] if len(name) > 1 and name[0] in '"`[' and name[-1] in '"`]' else name
+
+
+def _written(name: str, dialect: str) -> str:
+    from sqlglot import Dialect, exp
+
+    rules = Dialect.get_or_raise(dialect)
+    word = exp.to_identifier(name, quoted=False)
+    folded = dialect in ("postgres", "redshift", "snowflake") and rules.normalize_identifier(word.copy()).name != name
+    reserved = name.upper() in _RESERVED | _ALSO_RESERVED.get(dialect, set())
+    plain = _SIMPLE.fullmatch(name) is not None and not folded and not reserved
+    return name if plain else exp.to_identifier(name, quoted=True).sql(dialect=dialect)
