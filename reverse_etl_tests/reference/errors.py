@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -106,8 +106,8 @@ def _config(project: Project) -> None:
 
 def _problems(project: Project) -> None:
     project.write("customers.yaml", people().replace("database: shop", "databse: shop"))
-    os.chdir(project.folder)
-    load_project(Path("syncs"))
+    with chdir(project.folder):
+        load_project(Path("syncs"))
 
 
 def _unset(project: Project) -> None:
