@@ -68,9 +68,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """The request was refused whole, nothing of it was applied, and the answer does not say which item is at fault.
+    """The request was refused, whole or in part, and the answer does not say which item is at fault.
 
-    Sending the halves finds it; a request of one item is its refusal.
+    Sending the halves finds it, and does no harm to what was applied; a request of one item is its refusal.
     """
 
     reason: str

@@ -29,11 +29,13 @@ class RefuseItems(_Strict):
         every: Counted in each request from 1.
         ids: Values of ``id``, ``email``, ``cio_id`` or ``object_id``.
         whole: Refuse the whole request, without saying for which of its items, where one of them is to be refused.
+        index: Whether the answer names the items as it should, names none, or some that the request did not have.
     """
 
     every: int | None = Field(default=None, ge=1)
     ids: frozenset[str] = frozenset()
     whole: bool = False
+    index: Literal["given", "none", "beyond"] = "given"
     reason: str = "invalid"
     field: str = ""
     message: str = "refused by a sandbox fault"
@@ -62,6 +64,8 @@ class Action(_Strict):
         not_json: Apply, and answer 200 with a page of HTML.
         redirect: Answer a redirect to this address, followed by the request's own path.
         most_items: Answer 413 to a batch of more items than this, and any other as ever.
+        endless: The answer has no end, beside ``status`` or to a request that was applied: its head or its body comes a
+            byte at a time, its body is a flood, or a gzip bomb.
         crash: End this server with SIGKILL: before the request is read, or after it was applied.
     """
 
@@ -77,17 +81,18 @@ class Action(_Strict):
     redirect_status: Literal[301, 302, 303, 307, 308] = 301
     refuse_items: RefuseItems | None = None
     most_items: int | None = Field(default=None, ge=0)
+    endless: Literal["head", "body", "flood", "bomb"] | None = None
     crash: Literal["before", "after_apply"] | None = None
 
     @model_validator(mode="after")
     def _is_one_fault(self) -> Action:
         chosen = [self.status, self.drop, self.redirect, self.refuse_items, self.most_items, self.crash]
-        chosen += [self.truncate_body or None, self.not_json or None]
+        chosen += [self.truncate_body or None, self.not_json or None, (self.status is None and self.endless) or None]
         count = sum(each is not None for each in chosen)
         if count > 1 or (count == 0 and not self.delay_s):
             raise ValueError(
-                "one of status, drop, truncate_body, not_json, redirect, refuse_items, most_items, crash, or delay_s, "
-                "must be given"
+                "one of status, drop, truncate_body, not_json, redirect, refuse_items, most_items, endless, crash, "
+                "or delay_s, must be given"
             )
         return self
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reverse_etl.sandbox.endless import pour
 from reverse_etl.sandbox.faults import Action, Faults
 from reverse_etl.sandbox.settings import SandboxSettings, is_loopback
 
@@ -140,14 +141,20 @@ class Front:
             headers = [*_TEXT]
             if fault.retry_after is not None:
                 headers.append((b"retry-after", str(fault.retry_after).encode()))
-            await _send(send, _noted(seen, _Answer(fault.status, headers, fault.body.encode())))
+            answer = _noted(seen, _Answer(fault.status, headers, fault.body.encode()))
+            if fault.endless is not None:
+                await pour(fault.endless, answer.status, headers, scope, receive, send)
+            else:
+                await _send(send, answer)
             return
         scope["sandbox.refuse"] = fault.refuse_items
         scope["sandbox.most_items"] = fault.most_items
         answer = await self._answer(scope, body, seen)
         if fault.crash is not None:
             _crash()
-        if fault.drop == "after_apply":
+        if fault.endless is not None:
+            await pour(fault.endless, answer.status, answer.headers, scope, receive, send)
+        elif fault.drop == "after_apply":
             seen.status = None
             await _hang_up(scope, receive)
         elif fault.drop == "during_answer":

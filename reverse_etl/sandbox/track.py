@@ -73,7 +73,7 @@ class TrackV2:
             return whole_request_refused(refuse.message, refuse.field)
         now = now_s()
         errors = [
-            {"batch_index": place, **problem.as_json()}
+            {**_index(place, len(items), refuse), **problem.as_json()}
             for place, (item, size) in enumerate(zip(items, sizes, strict=True))
             for problem in self._take(place, item, size, refuse, now)
         ]
@@ -88,6 +88,13 @@ class TrackV2:
             return [Problem(refuse.reason, refuse.field, refuse.message)]
         problem = operations.apply(self._workspace, item, now)
         return [] if problem is None else [problem]
+
+
+def _index(place: int, items: int, refuse: RefuseItems | None) -> dict[str, int]:
+    """Which item an error is about, as far as it is to be said."""
+    if refuse is None or refuse.index == "given":
+        return {"batch_index": place}
+    return {} if refuse.index == "none" else {"batch_index": items + place}
 
 
 def answer(status: int, content: Any) -> Response:

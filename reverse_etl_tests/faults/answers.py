@@ -20,21 +20,8 @@ from reverse_etl_tests.faults.truth import a_clean_run_mends_everything, books_a
 
 Rule = dict[str, Any]
 
-_UNREADABLE: Final = (
-    '{"errors":[{"batch_index":999999,"reason":"invalid"}]}',
-    '{"errors":[{"batch_index":-1}]}',
-    '{"errors":[{"reason":"invalid"}]}',
-    '{"errors":[{"batch_index":"0"}]}',
-    '{"errors":["invalid"]}',
-    '{"errors":{}}',
-    '{"errors":[]}',
-    "{}",
-    "[]",
-    "null",
-    "",
-    '{"errors":[{"batch_index":0',
-)
-"""Bodies beside 207 that do not say which rows were refused."""
+_CUT_OFF: Final = ("", '{"errors":[{"batch_index":0', '{"errors":', "<html><body>207</body></html>")
+"""Bodies beside 207 that are no JSON."""
 
 
 @contextmanager
@@ -113,12 +100,12 @@ def server_errors(world: World, chance: random.Random, seed: int) -> None:
 
 @family(90)
 def unreadable_answers(world: World, chance: random.Random, seed: int) -> None:
-    """Rows applied, but the answer is cut off, HTML, or a 207 that names no row of it; each tenth never ends."""
+    """Rows applied, but the answer is cut off, empty or HTML, beside 200 or 207; each tenth never ends."""
 
     def do() -> Rule:
         return chance.choice(
             [{"truncate_body": True}, {"not_json": True}]
-            + [{"status": 207, "apply": True, "body": body} for body in _UNREADABLE]
+            + [{"status": 207, "apply": True, "body": body} for body in _CUT_OFF]
         )
 
     _holds(world, chance, seed, do)
@@ -131,3 +118,21 @@ def late_answers(world: World, chance: random.Random, seed: int) -> None:
     rules = [{"match": BATCH, "skip": chance.randint(0, 2), "times": chance.randint(1, 2), "do": {"delay_s": 0.4}}]
     with environment("REVERSE_ETL_ANSWER_TIMEOUT_S", "0.2"):
         outlasts(case, rules)
+
+
+@family(48, at_once=8)
+def answers_without_end(world: World, chance: random.Random, seed: int) -> None:
+    """Rows applied or not, and an answer that drips, floods or is a gzip bomb; each tenth does so for ever."""
+    case = world.case(KINDS[seed % len(KINDS)], chance, rows=chance.randint(5, 12), in_flight=chance.randint(1, 3))
+
+    def do(*kinds: str) -> Rule:
+        spoilt = {"endless": chance.choice(kinds)}
+        return spoilt if chance.random() < 0.6 else {**spoilt, "status": 503, "apply": chance.random() < 0.5}
+
+    with environment("REVERSE_ETL_ANSWER_TIMEOUT_S", "0.1"):
+        if seed % 10 == 9:
+            gives_up(case, chance, [{"match": BATCH, "skip": chance.randint(0, 1), "always": True, "do": do("bomb")}])
+        else:
+            kind = ("head", "body", "flood", "bomb")[seed % 4]
+            rule = {"match": BATCH, "skip": chance.randint(0, 2), "times": chance.randint(1, 2), "do": do(kind)}
+            outlasts(case, [rule])

@@ -24,7 +24,7 @@ _ANY = (
     {"status": 500},
     {"not_json": True},
     {"truncate_body": True},
-    {"status": 207, "apply": True, "body": "{}"},
+    {"status": 207, "apply": True, "body": '{"errors":['},
     *({"drop": drop} for drop in _DROPS),
 )
 

@@ -58,6 +58,16 @@ def bad_rows_found_by_halving(world: World, chance: random.Random, seed: int) ->
     _hold(case, refused)
 
 
+@family(60)
+def rows_refused_without_their_index(world: World, chance: random.Random, seed: int) -> None:
+    """Answer 207 whose errors name no row of the request, with 0 to 5 bad rows in it: the others were applied."""
+    case = world.case(chance.choice(KINDS), chance, items=chance.randint(1, 16))
+    rows = case.shop.rows()
+    refused = {row.identifier(case.kind) for row in chance.sample(rows, k=min(len(rows), seed % 6))}
+    _refuse(case, refused, index=chance.choice(["none", "beyond"]))
+    _hold(case, refused)
+
+
 @family(30)
 def requests_refused_once(world: World, chance: random.Random, seed: int) -> None:
     """Answer 400 to 1 to 6 whole requests of good rows: halves of them are accepted, single rows are refused."""

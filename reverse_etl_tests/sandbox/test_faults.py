@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -185,3 +186,40 @@ def test_a_request_that_breaks_off_is_not_applied(sandbox: RunningSandbox) -> No
     wait_until(lambda: sandbox.requests()[0]["duration_s"] > 0)
     (seen,) = sandbox.requests()
     assert (seen["status"], seen["bytes"], sandbox.people()) == (None, len(body), [])
+
+
+@pytest.mark.parametrize("index", ["none", "beyond"])
+def test_refused_items_without_their_index(index: str, sandbox: RunningSandbox, batch: Batch) -> None:
+    """The others are applied; the answer does not say which were not."""
+    named = {"refuse_items": {"ids": ["2"], "index": index}}
+    sandbox.faults([{"match": BATCH, "always": True, "do": named}])
+    answer = batch(person(id="1"), person(id="2"), person(id="3"))
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error.get("batch_index")) == (207, None if index == "none" else 4)
+    assert ["1", "3"] == [each["id"] for each in sandbox.people()]
+
+
+@pytest.mark.parametrize("kind", ["head", "body", "flood"])
+@pytest.mark.parametrize("status", [200, 503])
+def test_an_answer_without_end(kind: str, status: int, sandbox: RunningSandbox, batch: Batch) -> None:
+    """Whoever asks goes away at last; the sandbox goes on."""
+    sandbox.faults([{"match": BATCH, "do": {"endless": kind} | ({"status": 503} if status == 503 else {})}])
+    url = urlsplit(sandbox.url)
+    body = json.dumps({"batch": [person(id="1")]}).encode()
+    head = f"POST {BATCH['path']} HTTP/1.1\r\nhost: x\r\nauthorization: Basic c2FuZGJveDpzYW5kYm94\r\n"
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=5) as connection:
+        connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        received = b""
+        while received.count(b"x" if kind == "head" else b" ") < 10:
+            received += connection.recv(65536)
+    assert received.startswith(b"HTTP/1.1 %d" % status)
+    assert ([] if status == 503 else ["1"]) == [each["id"] for each in sandbox.people()]
+    assert batch(person(id="2")).status_code == 200
+
+
+def test_a_bomb(sandbox: RunningSandbox, batch: Batch) -> None:
+    """Small as it comes, large as it is."""
+    sandbox.faults([{"match": BATCH, "do": {"endless": "bomb"}}])
+    answer = batch(person(id="1"))
+    assert (answer.headers["content-encoding"], len(answer.content)) == ("gzip", 64_000_000)
+    assert int(answer.headers["content-length"]) < 1_000_000

@@ -2,8 +2,9 @@
 
     ==================  ===========================================================================
     200 with ``{}``     every item accepted
-    200, 207 + errors   the listed items refused, the others accepted; a list that cannot be read, or
-                        that names an item the request did not have, counts for nothing: try again
+    200, 207 + errors   the listed items refused, the others accepted
+    207, no item named  (or one that the request did not have): halves find the items; one alone is refused
+    no JSON             cut off, or a page of a proxy's: counts for nothing, try again
     400                 nothing accepted, and not said why item by item: halves find the item
     401, 403            the credentials; never tried again
     408, 429, 5xx       try again
@@ -139,21 +140,28 @@ def first_error(body: bytes) -> tuple[str, str, str]:
 
 
 def _accepted(reply: Reply, items: int) -> Answer:
-    read = _json(reply.body)
-    if not isinstance(read, dict):
+    if not _is_json(reply.body):
         return TryAgain(f"HTTP {reply.status} with a body that is not JSON")
-    errors = read.get("errors")
-    if not errors and reply.status == 200:
+    read = _json(reply.body)
+    errors = read.get("errors") if isinstance(read, dict) else None
+    if reply.status == 200 and isinstance(read, dict) and not errors:
         return Accepted()
-    if not isinstance(errors, list) or not errors:
-        return TryAgain(f"HTTP {reply.status} that does not say which items were refused")
     by_index: dict[int, list[tuple[str, str, str]]] = {}
-    for error in errors:
+    for error in errors if isinstance(errors, list) else ():
         index = error.get("batch_index") if isinstance(error, dict) else None
         if type(index) is not int or not 0 <= index < items:
-            return TryAgain(f"HTTP {reply.status} that names an item the request did not have")
+            return _of_unnamed_items(reply)
         by_index.setdefault(index, []).append(_said(error))
+    if not by_index:
+        return _of_unnamed_items(reply)
     return Accepted(tuple(_refusal(index, said) for index, said in sorted(by_index.items())))
+
+
+def _of_unnamed_items(reply: Reply) -> RequestRefused:
+    """Some items were refused, and it is not said which; the others may have been applied, which does no harm twice."""
+    reason, field, message = first_error(reply.body)
+    unsaid = f"the answer was HTTP {reply.status} without a reason; the row may have been applied"
+    return RequestRefused(reason or "invalid", field, message or unsaid)
 
 
 def _refusal(index: int, said: list[tuple[str, str, str]]) -> Refusal:
@@ -185,6 +193,14 @@ def _redirected(reply: Reply, *, api: Api, workspace: str) -> NoReturn:
         f"workspace {workspace}: the {api} API's address redirects elsewhere (HTTP {reply.status}).",
         hint=f"Check region and {api.lower()}_url of this workspace in connections.yaml.",
     )
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _json(body: bytes) -> Any:

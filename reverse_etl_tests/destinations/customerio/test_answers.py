@@ -85,23 +85,50 @@ def test_passing_trouble_is_tried_again(status: int) -> None:
         (200, b""),
         (200, b"<html>"),
         (200, b"{"),
-        (200, b"[]"),
-        (200, errors("x")),
-        (200, {"errors": "all of them"}),
         (207, b""),
-        (207, {}),
-        (207, errors()),
-        (207, errors({"batch_index": 3})),
-        (207, errors({"batch_index": -1})),
-        (207, errors({"batch_index": True})),
-        (207, errors({"batch_index": "1"})),
-        (207, errors({"message": "which one?"})),
-        (207, errors(TOO_LONG, {"message": "and another"})),
+        (207, b"<html>"),
+        (207, b'{"errors": [{"batch_in'),
     ],
 )
-def test_unreadable_success_is_no_delivery(status: int, body: Any) -> None:
-    """A list of refusals that cannot be read whole counts for nothing."""
+def test_unreadable_success_is_no_delivery(status: int, body: bytes) -> None:
+    """An answer that was cut off, or is somebody else's, counts for nothing."""
     assert isinstance(read(status, body), TryAgain)
+
+
+NAMES_NO_ITEM: list[tuple[int, Any]] = [
+    (200, b"[]"),
+    (200, errors("x")),
+    (200, {"errors": "all of them"}),
+    (207, {}),
+    (207, b"[]"),
+    (207, b"null"),
+    (207, {"errors": {}}),
+    (207, errors()),
+    (207, errors(None)),
+    (207, errors({"batch_index": 3})),
+    (207, errors({"batch_index": -1})),
+    (207, errors({"batch_index": True})),
+    (207, errors({"batch_index": 1.0})),
+    (207, errors({"batch_index": "1"})),
+    (207, errors({"message": "which one?"})),
+    (207, errors(TOO_LONG, {"message": "and another"})),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), NAMES_NO_ITEM)
+def test_an_answer_that_names_no_item_is_asked_again_in_halves(status: int, body: Any) -> None:
+    """A list that does not name each item at fault is the refusal of the request, and of an item that is alone."""
+    assert isinstance(read(status, body), RequestRefused)
+
+
+def test_an_item_alone_needs_no_index() -> None:
+    """Its reason is that of the first error; without one it says that nothing was said."""
+    assert RequestRefused("required", "id", "which one?") == read(
+        207, errors({"reason": "required", "field": "id", "message": "which one?"})
+    )
+    assert RequestRefused(
+        "invalid", "", "the answer was HTTP 207 without a reason; the row may have been applied"
+    ) == read(207, {})
 
 
 @pytest.mark.parametrize("status", [401, 403])
