@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Final, Literal
 
 from starlette.types import Receive, Scope, Send
@@ -35,7 +36,7 @@ async def pour(
         send: Where the answer goes.
     """
     if kind == "bomb":
-        bomb = gzip.compress(b" " * _BOMB_BYTES, compresslevel=1)
+        bomb = _bomb()
         packed = [*headers, (b"content-encoding", b"gzip"), (b"content-length", str(len(bomb)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": packed})
         await send({"type": "http.response.body", "body": bomb})
@@ -53,6 +54,11 @@ async def pour(
             await _until(gone, lambda: send(part), every_s=DROP_S if kind == "body" else 0.0)
     finally:
         gone.cancel()
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b" " * _BOMB_BYTES, compresslevel=1)
 
 
 async def _until(gone: asyncio.Future[None], drop: Callable[[], Awaitable[None]], *, every_s: float = DROP_S) -> None:
