@@ -84,7 +84,8 @@ def condition(column: str, identifiers: Sequence[str], field: pa.Field, dialect:
     if pa.types.is_integer(kind) or mark == "decimal":
         # Whatever is no number is in no such column.
         numbers = [value for value in identifiers if _NUMBER.fullmatch(value)]
-        if pa.types.is_integer(kind):
+        if pa.types.is_integer(kind) and dialect != "snowflake":
+            # Snowflake's NUMBER is an integer where no row says otherwise, whatever its scale.
             numbers = [value for value in numbers if _INTEGER.fullmatch(value)]
         values = [_number(value, dialect, decimal=mark == "decimal") for value in numbers]
         exact = all(_NUMBER.fullmatch(value) or len(value) <= _MOST_DIGITS for value in identifiers)

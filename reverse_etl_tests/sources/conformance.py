@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -13,11 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reverse_etl.changeset.again import FailedBefore, RowsAgain
 from reverse_etl.changeset.query import check_query
+from reverse_etl.changeset.text import as_text
 from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.plugins import load
+from reverse_etl.report import FailedRow, write_failed_rows
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Session, logical_type
 from reverse_etl_tests.benchmarks.reading import empty, read_apart
@@ -28,6 +32,22 @@ ENGINE_PROPERTY = "engine"
 
 PLANTED = "planted-value-91c4@example.com"
 """Stands in the table ``planted``; no message may hold it."""
+
+
+IDENTIFYING = frozenset(
+    {
+        "text",
+        "true",
+        "small_integer",
+        "greatest_integer",
+        "least_integer",
+        "beyond_integer",
+        "decimal",
+        "negative_decimal",
+    }
+    | {"float", "date", "instant", "summer_wall_clock", "uuid", "time", "enum"}
+)
+"""Cases whose values may identify somebody."""
 
 
 def texts(length: int = 40) -> st.SearchStrategy[str | None]:
@@ -130,6 +150,20 @@ class SourceConformance:
 
         found = (logical_type(batch.schema.field(0)), repr(batch.column(0)[0].as_py()))
         assert found == (case.logical, repr(_as_stored(case.value, batch)))
+
+    def test_a_row_is_found_again_by_its_identifier(self, session: Session, case: Case, tmp_path: Path) -> None:
+        """Whatever its type; an identifier that nobody has is counted, and is no error."""
+        if case.name not in IDENTIFYING:
+            return
+        sql = f"SELECT {self.expressions[case.name]} AS {self.quoted('id')}"
+        (row,) = [text for batch in session.stream(sql) for text in as_text(batch.column(0), batch.schema.field(0))]
+        failed = [FailedRow(1, "rows", text, "check", "", "", "") for text in (row.as_py(), "nobody", "7.25")]
+        write_failed_rows(tmp_path / "failed.csv", failed)
+        dialect = str(load("reverse_etl.sources", self.engine).DIALECT)
+        again = RowsAgain(session, sql, "rows", "id", dialect, FailedBefore("r1", tmp_path / "failed.csv"))
+        batches = list(again.batches())
+        found = [text.as_py() for batch in batches for text in as_text(batch.column(0), batch.schema.field(0))]
+        assert ([row.as_py(), "7.25", "nobody"], 2) == (found[:1] + sorted(found[1:]), again.not_found)
 
     def test_null_comes_as_null(self, session: Session, case: Case) -> None:
         """NULL of each type is null, and never an empty text or the word."""
