@@ -10,17 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named, sync_names
+from reverse_etl.cli.tables import Rows, print_line, say
 from reverse_etl.errors import ReverseEtlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reverse_etl.changeset.parts import RunFolder
+    from rich.text import Text
+
+    from reverse_etl.changeset.parts import Parts, RunFolder
     from reverse_etl.config.loader import ProjectConfig
     from reverse_etl.config.syncs import SyncConfig
 
 MOST_ROWS = 100
+_LONGEST = 40
+"""Characters of a value in a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class PreviewedRow:
         verdict: ``valid``, ``rejected`` or ``excluded``.
         reason: Why it is not valid; empty when it is.
         operation: The JSON that would be sent, to the byte; None when nothing would be.
+        values: The row as the query returned it, as text by column; empty for NULL.
     """
 
     query: str
@@ -40,6 +47,7 @@ class PreviewedRow:
     verdict: str
     reason: str
     operation: str | None
+    values: dict[str, str]
 
 
 def preview(
@@ -47,6 +55,9 @@ def preview(
     syncs: SyncsFolder = Path("syncs"),
     limit: Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="Rows of each query to look at.")] = 10,
     full: Annotated[bool, typer.Option("--full", help="From last sync time 0.")] = False,
+    operations: Annotated[
+        bool, typer.Option("--operations", help="Show the exact operation that would be sent for each row.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show rows, verdicts and operations; nothing is sent, nothing is remembered."""
@@ -62,7 +73,7 @@ def preview(
     if as_json:
         sys.stdout.write(_as_json(rows))
     else:
-        _show(config, rows)
+        _show(config, rows, operations=operations)
 
 
 def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: bool) -> Iterator[PreviewedRow]:
@@ -116,12 +127,23 @@ def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
         outcomes = parts.outcomes(getattr(facts, query))
         reasons = {row.row_number: f"{row.reason}: {row.message}" for row in parts.failed()}
         operations: dict[int, str] = {}
+        values = dict(_values(parts))
         for batch in parts.sendable(outcomes):
             numbers = batch.column(ROW_NUMBER).to_pylist()
             operations |= zip(numbers, map(bytes.decode, items(batch, sync, query)), strict=True)
         for number, outcome in enumerate(outcomes.tolist(), start=1):
             verdict = "valid" if outcome == Outcome.UNDELIVERED else Outcome(outcome).name.lower()
-            yield PreviewedRow(query, number, verdict, reasons.get(number, ""), operations.get(number))
+            reason, operation = reasons.get(number, ""), operations.get(number)
+            yield PreviewedRow(query, number, verdict, reason, operation, values[number])
+
+
+def _values(parts: Parts) -> Iterator[tuple[int, dict[str, str]]]:
+    from reverse_etl.changeset.parts import ROW_NUMBER
+
+    for batch in parts.batches():
+        for row in batch.to_pylist():
+            number = row.pop(ROW_NUMBER)
+            yield number, {name: "" if value is None else str(value) for name, value in row.items()}
 
 
 def _as_json(rows: list[PreviewedRow]) -> str:
@@ -129,23 +151,41 @@ def _as_json(rows: list[PreviewedRow]) -> str:
     import orjson
 
     shown = [asdict(row) | {"operation": row.operation and orjson.Fragment(row.operation)} for row in rows]
+    for row in shown:
+        del row["values"]
     return orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def _show(sync: SyncConfig, rows: list[PreviewedRow]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
+def _show(sync: SyncConfig, rows: list[PreviewedRow], *, operations: bool) -> None:
+    """The rows as tables of their values; or each one's operation on a line of its own, whole."""
+    console = words.console()
     if not rows:
-        console.print(f"{sync.name}: the query returned no rows since the last sync time. See all with --full.")
+        say(console, f"{sync.name}: the query returned no rows since the last sync time. See all with --full.")
         return
-    table = Table(title=f"{sync.name}: {sync.kind} to {sync.workspace}", title_justify="left", show_lines=True)
-    for column in ("query", "row", "verdict", "operation, or why there is none"):
-        table.add_column(column, overflow="fold")
+    say(console, f"{sync.name}: {sync.kind} to {sync.workspace}", style="bold")
+    if operations:
+        for row in rows:
+            say(console, _verdict(row).append(f" {row.query} {row.row_number}"))
+            print_line(console, words.text(row.operation or row.reason))
+        return
+    for query in dict.fromkeys(row.query for row in rows):
+        console.print()
+        _table([row for row in rows if row.query == query]).show(console)
+    console.print()
+    say(console, "See what would be sent, to the byte, with --operations.")
+
+
+def _table(rows: list[PreviewedRow]) -> Rows:
+    """Rows of one query; a value that is too long is cut at its end, for ``--operations`` has it whole."""
+    columns = tuple(rows[0].values)
+    why = "why" if any(row.reason for row in rows) else ""
+    headings = (rows[0].query, "verdict", *columns, *([why] if why else []))
+    table = Rows(headings, numbers=(rows[0].query,), below=why)
     for row in rows:
-        said = row.operation or row.reason
-        colour = "green" if row.verdict == "valid" else "red"
-        table.add_row(row.query, str(row.row_number), Text(row.verdict, style=colour), Text(said))
-    console.print(table)
+        values = [each if len(each) <= _LONGEST else f"{each[: _LONGEST - 1]}…" for each in row.values.values()]
+        table.add(str(row.row_number), _verdict(row), *values, *([row.reason] if why else []))
+    return table
+
+
+def _verdict(row: PreviewedRow) -> Text:
+    return words.text(row.verdict, "green" if row.verdict == "valid" else "red")

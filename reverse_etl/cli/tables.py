@@ -126,6 +126,8 @@ def say(console: Console, words: str | Text, *, style: str = "", indent: str = "
 
 def wrapped(words: Text, width: int) -> list[Text]:
     """The lines of a text; no word is broken or lost. Empty for no words."""
+    if not words.plain:
+        return []
     lines = [part for line in words.split("\n") for part in line.divide(_breaks(line.plain, width))]
     for line in lines:
         line.rstrip()

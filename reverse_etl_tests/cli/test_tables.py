@@ -77,6 +77,16 @@ def test_a_narrow_table_gives_up_columns_before_it_turns_into_blocks(width: int,
     assert expected == shown(console)
 
 
+def test_a_row_without_a_sentence_has_no_line_for_it() -> None:
+    """Nothing is printed below it."""
+    console = screen(30)
+    table = Rows(COLUMNS, numbers=("rows",), below="message")
+    table.add("shop", "7", "check", "")
+    table.add("shop", "7", "check", "column `email` is not a valid e-mail address.")
+    table.show(console)
+    assert ["shop     7  check", "shop     7  check"] == shown(console).splitlines()[2:4]
+
+
 def test_a_sentence_is_wrapped_for_people_alone() -> None:
     """In a terminal between words, a path whole on its line; for a program the line stays one."""
     sentence = "2 rows failed. They are in:\n/srv/shop/.reverse_etl/failed_rows/customers/7421bb15.csv"

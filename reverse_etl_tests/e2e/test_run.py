@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import time
 from pathlib import Path
 
@@ -213,8 +214,11 @@ def test_pause_and_resume_show_in_the_status(project: Project) -> None:
 def test_preview_shows_operations_and_sends_nothing(
     project: Project, sandbox: RunningSandbox, option: tuple[str, ...]
 ) -> None:
-    """`preview` prints each row's verdict and operation; the workspace hears nothing."""
-    done = project.reverse_etl("preview", "people", *option)
+    """`preview` prints each row's verdict with its values or its operation; the workspace hears nothing."""
+    done = project.reverse_etl("preview", "people", "--operations", *option)
     assert 0 == done.returncode, done.stderr
     assert '"action":"identify"' in done.stdout
+    done = project.reverse_etl("preview", "people", *option)
+    assert re.search(r"\n +1  valid +1 +ann@example.com  free\n", done.stdout), done.stdout
+    assert "--operations" in done.stdout
     assert [] == sandbox.people()
