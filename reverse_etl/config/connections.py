@@ -200,6 +200,9 @@ class WorkspaceConfig(YamlModel):
     )
     track_url: Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
     app_url: Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
+    ca_file: PathBesideFile | None = Field(
+        default=None, description="A company's authority (PEM), trusted beside the usual ones; relative to this file."
+    )
 
     def track_base_url(self) -> str:
         """Address of the Track API, without a slash at the end.

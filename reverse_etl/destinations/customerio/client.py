@@ -40,6 +40,11 @@ APP_REQUESTS_PER_SECOND: Final = 9.0
 
 _NOT_REACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
+_UNTRUSTED: Final = (
+    "Where a company's own authority signs, write `ca_file: authority.pem` for this workspace in connections.yaml; "
+    "SSL_CERT_FILE is not read. Otherwise check region and the addresses."
+)
+
 _SETTLED: Final = frozenset({200, 201, 204, 400, 404, 422})
 
 
@@ -83,6 +88,7 @@ class Client:
         self._waits = Waits(f"workspace {workspace.name}", clock=clock or Clock())
         self._http = httpx.AsyncClient(
             transport=transport,
+            verify=_authorities(workspace),
             trust_env=False,
             follow_redirects=False,
             headers={"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json"}
@@ -175,6 +181,8 @@ class Client:
             return TryAgain(cause)
         host = httpx.URL(url).netloc.decode("ascii", "replace")
         hint = f"Check the network, and region and {api.lower()}_url in connections.yaml."
+        if any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error)):
+            hint = _UNTRUSTED
         if lasting := _lasting_cause(error):
             raise WorkspaceUnavailableError(f"workspace {self.workspace}: {lasting} ({host}).", hint=hint) from None
         return TryAgain(f"{cause} ({host})", away=True, hint=f"{hint} Nothing was sent.")
@@ -190,6 +198,21 @@ class Client:
         return UnauthorizedError(
             f"workspace {self.workspace}: the value of {secret.template} is no key.", hint=error.hint
         )
+
+
+def _authorities(workspace: WorkspaceConfig) -> ssl.SSLContext:
+    """Whom certificates are trusted from: the usual authorities, and the one of ``ca_file``."""
+    trusted = httpx.create_ssl_context(trust_env=False)
+    if workspace.ca_file is not None:
+        try:
+            trusted.load_verify_locations(cafile=workspace.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            why = error.strerror if isinstance(error, FileNotFoundError) else "holds no certificate in PEM form"
+            raise ConfigError(
+                f"workspace {workspace.name}: ca_file: {workspace.ca_file}: {why}.",
+                hint="Name the authority's certificate, not a server's key.",
+            ) from None
+    return trusted
 
 
 def answer_timeout_s() -> float:

@@ -10,6 +10,7 @@ import ssl
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -390,3 +391,24 @@ def test_a_slow_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     (told,) = heard
     assert isinstance(told, Waiting)
     assert ("Waits up to 70 s for an answer of workspace main.", True) == (told.said, told.at_most)
+
+
+def test_a_companys_authority_is_trusted_where_the_workspace_names_it(tmp_path: Path) -> None:
+    """With ``ca_file`` the call works; without, the error says what to write; a file of something else is told."""
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    (tmp_path / "other.pem").write_text("no certificate")
+
+    async def run(name: str | None) -> Reply | TryAgain:
+        async with scripted_server(lambda _: Said(200), tls=tls) as server:
+            ca_file = {"ca_file": tmp_path / name} if name else {}
+            async with Client(workspace(server.url, **ca_file)) as client:
+                return await client.batch(b"{}")
+
+    assert isinstance(asyncio.run(run("authority.pem")), Reply)
+    with pytest.raises(WorkspaceUnavailableError, match=r"not trusted.*write `ca_file: .*SSL_CERT_FILE"):
+        asyncio.run(run(None))
+    for name in ("other.pem", "missing.pem"):
+        with pytest.raises(ConfigError, match="workspace main: ca_file: "):
+            asyncio.run(run(name))
