@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from reverse_etl.sources._instants import instants
 from reverse_etl.sources._json import UNSENDABLE, dump, plain
-from reverse_etl.sources.base import logical_type, marked
+from reverse_etl.sources.base import NO_DATE, OUTSIDE_YEARS, logical_type, marked
 
 MARKS: Final = frozenset({"decimal", "json"})
 
@@ -204,7 +204,7 @@ def _lists(column: pa.Array, timezone: str) -> list[Any]:
 def _leaves(column: pa.Array, mark: str) -> list[Any]:
     values = column.to_pylist()
     if mark:
-        words = {"NaN", "Infinity", "-Infinity"}
+        words = {"NaN", "Infinity", "-Infinity", NO_DATE, OUTSIDE_YEARS}
         return [
             None if text is None else UNSENDABLE if text in words else orjson.Fragment(text.encode()) for text in values
         ]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.errors import ConfigError
+from reverse_etl.sources.base import OUTSIDE_YEARS
 
 TICKS_PER_S: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 DAY_S: Final = 86_400
@@ -45,8 +46,9 @@ def instants(column: pa.Array, *, timezone: str) -> tuple[pa.Array, str]:
         placed = _placed(column, timezone)
         if _all(_within(placed.cast(pa.int64()), TICKS_PER_S["us"])):
             return placed, ""
-    inner = seconds_text(_placed(pc.if_else(fits, column, pa.scalar(None, column.type)), timezone))
-    return _overlaid(inner, raw, fits, ticks=ticks, infinities=_INFINITIES["timestamp"]), "decimal"
+    placed = _placed(pc.if_else(fits, column, pa.scalar(None, column.type)), timezone)
+    inner = pc.if_else(_within(placed.cast(pa.int64()), TICKS_PER_S["us"]), seconds_text(placed), OUTSIDE_YEARS)
+    return _overlaid(inner, raw, fits, infinities=_INFINITIES["timestamp"]), "decimal"
 
 
 def seconds_text(column: pa.Array) -> pa.StringArray:
@@ -65,7 +67,7 @@ def _dates(column: pa.Array) -> tuple[pa.Array, str]:
         return column, ""
     inner = seconds_text(pc.if_else(fits, column, pa.scalar(None, column.type)))
     days = pc.if_else(pc.less(pc.abs(raw), 2**31 - 1), pc.multiply(raw, DAY_S), raw)
-    return _overlaid(inner, days, fits, ticks=1, infinities=_INFINITIES["date"]), "decimal"
+    return _overlaid(inner, days, fits, infinities=_INFINITIES["date"]), "decimal"
 
 
 def _within(raw: pa.Array, ticks: int) -> pa.BooleanArray:
@@ -94,11 +96,11 @@ def _placed(column: pa.Array, timezone: str) -> pa.Array:
 
 
 def _overlaid(
-    inner: pa.StringArray, raw: pa.Array, fits: pa.BooleanArray, *, ticks: int, infinities: dict[int, str]
+    inner: pa.StringArray, raw: pa.Array, fits: pa.BooleanArray, *, infinities: dict[int, str]
 ) -> pa.StringArray:
-    """``inner``, and Unix seconds worked out one by one where the value does not fit: there are few."""
+    """``inner``, and a word where the value does not fit."""
     outer = [
-        None if fit is not False else infinities.get(value) or str(value // ticks)
+        None if fit is not False else infinities.get(value, OUTSIDE_YEARS)
         for value, fit in zip(raw.to_pylist(), fits.to_pylist(), strict=True)
     ]
     return pc.coalesce(inner, pa.array(outer, pa.string()))

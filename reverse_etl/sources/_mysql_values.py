@@ -17,9 +17,7 @@ from reverse_etl.sources import _values
 from reverse_etl.sources._arrow import canonical_field
 from reverse_etl.sources._instants import instants, seconds_text
 from reverse_etl.sources._mysql_types import Kind
-
-NOT_A_DATE: Final = "NaN"
-"""What ``0000-00-00`` and other days that no calendar has become, in a column of Unix seconds; a check rejects it."""
+from reverse_etl.sources.base import NO_DATE
 
 _MARKS: Final = {Kind.DECIMAL: "decimal", Kind.JSON: "json"}
 _TYPES: Final = {
@@ -114,7 +112,7 @@ def _instants(texts: pa.StringArray, kind: Kind, timezone: str) -> tuple[pa.Arra
         pass
     none = pa.array([text is not None and not _is_date(text) for text in texts.to_pylist()], pa.bool_())
     usual, mark = instants(pc.cast(pc.if_else(none, None, texts), _TYPES[kind]), timezone=timezone)
-    return pc.if_else(none, NOT_A_DATE, usual if mark else seconds_text(usual)), "decimal"
+    return pc.if_else(none, NO_DATE, usual if mark else seconds_text(usual)), "decimal"
 
 
 def _is_date(text: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
 from typing import Final
 
 import pyarrow as pa
@@ -18,9 +17,9 @@ from pyarrow import csv
 
 from reverse_etl.sources import _values
 from reverse_etl.sources._arrow import canonical_field
-from reverse_etl.sources._instants import DAY_S, instants, seconds_text
+from reverse_etl.sources._instants import instants, seconds_text
 from reverse_etl.sources._postgres_types import Kind
-from reverse_etl.sources.base import NOT_JSON
+from reverse_etl.sources.base import NOT_JSON, OUTSIDE_YEARS
 
 _US: Final = pa.timestamp("us")
 _US_UTC: Final = pa.timestamp("us", "UTC")
@@ -48,9 +47,6 @@ _USUAL: Final = r"^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?)?$"
 _UNUSUAL: Final = re.compile(r"(\d+)-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.\d+)?)?(?:\+00)?( BC)?")
 _INFINITE: Final = {"infinity": "Infinity", "-infinity": "-Infinity"}
 _NOT_A_NUMBER: Final = r'"(NaN|-?Infinity)"'
-_YEARS_OF_A_CYCLE: Final = 400
-_DAYS_OF_A_CYCLE: Final = 146_097
-_DAY_BEFORE_1970: Final = date(1970, 1, 1).toordinal()
 
 
 def batch(block: bytes, names: Sequence[str], kinds: Sequence[Kind], *, timezone: str) -> pa.RecordBatch:
@@ -136,22 +132,16 @@ def _instants_as_text(texts: pa.StringArray, kind: Kind, timezone: str) -> tuple
     if pc.all(usual).as_py():
         return inner, mark
     outer = [
-        None if is_usual else _unix_seconds(text)
+        None if is_usual else _no_instant(text)
         for text, is_usual in zip(texts.to_pylist(), usual.to_pylist(), strict=True)
     ]
     return pc.coalesce(inner if mark else seconds_text(inner), pa.array(outer, pa.string())), "decimal"
 
 
-def _unix_seconds(text: str) -> str:
-    """An unusual date or date-time (``20000-01-01``, ``0044-03-15 BC``, ``infinity``), read as UTC."""
+def _no_instant(text: str) -> str:
+    """The word for an unusual date or date-time: ``20000-01-01``, ``0044-03-15 BC``, ``infinity``."""
     if text in _INFINITE:
         return _INFINITE[text]
-    match = _UNUSUAL.fullmatch(text)
-    if match is None:
+    if _UNUSUAL.fullmatch(text) is None:
         raise ValueError("not a date as PostgreSQL writes it with DateStyle ISO")
-    year = 1 - int(match[1]) if match[7] else int(match[1])
-    cycles = (year - 1) // _YEARS_OF_A_CYCLE
-    in_cycle = date(year - cycles * _YEARS_OF_A_CYCLE, int(match[2]), int(match[3]))
-    days = in_cycle.toordinal() + cycles * _DAYS_OF_A_CYCLE - _DAY_BEFORE_1970
-    hours, minutes, seconds = (int(part or 0) for part in match.group(4, 5, 6))
-    return str(days * DAY_S + hours * 3600 + minutes * 60 + seconds)
+    return OUTSIDE_YEARS

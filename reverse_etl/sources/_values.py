@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from reverse_etl.sources._arrow import canonical_field
 from reverse_etl.sources._instants import instants, seconds_text
-from reverse_etl.sources._json import digits, dump, plain
+from reverse_etl.sources._json import UNSENDABLE, digits, dump, plain
+from reverse_etl.sources.base import OUTSIDE_YEARS
 
 _CATEGORIES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (bool, "boolean"),
@@ -165,7 +166,8 @@ def _alone(value: Any, timezone: str) -> Any:
     category = _category(type(value))
     if category in _INSTANTS:
         array, mark = _instants([value], frozenset({category}), timezone)
-        return orjson.Fragment((array if mark else seconds_text(array))[0].as_py().encode())
+        text = (array if mark else seconds_text(array))[0].as_py()
+        return UNSENDABLE if text == OUTSIDE_YEARS else orjson.Fragment(text.encode())
     if category == "float" and math.isfinite(value):
         return orjson.Fragment(digits(value).encode())
     return _written(value) if category in _TEXTS else plain(value)

@@ -60,6 +60,12 @@ LOGICAL_TYPE = b"reverse_etl"
 NOT_JSON: Final = "NaN"
 """Stands in a json column for a value that JSON cannot hold; it is not JSON itself, and a check rejects the row."""
 
+NO_DATE: Final = "no date"
+"""Stands among Unix seconds for a day that no calendar has, such as 0000-00-00; a check rejects the row."""
+
+OUTSIDE_YEARS: Final = "none of the years 1 to 9999"
+"""Stands among Unix seconds for an instant that ISO 8601 has no word for; a check rejects the row."""
+
 BATCH_ROWS = 25_000
 """Upper bound of rows in one batch."""
 

@@ -16,7 +16,7 @@ from reverse_etl.changeset.suppression import store_suppressed
 from reverse_etl.config.suppression import SuppressionListConfig
 from reverse_etl.config.syncs import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.sources.base import marked
+from reverse_etl.sources.base import NO_DATE, OUTSIDE_YEARS, marked
 from reverse_etl_tests.checks.conformance import (
     DECIMAL,
     EVENTS,
@@ -167,6 +167,21 @@ class TestNotFiniteDecimal(RuleConformance):
 
     module, rule, column, field = "builtin.values", "not_finite", "score", DECIMAL
     rows = (("1.50", False), ("NaN", True), ("-Infinity", True), ("1E+30", False), ("-inf", True))
+
+
+class TestNotFiniteInstantAsText(RuleConformance):
+    """Among Unix seconds a word stands for what is no instant, or none of the calendar's."""
+
+    module, rule, column, field = "builtin.values", "not_finite", "seen", DECIMAL
+    rows = ((NO_DATE, True), (OUTSIDE_YEARS, True), ("1719792000", False), (None, False))
+
+    def test_the_message_says_which(self, tmp_path: Path) -> None:
+        """A zero date is no NaN."""
+        messages = [row.message for row in self.check(tmp_path, [self.batch(self.values())]).failed()]
+        assert messages == [
+            "column `seen` is a zero date: no calendar has that day.",
+            "column `seen` is outside the years 1 to 9999.",
+        ]
 
 
 class TestNotFiniteInstant(RuleConformance):

@@ -35,7 +35,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources._connection_check import steps
-from reverse_etl.sources.base import Session, logical_type
+from reverse_etl.sources.base import NO_DATE, OUTSIDE_YEARS, Session, logical_type
 from reverse_etl.sources.mysql import Config
 from reverse_etl_tests.servers.mariadb import DATABASE, PASSWORD_VARIABLE, USER, MariadbServer
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
@@ -341,10 +341,10 @@ def test_days_that_no_calendar_has_keep_their_rows(session: Session) -> None:
 
     assert [logical_type(batch.schema.field(name)) for name in ("d", "dt", "ts")] == ["decimal"] * 3
     assert batch.to_pylist() == [
-        {"id": 1, "d": "NaN", "dt": "NaN", "ts": "NaN"},
+        {"id": 1, "d": NO_DATE, "dt": NO_DATE, "ts": NO_DATE},
         {"id": 2, "d": "1719792000", "dt": "1719828000", "ts": "1719828000"},
-        {"id": 3, "d": "NaN", "dt": "NaN", "ts": None},
-        {"id": 4, "d": None, "dt": "-62135600008", "ts": None},
+        {"id": 3, "d": NO_DATE, "dt": NO_DATE, "ts": None},
+        {"id": 4, "d": None, "dt": OUTSIDE_YEARS, "ts": None},
     ]
 
 

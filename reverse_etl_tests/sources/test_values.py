@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.sources._values import columns_to_batch
-from reverse_etl.sources.base import logical_type
+from reverse_etl.sources.base import NOT_JSON, OUTSIDE_YEARS, logical_type
 
 
 class Plan(Enum):
@@ -69,7 +69,7 @@ def one(values: list[Any]) -> tuple[str, list[Any]]:
         ([True, 1], "json", ["true", "1"]),
         (["ok", "\udcff"], "json", ['"ok"', "NaN"]),
         (["x", date(1970, 1, 2), datetime(1970, 1, 1, 1)], "json", ['"x"', "86400", "0"]),
-        ([1, datetime(1, 1, 1)], "json", ["1", "-62135600008"]),
+        ([1, datetime(1, 1, 1)], "json", ["1", NOT_JSON]),
         ([timedelta(seconds=1), 1], "json", ['"00:00:01"', "1"]),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_date_time_that_does_not_fit_turns_the_column_to_seconds() -> None:
     """Midnight of 0001-01-01 in Berlin is still the year before, in UTC."""
     values = [datetime(1, 1, 1), datetime(1970, 1, 1, tzinfo=UTC), None]
 
-    assert one(values) == ("decimal", ["-62135600008", "0", None])
+    assert one(values) == ("decimal", [OUTSIDE_YEARS, "0", None])
 
 
 @given(

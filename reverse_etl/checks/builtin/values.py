@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from reverse_etl.checks._batch import broken, columns
 from reverse_etl.checks.base import Finding, Rule
-from reverse_etl.sources.base import NOT_JSON, logical_type
+from reverse_etl.sources.base import NO_DATE, NOT_JSON, OUTSIDE_YEARS, logical_type
 
 _FIRST_INSTANT_S = -62_135_596_800
 _LAST_INSTANT_S = 253_402_300_799
@@ -39,7 +39,11 @@ class NotFinite:
                 yield from broken(batch, pc.invert(pc.is_finite(column)), name, f"column `{name}` is NaN or infinite.")
             elif logical_type(field) == "decimal":
                 # JSON numbers have no letter n; NaN and Infinity, however spelled, do.
+                no_date, outside = pc.equal(column, NO_DATE), pc.equal(column, OUTSIDE_YEARS)
+                yield from broken(batch, no_date, name, f"column `{name}` is a zero date: no calendar has that day.")
+                yield from broken(batch, outside, name, f"column `{name}` is outside the years 1 to 9999.")
                 beyond = pc.match_substring(column, "n", ignore_case=True)
+                beyond = pc.and_not(beyond, pc.or_(no_date, outside))
                 yield from broken(batch, beyond, name, f"column `{name}` is NaN or infinite.")
             elif logical_type(field) == "json":
                 beyond = pc.equal(column, NOT_JSON)
