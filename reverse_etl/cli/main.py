@@ -20,6 +20,8 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 
+from reverse_etl.cli import words
+from reverse_etl.cli.tables import say
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError
 
 if TYPE_CHECKING:
@@ -111,7 +113,7 @@ def main() -> None:
         _register()
         app()
     except ReverseEtlError as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201
+        say(words.console(stderr=True), f"Error: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, EOFError):
         _stopped()

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.tables import say
 from reverse_etl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ def _channel_steps(channel: ChannelConfig) -> Iterator[Step]:
 
 
 def _show(step: Step) -> None:
-    typer.secho("✓ " if step.ok else "✗ ", nl=False, fg="green" if step.ok else "red")
-    typer.echo(f"{step.name}: {step.detail}")
+    console = words.console()
+    mark = words.text("✓ " if step.ok else "✗ ", "green" if step.ok else "red")
+    say(console, mark.append(f"{step.name}: {step.detail}", "default"), indent="  ")
     if step.hint:
-        typer.echo(f"  {step.hint}")
+        say(console, f"  {step.hint}", indent="  ")
