@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from reverse_etl.config.changes import DEFAULT_LATE
 from reverse_etl.sources.base import Start
-
-DEFAULT_LATE: Final = timedelta(minutes=10)
-"""How late a row may become visible where neither the server tells nor the files say."""
 
 LONG_OPEN: Final = timedelta(hours=1)
 """A transaction that is open for longer is worth a warning."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from pydantic import Field
 
 from reverse_etl.config.intervals import IntervalOrZero
 from reverse_etl.config.model import YamlModel
+
+DEFAULT_LATE: Final = timedelta(minutes=10)
+"""How late a row may become visible where neither the server tells nor the files say."""
 
 
 class ChangesConfig(YamlModel):

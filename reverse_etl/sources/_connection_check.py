@@ -7,17 +7,19 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.config.changes import DEFAULT_LATE
 from reverse_etl.config.connections import DatabaseConfig, FileConfig, ServerConfig
+from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import SourceError
 from reverse_etl.plugins import load
 from reverse_etl.report import Step
 from reverse_etl.sources._tls import issuer
-from reverse_etl.sources.base import Endpoint
+from reverse_etl.sources.base import Endpoint, Start, start_of
 
 if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
@@ -72,7 +74,7 @@ def _to_the_database(config: DatabaseConfig, engine: ModuleType, name: str) -> I
                 return
     try:
         with engine.connect(config, name=name) as session:
-            yield from _session(endpoint, engine, session)
+            yield from _session(endpoint, engine, session, config.late)
     except SourceError as error:
         yield Step("log in" if endpoint is not None else "open", False, error.message, error.hint)
 
@@ -157,7 +159,7 @@ def _encryption(endpoint: Endpoint, engine: ModuleType, plain: socket.socket) ->
     return Step("TLS", True, f"the certificate for {host} is by {by}")
 
 
-def _session(endpoint: Endpoint | None, engine: ModuleType, session: Session) -> Iterator[Step]:
+def _session(endpoint: Endpoint | None, engine: ModuleType, session: Session, late: timedelta | None) -> Iterator[Step]:
     if endpoint is not None:
         yield Step("log in", True, endpoint.login)
     else:
@@ -165,9 +167,11 @@ def _session(endpoint: Endpoint | None, engine: ModuleType, session: Session) ->
     yield Step("server", True, session.server())
     yield _refuses_writes(session, engine)
     if endpoint is not None:
-        difference_s = (session.now() - datetime.now(UTC)).total_seconds()
+        found = start_of(session)
+        difference_s = (found.clock - datetime.now(UTC)).total_seconds()
         hint = "Set the clocks of both machines." if abs(difference_s) >= CLOCK_DIFFERENCE_S else ""
         yield Step("clock", True, f"{difference_s:+.1f} s from this machine's", hint)
+        yield _open_transactions(found, late)
     try:
         rows = sum(batch.num_rows for batch in session.stream("SELECT 1 AS one"))
     except SourceError as error:
@@ -176,6 +180,17 @@ def _session(endpoint: Endpoint | None, engine: ModuleType, session: Session) ->
     yield Step("query", rows == 1, f"SELECT 1 returned {rows} row")
     below = f", {session.driver()}" if hasattr(session, "driver") else ""
     yield Step("driver", True, f"{engine.DRIVER} {_version(engine.DRIVER)}{below}")
+
+
+def _open_transactions(found: Start, late: timedelta | None) -> Step:
+    """Whether runs know how far back rows may still become visible, and what follows where they do not."""
+    if late == timedelta():
+        return Step("open transactions", True, "of no account: `late: 0s` reads from the last sync time itself")
+    if found.reaches_to is not None:
+        return Step("open transactions", True, "seen: runs read from the start of the oldest one")
+    instead = f"runs read again from {format_interval(late or DEFAULT_LATE)} (`late`) before the last sync time"
+    hint = f"{found.missing[:1].upper()}{found.missing[1:]}" if found.missing else ""
+    return Step("open transactions", True, f"not seen: {instead}", hint)
 
 
 def _refuses_writes(session: Session, engine: ModuleType) -> Step:

@@ -14,7 +14,7 @@ from reverse_etl.sources import _mysql_values as values
 from reverse_etl.sources._mysql_pile import Pile
 from reverse_etl.sources._mysql_types import kinds
 from reverse_etl.sources._mysql_wire import Refused, Wire
-from reverse_etl.sources.base import refuse_duplicates
+from reverse_etl.sources.base import Start, refuse_duplicates
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +53,19 @@ class MysqlSession:
     def now(self) -> datetime:
         text = self._ask("SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)")
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+    def start(self) -> Start:
+        from reverse_etl.sources._mysql_start import start
+
+        self._start_clock()
+        user = self._messages.facts["user"]
+        with self._told():
+            return start(
+                lambda sql: self._wire.answer(sql, self._until),
+                lambda sql: self._wire.describe(sql, self._until)[0],
+                is_mariadb=self._is_mariadb,
+                user=f"'{user}'@'%'",
+            )
 
     def server(self) -> str:
         product = "MariaDB" if self._is_mariadb else "MySQL"

@@ -19,7 +19,7 @@ from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources._arrow import doubles
 from reverse_etl.sources._values import columns_to_batch
-from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, refuse_duplicates
+from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Start, refuse_duplicates
 
 if TYPE_CHECKING:
     import pyodbc
@@ -58,6 +58,15 @@ _CHAR: Final = 175
 _NCHAR: Final = 239
 """Types whose values are filled up with blanks. Source: sys.types, system_type_id."""
 
+_NOW: Final = "SELECT SYSUTCDATETIME(), CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(128))"
+
+_OPEN: Final = (
+    "SELECT SYSDATETIME(), MIN(transaction_begin_time) FROM sys.dm_tran_active_transactions "
+    "WHERE transaction_type IN (1, 4) AND transaction_id <> CURRENT_TRANSACTION_ID()"
+)
+"""Those that may write, and distributed ones. Source: learn.microsoft.com/sql/relational-databases/
+system-dynamic-management-views/sys-dm-tran-active-transactions-transact-sql, read 2026-11."""
+
 _ROLLBACK: Final = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
 
@@ -74,6 +83,21 @@ class SqlServerSession:
         now: datetime
         (now,) = self._ask("SELECT SYSUTCDATETIME()")
         return now.replace(tzinfo=UTC)
+
+    def start(self) -> Start:
+        now, updateability = self._ask(_NOW)
+        at = now.replace(tzinfo=UTC)
+        if updateability == "READ_ONLY":
+            missing = "a readable secondary does not know which transactions its primary has open"
+            return Start(clock=at, data_at=at, missing=missing)
+        try:
+            local, began = self._ask(_OPEN)
+        except QueryError:
+            grant = f"GRANT VIEW SERVER STATE TO [{self._messages.facts['user']}]"
+            return Start(clock=at, data_at=at, missing=f"transactions of others cannot be seen: {grant}")
+        # The server's local time: only how long ago is of use.
+        age = local - began if began else timedelta()
+        return Start(clock=at, data_at=at, reaches_to=min(at, at - age))
 
     def server(self) -> str:
         version, edition = self._ask(

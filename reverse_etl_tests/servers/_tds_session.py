@@ -281,6 +281,8 @@ class Session:
         return {
             "@@VERSION": "'Microsoft SQL Server 2022 (counterpart)'",
             "SYSUTCDATETIME()": "CAST(get_current_timestamp() AT TIME ZONE 'UTC' AS TIMESTAMP)",
+            "SYSDATETIME()": "CAST(get_current_timestamp() AT TIME ZONE 'America/New_York' AS TIMESTAMP)",
+            "CURRENT_TRANSACTION_ID()": "1",
             "DB_NAME()": f"'{self._server.database}'",
             "SERVERPROPERTY(PRODUCTVERSION)": f"'{self._server.version_text}'",
             "SERVERPROPERTY(ENGINEEDITION)": "3",

@@ -201,6 +201,8 @@ def _translated(node: exp.Expr, facts: Mapping[str, str]) -> exp.Expr:
         return exp.Literal.string(HALF_PAIR)
     if isinstance(node, exp.Parameter) and isinstance(node.this, exp.Parameter):
         return _fact(f"@@{node.this.name}", facts)
+    if isinstance(node, exp.CurrentTimestamp):
+        return _fact("SYSDATETIME()", facts)
     if isinstance(node, exp.Anonymous) and node.name.upper() in _FUNCTIONS:
         argument = node.expressions[-1].name.upper() if node.expressions else ""
         return _fact(f"{node.name.upper()}({argument})", facts)

@@ -36,6 +36,8 @@ _CATALOG = (
     "CREATE SCHEMA sys",
     "CREATE TABLE sys.databases"
     " (name VARCHAR, snapshot_isolation_state TINYINT, is_read_committed_snapshot_on BOOLEAN)",
+    "CREATE TABLE sys.dm_tran_active_transactions"
+    " (transaction_id BIGINT, transaction_type INTEGER, transaction_begin_time TIMESTAMP)",
     f"INSERT INTO sys.databases VALUES ('{DATABASE}', 0, false)",
 )
 

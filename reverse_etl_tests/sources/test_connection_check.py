@@ -60,7 +60,7 @@ def test_a_server_is_found_verified_and_read(postgres: PostgresServer) -> None:
     """Every step; TLS says by whom the certificate is."""
     found = list(steps(settings_of(postgres)))
 
-    assert names(found) == [*NETWORK, "log in", "server", "read-only", "clock", "query", "driver"]
+    assert names(found) == [*NETWORK, "log in", "server", "read-only", "clock", "open transactions", "query", "driver"]
     assert all(step.ok for step in found)
     said = {step.name: step.detail for step in found}
     assert said["TLS"] == "the certificate for localhost is by Throw-away authority"

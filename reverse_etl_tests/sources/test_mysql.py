@@ -586,7 +586,18 @@ def test_every_step_to_the_server_is_told(filled: MariadbServer, driver: str) ->
     """As test-connection shows them."""
     told = {step.name: step.detail for step in steps(settings_of(filled)) if step.ok}
 
-    assert list(told) == ["address", "port", "TLS", "log in", "server", "read-only", "clock", "query", "driver"]
+    assert list(told) == [
+        "address",
+        "port",
+        "TLS",
+        "log in",
+        "server",
+        "read-only",
+        "clock",
+        "open transactions",
+        "query",
+        "driver",
+    ]
     assert told["TLS"] == "the certificate for localhost is by Throw-away authority"
 
 

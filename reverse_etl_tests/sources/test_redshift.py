@@ -545,7 +545,7 @@ def test_test_connection_shows_every_step(filled: RedshiftServer) -> None:
     """Down to the driver's version."""
     found = list(steps(settings_of(filled)))
 
-    names = ["address", "port", "TLS", "log in", "server", "read-only", "clock", "query", "driver"]
+    names = ["address", "port", "TLS", "log in", "server", "read-only", "clock", "open transactions", "query", "driver"]
     assert [(step.name, step.ok) for step in found] == [(name, True) for name in names]
     assert found[4].detail == f"Amazon Redshift {VERSION}"
     assert found[-1].detail.startswith("redshift-connector 2.")

@@ -531,7 +531,7 @@ def test_the_connection_is_checked_step_by_step(filled: SnowflakeServer, monkeyp
 
     found = list(steps(settings_of(filled, port=filled.tls_port, protocol="https")))
 
-    names = ["address", "port", "TLS", "log in", "server", "read-only", "clock", "query", "driver"]
+    names = ["address", "port", "TLS", "log in", "server", "read-only", "clock", "open transactions", "query", "driver"]
     assert [(step.name, step.ok) for step in found] == [(name, True) for name in names]
     said = {step.name: step.detail for step in found}
     assert said["TLS"] == "the certificate for localhost is by Throw-away authority"

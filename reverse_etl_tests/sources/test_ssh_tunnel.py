@@ -109,7 +109,7 @@ def test_every_engine_with_a_host_goes_through_it(
         with connect(config) as session:
             assert [row for batch in session.stream("SELECT 1 AS one") for row in batch.to_pylist()] == [{"one": 1}]
         found = list(steps(config))
-        names = ["SSH tunnel", "TLS", "log in", "server", "read-only", "clock", "query", "driver"]
+        names = ["SSH tunnel", "TLS", "log in", "server", "read-only", "clock", "open transactions", "query", "driver"]
         assert [(step.name, step.ok) for step in found] == [(name, True) for name in names], config.type
         assert found[1].detail == "the certificate for localhost is by Throw-away authority"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,8 +13,13 @@ import pytest
 from reverse_etl.config.environment import EnvText
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import Start, start_of
+from reverse_etl_tests.servers.mariadb import USER as MARIADB_USER
+from reverse_etl_tests.servers.mariadb import WATCHER as MARIADB_WATCHER
+from reverse_etl_tests.servers.mariadb import MariadbServer
 from reverse_etl_tests.servers.postgres import USER, WATCHER, PostgresServer, standby_of
 from reverse_etl_tests.servers.sandbox import wait_until
+from reverse_etl_tests.servers.tds import TdsServer
+from reverse_etl_tests.sources import test_mysql, test_sqlserver
 from reverse_etl_tests.sources.test_postgres import settings_of
 
 SECOND = timedelta(seconds=1)
@@ -117,3 +123,111 @@ def test_a_standby_that_has_replayed_no_commit_is_as_old_as_its_last_checkpoint(
         found = start(fresh, USER)
     assert found.data_at is not None
     assert found.data_at <= found.clock
+
+
+def of_mariadb(server: MariadbServer, user: str = MARIADB_WATCHER) -> Start:
+    """What MariaDB says now."""
+    with connect(test_mysql.settings_of(server, user=EnvText(user))) as session:
+        return start_of(session)
+
+
+def test_mariadb_reaches_back_to_the_oldest_open_transaction(mariadb: MariadbServer) -> None:
+    """In whole seconds; a transaction that only reads holds nobody back."""
+    alone = of_mariadb(mariadb)
+    assert alone.reaches_to is not None
+    assert SECOND <= alone.clock - alone.reaches_to < 3 * SECOND
+    with mariadb.admin() as writer:
+        writer.execute("CREATE TABLE IF NOT EXISTS open_rows (a INT) ENGINE = InnoDB")
+        writer.execute("BEGIN")
+        writer.execute("INSERT INTO open_rows VALUES (1)")
+        writer.execute("SELECT UTC_TIMESTAMP(6)")
+        began = writer.fetchone()[0].replace(tzinfo=UTC)
+        wait_until(lambda: datetime.now(UTC) > began + 2.2 * SECOND)
+        found = of_mariadb(mariadb)
+        assert found.reaches_to is not None
+        assert found.reaches_to <= began < found.clock - 2 * SECOND
+        writer.execute("ROLLBACK")
+        writer.execute("START TRANSACTION READ ONLY")
+        writer.execute("SELECT * FROM open_rows")
+        wait_until(lambda: (of_mariadb(mariadb).reaches_to or began) > began + SECOND)
+        writer.execute("ROLLBACK")
+        writer.execute("DROP TABLE open_rows")
+
+
+def test_mariadb_counts_a_statement_that_waits_for_a_lock(mariadb: MariadbServer) -> None:
+    """Its NOW() is from before the wait, and it has no transaction yet."""
+    with mariadb.admin() as locker, mariadb.admin() as waiter, ThreadPoolExecutor(1) as thread:
+        locker.execute("CREATE TABLE IF NOT EXISTS locked_rows (a INT) ENGINE = InnoDB")
+        locker.execute("LOCK TABLES locked_rows WRITE")
+        before = of_mariadb(mariadb).clock
+        waiting = thread.submit(waiter.execute, "INSERT INTO locked_rows VALUES (1)")
+        wait_until(lambda: of_mariadb(mariadb).clock > before + 2 * SECOND)
+        found = of_mariadb(mariadb)
+        locker.execute("UNLOCK TABLES")
+        waiting.result(10)
+        locker.execute("DROP TABLE locked_rows")
+    assert found.reaches_to is not None
+    assert found.reaches_to < before + SECOND
+
+
+def test_mariadb_names_the_grant_without_which_transactions_are_not_seen(mariadb: MariadbServer) -> None:
+    """PROCESS; and on a server that only reads, REPLICA MONITOR, for it is a replica in all likelihood."""
+    plain = of_mariadb(mariadb, MARIADB_USER)
+    assert (plain.reaches_to, "GRANT PROCESS ON *.*" in plain.missing) == (None, True)
+    with mariadb.admin() as admin:
+        admin.execute("SET GLOBAL read_only = 1")
+        try:
+            replica = of_mariadb(mariadb)
+            assert (replica.reaches_to, "GRANT REPLICA MONITOR ON *.*" in replica.missing) == (None, True)
+        finally:
+            admin.execute("SET GLOBAL read_only = 0")
+
+
+def test_a_mariadb_replica_that_stands_still_cannot_say_how_old_its_rows_are(mariadb: MariadbServer) -> None:
+    """Then last sync time stays: the run says so."""
+    with mariadb.admin() as admin:
+        admin.execute(f"GRANT REPLICA MONITOR ON *.* TO {MARIADB_WATCHER}@'%'")
+        admin.execute("CHANGE MASTER TO master_host = '127.0.0.1', master_port = 1, master_user = 'nobody'")
+        try:
+            assert of_mariadb(mariadb).data_at is None
+        finally:
+            admin.execute("RESET SLAVE ALL")
+            admin.execute(f"REVOKE REPLICA MONITOR ON *.* FROM {MARIADB_WATCHER}@'%'")
+
+
+def of_sqlserver(server: TdsServer) -> Start:
+    """What SQL Server says now."""
+    with connect(test_sqlserver.settings_of(server)) as session:
+        return start_of(session)
+
+
+def test_sql_server_reaches_back_to_the_oldest_transaction_that_may_write(sqlserver: TdsServer) -> None:
+    """Its own clock is in another zone; transactions that only read, and the server's own, do not count."""
+    alone = of_sqlserver(sqlserver)
+    assert alone.reaches_to == alone.clock == alone.data_at
+    table = "sys.dm_tran_active_transactions"
+    local = "CAST(get_current_timestamp() AT TIME ZONE 'America/New_York' AS TIMESTAMP)"
+    try:
+        for number, (kind, minutes) in enumerate([(1, 7), (4, 5), (2, 60), (3, 90)], start=10):
+            sqlserver.admin(f"INSERT INTO {table} VALUES ({number}, {kind}, {local} - INTERVAL {minutes} MINUTE)")
+        found = of_sqlserver(sqlserver)
+        assert found.reaches_to is not None
+        assert timedelta(minutes=7) - SECOND < found.clock - found.reaches_to < timedelta(minutes=7) + 5 * SECOND
+    finally:
+        sqlserver.admin(f"DELETE FROM {table}")
+
+
+def test_sql_server_names_the_grant_and_knows_a_secondary(sqlserver: TdsServer) -> None:
+    """VIEW SERVER STATE; a readable secondary does not know the primary's transactions."""
+    sqlserver.hidden.add("dm_tran_active_transactions")
+    try:
+        denied = of_sqlserver(sqlserver)
+    finally:
+        sqlserver.hidden.remove("dm_tran_active_transactions")
+    assert (denied.reaches_to, "GRANT VIEW SERVER STATE TO [reader]" in denied.missing) == (None, True)
+    sqlserver.read_only = True
+    try:
+        secondary = of_sqlserver(sqlserver)
+    finally:
+        sqlserver.read_only = False
+    assert (secondary.reaches_to, "secondary" in secondary.missing) == (None, True)
