@@ -92,11 +92,29 @@ def picture(page: Page, name: str, *, height: int = 1000) -> None:
 
 def test_a_delivery_shows_its_rows_its_columns_and_whether_it_is_fresh(ran: Ran) -> None:
     """Counts, rows per second and the failed rows' CSV; a policy of two intervals, and that it passes."""
-    with opened(f"{ran.url}/assets/people/people_delivery", height=1000) as page:
+    with opened(f"{ran.url}/assets/people/people_delivery", height=1400) as page:
         shows(page, "The rows as they arrived in the Customer.io workspace main.", "Row count", "email")
         shows(page, "some_rows_failed", "rows_failed", "rows_per_second", "duration_s", f"{ran.some_failed}.csv")
+        shows(page, "= delivered", "+ rejected", "email_valid")
         shows(page, "Freshness policy", "Passing", "Fails if more than")
-        picture(page, "dagster-delivery")
+        picture(page, "dagster-delivery", height=1400)
+
+
+@pytest.mark.parametrize("path", ["/locations/reverse_etl/jobs/people/runs", "/runs?q[0]=job:people"])
+def test_a_run_by_command_is_in_the_lists_of_runs(ran: Ran, path: str) -> None:
+    """Of its job, and of all; without a tag that only we read."""
+    with opened(f"{ran.url}{path}") as page:
+        shows(page, ran.some_failed[:8])
+        assert not page.get_by_text("began").count()
+
+
+def test_the_jobs_and_the_timeline_have_runs_by_command(ran: Ran) -> None:
+    """When each job ran last, and its runs in time."""
+    with opened(f"{ran.url}/jobs") as page:
+        shows(page, "gated", "people")
+        page.get_by_text(re.compile("(second|minute)s? ago")).nth(1).wait_for()
+        page.goto(f"{ran.url}/overview/timeline")
+        shows(page, "gated", "people")
 
 
 def test_the_numbers_of_a_delivery_are_plotted(ran: Ran) -> None:
