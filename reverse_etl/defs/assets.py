@@ -140,6 +140,8 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             report = deliver_changeset(run, workspace)
         if report.message and not report.exit_code:
             context.log.warning(report.message)
+        total = report.rows + report.relationships
+        context.log.info(f"{sync.name}: {report.status.value}: {total.delivered:,} of {total.extracted:,} delivered.")
         schema = run.folder.parts("rows").schema()
         delivered = columns.same_columns(lineage.validated_key(sync), schema)
         first_failed = islice(run.store.failed_rows(report.run_id), FAILED_ROWS_SHOWN)
