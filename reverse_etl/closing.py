@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changeset.claim import release
 from reverse_etl.changeset.columns import identifier_column
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
+from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.errors import StateError
 from reverse_etl.open_runs import has_closed
 from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
@@ -19,6 +20,9 @@ from reverse_etl.verdict import verdict
 
 if TYPE_CHECKING:
     from reverse_etl.stages import SyncRun
+
+
+_NOT_CONFIRMED: Final = "The workspace did not say that it is the same as before, so last sync time stays."
 
 
 def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: int = 0) -> RunReport:
@@ -44,7 +48,7 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
 def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) -> RunReport:
     from reverse_etl.state.attempts import attempt_of
 
-    facts = run.folder.facts()
+    facts, rows_are_for = run.folder.facts(), rows_for(run.folder)
     if facts is not None and status is not None:
         write_undelivered(run.sync, run.folder, facts, status=status, exit_code=exit_code)
     rows, relationships = (_counts(run.folder, facts, query) for query in QUERIES)
@@ -60,6 +64,9 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         status, message, exit_code = verdict(run.sync, run.folder, rows, relationships)
     elif here_only:
         message = f"{message} Besides, {here_only}"
+    confirmed = rows_are_for is None or rows_are_for.confirmed
+    if rows_are_for is not None and (note := rows_are_for.note or ("" if confirmed or exit_code else _NOT_CONFIRMED)):
+        message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
     report = RunReport(
         sync=run.sync.name,
         run_id=run.run_id,
@@ -79,9 +86,13 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         workspace=run.sync.workspace,
         failed_rows=run.folder.failed(attempt=attempt),
         addresses={query for query in QUERIES if identifier_column(run.sync, query) == "email"},
-        new_last_sync_time=facts.next_last_sync_time if facts else None,
+        new_last_sync_time=facts.next_last_sync_time if facts and confirmed else None,
         sent_as_of=facts.started_at if facts and total.delivered else None,
-        read=Reading(facts.reaches_to, facts.clock_ahead_s, facts.asked) if facts else None,
+        read=Reading(
+            facts.reaches_to, facts.clock_ahead_s, facts.asked, rows_are_for.recipient if rows_are_for else None
+        )
+        if facts
+        else None,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.changeset.claim import LOCK_FILE, claimed
 from reverse_etl.changeset.columns import identifier_column, identifiers
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder
+from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.delivery.balance import same_rows
 from reverse_etl.delivery.journal import JOURNAL_FILE
 from reverse_etl.report import Status
@@ -31,7 +32,14 @@ _STOPPED: Final = (Status.RUNNING, Status.FAILED, Status.CANCELED)
 
 
 def take_over(
-    sync: SyncConfig, home: Home, store: Store, *, run_id: str, mark: Watermark | None, late: timedelta | None = None
+    sync: SyncConfig,
+    home: Home,
+    store: Store,
+    *,
+    run_id: str,
+    mark: Watermark | None,
+    late: timedelta | None = None,
+    recipient: Recipient | None = None,
 ) -> str:
     """Lets a new run use the changeset of the sync's last run, if that stopped while it was being delivered.
 
@@ -44,6 +52,7 @@ def take_over(
         run_id: The new run, not begun yet.
         mark: From when it would read; None for one that reads anew, whatever was left.
         late: How late rows may become visible; None: as the server tells.
+        recipient: For whom it would read: rows that were read for another one are not sent.
 
     Returns:
         The run that is continued; empty where the rows are to be read anew.
@@ -58,11 +67,17 @@ def take_over(
     fetch(folder)
     facts = folder.facts()
     continued = facts is not None and mark is not None and _continues(sync, folder, facts, mark, late)
+    continued = continued and _is_for(folder, recipient)
     if continued:
         continue_changeset(home, store, folder, run_id=run_id)
     if (folder.path / LOCK_FILE).exists():
         end_gone(store, last.run_id, by=run_id, continued=continued)
     return last.run_id if continued else ""
+
+
+def _is_for(folder: RunFolder, recipient: Recipient | None) -> bool:
+    rows = rows_for(folder)
+    return rows is None or recipient is None or rows.recipient.is_same(recipient)
 
 
 def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermark, late: timedelta | None) -> bool:

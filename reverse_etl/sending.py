@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.extract import queries
 from reverse_etl.changeset.parts import count
+from reverse_etl.changeset.recipient import confirm
 from reverse_etl.progress import Progress, tell
 from reverse_etl.undelivered import identified
+from reverse_etl.whose import another_recipient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,6 +57,8 @@ async def send(
     with _books_of_the_rest(sync, folder, facts, waiting):
         async with open_destination(sync, workspace, patience=patience, clock=clock) as destination:
             await destination.prepare()
+            if not confirm(folder, destination.recipient):
+                raise another_recipient(folder.path.name, sync.name, workspace.name)
             await read_back.begin(destination, folder)
             while waiting:
                 query = waiting.pop(0)

@@ -16,6 +16,7 @@ from reverse_etl.changeset.again import FailedBefore
 from reverse_etl.changeset.claim import claim
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import Facts, RunFolder
+from reverse_etl.changeset.recipient import keep_rows_for
 from reverse_etl.closing import close
 from reverse_etl.config.changes import late_of
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
@@ -27,6 +28,7 @@ from reverse_etl.report import RunReport, Status
 from reverse_etl.sending import mirrors, send
 from reverse_etl.sharing import fetch, put, put_changeset
 from reverse_etl.state import heartbeat, turns
+from reverse_etl.whose import whose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,16 +134,27 @@ class SyncRun:
             close(self, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
 
 
-def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = False, retry_of: str = "") -> Facts:
+def extract_changeset(
+    run: SyncRun,
+    database: DatabaseConfig,
+    workspace: WorkspaceConfig | None = None,
+    *,
+    full: bool = False,
+    retry_of: str = "",
+    clock: Clock | None = None,
+) -> Facts:
     """Reads the changeset into the run's folder, or takes the one that is already there or may be continued.
 
     Args:
         run: The run.
         database: The sync's database.
+        workspace: Where the rows go; None where it is whoever it was.
         full: Read from last sync time 0, whatever is remembered.
         retry_of: The id of a run: read only the rows that failed in it.
+        clock: Time, for asking the workspace who it is.
 
     Raises:
+        WorkspaceError: Whose last sync time is, the workspace does not say; or those rows failed in another one.
         StateError: That run's failed rows are no longer there.
         SourceError: The database cannot give the rows.
         ConfigError: The query's result lacks a needed column.
@@ -150,12 +163,16 @@ def extract_changeset(run: SyncRun, database: DatabaseConfig, *, full: bool = Fa
     from reverse_etl.sources import connect
 
     late = late_of(run.sync.changes, database.late)
-    before = Before() if full or retry_of else run.store.sync(run.sync.name).before()
+    known = whose(run, workspace, retry_of=retry_of, clock=clock) if workspace else None
+    before = Before() if full or retry_of or (known and known.another) else run.store.sync(run.sync.name).before()
     if run.root_run_id == run.run_id:
         mark = None if full or retry_of else before.mark
-        take_over(run.sync, run.home, run.store, run_id=run.run_id, mark=mark, late=late)
+        recipient = known.rows.recipient if known else None
+        take_over(run.sync, run.home, run.store, run_id=run.run_id, mark=mark, late=late, recipient=recipient)
     _begin(run, before.mark.last_sync_time)
     facts = run.folder.facts()
+    if known and (facts is None or run.root_run_id == run.run_id):
+        keep_rows_for(run.folder, known.rows)
     if facts is None:
         failed = FailedBefore(retry_of, run.home.fetch_failed_rows(run.sync.name, retry_of)) if retry_of else None
         with connect(database) as session:

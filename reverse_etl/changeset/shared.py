@@ -26,7 +26,13 @@ JOURNAL: Final = "journal"
 _READ_ONCE: Final = ("part-*.parquet", "suppressed.parquet")
 """Files that the extraction writes and nobody changes."""
 
-_CHANGING: Final = ("outcomes.npy", "failed-check.parquet", "failed-delivery.parquet", "read_back.json")
+_CHANGING: Final = (
+    "outcomes.npy",
+    "failed-check.parquet",
+    "failed-delivery.parquet",
+    "read_back.json",
+    "recipient.json",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.definitions.executor_definition import execute_in_process_executor
 
 from reverse_etl.changeset.parts import QUERIES
+from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import checks, columns, lineage, run_tags
 from reverse_etl.defs.delivered import FAILED_ROWS_SHOWN, delivered_metadata, failed_rows_csv
@@ -60,7 +61,10 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         config = ChangesetConfig(**context.op_execution_context.op_config)
         with _stage(context, sync, project) as run:
             database = getattr(context.resources, database_key(sync.database)).config
-            facts = extract_changeset(run, database, full=config.full, retry_of=config.retry_of)
+            workspace = getattr(context.resources, workspace_key(sync.workspace)).config
+            facts = extract_changeset(run, database, workspace, full=config.full, retry_of=config.retry_of)
+            if (kept := rows_for(run.folder)) and kept.note:
+                context.log.warning(f"{sync.where}: {kept.note}")
         read = columns.read_columns(sync, dialect(database), run.folder.parts("rows").schema())
         yield dg.MaterializeResult(
             metadata={
@@ -87,7 +91,7 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
     return stage_asset(
         changeset,
         spec,
-        resources={HOME, database_key(sync.database)},
+        resources={HOME, database_key(sync.database), workspace_key(sync.workspace)},
         rows=dg.Nothing,
         pool=run_tags.pool(sync.workspace),
         config_schema=_CHANGESET_CONFIG,

@@ -23,7 +23,7 @@ from reverse_etl.sandbox.front import Front
 from reverse_etl.sandbox.looking import Looking
 from reverse_etl.sandbox.page import page_routes
 from reverse_etl.sandbox.settings import SandboxSettings
-from reverse_etl.sandbox.storage import Saver, load
+from reverse_etl.sandbox.storage import Saver, load, save
 from reverse_etl.sandbox.track import TrackV2
 from reverse_etl.sandbox.track_v1 import TrackV1
 from reverse_etl.sandbox.validation import Validator
@@ -49,6 +49,8 @@ def create_app(settings: SandboxSettings, *, when_idle: Callable[[], None] | Non
     saver = None
     if settings.data_file is not None:
         load(workspace, settings.data_file)
+        # Also an empty workspace is the same one when it is started again.
+        save(workspace, settings.data_file)
         saver = Saver(workspace, settings.data_file)
 
     @asynccontextmanager

@@ -107,6 +107,7 @@ def _lines(workspace: Workspace) -> Iterator[list[Any]]:
     made = [workspace.people_made, workspace.objects_made, workspace.segments_made]
     yield ["format", FORMAT]
     yield ["made", *made]
+    yield ["environment", workspace.environment_id]
     for person in workspace.people.values():
         identifiers = [person.cio_id, person.id, person.email]
         times = [person.created_at, person.updated_at, person.changed_at]
@@ -136,6 +137,10 @@ def _format(_workspace: Workspace, found: str) -> None:
 
 def _made(workspace: Workspace, people: int, objects: int, segments: int) -> None:
     workspace.people_made, workspace.objects_made, workspace.segments_made = people, objects, segments
+
+
+def _environment(workspace: Workspace, environment_id: int) -> None:
+    workspace.environment_id = environment_id
 
 
 def _person(workspace: Workspace, *values: Any) -> None:
@@ -188,6 +193,7 @@ def _whoever(workspace: Workspace, whose: list[Any]) -> Person:
 _RESTORE: dict[str, Callable[..., None]] = {
     "format": _format,
     "made": _made,
+    "environment": _environment,
     "person": _person,
     "object": _object,
     "relationship": _relationship,

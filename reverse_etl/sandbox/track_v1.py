@@ -2,7 +2,7 @@
 
 Documented: the paths, 200 ``{}``, the error texts, 1–1000 ids a segment call, unknown people ignored, ``cio_`` before a
 ``cio_id`` in a path. Inferred: a path with a valid e-mail address means one, 404 for an unknown segment, 400 for a
-data-driven one, an ``environment_id`` of 3.
+data-driven one. An ``environment_id`` is made with the contents: an emptied sandbox is another workspace.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class TrackV1:
         """Where the account lives; the answer is Customer.io's, so the address is not this server's."""
         region = self._workspace.settings.region
         host = "track.customer.io" if region == "us" else "track-eu.customer.io"
-        return answer(200, {"url": f"https://{host}", "region": region, "environment_id": 3})
+        return answer(
+            200, {"url": f"https://{host}", "region": region, "environment_id": self._workspace.environment_id}
+        )
 
     async def identify(self, request: Request) -> Response:
         """Creates or updates a person, and their relationships."""

@@ -6,6 +6,7 @@ A person is found by ``id``, by ``email`` without regard to case, and by ``cio_i
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterable
 from typing import Literal
@@ -32,7 +33,8 @@ class Workspace:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets everything, the identifiers given out included."""
+        """Forgets everything, the identifiers given out included: an empty workspace is another one."""
+        self.environment_id = secrets.randbelow(2**47) + 2**47
         self.people: dict[str, Person] = {}
         self.by_id: dict[str, Person] = {}
         self.by_email: dict[str, Person] = {}

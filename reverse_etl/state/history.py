@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from reverse_etl.changeset.recipient import Recipient
 from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.state.schema import COUNTS, QUERIES
 
@@ -24,11 +25,13 @@ class Reading:
         reaches_to: Unix seconds from when the next run is to read; None where it is not known.
         clock_ahead_s: How far the database's clock was ahead of this machine's; None likewise.
         asked: What the sync asked for, by part, as hashes.
+        recipient: Who acknowledged its rows; None where that is not known.
     """
 
     reaches_to: int | None = None
     clock_ahead_s: float | None = None
     asked: dict[str, str] = field(default_factory=dict)
+    recipient: Recipient | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class SyncState:
         last_run_id: Its newest run that was not skipped; empty before the first.
         reaches_to: What the run left that last sync time is the start of; ``clock_ahead_s`` and ``asked`` likewise
             (``Reading``).
+        recipient: Whose last sync time it is; None where that is not known.
     """
 
     name: str
@@ -54,6 +58,7 @@ class SyncState:
     reaches_to: int | None = None
     clock_ahead_s: float | None = None
     asked: dict[str, str] = field(default_factory=dict)
+    recipient: Recipient | None = None
 
     def before(self) -> Before:
         """What the next run is to know of the last completed one."""
@@ -75,6 +80,7 @@ def sync_state(row: sa.Row[Any]) -> SyncState:
         reaches_to=row.reaches_to,
         clock_ahead_s=row.clock_ahead_s,
         asked=json.loads(row.asked) if row.asked else {},
+        recipient=Recipient.from_text(row.recipient),
     )
 
 

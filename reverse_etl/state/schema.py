@@ -68,6 +68,7 @@ SYNC: Final = sa.Table(
     sa.Column("reaches_to", sa.BigInteger, nullable=True, comment="Unix seconds; from when the next run is to read"),
     sa.Column("clock_ahead_s", sa.Double, nullable=True, comment="of the database, when last sync time was taken"),
     sa.Column("asked", sa.Text, nullable=True, comment="JSON: hashes of what the last completed run asked for"),
+    sa.Column("recipient", sa.Text, nullable=True, comment="JSON: changeset.recipient"),
 )
 """One row per sync that has been seen, paused or run."""
 
@@ -84,6 +85,7 @@ RUN: Final = sa.Table(
     sa.Column("duration_s", sa.Float, nullable=False),
     sa.Column("since", sa.BigInteger, nullable=True, comment="last sync time that the queries were given"),
     sa.Column("read_from", sa.BigInteger, nullable=True, comment="what the queries were given; 0: everything"),
+    sa.Column("recipient", sa.Text, nullable=True, comment="JSON: changeset.recipient"),
     sa.Column("last_sync_time", sa.BigInteger, nullable=False, comment="for the next run, as of the end of this one"),
     *_counts(),
     sa.Column("failed_rows_csv", sa.Text, nullable=False),

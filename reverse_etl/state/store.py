@@ -151,13 +151,15 @@ class Store:
             if new_last_sync_time is not None and moves:
                 current = new_last_sync_time
                 asked = json.dumps(read.asked) if read.asked else None
-                self._put_sync(connection, report.sync, {**_mark(current, read), "asked": asked})
+                whose = {"recipient": read.recipient.as_text()} if read.recipient else {}
+                self._put_sync(connection, report.sync, {**_mark(current, read), **whose, "asked": asked})
             if sent_as_of is not None and sent_as_of < current:
                 current = sent_as_of
                 self._put_sync(connection, report.sync, _mark(current, read))
             report = replace(report, last_sync_time=current)
             forget_failures(connection, report.run_id)
-            self._put_run(connection, run_values(report, root_run_id=root_run_id, workspace=workspace, since=since))
+            values = run_values(report, root_run_id=root_run_id, workspace=workspace, since=since)
+            self._put_run(connection, values | {"recipient": read.recipient.as_text() if read.recipient else None})
             remember_failures(connection, report.run_id, failures)
         return report
 

@@ -168,7 +168,7 @@ class Case:
 
     def _stage(self, run: SyncRun, stage: str, clock: Clock) -> bool:
         if stage == "extract":
-            extract_changeset(run, self.database)
+            extract_changeset(run, self.database, self.workspace, clock=clock)
         elif stage == "validate":
             return bool(validate_changeset(run).stopped)
         else:

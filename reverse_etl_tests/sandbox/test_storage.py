@@ -65,7 +65,7 @@ def test_contents_are_saved_when_things_go_quiet(tmp_path: Path) -> None:
     path = tmp_path / "sandbox.jsonl"
     with running_sandbox(data_file=path) as sandbox:
         sandbox.add_segment("Shop")
-        wait_until(path.exists)
+        wait_until(lambda: b'"segment"' in path.read_bytes())
         sandbox.kill()
         sandbox.restart()
         assert [each["name"] for each in sandbox.segments()] == ["Shop"]

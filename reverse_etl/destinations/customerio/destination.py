@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits, Re
 from reverse_etl.destinations.customerio import activities, lookup, mirror, operations, read_back, segments
 from reverse_etl.destinations.customerio.answers import batch_answer
 from reverse_etl.destinations.customerio.client import Client
+from reverse_etl.destinations.customerio.environment import at_address
 from reverse_etl.destinations.customerio.masking import masked_refusal
 from reverse_etl.destinations.rate_limit import Clock
 from reverse_etl.destinations.retry import Patience, RetryPolicy
@@ -91,6 +93,7 @@ class CustomerIO:
         self._clock = clock
         self._reads_back = workspace.read_back
         self._feed_patience = Patience(_FEED_POLICY, name=self.name, clock=clock)
+        self.recipient = at_address(workspace)
         self._object_types: dict[str, str] | None = None
         self._segment_id: int | None = None
 
@@ -109,7 +112,8 @@ class CustomerIO:
                 f"`write: add_only` needs an app_api_key, and workspace {self._client.workspace} has none.",
                 hint="Add it in connections.yaml, or write `add_and_update`.",
             )
-        await lookup.require_region(self._client, self._patience, self._region)
+        environment = await lookup.require_region(self._client, self._patience, self._region)
+        self.recipient = replace(self.recipient, environment=environment)
         if self._client.has_app_key and (self._sync.objects is not None or self._sync.relationships is not None):
             self._object_types = await lookup.object_types(self._client, self._patience)
             self._require_default_types(self._object_types)

@@ -22,14 +22,19 @@ _MOST_IDS: Final = 100
 """People that one bulk look-up takes."""
 
 
-async def require_region(client: Client, patience: Patience, region: str) -> None:
+async def require_region(client: Client, patience: Patience, region: str) -> str:
     """Asks the Track API where the account lives; the plainest request that needs its credentials.
+
+    Returns:
+        Which environment it is, in its region; empty where the address has no such request (a proxy), or no id.
 
     Raises:
         UnauthorizedError: The Track credentials are refused.
         WorkspaceRefusedError: The account is in another region.
     """
     reply = await patience.until_settled(partial(client.ask, "Track", "GET", "/api/v1/accounts/region"))
+    if reply.status == 404:
+        return ""
     try:
         answered: Any = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
@@ -45,6 +50,8 @@ async def require_region(client: Client, patience: Patience, region: str) -> Non
             f"workspace {client.workspace} is in Customer.io's region {actual}, and connections.yaml says {region}.",
             hint=f"Write `region: {actual}` for this workspace; nothing was sent.",
         )
+    environment = answered.get("environment_id")
+    return f"{actual} {environment}" if isinstance(environment, int | str) and environment else ""
 
 
 async def existing_people(
