@@ -71,7 +71,7 @@ def test_who_interrupts_the_waiting_finds_it_canceled(run: SyncRun) -> None:
     with pytest.raises(KeyboardInterrupt), replace(run, waits=interrupted):
         pytest.fail("it has the turn")
     (canceled,) = run.store.runs("people")
-    assert (Status.CANCELED, 1) == (canceled.status, canceled.exit_code)
+    assert (Status.CANCELED, 130) == (canceled.status, canceled.exit_code)
     assert canceled.message.endswith("the run was canceled while it waited its turn. Nothing was read or sent.")
     turn = turns.whose(run.store, "main")
     assert turn is not None

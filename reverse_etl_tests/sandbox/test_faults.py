@@ -92,8 +92,8 @@ def test_a_slow_answer(sandbox: RunningSandbox, batch: Batch) -> None:
     sandbox.faults([{"match": BATCH, "do": {"delay_s": 0.2}}])
     started = time.monotonic()
     assert batch(person(id="1")).status_code == 200
-    assert time.monotonic() - started >= 0.2
-    assert sandbox.requests()[0]["duration_s"] >= 0.2
+    assert time.monotonic() - started >= 0.19
+    assert sandbox.requests()[0]["duration_s"] >= 0.19
 
 
 def test_a_slow_request_does_not_outlive_a_reset(sandbox: RunningSandbox, batch: Batch) -> None:

@@ -29,7 +29,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources import postgres as engine
-from reverse_etl.sources.base import OUTSIDE_YEARS, Session, logical_type
+from reverse_etl.sources.base import OUTSIDE_YEARS, Session, logical_type, start_of
 from reverse_etl.sources.postgres import Config
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
@@ -522,15 +522,15 @@ def test_the_connection_in_the_documentation_is_valid(tmp_path: Path) -> None:
 
 def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user reads what they are to read and nothing else, and the query finds what changed, by the index."""
-    grants, query, index = examples("postgres", "sql")
+    grants, query, index, sees_transactions = examples("postgres", "sql")
     times = "created_at date, updated_at timestamptz"
     with filled.admin() as admin:
         admin.execute("CREATE SCHEMA sales")
         admin.execute(f"CREATE TABLE sales.customers (id int, email text, plan text, {times})")
         columns = "i, 'a@example.com', 'pro', '2024-01-01', timestamptz '2024-01-01 00:00+00' + i * interval '1 day'"
         admin.execute(f"INSERT INTO sales.customers SELECT {columns} FROM generate_series(1, 1000) AS g(i)")
-        for statement in filter(str.strip, grants.replace("customerio_reader", "page_reader").split(";\n")):
-            admin.execute(statement)
+        for statement in filter(str.strip, f"{grants}{sees_transactions}".split(";\n")):
+            admin.execute(statement.replace("customerio_reader", "page_reader"))
         admin.execute(index)
         admin.execute("ANALYZE sales.customers")
         admin.execute("CREATE TABLE sales.later (a int)")
@@ -540,6 +540,7 @@ def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch:
 
     assert check_query(query, "postgres") == []
     with connect(config) as session:
+        assert not start_of(session).missing
         assert [row["id"] for row in rows(session, render(query, since))] == list(range(3, 1001))
         assert rows(session, "SELECT * FROM sales.later") == []
         for refused in ("SELECT * FROM hidden", "DELETE FROM sales.customers"):

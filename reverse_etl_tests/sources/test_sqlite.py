@@ -15,7 +15,7 @@ from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
-from reverse_etl.sources.base import logical_type
+from reverse_etl.sources.base import Session, logical_type
 from reverse_etl.sources.sqlite import Config
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
@@ -110,9 +110,14 @@ class TestSqlite(SourceConformance):
         "BEGIN IMMEDIATE",
     )
     failing_on_planted = "SELECT json_extract('{}', secret) AS x FROM planted"
-    compared = ""
     expressions = _EXPRESSIONS
     cannot = _CANNOT
+
+    def test_a_time_compared_with_a_number_names_the_conversion(self, session: Session) -> None:
+        """It cannot: dates are text here, which is greater than any number; the engine's page warns of it."""
+        assert [1] == [batch.num_rows for batch in session.stream(self.compared)]
+        page = (Path(__file__).parents[2] / "docs" / "databases" / "sqlite.md").read_text(encoding="utf-8")
+        assert "strftime('%s'" in page
 
     @pytest.fixture
     def database(self, path: Path) -> DatabaseConfig:
