@@ -16,7 +16,17 @@ from reverse_etl_tests.faults.runs import World
 
 Scenario = Callable[[World, random.Random, int], None]
 
-MODULES: Final = ("refusals", "answers", "connections", "sources", "late", "states", "kills", "machines")
+MODULES: Final = (
+    "refusals",
+    "answers",
+    "connections",
+    "sources",
+    "states",
+    "kills",
+    "machines",
+    "workspaces",
+    "first_runs",
+)
 
 
 @dataclass(frozen=True, slots=True)
