@@ -15,6 +15,7 @@ from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.intervals import Interval, IntervalOrZero
 from reverse_etl.config.model import YamlModel
 from reverse_etl.errors import ConfigError
+from reverse_etl.way_out import PROXY_KEY, ProxyChoice
 
 FOLDER: Final = "folder"
 """Key of the validation context that holds the folder of the file being read."""
@@ -203,6 +204,8 @@ class WorkspaceConfig(YamlModel):
     ca_file: PathBesideFile | None = Field(
         default=None, description="A company's authority (PEM), trusted beside the usual ones; relative to this file."
     )
+
+    proxy: ProxyChoice | None = Field(default=None, description=PROXY_KEY)
 
     def track_base_url(self) -> str:
         """Address of the Track API, without a slash at the end.

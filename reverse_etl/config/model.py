@@ -14,6 +14,7 @@ _SYNONYMS: Final = {
     for key, synonyms in {
         "tls": "ssl sslmode ssl_mode tls_mode encrypt encryption use_ssl use_tls",
         "ca_file": "ca cafile ca_cert ca_certificate sslrootcert ssl_ca root_cert certificate",
+        "proxy": "http_proxy https_proxy proxies proxy_url trust_env",
         "user": "username user_name login uid",
         "password": "pass passwd pwd",
         "database": "dbname db db_name catalog",

@@ -7,10 +7,14 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from pydantic import Field
+
 from reverse_etl.answer_body import ACCEPT_ENCODING, UnusableBodyError, read_body
-from reverse_etl.config.connections import insecure
+from reverse_etl.config.connections import PathBesideFile, insecure
 from reverse_etl.config.environment import Secret
+from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.errors import AlertNotSentError
+from reverse_etl.way_out import PROXY_KEY, ProxyChoice, authorities, mounts, proxy_for, refused_by_proxy
 
 TIMEOUT_S: Final = 10.0
 """For each step: connecting, sending, the answer."""
@@ -22,38 +26,51 @@ _LONGEST_ANSWER: Final = 10_000
 _LONGEST_WORD: Final = 200
 
 
-def post(url: Secret, body: bytes, *, where: str, headers: dict[str, str] | None = None) -> None:
+class HttpChannelConfig(ChannelConfig):
+    """A channel behind an address that is a secret."""
+
+    url: Secret
+    ca_file: PathBesideFile | None = Field(
+        default=None, description="A company's authority (PEM), trusted beside the usual ones; relative to this file."
+    )
+    proxy: ProxyChoice | None = Field(default=None, description=PROXY_KEY)
+
+
+def post(config: HttpChannelConfig, body: bytes, *, headers: dict[str, str] | None = None) -> None:
     """Posts JSON once.
 
     Args:
-        url: The address.
+        config: The channel.
         body: The JSON.
-        where: The channel, for messages.
         headers: Besides content type and user agent.
 
     Raises:
         AlertNotSentError: The answer is not 2xx, or there is none.
+        ConfigError: ``ca_file`` or a variable of the environment cannot be used.
         UnsetVariableError: The variable behind ``url`` is not set.
     """
     import httpx
 
+    url, where = config.url, config.where
     address = url.resolve()
     if problem := insecure(address, like="https://hooks.example.com/..."):
         raise AlertNotSentError(f"{where}: the value of {url.template} {problem}.")
     try:
-        status, answer = _together(_posted(address, body, headers or {}))
+        status, answer = _together(_posted(config, address, body, headers or {}))
     except TimeoutError:
         raise AlertNotSentError(f"{where}: no whole answer within {LONGEST_S:.0f} s.") from None
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         if isinstance(error, httpx.TimeoutException):
             raise AlertNotSentError(f"{where}: no answer within {TIMEOUT_S:.0f} s.") from None
         kind = type(error).__name__
+        if refused := refused_by_proxy(error):
+            raise AlertNotSentError(f"{where}: the proxy of the environment answered HTTP {refused}.") from None
         raise AlertNotSentError(f"{where}: the address in {url.template} cannot be reached ({kind}).") from None
     if not 200 <= status < 300:
         raise AlertNotSentError(f"{where}: the answer was HTTP {status}{_word(answer)}.")
 
 
-async def _posted(address: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+async def _posted(config: HttpChannelConfig, address: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
     """The status of the answer and as much of its text as is of use: nothing where it has no end."""
     import httpx
 
@@ -61,9 +78,12 @@ async def _posted(address: str, body: bytes, headers: dict[str, str]) -> tuple[i
 
     sent = {"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json"}
     sent |= {"accept-encoding": ACCEPT_ENCODING, **headers}
+    asked = config.proxy is not None
+    trusted = authorities(config.ca_file, environment=asked, where=config.where)
+    ways = mounts([(address, proxy_for(address, where=config.where) if asked else None)], trusted)
     async with (
         asyncio.timeout(LONGEST_S),
-        httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client,
+        httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=trusted, mounts=ways) as client,
         client.stream("POST", address, content=body, headers=sent) as answer,
     ):
         try:

@@ -17,6 +17,7 @@ from reverse_etl.plugins import load, names
 from reverse_etl.report import Counts
 from reverse_etl_tests.destinations.scripted import dripping_server
 from reverse_etl_tests.notify.test_decide import NOON
+from reverse_etl_tests.servers.forward_proxy import running_proxy
 from reverse_etl_tests.servers.smtp import PASSWORD, USER, SmtpServer, running_smtp
 from reverse_etl_tests.servers.webhook import Webhook
 
@@ -275,3 +276,21 @@ def test_an_answer_that_drips_is_none(dripping: str, monkeypatch: pytest.MonkeyP
                 await asyncio.to_thread(send, channel("webhook", url="${DRIPPING_URL}"))
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", ["slack", "webhook"])
+def test_alerts_go_through_the_proxy_that_the_environment_names(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``proxy: environment`` alone; its refusal is told without address and login."""
+    monkeypatch.setenv("HOOK", "https://hooks.company.invalid/planted-address")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with running_proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://planted:planted@{proxy.address}")
+        proxy.refuses = 407
+        with pytest.raises(AlertNotSentError, match="cannot be reached"):
+            send(channel(kind, url="${HOOK}"))
+        assert [] == proxy.asked
+        with pytest.raises(AlertNotSentError, match="the proxy of the environment answered HTTP 407") as refused:
+            send(channel(kind, url="${HOOK}", proxy="environment"))
+    assert ["hooks.company.invalid:443"] == proxy.asked
+    assert "planted" not in str(refused.value)

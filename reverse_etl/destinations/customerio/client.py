@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import orjson
 
-from reverse_etl import __version__
+from reverse_etl import __version__, way_out
 from reverse_etl.answer_body import ACCEPT_ENCODING, UnusableBodyError, read_body
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.customerio.answers import Api, Reply, trouble, unauthorized
@@ -41,8 +41,8 @@ APP_REQUESTS_PER_SECOND: Final = 9.0
 _NOT_REACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 _UNTRUSTED: Final = (
-    "Where a company's own authority signs, write `ca_file: authority.pem` for this workspace in connections.yaml; "
-    "SSL_CERT_FILE is not read. Otherwise check region and the addresses."
+    "Where a company's own authority signs, write `ca_file: authority.pem` for this workspace in connections.yaml, or "
+    "`proxy: environment`, without which SSL_CERT_FILE is not read. Otherwise check region and the addresses."
 )
 
 _SETTLED: Final = frozenset({200, 201, 204, 400, 404, 422})
@@ -73,6 +73,7 @@ class Client:
         self.has_app_key = workspace.app_api_key is not None
         self._track_url = workspace.track_base_url()
         self._app_url = workspace.app_base_url()
+        self._proxies = {url: self._proxy_for(url, workspace) for url in (self._track_url, self._app_url)}
         site_id, track_key = (self._credential(key, "Track") for key in (workspace.site_id, workspace.track_api_key))
         self._track_auth = httpx.BasicAuth(site_id, track_key)
         self._app_headers: dict[str, str] = {}
@@ -86,9 +87,13 @@ class Client:
         self._answer_timeout_s = answer_timeout_s()
         self._longest_s = longest_s(self._answer_timeout_s)
         self._waits = Waits(f"workspace {workspace.name}", clock=clock or Clock())
+        trusted = way_out.authorities(
+            workspace.ca_file, environment=workspace.proxy is not None, where=f"workspace {workspace.name}"
+        )
         self._http = httpx.AsyncClient(
             transport=transport,
-            verify=_authorities(workspace),
+            mounts=way_out.mounts(self._proxies.items(), trusted),
+            verify=trusted,
             trust_env=False,
             follow_redirects=False,
             headers={"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json"}
@@ -177,15 +182,32 @@ class Client:
     def _unanswered(self, error: httpx.RequestError, api: Api, url: str) -> TryAgain:
         """Raises WorkspaceUnavailableError where nobody was ever reached, and waiting does not mend it."""
         cause = cause_of(error, answer_timeout_s=self._answer_timeout_s)
+        proxy = self._proxies[self._track_url if api == "Track" else self._app_url]
+        host = httpx.URL(url).netloc.decode("ascii", "replace")
+        status = way_out.refused_by_proxy(error)
+        if status:
+            cause = f"{proxy} refused to connect to {host} (HTTP {status})"
+        elif proxy is not None:
+            host = f"{host}, through {proxy}"
         if self._was_reached or not isinstance(error, _NOT_REACHED):
             return TryAgain(cause)
-        host = httpx.URL(url).netloc.decode("ascii", "replace")
         hint = f"Check the network, and region and {api.lower()}_url in connections.yaml."
+        if proxy is not None:
+            hint = f"Check {proxy.variable}, NO_PROXY and the network."
+        elif not any(isinstance(each, ssl.SSLError) for each in _chain(error)):
+            hint += way_out.unused_proxy(url)
         if any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error)):
             hint = _UNTRUSTED
-        if lasting := _lasting_cause(error):
-            raise WorkspaceUnavailableError(f"workspace {self.workspace}: {lasting} ({host}).", hint=hint) from None
-        return TryAgain(f"{cause} ({host})", away=True, hint=f"{hint} Nothing was sent.")
+        if status == 407 and proxy is not None:
+            hint = f"The proxy wants a login: {proxy.variable}=http://USER:PASSWORD@{proxy.address}"
+        if lasting := cause if status in (403, 407) else _lasting_cause(error):
+            named = "" if status else f" ({host})"
+            raise WorkspaceUnavailableError(f"workspace {self.workspace}: {lasting}{named}.", hint=hint) from None
+        return TryAgain(cause if status else f"{cause} ({host})", away=True, hint=f"{hint} Nothing was sent.")
+
+    @staticmethod
+    def _proxy_for(url: str, workspace: WorkspaceConfig) -> way_out.Proxy | None:
+        return way_out.proxy_for(url, where=f"workspace {workspace.name}") if workspace.proxy else None
 
     def _credential(self, secret: Secret, api: Api) -> str:
         value = secret.resolve().strip()
@@ -198,21 +220,6 @@ class Client:
         return UnauthorizedError(
             f"workspace {self.workspace}: the value of {secret.template} is no key.", hint=error.hint
         )
-
-
-def _authorities(workspace: WorkspaceConfig) -> ssl.SSLContext:
-    """Whom certificates are trusted from: the usual authorities, and the one of ``ca_file``."""
-    trusted = httpx.create_ssl_context(trust_env=False)
-    if workspace.ca_file is not None:
-        try:
-            trusted.load_verify_locations(cafile=workspace.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            why = error.strerror if isinstance(error, FileNotFoundError) else "holds no certificate in PEM form"
-            raise ConfigError(
-                f"workspace {workspace.name}: ca_file: {workspace.ca_file}: {why}.",
-                hint="Name the authority's certificate, not a server's key.",
-            ) from None
-    return trusted
 
 
 def answer_timeout_s() -> float:

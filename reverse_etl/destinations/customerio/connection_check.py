@@ -15,6 +15,7 @@ from reverse_etl.destinations.rate_limit import Clock
 from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.errors import UnauthorizedError, WorkspaceError, WorkspaceUnavailableError
 from reverse_etl.report import Step
+from reverse_etl.way_out import proxy_for
 
 if TYPE_CHECKING:
     from reverse_etl.config.connections import WorkspaceConfig
@@ -37,9 +38,11 @@ def steps(workspace: WorkspaceConfig, *, policy: RetryPolicy = _POLICY) -> Itera
         ConfigError: An environment variable is not set, or an address is no https address.
     """
     address = urlsplit(workspace.track_base_url())
-    host = _host(address.hostname or "")
-    yield host
-    if not host.ok:
+    where = f"workspace {workspace.name}"
+    proxy = proxy_for(workspace.track_base_url(), where=where) if workspace.proxy else None
+    first = _host(address.hostname or "") if proxy is None else Step("way out", True, f"through {proxy}")
+    yield first
+    if not first.ok:
         return
     with asyncio.Runner() as runner:
         client = Client(workspace)

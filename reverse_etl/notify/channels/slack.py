@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 
 from reverse_etl.config.environment import Secret
-from reverse_etl.config.notify import ChannelConfig
-from reverse_etl.notify._post import post
+from reverse_etl.notify._post import HttpChannelConfig, post
 
 if TYPE_CHECKING:
     from reverse_etl.notify.alert import Alert
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-class Config(ChannelConfig):
+class Config(HttpChannelConfig):
     """A Slack channel. Whoever knows a webhook's address can post there, so it is a secret."""
 
     type: Literal["slack"] = Field(default="slack", description="The kind of channel.")
@@ -30,5 +29,5 @@ class Config(ChannelConfig):
 def send(config: Config, alert: Alert) -> str:
     """Posts the alert; there is nothing to warn of. Raises AlertNotSentError, UnsetVariableError."""
     lines = [f"*{alert.headline.translate(_ESCAPED)}*", *(line.translate(_ESCAPED) for line in alert.lines())]
-    post(config.url, json.dumps({"text": "\n".join(lines)}).encode(), where=config.where)
+    post(config, json.dumps({"text": "\n".join(lines)}).encode())
     return ""

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 
 from reverse_etl.config.environment import Secret
-from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.errors import AlertNotSentError
-from reverse_etl.notify._post import post
+from reverse_etl.notify._post import HttpChannelConfig, post
 
 if TYPE_CHECKING:
     from reverse_etl.notify.alert import Alert
@@ -22,7 +21,7 @@ TIME_HEADER: Final = "x-reverse-etl-timestamp"
 SIGNATURE_HEADER: Final = "x-reverse-etl-signature"
 
 
-class Config(ChannelConfig):
+class Config(HttpChannelConfig):
     """An address that takes JSON. Most such addresses hold a key, so it is never written in the file."""
 
     type: Literal["webhook"] = Field(default="webhook", description="The kind of channel.")
@@ -44,7 +43,7 @@ def send(config: Config, alert: Alert) -> str:
     body = json.dumps(alert.as_json()).encode()
     if config.secret is not None:
         headers |= signed(body, config.secret.resolve(), at=int(time.time()))
-    post(config.url, body, where=config.where, headers=headers)
+    post(config, body, headers=headers)
     return ""
 
 
