@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.sources._instants import outside_years
 from reverse_etl.sources.base import logical_type, marked
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ def as_frame(batch: pa.RecordBatch) -> pd.DataFrame:
     """One batch as a DataFrame, its columns in order; the index is the row number where the batch has one.
 
     Decimals become ``decimal.Decimal`` (None where null), date-times ``datetime64[us, UTC]``, integers with nulls
-    pandas' ``Int64``, booleans with nulls ``boolean``; JSON columns stay text. The frame may be empty.
+    pandas' ``Int64``, booleans with nulls ``boolean``; JSON columns stay text. Times outside the years 1 to 9999 are
+    missing, as NULL is. The frame may be empty.
     """
     import pandas as pd
 
@@ -27,6 +30,10 @@ def as_frame(batch: pa.RecordBatch) -> pd.DataFrame:
     def dtype(column: pa.DataType) -> pd.api.extensions.ExtensionDtype | None:
         return nullable.get(column)
 
+    for position, field in enumerate(batch.schema):
+        if pa.types.is_temporal(field.type):
+            column = batch.column(position)
+            batch = batch.set_column(position, field, pc.if_else(outside_years(column), None, column))
     frame: pd.DataFrame = batch.to_pandas(types_mapper=dtype)
     for field in batch.schema:
         if logical_type(field) == "decimal":

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.text import as_text
-from reverse_etl.sources._instants import DAY_S, FIRST_S, LAST_S, instants
+from reverse_etl.sources._instants import DAY_S, instants, outside_years
 from reverse_etl.sources.base import logical_type
 
 OCCURRED_AT: Final = "occurred_at"
@@ -30,12 +30,12 @@ _DATE: Final = r"^(?:[0-9]{4}-?[0-9]{2}-?[0-9]{2}|[0-9]{4}-?W[0-9]{2}(?:-?[0-9])
 
 
 def occurred_at(column: pa.Array, field: pa.Field) -> pa.TimestampArray:
-    """The instants of a column in canonical types, in microseconds UTC; null where a value is none.
+    """The instants of a column in canonical types, in microseconds UTC; null where a value is none of years 1 to 9999.
 
     Text without a zone is read as UTC: ``with_zones`` comes first.
     """
     if pa.types.is_timestamp(column.type):
-        return pc.cast(column, _UTC)
+        return _of_the_calendar(pc.cast(column, _UTC))
     if pa.types.is_date32(column.type):
         return _from_seconds(pc.multiply(pc.cast(column.cast(pa.int32()), pa.float64()), float(DAY_S)))
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
@@ -68,6 +68,10 @@ def with_zones(batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:
     return batch.set_column(index, pa.field(OCCURRED_AT, pa.string()), spelled)
 
 
+def _of_the_calendar(column: pa.TimestampArray) -> pa.TimestampArray:
+    return pc.if_else(outside_years(column), None, column)
+
+
 def _from_seconds(seconds: pa.DoubleArray) -> pa.TimestampArray:
     bounded = pc.if_else(pc.less(pc.abs(seconds), _MOST_SECONDS), seconds, None)
     return pc.cast(pc.round(pc.multiply(bounded, float(_US))), pa.int64(), safe=False).cast(_UTC)
@@ -84,13 +88,12 @@ def _read(texts: pa.StringArray, *, timezone: str) -> pa.TimestampArray:
     try:
         found = pc.coalesce(
             pc.cast(pc.if_else(zoned, texts, None), _UTC),
-            instants(pc.cast(pc.if_else(zoneless, texts, None), pa.timestamp("us")), timezone=timezone)[0],
+            instants(pc.cast(pc.if_else(zoneless, texts, None), pa.timestamp("us")), timezone=timezone),
             _from_seconds(_floats(texts, _SECONDS)),
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         found = pa.nulls(len(texts), _UTC)
-    raw = pc.cast(found, pa.int64())
-    found = pc.if_else(pc.and_(pc.greater_equal(raw, FIRST_S * _US), pc.less(raw, (LAST_S + 1) * _US)), found, None)
+    found = _of_the_calendar(found)
     rest = pc.and_(pc.is_null(found), pc.fill_null(pc.not_equal(texts, ""), False))
     if not pc.any(rest).as_py():
         return found
@@ -108,6 +111,6 @@ def _one(text: str, timezone: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     is_date = pc.match_substring_regex(pa.array([text]), _DATE)[0].as_py()
-    placed, _ = instants(pa.array([at], pa.timestamp("us")), timezone="UTC" if is_date else timezone)
-    value = placed[0].as_py()
+    placed = instants(pa.array([at], pa.timestamp("us")), timezone="UTC" if is_date else timezone)
+    value = _of_the_calendar(placed)[0].as_py()
     return value if isinstance(value, datetime) else None

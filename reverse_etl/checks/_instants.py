@@ -5,18 +5,18 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.changeset.occurred_at import occurred_at
 from reverse_etl.sources.base import logical_type
-
-_SECONDS_A_DAY = 86_400.0
 
 
 def seconds(column: pa.Array, field: pa.Field) -> pa.DoubleArray:
-    """Each value as Unix seconds: dates at midnight UTC, numbers as they are; null where it is none of these."""
+    """Each value as Unix seconds: dates at midnight UTC, numbers as they are; null where it is none of these.
+
+    Text is read as that of ``occurred_at`` is, without a zone in UTC. Outside the years 1 to 9999 there is no time.
+    """
     kind = field.type
-    if pa.types.is_timestamp(kind):
-        return pc.divide(pc.cast(pc.cast(column, pa.int64()), pa.float64(), safe=False), 1e6)
-    if pa.types.is_date32(kind):
-        return pc.multiply(pc.cast(pc.cast(column, pa.int32()), pa.float64()), _SECONDS_A_DAY)
+    if pa.types.is_temporal(kind) or (pa.types.is_string(kind) and logical_type(field) != "decimal"):
+        return pc.divide(pc.cast(pc.cast(occurred_at(column, field), pa.int64()), pa.float64(), safe=False), 1e6)
     return numbers(column, field)
 
 

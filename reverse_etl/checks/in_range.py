@@ -27,7 +27,7 @@ class Config(CheckConfig):
     """The check's keys. Times without a zone are UTC."""
 
     check: str = "in_range"
-    column: str = Field(min_length=1, description="A column of numbers, dates or date-times.")
+    column: str = Field(min_length=1, description="A column of numbers, dates, date-times or ISO 8601 text.")
     min: Bound | None = Field(default=None, description="The smallest value that passes.")
     max: Bound | None = Field(default=None, description="The largest value that passes.")
 

@@ -139,9 +139,12 @@ def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
 
 def _values(parts: Parts) -> Iterator[tuple[int, dict[str, str]]]:
     from reverse_etl.changeset.parts import ROW_NUMBER
+    from reverse_etl.sources._instants import values as python_values
 
     for batch in parts.batches():
-        for row in batch.to_pylist():
+        columns = map(python_values, batch.columns)
+        for values in zip(*columns, strict=True):
+            row = dict(zip(batch.schema.names, values, strict=True))
             number = row.pop(ROW_NUMBER)
             yield number, {name: "" if value is None else str(value) for name, value in row.items()}
 

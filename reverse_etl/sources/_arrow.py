@@ -5,7 +5,6 @@ Columns of Python values are ``_values``; what becomes of date-times is ``_insta
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -15,9 +14,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.sources._instants import instants
+from reverse_etl.sources._instants import instants, values
 from reverse_etl.sources._json import UNSENDABLE, dump, plain
-from reverse_etl.sources.base import NO_DATE, OUTSIDE_YEARS, logical_type, marked
+from reverse_etl.sources.base import logical_type, marked
 
 MARKS: Final = frozenset({"decimal", "json"})
 
@@ -40,15 +39,15 @@ def canonical(batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:
     fields = []
     for field, column in zip(batch.schema, batch.columns, strict=True):
         mark = logical_type(field)
-        values, mark = (column, mark) if mark in MARKS else _column(column, timezone)
-        columns.append(values)
-        fields.append(canonical_field(field.name, values, mark))
+        made, mark = (column, mark) if mark in MARKS else _column(column, timezone)
+        columns.append(made)
+        fields.append(canonical_field(field.name, made, mark))
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
-def canonical_field(name: str, values: pa.Array, mark: str) -> pa.Field:
+def canonical_field(name: str, column: pa.Array, mark: str) -> pa.Field:
     """The field of a canonical column; ``mark`` is ``decimal``, ``json`` or empty."""
-    return marked(name, mark) if mark else pa.field(name, values.type)
+    return marked(name, mark) if mark else pa.field(name, column.type)
 
 
 def _column(column: pa.Array, timezone: str) -> tuple[pa.Array, str]:
@@ -72,7 +71,7 @@ def _column(column: pa.Array, timezone: str) -> tuple[pa.Array, str]:
     if is_.is_decimal(kind):
         return _digits(column), "decimal"
     if is_.is_timestamp(kind) or is_.is_date(kind):
-        return instants(column, timezone=timezone)
+        return instants(column, timezone=timezone), ""
     if _holds_bytes(kind):
         return pc.cast(column, pa.binary()), ""
     if is_.is_nested(kind):
@@ -202,14 +201,14 @@ def _lists(column: pa.Array, timezone: str) -> list[Any]:
 
 
 def _leaves(column: pa.Array, mark: str) -> list[Any]:
-    values = column.to_pylist()
+    leaves = values(column)
     if mark:
-        words = {"NaN", "Infinity", "-Infinity", NO_DATE, OUTSIDE_YEARS}
+        words = {"NaN", "Infinity", "-Infinity"}
         return [
-            None if text is None else UNSENDABLE if text in words else orjson.Fragment(text.encode()) for text in values
+            None if text is None else UNSENDABLE if text in words else orjson.Fragment(text.encode()) for text in leaves
         ]
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return [value.isoformat() if isinstance(value, datetime | date) else None for value in values]
+        return [UNSENDABLE if isinstance(leaf, str) else None if leaf is None else leaf.isoformat() for leaf in leaves]
     if pa.types.is_floating(column.type) or pa.types.is_binary(column.type):
-        return [plain(value) for value in values]
-    return list(values)
+        return [plain(leaf) for leaf in leaves]
+    return leaves

@@ -15,9 +15,8 @@ import pyarrow.compute as pc
 
 from reverse_etl.sources import _values
 from reverse_etl.sources._arrow import canonical_field
-from reverse_etl.sources._instants import instants, seconds_text
+from reverse_etl.sources._instants import instants, without_dates
 from reverse_etl.sources._mysql_types import Kind
-from reverse_etl.sources.base import NO_DATE
 
 _MARKS: Final = {Kind.DECIMAL: "decimal", Kind.JSON: "json"}
 _TYPES: Final = {
@@ -107,12 +106,12 @@ def _without_padding(texts: pa.StringArray) -> pa.StringArray:
 
 def _instants(texts: pa.StringArray, kind: Kind, timezone: str) -> tuple[pa.Array, str]:
     try:
-        return instants(pc.cast(texts, _TYPES[kind]), timezone=timezone)
+        return instants(pc.cast(texts, _TYPES[kind]), timezone=timezone), ""
     except pa.ArrowInvalid:
         pass
     none = pa.array([text is not None and not _is_date(text) for text in texts.to_pylist()], pa.bool_())
-    usual, mark = instants(pc.cast(pc.if_else(none, None, texts), _TYPES[kind]), timezone=timezone)
-    return pc.if_else(none, NO_DATE, usual if mark else seconds_text(usual)), "decimal"
+    usual = instants(pc.cast(pc.if_else(none, None, texts), _TYPES[kind]), timezone=timezone)
+    return without_dates(usual, none), ""
 
 
 def _is_date(text: str) -> bool:

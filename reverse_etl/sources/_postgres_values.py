@@ -17,9 +17,9 @@ from pyarrow import csv
 
 from reverse_etl.sources import _values
 from reverse_etl.sources._arrow import canonical_field
-from reverse_etl.sources._instants import instants, seconds_text
+from reverse_etl.sources._instants import beyond_years, instants
 from reverse_etl.sources._postgres_types import Kind
-from reverse_etl.sources.base import NOT_JSON, OUTSIDE_YEARS
+from reverse_etl.sources.base import NOT_JSON
 
 _US: Final = pa.timestamp("us")
 _US_UTC: Final = pa.timestamp("us", "UTC")
@@ -44,8 +44,8 @@ _AS_THEY_CAME: Final = {
 
 _MARKS: Final = {Kind.DECIMAL: "decimal", **dict.fromkeys((Kind.JSON, *_NESTED), "json")}
 _USUAL: Final = r"^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?)?$"
-_UNUSUAL: Final = re.compile(r"(\d+)-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.\d+)?)?(?:\+00)?( BC)?")
-_INFINITE: Final = {"infinity": "Infinity", "-infinity": "-Infinity"}
+_UNUSUAL: Final = re.compile(r"-?infinity|\d+-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?(?:\+00)?(?: BC)?")
+"""What is outside the years 1 to 9999: ``20000-01-01``, ``0044-03-15 BC``, ``infinity``."""
 _NOT_A_NUMBER: Final = r'"(NaN|-?Infinity)"'
 
 
@@ -98,8 +98,8 @@ def canonical(column: pa.Array, kind: Kind, *, timezone: str) -> tuple[pa.Array,
     """
     if kind in (Kind.DATE, Kind.WALL_CLOCK, Kind.INSTANT):
         if pa.types.is_string(column.type):
-            return _instants_as_text(column, kind, timezone)
-        return instants(column, timezone=timezone)
+            return _instants_as_text(column, kind, timezone), ""
+        return instants(column, timezone=timezone), ""
     if kind is Kind.BINARY:
         raw = [None if text is None else bytes.fromhex(text[2:]) for text in column.to_pylist()]
         return pa.array(raw, pa.binary()), ""
@@ -126,22 +126,10 @@ def _decoded(raw: bytes | None) -> str | bytes | None:
         return raw
 
 
-def _instants_as_text(texts: pa.StringArray, kind: Kind, timezone: str) -> tuple[pa.Array, str]:
+def _instants_as_text(texts: pa.StringArray, kind: Kind, timezone: str) -> pa.Array:
     usual = pc.fill_null(pc.match_substring_regex(texts, _USUAL), True)
-    inner, mark = instants(pc.cast(pc.if_else(usual, texts, None), _TYPES[kind]), timezone=timezone)
-    if pc.all(usual).as_py():
-        return inner, mark
-    outer = [
-        None if is_usual else _no_instant(text)
-        for text, is_usual in zip(texts.to_pylist(), usual.to_pylist(), strict=True)
-    ]
-    return pc.coalesce(inner if mark else seconds_text(inner), pa.array(outer, pa.string())), "decimal"
-
-
-def _no_instant(text: str) -> str:
-    """The word for an unusual date or date-time: ``20000-01-01``, ``0044-03-15 BC``, ``infinity``."""
-    if text in _INFINITE:
-        return _INFINITE[text]
-    if _UNUSUAL.fullmatch(text) is None:
+    unusual = pc.filter(texts, pc.invert(usual)).to_pylist()
+    if not all(map(_UNUSUAL.fullmatch, unusual)):
         raise ValueError("not a date as PostgreSQL writes it with DateStyle ISO")
-    return OUTSIDE_YEARS
+    inner = instants(pc.cast(pc.if_else(usual, texts, None), _TYPES[kind]), timezone=timezone)
+    return beyond_years(inner, pc.invert(usual))

@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.sources._arrow import canonical_field
-from reverse_etl.sources._instants import instants, seconds_text
+from reverse_etl.sources._instants import instants, outside_years, seconds_text
 from reverse_etl.sources._json import UNSENDABLE, digits, dump, plain
-from reverse_etl.sources.base import OUTSIDE_YEARS
 
 _CATEGORIES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (bool, "boolean"),
@@ -86,7 +85,7 @@ def column(values: Sequence[Any], *, timezone: str) -> tuple[pa.Array, str]:
     if found <= _NUMBERS:
         return _digits(values), "decimal"
     if found <= _INSTANTS:
-        return _instants(values, found, timezone)
+        return _instants(values, found, timezone), ""
     if found <= _TEXTS:
         try:
             written = values if found == {"text"} else [None if value is None else _written(value) for value in values]
@@ -139,7 +138,7 @@ def _clock(length: timedelta) -> str:
     return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"
 
 
-def _instants(values: Sequence[Any], found: frozenset[str], timezone: str) -> tuple[pa.Array, str]:
+def _instants(values: Sequence[Any], found: frozenset[str], timezone: str) -> pa.Array:
     if found == {"date"}:
         return instants(pa.array(values, pa.date32()), timezone=timezone)
     if "date" in found:
@@ -149,12 +148,8 @@ def _instants(values: Sequence[Any], found: frozenset[str], timezone: str) -> tu
         ]
     naive = [value if value is not None and value.tzinfo is None else None for value in values]
     aware = [value if value is not None and value.tzinfo is not None else None for value in values]
-    zoneless, mark = instants(pa.array(naive, pa.timestamp("us")), timezone=timezone)
-    zoned, other_mark = instants(pa.array(aware, pa.timestamp("us", "UTC")), timezone=timezone)
-    if mark == other_mark:
-        return pc.coalesce(zoneless, zoned), mark
-    zoneless, zoned = (part if made else seconds_text(part) for part, made in ((zoneless, mark), (zoned, other_mark)))
-    return pc.coalesce(zoneless, zoned), "decimal"
+    zoneless = instants(pa.array(naive, pa.timestamp("us")), timezone=timezone)
+    return pc.coalesce(zoneless, instants(pa.array(aware, pa.timestamp("us", "UTC")), timezone=timezone))
 
 
 def _mixed(values: Sequence[Any], timezone: str) -> pa.StringArray:
@@ -165,9 +160,8 @@ def _alone(value: Any, timezone: str) -> Any:
     """A value of a mixed column, said as it would be in a column of its own kind."""
     category = _category(type(value))
     if category in _INSTANTS:
-        array, mark = _instants([value], frozenset({category}), timezone)
-        text = (array if mark else seconds_text(array))[0].as_py()
-        return UNSENDABLE if text == OUTSIDE_YEARS else orjson.Fragment(text.encode())
+        at = _instants([value], frozenset({category}), timezone)
+        return UNSENDABLE if outside_years(at)[0].as_py() else orjson.Fragment(seconds_text(at)[0].as_py().encode())
     if category == "float" and math.isfinite(value):
         return orjson.Fragment(digits(value).encode())
     return _written(value) if category in _TEXTS else plain(value)

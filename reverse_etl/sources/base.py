@@ -32,10 +32,10 @@ Canonical types, the only ones that leave this room (the Arrow type is what the 
 
 Batches of one result may differ in a column's type (SQLite has no column types); never in names or order.
 
-Date-times and dates of the years 0001 to 9999 fit. Where a batch holds another one, that batch's column becomes
-decimal: Unix seconds, so that every row is sent as it would be otherwise, and ``Infinity`` or ``-Infinity`` for the
-databases' infinite instants. A value that JSON cannot hold (bytes, NaN, an infinity) is ``NOT_JSON`` in a json
-column. Checks reject both, by the column's name.
+Date-times and dates of the years 0001 to 9999 fit. Any other one, infinite ones included, is the first instant or day
+of the year 10000, and a day that no calendar has is a time before all others (``_instants``): no other row of the
+batch changes for it. A value that JSON cannot hold (bytes, NaN, an infinity) is ``NOT_JSON`` in a json column. Checks
+reject both, by the column's name.
 
 A zone-less date-time that the clock skipped (spring) is the first instant after the gap; one that came twice
 (autumn) is the first of the two.
@@ -61,10 +61,10 @@ NOT_JSON: Final = "NaN"
 """Stands in a json column for a value that JSON cannot hold; it is not JSON itself, and a check rejects the row."""
 
 NO_DATE: Final = "no date"
-"""Stands among Unix seconds for a day that no calendar has, such as 0000-00-00; a check rejects the row."""
+"""Shown for a day that no calendar has, such as 0000-00-00; a check rejects the row."""
 
 OUTSIDE_YEARS: Final = "none of the years 1 to 9999"
-"""Stands among Unix seconds for an instant that ISO 8601 has no word for; a check rejects the row."""
+"""Shown for a time that ISO 8601 has no word for, infinite ones included; a check rejects the row."""
 
 BATCH_ROWS = 25_000
 """Upper bound of rows in one batch."""

@@ -16,7 +16,8 @@ from reverse_etl.changeset.suppression import store_suppressed
 from reverse_etl.config.suppression import SuppressionListConfig
 from reverse_etl.config.syncs import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.sources.base import NO_DATE, OUTSIDE_YEARS, marked
+from reverse_etl.sources._instants import beyond_years, without_dates
+from reverse_etl.sources.base import marked
 from reverse_etl_tests.checks.conformance import (
     DECIMAL,
     EVENTS,
@@ -169,21 +170,6 @@ class TestNotFiniteDecimal(RuleConformance):
     rows = (("1.50", False), ("NaN", True), ("-Infinity", True), ("1E+30", False), ("-inf", True))
 
 
-class TestNotFiniteInstantAsText(RuleConformance):
-    """Among Unix seconds a word stands for what is no instant, or none of the calendar's."""
-
-    module, rule, column, field = "builtin.values", "not_finite", "seen", DECIMAL
-    rows = ((NO_DATE, True), (OUTSIDE_YEARS, True), ("1719792000", False), (None, False))
-
-    def test_the_message_says_which(self, tmp_path: Path) -> None:
-        """A zero date is no NaN."""
-        messages = [row.message for row in self.check(tmp_path, [self.batch(self.values())]).failed()]
-        assert messages == [
-            "column `seen` is a zero date: no calendar has that day.",
-            "column `seen` is outside the years 1 to 9999.",
-        ]
-
-
 class TestNotFiniteInstant(RuleConformance):
     """Arrow's clock reaches 290,000 years; calendars do not."""
 
@@ -194,6 +180,16 @@ class TestNotFiniteInstant(RuleConformance):
         (253_402_300_800_000_000, True),
         (-62_135_596_800_000_001, True),
     )
+
+    def test_the_message_says_which(self, tmp_path: Path) -> None:
+        """A zero date is in no calendar."""
+        none, beyond = pa.array([True, False, False, False]), pa.array([False, True, False, False])
+        days = beyond_years(without_dates(pa.array([0, 0, 1, None]).cast(INSTANT.type), none), beyond)
+        messages = [row.message for row in self.check(tmp_path, [self.batch(days)]).failed()]
+        assert messages == [
+            "column `seen` is a zero date: no calendar has that day.",
+            "column `seen` is outside the years 1 to 9999.",
+        ]
 
 
 class TestNotFiniteDate(RuleConformance):

@@ -14,6 +14,7 @@ from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
 from reverse_etl.checks.runner import validate
 from reverse_etl.config.syncs import EventsConfig
 from reverse_etl.report import Outcome
+from reverse_etl.sources._arrow import canonical
 from reverse_etl_tests.checks.conformance import STARTED_AT, Checked, sync
 
 NOON = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -106,6 +107,25 @@ def test_equal_instants_make_one_key(spelled: pa.Array) -> None:
     """Whatever their type, spelling and zone; and other columns do not count."""
     rows = pa.RecordBatch.from_arrays([pa.array(["1"]), spelled, pa.array(["x"])], names=["id", "occurred_at", "new"])
     assert event_keys(rows, CLICKS).to_pylist() == event_keys(batch([{}]), CLICKS).to_pylist()
+
+
+@pytest.mark.parametrize("beside", [2**62, -(2**62), 253_402_300_800_000_000], ids=["far", "long ago", "year 10000"])
+def test_a_time_that_is_none_changes_no_other_key(beside: int) -> None:
+    """A row's key is the same before and after another row of its batch is corrected."""
+    exact = NOON.replace(microsecond=123_456)
+    times = pa.array([round(exact.timestamp() * 1_000_000), beside]).cast(pa.timestamp("us", "UTC"))
+    mixed = canonical(pa.record_batch({"id": ["1", "2"], "occurred_at": times}), timezone="UTC")
+    keys = event_keys(mixed, CLICKS).to_pylist()
+    assert keys == [*event_keys(batch([{"occurred_at": exact}]), CLICKS).to_pylist(), None]
+
+
+def test_a_day_that_is_none_changes_no_other_key() -> None:
+    """Where ``event_key`` names a column of dates, as it does for ``occurred_at``."""
+    config = EventsConfig(name="clicked", event_key=("day",))
+    days = pa.array([20_458, 2**31 - 1], pa.int32()).cast(pa.date32())
+    mixed = canonical(pa.record_batch({"id": ["1", "2"], "day": days}), timezone="UTC")
+    assert event_keys(mixed, config)[0] == event_keys(mixed.slice(0, 1), config)[0]
+    assert "2026-01-05" in event_keys(mixed, config)[0].as_py()
 
 
 def test_an_address_in_another_case_is_the_same_person(tmp_path: Path) -> None:

@@ -183,6 +183,15 @@ class TestInRangeOfDates(RuleConformance):
     rows = ((date(2019, 12, 31), False), (date(2020, 1, 2), True))
 
 
+class TestInRangeOfTextInIso8601(RuleConformance):
+    """Text that spells a time is one."""
+
+    module, rule = "in_range", "in_range_born"
+    sync = sync(in_range.Config(column="born", max=date(2020, 1, 1)))
+    column = "born"
+    rows = (("2020-01-01T00:00:00Z", False), ("20191231", False), ("2020-01-01T01:00+00:00", True), ("soon", True))
+
+
 class TestMaxAge(RuleConformance):
     """Age is counted from the run's start."""
 
@@ -193,12 +202,19 @@ class TestMaxAge(RuleConformance):
 
 
 class TestMaxAgeOfText(RuleConformance):
-    """Text has no age."""
+    """ISO 8601, in UTC where it has no zone; any other text has no age."""
 
     module, rule = "max_age", "max_age_updated_at"
     sync = sync(max_age.Config(column="updated_at", max=timedelta(days=2)))
     column = "updated_at"
-    rows = (("2026-01-05T00:00:00Z", True), (None, False))
+    rows = (
+        *(
+            (text, False)
+            for text in ("2026-01-03T08:00:00Z", "2026-01-03 09:00:00.5+01:00", "20260103T0800", "2026-01-04")
+        ),
+        *((text, True) for text in ("2026-01-03T07:59:59.999Z", "2026-01-03 08:30+01:00", "2026-01-03", "x", "")),
+        (None, False),
+    )
 
 
 class TestNullRate(RuleConformance):

@@ -18,9 +18,10 @@ from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
+from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import OUTSIDE_YEARS, logical_type
 from reverse_etl.sources.duckdb import Config
-from reverse_etl_tests.sources.cases import CASES, TIMEZONE
+from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
 from reverse_etl_tests.sources.documentation import examples
 from reverse_etl_tests.sources.interrupts import interrupted_after
@@ -156,10 +157,10 @@ class TestDuckdb(SourceConformance, InfiniteInstants):
         ("[[{'f': 0.1::FLOAT}]]", "json", '[[{"f":0.1}]]'),
         ("'0101'::BIT", "string", "0101"),
         ("TIMETZ '12:00:00+02'", "string", "12:00:00+02"),
-        ("'infinity'::TIMESTAMP_NS", "decimal", "Infinity"),
-        ("'infinity'::TIMESTAMP_S", "decimal", "Infinity"),
-        ("'-infinity'::DATE", "decimal", "-Infinity"),
-        ("DATE '0044-03-15 (BC)'", "decimal", OUTSIDE_YEARS),
+        ("'infinity'::TIMESTAMP_NS", DATE_TIME, OUTSIDE_YEARS),
+        ("'infinity'::TIMESTAMP_S", DATE_TIME, OUTSIDE_YEARS),
+        ("'-infinity'::DATE", DATE, OUTSIDE_YEARS),
+        ("DATE '0044-03-15 (BC)'", DATE, OUTSIDE_YEARS),
         ("MAP {'a': 1}", "json", '{"a":1}'),
         ("union_value(k := 1)", "json", '{"k":1}'),
         ("[1, 2]::INTEGER[2]", "json", "[1,2]"),
@@ -174,7 +175,7 @@ def test_types_of_its_own(path: Path, expression: str, logical: str, value: obje
     with connect(Config(name="shop", path=path)) as session:
         (batch,) = session.stream(f"SELECT {expression} AS value")
 
-    assert (logical_type(batch.schema.field(0)), batch.column(0).to_pylist()) == (logical, [value])
+    assert (logical_type(batch.schema.field(0)), python_values(batch.column(0))) == (logical, [value])
 
 
 def test_a_file_open_for_writing_elsewhere_says_so(path: Path) -> None:

@@ -29,10 +29,11 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources import postgres as engine
+from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import OUTSIDE_YEARS, Session, logical_type, start_of
 from reverse_etl.sources.postgres import Config
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
-from reverse_etl_tests.sources.cases import CASES, TIMEZONE
+from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
 from reverse_etl_tests.sources.documentation import examples
 from reverse_etl_tests.sources.interrupts import interrupted_once
@@ -238,12 +239,12 @@ class TestPostgres(SourceConformance, InfiniteInstants, OverTheNetwork):
         ("array['Infinity'::numeric]", "json", "NaN"),
         ("array[timestamptz '2024-07-01 12:00+02']", "json", '["2024-07-01T10:00:00+00:00"]'),
         ("""'{"a":  1}'::json""", "json", '{"a":  1}'),
-        ("date '0044-03-15 BC'", "decimal", OUTSIDE_YEARS),
-        ("date '-infinity'", "decimal", "-Infinity"),
-        ("timestamp 'infinity'", "decimal", "Infinity"),
-        ("timestamptz '0001-12-31 23:59:59.9+00 BC'", "decimal", OUTSIDE_YEARS),
-        ("timestamptz '294276-12-31 23:59:59+00'", "decimal", OUTSIDE_YEARS),
-        ("timestamp '10000-01-01'", "decimal", OUTSIDE_YEARS),
+        ("date '0044-03-15 BC'", DATE, OUTSIDE_YEARS),
+        ("date '-infinity'", DATE, OUTSIDE_YEARS),
+        ("timestamp 'infinity'", DATE_TIME, OUTSIDE_YEARS),
+        ("timestamptz '0001-12-31 23:59:59.9+00 BC'", DATE_TIME, OUTSIDE_YEARS),
+        ("timestamptz '294276-12-31 23:59:59+00'", DATE_TIME, OUTSIDE_YEARS),
+        ("timestamp '10000-01-01'", DATE_TIME, OUTSIDE_YEARS),
         ("pg_sleep(0)", "string", ""),
         ("NULL", "string", None),
     ],
@@ -252,7 +253,7 @@ def test_types_of_its_own(session: Session, expression: str, logical: str, value
     """Types that other engines do not have, and values at the edges of what they hold."""
     (batch,) = session.stream(f"SELECT {expression} AS value")
 
-    assert (logical_type(batch.schema.field(0)), batch.column(0).to_pylist()) == (logical, [value])
+    assert (logical_type(batch.schema.field(0)), python_values(batch.column(0))) == (logical, [value])
 
 
 def test_unusual_dates_leave_the_others_as_they_are(session: Session) -> None:
@@ -261,8 +262,9 @@ def test_unusual_dates_leave_the_others_as_they_are(session: Session) -> None:
     parts = [f"SELECT {number} AS id, timestamp '{value}' AS at" for number, value in enumerate(values)]
     (batch,) = session.stream(" UNION ALL ".join([*parts, "SELECT 9, NULL"]) + " ORDER BY id")
 
-    expected = ["1719828000", OUTSIDE_YEARS, "Infinity", OUTSIDE_YEARS, "-3601", None]
-    assert (logical_type(batch.schema.field("at")), batch.column("at").to_pylist()) == ("decimal", expected)
+    usual, first = datetime(2024, 7, 1, 10, tzinfo=UTC), datetime(1969, 12, 31, 22, 59, 59, 500_000, tzinfo=UTC)
+    expected = [usual, OUTSIDE_YEARS, OUTSIDE_YEARS, OUTSIDE_YEARS, first, None]
+    assert (logical_type(batch.schema.field("at")), python_values(batch.column("at"))) == (DATE_TIME, expected)
 
 
 def test_a_cell_larger_than_a_batch_comes_whole(session: Session) -> None:

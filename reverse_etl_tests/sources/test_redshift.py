@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -31,6 +31,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources._connection_check import steps
+from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import BATCH_ROWS, OUTSIDE_YEARS, Session, logical_type
 from reverse_etl.sources.redshift import Config
 from reverse_etl_tests.servers.redshift import (
@@ -43,7 +44,7 @@ from reverse_etl_tests.servers.redshift import (
     VERSION,
     RedshiftServer,
 )
-from reverse_etl_tests.sources.cases import CASES, TIMEZONE
+from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
 from reverse_etl_tests.sources.network import OverTheNetwork
 
@@ -228,9 +229,9 @@ class TestRedshift(SourceConformance, OverTheNetwork):
         ("0.1::float4", "double", 0.1),
         ("'-Infinity'::float8", "double", float("-inf")),
         ("date '1500-02-28'", "date32[day]", "1500-02-28"),
-        ("date '0044-03-15 BC'", "decimal", OUTSIDE_YEARS),
-        ("timestamp '10000-01-01'", "decimal", OUTSIDE_YEARS),
-        ("timestamptz '294276-12-31 23:59:59+00'", "decimal", OUTSIDE_YEARS),
+        ("date '0044-03-15 BC'", DATE, OUTSIDE_YEARS),
+        ("timestamp '10000-01-01'", DATE_TIME, OUTSIDE_YEARS),
+        ("timestamptz '294276-12-31 23:59:59+00'", DATE_TIME, OUTSIDE_YEARS),
         ("timetz '12:00+02'", "string", "12:00:00+02"),
         ("'ab'::char(4)", "string", "ab"),
         ("'ab  '::bpchar", "string", "ab"),
@@ -248,8 +249,8 @@ def test_types_of_its_own(session: Session, expression: str, logical: str, value
     """Types that other engines do not have, and values that the driver itself would round, move or refuse."""
     (batch,) = session.stream(f"SELECT {expression} AS value")
 
-    (found,) = batch.column(0).to_pylist()
-    found = found.isoformat() if logical.startswith("date32") else found
+    (found,) = python_values(batch.column(0))
+    found = found.isoformat() if isinstance(found, date) else found
     assert (logical_type(batch.schema.field(0)), found) == (logical, value)
 
 

@@ -13,13 +13,8 @@ import pyarrow.compute as pc
 
 from reverse_etl.checks._batch import broken, columns
 from reverse_etl.checks.base import Finding, Rule
-from reverse_etl.sources.base import NO_DATE, NOT_JSON, OUTSIDE_YEARS, logical_type
-
-_FIRST_INSTANT_S = -62_135_596_800
-_LAST_INSTANT_S = 253_402_300_799
-"""0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z: what SQL, ISO 8601 and Python can all name."""
-
-_SECONDS_A_DAY = 86_400
+from reverse_etl.sources._instants import no_dates, outside_years
+from reverse_etl.sources.base import NOT_JSON, logical_type
 
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """The escape, not a backslash before the text u0000."""
@@ -39,11 +34,7 @@ class NotFinite:
                 yield from broken(batch, pc.invert(pc.is_finite(column)), name, f"column `{name}` is NaN or infinite.")
             elif logical_type(field) == "decimal":
                 # JSON numbers have no letter n; NaN and Infinity, however spelled, do.
-                no_date, outside = pc.equal(column, NO_DATE), pc.equal(column, OUTSIDE_YEARS)
-                yield from broken(batch, no_date, name, f"column `{name}` is a zero date: no calendar has that day.")
-                yield from broken(batch, outside, name, f"column `{name}` is outside the years 1 to 9999.")
                 beyond = pc.match_substring(column, "n", ignore_case=True)
-                beyond = pc.and_not(beyond, pc.or_(no_date, outside))
                 yield from broken(batch, beyond, name, f"column `{name}` is NaN or infinite.")
             elif logical_type(field) == "json":
                 beyond = pc.equal(column, NOT_JSON)
@@ -54,7 +45,10 @@ class NotFinite:
                     f"column `{name}` holds bytes, NaN, an infinity or text that cannot be encoded.",
                 )
             elif pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
-                yield from broken(batch, _beyond(column), name, f"column `{name}` is outside the years 1 to 9999.")
+                no_date = no_dates(column)
+                yield from broken(batch, no_date, name, f"column `{name}` is a zero date: no calendar has that day.")
+                beyond = pc.and_not(outside_years(column), no_date)
+                yield from broken(batch, beyond, name, f"column `{name}` is outside the years 1 to 9999.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +104,3 @@ def _encodable(text: str) -> bool:
             return True
         return False
     return True
-
-
-def _beyond(column: pa.Array) -> pa.BooleanArray:
-    if pa.types.is_date32(column.type):
-        numbers, per_second = pc.multiply(pc.cast(pc.cast(column, pa.int32()), pa.int64()), _SECONDS_A_DAY), 1
-    else:
-        numbers, per_second = pc.cast(column, pa.int64()), 1_000_000
-    after = pc.greater(numbers, (_LAST_INSTANT_S + 1) * per_second - 1)
-    return pc.or_(pc.less(numbers, _FIRST_INSTANT_S * per_second), after)
