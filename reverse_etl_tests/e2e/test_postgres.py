@@ -108,7 +108,10 @@ def test_a_writing_function_is_refused_by_the_session(shop: Project, postgres: P
     with postgres.admin() as admin:
         admin.execute("CREATE SEQUENCE IF NOT EXISTS counter")
         admin.execute(f"GRANT ALL ON SEQUENCE counter TO {USER}")
-    shop.write("people.yaml", people("SELECT nextval('counter') AS id"))
+        admin.execute(
+            "CREATE OR REPLACE FUNCTION next_number() RETURNS bigint LANGUAGE sql AS $$SELECT nextval('counter')$$"
+        )
+    shop.write("people.yaml", people("SELECT next_number() AS id"))
     done = shop.reverse_etl("run", "people")
     assert 3 == done.returncode
     assert "the session only reads" in done.stderr
