@@ -9,9 +9,9 @@ import typer
 
 from reverse_etl.cli.project import SyncsFolder, require_named, sync_names
 from reverse_etl.cli.tables import Rows, say
-from reverse_etl.config.problems import Problem, lines
 
 if TYPE_CHECKING:
+    from reverse_etl.config.problems import Problem
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 
 _MOST_LINES = 40
@@ -34,6 +34,7 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
     """
     from reverse_etl.cli import words
     from reverse_etl.config.loader import inspect_project
+    from reverse_etl.config.problems import lines
     from reverse_etl.errors import ConfigError
 
     found = inspect_project(syncs)

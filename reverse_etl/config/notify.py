@@ -35,7 +35,7 @@ class Occasions(YamlModel):
 
     Attributes:
         failed_row_rate: In percent: a run of which more rows failed is told, one of which fewer failed is not.
-        stale: How old the last completed run may be. True: two intervals of the sync's schedule.
+        stale: How long ago the last delivery may be. True: two intervals of the sync's schedule.
         skipped: This many due runs in a row that did not happen because another run was in progress.
     """
 
@@ -53,7 +53,7 @@ class Occasions(YamlModel):
         timedelta | bool,
         BeforeValidator(_stale),
         WithJsonSchema({"anyOf": [{"type": "boolean"}, INTERVAL_SCHEMA]}),
-    ] = Field(default=False, description="No run was completed for so long; true: for two intervals.")
+    ] = Field(default=False, description="Nothing was delivered for this long; true: for two intervals.")
     skipped: int | None = Field(default=None, ge=1, description="So many due runs in a row were skipped.")
     recovery: bool = Field(default=False, description="What was told is over.")
 

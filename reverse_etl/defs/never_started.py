@@ -1,6 +1,7 @@
 """The sensor that finds runs which failed before their first stage: no worker, a late start, no code server.
 
-Such a run has nobody that writes it into the history and tells of it. The daemon asks the sensor once a minute.
+Such a run has nobody that writes it into the history and tells of it. The daemon asks the sensor once a minute; then
+the tags of runs that Dagster ended are settled too (``settled_tags``).
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ import dagster as dg
 
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.assets import HOME
-from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, syncs_of, tag_status
+from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, tag_status
+from reverse_etl.defs.settled_tags import names_of, settle_tags
 from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.run_ids import id_of_sync, runs_of
@@ -35,7 +37,8 @@ def never_started_sensor(project: ProjectConfig) -> dg.SensorDefinition:
         name="runs_that_never_started",
         minimum_interval_seconds=EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Puts runs that failed before they began into the history, and tells the channels of `notify`.",
+        description="Puts runs that failed before they began into the history, tells the channels of `notify`, and "
+        "says in the tag `reverse_etl/status` of runs that Dagster ended how they ended.",
         required_resource_keys={HOME},
     )
     def runs_that_never_started(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -45,6 +48,7 @@ def never_started_sensor(project: ProjectConfig) -> dg.SensorDefinition:
         found = list(record_never_started(context.instance, store, project, since=since))
         for warning in (each for report in found for each in _told(report, project, store)):
             context.log.warning(warning)
+        settle_tags(context.instance, store, project, since=since)
         context.update_cursor(now.isoformat())
         return dg.SkipReason("\n".join(report.message for report in found) or "Every run that failed had begun.")
 
@@ -70,16 +74,12 @@ def record_never_started(
         run = record.dagster_run
         if record.start_time is not None and not of_syncs_alone(run):
             continue  # it may have failed in a user's own asset, before the sync's turn came
-        syncs = [sync for name in sorted(_names(run)) if (sync := project.syncs.get(name)) is not None]
+        syncs = [sync for name in sorted(names_of(run)) if (sync := project.syncs.get(name)) is not None]
         if syncs and not has_begun(run) and not runs_of(store, run.run_id):
             tag_status(instance, run.run_id, Status.FAILED)
             why = _reason(instance, run.run_id)
             for sync in syncs:
                 yield _recorded(store, record, sync, why)
-
-
-def _names(run: dg.DagsterRun) -> set[str]:
-    return syncs_of(run.asset_selection) if run.asset_selection else {run.job_name}
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
