@@ -165,6 +165,16 @@ def test_validating_needs_neither_dagster_nor_drivers_nor_secrets(syncs: Path) -
     assert done.stdout == "[]\n"
 
 
+def test_the_commands_are_there_before_anything_heavy() -> None:
+    """So that help and completion answer at once."""
+    heavy = {"dagster", "pydantic", "yaml", "rich", "httpx", "sqlalchemy", "pyarrow"}
+    program = f"from reverse_etl.cli import main; import sys; main._register(); print({heavy} & sys.modules.keys())"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "set()\n" == done.stdout
+
+
 @pytest.mark.parametrize(("which", "expected"), [("sync", sync_schema), ("connections", connections_schema)])
 def test_a_schema_is_printed(which: str, expected: Callable[[], dict[str, object]]) -> None:
     """On stdout, as JSON."""
