@@ -36,6 +36,19 @@ _INTERRUPTIONS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt"
 
 _LOCK: Final = ".reverse_etl_lock"
 
+_SHIPPED_BEFORE: Final = frozenset(
+    {
+        "38059d7b4df27bd8a22e7ef71a94d788f5c1f434d59f46740634e9dda6bf0723",
+        "69ac8517af80254817c87b5c175719240f0f23db23c53625bbb3b5c43090641a",
+        "d6f8a300521aa1d7d11ed6724860aebaf8dc6f4b2e34dc979cfd845142837020",
+        "9534546152406000963228b6c8c470a394d796a084adbc83648872121425318b",
+    }
+)
+"""SHA-256 of the earlier versions of ``dagster.yaml``: who has one of them has not edited it."""
+
+_NEEDED: Final = ("run_coordinator", "run_launcher", "concurrency", "run_monitoring", "python_logs")
+"""Without these, runs of one workspace get into each other's way, dead ones stay, or every event is printed."""
+
 
 def dagster_environment(home: Home, syncs: Path) -> None:
     """Sets what Dagster reads: the folder of the syncs, the home folder, and DAGSTER_HOME in it unless set.
@@ -109,18 +122,29 @@ def was_interrupted(result: dg.ExecutionResult) -> bool:
 
 
 def shipped_file(home: Home, name: str) -> Path:
-    """``dagster.yaml`` or ``workspace.yaml`` in the home folder: the user's own, or a copy of ours.
+    """``dagster.yaml`` or ``workspace.yaml`` in the home folder: the user's own, or a copy of ours, brought up to date.
 
     Raises:
         StateError: It cannot be written.
     """
     path = home.dagster / name
-    if not path.exists():
+    if not path.exists() or _is_outdated(path):
         partial = path.with_name(f".{name}.{os.getpid()}")
         with _told(home.dagster), as_file(files("reverse_etl.defs") / name) as shipped:
             shutil.copyfile(shipped, partial)
             partial.replace(path)
     return path
+
+
+def missing_settings(folder: Path) -> tuple[str, ...]:
+    """What a user's own ``dagster.yaml`` lacks of ours that syncs rely on; nothing where it cannot be read."""
+    import yaml
+
+    try:
+        settings = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError, yaml.YAMLError):
+        return ()  # Dagster says it
+    return tuple(key for key in _NEEDED if key not in settings) if isinstance(settings, dict) else ()
 
 
 def stored_elsewhere(folder: Path) -> bool:
@@ -134,6 +158,11 @@ def stored_elsewhere(folder: Path) -> bool:
     except yaml.YAMLError:
         return True
     return not {"storage", "run_storage", "schedule_storage"}.isdisjoint(settings)
+
+
+def _is_outdated(path: Path) -> bool:
+    with _told(path.parent):
+        return hashlib.sha256(path.read_bytes()).hexdigest() in _SHIPPED_BEFORE
 
 
 def _make_storage(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from reverse_etl.cli.dagster_home import dagster_environment, shipped_file
+from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_environment, missing_settings, shipped_file
 from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError
 
@@ -36,6 +36,7 @@ def ui(
     dagster_environment(home, syncs)
     if _listens(port):
         raise ConfigError(f"port {port} is in use.", hint=f"Choose another: reverse-etl ui --port {port + 1}")
+    _warn_of_missing_settings(Path(os.environ[DAGSTER_HOME_VARIABLE]))
     own = Path("workspace.yaml")
     workspace = own if own.exists() else shipped_file(home, own.name)
     dagster = Path(sys.executable).with_name("dagster")
@@ -49,6 +50,15 @@ def ui(
         _ended(process)
         raise
     raise typer.Exit(INTERRUPTED_EXIT_CODE if code < 0 else code)
+
+
+def _warn_of_missing_settings(folder: Path) -> None:
+    if missing := missing_settings(folder):
+        typer.echo(
+            f"{folder / 'dagster.yaml'} lacks {', '.join(missing)}, which syncs rely on. Add them as in the file that "
+            "reverse-etl ships, or move it away: then `ui` writes it again.",
+            err=True,
+        )
 
 
 def _attended(process: subprocess.Popen[bytes], port: int) -> int:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.dagster_home import dagster_folder, shipped_file
+from reverse_etl.cli.dagster_home import dagster_folder, missing_settings, shipped_file
 from reverse_etl.errors import StateError
 from reverse_etl.state.home import Home
 from reverse_etl_tests.project import SHOP, Project, people
@@ -75,6 +76,29 @@ def test_a_users_own_settings_stay(tmp_path: Path) -> None:
     home = Home.at(tmp_path / "home")
     (home.dagster / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     assert "telemetry: {enabled: false}\n" == shipped_file(home, "dagster.yaml").read_text()
+
+
+def test_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """The one before today's, byte for byte; one edited line makes it the user's own."""
+    home = Home.at(tmp_path / "home")
+    now = (files("reverse_etl.defs") / "dagster.yaml").read_text()
+    note = "# What a run prints beside the pages: what it says itself, not Dagster's every event.\n"
+    before = now.replace(f"{note}python_logs: {{python_log_level: INFO}}\n\n", "")
+    path = home.dagster / "dagster.yaml"
+    path.write_text(before)
+    assert now == shipped_file(home, "dagster.yaml").read_text()
+    assert () == missing_settings(home.dagster)
+    path.write_text(before.replace("max_concurrent_runs: 10", "max_concurrent_runs: 11"))
+    assert "max_concurrent_runs: 11" in shipped_file(home, "dagster.yaml").read_text()
+    assert ("python_logs",) == missing_settings(home.dagster)
+
+
+@pytest.mark.parametrize("text", ["", "telemetry: {enabled: false}\n"])
+def test_settings_that_lack_all_are_named(tmp_path: Path, text: str) -> None:
+    """In the order in which the docs have them."""
+    (tmp_path / "dagster.yaml").write_text(text)
+    wanted = ("run_coordinator", "run_launcher", "concurrency", "run_monitoring", "python_logs")
+    assert wanted == missing_settings(tmp_path)
 
 
 def is_a_sentence(done: subprocess.CompletedProcess[str], *named: str) -> None:
