@@ -25,7 +25,7 @@ _END_WITHIN_S: Final = 30
 
 def ui(
     syncs: SyncsFolder = Path("syncs"),
-    port: Annotated[int, typer.Option(help="Port of the page on the loopback address.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page on the loopback address.")] = 3000,
 ) -> None:
     """Serve Dagster's UI and run the schedules: http://127.0.0.1:3000. Ctrl-C ends both."""
     from reverse_etl.config.loader import load_project

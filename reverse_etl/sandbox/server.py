@@ -77,7 +77,7 @@ def serve(settings: SandboxSettings, *, announce: Callable[[str], None] | None =
     Returns whether it was SIGINT: Ctrl-C. ``announce`` is called with the address once requests are accepted.
 
     Raises:
-        ConfigError: The port is in use, or the host is not this machine's own.
+        ConfigError: The port is in use or is none, or the host is not this machine's own.
     """
     settings.refuse_remote_host()
     listener = _listen(settings.host, settings.port)
@@ -118,6 +118,9 @@ def _listen(host: str, port: int) -> socket.socket:
             f"port {port} is in use on {host}, or may not be listened on ({error.strerror}).",
             hint="Choose another with --port, or 0 for any free one.",
         ) from None
+    except OverflowError:
+        listener.close()
+        raise ConfigError(f"{port} is not a port: ports are 0 to 65535, 0 for any free one.") from None
     return listener
 
 

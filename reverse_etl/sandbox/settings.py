@@ -83,7 +83,8 @@ class SandboxSettings:
         if not self.allow_remote and not is_loopback(self.host):
             raise ConfigError(
                 f"the sandbox only listens on this machine, and {self.host} is not a loopback address.",
-                hint="Use --host 127.0.0.1, or --allow-remote if everyone on the network may read and write it.",
+                hint="Use --host 127.0.0.1. If everyone on the network may read and write it: "
+                f"python -m reverse_etl.sandbox --allow-remote --host {self.host}",
             )
 
 

@@ -35,9 +35,16 @@ def test_a_port_in_use_is_a_clear_error() -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_number_that_is_no_port_is_a_clear_error(port: int) -> None:
+    """Ports are 0 to 65535."""
+    with pytest.raises(ConfigError, match=f"^{port} is not a port: ports are 0 to 65535"):
+        serve(SandboxSettings(port=port))
+
+
 def test_the_network_is_kept_out() -> None:
-    """Only loopback addresses are listened on, unless it is asked for."""
-    with pytest.raises(ConfigError, match=r"0\.0\.0\.0 is not a loopback address"):
+    """Only loopback addresses are listened on, unless it is asked for: of the server itself, not of `sandbox`."""
+    with pytest.raises(ConfigError, match=r"0\.0\.0\.0 is not a loopback address.* -m reverse_etl.sandbox --allow-r"):
         serve(SandboxSettings(host="0.0.0.0", port=0))  # noqa: S104 - refused is what is tested
 
 
