@@ -114,7 +114,11 @@ def _events(sync: SyncConfig, settings: EventsConfig) -> list[AnyRule]:
         rule = Rule("event_max_age", Severity.EXCLUDE, "Events older than the sync's `max_age` are left out.")
         found.append(events.MaxAge(rule, int(max_age.total_seconds())))
     keys = event_keys.SharedKeys(settings)
-    repeated = Rule("event_repeated", Severity.EXCLUDE, "Of equal events only the first is sent.")
+    repeated = Rule(
+        "event_repeated",
+        Severity.EXCLUDE,
+        "Of equal events only the first is sent; a column `event_id`, or `event_key`, tells them apart.",
+    )
     differing = _reject("event_key_unique", "No two events with one key differ.")
     return [
         *found,

@@ -39,7 +39,8 @@ class PreviewedRow:
         verdict: ``valid``, ``rejected`` or ``excluded``.
         reason: Why it is not valid; empty when it is.
         operation: The JSON that would be sent, to the byte; None when nothing would be.
-        values: The row as the query returned it, as text by column; empty for NULL.
+        values: The row as the query returned it, as text by column; empty for NULL. Numbers that identify it are
+            spelled as they are sent.
     """
 
     query: str
@@ -116,6 +117,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
 
 
 def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
+    from reverse_etl.changeset.columns import identifier_column
     from reverse_etl.changeset.extract import queries
     from reverse_etl.changeset.parts import ROW_NUMBER
     from reverse_etl.destinations.customerio.operations import items
@@ -127,7 +129,7 @@ def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
         outcomes = parts.outcomes(getattr(facts, query))
         reasons = {row.row_number: f"{row.reason}: {row.message}" for row in parts.failed()}
         operations: dict[int, str] = {}
-        values = dict(_values(parts))
+        values = dict(_values(parts, identifier_column(sync, query)))
         for batch in parts.sendable(outcomes):
             numbers = batch.column(ROW_NUMBER).to_pylist()
             operations |= zip(numbers, map(bytes.decode, items(batch, sync, query)), strict=True)
@@ -137,12 +139,20 @@ def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
             yield PreviewedRow(query, number, verdict, reason, operation, values[number])
 
 
-def _values(parts: Parts) -> Iterator[tuple[int, dict[str, str]]]:
+def _values(parts: Parts, identifier: str) -> Iterator[tuple[int, dict[str, str]]]:
     from reverse_etl.changeset.parts import ROW_NUMBER
+    from reverse_etl.changeset.text import as_text
+    from reverse_etl.checks._batch import is_number
     from reverse_etl.sources._instants import values as python_values
 
     for batch in parts.batches():
-        columns = map(python_values, batch.columns)
+        fields = zip(batch.columns, batch.schema, strict=True)
+        columns = [
+            as_text(column, field).to_pylist()
+            if field.name == identifier and is_number(field)
+            else python_values(column)
+            for column, field in fields
+        ]
         for values in zip(*columns, strict=True):
             row = dict(zip(batch.schema.names, values, strict=True))
             number = row.pop(ROW_NUMBER)

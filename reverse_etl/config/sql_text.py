@@ -20,7 +20,8 @@ _DOUBLE_BRACES: Final = re.compile(r"\{\{([^{}]*)\}\}|\{\{")
 _NEAR_MISS: Final = re.compile(
     r"""[$#@]?\{\s*last_sync_time\s*\}        # of templates and shells; a struct has a colon
     | %\(\s*last_sync_time\s*\)               # of Python's drivers
-    | <<?last_sync_time>>? | \[\[\s*last_sync_time\s*\]\]
+    | <<?last_sync_time>>?
+    | (?<!ARRAY)(?<!ARRAY\s)\[\[\s*last_sync_time\s*\]\]
     | (?<![\w:\])}"$]):last_sync_time\b       # of ORMs; no cast, no path, no slice, no value of a struct
     | (?<![\w$])\$last_sync_time\b(?!\$)""",
     re.IGNORECASE | re.VERBOSE,

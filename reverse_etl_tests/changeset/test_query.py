@@ -229,6 +229,13 @@ def test_a_column_and_text_are_not_taken_for_a_placeholder(words: str, dialect: 
     assert check_query(f"SELECT id FROM t WHERE {words}", dialect) == []
 
 
+@pytest.mark.parametrize("dialect", ["postgres", "duckdb"])
+@pytest.mark.parametrize("array", ["ARRAY[[last_sync_time]]", "array [[last_sync_time]]", "a[last_sync_time]"])
+def test_a_column_in_an_array_is_not_taken_for_a_placeholder(array: str, dialect: str) -> None:
+    """Brackets there are no template's."""
+    assert check_query(f"SELECT id FROM t WHERE x = {array}", dialect) == []
+
+
 @pytest.mark.parametrize(
     ("name", "dialect"),
     [

@@ -222,3 +222,13 @@ def test_preview_shows_operations_and_sends_nothing(
     assert re.search(r"\n +1  valid +1 +ann@example.com  free\n", done.stdout), done.stdout
     assert "--operations" in done.stdout
     assert [] == sandbox.people()
+
+
+def test_preview_spells_an_identifier_as_it_is_sent(project: Project) -> None:
+    """A float that names a person is 42 in the table too, whatever the other rows of its column are."""
+    sync = (project.folder / "syncs" / "people.yaml").read_text().partition("query:")[0]
+    project.write("spelled.yaml", f"{sync}query: SELECT 42.0 AS id, 'a@example.com' AS email, 1.0 AS v\n")
+
+    shown = project.reverse_etl("preview", "spelled").stdout
+
+    assert re.search(r"\n +1  valid +42 +a@example.com +1.0\n", shown), shown
