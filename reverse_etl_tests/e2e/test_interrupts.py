@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl_tests.e2e.in_progress import batches, history, started
-from reverse_etl_tests.project import Project
+from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import free_port
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 
@@ -85,6 +85,50 @@ def test_a_run_is_canceled(project: Project, sandbox: RunningSandbox, times: int
     sandbox.clear_faults()
     assert 0 == project.run("people")[0]
     assert 3 == len({each for batch in batches(sandbox) for each in batch})
+
+
+@pytest.mark.thorough
+def test_a_retry_is_canceled(project: Project, sandbox: RunningSandbox) -> None:
+    """While it sends; the failed row can be retried after that."""
+    project.write("people.yaml", people(more="checks: [{accepted_values: {column: plan, values: [pro]}}]\n"))
+    assert 7 == project.run("people")[0]
+    project.write("people.yaml", people())
+    sandbox.faults([SLOW])
+    before = len(sandbox.requests())
+    code, said = interrupted(command(project, "retry", "people"), lambda: len(sandbox.requests()) > before)
+    _is_stopped(code, said)
+    assert "canceled" == history(project)[0]["status"]
+
+
+@pytest.mark.thorough
+def test_a_demo_is_canceled(tmp_path: Path) -> None:
+    """While its first run is in progress; what it started ends with it."""
+    project = Project(tmp_path)
+    code, said = interrupted(command(project, "demo"), lambda: (tmp_path / "home" / "state.db").exists())
+    _is_stopped(code, said)
+
+
+def test_test_connection_ends_with_130(project: Project) -> None:
+    """Also while it waits for a database that takes the connection and then never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"host: 127.0.0.1, port: {silent.getsockname()[1]}, database: d, user: u, tls: disable"
+        project.connections(f"  silent: {{type: postgres, {server}, password: '${{SHOP_PASSWORD}}'}}\n")
+        project.write("people.yaml", people().replace("database: shop", "database: silent"))
+        project.environment["SHOP_PASSWORD"] = "secret"
+        process = command(project, "test-connection", "silent")
+        silent.settimeout(60)
+        probe, _ = silent.accept()
+        login, _ = silent.accept()
+        with probe, login:
+            code, said = interrupted(process, lambda: bool(login.recv(8, socket.MSG_PEEK)))
+    _is_stopped(code, said)
+
+
+def _is_stopped(code: int, said: str) -> None:
+    """Whether a command ended as Ctrl-C ends it: 130, no traceback, and the cursor shown again where it was hidden."""
+    assert (130, False) == (code, "Traceback" in said), said
+    assert said.endswith(("\nStopped.\n", "the run was canceled.\n")), said
+    assert said.count("\x1b[?25l") <= said.count("\x1b[?25h"), said
 
 
 @pytest.mark.thorough
