@@ -61,20 +61,21 @@ def no_runs(sync: str) -> str:
 def _show(runs: list[RunReport], now: datetime) -> None:
     left_out = any((run.rows + run.relationships).excluded for run in runs)
     counted = ("read", "delivered", "failed", *(("excluded",) if left_out else ()))
-    table = Rows(("run", "started", "status", "took", *counted, "message"), numbers=("took", *counted), below="message")
+    columns = ("run", "started (UTC)", "status", "took", *counted, "message")
+    table = Rows(columns, numbers=("took", *counted), below="message", extras=("took",))
     for run in runs:
         total = run.rows + run.relationships
         table.add(
             run.run_id[:8] if run.status != "skipped" else "",
-            f"{words.from_now(run.started_at, now)}\n{words.clock(run.started_at)}{_read_from(run)}",
+            f"{words.from_now(run.started_at, now)}\n{words.minute(run.started_at)}",
             words.status_text(run.status.value),
             f"{run.duration_s:.1f} s" if run.duration_s else "",
             *(f"{count:,}" for count in (total.extracted, total.delivered, total.failed)),
             *([f"{total.excluded:,}"] if left_out else []),
-            run.message,
+            "\n".join(filter(None, (_read_from(run), run.message))),
         )
     table.show(words.console())
 
 
 def _read_from(run: RunReport) -> str:
-    return f"\nsince {words.clock(words.at_unix(run.read_from))}" if run.read_from else ""
+    return f"Read what changed since {words.clock(words.at_unix(run.read_from))}." if run.read_from else ""

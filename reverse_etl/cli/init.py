@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import typer
-
+from reverse_etl.cli import words
 from reverse_etl.cli.init_tables import Tables, bare_name, chosen, tables_of
 from reverse_etl.cli.project import SyncsFolder
+from reverse_etl.cli.tables import print_line, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,9 +24,9 @@ class _Answers:
 
     variables: list[str] = field(default_factory=list)
 
-    def secret(self, *words: str) -> str:
-        """A reference to an environment variable, noted for the last words."""
-        name = "_".join(words).upper()
+    def secret(self, *parts: str) -> str:
+        """A reference to an environment variable, noted for the last steps."""
+        name = "_".join(parts).upper()
         self.variables.append(name)
         return f"${{{name}}}"
 
@@ -50,15 +50,15 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
     name = _name("Name of the sync (its file is called so)", "customers")
     path = syncs / f"{name}.yaml"
     if path.exists():
-        raise ConfigError(f"{path} is there already.", hint="Choose another name, or edit that file.")
+        raise ConfigError(f"{path} already exists.", hint="Choose another name, or edit that file.")
     tables = tables_of(load_connections(syncs).databases[database])
     if tables.problem:
-        typer.echo(f"The tables cannot be listed: {tables.problem} Type their names.", err=True)
+        _tell(f"The tables cannot be listed: {tables.problem} Type their names.")
     _write(path, {"database": database, "workspace": workspace, **_sync(engine, tables)})
     load_project(syncs)
-    for step in (*(f"export {name}=..." for name in answers.variables), f"reverse-etl test-connection {database}"):
-        typer.echo(f"  {step}", err=True)
-    typer.echo(f"  reverse-etl preview {name}\n  reverse-etl run {name}", err=True)
+    commands = (f"test-connection {database}", f"preview {name}", f"run {name}")
+    for step in (*(f"export {name}=..." for name in answers.variables), *(f"reverse-etl {each}" for each in commands)):
+        print_line(words.console(stderr=True), words.text(f"  {step}"))
 
 
 def _database(answers: _Answers) -> tuple[str, str, dict[str, Any]]:
@@ -98,13 +98,13 @@ def _sync(engine: str, tables: Tables) -> dict[str, Any]:
     table = _one_of("Table that holds the rows", tables.columns, "table")
     columns = tables.columns.get(table, [])
     if columns:
-        typer.echo(f"Columns: {', '.join(columns)}", err=True)
+        _tell(f"Columns: {', '.join(columns)}")
     named = {_one_of(f"Column that holds the {identifier}", columns, "column", default=identifier): identifier}
     if kind == "events":
         named[_one_of("Column with the time of the event", columns, "column")] = "occurred_at"
     question = "Other columns to send, with commas between them"
     while None in (others := [chosen(part.strip(), columns) for part in _ask(question, "").split(",") if part.strip()]):
-        typer.echo(f"The columns are: {', '.join(columns)}", err=True)
+        _tell(f"The columns are: {', '.join(columns)}")
     named |= {column: bare_name(column) for column in others if column is not None}
     changed = _one_of(
         "Column that says when a row last changed (none: every run reads all)", columns, "column", default=""
@@ -139,14 +139,15 @@ def _query(engine: str, table: str, named: dict[str, str], changed: str) -> str:
 
 def _ask(question: str, default: str | None = None) -> str:
     """An answer; an empty one is the default, and asked for again where there is none."""
-    from rich.console import Console
-    from rich.prompt import Prompt
+    while True:
+        _tell(f"{question} ({default}):" if default else f"{question}:", end=" ")
+        answer = input().strip() or default
+        if answer is not None:
+            return answer
 
-    people = Console(stderr=True)
-    while not (answer := Prompt.ask(question, console=people, default=default or "", show_default=bool(default))):
-        if default is not None:
-            break
-    return answer.strip()
+
+def _tell(sentence: str, *, end: str = "\n") -> None:
+    say(words.console(stderr=True), sentence, indent="  ", end=end)
 
 
 def _name(question: str, default: str) -> str:
@@ -154,7 +155,7 @@ def _name(question: str, default: str) -> str:
     from reverse_etl.config.loader import name_problem
 
     while problem := name_problem(name := _ask(question, default)):
-        typer.echo(f"{name}: {problem}.", err=True)
+        _tell(f"{name}: {problem}.")
     return name
 
 
@@ -164,22 +165,21 @@ def _one_of(question: str, known: Iterable[str], what: str, *, default: str | No
 
     names = list(known)
     if what == "table" and names:
-        typer.echo(f"Tables: {', '.join(names)}", err=True)
+        _tell(f"Tables: {', '.join(names)}")
     while True:
         answer = _ask(question, default)
         found = chosen(answer, names) if answer else ""
         if found is not None:
             return found
-        typer.echo(f"there is no {what} {answer}{did_you_mean(answer, names, otherwise='there are')}", err=True)
+        _tell(f"There is no {what} {answer}{did_you_mean(answer, names, otherwise='there are')}")
 
 
 def _choice(question: str, choices: Iterable[str]) -> str:
     """One of some words; asked again until it is one of them."""
-    from rich.console import Console
-    from rich.prompt import Prompt
-
-    words = list(choices)
-    return Prompt.ask(question, console=Console(stderr=True), choices=words, default=words[0])
+    known = list(choices)
+    while (answer := _ask(f"{question}: {', '.join(known)}", known[0])) not in known:
+        _tell(f"Type one of these: {', '.join(known)}.")
+    return answer
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -194,4 +194,4 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     Dumper.add_representer(str, text)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    typer.echo(f"Wrote {path}", err=True)
+    _tell(f"Wrote {path}")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reverse_etl.cli import words
 from reverse_etl.cli.project import SyncsFolder, sync_named, sync_names
+from reverse_etl.cli.tables import say
 
 if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
@@ -19,7 +21,7 @@ SyncName = Annotated[str, typer.Argument(help="The sync's name.", autocompletion
 def pause(sync: SyncName, syncs: SyncsFolder = Path("syncs")) -> None:
     """Pause a sync: its due runs are left out until it is resumed; a run by hand still works."""
     _set(sync, syncs, paused=True)
-    typer.echo(f"{sync} is paused. To go on: reverse-etl resume {sync}", err=True)
+    say(words.console(stderr=True), f"{sync} is paused. To go on: reverse-etl resume {sync}")
 
 
 def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs")) -> None:
@@ -28,17 +30,18 @@ def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs")) -> None:
     from reverse_etl.errors import StateError
 
     config, home = _set(sync, syncs, paused=False)
+    people = words.console(stderr=True)
     was_off = None
     try:
         was_off = switch_on(home, config)
     except StateError as error:
-        typer.echo(f"Warning: {error}", err=True)
+        say(people, f"Warning: {error}")
     more = {
         None: ", if its schedule is on in Dagster's UI.",
         True: ". Its schedule was off in Dagster's UI, and is on again.",
         False: ".",
     }
-    typer.echo(f"{sync} is active: it runs at its next due time{more[was_off]}", err=True)
+    say(people, f"{sync} is active: it runs at its next due time{more[was_off]}")
 
 
 def _set(name: str, syncs: Path, *, paused: bool) -> tuple[SyncConfig, Home]:

@@ -112,7 +112,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
             )
         validation = validate(sync, folder)
         if validation.stopped:
-            typer.echo(f"A run over these rows would stop: {validation.stopped}", err=True)
+            say(words.console(stderr=True), f"A run over these rows would stop: {validation.stopped}")
         yield from _rows(sync, folder)
 
 
@@ -179,7 +179,10 @@ def _show(sync: SyncConfig, rows: list[PreviewedRow], *, operations: bool) -> No
     if operations:
         for row in rows:
             say(console, _verdict(row).append(f" {row.query} {row.row_number}"))
-            print_line(console, words.text(row.operation or row.reason))
+            if row.operation:
+                print_line(console, words.text(row.operation))
+            else:
+                say(console, row.reason)
         return
     for query in dict.fromkeys(row.query for row in rows):
         console.print()

@@ -112,16 +112,17 @@ class Rows:
                     label = text(" " * labels)
 
 
-def say(console: Console, words: str | Text, *, style: str = "", indent: str = "") -> None:
+def say(console: Console, words: str | Text, *, style: str = "", indent: str = "", end: str = "\n") -> None:
     """Prints sentences; in a terminal no line is longer than it, and ``indent`` stands before all lines but the first.
 
-    A program that reads them gets the lines as they are.
+    A program that reads them gets the lines as they are. The last line ends with ``end``.
     """
     sentences = _text(words, style)
     has_edge = console.is_terminal or "COLUMNS" in os.environ
     lines = wrapped(sentences, console.width - len(indent)) if has_edge else sentences.split("\n")
     for number, line in enumerate(lines):
-        print_line(console, text(indent if number else "").append_text(line))
+        whole = text(indent if number else "").append_text(line)
+        print_line(console, whole, end=end if number + 1 == len(lines) else "\n")
 
 
 def wrapped(words: Text, width: int) -> list[Text]:
@@ -147,9 +148,9 @@ def _breaks(line: str, width: int) -> list[int]:
     return breaks
 
 
-def print_line(console: Console, line: Text) -> None:
+def print_line(console: Console, line: Text, *, end: str = "\n") -> None:
     """Prints one line as it is, however long."""
-    console.print(line, soft_wrap=True)
+    console.print(line, soft_wrap=True, end=end)
 
 
 def _text(words: str | Text, style: str = "") -> Text:

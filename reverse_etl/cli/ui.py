@@ -12,8 +12,10 @@ from typing import Annotated, Final
 
 import typer
 
+from reverse_etl.cli import words
 from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_environment, missing_settings, shipped_file
 from reverse_etl.cli.project import SyncsFolder
+from reverse_etl.cli.tables import say
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError
 
 _HOST: Final = "127.0.0.1"
@@ -42,7 +44,7 @@ def ui(
     dagster = Path(sys.executable).with_name("dagster")
     command = [str(dagster), "dev", "-w", str(workspace), "--host", _HOST, "--port", str(port)]
     warnings = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), _QUIET]))
-    typer.echo("Dagster starts: its page, and the daemon that runs the schedules.", err=True)
+    say(words.console(stderr=True), "Dagster starts: its page, and the daemon that runs the schedules.")
     process = subprocess.Popen([*command, "--log-level", "warning"], env=os.environ | {"PYTHONWARNINGS": warnings})  # noqa: S603
     try:
         code = _attended(process, port)
@@ -67,8 +69,9 @@ def _attended(process: subprocess.Popen[bytes], port: int) -> int:
         if (code := process.poll()) is not None:
             return code
         time.sleep(_LOOK_AGAIN_S)
-    typer.echo(f"Dagster's UI: http://{_HOST}:{port}   (Ctrl-C ends it, and the schedules with it)", err=True)
-    typer.echo(f"For `dagster` commands: export DAGSTER_HOME={os.environ['DAGSTER_HOME']}", err=True)
+    people = words.console(stderr=True)
+    say(people, f"Dagster's UI: http://{_HOST}:{port} (Ctrl-C ends it, and the schedules with it)")
+    say(people, f"For `dagster` commands: export DAGSTER_HOME={os.environ['DAGSTER_HOME']}")
     return process.wait()
 
 

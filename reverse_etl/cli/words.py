@@ -39,6 +39,11 @@ def clock(moment: datetime | None) -> str:
     return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def minute(moment: datetime | None) -> str:
+    """A point in time for a table whose heading says UTC: ``2026-01-05 12:00``; empty for None."""
+    return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
 def at_unix(seconds: int) -> datetime | None:
     """Unix seconds as an aware date-time; None for 0, which means never."""
     return datetime.fromtimestamp(seconds, UTC) if seconds else None

@@ -16,12 +16,13 @@ from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 
-def answered(folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
+def answered(folder: Path, *lines: str, columns: int = 1000) -> subprocess.CompletedProcess[str]:
     """`reverse-etl init` in a folder, with one line typed for each question."""
     command = [str(Path(sys.executable).with_name("reverse-etl")), "init"]
     typed = "\n".join(lines) + "\n"
+    environment = Project(folder, {"COLUMNS": str(columns)}).env()
     return subprocess.run(
-        command, cwd=folder, env=Project(folder).env(), input=typed, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, input=typed, capture_output=True, text=True, check=False
     )
 
 
@@ -59,7 +60,7 @@ def test_a_file_that_is_there_is_kept(project: Project) -> None:
     sync = ("people", "people", "id", "customers", "", "", "", "manual")
     done = answered(project.folder, "shop", "main", *sync)
     assert 2 == done.returncode
-    assert "people.yaml is there already. Choose another name, or edit that file." in done.stderr
+    assert "people.yaml already exists. Choose another name, or edit that file." in done.stderr
     assert before == (project.folder / "syncs" / "people.yaml").read_text()
 
 
@@ -86,9 +87,9 @@ def test_names_tables_and_columns_are_offered_and_asked_for_until_they_fit(proje
     assert "new customers: a name has letters, digits and underscores only, such as new_customers." in told
     assert "class: Dagster keeps the name class for itself; another one is class_sync." in told
     assert "Tables: customers" in told
-    assert "there is no table custmers; did you mean `customers`?" in told
+    assert "There is no table custmers; did you mean `customers`?" in told
     assert "Columns: id, email, plan, updated_at" in told
-    assert "there is no column idd; did you mean `id`?" in told
+    assert "There is no column idd; did you mean `id`?" in told
     loaded = load_project(project.folder / "syncs").syncs["fresh"]
     assert "SELECT id, email, plan\nFROM customers\nWHERE updated_at >= {{last_sync_time}}\n" == loaded.query
 
