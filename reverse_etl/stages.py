@@ -19,6 +19,7 @@ from reverse_etl.changeset.parts import Facts, RunFolder
 from reverse_etl.changeset.recipient import keep_rows_for
 from reverse_etl.closing import close
 from reverse_etl.config.changes import late_of
+from reverse_etl.delivery.interrupts import heard, run_interruptibly, undisturbed
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
 from reverse_etl.open_runs import leave_open
 from reverse_etl.overlap import note_wait, take_turn
@@ -116,8 +117,6 @@ class SyncRun:
             message = f"{self.sync.where}: {type(error).__name__}; see the run's log."
             close(self, Status.FAILED, message=message, exit_code=1)
         else:
-            from reverse_etl.delivery.interrupts import undisturbed
-
             why = heartbeat.reason(self.turn)
             stopped = f"stopped: {why}. The next run goes on from there" if why else "canceled"
             code = StateError.exit_code if why else INTERRUPTED_EXIT_CODE
@@ -126,14 +125,13 @@ class SyncRun:
 
     def _end_between(self) -> None:
         """Closes the books where no further stage comes."""
-        from reverse_etl.delivery.interrupts import undisturbed
-
         why = heartbeat.reason(self.turn) or "it was canceled, or the stages after this one were not selected"
         message = f"{self.sync.where}: the run ended before its delivery: {why}. Nothing was sent."
         with undisturbed():
             close(self, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
 
 
+@heard()
 def extract_changeset(
     run: SyncRun,
     database: DatabaseConfig,
@@ -184,6 +182,7 @@ def extract_changeset(
     return facts
 
 
+@heard()
 def validate_changeset(run: SyncRun) -> Validation:
     """Marks each row as sendable or not. A ``stop`` closes the run as failed; the caller ends it.
 
@@ -214,7 +213,6 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
         WorkspaceError: The workspace stopped the run; rows without an answer are ``undelivered``.
         StateError: There is no changeset in the run's folder.
     """
-    from reverse_etl.delivery.interrupts import run_interruptibly
     from reverse_etl.state.pace import Pace
 
     _begin(run)

@@ -6,6 +6,7 @@ Exit codes: 0 completed, 1 a defect of ours, 2 configuration, 3 source, 4 stoppe
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import signal
@@ -103,6 +104,8 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 def _stopped() -> NoReturn:
     # What is left, such as threads to wait for, a second Ctrl-C ends at once.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED_EXIT_CODE))
+    # At its very end Python gives the signal back to the system, which would end the process by another code.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     print("\nStopped.", file=sys.stderr)  # noqa: T201
     sys.exit(INTERRUPTED_EXIT_CODE)
 

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
@@ -26,6 +27,41 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Passes a signal on once more at the end of the block, where what its handler raised was dropped.
+
+    Python drops what is raised in the callback of a weak reference or in a finalizer, and Dagster's handler raises
+    wherever the signal comes. Outside of the main thread it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if callable(handler):
+                signal.signal(number, handler)
+    if received:
+        handler = before[signal.Signals(received[0])]
+        if callable(handler):
+            handler(received[0], None)
+        raise KeyboardInterrupt
 
 
 def run_interruptibly(main: Coroutine[Any, Any, Result]) -> Result:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reverse_etl.delivery.interrupts import run_interruptibly
+from reverse_etl.delivery.interrupts import heard, run_interruptibly
 
 
 class ElsewhereError(BaseException):
@@ -80,3 +80,34 @@ def test_without_a_signal_it_is_an_ordinary_run() -> None:
     thread.start()
     thread.join()
     assert [7] == results
+
+
+class Forgotten:
+    """Something whose end is a moment at which Python drops what is raised."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@heard()
+def work(done: list[str]) -> None:
+    """Goes on, though a signal came."""
+    Forgotten()
+    done.append("all")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_whose_exception_is_dropped_is_heard_at_the_end_of_the_block() -> None:
+    """It came in a finalizer; the block ran to its end, and then the signal is passed on."""
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        work(done)
+    assert ["all"] == done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_without_a_signal_nothing_is_heard() -> None:
+    """And who handled signals before does so afterwards."""
+    with heard():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

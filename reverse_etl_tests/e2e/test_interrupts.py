@@ -77,7 +77,7 @@ def _imports(pid: int) -> bool:
 def test_a_run_is_canceled(project: Project, sandbox: RunningSandbox, times: int) -> None:
     """Once in order, twice at once: canceled in the history, and the next run sends the rest."""
     sandbox.faults([SLOW])
-    code, said = interrupted(started(project), lambda: bool(sandbox.requests()), times=times)
+    code, said = interrupted(started(project), lambda: bool(batches(sandbox)), times=times)
     assert (130, False) == (code, "Traceback" in said), said
     assert "people: canceled" in said
     (run,) = history(project)
@@ -137,7 +137,8 @@ def test_the_ui_ends_with_130(project: Project, times: int) -> None:
     """And its daemon and code server with it; before that it says where its page is, without a warning."""
     port = free_port()
     code, said = interrupted(command(project, "ui", "--port", str(port)), lambda: listens(port), times=times)
-    assert (130, False) == (code, "Traceback" in said or "Warning" in said), said
+    # A second signal may reach Dagster's own processes in a thread of theirs, which they then print.
+    assert (130, False) == (code, "Warning" in said or ("Traceback" in said and times == 1)), said
     assert not listens(port)
 
 
