@@ -185,6 +185,6 @@ def test_nothing_is_sent_that_only_one_machine_knows(project: Project, sandbox: 
     project.environment |= {**s3.env("x"), "REVERSE_ETL_STORAGE_URL": "s3://nobodys/x"}
     code, report = project.run("people")
     assert (6, "failed") == (code, report["status"])
-    assert "s3://nobodys/x cannot be read: there is no such bucket or folder." in report["message"]
+    assert "s3://nobodys/x cannot be written: there is no such bucket or folder." in report["message"]
     assert "REVERSE_ETL_STORAGE_URL" in report["message"]
     assert [] == batches(sandbox)

@@ -110,7 +110,7 @@ def test_runs_without_a_queue_wait_their_turn_and_then_run(busy: Project, sandbo
     ):
         said = f"run {first['run_id'][:8]} of people is in progress in workspace main since "
         assert f"waits: Waits its turn: {said}" in our_log.read_text()
-        assert "UTC. Ctrl-C ends the waiting." in our_log.read_text()
+        assert our_log.read_text().endswith(" UTC.\n")
         assert f"Waits its turn: {said}" in log.read_text()
         assert [None, None] == [ours.poll(), theirs.poll()]
         sandbox.clear_faults()
@@ -129,7 +129,7 @@ def test_ctrl_c_ends_the_waiting(busy: Project, sandbox: RunningSandbox) -> None
     process = started(busy, "people")
     with waiting(busy, "reverse-etl", "run", "waits") as (waits, log):
         waits.send_signal(signal.SIGINT)
-        assert 1 == waits.wait(20)
+        assert 130 == waits.wait(20)
     assert "the run was canceled while it waited its turn. Nothing was read or sent." in log.read_text()
     assert "Traceback" not in log.read_text()
     (canceled,) = history(busy, "waits")
