@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from reverse_etl.cli import words
-from reverse_etl.cli.tables import say
 
 
 class Kind(StrEnum):
@@ -46,4 +44,4 @@ def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
     for kind, made in schemas.items():
         path = output / f"{kind}.schema.json"
         path.write_bytes(orjson.dumps(made(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        say(words.console(stderr=True), f"Wrote {path}")
+        print(f"Wrote {path}", file=sys.stderr)  # noqa: T201

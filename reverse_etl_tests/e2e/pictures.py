@@ -1,4 +1,4 @@
-"""Takes the README's pictures anew: runs the demo, opens the sandbox's page and Dagster's asset graph.
+"""Takes the README's pictures: runs the demo, opens the sandbox's page and Dagster's asset graph.
 
 python -m reverse_etl_tests.e2e.pictures
 """
@@ -42,6 +42,7 @@ def main() -> None:
                     page.wait_for_load_state("networkidle")
                     page.get_by_role("button", name="Hide navigation").click()
                     page.wait_for_timeout(1500)
+                    page.get_by_text("Loading").first.wait_for(state="detached")
                     page.screenshot(path=IMAGES / "asset-graph.png")
         finally:
             DemoSandbox(**json.loads((folder / ".reverse_etl" / "demo_sandbox.json").read_text())).stop()
