@@ -37,7 +37,7 @@ _EVERYTHING: Final = "*"
 _WRITTEN: Final = (
     ("extract", _EVERYTHING),
     ("validate", "rows/outcomes.tmp.npy"),
-    ("validate", "rows/failed-check.parquet"),
+    ("validate", _EVERYTHING),
     ("deliver", _EVERYTHING),
     ("deliver", "rows/outcomes.tmp.npy"),
     ("deliver", "rows/failed-delivery-partial.parquet"),
