@@ -168,12 +168,12 @@ def running_sandbox(**settings: Any) -> Iterator[RunningSandbox]:
         sandbox.stop()
 
 
-def wait_until(condition: Any, *, timeout_s: float = 10.0) -> None:
-    """Waits until ``condition()`` is true, looking every 10 ms."""
+def wait_until(condition: Any, *, timeout_s: float = 10.0, every_s: float = 0.01) -> None:
+    """Waits until ``condition()`` is true, looking every ``every_s``."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"not true within {timeout_s} s"
-        time.sleep(0.01)
+        time.sleep(every_s)
 
 
 def _options(settings: dict[str, Any]) -> list[str]:

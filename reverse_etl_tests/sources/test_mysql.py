@@ -35,10 +35,11 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources._connection_check import steps
+from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import NO_DATE, OUTSIDE_YEARS, Session, logical_type
 from reverse_etl.sources.mysql import Config
 from reverse_etl_tests.servers.mariadb import DATABASE, PASSWORD_VARIABLE, USER, MariadbServer
-from reverse_etl_tests.sources.cases import CASES, TIMEZONE
+from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
 from reverse_etl_tests.sources.network import OverTheNetwork
 
@@ -339,13 +340,13 @@ def test_days_that_no_calendar_has_keep_their_rows(session: Session) -> None:
     """The row survives, in a form that checks reject, and the others are sent as they would be without it."""
     (batch,) = session.stream("SELECT id, d, dt, ts FROM zeros ORDER BY id")
 
-    assert [logical_type(batch.schema.field(name)) for name in ("d", "dt", "ts")] == ["decimal"] * 3
-    assert batch.to_pylist() == [
-        {"id": 1, "d": NO_DATE, "dt": NO_DATE, "ts": NO_DATE},
-        {"id": 2, "d": "1719792000", "dt": "1719828000", "ts": "1719828000"},
-        {"id": 3, "d": NO_DATE, "dt": NO_DATE, "ts": None},
-        {"id": 4, "d": None, "dt": OUTSIDE_YEARS, "ts": None},
-    ]
+    ten = datetime(2024, 7, 1, 10, tzinfo=UTC)
+    assert [logical_type(batch.schema.field(name)) for name in ("d", "dt", "ts")] == [DATE, DATE_TIME, DATE_TIME]
+    assert {name: python_values(batch.column(name)) for name in ("d", "dt", "ts")} == {
+        "d": [NO_DATE, date(2024, 7, 1), NO_DATE, None],
+        "dt": [NO_DATE, ten, NO_DATE, OUTSIDE_YEARS],
+        "ts": [NO_DATE, ten, None, None],
+    }
 
 
 def test_doubles_keep_every_digit(session: Session) -> None:
