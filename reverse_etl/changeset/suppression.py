@@ -8,10 +8,12 @@ checks.
 
 from __future__ import annotations
 
+import csv
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from reverse_etl.changeset.listed_people import IDENTIFIERS, OTHER_ID, comparable, holds_address, meaning, uncertain
 from reverse_etl.changeset.parts import Parts, RunFolder, private_file
 from reverse_etl.changeset.text import as_text
 from reverse_etl.errors import ConfigError
@@ -28,16 +31,50 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.sources.base import Session
 
-IDENTIFIERS: Final = ("id", "email")
-
 _SCHEMA: Final = pa.schema([(name, pa.string()) for name in IDENTIFIERS])
 _FILE: Final = "suppressed.parquet"
 _BATCH_ROWS: Final = 50_000
-_MEANT: Final = {"id": "id", "email": "email", "emailaddress": "email"}
-"""Columns by the letters of their names."""
 _OTHER_SEPARATORS: Final = re.compile(r"[;\t|]")
-_SHORTENED: Final = r"^\s*-?[0-9](\.[0-9]+)?E\+[0-9]+\s*$"
-"""How a spreadsheet writes a long number, whose last digits are lost."""
+_TEXT: Final = (pa.string(), pa.large_string(), pa.string_view())
+_HEADER: Final = 0
+"""The row number of the columns' names."""
+
+_WAYS_OUT: Final = {
+    "id": "Write the whole id as it is in Customer.io, one in a cell, as text: a spreadsheet cuts off the last digits "
+    "of long numbers (1.23E+18).",
+    "email": "Write one address in a cell, as in ann@example.com, or leave the cell empty.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a list is; None for a query."""
+
+    path: Path | None = None
+
+    def error(self, row: int | None, problem: str, hint: str) -> ConfigError:
+        """An error about a row of the list, from 1, about ``_HEADER``, or with None about none."""
+        return ConfigError(f"{self._at(row)}{problem}", hint=hint)
+
+    def _at(self, row: int | None) -> str:
+        if self.path is None:
+            return f"row {row:,} of suppression_list.query: " if row else ""
+        if self.path.suffix.lower() == ".csv" and row is not None:
+            return f"{self.path}:{_line(self.path, row)}: "
+        return f"{self.path}, row {row:,}: " if row else f"{self.path}: "
+
+
+def _line(path: Path, row: int) -> int:
+    """The line of a CSV on which a row begins; empty lines are no rows."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        before, rows = 0, -1
+        for cells in reader:
+            rows += bool(cells)
+            if rows == row:
+                break
+            before = reader.line_num
+    return before + 1
 
 
 def list_of(parts: Parts) -> Path:
@@ -54,103 +91,125 @@ def store_suppressed(sync: SyncConfig, folder: RunFolder, session: Session | Non
         session: Of the sync's database; None where there is none, then a list can only be a file.
 
     Raises:
-        ConfigError: The list has neither a column ``id`` nor ``email``, or its file cannot be read.
+        ConfigError: The list cannot be read, or not be understood as a whole.
         QueryError: The database refused the list's query.
     """
     wanted = sync.suppression.suppression_list if sync.suppression is not None else None
     if wanted is None:
         return
     if wanted.query is None:
-        _write(folder, _read_file(wanted.file or Path()))
+        path = wanted.file or Path()
+        _write(folder, _read_file(path), _Place(path))
         return
     if session is None:
         raise ConfigError(
             "a suppression list can only be queried in a run that reads a database.", hint="Give it as a file."
         )
     with closing(session.stream(wanted.query)) as batches:
-        _write(folder, batches)
+        _write(folder, batches, _Place())
 
 
-def comparable(texts: pa.StringArray, name: str) -> pa.StringArray:
-    """Identifiers of the list or of rows, so that equal ones are the same person: rather too many than too few.
-
-    Blanks around them do not count, nor does a fraction of zeros, nor the case of e-mail addresses.
-
-    Args:
-        texts: As ``changeset.text.as_text`` makes them.
-        name: ``id`` or ``email``.
-    """
-    trimmed = pc.utf8_trim_whitespace(texts)
-    if name == "email":
-        return pc.utf8_lower(trimmed)
-    return pc.replace_substring_regex(trimmed, pattern=r"^(-?[0-9]+)\.0+$", replacement=r"\1")
-
-
-def _write(folder: RunFolder, batches: Iterator[pa.RecordBatch]) -> None:
+def _write(folder: RunFolder, batches: Iterator[pa.RecordBatch], place: _Place) -> None:
     partial = folder.path / f"{_FILE}.tmp"
     with (
         private_file(partial) as file,
         pq.ParquetWriter(file, _SCHEMA, compression="zstd", compression_level=1) as writer,
     ):
+        rows = 0
         for batch in batches:
-            writer.write_batch(_comparable(batch))
+            writer.write_batch(_comparable(batch, place, rows))
+            rows += batch.num_rows
     partial.replace(folder.path / _FILE)
 
 
-def _comparable(batch: pa.RecordBatch) -> pa.RecordBatch:
-    _require_understood(batch.schema.names)
+def _comparable(batch: pa.RecordBatch, place: _Place, rows_before: int) -> pa.RecordBatch:
+    _require_understood(batch.schema.names, place)
     columns = {}
     for name in IDENTIFIERS:
         index = batch.schema.get_field_index(name)
-        missing = pa.nulls(batch.num_rows, pa.string())
-        texts = missing if index < 0 else as_text(batch.column(index), batch.schema.field(index))
-        columns[name] = comparable(texts, name)
+        if index < 0:
+            columns[name] = pa.nulls(batch.num_rows, pa.string())
+            continue
+        column, field = batch.column(index), batch.schema.field(index)
+        _require_text(field, place)
+        columns[name] = comparable(as_text(column, field), name)
+        row = pc.index(uncertain(column, columns[name], name), True).as_py()
+        if row >= 0:
+            problem = f"the suppression list has an `{name}` that does not surely name one person."
+            raise place.error(rows_before + row + 1, problem, _WAYS_OUT[name])
+    _require_named(batch, columns, place, rows_before)
     return pa.RecordBatch.from_pydict(columns, schema=_SCHEMA)
 
 
-def _require_understood(names: Sequence[str]) -> None:
+def _require_text(field: pa.Field, place: _Place) -> None:
+    kind = field.type
+    if not (pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or kind == pa.null()):
+        raise place.error(
+            None,
+            f"column `{field.name}` of the suppression list holds neither text nor numbers.",
+            "Select it as the text that the rows have.",
+        )
+
+
+def _require_named(batch: pa.RecordBatch, named: dict[str, pa.StringArray], place: _Place, rows_before: int) -> None:
+    """Makes sure that no row names somebody by another column alone. Raises ConfigError."""
+    nobody = reduce(pc.and_, (pc.equal(pc.fill_null(texts, ""), "") for texts in named.values()))
+    if not pc.any(nobody).as_py():
+        return
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        if field.name in IDENTIFIERS:
+            continue
+        texts = as_text(column, field)
+        found = pc.not_equal(texts, "") if meaning(field.name) else holds_address(texts)
+        row = pc.index(pc.and_(nobody, pc.fill_null(found, False)), True).as_py()
+        if row >= 0:
+            raise place.error(
+                rows_before + row + 1,
+                f"the suppression list names somebody by `{field.name}` alone, which is not read.",
+                "Write the person's `id` or `email`, or take the row out.",
+            )
+
+
+def _require_understood(names: Sequence[str], place: _Place) -> None:
     """Makes sure that every column that names people is read. Raises ConfigError, with the spelling that is."""
     for name in names:
-        meant = _meant(name)
+        meant = meaning(name)
+        if meant == OTHER_ID:
+            meant = "" if "id" in names else "id"
         if name not in IDENTIFIERS and meant:
-            raise ConfigError(
+            raise place.error(
+                _HEADER,
                 f"the suppression list has a column `{name.strip()}`, which is not read: the name is not `{meant}`.",
-                hint=f"Write `{meant}`, in the file's first line or in the query with AS: the case counts, "
-                "and there is nothing around it.",
+                f"Write `{meant}`, in the file's first line or in the query with AS, or leave the column out where "
+                f"it is not the {meant} in Customer.io: the case counts, and there is nothing around it.",
             )
-        if any(map(_meant, parts := _OTHER_SEPARATORS.split(name))) and len(parts) > 1:
-            raise ConfigError(
+        if any(map(meaning, parts := _OTHER_SEPARATORS.split(name))) and len(parts) > 1:
+            raise place.error(
+                _HEADER,
                 "the columns of the suppression list are not separated by commas.",
-                hint="Save the file with commas between the columns: its first line is `id,email`, `id` or `email`.",
+                "Save the file with commas between the columns: its first line is `id,email`, `id` or `email`.",
             )
     if not set(IDENTIFIERS) & set(names):
-        raise ConfigError(
+        raise place.error(
+            _HEADER,
             "the suppression list has neither a column `id` nor `email`.",
-            hint="Write `id` or `email`, in the file's first line or in the query with AS: the case counts.",
+            "Write `id` or `email`, in the file's first line or in the query with AS: the case counts.",
         )
     for name in IDENTIFIERS:
         if names.count(name) > 1:
-            raise ConfigError(
+            raise place.error(
+                _HEADER,
                 f"the suppression list has more than one column `{name}`.",
-                hint="Leave one of them: who is on the list?",
+                "Leave one of them: who is on the list?",
             )
-
-
-def _meant(name: str) -> str:
-    """``id`` or ``email`` where a column's name is that in another spelling; empty for any other column."""
-    letters = (letter for letter in unicodedata.normalize("NFKC", name) if letter.isalnum())
-    return _MEANT.get("".join(letters).casefold(), "")
 
 
 def _read_file(path: Path) -> Iterator[pa.RecordBatch]:
     from reverse_etl.sources._arrow import canonical
 
     try:
-        batches = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
-        for batch in batches:
-            readable = canonical(batch, timezone="UTC")
-            _require_whole_numbers(path, readable)
-            yield readable
+        for batch in _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path):
+            yield canonical(batch, timezone="UTC")
     except OSError as error:
         raise ConfigError(
             f"the suppression list {path} cannot be read: {error.strerror or 'it is no such file'}.",
@@ -163,30 +222,18 @@ def _read_file(path: Path) -> Iterator[pa.RecordBatch]:
         ) from None
 
 
-def _require_whole_numbers(path: Path, batch: pa.RecordBatch) -> None:
-    index = batch.schema.get_field_index("id")
-    if index < 0 or not pa.types.is_string(batch.column(index).type):
-        return
-    shortened = pc.sum(pc.match_substring_regex(batch.column(index), _SHORTENED)).as_py()
-    if shortened:
-        raise ConfigError(
-            f"the suppression list {path} has ids such as 1.23E+18: a spreadsheet has cut off their last digits.",
-            hint="Write the list again from its source, with the ids as text.",
-        )
-
-
 def _parquet(path: Path) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(path) as file:
-        names = file.schema_arrow.names
-        _require_understood(names)
-        wanted = [name for name in IDENTIFIERS if name in names]
-        yield from file.iter_batches(_BATCH_ROWS, columns=wanted)
+        schema = file.schema_arrow
+        _require_understood(schema.names, _Place(path))
+        texts = [field.name for field in schema if field.type in _TEXT or meaning(field.name)]
+        yield from file.iter_batches(_BATCH_ROWS, columns=texts)
 
 
 def _csv(path: Path) -> Iterator[pa.RecordBatch]:
     # Everything as text: 007 and 7 are two ids.
     with pa_csv.open_csv(path) as reader:
-        _require_understood(reader.schema.names)
+        _require_understood(reader.schema.names, _Place(path))
         texts = dict.fromkeys(reader.schema.names, pa.string())
     options = pa_csv.ConvertOptions(column_types=texts, strings_can_be_null=True, null_values=[""])
     with pa_csv.open_csv(path, convert_options=options) as reader:

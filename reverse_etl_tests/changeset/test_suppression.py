@@ -75,7 +75,7 @@ def test_a_query_is_run_with_the_changeset(tmp_path: Path) -> None:
     [
         ("gone.csv", None, "cannot be read"),
         ("gone.parquet", None, "cannot be read"),
-        ("a.csv", b"person\n1\n", "neither a column `id` nor `email`"),
+        ("a.csv", b"name\n1\n", "neither a column `id` nor `email`"),
         ("a.csv", b"", "not what its ending says"),
         ("a.csv", b"id,email\n1\n", "not what its ending says"),
         ("a.csv", "\ufeffid\n1\n".encode("utf-16-le"), "not what its ending says"),
@@ -85,7 +85,7 @@ def test_a_query_is_run_with_the_changeset(tmp_path: Path) -> None:
         ("a.csv", b"name\tEMAIL\n1\ta@example.com\n", "not separated by commas"),
         ("a.csv", b"id,email;note\n1,a@example.com;x\n", "not separated by commas"),
         ("a.csv", b"7,a@example.com\n", "neither a column `id` nor `email`"),
-        ("a.csv", b"id\n1.23457E+18\n", "cut off their last digits"),
+        ("a.csv", b"id\n1.23457E+18\n", r"a\.csv:2: .* cuts off the last digits"),
         ("a.parquet", b"id\n1\n", "not what its ending says"),
     ],
 )
@@ -114,6 +114,25 @@ def test_a_list_that_cannot_be_used_stops_the_run(name: str, content: bytes | No
         ("email,\ufeffid", "id"),
         ("email,\xa0id", "id"),
         ("email,\uff49\uff44", "id"),
+        ("id,mail", "email"),
+        ("id,e-mail", "email"),
+        ("id,mailaddress", "email"),
+        ("id,user_email", "email"),
+        ("id,customer.email", "email"),
+        ("id,email,email_2", "email"),
+        ("customer_id,email", "id"),
+        ("customer.id,email", "id"),
+        ("customerId,email", "id"),
+        ("user_id,email", "id"),
+        ("userID,email", "id"),
+        ("cio_id,email", "id"),
+        ("cio-id,email", "id"),
+        ("external_id,email", "id"),
+        ("account_id,email", "id"),
+        ("uuid,email", "id"),
+        ("customer,email", "id"),
+        ("customer_no,email", "id"),
+        ("id,user_id", "id"),
     ],
 )
 @pytest.mark.parametrize("kind", ["csv", "parquet", "query"])
@@ -140,6 +159,132 @@ def test_blanks_and_fractions_of_zeros_are_no_part_of_an_id(tmp_path: Path) -> N
     file.write_text("id,email\n42.0, Ann@Example.com \nacme      ,\n 007,\n1.50,\n12e4,\n", encoding="utf-8")
     expected = [("42", "ann@example.com"), ("acme", None), ("007", None), ("1.50", None), ("12e4", None)]
     assert expected == stored(sync(file=file), tmp_path)
+
+
+IDS = [
+    ('"=""007"""', "007"),
+    ("'007", "007"),
+    ('"""007"""', "007"),
+    ("\u200b007\xa0", "007"),
+    ("42.", "42"),
+    ('"=""42.0"""', "42"),
+    ("{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+    ("o'brien", "o'brien"),
+    ("auth0|5f7c", "auth0|5f7c"),
+    ('"="""""', ""),
+]
+EMAILS = [
+    ("mailto:ann@example.com", "ann@example.com"),
+    ("MAILTO:Ann@Example.com?subject=stop", "ann@example.com"),
+    ("<ann@example.com>", "ann@example.com"),
+    ("Ann <ann@example.com>", "ann@example.com"),
+    ('"""Smith, Ann"" <ann@example.com>"', "ann@example.com"),
+    ("<mailto:ann@example.com>", "ann@example.com"),
+    ("'ann@example.com'", "ann@example.com"),
+    ('"=""ann@example.com"""', "ann@example.com"),
+    ("ann@example.com;", "ann@example.com"),
+    ('"""ann smith""@example.com"', '"ann smith"@example.com'),
+    ("ann@[192.0.2.1]", "ann@[192.0.2.1]"),
+    ("o'ann@example.com", "o'ann@example.com"),
+]
+
+
+@pytest.mark.parametrize(("cell", "person"), IDS)
+def test_an_id_is_read_in_every_certain_spelling(cell: str, person: str, tmp_path: Path) -> None:
+    """What spreadsheets and hands put around it is no part of it."""
+    file = tmp_path / "list.csv"
+    file.write_text(f"id,email\n{cell},\n", encoding="utf-8")
+    assert [(person, None)] == stored(sync(file=file), tmp_path)
+
+
+@pytest.mark.parametrize(("cell", "person"), EMAILS)
+def test_an_address_is_read_in_every_certain_spelling(cell: str, person: str, tmp_path: Path) -> None:
+    """Links, names and quotes around it are no part of it."""
+    file = tmp_path / "list.csv"
+    file.write_text(f"email\n{cell}\n", encoding="utf-8")
+    assert [(None, person)] == stored(sync(file=file), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("id", "=T(A1)"),
+        ("id", "#N/A"),
+        ("id", "#####"),
+        ("id", '"1,234,567"'),
+        ("id", "7; 8"),
+        ("id", '"7\n8"'),
+        ("id", "1.2e+18"),
+        ("id", '"1,23E18"'),
+        ("email", "n/a"),
+        ("email", "ann(at)example.com"),
+        ("email", "ann@example.com bob@example.com"),
+        ("email", '"ann@example.com, bob@example.com"'),
+        ("email", "ann@example.com (Ann)"),
+        ("email", "mailto:ann%40example.com"),
+        ("email", "ann@ex\xe4mple.de"),
+    ],
+)
+def test_an_uncertain_cell_stops_the_run(column: str, cell: str, tmp_path: Path) -> None:
+    """With the line on which it stands and without its value; whoever is meant would be sent."""
+    file = tmp_path / "list.csv"
+    file.write_text(f'\ufeffnote,{column}\n\n"two\nlines",\nx,{cell}\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"list\.csv:5: the suppression list has an `(id|email)` that") as told:
+        stored(sync(file=file), tmp_path)
+    assert cell not in str(told.value)
+    assert "one in a cell" in (hint := told.value.hint) or "one address in a cell" in hint
+
+
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        ("id,cio_id\n7,x\n,y\n", "cio_id"),
+        ("id,uuid\n7,x\n,y\n", "uuid"),
+        ("id,email,note\n7,,by phone\n,,ann@example.com\n", "note"),
+        ("id,Kontakt\n7,\n,Ann <ann@example.com>\n", "Kontakt"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_row_that_names_somebody_by_another_column_stops_the_run(
+    kind: str, content: str, column: str, tmp_path: Path
+) -> None:
+    """It would be a row about nobody."""
+    (tmp_path / "list.csv").write_text(content, encoding="utf-8")
+    with (tmp_path / "list.csv").open(encoding="utf-8") as file:
+        rows = [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "list.parquet")
+    place = r"list\.csv:3: " if kind == "csv" else r"list\.parquet, row 2: "
+    with pytest.raises(ConfigError, match=f"{place}.*names somebody by `{column}` alone"):
+        stored(sync(file=tmp_path / f"list.{kind}"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (pa.array([b"7"]), "neither text nor numbers"),
+        (pa.array([True]), "neither text nor numbers"),
+        (pa.array([1.0, 1234567890123456789.0]), "row 2: .* does not surely name one person"),
+        (pa.array([["7", "8"]]), "row 1: .* does not surely name one person"),
+    ],
+)
+def test_ids_that_cannot_be_those_of_rows_stop_the_run(ids: pa.Array, said: str, tmp_path: Path) -> None:
+    """Bytes are no text, floats have lost the last digits of long numbers, a list is not one person."""
+    file = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"id": ids}), file)
+    with pytest.raises(ConfigError, match=said):
+        stored(sync(file=file), tmp_path)
+
+
+def test_an_uncertain_cell_of_a_query_has_its_row(tmp_path: Path) -> None:
+    """Whichever batch it comes in."""
+    database = SQLite(name="shop", path=tmp_path / "shop.db")
+    sqlite3.connect(database.path).close()
+    config = sync(query="SELECT 'ann@example.com' AS email UNION ALL SELECT 'ann'")
+    with (
+        connect(database) as session,
+        pytest.raises(ConfigError, match=r"row 2 of suppression_list.query: .* `email`"),
+    ):
+        store_suppressed(config, RunFolder(tmp_path), session)
 
 
 def test_other_columns_of_a_list_do_not_matter(tmp_path: Path) -> None:

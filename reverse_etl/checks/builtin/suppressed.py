@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from reverse_etl.changeset.listed_people import IDENTIFIERS, comparable
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
-from reverse_etl.changeset.suppression import IDENTIFIERS, comparable, list_of
+from reverse_etl.changeset.suppression import list_of
 from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of, parquet
 from reverse_etl.checks._batch import text
 from reverse_etl.checks.base import Finding, Rule

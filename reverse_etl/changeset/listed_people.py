@@ -1,0 +1,102 @@
+"""How a suppression list names people: by which columns, and what a cell means.
+
+What is certain is read, however it is spelled; of anything else it is said that it is not certain, so that a reader
+can stop. How a list is read and kept is ``suppression``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+IDENTIFIERS: Final = ("id", "email")
+
+OTHER_ID: Final = "other_id"
+"""A column that beside an ``id`` is another one's, such as Customer.io's own ``cio_id``."""
+
+_WHO: Final = "customerio|customer|user|person|people|member|subscriber|contact|profile|client|recipient"
+_WHOSE: Final = rf"(?:{_WHO}|external|internal|primary|main|account)"
+_ID: Final = r"(?:ids?|identifier|uid|uuid|guid)"
+_COLUMNS: Final = (
+    (OTHER_ID, re.compile(rf"(?:cio|customerio|account){_ID}|identifier|uid|uuid|guid")),
+    ("email", re.compile(rf"{_WHOSE}*e?mail(?:s|id|addr|address|addresses|adresse)?[0-9]*")),
+    ("id", re.compile(rf"{_WHOSE}*{_ID}|{_WHOSE}+(?:key|no|nr|number)|(?:{_WHO})s?")),
+)
+"""What a column's name means, by its letters and digits."""
+
+_AROUND: Final = r"^[\s\p{Z}\p{C}]+|[\s\p{Z}\p{C}]+$"
+_FOR_SPREADSHEETS: Final = ((r'^\'?="(.*)"$', r"\1"), (r'^"(.*)"$', r"\1"), (r"^'+(.*?)'?$", r"\1"))
+"""How text is kept from becoming a number or a formula: ``="007"``, ``'007``; and quotes that stayed."""
+
+_AROUND_ADDRESSES: Final = ((r"^.*<([^<>]*)>$", r"\1"), (r"^mailto:([^?%]*)(?:\?.*)?$", r"\1"), (r"[;,\s]+$", ""))
+_ADDRESS: Final = r'^(?:[^\s@<>()\[\],;:\\"]+|"[^"]+")@(?:[a-z0-9.-]*[a-z0-9]|\[[0-9a-z.:]+\])$'
+_HOLDS_ADDRESS: Final = r"[^\s@]@[^\s@]+\.[^\s@]"
+
+_UUID: Final = r"^\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?$"
+_CHANGED: Final = (
+    r"^-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$|^-?[0-9][.,][0-9]+[eE][0-9]+$"  # 1.23E+18: its last digits are lost
+    r"|^#(?:#+|N/A|NAME\?|REF!|VALUE!|NULL!|NUM!|DIV/0!)$"
+    r"|^=|^[\[{]|[\r\n]"
+    r"|^-?[0-9]+(?:\s*[,;|\s]\s*[0-9]+)+$"  # 1,234,567 or 7; 8
+)
+_EXACT_FLOAT: Final = 2.0**53
+
+
+def meaning(column: str) -> str:
+    """``id``, ``email`` or ``OTHER_ID`` where a column's name is that in any spelling; empty for other columns."""
+    letters = (letter for letter in unicodedata.normalize("NFKC", column) if letter.isalnum())
+    folded = "".join(letters).casefold()
+    return next((meant for meant, pattern in _COLUMNS if pattern.fullmatch(folded)), "")
+
+
+def comparable(texts: pa.StringArray, name: str) -> pa.StringArray:
+    """Identifiers of the list or of rows, so that equal ones are the same person: rather too many than too few.
+
+    Blanks and quotes around them do not count, nor what spreadsheets put there, nor a fraction of zeros, nor the case
+    of e-mail addresses and UUIDs; of ``mailto:ann@example.com`` and ``Ann <ann@example.com>`` the address counts.
+
+    Args:
+        texts: As ``changeset.text.as_text`` makes them.
+        name: ``id`` or ``email``.
+    """
+    if not pc.all(pc.string_is_ascii(texts)).as_py():
+        texts = pc.utf8_normalize(texts, "NFKC")
+    texts = _without(texts, *_FOR_SPREADSHEETS)
+    if name == "email":
+        return _without(pc.utf8_lower(texts), *_AROUND_ADDRESSES)
+    texts = pc.if_else(pc.match_substring_regex(texts, _UUID), pc.utf8_trim(pc.utf8_lower(texts), "{}"), texts)
+    return pc.replace_substring_regex(texts, pattern=r"^(-?[0-9]+)\.0*$", replacement=r"\1")
+
+
+def uncertain(column: pa.Array, cells: pa.StringArray, name: str) -> pa.BooleanArray:
+    """Which cells of a list do not surely name one person; as long as the column.
+
+    Args:
+        column: In canonical types.
+        cells: The same, ``comparable``.
+        name: ``id`` or ``email``.
+    """
+    given = pc.and_(cells.is_valid(), pc.not_equal(cells, ""))
+    if name == "email":
+        return pc.and_not(given, pc.match_substring_regex(cells, _ADDRESS))
+    changed = pc.match_substring_regex(cells, _CHANGED)
+    if pa.types.is_floating(column.type):
+        changed = pc.or_(changed, pc.greater_equal(pc.abs(column), _EXACT_FLOAT))
+    return pc.and_(given, changed)
+
+
+def holds_address(texts: pa.StringArray) -> pa.BooleanArray:
+    """Which texts have an e-mail address in them."""
+    return pc.match_substring_regex(texts, _HOLDS_ADDRESS)
+
+
+def _without(texts: pa.StringArray, *patterns: tuple[str, str]) -> pa.StringArray:
+    texts = pc.replace_substring_regex(texts, pattern=_AROUND, replacement="")
+    for pattern, replacement in patterns:
+        texts = pc.replace_substring_regex(texts, pattern=pattern, replacement=replacement)
+        texts = pc.replace_substring_regex(texts, pattern=_AROUND, replacement="")
+    return texts
