@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from reverse_etl.sources._mysql_wire import Refused, Row
 from reverse_etl.sources.base import Start
 
 # A statement that waits for a lock has its NOW() from before the wait, and no transaction yet.
 _STATEMENTS: Final = """
-SELECT UTC_TIMESTAMP(6), @@GLOBAL.read_only,
+SELECT (SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = CONNECTION_ID()),
+  UTC_TIMESTAMP(6), @@GLOBAL.read_only,
   (SELECT MIN(UTC_TIMESTAMP(6) - INTERVAL (GREATEST(p.TIME, 0) + 1) SECOND) FROM information_schema.PROCESSLIST AS p
    WHERE p.ID <> CONNECTION_ID() AND p.USER NOT IN ('system user', 'event_scheduler')
      AND p.COMMAND NOT IN ('Sleep', 'Daemon', 'Connect', 'Binlog Dump', 'Binlog Dump GTID')
@@ -28,8 +31,12 @@ FROM (SELECT trx_started, CONVERT_TZ(trx_started, 'SYSTEM', '+00:00') AS utc FRO
       WHERE trx_is_read_only = 0 AND trx_mysql_thread_id <> CONNECTION_ID()) AS t
 """
 
-_CACHED: Final = timedelta(seconds=1)
-"""InnoDB's list of transactions may be a tenth of a second old."""
+_SECOND: Final = timedelta(seconds=1)
+
+_LOOKS: Final = 5
+_FIRST_WAIT_S: Final = 0.1
+"""InnoDB renews its list of transactions only where nobody has read it for so long: who reads it more often, keeps it
+old. A list is from now where this session's own transaction is on it. Each wait is up to twice as long as the last."""
 
 _REPLICAS: Final = {True: ("SHOW ALL SLAVES STATUS",), False: ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")}
 _LAGS: Final = ("Seconds_Behind_Master", "Seconds_Behind_Source")
@@ -51,14 +58,13 @@ def start(
     """
     lags = _lags(answer, columns, is_mariadb=is_mariadb)
     try:
-        ((now, read_only, statement, threads),) = answer(_STATEMENTS)
-        ((transaction,),) = answer(_TRANSACTIONS)
+        is_renewed, now, read_only, statement, threads, transaction = _others(answer)
     except Refused as refused:
         if refused.lost:
             raise
         ((now,),) = answer("SELECT UTC_TIMESTAMP(6)")
         statement = transaction = None
-        read_only, threads = b"0", None
+        read_only, threads, is_renewed = b"0", None, True
     at = _instant(now or b"")
     if lags:
         behind = [None if lag is None else int(lag) for lag in lags]
@@ -76,8 +82,26 @@ def start(
         return Start(
             clock=at, data_at=at, missing=f"how far this replica lags cannot be seen: GRANT {monitor} ON *.* TO {user}"
         )
+    if not is_renewed:
+        return Start(
+            clock=at, data_at=at, missing="others read the list of open transactions so often that it is never renewed"
+        )
     began = [_instant(each) for each in (statement, transaction) if each]
-    return Start(clock=at, data_at=at, reaches_to=min([at - _CACHED, *began]))
+    return Start(clock=at, data_at=at, reaches_to=min([at - _SECOND, *began]))
+
+
+def _others(answer: Callable[[str], Sequence[Row]]) -> tuple[Any, ...]:
+    """The answers to ``_STATEMENTS`` and ``_TRANSACTIONS``; first whether InnoDB's list is from now."""
+    answer("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+    for look in range(_LOOKS):
+        if look:
+            time.sleep(_FIRST_WAIT_S * 2 ** (look - 1) * random.uniform(1, 2))  # noqa: S311
+        ((is_listed, *found),) = answer(_STATEMENTS)
+        if int(is_listed or 0):
+            break
+    ((transaction,),) = answer(_TRANSACTIONS)
+    answer("COMMIT")
+    return (bool(int(is_listed or 0)), *found, transaction)
 
 
 def _lags(

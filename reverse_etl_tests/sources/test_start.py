@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -153,6 +154,32 @@ def test_mariadb_reaches_back_to_the_oldest_open_transaction(mariadb: MariadbSer
         wait_until(lambda: (of_mariadb(mariadb).reaches_to or began) > began + SECOND, every_s=0.15)
         writer.execute("ROLLBACK")
         writer.execute("DROP TABLE open_rows")
+
+
+def test_mariadb_keeps_no_old_list_of_transactions(mariadb: MariadbServer) -> None:
+    """InnoDB gives its old list as long as somebody reads it ten times a second, as a monitor or many runs do."""
+    reading, done = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        with mariadb.admin() as monitor:
+            while not done.wait(0.02):
+                monitor.execute("SELECT COUNT(*) FROM information_schema.INNODB_TRX")
+                reading.set()
+
+    with mariadb.admin() as writer, ThreadPoolExecutor(1) as thread:
+        writer.execute("CREATE TABLE IF NOT EXISTS watched_rows (a INT) ENGINE = InnoDB")
+        watching = thread.submit(watch)
+        assert reading.wait(10)
+        writer.execute("BEGIN")
+        writer.execute("INSERT INTO watched_rows VALUES (1)")
+        watched = of_mariadb(mariadb)
+        done.set()
+        watching.result()
+        assert watched.reaches_to is None
+        assert watched.missing == "others read the list of open transactions so often that it is never renewed"
+        assert of_mariadb(mariadb).reaches_to is not None
+        writer.execute("ROLLBACK")
+        writer.execute("DROP TABLE watched_rows")
 
 
 def test_mariadb_counts_a_statement_that_waits_for_a_lock(mariadb: MariadbServer) -> None:
