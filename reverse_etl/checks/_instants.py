@@ -16,8 +16,13 @@ def seconds(column: pa.Array, field: pa.Field) -> pa.DoubleArray:
     """
     kind = field.type
     if pa.types.is_temporal(kind) or (pa.types.is_string(kind) and logical_type(field) != "decimal"):
-        return pc.divide(pc.cast(pc.cast(occurred_at(column, field), pa.int64()), pa.float64(), safe=False), 1e6)
+        return pc.divide(pc.cast(microseconds(column, field), pa.float64(), safe=False), 1e6)
     return numbers(column, field)
+
+
+def microseconds(column: pa.Array, field: pa.Field) -> pa.Int64Array:
+    """Each value as Unix microseconds, read as that of ``occurred_at`` is; null where it is no time."""
+    return pc.cast(occurred_at(column, field), pa.int64())
 
 
 def numbers(column: pa.Array, field: pa.Field) -> pa.DoubleArray:

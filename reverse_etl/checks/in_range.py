@@ -1,17 +1,20 @@
-"""``in_range: {column: age, min: 0, max: 150}``: numbers or times between two bounds, both included. NULL passes."""
+"""``in_range: {column: age, min: 0, max: 150}``: numbers or times between two bounds, both included. NULL passes.
+
+Numbers are compared with all their digits. Times without a zone, in the column's text or in a bound, are UTC.
+"""
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from reverse_etl.changeset.text import as_text
 from reverse_etl.checks._batch import broken, is_number
@@ -19,17 +22,22 @@ from reverse_etl.checks._instants import seconds
 from reverse_etl.checks._settings import rule_of
 from reverse_etl.checks.base import AnyRule, Finding, Rule
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.config.numbers import ExactNumber, exact
 
-Bound = int | float | datetime | date
+Number = int | float | Decimal
+Bound = Annotated[int | ExactNumber | datetime | date, BeforeValidator(exact)]
 
 
 class Config(CheckConfig):
-    """The check's keys. Times without a zone are UTC."""
+    """The check's keys."""
 
     check: str = "in_range"
-    column: str = Field(min_length=1, description="A column of numbers, dates, date-times or ISO 8601 text.")
-    min: Bound | None = Field(default=None, description="The smallest value that passes.")
-    max: Bound | None = Field(default=None, description="The largest value that passes.")
+    column: str = Field(
+        min_length=1,
+        description="A column of numbers, dates, date-times or ISO 8601 text, which without a zone is UTC.",
+    )
+    min: Bound | None = Field(default=None, description="The smallest value that passes; a time without a zone is UTC.")
+    max: Bound | None = Field(default=None, description="The largest value that passes; a time without a zone is UTC.")
 
     @classmethod
     def misfits(cls, given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -37,7 +45,8 @@ class Config(CheckConfig):
         low, high = given.get("min"), given.get("max")
         if low is None and high is None:
             yield "", "needs min, max or both"
-        if isinstance(low, Bound) and isinstance(high, Bound) and _number(low) > _number(high):
+        kinds = (int, float, Decimal, date)
+        if isinstance(low, kinds) and isinstance(high, kinds) and _number(exact(low)) > _number(exact(high)):
             yield "min", "is more than max"
 
 
@@ -52,7 +61,7 @@ def rules(config: Config) -> list[AnyRule]:
     return [InRange(rule, config.column, low, high)]
 
 
-def _number(bound: Bound) -> float | int:
+def _number(bound: Number | date) -> Number:
     if isinstance(bound, datetime):
         return (bound if bound.tzinfo else bound.replace(tzinfo=UTC)).timestamp()
     if isinstance(bound, date):
@@ -66,8 +75,8 @@ class InRange:
 
     rule: Rule
     column: str
-    low: float | None
-    high: float | None
+    low: Number | None
+    high: Number | None
 
     def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:  # noqa: ARG002
         """Rows outside the bounds, and rows with something that is not a number or a time."""
@@ -95,10 +104,5 @@ class InRange:
         return pc.and_(at_bound, pc.is_in(texts, value_set=pa.array(outside, pa.string())))
 
 
-def _digits(bound: float | None) -> Decimal | None:
-    """A bound as written; None where its digits may be more than a float keeps, so that the float decides."""
-    if bound is None:
-        return None
-    number = Decimal(str(bound))
-    as_written = isinstance(bound, int) or len(number.as_tuple().digits) <= sys.float_info.dig
-    return number if as_written else None
+def _digits(bound: Number | None) -> Decimal | None:
+    return None if bound is None else Decimal(str(bound))

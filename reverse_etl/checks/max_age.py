@@ -21,7 +21,10 @@ class Config(CheckConfig):
     """The check's keys."""
 
     check: str = "max_age"
-    column: str = Field(min_length=1, description="A column of dates, date-times, Unix seconds or ISO 8601 text.")
+    column: str = Field(
+        min_length=1,
+        description="A column of dates, date-times, Unix seconds or ISO 8601 text, which without a zone is UTC.",
+    )
     max: Interval = Field(description="The greatest age at the run's start: 24h, 2d.")
 
 

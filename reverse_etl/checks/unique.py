@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
@@ -49,5 +50,8 @@ class Unique:
                 yield Finding(rows, self.column, f"column `{self.column}` has the same value in more than one row.")
 
     def _key(self, batch: pa.RecordBatch) -> Keyed:
-        texts = as_text(batch.column(self.column), batch.schema.field(self.column))
+        column, field = batch.column(self.column), batch.schema.field(self.column)
+        # As text a date-time is its second.
+        exact = pc.cast(pc.cast(column, pa.int64()), pa.string()) if pa.types.is_timestamp(column.type) else None
+        texts = as_text(column, field) if exact is None else exact
         return filled(batch.column(ROW_NUMBER), texts)

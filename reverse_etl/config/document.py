@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from reverse_etl.config.environment import PlacedText
+from reverse_etl.config.numbers import written
 
 _WHOLE: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,30})", re.ASCII)
 _DECIMAL: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]{1,4})?", re.ASCII)
@@ -181,7 +182,7 @@ class _Reader:
             if _WHOLE.fullmatch(text):
                 return int(text)
             if _DECIMAL.fullmatch(text) or _INFINITY.fullmatch(text):
-                return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf"))
+                return written(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf"))
         return PlacedText(text, self._file, line) if "${" in text else text
 
     def _unjoined(self, event: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ from reverse_etl.checks import (
 )
 from reverse_etl.checks._settings import Limit
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.config.numbers import WrittenNumber
 from reverse_etl.report import Counts
 from reverse_etl.sources.base import marked
 from reverse_etl_tests.checks.conformance import DECIMAL, STARTED_AT, GateConformance, RuleConformance, sync
@@ -110,6 +111,97 @@ class TestAcceptedJson(RuleConformance):
     rows = (("0.50", False), ("0.5", False), ('"x"', False), ('"y"', True), ("0.05", True))
 
 
+class TestAcceptedNumbersOfManyDigits(RuleConformance):
+    """Every digit counts, also those that a float does not keep."""
+
+    module, rule = "accepted_values", "accepted_values_amount"
+    sync = sync(
+        accepted_values.Config(
+            column="amount",
+            values=(WrittenNumber("12345678901234567890.10"), WrittenNumber("0.12345678901234567"), 2**53 + 1),
+        )
+    )
+    column, field = "amount", DECIMAL
+    rows = (
+        *((text, False) for text in ("12345678901234567890.1", "0.123456789012345670", "9007199254740993")),
+        *((text, True) for text in ("12345678901234567890.2", "0.12345678901234568", "9007199254740992")),
+    )
+
+
+class TestAcceptedIntegersOfManyDigits(RuleConformance):
+    """An integer with an exponent is the integer."""
+
+    module, rule = "accepted_values", "accepted_values_amount"
+    sync = sync(accepted_values.Config(column="amount", values=(WrittenNumber("9.007199254740993e15"), -(2**63))))
+    column, field = "amount", INTEGER
+    rows = ((2**53 + 1, False), (-(2**63), False), (2**53, True), (-(2**63) + 1, True))
+
+
+class TestAcceptedFloatsOfManyDigits(RuleConformance):
+    """A float is the one that is nearest to what is written."""
+
+    module, rule = "accepted_values", "accepted_values_fee"
+    sync = sync(accepted_values.Config(column="fee", values=(WrittenNumber("0.1000000000000000055511151231257827"),)))
+    column, field = "fee", pa.field("value", pa.float64())
+    rows = ((0.1, False), (0.1 + 2**-56, True))
+
+
+AT = datetime(2026, 1, 5, 1, 30, 0, 250_000, tzinfo=UTC)
+
+
+class TestAcceptedTimes(RuleConformance):
+    """A date-time is compared as the instant that it is, to the microsecond."""
+
+    module, rule = "accepted_values", "accepted_values_valid_from"
+    sync = sync(
+        accepted_values.Config(
+            column="valid_from",
+            values=("2026-01-05T01:30:00.25Z", "2026-01-06T02:00:00+01:00", "2026-01-07", 1_800_000_000, "never"),
+        )
+    )
+    column, field = "valid_from", pa.field("value", pa.timestamp("us", "UTC"))
+    rows = (
+        (AT, False),
+        (AT.replace(day=6, hour=1, minute=0, microsecond=0), False),
+        (datetime(2026, 1, 7, tzinfo=UTC), False),
+        (datetime.fromtimestamp(1_800_000_000, UTC), False),
+        (AT.replace(microsecond=250_001), True),
+        (AT.replace(hour=2), True),
+        (None, False),
+    )
+
+
+class TestAcceptedDates(RuleConformance):
+    """A date is compared as it is written."""
+
+    module, rule = "accepted_values", "accepted_values_born"
+    sync = sync(accepted_values.Config(column="born", values=("2026-01-05",)))
+    column, field = "born", pa.field("value", pa.date32())
+    rows = ((date(2026, 1, 5), False), (date(2026, 1, 6), True))
+
+
+class TestUniqueTimes(RuleConformance):
+    """Two instants of one second are two."""
+
+    module, rule, sync = "unique", "unique_at", sync(unique.Config(column="at"))
+    column, field = "at", pa.field("value", pa.timestamp("us", "UTC"))
+    rows = ((AT, True), (AT, True), (AT.replace(microsecond=0), False), (AT.replace(microsecond=1), False))
+
+
+class TestUniqueNumbersOfManyDigits(RuleConformance):
+    """Every digit counts."""
+
+    module, rule, sync = "unique", "unique_amount", sync(unique.Config(column="amount"))
+    column, field = "amount", DECIMAL
+    rows = (
+        ("12345678901234567890.1", False),
+        ("12345678901234567890.2", False),
+        ("9007199254740993", True),
+        ("9.007199254740993E15", True),
+        ("9007199254740992", False),
+    )
+
+
 class TestUniqueDecimals(RuleConformance):
     """0.50 and 0.5 are one number, and so twice."""
 
@@ -163,6 +255,26 @@ class TestInRangeOfManyDigits(RuleConformance):
         ("1E37", False),
         ("10000000000000000000000000000000000001", True),
         ("9999999999999999999999999999999999999.9", False),
+    )
+
+
+class TestInRangeOfWrittenNumbers(RuleConformance):
+    """Digits of a bound that a 64-bit float cannot hold decide too."""
+
+    module, rule = "in_range", "in_range_amount"
+    sync = sync(
+        in_range.Config(
+            column="amount",
+            min=WrittenNumber("0.10000000000000000000001"),  # type: ignore[arg-type]
+            max=WrittenNumber("12345678901234567890.5"),  # type: ignore[arg-type]
+        )
+    )
+    column, field = "amount", DECIMAL
+    rows = (
+        ("0.100000000000000000000010", False),
+        ("0.1", True),
+        ("12345678901234567890.50", False),
+        ("12345678901234567890.50001", True),
     )
 
 

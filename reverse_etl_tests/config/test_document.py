@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from reverse_etl.config.document import read_document
 from reverse_etl.config.environment import PlacedText
+from reverse_etl.config.numbers import exact
 
 
 def values_of(text: str) -> Any:
@@ -54,6 +57,15 @@ def test_only_what_is_surely_a_number_or_a_boolean_is_one(written: str, value: o
 
     assert found == value
     assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("text", ["12345678901234567890.10", "0.12345678901234567890", "1e400"])
+def test_a_number_keeps_the_digits_that_a_float_loses(text: str) -> None:
+    """It is a float, and a setting that needs the digits has them; copies too."""
+    found = values_of(f"key: {text}\n")["key"]
+
+    assert found == float(text)
+    assert Decimal(text) == exact(found) == exact(pickle.loads(pickle.dumps(found)))  # noqa: S301 - our own
 
 
 def test_keys_are_text() -> None:
