@@ -28,7 +28,7 @@ from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
 from reverse_etl.sending import mirrors, send
 from reverse_etl.sharing import fetch, put, put_changeset
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import feeds, heartbeat, turns
 from reverse_etl.whose import whose
 
 if TYPE_CHECKING:
@@ -213,15 +213,20 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
         WorkspaceError: The workspace stopped the run; rows without an answer are ``undelivered``.
         StateError: There is no changeset in the run's folder.
     """
+    from reverse_etl.delivery import read_back
     from reverse_etl.state.pace import Pace
 
     _begin(run)
     facts = _facts(run)
     if facts.rows or facts.relationships or mirrors(run.sync, facts):
+        read_back.continue_from(run.folder, feeds.read_to(run.store, run.sync.name))
         pace = Pace(run.home.state_url, workspace.name, workspace.requests_per_second)
         with listening(partial(note_wait, run)):
             run_interruptibly(send(run.sync, workspace, run.folder, facts, clock=clock, reserve=pace.reserve))
-    return close(run, None)
+    report = close(run, None)
+    if position := read_back.reported(run.folder):
+        feeds.remember(run.store, run.sync.name, position)
+    return report
 
 
 def _begin(run: SyncRun, since: int | None = None) -> None:

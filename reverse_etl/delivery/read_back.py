@@ -2,19 +2,22 @@
 
 What the look needs lies in the run's folder, so that a run that goes on after a stop looks at the whole delivery:
 
-    <run folder>/read_back.json     the window of time, and why it could not be looked at, where it could not
+    <run folder>/read_back.json     the window of time, and why it could not be looked at, where it could not;
+                                    up to where the sync's runs had read before, and what was found between
 
 A feed that does not answer fails nothing: the rows stay delivered, and the run says that they were not verified.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import orjson
 
 from reverse_etl.changeset.parts import private_file
+from reverse_etl.delivery import late_refusals
 from reverse_etl.delivery.books import Books, Cause
 from reverse_etl.destinations.customerio.activities import Window
 from reverse_etl.errors import WorkspaceError
@@ -32,16 +35,32 @@ STAGE: Final = "read_back"
 _LEFT: Final = Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
 
 
+def continue_from(folder: RunFolder, position: str) -> None:
+    """Notes up to where the sync's earlier runs read the feed, as ``reported`` gave it; empty for nowhere.
+
+    Raises:
+        StateError: The run's folder cannot be written.
+    """
+    if position and "since" not in (known := _known(folder)):
+        _write(folder, {**known, "before": orjson.loads(position)})
+
+
 async def begin(destination: CustomerIO, folder: RunFolder) -> None:
-    """Notes from when on activities are those of this run, before its first row; once for all its attempts."""
-    if not destination.reads_back or "since" in _known(folder):
+    """Notes from when on activities are those of this run, before its first row; once for all its attempts.
+
+    What came into the feed since the sync's last run is noted too: ``earlier`` tells it.
+    """
+    known = _known(folder)
+    if not destination.reads_back or "since" in known:
         return
     try:
         window = await destination.activity_window()
+        late = await late_refusals.find(destination, folder, known.get("before", {}), now_s=window.since)
     except WorkspaceError as error:
-        _write(folder, {"why": error.message})
+        _write(folder, {**known, "why": error.message})
     else:
-        _write(folder, {"since": window.since, "seen": sorted(window.seen)})
+        noted = {"since": window.since, "seen": sorted(window.seen), "late": late}
+        _write(folder, {key: value for key, value in known.items() if key != "why"} | noted)
 
 
 async def finish(destination: CustomerIO, folder: RunFolder, facts: Facts, queries: list[str]) -> None:
@@ -55,12 +74,15 @@ async def finish(destination: CustomerIO, folder: RunFolder, facts: Facts, queri
         return
     window = Window(int(known["since"]), frozenset(known["seen"]))
     try:
+        # Before the reading: what comes in between is read twice rather than not at all.
+        read_to = await destination.activity_window()
         found, whole = await destination.read_activities(window)
     except WorkspaceError as error:
         _write(folder, {**known, "why": error.message})
         return
     why = "" if whole else "the feed of activities is longer than can be read."
-    _write(folder, {**known, "why": why})
+    position = {"since": read_to.since, "seen": sorted(read_to.seen), "recipient": asdict(destination.recipient)}
+    _write(folder, {**known, "why": why, "read_to": position})
     for query in queries:
         _enter(destination, folder, facts, query, found)
 
@@ -68,6 +90,25 @@ async def finish(destination: CustomerIO, folder: RunFolder, facts: Facts, queri
 def not_verified(folder: RunFolder) -> str:
     """Why the rows were not looked at after their delivery, a sentence; empty where they were, or need not be."""
     return str(_known(folder).get("why", ""))
+
+
+def earlier(folder: RunFolder, sync: str) -> str:
+    """What the workspace told of earlier runs' rows after these had ended, in sentences; empty for nothing."""
+    return late_refusals.sentence(_known(folder).get("late", {}), sync)
+
+
+def reported(folder: RunFolder) -> str:
+    """Up to where the feed was read, for ``continue_from`` of the next run; what lies before is not told again.
+
+    Raises:
+        StateError: The run's folder cannot be written.
+    """
+    known = _known(folder)
+    position = known.pop("read_to", None)
+    if position is None:
+        return ""
+    _write(folder, {**known, "late": {}})
+    return orjson.dumps(position).decode()
 
 
 def _enter(destination: CustomerIO, folder: RunFolder, facts: Facts, query: str, found: list[Activity]) -> None:

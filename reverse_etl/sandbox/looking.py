@@ -48,6 +48,7 @@ class Looking:
         self.routes = [Route(f"/_sandbox/{name}", _endpoint(show), methods=["GET"]) for name, show in lists.items()]
         self.routes += [
             Route("/_sandbox/segments", self.add_segment, methods=["POST"]),
+            Route("/_sandbox/activities", self.refuse_late, methods=["POST"]),
             Route("/_sandbox/suppress", self.suppress, methods=["POST"]),
             Route("/_sandbox/faults", self.list_faults, methods=["GET"]),
             Route("/_sandbox/faults", self.add_faults, methods=["POST"]),
@@ -99,6 +100,16 @@ class Looking:
         rows = log.newest_first() if newest else iter(log)
         total = len(log.refusals) + len(log.ordinary)
         return _page(request, rows, showing.show_activity, showing.activity_texts, total=total, ordered=newest)
+
+    async def refuse_late(self, request: Request) -> Response:
+        """Records that something accepted long ago is not done: ``type``, ``identifiers``, ``reason``, ``field``."""
+        wanted = await _body(request)
+        kind, sent, reason, field = (wanted.get(name, "") for name in ("type", "identifiers", "reason", "field"))
+        if not (isinstance(sent, dict) and all(isinstance(text, str) for text in (kind, reason, field))):
+            return _json({"error": "type, identifiers and reason must be given"}, 400)
+        self._workspace.log.refuse(kind, sent, now_s(), reason, field=field)
+        self._workspace.changes += 1
+        return _json({"refusals": len(self._workspace.log.refusals)}, 201)
 
     def suppressed(self, request: Request) -> Response:
         """Blocked identifiers."""

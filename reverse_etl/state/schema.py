@@ -69,6 +69,7 @@ SYNC: Final = sa.Table(
     sa.Column("clock_ahead_s", sa.Double, nullable=True, comment="of the database, when last sync time was taken"),
     sa.Column("asked", sa.Text, nullable=True, comment="JSON: hashes of what the last completed run asked for"),
     sa.Column("recipient", sa.Text, nullable=True, comment="JSON: changeset.recipient"),
+    sa.Column("feed", sa.Text, nullable=True, comment="JSON: delivery.read_back"),
 )
 """One row per sync that has been seen, paused or run."""
 

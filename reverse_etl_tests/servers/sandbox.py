@@ -103,6 +103,11 @@ class RunningSandbox:
         """Empties workspace, requests and faults."""
         self._call("POST", "/_sandbox/reset")
 
+    def refuse_late(self, kind: str, reason: str, *, field: str = "", **identifiers: str) -> None:
+        """Records now that something that was accepted before is not done."""
+        asked = {"type": kind, "identifiers": identifiers, "reason": reason, "field": field}
+        self._call("POST", "/_sandbox/activities", asked)
+
     def suppress(self, *, id: str | None = None, email: str | None = None) -> None:  # noqa: A002 - the field's name
         """Suppresses a person or an identifier of nobody."""
         self._call("POST", "/_sandbox/suppress", {"id": id, "email": email})

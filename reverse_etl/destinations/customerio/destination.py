@@ -206,14 +206,16 @@ class CustomerIO:
         """The time of a run that begins now. Raises WorkspaceError where the feed cannot be read."""
         return await activities.window(self._client, self._feed_patience, self._activity_types)
 
-    async def read_activities(self, window: activities.Window) -> tuple[list[activities.Activity], bool]:
+    async def read_activities(
+        self, window: activities.Window, *, at_once: bool = False
+    ) -> tuple[list[activities.Activity], bool]:
         """What was not applied in a window, a while after its last row, and whether that is all of it.
 
         Raises:
             WorkspaceError: The feed cannot be read.
         """
         why = f"until {self.name} has applied what it accepted, to read back what it did not"
-        await self._patience.waits.wait(read_back.wait_s(self._app_url()), why)
+        await self._patience.waits.wait(0 if at_once else read_back.wait_s(self._app_url()), why)
         until = self._clock.now() + read_back.MOST_S
         return await activities.since(
             self._client, self._feed_patience, self._activity_types, window, clock=self._clock, until=until
