@@ -1,10 +1,14 @@
 """People of 10 columns, already extracted and checked, delivered to a local HTTP sink with the settings as shipped.
 
     python -m reverse_etl_tests.benchmarks.deliver_bench [ROWS] [LATENCY_MS ...]
+    python -m reverse_etl_tests.benchmarks.deliver_bench refused [ROWS]
 
 For each latency: rows/s, how full requests are, and the peak memory over that of a bare interpreter. The sink is a
 process of its own that reads each request and answers 200 after the latency; each delivery is one too, so that making
 the rows does not count as its memory. The rate limit is shared through a state database, as in a run.
+
+``refused`` compares the processor's time for a row that is accepted with that for one that is refused, where every
+answer refuses every row: all for one reason, each with a message of its own, each with one that repeats its value.
 """
 
 from __future__ import annotations
@@ -16,10 +20,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import product
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import Parts, with_row_numbers
@@ -34,15 +41,20 @@ ROWS = 1_000_000
 LATENCIES_MS = [0.0, 50.0, 200.0]
 BATCH_ROWS = 50_000
 _BARE = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+_REFUSALS = ["", "is no address", "refused as number {n}", "{email} is no address"]
+"""Every row accepted; refused for one reason; with a message of its own; with one that repeats its value."""
+
 _ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n{}\n"
 
 
 class Sink(asyncio.Protocol):
     """Counts bytes up to the end of each request and answers."""
 
-    def __init__(self, latency_s: float) -> None:
+    def __init__(self, latency_s: float, refusal: str = "") -> None:
         self._latency_s = latency_s
+        self._refusal = refusal
         self._head = b""
+        self._body = bytearray()
         self._body_left = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,6 +66,7 @@ class Sink(asyncio.Protocol):
         """Takes a piece of a request; requests follow each other, never overlap."""
         if self._body_left:
             self._body_left -= len(data)
+            body = data
         else:
             self._head += data
             head, found, body = self._head.partition(b"\r\n\r\n")
@@ -62,15 +75,34 @@ class Sink(asyncio.Protocol):
             lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
             self._body_left = int(lengths[0].split(b":")[1]) - len(body)
             self._head = b""
+        if self._refusal:
+            self._body += body
         if self._body_left == 0:
-            asyncio.get_running_loop().call_later(self._latency_s, self._transport.write, _ANSWER)
+            answer = refused(bytes(self._body), self._refusal) if self._refusal else _ANSWER
+            self._body.clear()
+            asyncio.get_running_loop().call_later(self._latency_s, self._transport.write, answer)
 
 
-def serve(latency_s: float, told: Connection) -> None:
+def refused(body: bytes, refusal: str) -> bytes:
+    """An answer 207 that refuses every item; ``{n}`` and ``{email}`` of the message are the item's."""
+    items = orjson.loads(body)["batch"]
+    errors = [
+        {"batch_index": at, "reason": "invalid", "field": "email", "message": _message(refusal, at, item)}
+        for at, item in enumerate(items)
+    ]
+    content = orjson.dumps({"errors": errors})
+    return b"HTTP/1.1 207 X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(content), content)
+
+
+def _message(refusal: str, at: int, item: dict[str, Any]) -> str:
+    return refusal.format(n=f"{item['identifiers']['id']}-{at}", email=item["attributes"]["email"])
+
+
+def serve(latency_s: float, told: Connection, refusal: str = "") -> None:
     """Serves until the process is ended."""
 
     async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(lambda: Sink(latency_s), "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(lambda: Sink(latency_s, refusal), "127.0.0.1", 0)
         told.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -100,18 +132,21 @@ def people(rows: int) -> Iterator[pa.RecordBatch]:
 
 def main() -> None:
     """Prints one line for each latency."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
-    latencies_ms = [float(text) for text in sys.argv[2:]] or LATENCIES_MS
+    arguments = sys.argv[1:]
+    refusals = _REFUSALS if arguments[:1] == ["refused"] else [""]
+    arguments = arguments[1:] if refusals is _REFUSALS else arguments
+    rows = int(arguments[0]) if arguments else ROWS
+    latencies_ms = [float(text) for text in arguments[1:]] or ([0.0] if refusals is _REFUSALS else LATENCIES_MS)
     processes = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         writer = processes.Process(target=_write, args=(Path(folder), rows))
         writer.start()
         writer.join()
-        for latency_ms in latencies_ms:
+        for latency_ms, refusal in product(latencies_ms, refusals):
             ours, theirs = processes.Pipe()
-            sink = processes.Process(target=serve, args=(latency_ms / 1000, theirs), daemon=True)
+            sink = processes.Process(target=serve, args=(latency_ms / 1000, theirs, refusal), daemon=True)
             sink.start()
-            bench = processes.Process(target=measure, args=(Path(folder), rows, latency_ms, ours.recv()))
+            bench = processes.Process(target=measure, args=(Path(folder), rows, latency_ms, ours.recv(), refusal))
             bench.start()
             bench.join()
             sink.terminate()
@@ -119,7 +154,7 @@ def main() -> None:
                 sys.exit(bench.exitcode)
 
 
-def measure(folder: Path, rows: int, latency_ms: float, port: int) -> None:
+def measure(folder: Path, rows: int, latency_ms: float, port: int, refusal: str = "") -> None:
     """Delivers once, in a process of its own, and prints the line."""
     parts = Parts(folder / "rows", "rows")
     for left in ("journal.jsonl", "outcomes.npy"):
@@ -133,21 +168,22 @@ def measure(folder: Path, rows: int, latency_ms: float, port: int) -> None:
     open_store(url)
     pace = Pace(url, config.name, config.requests_per_second)
 
-    async def run() -> tuple[float, Delivered]:
+    async def run() -> tuple[float, float, Delivered]:
         async with open_destination(sync(people={}), config) as destination:
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             delivered = await deliver(parts, parts.outcomes(rows), destination, reserve=pace.reserve)
-            return time.perf_counter() - began, delivered
+            return time.perf_counter() - began, time.process_time() - worked, delivered
 
-    took_s, delivered = asyncio.run(run())
-    if delivered.counts.delivered != rows:
-        sys.exit("not all rows were delivered")
+    took_s, worked_s, delivered = asyncio.run(run())
+    counts = delivered.counts
+    if (counts.refused if refusal else counts.delivered) != rows:
+        sys.exit("not all rows were delivered, or refused")
     status = Path("/proc/self/status").read_text().splitlines()
     peak_kb = next(line.split()[1] for line in status if line.startswith("VmHWM"))
     bare = subprocess.run([sys.executable, "-c", _BARE], capture_output=True, text=True, check=True)
     print(
-        f"{rows:,} rows x 10 columns, {latency_ms:.0f} ms: {rows / took_s:,.0f} rows/s "
-        f"({took_s:.2f} s, {time.process_time():.2f} s of CPU), "
+        f"{rows:,} rows x 10 columns, {refusal or 'accepted'}, {latency_ms:.0f} ms: {rows / took_s:,.0f} rows/s "
+        f"({took_s:.2f} s, {worked_s / rows * 1e6:.2f} us of CPU a row), "
         f"{delivered.requests} requests of {rows / delivered.requests:,.0f} rows, {delivered.fullness:.1%} full, "
         f"peak {(int(peak_kb) - int(bare.stdout)) / 1024:.0f} MB over the bare interpreter"
     )
