@@ -6,8 +6,9 @@ run goes on from there. What is remembered after the run is written by ``close``
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from reverse_etl.changeset.recipient import keep_rows_for
 from reverse_etl.closing import close
 from reverse_etl.config.changes import late_of
 from reverse_etl.delivery.interrupts import heard, run_interruptibly, undisturbed
-from reverse_etl.errors import INTERRUPTED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError, WorkspaceError
 from reverse_etl.open_runs import leave_open
 from reverse_etl.overlap import note_wait, take_turn
 from reverse_etl.plugins import load
@@ -218,14 +219,20 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
 
     _begin(run)
     facts = _facts(run)
-    if facts.rows or facts.relationships or mirrors(run.sync, facts):
-        read_back.continue_from(run.folder, feeds.read_to(run.store, run.sync.name))
+    sends = bool(facts.rows or facts.relationships or mirrors(run.sync, facts))
+    position = feeds.read_to(run.store, run.sync.name)
+    if sends or read_back.is_due(position, datetime.now(UTC)):
+        read_back.continue_from(run.folder, position)
         pace = Pace(run.home.state_url, workspace.name, workspace.requests_per_second)
-        with listening(partial(note_wait, run)):
+        # A run without rows does not need the workspace: what it would have read there, a later one reads.
+        harmless = () if sends else (WorkspaceError,)
+        with listening(partial(note_wait, run)), suppress(*harmless):
             run_interruptibly(send(run.sync, workspace, run.folder, facts, clock=clock, reserve=pace.reserve))
     report = close(run, None)
-    if position := read_back.reported(run.folder):
-        feeds.remember(run.store, run.sync.name, position)
+    # The run has ended: what is not remembered here comes again in the message of the next one.
+    with suppress(StateError):
+        if read_back.earlier(run.folder, run.sync.name) in report.message:
+            feeds.remember(run.store, run.sync.name, read_back.reported(run.folder))
     return report
 
 

@@ -48,7 +48,7 @@ def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: C
             f"last sync time stays. See: reverse-etl errors {sync.name}"
         )
         return Status.SOME_ROWS_FAILED, message, SOME_ROWS_FAILED_EXIT_CODE
-    unverified = not_verified(folder)
+    unverified = not_verified(folder) if total.delivered else ""
     if unverified:
         unverified = f"{sync.where}: what became of the rows after they were accepted was not verified: {unverified}"
     return Status.COMPLETED, unverified, 0

@@ -1,7 +1,7 @@
-"""What the workspace did not apply of earlier runs' rows, and told only after those runs had looked.
+"""What the workspace did not apply of earlier runs' rows, and reported only after those runs had ended.
 
 Found when the sync's next run begins, in the feed from where the last reading ended. The rows are looked for in the
-changesets that are kept; the runs' own books are closed, so that the rows are counted and not entered. Decision:
+changesets that are kept. The books of their runs are closed: the rows are counted by cause, and not entered. Decision:
 docs/decisions/0014-refusals-between-runs.md.
 """
 
@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from reverse_etl.changeset.parts import QUERIES, ROW_NUMBER, RunFolder
 from reverse_etl.changeset.recipient import Recipient, rows_for
+from reverse_etl.changeset.shared import FACTS
 from reverse_etl.destinations.customerio.activities import Window
+from reverse_etl.errors import StateError
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
@@ -34,7 +38,8 @@ async def find(destination: CustomerIO, folder: RunFolder, before: dict[str, Any
     Args:
         destination: The workspace.
         folder: This run's; those of the sync's earlier runs lie beside it.
-        before: Where the last reading ended: ``recipient``, ``since`` and ``seen``; empty where nobody read.
+        before: Where the last reading ended: ``recipient``, ``since``, ``seen`` and the ``changeset`` of the run that
+            read; empty where none did.
         now_s: Unix seconds by the workspace's clock.
 
     Raises:
@@ -45,46 +50,65 @@ async def find(destination: CustomerIO, folder: RunFolder, before: dict[str, Any
     window = Window(int(before["since"]), frozenset(before["seen"]))
     found, whole = await destination.read_activities(window, at_once=True)
     whole = whole and int(before["since"]) >= now_s - _KEPT_S
-    earlier = list(_earlier(folder, destination.recipient))
     named: dict[tuple[str, str], str] = {}
-    for each in earlier:
-        for key, cause in _not_applied(destination, each, found):
-            named.setdefault(key, cause)
-    late = {"causes": Counter(named.values()), "unknown": 0 if earlier else len(found), "whole": whole}
-    return late if named or late["unknown"] or not whole else {}
+    unknown = 0
+    if found:
+        last = _fetched(folder, before["changeset"])
+        for each in _earlier(folder, destination.recipient):
+            # Retention may remove a folder while it is read.
+            with suppress(OSError):
+                for key, cause in _not_applied(destination, each, found):
+                    named.setdefault(key, cause)
+        unknown = 0 if last or named else len(found)
+        whole = whole and (last or bool(unknown))
+    late = {"causes": Counter(named.values()), "unknown": unknown, "whole": whole}
+    return late if named or unknown or not whole else {}
 
 
 def sentence(late: dict[str, Any], sync: str) -> str:
     """What people should know of it; empty for nothing."""
     if not late:
         return ""
-    said = []
+    sentences = []
     if causes := sorted(late["causes"].items(), key=lambda cause: -cause[1]):
-        told = [f"{count:,} x {cause}" for cause, count in causes[:_MOST_CAUSES]]
-        told += [f"{len(causes) - _MOST_CAUSES:,} other causes"] if len(causes) > _MOST_CAUSES else []
         rows = sum(late["causes"].values())
-        said.append(
+        sentences.append(
             f"{rows:,} {'row' if rows == 1 else 'rows'} that Customer.io accepted in earlier runs "
-            f"{'was' if rows == 1 else 'were'} not applied, as it told after these had ended ({'; '.join(told)})."
+            f"{'was' if rows == 1 else 'were'} not applied, as it reported after they had ended."
         )
-    if late["unknown"]:
-        said.append(
-            f"Between two runs {late['unknown']:,} changes failed in the workspace; whether this sync sent them "
-            "is not known, because the rows of its earlier runs are no longer kept."
+        sentences += [f"{count:,} x {cause}" for cause, count in causes[:_MOST_CAUSES]]
+        if others := causes[_MOST_CAUSES:]:
+            sentences.append(f"{sum(count for _, count in others):,} x something else.")
+    if unknown := late["unknown"]:
+        sentences.append(
+            f"Since the last run {unknown:,} {'change' if unknown == 1 else 'changes'} failed in the workspace. "
+            "Whether this sync sent them is not known: the rows of its earlier runs are no longer kept here."
         )
     if not late["whole"]:
-        said.append("Not everything between two runs could be read: there may be more.")
-    said.append(f"See the workspace's activity log, then run: reverse-etl run {sync} --full")
-    return " ".join(said)
+        sentences.append("There may be more: the workspace's activities since the last run could not all be read.")
+    sentences.append(f"See the workspace's activity log, then run: reverse-etl run {sync} --full")
+    return " ".join(sentences)
+
+
+def _fetched(folder: RunFolder, changeset: str) -> bool:
+    """Whether the rows of the run that read last are here; brings them from the place that all machines share."""
+    path = folder.path.parent / changeset
+    if folder.shared is not None:
+        shared = replace(folder.shared, name=f"{folder.shared.name.rpartition('/')[0]}/{changeset}")
+        with suppress(StateError):
+            shared.fetch(path)
+    return path.is_dir()
 
 
 def _earlier(folder: RunFolder, recipient: Recipient) -> Iterator[RunFolder]:
     """The changesets of the sync's earlier runs that are kept here and were for this workspace, newest first."""
-    beside = [path for path in folder.path.parent.iterdir() if path != folder.path and (path / "facts.json").exists()]
-    for path in sorted(beside, key=lambda path: path.stat().st_mtime, reverse=True):
-        each = RunFolder(path)
+    began: list[tuple[float, RunFolder]] = []
+    for path in folder.path.parent.iterdir():
+        with suppress(OSError):
+            began.append(((path / FACTS).stat().st_mtime, RunFolder(path)))
+    for _, each in sorted(began, key=lambda one: one[0], reverse=True):
         rows = rows_for(each)
-        if rows is None or rows.recipient.is_same(recipient):
+        if each.path != folder.path and (rows is None or rows.recipient.is_same(recipient)):
             yield each
 
 
@@ -92,16 +116,15 @@ def _not_applied(
     destination: CustomerIO, folder: RunFolder, found: list[Activity]
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """Query and identifier of each delivered row that an activity is about, and why it was not applied."""
-    facts = folder.facts()
-    for query in QUERIES if facts and found else ():
+    for query in QUERIES:
         parts = folder.parts(query)
-        outcomes = parts.outcomes(getattr(facts, query))
+        outcomes = parts.outcomes(0)
         if not np.any(outcomes == Outcome.DELIVERED):
             continue
         causes: dict[int, str] = {}
         for kept in destination.not_applied(parts, outcomes, found):
             if kept.outcome is Outcome.REFUSED:
-                causes |= dict.fromkeys(kept.rows.to_pylist(), f"{kept.reason}: {kept.message.rstrip('.')}")
+                causes |= dict.fromkeys(kept.rows.to_pylist(), f"{kept.reason}: {kept.message}")
         numbers = np.fromiter(causes, np.int64, len(causes))
         for batch in parts.batches() if causes else ():
             here = batch.column(ROW_NUMBER).to_numpy()

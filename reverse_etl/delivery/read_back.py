@@ -3,7 +3,8 @@
 What the look needs lies in the run's folder, so that a run that goes on after a stop looks at the whole delivery:
 
     <run folder>/read_back.json     the window of time, and why it could not be looked at, where it could not;
-                                    up to where the sync's runs had read before, and what was found between
+                                    up to where the sync's runs had read before, and what was found between;
+                                    up to where this one has read
 
 A feed that does not answer fails nothing: the rows stay delivered, and the run says that they were not verified.
 """
@@ -24,6 +25,7 @@ from reverse_etl.errors import WorkspaceError
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from reverse_etl.changeset.parts import Facts, RunFolder
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.destination import CustomerIO
 
 STAGE: Final = "read_back"
+
+_MOST_BETWEEN_S: Final = 86_400
 
 _LEFT: Final = Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
 
@@ -48,7 +52,7 @@ def continue_from(folder: RunFolder, position: str) -> None:
 async def begin(destination: CustomerIO, folder: RunFolder) -> None:
     """Notes from when on activities are those of this run, before its first row; once for all its attempts.
 
-    What came into the feed since the sync's last run is noted too: ``earlier`` tells it.
+    What came into the feed since the sync's last run is noted too, for ``earlier``.
     """
     known = _known(folder)
     if not destination.reads_back or "since" in known:
@@ -60,6 +64,7 @@ async def begin(destination: CustomerIO, folder: RunFolder) -> None:
         _write(folder, {**known, "why": error.message})
     else:
         noted = {"since": window.since, "seen": sorted(window.seen), "late": late}
+        noted["read_to"] = _position(destination, folder, window)
         _write(folder, {key: value for key, value in known.items() if key != "why"} | noted)
 
 
@@ -74,14 +79,15 @@ async def finish(destination: CustomerIO, folder: RunFolder, facts: Facts, queri
         return
     window = Window(int(known["since"]), frozenset(known["seen"]))
     try:
-        # Before the reading: what comes in between is read twice rather than not at all.
+        # Before the reading, so that nothing that comes meanwhile is left out.
         read_to = await destination.activity_window()
         found, whole = await destination.read_activities(window)
     except WorkspaceError as error:
         _write(folder, {**known, "why": error.message})
         return
     why = "" if whole else "the feed of activities is longer than can be read."
-    position = {"since": read_to.since, "seen": sorted(read_to.seen), "recipient": asdict(destination.recipient)}
+    entered = {activity.id for activity in found if activity.at >= read_to.since}
+    position = _position(destination, folder, Window(read_to.since, read_to.seen | entered))
     _write(folder, {**known, "why": why, "read_to": position})
     for query in queries:
         _enter(destination, folder, facts, query, found)
@@ -92,13 +98,18 @@ def not_verified(folder: RunFolder) -> str:
     return str(_known(folder).get("why", ""))
 
 
+def is_due(position: str, now: datetime) -> bool:
+    """Whether a run that sends nothing reads the feed too: the changesets and the feed itself are not kept for ever."""
+    return bool(position) and now.timestamp() - float(orjson.loads(position)["since"]) > _MOST_BETWEEN_S
+
+
 def earlier(folder: RunFolder, sync: str) -> str:
-    """What the workspace told of earlier runs' rows after these had ended, in sentences; empty for nothing."""
+    """What the workspace reported of earlier runs' rows after these had ended, in sentences; empty for nothing."""
     return late_refusals.sentence(_known(folder).get("late", {}), sync)
 
 
 def reported(folder: RunFolder) -> str:
-    """Up to where the feed was read, for ``continue_from`` of the next run; what lies before is not told again.
+    """Up to where the feed was read, for ``continue_from`` of the next run; what lies before is not reported again.
 
     Raises:
         StateError: The run's folder cannot be written.
@@ -109,6 +120,15 @@ def reported(folder: RunFolder) -> str:
         return ""
     _write(folder, {**known, "late": {}})
     return orjson.dumps(position).decode()
+
+
+def _position(destination: CustomerIO, folder: RunFolder, read_to: Window) -> dict[str, Any]:
+    return {
+        "since": read_to.since,
+        "seen": sorted(read_to.seen),
+        "recipient": asdict(destination.recipient),
+        "changeset": folder.path.name,
+    }
 
 
 def _enter(destination: CustomerIO, folder: RunFolder, facts: Facts, query: str, found: list[Activity]) -> None:

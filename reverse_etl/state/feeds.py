@@ -19,6 +19,8 @@ def read_to(store: Store, sync: str) -> str:
 
 
 def remember(store: Store, sync: str, position: str) -> None:
-    """Remembers a position, once what lies before it is in the history. Raises StateError."""
+    """Remembers a position, once what lies before it is in the history; empty: nothing. Raises StateError."""
+    if not position:
+        return
     with store.database.writing() as connection:
         connection.execute(sa.update(SYNC).where(SYNC.c.name == sync).values(feed=position))

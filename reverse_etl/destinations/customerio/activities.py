@@ -44,6 +44,8 @@ class Activity:
     """Something that was accepted and not done.
 
     Attributes:
+        id: The activity's own; may be empty.
+        at: Unix seconds by the workspace's clock.
         type: Customer.io's: ``failed_attribute_change``.
         name: An event's name; may be empty.
         named: Identifiers of the person or object: ``id``, ``email``, ``object_type_id``, ``object_id``.
@@ -51,6 +53,8 @@ class Activity:
         field: The attribute at fault, where it is said.
     """
 
+    id: str
+    at: float
     type: str
     name: str
     named: dict[str, str]
@@ -97,9 +101,9 @@ async def since(
             reply = await patience.until_settled(partial(_ask, client, kind, start))
             page = list(_found(client, reply))
             recent = [found for found in page if _time(found) >= began.since]
-            for found in recent:
-                if str(found.get("id")) not in began.seen:
-                    activities[str(found.get("id"))] = _activity(found)
+            for activity in map(_activity, recent):
+                if activity.id not in began.seen:
+                    activities[activity.id] = activity
             start = _next(reply)
             if not start or not recent:
                 break
@@ -152,6 +156,8 @@ def _activity(found: dict[str, Any]) -> Activity:
         named.setdefault("object_type_id", kind.split(":")[1])
     field = data.get("field") if isinstance(data, dict) else None
     return Activity(
+        id=str(found.get("id")),
+        at=_time(found),
         type=kind,
         name=str(found.get("name") or ""),
         named=named,
