@@ -94,6 +94,9 @@ def condition(column: str, identifiers: Sequence[str], field: pa.Field, dialect:
         exact = False
     elif pa.types.is_string(kind) and mark != "json":
         values = [_quoted(value, dialect) for value in quotable]
+    elif mark == "json" and dialect != "sqlite":
+        # 5, 5.0 and "5" are one identifier: what finds one row of it may miss another.
+        values, exact = [], False
     elif dialect == "sqlite":
         # Its columns have no types: 7, 7.0 and '7' may stand in one and differ.
         numbers = [value for value in identifiers if _NUMBER.fullmatch(value)]

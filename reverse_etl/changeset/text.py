@@ -22,6 +22,8 @@ _WITH_EXPONENT: Final = r"^-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,3}$"
 _FRACTION: Final = r"^(-?[0-9]+)(?:\.0*|(\.[0-9]*[1-9])0*)$"
 """A number with a fraction: before it, and what of it are not zeros at its end."""
 
+_JSON_BLANKS: Final = " \t\r\n"
+
 
 def as_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
     """Each value as an identifier's text; as long as the column, null where the value is null.
@@ -33,7 +35,7 @@ def as_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
     date       ``2026-01-05``
     date-time  Unix seconds, rounded down
     text       as it is
-    json       a text without its quotes, a number as above, anything else as it is
+    json       a text without its quotes, a number as above, null as null, anything else as it is
     binary     hexadecimal digits; a check rejects these rows
     ========== ============================================================================
 
@@ -83,7 +85,8 @@ def unix_seconds(column: pa.TimestampArray) -> pa.Int64Array:
 
 
 def _json_text(column: pa.StringArray) -> pa.StringArray:
-    column = number_text(column)
+    column = pc.utf8_trim(column, characters=_JSON_BLANKS)
+    column = number_text(pc.if_else(pc.equal(column, "null"), pa.scalar(None, pa.string()), column))
     quoted = pc.starts_with(column, '"')
     if not pc.any(quoted).as_py():
         return column

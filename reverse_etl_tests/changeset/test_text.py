@@ -41,9 +41,17 @@ def test_each_type_has_one_text(column: pa.Array, texts: list[Any]) -> None:
 
 def test_texts_of_a_mixed_column_lose_their_quotes() -> None:
     """One number in a column of addresses changes nothing for the addresses."""
-    column = pa.array(['"a@example.com"', "42", "42.0", '"42.0"', '"say \\"x\\""', "null", None])
-    expected = ["a@example.com", "42", "42", "42.0", 'say "x"', "null", None]
+    column = pa.array(['"a@example.com"', "42", "42.0", '"42.0"', '"say \\"x\\""', None])
+    expected = ["a@example.com", "42", "42", "42.0", 'say "x"', None]
     assert expected == as_text(column, marked("id", "json")).to_pylist()
+
+
+def test_null_in_json_is_null() -> None:
+    """Nobody is called null; a text that says so is a text. Blanks around a value of JSON are no part of it."""
+    column = pa.array(["null", " null\n", '"null"', '"NULL"', ' "x" ', " 42.0 ", '" x "', "[null]", None])
+    expected = [None, None, "null", "NULL", "x", "42", " x ", "[null]", None]
+    assert expected == as_text(column, marked("id", "json")).to_pylist()
+    assert ["null", None] == as_text(pa.array(["null", None]), pa.field("id", pa.string())).to_pylist()
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,14 @@ class TestIdentifierPresent(RuleConformance):
     finds_null = True
 
 
+class TestIdentifierPresentInJson(RuleConformance):
+    """Nor does the null of JSON; a text that says null is a text."""
+
+    module, rule, column, field = "builtin.identifiers", "identifier_present", "id", marked("value", "json")
+    rows = (('"ann"', False), ("null", True), (" null", True), ('"null"', False), ('""', True), ("7", False))
+    finds_null = True
+
+
 class TestIdentifierLength(RuleConformance):
     """150 bytes, not characters."""
 

@@ -67,6 +67,7 @@ def _marked_text(column: pa.StringArray, mark: str) -> pa.StringArray:
     if mark == "decimal":
         return pc.if_else(pc.match_substring_regex(column, _NUMBER), column, quoted(_without_empty(column)))
     if mark == "json":
+        column = pc.utf8_trim(column, characters=" \t\r\n")
         column = pc.if_else(pc.is_in(column, value_set=_EMPTY_JSON), _NONE, column)
         valid = pa.array([None if value is None else _is_json(value) for value in column.to_pylist()], pa.bool_())
         return pc.if_else(valid, column, quoted(column))
