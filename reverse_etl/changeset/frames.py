@@ -49,7 +49,7 @@ def as_frame(batch: pa.RecordBatch) -> pd.DataFrame:
 def as_batch(frame: pd.DataFrame) -> pa.RecordBatch:
     """A DataFrame as one Arrow batch without its index; types are Arrow's, not yet canonical.
 
-    A column with text that cannot be encoded (half of a surrogate pair) becomes JSON; a check rejects the row.
+    A column with text that cannot be encoded (half of a surrogate pair) is canonical already; a check rejects the row.
     """
     from reverse_etl.sources._values import column
 

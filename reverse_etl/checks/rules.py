@@ -162,7 +162,9 @@ def _attributes(sync: SyncConfig, query: str, *, delete: bool) -> list[AnyRule]:
     size = _reject("item_size", f"No row makes an item of more than {sizes.MAX_BYTES:,} bytes.")
     return [
         values.BinaryColumn(_reject("binary_column", "No column holds bytes.")),
-        values.TextEncodable(_reject("text_encodable", "No text holds a NUL or half of a surrogate pair.")),
+        values.TextEncodable(
+            _reject("text_encodable", "No text holds a NUL or half of a surrogate pair, and all of it is UTF-8.")
+        ),
         values.NotFinite(_reject("not_finite", "No number is NaN or infinite, no time outside the years 1 to 9999.")),
         attributes.NameLength(name_length, apart),
         attributes.ValueLength(value_length, apart),

@@ -70,6 +70,7 @@ def tables_of(database: DatabaseConfig) -> Tables:
     """Asks a database for its tables and their columns, in order; a database that does not answer is no error."""
     from reverse_etl.plugins import load
     from reverse_etl.sources import connect
+    from reverse_etl.sources.base import NOT_TEXT
 
     engine = load("reverse_etl.sources", database.type)
     query = engine.COLUMNS.format(dataset=getattr(database, "dataset", None) or "")
@@ -78,6 +79,9 @@ def tables_of(database: DatabaseConfig) -> Tables:
         with connect(database) as session:
             for batch in session.stream(query):
                 for schema, table, column in zip(*(part.to_pylist() for part in batch.columns), strict=True):
+                    if NOT_TEXT in (schema, table, column):
+                        # No query could be written with that name.
+                        continue
                     parts = [table] if schema.lower() in _USUAL_SCHEMAS else [schema, table]
                     name = ".".join(_written(part, engine.DIALECT) for part in parts)
                     if name in found or len(found) < _MOST_TABLES:

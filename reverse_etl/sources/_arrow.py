@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from reverse_etl.sources._instants import instants, values
 from reverse_etl.sources._json import UNSENDABLE, dump, plain
-from reverse_etl.sources.base import logical_type, marked
+from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, logical_type, marked
 
 MARKS: Final = frozenset({"decimal", "json"})
 
@@ -48,6 +48,22 @@ def canonical(batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:
 def canonical_field(name: str, column: pa.Array, mark: str) -> pa.Field:
     """The field of a canonical column; ``mark`` is ``decimal``, ``json`` or empty."""
     return marked(name, mark) if mark else pa.field(name, column.type)
+
+
+def decoded(column: pa.BinaryArray, mark: str = "") -> pa.StringArray:
+    """UTF-8 as text, with ``NOT_TEXT``, or ``NOT_JSON`` in a json column, where bytes are none; nulls kept."""
+    try:
+        return pc.cast(column, pa.string())
+    except pa.ArrowInvalid:
+        instead = NOT_JSON if mark == "json" else NOT_TEXT
+        return pa.array([None if raw is None else _utf8(raw, instead) for raw in column.to_pylist()], pa.string())
+
+
+def _utf8(raw: bytes, instead: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return instead
 
 
 def _column(column: pa.Array, timezone: str) -> tuple[pa.Array, str]:

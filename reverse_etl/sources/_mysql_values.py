@@ -13,8 +13,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.sources import _values
-from reverse_etl.sources._arrow import canonical_field
+from reverse_etl.sources._arrow import canonical_field, decoded
 from reverse_etl.sources._instants import instants, without_dates
 from reverse_etl.sources._mysql_types import Kind
 
@@ -50,10 +49,7 @@ def _column(raw: pa.BinaryArray, kind: Kind, timezone: str) -> tuple[pa.Array, s
         return raw, ""
     if kind in (Kind.BIT, Kind.BITS, Kind.COMPUTED_BITS):
         return _bits(raw, kind)
-    try:
-        texts = pc.cast(raw, pa.string())
-    except pa.ArrowInvalid:
-        return _values.column([_decoded(value) for value in raw.to_pylist()], timezone=timezone)
+    texts = decoded(raw, _MARKS.get(kind, ""))
     if kind is Kind.INTEGER:
         return _integers(texts)
     if kind is Kind.TINY_BOOLEAN:
@@ -81,16 +77,6 @@ def _number(raw: bytes, kind: Kind) -> int:
     if kind is Kind.BIT:
         return int(raw not in (b"\0", b"0"))
     return int(raw) if kind is Kind.COMPUTED_BITS and raw.isdigit() else int.from_bytes(raw)
-
-
-def _decoded(raw: bytes | None) -> str | bytes | None:
-    """Text, or its bytes where they are not UTF-8, as a table may hold that was filled with the wrong character set."""
-    if raw is None:
-        return None
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw
 
 
 def _integers(texts: pa.StringArray) -> tuple[pa.Array, str]:

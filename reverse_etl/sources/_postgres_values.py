@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from reverse_etl.sources import _values
-from reverse_etl.sources._arrow import canonical_field
+from reverse_etl.sources._arrow import canonical_field, decoded
 from reverse_etl.sources._instants import beyond_years, instants
 from reverse_etl.sources._postgres_types import Kind
 from reverse_etl.sources.base import NOT_JSON
@@ -103,27 +102,15 @@ def canonical(column: pa.Array, kind: Kind, *, timezone: str) -> tuple[pa.Array,
     if kind is Kind.BINARY:
         raw = [None if text is None else bytes.fromhex(text[2:]) for text in column.to_pylist()]
         return pa.array(raw, pa.binary()), ""
+    mark = _MARKS.get(kind, "")
     if pa.types.is_binary(column.type):
-        try:
-            column = pc.cast(column, pa.string())
-        except pa.ArrowInvalid:
-            return _values.column([_decoded(raw) for raw in column.to_pylist()], timezone=timezone)
+        column = decoded(column, mark)
     if kind is Kind.NESTED_NUMBERS:
         unsendable = pc.match_substring_regex(column, _NOT_A_NUMBER)
         column = pc.if_else(unsendable, pa.scalar(NOT_JSON), column)
     if kind is Kind.PADDED_TEXT:
         column = pc.ascii_rtrim(column, characters=" ")
-    return column, _MARKS.get(kind, "")
-
-
-def _decoded(raw: bytes | None) -> str | bytes | None:
-    """Text, or its bytes where they are not UTF-8, as a database with encoding SQL_ASCII may hold."""
-    if raw is None:
-        return None
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw
+    return column, mark
 
 
 def _instants_as_text(texts: pa.StringArray, kind: Kind, timezone: str) -> pa.Array:

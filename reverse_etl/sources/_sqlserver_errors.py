@@ -181,17 +181,16 @@ class Messages:
             hint="Make it faster (an index on the column it filters by), or raise query_timeout.",
         )
 
-    def not_text(self) -> QueryError:
-        """A text holds half of a surrogate pair, which SQL Server stores and Unicode does not know."""
+    def name_not_text(self) -> QueryError:
+        """A name holds half of a surrogate pair, which SQL Server stores and Unicode does not know."""
         return QueryError(
-            f"{self.where}: a text of the result is not valid UTF-16.",
-            hint="Find it with: WHERE column COLLATE Latin1_General_BIN2 LIKE '%[' + NCHAR(55296) + '-' + "
-            "NCHAR(57343) + ']%'.",
+            f"{self.where}: the name of a column is not valid UTF-16.",
+            hint="Write out the columns in place of *, and give that one another name: ... AS name.",
         )
 
     def is_loss(self, error: pyodbc.Error) -> bool:
         """Whether the connection is of no use any more."""
-        return all(_is_loss(record) for record in _records(error)[:1])
+        return not _is_unread(error) and all(_is_loss(record) for record in _records(error)[:1])
 
     def refused(self, error: pyodbc.Error, *, sql: str = "") -> SourceError:
         """What a failed call says.
@@ -200,9 +199,14 @@ class Messages:
             error: The driver's.
             sql: The query, when it was about to run; otherwise rows were being read.
         """
-        records = _records(error)
         if self.is_loss(error):
             return self.lost()
+        if _is_unread(error):
+            return QueryError(
+                f"{self.where}: a column of the result is of a type that pyodbc does not read, such as GEOGRAPHY.",
+                hint="CAST it: CAST(column AS NVARCHAR(4000)) AS column.",
+            )
+        records = _records(error)
         record = next((record for record in records if record.number), records[0])
         number = record.number
         if record.state == "HY091":
@@ -249,6 +253,11 @@ class Messages:
             f"{self.where}: user {self.facts['user']} may not read {thing}.",
             hint=f"Ask for: GRANT SELECT ON {quoted} TO [{self.facts['user']}].",
         )
+
+
+def _is_unread(error: pyodbc.Error) -> bool:
+    """Whether pyodbc itself refused the type of a column; it then gives the state last."""
+    return bool(error.args[1:] == ("HY106",))
 
 
 def _is_loss(record: Record) -> bool:

@@ -14,10 +14,12 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources._arrow import doubles
+from reverse_etl.sources._sqlserver_text import ENCODING, Text, readable, text
 from reverse_etl.sources._values import columns_to_batch
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Start, refuse_duplicates
 
@@ -35,6 +37,7 @@ _PORTION_ROWS: Final = 4_096
 _SAMPLED: Final = 16
 """Each so many rows, one is measured."""
 
+_BIGINT_IN_VARIANT: Final = -25
 _GUID: Final = -11
 _TIME: Final = -154
 _DATETIMEOFFSET: Final = -155
@@ -150,8 +153,8 @@ class SqlServerSession:
 
     def _padded(self, query: str) -> frozenset[int]:
         """Positions of the CHAR and NCHAR columns, which the driver does not tell from VARCHAR."""
-        text = query.replace("'", "''")
-        described = f"sys.dm_exec_describe_first_result_set(N'{text}', NULL, 0)"
+        quoted = query.replace("'", "''")
+        described = f"sys.dm_exec_describe_first_result_set(N'{quoted}', NULL, 0)"
         try:
             cursor = self._wire.execute(
                 f"SELECT column_ordinal FROM {described} WHERE system_type_id IN ({_CHAR}, {_NCHAR}) AND is_hidden = 0"
@@ -191,7 +194,7 @@ class SqlServerSession:
         self._wire.start()
         try:
             cursor = self._wire.execute(sql)
-            return tuple(self._wire.run(cursor.fetchone) or ())
+            return tuple(map(text, self._wire.run(cursor.fetchone) or ()))
         finally:
             self._wire.settle(_ROLLBACK)
 
@@ -228,10 +231,11 @@ def prepare(connection: pyodbc.Connection) -> None:
     """Has the driver give text whole and every type a value: GUIDs as PostgreSQL writes them, times exactly."""
     import pyodbc
 
-    # All text as UTF-16: the driver's own character set depends on the locale and may lack characters.
-    connection.setdecoding(pyodbc.SQL_CHAR, encoding="utf-16le", ctype=pyodbc.SQL_WCHAR)
-    connection.setdecoding(pyodbc.SQL_WCHAR, encoding="utf-16le", ctype=pyodbc.SQL_WCHAR)
+    # All text in UTF-16: the driver's own character set depends on the locale and may lack characters.
+    connection.setdecoding(pyodbc.SQL_CHAR, encoding=ENCODING, ctype=pyodbc.SQL_WCHAR)
+    connection.setdecoding(pyodbc.SQL_WCHAR, encoding=ENCODING, ctype=pyodbc.SQL_WCHAR)
     connection.setencoding(encoding="utf-16le", ctype=pyodbc.SQL_WCHAR)
+    connection.add_output_converter(_BIGINT_IN_VARIANT, _integer)
     connection.add_output_converter(_GUID, _guid)
     connection.add_output_converter(_TIME, _time)
     connection.add_output_converter(_DATETIMEOFFSET, _instant)
@@ -242,30 +246,35 @@ def _is_real(column: tuple[Any, ...]) -> bool:
     return column[1] is float and column[3] in {24, 7}
 
 
-def _columns(rows: Sequence[pyodbc.Row], reals: set[int], padded: frozenset[int]) -> list[Sequence[Any]]:
+def _columns(rows: Sequence[pyodbc.Row], reals: set[int], padded: frozenset[int]) -> list[Sequence[Any] | pa.Array]:
     """The columns of some rows, REAL with the digits that people see and CHAR without its padding."""
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    columns: list[Sequence[Any] | pa.Array] = list(map(readable, zip(*rows, strict=True)))
     for index in reals:
-        columns[index] = doubles(pa.array(columns[index], pa.float32())).to_pylist()
+        columns[index] = doubles(pa.array(columns[index], pa.float32()))
     for index in padded:
-        columns[index] = [value if value is None else value.rstrip(" ") for value in columns[index]]
+        if isinstance(columns[index], pa.Array):
+            columns[index] = pc.ascii_rtrim(columns[index], characters=" ")
     return columns
 
 
-def _guid(raw: bytes | None) -> str | None:
+def _integer(raw: bytes | None) -> int | None:
+    return None if raw is None else int.from_bytes(raw, "little", signed=True)
+
+
+def _guid(raw: bytes | None) -> Text | None:
     if raw is None:
         return None
     digits = raw.hex()
     first = f"{digits[6:8]}{digits[4:6]}{digits[2:4]}{digits[:2]}"
-    return f"{first}-{digits[10:12]}{digits[8:10]}-{digits[14:16]}{digits[12:14]}-{digits[16:20]}-{digits[20:]}"
+    return Text(f"{first}-{digits[10:12]}{digits[8:10]}-{digits[14:16]}{digits[12:14]}-{digits[16:20]}-{digits[20:]}")
 
 
-def _time(raw: bytes | None) -> str | None:
+def _time(raw: bytes | None) -> Text | None:
     if raw is None:
         return None
     hour, minute, second, nanoseconds = _TIME_STRUCT.unpack(raw)
-    text = f"{hour:02d}:{minute:02d}:{second:02d}"
-    return f"{text}.{nanoseconds:09d}".rstrip("0") if nanoseconds else text
+    clock = f"{hour:02d}:{minute:02d}:{second:02d}"
+    return Text(f"{clock}.{nanoseconds:09d}".rstrip("0") if nanoseconds else clock)
 
 
 def _instant(raw: bytes | None) -> datetime | None:

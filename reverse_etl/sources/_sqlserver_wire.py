@@ -135,7 +135,7 @@ class Wire:
             refused = self._messages.refused(error, sql=sql)
             self._lost = self._lost or self._messages.is_loss(error)
         except UnicodeDecodeError:
-            refused = self._messages.not_text()
+            refused = self._messages.name_not_text()
         raise refused
 
     def settle(self, sql: str) -> None:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from reverse_etl.sources._arrow import canonical_field
 from reverse_etl.sources._instants import instants, outside_years, seconds_text
 from reverse_etl.sources._json import UNSENDABLE, digits, dump, plain
+from reverse_etl.sources.base import NOT_TEXT
 
 _CATEGORIES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (bool, "boolean"),
@@ -49,7 +50,9 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def columns_to_batch(names: Sequence[str], columns: Sequence[Sequence[Any]], *, timezone: str) -> pa.RecordBatch:
+def columns_to_batch(
+    names: Sequence[str], columns: Sequence[Sequence[Any] | pa.Array], *, timezone: str
+) -> pa.RecordBatch:
     """Columns of Python values as one batch in canonical types.
 
     A column's type follows from the values of this batch. Numbers of several kinds become decimal, dates among
@@ -57,13 +60,14 @@ def columns_to_batch(names: Sequence[str], columns: Sequence[Sequence[Any]], *, 
 
     Args:
         names: One name per column; they differ.
-        columns: Equally long, None for NULL. Values of classes not known here are said with ``str``.
+        columns: Equally long, None for NULL. Values of classes not known here are said with ``str``; an Arrow array is
+            canonical already.
         timezone: How zone-less date-times are read.
     """
     arrays = []
     fields = []
     for name, values in zip(names, columns, strict=True):
-        array, mark = column(values, timezone=timezone)
+        array, mark = (values, "") if isinstance(values, pa.Array) else column(values, timezone=timezone)
         arrays.append(array)
         fields.append(canonical_field(name, array, mark))
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
@@ -87,11 +91,8 @@ def column(values: Sequence[Any], *, timezone: str) -> tuple[pa.Array, str]:
     if found <= _INSTANTS:
         return _instants(values, found, timezone), ""
     if found <= _TEXTS:
-        try:
-            written = values if found == {"text"} else [None if value is None else _written(value) for value in values]
-            return pa.array(written, pa.string()), ""
-        except UnicodeEncodeError:
-            return column([_bytes_if_no_text(value) for value in values], timezone=timezone)
+        written = values if found == {"text"} else [None if value is None else _written(value) for value in values]
+        return _texts(written), ""
     return _mixed(values, timezone), "json"
 
 
@@ -116,17 +117,20 @@ def _written(value: Any) -> str:
     return _clock(value) if isinstance(value, timedelta) else str(value)
 
 
-def _bytes_if_no_text(value: Any) -> Any:
-    """Bytes that were decoded with ``surrogateescape`` although they are no UTF-8 are bytes again."""
-    if not isinstance(value, str):
-        return value
-    for errors in ("strict", "surrogateescape"):
-        try:
-            raw = value.encode("utf-8", errors)
-        except UnicodeEncodeError:
-            continue
-        return value if errors == "strict" else raw
-    return value.encode("utf-8", "surrogatepass")
+def _texts(values: Sequence[str | None]) -> pa.StringArray:
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([value if value is None or _is_encodable(value) else NOT_TEXT for value in values], pa.string())
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether it holds no half of a surrogate pair, which is also what drivers make of bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _clock(length: timedelta) -> str:

@@ -34,8 +34,9 @@ Batches of one result may differ in a column's type (SQLite has no column types)
 
 Date-times and dates of the years 0001 to 9999 fit. Any other one, infinite ones included, is the first instant or day
 of the year 10000, and a day that no calendar has is a time before all others (``_instants``): no other row of the
-batch changes for it. A value that JSON cannot hold (bytes, NaN, an infinity) is ``NOT_JSON`` in a json column. Checks
-reject both, by the column's name.
+batch changes for it. A text that cannot be encoded (bytes that are not UTF-8, half of a surrogate pair) is
+``NOT_TEXT``, and what JSON cannot hold (such a text, bytes, NaN, an infinity) is ``NOT_JSON`` in a json column. Checks
+reject all of them, by the column's name.
 
 A zone-less date-time that the clock skipped (spring) is the first instant after the gap; one that came twice
 (autumn) is the first of the two.
@@ -59,6 +60,9 @@ LOGICAL_TYPE = b"reverse_etl"
 
 NOT_JSON: Final = "NaN"
 """Stands in a json column for a value that JSON cannot hold; it is not JSON itself, and a check rejects the row."""
+
+NOT_TEXT: Final = "\0"
+"""Stands in a text column for a text that cannot be encoded; a check rejects the row, as any that holds a NUL."""
 
 NO_DATE: Final = "no date"
 """Shown for a day that no calendar has, such as 0000-00-00; a check rejects the row."""

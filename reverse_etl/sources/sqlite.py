@@ -2,7 +2,7 @@
 
 SQLite gives no declared types for the columns of a query, so values come as they are stored: dates and times as the
 text or number that was written, booleans as 0 and 1, decimals as float or text. ``unixepoch(column)`` and
-``CAST(column AS TEXT)`` in the query say otherwise. Text that is not UTF-8 counts as binary.
+``CAST(column AS TEXT)`` in the query say otherwise.
 """
 
 from __future__ import annotations
@@ -129,6 +129,8 @@ class _Session:
                 cursor.execute(one_statement(sql, DIALECT))
             except (sqlite3.Error, sqlite3.Warning) as error:
                 raise _refused(error, self._where) from None
+            except UnicodeDecodeError:
+                raise _name_not_text(self._where) from None
             if cursor.description is None:
                 raise QueryError(f"{self._where}: the query returns no columns.", hint="Write one SELECT.")
             names = [column[0] for column in cursor.description]
@@ -243,6 +245,12 @@ def _refused(error: sqlite3.Error | sqlite3.Warning, where: str) -> SourceError:
         return QueryError(f"{where}: {text}.", hint="Check the query against the database's tables and columns.")
     return QueryError(
         f"{where}: SQLite stopped the query ({_words(name)}).", hint="Run the query in the sqlite3 shell to see why."
+    )
+
+
+def _name_not_text(where: str) -> QueryError:
+    return QueryError(
+        f"{where}: the name of a column is not UTF-8.", hint="Write out the columns in place of *, without that one."
     )
 
 

@@ -75,10 +75,13 @@ def digest(failed_rows: Iterable[FailedRow], *, addresses: Container[str] = ()) 
 def masked(identifier: str, is_address: bool = False) -> str:
     """An identifier as it may be shown outside the CSV: of an e-mail address the first letter and the domain.
 
+    A NUL, which PostgreSQL's text cannot hold, is U+FFFD.
+
     Args:
         identifier: Any identifier.
         is_address: Whether it was meant to be an address, though there may be no ``@`` in it.
     """
+    identifier = identifier.replace("\0", "\ufffd")
     name, at, domain = identifier.rpartition("@")
     if at:
         return f"{name[:1]}***@{domain}"

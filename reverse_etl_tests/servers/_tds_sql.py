@@ -209,6 +209,8 @@ def _translated(node: exp.Expr, facts: Mapping[str, str]) -> exp.Expr:
     if isinstance(node, exp.Cast) and node.to.is_type("timestamptz") and isinstance(node.this, exp.Literal):
         # DuckDB takes no blank before the offset.
         node.this.set("this", re.sub(r" ([+-]\d\d:\d\d)$", r"\1", node.this.name))
+    if isinstance(node, exp.Cast) and node.to.is_type("variant"):
+        return node.this.transform(_translated, facts)
     if isinstance(node, exp.DataType):
         return duckdb_type(node)
     return node

@@ -48,8 +48,8 @@ class Type:
 
 
 def utf16(text: str) -> bytes:
-    """Text as SQL Server writes it; lone surrogates are kept, as it keeps them."""
-    return text.encode("utf-16-le", "surrogatepass")
+    """Text as SQL Server writes it, halves of surrogate pairs as it keeps them."""
+    return text.replace(HALF_PAIR, "\ud83d").encode("utf-16-le", "surrogatepass")
 
 
 def short(text: str) -> bytes:
@@ -120,8 +120,8 @@ _CODES = {
     "DATEN": 0x28, "TIMEN": 0x29, "DATETIME2N": 0x2A, "DATETIMEOFFSETN": 0x2B, "GUID": 0x24, "BIGVARCHAR": 0xA7,
     "BIGCHAR": 0xAF, "NVARCHAR": 0xE7, "NCHAR": 0xEF, "BIGVARBIN": 0xA5, "BIGBINARY": 0xAD, "SSVARIANT": 0x62,
 }  # fmt: skip
-_INT8 = 0x7F
-"""The base type of every SSVARIANT here: BIGINT."""
+_INT8, _NVARCHAR = 0x7F, 0xE7
+"""The base types of SSVARIANT here: BIGINT and NVARCHAR."""
 _TEXTS = {"NVARCHAR": "utf-16-le", "NCHAR": "utf-16-le", "BIGVARCHAR": "cp1252", "BIGCHAR": "cp1252"}
 _LONG = frozenset({*_TEXTS, "BIGVARBIN", "BIGBINARY"})
 
@@ -156,7 +156,7 @@ def _cells(column: pa.Array, kind: Type, *, packed: bool) -> list[bytes]:
         return [null if value is None else _long(value, kind) for value in column.to_pylist()]
     if kind.name == "SSVARIANT":
         none = null and b"\0" * 4
-        return [none if value is None else struct.pack("<IBBq", 10, _INT8, 0, value) for value in column.to_pylist()]
+        return [none if value is None else _variant(value) for value in column.to_pylist()]
     if kind.name == "GUID":
         return [null if value is None else b"\x10" + _uuid(value).bytes_le for value in column.to_pylist()]
     if kind.name in {"DECIMALN", "NUMERICN", "MONEYN"}:
@@ -168,12 +168,18 @@ def _cells(column: pa.Array, kind: Type, *, packed: bool) -> list[bytes]:
     return cells
 
 
+def _variant(value: str | int) -> bytes:
+    if isinstance(value, int):
+        return struct.pack("<IBBq", 10, _INT8, 0, value)
+    raw = utf16(value)
+    properties = LATIN_COLLATION + struct.pack("<H", 8000)
+    return struct.pack("<IBB", len(raw) + 9, _NVARCHAR, len(properties)) + properties + raw
+
+
 def _long(value: str | bytes, kind: Type) -> bytes:
     encoding = _TEXTS.get(kind.name)
     if isinstance(value, str):
-        raw = (
-            utf16(value.replace(HALF_PAIR, "\ud83d")) if encoding == "utf-16-le" else value.encode("cp1252", "replace")
-        )
+        raw = utf16(value) if encoding == "utf-16-le" else value.encode("cp1252", "replace")
     else:
         raw = bytes(value)
     if kind.name in {"NCHAR", "BIGCHAR", "BIGBINARY"}:

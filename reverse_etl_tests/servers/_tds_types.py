@@ -55,8 +55,6 @@ def duckdb_type(kind: exp.DataType) -> exp.DataType:
         return DataType.build("TIMESTAMP", dialect="duckdb")
     if word == "XML":
         return DataType.build("TEXT", dialect="duckdb")
-    if word == "VARIANT":
-        return DataType.build("BIGINT", dialect="duckdb")
     if word in _NO_PARAMETERS and kind.expressions:
         return DataType(this=kind.this, nested=False)
     return kind

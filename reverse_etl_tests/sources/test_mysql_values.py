@@ -13,7 +13,7 @@ from reverse_etl.sources._mysql_pile import Pile
 from reverse_etl.sources._mysql_types import Kind, kinds
 from reverse_etl.sources._mysql_values import batch
 from reverse_etl.sources._mysql_wire import Field, Row
-from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, NO_DATE, OUTSIDE_YEARS, logical_type
+from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, NO_DATE, NOT_TEXT, OUTSIDE_YEARS, logical_type
 
 
 def read(values: list[bytes | None], kind: Kind, *, timezone: str = "Europe/Berlin") -> tuple[str, list[object]]:
@@ -31,7 +31,7 @@ def test_mysqls_json_is_json() -> None:
 
 def test_text_that_is_not_utf8_spoils_no_other_row() -> None:
     """A table filled with the wrong character set holds whatever was put in."""
-    assert read([b"Zo\xeb", b"Zoe", None], Kind.TEXT) == ("json", ["NaN", '"Zoe"', None])
+    assert read([b"Zo\xeb", b"Zoe", None], Kind.TEXT) == ("string", [NOT_TEXT, "Zoe", None])
 
 
 def test_bits_come_as_bytes_or_digits() -> None:

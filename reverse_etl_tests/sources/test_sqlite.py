@@ -11,11 +11,12 @@ import pytest
 
 from reverse_etl.changeset.query import check_query, render
 from reverse_etl.changeset.text import as_text
+from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
-from reverse_etl.sources.base import Session, logical_type
+from reverse_etl.sources.base import NOT_TEXT, Session, logical_type
 from reverse_etl.sources.sqlite import Config
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
@@ -161,12 +162,30 @@ def test_columns_of_mixed_types_come_as_json(path: Path) -> None:
     assert batch.column(0).to_pylist() == ["42", '"a\\"b"', None, "NaN"]
 
 
-def test_text_that_is_not_utf8_counts_as_binary(path: Path) -> None:
-    """A Latin-1 export in a TEXT column is no crash."""
+def test_text_that_is_not_utf8_spoils_no_other_row(path: Path) -> None:
+    """A Latin-1 export in a TEXT column, half of a surrogate pair, a NUL; the others stay text."""
+    odd = ["CAST(x'5a6feb' AS TEXT)", "CAST(x'eda0bd' AS TEXT)", "'a' || char(0) || 'b'", "'Zoë'", "NULL"]
     with connect(Config(name="shop", path=path)) as session:
-        (batch,) = session.stream("SELECT CAST(x'5a6feb' AS TEXT) AS name")
+        (batch,) = session.stream(" UNION ALL ".join(f"SELECT {text} AS name" for text in odd))
 
-    assert (str(batch.schema.field(0).type), batch.column(0).to_pylist()) == ("binary", [b"Zo\xeb"])
+    assert logical_type(batch.schema.field(0)) == "string"
+    assert batch.column(0).to_pylist() == [NOT_TEXT, NOT_TEXT, "a\0b", "Zoë", None]
+
+
+def test_names_that_are_not_utf8_are_said(path: Path) -> None:
+    """A table and a column that another program named."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE odd (abc TEXT)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = CAST(replace(sql, 'abc', x'62ff') AS TEXT) WHERE name = 'odd'"
+        )
+    config = Config(name="shop", path=path)
+    assert tables_of(config).problem == ""
+    with connect(config) as session:
+        with pytest.raises(QueryError, match="name of a column is not UTF-8"):
+            list(session.stream("SELECT * FROM odd"))
+        assert [1] == [batch.num_rows for batch in session.stream("SELECT 1 AS one")]
 
 
 def test_a_file_locked_by_a_writer_says_so(path: Path) -> None:

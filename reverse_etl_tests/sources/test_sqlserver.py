@@ -27,14 +27,16 @@ import trustme
 from pydantic import ValidationError
 
 from reverse_etl.changeset.query import check_query, render
+from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import ConfigError, MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import _sqlserver_driver, _sqlserver_errors, _sqlserver_network, _sqlserver_wire, connect
 from reverse_etl.sources._connection_check import steps
-from reverse_etl.sources.base import Session, logical_type
+from reverse_etl.sources.base import NOT_TEXT, Session, logical_type
 from reverse_etl.sources.sqlserver import Config
+from reverse_etl_tests.servers._tds_tokens import HALF_PAIR
 from reverse_etl_tests.servers.tds import (
     DATABASE,
     PASSWORD,
@@ -431,10 +433,31 @@ def test_refusals_carry_their_fix(session: Session, query: str, said: str, fix: 
     assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
 
-def test_half_a_surrogate_pair_is_said(filled: TdsServer, session: Session) -> None:
-    """SQL Server stores it in NVARCHAR, and no text can hold it."""
-    with pytest.raises(QueryError, match="not valid UTF-16"):
-        rows(session, "SELECT NCHAR(55357) AS t")
+@pytest.mark.parametrize("kind", ["NVARCHAR(10)", "NVARCHAR(MAX)", "NCHAR(8)", "XML"])
+def test_half_a_surrogate_pair_spoils_its_own_row_only(filled: TdsServer, kind: str) -> None:
+    """SQL Server stores it in every type of its two-byte text, and no text can hold it."""
+    half_a_pair_spoils_its_own_row(settings_of(filled), kind)
+
+
+def half_a_pair_spoils_its_own_row(config: Config, kind: str) -> None:
+    """The others keep their text and their type; the session goes on."""
+    values = ("N'Zoë 👩'", f"CAST(NCHAR(55357) AS {kind})", "N'lee'")
+    cells = [f"SELECT {number} AS id, CAST({text} AS {kind}) AS t" for number, text in enumerate(values)]
+    with connect(config) as session:
+        for limit in (None, 5):
+            query = f"SELECT id, CAST(t AS {kind}) AS t FROM ({' UNION ALL '.join(cells)}) AS v ORDER BY id"
+            (batch,) = session.stream(query, limit=limit)
+            assert batch.to_pydict() == {"id": [0, 1, 2], "t": ["Zoë 👩", NOT_TEXT, "lee"]}
+            assert logical_type(batch.schema.field("t")) == "string"
+
+
+def test_half_a_surrogate_pair_in_what_is_listed_is_no_error(filled: TdsServer) -> None:
+    """For a first sync, and in the words of an error."""
+    filled.admin(f'CREATE OR REPLACE TABLE halved (id BIGINT, "{HALF_PAIR}" BIGINT)')
+    found = tables_of(settings_of(filled))
+    assert (found.problem, found.columns["halved"]) == ("", ["id"])
+    with connect(settings_of(filled)) as session, pytest.raises(QueryError, match="conversion failed"):
+        rows(session, f"SELECT CAST('{HALF_PAIR}' AS INT) AS n")
 
 
 def test_no_password_is_in_an_error(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources._values import columns_to_batch
-from reverse_etl.sources.base import NOT_JSON, OUTSIDE_YEARS, logical_type
+from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, OUTSIDE_YEARS, logical_type
 
 
 class Plan(Enum):
@@ -68,7 +68,8 @@ def one(values: list[Any]) -> tuple[str, list[Any]]:
         (["a", b"\xff"], "json", ['"a"', "NaN"]),
         ([1, math.inf, "x"], "json", ["1", "NaN", '"x"']),
         ([True, 1], "json", ["true", "1"]),
-        (["ok", "\udcff"], "json", ['"ok"', "NaN"]),
+        (["ok", "\udcff", "\ud83d", None], "string", ["ok", NOT_TEXT, NOT_TEXT, None]),
+        ([1, "\ud83d"], "json", ["1", NOT_JSON]),
         (["x", date(1970, 1, 2), datetime(1970, 1, 1, 1)], "json", ['"x"', "86400", "0"]),
         ([1, datetime(1, 1, 1)], "json", ["1", NOT_JSON]),
         ([timedelta(seconds=1), 1], "json", ['"00:00:01"', "1"]),

@@ -162,6 +162,13 @@ def test_failed_rows_come_back_in_order_over_many_pages(store: Store) -> None:
     ] == store.causes("r1")
 
 
+def test_an_identifier_that_no_text_column_takes_is_remembered(store: Store) -> None:
+    """PostgreSQL keeps no NUL, which may be why the row failed."""
+    begin(store)
+    close(store, report(), failed=(failed_row(1, identifier="a\0b"),))
+    assert ["a\ufffdb"] == [row.identifier for row in store.failed_rows("r1")]
+
+
 def test_failed_rows_are_capped_and_causes_are_not(store: Store) -> None:
     """The state database stays small whatever fails; the CSV has the rest."""
     begin(store)

@@ -66,7 +66,7 @@ class BinaryColumn:
 
 @dataclass(frozen=True, slots=True)
 class TextEncodable:
-    """No NUL and no half of a surrogate pair in any text, nor in any text or name inside JSON."""
+    """No NUL and no half of a surrogate pair in any text, nor in any text or name inside JSON; all of it is UTF-8."""
 
     rule: Rule
 
@@ -78,8 +78,8 @@ class TextEncodable:
             wrong = pc.match_substring(column, "\0")
             if logical_type(field) == "json":
                 wrong = pc.or_(wrong, _unencodable_json(column))
-            message = f"column `{name}` holds text that cannot be encoded: a NUL, or half of a surrogate pair."
-            yield from broken(batch, wrong, name, message)
+            which = "not UTF-8, a NUL, or half of a surrogate pair"
+            yield from broken(batch, wrong, name, f"column `{name}` holds text that cannot be encoded: {which}.")
 
 
 def _unencodable_json(column: pa.StringArray) -> pa.BooleanArray:
