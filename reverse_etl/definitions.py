@@ -19,6 +19,7 @@ from reverse_etl.config.loader import garbage_left, load_connections, load_proje
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.alerts import alerts_sensor
 from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets
+from reverse_etl.defs.failure import load_errors_in_words
 from reverse_etl.defs.io_managers import ValidatedRowsIOManager
 from reverse_etl.defs.jobs import sync_job
 from reverse_etl.defs.lineage import outside_assets
@@ -79,8 +80,9 @@ def job(folder: str, name: str) -> dg.JobDefinition:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The syncs of ``REVERSE_ETL_SYNCS``. Raises ConfigProblemsError with every problem of every file."""
-    return _of_folder(_folder(), lambda _: True)
+    """The syncs of ``REVERSE_ETL_SYNCS``. Raises NotLoadedError, such as with every problem of every file."""
+    with load_errors_in_words():
+        return _of_folder(_folder(), lambda _: True)
 
 
 def __getattr__(name: str) -> dg.Definitions:
@@ -88,7 +90,8 @@ def __getattr__(name: str) -> dg.Definitions:
     folder = _folder()
     if name.startswith("_") or not folder.is_dir() or name not in load_connections(folder).workspaces:
         raise AttributeError(f"module {__name__} has no attribute {name}")
-    return _of_folder(folder, lambda sync: sync.workspace == name)
+    with load_errors_in_words():
+        return _of_folder(folder, lambda sync: sync.workspace == name)
 
 
 def _folder() -> Path:

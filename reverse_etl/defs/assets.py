@@ -16,6 +16,7 @@ from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import checks, columns, lineage, run_tags
 from reverse_etl.defs.delivered import FAILED_ROWS_SHOWN, delivered_metadata, failed_rows_csv
+from reverse_etl.defs.failure import RunSkippedError, StepFailedError
 from reverse_etl.defs.freshness import freshness_policy
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.origin import give_origin
@@ -115,7 +116,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         yield from checks.validation_results(sync, validation.results)
         if validation.stopped:
             csv = failed_rows_csv(run.store.run(run.run_id))
-            raise dg.Failure(f"{sync.where}: {validation.stopped}", metadata=csv, allow_retries=False)
+            raise StepFailedError(f"{sync.where}: {validation.stopped}", csv)
 
     spec = dg.AssetSpec(
         lineage.validated_key(sync),
@@ -158,7 +159,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         yield from checks.delivery_results(sync, report)
         if report.exit_code:
             # After everything was stored, so that the run's failure is told in words and not by the checks' names.
-            raise dg.Failure(report.message, metadata=failed_rows_csv(report), allow_retries=False)
+            raise StepFailedError(report.message, failed_rows_csv(report))
 
     spec = dg.AssetSpec(
         lineage.delivery_key(sync),
@@ -218,14 +219,13 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
                 context.instance.add_run_tags(run_id, {run_tags.BEGAN_TAG: run_id})
             yield run
     except WorkspaceBusyError as error:
-        # To Dagster a canceled run: nothing failed, and nothing was done.
         run_tags.tag_status(context.instance, run_id, Status.SKIPPED)
         context.instance.report_run_canceling(context.run, message=str(error))
-        raise dg.DagsterExecutionInterruptedError(str(error)) from None
+        raise RunSkippedError(str(error)) from None
     except ReverseEtlError as error:
         run_tags.tag_status(context.instance, run_id, Status.FAILED)
         csv = {} if isinstance(error, StateError) else failed_rows_csv(run.store.run(run.run_id))
-        raise dg.Failure(description=str(error), metadata=csv, allow_retries=False) from None
+        raise StepFailedError(str(error), csv) from None
     except BaseException:
         with undisturbed():
             ended = run.store.run(run.run_id)
