@@ -21,11 +21,13 @@ def verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Co
         rows: What became of the rows of its query.
         relationships: The same of its relationships.
     """
+    from reverse_etl.checks.builtin.event_keys import repeated_note
     from reverse_etl.delivery.read_back import earlier
 
     status, message, exit_code = _verdict(sync, folder, rows, relationships)
     facts = folder.facts()
-    for note in (facts.note if facts else "", earlier(folder, sync.name)):
+    repeated = repeated_note(folder.parts("rows"))
+    for note in (repeated, facts.note if facts else "", earlier(folder, sync.name)):
         if note:
             message = f"{message} {note}" if message else f"{sync.where}: {note}"
     return status, message, exit_code

@@ -4,6 +4,7 @@
         facts.json                  what the extraction knew; written last, so its presence seals the parts
         rows/part-000000.parquet    the rows of ``query``: the columns as queried, plus ROW_NUMBER, last
         rows/outcomes.npy           uint8 per row (``report.Outcome``), at index row number - 1
+        rows/excluded.json          the rows that each rule leaves out: how many, and the first of them
         rows/failed-check.parquet   FailedRow columns of rows that a check rejected, by row number
         rows/failed-delivery.parquet  the same for rows that Customer.io refused or that were not delivered
         relationships/…             the same again for the second query
@@ -18,7 +19,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -41,10 +42,30 @@ ROW_NUMBER = "__row_number__"
 QUERIES = ("rows", "relationships")
 """The two queries a sync can have; also the names of their folders, and of ``FailedRow.query``."""
 
+EXCLUDED_FILE = "excluded.json"
+FIRST_EXCLUDED = 100
+
 FAILED_ROW_SCHEMA = pa.schema(
     [("row_number", pa.int64())]
     + [(name, pa.string()) for name in ("query", "identifier", "stage", "reason", "field", "message")]
 )
+
+
+@dataclass(slots=True)
+class Excluded:
+    """The rows that one rule leaves out; those that an earlier one leaves out, or that any rejects, do not count.
+
+    Attributes:
+        rule: The rule's name.
+        message: Why, a sentence.
+        rows: How many.
+        first: The numbers of the first ``FIRST_EXCLUDED``, ascending.
+    """
+
+    rule: str
+    message: str = ""
+    rows: int = 0
+    first: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +137,7 @@ class Parts:
 
     def forget_outcomes(self) -> None:
         """Removes what is known of the rows beside the journal: outcomes, and the lines of failed rows."""
-        for name in ("outcomes.npy", "failed-check.parquet", "failed-delivery.parquet"):
+        for name in ("outcomes.npy", EXCLUDED_FILE, "failed-check.parquet", "failed-delivery.parquet"):
             (self.folder / name).unlink(missing_ok=True)
 
     def outcomes(self, rows: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
@@ -133,6 +154,17 @@ class Parts:
         with private_file(partial) as file:
             np.save(file, outcomes)
         partial.replace(self.folder / "outcomes.npy")
+
+    def write_excluded(self, excluded: Iterable[Excluded]) -> None:
+        """Stores which rows are left out. Raises StateError."""
+        make_private_folder(self.folder)
+        with private_file(self.folder / EXCLUDED_FILE) as file:
+            file.write(json.dumps([asdict(each) for each in excluded]).encode())
+
+    def excluded(self) -> list[Excluded]:
+        """The rows that are left out, by rule; nothing before the checks have come to their end."""
+        path = self.folder / EXCLUDED_FILE
+        return [Excluded(**each) for each in json.loads(path.read_text())] if path.exists() else []
 
     def sendable(self, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Iterator[pa.RecordBatch]:
         """The rows whose outcome is still ``UNDELIVERED``, in order; batches may be empty."""

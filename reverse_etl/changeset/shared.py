@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.changeset.claim import LOCK_FILE
+from reverse_etl.changeset.parts import EXCLUDED_FILE
 from reverse_etl.storage import Storage
 
 FACTS: Final = "facts.json"
@@ -27,6 +28,7 @@ _READ_ONCE: Final = ("part-*.parquet", "suppressed.parquet")
 """Files that the extraction writes and nobody changes."""
 
 _CHANGING: Final = (
+    EXCLUDED_FILE,
     "outcomes.npy",
     "failed-check.parquet",
     "failed-delivery.parquet",

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA
+from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA, FIRST_EXCLUDED, Excluded
 from reverse_etl.checks.base import SAMPLE_ROWS, CheckResult, ColumnFinding, Finding, Rule, Severity
 
 STAGE = "check"
@@ -50,8 +50,7 @@ class Tally:
         marks: Marks = np.zeros(count, dtype=np.bool_)
         with_rows = []
         for finding in findings:
-            if self.rule.severity is not Severity.EXCLUDE:
-                self.message = self.message or finding.message
+            self.message = self.message or finding.message
             if finding.field:
                 self.fields[finding.field] = None
             if isinstance(finding, Finding):
@@ -76,6 +75,19 @@ class Tally:
             fields=tuple(self.fields),
             message=self.message,
         )
+
+
+def note_excluded(
+    excluded: dict[str, Excluded],
+    rule: Rule,
+    findings: Sequence[Finding],
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+) -> None:
+    """Adds rows of one batch to those that a rule leaves out; ``excluded`` is by the rule's name."""
+    if len(rows):
+        known = excluded.setdefault(rule.name, Excluded(rule.name, findings[0].message))
+        known.rows += len(rows)
+        known.first += rows[: FIRST_EXCLUDED - len(known.first)].tolist()
 
 
 def failed_rows(

@@ -144,7 +144,7 @@ class CheckResult:
         rows_excluded: Rows that a rule of severity ``exclude`` leaves out; they are no failure.
         sample_rows: The first ``SAMPLE_ROWS`` row numbers with a finding, ascending.
         fields: The columns at fault, in the order in which they were found.
-        message: The first finding's message; empty when passed.
+        message: The first finding's message; empty where there is none.
         judged: Whether it was applied; in a retry, rules ``of_the_whole`` are not.
     """
 
@@ -160,5 +160,5 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing breaks the rule."""
-        return self.rows_failed == 0 and not self.message
+        """Whether nothing breaks the rule; a rule that excludes is never broken."""
+        return self.rule.severity is Severity.EXCLUDE or (self.rows_failed == 0 and not self.message)

@@ -115,7 +115,7 @@ def _events(sync: SyncConfig, settings: EventsConfig) -> list[AnyRule]:
         found.append(events.MaxAge(rule, int(max_age.total_seconds())))
     keys = event_keys.SharedKeys(settings)
     repeated = Rule(
-        "event_repeated",
+        event_keys.REPEATED,
         Severity.EXCLUDE,
         "Of equal events only the first is sent; a column `event_id`, or `event_key`, tells them apart.",
     )

@@ -19,8 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.columns import identifier_column, identifiers, require_columns
-from reverse_etl.changeset.parts import ROW_NUMBER, Facts, Parts, RunFolder, count, numbers_where
-from reverse_etl.checks._findings import Tally, failed_rows
+from reverse_etl.changeset.parts import (
+    ROW_NUMBER,
+    Excluded,
+    Facts,
+    Parts,
+    RunFolder,
+    count,
+    numbers_where,
+)
+from reverse_etl.checks._findings import Marks, Tally, failed_rows, note_excluded
 from reverse_etl.checks.base import (
     AnyRule,
     BatchRule,
@@ -141,6 +149,7 @@ class _Pass:
     rows: int
     tallies: list[Tally] = field(default_factory=list)
     counts: Counts = Counts()  # noqa: RUF009 - frozen
+    excluded: dict[str, Excluded] = field(default_factory=dict)
 
     @property
     def not_found(self) -> int:
@@ -172,6 +181,8 @@ class _Pass:
         outcomes = np.zeros(self.rows, dtype=np.uint8)
         self.parts.forget_outcomes()
         self.parts.write_failed("check", self._checked(across, outcomes))
+        if self.excluded:
+            self.parts.write_excluded(self.excluded.values())
         self.parts.write_outcomes(outcomes)
         self.counts = count(outcomes)
 
@@ -203,6 +214,7 @@ class _Pass:
             first = batch.column(ROW_NUMBER)[0].as_py() if size else 1
             here = outcomes[first - 1 : first - 1 + size]
             kept_back: list[tuple[Rule, Finding]] = []
+            excluded: list[tuple[Rule, list[Finding], Marks]] = []
             if size and first > self.rows - self.not_found:
                 here[:] = Outcome.REJECTED
                 yield self._gone(batch, first)
@@ -221,7 +233,13 @@ class _Pass:
                     here[marks] = Outcome.REJECTED
                     kept_back.extend((each.rule, finding) for finding in with_rows)
                 elif each.rule.severity is Severity.EXCLUDE:
-                    here[marks & (here == Outcome.UNDELIVERED)] = Outcome.EXCLUDED
+                    left_out = marks & (here == Outcome.UNDELIVERED)
+                    here[left_out] = Outcome.EXCLUDED
+                    excluded.append((each.rule, with_rows, left_out))
+            for rule, with_rows, left_out in excluded:
+                note_excluded(
+                    self.excluded, rule, with_rows, np.flatnonzero(left_out & (here == Outcome.EXCLUDED)) + first
+                )
             done += size
             if kept_back:
                 names = identifiers(batch, self.sync, self.parts.query)

@@ -86,6 +86,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
     """
     from reverse_etl.changeset.extract import Before, extract
     from reverse_etl.changeset.parts import RunFolder
+    from reverse_etl.checks.builtin.event_keys import repeated_note
     from reverse_etl.checks.runner import validate
     from reverse_etl.config.changes import late_of
     from reverse_etl.sources import connect
@@ -113,6 +114,8 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
         validation = validate(sync, folder)
         if validation.stopped:
             say(words.console(stderr=True), f"A run over these rows would stop: {validation.stopped}")
+        if note := repeated_note(folder.parts("rows")):
+            say(words.console(stderr=True), note)
         yield from _rows(sync, folder)
 
 
@@ -127,7 +130,8 @@ def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
     for query in queries(sync):
         parts = folder.parts(query)
         outcomes = parts.outcomes(getattr(facts, query))
-        reasons = {row.row_number: f"{row.reason}: {row.message}" for row in parts.failed()}
+        excluded = {number: f"{each.rule}: {each.message}" for each in parts.excluded() for number in each.first}
+        reasons = excluded | {row.row_number: f"{row.reason}: {row.message}" for row in parts.failed()}
         operations: dict[int, str] = {}
         values = dict(_values(parts, identifier_column(sync, query)))
         for batch in parts.sendable(outcomes):

@@ -46,6 +46,7 @@ def validation_results(sync: SyncConfig, results: tuple[CheckResult, ...]) -> It
             metadata={
                 "rows_checked": result.rows_checked,
                 "rows_failed": result.rows_failed,
+                **({"rows_excluded": result.rows_excluded} if result.rows_excluded else {}),
                 "sample_row_numbers": dg.MetadataValue.text(", ".join(map(str, result.sample_rows)) or "none"),
             },
         )

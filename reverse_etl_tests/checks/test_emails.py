@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from email_validator import EmailNotValidError, validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.checks.builtin.emails import valid
+from reverse_etl.checks.builtin.emails import parses, valid
 
 ACCEPTED = [
     "ann@example.com",
@@ -86,15 +85,5 @@ def test_null_is_no_address() -> None:
 )
 def test_the_library_agrees(address: str) -> None:
     """What a pattern settles, email-validator would have settled alike."""
-    try:
-        validate_email(
-            address,
-            check_deliverability=False,
-            allow_smtputf8=False,
-            allow_quoted_local=True,
-            allow_domain_literal=True,
-        )
-        expected = address.isascii() and address == address.strip()
-    except EmailNotValidError:
-        expected = False
+    expected = address.isascii() and address == address.strip() and parses(address)
     assert valid(pa.array([address])).to_pylist() == [expected]

@@ -11,14 +11,17 @@ import pytest
 
 from reverse_etl.changeset.event_keys import event_keys
 from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
+from reverse_etl.checks.builtin.event_keys import repeated_note
 from reverse_etl.checks.runner import validate
 from reverse_etl.config.syncs import EventsConfig
-from reverse_etl.report import Outcome
+from reverse_etl.report import Counts, Outcome, Status
 from reverse_etl.sources._arrow import canonical
+from reverse_etl.verdict import verdict
 from reverse_etl_tests.checks.conformance import STARTED_AT, Checked, sync
 
 NOON = datetime(2026, 1, 5, 8, tzinfo=UTC)
 CLICKS = EventsConfig(name="clicked")
+REPEATS = "an earlier row, with the same key and the same values (event_repeated)"
 
 
 def checked(folder: Path, config: EventsConfig, batches: list[pa.RecordBatch]) -> Checked:
@@ -91,6 +94,39 @@ def test_what_is_found_is_counted_with_row_numbers(tmp_path: Path) -> None:
     assert (repeated.rows_excluded, repeated.sample_rows, repeated.passed) == (1, (3,), True)
     assert (differing.rows_failed, differing.sample_rows, differing.passed) == (2, (2, 4), False)
     assert all(word in differing.message for word in ("event_id", "event_key"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "note"),
+    [
+        ([{}, {"id": "2"}], ""),
+        ([{}, {"sku": "b"}], ""),
+        (
+            [{}, {}],
+            f"1 event is excluded, because it repeats {REPEATS}. Where each counts, select a column event_id, or",
+        ),
+        (
+            [{}] * 1_235,
+            f"1,234 events are excluded: each repeats {REPEATS}. Where each counts, select a column event_id",
+        ),
+        ([{"event_id": "a"}] * 2, f"1 event is excluded, because it repeats {REPEATS}."),
+        ([{"deleted": b"x"}, {"deleted": b"x"}], ""),
+    ],
+)
+def test_repeats_are_told_with_their_number(tmp_path: Path, rows: list[dict[str, Any]], note: str) -> None:
+    """And with the way out, where they are not meant; a repeat that another rule rejects is a failed row."""
+    parts = checked(tmp_path, CLICKS, [batch(rows)]).folder.parts("rows")
+    assert repeated_note(parts).startswith(note)
+    assert bool(note) == bool(repeated_note(parts))
+
+
+def test_the_end_of_a_run_tells_repeats(tmp_path: Path) -> None:
+    """Whatever else it has to say; the status stays completed."""
+    found = checked(tmp_path, CLICKS, [batch([{}, {}, {"id": "2"}])])
+    counts = Counts(extracted=3, delivered=2, excluded=1)
+    status, message, exit_code = verdict(sync(events=CLICKS), found.folder, counts, Counts())
+    assert "1 event is excluded, because it repeats" in message
+    assert (status, exit_code) == (Status.COMPLETED, 0)
 
 
 @pytest.mark.parametrize(

@@ -232,3 +232,21 @@ def test_preview_spells_an_identifier_as_it_is_sent(project: Project) -> None:
     shown = project.reverse_etl("preview", "spelled").stdout
 
     assert re.search(r"\n +1  valid +42 +a@example.com +1.0\n", shown), shown
+
+
+def test_events_that_repeat_are_told(project: Project, sandbox: RunningSandbox) -> None:
+    """By `preview` row by row, and by `run` with their number: the workspace keeps one of each key."""
+    clicks = "UNION ALL ".join(f"SELECT {who} AS id, 'a' AS sku, 1788000000 AS occurred_at " for who in (1, 2, 2, 2))
+    events = "events: {identify_by: id, name: clicked}"
+    project.write("clicks.yaml", people(clicks).replace("people: {identify_by: id}", events))
+    project.environment["COLUMNS"] = "80"
+
+    shown = project.reverse_etl("preview", "clicks")
+    ran = project.reverse_etl("run", "clicks")
+
+    assert 2 == shown.stdout.count("event_repeated: an earlier row is the same")
+    for text in (shown.stderr, ran.stdout + ran.stderr):
+        assert "2 events are excluded: each repeats an earlier row" in " ".join(text.split())
+        assert all(len(line) <= 80 for line in text.splitlines())
+    assert 0 == ran.returncode
+    assert 2 == len(sandbox.events())

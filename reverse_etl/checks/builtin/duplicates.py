@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.text import as_text, framed
-from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of
+from reverse_etl.checks._across import Keyed, Keys, columns_of, filled, keys_of
 from reverse_etl.checks._batch import columns, empty, is_number, text
 from reverse_etl.checks.base import Finding, Rule
 from reverse_etl.sources.base import logical_type
@@ -44,23 +45,14 @@ class IdentifierUnique:
         names = [name for name in self.key if name in column_names(parts)]
         shown = " and ".join(f"`{name}`" for name in names)
         field = names[-1] if len(names) == 1 else ""
-        with keys_of(columns_of(parts, names), self._key, folder=parts.folder, database=database) as keys:
-            if self.keep_last:
+        if self.keep_last:
+            with keys_of(columns_of(parts, names), self._key, folder=parts.folder, database=database) as keys:
                 for rows in keys.shared_but_last():
                     yield Finding(rows, field, f"a later row has the same {shown}.")
-                return
-            shared = marks(keys.shared(), parts)
-        if shared is None:
             return
-        candidates = (batch.filter(pa.array(shared[numbers(batch)])) for batch in parts.batches())
-        keyed = (batch for batch in candidates if batch.num_rows)
-
-        def with_content(batch: pa.RecordBatch) -> Keyed:
-            key = self._key(batch)
-            return Keyed(key.row_numbers, key.keys, digest(content(batch, frozenset(names)), database))
-
-        with keys_of(keyed, with_content, folder=parts.folder, database=database) as keys:
-            for rows in keys.differing():
+        contents = partial(content, apart=frozenset(names))
+        with shared_keys(parts, names, key=self._key, contents=contents, database=database) as shared:
+            for rows in shared.differing() if shared else ():
                 yield Finding(rows, field, f"the same {shown} is in more than one row, with different values.")
 
     def _key(self, batch: pa.RecordBatch) -> Keyed:
@@ -76,6 +68,40 @@ class IdentifierUnique:
         return filled(batch.column(ROW_NUMBER), pc.if_else(missing, "", keys))
 
 
+@contextmanager
+def shared_keys(
+    parts: Parts,
+    names: Sequence[str],
+    *,
+    key: Callable[[pa.RecordBatch], Keyed],
+    contents: Callable[[pa.RecordBatch], pa.StringArray],
+    database: duckdb.DuckDBPyConnection,
+) -> Iterator[Keys | None]:
+    """The keys that more than one row has, with what these rows hold; None where there are none.
+
+    Args:
+        parts: The rows.
+        names: The columns that keys are made of.
+        key: The keys of a batch.
+        contents: What each row of a batch holds, as one text.
+        database: Groups them.
+    """
+    with keys_of(columns_of(parts, names), key, folder=parts.folder, database=database) as keys:
+        shared = _marks(keys.shared(), parts)
+    if shared is None:
+        yield None
+        return
+    candidates = (batch.filter(pa.array(shared[_numbers(batch)])) for batch in parts.batches())
+
+    def with_contents(batch: pa.RecordBatch) -> Keyed:
+        keyed = key(batch)
+        return Keyed(keyed.row_numbers, keyed.keys, _digest(contents(batch), database))
+
+    with_rows = (batch for batch in candidates if batch.num_rows)
+    with keys_of(with_rows, with_contents, folder=parts.folder, database=database) as keys:
+        yield keys
+
+
 def content(batch: pa.RecordBatch, apart: frozenset[str]) -> pa.StringArray:
     """Each row's values but those ``apart`` as one text, equal exactly where the rows say the same.
 
@@ -89,7 +115,7 @@ def _kind(field: pa.Field) -> str:
     return "number" if is_number(field) else logical_type(field)
 
 
-def digest(texts: pa.StringArray, database: duckdb.DuckDBPyConnection) -> pa.StringArray:
+def _digest(texts: pa.StringArray, database: duckdb.DuckDBPyConnection) -> pa.StringArray:
     """A short text for each, equal where the texts are."""
     database.register("contents", pa.table({"position": np.arange(len(texts)), "content": texts}))
     digests: pa.Table = database.sql("SELECT md5(content) FROM contents ORDER BY position").to_arrow_table()
@@ -103,12 +129,12 @@ def column_names(parts: Parts) -> list[str]:
     return [] if schema is None else list(schema.names)
 
 
-def numbers(batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _numbers(batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The row numbers of a batch."""
     return np.asarray(batch.column(ROW_NUMBER).to_numpy(), dtype=np.int64)
 
 
-def marks(found: Iterator[pa.Int64Array], parts: Parts) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+def _marks(found: Iterator[pa.Int64Array], parts: Parts) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
     """One mark a row, at its row number; None when nothing is found."""
     marked: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
     for rows in found:

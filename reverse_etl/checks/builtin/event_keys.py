@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,15 +16,20 @@ import pyarrow.compute as pc
 from reverse_etl.changeset.event_keys import EVENT_ID, event_keys, key_columns
 from reverse_etl.changeset.occurred_at import OCCURRED_AT, occurred_at
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
-from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of
+from reverse_etl.checks._across import Keyed, filled
 from reverse_etl.checks._batch import text
 from reverse_etl.checks.base import Finding, Rule
-from reverse_etl.checks.builtin.duplicates import column_names, content, digest, marks, numbers
+from reverse_etl.checks.builtin.duplicates import column_names, content, shared_keys
 
 if TYPE_CHECKING:
     import duckdb
 
     from reverse_etl.config.syncs import EventsConfig
+
+REPEATED: Final = "event_repeated"
+"""The rule's name."""
+
+_WAY_OUT: Final = "select a column event_id, or name the columns that tell events apart in `events: {event_key: [...]}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +55,31 @@ class SharedKeys:
     ) -> tuple[list[pa.Int64Array], list[pa.Int64Array]]:
         returned = column_names(parts)
         names = [name for name in key_columns(self.config) if name in returned]
-        with keys_of(columns_of(parts, names), self._keyed, folder=parts.folder, database=database) as keys:
-            shared = marks(keys.shared(), parts)
-        if shared is None:
-            return [], []
-        candidates = (batch.filter(pa.array(shared[numbers(batch)])) for batch in parts.batches())
-
-        def with_content(batch: pa.RecordBatch) -> Keyed:
-            key = self._keyed(batch)
-            return Keyed(key.row_numbers, key.keys, digest(content(self._comparable(batch), frozenset()), database))
-
-        keyed = (batch for batch in candidates if batch.num_rows)
-        with keys_of(keyed, with_content, folder=parts.folder, database=database) as keys:
-            return list(keys.equal_but_first()), list(keys.differing())
+        with shared_keys(parts, names, key=self._keyed, contents=self._contents, database=database) as keys:
+            return (list(keys.equal_but_first()), list(keys.differing())) if keys else ([], [])
 
     def _keyed(self, batch: pa.RecordBatch) -> Keyed:
         return filled(batch.column(ROW_NUMBER), event_keys(batch, self.config))
 
-    def _comparable(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch with one spelling for a time and for an e-mail address that names the person."""
+    def _contents(self, batch: pa.RecordBatch) -> pa.StringArray:
+        """All that a row holds, with one spelling for a time and for an e-mail address that names the person."""
         index = batch.schema.get_field_index(OCCURRED_AT)
         at = pc.cast(occurred_at(batch.column(index), batch.schema.field(index)), pa.int64())
         batch = batch.set_column(index, OCCURRED_AT, at)
         address = text(batch, self.config.identify_by)
-        if self.config.identify_by != "email" or address is None:
-            return batch
-        return batch.set_column(batch.schema.get_field_index("email"), "email", pc.utf8_lower(address))
+        if self.config.identify_by == "email" and address is not None:
+            batch = batch.set_column(batch.schema.get_field_index("email"), "email", pc.utf8_lower(address))
+        return content(batch, frozenset())
+
+
+def repeated_note(parts: Parts) -> str:
+    """How many events are left out because an earlier row is the same; empty where none is."""
+    rows = next((each.rows for each in parts.excluded() if each.rule == REPEATED), 0)
+    if not rows:
+        return ""
+    repeats = "1 event is excluded, because it repeats" if rows == 1 else f"{rows:,} events are excluded: each repeats"
+    note = f"{repeats} an earlier row, with the same key and the same values ({REPEATED})."
+    return note if EVENT_ID in column_names(parts) else f"{note} Where each counts, {_WAY_OUT}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +117,4 @@ class EventKeyUnique:
             return f"the same `{EVENT_ID}` (where it is empty, the same event) is"
         if config.event_key:
             return f"the same {', '.join(f'`{name}`' for name in config.event_key)} (`event_key`) is"
-        way_out = "select a column event_id, or name the columns that tell events apart in `events: {event_key: [...]}`"
-        return f"the same `{config.identify_by}`, event name and `{OCCURRED_AT}` ({way_out}) is"
+        return f"the same `{config.identify_by}`, event name and `{OCCURRED_AT}` ({_WAY_OUT}) is"
