@@ -20,6 +20,7 @@ from reverse_etl.changeset.picking import condition, picked
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.text import as_text
 from reverse_etl.errors import QueryError, StateError
+from reverse_etl.quiet_duckdb import connect
 from reverse_etl.report import RUN_BY_SPREADSHEETS
 
 if TYPE_CHECKING:
@@ -64,8 +65,6 @@ class FailedBefore:
         Raises:
             StateError: The CSV is gone.
         """
-        import duckdb
-
         if not self.csv.is_file():
             raise StateError(
                 f"the failed-rows CSV of run {self.run_id[:8]} is gone: {self.csv}.",
@@ -74,7 +73,7 @@ class FailedBefore:
         path, made_harmless = (str(text).replace(chr(39), chr(39) * 2) for text in (self.csv, RUN_BY_SPREADSHEETS))
         with (
             tempfile.TemporaryDirectory(prefix="reverse-etl-") as scratch,
-            duckdb.connect(str(Path(scratch) / "failed.duckdb"), config={"memory_limit": "128MB", "threads": 2}) as db,
+            connect(Path(scratch) / "failed.duckdb", settings={"memory_limit": "128MB", "threads": 2}) as db,
         ):
             db.execute(
                 f"""

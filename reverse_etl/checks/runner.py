@@ -44,6 +44,7 @@ from reverse_etl.checks.rules import rules_for
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files import make_private_folder
 from reverse_etl.progress import Progress, tell
+from reverse_etl.quiet_duckdb import Setting, connect
 from reverse_etl.report import Counts, Outcome
 
 if TYPE_CHECKING:
@@ -278,16 +279,14 @@ class _Pass:
 
 @contextmanager
 def _database(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    import duckdb
-
-    settings: dict[str, str | bool | int | float | list[str]] = {
+    settings: dict[str, Setting] = {
         "memory_limit": _DATABASE_MEMORY,
         "threads": _DATABASE_THREADS,
         "temp_directory": str(scratch),
     }
     try:
         make_private_folder(scratch)
-        with duckdb.connect(":memory:", config=settings) as database:
+        with connect(":memory:", settings=settings) as database:
             yield database
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from pydantic import Field
 
+from reverse_etl import quiet_duckdb
 from reverse_etl.config.connections import FileConfig, PathBesideFile
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.quiet_duckdb import Setting
 from reverse_etl.sources._time_and_number import conversion_hint
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
         raise SourceUnavailableError(
             f"{where}: there is no file {config.path}.", hint="Check `path`; it is relative to the file that names it."
         )
-    settings: dict[str, str | bool | int | float | list[str]] = {
+    settings: dict[str, Setting] = {
         "memory_limit": MEMORY,
         "threads": config.threads,
         "temp_directory": _spill_folder(),
@@ -91,7 +93,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
         if not folder.is_dir():
             raise SourceUnavailableError(f"{where}: there is no folder {folder}.", hint="Check `read_files`.")
     try:
-        connection = duckdb.connect(str(config.path), read_only=True, config=settings)
+        connection = quiet_duckdb.connect(config.path, settings=settings, read_only=True)
     except duckdb.Error as error:
         raise _opening_failed(error, where, config) from None
     with closing(connection):
