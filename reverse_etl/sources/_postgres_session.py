@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources import _postgres_values as values
-from reverse_etl.sources._postgres_types import copy_statement, kinds
+from reverse_etl.sources._postgres_types import copy_statement, types_of
 from reverse_etl.sources._postgres_wire import Wire
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Start, refuse_duplicates
 
@@ -117,14 +118,17 @@ class PostgresSession:
             description = self._wire.describe(query)
             self._require_rows(len(description.names), description.parameters)
             refuse_duplicates(description.names, self._messages.where)
-            found = kinds(description.types, self._wire.run)
-            statement = copy_statement(query, found, limit=limit)
+            types = types_of(description.types, self._wire.run)
+            statement = copy_statement(query, list(map(types.kind, description.types)), limit=limit)
+            batch = partial(
+                values.batch, names=description.names, oids=description.types, types=types, timezone=self._timezone
+            )
             empty = True
             for block in self._wire.copy(statement, max_rows=BATCH_ROWS, max_bytes=BATCH_BYTES):
-                yield values.batch(block, description.names, found, timezone=self._timezone)
+                yield batch(block)
                 empty = False
             if empty:
-                yield values.batch(b"", description.names, found, timezone=self._timezone)
+                yield batch(b"")
         finally:
             self._wire.settle()
 

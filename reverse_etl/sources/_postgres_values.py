@@ -17,8 +17,8 @@ from pyarrow import csv
 
 from reverse_etl.sources._arrow import canonical_field, decoded
 from reverse_etl.sources._instants import beyond_years, instants
-from reverse_etl.sources._postgres_types import Kind
-from reverse_etl.sources.base import NOT_JSON
+from reverse_etl.sources._postgres_nested import mended, without_padding
+from reverse_etl.sources._postgres_types import Kind, Types
 
 _US: Final = pa.timestamp("us")
 _US_UTC: Final = pa.timestamp("us", "UTC")
@@ -33,35 +33,38 @@ _TYPES: Final = {
 }
 """What Arrow reads by itself; every other kind is read as text."""
 
-_NESTED: Final = (Kind.NESTED, Kind.NESTED_PADDED_TEXT, Kind.NESTED_NUMBERS)
-
 _AS_THEY_CAME: Final = {
     **_TYPES,
     **dict.fromkeys((Kind.DATE, Kind.WALL_CLOCK, Kind.INSTANT), pa.string()),
-    **dict.fromkeys((Kind.TEXT, Kind.PADDED_TEXT, Kind.JSON, *_NESTED), pa.binary()),
+    **dict.fromkeys((Kind.TEXT, Kind.PADDED_TEXT, Kind.PADDED_RANGE, Kind.JSON, Kind.NESTED), pa.binary()),
 }
 
-_MARKS: Final = {Kind.DECIMAL: "decimal", **dict.fromkeys((Kind.JSON, *_NESTED), "json")}
+_MARKS: Final = {Kind.DECIMAL: "decimal", **dict.fromkeys((Kind.JSON, Kind.NESTED), "json")}
 _USUAL: Final = r"^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?)?$"
 _UNUSUAL: Final = re.compile(r"-?infinity|\d+-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?(?:\+00)?(?: BC)?")
 """What is outside the years 1 to 9999: ``20000-01-01``, ``0044-03-15 BC``, ``infinity``."""
-_NOT_A_NUMBER: Final = r'"(NaN|-?Infinity)"'
 
 
-def batch(block: bytes, names: Sequence[str], kinds: Sequence[Kind], *, timezone: str) -> pa.RecordBatch:
+def batch(block: bytes, names: Sequence[str], *, oids: Sequence[int], types: Types, timezone: str) -> pa.RecordBatch:
     """The rows of a block in canonical types; the block may be empty.
 
     Args:
         block: Whole rows of CSV as ``COPY ... (FORMAT csv)`` writes them, with ``TimeZone`` UTC and ``DateStyle`` ISO.
         names: Column names.
-        kinds: How each column is read.
+        oids: The type of each column.
+        types: What those are made of.
         timezone: How date-times without a zone are read.
     """
+    kinds = list(map(types.kind, oids))
     try:
         columns = _read(block, [_TYPES.get(kind, pa.string()) for kind in kinds])
     except pa.ArrowInvalid:
         columns = _read(block, [_AS_THEY_CAME.get(kind, pa.string()) for kind in kinds])
     made = [canonical(column, kind, timezone=timezone) for column, kind in zip(columns, kinds, strict=True)]
+    for position, (kind, oid) in enumerate(zip(kinds, oids, strict=True)):
+        if kind is Kind.NESTED:
+            column, mark = made[position]
+            made[position] = (mended(column, oid, types), mark)
     fields = [canonical_field(name, values, mark) for name, (values, mark) in zip(names, made, strict=True)]
     return pa.RecordBatch.from_arrays([values for values, _ in made], schema=pa.schema(fields))
 
@@ -105,9 +108,8 @@ def canonical(column: pa.Array, kind: Kind, *, timezone: str) -> tuple[pa.Array,
     mark = _MARKS.get(kind, "")
     if pa.types.is_binary(column.type):
         column = decoded(column, mark)
-    if kind is Kind.NESTED_NUMBERS:
-        unsendable = pc.match_substring_regex(column, _NOT_A_NUMBER)
-        column = pc.if_else(unsendable, pa.scalar(NOT_JSON), column)
+    if kind is Kind.PADDED_RANGE:
+        column = without_padding(column)
     if kind is Kind.PADDED_TEXT:
         column = pc.ascii_rtrim(column, characters=" ")
     return column, mark

@@ -120,6 +120,10 @@ def filled(postgres: PostgresServer) -> PostgresServer:
         for statement in _CONTENTS:
             admin.execute(statement)
         admin.execute("CREATE DOMAIN firm_code AS char(6)")
+        admin.execute("CREATE DOMAIN firm_codes AS char(6)[]")
+        admin.execute("CREATE TYPE firm AS (code firm_code, n numeric, r real, tags char(2)[])")
+        admin.execute("CREATE TYPE branch AS (name text, firm firm)")
+        admin.execute("CREATE TYPE firm_range AS RANGE (subtype = char)")
         admin.execute("CREATE DOMAIN price AS numeric(10, 2)")
         admin.execute("CREATE DOMAIN net_price AS price CHECK (VALUE > 0)")
         admin.execute("CREATE DOMAIN tags AS text[]")
@@ -223,6 +227,31 @@ class TestPostgres(SourceConformance, InfiniteInstants, OverTheNetwork):
         ("array['ab'::firm_code]", "json", '["ab"]'),
         ("array['ab  '::varchar]", "json", '["ab  "]'),
         ("array['NaN'::net_price]", "json", "NaN"),
+        ("row('ab', 1, 0.1, array['x'])::firm", "json", '{"code":"ab","n":1,"r":0.1,"tags":["x"]}'),
+        ("row('ab', 1, 'NaN', '{}')::firm", "json", "NaN"),
+        ("row('NaN ', null, 'Infinity', null)::firm", "json", "NaN"),
+        ("row('NaN', null, null, null)::firm", "json", '{"code":"NaN","n":null,"r":null,"tags":null}'),
+        ("null::firm", "json", None),
+        ("row(null, null, null, null)::firm", "json", '{"code":null,"n":null,"r":null,"tags":null}'),
+        (
+            "array[row('ab', 12345678901234567890, 0.1, null)::firm]",
+            "json",
+            '[{"code":"ab","n":12345678901234567890,"r":0.1,"tags":null}]',
+        ),
+        ("array[array['ab'::char(4), 'c  d'], array['e', null]]", "json", '[["ab","c  d"],["e",null]]'),
+        ("array[array[row('ab', 1.10, 0.1, null)::firm]]", "json", '[[{"code":"ab","n":1.10,"r":0.1,"tags":null}]]'),
+        (
+            "row('x  ', row('ab', null, null, array['a ', 'b'])::firm)::branch",
+            "json",
+            '{"name":"x  ","firm":{"code":"ab","n":null,"r":null,"tags":["a","b"]}}',
+        ),
+        ("array['a ', 'b']::firm_codes", "json", '["a","b"]'),
+        ("firm_range('ab'::char(4), 'c'::char(4))", "string", '["ab","c")'),
+        ("firm_range('a \",b'::char(8), null)", "string", '["a "",b",)'),
+        ("array[firm_range('ab'::char(4), 'c'::char(4))]", "json", '["[\\"ab\\",\\"c\\")"]'),
+        ("array[0.1::real]", "json", "[0.1]"),
+        ("'{0.1,16777216}'::real[]", "json", "[0.1,1.6777216e+07]"),
+        ("array[3.4028235e38::real]", "json", "[3.4028235e+38]"),
         ("time '24:00'", "string", "24:00:00"),
         ("timetz '12:00+02'", "string", "12:00:00+02"),
         ("int4range(1, 5)", "string", "[1,5)"),

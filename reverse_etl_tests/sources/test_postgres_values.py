@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.sources._instants import values as python_values
-from reverse_etl.sources._postgres_types import Kind, copy_statement, kinds
+from reverse_etl.sources._postgres_types import Kind, Types, copy_statement, types_of
 from reverse_etl.sources._postgres_values import batch
 from reverse_etl.sources.base import OUTSIDE_YEARS, logical_type
 from reverse_etl_tests.sources.conformance import texts
@@ -33,7 +33,7 @@ def csv(rows: Sequence[tuple[str | None, ...]]) -> bytes:
 @settings(max_examples=150, deadline=None)
 def test_any_text_in_any_place_is_read_back(rows: list[tuple[str | None, str | None]]) -> None:
     """NULL is not '', a line end in a value ends no row, and no row swallows the next."""
-    made = batch(csv(rows), ["a", "b"], [Kind.TEXT, Kind.TEXT], timezone="UTC")
+    made = batch(csv(rows), ["a", "b"], oids=[25, 25], types=Types(), timezone="UTC")
 
     assert list(zip(*[column.to_pylist() for column in made.columns], strict=True)) == rows
 
@@ -42,24 +42,23 @@ def test_any_text_in_any_place_is_read_back(rows: list[tuple[str | None, str | N
 @settings(max_examples=80, deadline=None)
 def test_a_single_column_keeps_its_empty_rows(values: list[str | None]) -> None:
     """NULL alone in a row is an empty line."""
-    assert (
-        batch(csv([(value,) for value in values]), ["a"], [Kind.TEXT], timezone="UTC").column(0).to_pylist() == values
-    )
+    made = batch(csv([(value,) for value in values]), ["a"], oids=[25], types=Types(), timezone="UTC")
+
+    assert made.column(0).to_pylist() == values
 
 
 def test_an_unusual_date_changes_no_other_column() -> None:
     """The second reading of a block gives every other column as the first would."""
     row = ("t", "7", "0.5", "1.10", "x", "\\xff", "2024-02-29", "2024-07-01 12:00:00", '{"a":1}', "[1]", '["NaN"]')
-    read_as = [
-        *(Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.TEXT, Kind.BINARY, Kind.DATE),
-        *(Kind.WALL_CLOCK, Kind.JSON, Kind.NESTED, Kind.NESTED_NUMBERS),
-    ]
+    read_as = [16, 20, 701, 1700, 25, 17, 1082, 1114, 114, 1007, 1022]
+    types = Types(elements={1007: 23, 1022: 701})
     names = [f"c{number}" for number in range(len(row))]
-    usual = batch(csv([row, (None,) * len(row)]), names, read_as, timezone="Europe/Berlin")
+    usual = batch(csv([row, (None,) * len(row)]), names, oids=read_as, types=types, timezone="Europe/Berlin")
     unusual = batch(
         csv([(*row, "infinity"), (None,) * (len(row) + 1)]),
         [*names, "at"],
-        [*read_as, Kind.INSTANT],
+        oids=[*read_as, 1184],
+        types=types,
         timezone="Europe/Berlin",
     )
 
@@ -71,7 +70,10 @@ def test_an_unusual_date_changes_no_other_column() -> None:
 
 def test_an_empty_block_has_its_types() -> None:
     """Of every kind."""
-    made = batch(b"", [kind.name for kind in Kind], list(Kind), timezone="UTC")
+    oids = [16, 17, 20, 25, 114, 701, 1042, 1082, 1114, 1184, 1700, 9001, 9002]
+    types = Types(ranges={9001: 1042}, rows={9002: {}})
+    assert set(map(types.kind, oids)) == set(Kind)
+    made = batch(b"", [types.kind(oid).name for oid in oids], oids=oids, types=types, timezone="UTC")
 
     assert made.num_rows == 0
     assert made.schema.field("INSTANT").type == pa.timestamp("us", "UTC")
@@ -94,11 +96,14 @@ def test_a_domain_is_read_as_what_it_stands_on() -> None:
         asked.append(oids)
         return [catalog[oid] for oid in oids if oid in catalog]
 
-    assert kinds([23, 9001, 9003, 9999], look_up) == [Kind.INTEGER, Kind.DECIMAL, Kind.NESTED, Kind.TEXT]
+    def kinds(*oids: int) -> list[Kind]:
+        return list(map(types_of(oids, look_up).kind, oids))
+
+    assert kinds(23, 9001, 9003, 9999) == [Kind.INTEGER, Kind.DECIMAL, Kind.NESTED, Kind.TEXT]
     assert asked == [["9001", "9003", "9999"], ["1007", "9002"]]
-    assert kinds([9004], look_up) == [Kind.NESTED_NUMBERS]
+    assert kinds(9004) == [Kind.NESTED]
     asked.clear()
-    assert kinds([16, 25], look_up) == [Kind.BOOLEAN, Kind.TEXT]
+    assert kinds(16, 25) == [Kind.BOOLEAN, Kind.TEXT]
     assert asked == []
 
 
