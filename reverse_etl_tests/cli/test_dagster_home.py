@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sqlite3
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.dagster_home import dagster_folder, missing_settings, shipped_file
+from reverse_etl.cli.dagster_home import SHIPPED, dagster_folder, missing_settings, shipped_file
 from reverse_etl.errors import StateError
 from reverse_etl.state.home import Home
 from reverse_etl_tests.project import SHOP, Project, people
@@ -91,6 +92,14 @@ def test_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
     path.write_text(before.replace("max_concurrent_runs: 10", "max_concurrent_runs: 11"))
     assert "max_concurrent_runs: 11" in shipped_file(home, "dagster.yaml").read_text()
     assert ("python_logs",) == missing_settings(home.dagster)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_version_of_a_shipped_file_is_known(name: str) -> None:
+    """Whoever has today's file, unedited, is brought up to date when it changes: an edit adds its hash at the end."""
+    now = hashlib.sha256((files("reverse_etl.defs") / name).read_bytes()).hexdigest()
+    assert now == SHIPPED[name][-1], f"{name} was edited: add {now} to SHIPPED, after those that are there"
+    assert len(set(SHIPPED[name])) == len(SHIPPED[name])
 
 
 @pytest.mark.parametrize("text", ["", "telemetry: {enabled: false}\n"])
