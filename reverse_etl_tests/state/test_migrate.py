@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,11 +16,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from reverse_etl.errors import StateError
+from reverse_etl.report import Status
 from reverse_etl.state.engine import Database
 from reverse_etl.state.migrations import REVISIONS, VERSION_TABLE
 from reverse_etl.state.schema import METADATA
 from reverse_etl.state.store import Store, open_store
-from reverse_etl_tests.state.conftest import NOON
+from reverse_etl_tests.state.aged import make_as_of
+from reverse_etl_tests.state.conftest import NOON, begin, close, failed_row, report
 
 RACE = """
 import sys
@@ -119,3 +123,30 @@ def test_the_file_is_private_and_lets_others_read_while_one_writes(tmp_path: Pat
         assert "wal" == connection.exec_driver_sql("PRAGMA journal_mode").scalar()
     with store.database.writing(), store.database.reading() as connection:
         assert 0 == connection.exec_driver_sql("SELECT count(*) FROM reverse_etl_run").scalar()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0003", "0007"])
+def test_an_earlier_release_s_database_loses_nothing(revision: str, state_url: str, tmp_path: Path) -> None:
+    """Syncs, runs, failed rows and their causes are there; what that release did not keep is not known."""
+    like = open_store(f"sqlite:///{tmp_path / 'like' / 'state.db'}")
+    like.record_seen("orders", "main", NOON)
+    like.set_paused("orders", True)
+    begin(like, "r1")
+    close(like, report("r1"), moved=1000)
+    begin(like, "r2", since=1000)
+    close(like, report("r2", status=Status.SOME_ROWS_FAILED), failed=(failed_row(1), failed_row(2, reason="x")))
+    begin(like, "r3", since=1000)
+    make_as_of(state_url, revision, like)
+
+    store = open_store(state_url)
+
+    unknown: dict[str, Any] = {"reaches_to": None, "clock_ahead_s": None, "asked": {}, "recipient": None}
+    assert [replace(each, **unknown) for each in like.syncs()] == store.syncs()
+    assert like.runs() == store.runs()
+    for run in ("r1", "r2", "r3"):
+        assert list(like.failed_rows(run)) == list(store.failed_rows(run))
+        assert like.causes(run) == store.causes(run)
+    assert 1000 == store.last_sync_time("people")
+    assert 400 == store.sync("people").before().mark.reach(None)
+    close(store, report("r3"), moved=2000)
+    assert 2000 == store.last_sync_time("people")

@@ -1,0 +1,99 @@
+"""What earlier runs left behind: by an earlier release, or with other settings. Nothing is lost or sent for nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.report import RunReport, Status
+from reverse_etl.state.home import Home
+from reverse_etl.state.store import open_store
+from reverse_etl_tests.faults.runs import Case, Ended, World
+from reverse_etl_tests.faults.truth import everything_arrived
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+from reverse_etl_tests.state.aged import make_as_of
+
+ROWS = 9
+BATCH = {"path": "/api/v2/batch"}
+FACTS_OF_OLD = ("sync", "since", "started_at", "rows", "relationships", "version")
+
+
+@pytest.fixture
+def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
+    """A sync that has completed once; since then all but one row changed, and a run of these stopped after two."""
+    home = Home.at(tmp_path / "home")
+    world = World(tmp_path, sandbox, home, open_store(home.state_url))
+    case = world.case("people", random.Random(1), rows=ROWS, items=2, in_flight=1)  # noqa: S311 - repeatable
+    assert Status.COMPLETED is ended(case.run()).status
+    change(case, range(2, ROWS + 1), at=int(time.time()))
+    sandbox.faults([{"match": BATCH, "skip": 1, "always": True, "do": {"status": 401}}])
+    report = ended(case.run())
+    assert (Status.FAILED, 2, 8) == (report.status, report.rows.delivered, report.rows.extracted)
+    sandbox.clear_faults()
+    return case
+
+
+def ended(run: Ended) -> RunReport:
+    """How a run ended."""
+    assert run.report is not None, run.error
+    return run.report
+
+
+def change(case: Case, numbers: range, *, at: int) -> None:
+    """Some rows change."""
+    with case.shop.changing() as database:
+        database.executemany(
+            "UPDATE shop SET plan = 'changed', updated_at = ? WHERE rowid = ?", [(at, n) for n in numbers]
+        )
+
+
+def items_sent(case: Case) -> int:
+    """How many items were sent to the workspace so far, taken or not."""
+    return sum(each["items"] for each in case.sandbox.requests() if each["path"] == BATCH["path"])
+
+
+@pytest.mark.parametrize(
+    "revision", ["0003", *(pytest.param(each, marks=pytest.mark.thorough) for each in ("0001", "0008"))]
+)
+def test_a_home_folder_of_an_earlier_release_is_continued(case: Case, revision: str) -> None:
+    """Its last sync time counts, its stopped run is continued, and the history stays."""
+    last_sync_time, runs, before = case.store.last_sync_time(case.name), case.store.runs(), items_sent(case)
+    old = case.home.path.with_name("old")
+    make_as_of(f"sqlite:///{old / 'state.db'}", revision, case.store)
+    for left in case.home.path.glob("state.db*"):
+        left.unlink()
+    shutil.copy(old / "state.db", case.home.path / "state.db")
+    for path in case.home.path.rglob("facts.json"):
+        facts = json.loads(path.read_text())
+        path.write_text(json.dumps({name: facts[name] for name in FACTS_OF_OLD}))
+    for path in case.home.path.rglob("recipient.json"):
+        path.unlink()
+    case.store = open_store(case.home.state_url)
+    assert last_sync_time == case.store.last_sync_time(case.name)
+
+    report = ended(case.run())
+
+    assert (Status.COMPLETED, 8) == (report.status, report.rows.delivered)
+    assert items_sent(case) == before + 6
+    everything_arrived(case)
+    assert [run.run_id for run in runs] == [run.run_id for run in case.store.runs()[1:]]
+    assert report.last_sync_time >= last_sync_time
+
+
+@pytest.mark.parametrize(("late", "rows"), [(None, 8), (timedelta(0), 8), (timedelta(hours=1), 9)])
+def test_a_run_is_continued_only_if_it_read_as_far_back_as_a_new_one(
+    case: Case, late: timedelta | None, rows: int
+) -> None:
+    """A row that became visible late is read where `late` now reaches as far as its time."""
+    change(case, range(1, 2), at=case.store.last_sync_time(case.name) - 1800)
+    before = items_sent(case)
+    case.database = case.database.model_copy(update={"late": late})
+    report = ended(case.run())
+    assert (Status.COMPLETED, rows) == (report.status, report.rows.delivered)
+    assert items_sent(case) == before + (6 if rows == 8 else 9)
