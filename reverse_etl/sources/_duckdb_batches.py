@@ -32,6 +32,9 @@ def _written(column: str, type_: DuckDBPyType) -> str:
         return f"{column}::VARCHAR"
     if called not in _AS_JSON:
         return column
+    if called == "variant":
+        exact = f"to_json({column}::FLOAT::VARCHAR::DOUBLE)"
+        return f"CASE variant_typeof({column}) WHEN 'FLOAT' THEN {exact} ELSE to_json({column}) END::VARCHAR"
     texts, doubles = (_with_floats_as(leaf, type_) for leaf in ("VARCHAR", "DOUBLE"))
     # to_json widens a float of 32 bits to 0.10000000149011612; its text is 0.1.
     return f"to_json({column})::VARCHAR" if texts == doubles else f"to_json({column}::{texts}::{doubles})::VARCHAR"

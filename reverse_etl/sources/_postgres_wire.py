@@ -68,7 +68,9 @@ class Wire:
         rows: list[tuple[str, ...]] = []
         for result in self._answers(lambda: self._pg.send_query(sql.encode())):
             rows = [
-                tuple((result.get_value(row, column) or b"").decode() for column in range(result.nfields))
+                tuple(
+                    (result.get_value(row, column) or b"").decode(errors="replace") for column in range(result.nfields)
+                )
                 for row in range(result.ntuples)
             ]
         return rows

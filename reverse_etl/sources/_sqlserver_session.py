@@ -70,6 +70,9 @@ _OPEN: Final = (
 """Those that may write, and distributed ones. Source: learn.microsoft.com/sql/relational-databases/
 system-dynamic-management-views/sys-dm-tran-active-transactions-transact-sql, read 2026-11."""
 
+_OUTSIDE_YEARS: Final = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+"""In UTC none of the years 1 to 9999."""
+
 _ROLLBACK: Final = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
 
@@ -281,7 +284,11 @@ def _instant(raw: bytes | None) -> datetime | None:
     if raw is None:
         return None
     year, month, day, hour, minute, second, nanoseconds, hours, minutes = _DATETIMEOFFSET_STRUCT.unpack(raw)
-    return datetime(year, month, day, hour, minute, second, nanoseconds // 1000, _zone(hours, minutes))
+    try:
+        return datetime(year, month, day, hour, minute, second, nanoseconds // 1000, _zone(hours, minutes))
+    except ValueError:
+        # Its own offset may lead out of the calendar.
+        return _OUTSIDE_YEARS
 
 
 @lru_cache(maxsize=256)

@@ -36,7 +36,7 @@ from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailable
 from reverse_etl.sources import connect
 from reverse_etl.sources._connection_check import steps
 from reverse_etl.sources._instants import values as python_values
-from reverse_etl.sources.base import NO_DATE, OUTSIDE_YEARS, Session, logical_type
+from reverse_etl.sources.base import NO_DATE, NOT_TEXT, OUTSIDE_YEARS, Session, logical_type
 from reverse_etl.sources.mysql import Config
 from reverse_etl_tests.servers.mariadb import DATABASE, PASSWORD_VARIABLE, USER, MariadbServer
 from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
@@ -347,6 +347,15 @@ def test_days_that_no_calendar_has_keep_their_rows(session: Session) -> None:
         "dt": [NO_DATE, ten, NO_DATE, OUTSIDE_YEARS],
         "ts": [NO_DATE, ten, None, None],
     }
+
+
+def test_half_a_surrogate_pair_spoils_its_own_row_only(session: Session) -> None:
+    """Only UCS-2 and UTF-16 can hold one; text in other character sets is converted by the server."""
+    parts = ["SELECT 1 AS id, _ucs2 x'00e9' AS t", "SELECT 2, _ucs2 x'd83d'", "SELECT 3, _latin1 x'e9'"]
+
+    (batch,) = session.stream(f"{' UNION ALL '.join(parts)} ORDER BY id")
+
+    assert batch.to_pydict() == {"id": [1, 2, 3], "t": ["é", NOT_TEXT, "é"]}
 
 
 def test_doubles_keep_every_digit(session: Session) -> None:

@@ -23,6 +23,7 @@ import pytest
 import trustme
 
 from reverse_etl.changeset.query import check_query, render
+from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_project
@@ -30,7 +31,7 @@ from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailable
 from reverse_etl.sources import connect
 from reverse_etl.sources import postgres as engine
 from reverse_etl.sources._instants import values as python_values
-from reverse_etl.sources.base import NOT_TEXT, OUTSIDE_YEARS, Session, logical_type, start_of
+from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, OUTSIDE_YEARS, Session, logical_type, start_of
 from reverse_etl.sources.postgres import Config
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
 from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
@@ -305,16 +306,35 @@ def test_a_cell_larger_than_a_batch_comes_whole(session: Session) -> None:
 
 
 def test_text_that_is_not_utf8_spoils_no_other_row(filled: PostgresServer) -> None:
-    """A database with encoding SQL_ASCII holds whatever was put in."""
+    """A database with encoding SQL_ASCII holds whatever was put in, in text, JSON, arrays and rows, also in names."""
     with filled.admin("postgres") as admin:
         admin.execute("CREATE DATABASE old ENCODING 'SQL_ASCII' TEMPLATE template0")
-    query = "SELECT convert_from('\\x5a6feb', 'SQL_ASCII') AS t, 1 AS id UNION ALL SELECT 'Zoe', 2 ORDER BY id"
+    with filled.admin("old") as admin:
+        admin.execute("SET client_encoding = SQL_ASCII")
+        admin.execute(b'CREATE TYPE pair AS (x text, "y\xe9" char(4))')
+        admin.execute(b"CREATE TABLE odd (id int, t text, c char(4), v varchar, j json, a text[], p pair)")
+        admin.execute(b'CREATE TABLE "caf\xe9" (id int)')
+        admin.execute(
+            b"INSERT INTO odd SELECT 1, t, t, t, to_json(t), array[t], row(t, t)::pair FROM (VALUES ('Zo\xeb')) AS v(t)"
+        )
+        admin.execute(
+            b"INSERT INTO odd SELECT 2, t, t, t, to_json(t), array[t], row(t, t)::pair FROM (VALUES ('Zoe')) AS v(t)"
+        )
+        admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC")
+    config = settings_of(filled, database=EnvText("old"))
 
-    with connect(settings_of(filled, database=EnvText("old"))) as session:
-        (batch,) = session.stream(query)
+    with connect(config) as session:
+        (batch,) = session.stream("SELECT * FROM odd ORDER BY id")
+        with pytest.raises(QueryError, match="invalid text representation") as refused:
+            rows(session, "SELECT t::int FROM odd")
 
-    assert logical_type(batch.schema.field("t")) == "string"
-    assert batch.to_pylist() == [{"t": NOT_TEXT, "id": 1}, {"t": "Zoe", "id": 2}]
+    assert [logical_type(field) for field in batch.schema] == ["int64", *["string"] * 3, *["json"] * 3]
+    odd, usual = batch.to_pylist()
+    assert list(odd.values()) == [1, *[NOT_TEXT] * 3, *[NOT_JSON] * 3]
+    assert list(usual.values())[:6] == [2, "Zoe", "Zoe", "Zoe", '"Zoe"', '["Zoe"]']
+    assert "Zo" not in refused.value.message
+    found = tables_of(config)
+    assert (found.problem, found.columns["odd"]) == ("", ["id", "t", "c", "v", "j", "a", "p"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.sources import _redshift_values as values
+from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, logical_type
 from reverse_etl_tests.sources.conformance import texts
 
 
@@ -57,3 +58,18 @@ def test_rows_become_columns_cell_by_cell(cells: list[tuple[Any, ...]]) -> None:
     got = [tuple(row.values()) for row in found.to_pylist()]
     assert [(yes, count, name) for yes, count, _, name in got] == [(row[0], row[1], row[3]) for row in cells]
     assert [None if share is None else np.float32(share) for _, _, share, _ in got] == [row[2] for row in cells]
+
+
+def test_text_that_is_not_utf8_spoils_no_other_row() -> None:
+    """Of VARCHAR, CHAR and SUPER; the others keep their type."""
+    columns = [("name", 1043), ("code", 1042), ("doc", 4000)]
+    rows = [(b"Zo\xeb", b"\xed\xa0\xbd ", b'"\xff"'), (b"Zo\xc3\xab", b"ab  ", b'{"a":1}')]
+    wire = [struct.pack("!h", 3) + b"".join(struct.pack("!i", len(raw)) + raw for raw in row) for row in rows]
+
+    found = values.batch(wire, columns, timezone="UTC")
+
+    assert [logical_type(field) for field in found.schema] == ["string", "string", "json"]
+    assert [tuple(row.values()) for row in found.to_pylist()] == [
+        (NOT_TEXT, NOT_TEXT, NOT_JSON),
+        ("Zoë", "ab", '{"a":1}'),
+    ]

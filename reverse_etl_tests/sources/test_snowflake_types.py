@@ -11,8 +11,9 @@ import pytest
 
 from reverse_etl.errors import QueryError
 from reverse_etl.sources import connect
+from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources._snowflake_types import batches, regrouped
-from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Session, logical_type, marked
+from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, OUTSIDE_YEARS, Session, logical_type, marked
 from reverse_etl_tests.servers.snowflake import SnowflakeServer
 from reverse_etl_tests.sources.test_snowflake import settings_of
 
@@ -152,6 +153,29 @@ def test_types_of_its_own(
     batch = answered(snowflake, session, values, kind, **said)
 
     assert (logical_type(batch.schema.field(0)), batch.column(0).to_pylist()) == (logical, expected)
+
+
+_AROUND = (253_402_300_800, 1_719_828_000, -62_135_596_801, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "scale"),
+    [
+        (pa.array(_AROUND, pa.int64()), "timestamp_ltz", "0"),
+        (pa.array([at and at * 1000 for at in _AROUND], pa.int64()), "timestamp_ltz", "3"),
+        (pa.array([at and {"epoch": at, "fraction": 0} for at in _AROUND], TWO_PARTS), "timestamp_ltz", "9"),
+    ],
+)
+def test_times_outside_the_calendar_keep_their_rows(
+    snowflake: SnowflakeServer, session: Session, values: pa.Array, kind: str, scale: str
+) -> None:
+    """Whatever form the service gives them in; the others are as they would be."""
+    batch = answered(snowflake, session, values, {"type": kind}, scale=scale)
+
+    assert (batch.schema.field(0).type, python_values(batch.column(0))) == (
+        pa.timestamp("us", "UTC"),
+        [OUTSIDE_YEARS, datetime(2024, 7, 1, 10, tzinfo=UTC), OUTSIDE_YEARS, None],
+    )
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.errors import ConfigError, MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import _sqlserver_driver, _sqlserver_errors, _sqlserver_network, _sqlserver_wire, connect
 from reverse_etl.sources._connection_check import steps
-from reverse_etl.sources.base import NOT_TEXT, Session, logical_type
+from reverse_etl.sources._instants import values as python_values
+from reverse_etl.sources.base import NOT_TEXT, OUTSIDE_YEARS, Session, logical_type
 from reverse_etl.sources.sqlserver import Config
 from reverse_etl_tests.servers._tds_tokens import HALF_PAIR
 from reverse_etl_tests.servers.tds import (
@@ -391,6 +392,17 @@ def test_types_of_its_own(session: Session, expression: str, logical: str, value
     (batch,) = session.stream(f"SELECT {expression} AS value")
 
     assert (logical_type(batch.schema.field(0)), batch.column(0).to_pylist()) == (logical, [value])
+
+
+def test_an_offset_may_lead_out_of_the_calendar(session: Session) -> None:
+    """To year 10000 as the server writes it, or to year 0 in UTC; the other rows are as they would be."""
+    times = ["2024-07-01 12:00:00.123456 +02:00", "9999-12-31 12:00:00 -13:00", "0001-01-01 00:00:00 +14:00"]
+    parts = [f"SELECT {number} AS id, CAST('{at}' AS DATETIMEOFFSET) AS at" for number, at in enumerate(times)]
+
+    (batch,) = session.stream(f"{' UNION ALL '.join(parts)} ORDER BY id")
+
+    expected = [datetime(2024, 7, 1, 10, 0, 0, 123456, tzinfo=UTC), OUTSIDE_YEARS, OUTSIDE_YEARS]
+    assert python_values(batch.column("at")) == expected
 
 
 def test_rows_with_many_nulls_come_right(session: Session) -> None:
