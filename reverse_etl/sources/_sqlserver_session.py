@@ -6,11 +6,10 @@ parsed before it comes here, the login may only read, and the transaction is nev
 
 from __future__ import annotations
 
-import struct
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache, partial
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -19,7 +18,7 @@ import pyarrow.compute as pc
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources._arrow import doubles
-from reverse_etl.sources._sqlserver_text import ENCODING, Text, readable, text
+from reverse_etl.sources._sqlserver_text import readable, text
 from reverse_etl.sources._values import columns_to_batch
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Start, refuse_duplicates
 
@@ -36,14 +35,6 @@ _FIRST_ROWS: Final = 16
 _PORTION_ROWS: Final = 4_096
 _SAMPLED: Final = 16
 """Each so many rows, one is measured."""
-
-_BIGINT_IN_VARIANT: Final = -25
-_GUID: Final = -11
-_TIME: Final = -154
-_DATETIMEOFFSET: Final = -155
-"""ODBC types. Source: learn.microsoft.com/sql/relational-databases/native-client-odbc-date-time, read 2026-11."""
-_TIME_STRUCT: Final = struct.Struct("<HHHxxI")
-_DATETIMEOFFSET_STRUCT: Final = struct.Struct("<hHHHHHIhh")
 
 _CLOUD: Final = {
     5: "Azure SQL Database",
@@ -69,9 +60,6 @@ _OPEN: Final = (
 )
 """Those that may write, and distributed ones. Source: learn.microsoft.com/sql/relational-databases/
 system-dynamic-management-views/sys-dm-tran-active-transactions-transact-sql, read 2026-11."""
-
-_OUTSIDE_YEARS: Final = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
-"""In UTC none of the years 1 to 9999."""
 
 _ROLLBACK: Final = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
@@ -230,20 +218,6 @@ class SqlServerSession:
         return QueryError(f"{self._messages.where}: the query returns no columns.", hint="Write one SELECT.")
 
 
-def prepare(connection: pyodbc.Connection) -> None:
-    """Has the driver give text whole and every type a value: GUIDs as PostgreSQL writes them, times exactly."""
-    import pyodbc
-
-    # All text in UTF-16: the driver's own character set depends on the locale and may lack characters.
-    connection.setdecoding(pyodbc.SQL_CHAR, encoding=ENCODING, ctype=pyodbc.SQL_WCHAR)
-    connection.setdecoding(pyodbc.SQL_WCHAR, encoding=ENCODING, ctype=pyodbc.SQL_WCHAR)
-    connection.setencoding(encoding="utf-16le", ctype=pyodbc.SQL_WCHAR)
-    connection.add_output_converter(_BIGINT_IN_VARIANT, _integer)
-    connection.add_output_converter(_GUID, _guid)
-    connection.add_output_converter(_TIME, _time)
-    connection.add_output_converter(_DATETIMEOFFSET, _instant)
-
-
 def _is_real(column: tuple[Any, ...]) -> bool:
     """Whether a column of a cursor's description is REAL, whose precision drivers give in bits or in digits."""
     return column[1] is float and column[3] in {24, 7}
@@ -258,42 +232,6 @@ def _columns(rows: Sequence[pyodbc.Row], reals: set[int], padded: frozenset[int]
         if isinstance(columns[index], pa.Array):
             columns[index] = pc.ascii_rtrim(columns[index], characters=" ")
     return columns
-
-
-def _integer(raw: bytes | None) -> int | None:
-    return None if raw is None else int.from_bytes(raw, "little", signed=True)
-
-
-def _guid(raw: bytes | None) -> Text | None:
-    if raw is None:
-        return None
-    digits = raw.hex()
-    first = f"{digits[6:8]}{digits[4:6]}{digits[2:4]}{digits[:2]}"
-    return Text(f"{first}-{digits[10:12]}{digits[8:10]}-{digits[14:16]}{digits[12:14]}-{digits[16:20]}-{digits[20:]}")
-
-
-def _time(raw: bytes | None) -> Text | None:
-    if raw is None:
-        return None
-    hour, minute, second, nanoseconds = _TIME_STRUCT.unpack(raw)
-    clock = f"{hour:02d}:{minute:02d}:{second:02d}"
-    return Text(f"{clock}.{nanoseconds:09d}".rstrip("0") if nanoseconds else clock)
-
-
-def _instant(raw: bytes | None) -> datetime | None:
-    if raw is None:
-        return None
-    year, month, day, hour, minute, second, nanoseconds, hours, minutes = _DATETIMEOFFSET_STRUCT.unpack(raw)
-    try:
-        return datetime(year, month, day, hour, minute, second, nanoseconds // 1000, _zone(hours, minutes))
-    except ValueError:
-        # Its own offset may lead out of the calendar.
-        return _OUTSIDE_YEARS
-
-
-@lru_cache(maxsize=256)
-def _zone(hours: int, minutes: int) -> timezone:
-    return timezone(timedelta(hours=hours, minutes=minutes))
 
 
 def _size(row: pyodbc.Row) -> int:

@@ -131,8 +131,8 @@ def _open(wire: Wire, config: Config, driver: Driver, login: Login, messages: Me
     """Connects, with what the driver needs on disk while it does."""
     import pyodbc
 
+    from reverse_etl.sources._sqlserver_converters import prepare
     from reverse_etl.sources._sqlserver_driver import connection_string, freetds_conf
-    from reverse_etl.sources._sqlserver_session import prepare
 
     seconds = max(2, min(_CONNECT_S, int(config.query_timeout.total_seconds())))
     with ExitStack() as stack:
