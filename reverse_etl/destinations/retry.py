@@ -117,8 +117,11 @@ class Patience:
             return waited_s() + state.upcoming_sleep > self._policy.budget_s or self._is_held(self._asked_s(trouble))
 
         def give_up(state: RetryCallState) -> None:
+            trouble = _trouble(state)
+            if (asked_s := self._asked_s(trouble)) > self._policy.budget_s:
+                raise self._asked_for_too_long(trouble, asked_s)
             over = waited_s() + state.upcoming_sleep > self._policy.budget_s
-            raise self._gave_up(_trouble(state), waited_s(), held=not over)
+            raise self._gave_up(trouble, waited_s(), held=not over)
 
         async def asked() -> Settled | TryAgain:
             # tenacity awaits only what it sees to be a coroutine function, which a lambda is not.
@@ -172,6 +175,13 @@ class Patience:
         if asked_s:
             return f"because {self._name} asked for it ({trouble.cause})"
         return f"because {self._name} did not settle a request ({trouble.cause}), then asks again"
+
+    def _asked_for_too_long(self, trouble: TryAgain, asked_s: float) -> WorkspaceUnavailableError:
+        return WorkspaceUnavailableError(
+            f"{self._name} asked to wait {asked_s:.0f} s, longer than the {self._policy.budget_s:g} s for which this "
+            f"waits: {trouble.cause}.",
+            hint=_UNDELIVERED,
+        )
 
     def _gave_up(self, trouble: TryAgain, waited_s: float, *, held: bool) -> WorkspaceUnavailableError:
         if trouble.away:

@@ -17,10 +17,10 @@ Source: Track API OpenAPI, August 2026; what it leaves open is read so that no r
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, NoReturn
 from urllib.parse import urlsplit
@@ -115,11 +115,11 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     if not asked:
         return None
     try:
-        seconds = float(asked)
-    except ValueError:
+        seconds = Decimal(asked)
+    except InvalidOperation:
         until, sent = _http_date(asked), _http_date(headers.get("date", ""))
         return None if until is None else min(MOST_ASKED_S, max(0.0, (until - (sent or now)).total_seconds()))
-    return min(MOST_ASKED_S, seconds) if math.isfinite(seconds) and seconds >= 0 else None
+    return float(min(Decimal(MOST_ASKED_S), seconds)) if seconds.is_finite() and seconds >= 0 else None
 
 
 def first_error(body: bytes) -> tuple[str, str, str]:
