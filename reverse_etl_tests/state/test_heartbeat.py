@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -16,13 +17,18 @@ def away() -> bool:
     raise StateError("the state database is away.", hint="Wait.")
 
 
+def work(run_id: str, sign: Callable[[], bool], give_up_s: float = heartbeat.GIVE_UP_S) -> None:
+    """Gives signs of life for ten seconds."""
+    heartbeat.start(run_id, sign, every_s=0.01, give_up_s=give_up_s)
+    threading.Event().wait(10)
+
+
 def test_a_run_that_nobody_hears_of_is_interrupted() -> None:
     """As Ctrl-C would; also while a sign is under way, which may take as long as it likes. Why is said once."""
     ended = threading.Event()
     for sign in (away, lambda: ended.wait(30)):
-        heartbeat.start("silent", sign, every_s=0.01, give_up_s=0.05)
         with pytest.raises(KeyboardInterrupt):
-            threading.Event().wait(10)
+            work("silent", sign, give_up_s=0.05)
         heartbeat.stop("silent")
         assert "the state database has not heard of it for 0 s" == heartbeat.reason("silent")
         assert "" == heartbeat.reason("silent")
@@ -31,9 +37,8 @@ def test_a_run_that_nobody_hears_of_is_interrupted() -> None:
 
 def test_a_run_that_lost_its_turn_is_interrupted() -> None:
     """At the next sign."""
-    heartbeat.start("late", lambda: False, every_s=0.01)
     with pytest.raises(KeyboardInterrupt):
-        threading.Event().wait(10)
+        work("late", lambda: False)
     heartbeat.stop("late")
     assert "another run has its turn in the workspace" == heartbeat.reason("late")
 
@@ -46,11 +51,11 @@ def test_a_sign_that_arrives_is_counted_from() -> None:
     def beat() -> bool:
         nonlocal signs
         signs += 1
-        if signs == 200:
+        if signs == 700:
             enough.set()
         return True if signs % 2 else away()
 
-    heartbeat.start("heard", beat, every_s=0.001, give_up_s=0.15)
+    heartbeat.start("heard", beat, every_s=0.001, give_up_s=0.5)
     try:
         assert enough.wait(30)
     finally:
