@@ -30,7 +30,7 @@ from reverse_etl_tests.servers.sandbox import wait_until
 PLACES: Final = ("postgres", "postgres_unseen", "standby", "mariadb", "mariadb_unseen", "sqlite")
 """Databases that show open transactions, and that do not; a standby whose replay stops; one writer of a file."""
 
-HOWS: Final = ("wrote before", "writes later", "in a savepoint", "prepared", "rolled back")
+HOWS: Final = ("wrote before", "writes later", "in a savepoint", "after a savepoint", "prepared", "rolled back")
 """What an open transaction has done when a run reads."""
 
 _SINCE: Final = {
@@ -106,27 +106,48 @@ class OpenTransaction:
 
     def begin(self) -> None:
         """Leaves it open."""
-        execute(self.writer, "BEGIN IMMEDIATE" if self.place.engine == "sqlite" else "BEGIN")
+        begin = {"sqlite": "BEGIN IMMEDIATE"}.get(self.place.engine, "BEGIN")
+        if (self.place.engine, self.how) == ("mysql", "prepared"):
+            begin = f"XA START '{self._name}'"
+        execute(self.writer, begin)
         if self.how == "writes later":
             execute(self.writer, f"SELECT count(*), {_NOW[self.place.engine]} FROM {self.place.table}")
             return
-        if self.how == "in a savepoint":
+        if self.how.endswith("a savepoint"):
             execute(self.writer, "SAVEPOINT s")
         self.place.write(self.writer)
         if self.how == "in a savepoint":
             execute(self.writer, "RELEASE SAVEPOINT s")
+        if self.how == "after a savepoint":
+            execute(self.writer, "ROLLBACK TO SAVEPOINT s")
+            self.place.write(self.writer)
         if self.how == "prepared":
-            execute(self.writer, f"PREPARE TRANSACTION '{self.place.table}_{id(self)}'")
+            self._prepare()
 
     def end(self) -> None:
         """Commits it, or rolls it back."""
         if self.how == "writes later":
             self.place.write(self.writer)
         if self.how == "prepared":
-            execute(self.writer, f"COMMIT PREPARED '{self.place.table}_{id(self)}'")
+            commit = "XA COMMIT" if self.place.engine == "mysql" else "COMMIT PREPARED"
+            execute(self.writer, f"{commit} '{self._name}'")
         else:
             execute(self.writer, "ROLLBACK" if self.how == "rolled back" else "COMMIT")
         self.writer.close()
+
+    @property
+    def _name(self) -> str:
+        return f"{self.place.table}_{id(self)}"
+
+    def _prepare(self) -> None:
+        """Leaves it to whoever commits it; in MariaDB, that needs its session to be gone."""
+        if self.place.engine != "mysql":
+            execute(self.writer, f"PREPARE TRANSACTION '{self._name}'")
+            return
+        execute(self.writer, f"XA END '{self._name}'")
+        execute(self.writer, f"XA PREPARE '{self._name}'")
+        self.writer.close()
+        self.writer = self.place.session()
 
 
 @dataclass(slots=True)
@@ -266,7 +287,7 @@ def late_visibility(world: World, chance: random.Random, seed: int) -> None:
     where.settle()
     case = LateCase(world, where)
     case.run()
-    hows = [how for how in HOWS if how != "prepared" or where.engine == "postgres"]
+    hows = [how for how in HOWS if how != "prepared" or where.engine != "sqlite"]
     transactions: list[OpenTransaction] = []
     for _ in range(chance.randint(1, 2)):
         # SQLite has one writer at a time.

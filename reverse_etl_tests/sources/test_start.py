@@ -156,6 +156,25 @@ def test_mariadb_reaches_back_to_the_oldest_open_transaction(mariadb: MariadbSer
         writer.execute("DROP TABLE open_rows")
 
 
+def test_mariadb_shows_a_prepared_transaction_whose_session_is_gone(mariadb: MariadbServer) -> None:
+    """It may be committed at any time, by anybody."""
+    with mariadb.admin() as writer:
+        writer.execute("CREATE TABLE IF NOT EXISTS prepared_rows (a INT) ENGINE = InnoDB")
+        writer.execute("XA START 'gone'")
+        writer.execute("INSERT INTO prepared_rows VALUES (1)")
+        writer.execute("SELECT UTC_TIMESTAMP(6)")
+        began = writer.fetchone()[0].replace(tzinfo=UTC)
+        writer.execute("XA END 'gone'")
+        writer.execute("XA PREPARE 'gone'")
+    wait_until(lambda: datetime.now(UTC) > began + 2.2 * SECOND)
+    found = of_mariadb(mariadb)
+    with mariadb.admin() as other:
+        other.execute("XA ROLLBACK 'gone'")
+        other.execute("DROP TABLE prepared_rows")
+    assert found.reaches_to is not None
+    assert found.reaches_to <= began < found.clock - 2 * SECOND
+
+
 def test_mariadb_keeps_no_old_list_of_transactions(mariadb: MariadbServer) -> None:
     """InnoDB gives its old list as long as somebody reads it ten times a second, as a monitor or many runs do."""
     reading, done = threading.Event(), threading.Event()
