@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files import make_private_folder, open_private
+from reverse_etl.way_out import untrusted
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
@@ -197,6 +198,12 @@ class Storage:
         try:
             yield
         except _failures() as error:
+            if found := untrusted(error):
+                raise StateError(
+                    f"{self._shown} cannot be {done}: its TLS certificate is not trusted ({found.verify_message}).",
+                    hint="Where a company's own authority signs, name a PEM file that has it: AWS_CA_BUNDLE for s3://, "
+                    "SSL_CERT_FILE for other places.",
+                ) from error
             said = getattr(error, "strerror", None) or _SAID.get(type(error))
             raise StateError(
                 f"{self._shown} cannot be {done}: {said or type(error).__name__}.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
@@ -100,6 +100,24 @@ def refused_by_proxy(error: BaseException) -> int:
 
     status = str(error)[:3]
     return int(status) if isinstance(error, httpx.ProxyError) and status.isascii() and status.isdigit() else 0
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it; several tries to connect are one group."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        if isinstance(cause, BaseExceptionGroup):
+            for each in cause.exceptions:
+                yield from chain(each)
+        cause = cause.__cause__ or cause.__context__
+
+
+def untrusted(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    """The server's certificate that was not trusted; None where the error is another."""
+    refused = (each for each in chain(error) if isinstance(each, ssl.SSLCertVerificationError))
+    # aiohttp's own kind of it has no reason; the one that led to it has.
+    return next((each for each in refused if hasattr(each, "verify_message")), None)
 
 
 def unused_proxy(url: str) -> str:

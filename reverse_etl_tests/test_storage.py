@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.storage import Storage, in_order
 from reverse_etl_tests.servers.s3 import RunningS3, running_s3
+from reverse_etl_tests.servers.webhook import company_tls, running_webhook
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,26 @@ def test_a_place_that_refuses_is_named_with_what_to_look_at(
     (tmp_path / "file").touch()
     with pytest.raises(StateError, match="cannot be written: Not a directory"):
         Storage(str(tmp_path / "file" / "place")).write("a", b"1")
+
+
+def test_a_certificate_that_is_not_trusted_is_named_with_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the company's authority the place is reached: here it answers that it takes no GET."""
+    for name in ("HTTPS_PROXY", "https_proxy", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("s3fs.core.S3FileSystem.retries", 1)
+    with running_webhook(company_tls(tmp_path)) as server:
+        address = f"https://{urlsplit(server.url).netloc}"
+        for name, value in {**RunningS3(address).env("x"), "AWS_MAX_ATTEMPTS": "1"}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(StateError, match="cannot be read: its TLS certificate is not trusted") as caught:
+            Storage("s3://company/x").read("a")
+        assert "AWS_CA_BUNDLE for s3://" in caught.value.hint
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+        with pytest.raises(StateError) as caught:
+            Storage("s3://company/x").read("a")
+        assert "certificate" not in str(caught.value)
 
 
 def test_a_password_in_the_url_is_never_shown() -> None:

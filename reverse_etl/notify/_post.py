@@ -14,13 +14,30 @@ from reverse_etl.config.connections import PathBesideFile, insecure
 from reverse_etl.config.environment import Secret
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.errors import AlertNotSentError
-from reverse_etl.way_out import PROXY_KEY, ProxyChoice, authorities, mounts, proxy_for, refused_by_proxy
+from reverse_etl.way_out import (
+    PROXY_KEY,
+    ProxyChoice,
+    authorities,
+    mounts,
+    proxy_for,
+    refused_by_proxy,
+    untrusted,
+    unused_proxy,
+)
 
 TIMEOUT_S: Final = 10.0
 """For each step: connecting, sending, the answer."""
 
 LONGEST_S: Final = 20.0
 """For all of them: an answer that drips takes no longer either."""
+
+_OTHER_HOST: Final = (62, 64)
+"""X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH. Source: openssl/x509_vfy.h, OpenSSL 3."""
+
+_UNTRUSTED: Final = (
+    "Where a company's own authority signs, write `ca_file: authority.pem` for this channel in connections.yaml, or "
+    "`proxy: environment`, without which SSL_CERT_FILE is not read."
+)
 
 _LONGEST_ANSWER: Final = 10_000
 _LONGEST_WORD: Final = 200
@@ -62,10 +79,18 @@ def post(config: HttpChannelConfig, body: bytes, *, headers: dict[str, str] | No
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         if isinstance(error, httpx.TimeoutException):
             raise AlertNotSentError(f"{where}: no answer within {TIMEOUT_S:.0f} s.") from None
+        if found := untrusted(error):
+            # The reason may have the host in it, which is part of the secret.
+            why = (
+                "is for another host" if found.verify_code in _OTHER_HOST else f"is not trusted: {found.verify_message}"
+            )
+            raise AlertNotSentError(f"{where}: the certificate at {url.template} {why}.", hint=_UNTRUSTED) from None
         kind = type(error).__name__
         if refused := refused_by_proxy(error):
             raise AlertNotSentError(f"{where}: the proxy of the environment answered HTTP {refused}.") from None
-        raise AlertNotSentError(f"{where}: the address in {url.template} cannot be reached ({kind}).") from None
+        hint = "" if config.proxy else unused_proxy(address).strip()
+        unreached = f"{where}: the address in {url.template} cannot be reached ({kind})."
+        raise AlertNotSentError(unreached, hint=hint) from None
     if not 200 <= status < 300:
         raise AlertNotSentError(f"{where}: the answer was HTTP {status}{_word(answer)}.")
 

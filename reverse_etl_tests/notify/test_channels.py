@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from reverse_etl_tests.destinations.scripted import dripping_server
 from reverse_etl_tests.notify.test_decide import NOON
 from reverse_etl_tests.servers.forward_proxy import running_proxy
 from reverse_etl_tests.servers.smtp import PASSWORD, USER, SmtpServer, running_smtp
-from reverse_etl_tests.servers.webhook import Webhook
+from reverse_etl_tests.servers.webhook import Webhook, company_tls, running_webhook
 
 CHANNELS = "reverse_etl.notify.channels"
 ALERT = Alert(
@@ -294,3 +295,45 @@ def test_alerts_go_through_the_proxy_that_the_environment_names(kind: str, monke
             send(channel(kind, url="${HOOK}", proxy="environment"))
     assert ["hooks.company.invalid:443"] == proxy.asked
     assert "planted" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["slack", "webhook"])
+def test_alerts_trust_a_companys_authority_where_the_channel_says_so(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `ca_file`, or by SSL_CERT_FILE with `proxy: environment`; otherwise the error says what to write."""
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with running_webhook(company_tls(tmp_path)) as webhook:
+        monkeypatch.setenv("HOOK", webhook.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        with pytest.raises(AlertNotSentError, match=r"\$\{HOOK\} is not trusted: .*`ca_file: .*`proxy: env") as told:
+            send(channel(kind, url="${HOOK}"))
+        assert "planted" not in str(told.value)
+        assert [] == webhook.posts
+        assert "" == send(channel(kind, url="${HOOK}", proxy="environment"))
+        monkeypatch.delenv("SSL_CERT_FILE")
+        assert "" == send(channel(kind, url="${HOOK}", ca_file=tmp_path / "authority.pem"))
+        assert 2 == len(webhook.posts)
+
+
+def test_a_certificate_for_another_host_is_named_without_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address is a secret, all of it."""
+    with running_webhook(company_tls(tmp_path, "planted.example.com")) as webhook:
+        monkeypatch.setenv("HOOK", webhook.url)
+        with pytest.raises(AlertNotSentError, match=r"certificate at \$\{HOOK\} is for another host") as told:
+            send(channel("webhook", url="${HOOK}", ca_file=tmp_path / "authority.pem"))
+    assert not re.search(r"planted|127\.0\.0\.1", str(told.value))
+
+
+def test_a_proxy_that_is_set_and_not_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the address cannot be reached without."""
+    monkeypatch.setenv("HOOK", "https://hooks.company.invalid/planted")
+    monkeypatch.setenv("HTTPS_PROXY", "http://planted:planted@127.0.0.1:9")
+    with pytest.raises(
+        AlertNotSentError, match="HTTPS_PROXY is set and not used: `proxy: environment` uses it"
+    ) as told:
+        send(channel("slack", url="${HOOK}"))
+    assert "planted" not in str(told.value)

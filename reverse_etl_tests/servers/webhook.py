@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+import trustme
 
 
 @dataclass(slots=True)
@@ -34,8 +38,8 @@ class Webhook:
 
 
 @contextmanager
-def running_webhook() -> Iterator[Webhook]:
-    """A server on the loopback address for the length of the block."""
+def running_webhook(tls: ssl.SSLContext | None = None) -> Iterator[Webhook]:
+    """A server on the loopback address for the length of the block; with TLS where a context is given."""
     webhook = Webhook()
 
     class Handler(BaseHTTPRequestHandler):
@@ -55,7 +59,9 @@ def running_webhook() -> Iterator[Webhook]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        webhook.url = f"http://127.0.0.1:{server.server_port}/services/planted-address"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        webhook.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/services/planted-address"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
@@ -63,3 +69,11 @@ def running_webhook() -> Iterator[Webhook]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def company_tls(tmp_path: Path, host: str = "127.0.0.1") -> ssl.SSLContext:
+    """A certificate of a company's authority, which is in ``authority.pem``."""
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    return tls

@@ -7,7 +7,6 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Iterator
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -194,9 +193,9 @@ class Client:
         hint = f"Check the network, and region and {api.lower()}_url in connections.yaml."
         if proxy is not None:
             hint = f"Check {proxy.variable}, NO_PROXY and the network."
-        elif not any(isinstance(each, ssl.SSLError) for each in _chain(error)):
+        elif not any(isinstance(each, ssl.SSLError) for each in way_out.chain(error)):
             hint += way_out.unused_proxy(url)
-        if any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error)):
+        if way_out.untrusted(error):
             hint = _UNTRUSTED
         if status == 407 and proxy is not None:
             hint = f"The proxy wants a login: {proxy.variable}=http://USER:PASSWORD@{proxy.address}"
@@ -254,7 +253,7 @@ def cause_of(error: httpx.RequestError, *, answer_timeout_s: float = READ_TIMEOU
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {answer_timeout_s:g} s"
     if isinstance(error, httpx.ConnectError):
-        return next(filter(None, map(_passing_cause, _chain(error))), "cannot connect")
+        return next(filter(None, map(_passing_cause, way_out.chain(error))), "cannot connect")
     return "the connection broke before the answer was complete"
 
 
@@ -272,20 +271,7 @@ def _passing_cause(error: BaseException) -> str:
 
 def _lasting_cause(error: BaseException) -> str:
     """A cause that waiting does not mend: an unknown host or a certificate that is not trusted; else empty."""
-    for cause in _chain(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its TLS certificate is not trusted ({cause.verify_message})"
-        if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
-            return "its host name is unknown"
-    return ""
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it; several tries to connect are one group."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        if isinstance(cause, BaseExceptionGroup):
-            for each in cause.exceptions:
-                yield from _chain(each)
-        cause = cause.__cause__ or cause.__context__
+    if found := way_out.untrusted(error):
+        return f"its TLS certificate is not trusted ({found.verify_message})"
+    names = (each for each in way_out.chain(error) if isinstance(each, socket.gaierror))
+    return "its host name is unknown" if any(each.errno == socket.EAI_NONAME for each in names) else ""

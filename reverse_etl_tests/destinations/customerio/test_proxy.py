@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,16 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForwardProxy]:
         yield running
 
 
-def call(tmp_path: Path, *, host: str = "127.0.0.1", **keys: Any) -> Reply | TryAgain:
+Ask = Callable[[Client], Awaitable[Reply | TryAgain]]
+
+ASKS: dict[str, Ask] = {
+    "a batch": lambda client: client.batch(b"{}"),
+    "the region": lambda client: client.ask("Track", "GET", "/api/v1/accounts/region"),
+    "the App API": lambda client: client.ask("App", "GET", "/v1/segments"),
+}
+
+
+def call(tmp_path: Path, *, host: str = "127.0.0.1", ask: Ask = ASKS["a batch"], **keys: Any) -> Reply | TryAgain:
     """One request to a server with a company's certificate; the authority is in ``authority.pem``."""
     authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(host).configure_cert(tls)
@@ -47,31 +56,34 @@ def call(tmp_path: Path, *, host: str = "127.0.0.1", **keys: Any) -> Reply | Try
         async with scripted_server(lambda _: Said(200), tls=tls) as server:
             config = workspace(server.url.replace("127.0.0.1", host), **keys)
             async with Client(config) as client:
-                return await client.batch(b"{}")
+                return await ask(client)
 
     return asyncio.run(run())
 
 
+@pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
 def test_requests_go_through_the_proxy_with_its_login(
-    tmp_path: Path, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch, ask: Ask
 ) -> None:
     """It looks the host up, too: a name that this machine does not know is reached."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    reply = call(tmp_path, host="track.company.invalid", proxy="environment")
+    reply = call(tmp_path, host="track.company.invalid", proxy="environment", ask=ask)
     assert isinstance(reply, Reply)
     assert ["Basic " + base64.b64encode(LOGIN.encode()).decode()] == proxy.logins
     assert proxy.asked[0].startswith("track.company.invalid:")
 
 
+@pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
 def test_without_the_key_neither_proxy_nor_authority_is_used(
-    tmp_path: Path, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch, ask: Ask
 ) -> None:
     """The error says what to write for either."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     with pytest.raises(WorkspaceUnavailableError, match=r"not trusted.*`ca_file: .*`proxy: environment`"):
-        call(tmp_path)
+        call(tmp_path, ask=ask)
     with pytest.raises(WorkspaceUnavailableError, match=r"HTTPS_PROXY is set and not used: `proxy: environment`"):
-        call(tmp_path, host="track.company.invalid")
+        call(tmp_path, host="track.company.invalid", ask=ask)
+    assert isinstance(call(tmp_path, ask=ask, ca_file=tmp_path / "authority.pem"), Reply)
     assert [] == proxy.asked
 
 
