@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,11 +23,12 @@ from reverse_etl.report import Counts, Outcome
 _MOST_CAUSES: Final = 50_000
 """Different causes that are told apart; messages of further ones are left out, so that memory stays bounded."""
 
+_Places = np.ndarray[tuple[int], np.dtype[np.int64]]
+
 Identifiers = Callable[[pa.RecordBatch, str], pa.StringArray]
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """Why a row failed; the last four columns of ``FailedRow``."""
 
     stage: str
@@ -66,17 +66,28 @@ class Books:
 
     def deliver(self, numbers: Sequence[int], keys: Sequence[int]) -> None:
         """Rows that were accepted, and their keys (``changeset.row_keys``)."""
-        self._settle(numbers, keys, Outcome.DELIVERED, None)
+        self._settle(numbers, keys, Outcome.DELIVERED)
         self.delivered += len(numbers)
 
     def exclude(self, numbers: Sequence[int], keys: Sequence[int]) -> None:
         """Rows that are left out by the user's own choice."""
-        self._settle(numbers, keys, Outcome.EXCLUDED, None)
+        self._settle(numbers, keys, Outcome.EXCLUDED)
         self.excluded += len(numbers)
 
     def fail(self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, cause: Cause) -> None:
         """Rows that failed for good, all for one cause: ``REFUSED`` or ``REJECTED``."""
-        self._settle(numbers, keys, outcome, cause)
+        self._settle(numbers, keys, outcome, (cause,))
+        self.failed += len(numbers)
+
+    def fail_each(self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, causes: Sequence[Cause]) -> None:
+        """Rows that failed for good, each for the cause at its place."""
+        places: dict[Cause, int] = {}
+        which = [places.setdefault(cause, len(places)) for cause in causes]
+        if len(places) > 1:
+            by_number = dict(sorted(zip(numbers, which, strict=True)))
+            self._settle(numbers, keys, outcome, tuple(places), tuple(by_number.values()))
+        else:
+            self._settle(numbers, keys, outcome, tuple(places))
         self.failed += len(numbers)
 
     def sync(self) -> None:
@@ -116,14 +127,20 @@ class Books:
                 hint="Rows written down as undelivered may have been delivered; running again is safe.",
             ) from error
 
-    def _settle(self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, cause: Cause | None) -> None:
+    def _settle(
+        self,
+        numbers: Sequence[int],
+        keys: Sequence[int],
+        outcome: Outcome,
+        causes: tuple[Cause, ...] = (),
+        which: tuple[int, ...] = (),
+    ) -> None:
         if not numbers:
             return
-        said = None if cause is None else (cause.stage, cause.reason, cause.field, cause.message)
-        entry = Entry(outcome, ranges(numbers), sum(keys) % MODULUS, said)
+        entry = Entry(outcome, ranges(numbers), sum(keys) % MODULUS, causes, which)
         with self._writing():
             self._journal.append(entry)
-        self._enter(entry.places(), outcome, cause)
+        self._enter(entry.places(), entry)
 
     def _replay(self, entry: Entry) -> None:
         places = entry.places()
@@ -131,18 +148,27 @@ class Books:
             raise StateError(f"the journal in {self._parts.folder} is of other rows.", hint="Run the whole sync again.")
         # A row that the checks, run again, keep back now is a failed row of theirs and is not sent.
         here = self.outcomes[places]
-        places = places[(here == Outcome.UNDELIVERED) | (here == entry.outcome)]
-        self._enter(places, entry.outcome, None if entry.cause is None else Cause(*entry.cause))
+        self._enter(places, entry, (here == Outcome.UNDELIVERED) | (here == entry.outcome))
 
-    def _enter(self, places: np.ndarray[tuple[int], np.dtype[np.int64]], outcome: Outcome, cause: Cause | None) -> None:
-        self.outcomes[places] = outcome
-        if cause is not None:
-            self._cause_of_row[places] = self._code(cause)
+    def _enter(
+        self, places: _Places, entry: Entry, mine: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
+    ) -> None:
+        """Enters the rows at some places, or those of them that are ``mine``."""
+        codes = np.array([self._code(Cause(*cause)) for cause in entry.causes], np.uint32)
+        of_rows = codes[list(entry.which)] if entry.which else codes
+        if mine is not None:
+            places, of_rows = places[mine], of_rows[mine] if entry.which else of_rows
+        self.outcomes[places] = entry.outcome
+        if entry.causes:
+            self._cause_of_row[places] = of_rows
 
     def _code(self, cause: Cause) -> int:
-        if cause not in self._codes and len(self._codes) >= _MOST_CAUSES:
-            cause = Cause(cause.stage, cause.reason, cause.field, "")
-        return self._codes.setdefault(cause, len(self._codes) + 1)
+        code = self._codes.get(cause)
+        if code is None:
+            if len(self._codes) >= _MOST_CAUSES:
+                cause = cause._replace(message="")
+            code = self._codes.setdefault(cause, len(self._codes) + 1)
+        return code
 
     def _has_failed_rows(self) -> bool:
         return bool(self._codes) or bool((self.outcomes == Outcome.UNDELIVERED).any())
@@ -150,7 +176,7 @@ class Books:
     def _failed_rows(self, left: Cause) -> Iterator[pa.RecordBatch]:
         """Rows that failed here and rows without an outcome, by row number, a part at a time."""
         left_code = self._code(left)
-        causes = list(self._codes)
+        causes = [pa.array(texts, pa.string()) for texts in zip(*self._codes, strict=True)]
         for batch in self._parts.batches():
             places = batch.column(ROW_NUMBER).to_numpy() - 1
             codes = self._cause_of_row[places]
@@ -160,14 +186,13 @@ class Books:
                 yield self._said(batch.filter(pa.array(failed)), codes[failed] - 1, causes)
 
     def _said(
-        self, batch: pa.RecordBatch, codes: np.ndarray[tuple[int], np.dtype[np.uint32]], causes: list[Cause]
+        self, batch: pa.RecordBatch, codes: np.ndarray[tuple[int], np.dtype[np.uint32]], causes: list[pa.StringArray]
     ) -> pa.RecordBatch:
         columns = {
             "row_number": batch.column(ROW_NUMBER),
             "query": pa.array([self._parts.query] * batch.num_rows),
             "identifier": self._identifiers(batch, self._parts.query),
         }
-        for name in ("stage", "reason", "field", "message"):
-            texts = pa.array([getattr(cause, name) for cause in causes], pa.string())
+        for name, texts in zip(Cause._fields, causes, strict=True):
             columns[name] = texts.take(pa.array(codes))
         return pa.RecordBatch.from_pydict(columns, schema=FAILED_ROW_SCHEMA)

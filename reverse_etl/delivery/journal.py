@@ -2,6 +2,8 @@
 
     <crc32, 8 hex digits> {"outcome":1,"rows":[[1,2300]],"keys":123456789,"cause":null}
 
+Where the rows of a request failed for different causes, ``causes`` has these, and ``which`` the place of each row's.
+
 A line is handed to the operating system at once, so the end of the process loses none, and to the disk within a
 second (``sync``). A last line that is torn is no line. What the books make of it is for ``books``.
 """
@@ -36,13 +38,15 @@ class Entry:
         outcome: Theirs; never ``UNDELIVERED``.
         ranges: First and last row number of each run of rows, ascending.
         keys: Sum of the rows' keys (``changeset.row_keys``).
-        cause: Stage, reason, field, message of rows that failed; None for others.
+        causes: Why the rows failed: stage, reason, field, message; empty for rows that did not.
+        which: For each row, by row number, the place of its cause in ``causes``; empty where there is one.
     """
 
     outcome: Outcome
     ranges: tuple[tuple[int, int], ...]
     keys: int
-    cause: tuple[str, str, str, str] | None = None
+    causes: tuple[tuple[str, str, str, str], ...] = ()
+    which: tuple[int, ...] = ()
 
     def places(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """The rows' numbers - 1."""
@@ -100,9 +104,12 @@ class Journal:
     def append(self, entry: Entry) -> None:
         """Writes an entry down, after those that ``entries`` gave. Raises OSError where that fails."""
         file = self._open() if self._file is None else self._file
-        text = orjson.dumps(
-            {"outcome": int(entry.outcome), "rows": entry.ranges, "keys": entry.keys, "cause": entry.cause}
-        )
+        said: dict[str, object] = {"outcome": int(entry.outcome), "rows": entry.ranges, "keys": entry.keys}
+        causes = [tuple(cause) for cause in entry.causes]
+        said["cause"] = causes[0] if causes else None
+        if entry.which:
+            said |= {"causes": causes, "which": entry.which}
+        text = orjson.dumps(said)
         line = b"%08x %b\n" % (crc32(text), text)
         written = os.write(file, line)
         if written < len(line):
@@ -146,10 +153,11 @@ def _entry(line: bytes) -> Entry | None:
     if not line.endswith(b"\n") or line[:9] != b"%08x " % crc32(text):
         return None
     said = orjson.loads(text)
-    cause = said["cause"]
+    causes = said.get("causes") or ([said["cause"]] if said["cause"] else [])
     return Entry(
         Outcome(said["outcome"]),
         tuple((first, last) for first, last in said["rows"]),
         said["keys"],
-        None if cause is None else (cause[0], cause[1], cause[2], cause[3]),
+        tuple((stage, reason, field, message) for stage, reason, field, message in causes),
+        tuple(said.get("which", ())),
     )

@@ -217,14 +217,13 @@ class Sender:
 
     def _accept(self, request: Request, answer: Accepted) -> None:
         numbers, keys = request.numbers, request.keys
-        apart = {refusal.index for refusal in answer.refusals}.union(answer.excluded)
-        by_cause: dict[tuple[str, str, str], list[int]] = {}
-        for refusal in answer.refusals:
-            by_cause.setdefault((refusal.reason, refusal.field, refusal.message), []).append(refusal.index)
-        for (reason, field, message), places in by_cause.items():
-            cause = Cause("customerio", reason, field, message)
-            refused = [numbers[at] for at in places], [keys[at] for at in places]
-            self._books.fail(*refused, Outcome.REFUSED, cause)
+        apart = {refusal.place for refusal in answer.refusals}.union(answer.excluded)
+        self._books.fail_each(
+            [numbers[refusal.place] for refusal in answer.refusals],
+            [keys[refusal.place] for refusal in answer.refusals],
+            Outcome.REFUSED,
+            [Cause("customerio", reason, field, message) for _, reason, field, message in answer.refusals],
+        )
         self._books.exclude([numbers[at] for at in answer.excluded], [keys[at] for at in answer.excluded])
         if apart:
             accepted = [at for at in range(len(numbers)) if at not in apart]

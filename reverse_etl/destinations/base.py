@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -36,18 +36,17 @@ class Limits:
     max_requests_in_flight: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Why one item was refused for good.
 
     Attributes:
-        index: Position of the item in the request, from 0.
+        place: Of the item in the request, from 0.
         reason: The destination's own word for it.
         field: The attribute at fault; may be empty.
         message: A sentence for people; the destination's, without the row's values.
     """
 
-    index: int
+    place: int
     reason: str
     field: str
     message: str

@@ -140,9 +140,10 @@ def first_error(body: bytes) -> tuple[str, str, str]:
 
 
 def _accepted(reply: Reply, items: int) -> Answer:
-    if not _is_json(reply.body):
+    try:
+        read = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
         return TryAgain(f"HTTP {reply.status} with a body that is not JSON")
-    read = _json(reply.body)
     errors = read.get("errors") if isinstance(read, dict) else None
     if reply.status == 200 and isinstance(read, dict) and not errors:
         return Accepted()
@@ -154,7 +155,7 @@ def _accepted(reply: Reply, items: int) -> Answer:
         by_index.setdefault(index, []).append(_said(error))
     if not by_index:
         return _of_unnamed_items(reply)
-    return Accepted(tuple(_refusal(index, said) for index, said in sorted(by_index.items())))
+    return Accepted(tuple(_refusal(index, by_index[index]) for index in sorted(by_index)))
 
 
 def _of_unnamed_items(reply: Reply) -> RequestRefused:
@@ -166,9 +167,10 @@ def _of_unnamed_items(reply: Reply) -> RequestRefused:
 
 def _refusal(index: int, said: list[tuple[str, str, str]]) -> Refusal:
     """One refusal an item: the reason and field of its first error, all its messages."""
-    reason, field, _ = said[0]
-    messages = dict.fromkeys(message for _, _, message in said if message)
-    return Refusal(index, reason or "invalid", field, "; ".join(messages) or "refused without a message")
+    reason, field, message = said[0]
+    if len(said) > 1:
+        message = "; ".join(dict.fromkeys(each for _, _, each in said if each))
+    return Refusal(index, reason or "invalid", field, message or "refused without a message")
 
 
 def _said(error: dict[str, Any]) -> tuple[str, str, str]:
@@ -193,14 +195,6 @@ def _redirected(reply: Reply, *, api: Api, workspace: str) -> NoReturn:
         f"workspace {workspace}: the {api} API's address redirects elsewhere (HTTP {reply.status}).",
         hint=f"Check region and {api.lower()}_url of this workspace in connections.yaml.",
     )
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _json(body: bytes) -> Any:

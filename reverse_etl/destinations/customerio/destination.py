@@ -18,7 +18,7 @@ from reverse_etl.destinations.customerio import activities, lookup, mirror, oper
 from reverse_etl.destinations.customerio.answers import batch_answer
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.environment import at_address
-from reverse_etl.destinations.customerio.masking import masked_refusal
+from reverse_etl.destinations.customerio.masking import masked_refusals
 from reverse_etl.destinations.rate_limit import Clock
 from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.errors import ConfigError, WorkspaceRefusedError
@@ -148,7 +148,8 @@ class CustomerIO:
             if len(items) > 1:
                 # Whose values its words hold is not known, and nobody reads them: the halves are asked.
                 return RequestRefused("refused", "", "")
-            return RequestRefused(*masked_refusal(answer.reason, answer.field, answer.message, items[0]))
+            refusal = Refusal(0, answer.reason, answer.field, answer.message)
+            return RequestRefused(*next(masked_refusals([refusal], items))[1:])
         if isinstance(answer, Accepted) and answer.refusals:
             return self._without_suppressed(answer, items)
         return answer
@@ -244,18 +245,16 @@ class CustomerIO:
     def _without_suppressed(self, answer: Accepted, items: Sequence[bytes]) -> Accepted:
         """Moves suppressed people from the refused to the excluded, where the sync says so."""
         settings = self._sync.suppression
+        left_out = settings is None or settings.suppressed == "ignore_and_complete"
         excluded: list[int] = []
         refusals = []
-        for refusal in answer.refusals:
-            reason, field, message = masked_refusal(
-                refusal.reason, refusal.field, refusal.message, items[refusal.index]
-            )
-            if "suppressed" in f"{refusal.reason} {refusal.message}".lower():
-                if settings is None or settings.suppressed == "ignore_and_complete":
-                    excluded.append(refusal.index)
+        for whole, refusal in zip(answer.refusals, masked_refusals(answer.refusals, items), strict=True):
+            if "suppressed" in whole.message.lower() or "suppressed" in whole.reason.lower():
+                if left_out:
+                    excluded.append(whole.place)
                     continue
-                reason, message = "suppressed", "person is suppressed"
-            refusals.append(Refusal(refusal.index, reason, field, message))
+                refusal = refusal._replace(reason="suppressed", message="person is suppressed")
+            refusals.append(refusal)
         return Accepted(tuple(refusals), tuple(excluded))
 
     def _of_unknown_type(self, batch: pa.RecordBatch, query: str) -> KeptBack | None:

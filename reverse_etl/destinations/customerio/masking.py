@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import orjson
+
+from reverse_etl.destinations.base import Refusal
 
 MOST_CHARACTERS: Final = 300
 _MOST_REASON_CHARACTERS: Final = 60
@@ -17,15 +19,26 @@ _MOST_READ_CHARACTERS: Final = 250_000
 """More than an item can be in any spelling: what begins in the text that is kept ends before."""
 
 _MASK: Final = "…"
+_QUOTES: Final = frozenset("\"'`")
 
 _ALWAYS_MASKED_TEXT: Final = 4
 _ALWAYS_MASKED_NUMBER: Final = 5
 """Shorter ones (``pro``, ``1000``) are masked in quotes alone: unquoted they are the message's own words and limits."""
 
+_NUMERIC: Final = re.compile(r"""[-0-9](?:(?<!\w[0-9])[0-9.e+-]{4}|(?<=["'`].)[0-9.e+-]*["'`])""")
+"""Where a number of the item may be in a text: it is long, or in quotes."""
+
+_NEARLY_ASCII: Final = re.compile("[İıſ\u212a]")
+"""Letters beyond ASCII that are one of ASCII but for their case."""
+
 _ATTRIBUTES: Final = ("attributes", "relationship_attributes")
+_OWN_VALUES: Final = ("type", "action")
 
 _OWN_REASONS: Final = frozenset({"invalid", "parse", "required", "suppressed", "too_large"})
 """Customer.io's own words, which say nothing about a row even where a value is the same word."""
+
+_Texts = tuple[str, str, str]
+"""Reason, field and message of a refusal."""
 
 
 def shortened(text: object, most_characters: int = MOST_CHARACTERS) -> str:
@@ -38,33 +51,24 @@ def shortened(text: object, most_characters: int = MOST_CHARACTERS) -> str:
     return line if len(line) <= most_characters else line[: most_characters - 1] + _MASK
 
 
-def masked(message: str, item: bytes) -> str:
-    """A message as ``masked_refusal`` gives it."""
-    return masked_refusal("", "", message, item)[2]
-
-
-def masked_refusal(reason: str, field: str, message: str, item: bytes) -> tuple[str, str, str]:
-    """Reason, field and message of a refusal: short, on one line, without the values of the item that it is about.
+def masked_refusals(refusals: Sequence[Refusal], items: Sequence[bytes]) -> Iterator[Refusal]:
+    """The refusals of an answer, their texts short, on one line, and without the values of the item that each is about.
 
     Values are looked for as they are and as JSON spells them, without regard to case. One of Customer.io's own reasons,
     and a field that is an attribute's name, stay as they are.
 
     Args:
-        reason: Customer.io's, whole; likewise ``field`` and ``message``.
-        field: May be empty, as may the others.
-        message: A sentence.
-        item: The item as it was sent: valid JSON.
+        refusals: Their texts are Customer.io's, whole; any may be empty.
+        items: Those of the request, as they were sent: valid JSON.
     """
-    parsed = orjson.loads(item)
-    if not _may_hold_values(reason, field, message, parsed):
-        return _kept(reason, field, message)
-    exact = json.loads(item, parse_int=_Number, parse_float=_Number)
-    values = sorted({spelled for value in _values(exact) for spelled in _spelled(value)}, key=len, reverse=True)
-    return _kept(
-        reason if reason in _OWN_REASONS else _whole_or_parts(reason, values),
-        field if field in _names(exact) else _whole_or_parts(field, values),
-        _without(message[:_MOST_READ_CHARACTERS], values),
-    )
+    told: dict[_Texts, _Told] = {}
+    refused = [items[refusal.place] for refusal in refusals]
+    operations = orjson.loads(b"[%b]" % b",".join(refused))
+    for (place, reason, field, message), item, operation in zip(refusals, refused, operations, strict=True):
+        known = told.get(texts := (reason, field, message))
+        if known is None:
+            known = told[texts] = _Told(texts)
+        yield Refusal(place, *known.masked(operation, item))
 
 
 class _Number(str):
@@ -73,52 +77,161 @@ class _Number(str):
     __slots__ = ()
 
 
-@lru_cache(maxsize=64)
-def _kept(reason: str, field: str, message: str) -> tuple[str, str, str]:
-    return (
-        shortened(reason, _MOST_REASON_CHARACTERS),
-        shortened(field, _MOST_FIELD_CHARACTERS),
-        shortened(message),
-    )
+_Spelled = tuple[int, str, bool]
+"""A value as it is written, without regard to case: minus its length, itself, whether quotes alone give it away."""
+
+
+class _Told:
+    """What Customer.io said of one item or, in the same words, of many."""
+
+    __slots__ = ("_escaped", "_kept", "_message", "_numbers", "_said", "_texts", "_words")
+
+    def __init__(self, texts: _Texts) -> None:
+        reason, field, message = texts
+        self._texts = texts
+        self._words, self._numbers, kept = _words(reason, field)
+        self._kept = (*kept, shortened(message))
+        self._message = _folded(message[:_MOST_READ_CHARACTERS])
+        self._said = f"{self._words}\n{self._message}"
+        self._escaped = "\\" in self._said
+        self._numbers = self._numbers or _NUMERIC.search(self._message) is not None
+
+    def masked(self, operation: Any, item: bytes) -> _Texts:
+        """The texts without the values of an item, which is given parsed and as it was sent."""
+        if self._numbers:
+            operation = json.loads(item, parse_int=_Number, parse_float=_Number)
+        values: list[str] = []
+        _add_values(operation, values)
+        if not self._escaped:
+            said, may_be_in = self._said, self._may_be_in
+            values = [value for value in values if (value.lower() in said if value.isascii() else may_be_in(value))]
+        return self._without(values, operation) if values else self._kept
+
+    def _may_be_in(self, value: str) -> bool:
+        if self._said.isascii() and not _NEARLY_ASCII.search(value):
+            return False
+        return _folded(value) in self._said
+
+    def _without(self, values: list[str], operation: Any) -> _Texts:
+        spelled = sorted({_spelled(value, value) for value in values})
+        if self._escaped:
+            spelled = sorted({*spelled, *(_spelled(text, value) for value in values for text in _escaped(value))})
+        reason, field, message = self._texts
+        kept = self._kept[:2]
+        if any(text in self._words for _, text, _ in spelled):
+            masked_field = _whole_or_parts(field, spelled)
+            kept = _kept(
+                reason if reason in _OWN_REASONS else _whole_or_parts(reason, spelled),
+                field if masked_field == field or field in _names(operation) else masked_field,
+            )
+        return *kept, shortened(_without(message[:_MOST_READ_CHARACTERS], self._message, spelled))
 
 
 @lru_cache(maxsize=64)
-def _told(reason: str, field: str, message: str) -> tuple[str, bool]:
-    """The three texts in lower case, and whether a number or another spelling of a value may be among them."""
-    texts = f"{reason}\n{field}\n{message}".lower()
-    return texts, "\\" in texts or any(c.isdigit() for c in texts)
+def _words(reason: str, field: str) -> tuple[str, bool, tuple[str, str]]:
+    """Both without regard to case, whether a number may be in one of them or all of it, and both as they are kept."""
+    texts = [_folded(reason), _folded(field)]
+    numbers = any(_NUMERIC.search(text) or text.strip()[-1:].isdigit() for text in texts)
+    return "\n".join(texts), numbers, _kept(reason, field)
 
 
-def _may_hold_values(reason: str, field: str, message: str, item: Any) -> bool:
-    """Whether it is worth looking closer: most refusals repeat nothing, and there may be thousands of them."""
-    texts, closer = _told(reason, field, message)
-    if closer:
-        return True
-    return any(not value.isascii() or value.lower() in texts for value in _values(item) if isinstance(value, str))
+def _kept(reason: str, field: str) -> tuple[str, str]:
+    return shortened(reason, _MOST_REASON_CHARACTERS), shortened(field, _MOST_FIELD_CHARACTERS)
 
 
-def _without(text: str, values: Iterable[str]) -> str:
-    for value in values:
-        if value.isascii() and text.isascii() and value.lower() not in text.lower():
-            continue
-        bare = re.escape(value)
-        text = re.sub(rf"""(?<=["'`]){bare}(?=["'`])""", _MASK, text, flags=re.IGNORECASE)
-        if len(value) >= (_ALWAYS_MASKED_NUMBER if isinstance(value, _Number) else _ALWAYS_MASKED_TEXT):
-            text = re.sub(rf"(?<!\w){bare}(?!\w)", _MASK, text, flags=re.IGNORECASE)
+def _spelled(text: str, value: str) -> _Spelled:
+    least = _ALWAYS_MASKED_NUMBER if isinstance(value, _Number) else _ALWAYS_MASKED_TEXT
+    return -len(text), _folded(text), len(text) < least
+
+
+def _escaped(value: str) -> tuple[str, ...]:
+    """A text as JSON spells it, with ASCII alone and without."""
+    is_number = isinstance(value, _Number)
+    return () if is_number else (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+
+
+def _whole_or_parts(text: str, spelled: Iterable[_Spelled]) -> str:
+    """A text that is nothing but a value is masked however short it is."""
+    whole = _folded(text.strip())
+    if whole and any(whole == value for _, value, _ in spelled):
+        return _MASK
+    return _without(text, _folded(text), spelled)
+
+
+def _without(text: str, folded: str, spelled: Iterable[_Spelled]) -> str:
+    """A text, which is given without regard to case too, without values; the longest come first."""
+    for _, value, in_quotes in spelled:
+        found = [*_places(text, folded, value, in_quotes=in_quotes)]
+        if found:
+            begins, ends = [0, *(at + len(value) for at in found)], [*found, len(text)]
+            text, folded = (
+                _MASK.join(each[begin:end] for begin, end in zip(begins, ends, strict=True)) for each in (text, folded)
+            )
     return text
 
 
-def _whole_or_parts(text: str, values: Iterable[str]) -> str:
-    """A text that is nothing but a value is masked however short it is."""
-    same = text.strip().lower()
-    return _MASK if same and any(same == value.lower() for value in values) else _without(text, values)
+def _places(text: str, folded: str, value: str, *, in_quotes: bool) -> Iterator[int]:
+    """Where a value is: in quotes, or unless it must be in quotes, where it is no part of a longer word."""
+    at = folded.find(value)
+    while at >= 0:
+        end = at + len(value)
+        before, after = text[at - 1 : at], text[end : end + 1]
+        if (before in _QUOTES and after in _QUOTES) or not (in_quotes or _is_of_word(before) or _is_of_word(after)):
+            yield at
+            at = end - 1
+        at = folded.find(value, at + 1)
 
 
-def _spelled(value: str) -> Iterator[str]:
-    if isinstance(value, _Number):
-        yield value
-    else:
-        yield from (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+def _is_of_word(character: str) -> bool:
+    """Whether a character is one that words are made of, for regular expressions too; false for none."""
+    return character.isalnum() or character == "_"
+
+
+def _folded(text: str) -> str:
+    """Text without regard to case, character by character, as regular expressions compare."""
+    if text.isascii():
+        return text.lower()
+    return text.replace("İ", "i").lower().translate(_same_letters())
+
+
+@cache
+def _same_letters() -> dict[int, str]:
+    """Letters that stand for the same capital as another small one, and that one: ``ς`` and ``σ``."""
+    small = {ord(c): c.upper().lower() for c in map(chr, range(0x80, 0x2000))}
+    same = {code: other for code, other in small.items() if len(other) == 1 and chr(code) not in (other, other.upper())}
+    return same | {0x1FD3: "\u0390", 0x1FE3: "\u03b0", 0xFB05: "\ufb06"}
+
+
+def _add_values(operation: dict[str, Any], values: list[str]) -> None:
+    """Adds every value of an operation, or of a part of one, that comes from the row."""
+    for name, part in operation.items():
+        if isinstance(part, str):
+            if part and name not in _OWN_VALUES:
+                values.append(part)
+        elif isinstance(part, dict):
+            if name in _ATTRIBUTES:
+                _add_content(part.values(), values)
+            else:
+                _add_values(part, values)
+        elif isinstance(part, list):
+            for each in part:
+                if isinstance(each, dict):
+                    _add_values(each, values)
+                else:
+                    _add_content((each,), values)
+
+
+def _add_content(content: Iterable[Any], values: list[str]) -> None:
+    """Adds the texts in what a row has; the names inside a JSON value are part of it."""
+    for value in content:
+        if isinstance(value, str):
+            if value:
+                values.append(value)
+        elif isinstance(value, list):
+            _add_content(value, values)
+        elif isinstance(value, dict):
+            _add_content(value, values)
+            _add_content(value.values(), values)
 
 
 def _names(item: Any) -> Iterator[str]:
@@ -134,32 +247,3 @@ def _names(item: Any) -> Iterator[str]:
     elif isinstance(item, list):
         for value in item:
             yield from _names(value)
-
-
-def _values(item: Any) -> Iterator[str]:
-    """Every value of an operation that comes from the row; the names inside a JSON value are part of it."""
-    if isinstance(item, dict):
-        for name, value in item.items():
-            if name in _ATTRIBUTES and isinstance(value, dict):
-                for attribute in value.values():
-                    yield from _inside(attribute)
-            elif name not in ("type", "action"):
-                yield from _values(value)
-    elif isinstance(item, list):
-        for value in item:
-            yield from _values(value)
-    elif isinstance(item, str) and item:
-        yield item
-
-
-def _inside(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name:
-                yield name
-            yield from _inside(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _inside(inner)
-    elif isinstance(value, str) and value:
-        yield value

@@ -51,7 +51,7 @@ def test_a_batch_arrives_and_refused_items_are_named(sandbox: RunningSandbox) ->
     answer = using(sandbox.url, sync(people={}), lambda d: d.send(d.items(PEOPLE, "rows")))
     assert isinstance(answer, Accepted)
     (refusal,) = answer.refusals
-    assert (1, "attributes.plan") == (refusal.index, refusal.field)
+    assert (1, "attributes.plan") == (refusal.place, refusal.field)
     assert "1000 bytes" in refusal.message
     assert {"1": "pro", "3": "free"} == {person["id"]: person["attributes"]["plan"] for person in sandbox.people()}
 

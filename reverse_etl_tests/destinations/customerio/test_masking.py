@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.destinations.customerio.masking import masked, masked_refusal, shortened
+from reverse_etl.destinations.base import Refusal
+from reverse_etl.destinations.customerio.masking import masked_refusals, shortened
+from reverse_etl_tests.destinations.customerio import by_patterns
 
 ITEM = json.dumps(
     {
@@ -24,6 +27,17 @@ ITEM = json.dumps(
         },
     }
 ).encode()
+
+
+def masked_refusal(reason: str, field: str, message: str, item: bytes) -> tuple[str, str, str]:
+    """One refusal of one item, masked."""
+    (refusal,) = masked_refusals([Refusal(0, reason, field, message)], [item])
+    return refusal[1:]
+
+
+def masked(message: str, item: bytes) -> str:
+    """A message about one item, masked."""
+    return masked_refusal("", "", message, item)[2]
 
 
 @pytest.mark.parametrize(
@@ -100,3 +114,45 @@ def test_no_text_keeps_a_planted_value(value: str, where: str) -> None:
     item = json.dumps({"type": "person", "attributes": {"x": planted}}).encode()
     texts = {"reason": "odd", "field": "x", "message": "odd"} | {where: planted}
     assert "Zq" not in "".join(masked_refusal(**texts, item=item))
+
+
+LETTERS = "aBk1-.'\"\\ _é\u212aςΣİß\n"
+"""Few, so that values meet words; with those that are one letter but for their case, and those that JSON escapes."""
+
+words = st.text(LETTERS, max_size=6)
+leaves = words | st.integers(-99_999, 99_999) | st.floats(allow_nan=False, allow_infinity=False, width=16)
+content = st.recursive(leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=2))
+attributes = st.dictionaries(words | st.sampled_from(["email", "plan"]), content, max_size=4)
+
+
+@st.composite
+def refusals(draw: st.DrawFn) -> tuple[tuple[str, str, str], bytes]:
+    """A refusal that may quote what is in its item, in any case and spelling, and the item."""
+    item = {"type": "person", "identifiers": {"id": draw(words)}, "action": "identify", "attributes": draw(attributes)}
+    quoted = [
+        text
+        for value in by_patterns.values(json.loads(json.dumps(item), **by_patterns.NUMBERS))
+        for text in [value, value.upper(), json.dumps(value)[1:-1]]
+    ]
+    piece = words | st.sampled_from([*quoted, "email", "attributes.plan", "invalid", "'", " "])
+    text = st.lists(piece, max_size=5).map("".join)
+    return (draw(text), draw(text), draw(text)), json.dumps(item, ensure_ascii=draw(st.booleans())).encode()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(refusals(), min_size=1, max_size=3))
+def test_refusals_are_masked_as_patterns_would(drawn: list[tuple[tuple[str, str, str], bytes]]) -> None:
+    """The same as with a regular expression for each value, whatever the refusals of the answer's other items say."""
+    said = [Refusal(place, *texts) for place, (texts, _) in enumerate(drawn)]
+    expected = [Refusal(place, *by_patterns.masked_refusal(*one)) for place, one in enumerate(drawn)]
+    assert expected == list(masked_refusals(said, [item for _, item in drawn]))
+
+
+@pytest.mark.thorough
+def test_letters_are_the_same_as_for_regular_expressions() -> None:
+    """Every letter of Unicode that another one may be but for its case."""
+    for c in map(chr, range(0x110000)):
+        others = {c.lower(), c.upper(), c.upper().lower(), c.title(), c.casefold()} - {c}
+        for other in (other for other in others if len(other) == 1):
+            same = re.fullmatch(re.escape(c), other, re.IGNORECASE) is not None
+            assert same == (masked(f"'{other}'", json.dumps({"attributes": {"x": c}}).encode()) == "'…'"), (c, other)
