@@ -57,7 +57,7 @@ def demo(
     shop, workspace = _shipped(project)
     home = Home.from_environment(syncs)
     create_shop(shop)
-    say(console, f"Made the shop: {_short(shop)}")
+    say(console, f"Made the shop: {words.place(shop)}")
     sandbox = start_sandbox(home, workspace)
     kept = False
     try:
@@ -131,7 +131,7 @@ class _Acts:
         self._run("companies", "completed")
         self.failed_run = self._run("customers", "some_rows_failed")
         self._show_failed_rows(self.failed_run)
-        self._compare(expected(self.shop), "the good rows of the shop")
+        self._compare(expected(self.shop), "the shop's good rows")
 
         self._title("2. The bad rows are corrected in the shop")
         mend(self.shop)
@@ -219,7 +219,7 @@ def _what_next(acts: _Acts, sandbox: DemoSandbox, *, kept: bool) -> None:
     console.print()
     bin_folder = Path(sys.executable).parent
     if shutil.which("reverse-etl") is None and (bin_folder / "activate").exists():
-        _command(console, f". {_short(bin_folder / 'activate')}")
+        _command(console, f". {words.place(bin_folder / 'activate')}")
     for name in CREDENTIALS:
         _command(console, f"export {name}=sandbox")
     for name in ADDRESSES:
@@ -234,12 +234,11 @@ def _what_next(acts: _Acts, sandbox: DemoSandbox, *, kept: bool) -> None:
     _command(console, "reverse-etl ui", "Dagster: http://127.0.0.1:3000")
     if kept:
         console.print()
-        say(console, f"The workspace: {sandbox.url} (it ends when nobody has used it for an hour)")
+        say(console, f"The workspace: {sandbox.url} (it ends after an hour without a request)")
 
 
 def _command(console: Console, command: str, purpose: str = "") -> None:
-    print_line(console, words.text(f"  {command:44}  {purpose}".rstrip()))
-
-
-def _short(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    line = f"  {command:44}  {purpose}".rstrip()
+    if len(line) > console.width:
+        line = f"  {command}\n      {purpose}"
+    print_line(console, words.text(line))

@@ -30,7 +30,7 @@ def errors(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write all failed rows to this file.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Show at most so many rows one by one.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many rows one by one.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show why rows of a run failed: causes with counts, then the first rows with number and identifier."""
@@ -98,9 +98,9 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         table.show(console)
     if report.failed_rows_csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
-        gone_words = " (no longer there)" if gone else ""
+        gone_words, csv = " (no longer there)" if gone else "", words.place(report.failed_rows_csv)
         console.print()
-        say(console, f"{more} {total.failed:,} with whole e-mail addresses{gone_words}:\n{report.failed_rows_csv}")
+        say(console, f"{more} {total.failed:,} with whole e-mail addresses{gone_words}:\n{csv}")
 
 
 def _show_earlier(store: Store, report: RunReport) -> None:

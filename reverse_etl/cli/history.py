@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def history(
     sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
-    limit: Annotated[int, typer.Option(min=1, help="At most so many runs, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many runs, the newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the past runs of a sync, skipped ones included."""

@@ -124,4 +124,4 @@ def show(report: RunReport, console: Console) -> None:
     if report.message:
         say(console, report.message)
     if report.failed_rows_csv:
-        say(console, f"Failed rows:\n{report.failed_rows_csv}")
+        say(console, f"Failed rows:\n{words.place(report.failed_rows_csv)}")

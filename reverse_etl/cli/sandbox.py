@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from reverse_etl.cli import words
+from reverse_etl.cli.tables import say
+
 
 def sandbox(
     port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 8700,
@@ -23,7 +26,7 @@ def sandbox(
     track_api_key: Annotated[str, typer.Option(help="Track API key that is let in.")] = "sandbox",
     app_api_key: Annotated[str, typer.Option(help="App API key that is let in.")] = "sandbox",
     region: Annotated[Literal["us", "eu"], typer.Option(help="Region of the workspace: us or eu.")] = "us",
-    idle_exit: Annotated[float | None, typer.Option(help="End after so many seconds without a request.")] = None,
+    idle_exit: Annotated[float | None, typer.Option(help="End after this many seconds without a request.")] = None,
 ) -> None:
     """Serve a stand-in Customer.io workspace with a page to look at it: http://127.0.0.1:8700."""
     from reverse_etl.sandbox.server import serve
@@ -41,7 +44,8 @@ def sandbox(
             suppressed=suppressed,
             data_file=data,
             idle_exit_s=idle_exit,
-        )
+        ),
+        announce=lambda url: say(words.console(stderr=True), f"The workspace, a sandbox: {url} (Ctrl-C ends it)"),
     )
     if interrupted:
         raise KeyboardInterrupt

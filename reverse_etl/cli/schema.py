@@ -27,7 +27,7 @@ Output = Annotated[
 
 
 def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
-    """Prints the JSON Schema of a sync's file or of connections.yaml, or writes both.
+    """Print the JSON Schema of a sync's file or of connections.yaml, or write both.
 
     An editor with the YAML language server uses it when a file's first line is
     `# yaml-language-server: $schema=sync.schema.json` (the path is relative to the file).

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import ProjectConfig, ScheduleConfig, SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.history import SyncState
+    from reverse_etl.state.home import Home
     from reverse_etl.state.store import Store
 
 NO_DAEMON: Final = (
@@ -29,30 +30,35 @@ NO_DAEMON: Final = (
 
 def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     """Show every sync: status, last and next run, rows, failed rows, last sync time, freshness."""
-    from reverse_etl.cli.toggles import daemon_runs, switched_off
     from reverse_etl.config.loader import load_project
-    from reverse_etl.errors import StateError
     from reverse_etl.state.home import Home
-    from reverse_etl.state.store import open_store
-    from reverse_etl.state.turns import end_lost
 
     project = load_project(syncs)
-    home = Home.from_environment(syncs)
-    store = open_store(home.state_url)
-    end_lost(store)
-    off, daemon, now, people = None, None, datetime.now(UTC), words.console(stderr=True)
-    try:
-        off = switched_off(home, project.syncs.values())
-        daemon = daemon_runs(home, now)
-    except StateError as error:
-        say(people, f"Warning: {error}")
-    found = statuses(project, store, now, off, daemon=daemon)
+    found = look(project, Home.from_environment(syncs))
     if as_json:
         words.print_json([status.as_json() for status in found])
     else:
         _show(found, project)
     if any(status.unattended for status in found):
-        say(people, NO_DAEMON)
+        say(words.console(stderr=True), NO_DAEMON)
+
+
+def look(project: ProjectConfig, home: Home) -> list[SyncStatus]:
+    """Every sync of the files, now; where Dagster's storage cannot be read, stderr says so. Raises StateError."""
+    from reverse_etl.cli.toggles import daemon_runs, switched_off
+    from reverse_etl.errors import StateError
+    from reverse_etl.state.store import open_store
+    from reverse_etl.state.turns import end_lost
+
+    store = open_store(home.state_url)
+    end_lost(store)
+    off, daemon, now = None, None, datetime.now(UTC)
+    try:
+        off = switched_off(home, project.syncs.values())
+        daemon = daemon_runs(home, now)
+    except StateError as error:
+        say(words.console(stderr=True), f"Warning: {error}")
+    return statuses(project, store, now, off, daemon=daemon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +70,9 @@ class SyncStatus:
         state: What is remembered of it.
         run: Its newest run that was not skipped; None before the first.
         now: The moment, aware UTC.
-        off: Whether its schedule is off in Dagster's UI; None where that cannot be told.
+        off: Whether its schedule is off in Dagster's UI; None where that is not known.
         delivered_at: When its last run that delivered ended, with failed rows or without; None before.
-        daemon: Whether a daemon of Dagster's runs, which starts due runs; None where that cannot be told.
+        daemon: Whether a daemon of Dagster's runs, which starts due runs; None where that is not known.
     """
 
     sync: SyncConfig

@@ -71,7 +71,7 @@ def _attended(process: subprocess.Popen[bytes], port: int) -> int:
         time.sleep(_LOOK_AGAIN_S)
     people = words.console(stderr=True)
     say(people, f"Dagster's UI: http://{_HOST}:{port} (Ctrl-C ends it, and the schedules with it)")
-    say(people, f"For `dagster` commands: export DAGSTER_HOME={os.environ['DAGSTER_HOME']}")
+    say(people, f"For `dagster` commands:\n  export DAGSTER_HOME={os.environ['DAGSTER_HOME']}")
     return process.wait()
 
 

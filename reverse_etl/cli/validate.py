@@ -27,7 +27,7 @@ AsProblems = Annotated[bool, typer.Option("--json", help="Print the problems as 
 
 
 def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: AsProblems = False) -> None:
-    """Checks every file and prints every problem, one line each; exits with 2 when there are any.
+    """Check every file and print every problem, one line each; exits with 2 when there are any.
 
     Problems and warnings are data, on stdout; the summary is for people, on stderr. With names, only what concerns
     those syncs is printed and counts.

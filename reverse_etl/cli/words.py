@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ def from_now(moment: datetime | None, now: datetime, *, never: str = "never") ->
     if abs(moment - now) < timedelta(seconds=1):
         return "now"
     return f"{length(now - moment)} ago" if moment < now else f"in {length(moment - now)}"
+
+
+def place(path: str | Path) -> str:
+    """Where a file is, for people: from the current folder if it lies there, else whole; also of one in a bucket."""
+    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else str(path)
 
 
 def text(words: object, style: str = "") -> Text:

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -84,6 +85,7 @@ def serve(settings: SandboxSettings, *, announce: Callable[[str], None] | None =
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{shown}:{listener.getsockname()[1]}"
     server = _Server(
+        partial(announce or _silent, url),
         uvicorn.Config(
             create_app(settings, when_idle=lambda: setattr(server, "should_exit", True)),
             http=_closable(_protocol()),
@@ -94,15 +96,17 @@ def serve(settings: SandboxSettings, *, announce: Callable[[str], None] | None =
             timeout_keep_alive=65,
             timeout_graceful_shutdown=3,
             backlog=512,
-        )
+        ),
     )
     # The contents only grow, and a full collection walks all of them: rare ones keep answers even.
     gc.set_threshold(50_000, 20, 100)
-    if announce is not None:
-        announce(url)
     with listener:
         server.run(sockets=[listener])
     return server.interrupted
+
+
+def _silent(_url: str) -> None:
+    """Announces nothing."""
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -126,6 +130,15 @@ def _listen(host: str, port: int) -> socket.socket:
 
 class _Server(uvicorn.Server):
     interrupted = False
+
+    def __init__(self, when_started: Callable[[], None], config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._when_started = when_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it; from then on requests are accepted, and a signal ends the server in an orderly way."""
+        await super().startup(sockets)
+        self._when_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 from reverse_etl.cli import words
 from reverse_etl_tests.cli.test_init import answered
 from reverse_etl_tests.project import Project, fill, people
+from reverse_etl_tests.servers.dagster_ui import free_port
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 pytestmark = pytest.mark.thorough
@@ -33,7 +37,15 @@ COMMANDS = (
     ("test-connection", "not_there"),
     ("pause", SYNC),
     ("resume", SYNC),
+    ("errors", SYNC, "--csv", "failed.csv"),
+    ("history", "idle"),
+    ("errors", "idle"),
+    ("retry", "idle"),
+    ("schema", "--output", "."),
+    ("test-connection", "data_team"),
+    ("not-there",),
 )
+BOXES = "│╭╮╰╯─"
 HELP = re.compile(r"│ ([a-z-]+) ")
 AGES = {"now", "ago"} | {f"{unit}{s}" for unit, _ in words._UNITS for s in ("", "s")}
 """Words that come and go with the time between two commands."""
@@ -44,7 +56,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Ru
     """A sync with a long name that has run twice: with failed rows, a share gate that warns, and a late window."""
     folder = tmp_path_factory.mktemp("a_folder_whose_name_is_longer_than_those_of_most_other_folders")
     with running_sandbox() as sandbox:
-        project = Project(folder)
+        project = Project(folder, {"ALERTS_URL": "http://127.0.0.1:9/"})
         project.connections("  shop:\n    type: sqlite\n    path: ../shop.db\n    late: 10m\n", sandbox.url)
         rows = [(str(n), f"person{n}@a-long-name-of-a-company.example.com", "free") for n in range(8)]
         bad = [("8", "no address at all", "free"), ("9", "ann@example.com", "a plan that is not one of the three")]
@@ -56,6 +68,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Ru
         for _ in range(2):
             code, report = project.run(SYNC)
             assert 7 == code, report
+        project.write("idle.yaml", people())
+        with (folder / "syncs" / "connections.yaml").open("a") as connections:
+            connections.write("notify:\n  data_team: {type: webhook, url: '${ALERTS_URL}', on: {failure: true}}\n")
         yield project, sandbox
 
 
@@ -64,12 +79,40 @@ def test_a_command_fits(command: tuple[str, ...], shop: tuple[Project, RunningSa
     """What a wide terminal shows of it has all words of the narrow ones."""
     project, _ = shop
     _fits(lambda width: _shown(project, width, *command))
+    assert "no problems" in _shown(project, 1000, "validate")
 
 
 def test_history_is_a_table_at_80_columns(shop: tuple[Project, RunningSandbox]) -> None:
     """With the moment from which was read, and excluded rows or without."""
     heading, *_ = _shown(shop[0], 80, "history", SYNC).splitlines()
     assert ["run", "started", "(UTC)", "status", "took", "read", "delivered", "failed"] == heading.split()
+
+
+def test_the_demo_fits(tmp_path: Path) -> None:
+    """All three acts, and what to type next."""
+    wide, *others = (_shown(_empty(tmp_path / f"{width}"), width, "demo", "--stop-sandbox") for width in (1000, 60, 80))
+    assert "3. Three customers buy something" in wide
+    for width, narrow in zip((60, 80), others, strict=True):
+        _check(width, narrow, wide)
+
+
+def test_a_folder_without_syncs_fits(tmp_path: Path) -> None:
+    """Commands end with the first step."""
+    for command in (("status",), ("validate",), ("run", SYNC)):
+        _fits(lambda width, command=command: _shown(_empty(tmp_path), width, *command))  # type: ignore[misc]
+
+
+def test_the_sandbox_fits(tmp_path: Path) -> None:
+    """It serves until it is ended."""
+    _fits(lambda width: _served(Project(tmp_path), width, "sandbox", "--port", "0", until="The workspace"))
+
+
+def test_the_ui_fits(shop: tuple[Project, RunningSandbox]) -> None:
+    """With what Dagster prints when it starts and ends."""
+    port = str(free_port())
+    wide, narrow = (_served(shop[0], width, "ui", "--port", port, until="DAGSTER_HOME") for width in (1000, 80))
+    assert f"http://127.0.0.1:{port}" in wide
+    _check(80, narrow, wide)
 
 
 def test_operations_fit_but_for_the_operations(shop: tuple[Project, RunningSandbox]) -> None:
@@ -115,7 +158,12 @@ def test_help_fits(tmp_path: Path) -> None:
     assert {"init", "ui", "history"} <= set(commands)
     for command in ((), *((name,) for name in commands)):
         narrow, wide = (_shown(project, width, *command, "--help") for width in (80, 1000))
-        _check(80, re.sub("[│╭╮╰╯─]", " ", narrow), re.sub("[│╭╮╰╯─]", " ", wide))
+        _check(80, re.sub(f"[{BOXES}]", " ", narrow), re.sub(f"[{BOXES}]", " ", wide))
+
+
+def _empty(folder: Path) -> Project:
+    folder.mkdir(exist_ok=True)
+    return Project(folder)
 
 
 def _fits(show: Callable[[int], str]) -> None:
@@ -136,8 +184,8 @@ def _check(width: int, narrow: str, wide: str | None) -> None:
 
 
 def _words(shown: str) -> set[str]:
-    """The words, whatever the numbers in them are today; no lines of tables."""
-    return {re.sub(r"[0-9a-f]{8}(-[0-9a-f-]{27})?|\d[\d,.]*", "0", word) for word in shown.split() if word.strip("─")}
+    """The words, whatever the numbers in them are today; no lines of tables and boxes."""
+    return {re.sub(r"[0-9a-f]{8}(-[0-9a-f-]{27})?|\d[\d,.]*", "0", word) for word in shown.split() if word.strip(BOXES)}
 
 
 def _shown(project: Project, width: int, *command: str) -> str:
@@ -145,3 +193,22 @@ def _shown(project: Project, width: int, *command: str) -> str:
     done: subprocess.CompletedProcess[str] = project.reverse_etl(*command)
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout + done.stderr
+
+
+def _served(project: Project, width: int, *command: str, until: str) -> str:
+    """What a command that does not end by itself prints, ended by Ctrl-C after a line with certain words."""
+    shown = []
+    with subprocess.Popen(
+        [str(Path(sys.executable).with_name("reverse-etl")), *command],
+        cwd=project.folder,
+        env=project.env() | {"COLUMNS": str(width)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        for line in process.stdout or []:
+            shown.append(line)
+            if until in line:
+                os.killpg(process.pid, signal.SIGINT)
+    return "".join(shown)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from reverse_etl.cli import words
+from reverse_etl.cli.pausing import pause, resume
 from reverse_etl.cli.status import next_due, status
 from reverse_etl.config.syncs import ScheduleConfig
 from reverse_etl.report import Status
@@ -69,6 +71,17 @@ def test_a_paused_sync_has_no_next_run(project: Remembered) -> None:
     people = run_json(status)[0]
     assert ("paused", None) == (people["sync_status"], people["next_run"])
     assert "paused" in run(status).stdout
+
+
+@pytest.mark.parametrize(("command", "word"), [(pause, "paused"), (resume, "active")])
+def test_pause_and_resume_print_the_sync_as_status_does(
+    project: Remembered, monkeypatch: pytest.MonkeyPatch, command: Callable[..., None], word: str
+) -> None:
+    """With `--json`; the sentence is on stderr all the same."""
+    monkeypatch.setenv("REVERSE_ETL_SYNCS", str(project.folder / "syncs"))
+    printed = run_json(command, "people")
+    assert ("people", word) == (printed["sync"], printed["sync_status"])
+    assert printed.keys() == run_json(status)[0].keys()
 
 
 def test_the_table_is_for_people(project: Remembered) -> None:

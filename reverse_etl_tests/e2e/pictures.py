@@ -1,4 +1,4 @@
-"""Takes the README's pictures: runs the demo, opens the sandbox's page and Dagster's asset graph.
+"""Takes the README's pictures: runs the demo in a terminal, opens the sandbox's page and Dagster's asset graph.
 
 python -m reverse_etl_tests.e2e.pictures
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reverse_etl.cli.demo_sandbox import DemoSandbox
 from reverse_etl_tests.e2e.browser import opened
+from reverse_etl_tests.e2e.terminal_picture import PICTURE, demo_shown, drawn
 from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers.dagster_ui import free_port, running_ui
 
@@ -20,8 +21,10 @@ IMAGES = ROOT / "docs" / "images"
 
 
 def main() -> None:
-    """Writes `docs/images/*.png`."""
+    """Writes `docs/images/demo.svg`, `sandbox.png` and `asset-graph.png`."""
     IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        PICTURE.write_text(drawn(demo_shown(Path(name))), encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "syncs", folder / "syncs")

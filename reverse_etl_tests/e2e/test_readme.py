@@ -18,6 +18,7 @@ import pytest
 from reverse_etl.cli.demo_sandbox import DemoSandbox
 from reverse_etl.demo.expected import expected
 from reverse_etl.demo.shop import create_shop
+from reverse_etl_tests.e2e.terminal_picture import PICTURE, demo_shown, drawn, words_of
 from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers.sandbox import running_sandbox
 
@@ -79,7 +80,7 @@ def test_the_demo_plays_three_acts(after_the_demo: tuple[Project, str]) -> None:
     arrived = {person["id"] for person in httpx.get(f"{url}/_sandbox/people").json()}
     assert must.people.keys() == arrived
     assert must.companies.keys() == {row["object_id"] for row in httpx.get(f"{url}/_sandbox/objects").json()}
-    assert (4, 4) == (shown.count("equal to the good rows of the shop"), shown.count("equal to the shop"))
+    assert (4, 4) == (shown.count("equal to the shop's good rows"), shown.count("equal to the shop\n"))
     ends = re.findall(r"^(\w+): (\w+) in", shown, re.MULTILINE)
     assert [
         ("companies", "completed"),
@@ -93,6 +94,12 @@ def test_the_demo_plays_three_acts(after_the_demo: tuple[Project, str]) -> None:
     assert 7 == len(failures)
     for failure in failures:
         assert re.search(rf"\b{failure.row_number:,} .*{failure.query}.*{failure.reason}", shown)
+
+
+def test_the_picture_shows_what_the_demo_prints_today(tmp_path: Path) -> None:
+    """But for times, run ids and the port: `python -m reverse_etl_tests.e2e.pictures` takes it again."""
+    assert "](docs/images/demo.svg)" in README
+    assert words_of(drawn(demo_shown(tmp_path))) == words_of(PICTURE.read_text(encoding="utf-8"))
 
 
 def test_the_demo_says_what_to_do_next(after_the_demo: tuple[Project, str]) -> None:

@@ -19,7 +19,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "history": ("history customers",),
     "errors": ("errors customers", "errors customers --csv failed.csv"),
     "retry": ("retry customers",),
-    "pause": ("pause customers",),
+    "pause": ("pause customers", "pause customers --json"),
     "resume": ("resume customers",),
     "sandbox": ("sandbox --port 8700",),
     "schema": ("schema --output .",),
