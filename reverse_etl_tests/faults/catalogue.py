@@ -21,6 +21,7 @@ MODULES: Final = (
     "answers",
     "connections",
     "sources",
+    "late",
     "states",
     "kills",
     "machines",

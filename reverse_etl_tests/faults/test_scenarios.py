@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from reverse_etl_tests.faults.catalogue import Family, catalogue, total
+from reverse_etl_tests.faults.catalogue import MODULES, Family, catalogue, total
 from reverse_etl_tests.faults.runs import World
 from reverse_etl_tests.faults.table import PAGE, written
 
@@ -21,6 +23,12 @@ def test_promises_hold(world: World, family: Family, first: int) -> None:
     """After the fault and after one clean run, source, workspace and books agree."""
     for seed in range(first, min(first + family.at_once, family.count)):
         family.hold(world, seed)
+
+
+def test_every_family_is_in_the_catalogue() -> None:
+    """A module that the catalogue forgets would be tried by nobody."""
+    modules = Path(__file__).parent.glob("*.py")
+    assert {module.stem for module in modules if "\n@family(" in module.read_text(encoding="utf-8")} == set(MODULES)
 
 
 def test_there_are_many_scenarios() -> None:
