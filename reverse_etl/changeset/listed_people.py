@@ -28,6 +28,9 @@ _COLUMNS: Final = (
 )
 """What a column's name means, by its letters and digits."""
 
+_ODD: Final = {"id": r"[^0-9A-Za-z_-]|^[0-9A-Fa-f]{8}-", "email": r"[^0-9A-Za-z._@+-]"}
+"""Cells that may not be what they look like; the others, nearly all, are compared as they are."""
+
 _AROUND: Final = r"^[\s\p{Z}\p{C}]+|[\s\p{Z}\p{C}]+$"
 _FOR_SPREADSHEETS: Final = ((r'^\'?="(.*)"$', r"\1"), (r'^"(.*)"$', r"\1"), (r"^'+(.*?)'?$", r"\1"))
 """How text is kept from becoming a number or a formula: ``="007"``, ``'007``; and quotes that stayed."""
@@ -63,13 +66,11 @@ def comparable(texts: pa.StringArray, name: str) -> pa.StringArray:
         texts: As ``changeset.text.as_text`` makes them.
         name: ``id`` or ``email``.
     """
-    if not pc.all(pc.string_is_ascii(texts)).as_py():
-        texts = pc.utf8_normalize(texts, "NFKC")
-    texts = _without(texts, *_FOR_SPREADSHEETS)
-    if name == "email":
-        return _without(pc.utf8_lower(texts), *_AROUND_ADDRESSES)
-    texts = pc.if_else(pc.match_substring_regex(texts, _UUID), pc.utf8_trim(pc.utf8_lower(texts), "{}"), texts)
-    return pc.replace_substring_regex(texts, pattern=r"^(-?[0-9]+)\.0*$", replacement=r"\1")
+    odd = pc.fill_null(pc.match_substring_regex(texts, _ODD[name]), False)
+    if pc.any(odd).as_py():
+        cleaned = _email if name == "email" else _id
+        texts = pc.replace_with_mask(texts, odd, cleaned(pc.utf8_normalize(pc.filter(texts, odd), "NFKC")))
+    return pc.utf8_lower(texts) if name == "email" else texts
 
 
 def uncertain(column: pa.Array, cells: pa.StringArray, name: str) -> pa.BooleanArray:
@@ -92,6 +93,16 @@ def uncertain(column: pa.Array, cells: pa.StringArray, name: str) -> pa.BooleanA
 def holds_address(texts: pa.StringArray) -> pa.BooleanArray:
     """Which texts have an e-mail address in them."""
     return pc.match_substring_regex(texts, _HOLDS_ADDRESS)
+
+
+def _email(texts: pa.StringArray) -> pa.StringArray:
+    return _without(pc.utf8_lower(_without(texts, *_FOR_SPREADSHEETS)), *_AROUND_ADDRESSES)
+
+
+def _id(texts: pa.StringArray) -> pa.StringArray:
+    texts = _without(texts, *_FOR_SPREADSHEETS)
+    texts = pc.if_else(pc.match_substring_regex(texts, _UUID), pc.utf8_trim(pc.utf8_lower(texts), "{}"), texts)
+    return pc.replace_substring_regex(texts, pattern=r"^(-?[0-9]+)\.0*$", replacement=r"\1")
 
 
 def _without(texts: pa.StringArray, *patterns: tuple[str, str]) -> pa.StringArray:
