@@ -131,7 +131,7 @@ class StateError(ReverseEtlError):
 
 
 class AlertNotSentError(ReverseEtlError):
-    """A channel did not take an alert. A run goes on without: it is a warning, and told again later."""
+    """A channel did not take an alert. The run continues: it is a warning, and the alert is sent later."""
 
 
 class WorkspaceBusyError(StateError):

@@ -119,7 +119,7 @@ class SyncRun:
             close(self, Status.FAILED, message=message, exit_code=1)
         else:
             why = heartbeat.reason(self.turn)
-            stopped = f"stopped: {why}. The next run goes on from there" if why else "canceled"
+            stopped = f"stopped: {why}. The next run continues from there" if why else "canceled"
             code = StateError.exit_code if why else INTERRUPTED_EXIT_CODE
             with undisturbed():
                 close(self, Status.CANCELED, message=f"{self.sync.where}: the run was {stopped}.", exit_code=code)

@@ -184,7 +184,7 @@ class Storage:
             ) from None
         except ValueError:
             raise ConfigError(
-                f"{STORAGE_URL_VARIABLE} is no URL that can be used.",
+                f"{STORAGE_URL_VARIABLE} is not a URL that can be used.",
                 hint="Give a folder, s3://bucket/folder, gs://bucket/folder or abfs://container/folder.",
             ) from None
         if "file" in system.protocol:

@@ -89,7 +89,7 @@ def test_another_process_sees_what_changed(storage: Storage) -> None:
     ("url", "words"),
     [
         ("abfs://container/folder", "adlfs"),
-        ("nonsense://x", "REVERSE_ETL_STORAGE_URL is no URL that can be used"),
+        ("nonsense://x", "REVERSE_ETL_STORAGE_URL is not a URL that can be used"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_explained(url: str, words: str) -> None:

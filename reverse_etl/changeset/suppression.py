@@ -212,7 +212,7 @@ def _read_file(path: Path) -> Iterator[pa.RecordBatch]:
             yield canonical(batch, timezone="UTC")
     except OSError as error:
         raise ConfigError(
-            f"the suppression list {path} cannot be read: {error.strerror or 'it is no such file'}.",
+            f"the suppression list {path} cannot be read: {error.strerror or 'there is no such file'}.",
             hint="Correct suppression_list.file in the sync's file.",
         ) from None
     except (pa.ArrowInvalid, UnicodeDecodeError):

@@ -96,7 +96,7 @@ def warning(start: Start) -> str:
     """A sentence about what holds the next run back; empty where nothing does."""
     if start.data_at is None:
         return (
-            "The replica's replication stands still, so nobody knows how old its rows are: last sync time stays. "
+            "The replica's replication stands still, so it is unknown how old its rows are: last sync time stays. "
             "Start replication there."
         )
     open_since = min((at for at in (start.reaches_to, start.begun_by) if at is not None), default=start.clock)

@@ -149,7 +149,7 @@ def _suppressed(sync: SyncConfig, *columns: str) -> list[AnyRule]:
     if settings is None or settings.suppression_list is None:
         return []
     severity = Severity.EXCLUDE if settings.suppressed == "ignore_and_complete" else Severity.REJECT
-    rule = Rule("suppressed", severity, "Nobody is on the sync's suppression list.")
+    rule = Rule("suppressed", severity, "No person is on the sync's suppression list.")
     return [suppressed.Suppressed(rule, columns)]
 
 

@@ -33,7 +33,7 @@ def parse_interval(text: str) -> timedelta:
         raise ValueError(f"{text!r} is not a length of time: {HOW_TO_WRITE}")
     count = int(match[1]) if len(match[1]) < 12 else 10**12
     if count == 0:
-        raise ValueError(f"{text!r} is no time at all: {HOW_TO_WRITE}")
+        raise ValueError(f"{text!r} is not longer than zero: {HOW_TO_WRITE}")
     if count * _SECONDS[unit] > _LONGEST.total_seconds():
         raise ValueError(f"{text!r} is longer than ten years")
     return timedelta(seconds=count * _SECONDS[unit])

@@ -54,14 +54,14 @@ class Occasions(YamlModel):
         BeforeValidator(_stale),
         WithJsonSchema({"anyOf": [{"type": "boolean"}, INTERVAL_SCHEMA]}),
     ] = Field(default=False, description="Nothing was delivered for this long; true: for two intervals.")
-    skipped: int | None = Field(default=None, ge=1, description="So many due runs in a row were skipped.")
-    recovery: bool = Field(default=False, description="What was told is over.")
+    skipped: int | None = Field(default=None, ge=1, description="This many due runs in a row were skipped.")
+    recovery: bool = Field(default=False, description="Every problem of which the channel got an alert is over.")
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """There is something to tell."""
         if not any(value not in (None, False) for key, value in given.items() if key != "recovery"):
-            yield "", "nothing would be told: name an occasion, such as `failure: true`"
+            yield "", "this channel would get no alert: name an occasion, such as `failure: true`"
 
 
 EVERYTHING_THAT_FAILS: Final = Occasions(failure=True, some_rows_failed=True, stale=True, recovery=True)
@@ -87,7 +87,7 @@ class ChannelConfig(YamlModel):
 
     name: str = ""
     type: str = Field(description="The kind of channel.")
-    on: Occasions = Field(default=EVERYTHING_THAT_FAILS, description="What is told.")
+    on: Occasions = Field(default=EVERYTHING_THAT_FAILS, description="When the channel gets an alert.")
     syncs: Annotated[tuple[str, ...], AfterValidator(_some)] | None = Field(
         default=None, description="Names of syncs; all when left out."
     )

@@ -35,7 +35,7 @@ class SegmentConfig(YamlModel):
         float,
         BeforeValidator(_percent),
         WithJsonSchema({"type": "string", "pattern": _PERCENT.pattern, "examples": ["50%"]}),
-    ] = Field(default=50.0, description="A run that would remove more of the segment removes nobody and fails.")
+    ] = Field(default=50.0, description="A run that would remove more of the segment fails and removes no one.")
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

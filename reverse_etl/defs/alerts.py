@@ -28,7 +28,7 @@ def alerts_sensor(project: ProjectConfig) -> dg.SensorDefinition:
         telling = tell(project.syncs.values(), project.notify, store=store)
         for warning in telling.warnings:
             context.log.warning(warning)
-        told = [f"told {channel}: {alert.headline}" for channel, alert in telling.sent]
-        return dg.SkipReason("\n".join([*told, *telling.warnings]) or "Nothing new to tell.")
+        told = [f"alerted {channel}: {alert.headline}" for channel, alert in telling.sent]
+        return dg.SkipReason("\n".join([*told, *telling.warnings]) or "No new alert.")
 
     return alerts

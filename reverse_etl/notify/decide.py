@@ -182,7 +182,7 @@ def _of_skips(sync: SyncConfig, facts: SyncFacts) -> Alert:
 
 
 def _of_recovery(sync: SyncConfig, run: RunReport) -> Alert:
-    state = "what was told is over; its last run failed"
+    state = "the earlier problem is over; its last run failed"
     if run.status is Status.COMPLETED:
         state = "well again"
     elif run.status is Status.SOME_ROWS_FAILED:

@@ -62,7 +62,7 @@ def tell(
                 if next(decide(chosen[name], facts[name], on=channel.on, told=before, now=at), None) is not None:
                     telling += _tell(channel, chosen[name], store=store, now=at)
     except ReverseEtlError as error:
-        telling += Telling(warnings=(f"alerts could not be told: {error}",))
+        telling += Telling(warnings=(f"alerts could not be sent: {error}",))
     return telling
 
 

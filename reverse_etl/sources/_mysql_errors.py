@@ -41,7 +41,7 @@ _LOGIN: Final = {
     1049: ("there is no database {database} on the server", "Check `database`."),
     1053: ("the server is stopping", "Try again in a minute."),
     1129: ("the server blocks this machine after failed logins", "Ask for: FLUSH HOSTS."),
-    1130: ("the server lets nobody in from this machine", "Ask for a user whose host part covers this machine."),
+    1130: ("the server refuses connections from this machine", "Ask for a user whose host part covers this machine."),
     1251: ("the server wants a way of logging in that the driver does not know", "Ask for another authentication."),
     2026: (
         "the server does not speak TLS",
@@ -263,7 +263,7 @@ class Messages:
         if isinstance(because, TimeoutError) or (refused.code == LOST and "timed out" in refused.text):
             return f"{self._place()} does not answer", "Check `host`, `port` and the firewalls in between."
         if refused.code == 0 and "sequence" in refused.text:
-            return f"what answers at {self._place()} is no MySQL server", "Check `host` and `port`."
+            return f"what answers at {self._place()} is not a MySQL server", "Check `host` and `port`."
         # asyncmy finds its own end closed where the other is closed at once.
         hung_up = isinstance(because, ConnectionError) or getattr(because, "errno", 0) == errno.EBADF
         if refused.code == LOST or hung_up:

@@ -105,7 +105,7 @@ _HINTS: Final = {
     "22008": _UNQUOTED,
     "42P01": "Check the name, or put its schema before it: schema.table.",
     "42703": "Check the column's name; names with upper-case letters need double quotes.",
-    "40001": "The server is a standby that had to go on: try again, or ask for hot_standby_feedback.",
+    "40001": "The server is a standby that had to apply changes: try again, or ask for hot_standby_feedback.",
     "53100": "The server's disk is full.",
     "53200": "The server's memory is full: narrow the query.",
 }

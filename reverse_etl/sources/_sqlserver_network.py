@@ -50,7 +50,7 @@ def network_problem(config: Config, facts: dict[str, str]) -> tuple[str, str] | 
         except ConnectionError as error:
             if "speak TLS" in str(error):
                 return "the server does not speak TLS", _TURN_ON
-            return f"what answers at {host} port {port} is no SQL Server, or hangs up", "Check `host` and `port`."
+            return f"what answers at {host} port {port} is not SQL Server, or hangs up", "Check `host` and `port`."
         except OSError:
             return "`ca_file` cannot be used", "Check that it is a readable PEM file."
     if config.tls == "disable" and answer == REQUIRED:

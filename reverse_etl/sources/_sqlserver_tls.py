@@ -44,7 +44,7 @@ def encryption(plain: socket.socket, *, wish: int) -> int:
     for kind, offset, length in struct.iter_unpack(">BHH", answer[: answer.find(b"\xff") // 5 * 5]):
         if kind == 1 and length == 1 and offset < len(answer):
             return int(answer[offset])
-    raise ConnectionError("what answers there is no SQL Server")
+    raise ConnectionError("what answers there is not SQL Server")
 
 
 def verified_issuer(plain: socket.socket, host: str, ca_file: Path | None) -> str:

@@ -207,7 +207,7 @@ def _opening_failed(error: duckdb.Error, where: str, config: Config) -> SourceUn
     if "set lock" in text or "different configuration" in text:
         return SourceUnavailableError(
             f"{where}: another program has {config.path} open for writing.",
-            hint="DuckDB lets nobody read meanwhile: run again when it is done, or give it a copy of the file.",
+            hint="DuckDB refuses all readers meanwhile: run again when it is done, or give it a copy of the file.",
         )
     if "not a valid DuckDB database" in text:
         return SourceUnavailableError(f"{where}: {config.path} is not a DuckDB database.", hint="Check `path`.")

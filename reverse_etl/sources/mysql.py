@@ -99,7 +99,9 @@ def ask_for_tls(plain: socket.socket) -> None:
     version_end = greeting.find(b"\0", 1)
     if greeting[0] != 10 or version_end < 0:
         code = int.from_bytes(greeting[1:3], "little") if greeting[0] == 0xFF else 0
-        raise ConnectionError(f"the server lets nobody in (error {code})" if code else "this is no MySQL server")
+        raise ConnectionError(
+            f"the server refuses connections (error {code})" if code else "this is not a MySQL server"
+        )
     # After the version: connection id (4), salt (8), filler (1), lower half of the capabilities (2).
     if not int.from_bytes(greeting[version_end + 14 : version_end + 16], "little") & _SPEAKS_TLS:
         raise ConnectionError("the server does not speak TLS")

@@ -62,7 +62,7 @@ class Config(ServerConfig):
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """A password is needed, whoever logs in."""
         if not given.get("password"):
-            yield "password", "SQL Server logs nobody in without one: write `password: ${NAME}`"
+            yield "password", "SQL Server needs one to log in: write `password: ${NAME}`"
         if given.get("authentication") == "entra_service_principal" and given.get("tls") == "disable":
             yield "tls", "an Entra login needs encryption: leave this key out"
 

@@ -169,7 +169,7 @@ _WRITABLE: Final = (
 _LOCKED: Final = ("is locked by another process", "Try again when the other run or backup is done.")
 _FULL: Final = ("cannot be written: the disk is full", "Free some space, then run again: nothing is lost.")
 _DAMAGED: Final = (
-    "is damaged, or is no state database",
+    "is damaged, or is not a state database",
     "Restore it from a backup, or move it away: the next runs then start from last sync time 0.",
 )
 _REFUSED: Final = ("refused the login", f"Check user and password in {STATE_URL_VARIABLE}.")

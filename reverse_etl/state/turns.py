@@ -166,7 +166,7 @@ def was_lost(report: RunReport) -> bool:
 
 
 def _end(connection: sa.Connection, now: datetime, *which: sa.ColumnElement[bool]) -> None:
-    message = f"{LOST}. The next run goes on from there, or reads again what changed."
+    message = f"{LOST}. The next run continues from there, or reads again what changed."
     ended = {"status": Status.FAILED.value, "finished_at": now, "message": message, "exit_code": 1}
     connection.execute(sa.update(RUN).where(RUN.c.status == Status.RUNNING.value, *which).values(ended))
 

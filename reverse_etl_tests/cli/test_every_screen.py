@@ -88,18 +88,23 @@ def test_history_is_a_table_at_80_columns(shop: tuple[Project, RunningSandbox]) 
     assert ["run", "started", "(UTC)", "status", "took", "read", "delivered", "failed"] == heading.split()
 
 
-def test_the_demo_fits(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wide_demo(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the demo shows in a wide terminal."""
+    return _shown(Project(tmp_path_factory.mktemp("demo")), 1000, "demo", "--stop-sandbox")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_demo_fits(width: int, wide_demo: str, tmp_path: Path) -> None:
     """All three acts, and what to type next."""
-    wide, *others = (_shown(_empty(tmp_path / f"{width}"), width, "demo", "--stop-sandbox") for width in (1000, 60, 80))
-    assert "3. Three customers buy something" in wide
-    for width, narrow in zip((60, 80), others, strict=True):
-        _check(width, narrow, wide)
+    assert "3. Three customers buy something" in wide_demo
+    _check(width, _shown(Project(tmp_path), width, "demo", "--stop-sandbox"), wide_demo)
 
 
 def test_a_folder_without_syncs_fits(tmp_path: Path) -> None:
     """Commands end with the first step."""
     for command in (("status",), ("validate",), ("run", SYNC)):
-        _fits(lambda width, command=command: _shown(_empty(tmp_path), width, *command))  # type: ignore[misc]
+        _fits(lambda width, command=command: _shown(Project(tmp_path), width, *command))  # type: ignore[misc]
 
 
 def test_the_sandbox_fits(tmp_path: Path) -> None:
@@ -159,11 +164,6 @@ def test_help_fits(tmp_path: Path) -> None:
     for command in ((), *((name,) for name in commands)):
         narrow, wide = (_shown(project, width, *command, "--help") for width in (80, 1000))
         _check(80, re.sub(f"[{BOXES}]", " ", narrow), re.sub(f"[{BOXES}]", " ", wide))
-
-
-def _empty(folder: Path) -> Project:
-    folder.mkdir(exist_ok=True)
-    return Project(folder)
 
 
 def _fits(show: Callable[[int], str]) -> None:

@@ -123,13 +123,13 @@ def test_the_sensor_tells_what_no_run_tells(
     _, program = webhooks
     store = open_store(Home.from_environment().state_url)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    assert "Nothing new to tell." == look(notified, instance)
+    assert "No new alert." == look(notified, instance)
     store.record_seen("people", "main", hour_ago)
-    assert "told program: people is stale: nothing was delivered" in look(notified, instance)
+    assert "alerted program: people is stale: nothing was delivered" in look(notified, instance)
     for minutes in (1, 2):
         store.record_skipped("people", "main", hour_ago + timedelta(minutes=minutes), "other")
-    assert "told program: people was skipped 2 times in a row" == look(notified, instance)
-    assert "Nothing new to tell." == look(notified, instance)
+    assert "alerted program: people was skipped 2 times in a row" == look(notified, instance)
+    assert "No new alert." == look(notified, instance)
     assert ["stale", "skipped"] == [body["kind"] for body in program.bodies]
 
 

@@ -48,7 +48,7 @@ def test_a_segment_is_not_emptied_by_mistake(project: Project, sandbox: RunningS
         fill(project.folder / "shop.db", rows)
         code, report = project.run("people")
         assert (4, "failed") == (code, report["status"])
-        assert "nobody was removed" in report["message"]
+        assert "no one was removed" in report["message"]
         assert 3 == len(members(sandbox))
     mirrored(project, more=", mirror_max_removed: 100%")
     assert 0 == project.run("people")[0]

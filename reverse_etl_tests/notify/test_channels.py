@@ -212,7 +212,7 @@ def test_mail_in_the_clear_is_for_this_machine_only(monkeypatch: pytest.MonkeyPa
         ({"user": None, "password": None}, "answered with code 530"),
         ({"to": ["nobody@example.com"]}, "refused 1 of 1 recipients (code 550)"),
         ({"port": 9}, "cannot be reached (ConnectionRefusedError)"),
-        ({"to": ["${BROKEN}"]}, "from or to is no e-mail address"),
+        ({"to": ["${BROKEN}"]}, "from or to is not an e-mail address"),
     ],
 )
 def test_mail_that_is_not_taken_is_told_in_words(

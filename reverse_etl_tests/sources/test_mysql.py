@@ -572,9 +572,9 @@ _CAPABILITIES = 0x00FFF7FF
     ("first", "said", "step"),
     [
         (greeting(_CAPABILITIES), "the server does not speak TLS", "does not speak TLS"),
-        (packet(b"\xff\x10\x04Too many connections"), "has no connection left", "lets nobody in (error 1040)"),
-        (packet(b"\xff\x6a\x04Host '10.0.0.1' is not allowed"), "lets nobody in from this machine", "error 1130"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "is no MySQL server", "no MySQL server"),
+        (packet(b"\xff\x10\x04Too many connections"), "has no connection left", "refuses connections (error 1040)"),
+        (packet(b"\xff\x6a\x04Host '10.0.0.1' is not allowed"), "refuses connections from this machine", "error 1130"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "is not a MySQL server", "not a MySQL server"),
         (b"", "closed the connection", "closed the connection"),
     ],
     ids=["no TLS", "full", "unwelcome", "ssh", "mute"],

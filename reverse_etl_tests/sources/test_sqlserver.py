@@ -585,7 +585,7 @@ def test_what_is_no_sql_server_is_said() -> None:
         greeting = threading.Thread(target=greet, daemon=True)
         greeting.start()
         config = settings_of(TdsServer(listener.getsockname()[1], Path("/none")), ca_file=None)
-        with pytest.raises(SourceUnavailableError, match="is no SQL Server, or hangs up"), connect(config):
+        with pytest.raises(SourceUnavailableError, match="is not SQL Server, or hangs up"), connect(config):
             pass
         stopped.set()
         with suppress(OSError):

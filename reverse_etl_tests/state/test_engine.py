@@ -71,7 +71,7 @@ def test_a_locked_file_is_waited_for_and_then_told(file: Path) -> None:
 def test_a_file_that_is_no_database_is_told(file: Path) -> None:
     """Somebody wrote something else there."""
     file.write_text("planted " * 1000)
-    with pytest.raises(StateError, match="is damaged, or is no state database") as caught:
+    with pytest.raises(StateError, match="is damaged, or is not a state database") as caught:
         open_store(f"sqlite:///{file}")
     assert "planted" not in str(caught.value)
 

@@ -217,7 +217,7 @@ class Client:
     def _not_a_key(self, secret: Secret, api: Api) -> UnauthorizedError:
         error = unauthorized(401, api=api, workspace=self.workspace)
         return UnauthorizedError(
-            f"workspace {self.workspace}: the value of {secret.template} is no key.", hint=error.hint
+            f"workspace {self.workspace}: the value of {secret.template} is not a key.", hint=error.hint
         )
 
 

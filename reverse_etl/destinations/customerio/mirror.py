@@ -71,7 +71,7 @@ async def remove_others(
                 raise CheckFailedError(
                     f"the query no longer returns {gone:,} of the {total:,} people in segment {segment} "
                     f"({gone / total:.0%}), more than mirror_max_removed: {most_percent:g}% allows to remove; "
-                    "nobody was removed.",
+                    "no one was removed.",
                     hint="Is the query whole? If so, raise segment.mirror_max_removed in the sync's file for this run.",
                 )
             for named_by, column in ((id_type, "identifier"), ("cio_id", "cio_id")):

@@ -85,7 +85,7 @@ async def change_people(
     Raises:
         WorkspaceRefusedError: The segment is gone, or not a manual one.
     """
-    refused = "takes no people" if change == "add_customers" else "lets nobody go"
+    refused = "takes no people" if change == "add_customers" else "removes no one"
 
     async def send(people: Sequence[str]) -> None:
         reply = await patience.until_settled(

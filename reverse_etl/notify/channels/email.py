@@ -105,7 +105,7 @@ def _message(config: Config, alert: Alert) -> EmailMessage:
         message["From"] = config.sender.resolve()
         message["To"] = ", ".join(address.resolve() for address in config.to)
     except (ValueError, IndexError):
-        raise AlertNotSentError(f"{config.where}: from or to is no e-mail address.") from None
+        raise AlertNotSentError(f"{config.where}: from or to is not an e-mail address.") from None
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=config.sender.resolve().rpartition("@")[2].strip("> ") or "localhost")
     message["Auto-Submitted"] = "auto-generated"
