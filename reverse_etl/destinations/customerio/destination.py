@@ -149,7 +149,7 @@ class CustomerIO:
                 # Whose values its words hold is not known, and nobody reads them: the halves are asked.
                 return RequestRefused("refused", "", "")
             refusal = Refusal(0, answer.reason, answer.field, answer.message)
-            return RequestRefused(*next(masked_refusals([refusal], items))[1:])
+            return RequestRefused(*masked_refusals([refusal], items)[0][1:])
         if isinstance(answer, Accepted) and answer.refusals:
             return self._without_suppressed(answer, items)
         return answer

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from reverse_etl.destinations.base import Refusal
+from reverse_etl.destinations.customerio.raw_search import beginnings, may_hold
 
 MOST_CHARACTERS: Final = 300
 _MOST_REASON_CHARACTERS: Final = 60
@@ -25,14 +26,20 @@ _ALWAYS_MASKED_TEXT: Final = 4
 _ALWAYS_MASKED_NUMBER: Final = 5
 """Shorter ones (``pro``, ``1000``) are masked in quotes alone: unquoted they are the message's own words and limits."""
 
-_NUMERIC: Final = re.compile(r"""[-0-9](?:(?<!\w[0-9])[0-9.e+-]{4}|(?<=["'`].)[0-9.e+-]*["'`])""")
-"""Where a number of the item may be in a text: it is long, or in quotes."""
+_NUMERIC: Final = re.compile(r"""[-0-9](?:(?<!\w[0-9])(?=[0-9.e+-]{4})|(?<=["'`].)(?=[0-9.e+-]*["'`]))""")
+"""Where a number of the item may begin in a text: it is long, or in quotes. What is before a minus may be masked."""
+
+_NUMBER: Final = re.compile(r"\s*(-[0-9][0-9.e+-]{0,3}|[0-9][0-9.e+-]{0,4})")
+"""Its beginning, at most as long as numbers are that are masked without quotes."""
 
 _NEARLY_ASCII: Final = re.compile("[İıſ\u212a]")
 """Letters beyond ASCII that are one of ASCII but for their case."""
 
 _ATTRIBUTES: Final = ("attributes", "relationship_attributes")
 _OWN_VALUES: Final = ("type", "action")
+
+_MANY: Final = 4
+"""Fewer items are looked at one by one at once."""
 
 _OWN_REASONS: Final = frozenset({"invalid", "parse", "required", "suppressed", "too_large"})
 """Customer.io's own words, which say nothing about a row even where a value is the same word."""
@@ -51,7 +58,7 @@ def shortened(text: object, most_characters: int = MOST_CHARACTERS) -> str:
     return line if len(line) <= most_characters else line[: most_characters - 1] + _MASK
 
 
-def masked_refusals(refusals: Sequence[Refusal], items: Sequence[bytes]) -> Iterator[Refusal]:
+def masked_refusals(refusals: Sequence[Refusal], items: Sequence[bytes]) -> list[Refusal]:
     """The refusals of an answer, their texts short, on one line, and without the values of the item that each is about.
 
     Values are looked for as they are and as JSON spells them, without regard to case. One of Customer.io's own reasons,
@@ -61,14 +68,17 @@ def masked_refusals(refusals: Sequence[Refusal], items: Sequence[bytes]) -> Iter
         refusals: Their texts are Customer.io's, whole; any may be empty.
         items: Those of the request, as they were sent: valid JSON.
     """
-    told: dict[_Texts, _Told] = {}
-    refused = [items[refusal.place] for refusal in refusals]
-    operations = orjson.loads(b"[%b]" % b",".join(refused))
-    for (place, reason, field, message), item, operation in zip(refusals, refused, operations, strict=True):
-        known = told.get(texts := (reason, field, message))
-        if known is None:
-            known = told[texts] = _Told(texts)
-        yield Refusal(place, *known.masked(operation, item))
+    by_texts: dict[_Texts, list[int]] = {}
+    for place, reason, field, message in refusals:
+        by_texts.setdefault((reason, field, message), []).append(place)
+    masked: dict[int, _Texts] = {}
+    for texts, places in by_texts.items():
+        told = _Told(texts)
+        if told.may_repeat([items[place] for place in places]):
+            masked |= {place: told.masked(items[place]) for place in places}
+        else:
+            masked |= dict.fromkeys(places, told.kept())
+    return [Refusal(place, *masked[place]) for place, *_ in refusals]
 
 
 class _Number(str):
@@ -84,28 +94,41 @@ _Spelled = tuple[int, str, bool]
 class _Told:
     """What Customer.io said of one item or, in the same words, of many."""
 
-    __slots__ = ("_escaped", "_kept", "_message", "_numbers", "_said", "_texts", "_words")
+    __slots__ = ("_escaped", "_message", "_numbers", "_said", "_texts", "_words")
 
     def __init__(self, texts: _Texts) -> None:
-        reason, field, message = texts
-        self._texts = texts
-        self._words, self._numbers, kept = _words(reason, field)
-        self._kept = (*kept, shortened(message))
+        self._texts = reason, field, message = texts
+        self._words, numbers = _words(reason, field)
         self._message = _folded(message[:_MOST_READ_CHARACTERS])
         self._said = f"{self._words}\n{self._message}"
         self._escaped = "\\" in self._said
-        self._numbers = self._numbers or _NUMERIC.search(self._message) is not None
+        self._numbers = numbers + _numbers(self._message)
 
-    def masked(self, operation: Any, item: bytes) -> _Texts:
-        """The texts without the values of an item, which is given parsed and as it was sent."""
+    def kept(self) -> _Texts:
+        """The texts as they are."""
+        reason, field, message = self._texts
+        return *_kept(reason, field), shortened(message)
+
+    def may_repeat(self, items: list[bytes]) -> bool:
+        """Whether a value of one of some items may be in the texts: it is worth looking closer."""
+        if len(items) < _MANY or self._numbers:
+            return True
+        starts = beginnings((*self._words.split("\n"), self._message))
+        return starts is None or may_hold(items, starts)
+
+    def masked(self, item: bytes) -> _Texts:
+        """The texts without the values of an item."""
+        operation = orjson.loads(item)
         if self._numbers:
-            operation = json.loads(item, parse_int=_Number, parse_float=_Number)
+            text = item.lower()
+            if any(number in text for number in self._numbers):
+                operation = json.loads(item, parse_int=_Number, parse_float=_Number)
         values: list[str] = []
         _add_values(operation, values)
         if not self._escaped:
             said, may_be_in = self._said, self._may_be_in
             values = [value for value in values if (value.lower() in said if value.isascii() else may_be_in(value))]
-        return self._without(values, operation) if values else self._kept
+        return self._without(values, operation) if values else self.kept()
 
     def _may_be_in(self, value: str) -> bool:
         if self._said.isascii() and not _NEARLY_ASCII.search(value):
@@ -117,24 +140,28 @@ class _Told:
         if self._escaped:
             spelled = sorted({*spelled, *(_spelled(text, value) for value in values for text in _escaped(value))})
         reason, field, message = self._texts
-        kept = self._kept[:2]
         if any(text in self._words for _, text, _ in spelled):
+            reason = reason if reason in _OWN_REASONS else _whole_or_parts(reason, spelled)
             masked_field = _whole_or_parts(field, spelled)
-            kept = _kept(
-                reason if reason in _OWN_REASONS else _whole_or_parts(reason, spelled),
-                field if masked_field == field or field in _names(operation) else masked_field,
-            )
-        return *kept, shortened(_without(message[:_MOST_READ_CHARACTERS], self._message, spelled))
+            field = field if masked_field == field or field in _names(operation) else masked_field
+        return *_kept(reason, field), shortened(_without(message[:_MOST_READ_CHARACTERS], self._message, spelled))
 
 
 @lru_cache(maxsize=64)
-def _words(reason: str, field: str) -> tuple[str, bool, tuple[str, str]]:
-    """Both without regard to case, whether a number may be in one of them or all of it, and both as they are kept."""
+def _words(reason: str, field: str) -> tuple[str, tuple[bytes, ...]]:
+    """Both without regard to case, and how numbers begin that may be in one of them, or all of it."""
     texts = [_folded(reason), _folded(field)]
-    numbers = any(_NUMERIC.search(text) or text.strip()[-1:].isdigit() for text in texts)
-    return "\n".join(texts), numbers, _kept(reason, field)
+    alone = tuple(whole[1].encode() for text in texts if (whole := _NUMBER.match(text)))
+    return "\n".join(texts), alone + _numbers(texts[0]) + _numbers(texts[1])
 
 
+def _numbers(text: str) -> tuple[bytes, ...]:
+    """How numbers of an item begin that may be in a text."""
+    places = [found.start() for found in _NUMERIC.finditer(text)]
+    return tuple(found[1].encode() for at in places if (found := _NUMBER.match(text, at)))
+
+
+@lru_cache(maxsize=64)
 def _kept(reason: str, field: str) -> tuple[str, str]:
     return shortened(reason, _MOST_REASON_CHARACTERS), shortened(field, _MOST_FIELD_CHARACTERS)
 
@@ -163,11 +190,16 @@ def _without(text: str, folded: str, spelled: Iterable[_Spelled]) -> str:
     for _, value, in_quotes in spelled:
         found = [*_places(text, folded, value, in_quotes=in_quotes)]
         if found:
-            begins, ends = [0, *(at + len(value) for at in found)], [*found, len(text)]
-            text, folded = (
-                _MASK.join(each[begin:end] for begin, end in zip(begins, ends, strict=True)) for each in (text, folded)
-            )
+            text, folded = _cut(text, found, len(value)), _cut(folded, found, len(value))
     return text
+
+
+def _cut(text: str, places: list[int], length: int) -> str:
+    pieces, begin = [], 0
+    for at in places:
+        pieces.append(text[begin:at])
+        begin = at + length
+    return _MASK.join([*pieces, text[begin:]])
 
 
 def _places(text: str, folded: str, value: str, *, in_quotes: bool) -> Iterator[int]:
@@ -224,12 +256,13 @@ def _add_values(operation: dict[str, Any], values: list[str]) -> None:
 def _add_content(content: Iterable[Any], values: list[str]) -> None:
     """Adds the texts in what a row has; the names inside a JSON value are part of it."""
     for value in content:
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str or kind is _Number:
             if value:
                 values.append(value)
-        elif isinstance(value, list):
+        elif kind is list:
             _add_content(value, values)
-        elif isinstance(value, dict):
+        elif kind is dict:
             _add_content(value, values)
             _add_content(value.values(), values)
 

@@ -31,7 +31,7 @@ ITEM = json.dumps(
 
 def masked_refusal(reason: str, field: str, message: str, item: bytes) -> tuple[str, str, str]:
     """One refusal of one item, masked."""
-    (refusal,) = masked_refusals([Refusal(0, reason, field, message)], [item])
+    [refusal] = masked_refusals([Refusal(0, reason, field, message)], [item])
     return refusal[1:]
 
 
@@ -48,6 +48,8 @@ def masked(message: str, item: bytes) -> str:
         ("improper", "improper"),
         ("property value cannot be longer than 1000 bytes", "property value cannot be longer than 1000 bytes"),
         ("1234567 is too large", "… is too large"),
+        ("'1234567' is 1234567.", "'…' is …."),
+        ("ann@example.com-1234567", "…-…"),
         ('"a \\"b\\"\\nc" is odd', '"…" is odd'),
         ("customer-42: secret1", "…: …"),
         ("two\nlines\tand  spaces", "two lines and spaces"),
@@ -122,7 +124,8 @@ LETTERS = "aBk1-.'\"\\ _é\u212aςΣİß\n"
 words = st.text(LETTERS, max_size=6)
 leaves = words | st.integers(-99_999, 99_999) | st.floats(allow_nan=False, allow_infinity=False, width=16)
 content = st.recursive(leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=2))
-attributes = st.dictionaries(words | st.sampled_from(["email", "plan"]), content, max_size=4)
+names = words | st.sampled_from(["email", "plan", "type", "action", "attributes"])
+attributes = st.dictionaries(names, content, max_size=4) | st.dictionaries(names, leaves, max_size=4)
 
 
 @st.composite
@@ -136,16 +139,20 @@ def refusals(draw: st.DrawFn) -> tuple[tuple[str, str, str], bytes]:
     ]
     piece = words | st.sampled_from([*quoted, "email", "attributes.plan", "invalid", "'", " "])
     text = st.lists(piece, max_size=5).map("".join)
-    return (draw(text), draw(text), draw(text)), json.dumps(item, ensure_ascii=draw(st.booleans())).encode()
+    spelled = json.dumps(item, ensure_ascii=draw(st.booleans()), separators=draw(st.sampled_from([(",", ":"), None])))
+    return (draw(text), draw(text), draw(text)), spelled.encode()
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(refusals(), min_size=1, max_size=3))
-def test_refusals_are_masked_as_patterns_would(drawn: list[tuple[tuple[str, str, str], bytes]]) -> None:
-    """The same as with a regular expression for each value, whatever the refusals of the answer's other items say."""
-    said = [Refusal(place, *texts) for place, (texts, _) in enumerate(drawn)]
-    expected = [Refusal(place, *by_patterns.masked_refusal(*one)) for place, one in enumerate(drawn)]
-    assert expected == list(masked_refusals(said, [item for _, item in drawn]))
+@given(st.lists(refusals(), min_size=1, max_size=6), st.booleans())
+def test_refusals_are_masked_as_patterns_would(drawn: list[tuple[tuple[str, str, str], bytes]], alike: bool) -> None:
+    """The same as with a regular expression for each value, whether the items are refused in the same words or not."""
+    said = [Refusal(place, *drawn[0 if alike else place][0]) for place in range(len(drawn))]
+    expected = [
+        Refusal(place, *by_patterns.masked_refusal((reason, field, message), drawn[place][1]))
+        for place, reason, field, message in said
+    ]
+    assert expected == masked_refusals(said, [item for _, item in drawn])
 
 
 @pytest.mark.thorough
