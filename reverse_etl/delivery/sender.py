@@ -218,11 +218,13 @@ class Sender:
     def _accept(self, request: Request, answer: Accepted) -> None:
         numbers, keys = request.numbers, request.keys
         apart = {refusal.place for refusal in answer.refusals}.union(answer.excluded)
+        texts = [(reason, field, message) for _, reason, field, message in answer.refusals]
+        causes = {each: Cause("customerio", *each) for each in set(texts)}
         self._books.fail_each(
             [numbers[refusal.place] for refusal in answer.refusals],
             [keys[refusal.place] for refusal in answer.refusals],
             Outcome.REFUSED,
-            [Cause("customerio", reason, field, message) for _, reason, field, message in answer.refusals],
+            [causes[each] for each in texts],
         )
         self._books.exclude([numbers[at] for at in answer.excluded], [keys[at] for at in answer.excluded])
         if apart:

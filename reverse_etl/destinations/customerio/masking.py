@@ -76,9 +76,9 @@ def masked_refusals(refusals: Sequence[Refusal], items: Sequence[bytes]) -> list
         told = _Told(texts)
         if told.may_repeat([items[place] for place in places]):
             masked |= {place: told.masked(items[place]) for place in places}
-        else:
-            masked |= dict.fromkeys(places, told.kept())
-    return [Refusal(place, *masked[place]) for place, *_ in refusals]
+        elif (kept := told.kept()) != texts:
+            masked |= dict.fromkeys(places, kept)
+    return [Refusal(one.place, *masked[one.place]) if one.place in masked else one for one in refusals]
 
 
 class _Number(str):
