@@ -14,7 +14,7 @@ _open: Final[dict[str, tuple[str, Callable[[], object]]]] = {}
 
 
 def leave_open(run_id: str, turn: str, end: Callable[[], object]) -> None:
-    """Notes that a run goes on with another stage in this process.
+    """Notes that a run continues with another stage in this process.
 
     Args:
         run_id: Its id in the history.

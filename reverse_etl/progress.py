@@ -61,7 +61,7 @@ def tell(told: Progress | Waiting) -> None:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Calls ``listener`` with everything that is told inside the block."""
+    """Calls ``listener`` with everything that is reported inside the block."""
     _listeners.append(listener)
     try:
         yield

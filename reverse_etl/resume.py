@@ -1,4 +1,4 @@
-"""A run that goes on where an earlier one stopped: when it may, and how it finds the earlier one's rows.
+"""A run that continues where an earlier one stopped: when it may, and how it finds the earlier one's rows.
 
 Which rows it need not send again is for the journal (``delivery.books``). Decision: docs/decisions/0003-resume.md.
 """
@@ -50,12 +50,12 @@ def take_over(
         home: Where the changesets lie.
         store: What is remembered.
         run_id: The new run, not begun yet.
-        mark: From when it would read; None for one that reads anew, whatever was left.
+        mark: From when it would read; None for one that reads everything again, whatever was left.
         late: How late rows may become visible; None: as the server tells.
         recipient: For whom it would read: rows that were read for another one are not sent.
 
     Returns:
-        The run that is continued; empty where the rows are to be read anew.
+        The run that is continued; empty where the rows are to be read again.
     """
     last = newest_run(store, sync.name)
     if last is None or last.run_id == run_id or last.status not in _STOPPED:

@@ -1,7 +1,7 @@
 """The three stages of one sync's run, written once: Dagster's assets and the preview are thin callers.
 
 Extract, validate, deliver: each reads what the one before it left in the run's folder, so that a re-executed
-run goes on from there. What is remembered after the run is written by ``close``, however the run ends.
+run continues from there. What is remembered after the run is written by ``close``, however the run ends.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 def _nobody(said: object) -> None:
-    """Who is told of a run unless somebody is named."""
+    """Who hears of a run unless a listener is named."""
 
 
 @dataclass(frozen=True, slots=True)

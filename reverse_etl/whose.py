@@ -1,7 +1,7 @@
 """Whose the acknowledgements are that a sync's last sync time stands for, before anything is read.
 
 Last sync time belongs to the workspace that completed it. Another one behind the same name starts from 0, and no run
-goes on with rows that were read for another. Decision: docs/decisions/0013-whose-acknowledgements.md.
+continues with rows that were read for another. Decision: docs/decisions/0013-whose-acknowledgements.md.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def extract(
         before: What the last completed run left; nothing, for everything.
         dialect: The session's SQL dialect, for the fixes that error messages suggest.
         late: How late rows may become visible; None: as the server tells.
-        limit: Read at most so many rows of each query.
+        limit: Read at most this many rows of each query.
         timezone: How an event's time is read where it is text without a zone.
         failed: Read only the rows that failed in an earlier run, whenever they changed.
 

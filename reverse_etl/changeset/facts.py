@@ -22,7 +22,7 @@ class Facts:
         version: The sync's version when they were read; empty where that is not known.
         rows_keys: Sum of the keys of the rows (``changeset.row_keys``); None where it was not taken.
         relationships_keys: The same of the relationships.
-        rows_not_found: Of a retry: so many rows at the end have nothing but the identifier that is no longer found.
+        rows_not_found: Of a retry: this many rows at the end have nothing but the identifier that is no longer found.
         relationships_not_found: The same of the relationships.
         read_from: What the query was given for ``{{last_sync_time}}``, Unix seconds: the last sync time or earlier;
             0 where everything was read. None where it was not written down: then it was ``since``.

@@ -32,7 +32,7 @@ class Limit:
     percent: float | None = None
 
     def exceeded_by(self, rows: int, of_rows: int) -> bool:
-        """Whether so many rows are more than the limit allows; none never are."""
+        """Whether this many rows are more than the limit allows; none never are."""
         if self.percent is not None:
             return rows * 100 > self.percent * of_rows
         return rows > (self.rows or 0)

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
 
 _DATABASE_MEMORY = "128MB"
-"""DuckDB goes on on disk beyond this, so that ten million rows need no more memory than one million."""
+"""DuckDB continues on disk beyond this, so that ten million rows need no more memory than one million."""
 
 _DATABASE_THREADS = 2
 

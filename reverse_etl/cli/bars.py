@@ -42,7 +42,7 @@ class _Shown(Protocol):
 
 @contextmanager
 def shown_progress(sync: str, *, lines: bool = False) -> Iterator[None]:
-    """Shows what is told inside the block; ``lines`` asks for lines in a terminal, too."""
+    """Shows what is reported inside the block; ``lines`` asks for lines in a terminal, too."""
     with _kept_stderr() as stderr:
         shown: _Shown = Bars(_console(stderr)) if stderr.isatty() and not lines else Lines(sync, stderr)
         with shown, listening(shown.hear):
@@ -193,7 +193,7 @@ class _Waits:
         self._until[told] = None if told.lasts_s is None else self._now() + told.lasts_s
 
     def end_open(self) -> None:
-        """Ends those that may end at any time: the run goes on, or tells of the wait again."""
+        """Ends those that may end at any time: the run continues, or reports the wait again."""
         self._until = {told: until for told, until in self._until.items() if until is not None and not told.at_most}
 
     def end(self) -> None:

@@ -127,7 +127,7 @@ def _query(engine: str, table: str, named: dict[str, str], changed: str) -> str:
     dialect = Dialect.get_or_raise(source.DIALECT)
     columns = []
     for column, name in named.items():
-        # An engine that folds the case of a plain name has to be told it.
+        # An engine that folds the case of a plain name needs it quoted.
         folded = dialect.normalize_identifier(exp.to_identifier(name)).name != name
         alias = exp.to_identifier(name, quoted=folded).sql(dialect)
         columns.append(column if bare_name(column) == name and not folded else f"{column} AS {alias}")

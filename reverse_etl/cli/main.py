@@ -78,7 +78,7 @@ def _before_the_command(
     ] = False,
 ) -> None:
     if syncs is not None:
-        # Where each command looks, unless it is told otherwise behind its name.
+        # Where each command looks, unless an option behind its name says otherwise.
         os.environ["REVERSE_ETL_SYNCS"] = str(syncs)
 
 

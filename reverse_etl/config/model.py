@@ -82,7 +82,7 @@ class YamlModel(BaseModel):
 
     @classmethod
     def as_meant(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The mapping with misspelled keys under the name that was meant, so that one mistake is told once."""
+        """The mapping with misspelled keys under the name that was meant, so that one mistake is one problem."""
         known = cls.model_fields.keys()
         meant = {key: value for key, value in given.items() if key in known}
         for key, value in given.items():

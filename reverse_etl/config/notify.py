@@ -1,4 +1,4 @@
-"""Who is told what: the entries of ``notify``. A channel's own keys live in ``reverse_etl.notify.channels.<type>``."""
+"""Which channel gets which alerts: the entries of ``notify``. A channel's own keys: ``notify.channels.<type>``."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def _share(value: object) -> object:
 
 
 class Occasions(YamlModel):
-    """What a channel is told of. What is left out is not told.
+    """When a channel gets an alert. What is left out sends none.
 
     Attributes:
-        failed_row_rate: In percent: a run of which more rows failed is told, one of which fewer failed is not.
+        failed_row_rate: In percent: a run of which more rows failed sends an alert, one of which fewer failed does not.
         stale: How long ago the last delivery may be. True: two intervals of the sync's schedule.
         skipped: This many due runs in a row that did not happen because another run was in progress.
     """
@@ -65,7 +65,7 @@ class Occasions(YamlModel):
 
 
 EVERYTHING_THAT_FAILS: Final = Occasions(failure=True, some_rows_failed=True, stale=True, recovery=True)
-"""What a channel is told of unless it says otherwise."""
+"""When a channel gets an alert unless its entry says otherwise."""
 
 
 def _some(names: tuple[str, ...]) -> tuple[str, ...]:

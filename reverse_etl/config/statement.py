@@ -85,7 +85,7 @@ def read_statement(sql: str, dialect: str) -> Statement:
 
 @contextmanager
 def quiet_sqlglot() -> Iterator[None]:
-    """Keeps sqlglot from printing what it does not support: that is told as a problem or a warning."""
+    """Keeps sqlglot from printing what it does not support: that becomes a problem or a warning."""
     log = logging.getLogger("sqlglot")
     before, log.disabled = log.disabled, True
     try:

@@ -158,7 +158,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         )
         yield from checks.delivery_results(sync, report)
         if report.exit_code:
-            # After everything was stored, so that the run's failure is told in words and not by the checks' names.
+            # After everything was stored, so that the run's failure is a sentence and not the checks' names.
             raise StepFailedError(report.message, failed_rows_csv(report))
 
     spec = dg.AssetSpec(
@@ -183,7 +183,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
 
 @contextmanager
 def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: ProjectConfig) -> Iterator[SyncRun]:
-    """The run's books, and errors told once, in words, without a stack trace of ours."""
+    """The run's books, and errors in words, once, without a stack trace."""
     home = getattr(context.resources, HOME).home
     store = open_store(home.state_url)
 

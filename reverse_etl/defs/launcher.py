@@ -20,7 +20,7 @@ _LIVES = CheckRunHealthResult(WorkerStatus.RUNNING)
 
 
 class HeartbeatRunLauncher(DefaultRunLauncher):
-    """Launches runs as Dagster does; their health is told by the signs of life in the state database."""
+    """Launches runs as Dagster does; their health is read from the signs of life in the state database."""
 
     @property
     def supports_check_run_worker_health(self) -> bool:

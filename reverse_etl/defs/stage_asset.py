@@ -1,7 +1,7 @@
 """An asset of one stage, put together from Dagster's definition classes.
 
 ``@dg.asset`` makes the same of a function, but inspects its signature, types and docstring several times, and makes
-what all checks have in common anew for each: with hundreds of syncs that is most of the time in which they load.
+what all checks have in common again for each: with hundreds of syncs that is most of the time in which they load.
 """
 
 import re

@@ -21,7 +21,7 @@ from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, Outcome
 
 _MOST_CAUSES: Final = 50_000
-"""Different causes that are told apart; messages of further ones are left out, so that memory stays bounded."""
+"""How many causes are kept apart; messages of further ones are left out, so that memory stays bounded."""
 
 _Places = np.ndarray[tuple[int], np.dtype[np.int64]]
 

@@ -1,6 +1,6 @@
 """The second look after a delivery: rows that were accepted and, as the workspace's feed says, not applied.
 
-What the look needs lies in the run's folder, so that a run that goes on after a stop looks at the whole delivery:
+What the look needs lies in the run's folder, so that a run that continues after a stop looks at the whole delivery:
 
     <run folder>/read_back.json     the window of time, and why it could not be looked at, where it could not;
                                     up to where the sync's runs had read before, and what was found between;

@@ -10,7 +10,7 @@ from typing import Any, Final
 from reverse_etl.destinations.rate_limit import Clock
 
 TROUBLE_LASTS_S: Final = 1.0
-"""Trouble within so many seconds is the same trouble: requests that were open together fail together."""
+"""Trouble within this many seconds is the same trouble: requests that were open together fail together."""
 
 
 async def together(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:

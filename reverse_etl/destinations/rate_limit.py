@@ -14,7 +14,7 @@ class Clock:
 
     Attributes:
         now: Seconds, never going back.
-        sleep: Waits so many seconds.
+        sleep: Waits this many seconds.
     """
 
     now: Callable[[], float] = time.monotonic

@@ -73,7 +73,7 @@ class Patience:
         clock: Time.
 
     Attributes:
-        waits: Where its waits are told.
+        waits: Where its waits are reported.
         retries: Requests asked again so far.
     """
 

@@ -1,6 +1,6 @@
 """One rate limit for all processes that send to a workspace: turns are reserved, a few at a time, in one place.
 
-Where they are counted is for the caller, who gives ``Reserve``. While that place does not answer, a process goes on
+Where they are counted is for the caller, who gives ``Reserve``. While that place does not answer, a process continues
 with a fraction of the limit.
 """
 
@@ -15,7 +15,7 @@ from reverse_etl.destinations.rate_limit import Clock
 from reverse_etl.errors import StateError
 
 Reserve = Callable[[int], float]
-"""Reserves so many turns in a row, and returns the seconds until the first of them (0 or more). Raises StateError.
+"""Reserves this many turns in a row, and returns the seconds until the first of them (0 or more). Raises StateError.
 
 The further ones follow at the rate limit. It may take a while: it is called beside the event loop.
 """
@@ -111,6 +111,6 @@ class SharedRate:
 
 
 def _read(reservation: asyncio.Task[float]) -> None:
-    """Takes note of how a reservation ended: one that fails after the run did has nobody else to be told."""
+    """Takes note of how a reservation ended: one that fails after the run did is reported nowhere else."""
     if not reservation.cancelled():
         reservation.exception()

@@ -12,7 +12,7 @@ VISIBLE_S: Final = 3.0
 
 
 class Waits:
-    """The waits of one run at one destination; several requests that wait for the same are told once.
+    """The waits of one run at one destination; several requests that wait for the same are reported once.
 
     Args:
         where: The destination, as messages call it: ``workspace main``.
@@ -25,15 +25,15 @@ class Waits:
         self._told: dict[str, float] = {}
 
     async def wait(self, seconds: float, why: str) -> None:
-        """Waits so many seconds, and tells it where they are many."""
+        """Waits this many seconds, and reports the wait where they are many."""
         self.tell(seconds, why)
         await self._clock.sleep(seconds)
 
     def tell(self, seconds: float, why: str, *, at_most: bool = False) -> None:
-        """Tells that so many seconds are waited from now on.
+        """Reports that the run waits this many seconds from now on.
 
         Args:
-            seconds: How long; up to ``VISIBLE_S`` nothing is told.
+            seconds: How long; up to ``VISIBLE_S`` nothing is reported.
             why: The rest of the sentence: ``because workspace main asked for it (HTTP 429)``.
             at_most: Whether it may end earlier.
         """

@@ -36,7 +36,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What a channel is told.
+    """What a channel gets.
 
     Attributes:
         headline: One line.

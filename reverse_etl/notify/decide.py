@@ -1,10 +1,10 @@
-"""What is to be told of a sync now: from the facts of its runs, what a channel asks for and what it was told before.
+"""Which alerts of a sync are due now: from the facts of its runs, what a channel asks for and what it has heard.
 
-Nothing here sends or remembers. A state is told once, again when it changes, and its end once:
+Nothing here sends or remembers. A state is one alert, another when it changes, and one at its end:
 
 * a run's end when its kind is another than the last told, or a reason comes up that was not told since all was well;
 * a sync that gets stale, or that is skipped for the nth time in a row, once until that is over;
-* the recovery when nothing of what was told holds any more.
+* the recovery when nothing that the channel has heard holds any more.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _CHANGING: Final = re.compile(r"\b[0-9a-f]{8,}\b|[0-9][0-9,.:]*")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a channel was told of a sync and is not over yet.
+    """What a channel has heard of a sync and is not over yet.
 
     Attributes:
-        run: The kind of the last run that was told; empty when none is open.
-        marks: A short hash of every reason that was told with it.
+        run: The kind of the last run that it has heard of; empty when none is open.
+        marks: A short hash of every reason that came with it.
     """
 
     run: str = ""
@@ -66,7 +66,7 @@ class Told:
 def decide(
     sync: SyncConfig, facts: SyncFacts, *, on: Occasions, told: Told, now: datetime
 ) -> Iterator[tuple[Alert | None, Told]]:
-    """What is to be told, in order, each with what was told after it; nothing when there is nothing new.
+    """The alerts that are due, in order, each with what the channel has heard after it; none when nothing is new.
 
     Args:
         sync: The sync.

@@ -47,7 +47,7 @@ def tell(
     Args:
         syncs: Of these.
         channels: By name.
-        store: The history, and what was told.
+        store: The history, and what the channels have heard.
         now: Aware; None: by this machine's clock.
     """
     telling = Telling()

@@ -38,7 +38,7 @@ class NotAllowed(Exception):  # noqa: N818 - an answer, made where it is found
 
 
 class RateLimit:
-    """At most so many requests in any second."""
+    """At most this many requests in any second."""
 
     def __init__(self, per_second: float) -> None:
         self.per_second = per_second

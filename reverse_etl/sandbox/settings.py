@@ -1,4 +1,4 @@
-"""What a sandbox can be told when it starts. Nothing here listens or stores."""
+"""What can be set when a sandbox starts. Nothing here listens or stores."""
 
 from __future__ import annotations
 

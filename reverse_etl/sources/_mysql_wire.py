@@ -1,6 +1,6 @@
 """What a MySQL session needs of a driver, and which driver there is.
 
-The drivers are ``_mysql_asyncmy`` and ``_mysql_pymysql``. Both are told to convert nothing: a row is a tuple of the
+The drivers are ``_mysql_asyncmy`` and ``_mysql_pymysql``. Both are set to convert nothing: a row is a tuple of the
 bytes that the server sent, None for NULL.
 """
 
@@ -47,7 +47,7 @@ class Address:
     answer_s: float
 
     def arguments(self) -> dict[str, Any]:
-        """What both drivers are told."""
+        """The settings of both drivers."""
         where = {"unix_socket": self.host} if self.host.startswith("/") else {"host": self.host, "port": self.port}
         return {
             **where,

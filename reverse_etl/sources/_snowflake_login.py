@@ -1,4 +1,4 @@
-"""Logging in to Snowflake: what the connector is told, the private key, and how quiet it is.
+"""Logging in to Snowflake: the connector's settings, the private key, and how quiet it is.
 
 Which keys there are is ``snowflake``; what a refusal means is ``_snowflake_errors``.
 """

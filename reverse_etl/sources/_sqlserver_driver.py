@@ -102,7 +102,7 @@ def find(config: Config, where: str) -> Driver:
 
 
 def connection_string(config: Config, driver: Driver, login: Login, where: str) -> str:
-    """What the driver is told. It holds the password: it is for nobody else.
+    """The driver's settings. They hold the password: they are for the driver alone.
 
     Raises:
         ConfigError: A value holds what the driver takes for the end of it.

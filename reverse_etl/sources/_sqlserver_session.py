@@ -34,7 +34,7 @@ LOCK_S: Final = 60.0
 _FIRST_ROWS: Final = 16
 _PORTION_ROWS: Final = 4_096
 _SAMPLED: Final = 16
-"""Each so many rows, one is measured."""
+"""Of this many rows, one is measured."""
 
 _CLOUD: Final = {
     5: "Azure SQL Database",
@@ -156,7 +156,7 @@ class SqlServerSession:
             return frozenset()
 
     def _begin(self) -> None:
-        """Makes the settings anew for each query, since a query may have changed them, and begins a transaction."""
+        """Makes the settings again for each query, since a query may have changed them, and begins a transaction."""
         lock_ms = max(1, round(min(LOCK_S, self._messages.longest_s) * 1000))
         settings = [
             "SET NOCOUNT ON",

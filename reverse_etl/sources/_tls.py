@@ -22,7 +22,7 @@ _USUAL_BUNDLES: Final = (
 def system_authorities() -> str | None:
     """The PEM file of the system's authorities; None where there is none.
 
-    Drivers that bring their own OpenSSL look for it where their builder's system has it, so they are told.
+    Drivers that bring their own OpenSSL look for it where their builder's system has it, so it is named to them.
     """
     paths = ssl.get_default_verify_paths()
     found = (path for path in (paths.cafile, paths.openssl_cafile, *_USUAL_BUNDLES) if path and Path(path).is_file())

@@ -194,7 +194,7 @@ class Session(Protocol):
 
         Args:
             sql: One SELECT, placeholders already replaced.
-            limit: At most so many rows are read, without running the whole query where the engine can.
+            limit: At most this many rows are read, without running the whole query where the engine can.
 
         Raises:
             QueryError: The database refused the query or broke off; two columns share a name.

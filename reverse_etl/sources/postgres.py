@@ -77,7 +77,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
 
 
 def _parameters(config: Config) -> dict[str, Any]:
-    """What libpq is told. Source: postgresql.org/docs/18/libpq-connect.html."""
+    """The settings of libpq. Source: postgresql.org/docs/18/libpq-connect.html."""
     from reverse_etl.sources._tls import system_authorities
 
     parameters: dict[str, Any] = {

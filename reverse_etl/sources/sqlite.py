@@ -38,10 +38,10 @@ _BUSY_S: Final = 3.0
 """How long another program's lock is waited for."""
 
 _LOOK_UP_STEPS: Final = 1_000_000
-"""After so many steps of SQLite's machine, some 10 ms, Python looks whether it was interrupted."""
+"""After this many steps of SQLite's machine, some 10 ms, Python looks whether it was interrupted."""
 _FIRST_ROWS: Final = 16
 _SAMPLED: Final = 64
-"""Each so many rows, one is measured."""
+"""Of this many rows, one is measured."""
 _READING: Final = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _CHANGING: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 _RTREE_TABLES: Final = ("_node", "_rowid", "_parent")

@@ -81,7 +81,7 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
 
 
 def told_so_far(store: Store) -> dict[tuple[str, str], str]:
-    """By channel and sync, what was told, as ``settle`` was given it. Raises StateError."""
+    """By channel and sync, what it has heard, as ``settle`` was given it. Raises StateError."""
     with store.database.reading() as connection:
         return {(row.channel, row.sync): row.told for row in connection.execute(sa.select(ALERT))}
 
@@ -90,7 +90,8 @@ def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None
     """Takes the turn to tell a channel of a sync, for ``LEASE``.
 
     Returns:
-        What was told so far, empty for nothing; None where it is somebody else's turn, or too early to try again.
+        What the channel has heard so far, empty for nothing; None where another has the turn, or it is too early to try
+        again.
 
     Raises:
         StateError: The state database cannot be used.

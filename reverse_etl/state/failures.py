@@ -16,7 +16,7 @@ MAX_FAILED_ROWS: Final = 10_000
 """How many failed rows of one run are remembered one by one."""
 
 MAX_CAUSES: Final = 1_000
-"""How many causes of one run are told apart; rows of further ones are counted together for each stage."""
+"""How many causes of one run are kept apart; rows of further ones are counted together for each stage."""
 
 FURTHER_CAUSES: Final = "further_causes"
 """The reason under which they are counted."""

@@ -43,7 +43,7 @@ def start(run_id: str, beat: Callable[[], bool], *, every_s: float = BEAT_S, giv
     Args:
         run_id: The run.
         beat: Gives one sign; false when the run has lost its turn. May raise StateError: then the next one is tried.
-        every_s: Seconds between them; the first comes after so many.
+        every_s: Seconds between them; the first comes after this many.
         give_up_s: Seconds for which none may arrive.
     """
     if run_id in _beating:

@@ -40,7 +40,7 @@ class Pace:
         self._interval_s = 1.0 / per_second
 
     def reserve(self, turns: int) -> float:
-        """Takes so many turns in a row, one interval apart, and returns the seconds until the first: 0 or more.
+        """Takes this many turns in a row, one interval apart, and returns the seconds until the first: 0 or more.
 
         Raises:
             StateError: The database did not answer in time, or not as it should.

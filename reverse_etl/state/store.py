@@ -90,7 +90,7 @@ class Store:
     def begin_run(
         self, run_id: str, *, root_run_id: str, sync: str, workspace: str, started_at: datetime, since: int
     ) -> None:
-        """Writes a run that is in progress; a run that begins again starts its row anew.
+        """Writes a run that is in progress; a run that begins again starts its row again.
 
         Args:
             run_id: Dagster's run id.
@@ -201,7 +201,7 @@ class Store:
 
         Args:
             sync: Only this sync's.
-            limit: At most so many.
+            limit: At most this many.
             status: Only those with this status.
         """
         wanted = sa.select(RUN).order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc()).limit(limit)

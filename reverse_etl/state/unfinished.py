@@ -53,7 +53,7 @@ def end_gone(store: Store, run_id: str, *, by: str, continued: bool) -> None:
         store: The history.
         run_id: The run, or the first of a chain of re-executions.
         by: The run that found it; not ended itself.
-        continued: Whether that one goes on with its rows, or reads them anew.
+        continued: Whether that one continues with its rows, or reads them again.
 
     Raises:
         StateError: The history cannot be written.

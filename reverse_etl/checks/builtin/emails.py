@@ -63,7 +63,7 @@ def parses(address: str) -> bool:
 
     domain, _, ending = address.rpartition(".")
     if ending.lower() in _SPECIAL_USE:
-        # The library refuses these endings whatever it is told; the rest of the address is still its to judge.
+        # The library refuses these endings whatever its settings; the rest of the address is still its to judge.
         address = f"{domain}.{'x' * len(ending)}"
     try:
         validate_email(

@@ -33,7 +33,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Columns, where they are there, whose text may have so many bytes."""
+    """Columns, where they are there, whose text may have this many bytes."""
 
     rule: Rule
     checked: tuple[str, ...]

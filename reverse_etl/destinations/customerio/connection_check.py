@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.connections import WorkspaceConfig
 
 _POLICY: Final = RetryPolicy(most_s=2.0, budget_s=10.0)
-"""Somebody is waiting: a workspace that does not answer for ten seconds is told so."""
+"""A person is waiting: a workspace that does not answer for ten seconds counts as away."""
 
 
 def steps(workspace: WorkspaceConfig, *, policy: RetryPolicy = _POLICY) -> Iterator[Step]:

@@ -1,7 +1,7 @@
 """Accepted is not applied: rows of a run that the workspace's activities say were not done.
 
-An activity is told to a row by its identifiers, so what something else sent about the same person at the same time is
-told to it too. The feed itself is read in ``activities``; what its texts mean is in ``causes``.
+An activity is matched to a row by its identifiers, so what something else sent about the same person at the same time
+is matched to it too. The feed itself is read in ``activities``; what its texts mean is in ``causes``.
 """
 
 from __future__ import annotations
