@@ -60,7 +60,8 @@ def overtaken(world: World, chance: random.Random, seed: int) -> None:
         with case.shop.changing() as database:
             database.execute("UPDATE shop SET updated_at = ?", [case.store.last_sync_time(case.name)])
     withdrawn: dict[str, Any] = {"match": BATCH, "do": {"status": 401}}
-    case.sandbox.faults([withdrawn])
+    # Each request, so that no row is delivered that the newer run would then continue from.
+    case.sandbox.faults([{**withdrawn, "always": True}])
     older = case.run()
     facts = case.home.run_folder(case.name, older.root_run_id).facts()
     assert facts is not None
