@@ -102,12 +102,16 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _stopped() -> NoReturn:
+    _keep_exit_code()
+    print("\nStopped.", file=sys.stderr)  # noqa: T201
+    sys.exit(INTERRUPTED_EXIT_CODE)
+
+
+def _keep_exit_code() -> None:
     # What is left, such as threads to wait for, a second Ctrl-C ends at once.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED_EXIT_CODE))
     # At its very end Python gives the signal back to the system, which would end the process by another code.
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    print("\nStopped.", file=sys.stderr)  # noqa: T201
-    sys.exit(INTERRUPTED_EXIT_CODE)
 
 
 def main() -> None:
@@ -120,6 +124,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, EOFError):
         _stopped()
+    except SystemExit as end:
+        if end.code == INTERRUPTED_EXIT_CODE:
+            _keep_exit_code()
+        raise
     except Exception:
         traceback.print_exc()
         print("This is a defect of reverse-etl; please report it with the lines above.", file=sys.stderr)  # noqa: T201

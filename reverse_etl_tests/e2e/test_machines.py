@@ -147,7 +147,7 @@ def test_failed_rows_and_validated_rows_are_found_on_another_machine(
     assert (7, 1) == (code, report["rows"]["refused"])
     assert report["failed_rows_csv"].startswith(machines.storage.address("failed_rows/people/"))
     shown = machines.other.reverse_etl("errors", "people").stdout
-    assert report["failed_rows_csv"] in shown
+    assert f"failed_rows/people/{report['run_id']}.csv" in shown
     assert "no longer there" not in shown
     loaded = machines.other.command(sys.executable, "-c", LOAD)
     assert str(PEOPLE) == loaded.stdout.strip(), loaded.stderr

@@ -77,7 +77,7 @@ def everything_at_once(world: World, chance: random.Random, seed: int) -> None:
 
 @family(8, at_once=4)
 def workspace_restarts(world: World, chance: random.Random, seed: int) -> None:
-    """The workspace's server is killed before or after it applied a request, and is back while the run goes on."""
+    """The workspace's server is killed before or after it applied a request, and is back while the run continues."""
     with running_sandbox(
         data_file=world.folder / f"contents_{seed}.jsonl", durable=True, keep_bodies=True, app_rate_limit=0
     ) as sandbox:

@@ -34,7 +34,7 @@ class _Machines:
 
 @family(50, at_once=10)
 def machine_lost(world: World, chance: random.Random, seed: int) -> None:
-    """The machine of a run is lost, at 50 points of its code; another one goes on, and then the first again."""
+    """The machine of a run is lost, at 50 points of its code; another one continues, and then the first again."""
     kind = KINDS[seed % len(KINDS)]
     with _machines(world, chance, kind) as machines:
         if kind not in _counted:
