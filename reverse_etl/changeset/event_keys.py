@@ -1,7 +1,8 @@
 """What tells the events of one sync apart, so that the same event read again is no second one.
 
-An event's key is its ``event_id``, or its name and the columns of ``event_key``, or else identifier, name and time in
-microseconds. Other attributes are never part of it: a new column or a changed attribute makes no new event.
+An event's key is its ``event_id``, or its name and the columns of ``event_key``, unless all are empty, or else
+identifier, name and time in microseconds. Other attributes are never part of it: a new column or a changed attribute
+makes no new event.
 """
 
 from __future__ import annotations
@@ -45,14 +46,18 @@ def _other_keys(batch: pa.RecordBatch, config: EventsConfig, name: pa.StringArra
     if config.identify_by == "email":
         identifier = pc.utf8_lower(identifier)
     pieces = [identifier, name, _text(batch, OCCURRED_AT)]
-    if config.event_key:
-        pieces = [name, *(_text(batch, column) for column in config.event_key)]
-    start = "key:" if config.event_key else "at:"
-    keys = pc.binary_join_element_wise(start, *(framed(pc.fill_null(each, "")) for each in pieces), "")
-    # Of columns that a sync names, all but one may be empty; of identifier, name and time none.
-    needed = [reduce(pc.coalesce, pieces[1:])] if config.event_key else pieces
-    missing = reduce(pc.or_, (pc.equal(pc.fill_null(each, ""), "") for each in needed))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), keys)
+    missing = reduce(pc.or_, (pc.equal(pc.fill_null(each, ""), "") for each in pieces))
+    keys = pc.if_else(missing, pa.scalar(None, pa.string()), _joined("at:", pieces))
+    if not config.event_key:
+        return keys
+    named = [pc.fill_null(_text(batch, column), "") for column in config.event_key]
+    # A row may have only some of the columns that a sync names; where it has none, they tell it from no other.
+    has_none = reduce(pc.and_, (pc.equal(each, "") for each in named))
+    return pc.if_else(has_none, keys, _joined("key:", [name, *named]))
+
+
+def _joined(start: str, pieces: list[pa.StringArray | pa.StringScalar]) -> pa.StringArray:
+    return pc.binary_join_element_wise(start, *(framed(pc.fill_null(each, "")) for each in pieces), "")
 
 
 def _text(batch: pa.RecordBatch, name: str) -> pa.StringArray:

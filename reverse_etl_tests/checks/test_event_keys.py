@@ -175,4 +175,12 @@ def test_parts_of_a_key_do_not_run_together() -> None:
     config = EventsConfig(name="clicked", event_key=("x", "y"))
     keys = event_keys(batch([{"x": "a", "y": "bc"}, {"x": "ab", "y": "c"}, {"x": None, "y": None}]), config).to_pylist()
     assert keys[0] != keys[1]
-    assert keys[2] is None
+
+
+def test_a_row_without_any_column_of_its_key_is_told_apart_by_who_and_when(tmp_path: Path) -> None:
+    """Two people's events must not become one; the same event twice is still one."""
+    config = EventsConfig(name="clicked", event_key=("x", "y"))
+    empty = {"x": None, "y": None}
+    rows = [{**empty, "id": "2"}, {**empty, "id": "3"}, {"x": "", "y": None, "id": "3"}, {"x": "a", "y": None}]
+    assert outcomes(tmp_path, rows, config) == "ssxs"
+    assert event_keys(batch(rows), config).to_pylist()[:3] == event_keys(batch(rows), CLICKS).to_pylist()[:3]
