@@ -84,6 +84,8 @@ def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermar
     age = datetime.now(UTC) - datetime.fromtimestamp(facts.started_at, UTC)
     return (
         facts.since == mark.last_sync_time
+        # Once it is completed, no run needs it again, also where a clock that was set back makes it the newest.
+        and (facts.next_last_sync_time is None or facts.next_last_sync_time > mark.last_sync_time)
         and (facts.read_from is None or facts.read_from <= mark.reach(late))
         and facts.version == sync.version
         and not facts.retry_of

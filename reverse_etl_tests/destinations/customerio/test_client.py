@@ -210,7 +210,7 @@ def test_credentials_are_resolved_late_and_checked(monkeypatch: pytest.MonkeyPat
     """Unset is named; what cannot be a header is refused without being shown; a final newline is forgiven."""
     for value in ("planted\nvalue", "plantéd"):
         monkeypatch.setenv("PLANTED", value)
-        with pytest.raises(UnauthorizedError, match=r"\$\{PLANTED\} is no key") as raised:
+        with pytest.raises(UnauthorizedError, match=r"\$\{PLANTED\} is not a key") as raised:
             Client(workspace("http://127.0.0.1:9", track_api_key=Secret("${PLANTED}")))
         assert value not in str(raised.value)
     monkeypatch.setenv("PLANTED", "good\n")
