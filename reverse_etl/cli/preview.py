@@ -89,8 +89,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
     from reverse_etl.checks.builtin.event_keys import repeated_note
     from reverse_etl.checks.runner import validate
     from reverse_etl.config.changes import late_of
-    from reverse_etl.sources import connect
-    from reverse_etl.stages import dialect
+    from reverse_etl.sources import connect, dialect
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 

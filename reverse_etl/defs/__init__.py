@@ -1,1 +1,1 @@
-"""Room 9, Dagster and nothing else: assets, checks, jobs, schedules, resources, lineage."""
+"""Room 10, Dagster and nothing else: assets, checks, jobs, schedules, resources, lineage."""

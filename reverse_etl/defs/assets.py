@@ -26,7 +26,10 @@ from reverse_etl.delivery.interrupts import undisturbed
 from reverse_etl.errors import ReverseEtlError, StateError, WorkspaceBusyError
 from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport, Status
-from reverse_etl.stages import SyncRun, deliver_changeset, dialect, extract_changeset, validate_changeset
+from reverse_etl.run.attend import attend
+from reverse_etl.run.record import SyncRun
+from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.sources import dialect
 from reverse_etl.state.retention import prune
 from reverse_etl.state.run_ids import id_of_sync, runs_of
 from reverse_etl.state.store import open_store
@@ -214,7 +217,7 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         _tag_started(context)
         give_origin(context.instance, context.run, sync.workspace)
     try:
-        with run:
+        with attend(run):
             if first:
                 context.instance.add_run_tags(run_id, {run_tags.BEGAN_TAG: run_id})
             yield run

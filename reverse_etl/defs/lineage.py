@@ -11,7 +11,7 @@ import dagster as dg
 from reverse_etl.changeset.extract import queries
 from reverse_etl.changeset.query import tables_read
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
-from reverse_etl.stages import dialect
+from reverse_etl.sources import dialect
 
 
 def changeset_key(sync: SyncConfig) -> dg.AssetKey:

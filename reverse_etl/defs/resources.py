@@ -20,8 +20,8 @@ from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
 from reverse_etl.config.inline import parse_database, parse_sync, parse_workspace
 from reverse_etl.config.loader import load_connections
 from reverse_etl.errors import ConfigError
-from reverse_etl.open_runs import end_open
-from reverse_etl.push import Pushed, push_frame
+from reverse_etl.run.open_runs import end_open
+from reverse_etl.run.push import Pushed, push_frame
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import Session
 from reverse_etl.state.home import Home

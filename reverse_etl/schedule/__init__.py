@@ -1,1 +1,1 @@
-"""Room 8, when a run is due."""
+"""Room 9, when a run is due."""

@@ -48,6 +48,11 @@ def connect(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Sess
         yield session
 
 
+def dialect(config: DatabaseConfig) -> str:
+    """The SQL dialect of a database, by sqlglot's name."""
+    return str(load(__name__, config.type).DIALECT)
+
+
 def _free_at_once() -> None:
     """Has Arrow allocate as everybody does: its own allocators keep 30 to 70 MB that a streamed result has freed."""
     import pyarrow as pa

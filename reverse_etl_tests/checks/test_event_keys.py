@@ -15,8 +15,8 @@ from reverse_etl.checks.builtin.event_keys import repeated_note
 from reverse_etl.checks.runner import validate
 from reverse_etl.config.syncs import EventsConfig
 from reverse_etl.report import Counts, Outcome, Status
+from reverse_etl.run.verdict import verdict
 from reverse_etl.sources._arrow import canonical
-from reverse_etl.verdict import verdict
 from reverse_etl_tests.checks.conformance import STARTED_AT, Checked, sync
 
 NOON = datetime(2026, 1, 5, 8, tzinfo=UTC)

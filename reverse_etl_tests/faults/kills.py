@@ -18,10 +18,10 @@ from typing import Any, Final
 import orjson
 
 import reverse_etl
-from reverse_etl.closing import close
 from reverse_etl.delivery.journal import JOURNAL_FILE
 from reverse_etl.report import Status
-from reverse_etl.stages import SyncRun
+from reverse_etl.run.close import close
+from reverse_etl.run.record import SyncRun
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.refusals import BATCH
 from reverse_etl_tests.faults.runs import Case, Ended, World

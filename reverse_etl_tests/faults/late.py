@@ -19,7 +19,9 @@ from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
-from reverse_etl.stages import SyncRun, deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.run.attend import attend
+from reverse_etl.run.record import SyncRun
+from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.catalogue import family
@@ -173,7 +175,7 @@ class LateCase:
         sync = parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings})
         run_id = f"{name}-{len(self.reports)}"
         run = SyncRun(sync, run_id, run_id, self.world.home, self.world.store, datetime.now(UTC))
-        with run:
+        with attend(run):
             extract_changeset(run, self.place.config)
             validate_changeset(run)
             report = deliver_changeset(run, workspace(self.world.sandbox.url), clock=FastClock().clock())

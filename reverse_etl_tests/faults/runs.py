@@ -21,7 +21,9 @@ from reverse_etl.destinations.rate_limit import Clock
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
-from reverse_etl.stages import SyncRun, deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.run.attend import attend
+from reverse_etl.run.record import SyncRun
+from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.destinations.customerio.configs import workspace
@@ -147,7 +149,7 @@ class Case:
             if stage == "extract":
                 rows = self.shop.rows(max(0, sync_time_before - LATE_S))
             try:
-                with run:
+                with attend(run):
                     stopped = self._stage(run, stage, clock or FastClock().clock())
             except ReverseEtlError as raised:
                 error = raised
@@ -163,7 +165,7 @@ class Case:
         """Runs the stages of a run that ``start`` gave; raises what ends it."""
         for stage in STAGES:
             before(stage)
-            with run:
+            with attend(run):
                 self._stage(run, stage, FastClock().clock())
 
     def _stage(self, run: SyncRun, stage: str, clock: Clock) -> bool:

@@ -180,7 +180,8 @@ def _state(project: Project) -> None:
 
 
 def _busy(project: Project) -> None:
-    from reverse_etl.stages import SyncRun
+    from reverse_etl.run.attend import attend
+    from reverse_etl.run.record import SyncRun
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
@@ -189,7 +190,7 @@ def _busy(project: Project) -> None:
     sync = load_project(project.folder / "syncs").syncs["customers"]
     with ExitStack() as runs:
         for run_id in ("1f0e6d0c", "2a4b7c11"):
-            runs.enter_context(SyncRun(sync, run_id, run_id, home, store, datetime.now(UTC)))
+            runs.enter_context(attend(SyncRun(sync, run_id, run_id, home, store, datetime.now(UTC))))
 
 
 def _alert(project: Project) -> None:
@@ -219,7 +220,9 @@ def _ask(url: str, path: str) -> None:
 
 def _fail(project: Project) -> None:
     """Runs the sync up to its checks, as a run does, and raises what ended it."""
-    from reverse_etl.stages import SyncRun, extract_changeset, validate_changeset
+    from reverse_etl.run.attend import attend
+    from reverse_etl.run.record import SyncRun
+    from reverse_etl.run.stages import extract_changeset, validate_changeset
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
@@ -227,7 +230,7 @@ def _fail(project: Project) -> None:
     run = SyncRun(
         loaded.syncs["customers"], "1f0e6d0c", "1f0e6d0c", home, open_store(home.state_url), datetime.now(UTC)
     )
-    with run:
+    with attend(run):
         extract_changeset(run, loaded.databases["shop"])
         validation = validate_changeset(run)
     raise errors.CheckFailedError(validation.stopped)

@@ -13,9 +13,11 @@ import pytest
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.errors import ReverseEtlError
-from reverse_etl.open_runs import end_open
 from reverse_etl.report import RunReport, Status
-from reverse_etl.stages import SyncRun, deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.run.attend import attend
+from reverse_etl.run.open_runs import end_open
+from reverse_etl.run.record import SyncRun
+from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.faults.runs import Case, World
@@ -93,9 +95,9 @@ def test_rows_of_a_run_that_a_check_stopped(world: World, kind: str) -> None:
 def stopped(case: Case) -> SyncRun:
     """A run that a check stops."""
     run = case.start()
-    with run:
+    with attend(run):
         extract_changeset(run, case.database)
-    with run:
+    with attend(run):
         assert validate_changeset(run).stopped
     return run
 
@@ -117,9 +119,9 @@ def test_rows_of_a_run_whose_checks_could_not_run(world: World, kind: str) -> No
     """A check on a column that there is not."""
     case = case_of(world, kind, **UNKNOWN_COLUMN)
     run = case.start()
-    with run:
+    with attend(run):
         extract_changeset(run, case.database)
-    with pytest.raises(ReverseEtlError), run:
+    with pytest.raises(ReverseEtlError), attend(run):
         validate_changeset(run)
     assert Status.FAILED is is_accounted_for(case, run).status
 
@@ -130,10 +132,10 @@ def test_rows_of_a_run_that_was_interrupted_between_two_stages(world: World, kin
     """Before its checks or before its delivery: canceled, and its workspace is free again."""
     case = case_of(world, kind)
     run = case.start()
-    with run:
+    with attend(run):
         extract_changeset(run, case.database)
     if stages == 2:
-        with run:
+        with attend(run):
             validate_changeset(run)
     end_open(run.turn)
     report = is_accounted_for(case, run)
@@ -147,12 +149,12 @@ def test_rows_of_checks_that_were_interrupted(world: World) -> None:
     """What they had found so far does not count twice."""
     case = case_of(world, "people", checks=[{"accepted_values": {"column": "visits", "values": [-1]}}])
     run = case.start()
-    with run:
+    with attend(run):
         extract_changeset(run, case.database)
-    with run:
+    with attend(run):
         validate_changeset(run)
     (run.folder.parts("rows").folder / "outcomes.npy").unlink()
-    with pytest.raises(KeyboardInterrupt), run:
+    with pytest.raises(KeyboardInterrupt), attend(run):
         raise KeyboardInterrupt
     assert {("rows", "delivery", "canceled"): ROWS} == lines_of(is_accounted_for(case, run))
 
@@ -161,11 +163,11 @@ def test_rows_of_a_delivery_that_could_not_begin(world: World) -> None:
     """A credential that is not set, a segment that there is not: the lines are those of the delivery."""
     case = case_of(world, "related")
     run = case.start()
-    with run:
+    with attend(run):
         extract_changeset(run, case.database)
-    with run:
+    with attend(run):
         validate_changeset(run)
     case.sandbox.faults([{"match": {"path": "/api/v1/accounts/region"}, "always": True, "do": {"status": 401}}])
-    with pytest.raises(ReverseEtlError), run:
+    with pytest.raises(ReverseEtlError), attend(run):
         deliver_changeset(run, case.workspace)
     assert {"unauthorized"} == {reason for _, _, reason in lines_of(is_accounted_for(case, run))}

@@ -10,16 +10,16 @@ from reverse_etl.changeset.columns import identifier_column
 from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.errors import StateError
-from reverse_etl.open_runs import has_closed
 from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
-from reverse_etl.sharing import put_at_end
+from reverse_etl.run.open_runs import has_closed
+from reverse_etl.run.sharing import put_at_end
+from reverse_etl.run.undelivered import write_undelivered
+from reverse_etl.run.verdict import verdict
 from reverse_etl.state import heartbeat, turns
 from reverse_etl.state.history import Reading
-from reverse_etl.undelivered import write_undelivered
-from reverse_etl.verdict import verdict
 
 if TYPE_CHECKING:
-    from reverse_etl.stages import SyncRun
+    from reverse_etl.run.record import SyncRun
 
 
 _NOT_CONFIRMED: Final = "The workspace did not say that it is the same as before, so last sync time stays."

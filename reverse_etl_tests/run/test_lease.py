@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from reverse_etl.config.loader import load_project
-from reverse_etl.overlap import take_turn
 from reverse_etl.progress import Waiting, listening
 from reverse_etl.report import Status
-from reverse_etl.stages import SyncRun
+from reverse_etl.run.attend import attend
+from reverse_etl.run.lease import take_turn
+from reverse_etl.run.record import SyncRun
 from reverse_etl.state import heartbeat, turns
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
@@ -68,7 +69,7 @@ def test_who_interrupts_the_waiting_finds_it_canceled(run: SyncRun) -> None:
     def interrupted(said: str) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), replace(run, waits=interrupted):
+    with pytest.raises(KeyboardInterrupt), attend(replace(run, waits=interrupted)):
         pytest.fail("it has the turn")
     (canceled,) = run.store.runs("people")
     assert (Status.CANCELED, 130) == (canceled.status, canceled.exit_code)

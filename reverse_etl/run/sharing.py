@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reverse_etl.changeset.parts import RunFolder
-    from reverse_etl.stages import SyncRun
+    from reverse_etl.run.record import SyncRun
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import Store
 

@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from reverse_etl.errors import ReverseEtlError, WorkspaceRefusedError
-from reverse_etl.open_runs import end_open
 from reverse_etl.report import RunReport, Status
-from reverse_etl.stages import extract_changeset
+from reverse_etl.run.attend import attend
+from reverse_etl.run.open_runs import end_open
+from reverse_etl.run.stages import extract_changeset
 from reverse_etl.state.home import Home
 from reverse_etl.state.schema import RUN, SYNC
 from reverse_etl.state.store import open_store
@@ -101,7 +102,7 @@ def test_a_retry_in_another_workspace_is_refused(case: Case) -> None:
     assert Status.SOME_ROWS_FAILED is ended(failed).status
     case.sandbox.reset()
     run = case.start()
-    with pytest.raises(WorkspaceRefusedError, match="failed in another workspace"), run:
+    with pytest.raises(WorkspaceRefusedError, match="failed in another workspace"), attend(run):
         extract_changeset(run, case.database, case.workspace, retry_of=failed.run_id)
     assert [] == case.sandbox.people()
 
@@ -151,7 +152,7 @@ def test_what_was_remembered_before_is_the_present_workspaces(case: Case) -> Non
         for table in (SYNC, RUN):
             connection.execute(sa.update(table).values(recipient=None))
     run = case.start()
-    with run:
+    with attend(run):
         extract_changeset(run, case.database, case.workspace, clock=FastClock().clock())
     assert case.store.sync(case.name).recipient is not None
     end_open(run.turn)

@@ -15,7 +15,7 @@ from reverse_etl.state import heartbeat, turns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reverse_etl.stages import SyncRun
+    from reverse_etl.run.record import SyncRun
     from reverse_etl.state.turns import Turn
 
 _one_at_a_time: Final = threading.Lock()

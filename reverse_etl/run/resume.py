@@ -16,7 +16,7 @@ from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.delivery.balance import same_rows
 from reverse_etl.delivery.journal import JOURNAL_FILE
 from reverse_etl.report import Status
-from reverse_etl.sharing import continue_changeset, fetch
+from reverse_etl.run.sharing import continue_changeset, fetch
 from reverse_etl.state.unfinished import end_gone, newest_run
 
 if TYPE_CHECKING:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reverse_etl.closing import close
-from reverse_etl.sharing import put, put_at_end
-from reverse_etl.stages import SyncRun, extract_changeset
+from reverse_etl.run.attend import attend
+from reverse_etl.run.close import close
+from reverse_etl.run.record import SyncRun
+from reverse_etl.run.sharing import put, put_at_end
+from reverse_etl.run.stages import extract_changeset
 from reverse_etl.state import heartbeat, turns
 from reverse_etl.storage import Storage
 from reverse_etl_tests.faults.runs import new_world
@@ -30,7 +32,7 @@ def run(tmp_path: Path, storage: Storage) -> Iterator[SyncRun]:
     with new_world(tmp_path) as world:
         case = world.case("people", random.Random(1), rows=3)  # noqa: S311 - repeatable, not secret
         run = case.start()
-        with run:
+        with attend(run):
             extract_changeset(run, case.database)
         run.folder.parts("rows").write_outcomes(np.ones(3, dtype=np.uint8))
         yield run

@@ -7,129 +7,32 @@ run continues from there. What is remembered after the run is written by ``close
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore
 from reverse_etl.changeset.claim import claim
 from reverse_etl.changeset.extract import Before, extract
-from reverse_etl.changeset.parts import Facts, RunFolder
+from reverse_etl.changeset.parts import Facts
 from reverse_etl.changeset.recipient import keep_rows_for
-from reverse_etl.closing import close
 from reverse_etl.config.changes import late_of
-from reverse_etl.delivery.interrupts import heard, run_interruptibly, undisturbed
-from reverse_etl.errors import INTERRUPTED_EXIT_CODE, CheckFailedError, ReverseEtlError, StateError, WorkspaceError
-from reverse_etl.open_runs import leave_open
-from reverse_etl.overlap import note_wait, take_turn
-from reverse_etl.plugins import load
+from reverse_etl.delivery.interrupts import heard, run_interruptibly
+from reverse_etl.errors import CheckFailedError, StateError, WorkspaceError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
-from reverse_etl.sending import mirrors, send
-from reverse_etl.sharing import fetch, put, put_changeset
-from reverse_etl.state import feeds, heartbeat, turns
-from reverse_etl.whose import whose
+from reverse_etl.run.close import close
+from reverse_etl.run.lease import note_wait
+from reverse_etl.run.recipient import whose
+from reverse_etl.run.send import mirrors, send
+from reverse_etl.run.sharing import fetch, put, put_changeset
+from reverse_etl.state import feeds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reverse_etl.checks.runner import Validation
     from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
-    from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.rate_limit import Clock
-    from reverse_etl.state.home import Home
-    from reverse_etl.state.store import Store
-
-
-def _nobody(said: object) -> None:
-    """Who hears of a run unless a listener is named."""
-
-
-@dataclass(frozen=True, slots=True)
-class SyncRun:
-    """One run of one sync. As a context it takes the workspace's turn, and closes the books when its block fails.
-
-    Attributes:
-        sync: What runs.
-        run_id: Its id in the history (``state.run_ids``).
-        root_run_id: The id of the run whose changeset is used: the first of a chain of re-executions.
-        home: Where its files go.
-        store: What is remembered.
-        began_at: Aware UTC, by this machine's clock.
-        closed: Called once its books are closed, with the report; raises nothing.
-        waits: Called with a sentence while the run waits for its turn in the workspace.
-        one_process: Whether this process, which runs this stage, also runs those that follow.
-        turn_id: The id under which it has its turn: Dagster's run id; empty where that is ``run_id``.
-    """
-
-    sync: SyncConfig
-    run_id: str
-    root_run_id: str
-    home: Home
-    store: Store
-    began_at: datetime
-    closed: Callable[[RunReport], None] = _nobody
-    waits: Callable[[str], None] = _nobody
-    one_process: bool = True
-    turn_id: str = ""
-
-    @property
-    def turn(self) -> str:
-        """The id under which it has its turn, and gives its signs of life."""
-        return self.turn_id or self.run_id
-
-    @property
-    def folder(self) -> RunFolder:
-        """The run's folder, shared with its re-executions."""
-        return self.home.run_folder(self.sync.name, self.root_run_id)
-
-    def __enter__(self) -> SyncRun:
-        """Takes the workspace's turn. Raises WorkspaceBusyError where another run has it, StateError."""
-        try:
-            take_turn(self)
-        except BaseException as error:
-            heartbeat.stop(self.turn)
-            if not isinstance(error, Exception):
-                message = f"{self.sync.where}: the run was canceled while it waited its turn. Nothing was read or sent."
-                close(self, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            if self.one_process and heartbeat.beats(self.turn):
-                leave_open(self.run_id, self.turn, self._end_between)
-            elif heartbeat.stop(self.turn):
-                turns.rest(self.store, self.turn)
-            return
-        heartbeat.stop(self.turn)
-        if isinstance(error, ReverseEtlError):
-            error.located(self.sync.where)
-            close(self, Status.FAILED, message=str(error), exit_code=error.exit_code)
-        elif isinstance(error, Exception) and not self.folder.path.is_dir():
-            gone = _gone(self)
-            close(self, Status.FAILED, message=str(gone), exit_code=gone.exit_code)
-            raise gone from error
-        elif isinstance(error, Exception):
-            message = f"{self.sync.where}: {type(error).__name__}; see the run's log."
-            close(self, Status.FAILED, message=message, exit_code=1)
-        else:
-            why = heartbeat.reason(self.turn)
-            stopped = f"stopped: {why}. The next run continues from there" if why else "canceled"
-            code = StateError.exit_code if why else INTERRUPTED_EXIT_CODE
-            with undisturbed():
-                close(self, Status.CANCELED, message=f"{self.sync.where}: the run was {stopped}.", exit_code=code)
-
-    def _end_between(self) -> None:
-        """Closes the books where no further stage comes."""
-        why = heartbeat.reason(self.turn) or "it was canceled, or the stages after this one were not selected"
-        message = f"{self.sync.where}: the run ended before its delivery: {why}. Nothing was sent."
-        with undisturbed():
-            close(self, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
+    from reverse_etl.run.record import SyncRun
 
 
 @heard()
@@ -158,8 +61,8 @@ def extract_changeset(
         SourceError: The database cannot give the rows.
         ConfigError: The query's result lacks a needed column.
     """
-    from reverse_etl.resume import take_over
-    from reverse_etl.sources import connect
+    from reverse_etl.run.resume import take_over
+    from reverse_etl.sources import connect, dialect
 
     late = late_of(run.sync.changes, database.late)
     known = whose(run, workspace, retry_of=retry_of, clock=clock) if workspace else None
@@ -267,14 +170,3 @@ def _facts(run: SyncRun) -> Facts:
             hint=f"Launch the whole job {run.sync.name}, not this step alone.",
         )
     return facts
-
-
-def _gone(run: SyncRun) -> ReverseEtlError:
-    return StateError(
-        f"the run's folder {run.folder.path} is gone.", hint="Leave the home folder alone while a run is in progress."
-    ).located(run.sync.where)
-
-
-def dialect(database: DatabaseConfig) -> str:
-    """The SQL dialect of a database, by sqlglot's name."""
-    return str(load("reverse_etl.sources", database.type).DIALECT)

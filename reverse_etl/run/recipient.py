@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.config.connections import WorkspaceConfig
     from reverse_etl.destinations.rate_limit import Clock
-    from reverse_etl.stages import SyncRun
+    from reverse_etl.run.record import SyncRun
 
 
 @dataclass(frozen=True, slots=True)

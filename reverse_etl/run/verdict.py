@@ -35,7 +35,7 @@ def verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Co
 
 def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Counts) -> tuple[Status, str, int]:
     from reverse_etl.delivery.read_back import not_verified
-    from reverse_etl.resume import same_changeset
+    from reverse_etl.run.resume import same_changeset
 
     total = rows + relationships
     if not (rows.balanced and relationships.balanced and same_changeset(sync, folder)):

@@ -11,7 +11,7 @@ from reverse_etl.changeset.frames import as_batch
 from reverse_etl.changeset.parts import Facts, RunFolder, count, with_row_numbers
 from reverse_etl.changeset.suppression import store_suppressed
 from reverse_etl.report import Counts, FailedRow
-from reverse_etl.sending import send
+from reverse_etl.run.send import send
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from reverse_etl.changeset.extract import queries
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import confirm
 from reverse_etl.progress import Progress, tell
-from reverse_etl.undelivered import identified
-from reverse_etl.whose import another_recipient
+from reverse_etl.run.recipient import another_recipient
+from reverse_etl.run.undelivered import identified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,0 +1,86 @@
+"""A stage is attended: its run has the workspace's turn, and its books are closed when the stage fails."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reverse_etl.delivery.interrupts import undisturbed
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError, StateError
+from reverse_etl.report import Status
+from reverse_etl.run.close import close
+from reverse_etl.run.lease import take_turn
+from reverse_etl.run.open_runs import leave_open
+from reverse_etl.state import heartbeat, turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reverse_etl.run.record import SyncRun
+
+
+@contextmanager
+def attend(run: SyncRun) -> Iterator[SyncRun]:
+    """Takes the workspace's turn for a stage, and closes the books when its block fails.
+
+    Raises:
+        WorkspaceBusyError: Another run has the turn.
+        StateError: The state database does not answer; or the run's folder vanished.
+    """
+    _take(run)
+    try:
+        yield run
+    except BaseException as error:
+        _close_failed(run, error)
+        raise
+    if run.one_process and heartbeat.beats(run.turn):
+        leave_open(run.run_id, run.turn, partial(_end_between, run))
+    elif heartbeat.stop(run.turn):
+        turns.rest(run.store, run.turn)
+
+
+def _take(run: SyncRun) -> None:
+    try:
+        take_turn(run)
+    except BaseException as error:
+        heartbeat.stop(run.turn)
+        if not isinstance(error, Exception):
+            message = f"{run.sync.where}: the run was canceled while it waited its turn. Nothing was read or sent."
+            close(run, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
+        raise
+
+
+def _close_failed(run: SyncRun, error: BaseException) -> None:
+    """Closes the books of a run whose stage ended so. Raises StateError where its folder is gone."""
+    heartbeat.stop(run.turn)
+    if isinstance(error, ReverseEtlError):
+        error.located(run.sync.where)
+        close(run, Status.FAILED, message=str(error), exit_code=error.exit_code)
+    elif isinstance(error, Exception) and not run.folder.path.is_dir():
+        gone = _gone(run)
+        close(run, Status.FAILED, message=str(gone), exit_code=gone.exit_code)
+        raise gone from error
+    elif isinstance(error, Exception):
+        message = f"{run.sync.where}: {type(error).__name__}; see the run's log."
+        close(run, Status.FAILED, message=message, exit_code=1)
+    else:
+        why = heartbeat.reason(run.turn)
+        stopped = f"stopped: {why}. The next run continues from there" if why else "canceled"
+        code = StateError.exit_code if why else INTERRUPTED_EXIT_CODE
+        with undisturbed():
+            close(run, Status.CANCELED, message=f"{run.sync.where}: the run was {stopped}.", exit_code=code)
+
+
+def _end_between(run: SyncRun) -> None:
+    """Closes the books where no further stage comes."""
+    why = heartbeat.reason(run.turn) or "it was canceled, or the stages after this one were not selected"
+    message = f"{run.sync.where}: the run ended before its delivery: {why}. Nothing was sent."
+    with undisturbed():
+        close(run, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
+
+
+def _gone(run: SyncRun) -> ReverseEtlError:
+    return StateError(
+        f"the run's folder {run.folder.path} is gone.", hint="Leave the home folder alone while a run is in progress."
+    ).located(run.sync.where)

@@ -1,0 +1,59 @@
+"""What is known of one sync's run while it runs: what runs, under which ids, where its files go, who hears of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from reverse_etl.changeset.parts import RunFolder
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.report import RunReport
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import Store
+
+
+def _nobody(said: object) -> None:
+    """Who hears of a run unless a listener is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRun:
+    """One run of one sync.
+
+    Attributes:
+        sync: What runs.
+        run_id: Its id in the history (``state.run_ids``).
+        root_run_id: The id of the run whose changeset is used: the first of a chain of re-executions.
+        home: Where its files go.
+        store: What is remembered.
+        began_at: Aware UTC, by this machine's clock.
+        closed: Called once its books are closed, with the report; raises nothing.
+        waits: Called with a sentence while the run waits for its turn in the workspace.
+        one_process: Whether this process, which runs this stage, also runs those that follow.
+        turn_id: The id under which it has its turn: Dagster's run id; empty where that is ``run_id``.
+    """
+
+    sync: SyncConfig
+    run_id: str
+    root_run_id: str
+    home: Home
+    store: Store
+    began_at: datetime
+    closed: Callable[[RunReport], None] = _nobody
+    waits: Callable[[str], None] = _nobody
+    one_process: bool = True
+    turn_id: str = ""
+
+    @property
+    def turn(self) -> str:
+        """The id under which it has its turn, and gives its signs of life."""
+        return self.turn_id or self.run_id
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's folder, shared with its re-executions."""
+        return self.home.run_folder(self.sync.name, self.root_run_id)
