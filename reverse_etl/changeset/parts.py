@@ -42,6 +42,9 @@ ROW_NUMBER = "__row_number__"
 QUERIES = ("rows", "relationships")
 """The two queries a sync can have; also the names of their folders, and of ``FailedRow.query``."""
 
+Outcomes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+"""``Outcome`` of each row of a query, the row number less 1 being its place."""
+
 EXCLUDED_FILE = "excluded.json"
 FIRST_EXCLUDED = 100
 
@@ -140,14 +143,14 @@ class Parts:
         for name in ("outcomes.npy", EXCLUDED_FILE, "failed-check.parquet", "failed-delivery.parquet"):
             (self.folder / name).unlink(missing_ok=True)
 
-    def outcomes(self, rows: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    def outcomes(self, rows: int) -> Outcomes:
         """The stored outcome of each row, or ``UNDELIVERED`` for all when none are stored yet."""
         path = self.folder / "outcomes.npy"
         if not path.exists():
             return np.zeros(rows, dtype=np.uint8)
         return np.asarray(np.load(path), dtype=np.uint8)
 
-    def write_outcomes(self, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
+    def write_outcomes(self, outcomes: Outcomes) -> None:
         """Stores the outcome of each row, whole or not at all."""
         make_private_folder(self.folder)
         partial = self.folder / "outcomes.tmp.npy"
@@ -166,7 +169,7 @@ class Parts:
         path = self.folder / EXCLUDED_FILE
         return [Excluded(**each) for each in json.loads(path.read_text())] if path.exists() else []
 
-    def sendable(self, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Iterator[pa.RecordBatch]:
+    def sendable(self, outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
         """The rows whose outcome is still ``UNDELIVERED``, in order; batches may be empty."""
         for batch in self.batches():
             numbers = batch.column(batch.num_columns - 1).to_numpy()
@@ -250,7 +253,7 @@ class RunFolder:
         return Facts(**json.loads(path.read_text())) if path.exists() else None
 
 
-def count(outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Counts:
+def count(outcomes: Outcomes) -> Counts:
     """Rows by outcome."""
     by_code = np.bincount(outcomes, minlength=len(Outcome))
     return Counts(

@@ -23,6 +23,7 @@ from reverse_etl.changeset.parts import (
     ROW_NUMBER,
     Excluded,
     Facts,
+    Outcomes,
     Parts,
     RunFolder,
     count,
@@ -116,7 +117,7 @@ def _stopped(results: Sequence[CheckResult]) -> str:
 class _Across:
     """What one rule found across rows, one byte a row: 0, or which of its messages."""
 
-    codes: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    codes: Outcomes
     about_columns: list[ColumnFinding] = field(default_factory=list)
     kinds: list[tuple[str, str]] = field(default_factory=list)
 
@@ -206,9 +207,7 @@ class _Pass:
         gone = self.not_found
         return replace(self.counts, extracted=self.counts.extracted - gone, rejected=self.counts.rejected - gone)
 
-    def _checked(
-        self, across: dict[str, _Across], outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]
-    ) -> Iterator[pa.RecordBatch]:
+    def _checked(self, across: dict[str, _Across], outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
         done = failed = 0
         for batch in self.parts.batches():
             size = batch.num_rows

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA, ROW_NUMBER, Parts, count
+from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA, ROW_NUMBER, Outcomes, Parts, count
 from reverse_etl.changeset.row_keys import MODULUS
 from reverse_etl.delivery.journal import JOURNAL_FILE, Entry, Journal, ranges
 from reverse_etl.delivery.pieces import Pieces
@@ -46,9 +46,7 @@ class Books:
         identifiers: Says how failed rows are called, as ``Destination.identifiers`` does.
     """
 
-    def __init__(
-        self, parts: Parts, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]], identifiers: Identifiers
-    ) -> None:
+    def __init__(self, parts: Parts, outcomes: Outcomes, identifiers: Identifiers) -> None:
         self.outcomes = outcomes
         self._parts = parts
         self._identifiers = identifiers

@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import numpy as np
-
-from reverse_etl.changeset.parts import Parts
+from reverse_etl.changeset.parts import Outcomes, Parts
 from reverse_etl.delivery.books import Books, Cause, Identifiers
 from reverse_etl.delivery.sender import Progress, Sender
 from reverse_etl.destinations.base import Destination
@@ -41,7 +39,7 @@ class Delivered:
 
 async def deliver(
     parts: Parts,
-    outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]],
+    outcomes: Outcomes,
     destination: Destination,
     *,
     progress: Progress | None = None,
@@ -87,7 +85,7 @@ async def deliver(
 
 def leave_undelivered(
     parts: Parts,
-    outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]],
+    outcomes: Outcomes,
     identifiers: Identifiers,
     error: BaseException,
 ) -> Counts:

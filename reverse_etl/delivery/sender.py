@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
 from reverse_etl.delivery.batches import Request
 from reverse_etl.delivery.books import Books, Cause
@@ -269,7 +269,7 @@ class Sender:
             self._books.fail(numbers, keys, Outcome.REJECTED, cause)
 
 
-async def _slices(parts: Parts, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> AsyncIterator[pa.RecordBatch]:
+async def _slices(parts: Parts, outcomes: Outcomes) -> AsyncIterator[pa.RecordBatch]:
     """The rows to send, a few thousand at a time; files are read beside the event loop."""
     batches: Iterator[pa.RecordBatch | None] = iter(parts.sendable(outcomes))
     while (batch := await asyncio.to_thread(next, batches, None)) is not None:

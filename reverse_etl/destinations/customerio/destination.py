@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset import columns
-from reverse_etl.changeset.parts import ROW_NUMBER, Parts, numbers_where
+from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, numbers_where
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.customerio import activities, lookup, mirror, operations, read_back, segments
 from reverse_etl.destinations.customerio.answers import batch_answer
@@ -154,7 +153,7 @@ class CustomerIO:
             return self._without_suppressed(answer, items)
         return answer
 
-    async def after_delivery(self, parts: Parts, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> int:
+    async def after_delivery(self, parts: Parts, outcomes: Outcomes) -> int:
         """Puts the delivered people into the sync's segment, if it has one, and returns how many.
 
         Args:
@@ -225,7 +224,7 @@ class CustomerIO:
     def not_applied(
         self,
         parts: Parts,
-        outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]],
+        outcomes: Outcomes,
         found: list[activities.Activity],
     ) -> Iterator[KeptBack]:
         """The delivered rows of a query that activities are about."""
@@ -235,9 +234,7 @@ class CustomerIO:
     def _activity_types(self) -> tuple[str, ...]:
         return read_back.types(self._sync, tuple(self._object_types or ()))
 
-    def _delivered(
-        self, parts: Parts, outcomes: np.ndarray[tuple[int], np.dtype[np.uint8]]
-    ) -> Iterator[pa.StringArray]:
+    def _delivered(self, parts: Parts, outcomes: Outcomes) -> Iterator[pa.StringArray]:
         for batch in parts.batches():
             delivered = outcomes[batch.column(ROW_NUMBER).to_numpy() - 1] == Outcome.DELIVERED
             yield self.identifiers(batch.filter(pa.array(delivered)), "rows")

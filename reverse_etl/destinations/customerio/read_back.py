@@ -10,12 +10,11 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.columns import identifier_column
-from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.connections import on_this_machine
 from reverse_etl.destinations.base import KeptBack
@@ -37,8 +36,6 @@ MOST_S: Final = 60.0
 """Reading the feed ends after so long: about 50,000 activities."""
 
 _BETWEEN: Final = "\x1f"
-
-_Outcomes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
 
 def wait_s(app_url: str) -> float:
@@ -73,7 +70,7 @@ def types(sync: SyncConfig, known_object_types: tuple[str, ...]) -> tuple[str, .
     return tuple(wanted)
 
 
-def not_applied(sync: SyncConfig, parts: Parts, outcomes: _Outcomes, found: list[Activity]) -> Iterator[KeptBack]:
+def not_applied(sync: SyncConfig, parts: Parts, outcomes: Outcomes, found: list[Activity]) -> Iterator[KeptBack]:
     """The delivered rows that activities are about, by cause; a batch of rows is in memory at a time.
 
     Args:
