@@ -8,15 +8,14 @@ messages like ``Bad int64 value: ...`` hold values.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Final
 
 import requests.exceptions
 from google.auth import exceptions as auth
 
-from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources import _messages
 from reverse_etl.sources._bigquery_failures import Failure
 from reverse_etl.sources._time_and_number import conversion_hint
 from reverse_etl.sources.base import refuse_duplicates
@@ -50,24 +49,30 @@ _Found = tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
-    """Errors of one connection; none of them holds a secret or a value.
+class Messages(_messages.Messages):
+    """Errors of one connection to BigQuery; its facts are the four properties."""
 
-    Attributes:
-        where: How messages call the connection.
-        project: The project that queries run in.
-        account: Whose credentials are used, as people know it.
-        key: Where the credentials come from.
-        api: The host of the REST API.
-        timeout: The longest that a query may take.
-    """
+    faster = "a filter on the partitioning column"
 
-    where: str
-    project: str
-    account: str = field(repr=False)
-    key: str
-    api: str
-    timeout: timedelta
+    @property
+    def project(self) -> str:
+        """Where queries run."""
+        return self.facts["project"]
+
+    @property
+    def account(self) -> str:
+        """Whose credentials are used, as people know it."""
+        return self.facts["account"]
+
+    @property
+    def key(self) -> str:
+        """Where these come from."""
+        return self.facts["key"]
+
+    @property
+    def api(self) -> str:
+        """The host of the REST API."""
+        return self.facts["api"]
 
     def login(self, error: BaseException) -> SourceUnavailableError:
         """Why there is no connection."""
@@ -120,19 +125,10 @@ class Messages:
         hint = _HINTS.get(failure.reason, "Run the query in the BigQuery console to see its own message.")
         return QueryError(f"{self.where}: BigQuery stopped the query ({failure.reason}){failure.place}.", hint=hint)
 
-    def timed_out(self) -> QueryError:
-        """The query took longer than ``query_timeout``, or nothing came any more."""
-        whole = self.timeout.microseconds == 0
-        length = format_interval(self.timeout) if whole else f"{self.timeout.total_seconds():g}s"
-        return QueryError(
-            f"{self.where}: the query did not end within query_timeout ({length}).",
-            hint="Narrow it (a filter on the partitioning column), or raise query_timeout.",
-        )
-
     def writes(self, statement: str) -> QueryError:
         """BigQuery says that the statement is something else than a SELECT."""
         if statement == "SCRIPT":
-            return QueryError(f"{self.where}: the query has more than one statement.", hint="Write one SELECT.")
+            return self.several_statements()
         what = statement.replace("_", " ") or "no SELECT"
         return QueryError(
             f"{self.where}: the session only reads, and the query does more ({what}).", hint="Write one SELECT."
@@ -144,8 +140,14 @@ class Messages:
             return None
         if failure.has(auth.RefreshError):
             if failure.says("invalid_grant", "invalid_client", "unauthorized_client"):
-                return f"Google refused the key of {self.account}", f"Make a new key, and put it into {self.key}."
-            return f"Google gave no access token for {self.account}", f"Check {self.key}; try again later."
+                return (
+                    f"Google refused the key of {self.account}",
+                    f"Make a new key, and put it into {self.key}.",
+                )
+            return (
+                f"Google gave no access token for {self.account}",
+                f"Check {self.key}; try again later.",
+            )
         if failure.has(requests.exceptions.SSLError) or failure.says("CERTIFICATE_VERIFY_FAILED"):
             return (
                 f"the certificate of {self.api} is refused",
@@ -154,7 +156,10 @@ class Messages:
         if failure.has(requests.exceptions.ProxyError):
             return "the proxy refuses the connection", "Check HTTPS_PROXY and NO_PROXY in the environment."
         if failure.says("NameResolutionError"):
-            return f"there is no host of that name: {self.api}", "Check `api_endpoint`, and that DNS works here."
+            return (
+                f"there is no host of that name: {self.api}",
+                "Check `api_endpoint`, and that DNS works here.",
+            )
         if failure.says("Connection refused"):
             return f"nothing answers at {self.api}", f"Check `api_endpoint`. {_NETWORK}"
         if failure.timed_out:

@@ -124,12 +124,16 @@ def log_in(config: Config, where: str) -> Login:
     api = endpoint or os.environ.get(_EMULATOR) or _API
     project = config.project.resolve()
     messages = Messages(
-        where=where,
-        project=project,
-        account=str(getattr(credentials, "service_account_email", None) or "the account of the default credentials"),
-        key=key,
-        api=urlsplit(api).hostname or api,
-        timeout=config.query_timeout,
+        where,
+        {
+            "project": project,
+            "account": str(
+                getattr(credentials, "service_account_email", None) or "the account of the default credentials"
+            ),
+            "key": key,
+            "api": urlsplit(api).hostname or api,
+        },
+        config.query_timeout,
     )
     http = BoundedSession(credentials)
     client = bigquery.Client(

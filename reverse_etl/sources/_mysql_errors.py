@@ -13,18 +13,16 @@ import errno
 import re
 import socket
 import ssl
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources import _messages
 from reverse_etl.sources._mysql_wire import LOST
 
 if TYPE_CHECKING:
     from reverse_etl.sources._mysql_wire import Refused
 
-_MOST_S: Final = 24 * 86_400.0
 
 _LOGIN: Final = {
     1040: ("the server has no connection left", "Try again later, or ask for a higher max_connections."),
@@ -125,23 +123,8 @@ _LOST: Final = (1053, 1077, 1152, 1156, 1158, 1159, 1160, 1161, 1184, 1927)
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
-    """Errors of one connection; none of them holds a secret or a value.
-
-    Attributes:
-        where: How messages call the connection.
-        facts: ``host``, ``port``, ``user``, ``database``, and ``password``: where it comes from.
-        timeout: The longest that a query may take.
-    """
-
-    where: str
-    facts: dict[str, str] = field(repr=False)
-    timeout: timedelta
-
-    @property
-    def longest_s(self) -> float:
-        """The time limit in seconds; MySQL counts it in 32 bits of milliseconds, so at most 24 days."""
-        return min(self.timeout.total_seconds(), _MOST_S)
+class Messages(_messages.Messages):
+    """Errors of one connection to MySQL or MariaDB; its facts are those of a server."""
 
     def login(self, refused: Refused) -> SourceUnavailableError:
         """Why there is no connection."""
@@ -158,20 +141,6 @@ class Messages:
             hint="Check `host`, `port` and the firewalls in between.",
         )
 
-    def lost(self) -> SourceUnavailableError:
-        """The connection broke off."""
-        return SourceUnavailableError(
-            f"{self.where}: the connection was lost during the query.",
-            hint="The server may have restarted, or something in between closed it; run the sync again.",
-        )
-
-    def timed_out(self) -> QueryError:
-        """The query took longer than ``query_timeout``, or nothing came any more."""
-        return QueryError(
-            f"{self.where}: the query did not end within query_timeout ({_length(self.timeout)}).",
-            hint="Make it faster (an index on the column it filters by), or raise query_timeout.",
-        )
-
     def refused(self, refused: Refused, *, sql: str = "") -> SourceError:
         """What the server said to a query.
 
@@ -185,10 +154,7 @@ class Messages:
         if code in _TIMED_OUT:
             return self.timed_out()
         if code in _READ_ONLY:
-            return QueryError(
-                f"{self.where}: the session only reads, and the query does more.",
-                hint="Write one SELECT, without functions that write.",
-            )
+            return self.read_only()
         if code == 1065:
             return self.no_columns()
         if code in _DENIALS and (denied := self._denied(refused.text)):
@@ -211,13 +177,6 @@ class Messages:
         return QueryError(
             f"{self.where}: the query compares a date-time with a number, which is taken for another date.",
             hint="Write FROM_UNIXTIME({{last_sync_time}}) in place of {{last_sync_time}}.",
-        )
-
-    def parameter(self) -> QueryError:
-        """The query has a placeholder of its own."""
-        return QueryError(
-            f"{self.where}: the query has a parameter (?).",
-            hint="{{last_sync_time}} is the only thing that is replaced in a query.",
         )
 
     def _denied(self, text: str) -> QueryError | None:
@@ -291,7 +250,3 @@ def _syntax(text: str, sql: str) -> str:
 def _one_line(text: str) -> str:
     # Braces would be taken for places of facts.
     return " ".join(text.split()).rstrip(".").replace("{", "(").replace("}", ")")
-
-
-def _length(timeout: timedelta) -> str:
-    return format_interval(timeout) if timeout.microseconds == 0 else f"{timeout.total_seconds():g}s"

@@ -141,7 +141,7 @@ class MysqlSession:
         with self._told(sql=query):
             names, parameters = self._wire.describe(query, self._until)
         if parameters:
-            raise self._messages.parameter()
+            raise self._messages.parameter("?")
         if not names:
             raise self._messages.no_columns()
         refuse_duplicates(names, self._messages.where)

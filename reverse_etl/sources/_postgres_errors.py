@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import psycopg
 from psycopg.pq import DiagnosticField as Field
 
-from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources import _messages
 from reverse_etl.sources._time_and_number import conversion_hint
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ _GRANT: Final = re.compile(r'permission denied for (\w+(?: \w+)?) "?([\w.$]+)"?'
 _NO_QUOTES: Final = re.compile(r'\(?"[^"]*"\)?')
 _CAN_READ: Final = {"table", "view", "materialized view", "foreign table", "partitioned table", "relation"}
 
-_MOST_S: Final = 24 * 86_400.0
 
 _LOGIN: Final[tuple[tuple[str, str, str], ...]] = (
     ("password authentication failed", "the password of user {user} was refused", "Check {password}."),
@@ -112,23 +110,8 @@ _HINTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
-    """Errors of one connection; none of them holds a secret or a value.
-
-    Attributes:
-        where: How messages call the connection.
-        facts: ``host``, ``port``, ``user``, ``database``, and ``password``: where it comes from.
-        timeout: The longest that a query may take.
-    """
-
-    where: str
-    facts: dict[str, str] = field(repr=False)
-    timeout: timedelta
-
-    @property
-    def longest_s(self) -> float:
-        """The time limit in seconds, which PostgreSQL counts in 32 bits of milliseconds: at most 24 days."""
-        return min(self.timeout.total_seconds(), _MOST_S)
+class Messages(_messages.Messages):
+    """Errors of one connection to PostgreSQL; its facts are those of a server."""
 
     def login(self, error: psycopg.Error) -> SourceUnavailableError:
         """Why there is no connection."""
@@ -140,20 +123,6 @@ class Messages:
         return SourceUnavailableError(
             f"{self.where}: no connection: {text.removeprefix('connection failed: ')}.",
             hint="Try with psql from this machine, with the same host, port, database and user.",
-        )
-
-    def lost(self) -> SourceUnavailableError:
-        """The connection broke off."""
-        return SourceUnavailableError(
-            f"{self.where}: the connection was lost during the query.",
-            hint="The server may have restarted, or something in between closed it; run the sync again.",
-        )
-
-    def timed_out(self) -> QueryError:
-        """The query took longer than ``query_timeout``, or nothing came any more."""
-        return QueryError(
-            f"{self.where}: the query did not end within query_timeout ({_length(self.timeout)}).",
-            hint="Make it faster (an index on the column it filters by), or raise query_timeout.",
         )
 
     def refused(self, result: PGresult, *, sql: str = "", began: float = 0.0) -> SourceError:
@@ -170,13 +139,10 @@ class Messages:
         if code == "57014" and time.monotonic() - began >= self.longest_s * 0.95:
             return self.timed_out()
         if code == "25006":
-            return QueryError(
-                f"{self.where}: the session only reads, and the query does more.",
-                hint="Write one SELECT, without functions that write.",
-            )
+            return self.read_only()
         primary = _text(result, Field.MESSAGE_PRIMARY)
         if sql and "multiple commands" in primary:
-            return QueryError(f"{self.where}: the query has more than one statement.", hint="Write one SELECT.")
+            return self.several_statements()
         grant = _GRANT.match(primary) if code == "42501" else None
         if grant:
             hint = _grant(grant[1], grant[2], self.facts["user"])
@@ -213,10 +179,6 @@ def _line(sql: str, position: str) -> str:
     if not position or "\n" not in sql.strip():
         return ""
     return f" (line {sql[: int(position) - 1].count(chr(10)) + 1})"
-
-
-def _length(timeout: timedelta) -> str:
-    return format_interval(timeout) if timeout.microseconds == 0 else f"{timeout.total_seconds():g}s"
 
 
 def _text(result: PGresult, name: Field) -> str:

@@ -159,10 +159,7 @@ class PostgresSession:
 
     def _require_rows(self, columns: int, parameters: int) -> None:
         if parameters:
-            raise QueryError(
-                f"{self._messages.where}: the query has a parameter ($1).",
-                hint="{{last_sync_time}} is the only thing that is replaced in a query.",
-            )
+            raise self._messages.parameter("$1")
         if not columns:
             raise QueryError(f"{self._messages.where}: the query returns no columns.", hint="Write one SELECT.")
 

@@ -7,15 +7,12 @@ declared, which reads no rows. Afterwards only the SQLSTATE is, in words.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Final
 
-from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources import _messages
 from reverse_etl.sources._time_and_number import conversion_hint
-
-_MOST_S: Final = 24 * 86_400.0
 
 _GRANT: Final = re.compile(r'permission denied for (\w+(?: \w+)?) "?([\w.$]+)"?')
 _FETCH_LIMIT: Final = re.compile(r"[Ff]etch size \d+ exceeds the limit of (\d+)")
@@ -110,34 +107,19 @@ class Refusal(Exception):  # noqa: N818 - the server's answer, on its way to bec
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
-    """Errors of one connection; none of them holds a secret or a value.
+class Messages(_messages.Messages):
+    """Errors of one connection to Redshift; its facts are ``user``, ``database`` and ``password``."""
 
-    Attributes:
-        where: How messages call the connection.
-        user: The database user.
-        database: The database logged in to.
-        password: Where the password comes from.
-        timeout: The longest that a query may take.
-    """
-
-    where: str
-    user: str = field(repr=False)
-    database: str = field(repr=False)
-    password: str
-    timeout: timedelta
-
-    @property
-    def longest_s(self) -> float:
-        """The time limit in seconds, which Redshift counts in 32 bits of milliseconds: at most 24 days."""
-        return min(self.timeout.total_seconds(), _MOST_S)
+    server = "The cluster"
+    faster = "a sort key on the column it filters by"
 
     def login(self, refusal: Refusal) -> SourceUnavailableError:
         """Why the server lets nobody in."""
-        facts = {"user": self.user, "database": self.database, "password": self.password}
         for pattern, what, hint in _LOGIN:
             if re.search(pattern, refusal.text):
-                return SourceUnavailableError(f"{self.where}: {what.format(**facts)}.", hint=hint.format(**facts))
+                return SourceUnavailableError(
+                    f"{self.where}: {what.format(**self.facts)}.", hint=hint.format(**self.facts)
+                )
         return SourceUnavailableError(
             f"{self.where}: no connection: {' '.join(refusal.text.split()).rstrip('.')}.",
             hint="Ask the cluster's administrator.",
@@ -150,20 +132,6 @@ class Messages:
             hint="Check `host` and `port`.",
         )
 
-    def lost(self) -> SourceUnavailableError:
-        """The connection broke off."""
-        return SourceUnavailableError(
-            f"{self.where}: the connection was lost during the query.",
-            hint="The cluster may have restarted, or something in between closed it; run the sync again.",
-        )
-
-    def timed_out(self) -> QueryError:
-        """The query took longer than ``query_timeout``, or nothing came any more."""
-        return QueryError(
-            f"{self.where}: the query did not end within query_timeout ({_length(self.timeout)}).",
-            hint="Make it faster (a sort key on the column it filters by), or raise query_timeout.",
-        )
-
     def refused(self, refusal: Refusal, *, sql: str = "", took_s: float = 0.0) -> SourceError:
         """What a refused statement says.
 
@@ -174,10 +142,7 @@ class Messages:
         """
         code = refusal.code
         if code in _PARAMETER:
-            return QueryError(
-                f"{self.where}: the query has a parameter ($1).",
-                hint="{{last_sync_time}} is the only thing that is replaced in a query.",
-            )
+            return self.parameter("$1")
         if code.startswith(("08", "57P")):
             return self.lost()
         if code == "57014" and took_s >= self.longest_s * 0.95:
@@ -189,21 +154,18 @@ class Messages:
                 hint="Narrow the query: fewer columns, only rows changed since {{last_sync_time}}.",
             )
         if code == "25006":
-            return QueryError(
-                f"{self.where}: the session only reads, and the query does more.",
-                hint="Write one SELECT, without functions that write.",
-            )
+            return self.read_only()
         return self._refused_query(refusal, sql)
 
     def _refused_query(self, refusal: Refusal, sql: str) -> QueryError:
         code = refusal.code
         if sql and "multiple commands" in refusal.text:
-            return QueryError(f"{self.where}: the query has more than one statement.", hint="Write one SELECT.")
+            return self.several_statements()
         grant = _GRANT.match(refusal.text) if code == "42501" else None
         if grant:
             return QueryError(
-                f"{self.where}: user {self.user} may not read {grant[1]} {grant[2]}.",
-                hint=_right(grant[1], grant[2], self.user),
+                f"{self.where}: user {self.facts['user']} may not read {grant[1]} {grant[2]}.",
+                hint=_right(grant[1], grant[2], self.facts["user"]),
             )
         if sql and code.startswith("42"):
             message = f"{self.where}: {refusal.text}{_line(sql, refusal.position)}."
@@ -227,7 +189,3 @@ def _line(statement: str, position: int) -> str:
     if not position or statement.count("\n") < 2:
         return ""
     return f" (line {max(1, statement.count(chr(10), 0, position - 1))})"
-
-
-def _length(timeout: timedelta) -> str:
-    return format_interval(timeout) if timeout.microseconds == 0 else f"{timeout.total_seconds():g}s"

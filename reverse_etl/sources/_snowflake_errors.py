@@ -12,15 +12,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any, Final
 
 from snowflake.connector import errors as driver
 from snowflake.connector.network import ReauthenticationRequest
 
-from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources import _messages
 from reverse_etl.sources._time_and_number import conversion_hint
 
 FAILURES: Final = (driver.Error, ReauthenticationRequest, OSError)
@@ -139,24 +138,15 @@ _SESSION_GONE: Final = range(390_100, 390_200)
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
-    """Errors of one connection; none of them holds a secret or a value.
+class Messages(_messages.Messages):
+    """Errors of one connection to Snowflake.
 
-    Attributes:
-        where: How messages call the connection.
-        facts: ``account``, ``user``, ``host``, ``port``, ``role``, ``warehouse``, ``database``, ``schema``; ``secret``:
-            where the secret comes from, ``method``: its key in connections.yaml.
-        timeout: The longest that a query may take.
+    Its facts are ``account``, ``user``, ``host``, ``port``, ``role``, ``warehouse``, ``database``, ``schema``;
+    ``secret``: where the secret comes from, ``method``: its key in connections.yaml.
     """
 
-    where: str
-    facts: dict[str, str] = field(repr=False)
-    timeout: timedelta
-
-    @property
-    def longest_s(self) -> float:
-        """The time limit in seconds."""
-        return self.timeout.total_seconds()
+    server = "Snowflake"
+    faster = "fewer columns, a larger warehouse"
 
     def login(self, error: BaseException) -> SourceUnavailableError:
         """Why there is no connection."""
@@ -193,22 +183,6 @@ class Messages:
         if protected:
             return self._unavailable("{key} does not open with the passphrase", _PASSPHRASE, key=key)
         return self._unavailable("{key} is not a private key that Snowflake takes", _PEM, key=key)
-
-    def timed_out(self) -> QueryError:
-        """The query took longer than ``query_timeout``, or nothing came any more."""
-        length = self.timeout
-        limit = format_interval(length) if length.microseconds == 0 else f"{length.total_seconds():g}s"
-        return QueryError(
-            f"{self.where}: the query did not end within query_timeout ({limit}).",
-            hint="Make it faster (fewer columns, a larger warehouse), or raise query_timeout.",
-        )
-
-    def lost(self) -> SourceUnavailableError:
-        """The connection broke off."""
-        return SourceUnavailableError(
-            f"{self.where}: the connection was lost during the query.",
-            hint="Snowflake or something in between closed it; run the sync again.",
-        )
 
     def incomplete(self) -> SourceUnavailableError:
         """Fewer rows came than Snowflake had said."""

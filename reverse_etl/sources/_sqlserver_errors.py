@@ -8,12 +8,11 @@ Numbers: learn.microsoft.com/sql/relational-databases/errors-events/database-eng
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
+from reverse_etl.sources import _messages
 from reverse_etl.sources._sqlserver_network import network_problem
 from reverse_etl.sources._time_and_number import conversion_hint
 
@@ -131,23 +130,8 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
-    """Errors of one connection; none of them holds a secret or a value.
-
-    Attributes:
-        where: How messages call the connection.
-        facts: ``host``, ``port``, ``user``, ``database``, and ``password``: where it comes from.
-        timeout: The longest that a query may take.
-    """
-
-    where: str
-    facts: dict[str, str] = field(repr=False)
-    timeout: timedelta
-
-    @property
-    def longest_s(self) -> float:
-        """The time limit in seconds; at most the longest that a thread can wait."""
-        return min(self.timeout.total_seconds(), 24 * 86_400.0)
+class Messages(_messages.Messages):
+    """Errors of one connection to SQL Server; its facts are those of a server."""
 
     def login(self, error: pyodbc.Error, config: Config) -> SourceUnavailableError:
         """Why there is no connection; asks the network where the driver does not say."""
@@ -164,22 +148,6 @@ class Messages:
         found = network_problem(config, self.facts)
         message, hint = found or (f"no connection: {said}", "Check the connection's keys and the server's error log.")
         return SourceUnavailableError(f"{self.where}: {message}.", hint=hint)
-
-    def lost(self) -> SourceUnavailableError:
-        """The connection broke off."""
-        return SourceUnavailableError(
-            f"{self.where}: the connection was lost during the query.",
-            hint="The server may have restarted, or something in between closed it; run the sync again.",
-        )
-
-    def timed_out(self) -> QueryError:
-        """The query took longer than ``query_timeout``, or nothing came any more."""
-        length = self.timeout
-        text = format_interval(length) if length.microseconds == 0 else f"{length.total_seconds():g}s"
-        return QueryError(
-            f"{self.where}: the query did not end within query_timeout ({text}).",
-            hint="Make it faster (an index on the column it filters by), or raise query_timeout.",
-        )
 
     def name_not_text(self) -> QueryError:
         """A name holds half of a surrogate pair, which SQL Server stores and Unicode does not know."""
@@ -217,9 +185,7 @@ class Messages:
         if number in {229, 230}:
             return self._denied(record)
         if number == 262:
-            return QueryError(
-                f"{self.where}: the session only reads, and the query does more.", hint="Write one SELECT."
-            )
+            return self.read_only()
         if number in _LOGIN:
             message, hint = (text.format(**self.facts) for text in _LOGIN[number])
             return SourceUnavailableError(f"{self.where}: {message}.", hint=hint)

@@ -122,7 +122,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
     elif config.password is not None:
         login = Login(config.user.resolve(), config.password.resolve())
         source = f"the value of {config.password.template}"
-    messages = Messages(where, login.user, database, source, config.query_timeout)
+    messages = Messages(where, {"user": login.user, "database": database, "password": source}, config.query_timeout)
     with closing(Wire.open(network, login, database, messages)) as wire:
         yield RedshiftSession(wire, messages, timezone=config.timezone)
 

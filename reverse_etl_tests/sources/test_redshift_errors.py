@@ -12,7 +12,8 @@ from reverse_etl.sources._redshift_errors import Messages, Refusal
 from reverse_etl.sources._redshift_session import RedshiftSession, limited
 from reverse_etl_tests.sources.conformance import PLANTED
 
-MESSAGES = Messages("database shop (redshift)", "reader", "shop", "the value of ${X}", timedelta(hours=1))
+FACTS = {"user": "reader", "database": "shop", "password": "the value of ${X}"}
+MESSAGES = Messages("database shop (redshift)", FACTS, timedelta(hours=1))
 
 
 @pytest.mark.parametrize(
