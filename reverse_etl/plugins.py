@@ -1,4 +1,4 @@
-"""A folder is the registry: each module in it, named without a leading underscore, is one plugin.
+"""A folder is the registry: each module and each package in it, named without a leading underscore, is one plugin.
 
 Names are listed without importing anything, so an engine's driver costs nothing until that engine is used.
 """
@@ -21,8 +21,12 @@ def names(package: str, *, also_not: frozenset[str] = frozenset()) -> tuple[str,
         package: Dotted name, such as ``reverse_etl.sources``.
         also_not: Further module names of that package that hold shared code and are no plugins.
     """
-    files = importlib.resources.files(package).iterdir()
-    found = (file.name.removesuffix(".py") for file in files if file.name.endswith(".py"))
+    entries = importlib.resources.files(package).iterdir()
+    found = (
+        entry.name.removesuffix(".py")
+        for entry in entries
+        if entry.name.endswith(".py") or entry.joinpath("__init__.py").is_file()
+    )
     return tuple(sorted(name for name in found if name not in NOT_PLUGINS | also_not and not name.startswith("_")))
 
 

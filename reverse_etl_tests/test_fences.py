@@ -18,6 +18,7 @@ PLANTED = {
     "sandbox/planted.py": "reverse_etl.destinations.base",
     "demo/planted.py": "reverse_etl.config.loader",
     "sources/planted.py": "reverse_etl.changeset.query",
+    "sources/mysql/planted.py": "reverse_etl.sources.postgres.wire",
     "checks/planted.py": "reverse_etl.destinations.base",
     "delivery/planted.py": "reverse_etl.destinations.customerio.client",
     "state/planted.py": "reverse_etl.defs.jobs",

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from reverse_etl.defs.resources import SYNCS, DatabaseResource
 from reverse_etl.errors import ConfigError
-from reverse_etl.sources._bigquery_login import log_in
 from reverse_etl.sources.bigquery import Config
+from reverse_etl.sources.bigquery.login import log_in
 
 
 class BigQueryConnection(BigQueryResource):

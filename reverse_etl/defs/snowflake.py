@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 
 from reverse_etl.defs.resources import SYNCS, DatabaseResource
 from reverse_etl.errors import ConfigError
-from reverse_etl.sources._snowflake_login import log_in
 from reverse_etl.sources.snowflake import Config
+from reverse_etl.sources.snowflake.login import log_in
 
 
 class SnowflakeConnection(SnowflakeResource):

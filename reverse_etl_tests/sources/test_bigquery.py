@@ -34,11 +34,11 @@ from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.inline import parse_database
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
-from reverse_etl.sources._bigquery_rest import page_batch
-from reverse_etl.sources._bigquery_types import canonical_batch
 from reverse_etl.sources._connection_check import steps
 from reverse_etl.sources.base import Session, logical_type
 from reverse_etl.sources.bigquery import Config
+from reverse_etl.sources.bigquery.rest import page_batch
+from reverse_etl.sources.bigquery.types import canonical_batch
 from reverse_etl_tests.servers._bigquery_sql import RefusedError
 from reverse_etl_tests.servers.bigquery import DATASET, NO_DATASET, NO_JOBS, PROJECT, READER, BigqueryServer, Faults
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE

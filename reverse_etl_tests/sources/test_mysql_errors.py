@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from reverse_etl.errors import QueryError, SourceUnavailableError
-from reverse_etl.sources._mysql_errors import Messages
-from reverse_etl.sources._mysql_wire import Refused
+from reverse_etl.sources.mysql.errors import Messages
+from reverse_etl.sources.mysql.wire import Refused
 
 FACTS = {"host": "db", "port": "3306", "user": "reader", "database": "shop", "password": "the value of ${P}"}
 MESSAGES = Messages("database shop (mysql)", FACTS, timedelta(hours=1))

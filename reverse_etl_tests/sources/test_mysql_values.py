@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.sources._instants import values as python_values
-from reverse_etl.sources._mysql_pile import Pile
-from reverse_etl.sources._mysql_types import Kind, kinds
-from reverse_etl.sources._mysql_values import batch
-from reverse_etl.sources._mysql_wire import Field, Row
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, NO_DATE, NOT_TEXT, OUTSIDE_YEARS, logical_type
+from reverse_etl.sources.mysql.pile import Pile
+from reverse_etl.sources.mysql.types import Kind, kinds
+from reverse_etl.sources.mysql.values import batch
+from reverse_etl.sources.mysql.wire import Field, Row
 
 
 def read(values: list[bytes | None], kind: Kind, *, timezone: str = "Europe/Berlin") -> tuple[str, list[object]]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from reverse_etl.sources._postgres_errors import Messages, condition
+from reverse_etl.sources.postgres.errors import Messages, condition
 
 FACTS = {"host": "db", "port": "5432", "user": "reader", "database": "shop", "password": "the value of ${P}"}
 MESSAGES = Messages("database shop (postgres)", FACTS, timedelta(hours=1))

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.sources._instants import values as python_values
-from reverse_etl.sources._postgres_types import Kind, Types, copy_statement, types_of
-from reverse_etl.sources._postgres_values import batch
 from reverse_etl.sources.base import OUTSIDE_YEARS, logical_type
+from reverse_etl.sources.postgres.types import Kind, Types, copy_statement, types_of
+from reverse_etl.sources.postgres.values import batch
 from reverse_etl_tests.sources.conformance import texts
 
 AWKWARD = st.none() | st.text(st.sampled_from('",\n\r\\ tfN\té'), max_size=12) | texts()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reverse_etl.errors import SourceUnavailableError
-from reverse_etl.sources._redshift_errors import Messages, Refusal
-from reverse_etl.sources._redshift_session import RedshiftSession, limited
+from reverse_etl.sources.redshift.errors import Messages, Refusal
+from reverse_etl.sources.redshift.session import RedshiftSession, limited
 from reverse_etl_tests.sources.conformance import PLANTED
 
 FACTS = {"user": "reader", "database": "shop", "password": "the value of ${X}"}

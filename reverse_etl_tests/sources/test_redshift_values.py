@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.sources import _redshift_values as values
 from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, logical_type
+from reverse_etl.sources.redshift import values as values
 from reverse_etl_tests.sources.conformance import texts
 
 

@@ -22,9 +22,9 @@ from reverse_etl.config.inline import parse_database, parse_sync
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import ConfigError, ConfigProblemsError, QueryError, SourceError, SourceUnavailableError
 from reverse_etl.sources import connect
-from reverse_etl.sources._snowflake_errors import Messages
-from reverse_etl.sources._snowflake_login import endpoint_of
 from reverse_etl.sources.snowflake import Config
+from reverse_etl.sources.snowflake.errors import Messages
+from reverse_etl.sources.snowflake.login import endpoint_of
 from reverse_etl_tests.servers.snowflake import (
     KEY_VARIABLE,
     PASSPHRASE_VARIABLE,

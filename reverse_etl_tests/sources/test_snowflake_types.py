@@ -12,8 +12,8 @@ import pytest
 from reverse_etl.errors import QueryError
 from reverse_etl.sources import connect
 from reverse_etl.sources._instants import values as python_values
-from reverse_etl.sources._snowflake_types import batches, regrouped
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, OUTSIDE_YEARS, Session, logical_type, marked
+from reverse_etl.sources.snowflake.types import batches, regrouped
 from reverse_etl_tests.servers.snowflake import SnowflakeServer
 from reverse_etl_tests.sources.test_snowflake import settings_of
 

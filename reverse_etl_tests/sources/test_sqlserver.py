@@ -32,11 +32,11 @@ from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import ConfigError, MissingDriverError, QueryError, SourceUnavailableError
-from reverse_etl.sources import _sqlserver_driver, _sqlserver_errors, _sqlserver_network, _sqlserver_wire, connect
+from reverse_etl.sources import connect
 from reverse_etl.sources._connection_check import steps
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import NOT_TEXT, OUTSIDE_YEARS, Session, logical_type
-from reverse_etl.sources.sqlserver import Config
+from reverse_etl.sources.sqlserver import Config, driver, errors, network, wire
 from reverse_etl_tests.servers._tds_tokens import HALF_PAIR
 from reverse_etl_tests.servers.tds import (
     DATABASE,
@@ -527,7 +527,7 @@ def test_a_very_long_time_limit_is_no_error(filled: TdsServer) -> None:
 @pytest.mark.thorough
 def test_a_server_that_falls_silent_is_given_up(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not even answer the cancellation: the socket is shut down under the driver."""
-    monkeypatch.setattr(_sqlserver_wire, "CANCEL_S", 0.3)
+    monkeypatch.setattr(wire, "CANCEL_S", 0.3)
     with connect(settings_of(filled, query_timeout=timedelta(seconds=4))) as session:
         batches = session.stream(ENDLESS)
         next(batches)
@@ -545,7 +545,7 @@ def test_a_cancellation_that_is_never_acknowledged_is_given_up(
     filled: TdsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two fetches FreeTDS waits for the acknowledgement, without a limit of its own."""
-    monkeypatch.setattr(_sqlserver_wire, "CANCEL_S", 0.3)
+    monkeypatch.setattr(wire, "CANCEL_S", 0.3)
     between_fetches = threading.Event()
     with connect(settings_of(filled, query_timeout=timedelta(seconds=3))) as session:
         batches = session.stream(ENDLESS)
@@ -561,7 +561,7 @@ def test_a_host_that_never_greets_is_given_up() -> None:
     """The port is open and nobody speaks."""
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as silent:
         patch.setenv(PASSWORD_VARIABLE, PASSWORD)
-        patch.setattr(_sqlserver_network, "_ANSWER_S", 0.2)
+        patch.setattr(network, "_ANSWER_S", 0.2)
         config = settings_of(
             TdsServer(silent.getsockname()[1], Path("/none")), ca_file=None, query_timeout=timedelta(seconds=2)
         )
@@ -682,7 +682,7 @@ def test_keys_that_do_not_go_together_are_told() -> None:
 
 def _pretend(monkeypatch: pytest.MonkeyPatch, *drivers: str, libraries: tuple[str, ...] = ()) -> None:
     monkeypatch.setattr("pyodbc.drivers", lambda: list(drivers))
-    monkeypatch.setattr(_sqlserver_driver, "_LIBRARIES", libraries)
+    monkeypatch.setattr(driver, "_LIBRARIES", libraries)
 
 
 FREETDS, DRIVER_17, DRIVER_18 = "FreeTDS", "ODBC Driver 17 for SQL Server", "ODBC Driver 18 for SQL Server"
@@ -707,14 +707,14 @@ def test_the_best_driver_that_fits_is_used(
     """Microsoft's newest first; each that cannot do what the connection asks for is passed over."""
     _pretend(monkeypatch, *installed)
 
-    assert _sqlserver_driver.find(unreached(**changed), "database shop (sqlserver)").name == chosen
+    assert driver.find(unreached(**changed), "database shop (sqlserver)").name == chosen
 
 
 def test_a_driver_that_is_entered_nowhere_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packages put the library in a known place, even where odbcinst.ini does not name it."""
-    _pretend(monkeypatch, libraries=_sqlserver_driver._LIBRARIES)
+    _pretend(monkeypatch, libraries=driver._LIBRARIES)
 
-    found = _sqlserver_driver.find(unreached(), "database shop (sqlserver)")
+    found = driver.find(unreached(), "database shop (sqlserver)")
 
     assert Path(found.name).is_file()
 
@@ -773,7 +773,7 @@ def test_without_unixodbc_its_package_is_named(monkeypatch: pytest.MonkeyPatch, 
 )
 def test_microsofts_driver_is_told_to_verify(major: int, changed: dict[str, Any], verification: dict[str, str]) -> None:
     """By default the certificate and the host name in it."""
-    told = _told(unreached(**changed), _sqlserver_driver.Driver(f"ODBC Driver {major} for SQL Server", major))
+    told = _told(unreached(**changed), driver.Driver(f"ODBC Driver {major} for SQL Server", major))
 
     keys = ("Encrypt", "TrustServerCertificate", "HostNameInCertificate", "ServerCertificate")
     assert {key: told[key] for key in keys if key in told} == verification
@@ -783,15 +783,15 @@ def test_microsofts_driver_is_told_to_verify(major: int, changed: dict[str, Any]
 
 def test_microsofts_driver_takes_any_password() -> None:
     """Closing braces are doubled; nothing in a value can become a key of its own."""
-    told = _told(unreached(authentication="entra_service_principal"), _sqlserver_driver.Driver(DRIVER_18, 18))
+    told = _told(unreached(authentication="entra_service_principal"), driver.Driver(DRIVER_18, 18))
 
     assert told["PWD"] == "a};Encrypt=no;{b"
     assert told["Authentication"] == "ActiveDirectoryServicePrincipal"
 
 
-def _told(config: Config, driver: _sqlserver_driver.Driver) -> dict[str, str]:
-    login = _sqlserver_driver.Login("db", 1433, "shop", "reader", "a};Encrypt=no;{b")
-    said = _sqlserver_driver.connection_string(config, driver, login, "database shop (sqlserver)")
+def _told(config: Config, driver: driver.Driver) -> dict[str, str]:
+    login = driver.Login("db", 1433, "shop", "reader", "a};Encrypt=no;{b")
+    said = driver.connection_string(config, driver, login, "database shop (sqlserver)")
     found = re.findall(r"(\w+)=\{((?:[^}]|\}\})*)\};", said)
     assert "".join(f"{key}={{{value}}};" for key, value in found) == said
     return {key: value.replace("}}", "}") for key, value in found}
@@ -822,11 +822,11 @@ def test_an_address_is_verified_by_freetds_alone(monkeypatch: pytest.MonkeyPatch
     """Microsoft's driver compares names only, so it is passed over; alone, it is said what to do."""
     by_address = {"host": EnvText("10.0.0.7")}
     _pretend(monkeypatch, FREETDS, DRIVER_18)
-    assert _sqlserver_driver.find(unreached(**by_address), "x").name == FREETDS
-    assert _sqlserver_driver.find(unreached(**by_address, tls="require"), "x").name == DRIVER_18
+    assert driver.find(unreached(**by_address), "x").name == FREETDS
+    assert driver.find(unreached(**by_address, tls="require"), "x").name == DRIVER_18
     _pretend(monkeypatch, DRIVER_18)
     with pytest.raises(MissingDriverError, match="verifies the name in a certificate, and `host` is an address") as no:
-        _sqlserver_driver.find(unreached(**by_address), "database shop (sqlserver)")
+        driver.find(unreached(**by_address), "database shop (sqlserver)")
     assert "Write the name in the server's certificate as `host`" in no.value.hint
 
 
@@ -861,10 +861,10 @@ def _facts(server: TdsServer) -> dict[str, str]:
 
 def test_a_host_that_would_be_a_line_of_its_own_is_refused() -> None:
     """FreeTDS's configuration file is made of lines."""
-    login = _sqlserver_driver.Login("db\nencryption = off", 1433, "shop", "reader", "x")
+    login = driver.Login("db\nencryption = off", 1433, "shop", "reader", "x")
 
     with pytest.raises(ConfigError, match="holds white space"):
-        _sqlserver_driver.freetds_conf(unreached(), login, "database shop (sqlserver)")
+        driver.freetds_conf(unreached(), login, "database shop (sqlserver)")
 
 
 @pytest.mark.parametrize("password", ["a;b", "{a", "a}b", "a}}b{", "a=b;c", " a ", "é€👩", "x" * 128, "'\"\\"])
@@ -905,9 +905,7 @@ def test_any_other_password_reaches_the_server(
 )
 def test_what_the_server_says_among_rows_is_named_not_quoted(said: str, number: int, expected: str) -> None:
     """Numbers that the counterpart does not bring about."""
-    messages = _sqlserver_errors.Messages(
-        "database shop (sqlserver)", {"user": USER, "database": DATABASE}, timedelta(hours=1)
-    )
+    messages = errors.Messages("database shop (sqlserver)", {"user": USER, "database": DATABASE}, timedelta(hours=1))
 
     refused = messages.refused(pyodbc.Error(said[1:6], said))
 
@@ -918,7 +916,7 @@ def test_what_the_server_says_among_rows_is_named_not_quoted(said: str, number: 
 
 def test_a_login_that_the_network_does_not_explain_says_the_drivers_reason(filled: TdsServer) -> None:
     """Name, certificate and port are fine; the driver's own sentence holds no secret."""
-    messages = _sqlserver_errors.Messages("database shop (sqlserver)", _facts(filled), timedelta(hours=1))
+    messages = errors.Messages("database shop (sqlserver)", _facts(filled), timedelta(hours=1))
     error = pyodbc.Error("08001", "[08001] [FreeTDS][SQL Server]Adaptive Server is busy. (20099) (SQLDriverConnect)")
 
     refused = messages.login(error, settings_of(filled))

@@ -17,7 +17,7 @@ from reverse_etl.config.environment import EnvText
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources._connection_check import steps
-from reverse_etl.sources._sqlserver_errors import Messages
+from reverse_etl.sources.sqlserver.errors import Messages
 from reverse_etl_tests.servers._tds_tokens import HALF_PAIR
 from reverse_etl_tests.servers.tds import TdsServer
 from reverse_etl_tests.sources.test_sqlserver import TestSqlServer as SqlServerSuite

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.sources._sqlserver_text import Text, readable, text
 from reverse_etl.sources.base import NOT_TEXT
+from reverse_etl.sources.sqlserver.text import Text, readable, text
 
 
 def handed_over(value: str | None) -> str | None:

@@ -1,0 +1,7 @@
+"""PostgreSQL: what the engine gives, as ``sources.base`` lists it."""
+
+from __future__ import annotations
+
+from reverse_etl.sources.postgres.engine import COLUMNS, DEFAULT_PORT, DIALECT, DRIVER, LAST_SYNC_TIME, Config, connect
+
+__all__ = ["COLUMNS", "DEFAULT_PORT", "DIALECT", "DRIVER", "LAST_SYNC_TIME", "Config", "connect"]

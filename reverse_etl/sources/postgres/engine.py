@@ -1,0 +1,107 @@
+"""PostgreSQL, through psycopg 3: who is connected to, and how safely.
+
+Queries run in ``session``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import Field
+
+from reverse_etl.config.connections import ServerConfig
+from reverse_etl.errors import MissingDriverError, SourceUnavailableError
+from reverse_etl.sources.postgres.start import ask_for_tls as ask_for_tls
+
+if TYPE_CHECKING:
+    from reverse_etl.sources.base import Session
+
+DIALECT: Final = "postgres"
+LAST_SYNC_TIME: Final = "to_timestamp({{last_sync_time}})"
+COLUMNS: Final = (
+    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY table_schema, table_name, ordinal_position"
+)
+DRIVER: Final = "psycopg"
+DEFAULT_PORT: Final = 5432
+
+_CONNECT_S: Final = 10
+
+
+class Config(ServerConfig):
+    """A PostgreSQL server, or anything that speaks its protocol in full."""
+
+    type: Literal["postgres"] = Field(default="postgres", description="The engine.")
+
+
+@contextmanager
+def connect(config: Config, *, name: str) -> Iterator[Session]:
+    """Logs in. Without a password, libpq looks for one where it always does (``~/.pgpass``).
+
+    Raises:
+        SourceUnavailableError: The server cannot be reached, verified or logged in to.
+        UnsetVariableError: A value comes from an environment variable that is not set.
+        MissingDriverError: psycopg is not installed.
+    """
+    where = f"database {name} (postgres)"
+    try:
+        import psycopg
+    except ImportError as error:
+        raise MissingDriverError(
+            f"{where}: the driver psycopg is not installed.", hint='Run: pip install "reverse-etl[postgres]"'
+        ) from error
+    from reverse_etl.sources.postgres.errors import Messages
+    from reverse_etl.sources.postgres.session import PostgresSession
+
+    if config.ca_file is not None and not config.ca_file.is_file():
+        raise SourceUnavailableError(
+            f"{where}: there is no file {config.ca_file}.", hint="Check `ca_file`, a PEM file with the authority."
+        )
+    parameters = _parameters(config)
+    facts = {
+        "host": parameters["host"],
+        "port": str(parameters["port"]),
+        "user": parameters["user"],
+        "database": parameters["dbname"],
+        "password": f"the value of {config.password.template}" if config.password else "`password` in connections.yaml",
+    }
+    messages = Messages(where, facts, config.query_timeout)
+    try:
+        connection = psycopg.connect(**parameters, autocommit=True)
+    except psycopg.Error as error:
+        raise messages.login(error) from None
+    with closing(PostgresSession(connection, messages, timezone=config.timezone)) as session:
+        yield session
+
+
+def _parameters(config: Config) -> dict[str, Any]:
+    """The settings of libpq. Source: postgresql.org/docs/18/libpq-connect.html."""
+    from reverse_etl.sources._tls import system_authorities
+
+    parameters: dict[str, Any] = {
+        "host": config.host.resolve(),
+        "port": config.address(DEFAULT_PORT)[1],
+        "dbname": config.database.resolve(),
+        "user": config.user.resolve(),
+        "sslmode": config.tls,
+        "gssencmode": "disable",
+        "connect_timeout": max(2, min(_CONNECT_S, int(config.query_timeout.total_seconds()))),
+        "application_name": "reverse-etl",
+        "client_encoding": "UTF8",
+        "options": "",
+        "keepalives": 1,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+    if config.tunnel_port is not None:
+        parameters["hostaddr"] = config.address(DEFAULT_PORT)[0]
+    if config.password is not None:
+        parameters["password"] = config.password.resolve()
+    if config.ca_file is not None:
+        parameters["sslrootcert"] = str(config.ca_file)
+    elif config.tls == "verify-full":
+        parameters["sslrootcert"] = system_authorities() or "system"
+    return parameters

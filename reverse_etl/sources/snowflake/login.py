@@ -1,0 +1,214 @@
+"""Logging in to Snowflake: the connector's settings, the private key, and how quiet it is.
+
+Which keys there are is ``snowflake``; what a refusal means is ``errors``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.request import getproxies, proxy_bypass
+
+import snowflake.connector
+from snowflake.connector.util_text import construct_hostname
+
+from reverse_etl.errors import SourceUnavailableError
+from reverse_etl.sources.base import Endpoint
+from reverse_etl.sources.snowflake import DEFAULT_PORT
+from reverse_etl.sources.snowflake.errors import FAILURES, Messages
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+    from reverse_etl.sources.snowflake import Config
+
+QUERY_TAG: Final = "reverse-etl"
+"""On every query, for whoever looks at the account's history."""
+
+_CONNECT_S: Final = 30
+_ANSWER_S: Final = 60
+"""The service answers a request within 45 seconds, if only with "still running"."""
+
+_MOST_S: Final = 604_800
+"""Source: docs.snowflake.com/en/sql-reference/parameters, STATEMENT_TIMEOUT_IN_SECONDS."""
+
+_CHUNK_MB: Final = 48
+"""The smallest that CLIENT_RESULT_CHUNK_SIZE can be: bounds memory. Source: the same page."""
+
+_CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_DRIVER_LOG: Final = "snowflake.connector"
+
+
+def log_in(config: Config, where: str) -> tuple[SnowflakeConnection, Messages]:
+    """Opens a session that reads times in UTC and ends its queries after ``query_timeout``.
+
+    Raises:
+        SourceUnavailableError: Snowflake cannot be reached or verified, or refuses the login.
+        UnsetVariableError: A value comes from an environment variable that is not set.
+    """
+    _quieten()
+    parameters = _parameters(config)
+    messages = Messages(where, _facts(config, parameters), config.query_timeout)
+    parameters |= _secrets(config, messages)
+    try:
+        return snowflake.connector.connect(**parameters), messages
+    except FAILURES as error:
+        raise messages.login(error) from None
+
+
+def endpoint_of(config: Config) -> Endpoint:
+    """Where the connector connects to, and through which proxy of the environment."""
+    host = _host(config)
+    proxy = "" if proxy_bypass(host) else getproxies().get(config.protocol, "")
+    ca_file = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
+    return Endpoint(
+        host=host,
+        port=config.port or DEFAULT_PORT,
+        tls="verify-full" if config.protocol == "https" else "disable",
+        ca_file=Path(ca_file) if ca_file else None,
+        login=_login_text(config),
+        proxy=proxy.rpartition("@")[2].rpartition("//")[2].rstrip("/"),
+    )
+
+
+def _parameters(config: Config) -> dict[str, Any]:
+    """All but the secrets. Source: docs.snowflake.com/en/developer-guide/python-connector/python-connector-api."""
+    longest_s = max(1, math.ceil(min(config.query_timeout.total_seconds(), _MOST_S)))
+    parameters: dict[str, Any] = {
+        "account": config.account.resolve(),
+        "user": config.user.resolve(),
+        "host": _host(config),
+        "port": config.port or DEFAULT_PORT,
+        "protocol": config.protocol,
+        # A role that was granted besides would let the session do more than read.
+        "secondary_roles": "NONE",
+        "validate_default_parameters": True,
+        "login_timeout": min(_CONNECT_S, longest_s),
+        "network_timeout": longest_s,
+        "socket_timeout": min(_ANSWER_S, longest_s),
+        "backoff_policy": _backoff,
+        "arrow_number_to_decimal": True,
+        "client_store_temporary_credential": False,
+        "client_request_mfa_token": False,
+        "client_session_keep_alive": False,
+        "log_imported_packages_in_telemetry": False,
+        # It would ask the cloud providers' metadata addresses which cloud this machine is in.
+        "platform_detection_timeout_seconds": 0.0,
+        "application": "reverse_etl",
+        "session_parameters": {
+            "ABORT_DETACHED_QUERY": True,
+            "CLIENT_RESULT_CHUNK_SIZE": _CHUNK_MB,
+            "CLIENT_TELEMETRY_ENABLED": False,
+            "GEOGRAPHY_OUTPUT_FORMAT": "GeoJSON",
+            "GEOMETRY_OUTPUT_FORMAT": "GeoJSON",
+            "JSON_INDENT": 0,
+            "MULTI_STATEMENT_COUNT": 1,
+            "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "ARROW",
+            "QUERY_TAG": QUERY_TAG,
+            "STATEMENT_TIMEOUT_IN_SECONDS": longest_s,
+            "TIMEZONE": "UTC",
+        },
+    }
+    chosen = {
+        "role": config.role,
+        "warehouse": config.warehouse,
+        "database": config.database,
+        "schema": config.schema_name,
+    }
+    if config.protocol == "https":
+        # Since 4.8 the connector asks whether a certificate is revoked only when told to. No answer is no refusal.
+        parameters["ocsp_fail_open"] = True
+    return parameters | {name: text.resolve() for name, text in chosen.items() if text is not None}
+
+
+def _secrets(config: Config, messages: Messages) -> dict[str, Any]:
+    """How the user proves who it is. The connector takes a programmatic access token where a password goes."""
+    if config.oauth_token is not None:
+        return {"authenticator": "oauth", "token": config.oauth_token.resolve()}
+    if config.password is not None:
+        return {"password": config.password.resolve()}
+    return {"authenticator": "SNOWFLAKE_JWT", "private_key": _private_key(config, messages)}
+
+
+def _private_key(config: Config, messages: Messages) -> bytes:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    passphrase = config.private_key_passphrase.resolve().encode() if config.private_key_passphrase else None
+    if config.private_key is not None:
+        key_name = f"the private key in {config.private_key.template}"
+        # Some places that keep variables take no line ends.
+        pem = config.private_key.resolve().replace("\\n", "\n").encode()
+    else:
+        file = config.private_key_file or Path()
+        key_name = f"private_key_file {file}"
+        try:
+            pem = file.read_bytes()
+        except OSError as error:
+            raise SourceUnavailableError(
+                f"{messages.where}: {key_name} cannot be read: {error.strerror}.", hint="Check `private_key_file`."
+            ) from None
+    try:
+        key = serialization.load_pem_private_key(pem, passphrase)
+    except TypeError:
+        raise messages.key_protected(key_name, given=passphrase is not None) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise messages.key_unusable(key_name, protected=b"ENCRYPTED" in pem) from None
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
+        raise messages.key_unusable(key_name, protected=False)
+    # The connector takes the key itself too, but warns where it is ECDSA.
+    plain = serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, plain)
+
+
+def _facts(config: Config, parameters: dict[str, Any]) -> dict[str, str]:
+    names = ("account", "user", "host", "role", "warehouse", "database", "schema")
+    sources = {
+        "password": config.password,
+        "private_key": config.private_key,
+        "private_key_file": config.private_key_file,
+        "oauth_token": config.oauth_token,
+    }
+    key = next(key for key, source in sources.items() if source is not None)
+    source = sources[key]
+    return {
+        **{name: str(parameters.get(name, f"the user's default {name}")) for name in names},
+        "port": str(parameters["port"]),
+        "secret": f"the value of {source}" if not isinstance(source, Path) else str(source),
+        "method": key,
+    }
+
+
+def _login_text(config: Config) -> str:
+    role = f", role {config.role.resolve()}" if config.role else ""
+    return f"user {config.user.resolve()}, account {config.account.resolve()}{role}"
+
+
+def _host(config: Config) -> str:
+    if config.host is not None:
+        return config.host.resolve()
+    host: str = construct_hostname(None, config.account.resolve())
+    return host
+
+
+def _backoff() -> Iterator[int]:
+    """Seconds between attempts."""
+    yield 1
+    while True:
+        yield 3
+
+
+def _quieten() -> None:
+    """The connector logs statements, and addresses of results that open without a password.
+
+    A level that somebody has set is left alone.
+    """
+    log = logging.getLogger(_DRIVER_LOG)
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.CRITICAL)
