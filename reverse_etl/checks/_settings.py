@@ -10,11 +10,10 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from reverse_etl.checks.base import Rule, Severity
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.config.percent import PATTERN, parse_percent
 
 GateSeverity = Literal["warn", "stop"]
 """A gate concerns the changeset as a whole, so there is no row that it could keep back."""
-
-_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 
 
 def rule_of(config: CheckConfig, description: str, column: str = "", *, of_the_whole: bool = False) -> Rule:
@@ -52,9 +51,8 @@ def parse_limit(value: object) -> Limit:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return Limit(rows=value)
     if isinstance(value, str):
-        match = _PERCENT.fullmatch(value.strip())
-        if match and float(match[1]) <= 100:
-            return Limit(percent=float(match[1]))
+        if (percent := parse_percent(value)) is not None:
+            return Limit(percent=percent)
         if value.strip().isdecimal():
             return Limit(rows=int(value))
     raise ValueError("must be a number of rows, as in 100, or a share of them, as in 5%")
@@ -67,14 +65,12 @@ def _parse_share(value: object) -> Any:
     return limit
 
 
-_PERCENT_PATTERN = r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$"
-
 RowLimit = Annotated[
     Limit,
     BeforeValidator(parse_limit),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _PERCENT_PATTERN}],
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": PATTERN}],
             "examples": ["5%", 100],
         }
     ),
@@ -84,6 +80,6 @@ RowLimit = Annotated[
 Share = Annotated[
     Limit,
     BeforeValidator(_parse_share),
-    WithJsonSchema({"type": "string", "pattern": _PERCENT_PATTERN, "examples": ["5%"]}),
+    WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["5%"]}),
 ]
 """A pydantic field that takes ``5%``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final
@@ -11,8 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from reverse_etl.config.intervals import HOW_TO_WRITE, INTERVAL_SCHEMA, parse_interval
 from reverse_etl.config.model import YamlModel
-
-_PERCENT: Final = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?)\s*%")
+from reverse_etl.config.percent import PATTERN, parse_percent
 
 
 def _stale(value: object) -> object:
@@ -24,10 +22,10 @@ def _stale(value: object) -> object:
 
 
 def _share(value: object) -> object:
-    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None and not (isinstance(value, float) and 0 <= value < 100):
+    share = value if isinstance(value, float) else parse_percent(value)
+    if share is None or not 0 <= share < 100:
         raise ValueError("must be a share of the rows below 100%, as in 5%")
-    return value if match is None else float(match[1])
+    return share
 
 
 class Occasions(YamlModel):
@@ -45,7 +43,7 @@ class Occasions(YamlModel):
         Annotated[
             float,
             BeforeValidator(_share),
-            WithJsonSchema({"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "examples": ["5%"]}),
+            WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["5%"]}),
         ]
         | None
     ) = Field(default=None, description="More than this share of a run's rows failed.")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from reverse_etl.config.model import YamlModel
-
-_PERCENT: Final = re.compile(r"\s*([0-9]{1,2}(?:\.[0-9]+)?|100)\s*%\s*")
+from reverse_etl.config.percent import PATTERN, parse_percent
 
 
 def _percent(value: object) -> object:
-    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None and not (isinstance(value, float) and 0 <= value <= 100):
+    share = value if isinstance(value, float) else parse_percent(value)
+    if share is None or not 0 <= share <= 100:
         raise ValueError("must be a share from 0% to 100%, as in 50%")
-    return value if match is None else float(match[1])
+    return share
 
 
 class SegmentConfig(YamlModel):
@@ -34,7 +32,7 @@ class SegmentConfig(YamlModel):
     mirror_max_removed: Annotated[
         float,
         BeforeValidator(_percent),
-        WithJsonSchema({"type": "string", "pattern": _PERCENT.pattern, "examples": ["50%"]}),
+        WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["50%"]}),
     ] = Field(default=50.0, description="A run that would remove more of the segment fails and removes no one.")
 
     @classmethod

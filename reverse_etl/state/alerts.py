@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.deliveries import last_delivered_at
@@ -99,7 +98,7 @@ def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None
     own = (ALERT.c.channel == channel, ALERT.c.sync == sync)
     free = sa.or_(ALERT.c.not_before.is_(None), ALERT.c.not_before <= now)
     with store.database.writing() as connection:
-        insert = sqlite.insert(ALERT) if store.database.sqlite else postgresql.insert(ALERT)
+        insert = store.database.insert(ALERT)
         connection.execute(insert.values(channel=channel, sync=sync, told="").on_conflict_do_nothing())
         taken = connection.execute(sa.update(ALERT).where(*own, free).values(not_before=now + LEASE))
         if taken.rowcount == 0:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from reverse_etl.errors import MissingDriverError, StateError
 from reverse_etl.files import make_private_folder, open_private
@@ -88,6 +89,10 @@ class Database:
         """A transaction that writes: all of the block or nothing. Raises like ``reading``."""
         with self._told(), self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
             yield connection
+
+    def insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+        """An insert of this database's own, which says what happens where the key is taken."""
+        return sqlite.insert(table) if self.sqlite else postgresql.insert(table)
 
     def make_file(self) -> None:
         """Makes the SQLite file, readable by its owner alone, in WAL mode; several processes may do so at once.

@@ -10,7 +10,6 @@ import time
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reverse_etl.state.engine import Database
 from reverse_etl.state.schema import PACE
@@ -53,7 +52,7 @@ class Pace:
             # A time that no queue of processes explains comes from a clock that was wrong.
             furthest = now + max(_FURTHEST_S, _FURTHEST_TURNS * self._interval_s)
             first = sa.case((PACE.c.next_at.between(now, furthest), PACE.c.next_at), else_=now)
-            insert = sqlite.insert(PACE) if self._database.sqlite else postgresql.insert(PACE)
+            insert = self._database.insert(PACE)
             row = insert.values(workspace=self._workspace, next_at=now + taken_s)
             moved = row.on_conflict_do_update(index_elements=[PACE.c.workspace], set_={"next_at": first + taken_s})
             next_at: float = connection.execute(moved.returning(PACE.c.next_at)).scalar_one()

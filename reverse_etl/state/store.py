@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reverse_etl.errors import WorkspaceBusyError
 from reverse_etl.report import FailedRow, RunReport, Status
@@ -273,7 +272,7 @@ class Store:
         self, connection: sa.Connection, table: sa.Table, values: Mapping[str, Any], changes: Mapping[str, Any]
     ) -> None:
         """Inserts a row; where its key is taken, only ``changes`` apply."""
-        insert = sqlite.insert(table) if self.database.sqlite else postgresql.insert(table)
+        insert = self.database.insert(table)
         key = list(table.primary_key.columns)
         row = insert.values(**values)
         connection.execute(

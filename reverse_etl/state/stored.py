@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reverse_etl.state.schema import STORED
 
@@ -23,7 +22,7 @@ def used(store: Store, name: str, at: datetime) -> None:
         name: The changeset's folder in the shared place.
         at: Aware.
     """
-    insert = sqlite.insert(STORED) if store.database.sqlite else postgresql.insert(STORED)
+    insert = store.database.insert(STORED)
     row = insert.values(name=name, used_at=at)
     with store.database.writing() as connection:
         connection.execute(row.on_conflict_do_update(index_elements=[STORED.c.name], set_={"used_at": at}))

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reverse_etl.report import Status
 from reverse_etl.state import heartbeat
@@ -67,7 +66,7 @@ def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Turn | None
     """
     with store.database.writing() as connection:
         now = _now(connection, sqlite_file=store.database.sqlite)
-        insert = sqlite.insert(TURN) if store.database.sqlite else postgresql.insert(TURN)
+        insert = store.database.insert(TURN)
         free = {"run_id": NOBODY, "sync": "", "taken_at": now, "beat_at": now, "machine": "", "pid": None}
         connection.execute(insert.values(workspace=workspace, **free).on_conflict_do_nothing())
         wanted = sa.select(TURN).where(TURN.c.workspace == workspace).with_for_update()
