@@ -409,7 +409,7 @@ workspaces: {main: {site_id: "${S}", track_api_key: "${T}"}}
 
 def test_a_sort_larger_than_memory_still_goes_to_disk(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """DuckDB's own temporary files are none of the files that are closed off."""
-    monkeypatch.setattr("reverse_etl.sources.duckdb.MEMORY", "60MB")
+    monkeypatch.setattr("reverse_etl.sources.duckdb.engine.MEMORY", "60MB")
     query = "SELECT repeat('x', 60) || hash(range) AS t FROM range(1000000) ORDER BY t"
     with connect(Config(name="shop", path=beside / "shop.duckdb")) as session:
         assert sum(batch.num_rows for batch in session.stream(query)) == 1_000_000

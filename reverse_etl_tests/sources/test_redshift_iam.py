@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from reverse_etl.config.environment import EnvText
 from reverse_etl.errors import SourceUnavailableError
 from reverse_etl.sources import connect
-from reverse_etl.sources.redshift import Config, IamConfig
+from reverse_etl.sources.redshift import Config
+from reverse_etl.sources.redshift.engine import IamConfig
 from reverse_etl_tests.servers.redshift import DATABASE, IAM_USER, PASSWORD, USER, RedshiftServer
 
 _XML = "http://redshift.amazonaws.com/doc/2012-12-01/"

@@ -789,9 +789,9 @@ def test_microsofts_driver_takes_any_password() -> None:
     assert told["Authentication"] == "ActiveDirectoryServicePrincipal"
 
 
-def _told(config: Config, driver: driver.Driver) -> dict[str, str]:
+def _told(config: Config, through: driver.Driver) -> dict[str, str]:
     login = driver.Login("db", 1433, "shop", "reader", "a};Encrypt=no;{b")
-    said = driver.connection_string(config, driver, login, "database shop (sqlserver)")
+    said = driver.connection_string(config, through, login, "database shop (sqlserver)")
     found = re.findall(r"(\w+)=\{((?:[^}]|\}\})*)\};", said)
     assert "".join(f"{key}={{{value}}};" for key, value in found) == said
     return {key: value.replace("}}", "}") for key, value in found}

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from reverse_etl.sources.postgres.engine import COLUMNS, DEFAULT_PORT, DIALECT, DRIVER, LAST_SYNC_TIME, Config, connect
+from reverse_etl.sources.postgres.engine import (
+    COLUMNS,
+    DEFAULT_PORT,
+    DIALECT,
+    DRIVER,
+    LAST_SYNC_TIME,
+    Config,
+    ask_for_tls,
+    connect,
+)
 
-__all__ = ["COLUMNS", "DEFAULT_PORT", "DIALECT", "DRIVER", "LAST_SYNC_TIME", "Config", "connect"]
+__all__ = ["COLUMNS", "DEFAULT_PORT", "DIALECT", "DRIVER", "LAST_SYNC_TIME", "Config", "ask_for_tls", "connect"]

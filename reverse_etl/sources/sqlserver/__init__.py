@@ -8,9 +8,20 @@ from reverse_etl.sources.sqlserver.engine import (
     DIALECT,
     DRIVER,
     LAST_SYNC_TIME,
+    READ_ONLY_SESSIONS,
     Config,
     connect,
     issuer,
 )
 
-__all__ = ["COLUMNS", "DEFAULT_PORT", "DIALECT", "DRIVER", "LAST_SYNC_TIME", "Config", "connect", "issuer"]
+__all__ = [
+    "COLUMNS",
+    "DEFAULT_PORT",
+    "DIALECT",
+    "DRIVER",
+    "LAST_SYNC_TIME",
+    "READ_ONLY_SESSIONS",
+    "Config",
+    "connect",
+    "issuer",
+]
