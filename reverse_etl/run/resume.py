@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changeset.claim import LOCK_FILE, claimed
 from reverse_etl.changeset.columns import identifier_column, identifiers
-from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder
+from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.delivery.balance import same_rows
 from reverse_etl.delivery.journal import JOURNAL_FILE
@@ -84,8 +84,7 @@ def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermar
     age = datetime.now(UTC) - datetime.fromtimestamp(facts.started_at, UTC)
     return (
         facts.since == mark.last_sync_time
-        # Once it is completed, no run needs it again, also where a clock that was set back makes it the newest.
-        and (facts.next_last_sync_time is None or facts.next_last_sync_time > mark.last_sync_time)
+        and not (facts.next_last_sync_time == mark.last_sync_time and _is_settled(folder, facts))
         and (facts.read_from is None or facts.read_from <= mark.reach(late))
         and facts.version == sync.version
         and not facts.retry_of
@@ -93,6 +92,11 @@ def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermar
         and any((folder.parts(query).folder / JOURNAL_FILE).exists() for query in QUERIES)
         and same_changeset(sync, folder)
     )
+
+
+def _is_settled(folder: RunFolder, facts: Facts) -> bool:
+    """Whether each row has its outcome; a run that continued it, and was completed, leaves it so."""
+    return not any(count(folder.parts(query).outcomes(getattr(facts, query))).undelivered for query in QUERIES)
 
 
 def same_changeset(sync: SyncConfig, folder: RunFolder) -> bool:

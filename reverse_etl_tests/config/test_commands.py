@@ -248,7 +248,9 @@ def test_version_help_and_completion_are_there(syncs: Path) -> None:
         result = CliRunner().invoke(app, [name, "-h"])
         assert (0, True) == (result.exit_code, name in result.stdout), name
         assert "-h" in command.get_help_option_names(command.make_context(name, ["-h"], resilient_parsing=True))
-    assert "complete" in reverse_etl("--show-completion", "bash").stdout
+    # Whatever shell runs the tests.
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    assert "complete" in reverse_etl("--show-completion", "bash", **named).stdout
     (syncs / "broken.yaml").write_text("{{{")
     words = {"COMP_WORDS": "reverse-etl run ", "COMP_CWORD": "2", "_REVERSE_ETL_COMPLETE": "complete_bash"}
     assert ["broken", "customers", "orders"] == reverse_etl(**words).stdout.split()
