@@ -188,11 +188,13 @@ def test_mariadb_keeps_no_old_list_of_transactions(mariadb: MariadbServer) -> No
     with mariadb.admin() as writer, ThreadPoolExecutor(1) as thread:
         writer.execute("CREATE TABLE IF NOT EXISTS watched_rows (a INT) ENGINE = InnoDB")
         watching = thread.submit(watch)
-        assert reading.wait(10)
-        writer.execute("BEGIN")
-        writer.execute("INSERT INTO watched_rows VALUES (1)")
-        watched = of_mariadb(mariadb)
-        done.set()
+        try:
+            assert reading.wait(10)
+            writer.execute("BEGIN")
+            writer.execute("INSERT INTO watched_rows VALUES (1)")
+            watched = of_mariadb(mariadb)
+        finally:
+            done.set()
         watching.result()
         assert watched.reaches_to is None
         assert watched.missing == "others read the list of open transactions so often that it is never renewed"

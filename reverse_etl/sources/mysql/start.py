@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential, wait_random
 
 from reverse_etl.sources.base import Start
 from reverse_etl.sources.mysql.wire import Refused, Row
@@ -35,8 +35,8 @@ _SECOND: Final = timedelta(seconds=1)
 
 _LOOKS: Final = 5
 _FIRST_WAIT_S: Final = 0.1
-"""InnoDB renews its list of transactions only where nobody has read it for so long: who reads it more often, keeps it
-old. A list is from now where this session's own transaction is on it. Each wait is up to twice as long as the last."""
+"""InnoDB renews its list of transactions only after this time without a read: who reads it more often keeps it
+old. A list is from now where this session's own transaction is on it. Each wait is about twice as long as the last."""
 
 _REPLICAS: Final = {True: ("SHOW ALL SLAVES STATUS",), False: ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")}
 _LAGS: Final = ("Seconds_Behind_Master", "Seconds_Behind_Source")
@@ -93,15 +93,20 @@ def start(
 def _others(answer: Callable[[str], Sequence[Row]]) -> tuple[Any, ...]:
     """The answers to ``_STATEMENTS`` and ``_TRANSACTIONS``; first whether InnoDB's list is from now."""
     answer("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-    for look in range(_LOOKS):
-        if look:
-            time.sleep(_FIRST_WAIT_S * 2 ** (look - 1) * random.uniform(1, 2))  # noqa: S311
-        ((is_listed, *found),) = answer(_STATEMENTS)
-        if int(is_listed or 0):
-            break
+    look = Retrying(
+        stop=stop_after_attempt(_LOOKS),
+        wait=wait_exponential(multiplier=_FIRST_WAIT_S) + wait_random(0, _FIRST_WAIT_S),
+        retry=retry_if_result(lambda row: not int(row[0] or 0)),
+        retry_error_callback=_last_answer,
+    )
+    is_listed, *found = look(lambda: answer(_STATEMENTS)[0])
     ((transaction,),) = answer(_TRANSACTIONS)
     answer("COMMIT")
     return (bool(int(is_listed or 0)), *found, transaction)
+
+
+def _last_answer(state: RetryCallState) -> Any:
+    return state.outcome.result() if state.outcome else None
 
 
 def _lags(
