@@ -114,8 +114,15 @@ def _keep_exit_code() -> None:
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
 
+def _report_dropped(dropped: sys.UnraisableHookArgs) -> None:
+    """Prints what Python drops, except a Ctrl-C: ``delivery.interrupts.heard`` raises that again."""
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+
+
 def main() -> None:
     """The entry point of ``reverse-etl``: a user's mistake ends with a sentence, never with a traceback."""
+    sys.unraisablehook = _report_dropped
     try:
         _register()
         app()

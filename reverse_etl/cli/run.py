@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -67,14 +68,16 @@ def execute(
     Raises:
         StateError: The run ended without a row in the history.
     """
+    from reverse_etl.delivery.interrupts import heard
     from reverse_etl.errors import StateError
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
     home = Home.from_environment(syncs)
-    dagster_environment(home, syncs)
+    with heard():
+        dagster_environment(home, syncs)
 
-    import dagster as dg
+        import dagster as dg
 
     recipe = dg.build_reconstructable_job(
         "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": sync.name}
@@ -86,7 +89,10 @@ def execute(
     }
     # The run's output is for this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
     overrides = {"compute_logs": _UNCAPTURED}
-    with dagster_instance(home, overrides) as instance, shown_progress(sync.name, lines=verbose):
+    with ExitStack() as stack:
+        with heard():
+            instance = stack.enter_context(dagster_instance(home, overrides))
+        stack.enter_context(shown_progress(sync.name, lines=verbose))
         try:
             result = dg.execute_job(recipe, instance, run_config=config, raise_on_error=False)
         except dg.DagsterExecutionInterruptedError:

@@ -72,6 +72,38 @@ def _imports(pid: int) -> bool:
     return "pydantic_core" in Path(f"/proc/{pid}/maps").read_text()
 
 
+DROPPED = """
+import os, signal, sys, weakref
+
+class Thing: pass
+
+class Press:
+    def find_spec(self, name, *rest):
+        if name == "{module}":
+            sys.meta_path.remove(self)
+            thing = Thing()
+            last = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))
+            del thing
+
+sys.meta_path.insert(0, Press())
+sys.argv = ["reverse-etl", "run", "people"]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from reverse_etl.cli.main import main
+main()
+"""
+"""Presses Ctrl-C in a weak reference's callback, where Python drops what is raised, as a module is imported."""
+
+
+@pytest.mark.parametrize("module", ["dagster", "dagster._core.storage.noop_compute_log_manager"])
+def test_one_that_python_drops_before_the_first_stage_is_heard(
+    project: Project, sandbox: RunningSandbox, module: str
+) -> None:
+    """While Dagster is imported, and while its instance is opened: nothing was read or sent."""
+    done = project.command(sys.executable, "-c", DROPPED.format(module=module))
+    assert (130, "", "\nStopped.\n") == (done.returncode, done.stdout, done.stderr)
+    assert [] == batches(sandbox)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_run_is_canceled(project: Project, sandbox: RunningSandbox, times: int) -> None:
