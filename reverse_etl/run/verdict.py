@@ -24,33 +24,33 @@ def verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Co
     from reverse_etl.checks.builtin.event_keys import repeated_note
     from reverse_etl.delivery.read_back import earlier
 
-    status, message, exit_code = _verdict(sync, folder, rows, relationships)
+    status, what, next_step, exit_code = _verdict(sync, folder, rows, relationships)
     facts = folder.facts()
-    repeated = repeated_note(folder.parts("rows"))
-    for note in (repeated, facts.note if facts else "", earlier(folder, sync.name)):
-        if note:
-            message = f"{message} {note}" if message else f"{sync.where}: {note}"
-    return status, message, exit_code
+    notes = (repeated_note(folder.parts("rows")), facts.note if facts else "", earlier(folder, sync.name))
+    # The command to run next ends the line, so that it can be copied.
+    sentences = " ".join(filter(None, (what, *notes, next_step)))
+    return status, f"{sync.where}: {sentences}" if sentences else "", exit_code
 
 
-def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Counts) -> tuple[Status, str, int]:
+def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Counts) -> tuple[Status, str, str, int]:
+    """The status, what is worth a sentence, the next step, and the exit code; either text may be empty."""
     from reverse_etl.delivery.read_back import not_verified
     from reverse_etl.run.resume import same_changeset
 
     total = rows + relationships
     if not (rows.balanced and relationships.balanced and same_changeset(sync, folder)):
-        message = (
-            f"{sync.where}: the run's books do not balance: {total.extracted:,} rows were read, "
-            f"but those with an outcome are not the same; last sync time stays. Run: reverse-etl run {sync.name} --full"
+        what = (
+            f"the run's books do not balance: {total.extracted:,} rows were read, "
+            "but those with an outcome are not the same; last sync time stays."
         )
-        return Status.FAILED, message, 1
+        return Status.FAILED, what, f"Run: reverse-etl run {sync.name} --full", 1
     if total.failed:
-        message = (
-            f"{sync.where}: {total.failed:,} of {total.extracted:,} rows failed, {total.delivered:,} were delivered; "
-            f"last sync time stays. See: reverse-etl errors {sync.name}"
+        what = (
+            f"{total.failed:,} of {total.extracted:,} rows failed, {total.delivered:,} "
+            f"{'was' if total.delivered == 1 else 'were'} delivered; last sync time stays."
         )
-        return Status.SOME_ROWS_FAILED, message, SOME_ROWS_FAILED_EXIT_CODE
+        return Status.SOME_ROWS_FAILED, what, f"See: reverse-etl errors {sync.name}", SOME_ROWS_FAILED_EXIT_CODE
     unverified = not_verified(folder) if total.delivered else ""
     if unverified:
-        unverified = f"{sync.where}: what became of the rows after they were accepted was not verified: {unverified}"
-    return Status.COMPLETED, unverified, 0
+        unverified = f"what became of the rows after they were accepted was not verified: {unverified}"
+    return Status.COMPLETED, unverified, "", 0

@@ -99,7 +99,7 @@ def test_a_run_with_failed_rows_is_a_failed_run_that_keeps_its_materializations(
     said = failure.user_failure_data
     assert said is not None
     assert str(said.description).startswith("sync people (")
-    assert "1 of 2 rows failed, 1 were delivered; last sync time stays." in str(said.description)
+    assert "1 of 2 rows failed, 1 was delivered; last sync time stays." in str(said.description)
     assert {"failed_rows_csv"} == said.metadata.keys()
     stored = instance.fetch_materializations(dg.AssetKey(["people", "people_delivery"]), limit=10).records
     assert [result.run_id] == [each.run_id for each in stored]
