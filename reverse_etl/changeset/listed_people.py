@@ -1,6 +1,6 @@
 """How a suppression list names people: by which columns, and what a cell means.
 
-What is certain is read, however it is spelled; of anything else it is said that it is not certain, so that a reader
+What is certain is read, however it is spelled; anything else is named as not certain, so that a reader
 can stop. How a list is read and kept is ``suppression``.
 """
 

@@ -179,9 +179,9 @@ def _require_understood(names: Sequence[str], place: _Place) -> None:
         if name not in IDENTIFIERS and meant:
             raise place.error(
                 _HEADER,
-                f"the suppression list has a column `{name.strip()}`, which is not read: the name is not `{meant}`.",
+                f"the suppression list has a column `{name}`, which is not read: the name is not `{meant}`.",
                 f"Write `{meant}`, in the file's first line or in the query with AS, or leave the column out where "
-                f"it is not the {meant} in Customer.io: the case counts, and there is nothing around it.",
+                f"it is not the {meant} in Customer.io: the case counts, and no blanks belong around it.",
             )
         if any(map(meaning, parts := _OTHER_SEPARATORS.split(name))) and len(parts) > 1:
             raise place.error(

@@ -1,1 +1,1 @@
-"""Room 5, how a row is said: one folder per destination, each a plugin named like the destination."""
+"""Room 5, how a row is encoded: one folder per destination, each a plugin named like the destination."""
