@@ -27,10 +27,18 @@ _CLOCKS: Final = frozenset(
     | {"clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday", "get_current_timestamp", "today"}
     | {"curdate", "curtime", "utc_timestamp", "utc_date", "utc_time", "localtime", "localtimestamp"}
     | {"current_timestamp", "current_date", "current_time", "current_datetime", "current_localtimestamp"}
-    | {"get_current_time", "current_localtime"}
+    | {"get_current_time", "current_localtime", "ago"}
 )
+_RESERVED_CLOCKS: Final = frozenset({"utc_timestamp", "utc_date", "utc_time"})
+"""Clocks of MySQL that sqlglot takes for columns where they have no parentheses."""
+_SUBSECOND: Final = frozenset({"subsec", "subsecond"})
+"""What asks SQLite's functions of time for now, where it stands alone."""
 _CLOCKS_WITHOUT_ARGUMENTS: Final = frozenset({"unix_timestamp", "unixepoch", "julianday", "datetime", "date", "time"})
-_CHANCE: Final = frozenset({"rand", "random", "newid", "uuid", "gen_random_uuid", "generate_uuid", "uuid_string"})
+_CHANCE: Final = frozenset(
+    {"rand", "random", "random_normal", "randomblob", "random_bytes", "crypt_gen_random", "randstr", "newid"}
+    | {"uuid", "gen_random_uuid", "generate_uuid", "uuid_string", "uuid_short", "uuidv4", "uuidv7"}
+    | {"uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4"}
+)
 _WORTH_A_LOOK: Final = re.compile(rf">(?!=)|<(?![=>])|\bNOT\b|\b(?:{'|'.join(sorted(_CUTTING))})\b", re.IGNORECASE)
 
 
@@ -57,7 +65,7 @@ def advice(sql: str, dialect: str) -> tuple[Place, ...]:
 def left_out_by(sql: str, dialect: str) -> tuple[Place, ...]:
     """Why a query does not return everybody each time: LIMIT and the like, samples, chance, the clock."""
     tree, tokens = _read(sql, dialect)
-    found = [*_cuts(tree, tokens), *(_unsteady(tree) if tree is not None else _unsteady_words(tokens))]
+    found = [*_cuts(tree, tokens), *(_unsteady(tree, dialect) if tree is not None else _unsteady_words(tokens))]
     return tuple(dict.fromkeys(found))
 
 
@@ -95,7 +103,10 @@ def _cutting_nodes(tree: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _cuts_rows(node: exp.Expr) -> bool:
-    """Whether it takes rows from the result: not one of a value, an EXISTS, or of one row that all others share."""
+    """Whether it takes rows from the result: not one of a value, an EXISTS, or of one row that all others share.
+
+    A list that rows are compared with (IN, ANY, ALL) takes some from it.
+    """
     from sqlglot import exp
 
     if isinstance(node, exp.TableSample):
@@ -108,14 +119,18 @@ def _cuts_rows(node: exp.Expr) -> bool:
     if every or of_hundred or (isinstance(node, exp.Offset) and number == "0"):
         return False
     query = node.parent
-    is_whole = True
+    is_whole, in_list = True, False
     while query is not None and query.parent is not None:
         inside, query = query, query.parent
         is_whole = is_whole and isinstance(query, exp.Subquery) and query.parent is None
-        if isinstance(query, exp.Select) and inside.arg_key not in ("from_", "from", "joins", "with_", "with"):
+        in_list = in_list or isinstance(query, exp.In | exp.Any | exp.All | exp.Unnest)
+        if isinstance(query, exp.Exists | exp.Lateral):
             return False
-        if not isinstance(query, exp.Query | exp.CTE | exp.With | exp.From | exp.Join):
-            return False
+        if isinstance(query, exp.Select):
+            chooses = in_list and inside.arg_key != "expressions"
+            if not chooses and inside.arg_key not in ("from_", "from", "joins", "with_", "with"):
+                return False
+            in_list = False
     return is_whole or number != "1"
 
 
@@ -164,26 +179,44 @@ def _holds_mark(side: exp.Expr) -> bool:
     return any(literal.this.strip() == _MARK for literal in side.find_all(exp.Literal))
 
 
-def _unsteady(tree: exp.Expr) -> Iterator[Place]:
+def _unsteady(tree: exp.Expr, dialect: str) -> Iterator[Place]:
     """Clocks and chance beside what the outermost query merely returns."""
     returned = {id(part) for projection in getattr(tree, "expressions", ()) for part in projection.walk()}
     for node in tree.walk():
-        if id(node) not in returned and (what := "chance" if _called(node) in _CHANCE else _clock(node)):
+        if id(node) not in returned and (what := "chance" if _called(node) in _CHANCE else _clock(node, dialect)):
             yield _line(node), what
 
 
-def _clock(node: exp.Expr) -> str:
+def _clock(node: exp.Expr, dialect: str) -> str:
     """``the clock`` where a node's value depends on it; otherwise empty."""
     from sqlglot import exp
 
     if isinstance(node, exp.Literal):
-        word = node.this.lower() if node.is_string else ""
+        word = node.this.strip().lower() if node.is_string else ""
         relative = word == "now" or (word in ("today", "yesterday", "tomorrow") and isinstance(node.parent, exp.Cast))
-        return "the clock" if relative else ""
+        return "the clock" if relative or (word in _SUBSECOND and _is_only_argument(node)) else ""
+    if isinstance(node, exp.Column):
+        return "the clock" if _is_unparsed_clock(node, dialect) else ""
     name = _called(node)
     arguments = len(node.expressions) if isinstance(node, exp.Anonymous) else int(node.args.get("this") is not None)
     alone = (name in _CLOCKS_WITHOUT_ARGUMENTS and not arguments) or (name == "age" and arguments == 1)
     return "the clock" if name in _CLOCKS or alone else ""
+
+
+def _is_unparsed_clock(column: exp.Column, dialect: str) -> bool:
+    """SQLite takes "now" for text where no column has that name; clocks of MySQL need no parentheses."""
+    from sqlglot import exp
+
+    name, is_quoted = column.name.lower(), bool(column.this.args.get("quoted"))
+    if dialect == "sqlite":
+        return name == "now" and is_quoted and isinstance(column.parent, exp.Func)
+    return dialect == "mysql" and name in _RESERVED_CLOCKS and not is_quoted and not column.table
+
+
+def _is_only_argument(node: exp.Expr) -> bool:
+    from sqlglot import exp
+
+    return isinstance(node.parent, exp.Anonymous) and len(node.parent.expressions) == 1
 
 
 def _called(node: exp.Expr) -> str:

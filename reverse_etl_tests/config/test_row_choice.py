@@ -10,19 +10,21 @@ DIALECTS = ("sqlite", "duckdb", "postgres", "mysql", "redshift", "tsql", "bigque
 
 CLOCKS = {
     "postgres": "now()|current_timestamp|current_date|clock_timestamp()|statement_timestamp()|transaction_timestamp()|"
-    "localtimestamp|localtime|timeofday()|'now'::timestamp|date 'today'|now() - interval '1 day'|age(born)",
+    "localtimestamp|localtime|timeofday()|'now'::timestamp|date 'today'|now() - interval '1 day'|age(born)|"
+    "'now '::timestamp",
     "mysql": "now()|sysdate()|curdate()|current_date|curtime()|utc_timestamp()|utc_date()|unix_timestamp()|localtime()|"
-    "current_timestamp(6)|NOW() - INTERVAL 1 DAY",
+    "current_timestamp(6)|NOW() - INTERVAL 1 DAY|utc_timestamp|utc_date",
     "tsql": "getdate()|getutcdate()|sysdatetime()|sysutcdatetime()|sysdatetimeoffset()|current_timestamp|"
     "DATEADD(day, -1, GETDATE())",
     "bigquery": "current_timestamp()|current_timestamp|current_date('UTC')|current_datetime()|"
     "TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)",
     "snowflake": "current_timestamp()|current_timestamp|sysdate()|systimestamp()|getdate()|localtimestamp()|"
     "current_date",
-    "duckdb": "now()|today()|current_timestamp|get_current_timestamp()|current_date|transaction_timestamp()|localtime",
+    "duckdb": "now()|today()|current_timestamp|get_current_timestamp()|current_date|transaction_timestamp()|localtime|"
+    "ago(INTERVAL 1 DAY)",
     "redshift": "getdate()|sysdate|current_date|now()|timeofday()|trunc(sysdate)|dateadd(day, -1, sysdate)",
     "sqlite": "datetime('now')|date('now', '-1 day')|strftime('%s', 'now')|unixepoch('now')|unixepoch()|julianday()|"
-    "current_timestamp|datetime()|date()",
+    "current_timestamp|datetime()|date()|date(\"now\")|unixepoch('subsec')|datetime('subsecond')",
 }
 CHANCE = {"tsql": "newid()", "mysql": "rand()", "bigquery": "rand()"}
 
@@ -36,6 +38,32 @@ def test_a_clock_decides_which_rows_come(dialect: str, clock: str) -> None:
     inner = f"WITH a AS (SELECT id, {clock} AS n, seen FROM t) SELECT id FROM a WHERE seen > n"
     assert [(1, "the clock")] == list(left_out_by(inner, dialect))
     assert () == left_out_by(f"SELECT id, {clock} AS synced FROM t WHERE changed > 1 ORDER BY id", dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "column"), [("bigquery", "utc_date"), ("mysql", "t.utc_date"), ("postgres", '"now"')]
+)
+def test_a_column_with_the_name_of_a_clock_is_none(dialect: str, column: str) -> None:
+    """Other engines, and quoted or qualified names, have such columns."""
+    assert () == left_out_by(f"SELECT id FROM t WHERE coalesce({column}, 1) > 2", dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "function"),
+    [
+        ("postgres", "uuid_generate_v4()"),
+        ("postgres", "random_normal()"),
+        ("postgres", "uuidv7()"),
+        ("mysql", "uuid_short()"),
+        ("mysql", "random_bytes(1)"),
+        ("tsql", "crypt_gen_random(1)"),
+        ("sqlite", "randomblob(2)"),
+        ("duckdb", "uuidv4()"),
+    ],
+)
+def test_chance_has_many_names(dialect: str, function: str) -> None:
+    """Each engine has more functions of it than one."""
+    assert [(1, "chance")] == list(left_out_by(f"SELECT id FROM t WHERE {function} > x", dialect))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -61,6 +89,17 @@ def test_chance_decides_which_rows_come(dialect: str) -> None:
         ("postgres", "SELECT id FROM t UNION ALL (SELECT id FROM u LIMIT 5)", "LIMIT"),
         ("postgres", "WITH a AS (SELECT id FROM t LIMIT 5) SELECT id FROM a", "LIMIT"),
         ("postgres", "SELECT id FROM (SELECT id FROM t LIMIT 5) AS a", "LIMIT"),
+        ("postgres", "SELECT id FROM t WHERE id IN (SELECT id FROM u ORDER BY b LIMIT 100)", "LIMIT"),
+        ("postgres", "SELECT id FROM t WHERE id NOT IN (SELECT id FROM u FETCH FIRST 10 ROWS ONLY)", "FETCH"),
+        ("postgres", "SELECT id FROM t WHERE (id, a) IN (SELECT id, a FROM u LIMIT 10)", "LIMIT"),
+        ("postgres", "SELECT id FROM t WHERE id = ANY(SELECT id FROM u LIMIT 10)", "LIMIT"),
+        ("postgres", "SELECT id FROM t WHERE id = ANY(ARRAY(SELECT id FROM u LIMIT 10))", "LIMIT"),
+        ("postgres", "SELECT id FROM t WHERE a > ALL(SELECT a FROM u LIMIT 3)", "LIMIT"),
+        ("postgres", "SELECT t.id FROM t JOIN u ON u.a IN (SELECT a FROM v LIMIT 3)", "LIMIT"),
+        ("mysql", "SELECT id FROM t WHERE id IN (SELECT * FROM (SELECT id FROM u LIMIT 5) AS x)", "LIMIT"),
+        ("tsql", "SELECT id FROM t WHERE id IN (SELECT TOP 5 id FROM u)", "TOP"),
+        ("bigquery", "SELECT id FROM t WHERE id IN UNNEST(ARRAY(SELECT id FROM u LIMIT 3))", "LIMIT"),
+        ("duckdb", "SELECT id FROM t WHERE id IN (FROM u SELECT id LIMIT 5)", "LIMIT"),
         ("postgres", "SELECT id FROM t MATCH_SOMEHOW {a b c} LIMIT 5", "LIMIT"),
         ("mysql", "SELECT id FROM t LIMIT 5, 10;  -- the end", "LIMIT"),
         ("sqlite", "SELECT id FROM t limit 5", "LIMIT"),
@@ -96,6 +135,9 @@ def test_rows_are_cut_off(dialect: str, sql: str, word: str) -> None:
         ("postgres", "SELECT id FROM t CROSS JOIN (SELECT b FROM settings LIMIT 1) AS c"),
         ("postgres", "SELECT id FROM t LEFT JOIN LATERAL (SELECT b FROM u WHERE u.a = t.a LIMIT 3) AS c ON true"),
         ("postgres", "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM u LIMIT 5)"),
+        ("postgres", "SELECT id, a IN (SELECT b FROM u LIMIT 5) AS is_one FROM t"),
+        ("bigquery", "SELECT id, ARRAY(SELECT b FROM u LIMIT 5) AS some FROM t"),
+        ("postgres", "SELECT id FROM t WHERE a = (SELECT max(b) FROM u WHERE b IN (SELECT b FROM v LIMIT 5))"),
         ("mysql", "SELECT id, `limit`, 'TOP' AS top FROM t"),
         ("duckdb", "SELECT id FROM t QUALIFY row_number() OVER (PARTITION BY id ORDER BY at) = 1"),
     ],
