@@ -31,22 +31,40 @@ _COLUMNS: Final = (
 _ODD: Final = {"id": r"[^0-9A-Za-z_-]|^[0-9A-Fa-f]{8}-", "email": r"[^0-9A-Za-z._@+-]"}
 """Cells that may not be what they look like; the others, nearly all, are compared as they are."""
 
+_NOT_BLANK: Final = r"[^\s\p{Z}\p{C}]"
 _AROUND: Final = r"^[\s\p{Z}\p{C}]+|[\s\p{Z}\p{C}]+$"
 _FOR_SPREADSHEETS: Final = ((r'^\'?="(.*)"$', r"\1"), (r'^"(.*)"$', r"\1"), (r"^'+(.*?)'?$", r"\1"))
 """How text is kept from becoming a number or a formula: ``="007"``, ``'007``; and quotes that stayed."""
 
 _AROUND_ADDRESSES: Final = ((r"^.*<([^<>]*)>$", r"\1"), (r"^mailto:([^?%]*)(?:\?.*)?$", r"\1"), (r"[;,\s]+$", ""))
 _ADDRESS: Final = r'^(?:[^\s@<>()\[\],;:\\"]+|"[^"]+")@(?:[a-z0-9.-]*[a-z0-9]|\[[0-9a-z.:]+\])$'
-_HOLDS_ADDRESS: Final = r"[^\s@]@[^\s@]+\.[^\s@]"
+_ALTERED: Final = r"%[0-9a-f]{2}|\x{fffd}"
+"""Percent-encoded, or not decoded."""
+
 
 _UUID: Final = r"^\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?$"
+_MONTH: Final = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _CHANGED: Final = (
-    r"^-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$|^-?[0-9][.,][0-9]+[eE][0-9]+$"  # 1.23E+18: its last digits are lost
+    r"^[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$|^[+-]?[0-9][.,][0-9]+[eE][0-9]+$"  # 1.23E+18: its last digits are lost
+    rf"|^(?i:[0-9]{{1,2}}-{_MONTH}(?:-[0-9]+)?|{_MONTH}-[0-9]{{2}})$"  # 1-2 as a date
+    r"|^(?i:true|false|yes|no)$"
     r"|^#(?:#+|N/A|NAME\?|REF!|VALUE!|NULL!|NUM!|DIV/0!)$"
-    r"|^=|^[\[{]|[\r\n]"
+    r"|^=|^[\[{]|[\r\n\x{fffd}]"
     r"|^-?[0-9]+(?:\s*[,;|\s]\s*[0-9]+)+$"  # 1,234,567 or 7; 8
 )
 _EXACT_FLOAT: Final = 2.0**53
+
+_NO_VALUE: Final = (
+    r"^(?i:[<(\[]?(?:null|nil|none|nan|nat|na|n/a|n\.a\.?|empty|blank|undefined|unknown|missing)[>)\]]?|\\n)$"
+    r"|^[^\p{L}\p{N}*%#]+$"
+)
+"""What exports and hands write where there is no value; dashes and the like too."""
+
+_PATTERNS: Final = {
+    "id": r"[*•]|\.\.\.|^%|%$|^\?|\?$|^@[^@\s]+\.[^@\s]+$",
+    "email": r"[*?•]|\.\.\.|^%|%@|@%|%$|^[^\p{L}\p{N}_]*@|^[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}$",
+}
+"""Wildcards, what is shortened or masked, and domains."""
 
 
 def meaning(column: str) -> str:
@@ -59,8 +77,9 @@ def meaning(column: str) -> str:
 def comparable(texts: pa.StringArray, name: str) -> pa.StringArray:
     """Identifiers of the list or of rows, so that equal ones are the same person: rather too many than too few.
 
-    Blanks and quotes around them do not count, nor what spreadsheets put there, nor a fraction of zeros, nor the case
-    of e-mail addresses and UUIDs; of ``mailto:ann@example.com`` and ``Ann <ann@example.com>`` the address counts.
+    Blanks and quotes around them do not count, nor what spreadsheets put there, nor a plus before digits, nor a
+    fraction of zeros, nor the case of e-mail addresses and UUIDs; of ``mailto:ann@example.com`` and
+    ``Ann <ann@example.com>`` the address counts.
 
     Args:
         texts: As ``changeset.text.as_text`` makes them.
@@ -81,18 +100,29 @@ def uncertain(column: pa.Array, cells: pa.StringArray, name: str) -> pa.BooleanA
         cells: The same, ``comparable``.
         name: ``id`` or ``email``.
     """
-    given = pc.and_(cells.is_valid(), pc.not_equal(cells, ""))
+    given = filled(cells)
     if name == "email":
-        return pc.and_not(given, pc.match_substring_regex(cells, _ADDRESS))
+        altered = pc.match_substring_regex(cells, _ALTERED)
+        return pc.and_(given, pc.or_(altered, pc.invert(pc.match_substring_regex(cells, _ADDRESS))))
     changed = pc.match_substring_regex(cells, _CHANGED)
     if pa.types.is_floating(column.type):
         changed = pc.or_(changed, pc.greater_equal(pc.abs(column), _EXACT_FLOAT))
     return pc.and_(given, changed)
 
 
-def holds_address(texts: pa.StringArray) -> pa.BooleanArray:
-    """Which texts have an e-mail address in them."""
-    return pc.match_substring_regex(texts, _HOLDS_ADDRESS)
+def filled(texts: pa.StringArray) -> pa.BooleanArray:
+    """Which cells are neither null nor blank."""
+    return pc.fill_null(pc.match_substring_regex(texts, _NOT_BLANK), False)
+
+
+def no_value(cells: pa.StringArray) -> pa.BooleanArray:
+    """Which cells, ``comparable``, hold a word for no value, such as ``NULL``; false for null and empty ones."""
+    return pc.fill_null(pc.match_substring_regex(cells, _NO_VALUE), False)
+
+
+def pattern(cells: pa.StringArray, name: str) -> pa.BooleanArray:
+    """Which cells, ``comparable``, mean several people: by a wildcard, or by a domain."""
+    return pc.fill_null(pc.match_substring_regex(cells, _PATTERNS[name]), False)
 
 
 def _email(texts: pa.StringArray) -> pa.StringArray:
@@ -102,7 +132,7 @@ def _email(texts: pa.StringArray) -> pa.StringArray:
 def _id(texts: pa.StringArray) -> pa.StringArray:
     texts = _without(texts, *_FOR_SPREADSHEETS)
     texts = pc.if_else(pc.match_substring_regex(texts, _UUID), pc.utf8_trim(pc.utf8_lower(texts), "{}"), texts)
-    return pc.replace_substring_regex(texts, pattern=r"^(-?[0-9]+)\.0*$", replacement=r"\1")
+    return _without(texts, (r"^\+([0-9]+(?:\.[0-9]*)?)$", r"\1"), (r"^(-?[0-9]+)\.0*$", r"\1"))
 
 
 def _without(texts: pa.StringArray, *patterns: tuple[str, str]) -> pa.StringArray:

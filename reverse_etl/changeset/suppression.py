@@ -22,7 +22,16 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from reverse_etl.changeset.listed_people import IDENTIFIERS, OTHER_ID, comparable, holds_address, meaning, uncertain
+from reverse_etl.changeset.listed_people import (
+    IDENTIFIERS,
+    OTHER_ID,
+    comparable,
+    filled,
+    meaning,
+    no_value,
+    pattern,
+    uncertain,
+)
 from reverse_etl.changeset.parts import Parts, RunFolder, private_file
 from reverse_etl.changeset.text import as_text
 from reverse_etl.errors import ConfigError
@@ -35,7 +44,6 @@ _SCHEMA: Final = pa.schema([(name, pa.string()) for name in IDENTIFIERS])
 _FILE: Final = "suppressed.parquet"
 _BATCH_ROWS: Final = 50_000
 _OTHER_SEPARATORS: Final = re.compile(r"[;\t|]")
-_TEXT: Final = (pa.string(), pa.large_string(), pa.string_view())
 _HEADER: Final = 0
 """The row number of the columns' names."""
 
@@ -44,6 +52,16 @@ _WAYS_OUT: Final = {
     "of long numbers (1.23E+18).",
     "email": "Write one address in a cell, as in ann@example.com, or leave the cell empty.",
 }
+_EACH_PERSON: Final = (
+    "A cell matches whole values only: list each person, for example with a query that selects them with LIKE."
+)
+_NO_WORDS: Final = (
+    "Write the person's `id` or `email`, or take the row out; leave the cell empty where there is no value."
+)
+_NAMED_ELSEWHERE: Final = (
+    "Rename {} to `id` or `email` where it holds that, in the file's first line or in the query with AS; otherwise "
+    "write the person's `id` or `email` into the row, or take the row out."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +151,33 @@ def _comparable(batch: pa.RecordBatch, place: _Place, rows_before: int) -> pa.Re
         column, field = batch.column(index), batch.schema.field(index)
         _require_text(field, place)
         columns[name] = comparable(as_text(column, field), name)
-        row = pc.index(uncertain(column, columns[name], name), True).as_py()
-        if row >= 0:
+    columns = _with_values(columns, place, rows_before)
+    for name, cells in columns.items():
+        problem = f"the suppression list has an `{name}` that is a pattern or a domain, not one person."
+        _refuse_first(pattern(cells, name), rows_before, place, problem, _EACH_PERSON)
+        if name in batch.schema.names:
             problem = f"the suppression list has an `{name}` that does not surely name one person."
-            raise place.error(rows_before + row + 1, problem, _WAYS_OUT[name])
+            _refuse_first(uncertain(batch.column(name), cells, name), rows_before, place, problem, _WAYS_OUT[name])
     _require_named(batch, columns, place, rows_before)
     return pa.RecordBatch.from_pydict(columns, schema=_SCHEMA)
+
+
+def _with_values(columns: dict[str, pa.StringArray], place: _Place, rows_before: int) -> dict[str, pa.StringArray]:
+    """The same with null for words such as ``NULL``. Raises ConfigError where nothing else names the row's person."""
+    words = {name: no_value(cells) for name, cells in columns.items()}
+    named = reduce(pc.or_, (pc.and_not(filled(cells), words[name]) for name, cells in columns.items()))
+    for name, word in words.items():
+        problem = f"the suppression list has an `{name}` that is a word for no value, in a row that names no person."
+        _refuse_first(pc.and_not(word, named), rows_before, place, problem, _NO_WORDS)
+    nothing = pa.scalar(None, pa.string())
+    return {name: pc.if_else(words[name], nothing, cells) for name, cells in columns.items()}
+
+
+def _refuse_first(rows: pa.BooleanArray, rows_before: int, place: _Place, problem: str, hint: str) -> None:
+    """Raises ConfigError about the first of the rows that are true."""
+    row = pc.index(rows, True).as_py()
+    if row >= 0:
+        raise place.error(rows_before + row + 1, problem, hint)
 
 
 def _require_text(field: pa.Field, place: _Place) -> None:
@@ -152,22 +191,18 @@ def _require_text(field: pa.Field, place: _Place) -> None:
 
 
 def _require_named(batch: pa.RecordBatch, named: dict[str, pa.StringArray], place: _Place, rows_before: int) -> None:
-    """Makes sure that no row names somebody by another column alone. Raises ConfigError."""
-    nobody = reduce(pc.and_, (pc.equal(pc.fill_null(texts, ""), "") for texts in named.values()))
-    if not pc.any(nobody).as_py():
+    """Makes sure that a row without an id or an address is empty. Raises ConfigError."""
+    unnamed = reduce(pc.and_, (pc.invert(filled(texts)) for texts in named.values()))
+    if not pc.any(unnamed).as_py():
         return
-    for field, column in zip(batch.schema, batch.columns, strict=True):
+    for number, (field, column) in enumerate(zip(batch.schema, batch.columns, strict=True), 1):
         if field.name in IDENTIFIERS:
             continue
-        texts = as_text(column, field)
-        found = pc.not_equal(texts, "") if meaning(field.name) else holds_address(texts)
-        row = pc.index(pc.and_(nobody, pc.fill_null(found, False)), True).as_py()
-        if row >= 0:
-            raise place.error(
-                rows_before + row + 1,
-                f"the suppression list names somebody by `{field.name}` alone, which is not read.",
-                "Write the person's `id` or `email`, or take the row out.",
-            )
+        there = filled(column) if pa.types.is_string(field.type) else column.is_valid()
+        column_name = f"`{field.name}`" if field.name.strip() else f"column {number}"
+        without = "" if field.name.strip() else ", which has no name"
+        problem = f"a row of the suppression list has neither `id` nor `email`, only {column_name}{without}."
+        _refuse_first(pc.and_(unnamed, there), rows_before, place, problem, _NAMED_ELSEWHERE.format(column_name))
 
 
 def _require_understood(names: Sequence[str], place: _Place) -> None:
@@ -224,10 +259,8 @@ def _read_file(path: Path) -> Iterator[pa.RecordBatch]:
 
 def _parquet(path: Path) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        _require_understood(schema.names, _Place(path))
-        texts = [field.name for field in schema if field.type in _TEXT or meaning(field.name)]
-        yield from file.iter_batches(_BATCH_ROWS, columns=texts)
+        _require_understood(file.schema_arrow.names, _Place(path))
+        yield from file.iter_batches(_BATCH_ROWS)
 
 
 def _csv(path: Path) -> Iterator[pa.RecordBatch]:

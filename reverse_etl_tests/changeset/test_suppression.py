@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 import sqlite3
+from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -45,7 +48,7 @@ def stored(config: SyncConfig, folder: Path) -> list[tuple[str | None, str | Non
 
 
 def test_a_csv_is_text_in_every_column(tmp_path: Path) -> None:
-    """Ids keep their zeros, addresses lose their case, empty fields are nobody; other columns do not matter."""
+    """Ids keep their zeros, addresses lose their case, empty fields are missing; other columns do not matter."""
     file = tmp_path / "list.csv"
     file.write_text('\ufeffid,note,email\r\n007,"a, ""b""\n",\r\n,x,Ann@Example.com \r\n', encoding="utf-8")
     assert [("007", None), (None, "ann@example.com")] == stored(sync(file=file), tmp_path)
@@ -54,8 +57,8 @@ def test_a_csv_is_text_in_every_column(tmp_path: Path) -> None:
 def test_parquet_ids_may_be_numbers(tmp_path: Path) -> None:
     """They are compared as the rows' are: as text."""
     file = tmp_path / "list.parquet"
-    pq.write_table(pa.table({"id": pa.array([7, None], pa.int32()), "big": [b"x", b"y"]}), file)
-    assert [("7", None), (None, None)] == stored(sync(file=file), tmp_path)
+    pq.write_table(pa.table({"id": pa.array([7, 8], pa.int32()), "big": [b"x", b"y"]}), file)
+    assert [("7", None), ("8", None)] == stored(sync(file=file), tmp_path)
 
 
 def test_a_query_is_run_with_the_changeset(tmp_path: Path) -> None:
@@ -169,6 +172,8 @@ IDS = [
     ("42.", "42"),
     ('"=""42.0"""', "42"),
     ("{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+    ("+42", "42"),
+    ("+42.0", "42"),
     ("o'brien", "o'brien"),
     ("auth0|5f7c", "auth0|5f7c"),
     ('"="""""', ""),
@@ -216,13 +221,23 @@ def test_an_address_is_read_in_every_certain_spelling(cell: str, person: str, tm
         ("id", '"7\n8"'),
         ("id", "1.2e+18"),
         ("id", '"1,23E18"'),
-        ("email", "n/a"),
+        ("id", "+1.23E+18"),
+        ("id", "2-Jan"),
+        ("id", "Mar-07"),
+        ("id", "TRUE"),
+        ("id", "false"),
+        ("id", "Yes"),
+        ("id", "J\ufffdrgen"),
+        ("email", "j\ufffdrgen@example.com"),
         ("email", "ann(at)example.com"),
         ("email", "ann@example.com bob@example.com"),
         ("email", '"ann@example.com, bob@example.com"'),
         ("email", "ann@example.com (Ann)"),
         ("email", "mailto:ann%40example.com"),
         ("email", "ann@ex\xe4mple.de"),
+        ("email", "ann%2Blist@example.com"),
+        ("email", "TRUE"),
+        ("email", "+42"),
     ],
 )
 def test_an_uncertain_cell_stops_the_run(column: str, cell: str, tmp_path: Path) -> None:
@@ -235,27 +250,171 @@ def test_an_uncertain_cell_stops_the_run(column: str, cell: str, tmp_path: Path)
     assert "one in a cell" in (hint := told.value.hint) or "one address in a cell" in hint
 
 
+PATTERNS = [
+    *[("email", cell) for cell in ("*@b.com", "%@b.com", "@b.com", "b.com", "*", "%", "ann*@b.com", "a?n@b.com")],
+    *[
+        ("email", cell)
+        for cell in (
+            "ann@*",
+            "ann@*.com",
+            "ann@%.com",
+            "'*@b.com",
+            ".+@b.com",
+            "a\u2022\u2022n@b.com",
+            "Ann <*@b.com>",
+            "*@[192.0.2.1]",
+        )
+    ],
+    *[
+        ("id", cell)
+        for cell in ("*@b.com", "%@b.com", "@b.com", "*", "%", "user_*", "user%", "%7", "12?", "12\u2026", '"=""7*"""')
+    ],
+]
+
+
+@pytest.mark.parametrize(("column", "cell"), PATTERNS)
+@pytest.mark.parametrize("other", [False, True])
+def test_a_pattern_stops_the_run(column: str, cell: str, other: bool, tmp_path: Path) -> None:
+    """As written it is compared with whole ids and addresses, and finds none of those that are meant."""
+    names = {"id": ("id", "email", "7"), "email": ("email", "id", "ann@example.com")}
+    first, second, good = names[column]
+    beside = {"id": "7", "email": "ann@example.com"}[second] if other else ""
+    file = tmp_path / "list.csv"
+    file.write_text(f"{first},{second}\n{good},\n{cell},{beside}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"list\.csv:3: .* an `{column}` that is a pattern or a domain") as stopped:
+        stored(sync(file=file), tmp_path)
+    assert cell not in str(stopped.value)
+    assert "matches whole values only" in (stopped.value.hint or "")
+
+
+NO_VALUES = [
+    *[
+        "NULL",
+        "null",
+        "Null",
+        "<null>",
+        "(null)",
+        "\\N",
+        "nil",
+        "None",
+        "nan",
+        "NaN",
+        "NaT",
+        "<NA>",
+        "NA",
+        "N/A",
+        "n.a.",
+    ],
+    *["-", "--", "\u2014", ".", "?", "/", "(none)", "(blank)", "undefined", "unknown", "'NULL", '"=""NULL"""', " n/a "],
+]
+
+
+@pytest.mark.parametrize("cell", NO_VALUES)
+def test_a_word_for_no_value_is_an_empty_cell_where_the_row_names_its_person(cell: str, tmp_path: Path) -> None:
+    """An export's ``NULL`` beside an id or an address adds nothing to it."""
+    file = tmp_path / "list.csv"
+    file.write_text(f"id,email\n7,{cell}\n{cell},ann@example.com\n", encoding="utf-8")
+    assert [("7", None), (None, "ann@example.com")] == stored(sync(file=file), tmp_path)
+
+
 @pytest.mark.parametrize(
-    ("content", "column"),
+    ("cell", "header", "beside"),
     [
-        ("id,cio_id\n7,x\n,y\n", "cio_id"),
-        ("id,uuid\n7,x\n,y\n", "uuid"),
-        ("id,email,note\n7,,by phone\n,,ann@example.com\n", "note"),
-        ("id,Kontakt\n7,\n,Ann <ann@example.com>\n", "Kontakt"),
+        *((cell, "id,email", "") for cell in NO_VALUES),
+        *(("NULL", header, "") for header in ("id", "email", "email,id")),
+        ("NULL", "id,email", "NULL"),
+        ("\\N", "email,id", "-"),
     ],
 )
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_a_row_that_names_somebody_by_another_column_stops_the_run(
+def test_a_word_for_no_value_alone_stops_the_run(cell: str, header: str, beside: str, tmp_path: Path) -> None:
+    """Nothing says whom the row means; perhaps the one whose id it is."""
+    file = tmp_path / "list.csv"
+    good = {"id": "7", "email": "ann@example.com"}[header.split(",")[0]]
+    cells = [f"{row},{second}" if "," in header else row for row, second in ((good, ""), (cell, beside))]
+    file.write_text("\n".join([header, *cells, ""]), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"list\.csv:3: .* an `(id|email)` that is a word for no value") as stopped:
+        stored(sync(file=file), tmp_path)
+    assert "leave the cell empty" in (stopped.value.hint or "")
+
+
+def test_nan_is_a_word_for_no_value(tmp_path: Path) -> None:
+    """A DataFrame with missing ids has floats."""
+    file = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"id": [7.0, float("nan")], "email": [None, "ann@example.com"]}), file)
+    assert [("7", None), (None, "ann@example.com")] == stored(sync(file=file), tmp_path)
+    pq.write_table(pa.table({"id": [7.0, float("nan")]}), file)
+    with pytest.raises(ConfigError, match=r"list\.parquet, row 2: .* that is a word for no value"):
+        stored(sync(file=file), tmp_path)
+
+
+UNREAD = [
+    ("id,username\n7,x\n,ann\n", "`username`"),
+    ("id,email,login\n7,,x\n,,ann\n", "`login`"),
+    ("email,kunde nr\nann@example.com,\n,0815\n", "`kunde nr`"),
+    ("id,phone,reason\n7,,\n,+4930123,spam\n", "`phone`"),
+    ("id,answer,reason\n7,,\n,ann@example.com,spam\n", "`answer`"),
+    ("id,\n7,\n,ann\n", "column 2, which has no name"),
+    ("id, ,note\n7,,\n,ann,\n", "column 2, which has no name"),
+    ("id,cio_id\n7,x\n,y\n", "`cio_id`"),
+    ("id,uuid\n7,x\n,y\n", "`uuid`"),
+    ("id,email,note\n7,,by phone\n,,ann@example.com\n", "`note`"),
+    ("id,Kontakt\n7,\n,Ann <ann@example.com>\n", "`Kontakt`"),
+]
+
+
+@pytest.mark.parametrize(("content", "column"), UNREAD)
+@pytest.mark.parametrize("kind", ["csv", "parquet", "query"])
+def test_a_row_that_names_its_person_by_another_column_stops_the_run(
     kind: str, content: str, column: str, tmp_path: Path
 ) -> None:
-    """It would be a row about nobody."""
+    """It would be passed over, and its person sent."""
     (tmp_path / "list.csv").write_text(content, encoding="utf-8")
-    with (tmp_path / "list.csv").open(encoding="utf-8") as file:
-        rows = [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "list.parquet")
-    place = r"list\.csv:3: " if kind == "csv" else r"list\.parquet, row 2: "
-    with pytest.raises(ConfigError, match=f"{place}.*names somebody by `{column}` alone"):
-        stored(sync(file=tmp_path / f"list.{kind}"), tmp_path)
+    names, *rows = csv.reader(content.splitlines())
+    columns = [pa.array([row[number] or None for row in rows], pa.string()) for number in range(len(names))]
+    pq.write_table(pa.table(columns, names), tmp_path / "list.parquet")
+    database = SQLite(name="shop", path=tmp_path / "shop.db")
+    with closing(sqlite3.connect(database.path)) as shop, shop:
+        shop.execute(f"CREATE TABLE listed ({', '.join(f'{quoted(name)} TEXT' for name in names)})")
+        shop.executemany(f"INSERT INTO listed VALUES ({', '.join('?' * len(names))})", rows)
+    config = sync(query="SELECT * FROM listed") if kind == "query" else sync(file=tmp_path / f"list.{kind}")
+    place = {
+        "csv": r"list\.csv:3: ",
+        "parquet": r"list\.parquet, row 2: ",
+        "query": "row 2 of suppression_list.query: ",
+    }
+    with connect(database) as session, pytest.raises(ConfigError) as stopped:
+        store_suppressed(config, RunFolder(tmp_path), session)
+    assert re.search(f"{place[kind]}.*neither `id` nor `email`, only {re.escape(column)}", str(stopped.value))
+    assert "to `id` or `email`" in (stopped.value.hint or "")
+    assert "ann" not in f"{stopped.value} {stopped.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([None, 815]),
+        pa.array([None, 8.15]),
+        pa.array([None, b"x"]),
+        pa.array([None, False]),
+        pa.array([None, date(2026, 1, 5)]),
+        pa.array([None, ["ann"]]),
+        pa.array([None, {"name": "ann"}]),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_other_columns_may_have_any_type(values: pa.Array, tmp_path: Path) -> None:
+    """A number may be a customer's; a row with anything in it is about somebody."""
+    file = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"id": ["7", None], "other": values}), file)
+    with pytest.raises(ConfigError, match=r"row 2: .*neither `id` nor `email`, only `other`"):
+        stored(sync(file=file), tmp_path)
+
+
+def test_empty_rows_are_passed_over(tmp_path: Path) -> None:
+    """Spreadsheets end in rows of commas."""
+    file = tmp_path / "list.csv"
+    file.write_text("id,email,,note\n7,,,x\n,,,\n ,\xa0, ,\n", encoding="utf-8")
+    assert [("7", None), (None, None), ("", "")] == stored(sync(file=file), tmp_path)
 
 
 @pytest.mark.parametrize(

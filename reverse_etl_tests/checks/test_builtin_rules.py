@@ -575,12 +575,27 @@ class TestSuppressedPeopleOfRelationships(_Suppression):
     rows = (("7", True), ("8", False))
 
 
-def test_a_list_that_names_nobody_of_the_rows_stops_the_run(tmp_path: Path) -> None:
-    """Ids on the list, addresses in the rows: nobody could be left out."""
-    listed = sync(people=PeopleConfig(identify_by="email", **suppressing()))
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"people": PeopleConfig(identify_by="email", **suppressing())},
+        {"events": EventsConfig(name="visit", identify_by="email", **suppressing())},
+        {
+            "objects": ObjectsConfig(),
+            "relationships": RelationshipsConfig(query="SELECT 2", identify_by="email", **suppressing()),
+        },
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_a_list_with_none_of_the_identifiers_of_the_rows_stops_the_run(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """Ids on the list, addresses in the rows: no row could be left out."""
     pq.write_table(pa.table({"id": ["7"], "email": pa.nulls(1, pa.string())}), tmp_path / "suppressed.parquet")
+    people = [pa.record_batch({"email": ["a@example.com"], "object_id": ["1"], "occurred_at": [1_795_000_000]})]
+    rows = ([pa.record_batch({"object_id": ["1"]})], people) if "objects" in settings else (people,)
     with pytest.raises(ConfigError, match="names people by `id`, and these rows by `email`"):
-        check(listed, tmp_path, [pa.record_batch({"email": ["a@example.com"]})])
+        check(sync(**settings), tmp_path, *rows)
 
 
 def test_a_changeset_read_without_the_list_is_not_sent(tmp_path: Path) -> None:

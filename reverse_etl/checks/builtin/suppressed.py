@@ -29,14 +29,16 @@ MESSAGE = "person is suppressed"
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """Nobody in a row is on the list, under any identifier of theirs.
+    """No person of a row is on the list, under any of their identifiers.
 
     Attributes:
         identifiers: The columns that may name the person; those that are not in the result are left out.
+        first: Whether no rows before these were compared with the list.
     """
 
     rule: Rule
     identifiers: tuple[str, ...]
+    first: bool = True
 
     def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         """Rows of people on the list.
@@ -52,7 +54,7 @@ class Suppressed:
             )
         schema = parts.schema()
         names = [name for name in self.identifiers if schema is not None and name in schema.names]
-        if parts.query == "rows":
+        if self.first:
             _require_in_common(listed, names, database)
         for name in names:
 
@@ -66,7 +68,7 @@ class Suppressed:
 
 
 def _require_in_common(listed: Path, names: list[str], database: duckdb.DuckDBPyConnection) -> None:
-    """A list of e-mail addresses beside rows that have ids alone would let everybody pass."""
+    """A list of e-mail addresses beside rows that have ids alone would let all of them pass."""
     found = database.sql(
         f"SELECT count(*), {', '.join(f'count({name})' for name in IDENTIFIERS)} FROM {parquet(listed)}"
     )
