@@ -27,6 +27,7 @@ from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 COMMANDS = {
     "demo": "demo",
@@ -114,8 +115,21 @@ def _keep_exit_code() -> None:
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
 
+def _noted_presses() -> list[int]:
+    """Is filled with each Ctrl-C, which is raised as ever: libraries make errors of their own of one, or drop it."""
+    pressed: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, note)
+    return pressed
+
+
 def _report_dropped(dropped: sys.UnraisableHookArgs) -> None:
-    """Prints what Python drops, except a Ctrl-C: ``delivery.interrupts.heard`` raises that again."""
+    """Prints what Python drops, except a Ctrl-C."""
     if not issubclass(dropped.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(dropped)
 
@@ -123,10 +137,13 @@ def _report_dropped(dropped: sys.UnraisableHookArgs) -> None:
 def main() -> None:
     """The entry point of ``reverse-etl``: a user's mistake ends with a sentence, never with a traceback."""
     sys.unraisablehook = _report_dropped
+    pressed = _noted_presses()
     try:
         _register()
         app()
     except ReverseEtlError as error:
+        if pressed:
+            _stopped()
         say(words.console(stderr=True), f"Error: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, EOFError):
@@ -136,6 +153,8 @@ def main() -> None:
             _keep_exit_code()
         raise
     except Exception:
+        if pressed:
+            _stopped()
         traceback.print_exc()
         print("This is a defect of reverse-etl; please report it with the lines above.", file=sys.stderr)  # noqa: T201
         sys.exit(1)

@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,10 +18,12 @@ from reverse_etl.cli.tables import say
 from reverse_etl.report import Status
 
 if TYPE_CHECKING:
+    import dagster as dg
     from rich.console import Console
 
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
+    from reverse_etl.state.home import Home
 
 _UNCAPTURED: Final = {
     "module": "dagster._core.storage.noop_compute_log_manager",
@@ -68,47 +70,54 @@ def execute(
     Raises:
         StateError: The run ended without a row in the history.
     """
-    from reverse_etl.delivery.interrupts import heard
     from reverse_etl.errors import StateError
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
     home = Home.from_environment(syncs)
-    with heard():
-        dagster_environment(home, syncs)
-
-        import dagster as dg
-
-    recipe = dg.build_reconstructable_job(
-        "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": sync.name}
-    )
-    step = f"{sync.name}__{sync.name}_changeset"
-    config = {
-        "ops": {step: {"config": {"full": full, "retry_of": retry_of}}},
+    run_config = {
+        "ops": {f"{sync.name}__{sync.name}_changeset": {"config": {"full": full, "retry_of": retry_of}}},
         "loggers": {"console": {"config": {"log_level": "DEBUG" if verbose else "CRITICAL"}}},
     }
-    # The run's output is for this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
-    overrides = {"compute_logs": _UNCAPTURED}
-    with ExitStack() as stack:
-        with heard():
-            instance = stack.enter_context(dagster_instance(home, overrides))
-        stack.enter_context(shown_progress(sync.name, lines=verbose))
-        try:
-            result = dg.execute_job(recipe, instance, run_config=config, raise_on_error=False)
-        except dg.DagsterExecutionInterruptedError:
-            raise KeyboardInterrupt from None
-        run_id = result.run_id
-    report = open_store(home.state_url).run(run_id)
+    result = _execute_job(sync.name, syncs, home, run_config=run_config, lines=verbose)
+    report = open_store(home.state_url).run(result.run_id)
     if report is None and was_interrupted(result):
         raise KeyboardInterrupt
     if report is None:
-        raise StateError(f"run {run_id} left no row in the history.", hint="Run again with --verbose to see why.")
+        raise StateError(
+            f"run {result.run_id} left no row in the history.", hint="Run again with --verbose to see why."
+        )
     if report.status is Status.RUNNING:
         raise StateError(
-            f"how run {run_id} ended could not be written to {home.path}.",
+            f"how run {result.run_id} ended could not be written to {home.path}.",
             hint="Free some space, then run again: what was delivered stays delivered.",
         )
     return report
+
+
+def _execute_job(name: str, syncs: Path, home: Home, *, run_config: dict[str, Any], lines: bool) -> dg.ExecutionResult:
+    """What Dagster has of the run; until its first stage, and after the last one, Ctrl-C waits for a safe moment."""
+    from reverse_etl.delivery.interrupts import held
+
+    with held() as raise_received, ExitStack() as stack:
+        dagster_environment(home, syncs)
+
+        import dagster as dg
+        from dagster._utils.interrupts import capture_interrupts
+
+        recipe = dg.build_reconstructable_job(
+            "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": name}
+        )
+        # The run's output is for this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
+        instance = stack.enter_context(dagster_instance(home, {"compute_logs": _UNCAPTURED}))
+        stack.enter_context(shown_progress(name, lines=lines))
+        # Dagster keeps it for the first stage; what came before is raised here.
+        with capture_interrupts():
+            raise_received()
+            try:
+                return dg.execute_job(recipe, instance, run_config=run_config, raise_on_error=False)
+            except dg.DagsterExecutionInterruptedError:
+                raise KeyboardInterrupt from None
 
 
 def show(report: RunReport, console: Console) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, TypeVar
+
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE
 
 Result = TypeVar("Result")
 
@@ -27,6 +30,39 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
+
+
+@contextmanager
+def held() -> Iterator[Callable[[], None]]:
+    """Keeps Ctrl-C until it can be raised: at the end of the block, or where the block calls what it is given.
+
+    Raised just anywhere it may get lost: Python drops it in the callback of a weak reference and in a finalizer, and
+    libraries print it or turn it into errors of their own. A second one ends the process at once. Outside of the main
+    thread, and where Ctrl-C is ignored, this does nothing.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield lambda: None
+        return
+    received: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        if received:
+            os._exit(INTERRUPTED_EXIT_CODE)
+        received.append(number)
+
+    def raise_received() -> None:
+        if received:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield raise_received
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if signal.getsignal(signal.SIGTERM) is note:  # Dagster hands SIGTERM to whoever handles SIGINT
+            signal.signal(signal.SIGTERM, before)
+        raise_received()
 
 
 @contextmanager

@@ -72,36 +72,69 @@ def _imports(pid: int) -> bool:
     return "pydantic_core" in Path(f"/proc/{pid}/maps").read_text()
 
 
-DROPPED = """
+PRESSED = """
 import os, signal, sys, weakref
 
 class Thing: pass
 
-class Press:
+def press(_=None):
+    os.kill(os.getpid(), signal.SIGINT)
+
+def dropped():
+    thing = Thing()
+    last = weakref.ref(thing, press)
+    del thing
+
+def turned():
+    try:
+        press()
+    except BaseException as error:
+        raise RuntimeError("cannot build: " + type(error).__name__)
+
+def swallowed():
+    try:
+        press()
+    except BaseException as error:
+        print("Exception: " + type(error).__name__, file=sys.stderr)
+
+class Finder:
     def find_spec(self, name, *rest):
         if name == "{module}":
             sys.meta_path.remove(self)
-            thing = Thing()
-            last = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))
-            del thing
+            {how}()
 
-sys.meta_path.insert(0, Press())
-sys.argv = ["reverse-etl", "run", "people"]
+sys.meta_path.insert(0, Finder())
+sys.argv = ["reverse-etl", {arguments}]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from reverse_etl.cli.main import main
 main()
 """
-"""Presses Ctrl-C in a weak reference's callback, where Python drops what is raised, as a module is imported."""
+"""Presses Ctrl-C as a module is imported, where what is raised is dropped, or made into something else, by others."""
 
 
-@pytest.mark.parametrize("module", ["dagster", "dagster._core.storage.noop_compute_log_manager"])
-def test_one_that_python_drops_before_the_first_stage_is_heard(
-    project: Project, sandbox: RunningSandbox, module: str
+@pytest.mark.parametrize(
+    ("module", "how"),
+    [
+        ("dagster", "turned"),
+        ("dagster._core.storage.noop_compute_log_manager", "swallowed"),
+        ("reverse_etl.definitions", "dropped"),
+    ],
+)
+def test_one_that_others_keep_before_the_first_stage_is_heard(
+    project: Project, sandbox: RunningSandbox, module: str, how: str
 ) -> None:
-    """While Dagster is imported, and while its instance is opened: nothing was read or sent."""
-    done = project.command(sys.executable, "-c", DROPPED.format(module=module))
+    """While Dagster is imported, its instance is opened, and the sync's job is built: nothing was read or sent."""
+    pressed = PRESSED.format(module=module, how=how, arguments="'run', 'people'")
+    done = project.command(sys.executable, "-c", pressed)
     assert (130, "", "\nStopped.\n") == (done.returncode, done.stdout, done.stderr)
     assert [] == batches(sandbox)
+
+
+def test_an_error_that_is_made_of_one_ends_any_command_with_130(project: Project) -> None:
+    """A library's own error, while its models are built for example, is no defect of ours."""
+    pressed = PRESSED.format(module="reverse_etl.config.loader", how="turned", arguments="'validate'")
+    done = project.command(sys.executable, "-c", pressed)
+    assert (130, "", "\nStopped.\n") == (done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.thorough
