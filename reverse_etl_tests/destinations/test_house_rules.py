@@ -13,7 +13,7 @@ from reverse_etl_tests.destinations.conformance import DestinationConformance
 FOLDERS = sorted(
     folder.name
     for folder in Path(reverse_etl.destinations.__path__[0]).iterdir()
-    if folder.is_dir() and (folder / "__init__.py").exists()
+    if (folder / "__init__.py").exists() and not folder.name.startswith("_")
 )
 
 

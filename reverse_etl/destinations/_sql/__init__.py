@@ -1,0 +1,1 @@
+"""What databases as destinations share: which values fit a table, decided in Arrow before anything is sent."""

@@ -1,0 +1,67 @@
+"""Which rows fit a table's columns, and their values as the stage takes them.
+
+A database names a statement that it refuses, seldom a row; some store an altered value instead. So types, ranges,
+lengths, enums and NOT NULL are decided here, a column at a time; constraints and triggers are left to the database.
+How one kind of value becomes another is in ``_values``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.changeset.parts import ROW_NUMBER, numbers_where
+from reverse_etl.destinations._sql._misfits import Misfit
+from reverse_etl.destinations._sql._values import convert
+from reverse_etl.destinations._sql.columns import Column
+from reverse_etl.destinations.base import KeptBack
+from reverse_etl.report import Outcome
+from reverse_etl.sources.base import logical_type
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A batch made ready for a table.
+
+    Attributes:
+        batch: The columns of the table, in its order, and ``ROW_NUMBER``: bool, int64, float64, string, date32 or
+            timestamps. As long as what was given; a value that does not fit is null.
+        kept_back: The rows that do not fit, by column and reason; a row may be in several.
+    """
+
+    batch: pa.RecordBatch
+    kept_back: Sequence[KeptBack]
+
+
+def fit(batch: pa.RecordBatch, columns: Sequence[Column], *, timezone: str) -> Fitted:
+    """Converts a batch, and names the rows that do not fit.
+
+    Args:
+        batch: Canonical columns (``sources.base``), ``ROW_NUMBER`` among them.
+        columns: The table's, each of them in the batch.
+        timezone: What date-times without a zone are in, there.
+    """
+    arrays: list[pa.Array] = []
+    kept_back: list[KeptBack] = []
+    for column in columns:
+        given = batch.column(column.name)
+        fitted, misfits = convert(given, logical_type(batch.schema.field(column.name)), column, timezone)
+        for misfit in (*_missing(given, column), *misfits):
+            rows = numbers_where(batch, misfit.mask)
+            if len(rows):
+                kept_back.append(KeptBack(rows, Outcome.REJECTED, misfit.reason, column.name, misfit.message))
+        arrays.append(fitted)
+    names = [column.name for column in columns]
+    ready = pa.RecordBatch.from_arrays([*arrays, batch.column(ROW_NUMBER)], names=[*names, ROW_NUMBER])
+    return Fitted(ready, kept_back)
+
+
+def _missing(given: pa.Array, column: Column) -> Sequence[Misfit]:
+    if (column.nullable and not column.key) or not given.null_count:
+        return ()
+    if column.key:
+        return (Misfit(pc.is_null(given), "missing_identifier", "a column of `identify_by` is empty."),)
+    return (Misfit(pc.is_null(given), "null", "the column must not be empty (NOT NULL)."),)

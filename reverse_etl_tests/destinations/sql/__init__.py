@@ -1,0 +1,1 @@
+"""What databases as destinations share."""
