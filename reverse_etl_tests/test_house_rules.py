@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl.plugins import names
+from reverse_etl_tests.dialects import DIALECTS
+
 PACKAGE = Path(__file__).parents[1] / "reverse_etl"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 300
@@ -73,6 +76,34 @@ def test_what_is_public_is_documented(path: Path) -> None:
     assert ast.get_docstring(tree), "the module has no docstring"
     methods = not path.name.startswith("_") and path.parent.parent != PACKAGE / "sources"
     assert [] == [name for name, node in public(tree.body, methods=methods) if ast.get_docstring(node) is None]
+
+
+ENGINES = {*names("reverse_etl.sources"), *DIALECTS}
+KNOW_ENGINES = (
+    "sources/",
+    # The sample shop is a file of one engine.
+    "demo/",
+    # The state's own database is no source.
+    "state/engine.py",
+    "state/pace.py",
+    # Resources for assets of a user's own, which name what they connect to.
+    "defs/bigquery.py",
+    "defs/snowflake.py",
+)
+
+
+@every_module
+def test_only_the_sources_know_an_engine_by_name(path: Path) -> None:
+    """What another room needs of one is a fact that the engine declares: nothing else asks which one it is."""
+    if path.relative_to(PACKAGE).as_posix().startswith(KNOW_ENGINES):
+        return
+    tree = parsed(path)
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    parts = {module.split(".")[2] for module in modules if module.startswith("reverse_etl.sources.")}
+
+    assert set() == (texts | parts) & ENGINES
 
 
 CATCHING = {"cli/main.py", "notify/tell.py", "sources/snowflake/chunks.py", "sources/sqlserver/wire.py"}

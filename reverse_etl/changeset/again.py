@@ -26,6 +26,7 @@ from reverse_etl.report import RUN_BY_SPREADSHEETS
 if TYPE_CHECKING:
     import duckdb
 
+    from reverse_etl.config.dialect import Dialect
     from reverse_etl.sources.base import Session
 
 MOST_IDENTIFIERS: Final = 2_000
@@ -96,7 +97,7 @@ class RowsAgain:
         sql: The query as written.
         query: ``rows`` or ``relationships``.
         column: The identifier's column, as the query's result spells it.
-        dialect: The database's name in sqlglot.
+        dialect: The database's.
         failed: What failed.
         not_found: How many failed rows the database no longer has, once all batches were read.
     """
@@ -105,7 +106,7 @@ class RowsAgain:
     sql: str
     query: str
     column: str
-    dialect: str
+    dialect: Dialect
     failed: FailedBefore
     not_found: int = field(default=0, init=False)
 

@@ -8,21 +8,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders
+from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, tokens_of
 from reverse_etl.config.syncs import KINDS
 
 if TYPE_CHECKING:
+    from reverse_etl.config.dialect import Dialect
     from reverse_etl.config.syncs import SyncConfig
 
 _DIGITS: Final = 16
 
 
-def asked(sync: SyncConfig, dialect: str) -> dict[str, str]:
+def asked(sync: SyncConfig, dialect: Dialect) -> dict[str, str]:
     """A short hash of each part of a sync that says which rows are sent, and as what.
 
     Args:
         sync: The sync.
-        dialect: Its database's name in sqlglot.
+        dialect: Its database's.
 
     Returns:
         By the part's name as people know it: ``query``, ``people.identify_by``, ``relationships.query``. Comments,
@@ -63,15 +64,14 @@ def sentence(parts: list[str], sync: str, read_from: int) -> str:
     )
 
 
-def _normal(sql: str, dialect: str) -> str:
+def _normal(sql: str, dialect: Dialect) -> str:
     """The query's tokens: without comments, white space, the case of words of SQL and semicolons at the end."""
     from sqlglot import TokenType
-    from sqlglot.dialects.dialect import Dialect
     from sqlglot.errors import TokenError
 
     named = PLACEHOLDER.sub("{{last_sync_time}}", sql)
     try:
-        tokens = Dialect.get_or_raise(dialect).tokenize(blank_placeholders(named))
+        tokens = tokens_of(blank_placeholders(named), dialect)
     except TokenError:
         return " ".join(named.split())
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:

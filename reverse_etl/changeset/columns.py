@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.api_words import API_WORDS
+from reverse_etl.config.dialect import UNKNOWN, Dialect
 from reverse_etl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,14 +65,14 @@ def identifiers(batch: pa.RecordBatch, sync: SyncConfig, query: str) -> pa.Strin
     return as_text(batch.column(index), batch.schema.field(index)).fill_null("")
 
 
-def require_columns(names: Sequence[str], sync: SyncConfig, query: str, *, dialect: str = "") -> None:
+def require_columns(names: Sequence[str], sync: SyncConfig, query: str, *, dialect: Dialect = UNKNOWN) -> None:
     """Makes sure that a result has the columns without which none of its rows can be sent, and none of the API's own.
 
     Args:
         names: The result's columns.
         sync: The sync.
         query: ``rows`` or ``relationships``.
-        dialect: The database's name in sqlglot, for the fix that is shown; empty for standard SQL.
+        dialect: The database's, for the fix that is shown.
 
     Raises:
         ConfigError: A column is missing, and the hint shows the ``AS`` that mends it where another case is there;
@@ -91,11 +92,11 @@ def require_columns(names: Sequence[str], sync: SyncConfig, query: str, *, diale
             raise error.located(sync.where)
 
 
-def _fix(needed: str, names: Sequence[str], *, sync: SyncConfig, dialect: str) -> str:
+def _fix(needed: str, names: Sequence[str], *, sync: SyncConfig, dialect: Dialect) -> str:
     from sqlglot import exp
 
     def quoted(name: str) -> str:
-        return exp.to_identifier(name, quoted=True).sql(dialect=dialect or None)
+        return exp.to_identifier(name, quoted=True).sql(dialect=dialect.name or None)
 
     other_case = [name for name in names if name.casefold() == needed.casefold()]
     if other_case:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from reverse_etl.config.dialect import Dialect
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.sources.base import Session, Start
 
@@ -64,7 +65,7 @@ def extract(
     folder: RunFolder,
     *,
     before: Before,
-    dialect: str,
+    dialect: Dialect,
     late: timedelta | None = None,
     limit: int | None = None,
     failed: FailedBefore | None = None,
@@ -139,7 +140,7 @@ def extract(
     return facts
 
 
-def _notes(sync: SyncConfig, before: Before, start: Start, read_from: int, *, dialect: str) -> Iterator[str]:
+def _notes(sync: SyncConfig, before: Before, start: Start, read_from: int, *, dialect: Dialect) -> Iterator[str]:
     """Sentences about what was read, or will be read again."""
     if before.mark.last_sync_time and not read_from and before.mark.reach(None):
         yield (
@@ -158,7 +159,7 @@ def _utc(seconds: int) -> str:
 
 
 def _usable(
-    sync: SyncConfig, query: str, batches: Iterator[pa.RecordBatch], *, dialect: str
+    sync: SyncConfig, query: str, batches: Iterator[pa.RecordBatch], *, dialect: Dialect
 ) -> Iterator[pa.RecordBatch]:
     """The batches, once their columns are known to be right, up to the sync's row limit."""
     rows = 0

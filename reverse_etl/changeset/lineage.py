@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.lineage import Node
 
+    from reverse_etl.config.dialect import Dialect
+
 Origin = tuple[tuple[str, ...], str]
 """A table, as the parts of its name, and a column of it."""
 
@@ -21,12 +23,12 @@ _NOTHING: Final[dict[str, tuple[Origin, ...]]] = {}
 
 
 @lru_cache(maxsize=256)
-def column_origins(sql: str, dialect: str, columns: tuple[str, ...]) -> dict[str, tuple[Origin, ...]]:
+def column_origins(sql: str, dialect: Dialect, columns: tuple[str, ...]) -> dict[str, tuple[Origin, ...]]:
     """Where the columns of a query's result come from.
 
     Args:
         sql: As written in the sync.
-        dialect: The engine's name in sqlglot.
+        dialect: The engine's.
         columns: The names that the result has.
 
     Returns:
@@ -41,29 +43,26 @@ def column_origins(sql: str, dialect: str, columns: tuple[str, ...]) -> dict[str
 
     try:
         with quiet_sqlglot():
-            parsed = parse_one(one_statement(blank_placeholders(sql), dialect), read=dialect)
-            query = qualify(parsed, dialect=dialect, validate_qualify_columns=False, identify=False)
+            parsed = parse_one(one_statement(blank_placeholders(sql), dialect), read=dialect.name)
+            query = qualify(parsed, dialect=dialect.name, validate_qualify_columns=False, identify=False)
             scope = build_scope(query)
             if scope is None or not isinstance(query, exp.Query):
                 return _NOTHING
             known = {name.lower(): name for name in query.named_selects}
             if "*" in known:
                 return _everything(scope.sources, columns, dialect)
-            traced = {
-                column: tuple(
-                    sorted(
-                        set(_origins(lineage(known[column.lower()], query, {}, dialect=dialect, scope=scope), dialect))
-                    )
-                )
+            nodes = {
+                column: lineage(known[column.lower()], query, {}, dialect=dialect.name, scope=scope)
                 for column in columns
                 if column.lower() in known
             }
+            traced = {column: tuple(sorted(set(_origins(node, dialect)))) for column, node in nodes.items()}
     except (SqlglotError, RecursionError, ValueError):
         return _NOTHING
     return {column: origins for column, origins in traced.items() if origins}
 
 
-def _origins(node: Node, dialect: str) -> Iterator[Origin]:
+def _origins(node: Node, dialect: Dialect) -> Iterator[Origin]:
     from sqlglot import exp, to_identifier
 
     for leaf in node.walk():
@@ -73,7 +72,9 @@ def _origins(node: Node, dialect: str) -> Iterator[Origin]:
                 yield _parts(leaf.expression, dialect), spelled(to_identifier(column), dialect)
 
 
-def _everything(sources: Mapping[str, object], columns: tuple[str, ...], dialect: str) -> dict[str, tuple[Origin, ...]]:
+def _everything(
+    sources: Mapping[str, object], columns: tuple[str, ...], dialect: Dialect
+) -> dict[str, tuple[Origin, ...]]:
     """``SELECT *`` of one table: each column is its own; of several tables only the database knows."""
     from sqlglot import exp
 
@@ -83,7 +84,7 @@ def _everything(sources: Mapping[str, object], columns: tuple[str, ...], dialect
     return {column: ((_parts(tables[0], dialect), column),) for column in columns}
 
 
-def _parts(table: exp.Table, dialect: str) -> tuple[str, ...]:
+def _parts(table: exp.Table, dialect: Dialect) -> tuple[str, ...]:
     from sqlglot import exp
 
     return tuple(spelled(part, dialect) for part in table.parts if isinstance(part, exp.Identifier))

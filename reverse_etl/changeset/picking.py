@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.config.statement import quiet_sqlglot
 from reverse_etl.sources.base import logical_type
+
+if TYPE_CHECKING:
+    from reverse_etl.config.dialect import Dialect
 
 _UNQUOTABLE: Final = re.compile(r"[\\\x00-\x1f\x7f]")
 """Characters that one engine or another does not take as they are between quotes."""
@@ -37,55 +40,53 @@ class Condition:
     exact: bool
 
 
-def picked(sql: str, condition: str, dialect: str) -> str:
+def picked(sql: str, condition: str, dialect: Dialect) -> str:
     """The query as a table ``q`` of which only the rows that meet a condition are read."""
-    text = one_statement(sql, dialect)
-    if dialect == "tsql":
-        # Neither WITH nor ORDER BY nor OPTION may stand inside a table expression there.
-        return _picked_tsql(text, condition)
+    before, table = "", one_statement(sql, dialect)
+    if dialect.bare_subqueries:
+        before, table = _bare(table, dialect)
     # The line break ends a comment on the query's last line.
-    return f"SELECT * FROM (\n{text}\n) AS q WHERE {condition}"
+    return f"{before}SELECT * FROM (\n{table}\n) AS q WHERE {condition}"
 
 
-def _picked_tsql(text: str, condition: str) -> str:
+def _bare(text: str, dialect: Dialect) -> tuple[str, str]:
+    """Its WITH, and the rest without ORDER BY and OPTION; the whole query as the rest where it cannot be read."""
     from sqlglot import exp, parse_one
     from sqlglot.errors import SqlglotError
 
     try:
         with quiet_sqlglot():
-            tree = parse_one(text, read="tsql")
+            tree = parse_one(text, read=dialect.name)
             names = tree.args.get("with_")
             tree.set("with_", None)
             tree.set("options", None)
             if not (tree.args.get("limit") or tree.args.get("offset")):
                 tree.set("order", None)
-            table = tree.sql(dialect="tsql")
-            before = f"{names.sql(dialect='tsql')} " if isinstance(names, exp.With) else ""
+            before = f"{names.sql(dialect=dialect.name)} " if isinstance(names, exp.With) else ""
+            return before, tree.sql(dialect=dialect.name)
     except (SqlglotError, RecursionError):
-        before, table = "", text
-    return f"{before}SELECT * FROM (\n{table}\n) AS q WHERE {condition}"
+        return "", text
 
 
-def condition(column: str, identifiers: Sequence[str], field: pa.Field, dialect: str) -> Condition:
+def condition(column: str, identifiers: Sequence[str], field: pa.Field, dialect: Dialect) -> Condition:
     """A condition that the column's own type understands.
 
     Args:
         column: The identifier's column, as the result spells it.
         identifiers: As ``changeset.text.as_text`` makes them.
         field: The column in the query's result; of type null where only its rows tell the type.
-        dialect: The database's name in sqlglot.
+        dialect: The database's.
     """
     from sqlglot import exp
 
-    name = f"q.{exp.to_identifier(column, quoted=True).sql(dialect=dialect)}"
+    name = f"q.{exp.to_identifier(column, quoted=True).sql(dialect=dialect.name)}"
     kind, mark = field.type, logical_type(field)
     quotable = [value for value in identifiers if not _UNQUOTABLE.search(value)]
     exact = len(quotable) == len(identifiers)
     if pa.types.is_integer(kind) or mark == "decimal":
         # Whatever is no number is in no such column.
         numbers = [value for value in identifiers if _NUMBER.fullmatch(value)]
-        if pa.types.is_integer(kind) and dialect != "snowflake":
-            # Snowflake's NUMBER is an integer where no row says otherwise, whatever its scale.
+        if pa.types.is_integer(kind) and dialect.whole_integers:
             numbers = [value for value in numbers if _INTEGER.fullmatch(value)]
         values = [_number(value, dialect, decimal=mark == "decimal") for value in numbers]
         exact = all(_NUMBER.fullmatch(value) or len(value) <= _MOST_DIGITS for value in identifiers)
@@ -94,42 +95,34 @@ def condition(column: str, identifiers: Sequence[str], field: pa.Field, dialect:
         exact = False
     elif pa.types.is_string(kind) and mark != "json":
         values = [_quoted(value, dialect) for value in quotable]
-    elif mark == "json" and dialect != "sqlite":
+    elif mark == "json" and dialect.typed_columns:
         # 5, 5.0 and "5" are one identifier: what finds one row of it may miss another.
         values, exact = [], False
-    elif dialect == "sqlite":
-        # Its columns have no types: 7, 7.0 and '7' may stand in one and differ.
+    elif not dialect.typed_columns:
         numbers = [value for value in identifiers if _NUMBER.fullmatch(value)]
-        values = [literal for number in numbers for literal in _sqlite_numbers(number)]
+        values = [literal for number in numbers for literal in _either_number(number)]
         values += [_quoted(value, dialect) for value in quotable]
         exact = exact and all(len(value) <= _MOST_DIGITS for value in identifiers)
     else:
-        text = exp.DataType.build("nvarchar(max)" if dialect == "tsql" else "text", dialect=dialect)
-        name = f"CAST({name} AS {'CHAR' if dialect == 'mysql' else text.sql(dialect=dialect)})"
+        name = f"CAST({name} AS {dialect.text_type})"
         values = [_quoted(value, dialect) for value in quotable]
         exact = False
     return Condition(f"{name} IN ({', '.join(values)})" if values else "", exact)
 
 
-def _number(value: str, dialect: str, *, decimal: bool) -> str:
+def _number(value: str, dialect: Dialect, *, decimal: bool) -> str:
     """A number as the engine takes it without losing digits."""
-    if dialect == "bigquery" and (decimal or int(value) not in _INT64):
-        # There a number with a fraction is a float, and an integer beyond 64 bits none.
-        return f"BIGNUMERIC '{value}'"
+    if dialect.exact_number and (decimal or int(value) not in _INT64):
+        return dialect.exact_number.format(value)
     return value
 
 
-def _sqlite_numbers(value: str) -> list[str]:
+def _either_number(value: str) -> list[str]:
     """The integer, where it is one of 64 bits, and the float: compared exactly, they differ beyond 53 bits."""
     integers = [value] if _INTEGER.fullmatch(value) and int(value) in _INT64 else []
     return [*integers, value if "." in value else f"{value}.0"]
 
 
-def _quoted(value: str, dialect: str) -> str:
-    from sqlglot import exp
-
-    if dialect == "bigquery":
-        return exp.Literal.string(value).sql(dialect=dialect)
-    # A doubled quote is one in every other engine, whatever it makes of a backslash.
-    national = "N" if dialect == "tsql" and not value.isascii() else ""
-    return f"{national}'{value.replace(chr(39), chr(39) * 2)}'"
+def _quoted(value: str, dialect: Dialect) -> str:
+    national = dialect.national if not value.isascii() else ""
+    return f"{national}'{value.replace(chr(39), dialect.quote)}'"

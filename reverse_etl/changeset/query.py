@@ -14,15 +14,17 @@ from reverse_etl.config.statement import quiet_sqlglot, read_statement, spelled
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from reverse_etl.config.dialect import Dialect
 
-def check_query(sql: str, dialect: str) -> list[str]:
+
+def check_query(sql: str, dialect: Dialect) -> list[str]:
     """Why a query may not run; empty when it may.
 
     It may when it is one statement that only reads, and ``{{last_sync_time}}`` is its only placeholder.
 
     Args:
         sql: As written in the sync.
-        dialect: The engine's name in sqlglot.
+        dialect: The engine's.
 
     Returns:
         Sentences, each with the line of the query (from 1), such as
@@ -36,14 +38,14 @@ def render(sql: str, since: int) -> str:
     return PLACEHOLDER.sub(str(int(since)), sql)
 
 
-def output_columns(sql: str, dialect: str) -> tuple[str, ...] | None:
+def output_columns(sql: str, dialect: Dialect) -> tuple[str, ...] | None:
     """Names of the result's columns, in order, or None where only the database knows (``*``, unnamed expressions)."""
     columns = read_statement(sql, dialect).columns
     return None if columns is None else tuple(column.name for column in columns)
 
 
 @lru_cache(maxsize=4096)
-def tables_read(sql: str, dialect: str) -> tuple[tuple[str, ...], ...]:
+def tables_read(sql: str, dialect: Dialect) -> tuple[tuple[str, ...], ...]:
     """The tables and views that a query reads, for lineage.
 
     Returns:
@@ -56,7 +58,7 @@ def tables_read(sql: str, dialect: str) -> tuple[tuple[str, ...], ...]:
 
     try:
         with quiet_sqlglot():
-            scopes = traverse_scope(parse_one(one_statement(blank_placeholders(sql), dialect), read=dialect))
+            scopes = traverse_scope(parse_one(one_statement(blank_placeholders(sql), dialect), read=dialect.name))
     except (SqlglotError, RecursionError):
         return ()
     sources = (source for scope in scopes for source in scope.sources.values())
@@ -64,7 +66,7 @@ def tables_read(sql: str, dialect: str) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted({_parts(table, dialect) for table in tables}))
 
 
-def _parts(table: exp.Table, dialect: str) -> tuple[str, ...]:
+def _parts(table: exp.Table, dialect: Dialect) -> tuple[str, ...]:
     from sqlglot import exp
 
     return tuple(spelled(part, dialect) for part in table.parts if isinstance(part, exp.Identifier))

@@ -84,6 +84,7 @@ def _write_missing(syncs: Path, console: Console) -> None:
 
 def _shipped(project: ProjectConfig) -> tuple[Path, WorkspaceConfig]:
     """The shop's file and the workspace, of the shipped syncs and no others."""
+    from reverse_etl.demo.shop import ENGINE
     from reverse_etl.sandbox.settings import is_loopback
 
     missing = [name for name in SHIPPED if name not in project.syncs]
@@ -95,7 +96,7 @@ def _shipped(project: ProjectConfig) -> tuple[Path, WorkspaceConfig]:
     sync = project.syncs["customers"]
     database, workspace = project.databases[sync.database], project.workspaces[sync.workspace]
     host = urlsplit(workspace.track_base_url()).hostname
-    if database.type != "sqlite" or not is_loopback(host or ""):
+    if database.type != ENGINE or not is_loopback(host or ""):
         raise ConfigError(
             "the demo only uses an SQLite file and a sandbox on this machine, and the connections are others.",
             hint="Run it in an empty folder: it writes its own connections there.",

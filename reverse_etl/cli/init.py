@@ -63,12 +63,13 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
 
 def _database(answers: _Answers) -> tuple[str, str, dict[str, Any]]:
     """Type, name and entry of a database: the keys that its engine cannot do without, and its password."""
-    from reverse_etl.plugins import load, names
+    from reverse_etl import sources
+    from reverse_etl.plugins import names
 
     engine = _choice("Type of the database", names("reverse_etl.sources"))
     name = _name("A name for it", "shop")
     entry: dict[str, Any] = {"type": engine}
-    for key, about in load("reverse_etl.sources", engine).Config.model_fields.items():
+    for key, about in sources.engine(engine).Config.model_fields.items():
         if about.is_required():
             entry[key] = _ask(f"{key} ({about.description})")
         elif key == "password":
@@ -121,10 +122,10 @@ def _query(engine: str, table: str, named: dict[str, str], changed: str) -> str:
     """The query in the engine's dialect; ``named`` has the attribute's name by column."""
     from sqlglot import Dialect, exp
 
-    from reverse_etl.plugins import load
+    from reverse_etl import sources
 
-    source = load("reverse_etl.sources", engine)
-    dialect = Dialect.get_or_raise(source.DIALECT)
+    source = sources.engine(engine)
+    dialect = Dialect.get_or_raise(source.DIALECT.name)
     columns = []
     for column, name in named.items():
         # An engine that folds the case of a plain name needs it quoted.

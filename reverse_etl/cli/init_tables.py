@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.config.statement import spelled
 from reverse_etl.errors import ReverseEtlError
 
 if TYPE_CHECKING:
     from reverse_etl.config.connections import DatabaseConfig
+    from reverse_etl.config.dialect import Dialect
 
 _SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _USUAL_SCHEMAS: Final = frozenset({"", "public", "dbo", "main"})
@@ -49,7 +51,6 @@ _RESERVED: Final = frozenset(
     }
     | {"TO", "TRUE", "UNION", "UNIQUE", "UPDATE", "USER", "USING", "VALUES", "WHEN", "WHERE", "WINDOW", "WITH"}
 )
-_ALSO_RESERVED: Final = {"tsql": {"PLAN", "PERCENT", "FILE", "RULE", "PUBLIC", "CURRENT", "OPEN", "CLOSE", "TOP"}}
 _MOST_TABLES: Final = 2_000
 
 
@@ -68,15 +69,14 @@ class Tables:
 
 def tables_of(database: DatabaseConfig) -> Tables:
     """Asks a database for its tables and their columns, in order; a database that does not answer is no error."""
-    from reverse_etl.plugins import load
-    from reverse_etl.sources import connect
+    from reverse_etl import sources
     from reverse_etl.sources.base import NOT_TEXT
 
-    engine = load("reverse_etl.sources", database.type)
+    engine = sources.engine(database.type)
     query = engine.COLUMNS.format(dataset=getattr(database, "dataset", None) or "")
     found: dict[str, list[str]] = {}
     try:
-        with connect(database) as session:
+        with sources.connect(database) as session:
             for batch in session.stream(query):
                 for schema, table, column in zip(*(part.to_pylist() for part in batch.columns), strict=True):
                     if NOT_TEXT in (schema, table, column):
@@ -107,12 +107,10 @@ def bare_name(name: str) -> str:
     return name[1:-1] if len(name) > 1 and name[0] in '"`[' and name[-1] in '"`]' else name
 
 
-def _written(name: str, dialect: str) -> str:
-    from sqlglot import Dialect, exp
+def _written(name: str, dialect: Dialect) -> str:
+    from sqlglot import exp
 
-    rules = Dialect.get_or_raise(dialect)
-    word = exp.to_identifier(name, quoted=False)
-    folded = dialect in ("postgres", "redshift", "snowflake") and rules.normalize_identifier(word.copy()).name != name
-    reserved = name.upper() in _RESERVED | _ALSO_RESERVED.get(dialect, set())
-    plain = _SIMPLE.fullmatch(name) is not None and not folded and not reserved
-    return name if plain else exp.to_identifier(name, quoted=True).sql(dialect=dialect)
+    kept = spelled(exp.to_identifier(name, quoted=False), dialect) == name
+    reserved = name.upper() in _RESERVED | dialect.reserved
+    plain = _SIMPLE.fullmatch(name) is not None and kept and not reserved
+    return name if plain else exp.to_identifier(name, quoted=True).sql(dialect=dialect.name)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from reverse_etl import plugins
 from reverse_etl.config.connections import FOLDER, DatabaseConfig, RetentionConfig, WorkspaceConfig
+from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.document import Document
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.notify import ChannelConfig
@@ -35,7 +36,7 @@ class Connections:
 
     Attributes:
         databases: Those without problems; ``workspaces`` and ``notify`` likewise.
-        dialects: By the name of every database whose engine is known, its name in sqlglot.
+        dialects: By the name of every database whose engine is known.
         database_names: Every name that was written, so that a database with problems is not also unknown.
         app_keys: By every workspace's name, whether an App API key is named.
         watched: Every sync that a channel names, with the problem that it is where there is no such sync.
@@ -45,7 +46,7 @@ class Connections:
     workspaces: dict[str, WorkspaceConfig] = field(default_factory=dict)
     notify: dict[str, ChannelConfig] = field(default_factory=dict)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
-    dialects: dict[str, str] = field(default_factory=dict)
+    dialects: dict[str, Dialect] = field(default_factory=dict)
     database_names: list[str] = field(default_factory=list)
     app_keys: dict[str, bool] = field(default_factory=dict)
     watched: list[tuple[str, Problem]] = field(default_factory=list)

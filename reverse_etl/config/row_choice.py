@@ -16,6 +16,8 @@ from reverse_etl.config.statement import quiet_sqlglot
 if TYPE_CHECKING:
     from sqlglot import Token, exp
 
+    from reverse_etl.config.dialect import Dialect
+
 Place = tuple[int, str]
 """A line of the query, from 1, and a word or sentence."""
 
@@ -29,8 +31,6 @@ _CLOCKS: Final = frozenset(
     | {"current_timestamp", "current_date", "current_time", "current_datetime", "current_localtimestamp"}
     | {"get_current_time", "current_localtime", "ago"}
 )
-_RESERVED_CLOCKS: Final = frozenset({"utc_timestamp", "utc_date", "utc_time"})
-"""Clocks of MySQL that sqlglot takes for columns where they have no parentheses."""
 _SUBSECOND: Final = frozenset({"subsec", "subsecond"})
 """What asks SQLite's functions of time for now, where it stands alone."""
 _CLOCKS_WITHOUT_ARGUMENTS: Final = frozenset({"unix_timestamp", "unixepoch", "julianday", "datetime", "date", "time"})
@@ -43,7 +43,7 @@ _WORTH_A_LOOK: Final = re.compile(rf">(?!=)|<(?![=>])|\bNOT\b|\b(?:{'|'.join(sor
 
 
 @lru_cache(maxsize=4096)
-def advice(sql: str, dialect: str) -> tuple[Place, ...]:
+def advice(sql: str, dialect: Dialect) -> tuple[Place, ...]:
     """What in a query with ``{{last_sync_time}}`` loses rows, each as a line and a sentence."""
     if PLACEHOLDER.search(sql) is None or _WORTH_A_LOOK.search(PLACEHOLDER.sub("", sql)) is None:
         return ()
@@ -62,14 +62,14 @@ def advice(sql: str, dialect: str) -> tuple[Place, ...]:
 
 
 @lru_cache(maxsize=1024)
-def left_out_by(sql: str, dialect: str) -> tuple[Place, ...]:
+def left_out_by(sql: str, dialect: Dialect) -> tuple[Place, ...]:
     """Why a query does not return everybody each time: LIMIT and the like, samples, chance, the clock."""
     tree, tokens = _read(sql, dialect)
     found = [*_cuts(tree, tokens), *(_unsteady(tree, dialect) if tree is not None else _unsteady_words(tokens))]
     return tuple(dict.fromkeys(found))
 
 
-def _read(sql: str, dialect: str) -> tuple[exp.Expr | None, list[Token]]:
+def _read(sql: str, dialect: Dialect) -> tuple[exp.Expr | None, list[Token]]:
     from sqlglot import parse_one
     from sqlglot.errors import ParseError, TokenError
 
@@ -83,7 +83,7 @@ def _read(sql: str, dialect: str) -> tuple[exp.Expr | None, list[Token]]:
             statement = one_statement(text, dialect)
             # Line breaks in place of what is cut off, so that lines stay lines of the query.
             before = "\n" * text.count("\n", 0, text.find(statement))
-            return parse_one(before + statement, dialect=dialect), tokens
+            return parse_one(before + statement, dialect=dialect.name), tokens
     except (ParseError, RecursionError):
         return None, tokens
 
@@ -179,7 +179,7 @@ def _holds_mark(side: exp.Expr) -> bool:
     return any(literal.this.strip() == _MARK for literal in side.find_all(exp.Literal))
 
 
-def _unsteady(tree: exp.Expr, dialect: str) -> Iterator[Place]:
+def _unsteady(tree: exp.Expr, dialect: Dialect) -> Iterator[Place]:
     """Clocks and chance beside what the outermost query merely returns."""
     returned = {id(part) for projection in getattr(tree, "expressions", ()) for part in projection.walk()}
     for node in tree.walk():
@@ -187,7 +187,7 @@ def _unsteady(tree: exp.Expr, dialect: str) -> Iterator[Place]:
             yield _line(node), what
 
 
-def _clock(node: exp.Expr, dialect: str) -> str:
+def _clock(node: exp.Expr, dialect: Dialect) -> str:
     """``the clock`` where a node's value depends on it; otherwise empty."""
     from sqlglot import exp
 
@@ -203,14 +203,14 @@ def _clock(node: exp.Expr, dialect: str) -> str:
     return "the clock" if name in _CLOCKS or alone else ""
 
 
-def _is_unparsed_clock(column: exp.Column, dialect: str) -> bool:
-    """SQLite takes "now" for text where no column has that name; clocks of MySQL need no parentheses."""
+def _is_unparsed_clock(column: exp.Column, dialect: Dialect) -> bool:
+    """Whether sqlglot takes for a column what the engine takes for a clock, or for the text that asks for one."""
     from sqlglot import exp
 
     name, is_quoted = column.name.lower(), bool(column.this.args.get("quoted"))
-    if dialect == "sqlite":
-        return name == "now" and is_quoted and isinstance(column.parent, exp.Func)
-    return dialect == "mysql" and name in _RESERVED_CLOCKS and not is_quoted and not column.table
+    if is_quoted:
+        return dialect.quoted_text and name == "now" and isinstance(column.parent, exp.Func)
+    return name in dialect.clock_words and not column.table
 
 
 def _is_only_argument(node: exp.Expr) -> bool:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from sqlglot import Token
 
+    from reverse_etl.config.dialect import Dialect
+
 PLACEHOLDER: Final = re.compile(r"\{\{\s*last_sync_time\s*\}\}")
 """Replaced wherever it stands, inside quotes and comments too."""
 
@@ -30,18 +32,18 @@ _VARIABLE: Final = re.compile(r"(?<![\w@])@last_sync_time\b", re.IGNORECASE)
 _LINE_COMMENT: Final = re.compile(r"/\*.*?\*/|(--|#|//)", re.DOTALL)
 
 
-def tokens_of(sql: str, dialect: str) -> list[Token]:
+def tokens_of(sql: str, dialect: Dialect) -> list[Token]:
     """The words of a query in the engine's dialect.
 
     Raises:
         sqlglot.errors.TokenError: A quote or a comment is not closed.
     """
-    from sqlglot.dialects.dialect import Dialect
+    from sqlglot.dialects.dialect import Dialect as Spoken
 
-    return Dialect.get_or_raise(dialect).tokenize(sql)
+    return Spoken.get_or_raise(dialect.name).tokenize(sql)
 
 
-def one_statement(sql: str, dialect: str) -> str:
+def one_statement(sql: str, dialect: Dialect) -> str:
     """The query without the semicolons around it and what follows them, as an engine takes it inside another query.
 
     Left as it is where it cannot be read, or where another statement follows.
@@ -69,7 +71,7 @@ def blank_placeholders(sql: str, instead: str = "0") -> str:
     return PLACEHOLDER.sub(lambda match: instead + re.sub(r"[^\n]", " ", match[0][len(instead) :]), sql)
 
 
-def placeholder_problems(sql: str, dialect: str) -> Iterator[tuple[int, str]]:
+def placeholder_problems(sql: str, dialect: Dialect) -> Iterator[tuple[int, str]]:
     """Placeholders that are none, each as a line of the query (from 1) and a sentence.
 
     Double braces are looked for everywhere, as they are replaced everywhere; what only resembles them, where it is
@@ -86,19 +88,18 @@ def placeholder_problems(sql: str, dialect: str) -> Iterator[tuple[int, str]]:
         meant = "did you mean {{last_sync_time}}?" if near else "the only one is {{last_sync_time}}"
         yield line, f"unknown placeholder {{{{{name}}}}}; {meant}"
     plain = _plain(_DOUBLE_BRACES.sub(_blanked, rest), dialect)
-    # In PostgreSQL an @ before a column is its absolute value.
-    patterns = (_NEAR_MISS,) if dialect in ("postgres", "redshift", "") else (_NEAR_MISS, _VARIABLE)
+    patterns = (_NEAR_MISS, _VARIABLE) if dialect.at_is_variable else (_NEAR_MISS,)
     for match in (found for pattern in patterns for found in pattern.finditer(plain)):
         yield plain.count("\n", 0, match.start()) + 1, "write the placeholder with double braces: {{last_sync_time}}"
 
 
-def swallowed_from(folded: str, written: str, dialect: str) -> int | None:
+def swallowed_from(folded: str, written: str, dialect: Dialect) -> int | None:
     """Where a comment runs on over lines that were written after it, because YAML joined them.
 
     Args:
         folded: The query as YAML reads it.
         written: The same text with its line breaks.
-        dialect: The engine's name in sqlglot.
+        dialect: The engine's.
 
     Returns:
         The comment's line in ``written``, from 1; None where nothing of the query is lost.
@@ -123,7 +124,7 @@ def _blanked(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", match[0])
 
 
-def _plain(sql: str, dialect: str) -> str:
+def _plain(sql: str, dialect: Dialect) -> str:
     """The query without its comments, what is quoted replaced by quotes; every other character at its place."""
     from sqlglot.errors import TokenError
 

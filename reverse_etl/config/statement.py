@@ -22,6 +22,8 @@ from reverse_etl.config.unnamed_columns import unnamed_columns
 if TYPE_CHECKING:
     from sqlglot import Token, exp
 
+    from reverse_etl.config.dialect import Dialect
+
 _FIRST_WORDS: Final = frozenset({"SELECT", "WITH", "VALUES", "FROM"})
 _WRITING_WORDS: Final = frozenset(
     {"INSERT", "UPDATE", "DELETE", "MERGE", "INTO", "CREATE", "DROP", "ALTER", "TRUNCATE"}
@@ -63,13 +65,12 @@ class Statement:
 
 
 @lru_cache(maxsize=4096)
-def read_statement(sql: str, dialect: str) -> Statement:
+def read_statement(sql: str, dialect: Dialect) -> Statement:
     """Reads one query as written, placeholder included.
 
     Args:
         sql: The query.
-        dialect: The engine's name in sqlglot. Empty when it is not known: then quotes and comments may be other
-            than they seem, and only what no engine takes for a query is a problem.
+        dialect: The engine's; ``UNKNOWN`` when it is not known.
     """
     problems = list(placeholder_problems(sql, dialect))
     tree, warning = None, ""
@@ -94,15 +95,15 @@ def quiet_sqlglot() -> Iterator[None]:
         log.disabled = before
 
 
-def _parse(sql: str, dialect: str) -> tuple[exp.Expr | None, str, list[tuple[int, str]]]:
-    from sqlglot.dialects.dialect import Dialect
+def _parse(sql: str, dialect: Dialect) -> tuple[exp.Expr | None, str, list[tuple[int, str]]]:
+    from sqlglot.dialects.dialect import Dialect as Spoken
     from sqlglot.errors import ParseError, TokenError
 
     try:
         tokens = tokens_of(sql, dialect)
     except TokenError:
-        return None, "", [] if not dialect else [(1, "cannot be read as SQL: a quote or a comment is not closed")]
-    problem = _executed_comment(tokens) if dialect == "mysql" else None
+        return None, "", [] if not dialect.name else [(1, "cannot be read as SQL: a quote or a comment is not closed")]
+    problem = _executed_comment(tokens) if dialect.runs_comments else None
     tokens = _without_semicolons(tokens)
     problem = problem or _shape_problem(tokens, dialect)
     if problem:
@@ -113,13 +114,12 @@ def _parse(sql: str, dialect: str) -> tuple[exp.Expr | None, str, list[tuple[int
     suspects = list(_suspects(tokens, sql)) if _SUSPECT.search(sql) else []
     try:
         with quiet_sqlglot():
-            tree = Dialect.get_or_raise(dialect).parser().parse(tokens, sql)[0]
+            tree = Spoken.get_or_raise(dialect.name).parser().parse(tokens, sql)[0]
     except (ParseError, RecursionError) as error:
         found = _word_problems(tokens, suspects)
         return None, "" if found else _warning(error), found
     found = _tree_problems(tree, suspects) if suspects and tree is not None else []
-    if dialect == "tsql" and not found:
-        # T-SQL needs no semicolon between statements, and sqlglot takes the second one's verb for an alias.
+    if not dialect.needs_semicolons and not found:
         found = _word_problems(tokens, suspects)
     return tree, "", found
 
@@ -139,7 +139,7 @@ def _without_semicolons(tokens: list[Token]) -> list[Token]:
     return tokens[words[0] : words[-1] + 1] if words else []
 
 
-def _shape_problem(tokens: list[Token], dialect: str) -> tuple[int, str] | None:
+def _shape_problem(tokens: list[Token], dialect: Dialect) -> tuple[int, str] | None:
     from sqlglot import TokenType
 
     if not tokens:
@@ -150,11 +150,11 @@ def _shape_problem(tokens: list[Token], dialect: str) -> tuple[int, str] | None:
         return next(after).line, "must be one statement: nothing may follow the semicolon"
     first = next((token for token in tokens if token.token_type != TokenType.L_PAREN), tokens[0])
     word = first.text.split()[0].upper() if first.text.strip() else ""
-    if word not in _FIRST_WORDS or (word == "FROM" and dialect not in ("duckdb", "")):
+    if word not in _FIRST_WORDS or (word == "FROM" and not dialect.from_first):
         known = f", not with {word}" if word.isalpha() and len(word) < 20 else ""
         return first.line, f"must only read: one query that starts with SELECT or WITH{known}"
     opening, closing = kinds.count(TokenType.L_PAREN), kinds.count(TokenType.R_PAREN)
-    if opening != closing and dialect:
+    if opening != closing and dialect.name:
         return tokens[-1].line, f"parentheses do not match: {opening} opened, {closing} closed"
     return None
 
@@ -205,7 +205,7 @@ def _warning(error: Exception) -> str:
     return f"could not be checked beyond its first words{place}: it may be wrong, or use a feature not known here"
 
 
-def _columns(tree: exp.Expr, dialect: str) -> tuple[Column, ...] | None:
+def _columns(tree: exp.Expr, dialect: Dialect) -> tuple[Column, ...] | None:
     from sqlglot import exp
 
     while isinstance(tree, (exp.Subquery, exp.SetOperation)):
@@ -218,26 +218,22 @@ def _columns(tree: exp.Expr, dialect: str) -> tuple[Column, ...] | None:
     return None if None in columns else tuple(column for column in columns if column is not None)
 
 
-def _column(projection: exp.Expr, dialect: str) -> Column | None:
+def _column(projection: exp.Expr, dialect: Dialect) -> Column | None:
     from sqlglot import exp
 
     if isinstance(projection, exp.Alias) and isinstance(projection.args["alias"], exp.Identifier):
         return Column(spelled(projection.args["alias"], dialect), exact=True)
     if isinstance(projection, exp.Column) and isinstance(projection.this, exp.Identifier):
-        # Engines that ignore case return the name as the table spells it.
-        return Column(spelled(projection.this, dialect), exact=dialect in {"postgres", "snowflake", "redshift"})
+        return Column(spelled(projection.this, dialect), exact=dialect.unquoted_names != "kept")
     return None
 
 
-def spelled(name: exp.Identifier, dialect: str) -> str:
-    """A name as the engine stores it: Snowflake raises unquoted names, PostgreSQL and Redshift lower them.
-
-    Redshift lowers quoted names too, unless a session asks it to keep them, as its sessions here do.
-    """
+def spelled(name: exp.Identifier, dialect: Dialect) -> str:
+    """A name as the engine stores it."""
     text = str(name.this)
-    if dialect in {"postgres", "redshift"} and not name.quoted:
-        return text.lower()
-    return text.upper() if dialect == "snowflake" and not name.quoted else text
+    if name.quoted or dialect.unquoted_names == "kept":
+        return text
+    return text.lower() if dialect.unquoted_names == "lower" else text.upper()
 
 
 def _shared_names(columns: tuple[Column, ...]) -> Iterator[tuple[int, str]]:

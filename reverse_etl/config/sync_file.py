@@ -13,6 +13,7 @@ from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import FOLDER
 from reverse_etl.config.connections_file import Connections
+from reverse_etl.config.dialect import UNKNOWN, Dialect
 from reverse_etl.config.document import Document
 from reverse_etl.config.model import nearest
 from reverse_etl.config.problems import Path, Problem, did_you_mean, model_problems, problem_at, problem_in_text
@@ -112,7 +113,7 @@ class _Reading:
                 ("people", "write"), f"add_only looks people up and needs app_api_key in workspace {workspace}"
             )
 
-    def mirror(self, dialect: str | None) -> None:
+    def mirror(self, dialect: Dialect | None) -> None:
         """Who is gone is known only from a query that returns everybody, every time."""
         people, query = self.sync.document.values.get("people"), self.sync.document.values.get("query")
         segment = people.get("segment") if isinstance(people, dict) else None
@@ -125,7 +126,7 @@ class _Reading:
                 "the query returns only what changed since {{last_sync_time}}, and whoever did not change would leave "
                 "the segment: leave the placeholder out of the query, or mirror out of the segment",
             )
-        for line, what in left_out_by(query, dialect or ""):
+        for line, what in left_out_by(query, dialect or UNKNOWN):
             text = f"segment.mirror removes everybody whom the query leaves out, and {what} decides who that is: "
             text += "leave it out of the query, or mirror out of the segment"
             self.problems.append(problem_in_text(self.sync.file, self.sync.document, ("query",), line, text))

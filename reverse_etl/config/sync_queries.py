@@ -7,6 +7,7 @@ from typing import Any
 
 from reverse_etl.config.api_words import API_WORDS
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.config.dialect import UNKNOWN, Dialect
 from reverse_etl.config.document import Document
 from reverse_etl.config.problems import Path, Problem, did_you_mean, key_text, problem_at, problem_in_text
 from reverse_etl.config.row_choice import advice, left_out_by
@@ -22,7 +23,7 @@ _LISTS: tuple[Path, ...] = tuple((key, "suppression_list", "query") for key in (
 def query_problems(
     file: str,
     document: Document,
-    dialect: str | None,
+    dialect: Dialect | None,
     checks: Mapping[Path, CheckConfig],
     *,
     problems: list[Problem],
@@ -33,7 +34,7 @@ def query_problems(
     Args:
         file: The sync's file as people are shown it.
         document: Its values, not validated: what is no query or no known word is passed over.
-        dialect: The database's name in sqlglot; None when it is not known, then columns are not looked at.
+        dialect: The database's; None when it is not known, then columns are not looked at.
         checks: Whose columns must be there.
         problems: Grows.
         warnings: Grows by what could not be read.
@@ -48,7 +49,7 @@ def query_problems(
             problems.append(swallowed)
             columns.append(None)
             continue
-        statement = read_statement(sql, dialect or "")
+        statement = read_statement(sql, dialect or UNKNOWN)
         wrong = (*statement.problems, *statement.unnamed)
         problems.extend(problem_in_text(file, document, path, line, text) for line, text in wrong)
         if dialect is None:
@@ -85,7 +86,7 @@ def query_problems(
 
 
 def list_problems(
-    file: str, document: Document, dialect: str | None, *, problems: list[Problem], warnings: list[Problem]
+    file: str, document: Document, dialect: Dialect | None, *, problems: list[Problem], warnings: list[Problem]
 ) -> None:
     """Reads the query of the sync's suppression list; parameters are those of ``query_problems``."""
     for path in _LISTS:
@@ -95,7 +96,7 @@ def list_problems(
         if (swallowed := _swallowed(file, document, path, dialect)) is not None:
             problems.append(swallowed)
             continue
-        statement = read_statement(sql, dialect or "")
+        statement = read_statement(sql, dialect or UNKNOWN)
         problems.extend(problem_in_text(file, document, path, line, text) for line, text in statement.problems)
         if PLACEHOLDER.search(sql):
             text = "must return the whole list: leave {{last_sync_time}} out"
@@ -142,12 +143,12 @@ def _at(values: Any, path: Path) -> Any:
     return values
 
 
-def _swallowed(file: str, document: Document, path: Path, dialect: str | None) -> Problem | None:
+def _swallowed(file: str, document: Document, path: Path, dialect: Dialect | None) -> Problem | None:
     """A comment that runs on over the rest of the query, because YAML joined its lines."""
     place, sql = document.place.at(*path), str(_at(document.values, path))
     if place is None or place.joined is None:
         return None
-    line = swallowed_from(sql, place.joined, dialect or "")
+    line = swallowed_from(sql, place.joined, dialect or UNKNOWN)
     if line is None:
         return None
     joined = {">": "after `>`", "": "of plain text"}.get(place.style, "between quotes")
@@ -180,7 +181,7 @@ def _identifier(keys: dict[str, Any]) -> Iterator[str]:
         yield identifier
 
 
-def _missing(needed: str, columns: tuple[Column, ...], dialect: str) -> str:
+def _missing(needed: str, columns: tuple[Column, ...], dialect: Dialect) -> str:
     """A sentence when the column is certainly not there."""
     if any(_named(column, needed) for column in columns):
         return ""
@@ -201,12 +202,12 @@ def _named(column: Column, name: str) -> bool:
     return column.name == name or (not column.exact and column.name.lower() == name.lower())
 
 
-def _quoted(name: str, dialect: str) -> str:
+def _quoted(name: str, dialect: Dialect) -> str:
     from sqlglot import exp
 
     plain = exp.to_identifier(name, quoted=False)
     changed = spelled(plain, dialect) != name or not name.isidentifier()
-    return exp.to_identifier(name, quoted=changed).sql(dialect=dialect)
+    return exp.to_identifier(name, quoted=changed).sql(dialect=dialect.name)
 
 
 def _columns_of(check: CheckConfig) -> list[str]:

@@ -1,7 +1,7 @@
 """Columns that a query gives no name: what the engines call them instead is nobody's attribute.
 
-PostgreSQL and Redshift name a column after its function or type (``count``, ``lower``); the others return the
-expression's text, nothing, or a number.
+Some engines name a column after its function or type (``count``, ``lower``); the others return the expression's text,
+nothing, or a number.
 """
 
 from __future__ import annotations
@@ -13,43 +13,38 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_NAMED_AFTER_FUNCTIONS: Final = frozenset({"postgres", "redshift"})
-_PLACEHOLDERS: Final = frozenset({"", "?column?"})
-"""What SQL Server, and what PostgreSQL and Redshift return for a name."""
-
-_NUMBERED: Final = re.compile(r"f[0-9]+_")
-"""What BigQuery returns."""
+    from reverse_etl.config.dialect import Dialect
 
 _CALL: Final = re.compile(r"(\w+)\(.*\)", re.DOTALL)
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 _SHOWN: Final = 40
 
 
-def unnamed_columns(tree: exp.Expr, dialect: str) -> Iterator[tuple[int, str]]:
+def unnamed_columns(tree: exp.Expr, dialect: Dialect) -> Iterator[tuple[int, str]]:
     """Columns of a query's outermost SELECT without a name, each as a line of the query and a sentence."""
     from sqlglot import exp
 
     while isinstance(tree, (exp.Subquery, exp.SetOperation)):
         tree = tree.this
-    if not isinstance(tree, exp.Select) or tree.args.get("kind") or not dialect:
+    if not isinstance(tree, exp.Select) or tree.args.get("kind") or not dialect.name:
         return
     for number, projection in enumerate(tree.expressions, 1):
         if _is_unnamed(projection, dialect):
-            yield _line(projection), _sentence(number, _shown(projection.sql(dialect=dialect)))
+            yield _line(projection), _sentence(number, _shown(projection.sql(dialect=dialect.name)))
 
 
-def unnamed_in_result(names: Sequence[str], sql: str, dialect: str) -> str:
+def unnamed_in_result(names: Sequence[str], sql: str, dialect: Dialect) -> str:
     """The same of a result's columns, a sentence; empty where all have a name.
 
     Args:
         names: As the database returns them.
         sql: The query, in which a name that was asked for stands as such.
-        dialect: The database's name in sqlglot; empty when it is not known.
+        dialect: The database's.
     """
     for number, name in enumerate(names, 1):
-        if name in _PLACEHOLDERS or (dialect == "bigquery" and _NUMBERED.fullmatch(name) and name not in sql):
+        if not name or (re.fullmatch(dialect.made_up_names, name) and name not in sql):
             return _sentence(number, "…")
-        if dialect not in _NAMED_AFTER_FUNCTIONS and _is_text_of(name, sql):
+        if not dialect.names_functions and _is_text_of(name, sql):
             return _sentence(number, _shown(name))
     return ""
 
@@ -58,12 +53,12 @@ def _sentence(number: int, expression: str) -> str:
     return f"column {number} has no name: write `{expression} AS name`, with the attribute's name"
 
 
-def _is_unnamed(projection: exp.Expr, dialect: str) -> bool:
+def _is_unnamed(projection: exp.Expr, dialect: Dialect) -> bool:
     from sqlglot import exp
 
     while isinstance(projection, exp.Paren):
         projection = projection.this
-    if dialect in _NAMED_AFTER_FUNCTIONS:
+    if dialect.names_functions:
         plain = (exp.Literal, exp.Null, exp.Binary, exp.Neg, exp.Not, exp.Between, exp.In)
         return isinstance(projection, plain) and not isinstance(projection, (exp.Dot, exp.Func, exp.Collate))
     named = (exp.Alias, exp.Aliases, exp.Column, exp.Dot, exp.Star, exp.Columns, exp.Identifier, exp.Collate)

@@ -6,6 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from reverse_etl.changeset.lineage import column_origins
+from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.syncs import SyncConfig
 
 _SCHEMA = "dagster/column_schema"
@@ -14,7 +15,7 @@ _LINEAGE = "dagster/column_lineage"
 Metadata = Mapping[str, dg.TableSchema | dg.TableColumnLineage]
 
 
-def read_columns(sync: SyncConfig, dialect: str, schema: pa.Schema | None) -> Metadata:
+def read_columns(sync: SyncConfig, dialect: Dialect, schema: pa.Schema | None) -> Metadata:
     """The changeset's columns, each with the columns of the tables that the query makes it of."""
     fields = list(schema or ())
     origins = column_origins(sync.query, dialect, tuple(field.name for field in fields))

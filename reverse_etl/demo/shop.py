@@ -20,6 +20,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+ENGINE: Final = "sqlite"
+"""The type of its connection."""
+
 COMPANIES: Final = 300
 PLANS: Final = ("free", "pro", "team")
 

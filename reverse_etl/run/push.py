@@ -45,7 +45,7 @@ def push_frame(frame: pd.DataFrame, sync: SyncConfig, workspace: WorkspaceConfig
     from reverse_etl.sources._arrow import canonical
 
     batch = canonical(as_batch(frame), timezone="UTC")
-    require_columns(batch.schema.names, sync, "rows", dialect="duckdb")
+    require_columns(batch.schema.names, sync, "rows")
     rows = folder.parts("rows").write(with_row_numbers([batch]))
     store_suppressed(sync, folder, None)
     facts = Facts(sync=sync.name, since=0, started_at=int(datetime.now(UTC).timestamp()), rows=rows)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from reverse_etl.plugins import load
 
 if TYPE_CHECKING:
     from reverse_etl.config.connections import DatabaseConfig
-    from reverse_etl.sources.base import Session
+    from reverse_etl.config.dialect import Dialect
+    from reverse_etl.sources.base import Engine, Server, Session
 
 
 @contextmanager
@@ -31,26 +32,31 @@ def connect(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Sess
     """
     from reverse_etl.config.connections import ServerConfig
 
-    engine = load(__name__, config.type)
+    of = engine(config.type)
     _free_at_once()
     name = name or config.name
     if not isinstance(config, ServerConfig) or config.ssh_tunnel is None:
-        with engine.connect(config, name=name) as session:
+        with of.connect(config, name=name) as session:
             yield session
         return
     from reverse_etl.sources._ssh import tunnel
 
-    host, port = config.host.resolve(), config.port or engine.DEFAULT_PORT
+    host, port = config.host.resolve(), config.port or cast("Server", of).DEFAULT_PORT
     with (
         tunnel(config.ssh_tunnel, host=host, port=port, name=name) as local_port,
-        engine.connect(config.model_copy(update={"tunnel_port": local_port}), name=name) as session,
+        of.connect(config.model_copy(update={"tunnel_port": local_port}), name=name) as session,
     ):
         yield session
 
 
-def dialect(config: DatabaseConfig) -> str:
-    """The SQL dialect of a database, by sqlglot's name."""
-    return str(load(__name__, config.type).DIALECT)
+def engine(name: str) -> Engine:
+    """The engine of a ``type``, one of ``plugins.names``."""
+    return cast("Engine", load(__name__, name))
+
+
+def dialect(config: DatabaseConfig) -> Dialect:
+    """How a database takes a query."""
+    return engine(config.type).DIALECT
 
 
 def _free_at_once() -> None:

@@ -9,20 +9,27 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
-from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from reverse_etl.config.changes import DEFAULT_LATE
 from reverse_etl.config.connections import DatabaseConfig, FileConfig, ServerConfig
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import SourceError
-from reverse_etl.plugins import load
 from reverse_etl.report import Step
+from reverse_etl.sources import engine as engine_of
 from reverse_etl.sources._tls import issuer
-from reverse_etl.sources.base import Endpoint, Start, start_of
+from reverse_etl.sources.base import (
+    AsksForTls,
+    Endpoint,
+    HasEndpoint,
+    HasItsOwnHandshake,
+    HasNoReadOnlySessions,
+    Start,
+    start_of,
+)
 
 if TYPE_CHECKING:
-    from reverse_etl.sources.base import Session
+    from reverse_etl.sources.base import Engine, Server, Session
 
 ANSWER_S: Final = 10.0
 """How long the network may take to answer a step."""
@@ -45,13 +52,13 @@ def steps(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Step]:
         ConfigError: An environment variable is not set, or the driver is not installed.
     """
     name = name or config.name
-    engine = load("reverse_etl.sources", config.type)
+    engine = engine_of(config.type)
     if not isinstance(config, ServerConfig) or config.ssh_tunnel is None:
         yield from _to_the_database(config, engine, name)
         return
     from reverse_etl.sources._ssh import tunnel
 
-    ssh, host, port = config.ssh_tunnel, config.host.resolve(), config.port or int(engine.DEFAULT_PORT)
+    ssh, host, port = config.ssh_tunnel, config.host.resolve(), config.port or cast("Server", engine).DEFAULT_PORT
     try:
         with tunnel(ssh, host=host, port=port, name=name) as local_port:
             through = f"{ssh.host.resolve()} port {ssh.port}, whose key is known, reaches {host} port {port}"
@@ -61,7 +68,7 @@ def steps(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Step]:
         yield Step("SSH tunnel", False, error.message, error.hint)
 
 
-def _to_the_database(config: DatabaseConfig, engine: ModuleType, name: str) -> Iterator[Step]:
+def _to_the_database(config: DatabaseConfig, engine: Engine, name: str) -> Iterator[Step]:
     if isinstance(config, FileConfig):
         yield _file(config)
         if not config.path.is_file():
@@ -86,16 +93,15 @@ def _file(config: FileConfig) -> Step:
     return Step("file", True, f"{config.path}, {config.path.stat().st_size:,} bytes")
 
 
-def _endpoint(config: DatabaseConfig, engine: ModuleType) -> Endpoint | None:
+def _endpoint(config: DatabaseConfig, engine: Engine) -> Endpoint | None:
     """Where the driver connects to; None for a database in this process."""
-    if hasattr(engine, "endpoint"):
-        endpoint: Endpoint = engine.endpoint(config)
-        return endpoint
+    if isinstance(engine, HasEndpoint):
+        return engine.endpoint(config)
     if not isinstance(config, ServerConfig):
         return None
     return Endpoint(
         host=config.host.resolve(),
-        port=config.port or int(engine.DEFAULT_PORT),
+        port=config.port or cast("Server", engine).DEFAULT_PORT,
         tls=config.tls,
         ca_file=config.ca_file,
         login=f"user {config.user.resolve()}, database {config.database.resolve()}",
@@ -103,7 +109,7 @@ def _endpoint(config: DatabaseConfig, engine: ModuleType) -> Endpoint | None:
     )
 
 
-def _network(endpoint: Endpoint, engine: ModuleType) -> Iterator[Step]:
+def _network(endpoint: Endpoint, engine: Engine) -> Iterator[Step]:
     host, port = endpoint.host, endpoint.port
     if endpoint.proxy:
         yield Step("address", True, f"{host}, through the proxy {endpoint.proxy}")
@@ -133,7 +139,7 @@ def _network(endpoint: Endpoint, engine: ModuleType) -> Iterator[Step]:
         yield _encryption(endpoint, engine, plain)
 
 
-def _encryption(endpoint: Endpoint, engine: ModuleType, plain: socket.socket) -> Step:
+def _encryption(endpoint: Endpoint, engine: Engine, plain: socket.socket) -> Step:
     host = endpoint.host
     if endpoint.tls == "disable":
         return Step("TLS", True, "not encrypted (tls: disable)", "Use verify-full wherever the network is shared.")
@@ -142,9 +148,10 @@ def _encryption(endpoint: Endpoint, engine: ModuleType, plain: socket.socket) ->
             "TLS", True, "encryption required, the server not verified (tls: require)", "verify-full also verifies it."
         )
     try:
-        if hasattr(engine, "ask_for_tls"):
+        if isinstance(engine, AsksForTls):
             engine.ask_for_tls(plain)
-        by = getattr(engine, "issuer", issuer)(plain, host, endpoint.ca_file)
+        ask = engine.issuer if isinstance(engine, HasItsOwnHandshake) else issuer
+        by = ask(plain, host, endpoint.ca_file)
     except ssl.SSLCertVerificationError as error:
         hint = "Set `ca_file` to the authority's PEM file."
         if "ostname" in error.verify_message or "IP address" in error.verify_message:
@@ -159,7 +166,7 @@ def _encryption(endpoint: Endpoint, engine: ModuleType, plain: socket.socket) ->
     return Step("TLS", True, f"the certificate for {host} is by {by}")
 
 
-def _session(endpoint: Endpoint | None, engine: ModuleType, session: Session, late: timedelta | None) -> Iterator[Step]:
+def _session(endpoint: Endpoint | None, engine: Engine, session: Session, late: timedelta | None) -> Iterator[Step]:
     if endpoint is not None:
         yield Step("log in", True, endpoint.login)
     else:
@@ -193,10 +200,10 @@ def _open_transactions(found: Start, late: timedelta | None) -> Step:
     return Step("open transactions", True, f"not seen: {instead}", hint)
 
 
-def _refuses_writes(session: Session, engine: ModuleType) -> Step:
+def _refuses_writes(session: Session, engine: Engine) -> Step:
     if session.read_only():
         return Step("read-only", True, "the session refuses writes")
-    if not getattr(engine, "READ_ONLY_SESSIONS", True):
+    if isinstance(engine, HasNoReadOnlySessions):
         said = "there are no read-only sessions here: what `user` may do decides"
         return Step("read-only", True, said, "Make sure that `user` may only read; the documentation has the grants.")
     return Step("read-only", False, "The session would take writes.", "Give `user` to one who can only read.")

@@ -1,15 +1,7 @@
 """What every database engine gives: a read-only session that streams a query as canonical Arrow batches.
 
-An engine is one module beside this one, named like its ``type`` in ``connections.yaml``. It exposes
-
-* ``Config``: the connection's pydantic model (a subclass of ``config.connections.DatabaseConfig``),
-* ``DIALECT``: its name in sqlglot,
-* ``COLUMNS``: a query of schema, table and column of everything that can be read; ``{dataset}`` is replaced,
-* ``LAST_SYNC_TIME``: the last sync time as a time that its columns compare with, for a first query,
-* ``connect(config, name=...)``: a context manager that yields a ``Session``,
-* ``DRIVER``: the package whose version ``test-connection`` shows; for servers also ``DEFAULT_PORT`` and, where the
-  protocol starts in the clear, ``ask_for_tls(socket)``; where it carries the handshake in messages of its own,
-  ``issuer(socket, host, ca_file)``, like the one of ``_tls``; for services ``endpoint(config)``, an ``Endpoint``.
+An engine is one module or folder beside this one, named like its ``type`` in ``connections.yaml``. It is an ``Engine``
+and may have more of what is below: a ``Server`` a port, others their own way to TLS or to their service.
 
 Modules whose name begins with an underscore are shared between engines, or are an engine's inner rooms.
 
@@ -45,15 +37,22 @@ A zone-less date-time that the clock skipped (spring) is the first instant after
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from reverse_etl.errors import QueryError
+
+if TYPE_CHECKING:
+    import socket
+
+    from reverse_etl.config.connections import DatabaseConfig
+    from reverse_etl.config.dialect import Dialect
 
 LOGICAL_TYPE = b"reverse_etl"
 """Key of the field metadata that marks a string column as ``decimal`` or ``json``."""
@@ -131,6 +130,88 @@ def refuse_duplicates(names: Sequence[str], where: str) -> None:
             f"{where}: the query returns more than one column named `{twice[0]}`.",
             hint=f"Give each a name of its own with AS: ... AS {twice[0].strip('?') or 'name'}_2.",
         )
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What each engine's module or folder exposes."""
+
+    @property
+    def Config(self) -> type[DatabaseConfig]:
+        """The connection's model."""
+        ...
+
+    @property
+    def DIALECT(self) -> Dialect:
+        """How it takes a query."""
+        ...
+
+    @property
+    def COLUMNS(self) -> str:
+        """A query of schema, table and column of everything that can be read; ``{dataset}`` is replaced."""
+        ...
+
+    @property
+    def LAST_SYNC_TIME(self) -> str:
+        """The last sync time as a time that its columns compare with, for a first query."""
+        ...
+
+    @property
+    def DRIVER(self) -> str:
+        """The package whose version ``test-connection`` shows."""
+        ...
+
+    @property
+    def connect(self) -> Callable[..., AbstractContextManager[Session]]:
+        """Opens a read-only session: ``connect(config, name=...)``, closed when the context is left."""
+        ...
+
+
+class Server(Engine, Protocol):
+    """An engine behind an address."""
+
+    @property
+    def DEFAULT_PORT(self) -> int:
+        """Where it listens as a rule."""
+        ...
+
+
+@runtime_checkable
+class HasEndpoint(Protocol):
+    """An engine that is a service: its address follows from the account."""
+
+    @property
+    def endpoint(self) -> Callable[..., Endpoint]:
+        """Where ``endpoint(config)`` connects to."""
+        ...
+
+
+@runtime_checkable
+class AsksForTls(Protocol):
+    """An engine whose protocol starts in the clear."""
+
+    def ask_for_tls(self, plain: socket.socket, /) -> None:
+        """Has the server go over to TLS on a connected socket. Raises OSError where it does not."""
+        ...
+
+
+@runtime_checkable
+class HasItsOwnHandshake(Protocol):
+    """An engine that carries the TLS handshake in messages of its own."""
+
+    def issuer(self, plain: socket.socket, host: str, ca_file: Path | None, /) -> str:
+        """Like ``_tls.issuer``."""
+        ...
+
+
+@runtime_checkable
+class HasNoReadOnlySessions(Protocol):
+    """An engine that cannot be asked to refuse writes."""
+
+    @property
+    def NO_READ_ONLY_SESSIONS(self) -> bool:
+        """Always true."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import Field
 
 from reverse_etl.config.connections import FileConfig
+from reverse_etl.config.dialect import ELSEWHERE, Dialect
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
 
     from reverse_etl.sources.base import Session
 
-DIALECT: Final = "sqlite"
+_UNSAFE_FUNCTIONS: Final = ("load_extension", "fts3_tokenizer", "readfile", "writefile", "edit")
+DIALECT: Final = Dialect(
+    "sqlite",
+    refused_functions=(("|".join(_UNSAFE_FUNCTIONS), ELSEWHERE),),
+    quoted_text=True,
+    # 7, 7.0 and '7' may stand in one column and differ.
+    typed_columns=False,
+)
 LAST_SYNC_TIME: Final = "{{last_sync_time}}"
 COLUMNS: Final = (
     "SELECT '' AS s, t.name AS t, c.name AS c FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
@@ -45,7 +53,6 @@ _SAMPLED: Final = 64
 _READING: Final = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _CHANGING: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 _RTREE_TABLES: Final = ("_node", "_rowid", "_parent")
-_UNSAFE_FUNCTIONS: Final = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
 _READING_PRAGMAS: Final = frozenset(
     {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
     | {"foreign_key_check", "integrity_check", "quick_check"}

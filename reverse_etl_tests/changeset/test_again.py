@@ -21,12 +21,12 @@ from reverse_etl.changeset.picking import condition, picked
 from reverse_etl.changeset.query import check_query
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.connections import DatabaseConfig
-from reverse_etl.plugins import load
 from reverse_etl.report import FailedRow, write_failed_rows
-from reverse_etl.sources import connect
+from reverse_etl.sources import connect, engine
 from reverse_etl.sources.base import marked
 from reverse_etl.sources.duckdb import Config as DuckDB
 from reverse_etl.sources.sqlite import Config as SQLite
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 
 DIALECTS = ["sqlite", "duckdb", "postgres", "mysql", "redshift", "tsql", "bigquery", "snowflake"]
 
@@ -51,7 +51,7 @@ def lake(folder: Path) -> DuckDB:
 
 def read(config: DatabaseConfig, sql: str, failed: FailedBefore, query: str = "rows") -> tuple[list[str | None], int]:
     """The identifiers of the rows that are there, in order, and how many others were told as not found."""
-    dialect = str(load("reverse_etl.sources", config.type).DIALECT)
+    dialect = engine(config.type).DIALECT
     with connect(config) as session:
         again = RowsAgain(session, sql, query, "id", dialect, failed)
         batches = list(again.batches())
@@ -82,7 +82,7 @@ def test_rows_that_are_not_found_are_told(tmp_path: Path) -> None:
     """One for each failed row, with its identifier and nothing else; nothing is asked of one that has none."""
     run = before(tmp_path, *map(failed, ["b", "gone", "", "gone", "b"]))
     with connect(shop(tmp_path, "b", "", None)) as session:
-        again = RowsAgain(session, "SELECT id, plan FROM people", "rows", "id", "sqlite", run)
+        again = RowsAgain(session, "SELECT id, plan FROM people", "rows", "id", SPOKEN["sqlite"], run)
         rows = [row for batch in again.batches() for row in batch.to_pylist()]
     nobody = [{"id": "gone", "plan": None}, {"id": None, "plan": None}, {"id": "gone", "plan": None}]
     assert ([{"id": "b", "plan": "a"}, *nobody], 3) == (rows, again.not_found)
@@ -207,7 +207,7 @@ def test_more_than_was_asked_for_is_left_out(tmp_path: Path) -> None:
 def test_a_result_without_the_identifier_is_left_to_others(tmp_path: Path) -> None:
     """The columns are known, so that the run can say what is missing."""
     with connect(lake(tmp_path)) as session:
-        again = RowsAgain(session, "SELECT 1 AS other", "rows", "id", "duckdb", before(tmp_path, failed("1")))
+        again = RowsAgain(session, "SELECT 1 AS other", "rows", "id", SPOKEN["duckdb"], before(tmp_path, failed("1")))
         (batch,) = again.batches()
     assert ["other"] == batch.schema.names
 
@@ -217,18 +217,20 @@ def test_a_result_without_the_identifier_is_left_to_others(tmp_path: Path) -> No
 def test_every_engine_can_read_what_it_is_asked(dialect: str, kind: pa.DataType | str) -> None:
     """A condition of every type; 19 digits and more stay whole."""
     field = marked("id", kind) if isinstance(kind, str) else pa.field("id", kind)
-    asked = condition("id", ["1234567890123456789", "18446744073709551615", "9" * 38, "x", "it's"], field, dialect)
+    asked = condition(
+        "id", ["1234567890123456789", "18446744073709551615", "9" * 38, "x", "it's"], field, SPOKEN[dialect]
+    )
     if kind == "json" and dialect != "sqlite":
         assert (asked.sql, asked.exact) == ("", False)
         return
-    assert parse_one(picked("SELECT 1 AS id", asked.sql, dialect), read=dialect)
+    assert parse_one(picked("SELECT 1 AS id", asked.sql, SPOKEN[dialect]), read=dialect)
     assert all(digits in asked.sql for digits in ("1234567890123456789", "18446744073709551615", "9" * 38))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_engine_is_asked_in_its_own_words(dialect: str) -> None:
     """A query with a WITH, an ORDER BY, a semicolon and a comment stays one statement."""
-    sql = picked("WITH a AS (SELECT 1 AS id)\nSELECT id FROM a ORDER BY id; -- done", "q.id IN ('1')", dialect)
+    sql = picked("WITH a AS (SELECT 1 AS id)\nSELECT id FROM a ORDER BY id; -- done", "q.id IN ('1')", SPOKEN[dialect])
     assert parse_one(sql, read=dialect)
     assert ";" not in sql
     assert (dialect == "tsql") == sql.startswith("WITH")
@@ -237,8 +239,8 @@ def test_every_engine_is_asked_in_its_own_words(dialect: str) -> None:
 
 def test_the_first_rows_stay_the_first_rows() -> None:
     """In T-SQL the order decides which rows TOP takes."""
-    assert "ORDER BY" in picked("SELECT TOP 5 id FROM a ORDER BY id", "1 = 0", "tsql")
-    assert "OPENROWSET what" in picked("SELECT OPENROWSET what ever ((", "1 = 0", "tsql")
+    assert "ORDER BY" in picked("SELECT TOP 5 id FROM a ORDER BY id", "1 = 0", SPOKEN["tsql"])
+    assert "OPENROWSET what" in picked("SELECT OPENROWSET what ever ((", "1 = 0", SPOKEN["tsql"])
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -247,16 +249,16 @@ def test_the_first_rows_stay_the_first_rows() -> None:
 )
 def test_semicolons_and_comments_stay_outside_of_the_table(around: str, dialect: str) -> None:
     """What is picked from is one statement, whatever stood around it."""
-    sql = picked(around.format("WITH a AS (SELECT 1 AS id) SELECT id FROM a"), "q.id IN ('1')", dialect)
+    sql = picked(around.format("WITH a AS (SELECT 1 AS id) SELECT id FROM a"), "q.id IN ('1')", SPOKEN[dialect])
     (_, where) = sql.rsplit(") AS q WHERE ", 1)
     assert where == "q.id IN ('1')"
-    assert [] == check_query(sql, dialect)
+    assert [] == check_query(sql, SPOKEN[dialect])
     assert ["ID"] == [column.upper() for column in parse_one(sql, read=dialect).find(exp.Subquery).this.named_selects]
 
 
 def test_hints_of_sql_server_stay_outside_of_the_table() -> None:
     """OPTION stands at the end of a whole statement only."""
-    sql = picked("SELECT id FROM a OPTION (RECOMPILE)", "1 = 0", "tsql")
+    sql = picked("SELECT id FROM a OPTION (RECOMPILE)", "1 = 0", SPOKEN["tsql"])
     assert "OPTION" not in sql
 
 
@@ -267,7 +269,7 @@ def test_a_quoted_identifier_is_one_token(dialect: str, value: str) -> None:
     """Read back by the engine's own rules it is the same text."""
     if dialect == "redshift":
         # sqlglot reads a backslash as an escape there, which quoting here never relies on.
-        assert f"'{value.replace(chr(39), chr(39) * 2)}'" == picking._quoted(value, dialect)
+        assert f"'{value.replace(chr(39), chr(39) * 2)}'" == picking._quoted(value, SPOKEN[dialect])
         return
-    (token,) = Dialect.get_or_raise(dialect).tokenize(picking._quoted(value, dialect))
+    (token,) = Dialect.get_or_raise(dialect).tokenize(picking._quoted(value, SPOKEN[dialect]))
     assert value == token.text

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from reverse_etl.changeset.columns import attribute_columns, identifiers, require_columns
+from reverse_etl.config.dialect import UNKNOWN
 from reverse_etl.config.syncs import (
     EventsConfig,
     ObjectsConfig,
@@ -15,6 +16,7 @@ from reverse_etl.config.syncs import (
     SyncConfig,
 )
 from reverse_etl.errors import ConfigError
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 
 COLUMNS = ["id", "email", "object_id", "object_type", "name", "occurred_at", "event_id", "deleted", "plan"]
 
@@ -106,7 +108,7 @@ def test_a_missing_column_comes_with_its_fix(
 ) -> None:
     """Sync, file, column and what to write."""
     with pytest.raises(ConfigError) as raised:
-        require_columns(names, config, query, dialect=dialect)
+        require_columns(names, config, query, dialect=SPOKEN.get(dialect, UNKNOWN))
     assert str(raised.value) == f"sync customers (syncs/customers.yaml): {message}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reverse_etl.changeset.lineage import column_origins
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 
 SPENT = """
 WITH orders_of AS (SELECT customer_id, SUM(total) AS spent FROM sales.orders GROUP BY 1)
@@ -51,4 +52,4 @@ def test_columns_are_traced_to_their_tables(
     sql: str, dialect: str, columns: tuple[str, ...], expected: dict[str, object]
 ) -> None:
     """Through WITH, functions and UNION; not where only the database could tell."""
-    assert expected == column_origins(sql, dialect, columns)
+    assert expected == column_origins(sql, SPOKEN[dialect], columns)

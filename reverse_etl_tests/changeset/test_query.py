@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from reverse_etl.changeset.lineage import column_origins
 from reverse_etl.changeset.query import check_query, output_columns, render, tables_read
+from reverse_etl.config.dialect import UNKNOWN
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 
 DIALECTS = ("sqlite", "duckdb", "postgres", "mysql", "redshift", "tsql", "bigquery", "snowflake")
 
@@ -30,7 +32,7 @@ DIALECTS = ("sqlite", "duckdb", "postgres", "mysql", "redshift", "tsql", "bigque
 )
 def test_a_reading_query_is_accepted(sql: str, dialect: str) -> None:
     """In every engine's dialect, with or without a placeholder, a semicolon at the end or words that only look bad."""
-    assert check_query(sql, dialect) == []
+    assert check_query(sql, SPOKEN[dialect]) == []
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_a_reading_query_is_accepted(sql: str, dialect: str) -> None:
 )
 def test_what_is_particular_to_an_engine_is_accepted(sql: str, dialect: str) -> None:
     """Functions named like statements, quoted names, an engine's own syntax."""
-    assert check_query(sql, dialect) == []
+    assert check_query(sql, SPOKEN[dialect]) == []
 
 
 READ_ONLY = "line 1: must only read: one query that starts with SELECT or WITH, not with "
@@ -79,7 +81,7 @@ READ_ONLY = "line 1: must only read: one query that starts with SELECT or WITH, 
 )
 def test_what_is_no_query_is_refused(sql: str, dialect: str) -> None:
     """Whatever its verb, in every dialect."""
-    assert check_query(sql, dialect) == [READ_ONLY + sql.split()[0].upper()]
+    assert check_query(sql, SPOKEN[dialect]) == [READ_ONLY + sql.split()[0].upper()]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_what_is_no_query_is_refused(sql: str, dialect: str) -> None:
 )
 def test_a_query_that_may_not_run_says_why(sql: str, dialect: str, problem: str) -> None:
     """With the line of the query; writing is found wherever it hides."""
-    [found] = check_query(sql, dialect)
+    [found] = check_query(sql, SPOKEN[dialect])
 
     assert found.startswith(problem)
 
@@ -153,7 +155,7 @@ def test_a_query_that_may_not_run_says_why(sql: str, dialect: str, problem: str)
 )
 def test_what_reaches_beyond_the_database_is_refused(dialect: str, sql: str, problem: str) -> None:
     """By the function's name, whatever its case, with comments between, quoted or in a subquery."""
-    (found,) = check_query(sql, dialect)
+    (found,) = check_query(sql, SPOKEN[dialect])
     assert found.startswith(f"line 1: must only read this database, but {problem}")
 
 
@@ -169,7 +171,7 @@ def test_what_reaches_beyond_the_database_is_refused(dialect: str, sql: str, pro
 )
 def test_names_that_look_alike_are_accepted(dialect: str, sql: str) -> None:
     """Columns, text, comments, and functions that only read."""
-    assert check_query(sql, dialect) == []
+    assert check_query(sql, SPOKEN[dialect]) == []
 
 
 @pytest.mark.parametrize(
@@ -184,8 +186,8 @@ def test_names_that_look_alike_are_accepted(dialect: str, sql: str) -> None:
 )
 def test_without_a_dialect_only_certain_problems_are_told(sql: str) -> None:
     """Some engine takes each of these; a statement that writes is refused all the same."""
-    assert check_query(sql, "") == []
-    assert check_query("DELETE FROM customers", "") == [READ_ONLY + "DELETE"]
+    assert check_query(sql, UNKNOWN) == []
+    assert check_query("DELETE FROM customers", UNKNOWN) == [READ_ONLY + "DELETE"]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_without_a_dialect_only_certain_problems_are_told(sql: str) -> None:
 )
 def test_any_other_placeholder_is_refused(sql: str, problem: str) -> None:
     """Inside quotes too: replacing is a matter of text."""
-    assert check_query(sql, "postgres") == [problem]
+    assert check_query(sql, SPOKEN["postgres"]) == [problem]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -226,14 +228,14 @@ def test_any_other_placeholder_is_refused(sql: str, problem: str) -> None:
 )
 def test_a_column_and_text_are_not_taken_for_a_placeholder(words: str, dialect: str) -> None:
     """A column may be called so, and text and comments may say anything but double braces."""
-    assert check_query(f"SELECT id FROM t WHERE {words}", dialect) == []
+    assert check_query(f"SELECT id FROM t WHERE {words}", SPOKEN[dialect]) == []
 
 
 @pytest.mark.parametrize("dialect", ["postgres", "duckdb"])
 @pytest.mark.parametrize("array", ["ARRAY[[last_sync_time]]", "array [[last_sync_time]]", "a[last_sync_time]"])
 def test_a_column_in_an_array_is_not_taken_for_a_placeholder(array: str, dialect: str) -> None:
     """Brackets there are no template's."""
-    assert check_query(f"SELECT id FROM t WHERE x = {array}", dialect) == []
+    assert check_query(f"SELECT id FROM t WHERE x = {array}", SPOKEN[dialect]) == []
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,7 @@ def test_a_column_in_an_array_is_not_taken_for_a_placeholder(array: str, dialect
 )
 def test_an_engines_ways_to_name_a_column_are_no_placeholders(name: str, dialect: str) -> None:
     """Brackets, backticks, casts, paths, slices, tags of quotes."""
-    assert check_query(f"SELECT id, {name} AS at FROM t WHERE 1 = 1", dialect) == []
+    assert check_query(f"SELECT id, {name} AS at FROM t WHERE 1 = 1", SPOKEN[dialect]) == []
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -271,17 +273,17 @@ def test_an_engines_ways_to_name_a_column_are_no_placeholders(name: str, dialect
 )
 def test_semicolons_around_a_statement_are_no_others(sql: str, tables: set[tuple[str, ...]], dialect: str) -> None:
     """Accepted, and read to the same columns and tables as without them."""
-    assert check_query(sql, dialect) == []
-    assert [column.upper() for column in output_columns(sql, dialect) or ()] == ["ID"]
-    assert {tuple(part.upper() for part in table) for table in tables_read(sql, dialect)} == tables
-    assert len(column_origins(sql, dialect, output_columns(sql, dialect) or ())) == 1
+    assert check_query(sql, SPOKEN[dialect]) == []
+    assert [column.upper() for column in output_columns(sql, SPOKEN[dialect]) or ()] == ["ID"]
+    assert {tuple(part.upper() for part in table) for table in tables_read(sql, SPOKEN[dialect])} == tables
+    assert len(column_origins(sql, SPOKEN[dialect], output_columns(sql, SPOKEN[dialect]) or ())) == 1
 
 
 def test_braces_of_an_engine_are_not_placeholders() -> None:
     """DuckDB's structs end with two braces, and JSON may stand in quotes."""
     sql = "SELECT {'a': {'b': 1}} AS nested, '{\"a\": {\"b\": 1}}' AS json FROM t"
 
-    assert check_query(sql, "duckdb") == []
+    assert check_query(sql, SPOKEN["duckdb"]) == []
 
 
 def test_what_sqlglot_cannot_read_is_accepted_silently(
@@ -289,9 +291,9 @@ def test_what_sqlglot_cannot_read_is_accepted_silently(
 ) -> None:
     """A feature that sqlglot does not know blocks nobody, and it prints nothing of its own."""
     with caplog.at_level(logging.DEBUG):
-        assert check_query("SELECT id FROM t MATCH_SOMEHOW {a b c}", "postgres") == []
-        assert output_columns("SELECT id FROM t MATCH_SOMEHOW {a b c}", "postgres") is None
-        assert tables_read("SELECT id FROM t MATCH_SOMEHOW {a b c}", "postgres") == ()
+        assert check_query("SELECT id FROM t MATCH_SOMEHOW {a b c}", SPOKEN["postgres"]) == []
+        assert output_columns("SELECT id FROM t MATCH_SOMEHOW {a b c}", SPOKEN["postgres"]) is None
+        assert tables_read("SELECT id FROM t MATCH_SOMEHOW {a b c}", SPOKEN["postgres"]) == ()
 
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
@@ -341,7 +343,7 @@ def test_rendering_touches_nothing_else(before: str, since: int, after: str) -> 
 )
 def test_columns_are_known_where_the_text_tells(sql: str, dialect: str, columns: tuple[str, ...] | None) -> None:
     """Spelled as the engine will spell them; None rather than a guess."""
-    assert output_columns(sql, dialect) == columns
+    assert output_columns(sql, SPOKEN[dialect]) == columns
 
 
 @pytest.mark.parametrize(
@@ -357,8 +359,8 @@ def test_engines_agree_on_the_columns(sql: str) -> None:
         memory.execute("CREATE TABLE c (id INT, email TEXT)")
         from_duckdb = tuple(column[0] for column in memory.execute(sql).description)
 
-    assert output_columns(sql, "sqlite") == from_sqlite
-    assert output_columns(sql, "duckdb") == from_duckdb
+    assert output_columns(sql, SPOKEN["sqlite"]) == from_sqlite
+    assert output_columns(sql, SPOKEN["duckdb"]) == from_duckdb
 
 
 @pytest.mark.parametrize(
@@ -395,13 +397,13 @@ def test_engines_agree_on_the_columns(sql: str) -> None:
 )
 def test_the_tables_read_are_known(sql: str, dialect: str, tables: tuple[tuple[str, ...], ...]) -> None:
     """For lineage: no names of WITH, no functions, sorted, each once."""
-    assert tables_read(sql, dialect) == tables
+    assert tables_read(sql, SPOKEN[dialect]) == tables
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet="SELECT FROMid'\"();-*{},\n", max_size=60), st.sampled_from(DIALECTS))
 def test_any_text_is_judged(text: str, dialect: str) -> None:
     """No text makes the check fail, and what is not refused starts as a query does."""
-    problems = check_query(text, dialect)
+    problems = check_query(text, SPOKEN[dialect])
 
     assert problems or any(word in text.upper() for word in ("SELECT", "WITH", "VALUES", "FROM"))

@@ -21,6 +21,7 @@ from reverse_etl.config.syncs import PeopleConfig, ScheduleConfig, SyncConfig
 from reverse_etl.errors import ConfigError
 from reverse_etl.sources import connect
 from reverse_etl.sources.sqlite import Config as SQLite
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 
 
 def sync(**listed: object) -> SyncConfig:
@@ -68,7 +69,7 @@ def test_a_query_is_run_with_the_changeset(tmp_path: Path) -> None:
     config = sync(query="SELECT 7 AS id UNION ALL SELECT 8")
     run = RunFolder(tmp_path / "run")
     with connect(database) as session:
-        facts = extract(config, session, run, before=Before(), dialect="sqlite")
+        facts = extract(config, session, run, before=Before(), dialect=SPOKEN["sqlite"])
     assert 1 == facts.rows
     assert ["7", "8"] == pq.read_table(list_of(run.parts("rows"))).column("id").to_pylist()
 

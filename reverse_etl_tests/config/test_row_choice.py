@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reverse_etl.config.row_choice import advice, left_out_by
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 
 DIALECTS = ("sqlite", "duckdb", "postgres", "mysql", "redshift", "tsql", "bigquery", "snowflake")
 
@@ -34,10 +35,10 @@ CHANCE = {"tsql": "newid()", "mysql": "rand()", "bigquery": "rand()"}
 )
 def test_a_clock_decides_which_rows_come(dialect: str, clock: str) -> None:
     """In a condition of the query, or of one within it; what is merely returned decides nothing."""
-    assert [(2, "the clock")] == list(left_out_by(f"SELECT id FROM t\nWHERE changed > {clock}", dialect))
+    assert [(2, "the clock")] == list(left_out_by(f"SELECT id FROM t\nWHERE changed > {clock}", SPOKEN[dialect]))
     inner = f"WITH a AS (SELECT id, {clock} AS n, seen FROM t) SELECT id FROM a WHERE seen > n"
-    assert [(1, "the clock")] == list(left_out_by(inner, dialect))
-    assert () == left_out_by(f"SELECT id, {clock} AS synced FROM t WHERE changed > 1 ORDER BY id", dialect)
+    assert [(1, "the clock")] == list(left_out_by(inner, SPOKEN[dialect]))
+    assert () == left_out_by(f"SELECT id, {clock} AS synced FROM t WHERE changed > 1 ORDER BY id", SPOKEN[dialect])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_a_clock_decides_which_rows_come(dialect: str, clock: str) -> None:
 )
 def test_a_column_with_the_name_of_a_clock_is_none(dialect: str, column: str) -> None:
     """Other engines, and quoted or qualified names, have such columns."""
-    assert () == left_out_by(f"SELECT id FROM t WHERE coalesce({column}, 1) > 2", dialect)
+    assert () == left_out_by(f"SELECT id FROM t WHERE coalesce({column}, 1) > 2", SPOKEN[dialect])
 
 
 @pytest.mark.parametrize(
@@ -63,14 +64,14 @@ def test_a_column_with_the_name_of_a_clock_is_none(dialect: str, column: str) ->
 )
 def test_chance_has_many_names(dialect: str, function: str) -> None:
     """Each engine has more functions of it than one."""
-    assert [(1, "chance")] == list(left_out_by(f"SELECT id FROM t WHERE {function} > x", dialect))
+    assert [(1, "chance")] == list(left_out_by(f"SELECT id FROM t WHERE {function} > x", SPOKEN[dialect]))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_chance_decides_which_rows_come(dialect: str) -> None:
     """A sample is another one each time."""
     assert [(1, "chance")] == list(
-        left_out_by(f"SELECT id FROM t WHERE {CHANCE.get(dialect, 'random()')} < 5", dialect)
+        left_out_by(f"SELECT id FROM t WHERE {CHANCE.get(dialect, 'random()')} < 5", SPOKEN[dialect])
     )
 
 
@@ -114,11 +115,11 @@ def test_chance_decides_which_rows_come(dialect: str) -> None:
 )
 def test_rows_are_cut_off(dialect: str, sql: str, word: str) -> None:
     """By any of the engine's words, from the result or from what it is made of."""
-    assert [(1, word)] == list(left_out_by(sql, dialect))
-    (found,) = advice(sql + "\n/* {{last_sync_time}} */", dialect)
+    assert [(1, word)] == list(left_out_by(sql, SPOKEN[dialect]))
+    (found,) = advice(sql + "\n/* {{last_sync_time}} */", SPOKEN[dialect])
     assert found == (1, found[1])
     assert found[1].startswith(f"{word} cuts rows off, and they are never sent")
-    assert () == advice(sql, dialect)
+    assert () == advice(sql, SPOKEN[dialect])
 
 
 @pytest.mark.parametrize(
@@ -144,8 +145,8 @@ def test_rows_are_cut_off(dialect: str, sql: str, word: str) -> None:
 )
 def test_no_rows_are_cut_off(dialect: str, sql: str) -> None:
     """What takes all, or takes a value for each row, leaves out nobody."""
-    assert () == left_out_by(sql, dialect)
-    assert () == advice(sql + "\n/* {{last_sync_time}} */", dialect)
+    assert () == left_out_by(sql, SPOKEN[dialect])
+    assert () == advice(sql + "\n/* {{last_sync_time}} */", SPOKEN[dialect])
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -164,7 +165,7 @@ def test_no_rows_are_cut_off(dialect: str, sql: str) -> None:
 )
 def test_a_strict_comparison_loses_rows_of_the_same_second(condition: str, sign: str, dialect: str) -> None:
     """However it is written; the sentence has the sign that loses none."""
-    (found,) = advice(f"SELECT id\nFROM t\n{condition}", dialect)
+    (found,) = advice(f"SELECT id\nFROM t\n{condition}", SPOKEN[dialect])
     assert 3 == found[0]
     assert found[1].startswith(f"`{sign}` leaves out rows that changed in the very second")
     assert f"write `{sign}=`" in found[1]
@@ -185,7 +186,7 @@ def test_a_strict_comparison_loses_rows_of_the_same_second(condition: str, sign:
 )
 def test_a_comparison_that_loses_none_is_left_alone(condition: str, dialect: str) -> None:
     """Equal, or reaching back, or the other way round."""
-    assert () == advice(f"SELECT id FROM t WHERE {condition}", dialect)
+    assert () == advice(f"SELECT id FROM t WHERE {condition}", SPOKEN[dialect])
 
 
 @pytest.mark.parametrize(
@@ -204,6 +205,6 @@ def test_a_comparison_that_loses_none_is_left_alone(condition: str, dialect: str
 )
 def test_each_engines_conversion_is_seen_through(dialect: str, time: str, earlier: str) -> None:
     """Strict or not is the same for a converted last sync time; one that reaches back loses none."""
-    assert 1 == len(advice(f"SELECT id FROM t WHERE u > {time}", dialect))
-    assert () == advice(f"SELECT id FROM t WHERE u >= {time}", dialect)
-    assert () == advice(f"SELECT id FROM t WHERE u > {earlier.format(time)}", dialect)
+    assert 1 == len(advice(f"SELECT id FROM t WHERE u > {time}", SPOKEN[dialect]))
+    assert () == advice(f"SELECT id FROM t WHERE u >= {time}", SPOKEN[dialect])
+    assert () == advice(f"SELECT id FROM t WHERE u > {earlier.format(time)}", SPOKEN[dialect])

@@ -6,6 +6,7 @@ import pytest
 
 from reverse_etl.config.statement import read_statement
 from reverse_etl.config.unnamed_columns import unnamed_in_result
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 
 TEXT_AS_NAME = ["mysql", "sqlite", "duckdb", "snowflake", "bigquery", "tsql"]
 NAMED_AFTER_FUNCTIONS = ["postgres", "redshift"]
@@ -14,7 +15,7 @@ DIALECTS = [*TEXT_AS_NAME, *NAMED_AFTER_FUNCTIONS]
 
 def unnamed(sql: str, dialect: str) -> list[tuple[int, str]]:
     """What is wrong with a query's columns."""
-    statement = read_statement(sql, dialect)
+    statement = read_statement(sql, SPOKEN[dialect])
     assert not statement.problems
     return list(statement.unnamed)
 
@@ -88,7 +89,7 @@ def test_names_in_an_engines_own_way_are_names(dialect: str, sql: str) -> None:
 )
 def test_what_the_text_did_not_tell_the_result_does(dialect: str, names: list[str], sql: str) -> None:
     """A `*` over a column without a name, a query that could not be read."""
-    assert f"column {len(names)} has no name" in unnamed_in_result(names, sql, dialect)
+    assert f"column {len(names)} has no name" in unnamed_in_result(names, sql, SPOKEN[dialect])
 
 
 @pytest.mark.parametrize(
@@ -103,4 +104,4 @@ def test_what_the_text_did_not_tell_the_result_does(dialect: str, names: list[st
 )
 def test_unusual_names_are_names(dialect: str, names: list[str], sql: str) -> None:
     """Which a table has, or which were asked for between quotes."""
-    assert "" == unnamed_in_result(names, sql, dialect)
+    assert "" == unnamed_in_result(names, sql, SPOKEN[dialect])

@@ -18,6 +18,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.demo.expected import Expected, ExpectedFailure, expected
 from reverse_etl.demo.shop import COMPANIES, create_shop, mend, touch
 from reverse_etl.sources import connect
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 
 SYNCS = Path(__file__).parents[2] / "syncs"
 PEOPLE = 400
@@ -144,7 +145,7 @@ def test_the_checks_find_what_must_fail(shop: Path, tmp_path: Path, name: str) -
     sync = project.syncs[name]
     folder = RunFolder(tmp_path / "run")
     with connect(project.databases[sync.database].model_copy(update={"path": shop})) as session:
-        extract(sync, session, folder, before=Before(), dialect="sqlite")
+        extract(sync, session, folder, before=Before(), dialect=SPOKEN["sqlite"])
     assert not validate(sync, folder).stopped
     failed = [row for query in QUERIES for row in folder.parts(query).failed()]
     assert [row for row in expected(shop).failures if row.sync == name] == [

@@ -20,9 +20,8 @@ from reverse_etl.changeset.text import as_text
 from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.errors import QueryError, SourceUnavailableError
-from reverse_etl.plugins import load
 from reverse_etl.report import FailedRow, write_failed_rows
-from reverse_etl.sources import connect
+from reverse_etl.sources import connect, engine
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, OUTSIDE_YEARS, Session, logical_type
 from reverse_etl_tests.benchmarks.reading import empty, read_apart
@@ -160,7 +159,7 @@ class SourceConformance:
         (row,) = [text for batch in session.stream(sql) for text in as_text(batch.column(0), batch.schema.field(0))]
         failed = [FailedRow(1, "rows", text, "check", "", "", "") for text in (row.as_py(), "nobody", "7.25")]
         write_failed_rows(tmp_path / "failed.csv", failed)
-        dialect = str(load("reverse_etl.sources", self.engine).DIALECT)
+        dialect = engine(self.engine).DIALECT
         again = RowsAgain(session, sql, "rows", "id", dialect, FailedBefore("r1", tmp_path / "failed.csv"))
         batches = list(again.batches())
         found = [text.as_py() for batch in batches for text in as_text(batch.column(0), batch.schema.field(0))]
@@ -307,7 +306,7 @@ class SourceConformance:
     def test_semicolons_and_comments_around_are_no_matter(self, session: Session, around: str) -> None:
         """White space and comments after the end are no second statement; whole and limited reading agree."""
         query = around.format("SELECT ';' AS t, 1 AS one")
-        assert check_query(query, load("reverse_etl.sources", self.engine).DIALECT) == []
+        assert check_query(query, engine(self.engine).DIALECT) == []
 
         for limit in (None, 5):
             found = [row for batch in session.stream(query, limit=limit) for row in batch.to_pylist()]
@@ -353,7 +352,7 @@ class SourceConformance:
         with pytest.raises(QueryError) as caught:
             list(session.stream(self.compared))
 
-        assert load("reverse_etl.sources", self.engine).LAST_SYNC_TIME in caught.value.hint
+        assert engine(self.engine).LAST_SYNC_TIME in caught.value.hint
         assert "in place of {{last_sync_time}}" in caught.value.hint
 
     def test_its_tables_and_columns_are_listed(self, database: DatabaseConfig) -> None:

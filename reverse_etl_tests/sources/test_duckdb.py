@@ -21,6 +21,7 @@ from reverse_etl.sources import connect
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import OUTSIDE_YEARS, logical_type
 from reverse_etl.sources.duckdb import Config
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
 from reverse_etl_tests.sources.documentation import examples
@@ -288,7 +289,7 @@ def test_the_page_of_the_documentation_works(tmp_path: Path) -> None:
     (config,) = load_project(tmp_path).databases.values()
 
     assert isinstance(config, Config)
-    assert check_query(query, "duckdb") == []
+    assert check_query(query, SPOKEN["duckdb"]) == []
     with connect(config) as session:
         (batch,) = session.stream(render(query, since))
     assert batch.column("id").to_pylist() == [3, 4]

@@ -8,7 +8,9 @@ from importlib import import_module
 
 from reverse_etl.changeset.query import check_query
 from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.config.dialect import Dialect
 from reverse_etl.plugins import load, names
+from reverse_etl.sources.base import Engine
 from reverse_etl_tests.sources.conformance import SourceConformance
 from reverse_etl_tests.sources.documentation import examples, sections
 
@@ -34,7 +36,8 @@ def test_every_engine_has_what_the_contract_names() -> None:
         module = load(PACKAGE, engine)
         assert issubclass(module.Config, DatabaseConfig)
         assert module.Config.model_fields["type"].default == engine
-        assert isinstance(module.DIALECT, str)
+        assert isinstance(module, Engine)
+        assert isinstance(module.DIALECT, Dialect)
         assert "{{last_sync_time}}" in module.LAST_SYNC_TIME
         assert isinstance(module.DRIVER, str)
         assert callable(module.connect)

@@ -33,6 +33,7 @@ from reverse_etl.sources import postgres as engine
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, OUTSIDE_YEARS, Session, logical_type, start_of
 from reverse_etl.sources.postgres import Config
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
 from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
@@ -589,7 +590,7 @@ def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch:
     config = settings_of(filled, user=EnvText("page_reader"), password=Secret("${DOCUMENTED_PASSWORD}"))
     since = int(datetime(2024, 1, 4, tzinfo=UTC).timestamp())
 
-    assert check_query(query, "postgres") == []
+    assert check_query(query, SPOKEN["postgres"]) == []
     with connect(config) as session:
         assert not start_of(session).missing
         assert [row["id"] for row in rows(session, render(query, since))] == list(range(3, 1001))

@@ -25,6 +25,7 @@ from reverse_etl.sources import connect
 from reverse_etl.sources.snowflake import Config
 from reverse_etl.sources.snowflake.errors import Messages
 from reverse_etl.sources.snowflake.login import endpoint_of
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 from reverse_etl_tests.servers.snowflake import (
     KEY_VARIABLE,
     PASSPHRASE_VARIABLE,
@@ -157,7 +158,7 @@ def test_a_column_in_capitals_is_shown_with_its_quotes(snowflake: SnowflakeServe
         (batch,) = session.stream("SELECT 7 AS id, 'pro' AS plan")
 
     with pytest.raises(ConfigError) as refused:
-        require_columns(batch.schema.names, made, "rows", dialect="snowflake")
+        require_columns(batch.schema.names, made, "rows", dialect=SPOKEN["snowflake"])
 
     assert refused.value.hint == 'Column names are case-sensitive: write "ID" AS "id".'
 

@@ -18,6 +18,7 @@ from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources.base import NOT_TEXT, Session, logical_type
 from reverse_etl.sources.sqlite import Config
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 from reverse_etl_tests.sources.cases import CASES, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
 from reverse_etl_tests.sources.documentation import examples
@@ -248,7 +249,7 @@ def test_the_page_of_the_documentation_works(tmp_path: Path) -> None:
     (config,) = load_project(tmp_path).databases.values()
 
     assert isinstance(config, Config)
-    assert check_query(query, "sqlite") == []
+    assert check_query(query, SPOKEN["sqlite"]) == []
     assert "customers_updated_at" in str(plan)
     with connect(config) as session:
         (batch,) = session.stream(render(query, since))

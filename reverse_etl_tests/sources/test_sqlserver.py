@@ -37,6 +37,7 @@ from reverse_etl.sources._connection_check import steps
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import NOT_TEXT, OUTSIDE_YEARS, Session, logical_type
 from reverse_etl.sources.sqlserver import Config, driver, errors, network, wire
+from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 from reverse_etl_tests.servers._tds_tokens import HALF_PAIR
 from reverse_etl_tests.servers.tds import (
     DATABASE,
@@ -960,7 +961,7 @@ def test_the_sql_in_the_documentation_works(filled: TdsServer, monkeypatch: pyte
     config = settings_of(filled, user=EnvText("customerio_reader"), password=Secret("${DOCUMENTED}"))
     since = int(datetime(2024, 1, 4, tzinfo=UTC).timestamp())
 
-    assert check_query(query, "tsql") == []
+    assert check_query(query, SPOKEN["tsql"]) == []
     with connect(config) as session:
         assert [row["id"] for row in rows(session, render(query, since))] == [3, 4]
         for refused in ("SELECT * FROM planted", "DELETE FROM sales.customers"):

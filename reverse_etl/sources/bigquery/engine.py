@@ -21,7 +21,6 @@ from reverse_etl.errors import MissingDriverError
 if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
-DIALECT: Final = "bigquery"
 LAST_SYNC_TIME: Final = "TIMESTAMP_SECONDS({{last_sync_time}})"
 COLUMNS: Final = (
     "SELECT '' AS s, table_name, column_name FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "

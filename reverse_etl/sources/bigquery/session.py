@@ -22,6 +22,7 @@ from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources.base import BATCH_ROWS, refuse_duplicates
+from reverse_etl.sources.bigquery.dialect import DIALECT
 from reverse_etl.sources.bigquery.failures import FAILURES
 from reverse_etl.sources.bigquery.login import CONNECT_S
 from reverse_etl.sources.bigquery.rest import CELLS, page_batch
@@ -114,7 +115,7 @@ class BigquerySession:
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
         end = time.monotonic() + self._longest_s
-        query = one_statement(sql, "bigquery")
+        query = one_statement(sql, DIALECT)
         if not query:
             raise QueryError(f"{self._messages.where}: the query has no statement.", hint="Write one SELECT.")
         schema = self._analyze(query, end)

@@ -24,6 +24,7 @@ from pydantic import Field
 
 from reverse_etl import quiet_duckdb
 from reverse_etl.config.connections import FileConfig, PathBesideFile
+from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 from reverse_etl.quiet_duckdb import Setting
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from reverse_etl.sources.base import Session
 
-DIALECT: Final = "duckdb"
+DIALECT: Final = Dialect("duckdb", from_first=True)
 LAST_SYNC_TIME: Final = "to_timestamp({{last_sync_time}})"
 COLUMNS: Final = (
     "SELECT table_schema, table_name, column_name FROM information_schema.columns "

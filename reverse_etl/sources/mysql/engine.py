@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
     from reverse_etl.sources.mysql.wire import Address
 
-DIALECT: Final = "mysql"
 LAST_SYNC_TIME: Final = "FROM_UNIXTIME({{last_sync_time}})"
 COLUMNS: Final = (
     "SELECT '' AS s, table_name, column_name FROM information_schema.columns "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.sources.base import Start, refuse_duplicates
 from reverse_etl.sources.mysql import values as values
+from reverse_etl.sources.mysql.dialect import DIALECT
 from reverse_etl.sources.mysql.pile import Pile
 from reverse_etl.sources.mysql.types import kinds
 from reverse_etl.sources.mysql.wire import Refused, Wire
@@ -76,7 +77,7 @@ class MysqlSession:
         return self._ask(f"SHOW SESSION VARIABLES WHERE Variable_name IN ({names})", column=1) == "ON"
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
-        query = one_statement(sql, "mysql")
+        query = one_statement(sql, DIALECT)
         self._start_clock()
         self._reading = False
         try:

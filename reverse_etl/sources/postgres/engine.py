@@ -18,7 +18,6 @@ from reverse_etl.sources.postgres.start import ask_for_tls as ask_for_tls
 if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
-DIALECT: Final = "postgres"
 LAST_SYNC_TIME: Final = "to_timestamp({{last_sync_time}})"
 COLUMNS: Final = (
     "SELECT table_schema, table_name, column_name FROM information_schema.columns "

@@ -15,6 +15,7 @@ from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Start, refuse_duplicates
 from reverse_etl.sources.postgres import values as values
+from reverse_etl.sources.postgres.dialect import DIALECT
 from reverse_etl.sources.postgres.types import copy_statement, types_of
 from reverse_etl.sources.postgres.wire import Wire
 
@@ -112,7 +113,7 @@ class PostgresSession:
         return self._ask("SHOW transaction_read_only") == "on"
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
-        query = one_statement(sql, "postgres")
+        query = one_statement(sql, DIALECT)
         self._begin()
         try:
             description = self._wire.describe(query)

@@ -21,7 +21,6 @@ from reverse_etl.sources.postgres.start import ask_for_tls as ask_for_tls
 if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
 
-DIALECT: Final = "redshift"
 LAST_SYNC_TIME: Final = "TIMESTAMP 'epoch' + {{last_sync_time}} * INTERVAL '1 second'"
 COLUMNS: Final = (
     "SELECT table_schema, table_name, column_name FROM information_schema.columns "

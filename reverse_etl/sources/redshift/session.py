@@ -13,6 +13,7 @@ from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.sources.base import BATCH_BYTES, refuse_duplicates
 from reverse_etl.sources.redshift import values as values
+from reverse_etl.sources.redshift.dialect import DIALECT
 from reverse_etl.sources.redshift.errors import Refusal
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class RedshiftSession:
         return False
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
-        query = one_statement(sql, "redshift")
+        query = one_statement(sql, DIALECT)
         if not query:
             raise QueryError(f"{self._messages.where}: the query returns no columns.", hint="Write one SELECT.")
         if limit is not None:
@@ -167,7 +168,7 @@ def limited(query: str, count: int) -> str:
 
     try:
         with quiet_sqlglot():
-            tree = parse_one(query, dialect="redshift")
+            tree = parse_one(query, dialect=DIALECT.name)
     except (SqlglotError, RecursionError):
         return query
     has_end = any(tree.args.get(part) for part in ("limit", "offset", "locks"))

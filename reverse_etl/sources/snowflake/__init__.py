@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reverse_etl.sources.snowflake.dialect import DIALECT
 from reverse_etl.sources.snowflake.engine import (
     COLUMNS,
     DEFAULT_PORT,
-    DIALECT,
     DRIVER,
     LAST_SYNC_TIME,
     Config,

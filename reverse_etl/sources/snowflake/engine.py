@@ -22,7 +22,6 @@ from reverse_etl.errors import ConfigError, MissingDriverError
 if TYPE_CHECKING:
     from reverse_etl.sources.base import Endpoint, Session
 
-DIALECT: Final = "snowflake"
 LAST_SYNC_TIME: Final = "TO_TIMESTAMP_NTZ({{last_sync_time}})"
 COLUMNS: Final = (
     "SELECT table_schema, table_name, column_name FROM information_schema.columns "

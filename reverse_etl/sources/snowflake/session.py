@@ -18,8 +18,8 @@ from reverse_etl.config.sql_text import one_statement
 from reverse_etl.config.statement import quiet_sqlglot, read_statement
 from reverse_etl.errors import QueryError
 from reverse_etl.sources.base import refuse_duplicates
-from reverse_etl.sources.snowflake import DIALECT
 from reverse_etl.sources.snowflake.chunks import tables
+from reverse_etl.sources.snowflake.dialect import DIALECT
 from reverse_etl.sources.snowflake.errors import FAILURES
 from reverse_etl.sources.snowflake.types import batches, kinds, regrouped
 
@@ -164,7 +164,7 @@ def _limited(query: str, limit: int) -> str:
 
     try:
         with quiet_sqlglot():
-            tree = parse_one(query, dialect=DIALECT)
+            tree = parse_one(query, dialect=DIALECT.name)
     except (SqlglotError, RecursionError):
         return query
     if not isinstance(tree, exp.Select | exp.SetOperation) or any(map(tree.args.get, _ENDS)):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from reverse_etl.sources.sqlserver.dialect import DIALECT
 from reverse_etl.sources.sqlserver.engine import (
     COLUMNS,
     DEFAULT_PORT,
-    DIALECT,
     DRIVER,
     LAST_SYNC_TIME,
-    READ_ONLY_SESSIONS,
+    NO_READ_ONLY_SESSIONS,
     Config,
     connect,
     issuer,
@@ -20,7 +20,7 @@ __all__ = [
     "DIALECT",
     "DRIVER",
     "LAST_SYNC_TIME",
-    "READ_ONLY_SESSIONS",
+    "NO_READ_ONLY_SESSIONS",
     "Config",
     "connect",
     "issuer",

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from reverse_etl.sources.sqlserver.errors import Messages
     from reverse_etl.sources.sqlserver.wire import Wire
 
-DIALECT: Final = "tsql"
 LAST_SYNC_TIME: Final = "DATEADD(SECOND, {{last_sync_time}}, CAST('1970-01-01' AS DATETIME2))"
 COLUMNS: Final = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS "
@@ -34,7 +33,7 @@ COLUMNS: Final = (
 )
 DRIVER: Final = "pyodbc"
 DEFAULT_PORT: Final = 1433
-READ_ONLY_SESSIONS: Final = False
+NO_READ_ONLY_SESSIONS: Final = True
 
 _CONNECT_S: Final = 10
 

@@ -20,6 +20,7 @@ from reverse_etl.errors import QueryError
 from reverse_etl.sources._arrow import doubles
 from reverse_etl.sources._values import columns_to_batch
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Start, refuse_duplicates
+from reverse_etl.sources.sqlserver.dialect import DIALECT
 from reverse_etl.sources.sqlserver.text import readable, text
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class SqlServerSession:
         return bool(updateability == "READ_ONLY")
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
-        query = one_statement(sql, "tsql")
+        query = one_statement(sql, DIALECT)
         if not query:
             raise self._no_columns()
         self._wire.start()

@@ -1,0 +1,70 @@
+"""What an engine's SQL means, as far as a query's text tells, and how values are written into it.
+
+Each engine declares its own ``Dialect`` in ``reverse_etl.sources``; here is what the record holds, and what follows
+for an engine that is not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+ELSEWHERE: Final = "which reaches other servers or files"
+RUNS_TEXT: Final = "which runs text that cannot be checked"
+CHANGES: Final = "which changes or locks something"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One engine's SQL.
+
+    Attributes:
+        name: In sqlglot; empty when the engine is not known: then quotes and comments may be other than they seem.
+        unquoted_names: How a name without quotes is stored. Where it is kept, a result may spell it as its table does.
+        names_functions: Whether a column without a name is called after its function or type (``count``, ``lower``);
+            elsewhere its name is the expression's text, nothing, or a number.
+        made_up_names: A regular expression of names that the engine invents for columns without one.
+        from_first: Whether a query may begin with FROM.
+        needs_semicolons: Whether statements are told apart by semicolons only.
+        runs_comments: Whether ``/*! … */`` is executed.
+        at_is_variable: Whether ``@`` before a word makes it a variable.
+        refused_functions: Regular expressions of functions that do more than read this database, each with what it
+            does: ``ELSEWHERE``, ``RUNS_TEXT`` or ``CHANGES``.
+        sequences: Words, with a space between tokens, that take the next value of a sequence.
+        clock_words: Clocks, in lower case, that need no parentheses and that sqlglot takes for columns.
+        quoted_text: Whether a quoted name that no column has is text.
+        reserved: Words that must be quoted as names, in upper case, beside those that nearly all engines reserve.
+        text_type: The type to which values of every other one can be cast, to be compared with text.
+        quote: A single quote within a text.
+        national: Before a text that is not ASCII.
+        exact_number: How a number is written, ``{}``, that would lose digits as a plain one: a decimal, or an integer
+            beyond 64 bits. Empty where plain ones lose none.
+        typed_columns: Whether a column has one type.
+        whole_integers: Whether a column whose values here are all whole numbers has no fractions elsewhere.
+        bare_subqueries: Whether neither WITH nor ORDER BY nor OPTION may stand in a query that is used as a table.
+    """
+
+    name: str
+    unquoted_names: Literal["kept", "lower", "upper"] = "kept"
+    names_functions: bool = False
+    made_up_names: str = ""
+    from_first: bool = False
+    needs_semicolons: bool = True
+    runs_comments: bool = False
+    at_is_variable: bool = True
+    refused_functions: tuple[tuple[str, str], ...] = ()
+    sequences: tuple[str, ...] = ()
+    clock_words: frozenset[str] = frozenset()
+    quoted_text: bool = False
+    reserved: frozenset[str] = frozenset()
+    text_type: str = "TEXT"
+    quote: str = "''"
+    national: str = ""
+    exact_number: str = ""
+    typed_columns: bool = True
+    whole_integers: bool = True
+    bare_subqueries: bool = False
+
+
+UNKNOWN: Final = Dialect("", from_first=True, at_is_variable=False, made_up_names=r"\?column\?")
+"""Of an engine that is not known: only what no engine takes for a query is a problem."""
