@@ -113,7 +113,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
         validation = validate(sync, folder)
         if validation.stopped:
             say(words.console(stderr=True), f"A run over these rows would stop: {validation.stopped}")
-        if note := repeated_note(folder.parts("rows")):
+        if note := repeated_note(folder.parts("rows"), sync.events):
             say(words.console(stderr=True), note)
         yield from _rows(sync, folder)
 

@@ -26,7 +26,7 @@ def verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Co
 
     status, what, next_step, exit_code = _verdict(sync, folder, rows, relationships)
     facts = folder.facts()
-    notes = (repeated_note(folder.parts("rows")), facts.note if facts else "", earlier(folder, sync.name))
+    notes = (repeated_note(folder.parts("rows"), sync.events), facts.note if facts else "", earlier(folder, sync.name))
     # The command to run next ends the line, so that it can be copied.
     sentences = " ".join(filter(None, (what, *notes, next_step)))
     return status, f"{sync.where}: {sentences}" if sentences else "", exit_code

@@ -116,8 +116,33 @@ def test_what_is_found_is_counted_with_row_numbers(tmp_path: Path) -> None:
 def test_repeats_are_told_with_their_number(tmp_path: Path, rows: list[dict[str, Any]], note: str) -> None:
     """And with the way out, where they are not meant; a repeat that another rule rejects is a failed row."""
     parts = checked(tmp_path, CLICKS, [batch(rows)]).folder.parts("rows")
-    assert repeated_note(parts).startswith(note)
-    assert bool(note) == bool(repeated_note(parts))
+    assert repeated_note(parts, CLICKS).startswith(note)
+    assert bool(note) == bool(repeated_note(parts, CLICKS))
+
+
+OWN_ID = "give each an event_id of its own"
+OTHER_COLUMNS = "select a column that tells them apart and add it to `event_key`, or select a column event_id"
+
+
+@pytest.mark.parametrize(
+    ("config", "row", "way_out"),
+    [
+        (CLICKS, {"event_id": "a"}, OWN_ID),
+        (CLICKS, {"event_id": None}, OWN_ID),
+        (EventsConfig(name="clicked", event_key=("sku",)), {}, OTHER_COLUMNS),
+        (EventsConfig(name="clicked", event_key=("sku",)), {"sku": None}, OTHER_COLUMNS),
+        (EventsConfig(name="clicked", event_key=("sku", "n")), {"n": 1}, OTHER_COLUMNS),
+        (EventsConfig(name="clicked", event_key=("sku",)), {"event_id": "a"}, OWN_ID),
+    ],
+)
+def test_the_way_out_is_what_the_sync_does_not_have_yet(
+    tmp_path: Path, config: EventsConfig, row: dict[str, Any], way_out: str
+) -> None:
+    """For repeats and for rows that differ: whoever has an ``event_key`` is not helped by another."""
+    parts = checked(tmp_path / "equal", config, [batch([row, row])]).folder.parts("rows")
+    assert repeated_note(parts, config).endswith(f"Where each counts, {way_out}.")
+    differing = checked(tmp_path / "differing", config, [batch([{"x": 1, **row}, {"x": 2, **row}])])
+    assert way_out in differing.result("event_key_unique").message
 
 
 def test_the_end_of_a_run_tells_repeats(tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 REPEATED: Final = "event_repeated"
 """The rule's name."""
 
-_WAY_OUT: Final = "select a column event_id, or name the columns that tell events apart in `events: {event_key: [...]}`"
+_OWN_ID: Final = "give each an event_id of its own"
+_OTHER_COLUMNS: Final = "select a column that tells them apart and add it to `event_key`, or select a column event_id"
+_A_KEY: Final = "select a column event_id, or name the columns that tell events apart in `events: {event_key: [...]}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,21 @@ class SharedKeys:
         return content(batch, frozenset())
 
 
-def repeated_note(parts: Parts) -> str:
+def repeated_note(parts: Parts, config: EventsConfig | None) -> str:
     """How many events are left out because an earlier row is the same; empty where none is."""
     rows = next((each.rows for each in parts.excluded() if each.rule == REPEATED), 0)
-    if not rows:
+    if not rows or config is None:
         return ""
     repeats = "1 event is excluded, because it repeats" if rows == 1 else f"{rows:,} events are excluded: each repeats"
     note = f"{repeats} an earlier row, with the same key and the same values ({REPEATED})."
-    return note if EVENT_ID in column_names(parts) else f"{note} Where each counts, {_WAY_OUT}."
+    return f"{note} Where each counts, {_way_out(column_names(parts), config)}."
+
+
+def _way_out(returned: list[str], config: EventsConfig) -> str:
+    """What makes several events of rows with one key: something that the sync does not have yet."""
+    if EVENT_ID in returned:
+        return _OWN_ID
+    return _OTHER_COLUMNS if config.event_key else _A_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +121,9 @@ class EventKeyUnique:
             yield Finding(rows, column, f"{self._shared(returned)} in more than one row, with different values.")
 
     def _shared(self, returned: list[str]) -> str:
-        config = self.keys.config
+        config, way_out = self.keys.config, _way_out(returned, self.keys.config)
         if EVENT_ID in returned:
-            return f"the same `{EVENT_ID}` (where it is empty, the same event) is"
+            return f"the same `{EVENT_ID}`, or the same event where it is empty ({way_out}), is"
         if config.event_key:
-            return f"the same {', '.join(f'`{name}`' for name in config.event_key)} (`event_key`) is"
-        return f"the same `{config.identify_by}`, event name and `{OCCURRED_AT}` ({_WAY_OUT}) is"
+            return f"the same {', '.join(f'`{name}`' for name in config.event_key)} ({way_out}) is"
+        return f"the same `{config.identify_by}`, event name and `{OCCURRED_AT}` ({way_out}) is"
