@@ -25,6 +25,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from reverse_etl.counted import counted
+
 SOME_ROWS_FAILED_EXIT_CODE = 7
 """Exit code of a run that delivered some rows and has failed rows: an end, not an error."""
 
@@ -74,7 +76,7 @@ class ConfigProblemsError(ConfigError):
 
     def __init__(self, problems: list[str]) -> None:
         count = len(problems)
-        super().__init__("\n".join(problems), hint=f"\n{count} problem{'s' if count != 1 else ''} found.")
+        super().__init__("\n".join(problems), hint=f"\n{counted(count, 'problem')} found.")
         self.problems = problems
 
 

@@ -22,6 +22,7 @@ from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
 from reverse_etl.changeset.suppression import store_suppressed
 from reverse_etl.changeset.watermark import Watermark, warning, watermark
 from reverse_etl.config.unnamed_columns import unnamed_in_result
+from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError, QueryError
 from reverse_etl.progress import Progress, tell
 from reverse_etl.sources.base import start_of
@@ -174,7 +175,7 @@ def _usable(
         rows += batch.num_rows
         if rows > sync.max_rows:
             raise QueryError(
-                f"the {_label(query)} returned more than {sync.max_rows:,} rows; nothing was sent.",
+                f"the {_label(query)} returned more than {counted(sync.max_rows, 'row')}; nothing was sent.",
                 hint="Narrow the query, or raise max_rows in the sync's file.",
             )
         yield batch

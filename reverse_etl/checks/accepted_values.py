@@ -22,6 +22,7 @@ from reverse_etl.checks._settings import rule_of
 from reverse_etl.checks.base import AnyRule, Finding, Rule
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.numbers import ExactNumber, exact
+from reverse_etl.counted import counted
 from reverse_etl.sources.base import logical_type, marked
 
 Value = str | int | ExactNumber | bool
@@ -41,7 +42,7 @@ class Config(CheckConfig):
 def rules(config: Config) -> list[AnyRule]:
     """The rule that a sync asks for."""
     count = len(config.values)
-    description = f"Column `{config.column}` holds only the {count} accepted value{'s' if count != 1 else ''}."
+    description = f"Column `{config.column}` holds only the {counted(count, 'accepted value')}."
     texts = tuple(_as_text(value) for value in config.values)
     bits = tuple(str(int(value)) for value in config.values if isinstance(value, bool))
     numbers = (*number_text(pa.array(texts)).to_pylist(), *bits)

@@ -10,6 +10,7 @@ from pydantic import Field
 from reverse_etl.checks._settings import GateSeverity, Limit, RowLimit, rule_of
 from reverse_etl.checks.base import AnyRule, Rule
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.counted import counted
 from reverse_etl.report import Counts
 
 
@@ -41,4 +42,4 @@ class MaxFailedRows:
         """By how much."""
         if not self.limit.exceeded_by(counts.rejected, counts.extracted):
             return ""
-        return f"{counts.rejected:,} of {counts.extracted:,} rows failed, more than the {self.limit} allowed."
+        return f"{counts.rejected:,} of {counted(counts.extracted, 'row')} failed, more than the {self.limit} allowed."

@@ -13,6 +13,7 @@ from reverse_etl.checks._across import columns_of
 from reverse_etl.checks._settings import GateSeverity, Limit, Share, rule_of
 from reverse_etl.checks.base import AnyRule, ColumnFinding, Rule
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.counted import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,5 +53,6 @@ class NullRate:
             nulls += batch.column(0).null_count
             rows += batch.num_rows
         if self.limit.exceeded_by(nulls, rows):
-            message = f"column `{self.column}` is NULL in {nulls:,} of {rows:,} rows, over the {self.limit} allowed."
+            share = f"{nulls:,} of {counted(rows, 'row')}"
+            message = f"column `{self.column}` is NULL in {share}, over the {self.limit} allowed."
             yield ColumnFinding(self.column, message)

@@ -10,6 +10,7 @@ from pydantic import Field
 from reverse_etl.checks._settings import GateSeverity, rule_of
 from reverse_etl.checks.base import AnyRule, Rule
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.counted import counted
 from reverse_etl.report import Counts
 
 
@@ -34,11 +35,11 @@ class Config(CheckConfig):
 def rules(config: Config) -> list[AnyRule]:
     """The gate that a sync asks for."""
     bounds = [
-        f"{words} {bound:,}"
+        f"{words} {counted(bound, 'row')}"
         for words, bound in (("at least", config.min), ("at most", config.max))
         if bound is not None
     ]
-    rule = rule_of(config, f"The query returns {' and '.join(bounds)} rows.", of_the_whole=True)
+    rule = rule_of(config, f"The query returns {' and '.join(bounds)}.", of_the_whole=True)
     return [RowCount(rule, config.min, config.max)]
 
 
@@ -53,7 +54,7 @@ class RowCount:
     def exceeded(self, counts: Counts) -> str:
         """By how much."""
         if self.low is not None and counts.extracted < self.low:
-            return f"the query returned {counts.extracted:,} rows, fewer than {self.low:,}."
+            return f"the query returned {counted(counts.extracted, 'row')}, fewer than {self.low:,}."
         if self.high is not None and counts.extracted > self.high:
-            return f"the query returned {counts.extracted:,} rows, more than {self.high:,}."
+            return f"the query returned {counted(counts.extracted, 'row')}, more than {self.high:,}."
         return ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from reverse_etl.cli.tables import wrapped
 from reverse_etl.cli.words import text
+from reverse_etl.counted import counted
 from reverse_etl.progress import Progress, Waiting, listening
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Lines:
             self._next_at = now + _LINE_EVERY_S
             began_at, began_with = self._began
             speed = _speed(told.done - began_with, now - began_at)
-            self._write(f"{_label(told)}: {_count(told.done, told.total)} rows{speed and f', {speed}'}")
+            self._write(f"{_label(told)}: {_rows(told.done, told.total)}{speed and f', {speed}'}")
 
     def _write(self, words: str) -> None:
         self._out.write(f"{self._sync}: {words}\n")
@@ -213,6 +214,10 @@ def _label(told: Progress) -> str:
 
 def _count(done: int, total: int | None) -> str:
     return f"{done:,}" if total is None else f"{done:,} of {total:,}"
+
+
+def _rows(done: int, total: int | None) -> str:
+    return counted(done, "row") if total is None else f"{done:,} of {counted(total, 'row')}"
 
 
 def _speed(rows: int, seconds: float) -> str:

@@ -15,6 +15,7 @@ from reverse_etl.cli import words
 from reverse_etl.cli.history import no_runs, require_known
 from reverse_etl.cli.project import AsJson, SyncsFolder, sync_names
 from reverse_etl.cli.tables import Rows, say
+from reverse_etl.counted import counted
 from reverse_etl.files import open_private
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
     say(
         console,
         started.append_text(words.status_text(report.status.value)).append(
-            f", {total.failed:,} of {total.extracted:,} rows failed."
+            f", {total.failed:,} of {counted(total.extracted, 'row')} failed."
         ),
     )
     if report.message:
@@ -98,9 +99,10 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         table.show(console)
     if report.failed_rows_csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
+        which = f"{more} {total.failed:,} with" if total.failed > 1 else "With"
         gone_words, csv = " (no longer there)" if gone else "", words.place(report.failed_rows_csv)
         console.print()
-        say(console, f"{more} {total.failed:,} with whole e-mail addresses{gone_words}:\n{csv}")
+        say(console, f"{which} whole e-mail addresses{gone_words}:\n{csv}")
 
 
 def _show_earlier(store: Store, report: RunReport) -> None:
@@ -140,7 +142,8 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
             if failed:
                 say(
                     words.console(stderr=True),
-                    f"The run's own CSV is gone: these are {written:,} of {failed:,} rows, e-mail addresses masked.",
+                    f"The run's own CSV is gone: this one has {written:,} of {counted(failed, 'row')}, "
+                    "e-mail addresses masked.",
                 )
     except OSError as error:
         raise StateError(

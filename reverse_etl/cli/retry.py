@@ -12,6 +12,7 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
 from reverse_etl.cli.tables import say
+from reverse_etl.counted import counted
 
 
 def retry(
@@ -46,16 +47,15 @@ def retry(
         return
     unnamed = FailedBefore(report.run_id, home.fetch_failed_rows(sync, report.run_id)).without_identifier()
     if unnamed:
-        rows = "row has" if unnamed == 1 else "rows have"
         say(
             people,
-            f"{unnamed:,} failed {rows} no identifier to ask for and cannot be sent again by a retry: correct the "
-            "source, and the next run reads what changed.",
+            f"{counted(unnamed, 'failed row has', 'failed rows have')} no identifier to ask for and cannot be sent "
+            "again by a retry: correct the source, and the next run reads what changed.",
         )
     if unnamed == failed:
         raise typer.Exit(SOME_ROWS_FAILED_EXIT_CODE)
     resolve_credentials(project, config)
-    say(people, f"Retrying the {failed - unnamed:,} failed rows of run {report.run_id[:8]}.")
+    say(people, f"Retrying {counted(failed - unnamed, 'failed row')} of run {report.run_id[:8]}.")
     retried = execute(config, syncs, retry_of=report.run_id, verbose=verbose)
     if as_json:
         json.dump(retried.as_json(), sys.stdout)
@@ -63,6 +63,5 @@ def retry(
     show(retried, people)
     for cause in store.causes(retried.run_id):
         if cause.reason == NO_LONGER_FOUND:
-            rows = "1 failed row was" if cause.rows == 1 else f"{cause.rows:,} failed rows were"
-            say(people, f"{rows} {cause.message}")
+            say(people, f"{counted(cause.rows, 'failed row was', 'failed rows were')} {cause.message}")
     raise typer.Exit(retried.exit_code)

@@ -15,6 +15,7 @@ from reverse_etl.cli.bars import shown_progress
 from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, was_interrupted
 from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
 from reverse_etl.cli.tables import say
+from reverse_etl.counted import counted
 from reverse_etl.report import Status
 
 if TYPE_CHECKING:
@@ -124,9 +125,9 @@ def show(report: RunReport, console: Console) -> None:
     """Prints a run's end for people: from when was read, what was delivered, what failed, what to do next."""
     if report.read_from:
         say(console, f"  what changed since {words.clock(words.at_unix(report.read_from))}", indent="  ")
-    for query, counts in (("rows", report.rows), ("relationships", report.relationships)):
-        if counts.extracted or (query == "rows" and report.status is Status.COMPLETED):
-            parts = [f"{counts.extracted:,} {query} read", f"{counts.delivered:,} delivered"]
+    for what, counts in (("row", report.rows), ("relationship", report.relationships)):
+        if counts.extracted or (what == "row" and report.status is Status.COMPLETED):
+            parts = [f"{counted(counts.extracted, what)} read", f"{counts.delivered:,} delivered"]
             parts += [
                 f"{number:,} {name}"
                 for name in ("rejected", "refused", "excluded", "undelivered")

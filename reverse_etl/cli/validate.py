@@ -9,6 +9,7 @@ import typer
 
 from reverse_etl.cli.project import SyncsFolder, require_named, sync_names
 from reverse_etl.cli.tables import Rows, say
+from reverse_etl.counted import counted
 
 if TYPE_CHECKING:
     from reverse_etl.config.problems import Problem
@@ -56,7 +57,7 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
     people = words.console(stderr=True)
     if problems:
         count = len(set(problems))
-        say(people, f"{count} problem{'s' if count != 1 else ''} found.", style="bold red")
+        say(people, f"{counted(count, 'problem')} found.", style="bold red")
         raise typer.Exit(ConfigError.exit_code)
     if as_json:
         return
@@ -78,7 +79,7 @@ def _print_table(people: Any, project: ProjectConfig, shown: list[SyncConfig]) -
         (len(project.databases), "database"),
         (len(project.workspaces), "workspace"),
     )
-    summary = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+    summary = ", ".join(counted(count, word) for count, word in counts)
     say(people, f"{summary}: no problems.", style="bold green")
 
 

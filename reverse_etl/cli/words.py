@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from reverse_etl.counted import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -55,7 +57,7 @@ def length(time: timedelta) -> str:
     seconds = int(abs(time).total_seconds())
     unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= size), _UNITS[-1])
     count = seconds // size
-    return f"{count} {unit}{'s' if count != 1 else ''}"
+    return counted(count, unit)
 
 
 def from_now(moment: datetime | None, now: datetime, *, never: str = "never") -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from reverse_etl.changeset.parts import QUERIES, ROW_NUMBER, RunFolder
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.shared import FACTS
+from reverse_etl.counted import counted
 from reverse_etl.destinations.customerio.activities import Window
 from reverse_etl.errors import StateError
 from reverse_etl.report import Outcome
@@ -73,7 +74,7 @@ def sentence(late: dict[str, Any], sync: str) -> str:
     if causes := sorted(late["causes"].items(), key=lambda cause: -cause[1]):
         rows = sum(late["causes"].values())
         sentences.append(
-            f"{rows:,} {'row' if rows == 1 else 'rows'} that Customer.io accepted in earlier runs "
+            f"{counted(rows, 'row')} that Customer.io accepted in earlier runs "
             f"{'was' if rows == 1 else 'were'} not applied, as it reported after they had ended."
         )
         sentences += [f"{count:,} x {cause}" for cause, count in causes[:_MOST_CAUSES]]
@@ -81,7 +82,7 @@ def sentence(late: dict[str, Any], sync: str) -> str:
             sentences.append(f"{sum(count for _, count in others):,} x something else.")
     if unknown := late["unknown"]:
         sentences.append(
-            f"Since the last run {unknown:,} {'change' if unknown == 1 else 'changes'} failed in the workspace. "
+            f"Since the last run {counted(unknown, 'change')} failed in the workspace. "
             "Whether this sync sent them is not known: the rows of its earlier runs are no longer kept here."
         )
     if not late["whole"]:

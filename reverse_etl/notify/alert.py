@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from reverse_etl.counted import counted
 from reverse_etl.report import Counts
 
 VERSION = 1
@@ -73,9 +74,9 @@ class Alert:
         """For people: everything after the headline, line by line."""
         if self.message:
             yield self.message
-        for name, counts in (("rows", self.rows), ("relationships", self.relationships)):
+        for name, counts in (("row", self.rows), ("relationship", self.relationships)):
             if counts.extracted:
-                told = [f"{counts.extracted:,} {name} read", f"{counts.delivered:,} delivered"]
+                told = [f"{counted(counts.extracted, name)} read", f"{counts.delivered:,} delivered"]
                 others = {key: value for key, value in asdict(counts).items() if key not in ("extracted", "delivered")}
                 yield ", ".join(told + [f"{value:,} {key}" for key, value in others.items() if value])
         if self.reasons:

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.config.intervals import format_interval
+from reverse_etl.counted import counted
 from reverse_etl.notify.alert import Alert, Kind, Reason
 from reverse_etl.notify.freshness import age, longest_age
 from reverse_etl.report import Counts, RunReport, Status
@@ -138,7 +139,7 @@ def _limit(sync: SyncConfig, on: Occasions, now: datetime) -> timedelta | None:
 
 def _of_run(kind: Kind, sync: SyncConfig, facts: SyncFacts, run: RunReport) -> Alert:
     total = run.rows + run.relationships
-    failed = f"{total.failed:,} of {total.extracted:,} rows failed"
+    failed = f"{total.failed:,} of {counted(total.extracted, 'row')} failed"
     headline = {
         Kind.FAILURE: f"{sync.name} failed",
         Kind.FAILED_ROW_RATE: f"{sync.name}: {failed} ({_percent(total)})",
@@ -175,7 +176,7 @@ def _of_skips(sync: SyncConfig, facts: SyncFacts) -> Alert:
         kind=Kind.SKIPPED,
         sync=sync.name,
         workspace=sync.workspace,
-        headline=f"{sync.name} was skipped {facts.skipped_in_a_row:,} times in a row",
+        headline=f"{sync.name} was skipped {counted(facts.skipped_in_a_row, 'time', 'times in a row')}",
         message=facts.last_skipped.message if facts.last_skipped else "",
         next=f"reverse-etl history {sync.name}",
     )

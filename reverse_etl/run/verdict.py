@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reverse_etl.counted import counted
 from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE
 from reverse_etl.report import Counts, Status
 
@@ -40,14 +41,14 @@ def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: C
     total = rows + relationships
     if not (rows.balanced and relationships.balanced and same_changeset(sync, folder)):
         what = (
-            f"the run's books do not balance: {total.extracted:,} rows were read, "
+            f"the run's books do not balance: {counted(total.extracted, 'row was', 'rows were')} read, "
             "but those with an outcome are not the same; last sync time stays."
         )
         return Status.FAILED, what, f"Run: reverse-etl run {sync.name} --full", 1
     if total.failed:
         what = (
-            f"{total.failed:,} of {total.extracted:,} rows failed, {total.delivered:,} "
-            f"{'was' if total.delivered == 1 else 'were'} delivered; last sync time stays."
+            f"{total.failed:,} of {counted(total.extracted, 'row')} failed, "
+            f"{counted(total.delivered, 'was', 'were')} delivered; last sync time stays."
         )
         return Status.SOME_ROWS_FAILED, what, f"See: reverse-etl errors {sync.name}", SOME_ROWS_FAILED_EXIT_CODE
     unverified = not_verified(folder) if total.delivered else ""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 
+from reverse_etl.counted import counted
 from reverse_etl.errors import StateError
 from reverse_etl.report import Status
 from reverse_etl.state.schema import RUN, SYNC
@@ -53,7 +54,7 @@ def prune(store: Store, home: Home, retention: RetentionConfig, now: datetime) -
         _prune_stored(store, now - retention.changesets)
     _prune_history(store, home, now - retention.history, left)
     if left:
-        more = f" So are {len(left) - 1:,} others." if len(left) > 1 else ""
+        more = f" {counted(len(left) - 1, 'other is', 'others are')} left too." if len(left) > 1 else ""
         raise StateError(f"{left[0].message}{more}", hint=left[0].hint)
 
 

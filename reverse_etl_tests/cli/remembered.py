@@ -63,10 +63,19 @@ class Remembered:
         """Writes a sync's file."""
         (self.folder / "syncs" / f"{sync}.yaml").write_text(PEOPLE % schedule)
 
-    def ran(self, run_id: str, *, ago: timedelta, status: Status = Status.COMPLETED, sync: str = "people") -> RunReport:
-        """A run of 90 s that ended; `some_rows_failed` has the rows FAILED, in the state and in a CSV."""
+    def ran(
+        self,
+        run_id: str,
+        *,
+        ago: timedelta,
+        status: Status = Status.COMPLETED,
+        sync: str = "people",
+        of_one_row: bool = False,
+    ) -> RunReport:
+        """A run of 90 s that ended; `some_rows_failed` has the rows FAILED, in the state and in a CSV, or the first."""
         at = datetime.now(UTC).replace(microsecond=0) - ago
-        failed = FAILED if status is Status.SOME_ROWS_FAILED else ()
+        failed = FAILED[: 1 if of_one_row else 3] if status is Status.SOME_ROWS_FAILED else ()
+        rows, relationships = (Counts(1200, 1198, 2), Counts(10, 9, 0, 1)) if failed else (Counts(1200, 1200), Counts())
         csv = self.home.failed_rows_csv(sync, run_id)
         report = RunReport(
             sync=sync,
@@ -74,8 +83,8 @@ class Remembered:
             status=status,
             started_at=at,
             duration_s=90.0,
-            rows=Counts(1200, 1198, 2) if failed else Counts(1200, 1200),
-            relationships=Counts(10, 9, 0, 1) if failed else Counts(),
+            rows=Counts(1, 0, 1) if of_one_row else rows,
+            relationships=Counts() if of_one_row else relationships,
             failed_rows_csv=str(csv) if failed else "",
             message="3 rows failed." if failed else "",
             exit_code=7 if failed else 0,

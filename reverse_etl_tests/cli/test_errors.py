@@ -43,6 +43,16 @@ def test_the_table_is_for_people(project: Remembered) -> None:
     assert "\x1b" not in shown
 
 
+def test_one_failed_row_is_not_all_of_them(project: Remembered, tmp_path: Path) -> None:
+    """Of one row that was read, on the screen and where its CSV is gone."""
+    project.ran("bbbbbbbb-2", ago=HOUR, status=Status.SOME_ROWS_FAILED, of_one_row=True)
+    shown = run(errors, "people").stdout
+    assert "1 of 1 row failed." in shown
+    assert "With whole e-mail addresses:\nhome/failed_rows/people/bbbbbbbb-2.csv" in shown
+    project.home.failed_rows_csv("people", "bbbbbbbb-2").unlink()
+    assert "this one has 1 of 1 row," in run(errors, "people", "--csv", str(tmp_path / "mine.csv")).stderr
+
+
 def test_fewer_rows_are_shown_when_asked(project: Remembered) -> None:
     """The causes still count all."""
     found = run_json(errors, "people", "--limit", "1")
@@ -103,7 +113,7 @@ def test_a_csv_that_is_gone_is_written_from_what_is_remembered(project: Remember
     done = run(errors, "people", "--csv", str(tmp_path / "mine.csv"))
     with (tmp_path / "mine.csv").open(newline="") as file:
         assert ["a***@example.com", "5"] == [row["identifier"] for row in csv.DictReader(file)][:2]
-    assert "these are 3 of 3 rows, e-mail addresses masked" in done.stderr
+    assert "this one has 3 of 3 rows, e-mail addresses masked" in done.stderr
 
 
 def test_a_run_without_failed_rows_gives_an_empty_csv(project: Remembered, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_mail_in_the_clear_is_for_this_machine_only(monkeypatch: pytest.MonkeyPa
         ({"host": "127.0.0.1"}, "certificate was not accepted"),
         ({"password": "${SECOND}"}, "answered with code 535"),
         ({"user": None, "password": None}, "answered with code 530"),
-        ({"to": ["nobody@example.com"]}, "refused 1 of 1 recipients (code 550)"),
+        ({"to": ["nobody@example.com"]}, "refused 1 of 1 recipient (code 550)"),
         ({"port": 9}, "cannot be reached (ConnectionRefusedError)"),
         ({"to": ["${BROKEN}"]}, "from or to is not an e-mail address"),
     ],

@@ -20,6 +20,7 @@ from reverse_etl.checks._across import Keyed, filled
 from reverse_etl.checks._batch import text
 from reverse_etl.checks.base import Finding, Rule
 from reverse_etl.checks.builtin.duplicates import column_names, content, shared_keys
+from reverse_etl.counted import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -79,7 +80,7 @@ def repeated_note(parts: Parts, config: EventsConfig | None) -> str:
     rows = next((each.rows for each in parts.excluded() if each.rule == REPEATED), 0)
     if not rows or config is None:
         return ""
-    repeats = "1 event is excluded, because it repeats" if rows == 1 else f"{rows:,} events are excluded: each repeats"
+    repeats = counted(rows, "event is excluded, because it repeats", "events are excluded: each repeats")
     note = f"{repeats} an earlier row, with the same key and the same values ({REPEATED})."
     return f"{note} Where each counts, {_way_out(column_names(parts), config)}."
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reverse_etl.counted import counted
 from reverse_etl.destinations.customerio.lookup import entry
 from reverse_etl.destinations.customerio.segments import MOST_PEOPLE_A_CALL, change_people
 from reverse_etl.errors import CheckFailedError
@@ -69,9 +70,9 @@ async def remove_others(
             gone, total = _counted(database)
             if gone * 100 > most_percent * total:
                 raise CheckFailedError(
-                    f"the query no longer returns {gone:,} of the {total:,} people in segment {segment} "
-                    f"({gone / total:.0%}), more than mirror_max_removed: {most_percent:g}% allows to remove; "
-                    "no one was removed.",
+                    f"the query no longer returns {gone:,} of {counted(total, 'person', 'people')} in segment "
+                    f"{segment} ({gone / total:.0%}), more than mirror_max_removed: {most_percent:g}% allows to "
+                    "remove; no one was removed.",
                     hint="Is the query whole? If so, raise segment.mirror_max_removed in the sync's file for this run.",
                 )
             for named_by, column in ((id_type, "identifier"), ("cio_id", "cio_id")):

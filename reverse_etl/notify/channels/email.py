@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field
 from reverse_etl.config.connections import PathBesideFile, on_this_machine
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.notify import ChannelConfig
+from reverse_etl.counted import counted
 from reverse_etl.errors import AlertNotSentError
 
 if TYPE_CHECKING:
@@ -138,5 +139,5 @@ def _local(host: str) -> bool:
 
 def _refused(config: Config, recipients: Mapping[str, tuple[int, bytes]]) -> str:
     codes = ", ".join(sorted({str(code) for code, _ in recipients.values()}))
-    refused = f"{len(recipients)} of {len(config.to)} recipients"
+    refused = f"{len(recipients)} of {counted(len(config.to), 'recipient')}"
     return f"{config.where}: the SMTP server refused {refused} (code {codes})."
