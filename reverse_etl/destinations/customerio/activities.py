@@ -46,7 +46,7 @@ class Activity:
     Attributes:
         id: The activity's own; may be empty.
         at: Unix seconds by the workspace's clock.
-        type: Customer.io's: ``failed_attribute_change``.
+        type: The one that was asked for: ``failed_attribute_change``.
         name: An event's name; may be empty.
         named: Identifiers of the person or object: ``id``, ``email``, ``object_type_id``, ``object_id``.
         said: Every text in its data, in lower case, for finding the cause.
@@ -101,7 +101,7 @@ async def since(
             reply = await patience.until_settled(partial(_ask, client, kind, start))
             page = list(_found(client, reply))
             recent = [found for found in page if _time(found) >= began.since]
-            for activity in map(_activity, recent):
+            for activity in (_activity(found, kind) for found in recent):
                 if activity.id not in began.seen:
                     activities[activity.id] = activity
             start = _next(reply)
@@ -140,7 +140,7 @@ def _server_time(reply: Reply) -> int:
         return int(datetime.now(UTC).timestamp())
 
 
-def _activity(found: dict[str, Any]) -> Activity:
+def _activity(found: dict[str, Any], asked: str) -> Activity:
     data = found.get("data") if isinstance(found.get("data"), dict) else {}
     sources = [data, found.get("sent_identifiers"), found.get("customer_identifiers")]
     named: dict[str, str] = {}
@@ -151,14 +151,13 @@ def _activity(found: dict[str, Any]) -> Activity:
                 named[kind] = value
     if not named.keys() & {"id", "email"} and isinstance(found.get("customer_id"), str):
         named["id"] = found["customer_id"]
-    kind = str(found.get("type"))
-    if kind.startswith(("_o:", "_r:")):
-        named.setdefault("object_type_id", kind.split(":")[1])
+    if asked.startswith(("_o:", "_r:")):
+        named.setdefault("object_type_id", asked.split(":")[1])
     field = data.get("field") if isinstance(data, dict) else None
     return Activity(
         id=str(found.get("id")),
         at=_time(found),
-        type=kind,
+        type=asked,
         name=str(found.get("name") or ""),
         named=named,
         said=" ".join(_texts(data)).lower(),

@@ -17,7 +17,7 @@ from reverse_etl.destinations.customerio import activities, lookup, mirror, oper
 from reverse_etl.destinations.customerio.answers import batch_answer
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.environment import at_address
-from reverse_etl.destinations.customerio.masking import masked_refusals
+from reverse_etl.destinations.customerio.masking import Masking
 from reverse_etl.destinations.rate_limit import Clock
 from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.errors import ConfigError, WorkspaceRefusedError
@@ -93,6 +93,7 @@ class CustomerIO:
         self._reads_back = workspace.read_back
         self._feed_patience = Patience(_FEED_POLICY, name=self.name, clock=clock)
         self.recipient = at_address(workspace)
+        self._masking = Masking()
         self._object_types: dict[str, str] | None = None
         self._segment_id: int | None = None
 
@@ -135,10 +136,11 @@ class CustomerIO:
 
     def items(self, batch: pa.RecordBatch, query: str) -> list[bytes]:
         """Each row as one operation."""
+        self._masking.add_columns(batch.schema.names[:-1])
         return operations.items(batch, self._sync, query)
 
     async def send(self, items: Sequence[bytes]) -> Answer:
-        """Sends one batch. Messages of Customer.io come back without the values of the item they are about."""
+        """Sends one batch. Messages of Customer.io come back without values of rows."""
         reply = await self._client.batch(b"%b%b%b" % (_OPEN, b",".join(items), _CLOSE))
         if isinstance(reply, TryAgain):
             return reply
@@ -148,7 +150,7 @@ class CustomerIO:
                 # Whose values its words hold is not known, and nobody reads them: the halves are asked.
                 return RequestRefused("refused", "", "")
             refusal = Refusal(0, answer.reason, answer.field, answer.message)
-            return RequestRefused(*masked_refusals([refusal], items)[0][1:])
+            return RequestRefused(*self._masking.refusals([refusal], items)[0][1:])
         if isinstance(answer, Accepted) and answer.refusals:
             return self._without_suppressed(answer, items)
         return answer
@@ -245,7 +247,7 @@ class CustomerIO:
         left_out = settings is None or settings.suppressed == "ignore_and_complete"
         excluded: list[int] = []
         refusals = []
-        for whole, refusal in zip(answer.refusals, masked_refusals(answer.refusals, items), strict=True):
+        for whole, refusal in zip(answer.refusals, self._masking.refusals(answer.refusals, items), strict=True):
             if "suppressed" in whole.message.lower() or "suppressed" in whole.reason.lower():
                 if left_out:
                     excluded.append(whole.place)
