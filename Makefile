@@ -8,6 +8,8 @@ READY := .venv/.ready
 
 # Tests commit thousands of times to databases in small files: in memory, where there is room, that does not wait for a disk.
 MEMORY := $(shell df -Pm /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000 {print "/dev/shm"}')
+# Hundreds of processes import the package: with its bytecode kept, only the first compiles it.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest -n $(WORKERS)
 
 # The demo's workspace is the local sandbox; for a real one, set these in the environment or in `.env`.
