@@ -78,7 +78,7 @@ def require_columns(names: Sequence[str], sync: SyncConfig, query: str, *, diale
         ConfigError: A column is missing, and the hint shows the ``AS`` that mends it where another case is there;
             or a column is named like a word of the API.
     """
-    for taken, way_out in API_WORDS[sync.kind].items() if query == "rows" else ():
+    for taken, way_out in API_WORDS[sync.kind if query == "rows" else query].items():
         if taken in names:
             hint = f"{way_out[0].upper()}{way_out[1:]}."
             raise ConfigError(f"column `{taken}` is a word of Customer.io's API.", hint=hint).located(sync.where)

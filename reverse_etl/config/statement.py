@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.config.reaching_functions import function_problems
 from reverse_etl.config.sql_text import blank_placeholders, placeholder_problems, tokens_of
 from reverse_etl.config.unnamed_columns import unnamed_columns
+from reverse_etl.config.written_texts import written_texts
 
 if TYPE_CHECKING:
     from sqlglot import Token, exp
@@ -56,12 +57,14 @@ class Statement:
         warning: Set when the query was judged by its words alone; otherwise empty.
         columns: In order; None where the text does not tell, as with ``*``.
         unnamed: Columns without a name, as ``problems``; wrong only where each column becomes an attribute.
+        names: Texts that the query writes out for a column ``name``, each after its line.
     """
 
     problems: tuple[tuple[int, str], ...]
     warning: str
     columns: tuple[Column, ...] | None
     unnamed: tuple[tuple[int, str], ...] = ()
+    names: tuple[tuple[int, str], ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -80,8 +83,14 @@ def read_statement(sql: str, dialect: Dialect) -> Statement:
     columns = _columns(tree, dialect) if tree is not None and not problems else None
     if columns is not None:
         problems.extend(_shared_names(columns))
-    unnamed = tuple(unnamed_columns(tree, dialect)) if tree is not None and not problems else ()
-    return Statement(tuple(problems), warning, columns, unnamed)
+    if tree is None or problems:
+        return Statement(tuple(problems), warning, columns)
+
+    def is_name(projection: exp.Expr) -> bool:
+        return _column(projection, dialect) == Column("name", exact=True)
+
+    unnamed, names = tuple(unnamed_columns(tree, dialect)), tuple(written_texts(tree, is_name))
+    return Statement((), warning, columns, unnamed, names)
 
 
 @contextmanager

@@ -13,7 +13,14 @@ from reverse_etl.config.problems import Path, Problem, did_you_mean, key_text, p
 from reverse_etl.config.row_choice import advice, left_out_by
 from reverse_etl.config.sql_text import PLACEHOLDER, swallowed_from
 from reverse_etl.config.statement import Column, read_statement, spelled
-from reverse_etl.config.syncs import KINDS, EventsConfig, PeopleConfig, RelationshipsConfig, SyncConfig
+from reverse_etl.config.syncs import (
+    KINDS,
+    EventsConfig,
+    PeopleConfig,
+    RelationshipsConfig,
+    SyncConfig,
+    event_name_problem,
+)
 
 _ROWS: Path = ("query",)
 _RELATIONSHIPS: Path = ("relationships", "query")
@@ -40,6 +47,7 @@ def query_problems(
         warnings: Grows by what could not be read.
     """
     columns: list[tuple[Column, ...] | None] = []
+    events = _at(document.values, ("events",))
     for path in (_ROWS, _RELATIONSHIPS):
         sql = _at(document.values, path)
         if not isinstance(sql, str) or not sql.strip():
@@ -59,6 +67,12 @@ def query_problems(
             warnings.append(problem_in_text(file, document, path, 1, statement.warning))
         if not statement.problems:
             warnings.extend(problem_in_text(file, document, path, line, text) for line, text in advice(sql, dialect))
+        if path == _ROWS and isinstance(events, dict) and EventsConfig.as_meant(events).get("name") is None:
+            problems.extend(
+                problem_in_text(file, document, path, line, f"the text of column `name` {problem}")
+                for line, text in statement.names
+                if (problem := event_name_problem(text))
+            )
         columns.append(statement.columns)
         if statement.columns is not None and not statement.problems:
             for needed in _needed(SyncConfig.as_meant(document.values), path):
@@ -66,14 +80,14 @@ def query_problems(
                 if text:
                     problems.append(problem_in_text(file, document, path, 1, text))
     known = columns[0]
+    kinds = [(kind, _ROWS, known) for kind in KINDS] + [("relationships", _RELATIONSHIPS, columns[1])]
     problems.extend(
-        problem_in_text(file, document, _ROWS, 1, f"column `{word}` is a word of Customer.io's API: {way_out}")
-        for kind in KINDS
+        problem_in_text(file, document, path, 1, f"column `{word}` is a word of Customer.io's API: {way_out}")
+        for kind, path, returned in kinds
         if isinstance(document.values.get(kind), dict)
         for word, way_out in API_WORDS[kind].items()
-        if any(column.name == word for column in known or ())
+        if any(column.name == word for column in returned or ())
     )
-    events = _at(document.values, ("events",))
     if known and isinstance(events, dict):
         _look_at_event_key(file, document, EventsConfig.as_meant(events), known, problems=problems, warnings=warnings)
     if known:

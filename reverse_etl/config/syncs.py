@@ -65,11 +65,18 @@ def _manual(value: object) -> object:
     return value
 
 
-def _event_name(text: str) -> str:
+def event_name_problem(text: str) -> str:
+    """Why Customer.io refuses every event of this name, as what follows the key; empty where it takes them."""
     if not text.strip():
-        raise ValueError("is blank: write the event's name, or leave it out and select a column `name`")
+        return "is blank: write the event's name"
     if len(text.encode()) > MAX_EVENT_NAME_BYTES:
-        raise ValueError(f"is longer than {MAX_EVENT_NAME_BYTES} bytes: Customer.io refuses every such event")
+        return f"is longer than {MAX_EVENT_NAME_BYTES} bytes: Customer.io refuses every such event"
+    return ""
+
+
+def _event_name(text: str) -> str:
+    if problem := event_name_problem(text):
+        raise ValueError(problem if text.strip() else f"{problem}, or leave it out and select a column `name`")
     return text
 
 
