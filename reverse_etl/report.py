@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reverse_etl.errors import StateError
-from reverse_etl.files import make_private_folder, open_private
+from reverse_etl.files.private import make_private_folder, replacing
 
 
 class Status(StrEnum):
@@ -179,19 +179,16 @@ def write_failed_rows(path: Path, rows: Iterable[FailedRow]) -> int:
     Raises:
         StateError: It cannot be written.
     """
-    partial = path.with_suffix(".tmp")
     count = 0
     try:
         make_private_folder(path.parent)
-        descriptor = open_private(partial, os.O_WRONLY | os.O_TRUNC)
-        with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
+        with replacing(path) as file, io.TextIOWrapper(file, newline="", encoding="utf-8") as text:
+            writer = csv.writer(text)
             writer.writerow(CSV_HEADER)
             for row in rows:
                 cells = (getattr(row, name) for name in CSV_HEADER)
                 writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
                 count += 1
-        partial.replace(path)
     except OSError as error:
         raise StateError(
             f"{path} cannot be written: {error.strerror or 'the disk fails'}.",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reverse_etl.storage import STORAGE_URL_VARIABLE
+from reverse_etl.files.storage import STORAGE_URL_VARIABLE
 from reverse_etl_tests.servers.deployment import DEPLOY, INSTALLED, UNITS, command, unit
 
 ROOT = DEPLOY.parent

@@ -20,7 +20,7 @@ from reverse_etl.changeset.picking import condition, picked
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.text import as_text
 from reverse_etl.errors import QueryError, StateError
-from reverse_etl.quiet_duckdb import connect
+from reverse_etl.files.scratch import scratch_database
 from reverse_etl.report import RUN_BY_SPREADSHEETS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class FailedBefore:
         path, made_harmless = (str(text).replace(chr(39), chr(39) * 2) for text in (self.csv, RUN_BY_SPREADSHEETS))
         with (
             tempfile.TemporaryDirectory(prefix="reverse-etl-") as scratch,
-            connect(Path(scratch) / "failed.duckdb", settings={"memory_limit": "128MB", "threads": 2}) as db,
+            scratch_database(Path(scratch), file="failed.duckdb") as db,
         ):
             db.execute(
                 f"""

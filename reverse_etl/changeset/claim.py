@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.errors import StateError
-from reverse_etl.files import make_private_folder, open_private
+from reverse_etl.files.private import make_private_folder, open_private
 
 LOCK_FILE: Final = "lock"
 

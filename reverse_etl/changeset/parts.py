@@ -15,13 +15,11 @@ Parts are read one record batch at a time; nothing here holds a whole changeset 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -29,8 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changeset.facts import Facts as Facts
-from reverse_etl.errors import StateError
-from reverse_etl.files import make_private_folder, open_private
+from reverse_etl.files.private import make_private_folder, whole_file
 from reverse_etl.report import Counts, FailedRow, Outcome
 
 if TYPE_CHECKING:
@@ -106,7 +103,7 @@ class Parts:
 
     def _write_part(self, number: int, batch: pa.RecordBatch) -> None:
         # Dictionaries cost twice the time, and twice the space that zstd alone takes.
-        with private_file(self.folder / f"part-{number:06d}.parquet") as file:
+        with whole_file(self.folder / f"part-{number:06d}.parquet") as file:
             pq.write_table(
                 pa.Table.from_batches([batch]), file, compression="zstd", compression_level=1, use_dictionary=False
             )
@@ -153,15 +150,13 @@ class Parts:
     def write_outcomes(self, outcomes: Outcomes) -> None:
         """Stores the outcome of each row, whole or not at all."""
         make_private_folder(self.folder)
-        partial = self.folder / "outcomes.tmp.npy"
-        with private_file(partial) as file:
+        with whole_file(self.folder / "outcomes.npy") as file:
             np.save(file, outcomes)
-        partial.replace(self.folder / "outcomes.npy")
 
     def write_excluded(self, excluded: Iterable[Excluded]) -> None:
         """Stores which rows are left out. Raises StateError."""
         make_private_folder(self.folder)
-        with private_file(self.folder / EXCLUDED_FILE) as file:
+        with whole_file(self.folder / EXCLUDED_FILE) as file:
             file.write(json.dumps([asdict(each) for each in excluded]).encode())
 
     def excluded(self) -> list[Excluded]:
@@ -188,19 +183,15 @@ class Parts:
     def write_failed(self, stage: str, batches: Iterable[pa.RecordBatch]) -> int:
         """Stores failed rows (``FAILED_ROW_SCHEMA``, ascending row numbers) found at a stage; returns how many.
 
-        A file that cannot be written whole is not left behind.
+        They take the place of those that were stored for it before. Raises StateError.
         """
         make_private_folder(self.folder)
         rows = 0
         path = self.folder / f"failed-{stage}.parquet"
-        try:
-            with private_file(path) as file, pq.ParquetWriter(file, FAILED_ROW_SCHEMA) as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
-                    rows += batch.num_rows
-        except StateError:
-            path.unlink(missing_ok=True)
-            raise
+        with whole_file(path) as file, pq.ParquetWriter(file, FAILED_ROW_SCHEMA) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                rows += batch.num_rows
         return rows
 
     def failed_count(self) -> int:
@@ -242,10 +233,8 @@ class RunFolder:
 
     def seal(self, facts: Facts) -> None:
         """Says that extraction is complete."""
-        partial = self.path / "facts.tmp"
-        with private_file(partial) as file:
+        with whole_file(self.path / "facts.json") as file:
             file.write(json.dumps(asdict(facts)).encode())
-        partial.replace(self.path / "facts.json")
 
     def facts(self) -> Facts | None:
         """What the extraction knew; None while it is not complete."""
@@ -274,19 +263,6 @@ def with_row_numbers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBat
 def numbers_where(batch: pa.RecordBatch, mask: pa.BooleanArray) -> pa.Int64Array:
     """Row numbers of the rows where the mask is true; null counts as false."""
     return pc.filter(batch.column(ROW_NUMBER), pc.fill_null(mask, False))
-
-
-@contextmanager
-def private_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that its owner alone can read. Raises StateError where it cannot be written."""
-    try:
-        with os.fdopen(open_private(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
-            yield file
-    except OSError as error:
-        raise StateError(
-            f"{path} cannot be written: {os.strerror(error.errno) if error.errno else 'the disk fails'}.",
-            hint="Free some space, or let the user who runs the syncs own the home folder; then run again.",
-        ) from None
 
 
 def _with_types(schema: pa.Schema, other: pa.Schema) -> pa.Schema:

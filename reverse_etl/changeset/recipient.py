@@ -12,6 +12,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from reverse_etl.files.private import whole_file
+
 if TYPE_CHECKING:
     from reverse_etl.changeset.parts import RunFolder
 
@@ -77,13 +79,9 @@ def rows_for(folder: RunFolder) -> RowsFor | None:
 
 def keep_rows_for(folder: RunFolder, rows: RowsFor) -> None:
     """Writes down for whom the rows are. Raises StateError."""
-    from reverse_etl.changeset.parts import private_file
-
     path = folder.path / RECIPIENT_FILE
-    partial = path.with_suffix(".tmp")
-    with private_file(partial) as file:
+    with whole_file(path) as file:
         file.write(json.dumps(asdict(rows)).encode())
-    partial.replace(path)
     if folder.shared is not None:
         folder.shared.put_one(folder.path, path.name)
 

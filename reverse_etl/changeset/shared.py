@@ -18,7 +18,7 @@ from typing import Final
 
 from reverse_etl.changeset.claim import LOCK_FILE
 from reverse_etl.changeset.parts import EXCLUDED_FILE
-from reverse_etl.storage import Storage
+from reverse_etl.files.storage import Storage
 
 FACTS: Final = "facts.json"
 JOURNAL: Final = "journal"

@@ -32,9 +32,10 @@ from reverse_etl.changeset.listed_people import (
     pattern,
     uncertain,
 )
-from reverse_etl.changeset.parts import Parts, RunFolder, private_file
+from reverse_etl.changeset.parts import Parts, RunFolder
 from reverse_etl.changeset.text import as_text
 from reverse_etl.errors import ConfigError
+from reverse_etl.files.private import whole_file
 
 if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
@@ -128,16 +129,14 @@ def store_suppressed(sync: SyncConfig, folder: RunFolder, session: Session | Non
 
 
 def _write(folder: RunFolder, batches: Iterator[pa.RecordBatch], place: _Place) -> None:
-    partial = folder.path / f"{_FILE}.tmp"
     with (
-        private_file(partial) as file,
+        whole_file(folder.path / _FILE) as file,
         pq.ParquetWriter(file, _SCHEMA, compression="zstd", compression_level=1) as writer,
     ):
         rows = 0
         for batch in batches:
             writer.write_batch(_comparable(batch, place, rows))
             rows += batch.num_rows
-    partial.replace(folder.path / _FILE)
 
 
 def _comparable(batch: pa.RecordBatch, place: _Place, rows_before: int) -> pa.RecordBatch:

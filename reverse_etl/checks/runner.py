@@ -43,20 +43,15 @@ from reverse_etl.checks.base import (
 )
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.files import make_private_folder
+from reverse_etl.files.private import make_private_folder
+from reverse_etl.files.scratch import scratch_database
 from reverse_etl.progress import Progress, tell
-from reverse_etl.quiet_duckdb import Setting, connect
 from reverse_etl.report import Counts, Outcome
 
 if TYPE_CHECKING:
     import duckdb
 
     from reverse_etl.config.syncs import SyncConfig
-
-_DATABASE_MEMORY = "128MB"
-"""DuckDB continues on disk beyond this, so that ten million rows need no more memory than one million."""
-
-_DATABASE_THREADS = 2
 
 NO_LONGER_FOUND = "no_longer_found"
 """The reason of rows that a retry asked for and that the database no longer has."""
@@ -278,14 +273,9 @@ class _Pass:
 
 @contextmanager
 def _database(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    settings: dict[str, Setting] = {
-        "memory_limit": _DATABASE_MEMORY,
-        "threads": _DATABASE_THREADS,
-        "temp_directory": str(scratch),
-    }
     try:
         make_private_folder(scratch)
-        with connect(":memory:", settings=settings) as database:
+        with scratch_database(scratch) as database:
             yield database
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import StateError
-from reverse_etl.files import PRIVATE_FOLDER, make_private_folder, open_private
+from reverse_etl.files.private import PRIVATE_FOLDER, make_private_folder, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

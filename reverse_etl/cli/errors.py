@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import asdict
 from itertools import islice
@@ -16,7 +15,7 @@ from reverse_etl.cli.history import no_runs, require_known
 from reverse_etl.cli.project import AsJson, SyncsFolder, sync_names
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
-from reverse_etl.files import open_private
+from reverse_etl.files.private import replacing
 
 if TYPE_CHECKING:
     from reverse_etl.report import FailedRow, RunReport
@@ -153,8 +152,5 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
 
 
 def _copy(kept: Path, file: Path) -> None:
-    partial = file.with_name(f"{file.name}.partial")
-    descriptor = open_private(partial, os.O_WRONLY | os.O_TRUNC)
-    with kept.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+    with kept.open("rb") as source, replacing(file) as target:
         shutil.copyfileobj(source, target)
-    partial.replace(file)

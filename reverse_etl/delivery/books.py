@@ -107,8 +107,7 @@ class Books:
         with self._writing():
             self._journal.close()
             if self._has_failed_rows():
-                self._parts.write_failed("delivery-partial", self._failed_rows(left))
-                (self._parts.folder / "failed-delivery-partial.parquet").replace(path)
+                self._parts.write_failed("delivery", self._failed_rows(left))
             else:
                 path.unlink(missing_ok=True)
             self._parts.write_outcomes(self.outcomes)

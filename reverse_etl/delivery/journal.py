@@ -21,7 +21,7 @@ from zlib import crc32
 import numpy as np
 import orjson
 
-from reverse_etl.files import make_private_folder, open_private
+from reverse_etl.files.private import make_private_folder, open_private
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changeset.parts import QUERIES, private_file
+from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.delivery.journal import JOURNAL_FILE, whole_lines
 from reverse_etl.errors import StateError
-from reverse_etl.files import make_private_folder
-from reverse_etl.storage import in_order
+from reverse_etl.files.private import make_private_folder, whole_file
+from reverse_etl.files.storage import in_order
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.parts import RunFolder
@@ -98,7 +98,5 @@ def merge(folder: RunFolder) -> None:
         merged = [*dict.fromkeys(there), *only_here]
         if merged != here:
             make_private_folder(path.parent)
-            partial = path.with_suffix(".tmp")
-            with private_file(partial) as file:
+            with whole_file(path) as file:
                 file.writelines(merged)
-            partial.replace(path)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
-from reverse_etl.changeset.parts import private_file
 from reverse_etl.delivery import late_refusals
 from reverse_etl.delivery.books import Books, Cause
 from reverse_etl.destinations.customerio.activities import Window
 from reverse_etl.errors import WorkspaceError
+from reverse_etl.files.private import whole_file
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
@@ -161,9 +161,7 @@ def _known(folder: RunFolder) -> dict[str, Any]:
 
 
 def _write(folder: RunFolder, known: dict[str, Any]) -> None:
-    partial = _path(folder).with_suffix(".tmp")
-    with private_file(partial) as file:
+    with whole_file(_path(folder)) as file:
         file.write(orjson.dumps(known))
-    partial.replace(_path(folder))
     if folder.shared is not None:
         folder.shared.put_one(folder.path, _path(folder).name)

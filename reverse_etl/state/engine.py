@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reverse_etl.errors import MissingDriverError, StateError
-from reverse_etl.files import make_private_folder, open_private
+from reverse_etl.files.private import make_private_folder, open_private
 from reverse_etl.state.home import HOME_VARIABLE, STATE_URL_VARIABLE
 
 PATIENCE_S: Final = 30

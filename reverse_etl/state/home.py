@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from reverse_etl.errors import StateError
-from reverse_etl.files import make_private_folder
-from reverse_etl.storage import storage_from_environment
+from reverse_etl.files.private import make_private_folder, replacing
+from reverse_etl.files.storage import storage_from_environment
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.parts import RunFolder
@@ -138,14 +138,11 @@ class Home:
         return f"changesets/{sync}/{root_run_id}/{_CONTINUES}"
 
     def _write_continues(self, sync: str, root_run_id: str, changeset_run_id: str) -> None:
-        from reverse_etl.changeset.parts import private_file
-
         folder = self.changesets / sync / root_run_id
         try:
             make_private_folder(folder)
-            with private_file(folder / "continues.tmp") as file:
+            with replacing(folder / _CONTINUES) as file:
                 file.write(changeset_run_id.encode())
-            (folder / "continues.tmp").replace(folder / _CONTINUES)
         except OSError as error:
             raise StateError(
                 f"the run's folder {folder} cannot be written: {error.strerror}.",

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 
 from reverse_etl.counted import counted
 from reverse_etl.errors import StateError
+from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.report import Status
 from reverse_etl.state.schema import RUN, SYNC
 from reverse_etl.state.stored import forget, unused_since
-from reverse_etl.storage import storage_from_environment
 
 if TYPE_CHECKING:
     from reverse_etl.config.connections import RetentionConfig

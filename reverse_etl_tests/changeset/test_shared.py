@@ -10,7 +10,7 @@ import pytest
 
 from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.shared import SharedFolder
-from reverse_etl.storage import Storage
+from reverse_etl.files.storage import Storage
 
 NAME = "changesets/people/run"
 

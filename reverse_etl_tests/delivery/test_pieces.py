@@ -13,8 +13,8 @@ from reverse_etl.delivery import pieces
 from reverse_etl.delivery.journal import JOURNAL_FILE, Entry, Journal, whole_lines
 from reverse_etl.delivery.pieces import Pieces, merge
 from reverse_etl.errors import StateError
+from reverse_etl.files.storage import Storage
 from reverse_etl.report import Outcome
-from reverse_etl.storage import Storage
 
 
 @pytest.fixture

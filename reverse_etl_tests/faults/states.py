@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from reverse_etl.errors import StateError
+from reverse_etl.files.private import partial_of
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
@@ -36,11 +37,11 @@ _FULL: Final = Path("/dev/full")
 _EVERYTHING: Final = "*"
 _WRITTEN: Final = (
     ("extract", _EVERYTHING),
-    ("validate", "rows/outcomes.tmp.npy"),
+    ("validate", "rows/outcomes.npy.partial"),
     ("validate", _EVERYTHING),
     ("deliver", _EVERYTHING),
-    ("deliver", "rows/outcomes.tmp.npy"),
-    ("deliver", "rows/failed-delivery-partial.parquet"),
+    ("deliver", "rows/outcomes.npy.partial"),
+    ("deliver", "rows/failed-delivery.parquet.partial"),
 )
 """Files of a run's folder, or all of our files, with the stage that writes them."""
 
@@ -57,7 +58,7 @@ def full_disks(world: World, chance: random.Random, seed: int) -> None:
     case.sandbox.faults([{"match": BATCH, "always": True, "do": rule}])
     run = case.start()
     csv = case.home.failed_rows_csv(case.name, run.run_id)
-    moment, file = (*_WRITTEN, ("deliver", str(csv.with_suffix(".tmp"))))[seed % 7]
+    moment, file = (*_WRITTEN, ("deliver", str(partial_of(csv))))[seed % 7]
 
     with ExitStack() as stage_before:
 
@@ -76,7 +77,7 @@ def full_disks(world: World, chance: random.Random, seed: int) -> None:
     assert case.store.last_sync_time(case.name) == 0
     with case.shop.changing() as database:
         database.execute("UPDATE shop SET plan = 'mended' WHERE rowid = 1")
-    for path in (csv.with_suffix(".tmp"), *run.folder.path.rglob("*")):
+    for path in (partial_of(csv), *run.folder.path.rglob("*")):
         if path.is_symlink():
             path.unlink()
     a_clean_run_mends_everything(case)

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reverse_etl.files.storage import Storage
 from reverse_etl.run.attend import attend
 from reverse_etl.run.close import close
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.sharing import put, put_at_end
 from reverse_etl.run.stages import extract_changeset
 from reverse_etl.state import heartbeat, turns
-from reverse_etl.storage import Storage
 from reverse_etl_tests.faults.runs import new_world
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from reverse_etl.config.connections import RetentionConfig
 from reverse_etl.errors import StateError
+from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.report import Status, write_failed_rows
 from reverse_etl.state.home import Home
 from reverse_etl.state.retention import prune
 from reverse_etl.state.store import Store
 from reverse_etl.state.stored import unused_since, used
-from reverse_etl.storage import storage_from_environment
 from reverse_etl_tests.state.conftest import NOON, begin, close, failed_row, report
 
 DAY = timedelta(days=1)

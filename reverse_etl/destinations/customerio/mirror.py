@@ -22,7 +22,7 @@ from reverse_etl.counted import counted
 from reverse_etl.destinations.customerio.lookup import entry
 from reverse_etl.destinations.customerio.segments import MOST_PEOPLE_A_CALL, change_people
 from reverse_etl.errors import CheckFailedError
-from reverse_etl.quiet_duckdb import Setting, connect
+from reverse_etl.files.scratch import scratch_database
 
 if TYPE_CHECKING:
     import duckdb
@@ -119,13 +119,8 @@ def _comparable(identifiers: pa.StringArray, id_type: str) -> pa.StringArray:
 @contextmanager
 def _compared(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database with the table ``gone``: members without the identifier are nobody whom the query returned."""
-    settings: dict[str, Setting] = {
-        "memory_limit": "128MB",
-        "threads": 2,
-        "temp_directory": str(scratch / "spilled"),
-    }
     escaped = str(scratch).replace("'", "''")
-    with connect(scratch / "compared.duckdb", settings=settings) as database:
+    with scratch_database(scratch, file="compared.duckdb") as database:
         database.execute(f"CREATE TABLE members AS SELECT DISTINCT * FROM read_parquet('{escaped}/members.parquet')")
         database.execute(
             f"CREATE TABLE gone AS SELECT identifier, cio_id FROM members WHERE NOT EXISTS "

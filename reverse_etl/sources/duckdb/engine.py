@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from pydantic import Field
 
-from reverse_etl import quiet_duckdb
 from reverse_etl.config.connections import FileConfig, PathBesideFile
 from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
-from reverse_etl.quiet_duckdb import Setting
+from reverse_etl.files.scratch import Setting
+from reverse_etl.files.scratch import connect as open_quietly
 from reverse_etl.sources._time_and_number import conversion_hint
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
         if not folder.is_dir():
             raise SourceUnavailableError(f"{where}: there is no folder {folder}.", hint="Check `read_files`.")
     try:
-        connection = quiet_duckdb.connect(config.path, settings=settings, read_only=True)
+        connection = open_quietly(config.path, settings=settings, read_only=True)
     except duckdb.Error as error:
         raise _opening_failed(error, where, config) from None
     with closing(connection):

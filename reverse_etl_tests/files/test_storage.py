@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.storage import Storage, in_order
+from reverse_etl.files.storage import Storage, in_order
 from reverse_etl_tests.servers.s3 import RunningS3, running_s3
 from reverse_etl_tests.servers.webhook import company_tls, running_webhook
 

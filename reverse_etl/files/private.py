@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Final
+
+from reverse_etl.errors import StateError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,3 +49,39 @@ def open_private(path: Path, flags: int) -> int:
     if os.fstat(descriptor).st_mode & 0o777 != PRIVATE_FILE:
         os.fchmod(descriptor, PRIVATE_FILE)
     return descriptor
+
+
+def partial_of(path: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes its place when the block ends, whole, over what is there; where the block fails, that stays.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    partial = partial_of(path)
+    try:
+        with os.fdopen(open_private(partial, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+            yield file
+        partial.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """The same for a file of the home folder. Raises StateError where it cannot be written."""
+    try:
+        with replacing(path) as file:
+            yield file
+    except OSError as error:
+        raise StateError(
+            f"{path} cannot be written: {os.strerror(error.errno) if error.errno else 'the disk fails'}.",
+            hint="Free some space, or let the user who runs the syncs own the home folder; then run again.",
+        ) from None

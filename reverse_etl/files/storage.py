@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.files import make_private_folder, open_private
+from reverse_etl.files.private import PRIVATE_FILE, make_private_folder, open_private
 from reverse_etl.way_out import untrusted
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Storage:
                 partial = [f"{target}.{secrets.token_hex(4)}{_PARTIAL}" for target in targets]
                 self._system.put(sources, partial)
                 for path, target in zip(map(Path, partial), targets, strict=True):
-                    path.chmod(0o600)
+                    path.chmod(PRIVATE_FILE)
                     path.replace(target)
 
     def write(self, name: str, content: bytes) -> None:
@@ -102,7 +102,7 @@ class Storage:
             files: Paths by name; their folders are made.
         """
         for some in _chunks(files):
-            arrived = [path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp") for path in some.values()]
+            arrived = [path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PARTIAL}") for path in some.values()]
             with self._reached("copied to this machine"):
                 for path in arrived:
                     make_private_folder(path.parent)

@@ -72,4 +72,4 @@ def test_connections_are_made_in_one_place() -> None:
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "duckdb.connect"
     }
-    assert openers == {"quiet_duckdb.py"}
+    assert openers == {"files/scratch.py"}

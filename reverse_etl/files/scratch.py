@@ -1,0 +1,62 @@
+"""DuckDB, for scratch and for reading: connections that print nothing.
+
+Its progress bar would stand on stdout among what a command reports there.
+
+DuckDB turns the bar on by itself in a process that looks interactive, ``python -c`` and forks of such a one among them.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import duckdb
+
+Setting = str | bool | int | float | list[str]
+
+_MEMORY: Final = "128MB"
+"""DuckDB continues on disk beyond this, so that ten million rows need no more memory than one million."""
+
+_THREADS: Final = 2
+"""Each needs memory of its own."""
+
+
+def connect(path: Path | str, *, settings: Mapping[str, Setting], read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Opens a database. A connection's ``cursor()`` prints nothing by itself.
+
+    Args:
+        path: A file, or ``:memory:``.
+        settings: DuckDB's own, of the whole database.
+        read_only: Whether nothing can be written.
+
+    Raises:
+        duckdb.Error: It cannot be opened.
+    """
+    import duckdb
+
+    connection = duckdb.connect(str(path), read_only=read_only, config=dict(settings))
+    # Another connection of this process may have locked the configuration; then only cursors are asked.
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+@contextmanager
+def scratch_database(folder: Path, *, file: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database for a while.
+
+    Args:
+        folder: Private; what does not fit into memory goes there, and whoever made it removes it.
+        file: The name of the file in it that holds the tables; by default they are in memory as far as they fit.
+    """
+    settings: dict[str, Setting] = {
+        "memory_limit": _MEMORY,
+        "threads": _THREADS,
+        "temp_directory": str(folder / "spilled"),
+    }
+    with connect(folder / file if file else ":memory:", settings=settings) as database:
+        yield database

@@ -1,0 +1,1 @@
+"""Private files, scratch databases, the place that all machines share."""
