@@ -1,8 +1,54 @@
 """Reverse ETL on Dagster: rows from your databases, into Customer.io, each one accounted for.
 
+The names of ``__all__`` are what a Dagster project of yours may rely on; everything else may change with any release.
+They are imported when they are first used: the commands need no Dagster.
+
 The folders are the way the data goes: ``config`` (what was asked for), ``sources`` (where rows come from),
 ``changeset`` (what one run read), ``checks`` (which rows may leave), ``destinations`` (how a row is said),
 ``delivery`` (sending), ``state`` (what is remembered), ``schedule`` (when), ``defs`` (Dagster).
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reverse_etl.definitions import build_definitions
+    from reverse_etl.defs.io_managers import Frames
+    from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, HomeResource
+    from reverse_etl.defs.translator import SyncAsset, SyncTranslator
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "CustomerIOResource",
+    "DatabaseResource",
+    "Frames",
+    "HomeResource",
+    "SyncAsset",
+    "SyncTranslator",
+    "build_definitions",
+]
+
+_MODULES = {
+    "CustomerIOResource": "defs.resources",
+    "DatabaseResource": "defs.resources",
+    "Frames": "defs.io_managers",
+    "HomeResource": "defs.resources",
+    "SyncAsset": "defs.translator",
+    "SyncTranslator": "defs.translator",
+    "build_definitions": "definitions",
+}
+
+if not TYPE_CHECKING:  # where a type checker looks, a name that is not exported is a mistake
+
+    def __getattr__(name: str) -> object:
+        """Imports a public name when it is first used."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        """The public names too, whether or not they were used: Dagster looks for components here."""
+        return sorted({*globals(), *__all__})

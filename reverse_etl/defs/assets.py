@@ -14,13 +14,13 @@ from dagster._core.definitions.executor_definition import execute_in_process_exe
 from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
-from reverse_etl.defs import checks, columns, lineage, run_tags
+from reverse_etl.defs import checks, columns, run_tags
 from reverse_etl.defs.delivered import FAILED_ROWS_SHOWN, delivered_metadata, failed_rows_csv
 from reverse_etl.defs.failure import RunSkippedError, StepFailedError
-from reverse_etl.defs.freshness import freshness_policy
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.origin import give_origin
 from reverse_etl.defs.resources import database_key, workspace_key
+from reverse_etl.defs.specs import SyncSpecs
 from reverse_etl.defs.stage_asset import Events, stage_asset
 from reverse_etl.delivery.interrupts import undisturbed
 from reverse_etl.errors import ReverseEtlError, StateError, WorkspaceBusyError
@@ -55,12 +55,12 @@ class ChangesetConfig(dg.Config):
 _CHANGESET_CONFIG = ChangesetConfig.to_config_schema()
 
 
-def sync_assets(sync: SyncConfig, project: ProjectConfig) -> list[dg.AssetsDefinition]:
+def sync_assets(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> list[dg.AssetsDefinition]:
     """The sync's assets, in the order in which they run."""
-    return [_changeset(sync, project), _validated(sync, project), _delivery(sync, project)]
+    return [_changeset(sync, project, specs), _validated(sync, project, specs), _delivery(sync, project, specs)]
 
 
-def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
+def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.AssetsDefinition:
     def changeset(context: dg.AssetExecutionContext, _: object) -> Events:
         config = ChangesetConfig(**context.op_execution_context.op_config)
         with _stage(context, sync, project) as run:
@@ -69,11 +69,11 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             facts = extract_changeset(run, database, workspace, full=config.full, retry_of=config.retry_of)
             if (kept := rows_for(run.folder)) and kept.note:
                 context.log.warning(f"{sync.where}: {kept.note}")
-        read = columns.read_columns(sync, dialect(database), run.folder.parts("rows").schema())
+        schema = run.folder.parts("rows").schema()
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": facts.rows,
-                **read,
+                **columns.read_columns(sync.query, dialect(database), schema, specs.table_key),
                 "relationship_rows": facts.relationships,
                 "last_sync_time": facts.since,
                 **({} if facts.read_from is None else {"read_from": facts.read_from}),
@@ -82,19 +82,9 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
             }
         )
 
-    spec = dg.AssetSpec(
-        lineage.changeset_key(sync),
-        deps=lineage.table_keys(sync, project),
-        kinds={project.databases[sync.database].type, "parquet"},
-        description=_described(sync),
-        group_name=sync.workspace,
-        owners=list(sync.owners),
-        code_version=sync.version,
-        tags=_tags(sync),
-    )
     return stage_asset(
         changeset,
-        spec,
+        specs.changeset,
         resources={HOME, database_key(sync.database), workspace_key(sync.workspace)},
         rows=dg.Nothing,
         pool=run_tags.pool(sync.workspace),
@@ -102,46 +92,36 @@ def _changeset(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
     )
 
 
-def _validated(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
+def _validated(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.AssetsDefinition:
     def validated(context: dg.AssetExecutionContext, _: object) -> Events:
         with _stage(context, sync, project) as run:
             validation = validate_changeset(run)
         counted = {query: validation.counts[query] for query in QUERIES if query in validation.counts}
         yield dg.MaterializeResult(
             metadata={
-                **columns.same_columns(lineage.changeset_key(sync), run.folder.parts("rows").schema()),
+                **columns.same_columns(specs.changeset.key, run.folder.parts("rows").schema()),
                 "dagster/row_count": counted["rows"].undelivered,
                 "rows_rejected": sum(counts.rejected for counts in counted.values()),
                 "rows_excluded": sum(counts.excluded for counts in counted.values()),
                 FOLDER_METADATA: dg.MetadataValue.path(str(run.folder.path)),
             }
         )
-        yield from checks.validation_results(sync, validation.results)
+        yield from checks.validation_results(validation.results)
         if validation.stopped:
             csv = failed_rows_csv(run.store.run(run.run_id))
             raise StepFailedError(f"{sync.where}: {validation.stopped}", csv)
 
-    spec = dg.AssetSpec(
-        lineage.validated_key(sync),
-        deps=[lineage.changeset_key(sync)],
-        kinds={"pandas"},
-        description="The rows that may leave: the changeset without those that a check rejects.",
-        group_name=sync.workspace,
-        owners=list(sync.owners),
-        code_version=sync.version,
-        tags=_tags(sync),
-    )
     return stage_asset(
         validated,
-        spec,
+        specs.validated,
         resources={HOME},
         io_manager_key=VALIDATED_ROWS,
         pool=run_tags.pool(sync.workspace),
-        checks=checks.validation_specs(sync),
+        checks=checks.validation_specs(sync, specs.validated.key),
     )
 
 
-def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
+def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.AssetsDefinition:
     def delivery(context: dg.AssetExecutionContext, _: object) -> Events:
         with _stage(context, sync, project) as run:
             workspace = getattr(context.resources, workspace_key(sync.workspace)).config
@@ -151,36 +131,25 @@ def _delivery(sync: SyncConfig, project: ProjectConfig) -> dg.AssetsDefinition:
         total = report.rows + report.relationships
         context.log.info(f"{sync.name}: {report.status.value}: {total.delivered:,} of {total.extracted:,} delivered.")
         schema = run.folder.parts("rows").schema()
-        delivered = columns.same_columns(lineage.validated_key(sync), schema)
+        delivered = columns.same_columns(specs.validated.key, schema)
         first_failed = islice(run.store.failed_rows(report.run_id), FAILED_ROWS_SHOWN)
         said = delivered_metadata(report, first_failed, relationships=sync.relationships is not None)
         yield dg.MaterializeResult(metadata={**said, **delivered})
-        attributes = columns.same_columns(lineage.delivery_key(sync), schema)
+        attributes = columns.same_columns(specs.delivery.key, schema)
         yield dg.AssetMaterialization(
-            lineage.destination_key(sync), metadata={"sync": sync.name, "rows": report.rows.delivered, **attributes}
+            specs.destination, metadata={"sync": sync.name, "rows": report.rows.delivered, **attributes}
         )
-        yield from checks.delivery_results(sync, report)
+        yield from checks.delivery_results(report)
         if report.exit_code:
             # After everything was stored, so that the run's failure is a sentence and not the checks' names.
             raise StepFailedError(report.message, failed_rows_csv(report))
 
-    spec = dg.AssetSpec(
-        lineage.delivery_key(sync),
-        deps=[lineage.validated_key(sync)],
-        kinds={"customerio"},
-        description=f"The rows as they arrived in the Customer.io workspace {sync.workspace}.",
-        group_name=sync.workspace,
-        owners=list(sync.owners),
-        code_version=sync.version,
-        tags=_tags(sync),
-        freshness_policy=freshness_policy(sync.schedule),
-    )
     return stage_asset(
         delivery,
-        spec,
+        specs.delivery,
         resources={HOME, workspace_key(sync.workspace)},
         pool=run_tags.pool(sync.workspace),
-        checks=checks.delivery_specs(sync),
+        checks=checks.delivery_specs(specs.delivery.key),
     )
 
 
@@ -238,7 +207,8 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
 
 def _tag_started(context: dg.AssetExecutionContext) -> None:
     """Says on a run at its first stage what it is, also where a re-execution says how the run before it ended."""
-    missing = run_tags.missing_tags(context.run, context.job_def.asset_layer.selected_asset_keys)
+    graph, selected = context.job_def.asset_layer.asset_graph, context.job_def.asset_layer.selected_asset_keys
+    missing = run_tags.missing_tags(context.run, [graph.get(key).metadata for key in selected])
     context.instance.add_run_tags(context.run.run_id, {**missing, run_tags.STATUS_TAG: Status.RUNNING.value})
 
 
@@ -246,14 +216,3 @@ def _began_at(context: dg.AssetExecutionContext) -> datetime:
     record = context.instance.get_run_record_by_id(context.run.run_id)
     started = record.start_time if record else None
     return datetime.fromtimestamp(started, UTC) if started else datetime.now(UTC)
-
-
-def _tags(sync: SyncConfig) -> dict[str, str]:
-    return {run_tags.OVERLAP_TAG: "wait"} if sync.schedule.overlap == "wait" else {}
-
-
-def _described(sync: SyncConfig) -> str:
-    texts = [sync.description, f"```sql\n{sync.query.strip()}\n```"]
-    if sync.relationships is not None:
-        texts.append(f"Relationships:\n```sql\n{sync.relationships.query.strip()}\n```")
-    return "\n\n".join(text for text in texts if text)

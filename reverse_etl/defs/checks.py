@@ -10,7 +10,6 @@ import dagster as dg
 from reverse_etl.checks.base import CheckResult, Rule, Severity
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.config.syncs import SyncConfig
-from reverse_etl.defs.lineage import delivery_key, validated_key
 from reverse_etl.report import RunReport, Status
 
 ALL_ROWS_DELIVERED = "all_rows_delivered"
@@ -18,12 +17,12 @@ BOOKS_BALANCE = "books_balance"
 NOT_JUDGED = "Not judged in a retry, which reads the failed rows alone."
 
 
-def validation_specs(sync: SyncConfig) -> list[dg.AssetCheckSpec]:
+def validation_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """One check per rule of the sync; rules that stop the run block what comes after."""
     return [
         dg.AssetCheckSpec(
             check_name(rule, query),
-            asset=validated_key(sync),
+            asset=asset,
             description=rule.description,
             blocking=rule.severity is Severity.STOP,
             metadata={"query": query, "severity": rule.severity.value},
@@ -33,12 +32,11 @@ def validation_specs(sync: SyncConfig) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def validation_results(sync: SyncConfig, results: tuple[CheckResult, ...]) -> Iterator[dg.AssetCheckResult]:
+def validation_results(results: tuple[CheckResult, ...]) -> Iterator[dg.AssetCheckResult]:
     """What each rule found, with counts and sample row numbers."""
     for result in results:
         warns = result.rule.severity is Severity.WARN
         yield dg.AssetCheckResult(
-            asset_key=validated_key(sync),
             check_name=check_name(result.rule, result.query),
             passed=result.passed,
             severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
@@ -52,36 +50,34 @@ def validation_results(sync: SyncConfig, results: tuple[CheckResult, ...]) -> It
         )
 
 
-def delivery_specs(sync: SyncConfig) -> list[dg.AssetCheckSpec]:
+def delivery_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """The verdicts on a delivery; each fails the run without undoing what was delivered."""
     return [
         dg.AssetCheckSpec(
             ALL_ROWS_DELIVERED,
-            asset=delivery_key(sync),
+            asset=asset,
             blocking=True,
             description="No row was rejected by a check, refused by Customer.io or left undelivered.",
         ),
         dg.AssetCheckSpec(
             BOOKS_BALANCE,
-            asset=delivery_key(sync),
+            asset=asset,
             blocking=True,
             description="Every extracted row has exactly one outcome: counts and checksums of row keys agree.",
         ),
     ]
 
 
-def delivery_results(sync: SyncConfig, report: RunReport) -> Iterator[dg.AssetCheckResult]:
+def delivery_results(report: RunReport) -> Iterator[dg.AssetCheckResult]:
     """The verdicts on one run."""
     total = report.rows + report.relationships
     yield dg.AssetCheckResult(
-        asset_key=delivery_key(sync),
         check_name=BOOKS_BALANCE,
         # Of a delivery that came to its end, the only one that failed is one whose books do not balance.
         passed=report.status is not Status.FAILED,
         metadata={"rows_extracted": total.extracted},
     )
     yield dg.AssetCheckResult(
-        asset_key=delivery_key(sync),
         check_name=ALL_ROWS_DELIVERED,
         passed=total.failed == 0,
         description=report.message or None,

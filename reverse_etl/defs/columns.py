@@ -1,13 +1,12 @@
 """Columns in Dagster's catalog: which there are, and from which source column each Customer.io attribute comes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 import pyarrow as pa
 
 from reverse_etl.changeset.lineage import column_origins
 from reverse_etl.config.dialect import Dialect
-from reverse_etl.config.syncs import SyncConfig
 
 _SCHEMA = "dagster/column_schema"
 _LINEAGE = "dagster/column_lineage"
@@ -15,12 +14,14 @@ _LINEAGE = "dagster/column_lineage"
 Metadata = Mapping[str, dg.TableSchema | dg.TableColumnLineage]
 
 
-def read_columns(sync: SyncConfig, dialect: Dialect, schema: pa.Schema | None) -> Metadata:
+def read_columns(
+    query: str, dialect: Dialect, schema: pa.Schema | None, table_key: Callable[[tuple[str, ...]], dg.AssetKey]
+) -> Metadata:
     """The changeset's columns, each with the columns of the tables that the query makes it of."""
     fields = list(schema or ())
-    origins = column_origins(sync.query, dialect, tuple(field.name for field in fields))
+    origins = column_origins(query, dialect, tuple(field.name for field in fields))
     deps = {
-        column: [dg.TableColumnDep(dg.AssetKey([sync.database, *table]), name) for table, name in found]
+        column: [dg.TableColumnDep(table_key(table), name) for table, name in found]
         for column, found in origins.items()
     }
     return {_SCHEMA: _table_schema(fields), _LINEAGE: dg.TableColumnLineage(deps)}

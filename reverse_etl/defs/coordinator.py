@@ -26,16 +26,20 @@ from reverse_etl.defs.overlap import runs_in_the_way, unfinished
 from reverse_etl.defs.run_tags import (
     OVERLAP_TAG,
     STATUS_TAG,
+    SYNC_TAG,
     WAITS_TAG,
+    WORKSPACE_TAG,
     missing_tags,
+    named,
     of_syncs_alone,
-    syncs_of,
     workspaces_of,
 )
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_ids import id_of_sync
 from reverse_etl.state.store import Store, open_store
+
+Nodes = Sequence[RemoteRepositoryAssetNode]
 
 _looking = Lock()
 """Only the daemon submits runs that may be skipped, in one process, maybe from several threads."""
@@ -46,8 +50,9 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         """Queues the run or skips it; returns it as it is then. Raises StateError where the skip cannot be written."""
-        assets = _assets(context)
-        run = self._tagged(context.dagster_run, assets)
+        selected = _assets(context)
+        assets = [asset for asset in selected if SYNC_TAG in asset.metadata]
+        run = self._tagged(context.dagster_run, selected, assets)
         if not _may_be_skipped(run):
             return super().submit_run(context)
         store = open_store(Home.from_environment().state_url)
@@ -57,16 +62,18 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
                 return super().submit_run(context)
             due_at = run.tags.get(SCHEDULED_EXECUTION_TIME_TAG)
             at = datetime.fromisoformat(due_at) if due_at else datetime.now(UTC)
-            for sync, workspace in sorted({(asset.key.path[0], asset.group_name) for asset in assets}):
+            for sync, workspace in sorted(
+                {(named(asset.metadata, SYNC_TAG), named(asset.metadata, WORKSPACE_TAG)) for asset in assets}
+            ):
                 run_id = id_of_sync(run.run_id, sync, job=run.job_name)
                 store.record_skipped(sync, workspace, at, ahead, message=reason, run_id=run_id)
             self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.SKIPPED.value})
             self._instance.report_run_canceled(run, message=reason)
         return self._instance.get_run_by_id(run.run_id) or run
 
-    def _tagged(self, run: dg.DagsterRun, assets: Sequence[RemoteRepositoryAssetNode]) -> dg.DagsterRun:
+    def _tagged(self, run: dg.DagsterRun, selected: Nodes, assets: Nodes) -> dg.DagsterRun:
         """The run with the tags that a sync's job has, which "Materialize" and backfills do without."""
-        tags = missing_tags(run, [asset.key for asset in assets])
+        tags = missing_tags(run, [asset.metadata for asset in selected])
         if assets and all(asset.tags.get(OVERLAP_TAG) == "wait" for asset in assets):
             tags[WAITS_TAG] = "wait"
         if STATUS_TAG in run.tags:  # that of the run which is executed again
@@ -97,12 +104,11 @@ def _may_be_skipped(run: dg.DagsterRun) -> bool:
     )
 
 
-def _assets(context: SubmitRunContext) -> Sequence[RemoteRepositoryAssetNode]:
-    """What a run materializes of syncs: what was selected, or everything in its job. Their group is the workspace."""
+def _assets(context: SubmitRunContext) -> Nodes:
+    """What a run materializes: what was selected, or everything in its job."""
     run = context.dagster_run
     if run.remote_job_origin is None:
         return []
     where = run.remote_job_origin.repository_origin.get_selector()
     job = JobSelector(where.location_name, where.repository_name, job_name=run.job_name)
-    assets = context.workspace.get_assets_in_job(job, run.asset_selection or None)
-    return [asset for asset in assets if syncs_of([asset.key])]
+    return context.workspace.get_assets_in_job(job, run.asset_selection or None)

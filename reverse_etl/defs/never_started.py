@@ -14,6 +14,7 @@ from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, tag_status
 from reverse_etl.defs.settled_tags import names_of, settle_tags
+from reverse_etl.defs.specs import ProjectSpecs
 from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.run_ids import id_of_sync, runs_of
@@ -30,7 +31,7 @@ _FROM_OUTSIDE = "This run has been marked as failed from outside"
 """Dagster's words where an event before says why."""
 
 
-def never_started_sensor(project: ProjectConfig) -> dg.SensorDefinition:
+def never_started_sensor(project: ProjectConfig, specs: ProjectSpecs) -> dg.SensorDefinition:
     """The sensor ``runs_that_never_started`` of a project's syncs."""
 
     @dg.sensor(
@@ -45,36 +46,26 @@ def never_started_sensor(project: ProjectConfig) -> dg.SensorDefinition:
         now = datetime.now(UTC)
         since = datetime.fromisoformat(context.cursor) - _LOOK_BACK if context.cursor else now - _FIRST_LOOK
         store = open_store(getattr(context.resources, HOME).home.state_url)
-        found = list(record_never_started(context.instance, store, project, since=since))
+        found = list(_record_never_started(context.instance, store, project, specs, since=since))
         for warning in (each for report in found for each in _told(report, project, store)):
             context.log.warning(warning)
-        settle_tags(context.instance, store, project, since=since)
+        settle_tags(context.instance, store, specs, since=since)
         context.update_cursor(now.isoformat())
         return dg.SkipReason("\n".join(report.message for report in found) or "Every run that failed had begun.")
 
     return runs_that_never_started
 
 
-def record_never_started(
-    instance: dg.DagsterInstance, store: Store, project: ProjectConfig, *, since: datetime
+def _record_never_started(
+    instance: dg.DagsterInstance, store: Store, project: ProjectConfig, specs: ProjectSpecs, *, since: datetime
 ) -> Iterator[RunReport]:
-    """Writes failed runs of the project's syncs that never began into the history; yields those that were not there.
-
-    Args:
-        instance: Where Dagster's runs are.
-        store: The history.
-        project: The syncs.
-        since: Only runs that changed after this time, aware.
-
-    Raises:
-        StateError: The state database cannot be used.
-    """
+    """Writes failed runs of the project's syncs that never began into the history; yields those that were not there."""
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     for record in reversed(instance.get_run_records(failed)):
         run = record.dagster_run
         if record.start_time is not None and not of_syncs_alone(run):
             continue  # it may have failed in a user's own asset, before the sync's turn came
-        syncs = [sync for name in sorted(names_of(run)) if (sync := project.syncs.get(name)) is not None]
+        syncs = [sync for name in sorted(names_of(run, specs)) if (sync := project.syncs.get(name)) is not None]
         if syncs and not has_begun(run) and not runs_of(store, run.run_id):
             tag_status(instance, run.run_id, Status.FAILED)
             why = _reason(instance, run.run_id)

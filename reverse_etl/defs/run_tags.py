@@ -6,7 +6,8 @@ A sync's own job has its tags from the start. A run without such a job, as "Mate
 the run queue (``coordinator``), and where none passes, at its first stage (``assets``).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
@@ -23,6 +24,8 @@ WAITS_TAG = f"{HIDDEN_TAG_PREFIX}reverse_etl/overlap"
 """``wait`` on the runs of syncs that wait their turn."""
 OVERLAP_TAG = "reverse_etl/overlap"
 """``wait`` on the assets of a sync that waits its turn."""
+ALONE_TAG = f"{HIDDEN_TAG_PREFIX}reverse_etl/alone"
+"""On runs, without a job of a sync, of nothing but syncs' assets."""
 
 _BEGAN_BEFORE = "reverse_etl/began"
 """The name that ``BEGAN_TAG`` had in release 0.1."""
@@ -56,15 +59,16 @@ def workspaces_of(run: dg.DagsterRun) -> set[str]:
     return named or ({tagged} if tagged else set())
 
 
-def syncs_of(assets: Iterable[dg.AssetKey]) -> set[str]:
-    """The syncs whose assets are among these."""
-    return {key.path[0] for key in assets if list(key.path[1:]) in [[f"{key.path[0]}_{stage}"] for stage in STAGES]}
-
-
 def of_syncs_alone(run: dg.DagsterRun) -> bool:
     """Whether nothing runs in it but stages of syncs; not so where a user's own assets are among them."""
     assets = run.asset_selection or ()
-    return run.job_name == run.tags.get(SYNC_TAG) or (bool(assets) and all(syncs_of([key]) for key in assets))
+    by_default_keys = bool(assets) and all(map(_is_default_key, assets))
+    return run.job_name == run.tags.get(SYNC_TAG) or ALONE_TAG in run.tags or by_default_keys
+
+
+def _is_default_key(key: dg.AssetKey) -> bool:
+    """Whether a sync's asset has this key where no translator changes it; for runs that have no tags yet."""
+    return list(key.path[1:]) in [[f"{key.path[0]}_{stage}"] for stage in STAGES]
 
 
 def has_begun(run: dg.DagsterRun) -> bool:
@@ -72,17 +76,28 @@ def has_begun(run: dg.DagsterRun) -> bool:
     return run.run_id in (run.tags.get(BEGAN_TAG), run.tags.get(_BEGAN_BEFORE))
 
 
-def missing_tags(run: dg.DagsterRun, assets: Collection[dg.AssetKey]) -> dict[str, str]:
+def missing_tags(run: dg.DagsterRun, assets: Collection[Mapping[str, Any]]) -> dict[str, str]:
     """The tags of a run's syncs and workspaces, for a run that has none: ``people``, or ``orders, people``.
 
     Args:
         run: The run.
-        assets: What it materializes.
+        assets: The metadata of everything that it materializes.
     """
-    syncs, workspaces = syncs_of(assets), workspaces_of(run)
-    if SYNC_TAG in run.tags or not (syncs and workspaces):
-        return {}
-    return {WORKSPACE_TAG: in_words(workspaces), SYNC_TAG: in_words(syncs)}
+    of_syncs = [asset for asset in assets if SYNC_TAG in asset]
+    tags = {ALONE_TAG: "yes"} if run.asset_selection and len(of_syncs) == len(assets) else {}
+    workspaces = workspaces_of(run)
+    if SYNC_TAG not in run.tags and of_syncs and workspaces:
+        tags |= {WORKSPACE_TAG: in_words(workspaces), SYNC_TAG: in_words({named(a, SYNC_TAG) for a in of_syncs})}
+    return tags
+
+
+def named(metadata: Mapping[str, Any], name: str) -> str:
+    """What the metadata of a sync's asset say: its sync's name (``SYNC_TAG``), or its workspace's (``WORKSPACE_TAG``).
+
+    Dagster wraps them where another process has read them.
+    """
+    value = metadata[name]
+    return str(value.value if isinstance(value, dg.MetadataValue) else value)
 
 
 def in_words(names: Iterable[str]) -> str:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import dagster as dg
 
-from reverse_etl.config.syncs import ProjectConfig
-from reverse_etl.defs.run_tags import STATUS_TAG, has_begun, syncs_of, tag_status
+from reverse_etl.defs.run_tags import STATUS_TAG, has_begun, tag_status
+from reverse_etl.defs.specs import ProjectSpecs
 from reverse_etl.report import Status
 from reverse_etl.state import turns
 from reverse_etl.state.run_ids import runs_of
@@ -17,7 +17,7 @@ from reverse_etl.state.store import Store
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def settle_tags(instance: dg.DagsterInstance, store: Store, project: ProjectConfig, *, since: datetime) -> None:
+def settle_tags(instance: dg.DagsterInstance, store: Store, specs: ProjectSpecs, *, since: datetime) -> None:
     """Says on runs of the project's syncs that have ended, and do not say it yet, how they ended.
 
     A run whose books are still open is left for a later look: its process may be closing them, or is found dead.
@@ -25,7 +25,7 @@ def settle_tags(instance: dg.DagsterInstance, store: Store, project: ProjectConf
     Args:
         instance: Where Dagster's runs are.
         store: The history.
-        project: The syncs.
+        specs: The syncs' assets.
         since: Only runs that changed after this time, aware; runs whose tag is still ``running`` whenever they did.
 
     Raises:
@@ -35,13 +35,13 @@ def settle_tags(instance: dg.DagsterInstance, store: Store, project: ProjectConf
     canceled = dg.RunsFilter(statuses=[dg.DagsterRunStatus.CANCELED], updated_after=since)
     running = dg.RunsFilter(statuses=_ENDED, tags={STATUS_TAG: Status.RUNNING.value})
     for run in {run.run_id: run for each in (canceled, running) for run in instance.get_runs(each)}.values():
-        if run.tags.get(STATUS_TAG, Status.RUNNING) == Status.RUNNING and names_of(run) & project.syncs.keys():
+        if run.tags.get(STATUS_TAG, Status.RUNNING) == Status.RUNNING and names_of(run, specs) & specs.syncs.keys():
             _settle(instance, store, run)
 
 
-def names_of(run: dg.DagsterRun) -> set[str]:
+def names_of(run: dg.DagsterRun, specs: ProjectSpecs) -> set[str]:
     """The syncs that a run is of, going by its assets, or else by its job."""
-    return syncs_of(run.asset_selection) if run.asset_selection else {run.job_name}
+    return specs.syncs_of(run.asset_selection) if run.asset_selection else {run.job_name}
 
 
 def _settle(instance: dg.DagsterInstance, store: Store, run: dg.DagsterRun) -> None:

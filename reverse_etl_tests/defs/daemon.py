@@ -77,9 +77,11 @@ class Daemon:
 
     @classmethod
     @contextlib.contextmanager
-    def of(cls, instance: dg.DagsterInstance, threads: int = 0) -> Iterator[Daemon]:
-        """Loads the code location as it is now."""
-        target = LoadableTargetOrigin(module_name="reverse_etl.definitions")
+    def of(
+        cls, instance: dg.DagsterInstance, threads: int = 0, target: LoadableTargetOrigin | None = None
+    ) -> Iterator[Daemon]:
+        """Loads the code location as it is now: the shipped one, or another."""
+        target = target or LoadableTargetOrigin(module_name="reverse_etl.definitions")
         origin = InProcessCodeLocationOrigin(target, location_name="reverse_etl")
         with warnings.catch_warnings():
             # Dagster reads a property of its own schedules that it is going to give up.

@@ -1,0 +1,161 @@
+"""The specs of a project's assets, as its translator has them. What the assets do is in ``assets``.
+
+The metadata of a sync's assets name the sync and its workspace: the run queue and the stages read them there, because
+a translator may change every key and every group.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.tags import KIND_PREFIX
+
+from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.defs import lineage, run_tags
+from reverse_etl.defs.freshness import freshness_policy
+from reverse_etl.defs.translator import Stage, SyncAsset, SyncTranslator
+
+_KEPT = "reverse_etl/"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSpecs:
+    """The assets of one sync, the key of what it writes to, and the key of each table that it reads."""
+
+    changeset: dg.AssetSpec
+    validated: dg.AssetSpec
+    delivery: dg.AssetSpec
+    destination: dg.AssetKey
+    table_key: Callable[[tuple[str, ...]], dg.AssetKey]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSpecs:
+    """The specs of a project: of each sync, by its name, and of what they write to."""
+
+    syncs: Mapping[str, SyncSpecs]
+    destinations: Sequence[dg.AssetSpec]
+
+    def syncs_of(self, assets: Iterable[dg.AssetKey]) -> set[str]:
+        """The syncs whose assets are among these."""
+        wanted = set(assets)
+        return {
+            name
+            for name, own in self.syncs.items()
+            if wanted & {own.changeset.key, own.validated.key, own.delivery.key}
+        }
+
+
+def project_specs(project: ProjectConfig, translator: SyncTranslator) -> ProjectSpecs:
+    """The specs of all assets of a project's syncs; each asset is translated once."""
+    stages = {sync.name: _stages(sync, project, translator) for sync in project.syncs.values()}
+    writers: dict[dg.AssetKey, list[SyncConfig]] = defaultdict(list)
+    for sync in project.syncs.values():
+        writers[lineage.destination_key(sync)].append(sync)
+    destinations = {}
+    for key, (first, *others) in writers.items():
+        spec = dg.AssetSpec(
+            key,
+            deps=[stages[sync.name][-1].key for sync in (first, *others)],
+            group_name=first.workspace.replace("-", "_"),
+            kinds={"customerio"},
+            description=f"In the Customer.io workspace {first.workspace}.",
+        )
+        destinations[key] = _translated(translator, first, project, stage="destination", spec=spec)
+    return ProjectSpecs(
+        syncs={
+            sync.name: SyncSpecs(
+                *stages[sync.name],
+                destination=destinations[lineage.destination_key(sync)].key,
+                table_key=partial(translator.get_table_key, sync.database),
+            )
+            for sync in project.syncs.values()
+        },
+        destinations=list(destinations.values()),
+    )
+
+
+def _stages(
+    sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator
+) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.AssetSpec]:
+    changeset = _own(
+        sync,
+        "changeset",
+        deps=[translator.get_table_key(sync.database, table) for table in lineage.tables(sync, project)],
+        kinds={project.databases[sync.database].type, "parquet"},
+        description=_described(sync),
+    )
+    changeset = _translated(translator, sync, project, stage="changeset", spec=changeset)
+    validated = _own(
+        sync,
+        "validated",
+        deps=[changeset.key],
+        kinds={"pandas"},
+        description="The rows that may leave: the changeset without those that a check rejects.",
+    )
+    validated = _translated(translator, sync, project, stage="validated", spec=validated)
+    delivery = _own(
+        sync,
+        "delivery",
+        deps=[validated.key],
+        kinds={"customerio"},
+        description=f"The rows as they arrived in the Customer.io workspace {sync.workspace}.",
+    )
+    return changeset, validated, _translated(translator, sync, project, stage="delivery", spec=delivery)
+
+
+def _own(
+    sync: SyncConfig, stage: Stage, *, deps: Iterable[dg.AssetKey], kinds: set[str], description: str
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        lineage.stage_key(sync, stage),
+        deps=list(dict.fromkeys(deps)),
+        kinds=kinds,
+        description=description,
+        group_name=sync.workspace,
+        owners=list(sync.owners),
+        code_version=sync.version,
+        tags={run_tags.OVERLAP_TAG: "wait"} if sync.schedule.overlap == "wait" else {},
+        metadata={run_tags.SYNC_TAG: sync.name, run_tags.WORKSPACE_TAG: sync.workspace},
+        freshness_policy=freshness_policy(sync.schedule) if stage == "delivery" else None,
+    )
+
+
+def _translated(
+    translator: SyncTranslator, sync: SyncConfig, project: ProjectConfig, *, stage: Stage, spec: dg.AssetSpec
+) -> dg.AssetSpec:
+    """The translator's spec, with what the stages and the run queue need where it was left out."""
+    file = Path(os.path.relpath(sync.file, project.directory)).as_posix()
+    asset = SyncAsset(sync=sync.name, stage=stage, destination=sync.workspace, file=file, spec=spec)
+    translated = translator.get_asset_spec(asset)
+    if translated is spec:
+        return spec
+    known = {dep.asset_key for dep in translated.deps}
+    needed = [dep for dep in spec.deps if dep.asset_key not in known] if stage != "changeset" else []
+    return translated.replace_attributes(
+        deps=[*translated.deps, *needed],
+        metadata={**translated.metadata, **_kept(spec.metadata)},
+        tags={**_without_kinds(translated), **_kept(spec.tags)},
+        # Nothing materializes what a sync writes to but the sync.
+        automation_condition=None if stage == "destination" else translated.automation_condition,
+    )
+
+
+def _kept(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if name.startswith(_KEPT)}
+
+
+def _without_kinds(spec: dg.AssetSpec) -> dict[str, str]:
+    """The tags; Dagster adds those of the kinds again."""
+    return {name: value for name, value in spec.tags.items() if not name.startswith(KIND_PREFIX)}
+
+
+def _described(sync: SyncConfig) -> str:
+    texts = [sync.description, f"```sql\n{sync.query.strip()}\n```"]
+    if sync.relationships is not None:
+        texts.append(f"Relationships:\n```sql\n{sync.relationships.query.strip()}\n```")
+    return "\n\n".join(text for text in texts if text)
