@@ -16,14 +16,14 @@ class Progress:
 
     Attributes:
         stage: What it is doing.
-        query: ``rows`` or ``relationships``.
+        stream: The name of the stream.
         done: Rows that this stage has dealt with; 0 once it begins.
         failed: Rows among them that failed in this stage.
         total: Rows that it has to deal with; None while nobody knows.
     """
 
     stage: Stage
-    query: str
+    stream: str
     done: int
     failed: int = 0
     total: int | None = None

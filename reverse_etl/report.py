@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -60,7 +60,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows of one query by outcome."""
+    """Rows of one stream by outcome."""
 
     extracted: int = 0
     delivered: int = 0
@@ -89,7 +89,7 @@ class FailedRow:
 
     Attributes:
         row_number: From 1, in the order in which the query returned the rows.
-        query: ``rows`` or ``relationships``.
+        query: The name of the row's stream: ``rows`` or ``relationships``, say.
         identifier: The row's identifier, whole; empty where it is missing.
         stage: ``check``, ``customerio``, ``delivery`` or ``read_back``.
         reason: The rule's name (``email_valid``) or Customer.io's reason (``invalid``).
@@ -119,6 +119,7 @@ class RunReport:
         last_sync_time: Unix seconds that the sync's *next* run will use.
         read_from: What the queries were given for ``{{last_sync_time}}``, Unix seconds: the last sync time or earlier;
             0 where everything was read. None before the rows were read.
+        streams: What became of the rows of each of the sync's streams; empty before they were read.
         failed_rows_csv: Path of the CSV; empty when no row failed.
         message: First line for people: what failed and what to do; empty when completed.
         exit_code: What ``reverse-etl run`` ends with.
@@ -130,22 +131,43 @@ class RunReport:
     started_at: datetime
     duration_s: float = 0.0
     last_sync_time: int = 0
-    rows: Counts = Counts()
-    relationships: Counts = Counts()
+    streams: Mapping[str, Counts] = field(default_factory=dict)
     failed_rows_csv: str = ""
     message: str = ""
     exit_code: int = 0
     read_from: int | None = None
 
+    @property
+    def rows(self) -> Counts:
+        """Those of the sync's first stream."""
+        return self.streams.get("rows", Counts())
+
+    @property
+    def total(self) -> Counts:
+        """Those of all streams."""
+        return sum(self.streams.values(), Counts())
+
     def as_json(self) -> dict[str, Any]:
         """The report as the CLI's ``--json`` prints it; times as ISO 8601 in UTC."""
-        shown = asdict(self)
+        shown = with_streams(asdict(self))
         shown["status"] = self.status.value
         shown["started_at"] = self.started_at.strftime("%Y-%m-%dT%H:%M:%SZ")
         shown["duration_s"] = round(self.duration_s, 3)
         shown["failed_rows_csv"] = self.failed_rows_csv or None
         shown["message"] = self.message or None
         return shown
+
+
+def with_streams(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What a program reads of a run: in place of ``streams`` a key for each of them.
+
+    ``rows`` and ``relationships`` are there in any case, as programs that read them may expect.
+    """
+    nothing = {name: asdict(Counts()) for name in ("rows", "relationships")}
+    merged: dict[str, Any] = {}
+    for key, value in shown.items():
+        merged |= nothing | value if key == "streams" else {key: value}
+    return merged
 
 
 CSV_HEADER = tuple(f.name for f in fields(FailedRow))

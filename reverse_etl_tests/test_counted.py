@@ -53,13 +53,19 @@ def test_a_gate_counts_one_row(gate: Gate, text: str) -> None:
 def test_a_run_and_its_alert_count_one_row_each() -> None:
     """On the terminal and in a channel."""
     report = RunReport(
-        sync="people", run_id="a", status=Status.COMPLETED, started_at=MONDAY, rows=ONE, relationships=ONE
+        sync="people",
+        run_id="a",
+        status=Status.COMPLETED,
+        started_at=MONDAY,
+        streams={"rows": ONE, "relationships": ONE},
     )
     console = Console(file=StringIO(), width=80)
     show(report, console)
     assert "1 row read, 0 delivered, 1 rejected" in console.file.getvalue()  # type: ignore[attr-defined]
     assert "1 relationship read" in console.file.getvalue()  # type: ignore[attr-defined]
-    alert = Alert(kind=Kind.FAILURE, sync="people", workspace="main", headline="", rows=ONE, relationships=ONE)
+    alert = Alert(
+        kind=Kind.FAILURE, sync="people", workspace="main", headline="", streams={"rows": ONE, "relationships": ONE}
+    )
     assert ["1 row read, 0 delivered, 1 rejected", "1 relationship read, 0 delivered, 1 rejected"] == list(
         alert.lines()
     )

@@ -68,7 +68,7 @@ def test_statuses_are_the_words_of_the_documentation() -> None:
 def test_a_report_as_json_has_the_fixed_keys() -> None:
     """Scripts rely on them; what is empty is null, times are ISO 8601 in UTC."""
     shown = RunReport(
-        "people", "r1", Status.COMPLETED, AT, duration_s=1.23456, last_sync_time=5, rows=Counts(1, 1)
+        "people", "r1", Status.COMPLETED, AT, duration_s=1.23456, last_sync_time=5, streams={"rows": Counts(1, 1)}
     ).as_json()
     assert {
         "sync": "people",

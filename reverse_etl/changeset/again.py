@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.changeset.picking import condition, picked
+from reverse_etl.changeset.columns import identifiers
+from reverse_etl.changeset.picking import Condition, condition, picked
 from reverse_etl.changeset.query import render
-from reverse_etl.changeset.text import as_text
 from reverse_etl.errors import QueryError, StateError
 from reverse_etl.files.scratch import scratch_database
 from reverse_etl.report import RUN_BY_SPREADSHEETS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from reverse_etl.config.dialect import Dialect
+    from reverse_etl.config.streams import Stream
     from reverse_etl.sources.base import Session
 
 MOST_IDENTIFIERS: Final = 2_000
@@ -90,22 +91,18 @@ class FailedBefore:
 
 @dataclass(slots=True)
 class RowsAgain:
-    """The rows of one query whose identifier is one of those that failed.
+    """The rows of one stream whose identifier is one of those that failed.
 
     Attributes:
         session: An open session.
-        sql: The query as written.
-        query: ``rows`` or ``relationships``.
-        column: The identifier's column, as the query's result spells it.
+        stream: The stream.
         dialect: The database's.
         failed: What failed.
         not_found: How many failed rows the database no longer has, once all batches were read.
     """
 
     session: Session
-    sql: str
-    query: str
-    column: str
+    stream: Stream
     dialect: Dialect
     failed: FailedBefore
     not_found: int = field(default=0, init=False)
@@ -117,10 +114,10 @@ class RowsAgain:
             QueryError: The database refused the query.
             StateError: The CSV of what failed is gone.
         """
-        text = render(self.sql, 0)
+        text = render(self.stream.query, 0)
         with closing(self.session.stream(picked(text, "1 = 0", self.dialect))) as stream:
             (probe,) = list(stream)
-        if self.column not in probe.schema.names:
+        if not set(self.stream.identifier) <= set(probe.schema.names):
             yield probe
             return
         with self.failed.opened() as database:
@@ -135,9 +132,8 @@ class RowsAgain:
             yield from self._not_found(probe, database)
 
     def _found(self, text: str, probe: pa.RecordBatch, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
-        field = probe.schema.field(self.column)
         for wanted in self._wanted(database):
-            asked = condition(self.column, wanted.to_pylist(), field, self.dialect)
+            asked = self._condition(wanted, probe)
             found: set[str] = set()
             everywhere = not asked.exact
             if asked.sql:
@@ -145,7 +141,7 @@ class RowsAgain:
                     with closing(self.session.stream(picked(text, asked.sql, self.dialect))) as stream:
                         for batch in stream:
                             kept = self._only(batch, wanted)
-                            found.update(self._identifiers(kept).to_pylist())
+                            found.update(identifiers(kept, self.stream).to_pylist())
                             yield kept
                 except QueryError:
                     if found:
@@ -162,7 +158,7 @@ class RowsAgain:
     def _wanted(self, database: duckdb.DuckDBPyConnection) -> Iterator[pa.StringArray]:
         sql = "SELECT DISTINCT identifier FROM failed WHERE query = ? AND identifier <> '' ORDER BY identifier"
         with database.cursor() as cursor:
-            cursor.execute(sql, [self.query])
+            cursor.execute(sql, [self.stream.name])
             while rows := cursor.fetchmany(MOST_IDENTIFIERS):
                 yield pa.array([identifier for (identifier,) in rows], _TEXT)
 
@@ -172,7 +168,7 @@ class RowsAgain:
             return
         with closing(self.session.stream(text)) as stream:
             for batch in stream:
-                here = pa.table({"identifier": self._identifiers(batch)})
+                here = pa.table({"identifier": identifiers(batch, self.stream)})
                 database.register("here", here)
                 found = database.sql(
                     "SELECT DISTINCT identifier FROM here SEMI JOIN missing USING (identifier)"
@@ -187,19 +183,24 @@ class RowsAgain:
             "SELECT identifier FROM failed WHERE query = ? AND (identifier = '' "
             "OR identifier IN (SELECT identifier FROM missing WHERE NOT found)) ORDER BY row_number"
         )
-        schema = pa.schema([pa.field(name, _TEXT if name == self.column else pa.null()) for name in probe.schema.names])
+        # What a row of several identifying columns was called is shown in the first of them.
+        shown_in = self.stream.identifier[0]
+        schema = pa.schema([pa.field(name, _TEXT if name == shown_in else pa.null()) for name in probe.schema.names])
         with database.cursor() as cursor:
-            cursor.execute(sql, [self.query])
+            cursor.execute(sql, [self.stream.name])
             while rows := cursor.fetchmany(MOST_IDENTIFIERS):
                 self.not_found += len(rows)
                 texts = pa.array([identifier or None for (identifier,) in rows], _TEXT)
-                columns = [texts if name == self.column else pa.nulls(len(rows)) for name in schema.names]
+                columns = [texts if name == shown_in else pa.nulls(len(rows)) for name in schema.names]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def _only(self, batch: pa.RecordBatch, wanted: pa.StringArray) -> pa.RecordBatch:
         """A condition may find more than was asked for: collations know no case, numbers no type."""
-        return batch.filter(pc.is_in(self._identifiers(batch), value_set=wanted))
+        return batch.filter(pc.is_in(identifiers(batch, self.stream), value_set=wanted))
 
-    def _identifiers(self, batch: pa.RecordBatch) -> pa.StringArray:
-        index = batch.schema.get_field_index(self.column)
-        return as_text(batch.column(index), batch.schema.field(index))
+    def _condition(self, wanted: pa.StringArray, probe: pa.RecordBatch) -> Condition:
+        """What the query is asked for; of several identifying columns there is none, the whole query is read."""
+        if len(self.stream.identifier) > 1:
+            return Condition("", exact=False)
+        (column,) = self.stream.identifier
+        return condition(column, wanted.to_pylist(), probe.schema.field(column), self.dialect)

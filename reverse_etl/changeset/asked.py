@@ -50,8 +50,7 @@ def difference(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 def reads_only_changes(sync: SyncConfig) -> bool:
     """Whether one of its queries is given the last sync time."""
-    texts = [sync.query, sync.relationships.query if sync.relationships else ""]
-    return any(PLACEHOLDER.search(text) for text in texts)
+    return any(PLACEHOLDER.search(stream.query) for stream in sync.streams)
 
 
 def sentence(parts: list[str], sync: str, read_from: int) -> str:

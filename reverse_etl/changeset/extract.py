@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain
 from reverse_etl.changeset.asked import asked, difference, reads_only_changes, sentence
-from reverse_etl.changeset.columns import identifier_column, identifiers, require_columns
+from reverse_etl.changeset.columns import identifiers, require_columns
+from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.occurred_at import with_zones
-from reverse_etl.changeset.parts import QUERIES, ROW_NUMBER, Facts, RunFolder, with_row_numbers
+from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
 from reverse_etl.changeset.suppression import store_suppressed
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from reverse_etl.config.dialect import Dialect
+    from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.sources.base import Session, Start
 
@@ -50,14 +52,6 @@ class Before:
 
     mark: Watermark = field(default_factory=Watermark)
     asked: Mapping[str, str] = field(default_factory=dict)
-
-
-def queries(sync: SyncConfig) -> dict[str, str]:
-    """The sync's query texts by name, as written: ``rows``, and ``relationships`` where it has them."""
-    texts = {"rows": sync.query}
-    if sync.relationships is not None:
-        texts["relationships"] = sync.relationships.query
-    return texts
 
 
 def extract(
@@ -96,40 +90,32 @@ def extract(
     sealed = folder.facts()
     if sealed is not None:
         return sealed
-    for query in QUERIES:
-        shutil.rmtree(folder.parts(query).folder, ignore_errors=True)
+    for stream in sync.streams:
+        shutil.rmtree(folder.parts(stream.name).folder, ignore_errors=True)
     start, here = start_of(session), datetime.now(UTC)
     mark = watermark(start, late, here)
     reads_changes = failed is None and reads_only_changes(sync)
     read_from = before.mark.read_from(start, late, here) if reads_changes else 0
-    rows = dict.fromkeys(QUERIES, 0)
-    keys = dict.fromkeys(QUERIES, 0)
-    not_found = dict.fromkeys(QUERIES, 0)
-    for query, text in queries(sync).items():
-        again = None
-        if failed is not None:
-            again = RowsAgain(session, text, query, identifier_column(sync, query), dialect, failed)
-        stream = again.batches() if again else session.stream(render(text, read_from), limit=limit)
-        with closing(stream):
-            batches = _usable(sync, query, stream, dialect=dialect)
+    streams = {}
+    for stream in sync.streams:
+        again = RowsAgain(session, stream, dialect, failed) if failed is not None else None
+        read = again.batches() if again else session.stream(render(stream.query, read_from), limit=limit)
+        keys = _Keys()
+        with closing(read):
+            batches = _usable(sync, stream, read, dialect=dialect)
             if sync.events is not None:
                 batches = (with_zones(batch, timezone=timezone) for batch in batches)
-            rows[query] = folder.parts(query).write(_summed(sync, query, with_row_numbers(batches), keys))
-        not_found[query] = again.not_found if again else 0
+            rows = folder.parts(stream.name).write(keys.summed(stream, with_row_numbers(batches)))
+        streams[stream.name] = StreamFacts(rows, keys.total, again.not_found if again else 0)
     store_suppressed(sync, folder, session)
     facts = Facts(
         sync=sync.name,
         since=0 if failed else before.mark.last_sync_time,
         started_at=mark.last_sync_time,
-        rows=rows["rows"],
-        relationships=rows["relationships"],
+        streams=streams,
         retry_of=failed.run_id if failed else "",
         attempts_before=failed.attempt() if failed else 0,
         version=sync.version,
-        rows_keys=keys["rows"],
-        relationships_keys=keys["relationships"],
-        rows_not_found=not_found["rows"],
-        relationships_not_found=not_found["relationships"],
         read_from=read_from,
         reaches_to=mark.reaches_to,
         clock_ahead_s=mark.clock_ahead_s,
@@ -160,47 +146,47 @@ def _utc(seconds: int) -> str:
 
 
 def _usable(
-    sync: SyncConfig, query: str, batches: Iterator[pa.RecordBatch], *, dialect: Dialect
+    sync: SyncConfig, stream: Stream, batches: Iterator[pa.RecordBatch], *, dialect: Dialect
 ) -> Iterator[pa.RecordBatch]:
     """The batches, once their columns are known to be right, up to the sync's row limit."""
     rows = 0
-    tell(Progress("extract", query, rows))
+    tell(Progress("extract", stream.name, rows))
     for number, batch in enumerate(batches):
         if number == 0:
-            _require_sane_columns(query, batch.schema.names)
-            require_columns(batch.schema.names, sync, query, dialect=dialect)
-            unnamed = unnamed_in_result(batch.schema.names, queries(sync)[query], dialect)
+            _require_sane_columns(stream, batch.schema.names)
+            require_columns(batch.schema.names, sync, stream, dialect=dialect)
+            unnamed = unnamed_in_result(batch.schema.names, stream.query, dialect)
             if unnamed:
-                raise ConfigError(f"the {_label(query)}: {unnamed}.").located(sync.where)
+                raise ConfigError(f"the {stream.label}: {unnamed}.").located(sync.where)
         rows += batch.num_rows
         if rows > sync.max_rows:
             raise QueryError(
-                f"the {_label(query)} returned more than {counted(sync.max_rows, 'row')}; nothing was sent.",
+                f"the {stream.label} returned more than {counted(sync.max_rows, 'row')}; nothing was sent.",
                 hint="Narrow the query, or raise max_rows in the sync's file.",
             )
         yield batch
-        tell(Progress("extract", query, rows))
+        tell(Progress("extract", stream.name, rows))
 
 
-def _summed(
-    sync: SyncConfig, query: str, batches: Iterator[pa.RecordBatch], keys: dict[str, int]
-) -> Iterator[pa.RecordBatch]:
-    """The batches as they are; the sum of their rows' keys is added to ``keys[query]``."""
-    for batch in batches:
-        summed = key_sum(row_keys(batch.column(ROW_NUMBER), identifiers(batch, sync, query), query))
-        keys[query] = (keys[query] + summed) % MODULUS
-        yield batch
+@dataclass(slots=True)
+class _Keys:
+    """The sum of the keys of the rows that pass."""
+
+    total: int = 0
+
+    def summed(self, stream: Stream, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches as they are."""
+        for batch in batches:
+            summed = key_sum(row_keys(batch.column(ROW_NUMBER), identifiers(batch, stream), stream.name))
+            self.total = (self.total + summed) % MODULUS
+            yield batch
 
 
-def _require_sane_columns(query: str, names: list[str]) -> None:
+def _require_sane_columns(stream: Stream, names: list[str]) -> None:
     if len(names) > MAX_COLUMNS:
         raise QueryError(
-            f"the {_label(query)} returned {len(names)} columns; Customer.io takes at most {MAX_COLUMNS} attributes.",
+            f"the {stream.label} returned {len(names)} columns; Customer.io takes at most {MAX_COLUMNS} attributes.",
             hint="Select only the columns that are needed.",
         )
     if ROW_NUMBER in names:
-        raise ConfigError(f"the {_label(query)} has a column named {ROW_NUMBER}.", hint="Give it another name with AS.")
-
-
-def _label(query: str) -> str:
-    return "query" if query == "rows" else "relationships query"
+        raise ConfigError(f"the {stream.label} has a column named {ROW_NUMBER}.", hint="Give it another name with AS.")

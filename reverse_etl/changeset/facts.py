@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Self
+
+_BEFORE_STREAMS: Final = ("rows", "relationships")
+"""The two streams that folders of earlier releases may have, in keys of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What the extraction of one stream knew.
+
+    Attributes:
+        rows: Rows that its query returned.
+        keys: Sum of the keys of the rows (``changeset.row_keys``); None where it was not taken.
+        not_found: Of a retry: this many rows at the end have nothing but the identifier that is no longer found.
+    """
+
+    rows: int
+    keys: int | None = None
+    not_found: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +34,11 @@ class Facts:
         since: The last sync time when the query was run, Unix seconds.
         started_at: The run's start by the database's clock, Unix seconds; the next last sync time. On a replica that
             lags, the time up to which its data is complete.
-        rows: Rows that ``query`` returned.
-        relationships: Rows that the relationships query returned; 0 without one.
+        streams: What was read of each of the sync's streams, by name and in order.
         retry_of: The run whose failed rows alone were read; empty for a run of its own. It reads too little for
             last sync time to move, or for anybody to be called gone.
         attempts_before: Attempts at these rows before the run that read them.
         version: The sync's version when they were read; empty where that is not known.
-        rows_keys: Sum of the keys of the rows (``changeset.row_keys``); None where it was not taken.
-        relationships_keys: The same of the relationships.
-        rows_not_found: Of a retry: this many rows at the end have nothing but the identifier that is no longer found.
-        relationships_not_found: The same of the relationships.
         read_from: What the query was given for ``{{last_sync_time}}``, Unix seconds: the last sync time or earlier;
             0 where everything was read. None where it was not written down: then it was ``since``.
         reaches_to: From when the next run is to read again, Unix seconds; None where that was not written down.
@@ -36,15 +51,10 @@ class Facts:
     sync: str
     since: int
     started_at: int
-    rows: int
-    relationships: int = 0
+    streams: dict[str, StreamFacts]
     retry_of: str = ""
     attempts_before: int = 0
     version: str = ""
-    rows_keys: int | None = None
-    relationships_keys: int | None = None
-    rows_not_found: int = 0
-    relationships_not_found: int = 0
     read_from: int | None = None
     reaches_to: int | None = None
     clock_ahead_s: float | None = None
@@ -56,3 +66,26 @@ class Facts:
     def next_last_sync_time(self) -> int | None:
         """Where a completed run moves last sync time to; None where it stays."""
         return self.started_at if self.moves and not self.retry_of else None
+
+    @property
+    def total(self) -> int:
+        """Rows of all streams."""
+        return sum(each.rows for each in self.streams.values())
+
+    def as_stored(self) -> dict[str, Any]:
+        """As ``from_stored`` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Self:
+        """What ``as_stored`` gave, here or in an earlier release."""
+        known = dict(stored)
+        if "streams" in known:
+            streams = {name: StreamFacts(**each) for name, each in known.pop("streams").items()}
+        else:
+            rows, keys, not_found = (
+                {name: known.pop(f"{name}{suffix}", None) for name in _BEFORE_STREAMS}
+                for suffix in ("", "_keys", "_not_found")
+            )
+            streams = {name: StreamFacts(rows[name] or 0, keys[name], not_found[name] or 0) for name in _BEFORE_STREAMS}
+        return cls(streams=streams, **known)

@@ -1,13 +1,13 @@
-"""The run's folder: Parquet parts of each query, one outcome byte a row, and the facts of the run.
+"""The run's folder: Parquet parts of each stream, one outcome byte a row, and the facts of the run.
 
     <home>/changesets/<sync>/<root run id>/
         facts.json                  what the extraction knew; written last, so its presence seals the parts
-        rows/part-000000.parquet    the rows of ``query``: the columns as queried, plus ROW_NUMBER, last
+        rows/part-000000.parquet    the rows of a stream: the columns as queried, plus ROW_NUMBER, last
         rows/outcomes.npy           uint8 per row (``report.Outcome``), at index row number - 1
         rows/excluded.json          the rows that each rule leaves out: how many, and the first of them
         rows/failed-check.parquet   FailedRow columns of rows that a check rejected, by row number
         rows/failed-delivery.parquet  the same for rows that Customer.io refused or that were not delivered
-        relationships/…             the same again for the second query
+        …/…                         the same again for each further stream, by its name
 
 Parts are read one record batch at a time; nothing here holds a whole changeset in memory.
 """
@@ -36,11 +36,8 @@ if TYPE_CHECKING:
 ROW_NUMBER = "__row_number__"
 """Name of the int64 column that holds a row's number, from 1, in the order of the query's result."""
 
-QUERIES = ("rows", "relationships")
-"""The two queries a sync can have; also the names of their folders, and of ``FailedRow.query``."""
-
 Outcomes = np.ndarray[tuple[int], np.dtype[np.uint8]]
-"""``Outcome`` of each row of a query, the row number less 1 being its place."""
+"""``Outcome`` of each row of a stream, the row number less 1 being its place."""
 
 EXCLUDED_FILE = "excluded.json"
 FIRST_EXCLUDED = 100
@@ -70,16 +67,16 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The stored rows of one query, and what became of each.
+    """The stored rows of one stream, and what became of each.
 
     Attributes:
         folder: Where they lie; made by the writer.
-        query: ``rows`` or ``relationships``.
+        stream: The stream's name.
         shared: Where other machines find the run's folder; None where it is for this one alone.
     """
 
     folder: Path
-    query: str
+    stream: str
     shared: SharedFolder | None = None
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> int:
@@ -174,8 +171,7 @@ class Parts:
     def valid(self) -> Iterator[pa.RecordBatch]:
         """The rows that passed the checks, sent or not, in order; batches may be empty."""
         rows = sum(pq.read_metadata(path).num_rows for path in self.paths())
-        outcomes = self.outcomes(rows)
-        kept_back = np.isin(outcomes, (Outcome.REJECTED, Outcome.EXCLUDED))
+        kept_back = np.isin(self.outcomes(rows), (Outcome.REJECTED, Outcome.EXCLUDED))
         for batch in self.batches():
             numbers = batch.column(batch.num_columns - 1).to_numpy()
             yield batch.filter(pa.array(~kept_back[numbers - 1]))
@@ -222,24 +218,30 @@ class RunFolder:
     path: Path
     shared: SharedFolder | None = None
 
-    def parts(self, query: str) -> Parts:
-        """The parts of ``rows`` or ``relationships``."""
-        return Parts(self.path / query, query, self.shared)
+    def parts(self, stream: str) -> Parts:
+        """The parts of the stream of a name."""
+        return Parts(self.path / stream, stream, self.shared)
 
     def failed(self, *, attempt: int = 1) -> Iterator[FailedRow]:
-        """Every failed row of both queries, as one of an attempt."""
-        for query in QUERIES:
-            yield from (replace(row, attempt=attempt) for row in self.parts(query).failed())
+        """Every failed row of every stream, as one of an attempt; none before the extraction is complete."""
+        facts = self.facts()
+        for stream in facts.streams if facts else ():
+            yield from (replace(row, attempt=attempt) for row in self.parts(stream).failed())
+
+    def outcomes(self, stream: str) -> Outcomes:
+        """What became of each row of a stream; of none before the extraction is complete."""
+        facts = self.facts()
+        return self.parts(stream).outcomes(facts.streams[stream].rows if facts else 0)
 
     def seal(self, facts: Facts) -> None:
         """Says that extraction is complete."""
         with whole_file(self.path / "facts.json") as file:
-            file.write(json.dumps(asdict(facts)).encode())
+            file.write(json.dumps(facts.as_stored()).encode())
 
     def facts(self) -> Facts | None:
         """What the extraction knew; None while it is not complete."""
         path = self.path / "facts.json"
-        return Facts(**json.loads(path.read_text())) if path.exists() else None
+        return Facts.from_stored(json.loads(path.read_text())) if path.exists() else None
 
 
 def count(outcomes: Outcomes) -> Counts:

@@ -1,4 +1,4 @@
-"""A number for each row, made from its query, its row number and its identifier; sums of them tell sets of rows apart.
+"""A number for each row, made from its stream, its row number and its identifier; sums of them tell sets of rows apart.
 
 The sum (modulo 2**64) does not depend on the order, so it can be taken where rows are read and again where each is
 known to have an outcome: equal sums mean the same rows. What is compared with what is for ``delivery.balance``.
@@ -19,16 +19,16 @@ _GOLDEN: Final = 0x9E3779B97F4A7C15
 _PLACES: Final = 256
 
 
-def row_keys(numbers: pa.Int64Array, identifiers: pa.StringArray, query: str) -> Keys:
+def row_keys(numbers: pa.Int64Array, identifiers: pa.StringArray, stream: str) -> Keys:
     """One number a row, as long as ``numbers``; a column pass, no row is looked at in Python.
 
     Args:
         numbers: Row numbers.
         identifiers: As long; no nulls.
-        query: ``rows`` or ``relationships``.
+        stream: The name of their stream.
     """
     text = _text_keys(identifiers)
-    salt = np.uint64(sum(query.encode()))
+    salt = np.uint64(sum(stream.encode()))
     return _mixed(_mixed(numbers.to_numpy().astype(np.uint64) + salt * np.uint64(_GOLDEN % 2**32)) + text)
 
 

@@ -22,7 +22,7 @@ from reverse_etl.files.storage import Storage
 
 FACTS: Final = "facts.json"
 JOURNAL: Final = "journal"
-"""The folder, in that of a query, with the pieces of its journal."""
+"""The folder, in that of a stream, with the pieces of its journal."""
 
 _READ_ONCE: Final = ("part-*.parquet", "suppressed.parquet")
 """Files that the extraction writes and nobody changes."""
@@ -72,10 +72,12 @@ class SharedFolder:
 
     def put(self, here: Path) -> None:
         """Puts there what a stage wrote beside the rows, and removes what it removed. Raises StateError."""
-        names = [f"{folder}{name}" for folder in ("", "rows/", "relationships/") for name in _CHANGING]
-        found = {self._named(name): here / name for name in names if (here / name).exists()}
+        found = {
+            self._named(path.relative_to(here).as_posix()): path for name in _CHANGING for path in here.rglob(name)
+        }
         self.storage.put(found)
-        gone = {name for name in self.storage.names(self.name) if name in names and self._named(name) not in found}
+        changing = [name for name in self.storage.names(self.name) if Path(name).name in _CHANGING]
+        gone = {name for name in changing if self._named(name) not in found}
         for name in gone:
             self.storage.remove(self._named(name))
 
@@ -98,13 +100,13 @@ class SharedFolder:
         self.storage.fetch({self._named(FACTS): here / FACTS})
         return True
 
-    def add_to_journal(self, query: str, lines: bytes, name: str) -> None:
-        """Puts a piece of a query's journal there. Raises StateError."""
-        self.storage.write(self._named(f"{query}/{JOURNAL}/{name}.jsonl"), lines)
+    def add_to_journal(self, stream: str, lines: bytes, name: str) -> None:
+        """Puts a piece of a stream's journal there. Raises StateError."""
+        self.storage.write(self._named(f"{stream}/{JOURNAL}/{name}.jsonl"), lines)
 
-    def journal(self, query: str) -> bytes:
-        """The lines of all pieces of a query's journal, oldest piece first. Raises StateError."""
-        folder = self._named(f"{query}/{JOURNAL}")
+    def journal(self, stream: str) -> bytes:
+        """The lines of all pieces of a stream's journal, oldest piece first. Raises StateError."""
+        folder = self._named(f"{stream}/{JOURNAL}")
         return b"".join(self.storage.read_all([f"{folder}/{name}" for name in self.storage.names(folder)]))
 
     def _named(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What the rules of one query have found so far: counts for their results, and failed rows in row order."""
+"""What the rules of one stream have found so far: counts for their results, and failed rows in row order."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class Tally:
             self.sample.extend(int(row) for row in found)
         return marks, with_rows
 
-    def result(self, query: str, rows_checked: int) -> CheckResult:
+    def result(self, stream: str, rows_checked: int) -> CheckResult:
         """The rule's result, once all batches are counted."""
         excludes = self.rule.severity is Severity.EXCLUDE
         return CheckResult(
             rule=self.rule,
-            query=query,
+            stream=stream,
             rows_checked=rows_checked,
             rows_failed=0 if excludes else self.rows,
             rows_excluded=self.rows if excludes else 0,
@@ -91,14 +91,14 @@ def note_excluded(
 
 
 def failed_rows(
-    identifiers: pa.StringArray, findings: Sequence[tuple[Rule, Finding]], *, query: str, first: int
+    identifiers: pa.StringArray, findings: Sequence[tuple[Rule, Finding]], *, stream: str, first: int
 ) -> pa.RecordBatch:
     """The failed rows of one batch, ascending, as ``FAILED_ROW_SCHEMA``; the first broken rule is the reason.
 
     Args:
         identifiers: Of every row of the batch.
         findings: Those that keep rows back, in the order of the rules.
-        query: ``rows`` or ``relationships``.
+        stream: The name of the stream.
         first: The batch's first row number.
     """
     count = len(identifiers)
@@ -117,7 +117,7 @@ def failed_rows(
     numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
     columns = [
         numbers,
-        pa.repeat(pa.scalar(query), count),
+        pa.repeat(pa.scalar(stream), count),
         identifiers,
         pa.repeat(pa.scalar(STAGE), count),
         reasons,

@@ -68,7 +68,7 @@ class Rule:
     """What every rule has.
 
     Attributes:
-        name: Unique within one query of a sync, snake_case: ``email_valid``, ``not_null_plan``.
+        name: Unique within one stream of a sync, snake_case: ``email_valid``, ``not_null_plan``.
         severity: What its findings do.
         description: One sentence for Dagster's UI: the rule in words.
         columns: Columns that the result must have, or the check is a mistake in the sync's file.
@@ -138,8 +138,8 @@ class CheckResult:
 
     Attributes:
         rule: The rule.
-        query: ``rows`` or ``relationships``.
-        rows_checked: Rows of the query.
+        stream: The name of the stream.
+        rows_checked: Rows of the stream.
         rows_failed: Rows with a finding, each counted once; of a gate, the rows it counts, when it is exceeded.
         rows_excluded: Rows that a rule of severity ``exclude`` leaves out; they are no failure.
         sample_rows: The first ``SAMPLE_ROWS`` row numbers with a finding, ascending.
@@ -149,7 +149,7 @@ class CheckResult:
     """
 
     rule: Rule
-    query: str
+    stream: str
     rows_checked: int
     rows_failed: int
     rows_excluded: int = 0

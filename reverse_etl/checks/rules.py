@@ -1,4 +1,4 @@
-"""Which rules a sync has: the built-in ones of its kind, then the checks it asks for, by query and in order.
+"""Which rules a sync has: the built-in ones of its kind, then the checks it asks for, by stream and in order.
 
 Known from the sync's file alone, because Dagster declares one asset check a rule before any row is read.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from reverse_etl.changeset.columns import meaningful_columns
 from reverse_etl.checks.base import AnyRule, Gate, Rule, Severity
 from reverse_etl.checks.builtin import (
     attributes,
@@ -35,10 +34,10 @@ if TYPE_CHECKING:
 
 
 def rules_for(sync: SyncConfig) -> dict[str, list[AnyRule]]:
-    """The sync's rules by query: ``rows``, and ``relationships`` where it has them.
+    """The sync's rules by the name of the stream, in the order of its streams.
 
     The order is the order of the results, and the first rule that a row breaks is its reason. A sync's own
-    checks are about its rows; its gates count in both queries.
+    checks are about its rows; its gates count in every stream.
     """
     asked = [rule for config in sync.checks for rule in load("reverse_etl.checks", config.check).rules(config)]
     found = {"rows": _distinct([*_rows(sync), *asked])}
@@ -153,8 +152,8 @@ def _suppressed(sync: SyncConfig, *columns: str, first: bool = True) -> list[Any
     return [suppressed.Suppressed(rule, columns, first)]
 
 
-def _attributes(sync: SyncConfig, query: str, *, delete: bool) -> list[AnyRule]:
-    apart = meaningful_columns(sync, query)
+def _attributes(sync: SyncConfig, stream: str, *, delete: bool) -> list[AnyRule]:
+    apart = sync.stream(stream).apart
     name, value = attributes.MAX_NAME_BYTES, attributes.MAX_VALUE_BYTES
     name_length = _reject("attribute_name_length", f"No attribute name is longer than {name} bytes.")
     value_length = _reject("attribute_value_length", f"No attribute is longer than {value} bytes.")
@@ -173,8 +172,8 @@ def _attributes(sync: SyncConfig, query: str, *, delete: bool) -> list[AnyRule]:
     ]
 
 
-def _attribute_warnings(sync: SyncConfig, query: str) -> list[AnyRule]:
-    apart = meaningful_columns(sync, query)
+def _attribute_warnings(sync: SyncConfig, stream: str) -> list[AnyRule]:
+    apart = sync.stream(stream).apart
     return [
         names.NameCase(_warn("attribute_name_case", "Attribute names are in snake_case."), apart),
         json_attributes.JsonAttribute(_warn("json_attribute", "No attribute holds JSON."), apart),

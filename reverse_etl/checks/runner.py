@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.changeset.columns import identifier_column, identifiers, require_columns
+from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.parts import (
     ROW_NUMBER,
     Excluded,
@@ -42,6 +42,7 @@ from reverse_etl.checks.base import (
     Severity,
 )
 from reverse_etl.checks.rules import rules_for
+from reverse_etl.config.streams import ROWS
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.private import make_private_folder
 from reverse_etl.files.scratch import scratch_database
@@ -51,6 +52,7 @@ from reverse_etl.report import Counts, Outcome
 if TYPE_CHECKING:
     import duckdb
 
+    from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
 
 NO_LONGER_FOUND = "no_longer_found"
@@ -65,8 +67,8 @@ class Validation:
     """What the checks of one run found.
 
     Attributes:
-        results: One a rule, in rule order, first those of ``rows``, then those of ``relationships``.
-        counts: By query. Valid rows are ``undelivered``, because nothing is sent yet.
+        results: One a rule, in rule order, stream by stream.
+        counts: By stream. Valid rows are ``undelivered``, because nothing is sent yet.
         stopped: Which check stops the run and why, a sentence; empty when rows may be sent.
     """
 
@@ -88,8 +90,8 @@ def validate(sync: SyncConfig, folder: RunFolder) -> Validation:
     if facts is None:
         raise StateError(f"the changeset in {folder.path} is not complete.", hint="Run the whole sync again.")
     passes = [
-        _Pass(sync, folder.parts(query), rules, facts, rows=getattr(facts, query))
-        for query, rules in rules_for(sync).items()
+        _Pass(sync, folder.parts(stream.name), stream, rules, facts)
+        for stream, rules in zip(sync.streams, rules_for(sync).values(), strict=True)
     ]
     for each in passes:
         each.require_columns()
@@ -97,13 +99,13 @@ def validate(sync: SyncConfig, folder: RunFolder) -> Validation:
         for each in passes:
             each.run(database)
     results = tuple(result for each in passes for result in each.results())
-    return Validation(results, {each.parts.query: each.counts for each in passes}, _stopped(results))
+    return Validation(results, {each.stream.name: each.counts for each in passes}, _stopped(results))
 
 
 def _stopped(results: Sequence[CheckResult]) -> str:
     for result in results:
         if result.rule.severity is Severity.STOP and not result.passed:
-            label = "" if result.query == "rows" else " on the relationships"
+            label = "" if result.stream == ROWS else f" on the {result.stream}"
             return f"check {result.rule.name}{label} stopped the run, nothing was sent: {result.message}"
     return ""
 
@@ -137,27 +139,32 @@ class _Across:
 
 @dataclass(slots=True)
 class _Pass:
-    """The rules of one query over its parts."""
+    """The rules of one stream over its parts."""
 
     sync: SyncConfig
     parts: Parts
+    stream: Stream
     rules: Sequence[AnyRule]
     facts: Facts
-    rows: int
     tallies: list[Tally] = field(default_factory=list)
     counts: Counts = Counts()  # noqa: RUF009 - frozen
     excluded: dict[str, Excluded] = field(default_factory=dict)
 
     @property
+    def rows(self) -> int:
+        """Rows of the stream."""
+        return self.facts.streams[self.stream.name].rows
+
+    @property
     def not_found(self) -> int:
         """Rows at the end that are not there any more."""
-        return self.facts.relationships_not_found if self.parts.query == "relationships" else self.facts.rows_not_found
+        return self.facts.streams[self.stream.name].not_found
 
     def require_columns(self) -> None:
         schema = self.parts.schema()
         if schema is None:
             return
-        require_columns(schema.names, self.sync, self.parts.query)
+        require_columns(schema.names, self.sync, self.stream)
         for each in self.rules:
             for name in each.rule.columns:
                 if name not in schema.names:
@@ -168,7 +175,7 @@ class _Pass:
                     ).located(self.sync.where)
 
     def run(self, database: duckdb.DuckDBPyConnection) -> None:
-        tell(Progress("validate", self.parts.query, 0, 0, self.rows))
+        tell(Progress("validate", self.stream.name, 0, 0, self.rows))
         self.tallies = [Tally(each.rule) for each in self.rules]
         across = {
             each.rule.name: self._across(each, database)
@@ -186,13 +193,13 @@ class _Pass:
     def results(self) -> Iterator[CheckResult]:
         for each, tally in zip(self.rules, self.tallies, strict=True):
             if not self._judges(each.rule):
-                yield CheckResult(each.rule, self.parts.query, self.rows, 0, judged=False)
+                yield CheckResult(each.rule, self.stream.name, self.rows, 0, judged=False)
             elif isinstance(each, Gate):
                 exceeded = each.exceeded(self._counts_of_found())
                 failed = self.counts.rejected if exceeded else 0
-                yield CheckResult(each.rule, self.parts.query, self.rows, failed, message=exceeded)
+                yield CheckResult(each.rule, self.stream.name, self.rows, failed, message=exceeded)
             else:
-                yield tally.result(self.parts.query, self.rows)
+                yield tally.result(self.stream.name, self.rows)
 
     def _judges(self, rule: Rule) -> bool:
         """A retry reads the failed rows alone: a share of them is no share of all."""
@@ -214,7 +221,7 @@ class _Pass:
                 here[:] = Outcome.REJECTED
                 yield self._gone(batch, first)
                 done, failed = done + size, failed + size
-                tell(Progress("validate", self.parts.query, done, failed, self.rows))
+                tell(Progress("validate", self.stream.name, done, failed, self.rows))
                 continue
             for each, tally in zip(self.rules, self.tallies, strict=True):
                 if isinstance(each, BatchRule):
@@ -237,20 +244,20 @@ class _Pass:
                 )
             done += size
             if kept_back:
-                names = identifiers(batch, self.sync, self.parts.query)
-                yield failed_rows(names, kept_back, query=self.parts.query, first=first)
+                names = identifiers(batch, self.stream)
+                yield failed_rows(names, kept_back, stream=self.stream.name, first=first)
             failed += int(np.count_nonzero(here == Outcome.REJECTED))
-            tell(Progress("validate", self.parts.query, done, failed, self.rows))
+            tell(Progress("validate", self.stream.name, done, failed, self.rows))
 
     def _gone(self, batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
         """Rows of a retry that the database no longer has stay failed rows; no rule is asked about them."""
-        names = identifiers(batch, self.sync, self.parts.query)
+        names = identifiers(batch, self.stream)
         run = f"reverse-etl run {self.sync.name}"
         without = pc.equal(names, "")
         findings = [
             (
                 Rule(reason, Severity.REJECT, ""),
-                Finding(numbers_where(batch, mask), identifier_column(self.sync, self.parts.query), message),
+                Finding(numbers_where(batch, mask), self.stream.identifier[0], message),
             )
             for reason, mask, message in (
                 (
@@ -261,7 +268,7 @@ class _Pass:
                 (NO_IDENTIFIER, without, f"a retry cannot ask for a row without an identifier: mend it, then {run}."),
             )
         ]
-        return failed_rows(names, findings, query=self.parts.query, first=first)
+        return failed_rows(names, findings, stream=self.stream.name, first=first)
 
     def _across(self, rule: ChangesetRule, database: duckdb.DuckDBPyConnection) -> _Across:
         found = _Across(np.zeros(self.rows, dtype=np.uint8))

@@ -93,8 +93,8 @@ class Lines:
             self._write(told.said)
             return
         now = self._now()
-        if self._stage != (told.stage, told.query):
-            self._stage, self._began = (told.stage, told.query), (now, told.done)
+        if self._stage != (told.stage, told.stream):
+            self._stage, self._began = (told.stage, told.stream), (now, told.done)
         if now >= self._next_at:
             self._next_at = now + _LINE_EVERY_S
             began_at, began_with = self._began
@@ -164,7 +164,7 @@ class Bars:
 
     def _task(self, told: Progress) -> TaskID:
         """The bar of a stage. A new one ends the one before, which did not know how many rows it would have."""
-        stage = (told.stage, told.query)
+        stage = (told.stage, told.stream)
         if stage in self._by_stage:
             return self._by_stage[stage]
         if not self._by_stage:
@@ -209,7 +209,7 @@ class _Waits:
 
 
 def _label(told: Progress) -> str:
-    return told.stage if told.query == "rows" else f"{told.stage} {told.query}"
+    return told.stage if told.stream == "rows" else f"{told.stage} {told.stream}"
 
 
 def _count(done: int, total: int | None) -> str:

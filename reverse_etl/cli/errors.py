@@ -75,7 +75,7 @@ def chosen_run(store: Store, sync: str, run_id: str) -> RunReport | None:
 
 def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], *, gone: bool) -> None:
     console = words.console()
-    total = report.rows + report.relationships
+    total = report.total
     started = words.text(f"{report.sync}, run {report.run_id[:8]} of {words.clock(report.started_at)}: ")
     say(
         console,
@@ -108,7 +108,7 @@ def _show_earlier(store: Store, report: RunReport) -> None:
     """Where failed rows are to be found when this run has none."""
     from reverse_etl.report import Status
 
-    if (report.rows + report.relationships).failed:
+    if report.total.failed:
         return
     for earlier in store.runs(report.sync, limit=1, status=Status.SOME_ROWS_FAILED):
         console = words.console()
@@ -132,7 +132,7 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
     from reverse_etl.errors import StateError
     from reverse_etl.report import write_failed_rows
 
-    failed = (report.rows + report.relationships).failed
+    failed = report.total.failed
     try:
         if report.failed_rows_csv and kept.is_file():
             _copy(kept, file)

@@ -59,12 +59,12 @@ def no_runs(sync: str) -> str:
 
 
 def _show(runs: list[RunReport], now: datetime) -> None:
-    left_out = any((run.rows + run.relationships).excluded for run in runs)
+    left_out = any(run.total.excluded for run in runs)
     counted = ("read", "delivered", "failed", *(("excluded",) if left_out else ()))
     columns = ("run", "started (UTC)", "status", "took", *counted, "message")
     table = Rows(columns, numbers=("took", *counted), below="message", extras=("took",))
     for run in runs:
-        total = run.rows + run.relationships
+        total = run.total
         table.add(
             run.run_id[:8] if run.status != "skipped" else "",
             f"{words.from_now(run.started_at, now)}\n{words.minute(run.started_at)}",

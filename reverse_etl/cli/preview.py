@@ -16,7 +16,7 @@ from reverse_etl.cli.tables import Rows, print_line, say
 from reverse_etl.errors import ReverseEtlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.text import Text
 
@@ -34,7 +34,7 @@ class PreviewedRow:
     """One row as the preview shows it.
 
     Attributes:
-        query: ``rows`` or ``relationships``.
+        query: The name of the stream.
         row_number: From 1.
         verdict: ``valid``, ``rejected`` or ``excluded``.
         reason: Why it is not valid; empty when it is.
@@ -119,30 +119,26 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
 
 
 def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
-    from reverse_etl.changeset.columns import identifier_column
-    from reverse_etl.changeset.extract import queries
     from reverse_etl.changeset.parts import ROW_NUMBER
     from reverse_etl.destinations.customerio.operations import items
     from reverse_etl.report import Outcome
 
-    facts = folder.facts()
-    for query in queries(sync):
-        parts = folder.parts(query)
-        outcomes = parts.outcomes(getattr(facts, query))
+    for stream in sync.streams:
+        parts, outcomes = folder.parts(stream.name), folder.outcomes(stream.name)
         excluded = {number: f"{each.rule}: {each.message}" for each in parts.excluded() for number in each.first}
         reasons = excluded | {row.row_number: f"{row.reason}: {row.message}" for row in parts.failed()}
         operations: dict[int, str] = {}
-        values = dict(_values(parts, identifier_column(sync, query)))
+        values = dict(_values(parts, stream.identifier))
         for batch in parts.sendable(outcomes):
             numbers = batch.column(ROW_NUMBER).to_pylist()
-            operations |= zip(numbers, map(bytes.decode, items(batch, sync, query)), strict=True)
+            operations |= zip(numbers, map(bytes.decode, items(batch, sync, stream.name)), strict=True)
         for number, outcome in enumerate(outcomes.tolist(), start=1):
             verdict = "valid" if outcome == Outcome.UNDELIVERED else Outcome(outcome).name.lower()
             reason, operation = reasons.get(number, ""), operations.get(number)
-            yield PreviewedRow(query, number, verdict, reason, operation, values[number])
+            yield PreviewedRow(stream.name, number, verdict, reason, operation, values[number])
 
 
-def _values(parts: Parts, identifier: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _values(parts: Parts, identifier: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     from reverse_etl.changeset.parts import ROW_NUMBER
     from reverse_etl.changeset.text import as_text
     from reverse_etl.checks._batch import is_number
@@ -152,7 +148,7 @@ def _values(parts: Parts, identifier: str) -> Iterator[tuple[int, dict[str, str]
         fields = zip(batch.columns, batch.schema, strict=True)
         columns = [
             as_text(column, field).to_pylist()
-            if field.name == identifier and is_number(field)
+            if field.name in identifier and is_number(field)
             else python_values(column)
             for column, field in fields
         ]

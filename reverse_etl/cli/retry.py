@@ -39,7 +39,7 @@ def retry(
     home = Home.from_environment(syncs)
     store = open_store(home.state_url)
     report = chosen_run(store, sync, run)
-    failed = (report.rows + report.relationships).failed if report else 0
+    failed = report.total.failed if report else 0
     if report is None or not failed:
         say(people, no_runs(sync) if report is None else f"No row failed in run {report.run_id[:8]}.")
         if as_json:

@@ -125,9 +125,9 @@ def show(report: RunReport, console: Console) -> None:
     """Prints a run's end for people: from when was read, what was delivered, what failed, what to do next."""
     if report.read_from:
         say(console, f"  what changed since {words.clock(words.at_unix(report.read_from))}", indent="  ")
-    for what, counts in (("row", report.rows), ("relationship", report.relationships)):
-        if counts.extracted or (what == "row" and report.status is Status.COMPLETED):
-            parts = [f"{counted(counts.extracted, what)} read", f"{counts.delivered:,} delivered"]
+    for stream, counts in report.streams.items():
+        if counts.extracted or (stream == "rows" and report.status is Status.COMPLETED):
+            parts = [f"{counted(counts.extracted, stream.removesuffix('s'))} read", f"{counts.delivered:,} delivered"]
             parts += [
                 f"{number:,} {name}"
                 for name in ("rejected", "refused", "excluded", "undelivered")

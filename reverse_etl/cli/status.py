@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from reverse_etl.config.syncs import ProjectConfig, ScheduleConfig, SyncConfig
+    from reverse_etl.config.schedule import ScheduleConfig
+    from reverse_etl.config.syncs import ProjectConfig, SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.history import SyncState
     from reverse_etl.state.home import Home
@@ -120,7 +121,7 @@ class SyncStatus:
     @property
     def failed_rows(self) -> int | None:
         """Failed rows of the last run, of both queries; None before the first."""
-        return None if self.run is None else (self.run.rows + self.run.relationships).failed
+        return None if self.run is None else self.run.total.failed
 
     def as_json(self) -> dict[str, Any]:
         """The keys of ``run --json``, null before the first run, and what a run does not know."""

@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, WithJsonSchema
+from pydantic import AfterValidator, Field, SerializeAsAny
 
+from reverse_etl.config.api_words import API_WORDS
 from reverse_etl.config.changes import ChangesConfig
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import DatabaseConfig, RetentionConfig, WorkspaceConfig
-from reverse_etl.config.cron import check_cron
 from reverse_etl.config.intervals import Interval
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.notify import ChannelConfig
+from reverse_etl.config.schedule import Schedule, ScheduleConfig
 from reverse_etl.config.segments import SegmentConfig
+from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.config.suppression import Suppressed, SuppressionListConfig
 
 Kind = Literal["people", "objects", "events"]
@@ -33,36 +35,6 @@ MAX_EVENT_NAME_BYTES: Final = 100
 
 # Dagster 1.13.27, dagster/_core/utils.py, is_valid_email.
 _OWNER: Final = re.compile(r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
-
-
-def _whole_minutes(every: timedelta) -> timedelta:
-    if every % timedelta(minutes=1):
-        raise ValueError("must be whole minutes, 1m or more")
-    return every
-
-
-def _start(value: object) -> datetime:
-    how = "write a date, a time and a zone, as in 2026-01-05T01:30:00Z"
-    try:
-        value = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        raise ValueError(f"is not a point in time: {how}") from None
-    if value.tzinfo is None:
-        raise ValueError(f"has no zone: {how}")
-    if value.second or value.microsecond:
-        raise ValueError("must be a whole minute: runs start at second 0")
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"is not a point in time: {how}") from None
-
-
-def _manual(value: object) -> object:
-    if value == "manual":
-        return ScheduleConfig()
-    if value is None or isinstance(value, (str, int, float, list)):
-        raise ValueError('must be `manual`, or keys such as `{every: 1h}` or `{cron: "15 * * * *"}`')
-    return value
 
 
 def event_name_problem(text: str) -> str:
@@ -151,46 +123,6 @@ class RelationshipsConfig(YamlModel):
     suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
 
 
-class ScheduleConfig(YamlModel):
-    """When runs are due: ``every`` (from ``start_at``), ``cron``, or only by hand when both are None.
-
-    Attributes:
-        every: Whole minutes.
-        cron: Five fields or a nickname such as ``@daily``, in UTC.
-        start_at: Aware, UTC, a whole minute; only with ``every``. None: when the sync is first seen.
-        overlap: What a due run does when another sync of the workspace is in progress.
-    """
-
-    every: Annotated[Interval, AfterValidator(_whole_minutes)] | None = Field(
-        default=None, description="Time between runs: 5m, 1h, 6h, 1d, 2w."
-    )
-    cron: Annotated[str, AfterValidator(check_cron)] | None = Field(
-        default=None, description="Five fields, in UTC: minute hour day month weekday."
-    )
-    start_at: (
-        Annotated[
-            datetime,
-            BeforeValidator(_start),
-            WithJsonSchema({"type": "string", "examples": ["2026-01-05T01:30:00Z"]}),
-        ]
-        | None
-    ) = Field(default=None, description="First run, with its zone; later runs are start_at + n * every.")
-    overlap: Literal["skip", "wait"] = Field(default="skip", description="When the workspace is busy.")
-
-    @property
-    def manual(self) -> bool:
-        """Whether runs only start by hand."""
-        return self.every is None and self.cron is None
-
-    @classmethod
-    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """``every`` and ``cron`` exclude each other; ``start_at`` needs ``every``."""
-        if given.get("every") is not None and given.get("cron") is not None:
-            yield "cron", "every and cron exclude each other: keep one"
-        elif given.get("start_at") is not None and given.get("every") is None:
-            yield "start_at", "goes with every only"
-
-
 class SyncConfig(YamlModel):
     """One sync.
 
@@ -213,7 +145,7 @@ class SyncConfig(YamlModel):
     description: str = Field(default="", description="A sentence for people; Dagster shows it.")
     database: str = Field(min_length=1, description="A key of databases in connections.yaml.")
     workspace: str = Field(min_length=1, description="A key of workspaces in connections.yaml.")
-    schedule: Annotated[ScheduleConfig, BeforeValidator(_manual)]
+    schedule: Schedule
     people: PeopleConfig | None = None
     objects: ObjectsConfig | None = None
     events: EventsConfig | None = None
@@ -230,6 +162,29 @@ class SyncConfig(YamlModel):
     def kind(self) -> Kind:
         """What a row is."""
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @cached_property
+    def streams(self) -> tuple[Stream, ...]:
+        """What the sync sends, in this order: its rows, then its relationships where it has them."""
+        streams = [_rows_stream(self)]
+        if (relationships := self.relationships) is not None:
+            required = (relationships.identify_by, "object_id")
+            stream = Stream(
+                name="relationships",
+                query=relationships.query,
+                at=("relationships", "query"),
+                identifier=required[:1],
+                required=required,
+                apart=frozenset((*required, "object_type", "deleted")),
+                reserved=API_WORDS["relationships"],
+                repeats=True,
+            )
+            streams.append(stream)
+        return tuple(streams)
+
+    def stream(self, name: str) -> Stream:
+        """The stream of a name. Raises KeyError where the sync has none."""
+        return {stream.name: stream for stream in self.streams}[name]
 
     @property
     def suppression(self) -> PeopleConfig | EventsConfig | RelationshipsConfig | None:
@@ -267,6 +222,27 @@ class SyncConfig(YamlModel):
         schedule = given.get("schedule")
         if isinstance(schedule, Mapping) and not {"every", "cron"} & ScheduleConfig.as_meant(schedule).keys():
             yield "schedule", "does not say when: add every or cron, or write `schedule: manual`"
+
+
+def _rows_stream(sync: SyncConfig) -> Stream:
+    """What the columns of the rows of people, objects or events mean."""
+    if (events := sync.events) is not None:
+        named = () if events.name else ("name",)
+        sent = (events.identify_by, *named, "occurred_at")
+        required, apart = (*sent, *events.event_key), (*sent, "event_id")
+    elif sync.objects is not None:
+        required, apart = ("object_id",), ("object_id", "object_type")
+    else:
+        required = apart = (sync.people.identify_by if sync.people is not None else "id",)
+    return Stream(
+        name=ROWS,
+        query=sync.query,
+        identifier=required[:1],
+        required=required,
+        apart=frozenset(apart),
+        reserved=API_WORDS[sync.kind],
+        repeats=events is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

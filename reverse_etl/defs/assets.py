@@ -11,8 +11,8 @@ from itertools import islice
 import dagster as dg
 from dagster._core.definitions.executor_definition import execute_in_process_executor
 
-from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.changeset.recipient import rows_for
+from reverse_etl.config.streams import ROWS
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import checks, columns, run_tags
 from reverse_etl.defs.delivered import FAILED_ROWS_SHOWN, delivered_metadata, failed_rows_csv
@@ -72,9 +72,13 @@ def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         schema = run.folder.parts("rows").schema()
         yield dg.MaterializeResult(
             metadata={
-                "dagster/row_count": facts.rows,
+                "dagster/row_count": facts.streams[ROWS].rows,
                 **columns.read_columns(sync.query, dialect(database), schema, specs.table_key),
-                "relationship_rows": facts.relationships,
+                **{
+                    f"{stream.removesuffix('s')}_rows": read.rows
+                    for stream, read in facts.streams.items()
+                    if stream != ROWS
+                },
                 "last_sync_time": facts.since,
                 **({} if facts.read_from is None else {"read_from": facts.read_from}),
                 "run_start_time": dg.MetadataValue.timestamp(float(facts.started_at)),
@@ -96,11 +100,11 @@ def _validated(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
     def validated(context: dg.AssetExecutionContext, _: object) -> Events:
         with _stage(context, sync, project) as run:
             validation = validate_changeset(run)
-        counted = {query: validation.counts[query] for query in QUERIES if query in validation.counts}
+        counted = validation.counts
         yield dg.MaterializeResult(
             metadata={
-                **columns.same_columns(specs.changeset.key, run.folder.parts("rows").schema()),
-                "dagster/row_count": counted["rows"].undelivered,
+                **columns.same_columns(specs.changeset.key, run.folder.parts(ROWS).schema()),
+                "dagster/row_count": counted[ROWS].undelivered,
                 "rows_rejected": sum(counts.rejected for counts in counted.values()),
                 "rows_excluded": sum(counts.excluded for counts in counted.values()),
                 FOLDER_METADATA: dg.MetadataValue.path(str(run.folder.path)),
@@ -128,12 +132,12 @@ def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
             report = deliver_changeset(run, workspace)
         if report.message and not report.exit_code:
             context.log.warning(report.message)
-        total = report.rows + report.relationships
+        total = report.total
         context.log.info(f"{sync.name}: {report.status.value}: {total.delivered:,} of {total.extracted:,} delivered.")
         schema = run.folder.parts("rows").schema()
         delivered = columns.same_columns(specs.validated.key, schema)
         first_failed = islice(run.store.failed_rows(report.run_id), FAILED_ROWS_SHOWN)
-        said = delivered_metadata(report, first_failed, relationships=sync.relationships is not None)
+        said = delivered_metadata(report, first_failed)
         yield dg.MaterializeResult(metadata={**said, **delivered})
         attributes = columns.same_columns(specs.delivery.key, schema)
         yield dg.AssetMaterialization(

@@ -21,13 +21,13 @@ def validation_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheck
     """One check per rule of the sync; rules that stop the run block what comes after."""
     return [
         dg.AssetCheckSpec(
-            check_name(rule, query),
+            check_name(rule, stream),
             asset=asset,
             description=rule.description,
             blocking=rule.severity is Severity.STOP,
-            metadata={"query": query, "severity": rule.severity.value},
+            metadata={"stream": stream, "severity": rule.severity.value},
         )
-        for query, rules in rules_for(sync).items()
+        for stream, rules in rules_for(sync).items()
         for rule in (each.rule for each in rules)
     ]
 
@@ -37,7 +37,7 @@ def validation_results(results: tuple[CheckResult, ...]) -> Iterator[dg.AssetChe
     for result in results:
         warns = result.rule.severity is Severity.WARN
         yield dg.AssetCheckResult(
-            check_name=check_name(result.rule, result.query),
+            check_name=check_name(result.rule, result.stream),
             passed=result.passed,
             severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
             description=result.message or (None if result.judged else NOT_JUDGED),
@@ -70,7 +70,7 @@ def delivery_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
 
 def delivery_results(report: RunReport) -> Iterator[dg.AssetCheckResult]:
     """The verdicts on one run."""
-    total = report.rows + report.relationships
+    total = report.total
     yield dg.AssetCheckResult(
         check_name=BOOKS_BALANCE,
         # Of a delivery that came to its end, the only one that failed is one whose books do not balance.
@@ -90,6 +90,6 @@ def delivery_results(report: RunReport) -> Iterator[dg.AssetCheckResult]:
     )
 
 
-def check_name(rule: Rule, query: str) -> str:
-    """The rule's name, told apart from the same rule on the relationships."""
-    return rule.name if query == "rows" else f"{query}_{rule.name}"
+def check_name(rule: Rule, stream: str) -> str:
+    """The rule's name, told apart from the same rule of another stream."""
+    return rule.name if stream == "rows" else f"{stream}_{rule.name}"

@@ -16,19 +16,18 @@ FAILED_ROWS_SHOWN: Final = 10
 Metadata = dict[str, dg.MetadataValue | float | int | str]
 
 
-def delivered_metadata(report: RunReport, first_failed: Iterable[FailedRow], *, relationships: bool) -> Metadata:
+def delivered_metadata(report: RunReport, first_failed: Iterable[FailedRow]) -> Metadata:
     """The metadata of one run's delivery.
 
     Args:
         report: The closed run.
         first_failed: Its first failed rows, ``FAILED_ROWS_SHOWN`` at most.
-        relationships: Whether the sync has a second query.
     """
-    total = report.rows + report.relationships
+    total = report.total
     return {
         "dagster/row_count": report.rows.delivered,
         "status": report.status.value,
-        "rows": dg.MetadataValue.md(_adding_up(report, relationships=relationships) + _failed(first_failed, total)),
+        "rows": dg.MetadataValue.md(_adding_up(report) + _failed(first_failed, total)),
         **failed_rows_csv(report),
         "rows_extracted": total.extracted,
         "rows_delivered": total.delivered,
@@ -44,13 +43,13 @@ def failed_rows_csv(report: RunReport | None) -> dict[str, dg.MetadataValue]:
     return {"failed_rows_csv": dg.MetadataValue.path(path)} if path else {}
 
 
-def _adding_up(report: RunReport, *, relationships: bool) -> str:
-    queries = {"rows": report.rows} | ({"relationships": report.relationships} if relationships else {})
-    lines = [_line("", *queries), _line("---", *("--:" for _ in queries))]
+def _adding_up(report: RunReport) -> str:
+    lines = [_line("", *report.streams), _line("---", *("--:" for _ in report.streams))]
     extracted, delivered, *others = (each.name for each in fields(Counts))
     labels = {extracted: extracted, delivered: f"= {delivered}"} | {name: f"+ {name}" for name in others}
     lines += [
-        _line(label, *(f"{getattr(counts, name):,}" for counts in queries.values())) for name, label in labels.items()
+        _line(label, *(f"{getattr(counts, name):,}" for counts in report.streams.values()))
+        for name, label in labels.items()
     ]
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from reverse_etl.config.syncs import ScheduleConfig
+from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.notify.freshness import longest_age
 
 

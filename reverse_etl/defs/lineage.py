@@ -5,7 +5,6 @@ Keys only, as they are without a translator. The specs with these keys are in ``
 
 import dagster as dg
 
-from reverse_etl.changeset.extract import queries
 from reverse_etl.changeset.query import tables_read
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.sources import dialect
@@ -30,4 +29,4 @@ def destination_key(sync: SyncConfig) -> dg.AssetKey:
 def tables(sync: SyncConfig, project: ProjectConfig) -> list[tuple[str, ...]]:
     """The tables that the sync's queries read, each as ``(…, TABLE)``, in order."""
     spoken = dialect(project.databases[sync.database])
-    return sorted({table for text in queries(sync).values() for table in tables_read(text, spoken)})
+    return sorted({table for stream in sync.streams for table in tables_read(stream.query, spoken)})

@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.tags import KIND_PREFIX
 
+from reverse_etl.config.streams import ROWS
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import lineage, run_tags
 from reverse_etl.defs.freshness import freshness_policy
@@ -155,7 +156,8 @@ def _without_kinds(spec: dg.AssetSpec) -> dict[str, str]:
 
 
 def _described(sync: SyncConfig) -> str:
-    texts = [sync.description, f"```sql\n{sync.query.strip()}\n```"]
-    if sync.relationships is not None:
-        texts.append(f"Relationships:\n```sql\n{sync.relationships.query.strip()}\n```")
+    texts = [sync.description]
+    for stream in sync.streams:
+        heading = "" if stream.name == ROWS else f"{stream.name.capitalize()}:\n"
+        texts.append(f"{heading}```sql\n{stream.query.strip()}\n```")
     return "\n\n".join(text for text in texts if text)

@@ -7,7 +7,7 @@ settled twice and one that was forgotten from two that were settled once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,11 @@ from reverse_etl.report import Outcome
 
 
 def same_rows(
-    parts: Parts, rows: int, expected: int, identifiers: Callable[[pa.RecordBatch], pa.StringArray], column: str
+    parts: Parts,
+    rows: int,
+    expected: int,
+    identifiers: Callable[[pa.RecordBatch], pa.StringArray],
+    columns: Sequence[str],
 ) -> bool:
     """Whether the keys of the rows with an outcome add up to the keys of the rows that were read.
 
@@ -30,8 +34,8 @@ def same_rows(
         parts: The rows, with the outcomes and the journal beside them.
         rows: How many were read.
         expected: Sum of the keys of the rows that were read.
-        identifiers: Each row's identifier, from a batch with ``column``.
-        column: The only column that is read, but for the row numbers.
+        identifiers: Each row's identifier, from a batch with ``columns``.
+        columns: The only columns that are read, but for the row numbers.
     """
     settled = np.zeros(rows, dtype=np.bool_)
     total = 0
@@ -42,7 +46,7 @@ def same_rows(
         settled[places] = True
         total += entry.keys
     sent = np.isin(parts.outcomes(rows), (Outcome.DELIVERED, Outcome.REFUSED))
-    total += _stored(parts, ~settled & ~sent, identifiers, column)
+    total += _stored(parts, ~settled & ~sent, identifiers, columns)
     return total % MODULUS == expected
 
 
@@ -50,7 +54,7 @@ def _stored(
     parts: Parts,
     wanted: np.ndarray[tuple[int], np.dtype[np.bool_]],
     identifiers: Callable[[pa.RecordBatch], pa.StringArray],
-    column: str,
+    columns: Sequence[str],
 ) -> int:
     """Sum of the keys of some rows, from their files; files without any are not read."""
     total = first = 0
@@ -58,7 +62,7 @@ def _stored(
         last = first + pq.read_metadata(path).num_rows
         here, first = wanted[first:last], last
         if here.any():
-            table = pq.read_table(path, columns=[column, ROW_NUMBER], memory_map=False)
+            table = pq.read_table(path, columns=[*columns, ROW_NUMBER], memory_map=False)
             batch = table.combine_chunks().to_batches()[0].filter(pa.array(here))
-            total += key_sum(row_keys(batch.column(ROW_NUMBER), identifiers(batch), parts.query))
+            total += key_sum(row_keys(batch.column(ROW_NUMBER), identifiers(batch), parts.stream))
     return total

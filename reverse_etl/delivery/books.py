@@ -38,7 +38,7 @@ class Cause(NamedTuple):
 
 
 class Books:
-    """The outcomes of one query's rows, beginning with what the journal has of an earlier attempt.
+    """The outcomes of one stream's rows, beginning with what the journal has of an earlier attempt.
 
     Args:
         parts: The rows.
@@ -54,7 +54,7 @@ class Books:
         # 0 is no cause. The system gives memory only to the pages that are written to.
         self._cause_of_row = np.zeros(len(outcomes), dtype=np.uint32)
         path = parts.folder / JOURNAL_FILE
-        self._journal = Journal(path, Pieces(parts.shared, parts.query, path) if parts.shared else None)
+        self._journal = Journal(path, Pieces(parts.shared, parts.stream, path) if parts.shared else None)
         for entry in self._journal.entries():
             self._replay(entry)
         self.delivered = int(np.count_nonzero(outcomes == Outcome.DELIVERED))
@@ -187,8 +187,8 @@ class Books:
     ) -> pa.RecordBatch:
         columns = {
             "row_number": batch.column(ROW_NUMBER),
-            "query": pa.array([self._parts.query] * batch.num_rows),
-            "identifier": self._identifiers(batch, self._parts.query),
+            "query": pa.array([self._parts.stream] * batch.num_rows),
+            "identifier": self._identifiers(batch, self._parts.stream),
         }
         for name, texts in zip(Cause._fields, causes, strict=True):
             columns[name] = texts.take(pa.array(codes))

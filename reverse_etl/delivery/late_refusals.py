@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from reverse_etl.changeset.parts import QUERIES, ROW_NUMBER, RunFolder
+from reverse_etl.changeset.parts import ROW_NUMBER, RunFolder
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.shared import FACTS
 from reverse_etl.counted import counted
@@ -116,9 +116,10 @@ def _earlier(folder: RunFolder, recipient: Recipient) -> Iterator[RunFolder]:
 def _not_applied(
     destination: CustomerIO, folder: RunFolder, found: list[Activity]
 ) -> Iterator[tuple[tuple[str, str], str]]:
-    """Query and identifier of each delivered row that an activity is about, and why it was not applied."""
-    for query in QUERIES:
-        parts = folder.parts(query)
+    """Stream and identifier of each delivered row that an activity is about, and why it was not applied."""
+    facts = folder.facts()
+    for stream in facts.streams if facts else ():
+        parts = folder.parts(stream)
         outcomes = parts.outcomes(0)
         if not np.any(outcomes == Outcome.DELIVERED):
             continue
@@ -131,6 +132,6 @@ def _not_applied(
             here = batch.column(ROW_NUMBER).to_numpy()
             rows = batch.filter(np.isin(here, numbers))
             for number, identifier in zip(
-                rows.column(ROW_NUMBER).to_pylist(), destination.identifiers(rows, query).to_pylist(), strict=True
+                rows.column(ROW_NUMBER).to_pylist(), destination.identifiers(rows, stream).to_pylist(), strict=True
             ):
-                yield (query, identifier), causes[number]
+                yield (stream, identifier), causes[number]

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changeset.parts import QUERIES
 from reverse_etl.delivery.journal import JOURNAL_FILE, whole_lines
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import make_private_folder, whole_file
@@ -32,13 +31,13 @@ class Pieces:
 
     Args:
         shared: The run's folder there.
-        query: Whose rows they are.
+        stream: Whose rows they are.
         path: The journal on this machine; what it has when the first line is added is there already.
     """
 
-    def __init__(self, shared: SharedFolder, query: str, path: Path) -> None:
+    def __init__(self, shared: SharedFolder, stream: str, path: Path) -> None:
         self._shared = shared
-        self._query = query
+        self._stream = stream
         self._path = path
         self._there_bytes = 0
         self._there_at = self._tried_at = time.monotonic()
@@ -68,7 +67,7 @@ class Pieces:
             file.seek(self._there_bytes)
             lines = file.read(size - self._there_bytes)
         try:
-            self._shared.add_to_journal(self._query, lines, in_order())
+            self._shared.add_to_journal(self._stream, lines, in_order())
         except StateError:
             if last or now - self._there_at > PATIENCE_S:
                 raise
@@ -87,14 +86,15 @@ def merge(folder: RunFolder) -> None:
     """
     if folder.shared is None:
         return
-    for query in QUERIES:
-        path = folder.path / query / JOURNAL_FILE
-        there = whole_lines(folder.shared.journal(query))
+    facts = folder.facts()
+    for stream in facts.streams if facts else ():
+        path = folder.path / stream / JOURNAL_FILE
+        there = whole_lines(folder.shared.journal(stream))
         here = whole_lines(path.read_bytes() if path.exists() else b"")
         known = set(there)
         only_here = [line for line in here if line not in known]
         if only_here:
-            folder.shared.add_to_journal(query, b"".join(only_here), in_order())
+            folder.shared.add_to_journal(stream, b"".join(only_here), in_order())
         merged = [*dict.fromkeys(there), *only_here]
         if merged != here:
             make_private_folder(path.parent)

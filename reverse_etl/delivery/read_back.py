@@ -68,7 +68,7 @@ async def begin(destination: CustomerIO, folder: RunFolder) -> None:
         _write(folder, {key: value for key, value in known.items() if key != "why"} | noted)
 
 
-async def finish(destination: CustomerIO, folder: RunFolder, facts: Facts, queries: list[str]) -> None:
+async def finish(destination: CustomerIO, folder: RunFolder, facts: Facts) -> None:
     """Reads the feed and enters what was not applied into the books of the delivered rows.
 
     Raises:
@@ -89,8 +89,8 @@ async def finish(destination: CustomerIO, folder: RunFolder, facts: Facts, queri
     entered = {activity.id for activity in found if activity.at >= read_to.since}
     position = _position(destination, folder, Window(read_to.since, read_to.seen | entered))
     _write(folder, {**known, "why": why, "read_to": position})
-    for query in queries:
-        _enter(destination, folder, facts, query, found)
+    for stream in facts.streams:
+        _enter(destination, folder, stream, found)
 
 
 def not_verified(folder: RunFolder) -> str:
@@ -131,9 +131,9 @@ def _position(destination: CustomerIO, folder: RunFolder, read_to: Window) -> di
     }
 
 
-def _enter(destination: CustomerIO, folder: RunFolder, facts: Facts, query: str, found: list[Activity]) -> None:
-    parts = folder.parts(query)
-    outcomes = parts.outcomes(getattr(facts, query))
+def _enter(destination: CustomerIO, folder: RunFolder, stream: str, found: list[Activity]) -> None:
+    parts = folder.parts(stream)
+    outcomes = folder.outcomes(stream)
     if not found or not np.any(outcomes == Outcome.DELIVERED):
         return
     books = None

@@ -115,7 +115,7 @@ class Sender:
 
     async def _transfer(self, parts: Parts) -> None:
         """Fills the queues and empties them. Rows that must keep their order have a queue for each worker."""
-        count = self._workers if self._destination.repeats(parts.query) else 1
+        count = self._workers if self._destination.repeats(parts.stream) else 1
         queues = [asyncio.Queue[Request | None](maxsize=self._workers // count) for _ in range(count)]
         workers = (self._empty(queues[worker % count]) for worker in range(self._workers))
         await together([self._fill(parts, queues), *workers])
@@ -128,13 +128,13 @@ class Sender:
             return
         lanes = Lanes(self._destination.limits, len(queues))
         async for batch in _slices(parts, self._books.outcomes):
-            identifiers = self._destination.identifiers(batch, parts.query)
-            keys = row_keys(batch.column(ROW_NUMBER), identifiers, parts.query)
-            kept = await self._keep_back(batch, keys, parts.query)
+            identifiers = self._destination.identifiers(batch, parts.stream)
+            keys = row_keys(batch.column(ROW_NUMBER), identifiers, parts.stream)
+            kept = await self._keep_back(batch, keys, parts.stream)
             if kept.any():
                 free = pa.array(~kept)
                 batch, identifiers, keys = batch.filter(free), identifiers.filter(free), keys[~kept]
-            items = self._destination.items(batch, parts.query)
+            items = self._destination.items(batch, parts.stream)
             for lane, request in lanes.add(batch.column(ROW_NUMBER).to_pylist(), keys.tolist(), items, identifiers):
                 await queues[lane].put(request)
             self._fail_too_large(lanes.too_large())
@@ -246,12 +246,12 @@ class Sender:
             )
 
     async def _keep_back(
-        self, batch: pa.RecordBatch, keys: Keys, query: str
+        self, batch: pa.RecordBatch, keys: Keys, stream: str
     ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Which rows are not sent, for a reason that the destination knows; they have their outcome then."""
         numbers = batch.column(ROW_NUMBER).to_numpy()
         kept_back = np.zeros(len(numbers), dtype=np.bool_)
-        for kept in await self._destination.kept_back(batch, query):
+        for kept in await self._destination.kept_back(batch, stream):
             here = np.isin(numbers, kept.rows.to_numpy()) & ~kept_back
             kept_back |= here
             rows = numbers[here].tolist(), keys[here].tolist()

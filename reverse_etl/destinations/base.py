@@ -127,7 +127,7 @@ class Destination(Protocol):
     name: str
     limits: Limits
 
-    async def kept_back(self, batch: pa.RecordBatch, query: str) -> Sequence[KeptBack]:
+    async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:
         """The rows of a batch that are not to be sent; most syncs have none, without asking anyone.
 
         Raises:
@@ -135,15 +135,15 @@ class Destination(Protocol):
         """
         ...
 
-    def identifiers(self, batch: pa.RecordBatch, query: str) -> pa.StringArray:
+    def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
         """Each row's identifier as failed rows show it; as long as the batch, empty where it is missing."""
         ...
 
-    def repeats(self, query: str) -> bool:
+    def repeats(self, stream: str) -> bool:
         """Whether rows with one identifier may come several times, and must then arrive in the order of the rows."""
         ...
 
-    def items(self, batch: pa.RecordBatch, query: str) -> list[bytes]:
+    def items(self, batch: pa.RecordBatch, stream: str) -> list[bytes]:
         """Says each row of a batch (with ``ROW_NUMBER``) as one item, in order, as long as the batch."""
         ...
 

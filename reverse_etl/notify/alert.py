@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from reverse_etl.counted import counted
-from reverse_etl.report import Counts
+from reverse_etl.report import Counts, with_streams
 
 VERSION = 1
 """Of the JSON form. A key may come; one that is there keeps its name and meaning."""
@@ -56,8 +56,7 @@ class Alert:
     status: str = ""
     run_id: str = ""
     started_at: datetime | None = None
-    rows: Counts = field(default_factory=Counts)
-    relationships: Counts = field(default_factory=Counts)
+    streams: Mapping[str, Counts] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -65,7 +64,7 @@ class Alert:
         at = self.started_at
         return {
             "version": VERSION,
-            **asdict(self),
+            **with_streams(asdict(self)),
             "kind": self.kind.value,
             "started_at": at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else None,
         }
@@ -74,9 +73,9 @@ class Alert:
         """For people: everything after the headline, line by line."""
         if self.message:
             yield self.message
-        for name, counts in (("row", self.rows), ("relationship", self.relationships)):
+        for name, counts in self.streams.items():
             if counts.extracted:
-                told = [f"{counted(counts.extracted, name)} read", f"{counts.delivered:,} delivered"]
+                told = [f"{counted(counts.extracted, name.removesuffix('s'))} read", f"{counts.delivered:,} delivered"]
                 others = {key: value for key, value in asdict(counts).items() if key not in ("extracted", "delivered")}
                 yield ", ".join(told + [f"{value:,} {key}" for key, value in others.items() if value])
         if self.reasons:

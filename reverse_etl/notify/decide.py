@@ -115,7 +115,7 @@ def _kind(run: RunReport | None, on: Occasions) -> Kind | None:
         return None
     if run.status is Status.FAILED and on.failure:
         return Kind.FAILURE
-    total = run.rows + run.relationships
+    total = run.total
     if on.failed_row_rate is not None and total.failed * 100 > on.failed_row_rate * total.extracted:
         return Kind.FAILED_ROW_RATE
     if run.status is Status.SOME_ROWS_FAILED and on.some_rows_failed:
@@ -138,7 +138,7 @@ def _limit(sync: SyncConfig, on: Occasions, now: datetime) -> timedelta | None:
 
 
 def _of_run(kind: Kind, sync: SyncConfig, facts: SyncFacts, run: RunReport) -> Alert:
-    total = run.rows + run.relationships
+    total = run.total
     failed = f"{total.failed:,} of {counted(total.extracted, 'row')} failed"
     headline = {
         Kind.FAILURE: f"{sync.name} failed",
@@ -187,7 +187,7 @@ def _of_recovery(sync: SyncConfig, run: RunReport) -> Alert:
     if run.status is Status.COMPLETED:
         state = "well again"
     elif run.status is Status.SOME_ROWS_FAILED:
-        state = f"better: {_percent(run.rows + run.relationships)} of its rows failed"
+        state = f"better: {_percent(run.total)} of its rows failed"
     return Alert(
         kind=Kind.RECOVERY,
         sync=sync.name,
@@ -202,8 +202,7 @@ def _about(run: RunReport) -> dict[str, Any]:
         "status": run.status.value,
         "run_id": run.run_id,
         "started_at": run.started_at,
-        "rows": run.rows,
-        "relationships": run.relationships,
+        "streams": run.streams,
     }
 
 

@@ -16,7 +16,7 @@ from reverse_etl.schedule.cron_times import next_cron_time
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reverse_etl.config.syncs import ScheduleConfig
+    from reverse_etl.config.schedule import ScheduleConfig
     from reverse_etl.state.history import SyncState
 
 _DAYS: Final = 9

@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changeset.claim import release
-from reverse_etl.changeset.columns import identifier_column
-from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
+from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
@@ -51,8 +50,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     facts, rows_are_for = run.folder.facts(), rows_for(run.folder)
     if facts is not None and status is not None:
         write_undelivered(run.sync, run.folder, facts, status=status, exit_code=exit_code)
-    rows, relationships = (_counts(run.folder, facts, query) for query in QUERIES)
-    total = rows + relationships
+    streams = {stream: count(run.folder.outcomes(stream)) for stream in facts.streams} if facts else {}
+    total = sum(streams.values(), Counts())
     csv = run.home.failed_rows_csv(run.sync.name, run.run_id)
     attempt = attempt_of(run.store, run.run_id, root_run_id=run.root_run_id, began_at=run.began_at)
     attempt += facts.attempts_before if facts else 0
@@ -61,7 +60,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     if status is None and here_only:
         status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code
     elif status is None:
-        status, message, exit_code = verdict(run.sync, run.folder, rows, relationships)
+        status, message, exit_code = verdict(run.sync, run.folder, streams)
     elif here_only:
         message = f"{message} Besides, {here_only}"
     confirmed = rows_are_for is None or rows_are_for.confirmed
@@ -74,8 +73,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         started_at=run.began_at,
         duration_s=max(0.0, time.time() - run.began_at.timestamp()),
         read_from=facts.read_from if facts else None,
-        rows=rows,
-        relationships=relationships,
+        streams=streams,
         failed_rows_csv=found_at,
         message=message,
         exit_code=exit_code,
@@ -85,7 +83,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         root_run_id=run.root_run_id,
         workspace=run.sync.workspace,
         failed_rows=run.folder.failed(attempt=attempt),
-        addresses={query for query in QUERIES if identifier_column(run.sync, query) == "email"},
+        addresses={stream.name for stream in run.sync.streams if "email" in stream.identifier},
         new_last_sync_time=facts.next_last_sync_time if facts and confirmed else None,
         sent_as_of=facts.started_at if facts and total.delivered else None,
         read=Reading(
@@ -94,7 +92,3 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         if facts
         else None,
     )
-
-
-def _counts(folder: RunFolder, facts: Facts | None, query: str) -> Counts:
-    return count(folder.parts(query).outcomes(getattr(facts, query))) if facts else Counts()

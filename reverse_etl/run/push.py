@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.frames import as_batch
 from reverse_etl.changeset.parts import Facts, RunFolder, count, with_row_numbers
 from reverse_etl.changeset.suppression import store_suppressed
+from reverse_etl.config.streams import ROWS
 from reverse_etl.report import Counts, FailedRow
 from reverse_etl.run.send import send
 
@@ -45,11 +47,13 @@ def push_frame(frame: pd.DataFrame, sync: SyncConfig, workspace: WorkspaceConfig
     from reverse_etl.sources._arrow import canonical
 
     batch = canonical(as_batch(frame), timezone="UTC")
-    require_columns(batch.schema.names, sync, "rows")
-    rows = folder.parts("rows").write(with_row_numbers([batch]))
+    require_columns(batch.schema.names, sync, sync.stream(ROWS))
+    rows = folder.parts(ROWS).write(with_row_numbers([batch]))
     store_suppressed(sync, folder, None)
-    facts = Facts(sync=sync.name, since=0, started_at=int(datetime.now(UTC).timestamp()), rows=rows)
+    facts = Facts(
+        sync=sync.name, since=0, started_at=int(datetime.now(UTC).timestamp()), streams={ROWS: StreamFacts(rows)}
+    )
     folder.seal(facts)
     validate(sync, folder)
     asyncio.run(send(sync, workspace, folder, facts))
-    return Pushed(count(folder.parts("rows").outcomes(rows)), tuple(folder.failed()))
+    return Pushed(count(folder.outcomes(ROWS)), tuple(folder.failed()))

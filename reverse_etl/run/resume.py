@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changeset.claim import LOCK_FILE, claimed
-from reverse_etl.changeset.columns import identifier_column, identifiers
-from reverse_etl.changeset.parts import QUERIES, Facts, RunFolder, count
+from reverse_etl.changeset.columns import identifiers
+from reverse_etl.changeset.parts import Facts, RunFolder, count
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.delivery.balance import same_rows
 from reverse_etl.delivery.journal import JOURNAL_FILE
@@ -89,14 +89,14 @@ def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermar
         and facts.version == sync.version
         and not facts.retry_of
         and abs(age) < YOUNG_ENOUGH
-        and any((folder.parts(query).folder / JOURNAL_FILE).exists() for query in QUERIES)
+        and any((folder.parts(stream).folder / JOURNAL_FILE).exists() for stream in facts.streams)
         and same_changeset(sync, folder)
     )
 
 
 def _is_settled(folder: RunFolder, facts: Facts) -> bool:
     """Whether each row has its outcome; a run that continued it, and was completed, leaves it so."""
-    return not any(count(folder.parts(query).outcomes(getattr(facts, query))).undelivered for query in QUERIES)
+    return not any(count(folder.outcomes(stream)).undelivered for stream in facts.streams)
 
 
 def same_changeset(sync: SyncConfig, folder: RunFolder) -> bool:
@@ -104,11 +104,11 @@ def same_changeset(sync: SyncConfig, folder: RunFolder) -> bool:
     facts = folder.facts()
     if facts is None:
         return True
-    for query, expected in (("rows", facts.rows_keys), ("relationships", facts.relationships_keys)):
-        if expected is None:
+    for stream in sync.streams:
+        read = facts.streams.get(stream.name)
+        if read is None or read.keys is None:
             continue
-        identified = partial(identifiers, sync=sync, query=query)
-        parts, rows = folder.parts(query), getattr(facts, query)
-        if not same_rows(parts, rows, expected, identified, identifier_column(sync, query)):
+        identified = partial(identifiers, stream=stream)
+        if not same_rows(folder.parts(stream.name), read.rows, read.keys, identified, stream.identifier):
             return False
     return True

@@ -6,18 +6,19 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reverse_etl.changeset.extract import queries
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import confirm
+from reverse_etl.config.streams import ROWS
 from reverse_etl.progress import Progress, tell
 from reverse_etl.run.recipient import another_recipient
 from reverse_etl.run.undelivered import identified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.rate_limit import Clock
     from reverse_etl.destinations.shared_rate import Reserve
@@ -53,27 +54,26 @@ async def send(
 
     clock, name = clock or Clock(), f"workspace {workspace.name}"
     patience = Patience(RetryPolicy.from_environment(), name=name, clock=clock)
-    waiting = list(queries(sync))
-    with _books_of_the_rest(sync, folder, facts, waiting):
+    waiting = list(sync.streams)
+    with _books_of_the_rest(folder, waiting):
         async with open_destination(sync, workspace, patience=patience, clock=clock) as destination:
             await destination.prepare()
             if not confirm(folder, destination.recipient):
                 raise another_recipient(folder.path.name, sync.name, workspace.name)
             await read_back.begin(destination, folder)
             while waiting:
-                query = waiting.pop(0)
-                parts = folder.parts(query)
-                outcomes = parts.outcomes(getattr(facts, query))
-                progress = partial(_tell, query)
-                tell(Progress("deliver", query, 0))
+                stream = waiting.pop(0).name
+                parts, outcomes = folder.parts(stream), folder.outcomes(stream)
+                progress = partial(_tell, stream)
+                tell(Progress("deliver", stream, 0))
                 await deliver(
                     parts, outcomes, destination, progress=progress, patience=patience, clock=clock, reserve=reserve
                 )
-                if query == "rows":
+                if stream == ROWS:
                     await destination.after_delivery(parts, outcomes)
-            await read_back.finish(destination, folder, facts, list(queries(sync)))
-            if mirrors(sync, facts) and _is_whole(folder, facts, queries(sync)):
-                await destination.mirror(folder.parts("rows"))
+            await read_back.finish(destination, folder, facts)
+            if mirrors(sync, facts) and _is_whole(folder, facts):
+                await destination.mirror(folder.parts(ROWS))
 
 
 def mirrors(sync: SyncConfig, facts: Facts) -> bool:
@@ -82,24 +82,24 @@ def mirrors(sync: SyncConfig, facts: Facts) -> bool:
     return segment is not None and segment.mirror and not facts.retry_of
 
 
-def _is_whole(folder: RunFolder, facts: Facts, names: Iterable[str]) -> bool:
+def _is_whole(folder: RunFolder, facts: Facts) -> bool:
     """Whether no row failed: one that did may say that somebody is still there."""
-    return not any(count(folder.parts(query).outcomes(getattr(facts, query))).failed for query in names)
+    return not any(count(folder.outcomes(stream)).failed for stream in facts.streams)
 
 
-def _tell(query: str, settled: int, failed: int, total: int) -> None:
-    tell(Progress("deliver", query, settled, failed, total))
+def _tell(stream: str, settled: int, failed: int, total: int) -> None:
+    tell(Progress("deliver", stream, settled, failed, total))
 
 
 @contextmanager
-def _books_of_the_rest(sync: SyncConfig, folder: RunFolder, facts: Facts, waiting: list[str]) -> Iterator[None]:
-    """Whatever ends the delivery early, the rows of the queries still waiting are failed rows with that cause."""
+def _books_of_the_rest(folder: RunFolder, waiting: list[Stream]) -> Iterator[None]:
+    """Whatever ends the delivery early, the rows of the streams still waiting are failed rows with that cause."""
     from reverse_etl.delivery.deliver import leave_undelivered
 
     try:
         yield
     except BaseException as error:
-        for query in waiting:
-            parts = folder.parts(query)
-            leave_undelivered(parts, parts.outcomes(getattr(facts, query)), identified(sync, query), error)
+        for stream in waiting:
+            parts = folder.parts(stream.name)
+            leave_undelivered(parts, folder.outcomes(stream.name), identified(stream), error)
         raise

@@ -106,7 +106,7 @@ def validate_changeset(run: SyncRun) -> Validation:
 
 
 def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock | None = None) -> RunReport:
-    """Sends the valid rows, then their relationships, then segment membership; closes the run.
+    """Sends the valid rows, stream by stream, then segment membership; closes the run.
 
     Args:
         run: The run.
@@ -122,7 +122,7 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
 
     _begin(run)
     facts = _facts(run)
-    sends = bool(facts.rows or facts.relationships or mirrors(run.sync, facts))
+    sends = bool(facts.total or mirrors(run.sync, facts))
     position = feeds.read_to(run.store, run.sync.name)
     if sends or read_back.is_due(position, datetime.now(UTC)):
         read_back.continue_from(run.folder, position)

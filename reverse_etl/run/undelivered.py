@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changeset.extract import queries
 from reverse_etl.changeset.parts import count
 from reverse_etl.errors import CheckFailedError
 from reverse_etl.report import Status
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from reverse_etl.changeset.parts import Facts, RunFolder
+    from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
 
 _CANCELED: Final = ("canceled", "the run was canceled before this row had an answer.")
@@ -41,19 +41,19 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
         reason, message = _CANCELED
     else:
         reason, message = _STOPPED_BY_CHECK if exit_code == CheckFailedError.exit_code else _STOPPED
-    for query in queries(sync):
-        parts = folder.parts(query)
+    for stream in sync.streams:
+        parts = folder.parts(stream.name)
         if not parts.checked:
             # The checks were interrupted: what they had found so far is not what they would have found.
             parts.forget_outcomes()
-        outcomes = parts.outcomes(getattr(facts, query))
+        outcomes = parts.outcomes(facts.streams[stream.name].rows)
         counts = count(outcomes)
         if counts.undelivered and counts.failed != parts.failed_count():
-            Books(parts, outcomes, identified(sync, query)).close(Cause("delivery", reason, "", message))
+            Books(parts, outcomes, identified(stream)).close(Cause("delivery", reason, "", message))
 
 
-def identified(sync: SyncConfig, query: str) -> Callable[[pa.RecordBatch, str], pa.StringArray]:
-    """How the failed rows of a query are called, where no destination is open to say it."""
+def identified(stream: Stream) -> Callable[[pa.RecordBatch, str], pa.StringArray]:
+    """How the failed rows of a stream are called, where no destination is open to say it."""
     from reverse_etl.changeset.columns import identifiers
 
-    return lambda batch, _: identifiers(batch, sync, query)
+    return lambda batch, _: identifiers(batch, stream)

@@ -9,23 +9,24 @@ from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE
 from reverse_etl.report import Counts, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reverse_etl.changeset.parts import RunFolder
     from reverse_etl.config.syncs import SyncConfig
 
 
-def verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Counts) -> tuple[Status, str, int]:
+def verdict(sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts]) -> tuple[Status, str, int]:
     """The status, the first line for people, and what the command ends with.
 
     Args:
         sync: The sync.
         folder: The run's folder.
-        rows: What became of the rows of its query.
-        relationships: The same of its relationships.
+        streams: What became of the rows of each stream.
     """
     from reverse_etl.checks.builtin.event_keys import repeated_note
     from reverse_etl.delivery.read_back import earlier
 
-    status, what, next_step, exit_code = _verdict(sync, folder, rows, relationships)
+    status, what, next_step, exit_code = _verdict(sync, folder, streams)
     facts = folder.facts()
     notes = (repeated_note(folder.parts("rows"), sync.events), facts.note if facts else "", earlier(folder, sync.name))
     # The command to run next ends the line, so that it can be copied.
@@ -33,13 +34,13 @@ def verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Co
     return status, f"{sync.where}: {sentences}" if sentences else "", exit_code
 
 
-def _verdict(sync: SyncConfig, folder: RunFolder, rows: Counts, relationships: Counts) -> tuple[Status, str, str, int]:
+def _verdict(sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts]) -> tuple[Status, str, str, int]:
     """The status, what is worth a sentence, the next step, and the exit code; either text may be empty."""
     from reverse_etl.delivery.read_back import not_verified
     from reverse_etl.run.resume import same_changeset
 
-    total = rows + relationships
-    if not (rows.balanced and relationships.balanced and same_changeset(sync, folder)):
+    total = sum(streams.values(), Counts())
+    if not (all(each.balanced for each in streams.values()) and same_changeset(sync, folder)):
         what = (
             f"the run's books do not balance: {counted(total.extracted, 'row was', 'rows were')} read, "
             "but those with an outcome are not the same; last sync time stays."

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.deliveries import last_delivered_at
 from reverse_etl.state.failures import FailedCause
-from reverse_etl.state.history import SyncState, run_report, sync_state
+from reverse_etl.state.history import SyncState, run_reports, sync_state
 from reverse_etl.state.schema import ALERT, FAILED_CAUSE, RUN, SYNC
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
     if known is None:
         return SyncFacts(SyncState(sync))
     newest = sa.select(RUN).where(RUN.c.sync == sync).order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
-    row = connection.execute(newest.where(RUN.c.status.in_(_ENDS)).limit(1)).one_or_none()
-    ended = run_report(row) if row else None
+    ended = next(iter(run_reports(connection, newest.where(RUN.c.status.in_(_ENDS)).limit(1))), None)
     causes: list[FailedCause] = []
     if ended is not None and ended.status is not Status.COMPLETED:
         wanted = sa.select(FAILED_CAUSE).where(FAILED_CAUSE.c.run_id == ended.run_id)
@@ -68,13 +67,13 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
     if ended is not None:
         skipped = skipped.where(RUN.c.started_at > ended.started_at)
     in_a_row = sa.select(sa.func.count()).select_from(skipped.order_by(None).subquery())
-    last_skipped = connection.execute(skipped.limit(1)).one_or_none()
+    last_skipped = next(iter(run_reports(connection, skipped.limit(1))), None)
     return SyncFacts(
         state=sync_state(known),
         ended=ended,
         causes=tuple(causes),
         skipped_in_a_row=int(connection.execute(in_a_row).scalar_one()),
-        last_skipped=run_report(last_skipped) if last_skipped else None,
+        last_skipped=last_skipped,
         delivered_at=last_delivered_at(connection, [sync]).get(sync),
     )
 

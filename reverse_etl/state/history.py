@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from reverse_etl.changeset.recipient import Recipient
 from reverse_etl.report import Counts, RunReport, Status
-from reverse_etl.state.schema import COUNTS, QUERIES
+from reverse_etl.state.schema import COUNTS, RUN_STREAM
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.extract import Before
@@ -84,9 +84,29 @@ def sync_state(row: sa.Row[Any]) -> SyncState:
     )
 
 
-def run_report(row: sa.Row[Any]) -> RunReport:
-    """A row of the table of runs."""
-    counts = {query: Counts(*(getattr(row, f"{query}_{count}") for count in COUNTS)) for query in QUERIES}
+def run_reports(connection: sa.Connection, wanted: sa.Select[Any]) -> list[RunReport]:
+    """The runs that a query of the table of runs returns, in its order."""
+    rows = connection.execute(wanted).all()
+    counted = sa.select(RUN_STREAM).where(RUN_STREAM.c.run_id.in_([row.run_id for row in rows]))
+    streams: dict[str, dict[str, Counts]] = {}
+    for row in connection.execute(counted.order_by(RUN_STREAM.c.run_id, RUN_STREAM.c.position)) if rows else ():
+        counts = Counts(*(getattr(row, count) for count in COUNTS))
+        streams.setdefault(row.run_id, {})[row.stream] = counts
+    return [_run_report(row, streams.get(row.run_id, {})) for row in rows]
+
+
+def put_streams(connection: sa.Connection, report: RunReport) -> None:
+    """Writes what became of a run's rows in place of what was known before."""
+    connection.execute(sa.delete(RUN_STREAM).where(RUN_STREAM.c.run_id == report.run_id))
+    rows = [
+        {"run_id": report.run_id, "position": position, "stream": stream, **asdict(counts)}
+        for position, (stream, counts) in enumerate(report.streams.items())
+    ]
+    if rows:
+        connection.execute(sa.insert(RUN_STREAM), rows)
+
+
+def _run_report(row: sa.Row[Any], streams: dict[str, Counts]) -> RunReport:
     return RunReport(
         sync=row.sync,
         run_id=row.run_id,
@@ -95,8 +115,7 @@ def run_report(row: sa.Row[Any]) -> RunReport:
         duration_s=row.duration_s,
         last_sync_time=row.last_sync_time,
         read_from=row.read_from,
-        rows=counts["rows"],
-        relationships=counts["relationships"],
+        streams=streams,
         failed_rows_csv=row.failed_rows_csv,
         message=row.message,
         exit_code=row.exit_code,
@@ -105,9 +124,8 @@ def run_report(row: sa.Row[Any]) -> RunReport:
 
 def run_values(report: RunReport, *, root_run_id: str, workspace: str, since: int | None) -> dict[str, Any]:
     """The columns of the table of runs."""
-    counts = {f"{query}_{count}": getattr(getattr(report, query), count) for query in QUERIES for count in COUNTS}
     running = report.status is Status.RUNNING
-    return counts | {
+    return {
         "run_id": report.run_id,
         "root_run_id": root_run_id,
         "sync": report.sync,

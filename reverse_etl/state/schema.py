@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from reverse_etl.report import Counts
 
-QUERIES: Final = ("rows", "relationships")
-"""The two fields of ``RunReport`` that hold counts."""
-
 COUNTS: Final = tuple(field.name for field in fields(Counts))
-"""The six counts of one query, in the order of ``Counts``."""
+"""The counts of one stream, in the order of ``Counts``."""
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -39,11 +36,6 @@ class Moment(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _counts() -> list[sa.Column[Any]]:
-    names = [f"{query}_{count}" for query in QUERIES for count in COUNTS]
-    return [sa.Column(name, sa.BigInteger, nullable=False) for name in names]
 
 
 def _of_run() -> sa.Column[str]:
@@ -88,7 +80,6 @@ RUN: Final = sa.Table(
     sa.Column("read_from", sa.BigInteger, nullable=True, comment="what the queries were given; 0: everything"),
     sa.Column("recipient", sa.Text, nullable=True, comment="JSON: changeset.recipient"),
     sa.Column("last_sync_time", sa.BigInteger, nullable=False, comment="for the next run, as of the end of this one"),
-    *_counts(),
     sa.Column("failed_rows_csv", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("exit_code", sa.Integer, nullable=False),
@@ -97,6 +88,16 @@ RUN: Final = sa.Table(
     sa.Index("reverse_etl_run_by_root", "root_run_id"),
 )
 """One row per run, also while it is in progress, and per due run that was skipped."""
+
+RUN_STREAM: Final = sa.Table(
+    "reverse_etl_run_stream",
+    METADATA,
+    _of_run(),
+    sa.Column("position", sa.Integer, primary_key=True, comment="from 0, in the order in which they are sent"),
+    sa.Column("stream", sa.Text, nullable=False),
+    *(sa.Column(count, sa.BigInteger, nullable=False) for count in COUNTS),
+)
+"""What became of the rows of each stream of a run."""
 
 FAILED_ROW: Final = sa.Table(
     "reverse_etl_failed_row",

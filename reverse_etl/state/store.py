@@ -18,7 +18,7 @@ from reverse_etl.errors import WorkspaceBusyError
 from reverse_etl.report import FailedRow, RunReport, Status
 from reverse_etl.state.engine import Database
 from reverse_etl.state.failures import FailedCause, digest, forget_failures, remember_failures
-from reverse_etl.state.history import Reading, SyncState, run_report, run_values, sync_state
+from reverse_etl.state.history import Reading, SyncState, put_streams, run_reports, run_values, sync_state
 from reverse_etl.state.migrate import bring_up_to_date
 from reverse_etl.state.schema import FAILED_CAUSE, FAILED_ROW, RUN, SYNC
 
@@ -107,6 +107,7 @@ class Store:
             )
             forget_failures(connection, run_id)
             self._put_run(connection, run_values(report, root_run_id=root_run_id, workspace=workspace, since=since))
+            put_streams(connection, report)
 
     def close_run(
         self,
@@ -159,6 +160,7 @@ class Store:
             forget_failures(connection, report.run_id)
             values = run_values(report, root_run_id=root_run_id, workspace=workspace, since=since)
             self._put_run(connection, values | {"recipient": read.recipient.as_text() if read.recipient else None})
+            put_streams(connection, report)
             remember_failures(connection, report.run_id, failures)
         return report
 
@@ -246,7 +248,7 @@ class Store:
 
     def _runs(self, wanted: sa.Select[Any]) -> list[RunReport]:
         with self.database.reading() as connection:
-            return [run_report(row) for row in connection.execute(wanted)]
+            return run_reports(connection, wanted)
 
     def _see(self, connection: sa.Connection, sync: str, workspace: str, at: datetime) -> None:
         self._put_sync(connection, sync, {"workspace": workspace})

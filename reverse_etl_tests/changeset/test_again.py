@@ -21,6 +21,7 @@ from reverse_etl.changeset.picking import condition, picked
 from reverse_etl.changeset.query import check_query
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.config.streams import Stream
 from reverse_etl.report import FailedRow, write_failed_rows
 from reverse_etl.sources import connect, engine
 from reverse_etl.sources.base import marked
@@ -34,6 +35,11 @@ DIALECTS = ["sqlite", "duckdb", "postgres", "mysql", "redshift", "tsql", "bigque
 def failed(identifier: str, query: str = "rows", attempt: int = 1) -> FailedRow:
     """A failed row."""
     return FailedRow(1, query, identifier, "check", "r", "", "m", attempt)
+
+
+def stream(sql: str, name: str = "rows") -> Stream:
+    """The stream of a query whose rows have an id."""
+    return Stream(name, sql, identifier=("id",))
 
 
 def before(folder: Path, *rows: FailedRow) -> FailedBefore:
@@ -53,7 +59,7 @@ def read(config: DatabaseConfig, sql: str, failed: FailedBefore, query: str = "r
     """The identifiers of the rows that are there, in order, and how many others were told as not found."""
     dialect = engine(config.type).DIALECT
     with connect(config) as session:
-        again = RowsAgain(session, sql, query, "id", dialect, failed)
+        again = RowsAgain(session, stream(sql, query), dialect, failed)
         batches = list(again.batches())
     texts = [text for batch in batches for text in as_text(batch.column("id"), batch.schema.field("id")).to_pylist()]
     return texts[: len(texts) - again.not_found], again.not_found
@@ -82,7 +88,7 @@ def test_rows_that_are_not_found_are_told(tmp_path: Path) -> None:
     """One for each failed row, with its identifier and nothing else; nothing is asked of one that has none."""
     run = before(tmp_path, *map(failed, ["b", "gone", "", "gone", "b"]))
     with connect(shop(tmp_path, "b", "", None)) as session:
-        again = RowsAgain(session, "SELECT id, plan FROM people", "rows", "id", SPOKEN["sqlite"], run)
+        again = RowsAgain(session, stream("SELECT id, plan FROM people"), SPOKEN["sqlite"], run)
         rows = [row for batch in again.batches() for row in batch.to_pylist()]
     nobody = [{"id": "gone", "plan": None}, {"id": None, "plan": None}, {"id": "gone", "plan": None}]
     assert ([{"id": "b", "plan": "a"}, *nobody], 3) == (rows, again.not_found)
@@ -207,7 +213,7 @@ def test_more_than_was_asked_for_is_left_out(tmp_path: Path) -> None:
 def test_a_result_without_the_identifier_is_left_to_others(tmp_path: Path) -> None:
     """The columns are known, so that the run can say what is missing."""
     with connect(lake(tmp_path)) as session:
-        again = RowsAgain(session, "SELECT 1 AS other", "rows", "id", SPOKEN["duckdb"], before(tmp_path, failed("1")))
+        again = RowsAgain(session, stream("SELECT 1 AS other"), SPOKEN["duckdb"], before(tmp_path, failed("1")))
         (batch,) = again.batches()
     assert ["other"] == batch.schema.names
 

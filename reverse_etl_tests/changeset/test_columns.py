@@ -7,12 +7,12 @@ import pytest
 
 from reverse_etl.changeset.columns import attribute_columns, identifiers, require_columns
 from reverse_etl.config.dialect import UNKNOWN
+from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.config.syncs import (
     EventsConfig,
     ObjectsConfig,
     PeopleConfig,
     RelationshipsConfig,
-    ScheduleConfig,
     SyncConfig,
 )
 from reverse_etl.errors import ConfigError
@@ -52,14 +52,14 @@ def sync(
 )
 def test_all_columns_without_a_meaning_are_attributes(config: SyncConfig, query: str, apart: set[str]) -> None:
     """Each kind sets its own columns apart; the order stays."""
-    assert attribute_columns(COLUMNS, config, query) == tuple(name for name in COLUMNS if name not in apart)
-    require_columns(COLUMNS, config, query)
+    assert attribute_columns(COLUMNS, config.stream(query)) == tuple(name for name in COLUMNS if name not in apart)
+    require_columns(COLUMNS, config, config.stream(query))
 
 
 def test_the_identifier_is_text_and_never_null() -> None:
     """As failed rows show it."""
     batch = pa.record_batch({"plan": pa.array(["x", "y"]), "id": pa.array([42.0, None])})
-    assert identifiers(batch, sync(people=PeopleConfig()), "rows").to_pylist() == ["42", ""]
+    assert identifiers(batch, sync(people=PeopleConfig()).stream("rows")).to_pylist() == ["42", ""]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_missing_column_comes_with_its_fix(
 ) -> None:
     """Sync, file, column and what to write."""
     with pytest.raises(ConfigError) as raised:
-        require_columns(names, config, query, dialect=SPOKEN.get(dialect, UNKNOWN))
+        require_columns(names, config, config.stream(query), dialect=SPOKEN.get(dialect, UNKNOWN))
     assert str(raised.value) == f"sync customers (syncs/customers.yaml): {message}"
 
 
@@ -142,7 +142,7 @@ def test_a_word_of_the_api_is_no_column(config: SyncConfig, query: str, word: st
     """Only where the API takes it for its own, and only as it spells it."""
     names = [*COLUMNS, word]
     if not refused:
-        require_columns(names, config, query)
+        require_columns(names, config, config.stream(query))
         return
     with pytest.raises(ConfigError, match=f"column `{word}` is a word of Customer.io's API"):
-        require_columns(names, config, query)
+        require_columns(names, config, config.stream(query))

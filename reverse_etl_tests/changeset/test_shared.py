@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.shared import SharedFolder
 from reverse_etl.files.storage import Storage
@@ -30,7 +31,7 @@ def read(folder: RunFolder, values: list[str], *, started_at: int = 1) -> RunFol
     """The folder with an extracted changeset of one column, a row a part."""
     batches = [pa.RecordBatch.from_pydict({"id": [value]}) for value in values]
     rows = folder.parts("rows").write(with_row_numbers(batches))
-    folder.seal(Facts(sync="people", since=0, started_at=started_at, rows=rows))
+    folder.seal(Facts(sync="people", since=0, started_at=started_at, streams={"rows": StreamFacts(rows)}))
     return folder
 
 

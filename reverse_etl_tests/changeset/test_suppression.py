@@ -16,8 +16,9 @@ import pytest
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.changeset.suppression import list_of, store_suppressed
+from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.config.suppression import SuppressionListConfig
-from reverse_etl.config.syncs import PeopleConfig, ScheduleConfig, SyncConfig
+from reverse_etl.config.syncs import PeopleConfig, SyncConfig
 from reverse_etl.errors import ConfigError
 from reverse_etl.sources import connect
 from reverse_etl.sources.sqlite import Config as SQLite
@@ -70,7 +71,7 @@ def test_a_query_is_run_with_the_changeset(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     with connect(database) as session:
         facts = extract(config, session, run, before=Before(), dialect=SPOKEN["sqlite"])
-    assert 1 == facts.rows
+    assert 1 == facts.total
     assert ["7", "8"] == pq.read_table(list_of(run.parts("rows"))).column("id").to_pylist()
 
 

@@ -14,18 +14,18 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pytest
 
-from reverse_etl.changeset.columns import required_columns
+from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
 from reverse_etl.checks.base import CheckResult, Gate, Severity
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.checks.runner import Validation, validate
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.config.syncs import (
     EventsConfig,
     ObjectsConfig,
     PeopleConfig,
     RelationshipsConfig,
-    ScheduleConfig,
     SyncConfig,
 )
 from reverse_etl.report import Counts, FailedRow, Outcome
@@ -66,7 +66,7 @@ class Checked:
 
     def result(self, rule: str, query: str = "rows") -> CheckResult:
         """One rule's result."""
-        return next(each for each in self.validation.results if (each.rule.name, each.query) == (rule, query))
+        return next(each for each in self.validation.results if (each.rule.name, each.stream) == (rule, query))
 
     def failed(self, query: str = "rows") -> list[FailedRow]:
         """The failed rows of a query."""
@@ -85,7 +85,7 @@ def store(folder: Path, rows: Sequence[pa.RecordBatch], relationships: Sequence[
         query: run.parts(query).write(with_row_numbers(batches)) if batches else 0
         for query, batches in (("rows", rows), ("relationships", relationships))
     }
-    run.seal(Facts("customers", 0, STARTED_AT, counts["rows"], counts["relationships"]))
+    run.seal(Facts("customers", 0, STARTED_AT, {stream: StreamFacts(rows) for stream, rows in counts.items()}))
     return run
 
 
@@ -153,7 +153,7 @@ class RuleConformance:
         """A batch with everything the sync needs and the column's values."""
         columns = {
             name: filler(name, len(values))
-            for name in (*required_columns(self.sync, self.query), "note")
+            for name in (*self.sync.stream(self.query).required, "note")
             if name != self.column
         }
         columns |= {name: column.slice(0, len(values)) for name, column in self.beside.items()}

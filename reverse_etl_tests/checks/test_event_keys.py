@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from reverse_etl.changeset.event_keys import event_keys
+from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
 from reverse_etl.checks.builtin.event_keys import repeated_note
 from reverse_etl.checks.runner import validate
@@ -28,7 +29,7 @@ def checked(folder: Path, config: EventsConfig, batches: list[pa.RecordBatch]) -
     """Rows through every rule of events."""
     run = RunFolder(folder)
     rows = run.parts("rows").write(with_row_numbers(batches))
-    run.seal(Facts(sync="customers", since=0, started_at=STARTED_AT, rows=rows))
+    run.seal(Facts(sync="customers", since=0, started_at=STARTED_AT, streams={"rows": StreamFacts(rows)}))
     return Checked(validate(sync(events=config), run), run)
 
 
@@ -149,7 +150,7 @@ def test_the_end_of_a_run_tells_repeats(tmp_path: Path) -> None:
     """Whatever else it has to say; the status stays completed."""
     found = checked(tmp_path, CLICKS, [batch([{}, {}, {"id": "2"}])])
     counts = Counts(extracted=3, delivered=2, excluded=1)
-    status, message, exit_code = verdict(sync(events=CLICKS), found.folder, counts, Counts())
+    status, message, exit_code = verdict(sync(events=CLICKS), found.folder, {"rows": counts})
     assert "1 event is excluded, because it repeats" in message
     assert (status, exit_code) == (Status.COMPLETED, 0)
 

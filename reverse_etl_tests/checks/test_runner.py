@@ -99,7 +99,7 @@ def retried(folder: Path, *checks: CheckConfig, gone: int) -> Checked:
     run = RunFolder(folder)
     facts = run.facts()
     assert facts is not None
-    run.seal(replace(facts, retry_of="r1", rows_not_found=gone))
+    run.seal(replace(facts, retry_of="r1", streams={"rows": replace(facts.streams["rows"], not_found=gone)}))
     config = sync(not_null.Config(column="plan"), *checks)
     return Checked(validate(config, run), run)
 

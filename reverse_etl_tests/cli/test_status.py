@@ -11,7 +11,7 @@ import pytest
 from reverse_etl.cli import words
 from reverse_etl.cli.pausing import pause, resume
 from reverse_etl.cli.status import next_due, status
-from reverse_etl.config.syncs import ScheduleConfig
+from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.report import Status
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 

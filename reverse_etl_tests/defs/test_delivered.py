@@ -91,8 +91,10 @@ def test_a_run_that_stopped_links_its_failed_rows(
 def test_no_cell_breaks_the_table() -> None:
     """Reasons are Customer.io's words; of many failed rows the table says how many there are."""
     rows = [FailedRow(number, "rows", "planted", "customerio", "a|b\n<i>", "c", "planted") for number in range(1, 11)]
-    report = RunReport("people", "r", Status.SOME_ROWS_FAILED, datetime.now(UTC), rows=Counts(1200, 0, 1200))
-    table = delivered_metadata(report, rows, relationships=False)["rows"]
+    report = RunReport(
+        "people", "r", Status.SOME_ROWS_FAILED, datetime.now(UTC), streams={"rows": Counts(1200, 0, 1200)}
+    )
+    table = delivered_metadata(report, rows)["rows"]
     assert isinstance(table, dg.MarkdownMetadataValue)
     assert "| 10 | rows | a\\|b &lt;i> | c |\n\nThe first 10 of 1,200." in str(table.value)
     assert "relationships" not in str(table.value)

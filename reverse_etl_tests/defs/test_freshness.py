@@ -12,7 +12,8 @@ from dagster._daemon.freshness import FreshnessDaemon
 
 from reverse_etl.cli.status import statuses
 from reverse_etl.config.loader import load_project
-from reverse_etl.config.syncs import ProjectConfig, ScheduleConfig
+from reverse_etl.config.schedule import ScheduleConfig
+from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.notify.freshness import longest_interval
 from reverse_etl.state.home import Home

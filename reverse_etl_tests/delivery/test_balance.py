@@ -36,7 +36,7 @@ def balanced(run: Run) -> bool:
     """Whether the books agree with the rows as they were written."""
     numbers = pa.array(range(1, COUNT + 1), pa.int64())
     expected = key_sum(row_keys(numbers, pa.array([str(n) for n in range(1, COUNT + 1)]), "rows"))
-    return same_rows(run.parts, COUNT, expected, identified, "id")
+    return same_rows(run.parts, COUNT, expected, identified, ["id"])
 
 
 def test_true_books_balance(run: Run) -> None:
@@ -86,4 +86,4 @@ def test_books_that_were_tampered_with_do_not_balance(run: Run, tamper: Callable
 def test_a_journal_of_more_rows_does_not_balance(run: Run) -> None:
     """Row 20 in the journal of nineteen rows."""
     run.parts.write_outcomes(np.zeros(COUNT - 1, np.uint8))
-    assert not same_rows(run.parts, COUNT - 1, 0, identified, "id")
+    assert not same_rows(run.parts, COUNT - 1, 0, identified, ["id"])

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl.changeset.facts import Facts, StreamFacts
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.changeset.shared import SharedFolder
 from reverse_etl.delivery import pieces
 from reverse_etl.delivery.journal import JOURNAL_FILE, Entry, Journal, whole_lines
 from reverse_etl.delivery.pieces import Pieces, merge
 from reverse_etl.errors import StateError
+from reverse_etl.files.private import make_private_folder
 from reverse_etl.files.storage import Storage
 from reverse_etl.report import Outcome
 
@@ -21,6 +23,13 @@ from reverse_etl.report import Outcome
 def shared(tmp_path: Path) -> SharedFolder:
     """A run's folder in an empty place."""
     return SharedFolder(Storage(str(tmp_path / "place")), "changesets/people/run")
+
+
+def read(folder: RunFolder) -> RunFolder:
+    """The folder, after its rows were read."""
+    make_private_folder(folder.path)
+    folder.seal(Facts("people", since=0, started_at=1, streams={"rows": StreamFacts(10)}))
+    return folder
 
 
 def opened(folder: RunFolder) -> Journal:
@@ -105,7 +114,7 @@ def test_a_place_that_is_away_is_waited_for_and_not_for_ever(
 
 def test_two_machines_journals_become_one(tmp_path: Path, shared: SharedFolder) -> None:
     """What each wrote, once, on both sides: also what the one wrote and could not put there before it ended."""
-    one, other = (RunFolder(tmp_path / name, shared) for name in ("one", "other"))
+    one, other = (read(RunFolder(tmp_path / name, shared)) for name in ("one", "other"))
     journal = opened(one)
     journal.append(entry(1))
     journal.share(last=True)
@@ -128,7 +137,7 @@ def test_two_machines_journals_become_one(tmp_path: Path, shared: SharedFolder) 
 
 def test_a_torn_line_is_no_line(tmp_path: Path, shared: SharedFolder) -> None:
     """A machine's journal that ends in the middle of a line gives the whole ones."""
-    one = RunFolder(tmp_path / "one", shared)
+    one = read(RunFolder(tmp_path / "one", shared))
     journal = opened(one)
     journal.append(entry(1))
     journal.close()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reverse_etl.changeset.extract import Before, extract
-from reverse_etl.changeset.parts import QUERIES, RunFolder
+from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.checks.runner import validate
 from reverse_etl.config.loader import load_project
 from reverse_etl.demo.expected import Expected, ExpectedFailure, expected
@@ -131,7 +131,7 @@ def test_the_shipped_syncs_read_it(shop: Path, monkeypatch: pytest.MonkeyPatch, 
     """Their queries run on it and return as many rows as are expected; the sync files are valid."""
     project = load_project(SYNCS)
     config = project.syncs[sync]
-    text = config.query if query == "rows" else config.relationships.query if config.relationships else ""
+    text = config.stream(query).query
     database = project.databases[config.database].model_copy(update={"path": shop})
     with connect(database) as session:
         rows = sum(batch.num_rows for batch in session.stream(text.replace("{{last_sync_time}}", "0")))
@@ -147,7 +147,7 @@ def test_the_checks_find_what_must_fail(shop: Path, tmp_path: Path, name: str) -
     with connect(project.databases[sync.database].model_copy(update={"path": shop})) as session:
         extract(sync, session, folder, before=Before(), dialect=SPOKEN["sqlite"])
     assert not validate(sync, folder).stopped
-    failed = [row for query in QUERIES for row in folder.parts(query).failed()]
+    failed = [row for stream in sync.streams for row in folder.parts(stream.name).failed()]
     assert [row for row in expected(shop).failures if row.sync == name] == [
         ExpectedFailure(name, row.query, row.row_number, row.reason, row.field) for row in failed
     ]

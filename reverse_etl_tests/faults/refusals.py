@@ -80,7 +80,7 @@ def requests_refused_once(world: World, chance: random.Random, seed: int) -> Non
     refusable = {row.identifier(case.kind) for row in ended.rows}
     report = ended.report
     assert report is not None
-    assert (report.rows + report.relationships).refused <= times
+    assert report.total.refused <= times
     if report.status is Status.COMPLETED:
         books_are_true(case, ended)
     else:
@@ -132,7 +132,7 @@ def _stops(case: Case, chance: random.Random, kind: type[BaseException]) -> None
 def resumes(case: Case, first: Any) -> None:
     """Goes on from the failed step: completed, everything there, and nothing sent again that was acknowledged."""
     seen = len(case.sandbox.requests())
-    undelivered = first.report.rows.undelivered + first.report.relationships.undelivered
+    undelivered = first.report.total.undelivered
     report = books_are_true(case, case.resume(first))
     assert report.status is Status.COMPLETED
     sent = [each for each in case.sandbox.requests()[seen:] if each["path"] == BATCH["path"]]

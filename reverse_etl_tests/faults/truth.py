@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reverse_etl.changeset.parts import QUERIES, count
+from reverse_etl.changeset.parts import count
 from reverse_etl.report import Counts, Outcome, RunReport, Status
 from reverse_etl_tests.faults.runs import Case, Ended
 from reverse_etl_tests.faults.shop import Row
@@ -27,9 +27,8 @@ def books_are_true(case: Case, ended: Ended, *, refused: Iterable[str] = (), rej
     report = ended.report
     assert report is not None, "the run is not in the history"
     assert report.status is not Status.RUNNING, "the run's books were never closed"
-    total = report.rows + report.relationships
-    assert report.rows.balanced
-    assert report.relationships.balanced
+    total = report.total
+    assert all(each.balanced for each in report.streams.values())
     assert (report.status is Status.COMPLETED) == (report.exit_code == 0)
     assert (report.status is Status.FAILED) == (ended.error is not None), f"{report.status}: {ended.error}"
     if report.status is not Status.FAILED:
@@ -42,7 +41,7 @@ def books_are_true(case: Case, ended: Ended, *, refused: Iterable[str] = (), rej
         assert total == Counts()
         return report
     failed = _failed_rows(report)
-    for query in QUERIES:
+    for query in report.streams:
         wanted = ended.rows if query == "rows" or case.kind == "related" else []
         broken = set(rejected) if query == "rows" else set()
         _outcomes_are_true(case, ended, query, wanted, failed, set(refused), broken)
@@ -121,7 +120,7 @@ def _outcomes_are_true(
 
 def _failed_rows(report: RunReport) -> dict[str, dict[int, dict[str, Any]]]:
     """The run's CSV by query and row number; no row is in it twice."""
-    found: dict[str, dict[int, dict[str, Any]]] = {query: {} for query in QUERIES}
+    found: dict[str, dict[int, dict[str, Any]]] = {query: {} for query in report.streams}
     if report.failed_rows_csv:
         path = Path(report.failed_rows_csv)
         assert path.stat().st_mode & 0o777 == 0o600

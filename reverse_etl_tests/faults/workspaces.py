@@ -46,7 +46,7 @@ def _exchanged_before(case: Case, moment: str) -> None:
     ended = case.run(before=lambda stage: case.sandbox.reset() if stage == moment else None)
     report = ended.report
     assert report is not None
-    total = report.rows + report.relationships
+    total = report.total
     assert (report.status, report.exit_code, total.delivered) == (Status.FAILED, 5, 0)
     assert total.failed == sum(cause.rows for cause in case.store.causes(ended.run_id)) > 0
     counts = case.sandbox.counts()

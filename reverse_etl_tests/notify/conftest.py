@@ -48,4 +48,6 @@ def sync_of(schedule: Any = None) -> SyncConfig:
 def ended(number: int, status: Status, *, at: Any, failed: int = 0, message: str = "", exit_code: int = 0) -> RunReport:
     """A run of 100 rows, of which some were rejected."""
     rows = Counts(extracted=100, delivered=100 - failed, rejected=failed)
-    return RunReport("people", f"run-{number}", status, at, 5.0, rows=rows, message=message, exit_code=exit_code)
+    return RunReport(
+        "people", f"run-{number}", status, at, 5.0, streams={"rows": rows}, message=message, exit_code=exit_code
+    )

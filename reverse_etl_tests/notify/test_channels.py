@@ -33,7 +33,7 @@ ALERT = Alert(
     status="some_rows_failed",
     run_id="12345678-aaaa",
     started_at=NOON,
-    rows=Counts(10, 7, 3),
+    streams={"rows": Counts(10, 7, 3)},
     reasons=(Reason("email_valid", 3),),
 )
 

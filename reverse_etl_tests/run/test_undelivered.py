@@ -74,7 +74,7 @@ def is_accounted_for(case: Case, run: SyncRun) -> RunReport:
     """The run's report: its failed rows are as many as lines in the CSV and rows among the causes."""
     report = case.store.run(run.run_id)
     assert report is not None
-    total = report.rows + report.relationships
+    total = report.total
     queries = 2 if case.kind == "related" else 1
     assert (ROWS * queries, ROWS * queries) == (total.extracted, total.failed)
     assert total.failed == lines_of(report).total() == sum(cause.rows for cause in case.store.causes(run.run_id))

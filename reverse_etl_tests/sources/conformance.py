@@ -19,6 +19,7 @@ from reverse_etl.changeset.query import check_query
 from reverse_etl.changeset.text import as_text
 from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
+from reverse_etl.config.streams import Stream
 from reverse_etl.errors import QueryError, SourceUnavailableError
 from reverse_etl.report import FailedRow, write_failed_rows
 from reverse_etl.sources import connect, engine
@@ -159,8 +160,8 @@ class SourceConformance:
         (row,) = [text for batch in session.stream(sql) for text in as_text(batch.column(0), batch.schema.field(0))]
         failed = [FailedRow(1, "rows", text, "check", "", "", "") for text in (row.as_py(), "nobody", "7.25")]
         write_failed_rows(tmp_path / "failed.csv", failed)
-        dialect = engine(self.engine).DIALECT
-        again = RowsAgain(session, sql, "rows", "id", dialect, FailedBefore("r1", tmp_path / "failed.csv"))
+        before = FailedBefore("r1", tmp_path / "failed.csv")
+        again = RowsAgain(session, Stream("rows", sql, identifier=("id",)), engine(self.engine).DIALECT, before)
         batches = list(again.batches())
         found = [text.as_py() for batch in batches for text in as_text(batch.column(0), batch.schema.field(0))]
         assert ([row.as_py(), "7.25", "nobody"], 2) == (found[:1] + sorted(found[1:]), again.not_found)

@@ -158,7 +158,7 @@ def test_a_column_in_capitals_is_shown_with_its_quotes(snowflake: SnowflakeServe
         (batch,) = session.stream("SELECT 7 AS id, 'pro' AS plan")
 
     with pytest.raises(ConfigError) as refused:
-        require_columns(batch.schema.names, made, "rows", dialect=SPOKEN["snowflake"])
+        require_columns(batch.schema.names, made, made.stream("rows"), dialect=SPOKEN["snowflake"])
 
     assert refused.value.hint == 'Column names are case-sensitive: write "ID" AS "id".'
 

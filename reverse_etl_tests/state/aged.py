@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 
 from reverse_etl.state.engine import Database
-from reverse_etl.state.schema import METADATA
+from reverse_etl.state.schema import COUNTS, METADATA, RUN_STREAM
 from reverse_etl.state.store import Store
 
 
@@ -33,4 +33,16 @@ def make_as_of(url: str, revision: str, like: Store) -> None:
             old = sa.Table(table.name, sa.MetaData(), autoload_with=here)
             kept = [column for column in table.columns if column.name in old.columns]
             for row in there.execute(sa.select(*kept)).mappings().all():
-                here.execute(sa.insert(old).values(dict(row)))
+                counts = _counts_in_columns(there, row["run_id"]) if "rows_extracted" in old.columns else {}
+                here.execute(sa.insert(old).values(dict(row) | counts))
+
+
+def _counts_in_columns(there: sa.Connection, run_id: str) -> dict[str, int]:
+    """What became of a run's rows, as releases had it that knew two streams."""
+    found = there.execute(sa.select(RUN_STREAM).where(RUN_STREAM.c.run_id == run_id)).mappings().all()
+    of_stream = {row["stream"]: row for row in found}
+    return {
+        f"{stream}_{count}": of_stream[stream][count] if stream in of_stream else 0
+        for stream in ("rows", "relationships")
+        for count in COUNTS
+    }

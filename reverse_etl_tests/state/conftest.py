@@ -60,7 +60,7 @@ def report(
 ) -> RunReport:
     """A run of 5 s with three rows."""
     rows = Counts(extracted=3, delivered=2, rejected=1) if status is Status.SOME_ROWS_FAILED else Counts(3, 3)
-    return RunReport(sync, run_id, status, at, duration_s=5.0, rows=rows)
+    return RunReport(sync, run_id, status, at, duration_s=5.0, streams={"rows": rows})
 
 
 def begin(

@@ -30,8 +30,9 @@ def test_a_run_in_progress_is_shown_as_running(store: Store) -> None:
     assert [SyncState("people", "main", 0, NOON, False, "r1")] == store.syncs()
 
 
-def test_a_closed_run_comes_back_as_it_was(store: Store) -> None:
-    """Every field of the report survives, counts of both queries included."""
+@pytest.mark.parametrize("streams", [1, 2, 5])
+def test_a_closed_run_comes_back_as_it_was(store: Store, streams: int) -> None:
+    """Every field of the report survives, counts of every stream included, in their order."""
     begin(store)
     ended = RunReport(
         sync="people",
@@ -39,13 +40,17 @@ def test_a_closed_run_comes_back_as_it_was(store: Store) -> None:
         status=Status.SOME_ROWS_FAILED,
         started_at=NOON,
         duration_s=2.5,
-        rows=Counts(10_000_000_000, 5, 4, 3, 2, 1),
-        relationships=Counts(21, 6, 5, 4, 3, 3),
+        streams={
+            "rows": Counts(10_000_000_000, 5, 4, 3, 2, 1),
+            **{f"stream {number}": Counts(21, 6, 5, 4, 3, number) for number in range(streams - 1)},
+        },
         failed_rows_csv="failed_rows/people/r1.csv",
         message="7 rows failed.",
         exit_code=7,
     )
-    assert ended == close(store, ended) == store.run("r1")
+    assert ended == close(store, ended) == (found := store.run("r1"))
+    assert found is not None
+    assert list(ended.streams) == list(found.streams)
 
 
 def test_a_completed_run_moves_the_last_sync_time(store: Store) -> None:

@@ -120,24 +120,24 @@ class CustomerIO:
         if people is not None and people.segment is not None:
             self._segment_id = await segments.segment_id(self._client, self._patience, people.segment)
 
-    async def kept_back(self, batch: pa.RecordBatch, query: str) -> Sequence[KeptBack]:
+    async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:
         """Rows of object types that the workspace lacks and, for ``add_only``, people who exist already."""
-        unknown = self._of_unknown_type(batch, query)
-        existing = await self._who_exist(batch, query)
+        unknown = self._of_unknown_type(batch, stream)
+        existing = await self._who_exist(batch, stream)
         return [kept for kept in (unknown, existing) if kept is not None]
 
-    def identifiers(self, batch: pa.RecordBatch, query: str) -> pa.StringArray:
+    def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
         """Each row's identifier, whole."""
-        return columns.identifiers(batch, self._sync, query)
+        return columns.identifiers(batch, self._sync.stream(stream))
 
-    def repeats(self, query: str) -> bool:
+    def repeats(self, stream: str) -> bool:
         """Of one person there may be many events and relationships; people and objects come once."""
-        return query == "relationships" or self._sync.events is not None
+        return self._sync.stream(stream).repeats
 
-    def items(self, batch: pa.RecordBatch, query: str) -> list[bytes]:
+    def items(self, batch: pa.RecordBatch, stream: str) -> list[bytes]:
         """Each row as one operation."""
         self._masking.add_columns(batch.schema.names[:-1])
-        return operations.items(batch, self._sync, query)
+        return operations.items(batch, self._sync, stream)
 
     async def send(self, items: Sequence[bytes]) -> Answer:
         """Sends one batch. Messages of Customer.io come back without values of rows."""
@@ -256,8 +256,8 @@ class CustomerIO:
             refusals.append(refusal)
         return Accepted(tuple(refusals), tuple(excluded))
 
-    def _of_unknown_type(self, batch: pa.RecordBatch, query: str) -> KeptBack | None:
-        default = self._default_type(query)
+    def _of_unknown_type(self, batch: pa.RecordBatch, stream: str) -> KeptBack | None:
+        default = self._default_type(stream)
         if self._object_types is None or default is None:
             return None
         types = operations.object_types(batch, default)
@@ -266,11 +266,11 @@ class CustomerIO:
         message = f"the workspace has no such object type; it has {lookup.named(self._object_types)}."
         return KeptBack(rows, Outcome.REJECTED, _UNKNOWN_OBJECT_TYPE, "object_type", message) if len(rows) else None
 
-    async def _who_exist(self, batch: pa.RecordBatch, query: str) -> KeptBack | None:
+    async def _who_exist(self, batch: pa.RecordBatch, stream: str) -> KeptBack | None:
         people = self._sync.people
-        if people is None or people.write != "add_only" or query != "rows":
+        if people is None or people.write != "add_only" or stream != "rows":
             return None
-        identifiers = self.identifiers(batch, query).to_pylist()
+        identifiers = self.identifiers(batch, stream).to_pylist()
         exist = await lookup.existing_people(self._client, self._patience, identifiers, id_type=people.identify_by)
         rows = numbers_where(batch, pa.array(exist, pa.bool_()))
         return KeptBack(rows, Outcome.EXCLUDED, "exists", people.identify_by, "the person exists already.")
@@ -280,19 +280,16 @@ class CustomerIO:
 
         Where the query may return a column ``object_type``, the rows themselves are looked at instead.
         """
-        queries = {"rows": self._sync.query}
-        if self._sync.relationships is not None:
-            queries["relationships"] = self._sync.relationships.query
-        for query, sql in queries.items():
-            default = self._default_type(query)
+        for stream in self._sync.streams:
+            default, sql = self._default_type(stream.name), stream.query
             if default is not None and str(default) not in known and "object_type" not in sql and "*" not in sql:
                 raise WorkspaceRefusedError(
                     f"{self.name} has no object type {default}.",
                     hint=f"It has {lookup.named(known)}. Set object_type in the sync's file, or make it there.",
                 )
 
-    def _default_type(self, query: str) -> int | None:
+    def _default_type(self, stream: str) -> int | None:
         """The object type of rows that do not say theirs; None for rows that are not about objects."""
-        if query == "relationships":
+        if stream == "relationships":
             return None if self._sync.relationships is None else self._sync.relationships.object_type
         return None if self._sync.objects is None else self._sync.objects.object_type

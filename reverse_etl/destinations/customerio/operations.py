@@ -40,17 +40,17 @@ _MOST_SECONDS: Final = 2**43
 _Text: TypeAlias = "pa.StringArray | pa.StringScalar"
 
 
-def items(batch: pa.RecordBatch, sync: SyncConfig, query: str) -> list[bytes]:
+def items(batch: pa.RecordBatch, sync: SyncConfig, stream: str) -> list[bytes]:
     """Says each row of a batch (with ``ROW_NUMBER``) as one item, in order; as long as the batch.
 
     Args:
         batch: Rows that passed the checks. Others are said too, but Customer.io would refuse them.
         sync: The sync.
-        query: ``rows`` or ``relationships``.
+        stream: The name of one of its streams.
     """
     said: list[bytes] = []
     for start in range(0, batch.num_rows, MAX_SLICE_ROWS):
-        said += _split(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, query))
+        said += _split(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, stream))
     return said
 
 
@@ -63,9 +63,9 @@ def object_types(batch: pa.RecordBatch, default: int) -> pa.StringArray:
     return pc.if_else(pc.fill_null(pc.equal(types, ""), True), str(default), types)
 
 
-def _operations(batch: pa.RecordBatch, sync: SyncConfig, query: str) -> pa.StringArray:
-    attributes = attribute_columns(batch.schema.names[:-1], sync, query)
-    if query == "relationships" and sync.relationships is not None:
+def _operations(batch: pa.RecordBatch, sync: SyncConfig, stream: str) -> pa.StringArray:
+    attributes = attribute_columns(batch.schema.names[:-1], sync.stream(stream))
+    if stream == "relationships" and sync.relationships is not None:
         return _relationships(batch, attributes, sync.relationships)
     if sync.people is not None:
         return _people(batch, attributes, sync.people)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.changeset.columns import identifier_column
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.connections import on_this_machine
@@ -79,8 +78,8 @@ def not_applied(sync: SyncConfig, parts: Parts, outcomes: Outcomes, found: list[
         outcomes: What became of each.
         found: The activities of the run.
     """
-    about = [activity for activity in found if _is_about(activity, sync, parts.query)]
-    by_kind = _by_key(about, identifier_column(sync, parts.query), parts.query)
+    about = [activity for activity in found if _is_about(activity, sync, parts.stream)]
+    by_kind = _by_key(about, sync.stream(parts.stream).identifier[0], parts.stream)
     if not by_kind:
         return
     for batch in parts.batches():
@@ -88,7 +87,7 @@ def not_applied(sync: SyncConfig, parts: Parts, outcomes: Outcomes, found: list[
         sent = batch.filter(pa.array(delivered))
         by_row: dict[int, Activity] = {}
         for kind, activities in by_kind.items():
-            keys = _keys(sent, kind, sync, parts.query)
+            keys = _keys(sent, kind, sync, parts.stream)
             if keys is not None:
                 places = pc.index_in(keys, value_set=pa.array(list(activities), pa.string()))
                 known = list(activities.values())
@@ -98,10 +97,10 @@ def not_applied(sync: SyncConfig, parts: Parts, outcomes: Outcomes, found: list[
         yield from _by_cause(sync, by_row)
 
 
-def _is_about(activity: Activity, sync: SyncConfig, query: str) -> bool:
+def _is_about(activity: Activity, sync: SyncConfig, stream: str) -> bool:
     of_relationships = activity.type.startswith(("_r:", "relationship_"))
     of_objects = activity.type.startswith("_o:")
-    if query == "relationships":
+    if stream == "relationships":
         # An object that is not there, or a type, fails the relationships that name it.
         return of_relationships or (of_objects and sync.objects is None)
     if of_relationships or of_objects != (sync.objects is not None):
@@ -110,7 +109,7 @@ def _is_about(activity: Activity, sync: SyncConfig, query: str) -> bool:
     return not (constant and activity.name and activity.name != constant)
 
 
-def _by_key(activities: list[Activity], identifier: str, query: str) -> dict[str, dict[str, Activity]]:
+def _by_key(activities: list[Activity], identifier: str, stream: str) -> dict[str, dict[str, Activity]]:
     """The activities by what names their row: the first of each key is kept."""
     found: dict[str, dict[str, Activity]] = {}
     for activity in activities:
@@ -120,13 +119,13 @@ def _by_key(activities: list[Activity], identifier: str, query: str) -> dict[str
         thing = _BETWEEN.join((named.get("object_type_id", ""), named.get("object_id", "")))
         has_thing, person = "object_id" in named, identifier if identifier in named else ""
         other = next((kind for kind in ("id", "email") if kind in named), "")
-        if query == "relationships" and person and has_thing:
+        if stream == "relationships" and person and has_thing:
             kind, key = "both", _BETWEEN.join((named[person], thing))
         elif identifier == "object_id" or (not other and has_thing):
             if not has_thing:
                 continue
             kind, key = "object", thing
-        elif person or (other and query == "rows"):
+        elif person or (other and stream == "rows"):
             kind = person or other
             key = named[kind]
         else:
@@ -135,16 +134,16 @@ def _by_key(activities: list[Activity], identifier: str, query: str) -> dict[str
     return found
 
 
-def _keys(batch: pa.RecordBatch, kind: str, sync: SyncConfig, query: str) -> pa.StringArray | None:
+def _keys(batch: pa.RecordBatch, kind: str, sync: SyncConfig, stream: str) -> pa.StringArray | None:
     """Each row's key of a kind; None where the rows have none."""
     if kind in ("id", "email"):
         index = batch.schema.get_field_index(kind)
         # The other identifier of an event is an attribute like any other.
-        if index < 0 or (sync.events is not None and kind != identifier_column(sync, query)):
+        if index < 0 or (sync.events is not None and kind != sync.stream(stream).identifier[0]):
             return None
         texts = as_text(batch.column(index), batch.schema.field(index))
         return pc.utf8_lower(texts) if kind == "email" else texts
-    settings = sync.relationships if query == "relationships" else sync.objects
+    settings = sync.relationships if stream == "relationships" else sync.objects
     index = batch.schema.get_field_index("object_id")
     if settings is None or index < 0:
         return None
@@ -152,7 +151,7 @@ def _keys(batch: pa.RecordBatch, kind: str, sync: SyncConfig, query: str) -> pa.
     thing = pc.binary_join_element_wise(object_types(batch, settings.object_type), objects, _BETWEEN)
     if kind == "object":
         return thing
-    person = _keys(batch, identifier_column(sync, query), sync, query)
+    person = _keys(batch, sync.stream(stream).identifier[0], sync, stream)
     return pc.binary_join_element_wise(person, thing, _BETWEEN)
 
 

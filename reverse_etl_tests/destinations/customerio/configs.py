@@ -10,7 +10,8 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import with_row_numbers
 from reverse_etl.config.connections import WorkspaceConfig
 from reverse_etl.config.environment import EnvText, Secret
-from reverse_etl.config.syncs import ScheduleConfig, SyncConfig
+from reverse_etl.config.schedule import ScheduleConfig
+from reverse_etl.config.syncs import SyncConfig
 
 CREDENTIAL = "sandbox"
 
