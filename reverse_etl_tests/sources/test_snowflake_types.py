@@ -181,11 +181,6 @@ def test_times_outside_the_calendar_keep_their_rows(
 @pytest.mark.parametrize(
     ("values", "kind", "said"),
     [
-        (
-            pa.array([{"epoch": 253402300799, "fraction": 999999999}], TWO_PARTS),
-            {"type": "timestamp_ntz"},
-            {"scale": "9"},
-        ),
         (pa.array([{"exponent": -3, "significand": b"\x04\xd2"}], DECFLOAT), {"type": "decfloat"}, {}),
         (pa.array(["x"]), {"type": "brandnew"}, {}),
     ],
@@ -193,11 +188,72 @@ def test_times_outside_the_calendar_keep_their_rows(
 def test_what_the_connector_cannot_read_is_said(
     snowflake: SnowflakeServer, session: Session, values: pa.Array, kind: dict[str, Any], said: dict[str, str]
 ) -> None:
-    """Nanoseconds in the year 9999, and a type that was not there when the connector was made."""
+    """And how to cast it; also a type that was not there when the connector was made."""
     with pytest.raises(QueryError, match=r"cannot read (a column|column `V`) of") as refused:
         answered(snowflake, session, values, kind, **said)
 
     assert "::TIMESTAMP_NTZ(6)" in refused.value.hint
+
+
+_LAST_S = 253_402_300_799
+_FAR = [{"epoch": _LAST_S, "fraction": 999_999_999}, {"epoch": 1_719_828_000, "fraction": 123_456_789}, None]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "scale"),
+    [
+        (pa.array(_FAR, TWO_PARTS), "timestamp_ltz", 9),
+        (pa.array(_FAR, TWO_PARTS), "timestamp_ltz", 8),
+        (
+            pa.array([at and {**at, "timezone": BERLIN} for at in _FAR], pa.struct([*TWO_PARTS, OFFSET])),
+            "timestamp_tz",
+            9,
+        ),
+        (pa.array([_LAST_S * 10**7 + 9_999_999, 17_198_280_001_234_567, None], pa.int64()), "timestamp_ltz", 7),
+    ],
+)
+def test_a_time_beyond_what_nanoseconds_reach_keeps_its_microseconds(
+    snowflake: SnowflakeServer, session: Session, values: pa.Array, kind: str, scale: int
+) -> None:
+    """Years after 2262, such as 9999 for "without end", end no run, and are no other time."""
+    batch = answered(snowflake, session, values, {"type": kind, "scale": scale}, scale=str(scale), byteLength="16")
+
+    assert batch.column(0).to_pylist() == [
+        datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(2024, 7, 1, 10, 0, 0, 123456, tzinfo=UTC),
+        None,
+    ]
+
+
+@pytest.mark.parametrize("second", [0, 1, -1, -62_135_596_800, _LAST_S, -11_676_096_000, 9_223_372_036, 9_223_372_037])
+def test_tenths_of_microseconds_keep_every_time_of_the_calendar(
+    snowflake: SnowflakeServer, session: Session, second: int
+) -> None:
+    """From the year 1 to 9999, though the connector counts nanoseconds in 64 bits."""
+    values = pa.array([second * 10**7], pa.int64())
+    batch = answered(snowflake, session, values, {"type": "timestamp_ltz", "scale": 7}, scale="7")
+
+    assert batch.column(0).cast(pa.int64()).to_pylist() == [second * 10**6]
+
+
+def test_a_time_that_cannot_be_told_from_another_is_not_read(snowflake: SnowflakeServer, session: Session) -> None:
+    """Beside nanoseconds after 2262 the connector does not tell how it counted tenths of microseconds."""
+    table = pa.table(
+        [pa.array(_FAR, TWO_PARTS), pa.array([17_198_280_001_234_567] * 3, pa.int64())],
+        schema=pa.schema(
+            [
+                pa.field("FAR", TWO_PARTS, metadata={"logicalType": "TIMESTAMP_NTZ", "scale": "9"}),
+                pa.field("NEAR", pa.int64(), metadata={"logicalType": "TIMESTAMP_NTZ", "scale": "7"}),
+            ]
+        ),
+    )
+    kinds = [
+        {"name": "FAR", "type": "timestamp_ntz", "scale": 9},
+        {"name": "NEAR", "type": "timestamp_ntz", "scale": 7},
+    ]
+    snowflake.answer("SELECT far, near FROM t", table, kinds)
+    with pytest.raises(QueryError, match="cannot read a column"):
+        list(session.stream("SELECT far, near FROM t"))
 
 
 def test_a_part_is_cut_by_rows_and_bytes() -> None:

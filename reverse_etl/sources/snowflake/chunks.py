@@ -19,14 +19,19 @@ _ATTEMPTS: Final = 2
 """How often a part is fetched that comes without all its rows; the connector itself does not count them."""
 
 _UNREADABLE: Final = (OverflowError, IndexError, SystemError)
-"""What the connector raises for nanoseconds out of their range, and for types that it does not know."""
+"""What the connector raises for types that it does not know, and for nanoseconds before 1678 and after 2262."""
 
 _CONVERTER: Final = "[Snowflake Exception]"
 """How the text of an exception begins that the connector raises as plain ``Exception``."""
 
 
 def tables(
-    parts: Sequence[ArrowResultBatch], connection: SnowflakeConnection, messages: Messages, *, began: float
+    parts: Sequence[ArrowResultBatch],
+    connection: SnowflakeConnection,
+    messages: Messages,
+    *,
+    began: float,
+    counts_tenths: bool,
 ) -> Generator[pa.Table, None, None]:
     """The parts of a result, in order, as Arrow tables; the first may be empty.
 
@@ -37,12 +42,14 @@ def tables(
         connection: Fetches them.
         messages: The connection's errors.
         began: When the query was sent, by ``time.monotonic``: ``query_timeout`` counts from here.
+        counts_tenths: Whether a column holds date-times in tenths of microseconds, which the connector calls
+            microseconds when it cuts nanoseconds off.
 
     Raises:
         QueryError: The time is over, or the connector cannot read a value.
         SourceUnavailableError: A part cannot be fetched, or comes without all its rows.
     """
-    ahead = _Ahead(parts, connection, messages, began)
+    ahead = _Ahead(parts, connection, messages, began=began, cuts=not counts_tenths)
     ahead.start()
     try:
         for _ in parts:
@@ -55,13 +62,20 @@ class _Ahead(Thread):
     """Fetches parts. It holds nobody up who goes away: it ends after the part that is on its way."""
 
     def __init__(
-        self, parts: Sequence[ArrowResultBatch], connection: SnowflakeConnection, messages: Messages, began: float
+        self,
+        parts: Sequence[ArrowResultBatch],
+        connection: SnowflakeConnection,
+        messages: Messages,
+        *,
+        began: float,
+        cuts: bool,
     ) -> None:
         super().__init__(name="snowflake-result", daemon=True)
         self._parts = parts
         self._connection = connection
         self._messages = messages
         self._began = began
+        self._cuts = cuts
         self._wanted = Semaphore(1)
         self._found: SimpleQueue[pa.Table | BaseException] = SimpleQueue()
         self._stopped = False
@@ -100,9 +114,18 @@ class _Ahead(Thread):
     def _whole(self, part: ArrowResultBatch) -> pa.Table:
         for _ in range(_ATTEMPTS):
             try:
-                table = part.to_arrow(connection=self._connection)
+                table = self._table(part)
             except _UNREADABLE:
                 raise self._messages.unreadable() from None
             if part.rowcount <= 0 or table.num_rows == part.rowcount:
                 return table
         raise self._messages.incomplete()
+
+    def _table(self, part: ArrowResultBatch) -> pa.Table:
+        try:
+            return part.to_arrow(connection=self._connection)
+        except OverflowError:
+            if not self._cuts:
+                raise
+            # Not always: the connector then takes other counts for microseconds that are none.
+            return part.to_arrow(connection=self._connection, force_microsecond_precision=True)

@@ -194,7 +194,7 @@ class Messages(_messages.Messages):
         """The connector cannot read a column, or a value of one that it does not name."""
         return QueryError(
             f"{self.where}: the connector cannot read {f'column `{column}`' if column else 'a column'} of the result.",
-            hint="Cast it: DECFLOAT with ::VARCHAR, date-times before 1678 or after 2262 with ::TIMESTAMP_NTZ(6).",
+            hint="Cast it: DECFLOAT with ::VARCHAR, date-times with ::TIMESTAMP_NTZ(6).",
         )
 
     def refused(self, error: BaseException, *, began: float) -> SourceError:

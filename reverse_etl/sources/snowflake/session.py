@@ -21,7 +21,7 @@ from reverse_etl.sources.base import refuse_duplicates
 from reverse_etl.sources.snowflake.chunks import tables
 from reverse_etl.sources.snowflake.dialect import DIALECT
 from reverse_etl.sources.snowflake.errors import FAILURES
-from reverse_etl.sources.snowflake.types import batches, kinds, regrouped
+from reverse_etl.sources.snowflake.types import batches, counts_tenths, kinds, regrouped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,7 +115,8 @@ class SnowflakeSession:
             parts = [part for part in given if isinstance(part, ArrowResultBatch)]
             if not parts or len(parts) < len(given):
                 raise QueryError(f"{self._messages.where}: the query returns no columns.", hint="Write one SELECT.")
-            with closing(tables(parts, self._connection, self._messages, began=began)) as found:
+            tenths = counts_tenths(columns)
+            with closing(tables(parts, self._connection, self._messages, began=began, counts_tenths=tenths)) as found:
                 for table in found:
                     # The part that came with the answer may be empty when there are others.
                     if table.num_rows or len(parts) == 1:

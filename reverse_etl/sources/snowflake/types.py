@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from snowflake.connector.constants import FIELD_ID_TO_NAME
 
 from reverse_etl.sources._arrow import canonical, iso_duration
+from reverse_etl.sources._instants import LAST_S
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, NOT_JSON, marked
 
 if TYPE_CHECKING:
@@ -27,15 +29,30 @@ _SUSPECT: Final = r"\b(?:undefined|NaN|Infinity|inf)\b"
 _TEXT_OR_UNDEFINED: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\bundefined\b')
 
 
+_TENTHS: Final = "(7)"
+"""Ends the name of a type of date-times in tenths of microseconds."""
+
+_INVERSE_OF_25: Final = np.uint64(pow(25, -1, 2**64))
+
+
 def kinds(columns: Iterable[ResultMetadata]) -> list[str]:
     """Snowflake's names of a result's column types, from the connector's description of it.
 
     A type that the connector does not know is empty: it describes it as a number without a scale.
     """
-    return [
-        "" if column.type_code == _NUMBER and column.scale is None else FIELD_ID_TO_NAME[column.type_code]
-        for column in columns
-    ]
+    return [_kind(column) for column in columns]
+
+
+def counts_tenths(columns: Iterable[str]) -> bool:
+    """Whether a column holds date-times in tenths of microseconds."""
+    return any(kind.endswith(_TENTHS) for kind in columns)
+
+
+def _kind(column: ResultMetadata) -> str:
+    if column.type_code == _NUMBER and column.scale is None:
+        return ""
+    name = FIELD_ID_TO_NAME[column.type_code]
+    return f"{name}{_TENTHS}" if name.startswith("TIMESTAMP") and column.scale == 7 else name
 
 
 def batches(table: pa.Table, columns: Sequence[str], *, timezone: str) -> Iterator[pa.RecordBatch]:
@@ -75,6 +92,8 @@ def _said(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
         mark = ""
         if kind in _JSON and pa.types.is_string(values.type):
             values, mark = _json(values), "json"
+        elif kind.endswith(_TENTHS) and pa.types.is_timestamp(values.type) and values.type.unit == "ns":
+            values = _unwrapped(values)
         elif pa.types.is_decimal(values.type) and values.type.scale == 0:
             values = _whole(values)
         elif kind == "INTERVAL_YEAR_MONTH":
@@ -83,6 +102,20 @@ def _said(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
         arrays.append(values)
         fields.append(marked(field.name, mark) if mark else pa.field(field.name, values.type))
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _unwrapped(values: pa.TimestampArray) -> pa.TimestampArray:
+    """Date-times that Snowflake counts in tenths of microseconds, as microseconds.
+
+    The connector multiplies these counts by 100 in 64 bits, and loses the carry before 1678 and after 2262
+    (``convertTimestampColumn_nanoarrow`` of 4.8.1). Of a count its last 62 bits are left, by which all in the years
+    0001 to 9999 differ.
+    """
+    wrapped = np.asarray(values.cast(pa.int64()).fill_null(0)).astype(np.uint64)
+    counts = (((wrapped >> np.uint64(2)) * _INVERSE_OF_25) % np.uint64(2**62)).astype(np.int64)
+    counts = np.where(counts > (LAST_S + 1) * 10**7, counts - 2**62, counts)
+    us = pa.array(counts // 10, pa.int64(), mask=np.asarray(values.is_null()))
+    return us.cast(pa.timestamp("us", values.type.tz))
 
 
 def _whole(values: pa.Array) -> pa.Array:
