@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -18,6 +19,16 @@ os.environ["REVERSE_ETL_READ_BACK_WAIT_S"] = "0"
 
 # Shells let what they start in the background ignore Ctrl-C, and tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Modules and tests stay until the end: while they are collected, and later among them, there is no garbage to find.
+gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """From here on garbage is collected, among what the tests themselves make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,8 @@ DATASET = "shop"
 READER = f"reader@{PROJECT}.iam.gserviceaccount.com"
 NO_STORAGE = f"no-storage@{PROJECT}.iam.gserviceaccount.com"
 
+_KEY_BITS = 1024
+"""Google's have 2048: checking one at each login takes seven times as long, and a throw-away key guards nothing."""
 _AUDIENCE = "https://oauth2.googleapis.com/token"
 """What the client says whatever its token_uri is."""
 _DRIVE = "https://www.googleapis.com/auth/drive.readonly"
@@ -73,7 +75,7 @@ class BigqueryServer:
         self.requests: list[tuple[str, str]] = []
         self.scopes: set[str] = set()
         self.ca_file = folder / "ca.pem"
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
         self._tokens: dict[str, str] = {}
         authority = trustme.CA(organization_name="Throw-away authority")
         authority.cert_pem.write_to_path(str(self.ca_file))
@@ -101,7 +103,7 @@ class BigqueryServer:
 
     def key(self, account: str = READER, *, forged: bool = False) -> str:
         """A service account's key, as Google hands it out; a forged one signs with another private key."""
-        private = rsa.generate_private_key(public_exponent=65537, key_size=2048) if forged else self._key
+        private = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS) if forged else self._key
         pem = private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
