@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from reverse_etl import definitions
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
+from reverse_etl.defs.origin import give_origin
 from reverse_etl_tests.defs.daemon import Daemon
 from reverse_etl_tests.project import Project
 
@@ -60,6 +63,13 @@ def test_a_run_of_dagsters_command_stands_there_too(project: Project, monkeypatc
     assert RUN * 2 == [run["repositoryOrigin"] for run in timeline["runsOrError"]["results"]]
 
 
+@pytest.fixture(scope="module")
+def filing() -> Iterator[dg.DagsterInstance]:
+    """An instance in which runs are filed, without executing any."""
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
 @pytest.mark.parametrize(
     ("text", "location"),
     [
@@ -78,18 +88,44 @@ def test_a_run_of_dagsters_command_stands_there_too(project: Project, monkeypatc
     ids=["named", "one a workspace", "a code server", "a user's own", "broken", "none"],
 )
 def test_the_location_is_the_one_that_workspace_yaml_says(
-    project: Project, monkeypatch: pytest.MonkeyPatch, text: str | None, location: str
+    filing: dg.DagsterInstance,
+    loaded: ProjectConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str | None,
+    location: str,
 ) -> None:
     """The one that loads our module, or the only one there is; without a readable file the shipped one's."""
+    monkeypatch.chdir(tmp_path)
     if text is not None:
-        (project.folder / "workspace.yaml").write_text(text)
+        (tmp_path / "workspace.yaml").write_text(text)
+    recipe = dg.build_reconstructable_job(
+        definitions.__name__, "job", reconstructable_kwargs={"folder": str(loaded.directory), "name": "people"}
+    )
+    run = filing.create_run_for_job(recipe.get_definition(), job_code_origin=recipe.get_python_origin())
+
+    give_origin(filing, run, "main")
+
+    is_at(location, filing, run.run_id)
+
+
+def test_a_run_by_command_is_where_workspace_yaml_says(project: Project) -> None:
+    """The file in the folder in which `reverse-etl run` is called."""
+    (project.folder / "workspace.yaml").write_text(
+        "load_from:\n  - python_module: {module_name: reverse_etl.definitions, location_name: syncs}\n"
+    )
     run_id = project.run("people")[1]["run_id"]
     with dg.DagsterInstance.from_config(str(project.folder / "home" / "dagster")) as instance:
-        run = instance.get_run_by_id(run_id)
-        assert run is not None
-        assert run.remote_job_origin is not None
-        assert f"__repository__@{location}" == run.remote_job_origin.repository_origin.get_label()
-        assert [run] == instance.get_runs(dg.RunsFilter(tags={".dagster/repository": f"__repository__@{location}"}))
+        is_at("syncs", instance, run_id)
+
+
+def is_at(location: str, instance: dg.DagsterInstance, run_id: str) -> None:
+    """A run is of this location, where Dagster finds it by its tag."""
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.remote_job_origin is not None
+    assert f"__repository__@{location}" == run.remote_job_origin.repository_origin.get_label()
+    assert run in instance.get_runs(dg.RunsFilter(tags={".dagster/repository": f"__repository__@{location}"}))
 
 
 def test_a_run_of_another_project_stays_as_it_is(loaded: ProjectConfig, instance: dg.DagsterInstance) -> None:
