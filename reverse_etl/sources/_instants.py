@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.errors import ConfigError
+from reverse_etl.sources._zones import instants_of
 from reverse_etl.sources.base import NO_DATE, OUTSIDE_YEARS
 
 TICKS_PER_S: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -121,12 +121,4 @@ def _all(mask: pa.BooleanArray) -> bool:
 def _placed(column: pa.Array, timezone: str) -> pa.Array:
     """Timestamps as microseconds in UTC; finer digits are cut off."""
     in_us = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
-    if column.type.tz is not None or timezone == "UTC":
-        return pc.cast(in_us, pa.timestamp("us", "UTC"))
-    try:
-        zoned = pc.assume_timezone(in_us, timezone, ambiguous="earliest", nonexistent="latest")
-    except pa.ArrowInvalid as error:
-        raise ConfigError(
-            f"this machine has no data for the time zone {timezone}.", hint="Install the system package tzdata."
-        ) from error
-    return pc.cast(zoned, pa.timestamp("us", "UTC"))
+    return instants_of(in_us, timezone) if column.type.tz is None else pc.cast(in_us, pa.timestamp("us", "UTC"))
