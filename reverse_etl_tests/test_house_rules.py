@@ -103,7 +103,10 @@ def test_only_the_sources_know_an_engine_by_name(path: Path) -> None:
     modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     parts = {module.split(".")[2] for module in modules if module.startswith("reverse_etl.sources.")}
 
-    assert set() == (texts | parts) & ENGINES
+    # A database that is written to is reached as the one that is read.
+    room, own, *_ = *path.relative_to(PACKAGE).parts, ""
+
+    assert set() == (texts | parts) & ENGINES - ({own} if room == "destinations" else set())
 
 
 CATCHING = {"cli/main.py", "notify/tell.py", "sources/snowflake/chunks.py", "sources/sqlserver/wire.py"}

@@ -1,7 +1,7 @@
 """Rows of one query sent to a destination, each with exactly one outcome in the end.
 
-Who sends them is ``sender``, what is on disk is for ``books``; how long to wait and what a request may carry is for
-``destinations``.
+Who sends them is ``sender`` or, into a table, ``table_sender``; what is on disk is for ``books``; how long to wait and
+what a request may carry is for ``destinations``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from reverse_etl.changeset.parts import Outcomes, Parts
 from reverse_etl.delivery.books import Books, Cause, Identifiers
 from reverse_etl.delivery.sender import Progress, Sender
+from reverse_etl.delivery.table_sender import TableSender
 from reverse_etl.destinations.base import Destination
 from reverse_etl.destinations.rate_limit import Clock
 from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.destinations.shared_rate import Reserve
+from reverse_etl.destinations.tables import TableDestination
 from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError, WorkspaceUnavailableError
 from reverse_etl.report import Counts
 
@@ -40,7 +42,7 @@ class Delivered:
 async def deliver(
     parts: Parts,
     outcomes: Outcomes,
-    destination: Destination,
+    destination: Destination | TableDestination,
     *,
     progress: Progress | None = None,
     patience: Patience | None = None,
@@ -70,8 +72,14 @@ async def deliver(
     clock = clock or Clock()
     patience = patience or Patience(RetryPolicy.from_environment(), name=destination.name, clock=clock)
     retried_before = patience.retries
-    books = Books(parts, outcomes, destination.identifiers)
-    sender = Sender(destination, books, patience, clock=clock, progress=progress, reserve=reserve)
+    sender: Sender | TableSender
+    if isinstance(destination, TableDestination):
+        table = destination
+        books = Books(parts, outcomes, lambda batch, _query: table.identifiers(batch))
+        sender = TableSender(table, books, patience, progress=progress)
+    else:
+        books = Books(parts, outcomes, destination.identifiers)
+        sender = Sender(destination, books, patience, clock=clock, progress=progress, reserve=reserve)
     left = Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
     try:
         await sender.send(parts)

@@ -43,7 +43,7 @@ def connect(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Sess
 
     host, port = config.host.resolve(), config.port or cast("Server", of).DEFAULT_PORT
     with (
-        tunnel(config.ssh_tunnel, host=host, port=port, name=name) as local_port,
+        tunnel(config.ssh_tunnel, host=host, port=port, where=f"database {name}") as local_port,
         of.connect(config.model_copy(update={"tunnel_port": local_port}), name=name) as session,
     ):
         yield session

@@ -60,7 +60,7 @@ def steps(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Step]:
 
     ssh, host, port = config.ssh_tunnel, config.host.resolve(), config.port or cast("Server", engine).DEFAULT_PORT
     try:
-        with tunnel(ssh, host=host, port=port, name=name) as local_port:
+        with tunnel(ssh, host=host, port=port, where=f"database {name}") as local_port:
             through = f"{ssh.host.resolve()} port {ssh.port}, whose key is known, reaches {host} port {port}"
             yield Step("SSH tunnel", True, f"{through}; logged in as {ssh.user.resolve()}")
             yield from _to_the_database(config.model_copy(update={"tunnel_port": local_port}), engine, name)

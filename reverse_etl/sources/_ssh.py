@@ -26,14 +26,14 @@ DEFAULT_KNOWN_HOSTS = Path("~/.ssh/known_hosts")
 
 
 @contextmanager
-def tunnel(config: SshTunnelConfig, *, host: str, port: int, name: str) -> Iterator[int]:
+def tunnel(config: SshTunnelConfig, *, host: str, port: int, where: str) -> Iterator[int]:
     """A port on 127.0.0.1 that leads to ``host:port`` as the SSH server sees it, while the context lasts.
 
     Args:
         config: The SSH server and how to log in to it.
         host: The database's host, resolved by the SSH server.
         port: The database's port.
-        name: How messages call the connection.
+        where: How messages call the connection: ``database shop``.
 
     Raises:
         SourceUnavailableError: The SSH server cannot be reached, verified or logged in to, or does not reach the
@@ -45,15 +45,15 @@ def tunnel(config: SshTunnelConfig, *, host: str, port: int, name: str) -> Itera
         import asyncssh  # noqa: F401 - only whether it is there
     except ImportError:
         raise MissingDriverError(
-            f"database {name}: ssh_tunnel needs asyncssh.", hint='Install it: pip install "reverse-etl[ssh]"'
+            f"{where}: ssh_tunnel needs asyncssh.", hint='Install it: pip install "reverse-etl[ssh]"'
         ) from None
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name=f"ssh tunnel of {name}", daemon=True)
+    thread = threading.Thread(target=loop.run_forever, name=f"ssh tunnel of {where}", daemon=True)
     thread.start()
     try:
-        connection = asyncio.run_coroutine_threadsafe(_logged_in(config, name), loop).result()
+        connection = asyncio.run_coroutine_threadsafe(_logged_in(config, where), loop).result()
         try:
-            forwarding = _forwarded(connection, host, port, f"database {name}: the SSH server {config.host.resolve()}")
+            forwarding = _forwarded(connection, host, port, f"{where}: the SSH server {config.host.resolve()}")
             yield asyncio.run_coroutine_threadsafe(forwarding, loop).result()
         finally:
             asyncio.run_coroutine_threadsafe(_closed(connection), loop).result()
@@ -63,11 +63,11 @@ def tunnel(config: SshTunnelConfig, *, host: str, port: int, name: str) -> Itera
         loop.close()
 
 
-async def _logged_in(config: SshTunnelConfig, name: str) -> asyncssh.SSHClientConnection:
+async def _logged_in(config: SshTunnelConfig, connection: str) -> asyncssh.SSHClientConnection:
     import asyncssh
 
     host, user = config.host.resolve(), config.user.resolve()
-    where = f"database {name}: the SSH server {host}:{config.port}"
+    where = f"{connection}: the SSH server {host}:{config.port}"
     known_hosts = (config.known_hosts or DEFAULT_KNOWN_HOSTS).expanduser()
     if not known_hosts.is_file():
         raise SourceUnavailableError(

@@ -9,6 +9,9 @@ import pytest
 
 import reverse_etl.destinations
 from reverse_etl_tests.destinations.conformance import DestinationConformance
+from reverse_etl_tests.destinations.sql.conformance import SqlConformance
+
+SUITES = (DestinationConformance, SqlConformance)
 
 FOLDERS = sorted(
     folder.name
@@ -21,5 +24,5 @@ FOLDERS = sorted(
 def test_each_destination_has_a_conformance_test(name: str) -> None:
     """A folder in ``destinations`` has a ``test_conformance.py`` with a concrete subclass of the suite."""
     module = importlib.import_module(f"reverse_etl_tests.destinations.{name}.test_conformance")
-    suites = [kind for kind in vars(module).values() if isinstance(kind, type) and kind is not DestinationConformance]
-    assert any(issubclass(kind, DestinationConformance) and not kind.__abstractmethods__ for kind in suites)
+    suites = [kind for kind in vars(module).values() if isinstance(kind, type) and kind not in SUITES]
+    assert any(issubclass(kind, SUITES) and not kind.__abstractmethods__ for kind in suites)

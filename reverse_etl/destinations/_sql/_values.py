@@ -18,6 +18,7 @@ from reverse_etl.destinations._sql._misfits import (
 )
 from reverse_etl.destinations._sql._texts import text
 from reverse_etl.destinations._sql.columns import Column, Kind
+from reverse_etl.sources._zones import instants_of, walls_of
 
 _EXACT: Final = 2**53
 """Up to here every integer is a float."""
@@ -145,8 +146,7 @@ def _date(given: pa.Array, column: Column, timezone: str) -> Converted:
     if column.kind is Kind.WALL_CLOCK:
         return days, (beyond,)
     if column.kind is Kind.INSTANT:
-        zoned = pc.assume_timezone(days, timezone, ambiguous="earliest", nonexistent="latest")
-        return zoned.cast(pa.timestamp("us", "UTC")), (beyond,)
+        return instants_of(days, timezone), (beyond,)
     if column.kind in (Kind.TEXT, Kind.OTHER):
         texts, misfits = text(given.cast(pa.string()), column)
         return texts, (beyond, *misfits)
@@ -162,7 +162,7 @@ def _instant(given: pa.Array, column: Column, timezone: str) -> Converted:
         return texts, (beyond, *misfits)
     if column.kind not in (Kind.WALL_CLOCK, Kind.DATE):
         return wrong(given, "a date-time", column)
-    local = pc.local_timestamp(given.cast(pa.timestamp("us", timezone)))
+    local = walls_of(given, timezone)
     if column.kind is Kind.WALL_CLOCK:
         return local, (beyond,)
     into_day = pc.subtract(local.cast(pa.int64()), pc.floor_temporal(local, unit="day").cast(pa.int64()))

@@ -8,7 +8,6 @@ How one kind of value becomes another is in ``_values``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,22 +17,9 @@ from reverse_etl.destinations._sql._misfits import Misfit
 from reverse_etl.destinations._sql._values import convert
 from reverse_etl.destinations._sql.columns import Column
 from reverse_etl.destinations.base import KeptBack
+from reverse_etl.destinations.tables import Fitted
 from reverse_etl.report import Outcome
 from reverse_etl.sources.base import logical_type
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A batch made ready for a table.
-
-    Attributes:
-        batch: The columns of the table, in its order, and ``ROW_NUMBER``: bool, int64, float64, string, date32 or
-            timestamps. As long as what was given; a value that does not fit is null.
-        kept_back: The rows that do not fit, by column and reason; a row may be in several.
-    """
-
-    batch: pa.RecordBatch
-    kept_back: Sequence[KeptBack]
 
 
 def fit(batch: pa.RecordBatch, columns: Sequence[Column], *, timezone: str) -> Fitted:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
@@ -25,8 +25,6 @@ COLUMNS: Final = (
 )
 DRIVER: Final = "psycopg"
 DEFAULT_PORT: Final = 5432
-
-_CONNECT_S: Final = 10
 
 
 class Config(ServerConfig):
@@ -52,55 +50,18 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
             f"{where}: the driver psycopg is not installed.", hint='Run: pip install "reverse-etl[postgres]"'
         ) from error
     from reverse_etl.sources.postgres.errors import Messages
+    from reverse_etl.sources.postgres.login import connection_parameters, facts
     from reverse_etl.sources.postgres.session import PostgresSession
 
     if config.ca_file is not None and not config.ca_file.is_file():
         raise SourceUnavailableError(
             f"{where}: there is no file {config.ca_file}.", hint="Check `ca_file`, a PEM file with the authority."
         )
-    parameters = _parameters(config)
-    facts = {
-        "host": parameters["host"],
-        "port": str(parameters["port"]),
-        "user": parameters["user"],
-        "database": parameters["dbname"],
-        "password": f"the value of {config.password.template}" if config.password else "`password` in connections.yaml",
-    }
-    messages = Messages(where, facts, config.query_timeout)
+    parameters = connection_parameters(config, most_s=config.query_timeout.total_seconds())
+    messages = Messages(where, facts(config, parameters), config.query_timeout)
     try:
         connection = psycopg.connect(**parameters, autocommit=True)
     except psycopg.Error as error:
         raise messages.login(error) from None
     with closing(PostgresSession(connection, messages, timezone=config.timezone)) as session:
         yield session
-
-
-def _parameters(config: Config) -> dict[str, Any]:
-    """The settings of libpq. Source: postgresql.org/docs/18/libpq-connect.html."""
-    from reverse_etl.sources._tls import system_authorities
-
-    parameters: dict[str, Any] = {
-        "host": config.host.resolve(),
-        "port": config.address(DEFAULT_PORT)[1],
-        "dbname": config.database.resolve(),
-        "user": config.user.resolve(),
-        "sslmode": config.tls,
-        "gssencmode": "disable",
-        "connect_timeout": max(2, min(_CONNECT_S, int(config.query_timeout.total_seconds()))),
-        "application_name": "reverse-etl",
-        "client_encoding": "UTF8",
-        "options": "",
-        "keepalives": 1,
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-    }
-    if config.tunnel_port is not None:
-        parameters["hostaddr"] = config.address(DEFAULT_PORT)[0]
-    if config.password is not None:
-        parameters["password"] = config.password.resolve()
-    if config.ca_file is not None:
-        parameters["sslrootcert"] = str(config.ca_file)
-    elif config.tls == "verify-full":
-        parameters["sslrootcert"] = system_authorities() or "system"
-    return parameters

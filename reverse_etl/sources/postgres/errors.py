@@ -18,6 +18,7 @@ from psycopg.pq import DiagnosticField as Field
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 from reverse_etl.sources import _messages
 from reverse_etl.sources._time_and_number import conversion_hint
+from reverse_etl.sources.postgres.login import problem_of
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -25,74 +26,6 @@ if TYPE_CHECKING:
 _GRANT: Final = re.compile(r'permission denied for (\w+(?: \w+)?) "?([\w.$]+)"?')
 _NO_QUOTES: Final = re.compile(r'\(?"[^"]*"\)?')
 _CAN_READ: Final = {"table", "view", "materialized view", "foreign table", "partitioned table", "relation"}
-
-
-_LOGIN: Final[tuple[tuple[str, str, str], ...]] = (
-    ("password authentication failed", "the password of user {user} was refused", "Check {password}."),
-    ("no password supplied", "user {user} needs a password", "Set `password: ${{NAME}}` in connections.yaml."),
-    ("is not permitted to log in", "user {user} may not log in", 'Ask for: ALTER ROLE "{user}" LOGIN.'),
-    (r'role ".*" does not exist', "there is no user {user}", "Check `user`."),
-    (r'database ".*" does not exist', "there is no database {database} on the server", "Check `database`."),
-    (
-        "permission denied for database",
-        "user {user} may not use database {database}",
-        'Ask for: GRANT CONNECT ON DATABASE "{database}" TO "{user}".',
-    ),
-    (
-        "no pg_hba.conf entry.*no encryption",
-        "the server takes no unencrypted connection from here",
-        "Leave `tls` at verify-full, or ask for a line in the server's pg_hba.conf.",
-    ),
-    (
-        "no pg_hba.conf entry",
-        "the server lets user {user} not connect from this machine",
-        "Ask for a line in the server's pg_hba.conf.",
-    ),
-    (
-        "does not match host name",
-        "the server's certificate is for another name than {host}",
-        "Use the name in the certificate as `host`.",
-    ),
-    (
-        "certificate verify failed",
-        "the server's certificate is not by an authority that this machine trusts",
-        "Set `ca_file` to the authority's PEM file (cloud providers publish theirs).",
-    ),
-    (
-        "does not support SSL",
-        "the server does not speak TLS",
-        "Turn TLS on there, or set `tls: disable` when the network is private.",
-    ),
-    ("root certificate file", "`ca_file` cannot be used", "Check that it is a readable PEM file."),
-    ("could not read root certificate", "`ca_file` cannot be used", "Check that it is a readable PEM file."),
-    (
-        "Connection refused",
-        "nothing answers at {host} port {port}",
-        "Check `host` and `port`, and that the server runs.",
-    ),
-    (
-        "failed to resolve host|could not translate host name|Name or service not known",
-        "there is no host {host}",
-        "Check `host`.",
-    ),
-    (
-        "timeout expired|timed out",
-        "{host} port {port} does not answer",
-        "Check `host`, `port` and the firewalls in between.",
-    ),
-    (
-        "too many clients|remaining connection slots|too many connections",
-        "the server has no connection left",
-        "Try again later, or ask for a higher limit.",
-    ),
-    (
-        "closed the connection unexpectedly|Connection reset|Broken pipe|SSL SYSCALL error",
-        "{host} port {port} closed the connection before the login was over",
-        "Check that a PostgreSQL server is at `port`, and what firewalls and proxies in between let through.",
-    ),
-    ("the database system is", "the server is starting, stopping or recovering", "Try again in a minute."),
-)
-"""Text in libpq's message, what it means, and what to do."""
 
 _UNQUOTED: Final = (
     "Where a date-time is compared with last sync time, write to_timestamp({{last_sync_time}}), without quotes."
@@ -115,15 +48,8 @@ class Messages(_messages.Messages):
 
     def login(self, error: psycopg.Error) -> SourceUnavailableError:
         """Why there is no connection."""
-        text = " ".join(str(error).split())
-        for pattern, what, hint in _LOGIN:
-            if re.search(pattern, text):
-                message, hint = what.format(**self.facts), hint.format(**self.facts)
-                return SourceUnavailableError(f"{self.where}: {message}.", hint=hint)
-        return SourceUnavailableError(
-            f"{self.where}: no connection: {text.removeprefix('connection failed: ')}.",
-            hint="Try with psql from this machine, with the same host, port, database and user.",
-        )
+        problem = problem_of(error, self.facts)
+        return self.unavailable(problem.what, problem.hint)
 
     def refused(self, result: PGresult, *, sql: str = "", began: float = 0.0) -> SourceError:
         """What a failed result says.

@@ -1,0 +1,92 @@
+"""Answers entered into the books: which rows of what was sent are delivered, refused or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from reverse_etl.changeset.row_keys import Keys
+from reverse_etl.delivery.books import Books, Cause
+from reverse_etl.destinations.base import Accepted, KeptBack, RequestRefused
+from reverse_etl.errors import WorkspaceRefusedError
+from reverse_etl.report import Outcome
+
+MOST_REFUSED_IN_A_ROW: Final = 1_000
+"""This many requests refused whole, one after the other, are no longer about the rows."""
+
+Progress = Callable[[int, int, int], None]
+"""Told how many rows are settled, how many of them failed, and how many there are, an earlier attempt's included."""
+
+_Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+class Settling:
+    """The books of one delivery, and who is told of them.
+
+    Args:
+        books: Where outcomes are entered.
+        name: What messages call the destination.
+        progress: Told after each settled request.
+    """
+
+    def __init__(self, books: Books, name: str, progress: Progress | None) -> None:
+        self._books = books
+        self._name = name
+        self._progress = progress
+        self._refused_in_a_row = 0
+
+    def tell(self) -> None:
+        """Tells how far the delivery is."""
+        if self._progress is not None:
+            books = self._books
+            self._progress(books.delivered + books.excluded + books.failed, books.failed, books.total)
+
+    def accept(self, numbers: Sequence[int], keys: Sequence[int], answer: Accepted) -> None:
+        """Enters an answer about the rows with these numbers and keys (``changeset.row_keys``)."""
+        self._refused_in_a_row = 0
+        causes = [Cause("destination", *refusal[1:]) for refusal in answer.refusals]
+        refused = [refusal.place for refusal in answer.refusals]
+        self._books.fail_each(_at(refused, numbers), _at(refused, keys), Outcome.REFUSED, causes)
+        self._books.exclude(_at(answer.excluded, numbers), _at(answer.excluded, keys))
+        apart = {*refused, *answer.excluded}
+        if apart:
+            accepted = [at for at in range(len(numbers)) if at not in apart]
+            numbers, keys = _at(accepted, numbers), _at(accepted, keys)
+        self._books.deliver(numbers, keys)
+
+    def refuse(self, numbers: Sequence[int], keys: Sequence[int], answer: RequestRefused) -> None:
+        """Enters a request of one row that was refused; one of several rows is only counted.
+
+        Raises:
+            WorkspaceRefusedError: It is the last of ``MOST_REFUSED_IN_A_ROW``.
+        """
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row >= MOST_REFUSED_IN_A_ROW:
+            raise WorkspaceRefusedError(
+                f"{self._name} refused {MOST_REFUSED_IN_A_ROW:,} requests in a row whole (reason: {answer.reason}).",
+                hint="Look at the failed rows: what they have in common is what the destination does not take.",
+            )
+        if len(numbers) == 1:
+            cause = Cause("destination", answer.reason, answer.field, answer.message)
+            self._books.fail(numbers, keys, Outcome.REFUSED, cause)
+
+    def keep_back(
+        self, numbers: np.ndarray[tuple[int], np.dtype[np.int64]], keys: Keys, kept: Iterable[KeptBack]
+    ) -> _Mask:
+        """Enters rows that are not sent, each by its first reason; gives which ones they are."""
+        kept_back = np.zeros(len(numbers), dtype=np.bool_)
+        for each in kept:
+            here = np.isin(numbers, each.rows.to_numpy()) & ~kept_back
+            kept_back |= here
+            rows = numbers[here].tolist(), keys[here].tolist()
+            if each.outcome is Outcome.EXCLUDED:
+                self._books.exclude(*rows)
+            else:
+                self._books.fail(*rows, each.outcome, Cause("delivery", each.reason, each.field, each.message))
+        return kept_back
+
+
+def _at(places: Sequence[int], values: Sequence[int]) -> list[int]:
+    return [values[place] for place in places]

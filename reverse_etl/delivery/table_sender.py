@@ -1,0 +1,140 @@
+"""Rows of one delivery written to a table: slice after slice, in the order of the rows, by one task.
+
+The next slice is read and made to fit while one is written. What became of the rows is for ``settling``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import pyarrow as pa
+
+from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
+from reverse_etl.changeset.row_keys import Keys, row_keys
+from reverse_etl.delivery.books import Books
+from reverse_etl.delivery.settling import Progress, Settling
+from reverse_etl.destinations.base import Accepted, Answer, RequestRefused
+from reverse_etl.destinations.retry import Patience
+from reverse_etl.destinations.tables import Fitted, TableDestination
+
+GRACE_S: Final = 7.0
+"""Seconds that the slice in progress has to end when the run is canceled."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Rows that are written together, and those of them that do not fit."""
+
+    fitted: Fitted
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows that are written together, with their keys (``changeset.row_keys``)."""
+
+    batch: pa.RecordBatch
+    keys: list[int]
+
+    @property
+    def numbers(self) -> list[int]:
+        numbers: list[int] = self.batch.column(ROW_NUMBER).to_pylist()
+        return numbers
+
+    def halves(self) -> list[_Rows]:
+        middle = len(self.keys) // 2
+        return [
+            _Rows(self.batch.slice(0, middle), self.keys[:middle]),
+            _Rows(self.batch.slice(middle), self.keys[middle:]),
+        ]
+
+
+class TableSender:
+    """One delivery in progress.
+
+    Attributes:
+        requests: Slices, and halves of them, that were settled.
+        fullness: How full the settled ones were on average; 1 for none.
+    """
+
+    def __init__(
+        self, destination: TableDestination, books: Books, patience: Patience, *, progress: Progress | None = None
+    ) -> None:
+        self._destination = destination
+        self._books = books
+        self._patience = patience
+        self._settling = Settling(books, destination.name, progress)
+        self._stopping = False
+        self._rows = 0
+        self.requests = 0
+
+    @property
+    def fullness(self) -> float:
+        """How full the settled slices were on average; 1 for none."""
+        return self._rows / (self.requests * self._destination.rows_per_transaction) if self.requests else 1.0
+
+    async def send(self, parts: Parts) -> None:
+        """Writes every row without an outcome; a cancellation lets the slice in progress end."""
+        work = asyncio.ensure_future(self._transfer(parts))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._stopping = True
+            await asyncio.wait({work}, timeout=GRACE_S)
+            raise
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _transfer(self, parts: Parts) -> None:
+        slices = self._slices(parts, self._books.outcomes)
+        upcoming = asyncio.ensure_future(asyncio.to_thread(next, slices, None))
+        try:
+            while (piece := await asyncio.shield(upcoming)) is not None and not self._stopping:
+                upcoming = asyncio.ensure_future(asyncio.to_thread(next, slices, None))
+                await self._write(piece)
+                await asyncio.to_thread(self._books.sync)
+        finally:
+            # A thread cannot be stopped, and reads the run's folder.
+            await asyncio.wait({upcoming})
+        self._settling.tell()
+
+    def _slices(self, parts: Parts, outcomes: Outcomes) -> Iterator[_Slice]:
+        most = self._destination.rows_per_transaction
+        for batch in parts.sendable(outcomes):
+            for start in range(0, batch.num_rows, most):
+                piece = batch.slice(start, most)
+                identifiers = self._destination.identifiers(piece)
+                keys = row_keys(piece.column(ROW_NUMBER), identifiers, parts.stream)
+                yield _Slice(self._destination.fit(piece), keys)
+
+    async def _write(self, piece: _Slice) -> None:
+        batch, keys = piece.fitted.batch, piece.keys
+        kept = self._settling.keep_back(batch.column(ROW_NUMBER).to_numpy(), keys, piece.fitted.kept_back)
+        if kept.any():
+            batch, keys = batch.filter(pa.array(~kept)), keys[~kept]
+        if batch.num_rows:
+            await self._settle(_Rows(batch, keys.tolist()))
+        self._settling.tell()
+
+    async def _settle(self, rows: _Rows) -> None:
+        """Writes rows until each has an outcome; halves of what was refused in turn, so order is kept."""
+        answer: Accepted | RequestRefused = await self._patience.until_settled(partial(self._attempt, rows))
+        self.requests += 1
+        self._rows += len(rows.keys)
+        if isinstance(answer, Accepted):
+            self._settling.accept(rows.numbers, rows.keys, answer)
+            return
+        self._settling.refuse(rows.numbers, rows.keys, answer)
+        if len(rows.keys) > 1:
+            for half in rows.halves():
+                await self._settle(half)
+
+    async def _attempt(self, rows: _Rows) -> Answer:
+        if self._stopping:
+            raise asyncio.CancelledError
+        return await self._destination.write(rows.batch)

@@ -1,0 +1,104 @@
+"""The way to the server: a connection that writes, made again when it was lost."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any, Final
+
+import psycopg
+
+from reverse_etl.destinations.base import TryAgain
+from reverse_etl.destinations.postgres.config import DEFAULT_PORT, Config
+from reverse_etl.errors import (
+    SourceError,
+    UnauthorizedError,
+    WorkspaceRefusedError,
+    WorkspaceUnavailableError,
+)
+from reverse_etl.sources._ssh import tunnel
+from reverse_etl.sources.postgres.login import connection_parameters, facts, problem_of
+
+_CONNECT_S: Final = 10.0
+_SILENT_MS: Final = 60_000
+"""So long may what was sent stay without an answer of the server's machine."""
+
+
+class Link:
+    """One connection at a time to one server.
+
+    Args:
+        config: Where to connect to.
+        name: How messages call the destination.
+
+    Attributes:
+        user: Who writes, once connected.
+    """
+
+    def __init__(self, config: Config, name: str) -> None:
+        self._config = config
+        self._name = name
+        self._way = ExitStack()
+        self._server: Config | None = None
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._reached = False
+        self.user = ""
+
+    async def connected(self) -> psycopg.AsyncConnection[Any] | TryAgain:
+        """The connection, in autocommit mode; made where there is none.
+
+        Raises:
+            UnauthorizedError: User or password are refused.
+            WorkspaceRefusedError: The server cannot be verified, or has no such database.
+            WorkspaceUnavailableError: The SSH tunnel does not lead there.
+            UnsetVariableError: A value comes from an environment variable that is not set.
+        """
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        server = self._tunnelled()
+        if server.ca_file is not None and not server.ca_file.is_file():
+            raise WorkspaceRefusedError(
+                f"{self._name}: there is no file {server.ca_file}.",
+                hint="Check `ca_file`, a PEM file with the authority.",
+            )
+        parameters = connection_parameters(server, most_s=_CONNECT_S) | {"tcp_user_timeout": _SILENT_MS}
+        about = facts(server, parameters)
+        try:
+            connect = psycopg.AsyncConnection.connect
+            # A pooler may give each transaction another session: statements are not prepared for the next one.
+            self._connection = await connect(**parameters, autocommit=True, prepare_threshold=None)
+        except psycopg.Error as error:
+            problem = problem_of(error, about)
+            if problem.passes:
+                return TryAgain(problem.what, away=not self._reached, hint=problem.hint)
+            kind = UnauthorizedError if problem.credentials else WorkspaceRefusedError
+            raise kind(f"{self._name}: {problem.what}.", hint=problem.hint) from None
+        self._reached = True
+        self.user = about["user"]
+        return self._connection
+
+    async def drop(self) -> None:
+        """Gives the connection up, whatever state it is in; its transaction is rolled back by the server."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def close(self) -> None:
+        """Closes the connection and the tunnel."""
+        await self.drop()
+        self._way.close()
+
+    def _tunnelled(self) -> Config:
+        """Where to connect to: the port of the tunnel, opened once, where there is to be one."""
+        if self._server is not None:
+            return self._server
+        ssh = self._config.ssh_tunnel
+        if ssh is None:
+            self._server = self._config
+            return self._server
+        host, port = self._config.address(DEFAULT_PORT)
+        try:
+            local = self._way.enter_context(tunnel(ssh, host=host, port=port, where=self._name))
+        except SourceError as error:
+            raise WorkspaceUnavailableError(error.message, hint=error.hint) from None
+        self._server = self._config.model_copy(update={"tunnel_port": local})
+        return self._server

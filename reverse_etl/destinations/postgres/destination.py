@@ -1,0 +1,195 @@
+"""One sync's way into one table of PostgreSQL: a slice of rows is one transaction.
+
+What is written is counted after COMMIT alone; where the answer to COMMIT is lost, the server is asked what became of
+the transaction. What happens in between is in ``transaction``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.changeset.text import as_text
+from reverse_etl.destinations._sql.fit import fit
+from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
+from reverse_etl.destinations.postgres import catalogue, failures, requirements
+from reverse_etl.destinations.postgres.connection import Link
+from reverse_etl.destinations.postgres.transaction import Transaction
+from reverse_etl.errors import WorkspaceRefusedError
+from reverse_etl.sources.postgres.errors import condition
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.postgres.catalogue import Table
+    from reverse_etl.destinations.postgres.config import Config, Rows
+    from reverse_etl.destinations.postgres.statements import Statements
+    from reverse_etl.destinations.retry import Patience
+    from reverse_etl.destinations.tables import Fitted
+
+
+@asynccontextmanager
+async def opened(
+    config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience
+) -> AsyncIterator[PostgresTable]:
+    """A table, closed at the end; arguments are those of ``open_table``."""
+    table = PostgresTable(config, rows, columns, patience=patience)
+    try:
+        yield table
+    finally:
+        await table.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _InDoubt:
+    """A transaction whose COMMIT has no answer, and what it is if it was committed."""
+
+    transaction: str
+    answer: Accepted
+
+
+class PostgresTable:
+    """A ``destinations.tables.TableDestination``."""
+
+    def __init__(self, config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience) -> None:
+        self.name = f"destination {config.name}"
+        self.rows_per_transaction = config.rows_per_transaction
+        self._config = config
+        self._rows = rows
+        self._columns = columns
+        self._patience = patience
+        self._link = Link(config, self.name)
+        self._table: Table | None = None
+        self._statements: Statements | None = None
+        self._in_doubt: _InDoubt | None = None
+
+    async def prepare(self) -> None:
+        """Makes sure, before the first row, that the table can take what the sync writes.
+
+        Raises:
+            UnauthorizedError: The credentials are refused.
+            WorkspaceUnavailableError: The server does not answer.
+            WorkspaceRefusedError: It cannot be verified, or the user lacks a right.
+            ConfigError: There is no such table, or it cannot take what the query returns.
+        """
+        table: Table = await self._patience.until_settled(self._look)
+        self._statements = requirements.statements(
+            table, self._rows, self._columns, where=self.name, user=self._link.user
+        )
+        self._table = table
+
+    def identifiers(self, batch: pa.RecordBatch) -> pa.StringArray:
+        """Each row's key, of several columns with a comma between them."""
+        texts = [as_text(batch.column(name), batch.schema.field(name)).fill_null("") for name in self._rows.identify_by]
+        return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ", ")
+
+    def fit(self, batch: pa.RecordBatch) -> Fitted:
+        """Converts a batch to the table's types, and names the rows that do not fit."""
+        statements = self._prepared[1]
+        columns = [column.fits for column in statements.columns]
+        if statements.keeps_when_empty:
+            # Whether there is a value to keep, the table alone knows.
+            columns = [replace(column, nullable=True) for column in columns]
+        return fit(batch, columns, timezone=self._config.timezone)
+
+    async def write(self, batch: pa.RecordBatch) -> Answer:
+        """Writes a slice in one transaction, as ``TableDestination`` says."""
+        connection = await self._link.connected()
+        if isinstance(connection, TryAgain):
+            return connection
+        try:
+            settled = await self._resolve(connection, self._in_doubt) if self._in_doubt is not None else None
+            return settled if settled is not None else await self._transact(connection, batch)
+        except psycopg.Error as error:
+            lost = connection.broken or (isinstance(error, psycopg.OperationalError) and not error.sqlstate)
+            await self._link.drop()
+            if (trouble := failures.trouble(error, lost=lost)) is not None:
+                return trouble
+            if failures.is_a_rows_fault(error.sqlstate or "", self._prepared[0]):
+                refusal = failures.refusal(0, error.sqlstate or "", constraint="", column="", table=self._prepared[0])
+                return RequestRefused(*refusal[1:])
+            raise self._cannot_write(error) from None
+        except BaseException:
+            await self._link.drop()
+            raise
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._link.close()
+
+    @property
+    def _prepared(self) -> tuple[Table, Statements]:
+        if self._table is None or self._statements is None:
+            raise RuntimeError("prepare comes first")
+        return self._table, self._statements
+
+    async def _look(self) -> Table | TryAgain:
+        """The table, as the server has it now."""
+        connection = await self._link.connected()
+        if isinstance(connection, TryAgain):
+            return connection
+        try:
+            table = await self._find(connection)
+        except psycopg.Error as error:
+            await self._link.drop()
+            if (trouble := failures.trouble(error, lost=connection.broken)) is not None:
+                return trouble
+            raise self._cannot_write(error) from None
+        if table.read_only:
+            await self._link.drop()
+            return TryAgain("the server only reads: it is a standby", hint="Name the primary server as `host`.")
+        return table
+
+    async def _find(self, connection: psycopg.AsyncConnection[Any]) -> Table:
+        key = self._rows.identify_by
+        names = [(self._config.schema_name, self._rows.table)]
+        if "." in self._rows.table:
+            schema, _, name = self._rows.table.partition(".")
+            names.append((schema, name))
+        for schema, name in names:
+            table = await catalogue.table(connection, schema, name, key=key)
+            if table is not None:
+                return table
+        schema, name = names[-1]
+        raise requirements.no_table(schema, name, await catalogue.table_names(connection, schema), where=self.name)
+
+    async def _resolve(self, connection: psycopg.AsyncConnection[Any], doubt: _InDoubt) -> Answer | None:
+        """What became of the transaction in doubt; None where it was rolled back: the slice is written again."""
+        try:
+            cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", [doubt.transaction])
+        except psycopg.errors.InvalidParameterValue:
+            # A standby took over before it had the transaction.
+            status = "aborted"
+        else:
+            (status,) = await cursor.fetchone() or ("",)
+        if status == "in progress":
+            return TryAgain("the server has not ended the transaction whose COMMIT had no answer")
+        self._in_doubt = None
+        return doubt.answer if status == "committed" else None
+
+    async def _transact(self, connection: psycopg.AsyncConnection[Any], batch: pa.RecordBatch) -> Answer:
+        table, statements = self._prepared
+        transaction = Transaction(connection, table, statements)
+        number = await transaction.begin(batch.schema, self._settings)
+        answer = await transaction.write(batch)
+        self._in_doubt = _InDoubt(number, answer)
+        await connection.execute("COMMIT")
+        self._in_doubt = None
+        return answer
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        lock_ms = round(self._config.lock_timeout.total_seconds() * 1000)
+        return {"lock_timeout": f"{lock_ms}ms", "TimeZone": self._config.timezone}
+
+    def _cannot_write(self, error: psycopg.Error) -> WorkspaceRefusedError:
+        state = error.sqlstate or ""
+        what = f"{condition(state)} ({state})" if state else "the driver failed"
+        return WorkspaceRefusedError(
+            f"{self.name}: rows cannot be written to table {self._rows.table}: {what}.",
+            hint="Look into the server's log, which has the whole message.",
+        )

@@ -1,0 +1,157 @@
+"""What a sync needs of a table, found before the first row: columns, types, rights; and the statements that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from reverse_etl.config.model import nearest
+from reverse_etl.destinations.postgres.catalogue import Table, TableColumn
+from reverse_etl.destinations.postgres.config import Rows
+from reverse_etl.destinations.postgres.statements import Statements, quoted
+from reverse_etl.errors import ConfigError, WorkspaceRefusedError
+
+OLDEST: Final = 130_000
+"""Older servers cannot say what became of a transaction by ``pg_xact_status``."""
+
+_OTHER_KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
+
+
+def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str, user: str) -> Statements:
+    """The statements for a table that can take the rows.
+
+    Args:
+        table: What the catalogue says.
+        rows: What the sync asks for.
+        names: The columns that the sync writes.
+        where: How messages call the destination.
+        user: Who writes.
+
+    Raises:
+        ConfigError: The sync asks for what the table cannot do.
+        WorkspaceRefusedError: The user lacks a right, or the server is too old.
+    """
+    full = f"{table.schema}.{table.name}"
+    if table.version < OLDEST:
+        raise WorkspaceRefusedError(f"{where} is PostgreSQL {table.version // 10_000}.", hint="It needs 13 or newer.")
+    if (other := _OTHER_KINDS.get(table.kind)) is not None:
+        raise ConfigError(f"{where}: {full} is {other}.", hint="Name the table behind it in `rows: {table: ...}`.")
+    if table.has_rules:
+        raise ConfigError(f"{where}: table {full} has rules that rewrite statements.", hint="Use triggers instead.")
+    _require_columns(table, rows, names, f"{where}: table {full}")
+    written = [column for name, column in table.columns.items() if name in names]
+    _require_writable(written, rows, f"{where}: table {full}")
+    if rows.write != "update_only":
+        _require_complete(table, names, f"{where}: table {full}")
+    _require_rights(table, written, rows, where=where, user=user)
+    counts = any(column.counts and name not in names for name, column in table.columns.items())
+    return Statements(
+        table=f"{quoted(table.schema)}.{quoted(table.name)}",
+        columns=written,
+        write=rows.write,
+        keeps_when_empty=rows.empty_values == "ignore",
+        unique_key=table.unique_key,
+        looks_first=counts or not table.unique_key or rows.empty_values == "ignore",
+        finds_swallowed=table.may_swallow_rows,
+    )
+
+
+def no_table(schema: str, name: str, known: Sequence[str], *, where: str) -> ConfigError:
+    """A table that is not there, and the one that was probably meant."""
+    near = nearest(name, known)
+    if not known:
+        return ConfigError(
+            f"{where} has no schema {schema} with tables.", hint="Check `schema` and `database` in connections.yaml."
+        )
+    meant = f"Did you mean {near}?" if near is not None else f"Schema {schema} has {_some(known)}."
+    return ConfigError(f"{where} has no table {schema}.{name}.", hint=meant)
+
+
+def _require_columns(table: Table, rows: Rows, names: Sequence[str], where: str) -> None:
+    for name in rows.identify_by:
+        if name not in names:
+            near = nearest(name, names)
+            hint = f"Did you mean `{near}`?" if near else "Name columns of the query in `identify_by`."
+            raise ConfigError(f"`identify_by` names {name}, which the query does not return.", hint=hint)
+    for name in names:
+        if name not in table.columns:
+            near = nearest(name, table.columns)
+            hint = (
+                f"Did you mean `{near}`? Write `... AS {near}` in the query." if near else "Leave it out of the query."
+            )
+            raise ConfigError(f"{where} has no column {name}.", hint=hint)
+
+
+def _require_writable(written: Iterable[TableColumn], rows: Rows, where: str) -> None:
+    written = list(written)
+    for column in written:
+        name, only_matched = column.fits.name, column.fits.key and rows.write == "update_only"
+        if column.is_array:
+            raise ConfigError(
+                f"{where}: column {name} is an array ({column.fits.type}), which cannot be written.",
+                hint="Leave it out of the query.",
+            )
+        if column.generated and not only_matched:
+            raise ConfigError(f"{where}: column {name} is generated.", hint="Leave it out of the query.")
+        if column.identity == "a" and not only_matched:
+            raise ConfigError(
+                f"{where}: column {name} is numbered by the table alone (GENERATED ALWAYS AS IDENTITY).",
+                hint="Leave it out of the query, or write `update_only`, or ask for: "
+                f"ALTER COLUMN {quoted(name)} SET GENERATED BY DEFAULT.",
+            )
+        if column.fits.key and not column.has_equality:
+            raise ConfigError(
+                f"{where}: values of column {name} ({column.fits.type}) cannot be compared.",
+                hint="Name another column in `identify_by`.",
+            )
+    if rows.write == "update_only" and all(column.fits.key for column in written):
+        raise ConfigError(
+            f"{where}: there is nothing to update: the query has no columns but those of `identify_by`.",
+            hint="Add columns to the query.",
+        )
+
+
+def _require_complete(table: Table, names: Sequence[str], where: str) -> None:
+    missing = [
+        name
+        for name, column in table.columns.items()
+        if name not in names and not (column.fits.nullable or column.has_default or column.generated)
+    ]
+    if missing:
+        raise ConfigError(
+            f"{where} needs a value for {_some(missing)}, which the query does not return.",
+            hint="Add it to the query, or write `update_only`.",
+        )
+
+
+def _require_rights(table: Table, written: Sequence[TableColumn], rows: Rows, *, where: str, user: str) -> None:
+    """Rights on columns suffice; what is asked for is shown for the table, the usual way to grant it."""
+    grants = []
+    if not table.schema_usage:
+        grants.append(f"USAGE ON SCHEMA {quoted(table.schema)}")
+    needed = {"SELECT"} | ({"INSERT"} if rows.write != "update_only" else set())
+    lacking = {right for right in needed for column in written if right not in column.may}
+    if rows.write != "add_only" and any(not column.fits.key and "UPDATE" not in column.may for column in written):
+        lacking.add("UPDATE")
+    if lacking:
+        grants.append(f"{', '.join(sorted(lacking))} ON {quoted(table.schema)}.{quoted(table.name)}")
+    if not table.temporary:
+        grants.append("TEMPORARY ON DATABASE of this connection")
+    names = {column.fits.name for column in written}
+    if rows.write != "update_only":
+        grants += [
+            f"USAGE ON SEQUENCE {column.sequence_without_usage}"
+            for name, column in table.columns.items()
+            if name not in names and column.sequence_without_usage
+        ]
+    if grants:
+        asked = "; ".join(f'GRANT {grant} TO "{user}"' for grant in grants)
+        raise WorkspaceRefusedError(
+            f"{where}: user {user} lacks rights to write to table {table.schema}.{table.name}.",
+            hint=f"Ask for: {asked}.",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

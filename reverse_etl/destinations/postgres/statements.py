@@ -1,0 +1,221 @@
+"""The SQL that brings a slice of rows from a temporary stage into a table.
+
+The stage has a column for each place, ``c0`` and so on, in the types that the rows have in Arrow, and the row's
+``place`` in the slice. What is written, or compared with the table, has the table's own types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from reverse_etl.destinations._sql.columns import Kind
+from reverse_etl.destinations.postgres.catalogue import TableColumn
+
+STAGE: Final = "pg_temp.reverse_etl_stage"
+BAD: Final = "pg_temp.reverse_etl_bad"
+NOT_APPLIED: Final = "02000"
+"""Stands for a SQLSTATE where a row was written without an error and is not there. Source: SQL's "no data"."""
+
+_PLACE: Final = "reverse_etl_place"
+
+_MAKE_BAD: Final = f"CREATE TEMPORARY TABLE {BAD} (place integer, state text, at_constraint text, at_column text) "
+MAKE_BAD: Final = f"{_MAKE_BAD}ON COMMIT DROP"
+READ_BAD: Final = f"SELECT place, state, at_constraint, at_column FROM {BAD} ORDER BY place"
+
+INDEX_STAGE: Final = f"CREATE INDEX ON {STAGE} (place); ANALYZE {STAGE}"
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What is run for each slice.
+
+    Attributes:
+        table: Schema and name, quoted.
+        columns: Those that are written, in the order of the stage.
+        write: ``add_and_update``, ``update_only`` or ``add_only``.
+        keeps_when_empty: Whether NULL and '' keep what is there.
+        unique_key: Whether the table itself tells its rows apart by the key.
+        looks_first: Whether existing rows are updated first and only others inserted: an insert that becomes an
+            update would take a number from a sequence, or fail for want of a value that the row has already.
+        finds_swallowed: Whether rows that a trigger leaves out are looked for.
+    """
+
+    table: str
+    columns: Sequence[TableColumn]
+    write: str
+    keeps_when_empty: bool
+    unique_key: bool
+    looks_first: bool
+    finds_swallowed: bool
+
+    def make_stage(self, schema: pa.Schema) -> str:
+        """A temporary table for slices of these Arrow types, in the order of ``columns``."""
+        columns = [f"c{at} {_stage_type(schema.field(at).type)}" for at in range(len(self.columns))]
+        return f"CREATE TEMPORARY TABLE {STAGE} (place integer, {', '.join(columns)}) ON COMMIT DROP"
+
+    def fill_stage(self) -> str:
+        """Copies the rows into it."""
+        names = ", ".join(f"c{at}" for at in range(len(self.columns)))
+        return f"COPY {STAGE} ({names}, place) FROM STDIN (FORMAT csv)"
+
+    def take_ambiguous(self) -> str:
+        """Removes rows that match several of the table's, or whose key an earlier one has; gives place and reason.
+
+        Only a table without a unique key has the first; the second it would insert twice.
+        """
+        keys = ", ".join(f"s.c{at}" for at in self._key)
+        again = f"SELECT s.place, row_number() OVER (PARTITION BY {keys} ORDER BY s.place) > 1 AS is_again FROM s"
+        several = f"SELECT s.place FROM s JOIN {self.table} AS t ON {self._match('t')} GROUP BY 1 HAVING count(*) > 1"
+        reason = "CASE WHEN is_again THEN 'duplicate_key' ELSE 'matches_several_rows' END AS reason"
+        return (
+            f"WITH s AS {self._rows()}, again AS ({again}), several AS ({several}), found AS (SELECT place, {reason} "
+            f"FROM again WHERE is_again OR place IN (SELECT place FROM several)) "
+            f"DELETE FROM {STAGE} AS d USING found WHERE d.place = found.place RETURNING d.place, found.reason"
+        )
+
+    def take_left_out(self) -> str:
+        """Removes the rows that ``update_only`` or ``add_only`` leaves out, and gives their places."""
+        exists = f"EXISTS (SELECT FROM {self.table} AS t WHERE {self._match('t')})"
+        wanted = exists if self.write == "add_only" else f"NOT {exists}"
+        return (
+            f"DELETE FROM {STAGE} AS d USING (SELECT s.place FROM {self._rows()} AS s WHERE {wanted}) AS found "
+            f"WHERE d.place = found.place RETURNING d.place"
+        )
+
+    def write_rows(self, *, one: bool = False) -> str:
+        """Writes the whole stage in one statement, or the row at ``reverse_etl_place``.
+
+        With ``finds_swallowed``, rows that were not there before and are not written are put into ``BAD``.
+        """
+        rows = self._rows(one=one)
+        steps = {}
+        if self.write != "add_only" and self._data:
+            steps["updated"] = self._update(rows) if self.looks_first or self.write == "update_only" else ""
+        steps["inserted"] = self._insert(rows) if self.write != "update_only" else ""
+        steps = {name: step for name, step in steps.items() if step}
+        if self.finds_swallowed:
+            return self._finding_swallowed(steps, rows)
+        *before, (_, last) = steps.items()
+        return f"{self._with(before)}{last}"
+
+    def write_each(self, *, not_a_rows_fault: str) -> str:
+        """The body of a block that writes row by row, and puts those that fail into ``BAD``.
+
+        Args:
+            not_a_rows_fault: An SQL condition on ``reverse_etl_state``: the whole block fails.
+        """
+        return f"""
+#variable_conflict use_column
+DECLARE
+  {_PLACE} integer; reverse_etl_state text; reverse_etl_constraint text; reverse_etl_column text;
+BEGIN
+  FOR {_PLACE} IN SELECT s.place FROM {STAGE} AS s ORDER BY s.place LOOP
+    BEGIN
+      {self.write_rows(one=True)};
+    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+      GET STACKED DIAGNOSTICS reverse_etl_state = RETURNED_SQLSTATE, reverse_etl_constraint = CONSTRAINT_NAME,
+        reverse_etl_column = COLUMN_NAME;
+      IF {not_a_rows_fault} THEN RAISE; END IF;
+      INSERT INTO {BAD} VALUES ({_PLACE}, reverse_etl_state, reverse_etl_constraint, reverse_etl_column);
+    END;
+  END LOOP;
+END"""
+
+    @property
+    def _key(self) -> list[int]:
+        return [at for at, column in enumerate(self.columns) if column.fits.key]
+
+    @property
+    def _data(self) -> list[int]:
+        return [at for at, column in enumerate(self.columns) if not column.fits.key]
+
+    def _name(self, at: int) -> str:
+        return quoted(self.columns[at].fits.name)
+
+    def _rows(self, *, one: bool = False) -> str:
+        """The stage's rows in the table's types."""
+        typed = ", ".join(f"r.c{at}::{column.fits.type} AS c{at}" for at, column in enumerate(self.columns))
+        return f"(SELECT r.place, {typed} FROM {STAGE} AS r{f' WHERE r.place = {_PLACE}' if one else ''})"
+
+    def _match(self, alias: str) -> str:
+        return " AND ".join(f"{alias}.{self._name(at)} = s.c{at}" for at in self._key)
+
+    def _value(self, at: int, staged: str, table: str) -> str:
+        """What an existing row gets."""
+        if not self.keeps_when_empty:
+            return staged
+        empty = f"nullif({staged}, '')" if self.columns[at].fits.kind is Kind.TEXT else staged
+        return f"coalesce({empty}, {table}.{self._name(at)})"
+
+    def _differs(self, staged: Sequence[str]) -> str:
+        """Whether row ``t`` has other values than these, one for each data column."""
+        pairs = []
+        for at, value in zip(self._data, staged, strict=True):
+            cast = "" if self.columns[at].has_equality else "::text"
+            pairs.append((f"t.{self._name(at)}{cast}", f"({value}){cast}" if cast else value))
+        return f"({', '.join(old for old, _ in pairs)}) IS DISTINCT FROM ({', '.join(new for _, new in pairs)})"
+
+    def _update(self, rows: str) -> str:
+        values = [self._value(at, f"s.c{at}", "t") for at in self._data]
+        sets = ", ".join(f"{self._name(at)} = {value}" for at, value in zip(self._data, values, strict=True))
+        return (
+            f"UPDATE {self.table} AS t SET {sets} FROM {rows} AS s WHERE {self._match('t')} AND {self._differs(values)}"
+        )
+
+    def _insert(self, rows: str) -> str:
+        names = ", ".join(self._name(at) for at in range(len(self.columns)))
+        values = ", ".join(f"s.c{at}" for at in range(len(self.columns)))
+        new = f" WHERE NOT EXISTS (SELECT FROM {self.table} AS o WHERE {self._match('o')})" if self.looks_first else ""
+        # In the order of the slice: the planner may give the rows in another, and the last of one key wins.
+        insert = f"INSERT INTO {self.table} AS t ({names}) SELECT {values} FROM {rows} AS s{new}"
+        if not self.unique_key:
+            return insert
+        key = ", ".join(self._name(at) for at in self._key)
+        if self.write == "add_only" or not self._data:
+            return f"{insert} ON CONFLICT ({key}) DO NOTHING"
+        values_of = [self._value(at, f"excluded.{self._name(at)}", "t") for at in self._data]
+        sets = ", ".join(f"{self._name(at)} = {value}" for at, value in zip(self._data, values_of, strict=True))
+        return f"{insert} ON CONFLICT ({key}) DO UPDATE SET {sets} WHERE {self._differs(values_of)}"
+
+    def _finding_swallowed(self, steps: dict[str, str], rows: str) -> str:
+        keys = ", ".join(f"t.{self._name(at)} AS k{at}" for at in self._key)
+        written = [(name, f"{step} RETURNING {keys}") for name, step in steps.items()]
+        missing = [
+            f"NOT EXISTS (SELECT FROM {name} AS w WHERE {' AND '.join(f'w.k{at} = s.c{at}' for at in self._key)})"
+            for name in steps
+        ]
+        same = self._match("t")
+        if self._data and self.write != "add_only":
+            same += f" AND NOT {self._differs([self._value(at, f's.c{at}', 't') for at in self._data])}"
+        missing.append(f"NOT EXISTS (SELECT FROM {self.table} AS t WHERE {same})")
+        return (
+            f"{self._with(written)}INSERT INTO {BAD} SELECT s.place, '{NOT_APPLIED}', '', '' FROM {rows} AS s "
+            f"WHERE {' AND '.join(missing)}"
+        )
+
+    def _with(self, steps: Sequence[tuple[str, str]]) -> str:
+        return f"WITH {', '.join(f'{name} AS ({step})' for name, step in steps)} " if steps else ""
+
+
+def _stage_type(kind: pa.DataType) -> str:
+    types = pa.types
+    if types.is_boolean(kind):
+        return "boolean"
+    if types.is_integer(kind):
+        return "bigint"
+    if types.is_floating(kind):
+        return "double precision"
+    if types.is_date(kind):
+        return "date"
+    if types.is_timestamp(kind):
+        return "timestamp with time zone" if kind.tz else "timestamp"
+    return "text"

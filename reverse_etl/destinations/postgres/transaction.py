@@ -1,0 +1,146 @@
+"""One slice of rows, written in one transaction: the stage, the statement, and the rows that the database refuses.
+
+The slice is copied into a temporary stage and written in one statement. Where that fails for a row's sake, one block
+on the server writes row by row and names each row that fails; it costs the same whatever their number.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+from pyarrow import csv
+
+from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations.base import Accepted, Refusal
+from reverse_etl.destinations.postgres import failures
+from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, READ_BAD, Statements
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.postgres.catalogue import Table
+
+_AMBIGUOUS: Final = {
+    "duplicate_key": "an earlier row of the query has the same key.",
+    "matches_several_rows": "several rows of the table have its key.",
+}
+_TWICE: Final = "21000"
+"""ON CONFLICT meets a key twice."""
+
+_SAVEPOINT: Final = "reverse_etl"
+
+
+class Transaction:
+    """A transaction in progress; whoever begins it commits it, or gives the connection up.
+
+    Args:
+        connection: In autocommit mode, outside of a transaction.
+        table: What the catalogue says.
+        statements: Those for the table.
+    """
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any], table: Table, statements: Statements) -> None:
+        self._connection = connection
+        self._table = table
+        self._statements = statements
+
+    async def begin(self, schema: pa.Schema, settings: Mapping[str, str]) -> str:
+        """Begins it with an empty stage for rows of these types, and gives its number.
+
+        Args:
+            schema: As ``fit`` gives it.
+            settings: Of the session, for as long as the transaction lasts: a pooler hands none of them on.
+        """
+        texts = {**settings, "DateStyle": "ISO, YMD", "client_min_messages": "error"}
+        steps = [
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+            *(f"SET LOCAL {name} = {self._literal(value)}" for name, value in texts.items()),
+            # Otherwise a deferred constraint fails at COMMIT, for all rows.
+            "SET CONSTRAINTS ALL IMMEDIATE",
+            self._statements.make_stage(schema),
+            *([MAKE_BAD] if self._statements.finds_swallowed else []),
+            "SELECT pg_current_xact_id()::text",
+        ]
+        cursor = await self._run("; ".join(steps))
+        while cursor.nextset():
+            pass
+        (number,) = await cursor.fetchone() or ("",)
+        return str(number)
+
+    async def write(self, batch: pa.RecordBatch) -> Accepted:
+        """Writes the rows, and gives those that are refused or left out; all others are in the table.
+
+        Raises:
+            psycopg.Error: It failed, and not for the sake of rows that can be named: nothing is written.
+        """
+        statements = self._statements
+        await self._stage(batch)
+        refusals: list[Refusal] = []
+        excluded: list[int] = []
+        if statements.looks_first or statements.write != "add_and_update":
+            await self._run(INDEX_STAGE)
+            refusals += await self._take_ambiguous()
+        if statements.write != "add_and_update":
+            excluded = [place for (place,) in await self._fetch(statements.take_left_out())]
+        refusals += await self._write_rows()
+        return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)))
+
+    async def _stage(self, batch: pa.RecordBatch) -> None:
+        places = pa.array(np.arange(batch.num_rows, dtype=np.int32))
+        rows = batch.set_column(batch.schema.get_field_index(ROW_NUMBER), "place", places)
+        text = io.BytesIO()
+        csv.write_csv(rows, text, csv.WriteOptions(include_header=False))
+        copy_in = self._statements.fill_stage()
+        async with self._connection.cursor() as cursor, cursor.copy(copy_in) as copy:
+            await copy.write(text.getbuffer())
+
+    async def _take_ambiguous(self) -> list[Refusal]:
+        field = ", ".join(column.fits.name for column in self._statements.columns if column.fits.key)
+        found = await self._fetch(self._statements.take_ambiguous())
+        return [Refusal(place, reason, field, _AMBIGUOUS[reason]) for place, reason in found]
+
+    async def _write_rows(self) -> list[Refusal]:
+        """Writes the stage, and gives the rows that the database refuses."""
+        await self._run(f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            await self._run(self._statements.write_rows())
+        except psycopg.Error as error:
+            if not failures.is_a_rows_fault(error.sqlstate or "", self._table):
+                raise
+            await self._run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            return await self._write_each(error.sqlstate or "")
+        return await self._bad() if self._statements.finds_swallowed else []
+
+    async def _write_each(self, state: str) -> list[Refusal]:
+        """Writes the stage again, row by row within the server, after a row of it failed."""
+        statements = self._statements
+        refusals = []
+        if not statements.looks_first and statements.write == "add_and_update":
+            await self._run(INDEX_STAGE)
+            refusals = await self._take_ambiguous()
+        if state == _TWICE and refusals:
+            return refusals + await self._write_rows()
+        if not statements.finds_swallowed:
+            await self._run(MAKE_BAD)
+        body = statements.write_each(not_a_rows_fault=failures.not_a_rows_fault(self._table))
+        await self._run(f"DO LANGUAGE plpgsql {self._literal(body)}")
+        return refusals + await self._bad()
+
+    async def _bad(self) -> list[Refusal]:
+        return [
+            failures.refusal(place, state, constraint=constraint or "", column=column or "", table=self._table)
+            for place, state, constraint, column in await self._fetch(READ_BAD)
+        ]
+
+    async def _fetch(self, query: str) -> list[tuple[Any, ...]]:
+        return await (await self._run(query)).fetchall()
+
+    async def _run(self, statement: str) -> psycopg.AsyncCursor[Any]:
+        return await self._connection.execute(statement)
+
+    def _literal(self, text: str) -> str:
+        return sql.Literal(text).as_string(self._connection)
