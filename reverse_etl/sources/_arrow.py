@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.sources._instants import instants, values
-from reverse_etl.sources._json import UNSENDABLE, dump, plain
+from reverse_etl.sources._json import UNSENDABLE, dump, named, plain
 from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, logical_type, marked
 
 MARKS: Final = frozenset({"decimal", "json"})
@@ -183,7 +183,7 @@ def _plain(column: pa.Array, timezone: str) -> list[Any]:
     if is_.is_map(kind):
         column = pc.cast(column, pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)])))
         pairs = _plain(column, timezone)
-        return [None if row is None else {str(pair["key"]): pair["value"] for pair in row} for row in pairs]
+        return [None if row is None else named((pair["key"], pair["value"]) for pair in row) for row in pairs]
     if is_.is_struct(kind):
         children = [_plain(child, timezone) for child in column.flatten()]
         names = [field.name for field in kind]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
@@ -57,12 +57,25 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return orjson.Fragment(digits(value).encode()) if value.is_finite() else UNSENDABLE
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return named((plain(key), plain(item)) for key, item in value.items())
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     if isinstance(value, bytes | bytearray | memoryview):
         return UNSENDABLE
     return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
+
+
+def named(pairs: Iterable[tuple[Any, Any]]) -> Any:
+    """An object for ``dump`` of names and values that it takes; ``UNSENDABLE`` where a name is.
+
+    A name that is no text is spelled as the value would be: ``1.50``, ``true``.
+    """
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name is UNSENDABLE:
+            return UNSENDABLE
+        found[name if isinstance(name, str) else dump(name)] = value
+    return found
 
 
 def checked(column: pa.StringArray) -> pa.StringArray:

@@ -93,6 +93,10 @@ def test_flat_types(array: pa.Array, logical: str, values: list[Any]) -> None:
         (pa.array([{}, None], pa.struct([])), ["{}", None]),
         (pa.array([[("k", 1), ("l", None)], None], pa.map_(pa.string(), pa.int8())), ['{"k":1,"l":null}', None]),
         (pa.array([[(1, "x")], [(2, "y")]], pa.map_(pa.int8(), pa.string()))[1:], ['{"2":"y"}']),
+        (pa.array([[(Decimal("1.50"), 1)]], pa.map_(pa.decimal128(5, 2), pa.int8())), ['{"1.50":1}']),
+        (pa.array([[(2**64 - 1, 1)]], pa.map_(pa.uint64(), pa.int8())), ['{"18446744073709551615":1}']),
+        (pa.array([[(True, 1)], []], pa.map_(pa.bool_(), pa.int8())), ['{"true":1}', "{}"]),
+        (pa.array([[(date(2026, 1, 5), 2)]], pa.map_(pa.date32(), pa.int8())), ['{"2026-01-05":2}']),
         (pa.array([[Decimal("1.10")]], pa.list_(pa.decimal128(38, 28))), ["[1.1000000000000000000000000000]"]),
         (pa.array([[2**64 - 1]], pa.list_(pa.uint64())), ["[18446744073709551615]"]),
         (pa.array([[datetime(2024, 7, 1, 12)]], pa.list_(pa.timestamp("s"))), ['["2024-07-01T10:00:00+00:00"]']),
@@ -229,3 +233,19 @@ def test_canonical_twice_is_canonical_once() -> None:
 
     assert twice.equals(once, check_metadata=True)
     assert once.schema.names == batch.schema.names
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pa.array([float("nan")]),
+        pa.array([b"x"]),
+        pa.array([10**8], pa.int32()).cast(pa.date32()),
+        pa.array([2**62], pa.int64()).cast(pa.timestamp("us")),
+    ],
+    ids=lambda key: str(key.type),
+)
+def test_a_map_with_a_key_that_no_text_spells_fails_its_row(key: pa.Array) -> None:
+    """As such a value does; the key is not sent as something else."""
+    maps = pa.MapArray.from_arrays([0, 1], key, pa.array([1]))
+    assert ("json", ["NaN"]) == one(maps)
