@@ -11,33 +11,21 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from reverse_etl.report import RunReport, Status
-from reverse_etl.state.home import Home
+from reverse_etl.report import Status
 from reverse_etl.state.schema import RUN, SYNC
-from reverse_etl.state.store import open_store
-from reverse_etl_tests.faults.runs import LATE_S, Case, Ended, World
+from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
+from reverse_etl_tests.faults.runs import LATE_S, Case
 from reverse_etl_tests.faults.truth import everything_arrived
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
-ROWS = 9
 HOUR_S = 3_600
 BATCH = {"path": "/api/v2/batch"}
 
 
 @pytest.fixture
 def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
-    """A sync of people in SQLite, where the database's clock is this machine's, that has completed once."""
-    home = Home.at(tmp_path / "home")
-    world = World(tmp_path, sandbox, home, open_store(home.state_url))
-    case = world.case("people", random.Random(1), rows=ROWS, items=2, in_flight=1)  # noqa: S311 - repeatable
-    assert Status.COMPLETED is ended(case.run()).status
-    return case
-
-
-def ended(run: Ended) -> RunReport:
-    """How a run ended."""
-    assert run.report is not None, run.error
-    return run.report
+    """A sync of people that has completed once, by the clock that all share."""
+    return completed_once(tmp_path, sandbox)
 
 
 def set_back(case: Case, seconds: int, *, database_alone: bool = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import time
 from datetime import timedelta
@@ -11,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.report import RunReport, Status
-from reverse_etl.state.home import Home
+from reverse_etl.report import Status
 from reverse_etl.state.store import open_store
-from reverse_etl_tests.faults.runs import Case, Ended, World
+from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
+from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.faults.truth import everything_arrived
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 from reverse_etl_tests.state.aged import make_as_of
 
-ROWS = 9
 BATCH = {"path": "/api/v2/batch"}
 FACTS_OF_OLD = ("sync", "since", "started_at", "version")
 
@@ -27,22 +25,13 @@ FACTS_OF_OLD = ("sync", "since", "started_at", "version")
 @pytest.fixture
 def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
     """A sync that has completed once; since then all but one row changed, and a run of these stopped after two."""
-    home = Home.at(tmp_path / "home")
-    world = World(tmp_path, sandbox, home, open_store(home.state_url))
-    case = world.case("people", random.Random(1), rows=ROWS, items=2, in_flight=1)  # noqa: S311 - repeatable
-    assert Status.COMPLETED is ended(case.run()).status
+    case = completed_once(tmp_path, sandbox)
     change(case, range(2, ROWS + 1), at=int(time.time()))
     sandbox.faults([{"match": BATCH, "skip": 1, "always": True, "do": {"status": 401}}])
     report = ended(case.run())
     assert (Status.FAILED, 2, 8) == (report.status, report.rows.delivered, report.rows.extracted)
     sandbox.clear_faults()
     return case
-
-
-def ended(run: Ended) -> RunReport:
-    """How a run ended."""
-    assert run.report is not None, run.error
-    return run.report
 
 
 def change(case: Case, numbers: range, *, at: int) -> None:

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from reverse_etl.errors import ReverseEtlError, WorkspaceRefusedError
-from reverse_etl.report import RunReport, Status
+from reverse_etl.report import Status
 from reverse_etl.run.attend import attend
 from reverse_etl.run.open_runs import end_open
 from reverse_etl.run.stages import extract_changeset
-from reverse_etl.state.home import Home
 from reverse_etl.state.schema import RUN, SYNC
-from reverse_etl.state.store import open_store
 from reverse_etl_tests.destinations.scripted import FastClock
-from reverse_etl_tests.faults.runs import Case, Ended, World
+from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
+from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.faults.truth import everything_arrived
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 REGION = {"path": "/api/v1/accounts/region"}
 BATCH = {"path": "/api/v2/batch"}
-ROWS = 9
 
 
 @pytest.fixture
 def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
-    """A sync of people that has completed once, two rows a request."""
-    home = Home.at(tmp_path / "home")
-    world = World(tmp_path, sandbox, home, open_store(home.state_url))
-    case = world.case("people", random.Random(1), rows=ROWS, items=2, in_flight=1)  # noqa: S311 - repeatable
-    assert Status.COMPLETED is ended(case.run()).status
-    return case
-
-
-def ended(run: Ended) -> RunReport:
-    """How a run ended."""
-    assert run.report is not None, run.error
-    return run.report
+    """A sync of people that has completed once."""
+    return completed_once(tmp_path, sandbox)
 
 
 def test_the_same_workspace_gets_what_changed(case: Case) -> None:
