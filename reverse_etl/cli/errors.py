@@ -6,6 +6,7 @@ import shutil
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -137,7 +138,10 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
         if report.failed_rows_csv and kept.is_file():
             _copy(kept, file)
         else:
-            written = write_failed_rows(file, store.failed_rows(report.run_id))
+            with TemporaryDirectory() as folder:
+                remembered = Path(folder) / "failed.csv"
+                written = write_failed_rows(remembered, store.failed_rows(report.run_id))
+                _copy(remembered, file)
             if failed:
                 say(
                     words.console(stderr=True),
@@ -152,5 +156,11 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
 
 
 def _copy(kept: Path, file: Path) -> None:
+    """Into a file, whole or not at all, also behind a link; what is no file, such as a pipe, stays what it is."""
+    file = file.resolve()
+    if file.exists() and not file.is_file():
+        with kept.open("rb") as source, file.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        return
     with kept.open("rb") as source, replacing(file) as target:
         shutil.copyfileobj(source, target)

@@ -7,7 +7,9 @@ Exit codes: 0 completed, 1 a defect of ours, 2 configuration, 3 source, 4 stoppe
 from __future__ import annotations
 
 import atexit
+import codecs
 import importlib
+import io
 import os
 import signal
 import sys
@@ -111,6 +113,10 @@ def _stopped() -> NoReturn:
 def _keep_exit_code() -> None:
     # What is left, such as threads to wait for, a second Ctrl-C ends at once.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED_EXIT_CODE))
+    _ignore_signal_at_exit()
+
+
+def _ignore_signal_at_exit() -> None:
     # At its very end Python gives the signal back to the system, which would end the process by another code.
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
 
@@ -128,6 +134,16 @@ def _noted_presses() -> list[int]:
     return pressed
 
 
+def _make_writable() -> None:
+    """What was closed swallows what is printed; text of any kind can be printed, ASCII's terminals get UTF-8."""
+    nowhere = io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8")
+    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding="utf-8" if is_ascii else stream.encoding, errors="backslashreplace")
+
+
 def _report_dropped(dropped: sys.UnraisableHookArgs) -> None:
     """Prints what Python drops, except a Ctrl-C."""
     if not issubclass(dropped.exc_type, KeyboardInterrupt):
@@ -137,6 +153,7 @@ def _report_dropped(dropped: sys.UnraisableHookArgs) -> None:
 def main() -> None:
     """The entry point of ``reverse-etl``: a user's mistake ends with a sentence, never with a traceback."""
     sys.unraisablehook = _report_dropped
+    _make_writable()
     pressed = _noted_presses()
     try:
         _register()
@@ -151,6 +168,8 @@ def main() -> None:
     except SystemExit as end:
         if end.code == INTERRUPTED_EXIT_CODE:
             _keep_exit_code()
+        else:
+            _ignore_signal_at_exit()
         raise
     except Exception:
         if pressed:

@@ -35,13 +35,19 @@ def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
     import orjson
 
     from reverse_etl.config.schema import connections_schema, sync_schema
+    from reverse_etl.errors import StateError
 
     schemas = {Kind.SYNC: sync_schema, Kind.CONNECTIONS: connections_schema}
     if output is None:
         print(orjson.dumps(schemas[which](), option=orjson.OPT_INDENT_2).decode())  # noqa: T201
         return
-    output.mkdir(parents=True, exist_ok=True)
     for kind, made in schemas.items():
         path = output / f"{kind}.schema.json"
-        path.write_bytes(orjson.dumps(made(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(orjson.dumps(made(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        except OSError as error:
+            raise StateError(
+                f"{path} cannot be written: {error.strerror}.", hint="Name a folder that is yours with --output."
+            ) from None
         print(f"Wrote {path}", file=sys.stderr)  # noqa: T201

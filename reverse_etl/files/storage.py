@@ -172,6 +172,9 @@ class Storage:
         """The file system and the URL's path in it. Nothing is remembered of what others may change."""
         from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
+        if re.fullmatch(r"\w[\w+.-]+:", self._url):
+            # `s3://` and no more, without the slashes at its end: a folder here, to fsspec.
+            raise _unusable()
         protocol = self._url.partition("://")[0] if "://" in self._url else "file"
         try:
             system, root = url_to_fs(self._url, use_listings_cache=False, skip_instance_cache=True)
@@ -183,10 +186,7 @@ class Storage:
                 hint=f'Run: pip install "{package}"',
             ) from None
         except ValueError:
-            raise ConfigError(
-                f"{STORAGE_URL_VARIABLE} is not a URL that can be used.",
-                hint="Give a folder, s3://bucket/folder, gs://bucket/folder or abfs://container/folder.",
-            ) from None
+            raise _unusable() from None
         if "file" in system.protocol:
             system.auto_mkdir = True
             with self._reached("written"):
@@ -220,6 +220,13 @@ def storage_from_environment() -> Storage | None:
 @cache
 def _opened(url: str) -> Storage:
     return Storage(url)
+
+
+def _unusable() -> ConfigError:
+    return ConfigError(
+        f"{STORAGE_URL_VARIABLE} is not a URL that can be used.",
+        hint="Give a folder, s3://bucket/folder, gs://bucket/folder or abfs://container/folder.",
+    )
 
 
 def in_order() -> str:

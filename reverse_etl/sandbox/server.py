@@ -51,7 +51,13 @@ def create_app(settings: SandboxSettings, *, when_idle: Callable[[], None] | Non
     if settings.data_file is not None:
         load(workspace, settings.data_file)
         # Also an empty workspace is the same one when it is started again.
-        save(workspace, settings.data_file)
+        try:
+            save(workspace, settings.data_file)
+        except OSError as error:
+            raise ConfigError(
+                f"{settings.data_file} cannot be written: {error.strerror}.",
+                hint="Name a file in a folder that is yours with --data.",
+            ) from None
         saver = Saver(workspace, settings.data_file)
 
     @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -104,6 +105,35 @@ def test_the_csv_is_copied_whole(project: Remembered, tmp_path: Path) -> None:
     assert 0o600 == target.stat().st_mode & 0o777
     assert f"Failed rows written to {target}" in done.stderr
     assert [target] == list(tmp_path.glob("mine*"))
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_csv_may_be_a_pipe(project: Remembered, tmp_path: Path, is_kept: bool) -> None:
+    """`/dev/stdout` for example: it is written to, and not replaced by a file."""
+    kept = project.home.failed_rows_csv("people", "aaaaaaaa-1")
+    expected = kept.read_bytes()
+    if not is_kept:
+        kept.unlink()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        run(errors, "people", "--csv", str(pipe))
+        written = os.read(reader, 65536)
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert [pipe] == list(tmp_path.glob("pipe*"))
+    assert (expected == written) == is_kept
+    assert len(expected.splitlines()) == len(written.splitlines())
+
+
+def test_a_csv_may_be_a_link(project: Remembered, tmp_path: Path) -> None:
+    """The file that it leads to is written, and the link stays."""
+    (tmp_path / "link.csv").symlink_to(tmp_path / "mine.csv")
+    run(errors, "people", "--csv", str(tmp_path / "link.csv"))
+    assert (tmp_path / "link.csv").is_symlink()
+    assert project.home.failed_rows_csv("people", "aaaaaaaa-1").read_bytes() == (tmp_path / "mine.csv").read_bytes()
 
 
 def test_a_csv_that_is_gone_is_written_from_what_is_remembered(project: Remembered, tmp_path: Path) -> None:

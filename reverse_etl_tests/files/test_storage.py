@@ -89,6 +89,7 @@ def test_another_process_sees_what_changed(storage: Storage) -> None:
     ("url", "words"),
     [
         ("abfs://container/folder", "adlfs"),
+        ("s3://", "REVERSE_ETL_STORAGE_URL is not a URL that can be used"),
         ("nonsense://x", "REVERSE_ETL_STORAGE_URL is not a URL that can be used"),
     ],
 )
