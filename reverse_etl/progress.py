@@ -19,7 +19,7 @@ class Progress:
         stream: The name of the stream.
         done: Rows that this stage has dealt with; 0 once it begins.
         failed: Rows among them that failed in this stage.
-        total: Rows that it has to deal with; None while nobody knows.
+        total: Rows that it has to deal with; None while that is not known.
     """
 
     stage: Stage
@@ -37,7 +37,7 @@ class Waiting:
         said: What for, and how long, or how long so far: a sentence.
         where: The destination that it waits for: ``workspace main``; empty where it waits for its turn.
         why: The rest of the sentence after how long: ``because workspace main asked for it (HTTP 429)``.
-        lasts_s: Seconds that it still takes from now on; None where nobody knows.
+        lasts_s: Seconds that it still takes from now on; None where that is not known.
         at_most: Whether it may end earlier, as an answer may come at any time.
     """
 
@@ -54,7 +54,7 @@ _listeners: list[Listener] = []
 
 
 def tell(told: Progress | Waiting) -> None:
-    """Tells every listener of this process; costs nothing when nobody listens."""
+    """Tells every listener of this process; costs nothing without listeners."""
     for listener in _listeners:
         listener(told)
 

@@ -25,7 +25,7 @@ JOURNAL: Final = "journal"
 """The folder, in that of a stream, with the pieces of its journal."""
 
 _READ_ONCE: Final = ("part-*.parquet", "suppressed.parquet")
-"""Files that the extraction writes and nobody changes."""
+"""Files that the extraction writes and that never change."""
 
 _CHANGING: Final = (
     EXCLUDED_FILE,

@@ -1,7 +1,7 @@
 """What the text of a query says without asking a database: is it one read-only statement, which columns does it return.
 
 sqlglot reads the text in the engine's dialect. What it cannot read is judged by its words alone, so that a
-feature it does not know yet blocks nobody; the database has the last word. Sessions are read-only besides.
+feature it does not know yet stops no sync; the database has the last word. Sessions are read-only besides.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ class SyncConfig(YamlModel):
 
     @property
     def suppression(self) -> PeopleConfig | EventsConfig | RelationshipsConfig | None:
-        """Where it is said what becomes of suppressed people; None for a sync that sends nobody."""
+        """The section that decides about suppressed people; None for a sync without people."""
         return self.people or self.events or self.relationships
 
     @property

@@ -1,4 +1,4 @@
-"""Columns that a query gives no name: what the engines call them instead is nobody's attribute.
+"""Columns that a query gives no name: what the engines call them instead is no attribute's name.
 
 Some engines name a column after its function or type (``count``, ``lower``); the others return the expression's text,
 nothing, or a number.
@@ -38,7 +38,7 @@ def unnamed_in_result(names: Sequence[str], sql: str, dialect: Dialect) -> str:
 
     Args:
         names: As the database returns them.
-        sql: The query, in which a name that was asked for stands as such.
+        sql: The query, in which a name that the user chose is written.
         dialect: The database's.
     """
     for number, name in enumerate(names, 1):

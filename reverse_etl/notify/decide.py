@@ -166,7 +166,7 @@ def _of_age(sync: SyncConfig, facts: SyncFacts, old: timedelta, limit: timedelta
         sync=sync.name,
         workspace=sync.workspace,
         headline=f"{sync.name} is stale: {since}",
-        message=f"Told after {format_interval(limit)}.",
+        message=f"Alert threshold: {format_interval(limit)}.",
         next="reverse-etl status",
     )
 

@@ -42,7 +42,7 @@ def _verdict(sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts])
     total = sum(streams.values(), Counts())
     if not (all(each.balanced for each in streams.values()) and same_changeset(sync, folder)):
         what = (
-            f"the run's books do not balance: {counted(total.extracted, 'row was', 'rows were')} read, "
+            f"the row outcomes do not add up: {counted(total.extracted, 'row was', 'rows were')} read, "
             "but those with an outcome are not the same; last sync time stays."
         )
         return Status.FAILED, what, f"Run: reverse-etl run {sync.name} --full", 1

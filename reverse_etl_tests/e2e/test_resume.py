@@ -160,4 +160,4 @@ def test_tampered_books_do_not_balance(slow: Project, sandbox: RunningSandbox) -
     out, _ = process.communicate(timeout=60)
     report = json.loads(out)
     assert (1, "failed", 0) == (process.returncode, report["status"], report["last_sync_time"])
-    assert "do not balance" in report["message"]
+    assert "the row outcomes do not add up" in report["message"]

@@ -1,4 +1,4 @@
-"""Events with one key: equal rows are one event, and of rows that differ nobody can tell which one is meant.
+"""Events with one key: equal rows are one event, and rows that differ do not say which one is meant.
 
 What an event's key is, is ``changeset.event_keys``.
 """

@@ -59,7 +59,7 @@ async def remove_others(
         at_once: Requests open at once.
 
     Raises:
-        CheckFailedError: More would be removed; nobody was.
+        CheckFailedError: More would be removed; none was.
         WorkspaceError: The members cannot be read or removed.
     """
     with tempfile.TemporaryDirectory(prefix="reverse-etl-") as scratch:
