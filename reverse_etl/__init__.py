@@ -12,8 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reverse_etl.definitions import build_definitions
+    from reverse_etl.defs.component import ReverseEtlComponent
     from reverse_etl.defs.io_managers import Frames
+    from reverse_etl.defs.project import build_definitions
     from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, HomeResource
     from reverse_etl.defs.translator import SyncAsset, SyncTranslator
 
@@ -24,6 +25,7 @@ __all__ = [
     "DatabaseResource",
     "Frames",
     "HomeResource",
+    "ReverseEtlComponent",
     "SyncAsset",
     "SyncTranslator",
     "build_definitions",
@@ -34,9 +36,10 @@ _MODULES = {
     "DatabaseResource": "defs.resources",
     "Frames": "defs.io_managers",
     "HomeResource": "defs.resources",
+    "ReverseEtlComponent": "defs.component",
     "SyncAsset": "defs.translator",
     "SyncTranslator": "defs.translator",
-    "build_definitions": "definitions",
+    "build_definitions": "defs.project",
 }
 
 if not TYPE_CHECKING:  # where a type checker looks, a name that is not exported is a mistake

@@ -16,6 +16,7 @@ PUBLIC = {
     "DatabaseResource",
     "Frames",
     "HomeResource",
+    "ReverseEtlComponent",
     "SyncAsset",
     "SyncTranslator",
     "build_definitions",

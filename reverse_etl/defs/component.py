@@ -1,0 +1,49 @@
+"""The syncs as a component of a ``dg`` project: a ``defs.yaml`` names their folder and may change their assets."""
+
+from typing import Annotated
+
+import dagster as dg
+from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
+from pydantic import Field
+
+from reverse_etl.defs.project import build_definitions
+from reverse_etl.defs.translator import SyncAsset, SyncTranslator
+
+
+class ReverseEtlComponent(dg.Component, dg.Model, dg.Resolvable):
+    """The syncs of one folder: assets, checks, jobs, schedules, sensors and resources.
+
+    Subclass it and override ``get_asset_spec`` or ``get_table_key`` for what ``translation`` cannot say.
+    """
+
+    syncs: str = Field(
+        default="syncs", description="The folder of connections.yaml and the syncs, from the folder of this file."
+    )
+    translation: (
+        Annotated[TranslationFn[SyncAsset], TranslationFnResolver[SyncAsset](lambda asset: {"asset": asset})] | None
+    ) = Field(default=None, description="Attributes of every asset; `spec` is the asset as it is, `asset` its sync.")
+
+    def get_asset_spec(self, asset: SyncAsset) -> dg.AssetSpec:
+        """The asset as the project wants it: as ``SyncTranslator.get_asset_spec``, by ``translation``."""
+        return self.translation(asset.spec, asset) if self.translation else asset.spec
+
+    def get_table_key(self, database: str, table: tuple[str, ...]) -> dg.AssetKey:
+        """The asset that stands for a table that a query reads: as ``SyncTranslator.get_table_key``."""
+        return SyncTranslator().get_table_key(database, table)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The definitions of the folder. Raises NotLoadedError, such as with every problem of every file."""
+        return build_definitions(context.path / self.syncs, translator=_Translator(self))
+
+
+class _Translator(SyncTranslator):
+    """Asks a component."""
+
+    def __init__(self, component: ReverseEtlComponent) -> None:
+        self._component = component
+
+    def get_asset_spec(self, asset: SyncAsset) -> dg.AssetSpec:
+        return self._component.get_asset_spec(asset)
+
+    def get_table_key(self, database: str, table: tuple[str, ...]) -> dg.AssetKey:
+        return self._component.get_table_key(database, table)

@@ -1,0 +1,109 @@
+"""What the syncs of a folder are in Dagster, put together: for the shipped code location, and for a user's project."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+
+from reverse_etl.config.loader import garbage_left, load_project
+from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.defs.alerts import alerts_sensor
+from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets
+from reverse_etl.defs.failure import load_errors_in_words
+from reverse_etl.defs.io_managers import ValidatedRowsIOManager
+from reverse_etl.defs.jobs import sync_job
+from reverse_etl.defs.never_started import never_started_sensor
+from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, HomeResource, database_key, workspace_key
+from reverse_etl.defs.schedules import sync_schedule
+from reverse_etl.defs.specs import project_specs
+from reverse_etl.defs.translator import SyncTranslator
+from reverse_etl.state.home import Home
+from reverse_etl.state.store import open_store
+
+
+def build_definitions(
+    syncs: ProjectConfig | Path | str | None = None,
+    resources: Mapping[str, object] | None = None,
+    first_seen_at: Callable[[SyncConfig], datetime] | None = None,
+    *,
+    translator: SyncTranslator | None = None,
+) -> dg.Definitions:
+    """Assets, checks, jobs, schedules, sensors and resources of a folder of syncs, to be merged with a project's own.
+
+    They bring no executor: each sync's job has its own, and everything else runs as the project says. The tables that
+    queries read are dependencies without a definition, so that an asset of the project may have the same key.
+
+    Args:
+        syncs: The folder; None: ``$REVERSE_ETL_SYNCS``, or ``./syncs``. Or its files, as ``load_project`` read them:
+            these are a code location of their own, with an executor that runs everything in one process.
+        resources: Replaces resources by key: ``database_NAME``, ``customerio_NAME``, ``reverse_etl_home``.
+        first_seen_at: Where an interval without ``start_at`` starts to count; None: when the state first saw the sync,
+            or on the round for files that are already read.
+        translator: Changes keys, groups, owners, tags and automation conditions of the assets.
+
+    Raises:
+        NotLoadedError: The files have mistakes: every problem of every file, with its line.
+    """
+    translator = translator or SyncTranslator()
+    if isinstance(syncs, ProjectConfig):
+        return _alone(_build(syncs, resources, first_seen_at, translator))
+    folder = folder_named() if syncs is None else Path(syncs)
+    with load_errors_in_words(), garbage_left():
+        return _build(load_project(folder), resources, first_seen_at or first_seen(folder), translator)
+
+
+def _build(
+    project: ProjectConfig,
+    resources: Mapping[str, object] | None,
+    first_seen_at: Callable[[SyncConfig], datetime] | None,
+    translator: SyncTranslator,
+) -> dg.Definitions:
+    specs = project_specs(project, translator)
+    assets, jobs, schedules = [], [], []
+    for sync in project.syncs.values():
+        own = sync_assets(sync, project, specs.syncs[sync.name])
+        counts_from_first_seen = sync.schedule.every is not None and sync.schedule.start_at is None
+        seen_at = first_seen_at(sync) if first_seen_at and counts_from_first_seen else None
+        schedule = sync_schedule(sync, seen_at)
+        assets += own
+        jobs.append(sync_job(sync, own))
+        schedules += [schedule] if schedule else []
+    # A definition each: loose specs would be merged into one, and every job that touches one of them would carry all.
+    assets += [dg.AssetsDefinition(specs=[spec]) for spec in specs.destinations]
+    return dg.Definitions(
+        assets=assets,
+        jobs=jobs,
+        schedules=schedules,
+        sensors=[never_started_sensor(project, specs), *([alerts_sensor(project)] if project.notify else [])],
+        resources={**connections(project), **(resources or {})},
+    )
+
+
+def connections(project: ProjectConfig) -> dict[str, object]:
+    """The resources of a project: its databases, its workspaces, the home folder and the loader of validated rows."""
+    syncs = str(project.directory)
+    return {
+        HOME: HomeResource(syncs=syncs),
+        VALIDATED_ROWS: ValidatedRowsIOManager(syncs=syncs),
+        **{database_key(name): DatabaseResource(name=name, syncs=syncs) for name in project.databases},
+        **{workspace_key(name): CustomerIOResource(name=name, syncs=syncs) for name in project.workspaces},
+    }
+
+
+def folder_named() -> Path:
+    """The folder of the syncs that the environment names. It may not exist."""
+    return Path(os.environ.get("REVERSE_ETL_SYNCS", "syncs"))
+
+
+def first_seen(folder: Path) -> Callable[[SyncConfig], datetime]:
+    """When the state of a folder first saw a sync: now, where it never did. The state is opened at the first call."""
+    store = cache(lambda: open_store(Home.from_environment(folder).state_url))
+    return lambda sync: store().record_seen(sync.name, sync.workspace, datetime.now(UTC))
+
+
+def _alone(definitions: dg.Definitions) -> dg.Definitions:
+    """A code location of syncs alone: what has no job of its own, such as "Materialize", runs in one process too."""
+    return dg.Definitions.merge(definitions, dg.Definitions(executor=dg.in_process_executor))
