@@ -32,15 +32,7 @@ class SyncAsset:
 
 
 class SyncTranslator:
-    """The one place where a project changes the assets of its syncs: subclass it, and pass it to ``build_definitions``.
-
-    Example:
-        .. code-block:: python
-
-            class Ours(SyncTranslator):
-                def get_asset_spec(self, asset: SyncAsset) -> dg.AssetSpec:
-                    return super().get_asset_spec(asset).replace_attributes(group_name="marketing")
-    """
+    """The one place where a project changes the assets of its syncs: subclass it, and pass it to ``build_definitions``."""
 
     def get_asset_spec(self, asset: SyncAsset) -> dg.AssetSpec:
         """The asset as the project wants it; by default as it is.

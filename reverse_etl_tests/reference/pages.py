@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reverse_etl.settings import SETTINGS
-from reverse_etl_tests.reference import commands, errors, examples, keys, rules
+from reverse_etl_tests.reference import commands, errors, examples, keys, public, rules
 
 FOLDER: Final = examples.FOLDER.parent
 
@@ -24,6 +24,7 @@ def pages() -> dict[Path, str]:
         "commands.md": _commands,
         "errors.md": _errors,
         "environment.md": _environment,
+        "python.md": _python,
     }
     return {FOLDER / name: "\n".join([f"<!-- {_MADE} -->", *lines(), ""]) for name, lines in made.items()}
 
@@ -40,6 +41,7 @@ def _index() -> list[str]:
         "| [Commands](commands.md) | every command and option |",
         "| [Errors and exit codes](errors.md) | every kind of error with an example, and what a failed row can say |",
         "| [Environment variables](environment.md) | every variable that reverse-etl reads |",
+        "| [Python](python.md) | every name that `import reverse_etl` gives your own Dagster project |",
         "",
         "A project with every key, for copying: [example](example). Your editor completes keys with the JSON Schemas",
         "that `reverse-etl schema` writes.",
@@ -144,6 +146,16 @@ def _errors() -> list[str]:
         "|---|---|---|",
     ]
     return [*lines, *(_row(f"`{stage}`", reason, meaning) for stage, reason, meaning in errors.REASONS)]
+
+
+def _python() -> list[str]:
+    return [
+        "# Python",
+        "",
+        "What `import reverse_etl` gives a Dagster project of yours; how they are used together:",
+        "[In your own Dagster project](../dagster.md). Other modules may change with any release.",
+        *public.public_names(),
+    ]
 
 
 def _environment() -> list[str]:
