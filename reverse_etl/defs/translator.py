@@ -32,7 +32,7 @@ class SyncAsset:
 
 
 class SyncTranslator:
-    """The one place where a project changes the assets of its syncs: subclass it, and pass it to ``build_definitions``."""
+    """The one place where a project changes the assets of its syncs: subclass it for ``build_definitions``."""
 
     def get_asset_spec(self, asset: SyncAsset) -> dg.AssetSpec:
         """The asset as the project wants it; by default as it is.
