@@ -218,14 +218,13 @@ class Sender:
     def _accept(self, request: Request, answer: Accepted) -> None:
         numbers, keys = request.numbers, request.keys
         apart = {refusal.place for refusal in answer.refusals}.union(answer.excluded)
-        texts = [(reason, field, message) for _, reason, field, message in answer.refusals]
+        refused = [numbers[place] for place, *_ in answer.refusals], [keys[place] for place, *_ in answer.refusals]
+        texts = [refusal[1:] for refusal in answer.refusals]
         causes = {each: Cause("customerio", *each) for each in set(texts)}
-        self._books.fail_each(
-            [numbers[refusal.place] for refusal in answer.refusals],
-            [keys[refusal.place] for refusal in answer.refusals],
-            Outcome.REFUSED,
-            [causes[each] for each in texts],
-        )
+        if len(causes) == 1:
+            self._books.fail(*refused, Outcome.REFUSED, *causes.values())
+        else:
+            self._books.fail_each(*refused, Outcome.REFUSED, [causes[each] for each in texts])
         self._books.exclude([numbers[at] for at in answer.excluded], [keys[at] for at in answer.excluded])
         if apart:
             accepted = [at for at in range(len(numbers)) if at not in apart]

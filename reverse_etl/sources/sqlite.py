@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field
 
+from reverse_etl.collector import uncollected
 from reverse_etl.config.connections import FileConfig
 from reverse_etl.config.dialect import ELSEWHERE, Dialect
 from reverse_etl.config.sql_text import one_statement
@@ -128,7 +129,7 @@ class _Session:
         return bool(self._connection.execute("PRAGMA query_only").fetchone()[0])
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:
-        from reverse_etl.sources._values import columns_to_batch, uncollected
+        from reverse_etl.sources._values import columns_to_batch
         from reverse_etl.sources.base import refuse_duplicates
 
         with closing(self._connection.cursor()) as cursor:

@@ -33,6 +33,9 @@ from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError
 
 Api = Literal["Track", "App"]
 
+_Said = tuple[str, str, str]
+"""Reason, field and message; each may be empty."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -69,6 +72,16 @@ def batch_answer(reply: Reply, *, items: int, workspace: str) -> Answer:
             return RequestRefused("too_large", field, message or "the request is too large")
         return RequestRefused(reason or "invalid", field, message or "the request was refused with HTTP 400")
     return trouble(reply, api="Track", workspace=workspace)
+
+
+def about_suppression(answer: Accepted) -> set[int]:
+    """The places of items that are refused because their person is suppressed."""
+    _, reasons, _, messages = zip(*answer.refusals, strict=True)
+    texts = {*reasons, *messages}
+    if "suppressed" not in "\n".join(texts).lower():
+        return set()
+    told = {text for text in texts if "suppressed" in text.lower()}
+    return {place for place, reason, _, message in answer.refusals if reason in told or message in told}
 
 
 def trouble(reply: Reply, *, api: Api, workspace: str) -> TryAgain:
@@ -122,7 +135,7 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     return float(min(Decimal(MOST_ASKED_S), seconds)) if seconds.is_finite() and seconds >= 0 else None
 
 
-def first_error(body: bytes) -> tuple[str, str, str]:
+def first_error(body: bytes) -> _Said:
     """Reason, field and message of a refused request, whole; each empty where it is not said.
 
     Reads v2's ``{"errors": [{...}]}``, v1's ``{"meta": {"error": "..."}}`` and ``{"meta": {"errors": ["..."]}}``
@@ -147,15 +160,26 @@ def _accepted(reply: Reply, items: int) -> Answer:
     errors = read.get("errors") if isinstance(read, dict) else None
     if reply.status == 200 and isinstance(read, dict) and not errors:
         return Accepted()
-    by_index: dict[int, list[tuple[str, str, str]]] = {}
+    by_index: dict[int, _Said] = {}
+    further: dict[int, list[str]] = {}
     for error in errors if isinstance(errors, list) else ():
         index = error.get("batch_index") if isinstance(error, dict) else None
         if type(index) is not int or not 0 <= index < items:
             return _of_unnamed_items(reply)
-        by_index.setdefault(index, []).append(_said(error))
+        said = _said(error)
+        if by_index.setdefault(index, said) is not said:
+            further.setdefault(index, []).append(said[2])
     if not by_index:
         return _of_unnamed_items(reply)
-    return Accepted(tuple(_refusal(index, by_index[index]) for index in sorted(by_index)))
+    for index, messages in further.items():
+        reason, field, message = by_index[index]
+        by_index[index] = reason, field, "; ".join(dict.fromkeys(filter(None, (message, *messages))))
+    # One refusal an item: the reason and field of its first error, all its messages.
+    refusals = [
+        Refusal(index, reason or "invalid", field, message or "refused without a message")
+        for index, (reason, field, message) in sorted(by_index.items())
+    ]
+    return Accepted(tuple(refusals))
 
 
 def _of_unnamed_items(reply: Reply) -> RequestRefused:
@@ -165,21 +189,12 @@ def _of_unnamed_items(reply: Reply) -> RequestRefused:
     return RequestRefused(reason or "invalid", field, message or unsaid)
 
 
-def _refusal(index: int, said: list[tuple[str, str, str]]) -> Refusal:
-    """One refusal an item: the reason and field of its first error, all its messages."""
-    reason, field, message = said[0]
-    if len(said) > 1:
-        message = "; ".join(dict.fromkeys(each for _, _, each in said if each))
-    return Refusal(index, reason or "invalid", field, message or "refused without a message")
-
-
-def _said(error: dict[str, Any]) -> tuple[str, str, str]:
-    message = error.get("message") or error.get("detail")
-    reason, field = error.get("reason"), error.get("field")
+def _said(error: dict[str, Any]) -> _Said:
+    reason, field, message = error.get("reason"), error.get("field"), error.get("message") or error.get("detail")
     return (
-        reason if isinstance(reason, str) else "",
-        field if isinstance(field, str) else "",
-        message if isinstance(message, str) else "",
+        reason if type(reason) is str else "",
+        field if type(field) is str else "",
+        message if type(message) is str else "",
     )
 
 

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from reverse_etl.changeset import columns
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, numbers_where
+from reverse_etl.collector import uncollected
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.customerio import activities, lookup, mirror, operations, read_back, segments
-from reverse_etl.destinations.customerio.answers import batch_answer
+from reverse_etl.destinations.customerio.answers import Reply, about_suppression, batch_answer
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.environment import at_address
 from reverse_etl.destinations.customerio.masking import Masking
@@ -144,6 +145,10 @@ class CustomerIO:
         reply = await self._client.batch(b"%b%b%b" % (_OPEN, b",".join(items), _CLOSE))
         if isinstance(reply, TryAgain):
             return reply
+        with uncollected():
+            return self._answer(reply, items)
+
+    def _answer(self, reply: Reply, items: Sequence[bytes]) -> Answer:
         answer = batch_answer(reply, items=len(items), workspace=self._client.workspace)
         if isinstance(answer, RequestRefused):
             if len(items) > 1:
@@ -243,18 +248,18 @@ class CustomerIO:
 
     def _without_suppressed(self, answer: Accepted, items: Sequence[bytes]) -> Accepted:
         """Moves suppressed people from the refused to the excluded, where the sync says so."""
+        refusals = self._masking.refusals(answer.refusals, items)
+        suppressed = about_suppression(answer)
+        if not suppressed:
+            return Accepted(tuple(refusals))
         settings = self._sync.suppression
-        left_out = settings is None or settings.suppressed == "ignore_and_complete"
-        excluded: list[int] = []
-        refusals = []
-        for whole, refusal in zip(answer.refusals, self._masking.refusals(answer.refusals, items), strict=True):
-            if "suppressed" in whole.message.lower() or "suppressed" in whole.reason.lower():
-                if left_out:
-                    excluded.append(whole.place)
-                    continue
-                refusal = refusal._replace(reason="suppressed", message="person is suppressed")
-            refusals.append(refusal)
-        return Accepted(tuple(refusals), tuple(excluded))
+        if settings is None or settings.suppressed == "ignore_and_complete":
+            others = tuple(refusal for refusal in refusals if refusal.place not in suppressed)
+            return Accepted(others, tuple(sorted(suppressed)))
+        for at, (place, _, field, _) in enumerate(refusals):
+            if place in suppressed:
+                refusals[at] = Refusal(place, "suppressed", field, "person is suppressed")
+        return Accepted(tuple(refusals))
 
     def _of_unknown_type(self, batch: pa.RecordBatch, stream: str) -> KeptBack | None:
         default = self._default_type(stream)

@@ -7,7 +7,7 @@ fixed list (``words``), names of the API and of the sync's columns, and the API'
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -23,7 +23,11 @@ _MOST_REMEMBERED: Final = 10_000
 
 _MASK: Final = "…"
 _OPENING, _CLOSING = "([{<", ")]}>.,;:!?"
-_QUOTES: Final = "\"'`"
+_QUOTES: Final = frozenset("\"'`")
+_ENDS: Final = ".,;:"
+_BETWEEN: Final = {"": "", "\n": "\n"}
+"""What is between the pieces of several messages."""
+_AROUND: Final = f"{_OPENING}{_CLOSING}\"'`\\"
 _QUOTED: Final = re.compile(r"""(?<![\w\\])(\\*["'`])(?:(.*?)(?<!\\)\1(?!\w)|.*)""")
 """In quotes, or from a quote on that is never closed."""
 
@@ -35,6 +39,8 @@ _INNER, _LIMIT, _OPEN = "\x01", "\x02", "\x03"
 _LIMITED: Final = re.compile(rf"(?<=HTTP ){_LIMIT}(207|400|413)\b|{_LIMIT}([0-9,]+)(?= (?:{'|'.join(UNITS)})\b)")
 _NO_LIMIT: Final = re.compile(rf"{_LIMIT}[0-9,]+")
 _STATUSES: Final = frozenset({"207", "400", "413"})
+_HEADS: Final = API_NAMES | LIMITS | _STATUSES
+"""What a piece that is no word begins with, up to a dot or bracket, where any of it is known; and so do columns."""
 
 _CODE: Final = re.compile(r"[a-z]+(?:_[a-z]+)*")
 _PARTS: Final = re.compile(
@@ -64,7 +70,7 @@ class Masking:
         added = {name for name in columns if any(map(str.isalpha, name))} - self._columns
         if added:
             self._columns |= added
-            self._known.clear()
+            self._known.take(added)
             self._field.cache_clear()
 
     def refusals(self, refusals: Sequence[Refusal], items: Sequence[bytes]) -> list[Refusal]:
@@ -74,42 +80,53 @@ class Masking:
             refusals: Their texts are Customer.io's, whole; any may be empty.
             items: Those of the request, as they were sent: valid JSON.
         """
-        messages = {message: self._shown(message) for message in {message for _, _, _, message in refusals}}
-        reasons = {reason: self._shown_reason(reason) for reason in {reason for _, reason, _, _ in refusals}}
-        apart = REASONS.union(messages.values(), reasons.values()) - REASONS
-        echoed = echoes([tuple(map(_word, text.split(" "))) for text in apart], items)
-        fit = {text: _fit(text, echoed) for text in apart} | {reason: reason for reason in REASONS}
-        messages = {message: fit[shown] for message, shown in messages.items()}
-        reasons = {reason: fit[shown][:_MOST_REASON_CHARACTERS] for reason, shown in reasons.items()}
+        if not refusals:
+            return []
+        places, reasons, fields, messages = zip(*refusals, strict=True)
+        shown_messages = self._shown(set(messages))
+        shown_reasons = self._shown_reasons(set(reasons))
+        apart = {*shown_messages.values(), *shown_reasons.values()}
+        echoed = echoes([tuple(map(_word, text.split())) for text in apart], items)
+        fit = {text: _fit(text, echoed) for text in apart}
+        message_of = {message: fit[shown] for message, shown in shown_messages.items()}
+        reason_of = {reason: fit[shown][:_MOST_REASON_CHARACTERS] for reason, shown in shown_reasons.items()}
+        reason_of |= {reason: reason for reason in REASONS}
+        field_of = {field: self._field(field) for field in set(fields)}
+        if all(text == kept for each in (message_of, reason_of, field_of) for text, kept in each.items()):
+            return list(refusals)
         return [
-            Refusal(place, reasons[reason], self._field(field), messages[message])
-            for place, reason, field, message in refusals
+            Refusal(place, reason_of[reason], field_of[field], message_of[message])
+            for place, reason, field, message in zip(places, reasons, fields, messages, strict=True)
         ]
 
-    def _shown(self, text: str) -> str:
-        """A message with all masked that is not known; blanks inside names are still marked."""
-        if len(text) > _MOST_READ_CHARACTERS:
-            # The last word may be cut.
-            text = f"{text[:_MOST_READ_CHARACTERS].rpartition(' ')[0]} {_MASK}"
-        if not text.isprintable():
-            text = _printable(text)
-        if not text.isascii():
-            text = text.translate(_OTHER_QUOTES)
-        kept = " ".join(map(self._known.__getitem__, text.split()))
+    def _shown(self, texts: Collection[str]) -> dict[str, str]:
+        """Each text with all masked that is not known, together to be fast; blanks inside names are still marked."""
+        together = "\n".join(texts)
+        if len(together) > _MOST_READ_CHARACTERS and max(map(len, texts)) > _MOST_READ_CHARACTERS:
+            together = "\n".join(map(_beginning, texts))
+        if "  " in together or together.count("\n") >= len(texts) or not together.replace("\n", "").isprintable():
+            together = "\n".join(" ".join(_printable(_beginning(text)).split()) for text in texts)
+        if not together.isascii():
+            together = together.translate(_OTHER_QUOTES)
+        kept = self._known_of(together)
         if _OPEN in kept:
-            text = _QUOTED.sub(self._quoted, text)
-            kept = " ".join(map(self._known.__getitem__, text.split())).replace(_OPEN, _MASK)
+            kept = self._known_of(_QUOTED.sub(self._quoted, together)).replace(_OPEN, _MASK)
         if _LIMIT in kept:
             kept = _NO_LIMIT.sub(_MASK, _LIMITED.sub(r"\1\2", kept))
-        return _merged(kept)
+        return dict(zip(texts, _merged(kept).split(" \n "), strict=True))
+
+    def _known_of(self, together: str) -> str:
+        pieces = together.replace("\n", " \n ").split(" ")
+        return " ".join(map(self._known.__getitem__, pieces))
 
     def _quoted(self, found: re.Match[str]) -> str:
         quote, text = found[1][-1], found[2] or ""
         return f"{quote}{text.replace(' ', _INNER) if text in self._columns else _MASK}{quote}"
 
-    def _shown_reason(self, reason: str) -> str:
-        is_known = _CODE.fullmatch(reason) and all(word in WORDS for word in reason.split("_"))
-        return reason if is_known else self._shown(reason)
+    def _shown_reasons(self, reasons: set[str]) -> dict[str, str]:
+        codes = {reason for reason in reasons if _CODE.fullmatch(reason) and WORDS.issuperset(reason.split("_"))}
+        others = reasons - codes
+        return {code: code for code in codes} | (self._shown(others) if others else {})
 
     def _shown_field(self, field: str) -> str:
         return shortened(_path(field, self._columns), _MOST_FIELD_CHARACTERS)
@@ -121,8 +138,20 @@ class _Known(dict[str, str]):
     def __init__(self, columns: set[str]) -> None:
         super().__init__()
         self._columns = columns
+        self._heads = _HEADS
+        self.update(_BETWEEN)
+
+    def take(self, columns: set[str]) -> None:
+        """Forgets what was known without some columns."""
+        self._heads |= {_head(name) for name in columns}
+        self.clear()
+        self.update(_BETWEEN)
 
     def __missing__(self, piece: str) -> str:
+        bare = piece.strip(_AROUND)
+        is_quoted = "'" in piece or '"' in piece or "`" in piece
+        if not is_quoted and bare not in WORDS and _head(bare) not in self._heads:
+            return _MASK + _end(piece) if piece[-1] in _ENDS else _MASK
         core = piece.lstrip(_OPENING).rstrip(_CLOSING)
         at = piece.find(core)
         before, after = piece[:at], piece[at + len(core) :]
@@ -140,7 +169,7 @@ class _Known(dict[str, str]):
         if core in LIMITS or core in _STATUSES:
             return _LIMIT + core
         bare = core.lstrip("\\")
-        if bare[:1] in _QUOTES and bare:
+        if bare[:1] in _QUOTES:
             inner = bare[1:-1].rstrip("\\")
             if len(bare) < 2 or bare[-1] != bare[0]:
                 return _OPEN
@@ -163,26 +192,35 @@ def _path(text: str, columns: set[str]) -> str:
     return f"{text[:start]}{name[: inner[-1]]}.{_MASK}" if inner else text[:start] + _MASK
 
 
+def _head(name: str) -> str:
+    return name.split(".", 1)[0].split("[", 1)[0]
+
+
+def _beginning(text: str) -> str:
+    """A text as far as it is read; its last word, where it is cut, is masked."""
+    return text if len(text) <= _MOST_READ_CHARACTERS else f"{text[:_MOST_READ_CHARACTERS].rpartition(' ')[0]} {_MASK}"
+
+
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _word(piece: str) -> str:
     """A piece of what is shown as it may be in a row; empty where it is masked or a number."""
-    word = piece.strip(_OPENING + _CLOSING + _QUOTES).replace(_INNER, " ").lower()
+    word = piece.strip(_AROUND).replace(_INNER, " ").lower()
     return "" if _MASK in word or word[:1].isdigit() else word
 
 
 def _fit(text: str, echoed: frozenset[str]) -> str:
     """What is shown, short and without words that are values of the request."""
     if echoed:
-        text = _merged(" ".join(_MASK + _end(piece) if _word(piece) in echoed else piece for piece in text.split(" ")))
+        text = _merged(" ".join(_MASK + _end(piece) if _word(piece) in echoed else piece for piece in text.split()))
     return shortened(text.replace(_INNER, " "))
 
 
 def _end(piece: str) -> str:
     """What ends a clause after a piece that is masked; where it ends an escape of HTML, it does not."""
-    return piece[-1] if piece[-1] in ".,;:" and piece[-2:] != ".." and "&" not in piece else ""
+    return piece[-1] if piece[-1] in _ENDS and piece[-2:] != ".." and "&" not in piece else ""
 
 
 def _merged(text: str) -> str:
