@@ -104,6 +104,7 @@ def dagster_instance(home: Home, overrides: Mapping[str, object]) -> Iterator[dg
     import dagster as dg
     import sqlalchemy as sa
     import yaml
+    from dagster._check import CheckError
     from dagster._core.instance.ref import InstanceRef
 
     folder = os.environ[DAGSTER_HOME_VARIABLE]
@@ -112,7 +113,7 @@ def dagster_instance(home: Home, overrides: Mapping[str, object]) -> Iterator[dg
             instance = stack.enter_context(
                 dg.DagsterInstance.from_ref(InstanceRef.from_dir(folder, overrides=overrides))
             )
-        except (dg.DagsterError, sa.exc.SQLAlchemyError, yaml.YAMLError, ImportError, OSError) as error:
+        except (dg.DagsterError, CheckError, sa.exc.SQLAlchemyError, yaml.YAMLError, ImportError, OSError) as error:
             raise _unusable(home, folder, error) from None
         try:
             yield instance

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.dagster_home import SHIPPED, dagster_folder, missing_settings, shipped_file
+from reverse_etl.cli.dagster_home import SHIPPED, dagster_folder, dagster_instance, missing_settings, shipped_file
 from reverse_etl.errors import StateError
 from reverse_etl.state.home import Home
 from reverse_etl_tests.project import SHOP, Project, people
@@ -149,3 +149,16 @@ def test_a_folder_that_vanishes_during_a_run_is_a_sentence(
         is_a_sentence(running.result(), "gone")
     assert 0 == project.run("people")[0]
     assert 3 == len(sandbox.people())
+
+
+@pytest.mark.parametrize("gone", ["home", "home/dagster"])
+def test_a_folder_that_is_gone_before_its_instance_is_opened_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """Removed after it was made: no error of Dagster's own."""
+    home = Home(tmp_path / "home")
+    monkeypatch.setenv("DAGSTER_HOME", str(home.path / "dagster"))
+    (home.path / "dagster").mkdir(parents=True)
+    shutil.rmtree(tmp_path / gone)
+    with pytest.raises(StateError, match="is gone"), dagster_instance(home, {}):
+        pass
