@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from reverse_etl.report import Status
 from reverse_etl.state.schema import RUN, SYNC
+from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
 from reverse_etl_tests.faults.runs import LATE_S, Case
 from reverse_etl_tests.faults.truth import everything_arrived
@@ -38,7 +39,7 @@ def set_back(case: Case, seconds: int, *, database_alone: bool = False) -> None:
     """
     ahead = SYNC.c.clock_ahead_s + (seconds if database_alone else 0)
     younger = timedelta(seconds=0 if database_alone else seconds)
-    with case.store.database.writing() as connection:
+    with case.store.writing() as connection:
         connection.execute(
             sa.update(SYNC).values(
                 last_sync_time=SYNC.c.last_sync_time + seconds,
@@ -82,7 +83,7 @@ def test_a_database_whose_clock_alone_was_set_back_is_read_from_as_much_earlier(
     """How far it was ahead of this machine's clock is remembered, so not everything need be read."""
     change(case, 2, "changed before")
     ended(case.run())
-    mark = case.store.last_sync_time(case.name)
+    mark = last_sync_time(case.store, case.name)
     set_back(case, HOUR_S, database_alone=True)
     change(case, 3, "changed while it was early")
     report = ended(case.run())

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.report import Status
+from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import open_store
+from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
 from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.faults.truth import everything_arrived
@@ -52,7 +54,7 @@ def items_sent(case: Case) -> int:
 )
 def test_a_home_folder_of_an_earlier_release_is_continued(case: Case, revision: str) -> None:
     """Its last sync time counts, its stopped run is continued, and the history stays."""
-    last_sync_time, runs, before = case.store.last_sync_time(case.name), case.store.runs(), items_sent(case)
+    since, runs, before = last_sync_time(case.store, case.name), list_runs(case.store), items_sent(case)
     old = case.home.path.with_name("old")
     make_as_of(f"sqlite:///{old / 'state.db'}", revision, case.store)
     for left in case.home.path.glob("state.db*"):
@@ -65,15 +67,15 @@ def test_a_home_folder_of_an_earlier_release_is_continued(case: Case, revision: 
     for path in case.home.path.rglob("recipient.json"):
         path.unlink()
     case.store = open_store(case.home.state_url)
-    assert last_sync_time == case.store.last_sync_time(case.name)
+    assert since == last_sync_time(case.store, case.name)
 
     report = ended(case.run())
 
     assert (Status.COMPLETED, 8) == (report.status, report.rows.delivered)
     assert items_sent(case) == before + 6
     everything_arrived(case)
-    assert [run.run_id for run in runs] == [run.run_id for run in case.store.runs()[1:]]
-    assert report.last_sync_time >= last_sync_time
+    assert [run.run_id for run in runs] == [run.run_id for run in list_runs(case.store)[1:]]
+    assert report.last_sync_time >= since
 
 
 @pytest.mark.parametrize(("late", "rows"), [(None, 8), (timedelta(0), 8), (timedelta(hours=1), 9)])
@@ -81,7 +83,7 @@ def test_a_run_is_continued_only_if_it_read_as_far_back_as_a_new_one(
     case: Case, late: timedelta | None, rows: int
 ) -> None:
     """A row that became visible late is read where `late` now reaches as far as its time."""
-    change(case, range(1, 2), at=case.store.last_sync_time(case.name) - 1800)
+    change(case, range(1, 2), at=last_sync_time(case.store, case.name) - 1800)
     before = items_sent(case)
     case.database = case.database.model_copy(update={"late": late})
     report = ended(case.run())

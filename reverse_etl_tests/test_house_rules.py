@@ -84,8 +84,8 @@ KNOW_ENGINES = (
     # The sample shop is a file of one engine.
     "demo/",
     # The state's own database is no source.
-    "state/engine.py",
-    "state/pace.py",
+    "state/store.py",
+    "state/rate_slots.py",
     # Resources for assets of a user's own, which name what they connect to.
     "defs/bigquery.py",
     "defs/snowflake.py",

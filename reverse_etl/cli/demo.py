@@ -153,8 +153,9 @@ class _Acts:
         """Runs a sync; ``full`` is what a first run is, and what one is after runs of an earlier demo."""
         from reverse_etl.cli.run import execute, show
         from reverse_etl.state.store import open_store
+        from reverse_etl.state.syncs import last_sync_time
 
-        full = full and open_store(self.home.state_url).last_sync_time(name) > 0
+        full = full and last_sync_time(open_store(self.home.state_url), name) > 0
         self.console.print()
         print_line(self.console, words.text(f"$ reverse-etl run {name}{' --full' if full else ''}", "bold"))
         report = execute(self.project.syncs[name], self.syncs, full=full)
@@ -167,10 +168,11 @@ class _Acts:
     def _show_failed_rows(self, report: RunReport) -> None:
         from itertools import islice
 
+        from reverse_etl.state.failures import failed_rows_of_run
         from reverse_etl.state.store import open_store
 
         table = Rows(("row", "query", "reason", "what is wrong"), numbers=("row",), below="what is wrong")
-        for row in islice(open_store(self.home.state_url).failed_rows(report.run_id), FAILED_ROWS_SHOWN):
+        for row in islice(failed_rows_of_run(open_store(self.home.state_url), report.run_id), FAILED_ROWS_SHOWN):
             table.add(f"{row.row_number:,}", row.query, row.reason, row.message)
         self.console.print()
         table.show(self.console)

@@ -35,6 +35,7 @@ def errors(
     as_json: AsJson = False,
 ) -> None:
     """Show why rows of a run failed: causes with counts, then the first rows with number and identifier."""
+    from reverse_etl.state.failures import causes_of_run, failed_rows_of_run
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
@@ -45,8 +46,8 @@ def errors(
     if report is None:
         words.print_json(None) if as_json else say(words.console(), no_runs(sync))
         return
-    causes = store.causes(report.run_id)
-    first = list(islice(store.failed_rows(report.run_id), limit))
+    causes = causes_of_run(store, report.run_id)
+    first = list(islice(failed_rows_of_run(store, report.run_id), limit))
     if as_json:
         found = {"causes": [asdict(cause) for cause in causes], "failed_rows": [asdict(row) for row in first]}
         words.print_json({**report.as_json(), **found})
@@ -61,16 +62,18 @@ def chosen_run(store: Store, sync: str, run_id: str) -> RunReport | None:
     """The run with this id or the one that begins so; without one, the newest that has ended."""
     from reverse_etl.errors import ConfigError
     from reverse_etl.report import Status
+    from reverse_etl.state.run_history import find_run, list_runs
 
     if run_id:
-        exact = store.run(run_id)
-        runs = [exact] if exact else [run for run in store.runs(sync, limit=10_000) if run.run_id.startswith(run_id)]
+        exact = find_run(store, run_id)
+        begins_so = [] if exact else list_runs(store, sync, limit=10_000)
+        runs = [exact] if exact else [run for run in begins_so if run.run_id.startswith(run_id)]
         if len(runs) != 1 or runs[0].sync != sync:
             what = "more than one run that begins with" if len(runs) > 1 else "no run"
             raise ConfigError(f"{sync} has {what} {run_id}.", hint=f"See: reverse-etl history {sync}")
         return runs[0]
     ended = [status for status in Status if status not in (Status.RUNNING, Status.SKIPPED)]
-    newest = [run for status in ended for run in store.runs(sync, limit=1, status=status)]
+    newest = [run for status in ended for run in list_runs(store, sync, limit=1, status=status)]
     return max(newest, key=lambda run: run.started_at, default=None)
 
 
@@ -108,10 +111,11 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
 def _show_earlier(store: Store, report: RunReport) -> None:
     """Where failed rows are to be found when this run has none."""
     from reverse_etl.report import Status
+    from reverse_etl.state.run_history import list_runs
 
     if report.total.failed:
         return
-    for earlier in store.runs(report.sync, limit=1, status=Status.SOME_ROWS_FAILED):
+    for earlier in list_runs(store, report.sync, limit=1, status=Status.SOME_ROWS_FAILED):
         console = words.console()
         say(console, f"The last run with failed rows: reverse-etl errors {report.sync} --run {earlier.run_id[:8]}")
 
@@ -132,6 +136,7 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
     """
     from reverse_etl.errors import StateError
     from reverse_etl.report import write_failed_rows
+    from reverse_etl.state.failures import failed_rows_of_run
 
     failed = report.total.failed
     try:
@@ -140,7 +145,7 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
         else:
             with TemporaryDirectory() as folder:
                 remembered = Path(folder) / "failed.csv"
-                written = write_failed_rows(remembered, store.failed_rows(report.run_id))
+                written = write_failed_rows(remembered, failed_rows_of_run(store, report.run_id))
                 _copy(remembered, file)
             if failed:
                 say(

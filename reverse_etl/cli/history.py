@@ -25,13 +25,14 @@ def history(
 ) -> None:
     """Show the past runs of a sync, skipped ones included."""
     from reverse_etl.state.home import Home
+    from reverse_etl.state.run_history import list_runs
     from reverse_etl.state.store import open_store
-    from reverse_etl.state.turns import end_lost
+    from reverse_etl.state.workspace_lease import end_lost
 
     store = open_store(Home.from_environment(syncs).state_url)
     end_lost(store)
     require_known(store, sync, syncs)
-    runs = store.runs(sync, limit=limit)
+    runs = list_runs(store, sync, limit=limit)
     if as_json:
         words.print_json([run.as_json() for run in runs])
     elif runs:
@@ -47,7 +48,9 @@ def require_known(store: Store, sync: str, syncs: Path) -> None:
         ConfigError: There is no such sync; the hint has the nearest name.
         ConfigProblemsError: It has no runs, and the files cannot be read to see whether it exists.
     """
-    if store.latest_run(sync) is None:
+    from reverse_etl.state.run_history import latest_run
+
+    if latest_run(store, sync) is None:
         from reverse_etl.config.loader import load_project
 
         sync_named(load_project(syncs), sync)

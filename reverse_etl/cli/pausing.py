@@ -52,9 +52,10 @@ def _set(name: str, syncs: Path, *, paused: bool) -> tuple[ProjectConfig, Home]:
     from reverse_etl.config.loader import load_project
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
+    from reverse_etl.state.syncs import set_paused
 
     project, home = load_project(syncs), Home.from_environment(syncs)
-    open_store(home.state_url).set_paused(sync_named(project, name).name, paused)
+    set_paused(open_store(home.state_url), sync_named(project, name).name, paused)
     return project, home
 
 

@@ -92,10 +92,11 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
     from reverse_etl.sources import connect, dialect
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
+    from reverse_etl.state.syncs import sync_state
 
     database = project.databases[sync.database]
     store = open_store(Home.from_environment(project.directory).state_url)
-    before = Before() if full else store.sync(sync.name).before()
+    before = Before() if full else sync_state(store, sync.name).before()
     late = late_of(sync.changes, database.late)
     with tempfile.TemporaryDirectory(prefix="reverse-etl-") as path:
         folder = RunFolder(Path(path))

@@ -30,6 +30,7 @@ def retry(
     from reverse_etl.cli.run import execute, show
     from reverse_etl.config.loader import load_project
     from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE
+    from reverse_etl.state.failures import causes_of_run
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
@@ -61,7 +62,7 @@ def retry(
         json.dump(retried.as_json(), sys.stdout)
         sys.stdout.write("\n")
     show(retried, people)
-    for cause in store.causes(retried.run_id):
+    for cause in causes_of_run(store, retried.run_id):
         if cause.reason == NO_LONGER_FOUND:
             say(people, f"{counted(cause.rows, 'failed row was', 'failed rows were')} {cause.message}")
     raise typer.Exit(retried.exit_code)

@@ -73,6 +73,7 @@ def execute(
     """
     from reverse_etl.errors import StateError
     from reverse_etl.state.home import Home
+    from reverse_etl.state.run_history import find_run
     from reverse_etl.state.store import open_store
 
     home = Home.from_environment(syncs)
@@ -81,7 +82,7 @@ def execute(
         "loggers": {"console": {"config": {"log_level": "DEBUG" if verbose else "CRITICAL"}}},
     }
     result = _execute_job(sync.name, syncs, home, run_config=run_config, lines=verbose)
-    report = open_store(home.state_url).run(result.run_id)
+    report = find_run(open_store(home.state_url), result.run_id)
     if report is None and was_interrupted(result):
         raise KeyboardInterrupt
     if report is None:

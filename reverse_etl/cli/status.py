@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from reverse_etl.config.schedule import ScheduleConfig
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
     from reverse_etl.report import RunReport
-    from reverse_etl.state.history import SyncState
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import Store
+    from reverse_etl.state.syncs import SyncState
 
 NO_DAEMON: Final = (
     "No scheduled run starts: Dagster's daemon does not run here. Start it with `reverse-etl ui`, or "
@@ -49,7 +49,7 @@ def look(project: ProjectConfig, home: Home) -> list[SyncStatus]:
     from reverse_etl.cli.toggles import daemon_runs, switched_off
     from reverse_etl.errors import StateError
     from reverse_etl.state.store import open_store
-    from reverse_etl.state.turns import end_lost
+    from reverse_etl.state.workspace_lease import end_lost
 
     store = open_store(home.state_url)
     end_lost(store)
@@ -154,12 +154,12 @@ def statuses(
     daemon: bool | None = None,
 ) -> list[SyncStatus]:
     """Every sync of the files, by name; ``off`` are those whose schedule is off in Dagster's UI. Raises StateError."""
-    from reverse_etl.state.deliveries import last_delivered_at
-    from reverse_etl.state.history import SyncState
+    from reverse_etl.state.run_history import last_delivered_at, latest_runs
+    from reverse_etl.state.syncs import SyncState, every_sync
 
-    states = {state.name: state for state in store.syncs()}
-    runs = store.latest_runs()
-    with store.database.reading() as connection:
+    states = {state.name: state for state in every_sync(store)}
+    runs = latest_runs(store)
+    with store.reading() as connection:
         delivered = last_delivered_at(connection)
     return [
         SyncStatus(

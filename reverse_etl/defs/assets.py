@@ -30,7 +30,9 @@ from reverse_etl.run.attend import attend
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.sources import dialect
+from reverse_etl.state.failures import failed_rows_of_run
 from reverse_etl.state.retention import prune
+from reverse_etl.state.run_history import find_run
 from reverse_etl.state.run_ids import id_of_sync, runs_of
 from reverse_etl.state.store import open_store
 
@@ -112,7 +114,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         )
         yield from checks.validation_results(validation.results)
         if validation.stopped:
-            csv = failed_rows_csv(run.store.run(run.run_id))
+            csv = failed_rows_csv(find_run(run.store, run.run_id))
             raise StepFailedError(f"{sync.where}: {validation.stopped}", csv)
 
     return stage_asset(
@@ -136,7 +138,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
         context.log.info(f"{sync.name}: {report.status.value}: {total.delivered:,} of {total.extracted:,} delivered.")
         schema = run.folder.parts("rows").schema()
         delivered = columns.same_columns(specs.validated.key, schema)
-        first_failed = islice(run.store.failed_rows(report.run_id), FAILED_ROWS_SHOWN)
+        first_failed = islice(failed_rows_of_run(run.store, report.run_id), FAILED_ROWS_SHOWN)
         said = delivered_metadata(report, first_failed)
         yield dg.MaterializeResult(metadata={**said, **delivered})
         attributes = columns.same_columns(specs.delivery.key, schema)
@@ -200,11 +202,11 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         raise RunSkippedError(str(error)) from None
     except ReverseEtlError as error:
         run_tags.tag_status(context.instance, run_id, Status.FAILED)
-        csv = {} if isinstance(error, StateError) else failed_rows_csv(run.store.run(run.run_id))
+        csv = {} if isinstance(error, StateError) else failed_rows_csv(find_run(run.store, run.run_id))
         raise StepFailedError(str(error), csv) from None
     except BaseException:
         with undisturbed():
-            ended = run.store.run(run.run_id)
+            ended = find_run(run.store, run.run_id)
             run_tags.tag_status(context.instance, run_id, ended.status if ended else Status.FAILED)
         raise
 

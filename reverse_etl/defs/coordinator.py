@@ -37,6 +37,7 @@ from reverse_etl.defs.run_tags import (
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_ids import id_of_sync
+from reverse_etl.state.runs import record_skipped
 from reverse_etl.state.store import Store, open_store
 
 Nodes = Sequence[RemoteRepositoryAssetNode]
@@ -66,7 +67,7 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
                 {(named(asset.metadata, SYNC_TAG), named(asset.metadata, WORKSPACE_TAG)) for asset in assets}
             ):
                 run_id = id_of_sync(run.run_id, sync, job=run.job_name)
-                store.record_skipped(sync, workspace, at, ahead, message=reason, run_id=run_id)
+                record_skipped(store, sync, workspace, at, ahead, message=reason, run_id=run_id)
             self._instance.add_run_tags(run.run_id, {STATUS_TAG: Status.SKIPPED.value})
             self._instance.report_run_canceled(run, message=reason)
         return self._instance.get_run_by_id(run.run_id) or run

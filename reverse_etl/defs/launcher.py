@@ -11,7 +11,7 @@ from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, Wor
 
 from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, tag_status
 from reverse_etl.report import Status
-from reverse_etl.state import turns
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_ids import runs_of
 from reverse_etl.state.store import open_store
@@ -33,18 +33,18 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
         Of runs that say nothing about themselves, such as those with a user's own assets, it says that they live.
         """
         store = open_store(Home.from_environment().state_url)
-        alive = turns.alive(store, run.run_id)
+        alive = workspace_lease.lives(store, run.run_id)
         if alive is False:
-            turns.end_lost(store)
+            workspace_lease.end_lost(store)
             return self._gone(run, "its process gives no sign of life any more")
         if alive or not of_syncs_alone(run):
             return _LIVES
         known = runs_of(store, run.run_id)
-        if any(each.status is Status.FAILED and turns.was_lost(each) for each in known):
+        if any(each.status is Status.FAILED and workspace_lease.was_lost(each) for each in known):
             return self._gone(run, "its process ended before the run did")
         # Before its first stage, and after its last one, a run has no turn: Dagster's events are its signs of life.
         begun_elsewhere = not known and has_begun(run)
-        if begun_elsewhere or self._silent_for(run) < turns.SILENT.total_seconds():
+        if begun_elsewhere or self._silent_for(run) < workspace_lease.SILENT.total_seconds():
             return _LIVES
         return self._gone(run, f"nothing was heard of it for {self._silent_for(run):.0f} s")
 

@@ -18,6 +18,7 @@ from reverse_etl.defs.specs import ProjectSpecs
 from reverse_etl.notify.tell import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.run_ids import id_of_sync, runs_of
+from reverse_etl.state.runs import close_run
 from reverse_etl.state.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _recorded(store: Store, record: "RunRecord", sync: SyncConfig, why: str) -> 
         exit_code=1,
     )
     root = id_of_sync(run.root_run_id or run.run_id, sync.name, job=run.job_name)
-    return store.close_run(report, root_run_id=root, workspace=sync.workspace, failed_rows=(), new_last_sync_time=None)
+    return close_run(store, report, root_run_id=root, workspace=sync.workspace, failed_rows=(), new_last_sync_time=None)
 
 
 def _told(report: RunReport, project: ProjectConfig, store: Store) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Which run is in the way of another one in a workspace, as far as Dagster and the state know.
 
-That no two ever have a workspace at once is kept in ``state.turns``; here it is seen in advance, so that a due run
+That no two ever have a workspace at once is kept in ``state.workspace_lease``; here it is seen in advance: a due run
 is skipped rather than started in vain.
 """
 
@@ -12,7 +12,7 @@ import dagster as dg
 
 from reverse_etl.defs.run_tags import SYNC_TAG, in_words, workspaces_of
 from reverse_etl.report import Status
-from reverse_etl.state import turns
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.run_ids import runs_of
 from reverse_etl.state.store import Store
 
@@ -63,10 +63,10 @@ def runs_in_the_way(instance: dg.DagsterInstance, store: Store, workspace: str) 
     Raises:
         StateError: The state database cannot be used.
     """
-    turns.end_lost(store)
-    turn = turns.whose(store, workspace)
+    workspace_lease.end_lost(store)
+    turn = workspace_lease.holder(store, workspace)
     if turn is not None and turn.resting and _finished(instance, turn.run_id):
-        turns.give_back(store, turn.run_id, ended=True)
+        workspace_lease.give_back(store, turn.run_id, ended=True)
         turn = None
     doing = f"is in progress and {turn.waits}" if turn is not None and turn.waits else "is in progress"
     found = {} if turn is None else {turn.run_id: InTheWay(turn.run_id, turn.sync, doing, began=True)}

@@ -22,6 +22,7 @@ from reverse_etl.defs.specs import project_specs
 from reverse_etl.defs.translator import SyncTranslator
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
+from reverse_etl.state.syncs import record_seen
 
 
 def build_definitions(
@@ -101,7 +102,7 @@ def folder_named() -> Path:
 def first_seen(folder: Path) -> Callable[[SyncConfig], datetime]:
     """When the state of a folder first saw a sync: now, where it never did. The state is opened at the first call."""
     store = cache(lambda: open_store(Home.from_environment(folder).state_url))
-    return lambda sync: store().record_seen(sync.name, sync.workspace, datetime.now(UTC))
+    return lambda sync: record_seen(store(), sync.name, sync.workspace, datetime.now(UTC))
 
 
 def _alone(definitions: dg.Definitions) -> dg.Definitions:

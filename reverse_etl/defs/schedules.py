@@ -9,8 +9,9 @@ from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.overlap import InTheWay, runs_in_the_way
 from reverse_etl.schedule.cadence import Cadence, first_due, format_interval
+from reverse_etl.state.runs import record_skipped
 from reverse_etl.state.store import Store, open_store
-from reverse_etl.state.ticks import note_tick
+from reverse_etl.state.syncs import is_paused, note_tick
 
 ON_THE_ROUND = datetime(2020, 1, 5, tzinfo=UTC)
 """A Sunday midnight."""
@@ -43,13 +44,13 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
         due_at = at if cadence is None else _due(context, cadence, sync, store)
         if due_at is None and cadence is not None:
             return dg.SkipReason(f"Not due: the next run is at {cadence.next_due(at):%Y-%m-%d %H:%M} UTC.")
-        if store.paused(sync.name):
+        if is_paused(store, sync.name):
             return dg.SkipReason(f"Paused: `reverse-etl resume {sync.name}` lets it run again.")
         runs = runs_in_the_way(context.instance, store, sync.workspace)
         blocking = _blocking(sync, runs)
         if blocking is not None:
             reason = f"Skipped: {blocking.said(sync.workspace)}."
-            store.record_skipped(sync.name, sync.workspace, due_at or at, blocking.run_id, message=reason)
+            record_skipped(store, sync.name, sync.workspace, due_at or at, blocking.run_id, message=reason)
             return dg.SkipReason(reason)
         return dg.RunRequest()
 

@@ -10,7 +10,7 @@ import dagster as dg
 from reverse_etl.defs.run_tags import STATUS_TAG, has_begun, tag_status
 from reverse_etl.defs.specs import ProjectSpecs
 from reverse_etl.report import Status
-from reverse_etl.state import turns
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.run_ids import runs_of
 from reverse_etl.state.store import Store
 
@@ -31,7 +31,7 @@ def settle_tags(instance: dg.DagsterInstance, store: Store, specs: ProjectSpecs,
     Raises:
         StateError: The state database cannot be used.
     """
-    turns.end_lost(store)
+    workspace_lease.end_lost(store)
     canceled = dg.RunsFilter(statuses=[dg.DagsterRunStatus.CANCELED], updated_after=since)
     running = dg.RunsFilter(statuses=_ENDED, tags={STATUS_TAG: Status.RUNNING.value})
     for run in {run.run_id: run for each in (canceled, running) for run in instance.get_runs(each)}.values():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reverse_etl.config.schedule import ScheduleConfig
-    from reverse_etl.state.history import SyncState
+    from reverse_etl.state.syncs import SyncState
 
 _DAYS: Final = 9
 """Days with due times to look ahead: a week of working days has its weekend among them."""

@@ -12,7 +12,7 @@ from reverse_etl.report import Status
 from reverse_etl.run.close import close
 from reverse_etl.run.lease import take_turn
 from reverse_etl.run.open_runs import leave_open
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def attend(run: SyncRun) -> Iterator[SyncRun]:
     if run.one_process and heartbeat.beats(run.turn):
         leave_open(run.run_id, run.turn, partial(_end_between, run))
     elif heartbeat.stop(run.turn):
-        turns.rest(run.store, run.turn)
+        workspace_lease.rest(run.store, run.turn)
 
 
 def _take(run: SyncRun) -> None:

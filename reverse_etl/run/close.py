@@ -14,8 +14,8 @@ from reverse_etl.run.open_runs import has_closed
 from reverse_etl.run.sharing import put_at_end
 from reverse_etl.run.undelivered import write_undelivered
 from reverse_etl.run.verdict import verdict
-from reverse_etl.state import heartbeat, turns
-from reverse_etl.state.history import Reading
+from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state.runs import Reading, close_run
 
 if TYPE_CHECKING:
     from reverse_etl.run.record import SyncRun
@@ -39,13 +39,13 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
         has_closed(run.run_id)
         release(run.folder.path)
         heartbeat.stop(run.turn)
-    turns.give_back(run.store, run.turn)
+    workspace_lease.give_back(run.store, run.turn)
     run.closed(report)
     return report
 
 
 def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) -> RunReport:
-    from reverse_etl.state.attempts import attempt_of
+    from reverse_etl.state.run_history import attempt_of
 
     facts, rows_are_for = run.folder.facts(), rows_for(run.folder)
     if facts is not None and status is not None:
@@ -78,7 +78,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         message=message,
         exit_code=exit_code,
     )
-    return run.store.close_run(
+    return close_run(
+        run.store,
         report,
         root_run_id=run.root_run_id,
         workspace=run.sync.workspace,

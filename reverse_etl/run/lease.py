@@ -1,4 +1,4 @@
-"""A run takes its workspace's turn, and what it does where another run has it. Whose turn it is: ``state.turns``."""
+"""A run takes its workspace's lease, and what it does where another run has it; kept in ``state.workspace_lease``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import StateError, WorkspaceBusyError
 from reverse_etl.progress import Progress, Waiting, tell
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state.runs import record_skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reverse_etl.run.record import SyncRun
-    from reverse_etl.state.turns import Turn
+    from reverse_etl.state.workspace_lease import Lease
 
 _one_at_a_time: Final = threading.Lock()
 
@@ -33,7 +34,7 @@ def take_turn(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> No
     Raises:
         WorkspaceBusyError: Another run has the turn. It is in the history as ``skipped``.
     """
-    take = partial(turns.take, run.store, run.sync.workspace, run_id=run.turn, sync=run.sync.name)
+    take = partial(workspace_lease.take, run.store, run.sync.workspace, run_id=run.turn, sync=run.sync.name)
     looked = 0
     while other := _taken(run.turn, take):
         if run.sync.schedule.overlap == "skip":
@@ -57,10 +58,10 @@ def note_wait(run: SyncRun, told: Progress | Waiting) -> None:
 def _write_wait(run: SyncRun, seconds: float, why: str) -> None:
     # Where the state database does not answer, the run waits all the same.
     with suppress(StateError):
-        turns.note_wait(run.store, run.turn, seconds=seconds, why=why)
+        workspace_lease.note_wait(run.store, run.turn, seconds=seconds, why=why)
 
 
-def _taken(run_id: str, take: Callable[[], Turn | None]) -> Turn | None:
+def _taken(run_id: str, take: Callable[[], Lease | None]) -> Lease | None:
     """Takes the turn with a sign of life at once, for another thread of this process asks for both."""
     with _one_at_a_time:
         other = take()
@@ -69,9 +70,10 @@ def _taken(run_id: str, take: Callable[[], Turn | None]) -> Turn | None:
     return other
 
 
-def _skipped(run: SyncRun, other: Turn) -> WorkspaceBusyError:
+def _skipped(run: SyncRun, other: Lease) -> WorkspaceBusyError:
     in_the_way = _in_the_way(run, other)
-    run.store.record_skipped(
+    record_skipped(
+        run.store,
         run.sync.name,
         run.sync.workspace,
         run.began_at,
@@ -86,7 +88,7 @@ def _skipped(run: SyncRun, other: Turn) -> WorkspaceBusyError:
     return error
 
 
-def _in_the_way(run: SyncRun, other: Turn) -> str:
+def _in_the_way(run: SyncRun, other: Lease) -> str:
     since = f"since {other.taken_at:%H:%M:%S} UTC"
     waits = f", and {other.waits}" if other.waits else ""
     return f"{other.said} is in progress in workspace {run.sync.workspace} {since}{waits}"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.recipient import RowsFor
 from reverse_etl.errors import WorkspaceRefusedError
-from reverse_etl.state import recipients
+from reverse_etl.state.run_history import recipient_of_run
+from reverse_etl.state.syncs import adopt_recipient, sync_state
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.recipient import Recipient
@@ -52,8 +53,8 @@ def whose(run: SyncRun, workspace: WorkspaceConfig, *, retry_of: str = "", clock
     from reverse_etl.delivery.interrupts import run_interruptibly
     from reverse_etl.destinations.customerio.environment import ask, ask_once, at_address
 
-    state = run.store.sync(run.sync.name)
-    remembered = recipients.of_run(run.store, retry_of) if retry_of else state.recipient
+    state = sync_state(run.store, run.sync.name)
+    remembered = recipient_of_run(run.store, retry_of) if retry_of else state.recipient
     address = at_address(workspace)
     found: Recipient | None
     if remembered is not None and remembered.address != address.address:
@@ -64,7 +65,7 @@ def whose(run: SyncRun, workspace: WorkspaceConfig, *, retry_of: str = "", clock
         return Whose(RowsFor(remembered or address))
     if remembered is None or remembered.is_same(found):
         if remembered is None and state.last_sync_time and not retry_of:
-            recipients.adopt(run.store, run.sync.name, found)
+            adopt_recipient(run.store, run.sync.name, found)
         return Whose(RowsFor(found, confirmed=True))
     if retry_of:
         raise WorkspaceRefusedError(

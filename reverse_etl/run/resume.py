@@ -17,7 +17,7 @@ from reverse_etl.delivery.balance import same_rows
 from reverse_etl.delivery.journal import JOURNAL_FILE
 from reverse_etl.report import Status
 from reverse_etl.run.sharing import continue_changeset, fetch
-from reverse_etl.state.unfinished import end_gone, newest_run
+from reverse_etl.state.interrupted_runs import end_gone, newest_run
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.watermark import Watermark

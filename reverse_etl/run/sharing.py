@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.delivery.pieces import merge
 from reverse_etl.errors import StateError
-from reverse_etl.state import stored, turns
+from reverse_etl.state import shared_changesets, workspace_lease
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,14 +43,14 @@ def continue_changeset(home: Home, store: Store, folder: RunFolder, *, run_id: s
     sync, changeset = folder.path.parent.name, folder.path.name
     home.continue_changeset(sync, run_id, changeset)
     if folder.shared is not None:
-        stored.used(store, f"changesets/{sync}/{run_id}", datetime.now(UTC))
+        shared_changesets.used(store, f"changesets/{sync}/{run_id}", datetime.now(UTC))
 
 
 def put_changeset(run: SyncRun) -> None:
     """Puts what was read where every machine finds it. Raises StateError."""
     folder = run.folder
     if folder.shared is not None:
-        stored.used(run.store, folder.shared.name, datetime.now(UTC))
+        shared_changesets.used(run.store, folder.shared.name, datetime.now(UTC))
         folder.shared.put_changeset(folder.path)
 
 
@@ -59,8 +59,8 @@ def put(run: SyncRun) -> None:
     folder = run.folder
     if folder.shared is None or folder.facts() is None:
         return
-    if turns.alive(run.store, run.turn) is not None:
-        stored.used(run.store, folder.shared.name, datetime.now(UTC))
+    if workspace_lease.lives(run.store, run.turn) is not None:
+        shared_changesets.used(run.store, folder.shared.name, datetime.now(UTC))
         folder.shared.put(folder.path)
 
 

@@ -26,7 +26,9 @@ from reverse_etl.run.lease import note_wait
 from reverse_etl.run.recipient import whose
 from reverse_etl.run.send import mirrors, send
 from reverse_etl.run.sharing import fetch, put, put_changeset
-from reverse_etl.state import feeds
+from reverse_etl.state.run_history import find_run
+from reverse_etl.state.runs import begin_run
+from reverse_etl.state.syncs import feed_read_to, remember_feed, sync_state
 
 if TYPE_CHECKING:
     from reverse_etl.checks.runner import Validation
@@ -66,7 +68,9 @@ def extract_changeset(
 
     late = late_of(run.sync.changes, database.late)
     known = whose(run, workspace, retry_of=retry_of, clock=clock) if workspace else None
-    before = Before() if full or retry_of or (known and known.another) else run.store.sync(run.sync.name).before()
+    before = (
+        Before() if full or retry_of or (known and known.another) else sync_state(run.store, run.sync.name).before()
+    )
     if run.root_run_id == run.run_id:
         mark = None if full or retry_of else before.mark
         recipient = known.rows.recipient if known else None
@@ -118,30 +122,30 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
         StateError: There is no changeset in the run's folder.
     """
     from reverse_etl.delivery import read_back
-    from reverse_etl.state.pace import Pace
+    from reverse_etl.state.rate_slots import RateSlots
 
     _begin(run)
     facts = _facts(run)
     sends = bool(facts.total or mirrors(run.sync, facts))
-    position = feeds.read_to(run.store, run.sync.name)
+    position = feed_read_to(run.store, run.sync.name)
     if sends or read_back.is_due(position, datetime.now(UTC)):
         read_back.continue_from(run.folder, position)
-        pace = Pace(run.home.state_url, workspace.name, workspace.requests_per_second)
+        slots = RateSlots(run.home.state_url, workspace.name, workspace.requests_per_second)
         # A run without rows does not need the workspace: what it would have read there, a later one reads.
         harmless = () if sends else (WorkspaceError,)
         with listening(partial(note_wait, run)), suppress(*harmless):
-            run_interruptibly(send(run.sync, workspace, run.folder, facts, clock=clock, reserve=pace.reserve))
+            run_interruptibly(send(run.sync, workspace, run.folder, facts, clock=clock, reserve=slots.reserve))
     report = close(run, None)
     # The run has ended: what is not remembered here comes again in the message of the next one.
     with suppress(StateError):
         if read_back.earlier(run.folder, run.sync.name) in report.message:
-            feeds.remember(run.store, run.sync.name, read_back.reported(run.folder))
+            remember_feed(run.store, run.sync.name, read_back.reported(run.folder))
     return report
 
 
 def _begin(run: SyncRun, since: int | None = None) -> None:
     """Puts the run into the history, whichever stage a re-execution starts with, and keeps others off its folder."""
-    from reverse_etl.state.unfinished import end_gone
+    from reverse_etl.state.interrupted_runs import end_gone
 
     run.home.find_continued(run.sync.name, run.root_run_id)
     if claim(run.folder.path):
@@ -150,9 +154,10 @@ def _begin(run: SyncRun, since: int | None = None) -> None:
     if run.run_id != run.root_run_id:
         # The folder is ours alone: an earlier attempt that still seems to run is gone.
         end_gone(run.store, run.root_run_id, by=run.run_id, continued=True)
-    known = run.store.run(run.run_id)
+    known = find_run(run.store, run.run_id)
     if known is None or known.status is not Status.RUNNING:
-        run.store.begin_run(
+        begin_run(
+            run.store,
             run.run_id,
             root_run_id=run.root_run_id,
             sync=run.sync.name,

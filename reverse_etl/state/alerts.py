@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from reverse_etl.report import RunReport, Status
-from reverse_etl.state.deliveries import last_delivered_at
 from reverse_etl.state.failures import FailedCause
-from reverse_etl.state.history import SyncState, run_reports, sync_state
+from reverse_etl.state.run_history import last_delivered_at
+from reverse_etl.state.runs import run_reports
 from reverse_etl.state.schema import ALERT, FAILED_CAUSE, RUN, SYNC
+from reverse_etl.state.syncs import SyncState, state_of
 
 if TYPE_CHECKING:
     from reverse_etl.state.store import Store
@@ -35,7 +36,7 @@ class SyncFacts:
         causes: Why rows of that run failed, most rows first.
         skipped_in_a_row: Due runs that were skipped since that run began.
         last_skipped: The newest of these.
-        delivered_at: When its last run that delivered ended (``deliveries``).
+        delivered_at: When its last run that delivered ended (``run_history``).
     """
 
     state: SyncState
@@ -48,7 +49,7 @@ class SyncFacts:
 
 def facts_of(store: Store, syncs: Iterable[str]) -> dict[str, SyncFacts]:
     """The facts of each of these syncs, also of those never seen. Raises StateError."""
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         return {sync: _facts(connection, sync) for sync in syncs}
 
 
@@ -69,7 +70,7 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
     in_a_row = sa.select(sa.func.count()).select_from(skipped.order_by(None).subquery())
     last_skipped = next(iter(run_reports(connection, skipped.limit(1))), None)
     return SyncFacts(
-        state=sync_state(known),
+        state=state_of(known),
         ended=ended,
         causes=tuple(causes),
         skipped_in_a_row=int(connection.execute(in_a_row).scalar_one()),
@@ -80,7 +81,7 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
 
 def told_so_far(store: Store) -> dict[tuple[str, str], str]:
     """By channel and sync, what it has heard, as ``settle`` was given it. Raises StateError."""
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         return {(row.channel, row.sync): row.told for row in connection.execute(sa.select(ALERT))}
 
 
@@ -96,8 +97,8 @@ def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None
     """
     own = (ALERT.c.channel == channel, ALERT.c.sync == sync)
     free = sa.or_(ALERT.c.not_before.is_(None), ALERT.c.not_before <= now)
-    with store.database.writing() as connection:
-        insert = store.database.insert(ALERT)
+    with store.writing() as connection:
+        insert = store.insert(ALERT)
         connection.execute(insert.values(channel=channel, sync=sync, told="").on_conflict_do_nothing())
         taken = connection.execute(sa.update(ALERT).where(*own, free).values(not_before=now + LEASE))
         if taken.rowcount == 0:
@@ -120,5 +121,5 @@ def settle(store: Store, channel: str, *, sync: str, told: str, not_before: date
         StateError: The state database cannot be used.
     """
     own = (ALERT.c.channel == channel, ALERT.c.sync == sync)
-    with store.database.writing() as connection:
+    with store.writing() as connection:
         connection.execute(sa.update(ALERT).where(*own).values(told=told, not_before=not_before))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
 from reverse_etl.report import FailedRow
 from reverse_etl.state.schema import FAILED_CAUSE, FAILED_ROW
+
+if TYPE_CHECKING:
+    from reverse_etl.state.store import Store
 
 MAX_FAILED_ROWS: Final = 10_000
 """How many failed rows of one run are remembered one by one."""
@@ -20,6 +23,8 @@ MAX_CAUSES: Final = 1_000
 
 FURTHER_CAUSES: Final = "further_causes"
 """The reason under which they are counted."""
+
+_PAGE_ROWS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +109,28 @@ def remember_failures(connection: sa.Connection, run_id: str, failures: Digest) 
         rows = [{"run_id": run_id, "position": position, **asdict(entry)} for position, entry in enumerate(found)]
         if rows:
             connection.execute(sa.insert(table), rows)
+
+
+def causes_of_run(store: Store, run_id: str) -> list[FailedCause]:
+    """Why rows of a run failed, with all rows counted, most rows first; empty when none failed."""
+    with store.reading() as connection:
+        wanted = sa.select(FAILED_CAUSE).where(FAILED_CAUSE.c.run_id == run_id).order_by(FAILED_CAUSE.c.position)
+        return [FailedCause(*row[2:]) for row in connection.execute(wanted)]
+
+
+def failed_rows_of_run(store: Store, run_id: str) -> Iterator[FailedRow]:
+    """The first ``MAX_FAILED_ROWS`` failed rows of a run, in the CSV's order, e-mail addresses masked; one pass."""
+    position = -1
+    while True:
+        wanted = (
+            sa.select(FAILED_ROW)
+            .where(FAILED_ROW.c.run_id == run_id, FAILED_ROW.c.position > position)
+            .order_by(FAILED_ROW.c.position)
+            .limit(_PAGE_ROWS)
+        )
+        with store.reading() as connection:
+            page = connection.execute(wanted).all()
+        yield from (FailedRow(*row[2:]) for row in page)
+        if len(page) < _PAGE_ROWS:
+            return
+        position = page[-1].position

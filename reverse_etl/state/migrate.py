@@ -10,7 +10,7 @@ from reverse_etl.errors import StateError
 from reverse_etl.state.migrations import REVISIONS, VERSION_TABLE
 
 if TYPE_CHECKING:
-    from reverse_etl.state.engine import Database
+    from reverse_etl.state.store import Store
 
 _LOCK: Final = 0x7265_7665_7273_65
 """Key of the Postgres advisory lock that lets one process migrate at a time."""
@@ -18,23 +18,23 @@ _LOCK: Final = 0x7265_7665_7273_65
 _VERSION: Final = sa.table(VERSION_TABLE, sa.column("version_num", sa.Text))
 
 
-def bring_up_to_date(database: Database) -> None:
+def bring_up_to_date(store: Store) -> None:
     """Makes the tables, or changes them, where they are not as this release needs them; else costs one query.
 
     Raises:
         StateError: The database cannot be used, or was written by a newer release.
     """
-    if not database.exists():
-        database.make_file()
-    with database.reading() as connection:
-        if _current(connection, database.place):
+    if not store.exists():
+        store.make_file()
+    with store.reading() as connection:
+        if _current(connection, store.place):
             return
-    with database.writing() as connection:
-        if not database.sqlite:
+    with store.writing() as connection:
+        if not store.sqlite:
             connection.execute(sa.text("SET LOCAL lock_timeout = '30s'"))
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         # Somebody else may have done it while this process waited for the lock.
-        if not _current(connection, database.place):
+        if not _current(connection, store.place):
             _upgrade(connection)
 
 

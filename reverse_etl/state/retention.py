@@ -21,7 +21,7 @@ from reverse_etl.errors import StateError
 from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.report import Status
 from reverse_etl.state.schema import RUN, SYNC
-from reverse_etl.state.stored import forget, unused_since
+from reverse_etl.state.shared_changesets import forget, unused_since
 
 if TYPE_CHECKING:
     from reverse_etl.config.connections import RetentionConfig
@@ -85,7 +85,7 @@ def _used_since(store: Store, root_run_ids: list[str], before: datetime) -> set[
         RUN.c.root_run_id.in_(root_run_ids),
         sa.or_(RUN.c.status == Status.RUNNING.value, RUN.c.finished_at >= before),
     )
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         return set(connection.execute(wanted).scalars())
 
 
@@ -99,7 +99,7 @@ def _prune_history(store: Store, home: Home, before: datetime, left: list[StateE
         RUN.c.run_id.not_in(last_runs),
         newer_run,
     )
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         forgotten = connection.execute(old).all()
     for some in _chunks(forgotten):
         deleted = []
@@ -108,7 +108,7 @@ def _prune_history(store: Store, home: Home, before: datetime, left: list[StateE
                 _delete(home.failed_rows_csv(run.sync, run.run_id))
                 home.unshare_failed_rows(run.sync, run.run_id)
                 deleted.append(run.run_id)
-        with store.database.writing() as connection:
+        with store.writing() as connection:
             connection.execute(sa.delete(RUN).where(RUN.c.run_id.in_(deleted)))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from reverse_etl.state.history import run_reports
+from reverse_etl.state.runs import run_reports
 from reverse_etl.state.schema import RUN
 
 if TYPE_CHECKING:
@@ -38,5 +38,5 @@ def is_of(run_id: str) -> sa.ColumnElement[bool]:
 
 def runs_of(store: Store, run_id: str) -> list[RunReport]:
     """What the history has of a run of Dagster's: a report for each of its syncs that has begun. Raises StateError."""
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         return run_reports(connection, sa.select(RUN).where(is_of(run_id)))

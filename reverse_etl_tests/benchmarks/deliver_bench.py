@@ -33,7 +33,7 @@ from reverse_etl.changeset.parts import Parts, with_row_numbers
 from reverse_etl.config.connections import WorkspaceConfig
 from reverse_etl.delivery.deliver import Delivered, deliver
 from reverse_etl.destinations.customerio.destination import open_destination
-from reverse_etl.state.pace import Pace
+from reverse_etl.state.rate_slots import RateSlots
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.destinations.customerio.configs import sync, workspace
 
@@ -166,7 +166,7 @@ def measure(folder: Path, rows: int, latency_ms: float, port: int, refusal: str 
     config = workspace(f"http://127.0.0.1:{port}", **defaults)
     url = f"sqlite:///{folder / f'state-{latency_ms}.db'}"
     open_store(url)
-    pace = Pace(url, config.name, config.requests_per_second)
+    pace = RateSlots(url, config.name, config.requests_per_second)
 
     async def run() -> tuple[float, float, Delivered]:
         async with open_destination(sync(people={}), config) as destination:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.report import Counts, FailedRow, RunReport, Status, write_failed_rows
 from reverse_etl.state.home import Home
+from reverse_etl.state.runs import begin_run, close_run
 from reverse_etl.state.store import Store, open_store
 
 CONNECTIONS = """\
@@ -90,8 +91,9 @@ class Remembered:
         )
         if failed:
             write_failed_rows(csv, failed)
-        self.store.begin_run(run_id, root_run_id=run_id, sync=sync, workspace="main", started_at=at, since=0)
-        return self.store.close_run(
+        begin_run(self.store, run_id, root_run_id=run_id, sync=sync, workspace="main", started_at=at, since=0)
+        return close_run(
+            self.store,
             report,
             root_run_id=run_id,
             workspace="main",

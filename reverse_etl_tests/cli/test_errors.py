@@ -12,6 +12,7 @@ import pytest
 from reverse_etl.cli.errors import errors
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.report import Status
+from reverse_etl.state.runs import begin_run, record_skipped
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 
 HOUR = timedelta(hours=1)
@@ -63,9 +64,15 @@ def test_fewer_rows_are_shown_when_asked(project: Remembered) -> None:
 
 def test_it_is_about_the_newest_run_that_has_ended(project: Remembered) -> None:
     """Neither one in progress nor a skipped one; a completed one has nothing to show."""
-    project.store.record_skipped("people", "main", datetime.now(UTC), "x")
-    project.store.begin_run(
-        "running", root_run_id="running", sync="people", workspace="main", started_at=datetime.now(UTC), since=0
+    record_skipped(project.store, "people", "main", datetime.now(UTC), "x")
+    begin_run(
+        project.store,
+        "running",
+        root_run_id="running",
+        sync="people",
+        workspace="main",
+        started_at=datetime.now(UTC),
+        since=0,
     )
     assert "aaaaaaaa-1" == run_json(errors, "people")["run_id"]
     project.ran("bbbbbbbb-2", ago=HOUR)

@@ -10,6 +10,7 @@ import pytest
 from reverse_etl.cli.history import history
 from reverse_etl.errors import ConfigError
 from reverse_etl.report import Status
+from reverse_etl.state.runs import record_skipped
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 
 HOUR = timedelta(hours=1)
@@ -33,7 +34,7 @@ def test_runs_are_shown_newest_first(project: Remembered) -> None:
 def test_the_table_is_for_people(project: Remembered) -> None:
     """Short run ids, words for times, failed rows of both queries, and who was in the way of a skipped run."""
     project.ran("aaaaaaaa-1", ago=2 * HOUR, status=Status.SOME_ROWS_FAILED)
-    project.store.record_skipped("people", "main", datetime.now(UTC) - HOUR, "cccccccc-3")
+    record_skipped(project.store, "people", "main", datetime.now(UTC) - HOUR, "cccccccc-3")
     shown = run(history, "people").stdout
     skipped, failed = shown.index("skipped"), shown.index("some_rows_failed")
     assert skipped < failed

@@ -13,6 +13,8 @@ from reverse_etl.cli.pausing import pause, resume
 from reverse_etl.cli.status import next_due, status
 from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.report import Status
+from reverse_etl.state.runs import begin_run
+from reverse_etl.state.syncs import record_seen, set_paused
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -61,13 +63,13 @@ def test_freshness_counts_from_the_last_delivery(project: Remembered) -> None:
 
 def test_a_sync_that_never_completes_gets_stale(project: Remembered) -> None:
     """It was first seen more than two intervals ago."""
-    project.store.record_seen("people", "main", datetime.now(UTC) - 3 * HOUR)
+    record_seen(project.store, "people", "main", datetime.now(UTC) - 3 * HOUR)
     assert ("never, stale", True) == tuple(run_json(status)[0][key] for key in ("freshness", "stale"))
 
 
 def test_a_paused_sync_has_no_next_run(project: Remembered) -> None:
     """It says so in the table, too."""
-    project.store.set_paused("people", True)
+    set_paused(project.store, "people", True)
     people = run_json(status)[0]
     assert ("paused", None) == (people["sync_status"], people["next_run"])
     assert "paused" in run(status).stdout
@@ -87,8 +89,14 @@ def test_pause_and_resume_print_the_sync_as_status_does(
 def test_the_table_is_for_people(project: Remembered) -> None:
     """Counts with separators, times in words, Unix time beside the clock's."""
     report = project.ran("r1", ago=timedelta(minutes=12))
-    project.store.begin_run(
-        "r2", root_run_id="r2", sync="staff", workspace="main", started_at=datetime.now(UTC) - HOUR, since=0
+    begin_run(
+        project.store,
+        "r2",
+        root_run_id="r2",
+        sync="staff",
+        workspace="main",
+        started_at=datetime.now(UTC) - HOUR,
+        since=0,
     )
     shown = run(status).stdout
     started = words.clock(report.started_at)

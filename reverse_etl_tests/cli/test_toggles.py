@@ -18,6 +18,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from reverse_etl.cli.pausing import pause, resume
 from reverse_etl.cli.status import status
+from reverse_etl.state.syncs import set_paused
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 from reverse_etl_tests.defs.daemon import Daemon
 
@@ -69,7 +70,7 @@ def test_a_schedule_that_is_off_shows_in_the_status(project: Remembered) -> None
         assert ("paused", True, None) == people()
         assert OFF in run(status).stdout
         assert ["active"] == [each["sync_status"] for each in run_json(status) if each["sync"] == "staff"]
-        project.store.set_paused("people", True)
+        set_paused(project.store, "people", True)
         assert f"paused, and {OFF}" in run(status).stdout
         daemon.instance.start_schedule(daemon.schedule("people"))
         assert ("paused", False) == people()[:2]

@@ -13,7 +13,10 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import find_run
+from reverse_etl.state.runs import record_skipped
 from reverse_etl.state.store import open_store
+from reverse_etl.state.syncs import record_seen
 from reverse_etl_tests.project import Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 from reverse_etl_tests.servers.webhook import Webhook, running_webhook
@@ -87,7 +90,7 @@ def test_each_end_of_a_run_is_told_after_its_books_are_closed(
     assert run(notified, instance).success
     assert ["failure", "failure", "recovery"] == [body["kind"] for body in program.bodies]
     recovery = program.bodies[-1]
-    row = open_store(Home.from_environment().state_url).run(recovery["run_id"])
+    row = find_run(open_store(Home.from_environment().state_url), recovery["run_id"])
     assert row is not None
     assert ("completed", 1) == (row.status.value, recovery["rows"]["delivered"])
     assert "planted" not in str(chat.bodies) + str(program.bodies)
@@ -110,7 +113,7 @@ def test_an_alert_that_cannot_be_sent_fails_nothing(
     ]
     assert "an alert of people was not sent: notify.chat (slack): the answer was HTTP 404 (no_service)." in warning
     assert "planted-address" not in str(instance.all_logs(result.run_id))
-    report = open_store(Home.from_environment().state_url).run(result.run_id)
+    report = find_run(open_store(Home.from_environment().state_url), result.run_id)
     assert report is not None
     assert "some_rows_failed" == report.status.value
     assert {"1"} == {person["id"] for person in sandbox.people()}
@@ -124,10 +127,10 @@ def test_the_sensor_tells_what_no_run_tells(
     store = open_store(Home.from_environment().state_url)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     assert "No new alert." == look(notified, instance)
-    store.record_seen("people", "main", hour_ago)
+    record_seen(store, "people", "main", hour_ago)
     assert "alerted program: people is stale: nothing was delivered" in look(notified, instance)
     for minutes in (1, 2):
-        store.record_skipped("people", "main", hour_ago + timedelta(minutes=minutes), "other")
+        record_skipped(store, "people", "main", hour_ago + timedelta(minutes=minutes), "other")
     assert "alerted program: people was skipped 2 times in a row" == look(notified, instance)
     assert "No new alert." == look(notified, instance)
     assert ["stale", "skipped"] == [body["kind"] for body in program.bodies]

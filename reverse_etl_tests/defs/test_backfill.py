@@ -11,9 +11,11 @@ import pytest
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.defs.run_tags import WAITS_TAG
 from reverse_etl.report import Status
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.syncs import every_sync
 from reverse_etl_tests.defs.daemon import BACKFILL, Daemon, shipped_instance
 from reverse_etl_tests.project import Project, people
 
@@ -70,9 +72,9 @@ def test_a_backfill_beside_a_run_is_skipped(daemon: Daemon, store: Store) -> Non
         run.tags["reverse_etl/sync"],
     )
     for sync in ("people", "elsewhere"):
-        (skipped,) = store.runs(sync)
+        (skipped,) = list_runs(store, sync)
         assert (Status.SKIPPED, reason) == (skipped.status, skipped.message)
-    workspaces = {known.name: known.workspace for known in store.syncs()}
+    workspaces = {known.name: known.workspace for known in every_sync(store)}
     assert ("main", "other") == (workspaces["people"], workspaces["elsewhere"])
     assert reason in [each.dagster_event.message for each in daemon.instance.all_logs(run.run_id) if each.dagster_event]
     daemon.backfills()
@@ -94,21 +96,21 @@ def test_a_backfill_is_in_the_way_of_a_scheduled_run(daemon: Daemon, store: Stor
     assert [
         f"Skipped: orders is in progress in main (run {run.run_id[:8]}).",
         f"Skipped: orders is queued in main (run {run.run_id[:8]}).",
-    ] == [skipped.message for skipped in store.runs("people")]
+    ] == [skipped.message for skipped in list_runs(store, "people")]
 
 
 def test_a_backfill_beside_a_run_that_dagster_does_not_know_is_skipped(daemon: Daemon, store: Store) -> None:
     """`reverse-etl run` elsewhere has the turn; once it has ended, the next backfill is queued."""
     heartbeat.start("elsewhere", lambda: True)
-    assert turns.take(store, "main", run_id="elsewhere", sync="other") is None
+    assert workspace_lease.take(store, "main", run_id="elsewhere", sync="other") is None
     late = daemon.backfill(*PEOPLE)
     daemon.backfills()
     heartbeat.stop("elsewhere")
-    turns.give_back(store, "elsewhere")
+    workspace_lease.give_back(store, "elsewhere")
     again = daemon.backfill(*PEOPLE)
     daemon.backfills()
     assert (Run.CANCELED, Run.QUEUED) == (run_of(daemon, late).status, run_of(daemon, again).status)
-    assert ["Skipped: other is in progress in main (run elsewher)."] == [run.message for run in store.runs()]
+    assert ["Skipped: other is in progress in main (run elsewher)."] == [run.message for run in list_runs(store)]
 
 
 def test_a_sync_that_waits_its_turn_is_queued(daemon: Daemon, store: Store) -> None:
@@ -118,7 +120,7 @@ def test_a_sync_that_waits_its_turn_is_queued(daemon: Daemon, store: Store) -> N
     daemon.backfills()
     scheduled = daemon.launch("waits", {"dagster/schedule_name": "waits_schedule"})
     assert [Run.QUEUED, Run.QUEUED] == [run_of(daemon, backfill).status, scheduled.status]
-    assert ("wait", []) == (scheduled.tags[WAITS_TAG], store.runs())
+    assert ("wait", []) == (scheduled.tags[WAITS_TAG], list_runs(store))
 
 
 def test_dagster_backfills_no_job_of_a_sync(daemon: Daemon) -> None:

@@ -12,6 +12,7 @@ from dagster._core.test_utils import freeze_time
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.syncs import first_seen_at, set_paused
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, people
 
@@ -87,9 +88,9 @@ def test_a_schedule_that_was_off_in_the_ui_has_missed_nothing(instance: dg.Dagst
 def test_a_paused_sync_misses_its_intervals(instance: dg.DagsterInstance, store: Store) -> None:
     """`pause` holds across restarts; after `resume` the next run is the next due one."""
     assert [0, 1] == [looked(instance, minute) for minute in (-5, 0)]
-    store.set_paused("people", True)
+    set_paused(store, "people", True)
     assert [0, 0, 0] == [looked(instance, minute) for minute in (50, 60, 100)]
-    store.set_paused("people", False)
+    set_paused(store, "people", False)
     assert [0, 0, 1] == [looked(instance, minute) for minute in (110, 140, 150)]
 
 
@@ -98,10 +99,10 @@ def test_a_changed_interval_applies_from_its_next_due_time(
 ) -> None:
     """From 50 minutes to 25, at minute 45: minute 25 is not taken for missed; what is remembered of the sync stays."""
     assert [0, 1, 0] == [looked(instance, minute) for minute in (-5, 0, 20)]
-    seen_at = store.first_seen_at("people")
+    seen_at = first_seen_at(store, "people")
     every(project, "25m")
     assert [0, 1, 0, 1] == [looked(instance, minute) for minute in (45, 50, 55, 75)]
-    assert seen_at == store.first_seen_at("people")
+    assert seen_at == first_seen_at(store, "people")
 
 
 def test_a_sync_whose_file_is_gone_stops_running(instance: dg.DagsterInstance, project: Project, store: Store) -> None:
@@ -121,7 +122,7 @@ def test_a_sync_without_a_start_runs_when_it_is_first_seen(
     """Within two minutes, and from then on every day."""
     project.write("people.yaml", people().replace("manual", "{every: 1d}"))
     with Daemon.of(instance) as daemon:
-        seen_at = store.first_seen_at("people")
+        seen_at = first_seen_at(store, "people")
         assert seen_at is not None
         daemon.ticks(seen_at)
         daemon.ticks(seen_at + 2 * MINUTE)

@@ -13,8 +13,9 @@ import pytest
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.report import RunReport
-from reverse_etl.state import turns
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import find_run
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 from reverse_etl_tests.state.conftest import begin, close, report
@@ -27,7 +28,7 @@ def store() -> Store:
 
 def ended(run_id: str) -> RunReport:
     """A run as the history has it."""
-    found = store().run(run_id)
+    found = find_run(store(), run_id)
     assert found is not None
     return found
 
@@ -60,7 +61,7 @@ def test_a_signal_between_two_stages_ends_the_run_as_canceled(
     run = ended(run_id)
     assert ("canceled", 3, 3) == (run.status, run.rows.extracted, run.rows.undelivered)
     assert run.failed_rows_csv
-    assert turns.whose(store(), "main") is None
+    assert workspace_lease.holder(store(), "main") is None
     assert [] == sandbox.people()
     stored = instance.get_run_by_id(run_id)
     assert stored is not None
@@ -92,4 +93,4 @@ def test_a_part_of_the_stages_is_a_run_that_ended(loaded: ProjectConfig, instanc
     result = job.execute_in_process(instance=instance, asset_selection=[changeset])
     assert result.success
     assert "canceled" == ended(f"{result.run_id}.people").status
-    assert turns.whose(store(), "main") is None
+    assert workspace_lease.holder(store(), "main") is None

@@ -14,7 +14,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.defs.failure import NotLoadedError
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.project import Project, fill, people
@@ -63,7 +63,7 @@ def test_a_skipped_run_is_a_sentence(loaded: ProjectConfig, project: Project, in
     store = open_store(Home.from_environment().state_url)
     heartbeat.start("elsewhere", lambda: True)
     try:
-        assert turns.take(store, "main", run_id="elsewhere", sync="other") is None
+        assert workspace_lease.take(store, "main", run_id="elsewhere", sync="other") is None
         _, errors = executed(project, instance)
     finally:
         heartbeat.stop("elsewhere")

@@ -17,12 +17,13 @@ from dagster._daemon.monitoring import execute_run_monitoring_iteration
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.defs.run_tags import BEGAN_TAG
 from reverse_etl.report import Status
-from reverse_etl.state import turns
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import find_run
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.defs.daemon import Daemon
 from reverse_etl_tests.project import Project
-from reverse_etl_tests.state.test_turns import silenced, working
+from reverse_etl_tests.state.test_workspace_lease import silenced, working
 
 SYNC = {"reverse_etl/workspace": "main", "reverse_etl/sync": "people"}
 RUN_ID = "5f1dd1f0-8f4e-4c1c-9d53-0f3c9e2b7a10"
@@ -73,11 +74,11 @@ def test_a_run_whose_process_was_killed_is_ended(daemon: Daemon, store: Store) -
     process.kill()
     process.communicate()
     assert Run.FAILURE is monitored(daemon, run)
-    ended, in_dagster = store.run(run.run_id), daemon.instance.get_run_by_id(run.run_id)
+    ended, in_dagster = find_run(store, run.run_id), daemon.instance.get_run_by_id(run.run_id)
     assert ended is not None
     assert in_dagster is not None
     assert "failed" == in_dagster.tags["reverse_etl/status"]
-    assert (Status.FAILED, None) == (ended.status, turns.whose(store, "main"))
+    assert (Status.FAILED, None) == (ended.status, workspace_lease.holder(store, "main"))
     assert "process ended before the run did" in ended.message
 
 
@@ -88,7 +89,7 @@ def test_a_run_on_a_machine_that_went_down_is_ended(daemon: Daemon, store: Store
     silenced(store, seconds=60)
     assert Run.STARTED is monitored(daemon, run)
     silenced(store, seconds=130)
-    turns.end_lost(store)
+    workspace_lease.end_lost(store)
     assert Run.FAILURE is monitored(daemon, run)
     process.kill()
     process.communicate()

@@ -16,6 +16,8 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.definitions import build_definitions
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import list_runs
+from reverse_etl.state.runs import begin_run
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import CREDENTIALS, Project
@@ -69,7 +71,7 @@ def test_a_start_that_took_too_long(daemon: Daemon, project: Project, store: Sto
         assert [] == [e for e in execute_run_monitoring_iteration(daemon.context, logging.getLogger()) if e]
         assert "longer than 180 seconds to start" in look(project, daemon.instance)
         assert "Every run that failed had begun." == look(project, daemon.instance)
-    (report,) = store.runs()
+    (report,) = list_runs(store)
     assert (run.run_id, Status.FAILED, 1) == (report.run_id, report.status, report.exit_code)
     assert "sync people" in report.message
     assert "the run never started: Run timed out" in report.message
@@ -86,7 +88,7 @@ def test_materialized_assets_that_no_code_server_could_start(daemon: Daemon, pro
     daemon.instance.report_engine_event("Could not reach user code server.", run)
     daemon.instance.report_run_failed(run)
     look(project, daemon.instance)
-    (report,) = store.runs()
+    (report,) = list_runs(store)
     assert (f"{run.run_id}.people", Status.FAILED) == (report.run_id, report.status)
     assert "never started: Could not reach user code server." in report.message
 
@@ -95,11 +97,11 @@ def test_a_run_that_began_keeps_its_end(daemon: Daemon, project: Project, store:
     """Here or in another state database; and a user's own run is none of ours."""
     began = daemon.launch("people")
     at = datetime.now(UTC)
-    store.begin_run(began.run_id, root_run_id=began.run_id, sync="people", workspace="main", started_at=at, since=0)
+    begin_run(store, began.run_id, root_run_id=began.run_id, sync="people", workspace="main", started_at=at, since=0)
     elsewhere = daemon.launch("people", {".dagster/reverse_etl/began": "?"})
     daemon.instance.add_run_tags(elsewhere.run_id, {".dagster/reverse_etl/began": elsewhere.run_id})
     own = daemon.instance.create_run_for_job(dg.job(name="own")(lambda: None), run_config={})
     for run in (began, elsewhere, own):
         daemon.instance.report_run_failed(run)
     assert "Every run that failed had begun." == look(project, daemon.instance)
-    assert [Status.RUNNING] == [run.status for run in store.runs()]
+    assert [Status.RUNNING] == [run.status for run in list_runs(store)]

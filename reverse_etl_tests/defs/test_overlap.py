@@ -13,8 +13,9 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.report import Status
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.project import Project, people
 
@@ -52,7 +53,7 @@ def store(loaded: ProjectConfig) -> Store:
 def elsewhere(store: Store) -> Iterator[None]:
     """A run of `other` that Dagster knows nothing of has the turn."""
     heartbeat.start("elsewhere", lambda: True)
-    assert turns.take(store, "main", run_id="elsewhere", sync="other") is None
+    assert workspace_lease.take(store, "main", run_id="elsewhere", sync="other") is None
     yield
     heartbeat.stop("elsewhere")
 
@@ -95,7 +96,7 @@ def test_a_skipped_run_is_in_the_history_and_the_grid_stays(
     reason = f"Skipped: other is in progress in main (run {run.run_id[:8]})."
     assert reason == tick(hourly, instance)
     assert reason == tick(hourly, instance)
-    (skipped,) = store.runs("people")
+    (skipped,) = list_runs(store, "people")
     assert (Status.SKIPPED, reason, datetime.fromisoformat(START)) == (
         skipped.status,
         skipped.message,
@@ -161,7 +162,7 @@ def test_a_sync_that_waits_asks_for_a_run_all_the_same(
     waiting = add(instance, dg.DagsterRunStatus.QUEUED, job_name="people", tags=own)
     assert f"Skipped: people is queued in main (run {waiting.run_id[:8]})." == tick(project, instance)
     heartbeat.start(waiting.run_id, lambda: True)
-    assert turns.take(store, "main", run_id=waiting.run_id, sync="people") is None
+    assert workspace_lease.take(store, "main", run_id=waiting.run_id, sync="people") is None
     assert isinstance(tick(project, instance, NEXT), dg.RunRequest)
     heartbeat.stop(waiting.run_id)
 
@@ -175,10 +176,10 @@ def test_a_run_that_passed_no_queue_is_held_at_its_start(
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
     assert (dg.DagsterRunStatus.CANCELED, "skipped") == (run.status, run.tags["reverse_etl/status"])
-    (skipped,) = store.runs("people")
+    (skipped,) = list_runs(store, "people")
     assert (Status.SKIPPED, 6, result.run_id) == (skipped.status, skipped.exit_code, skipped.run_id)
     assert "run elsewher of other is in progress in workspace main" in skipped.message
     assert not list(Home.from_environment().changesets.glob("people/*"))
-    turns.give_back(store, "elsewhere")
+    workspace_lease.give_back(store, "elsewhere")
     assert job.execute_in_process(instance=instance, raise_on_error=False).success
-    assert turns.whose(store, "main") is None
+    assert workspace_lease.holder(store, "main") is None

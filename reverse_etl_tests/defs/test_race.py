@@ -14,6 +14,7 @@ import pytest
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, people
@@ -64,7 +65,7 @@ def test_of_syncs_that_are_due_together_one_runs(instance: dg.DagsterInstance, t
             daemon.ticks(DUE + round_number * EVERY + timedelta(seconds=1))
             unfinished = instance.get_runs(dg.RunsFilter(statuses=[Run.QUEUED, Run.NOT_STARTED, Run.STARTING]))
             assert [Run.QUEUED] == [run.status for run in unfinished]
-            skipped = store.runs(status=Status.SKIPPED, limit=100)
+            skipped = list_runs(store, status=Status.SKIPPED, limit=100)
             assert round_number * (SYNCS - 1) == len(skipped)
             # Of two that were made at once, one may name the other, which was skipped for a third.
             made = {run.run_id[:8] for run in instance.get_runs()}
@@ -75,7 +76,7 @@ def test_of_syncs_that_are_due_together_one_runs(instance: dg.DagsterInstance, t
             assert [unfinished[0].run_id] == daemon.dequeue()
             instance.report_run_canceled(unfinished[0])
     canceled = instance.get_runs(dg.RunsFilter(statuses=[Run.CANCELED], tags={"reverse_etl/status": "skipped"}))
-    in_history = Counter(run.run_id for run in store.runs(limit=100))
+    in_history = Counter(run.run_id for run in list_runs(store, limit=100))
     assert {1} == set(in_history.values())
     assert {run.run_id for run in canceled} <= in_history.keys()
 
@@ -92,7 +93,7 @@ def test_runs_launched_by_hand_leave_the_queue_one_by_one(instance: dg.DagsterIn
             assert [] == daemon.dequeue()
             daemon.ticks(DUE + timedelta(seconds=1))
             instance.report_run_canceled(_run(instance, started))
-    assert SYNCS == len(store.runs(status=Status.SKIPPED, limit=100))
+    assert SYNCS == len(list_runs(store, status=Status.SKIPPED, limit=100))
 
 
 def test_the_coordinator_turns_away_who_comes_second(instance: dg.DagsterInstance) -> None:
@@ -105,7 +106,7 @@ def test_the_coordinator_turns_away_who_comes_second(instance: dg.DagsterInstanc
         again = daemon.launch("sync_3", {"dagster/schedule_name": "sync_3_schedule", "dagster/parent_run_id": "x"})
     assert [Run.QUEUED, Run.CANCELED, Run.QUEUED] == [run.status for run in (first, late, again)]
     assert "skipped" == _run(instance, late.run_id).tags["reverse_etl/status"]
-    (skipped,) = store.runs()
+    (skipped,) = list_runs(store)
     assert ("sync_1", late.run_id, f"Skipped: sync_0 is queued in main (run {first.run_id[:8]}).") == (
         skipped.sync,
         skipped.run_id,

@@ -14,9 +14,11 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.defs.run_tags import BEGAN_TAG
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state.failures import failed_rows_of_run
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_ids import runs_of
+from reverse_etl.state.runs import begin_run
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, fill, people
@@ -160,9 +162,9 @@ def test_each_sync_of_a_run_has_its_own_history(
         "orders": True,
         "people": False,
     }
-    assert ["2"] == [row.identifier for row in store.failed_rows(found["people"].run_id)]
+    assert ["2"] == [row.identifier for row in failed_rows_of_run(store, found["people"].run_id)]
     assert home.failed_rows_csv("people", found["people"].run_id).is_file()
-    assert [None, None] == [turns.whose(store, workspace) for workspace in ("main", "other")]
+    assert [None, None] == [workspace_lease.holder(store, workspace) for workspace in ("main", "other")]
 
 
 def test_one_sync_re_executed_of_several_goes_on_with_its_own_rows(
@@ -189,19 +191,25 @@ def test_a_sync_keeps_the_workspace_while_another_one_of_its_run_ends(
 ) -> None:
     """Given back with the last of them; signs of life of the run leave the books of each of its syncs alone."""
     store = open_store(Home.from_environment().state_url)
-    assert turns.take(store, "main", run_id="r1", sync="people") is None
+    assert workspace_lease.take(store, "main", run_id="r1", sync="people") is None
     for sync in ("orders", "people"):
-        store.begin_run(
-            f"r1.{sync}", root_run_id=f"r1.{sync}", sync=sync, workspace="main", started_at=datetime.now(UTC), since=0
+        begin_run(
+            store,
+            f"r1.{sync}",
+            root_run_id=f"r1.{sync}",
+            sync=sync,
+            workspace="main",
+            started_at=datetime.now(UTC),
+            since=0,
         )
     heartbeat.start("r1", lambda: True)
     try:
-        assert turns.take(store, "main", run_id="r1", sync="orders") is None
+        assert workspace_lease.take(store, "main", run_id="r1", sync="orders") is None
         assert {"running"} == {report.status.value for report in runs_of(store, "r1")}
-        turns.give_back(store, "r1")
-        assert turns.whose(store, "main") is not None
-        turns.give_back(store, "r1", ended=True)
-        assert turns.take(store, "main", run_id="r2", sync="people") is None
+        workspace_lease.give_back(store, "r1")
+        assert workspace_lease.holder(store, "main") is not None
+        workspace_lease.give_back(store, "r1", ended=True)
+        assert workspace_lease.take(store, "main", run_id="r2", sync="people") is None
         assert {"failed"} == {report.status.value for report in runs_of(store, "r1")}
     finally:
         heartbeat.stop("r1")

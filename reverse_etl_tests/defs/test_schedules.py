@@ -12,6 +12,7 @@ from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
+from reverse_etl.state.syncs import set_paused
 from reverse_etl_tests.project import Project, people
 
 START = "2026-01-05T01:30:00Z"
@@ -47,9 +48,9 @@ def test_runs_are_due_on_the_grid_only(hourly: ProjectConfig, instance: dg.Dagst
 def test_a_paused_sync_is_skipped(hourly: ProjectConfig, instance: dg.DagsterInstance) -> None:
     """The reason says how to go on."""
     store = open_store(Home.from_environment().state_url)
-    store.set_paused("people", True)
+    set_paused(store, "people", True)
     assert "reverse-etl resume people" in str(tick(hourly, instance, START))
-    store.set_paused("people", False)
+    set_paused(store, "people", False)
     assert isinstance(tick(hourly, instance, START), dg.RunRequest)
 
 

@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from reverse_etl.report import Status
-from reverse_etl.state import turns
+from reverse_etl.state import workspace_lease
+from reverse_etl.state.run_history import list_runs
+from reverse_etl.state.runs import begin_run
 from reverse_etl.state.schema import TURN
 from reverse_etl.state.store import Store
 from reverse_etl_tests.defs.daemon import Daemon
@@ -31,8 +33,8 @@ def tag(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
 def begin(store: Store, run: dg.DagsterRun) -> None:
     """The run's first stage has begun, in a process that then gave no more signs of life."""
     at = datetime.now(UTC)
-    turns.take(store, "main", run_id=run.run_id, sync="people")
-    store.begin_run(run.run_id, root_run_id=run.run_id, sync="people", workspace="main", started_at=at, since=0)
+    workspace_lease.take(store, "main", run_id=run.run_id, sync="people")
+    begin_run(store, run.run_id, root_run_id=run.run_id, sync="people", workspace="main", started_at=at, since=0)
 
 
 def test_canceled_in_the_queue(daemon: Daemon, project: Project, store: Store) -> None:
@@ -43,7 +45,7 @@ def test_canceled_in_the_queue(daemon: Daemon, project: Project, store: Store) -
         daemon.instance.report_run_canceled(run)
     look(project, daemon.instance)
     assert ["canceled"] * 3 == [tag(daemon.instance, run) for run in runs]
-    assert [] == list(store.runs())
+    assert [] == list(list_runs(store))
 
 
 def test_ended_by_force(daemon: Daemon, project: Project, store: Store) -> None:
@@ -51,14 +53,14 @@ def test_ended_by_force(daemon: Daemon, project: Project, store: Store) -> None:
     run = daemon.launch("people", {"reverse_etl/status": "running"})
     begin(store, run)
     daemon.instance.report_run_canceled(run)
-    turns.rest(store, run.run_id)
+    workspace_lease.rest(store, run.run_id)
     look(project, daemon.instance)
     assert "running" == tag(daemon.instance, run)
-    with store.database.writing() as connection:
-        connection.execute(sa.update(TURN).values(beat_at=datetime.now(UTC) - 2 * turns.SILENT))
+    with store.writing() as connection:
+        connection.execute(sa.update(TURN).values(beat_at=datetime.now(UTC) - 2 * workspace_lease.SILENT))
     look(project, daemon.instance)
     assert "failed" == tag(daemon.instance, run)
-    assert [Status.FAILED] == [each.status for each in store.runs()]
+    assert [Status.FAILED] == [each.status for each in list_runs(store)]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ import psycopg
 import pytest
 
 from reverse_etl.report import Status
+from reverse_etl.state.run_history import find_run
 from reverse_etl.state.store import open_store
+from reverse_etl.state.syncs import record_seen
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import free_port
 from reverse_etl_tests.servers.deployment import DEPLOY, UNITS, alive, deployed
@@ -114,7 +116,7 @@ def test_a_sync_launched_on_the_webserver_arrives(
     project.write("orders.yaml", people())
     project.write("connections.yaml", (project.folder / "syncs" / "connections.yaml").read_text() + NOTIFY)
     two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
-    open_store(environment["REVERSE_ETL_STATE_URL"]).record_seen("orders", "main", two_hours_ago)
+    record_seen(open_store(environment["REVERSE_ETL_STATE_URL"]), "orders", "main", two_hours_ago)
     with (
         running_webhook() as webhook,
         deployed(project.folder, environment | {"WEBHOOK_URL": webhook.url}) as processes,
@@ -137,7 +139,7 @@ def test_a_sync_launched_on_the_webserver_arrives(
     on_the_server = Project(project.folder, environment).reverse_etl("status", "--json")
     statuses = {each["sync"]: each["status"] for each in json.loads(on_the_server.stdout)}
     assert {"people": "completed", "orders": None} == statuses
-    report = open_store(environment["REVERSE_ETL_STATE_URL"]).run(run_id)
+    report = find_run(open_store(environment["REVERSE_ETL_STATE_URL"]), run_id)
     assert report is not None
     assert (Status.COMPLETED, 3) == (report.status, report.rows.delivered)
     with psycopg.connect(environment["REVERSE_ETL_STATE_URL"]) as connection:

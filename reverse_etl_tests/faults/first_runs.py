@@ -14,6 +14,7 @@ from reverse_etl.cli.dagster_home import dagster_environment
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
+from reverse_etl.state.syncs import every_sync, set_paused
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.runs import Case, World
 from reverse_etl_tests.faults.shop import KINDS
@@ -37,7 +38,7 @@ def first_runs_at_once(world: World, chance: random.Random, seed: int) -> None:
         assert instance.get_runs_count() == 0
         assert instance.all_asset_keys() == []
         assert instance.all_instigator_state() == []
-    assert len(open_store(home.state_url).syncs()) >= len(children) - 1
+    assert len(every_sync(open_store(home.state_url))) >= len(children) - 1
     case = world.case(KINDS[seed % len(KINDS)], chance, home=home)
     assert _completes(case)
 
@@ -53,7 +54,7 @@ def _forked(folder: Path, starts_at: float) -> int:
         time.sleep(max(0.0, starts_at - time.monotonic()))
         home = Home.at(folder)
         dagster_environment(home, folder.parent / "syncs")
-        open_store(home.state_url).set_paused(f"sync_{os.getpid()}", True)
+        set_paused(open_store(home.state_url), f"sync_{os.getpid()}", True)
         code = 0
     finally:
         os._exit(code)

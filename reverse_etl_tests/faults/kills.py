@@ -22,6 +22,8 @@ from reverse_etl.delivery.journal import JOURNAL_FILE
 from reverse_etl.report import Status
 from reverse_etl.run.close import close
 from reverse_etl.run.record import SyncRun
+from reverse_etl.state.run_history import find_run
+from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.refusals import BATCH
 from reverse_etl_tests.faults.runs import Case, Ended, World
@@ -68,13 +70,13 @@ def killed(world: World, chance: random.Random, seed: int) -> None:
         kill(case, run, int(_counted[key].before_close * (point + share) / first_in_close), in_close=False)
     else:
         kill(case, run, int(_counted[key].in_close * (point - first_in_close + share) / _IN_CLOSE), in_close=True)
-    known = case.store.run(run.run_id)
+    known = find_run(case.store, run.run_id)
     ended = known is not None and known.status is not Status.RUNNING
     if ended:
         books = Ended(run.run_id, run.root_run_id, rows, known, None, 0)
         books_are_true(case, books, refused=refused, rejected=rejected)
     else:
-        assert case.store.last_sync_time(case.name) == 0
+        assert last_sync_time(case.store, case.name) == 0
     before = _taken(case)
     if not ended and (run.folder.parts("rows").folder / JOURNAL_FILE).exists() and chance.random() < 0.4:
         further = replace(case.run(root=run.run_id), rows=rows)
@@ -85,7 +87,7 @@ def killed(world: World, chance: random.Random, seed: int) -> None:
     if not (ended and some_fail):
         again = before & (_taken(case) - before)
         assert again.total() <= _IN_FLIGHT * _ITEMS, f"sent again: {again}"
-    known = case.store.run(run.run_id)
+    known = find_run(case.store, run.run_id)
     assert known is None or known.status is not Status.RUNNING
     if some_fail:
         with case.shop.changing() as database:

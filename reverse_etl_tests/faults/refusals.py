@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError
 from reverse_etl.report import Status
+from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.runs import Case, World
 from reverse_etl_tests.faults.shop import KINDS
@@ -87,7 +88,7 @@ def requests_refused_once(world: World, chance: random.Random, seed: int) -> Non
         assert report.status is Status.SOME_ROWS_FAILED
         assert report.rows.balanced
         assert report.rows.delivered + report.rows.refused == len(refusable)
-        assert case.store.last_sync_time(case.name) == 0
+        assert last_sync_time(case.store, case.name) == 0
     a_clean_run_mends_everything(case)
 
 

@@ -25,7 +25,9 @@ from reverse_etl.run.attend import attend
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import find_run
 from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.shop import Row, Shop, settings
@@ -140,7 +142,7 @@ class Case:
             began_at: When this machine says that it began.
         """
         run = self.start(root=root, began_at=began_at)
-        sync_time_before = self.store.last_sync_time(self.name)
+        sync_time_before = last_sync_time(self.store, self.name)
         error: ReverseEtlError | None = None
         rows: list[Row] = []
         for stage in STAGES[2:] if root else STAGES:
@@ -159,7 +161,7 @@ class Case:
                 rows = self._rows_of_folder.setdefault(run.folder.path, rows)
             if stopped:
                 break
-        return Ended(run.run_id, run.root_run_id, rows, self.store.run(run.run_id), error, sync_time_before)
+        return Ended(run.run_id, run.root_run_id, rows, find_run(self.store, run.run_id), error, sync_time_before)
 
     def through(self, run: SyncRun, before: Callable[[str], None]) -> None:
         """Runs the stages of a run that ``start`` gave; raises what ends it."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from reverse_etl.errors import UnauthorizedError
 from reverse_etl.report import Status
+from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.answers import spoilt
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.refusals import BATCH
@@ -58,7 +59,7 @@ def overtaken(world: World, chance: random.Random, seed: int) -> None:
     if seed % 2:
         case.run()
         with case.shop.changing() as database:
-            database.execute("UPDATE shop SET updated_at = ?", [case.store.last_sync_time(case.name)])
+            database.execute("UPDATE shop SET updated_at = ?", [last_sync_time(case.store, case.name)])
     withdrawn: dict[str, Any] = {"match": BATCH, "do": {"status": 401}}
     # Each request, so that no row is delivered that the newer run would then continue from.
     case.sandbox.faults([{**withdrawn, "always": True}])
@@ -73,7 +74,7 @@ def overtaken(world: World, chance: random.Random, seed: int) -> None:
         case.sandbox.faults([{**withdrawn, "skip": 2}])
     again = case.resume(older)
     assert isinstance(again.error, UnauthorizedError) if stops else again.error is None
-    assert case.store.last_sync_time(case.name) <= facts.started_at
+    assert last_sync_time(case.store, case.name) <= facts.started_at
     if stops:
         # The next run may go on with the older rows: values of in between come with the one after it.
         case.sandbox.clear_faults()

@@ -18,6 +18,7 @@ from reverse_etl.files.private import partial_of
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
+from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.refusals import BATCH
 from reverse_etl_tests.faults.runs import STAGES, Ended, World
@@ -74,7 +75,7 @@ def full_disks(world: World, chance: random.Random, seed: int) -> None:
         with pytest.raises(StateError) as raised:
             case.through(run, before)
     _says_so(raised.value)
-    assert case.store.last_sync_time(case.name) == 0
+    assert last_sync_time(case.store, case.name) == 0
     with case.shop.changing() as database:
         database.execute("UPDATE shop SET plan = 'mended' WHERE rowid = 1")
     for path in (partial_of(csv), *run.folder.path.rglob("*")):
@@ -112,7 +113,7 @@ def state_database_locked(world: World, chance: random.Random, seed: int) -> Non
         ended = case.run(before=before)
         other.execute("ROLLBACK")
     _says_so(ended.error)
-    assert case.store.last_sync_time(case.name) == 0
+    assert last_sync_time(case.store, case.name) == 0
     a_clean_run_mends_everything(case)
 
 
@@ -132,7 +133,7 @@ def state_database_gone(world: World, chance: random.Random, seed: int) -> None:
         ended = case.run(before=before)
         _says_so(ended.error)
     case.store = open_store(home.state_url)
-    assert case.store.last_sync_time(case.name) == 0
+    assert last_sync_time(case.store, case.name) == 0
     a_clean_run_mends_everything(case)
 
 

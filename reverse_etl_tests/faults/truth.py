@@ -10,6 +10,8 @@ from typing import Any
 
 from reverse_etl.changeset.parts import count
 from reverse_etl.report import Counts, Outcome, RunReport, Status
+from reverse_etl.state.failures import causes_of_run
+from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.runs import Case, Ended
 from reverse_etl_tests.faults.shop import Row
 from reverse_etl_tests.faults.workspace import contents, expected, memberships, segment_members
@@ -36,7 +38,7 @@ def books_are_true(case: Case, ended: Ended, *, refused: Iterable[str] = (), rej
         assert (report.status is Status.COMPLETED) == (total.failed == 0)
     facts = case.home.run_folder(case.name, ended.root_run_id).facts()
     moved = report.status is Status.COMPLETED and facts is not None
-    assert case.store.last_sync_time(case.name) == (facts.started_at if moved and facts else ended.sync_time_before)
+    assert last_sync_time(case.store, case.name) == (facts.started_at if moved and facts else ended.sync_time_before)
     if facts is None:
         assert total == Counts()
         return report
@@ -45,7 +47,7 @@ def books_are_true(case: Case, ended: Ended, *, refused: Iterable[str] = (), rej
         wanted = ended.rows if query == "rows" or case.kind == "related" else []
         broken = set(rejected) if query == "rows" else set()
         _outcomes_are_true(case, ended, query, wanted, failed, set(refused), broken)
-    assert sum(cause.rows for cause in case.store.causes(report.run_id)) == total.failed
+    assert sum(cause.rows for cause in causes_of_run(case.store, report.run_id)) == total.failed
     return report
 
 

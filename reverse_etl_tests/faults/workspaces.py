@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from reverse_etl.report import Status
+from reverse_etl.state.failures import causes_of_run
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.refusals import BATCH
 from reverse_etl_tests.faults.runs import STAGES, Case, World
@@ -48,7 +49,7 @@ def _exchanged_before(case: Case, moment: str) -> None:
     assert report is not None
     total = report.total
     assert (report.status, report.exit_code, total.delivered) == (Status.FAILED, 5, 0)
-    assert total.failed == sum(cause.rows for cause in case.store.causes(ended.run_id)) > 0
+    assert total.failed == sum(cause.rows for cause in causes_of_run(case.store, ended.run_id)) > 0
     counts = case.sandbox.counts()
     assert (counts["people"], counts["objects"], counts["events"]) == (0, 0, 0)
 

@@ -16,7 +16,7 @@ from reverse_etl.notify.decide import Told, decide
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.alerts import SyncFacts
 from reverse_etl.state.failures import FailedCause
-from reverse_etl.state.history import SyncState
+from reverse_etl.state.syncs import SyncState
 from reverse_etl_tests.notify.conftest import ended, sync_of
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

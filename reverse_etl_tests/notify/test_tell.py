@@ -13,6 +13,7 @@ from reverse_etl.notify.channels.webhook import Config
 from reverse_etl.notify.tell import TRY_AGAIN_AFTER, after_run, tell
 from reverse_etl.report import FailedRow, RunReport, Status
 from reverse_etl.state.alerts import facts_of
+from reverse_etl.state.runs import begin_run, close_run, record_skipped
 from reverse_etl.state.store import Store
 from reverse_etl_tests.notify.conftest import ended, sync_of
 from reverse_etl_tests.notify.test_decide import ALL, HOUR, NOON
@@ -39,12 +40,18 @@ def run(
         FailedRow(place, "rows", f"planted-{place}", "check", reason, "email", "planted message")
         for place, reason in enumerate(reasons, 1)
     ]
-    store.begin_run(
-        report.run_id, root_run_id=report.run_id, sync="people", workspace="main", started_at=report.started_at, since=0
+    begin_run(
+        store,
+        report.run_id,
+        root_run_id=report.run_id,
+        sync="people",
+        workspace="main",
+        started_at=report.started_at,
+        since=0,
     )
     moved = int(report.started_at.timestamp()) if status is Status.COMPLETED else None
-    return store.close_run(
-        report, root_run_id=report.run_id, workspace="main", failed_rows=iter(rows), new_last_sync_time=moved
+    return close_run(
+        store, report, root_run_id=report.run_id, workspace="main", failed_rows=iter(rows), new_last_sync_time=moved
     )
 
 
@@ -115,7 +122,7 @@ def test_skips_in_a_row_are_counted_from_the_last_run_that_ended(store: Store, w
     """Three skips after a run; the next completed run ends it."""
     run(store, 0, Status.COMPLETED)
     for number in (1, 2, 3):
-        store.record_skipped("people", "main", NOON + number * HOUR, "other")
+        record_skipped(store, "people", "main", NOON + number * HOUR, "other")
         tell([SYNC], channels(on=NOT_STALE), store=store, now=NOON + number * HOUR)
     assert ["skipped"] == kinds(webhook)
     assert "Run other was in progress in workspace main." == webhook.bodies[0]["message"]
@@ -148,7 +155,7 @@ def test_canceled_runs_and_those_in_progress_are_not_told(store: Store, webhook:
     """Somebody wanted it; what was told before stays open."""
     after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels=channels(on=NOT_STALE), store=store)
     after_run(run(store, 2, Status.CANCELED, exit_code=1), SYNC, channels=channels(on=NOT_STALE), store=store)
-    store.begin_run("r3", root_run_id="r3", sync="people", workspace="main", started_at=NOON + HOUR, since=0)
+    begin_run(store, "r3", root_run_id="r3", sync="people", workspace="main", started_at=NOON + HOUR, since=0)
     assert () == tell([SYNC], channels(on=NOT_STALE), store=store, now=NOON + HOUR).sent
     assert ["failure"] == kinds(webhook)
 
@@ -159,7 +166,7 @@ def test_a_defect_in_telling_is_a_warning(store: Store, webhook: Webhook) -> Non
 
     from reverse_etl.state.schema import ALERT
 
-    with store.database.writing() as connection:
+    with store.writing() as connection:
         connection.execute(sa.insert(ALERT).values(channel="team", sync="people", told="not JSON"))
     (warning,) = after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels=channels(), store=store)
     assert "alerts of people were not sent: JSONDecodeError" in warning

@@ -14,8 +14,9 @@ from reverse_etl.report import Status
 from reverse_etl.run.attend import attend
 from reverse_etl.run.lease import take_turn
 from reverse_etl.run.record import SyncRun
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.project import Project, people
 
@@ -28,7 +29,7 @@ def run(project: Project) -> Iterator[SyncRun]:
     home = Home.at(project.folder / "home")
     store = open_store(home.state_url)
     heartbeat.start("elsewhere", lambda: True)
-    assert turns.take(store, "main", run_id="elsewhere", sync="orders") is None
+    assert workspace_lease.take(store, "main", run_id="elsewhere", sync="orders") is None
     yield SyncRun(sync, "r1", "r1", home, store, datetime.now(UTC))
     heartbeat.stop("elsewhere")
     heartbeat.stop("r1")
@@ -45,9 +46,9 @@ def test_it_says_so_at_once_and_every_minute(run: SyncRun) -> None:
         looks += 1
         assert 1.0 == seconds
         if looks == 125:
-            turns.give_back(run.store, "elsewhere")
+            workspace_lease.give_back(run.store, "elsewhere")
 
-    turn = turns.whose(run.store, "main")
+    turn = workspace_lease.holder(run.store, "main")
     assert turn is not None
     with listening(watched.append):
         take_turn(replace(run, waits=logged.append), pause)
@@ -58,7 +59,7 @@ def test_it_says_so_at_once_and_every_minute(run: SyncRun) -> None:
         f"Waits its turn, for 2 min so far: {other}",
     ] == logged
     assert [Waiting(said) for said in logged] == watched
-    mine = turns.whose(run.store, "main")
+    mine = workspace_lease.holder(run.store, "main")
     assert mine is not None
     assert ("r1", 125) == (mine.run_id, looks)
 
@@ -71,9 +72,9 @@ def test_who_interrupts_the_waiting_finds_it_canceled(run: SyncRun) -> None:
 
     with pytest.raises(KeyboardInterrupt), attend(replace(run, waits=interrupted)):
         pytest.fail("it has the turn")
-    (canceled,) = run.store.runs("people")
+    (canceled,) = list_runs(run.store, "people")
     assert (Status.CANCELED, 130) == (canceled.status, canceled.exit_code)
     assert canceled.message.endswith("the run was canceled while it waited its turn. Nothing was read or sent.")
-    turn = turns.whose(run.store, "main")
+    turn = workspace_lease.holder(run.store, "main")
     assert turn is not None
     assert "elsewhere" == turn.run_id

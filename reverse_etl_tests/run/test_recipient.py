@@ -13,6 +13,7 @@ from reverse_etl.run.attend import attend
 from reverse_etl.run.open_runs import end_open
 from reverse_etl.run.stages import extract_changeset
 from reverse_etl.state.schema import RUN, SYNC
+from reverse_etl.state.syncs import last_sync_time, sync_state
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
 from reverse_etl_tests.faults.runs import Case
@@ -97,7 +98,7 @@ def test_a_retry_in_another_workspace_is_refused(case: Case) -> None:
 @pytest.mark.parametrize("status", [401, 429, 503])
 def test_a_workspace_that_does_not_say_who_it_is_moves_nothing(case: Case, status: int) -> None:
     """With nothing to send the run completes; last sync time stays until the workspace has said so."""
-    before = case.store.last_sync_time(case.name)
+    before = last_sync_time(case.store, case.name)
     case.sandbox.faults([{"match": REGION, "always": True, "do": {"status": status}}])
     report = ended(case.run())
     assert (Status.COMPLETED, 0, before) == (report.status, report.rows.extracted, report.last_sync_time)
@@ -135,13 +136,13 @@ def test_the_same_workspace_at_another_address_goes_on(case: Case) -> None:
 
 def test_what_was_remembered_before_is_the_present_workspaces(case: Case) -> None:
     """A state database of an earlier release sends nothing again, and from then on knows whose it is."""
-    with case.store.database.writing() as connection:
+    with case.store.writing() as connection:
         for table in (SYNC, RUN):
             connection.execute(sa.update(table).values(recipient=None))
     run = case.start()
     with attend(run):
         extract_changeset(run, case.database, case.workspace, clock=FastClock().clock())
-    assert case.store.sync(case.name).recipient is not None
+    assert sync_state(case.store, case.name).recipient is not None
     end_open(run.turn)
     case.sandbox.reset()
     assert ROWS == ended(case.run()).rows.delivered

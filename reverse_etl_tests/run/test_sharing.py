@@ -15,7 +15,7 @@ from reverse_etl.run.close import close
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.sharing import put, put_at_end
 from reverse_etl.run.stages import extract_changeset
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
 from reverse_etl_tests.faults.runs import new_world
 
 
@@ -49,8 +49,8 @@ def test_the_run_that_has_its_turn_puts_what_it_wrote(run: SyncRun, storage: Sto
 
 def test_a_run_that_lost_its_turn_puts_nothing(run: SyncRun, storage: Storage) -> None:
     """Whoever has it now may have put newer outcomes there; closing its books does not change that either."""
-    turns.give_back(run.store, run.turn, ended=True)
-    assert turns.take(run.store, "main", run_id="another", sync=run.sync.name) is None
+    workspace_lease.give_back(run.store, run.turn, ended=True)
+    assert workspace_lease.take(run.store, "main", run_id="another", sync=run.sync.name) is None
     before = storage.names("changesets")
     put(run)
     assert ("", "") == put_at_end(run, None)

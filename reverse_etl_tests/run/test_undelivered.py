@@ -18,7 +18,9 @@ from reverse_etl.run.attend import attend
 from reverse_etl.run.open_runs import end_open
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.state.failures import causes_of_run, failed_rows_of_run
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import find_run
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.faults.runs import Case, World
 from reverse_etl_tests.faults.shop import settings
@@ -72,13 +74,15 @@ def lines_of(report: RunReport) -> Counter[tuple[str, str, str]]:
 
 def is_accounted_for(case: Case, run: SyncRun) -> RunReport:
     """The run's report: its failed rows are as many as lines in the CSV and rows among the causes."""
-    report = case.store.run(run.run_id)
+    report = find_run(case.store, run.run_id)
     assert report is not None
     total = report.total
     queries = 2 if case.kind == "related" else 1
     assert (ROWS * queries, ROWS * queries) == (total.extracted, total.failed)
-    assert total.failed == lines_of(report).total() == sum(cause.rows for cause in case.store.causes(run.run_id))
-    assert total.failed == len(list(case.store.failed_rows(run.run_id)))
+    assert (
+        total.failed == lines_of(report).total() == sum(cause.rows for cause in causes_of_run(case.store, run.run_id))
+    )
+    assert total.failed == len(list(failed_rows_of_run(case.store, run.run_id)))
     return report
 
 

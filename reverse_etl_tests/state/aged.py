@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from reverse_etl.state.engine import Database
 from reverse_etl.state.schema import COUNTS, METADATA, RUN_STREAM
 from reverse_etl.state.store import Store
 
@@ -19,10 +18,10 @@ def make_as_of(url: str, revision: str, like: Store) -> None:
         revision: The revision: its migrations are run, and none after them.
         like: What is remembered.
     """
-    database = Database(url)
+    database = Store(url)
     if not database.exists():
         database.make_file()
-    with like.database.reading() as there, database.writing() as here:
+    with like.reading() as there, database.writing() as here:
         config = Config(attributes={"connection": here})
         config.set_main_option("script_location", "reverse_etl.state:migrations")
         config.set_main_option("path_separator", "os")

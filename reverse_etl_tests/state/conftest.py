@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from reverse_etl.report import Counts, FailedRow, RunReport, Status
+from reverse_etl.state.runs import begin_run, close_run
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.servers.postgres import PostgresServer, postgres
 
@@ -67,7 +68,7 @@ def begin(
     store: Store, run_id: str = "r1", *, since: int = 0, sync: str = "people", at: datetime = NOON, root: str = ""
 ) -> None:
     """Begins a run in workspace main."""
-    store.begin_run(run_id, root_run_id=root or run_id, sync=sync, workspace="main", started_at=at, since=since)
+    begin_run(store, run_id, root_run_id=root or run_id, sync=sync, workspace="main", started_at=at, since=since)
 
 
 def close(
@@ -80,7 +81,8 @@ def close(
     sent: int | None = None,
 ) -> RunReport:
     """Closes a run in workspace main."""
-    return store.close_run(
+    return close_run(
+        store,
         ended,
         root_run_id=root or ended.run_id,
         workspace="main",

@@ -9,7 +9,7 @@ import pytest
 
 from reverse_etl.errors import StateError
 from reverse_etl.state import heartbeat
-from reverse_etl.state.turns import SILENT
+from reverse_etl.state.workspace_lease import SILENT
 
 
 def away() -> bool:

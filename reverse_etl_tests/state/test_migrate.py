@@ -17,21 +17,24 @@ from alembic.script import ScriptDirectory
 
 from reverse_etl.errors import StateError
 from reverse_etl.report import Status
-from reverse_etl.state.engine import Database
+from reverse_etl.state.failures import causes_of_run, failed_rows_of_run
 from reverse_etl.state.migrations import REVISIONS, VERSION_TABLE
+from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.schema import METADATA
 from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.syncs import every_sync, last_sync_time, record_seen, set_paused, sync_state
 from reverse_etl_tests.state.aged import make_as_of
 from reverse_etl_tests.state.conftest import NOON, begin, close, failed_row, report
 
 RACE = """
 import sys
 from datetime import UTC, datetime
+from reverse_etl.state.runs import begin_run
 from reverse_etl.state.store import open_store
 print("ready", flush=True)
 sys.stdin.readline()
 store = open_store(sys.argv[1])
-store.begin_run(sys.argv[2], root_run_id="r", sync="people", workspace="main", started_at=datetime.now(UTC), since=0)
+begin_run(store, sys.argv[2], root_run_id="r", sync="people", workspace="main", started_at=datetime.now(UTC), since=0)
 """
 
 NO_ALEMBIC = """
@@ -44,7 +47,7 @@ print("alembic" in sys.modules)
 
 def test_the_migrations_lead_to_the_tables_of_this_release(store: Store) -> None:
     """Nothing is left to change between the migrated database and the schema in the code."""
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         ours = {"include_name": lambda name, kind, _: kind != "table" or name in METADATA.tables}
         assert [] == compare_metadata(MigrationContext.configure(connection, opts=ours), METADATA)
 
@@ -80,7 +83,7 @@ def test_processes_that_open_a_fresh_state_at_once_all_succeed(state_url: str) -
         racer.stdin.flush()
     failures = [errors for racer in racers if (errors := racer.communicate(timeout=60)[1])]
     assert [] == failures
-    assert 6 == len(open_store(state_url).runs())
+    assert 6 == len(list_runs(open_store(state_url)))
 
 
 def test_a_current_database_is_opened_without_alembic(state_url: str) -> None:
@@ -91,7 +94,7 @@ def test_a_current_database_is_opened_without_alembic(state_url: str) -> None:
 
 def test_a_newer_database_is_left_alone(store: Store, state_url: str) -> None:
     """An older release says that it is too old, and what to do."""
-    with store.database.writing() as connection:
+    with store.writing() as connection:
         connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(StateError, match="newer release: its schema is 9999") as caught:
         open_store(state_url)
@@ -100,7 +103,7 @@ def test_a_newer_database_is_left_alone(store: Store, state_url: str) -> None:
 
 def test_a_migration_that_fails_leaves_nothing_behind(state_url: str) -> None:
     """A table of ours is in the way: the others are not made either, and it can be tried again."""
-    database = Database(state_url)
+    database = Store(state_url)
     if not database.exists():
         database.make_file()
     with database.writing() as connection:
@@ -111,7 +114,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(state_url: str) -> None:
         assert ["reverse_etl_failed_cause"] == sa.inspect(connection).get_table_names()
     with database.writing() as connection:
         connection.execute(sa.text("DROP TABLE reverse_etl_failed_cause"))
-    open_store(state_url).record_seen("people", "main", NOON)
+    record_seen(open_store(state_url), "people", "main", NOON)
 
 
 def test_the_file_is_private_and_lets_others_read_while_one_writes(tmp_path: Path) -> None:
@@ -119,9 +122,9 @@ def test_the_file_is_private_and_lets_others_read_while_one_writes(tmp_path: Pat
     store = open_store(f"sqlite:///{tmp_path / 'made' / 'state.db'}")
     assert 0o600 == (tmp_path / "made" / "state.db").stat().st_mode & 0o777
     assert 0o700 == (tmp_path / "made").stat().st_mode & 0o777
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         assert "wal" == connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-    with store.database.writing(), store.database.reading() as connection:
+    with store.writing(), store.reading() as connection:
         assert 0 == connection.exec_driver_sql("SELECT count(*) FROM reverse_etl_run").scalar()
 
 
@@ -129,8 +132,8 @@ def test_the_file_is_private_and_lets_others_read_while_one_writes(tmp_path: Pat
 def test_an_earlier_release_s_database_loses_nothing(revision: str, state_url: str, tmp_path: Path) -> None:
     """Syncs, runs, failed rows and their causes are there; what that release did not keep is not known."""
     like = open_store(f"sqlite:///{tmp_path / 'like' / 'state.db'}")
-    like.record_seen("orders", "main", NOON)
-    like.set_paused("orders", True)
+    record_seen(like, "orders", "main", NOON)
+    set_paused(like, "orders", True)
     begin(like, "r1")
     close(like, report("r1"), moved=1000)
     begin(like, "r2", since=1000)
@@ -141,12 +144,12 @@ def test_an_earlier_release_s_database_loses_nothing(revision: str, state_url: s
     store = open_store(state_url)
 
     unknown: dict[str, Any] = {"reaches_to": None, "clock_ahead_s": None, "asked": {}, "recipient": None}
-    assert [replace(each, **unknown) for each in like.syncs()] == store.syncs()
-    assert like.runs() == store.runs()
+    assert [replace(each, **unknown) for each in every_sync(like)] == every_sync(store)
+    assert list_runs(like) == list_runs(store)
     for run in ("r1", "r2", "r3"):
-        assert list(like.failed_rows(run)) == list(store.failed_rows(run))
-        assert like.causes(run) == store.causes(run)
-    assert 1000 == store.last_sync_time("people")
-    assert 400 == store.sync("people").before().mark.reach(None)
+        assert list(failed_rows_of_run(like, run)) == list(failed_rows_of_run(store, run))
+        assert causes_of_run(like, run) == causes_of_run(store, run)
+    assert 1000 == last_sync_time(store, "people")
+    assert 400 == sync_state(store, "people").before().mark.reach(None)
     close(store, report("r3"), moved=2000)
-    assert 2000 == store.last_sync_time("people")
+    assert 2000 == last_sync_time(store, "people")

@@ -12,10 +12,14 @@ from reverse_etl.config.connections import RetentionConfig
 from reverse_etl.errors import StateError
 from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.report import Status, write_failed_rows
+from reverse_etl.state.failures import causes_of_run, failed_rows_of_run
 from reverse_etl.state.home import Home
 from reverse_etl.state.retention import prune
+from reverse_etl.state.run_history import list_runs
+from reverse_etl.state.runs import record_skipped
+from reverse_etl.state.shared_changesets import unused_since, used
 from reverse_etl.state.store import Store
-from reverse_etl.state.stored import unused_since, used
+from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.state.conftest import NOON, begin, close, failed_row, report
 
 DAY = timedelta(days=1)
@@ -75,9 +79,9 @@ def test_old_history_goes_with_its_failed_rows_and_csv(store: Store, home: Home)
         ran(store, run, NOON - days * DAY)
         write_failed_rows(home.failed_rows_csv("people", run), [failed_row(1)])
     prune(store, home, KEPT, NOON)
-    assert ["young"] == [run.run_id for run in store.runs()]
-    assert ([], []) == (list(store.failed_rows("old")), store.causes("old"))
-    assert 1 == len(store.causes("young"))
+    assert ["young"] == [run.run_id for run in list_runs(store)]
+    assert ([], []) == (list(failed_rows_of_run(store, "old")), causes_of_run(store, "old"))
+    assert 1 == len(causes_of_run(store, "young"))
     assert ["young.csv"] == [path.name for path in (home.failed_rows / "people").iterdir()]
 
 
@@ -85,12 +89,12 @@ def test_each_sync_keeps_its_newest_run(store: Store, home: Home) -> None:
     """However old: with its failed rows, and also when only skips came after it. So does its newest entry."""
     for number in range(3):
         ran(store, f"r{number}", NOON - (200 - number) * DAY)
-    store.record_skipped("people", "main", NOON - 150 * DAY, "r2")
-    store.record_skipped("people", "main", NOON - 140 * DAY, "r2")
+    record_skipped(store, "people", "main", NOON - 150 * DAY, "r2")
+    record_skipped(store, "people", "main", NOON - 140 * DAY, "r2")
     prune(store, home, KEPT, NOON)
-    assert [Status.SKIPPED, Status.COMPLETED] == [run.status for run in store.runs("people")]
-    assert "r2" == store.runs("people")[1].run_id
-    assert 1 == len(store.causes("r2"))
+    assert [Status.SKIPPED, Status.COMPLETED] == [run.status for run in list_runs(store, "people")]
+    assert "r2" == list_runs(store, "people")[1].run_id
+    assert 1 == len(causes_of_run(store, "r2"))
 
 
 def test_a_run_in_progress_stays_in_the_history(store: Store, home: Home) -> None:
@@ -98,7 +102,7 @@ def test_a_run_in_progress_stays_in_the_history(store: Store, home: Home) -> Non
     begin(store, "endless", at=NOON - 100 * DAY)
     ran(store, "later", NOON - 95 * DAY)
     prune(store, home, KEPT, NOON)
-    assert {"endless", "later"} == {run.run_id for run in store.runs()}
+    assert {"endless", "later"} == {run.run_id for run in list_runs(store)}
 
 
 def test_the_last_sync_time_outlives_the_run_that_set_it(store: Store, home: Home) -> None:
@@ -107,7 +111,7 @@ def test_the_last_sync_time_outlives_the_run_that_set_it(store: Store, home: Hom
     close(store, report("first", at=NOON - 200 * DAY), moved=500)
     ran(store, "second", NOON - 100 * DAY, status=Status.FAILED)
     prune(store, home, KEPT, NOON)
-    assert (500, ["second"]) == (store.last_sync_time("people"), [run.run_id for run in store.runs()])
+    assert (500, ["second"]) == (last_sync_time(store, "people"), [run.run_id for run in list_runs(store)])
 
 
 def test_what_cannot_be_deleted_is_told(store: Store, home: Home) -> None:
@@ -120,7 +124,7 @@ def test_what_cannot_be_deleted_is_told(store: Store, home: Home) -> None:
     (home.failed_rows_csv("people", "old") / "x").mkdir(parents=True)
     with pytest.raises(StateError, match=r"old\.csv is older than it may be kept"):
         prune(store, home, KEPT, NOON)
-    assert ["new", "old"] == [run.run_id for run in store.runs()]
+    assert ["new", "old"] == [run.run_id for run in list_runs(store)]
     assert not home.failed_rows_csv("people", "oldest").exists()
 
 

@@ -1,262 +1,169 @@
-"""What is remembered comes back, in SQLite and in Postgres alike."""
+"""Whatever is wrong with the state database is said in one sentence, with what to do, and without secrets."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+import socket
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from reverse_etl.report import Counts, RunReport, Status
-from reverse_etl.state.attempts import attempt_of
-from reverse_etl.state.failures import MAX_FAILED_ROWS, FailedCause
-from reverse_etl.state.history import SyncState
+from reverse_etl.errors import MissingDriverError, StateError
+from reverse_etl.state.run_history import list_runs
+from reverse_etl.state.runs import close_run
 from reverse_etl.state.store import Store, open_store
-from reverse_etl_tests.state.conftest import NOON, begin, close, failed_row, report
+from reverse_etl.state.syncs import last_sync_time
+from reverse_etl_tests.servers.postgres import PostgresServer
+from reverse_etl_tests.state.conftest import NOON, begin, fresh_schema, report
 
 
-def test_nothing_is_remembered_at_first(store: Store) -> None:
-    """An unknown sync starts from 0, is not paused and has no runs."""
-    assert (0, False) == (store.last_sync_time("people"), store.paused("people"))
-    assert (None, None) == (store.first_seen_at("people"), store.latest_run("people"))
-    assert ([], [], None, []) == (store.syncs(), store.runs(), store.run("r1"), store.causes("r1"))
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where an SQLite state would lie."""
+    return tmp_path / "state.db"
 
 
-def test_a_run_in_progress_is_shown_as_running(store: Store) -> None:
-    """From its beginning on a run is in the history, with the last sync time as it is."""
-    begin(store)
-    expected = RunReport("people", "r1", Status.RUNNING, NOON)
-    assert expected == store.run("r1") == store.latest_run("people")
-    assert [SyncState("people", "main", 0, NOON, False, "r1")] == store.syncs()
+@pytest.mark.parametrize(
+    "url",
+    ["", "state.db", "mysql://u:planted@h/d", "postgresql://u:planted@h:port/d", "postgresql+asyncpg://u:planted@h/d"],
+)
+def test_a_url_that_cannot_be_used_is_not_shown(url: str) -> None:
+    """The hint says how to write one; the URL itself may hold a password."""
+    with pytest.raises(StateError, match="cannot be used") as caught:
+        open_store(url)
+    assert "REVERSE_ETL_STATE_URL" in caught.value.hint
+    assert "planted" not in str(caught.value)
 
 
-@pytest.mark.parametrize("streams", [1, 2, 5])
-def test_a_closed_run_comes_back_as_it_was(store: Store, streams: int) -> None:
-    """Every field of the report survives, counts of every stream included, in their order."""
-    begin(store)
-    ended = RunReport(
-        sync="people",
-        run_id="r1",
-        status=Status.SOME_ROWS_FAILED,
-        started_at=NOON,
-        duration_s=2.5,
-        streams={
-            "rows": Counts(10_000_000_000, 5, 4, 3, 2, 1),
-            **{f"stream {number}": Counts(21, 6, 5, 4, 3, number) for number in range(streams - 1)},
-        },
-        failed_rows_csv="failed_rows/people/r1.csv",
-        message="7 rows failed.",
-        exit_code=7,
-    )
-    assert ended == close(store, ended) == (found := store.run("r1"))
-    assert found is not None
-    assert list(ended.streams) == list(found.streams)
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_state_without_a_file_is_refused(url: str) -> None:
+    """It would be forgotten with the process."""
+    with pytest.raises(StateError, match="needs a file"):
+        open_store(url)
 
 
-def test_a_completed_run_moves_the_last_sync_time(store: Store) -> None:
-    """The new time is the sync's and the run's."""
-    begin(store)
-    assert 500 == close(store, report(), moved=500).last_sync_time
-    assert 500 == store.last_sync_time("people")
-    assert 500 == store.runs()[0].last_sync_time
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
+def test_every_postgres_url_means_the_same_driver(scheme: str) -> None:
+    """The place is named by host and database, never by user or password."""
+    assert "state database d at h:5433" == Store(f"{scheme}://u:planted@h:5433/d").place
 
 
-@pytest.mark.parametrize("status", [Status.SOME_ROWS_FAILED, Status.FAILED, Status.CANCELED])
-def test_no_other_run_moves_it(store: Store, status: Status) -> None:
-    """Not even when it is told to."""
-    begin(store)
-    close(store, report(), moved=500)
-    begin(store, "r2", since=500)
-    assert 500 == close(store, report("r2", status=status), moved=900).last_sync_time
-    assert 500 == store.last_sync_time("people")
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra that installs it is in the hint."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingDriverError, match="psycopg") as caught:
+        open_store("postgresql://h/d")
+    assert "reverse-etl[postgres]" in caught.value.hint
 
 
-def test_an_earlier_run_that_completes_later_moves_it_back(store: Store) -> None:
-    """Its older values may lie over newer ones now: what changed since it was read is read again."""
-    for run, since in (("r1", 0), ("old", 100), ("new", 100)):
-        begin(store, run, since=since)
-    close(store, report("r1"), moved=100)
-    close(store, report("new"), moved=300)
-    assert 200 == close(store, report("old"), moved=200).last_sync_time
-
-
-@pytest.mark.parametrize("status", [Status.SOME_ROWS_FAILED, Status.FAILED, Status.CANCELED])
-def test_an_earlier_run_that_stopped_later_moves_it_back_too(store: Store, status: Status) -> None:
-    """It sent some of its rows; one that began when the time already was what it is leaves it alone."""
-    for run, since in (("r1", 0), ("old", 100), ("new", 100), ("next", 200)):
-        begin(store, run, since=since)
-    close(store, report("r1"), moved=100, sent=100)
-    close(store, report("new"), moved=300, sent=300)
-    assert 200 == close(store, report("old", status=status), sent=200).last_sync_time
-    assert 200 == close(store, report("next", status=status), sent=400).last_sync_time
-
-
-def test_a_run_from_zero_sets_it_to_its_own_start(store: Store) -> None:
-    """That is how a time that lies in the future is mended."""
-    begin(store)
-    close(store, report(), moved=99_999_999_999)
-    begin(store, "full", since=0)
-    assert 700 == close(store, report("full"), moved=700).last_sync_time
-
-
-def test_a_changeset_that_leaves_a_gap_does_not_move_it(store: Store) -> None:
-    """After the state was restored from an older copy, rows between its time and the changeset's were not read."""
-    begin(store)
-    close(store, report(), moved=100)
-    begin(store, "r2", since=400)
-    assert 100 == close(store, report("r2"), moved=500).last_sync_time
-
-
-def test_a_changeset_of_unknown_origin_does_not_move_it(store: Store) -> None:
-    """A re-execution after the state was lost: what its changeset left out is not known."""
-    assert 0 == close(store, report("again"), moved=500, root="lost").last_sync_time
-
-
-def test_a_re_execution_counts_as_the_run_that_read_the_changeset(store: Store) -> None:
-    """It never began here, and moves the time by what the first run was given."""
-    begin(store, "first", since=0)
-    close(store, report("first", status=Status.FAILED))
-    close(store, report("again", at=NOON + timedelta(hours=1)), moved=500, root="first")
-    assert 500 == store.last_sync_time("people")
-    assert "again" == store.sync("people").last_run_id
-
-
-def test_closing_again_replaces_what_was_written(store: Store) -> None:
-    """A re-executed close leaves one row and only its own failed rows."""
-    begin(store)
-    close(store, report(status=Status.SOME_ROWS_FAILED), failed=(failed_row(1), failed_row(2)))
-    close(store, report(status=Status.SOME_ROWS_FAILED), failed=(failed_row(3),))
-    assert [3] == [row.row_number for row in store.failed_rows("r1")]
-    assert [1] == [cause.rows for cause in store.causes("r1")]
-    assert 1 == len(store.runs())
-
-
-def test_a_run_that_begins_again_starts_its_row_anew(store: Store) -> None:
-    """A retried first step: the run is in progress, without the failed rows of the first try."""
-    begin(store)
-    close(store, report(status=Status.FAILED), failed=(failed_row(1),))
-    begin(store)
-    assert [Status.RUNNING] == [run.status for run in store.runs()]
-    assert ([], []) == (list(store.failed_rows("r1")), store.causes("r1"))
-
-
-def test_nothing_is_written_when_closing_fails(store: Store) -> None:
-    """Failed rows that cannot be read leave run and last sync time as they were."""
+def test_a_locked_file_is_waited_for_and_then_told(file: Path) -> None:
+    """Another program keeps the lock for longer than the patience."""
+    store = open_store(f"sqlite:///{file}?timeout=0.05")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateError, match=f"state database {file} is locked by another process"):
+            begin(store)
+        other.execute("ROLLBACK")
     begin(store)
 
-    def broken() -> object:
-        yield failed_row(1)
-        raise RuntimeError("unreadable part")
 
-    with pytest.raises(RuntimeError, match="unreadable part"):
-        store.close_run(report(), root_run_id="r1", workspace="main", failed_rows=broken(), new_last_sync_time=500)  # type: ignore[arg-type]
-    assert (0, Status.RUNNING) == (store.last_sync_time("people"), store.runs()[0].status)
+def test_a_file_that_is_no_database_is_told(file: Path) -> None:
+    """Somebody wrote something else there."""
+    file.write_text("planted " * 1000)
+    with pytest.raises(StateError, match="is damaged, or is not a state database") as caught:
+        open_store(f"sqlite:///{file}")
+    assert "planted" not in str(caught.value)
 
 
-def test_failed_rows_come_back_in_order_over_many_pages(store: Store) -> None:
-    """Two and a half pages, rows of both queries; e-mail addresses are masked."""
+def test_a_path_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    """A folder of that name; a file where a folder should be."""
+    with pytest.raises(StateError, match="cannot be opened") as caught:
+        open_store(f"sqlite:///{tmp_path}")
+    assert "REVERSE_ETL_HOME" in caught.value.hint
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="cannot be made: Not a directory"):
+        open_store(f"sqlite:///{tmp_path}/file/state.db")
+
+
+def test_a_full_disk_is_told_and_nothing_is_written(file: Path) -> None:
+    """The transaction is undone; the hint says that nothing is lost."""
+    store = open_store(f"sqlite:///{file}")
+    with pytest.raises(StateError, match="the disk is full") as caught:
+        _fill(store)
+    assert "nothing is lost" in caught.value.hint
+    assert [] == list_runs(open_store(f"sqlite:///{file}"))
+
+
+def _fill(store: Store) -> None:
+    """Lets SQLite itself run out of room, in the middle of a transaction that has written before."""
+    with store.writing() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        connection.exec_driver_sql("UPDATE reverse_etl_version SET version_num = '0000'")
+        connection.exec_driver_sql("INSERT INTO reverse_etl_version VALUES (hex(zeroblob(100000)))")
+
+
+def test_other_errors_hold_no_values(store: Store) -> None:
+    """What the driver says of a broken constraint would quote the row."""
     begin(store)
-    rows = tuple(failed_row(number) for number in range(1, 2001))
-    more = tuple(failed_row(number, query="relationships", identifier="ann@example.com") for number in range(1, 501))
-    close(store, report(status=Status.SOME_ROWS_FAILED), failed=rows + more)
-    found = list(store.failed_rows("r1"))
-    assert [*rows, *(replace(row, identifier="a***@example.com") for row in more)] == found
-    assert [
-        FailedCause("rows", "check", "email_valid", "email", "broke email_valid.", 2000),
-        FailedCause("relationships", "check", "email_valid", "email", "broke email_valid.", 500),
-    ] == store.causes("r1")
+    with pytest.raises(StateError, match="answered with an error") as caught, store.writing() as connection:
+        connection.execute(sa.text("INSERT INTO reverse_etl_sync (name) VALUES ('planted')"))
+    assert "planted" not in f"{caught.value}{caught.value.__cause__}"
 
 
-def test_an_identifier_that_no_text_column_takes_is_remembered(store: Store) -> None:
-    """PostgreSQL keeps no NUL, which may be why the row failed."""
+def test_an_unreachable_server_is_told() -> None:
+    """Nobody listens there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(StateError, match=f"d at 127.0.0.1:{port} cannot be reached") as caught:
+            open_store(f"postgresql://u:planted@127.0.0.1:{port}/d")
+    assert "planted" not in str(caught.value)
+
+
+def test_a_database_that_is_not_there_is_told(postgres_url: str) -> None:
+    """The server is, the database is not."""
+    url = sa.make_url(postgres_url).set(database="nowhere").render_as_string(hide_password=False)
+    with pytest.raises(StateError, match=r"nowhere at .* does not exist"):
+        open_store(url)
+
+
+@pytest.mark.parametrize("login", ["reader:planted@127.0.0.1:{port}", "nobody@127.0.0.1:{port}", "nobody@"])
+def test_a_refused_login_is_told(postgres: PostgresServer, login: str) -> None:
+    """A wrong password, a user whom the server lets in from nowhere, a user it does not know."""
+    query = {"host": str(postgres.folder), "port": str(postgres.port)} if login.endswith("@") else {}
+    url = sa.make_url(f"postgresql://{login.format(port=postgres.port)}/shop").update_query_dict(query)
+    with pytest.raises(StateError, match="refused the login") as caught:
+        open_store(url.render_as_string(hide_password=False))
+    assert "planted" not in str(caught.value)
+
+
+def test_a_server_that_only_reads_is_told(postgres_url: str) -> None:
+    """A standby, or a user without rights."""
+    url = fresh_schema(postgres_url)
+    with pytest.raises(StateError, match="does not let this user read and write"):
+        open_store(f"{url}%20-cdefault_transaction_read_only%3Don")
+
+
+def test_a_server_that_goes_away_is_told(postgres_url: str) -> None:
+    """The connection is cut in the middle of a transaction; the next call works again."""
+    store = open_store(fresh_schema(postgres_url))
+    with pytest.raises(StateError, match="cannot be reached"), store.writing() as connection:
+        connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert 0 == last_sync_time(store, "people")
+
+
+def test_a_locked_table_is_waited_for_and_then_told(postgres_url: str) -> None:
+    """Another process holds a table that is to be read."""
+    url = fresh_schema(postgres_url)
+    store, hasty = open_store(url), open_store(f"{url}%20-clock_timeout%3D50")
     begin(store)
-    close(store, report(), failed=(failed_row(1, identifier="a\0b"),))
-    assert ["a\ufffdb"] == [row.identifier for row in store.failed_rows("r1")]
-
-
-def test_failed_rows_are_capped_and_causes_are_not(store: Store) -> None:
-    """The state database stays small whatever fails; the CSV has the rest."""
-    begin(store)
-    close(store, report(), failed=tuple(failed_row(number) for number in range(1, MAX_FAILED_ROWS + 3)))
-    assert MAX_FAILED_ROWS == sum(1 for _ in store.failed_rows("r1"))
-    assert [MAX_FAILED_ROWS + 2] == [cause.rows for cause in store.causes("r1")]
-
-
-def test_runs_are_listed_newest_first(store: Store) -> None:
-    """By sync, by status, and no more than asked for."""
-    for hour, run in enumerate(("r1", "r2", "r3")):
-        begin(store, run, at=NOON + timedelta(hours=hour))
-    begin(store, "other", sync="companies")
-    close(store, report("r2", at=NOON + timedelta(hours=1), status=Status.FAILED))
-    assert ["r3", "r2", "r1"] == [run.run_id for run in store.runs("people")]
-    assert ["r3", "r2"] == [run.run_id for run in store.runs("people", limit=2)]
-    assert ["r2"] == [run.run_id for run in store.runs(status=Status.FAILED)]
-    assert 4 == len(store.runs())
-
-
-def test_the_latest_run_is_the_newest_that_was_not_skipped(store: Store) -> None:
-    """Closing an older run late does not make it the latest."""
-    begin(store, "old")
-    begin(store, "new", at=NOON + timedelta(hours=1))
-    begin(store, "other", sync="companies")
-    close(store, report("old"))
-    store.record_skipped("people", "main", NOON + timedelta(hours=2), "new")
-    assert {"people": "new", "companies": "other"} == {name: run.run_id for name, run in store.latest_runs().items()}
-    assert {"companies"} == store.latest_runs("companies").keys()
-
-
-def test_a_skipped_run_names_the_one_in_the_way(store: Store) -> None:
-    """It is in the history once, however often the tick is told, and moves nothing."""
-    begin(store, "r1", sync="companies")
-    for _ in range(2):
-        store.record_skipped("people", "main", NOON, "r1")
-    (skipped,) = store.runs("people")
-    assert (Status.SKIPPED, NOON, 0) == (skipped.status, skipped.started_at, skipped.last_sync_time)
-    assert "r1" in skipped.message
-    assert store.latest_run("people") is None
-
-
-def test_pausing_is_remembered(store: Store) -> None:
-    """Also of a sync that has never run; pausing leaves the last sync time alone."""
-    store.set_paused("people", True)
-    assert store.paused("people")
-    begin(store)
-    close(store, report(), moved=500)
-    store.set_paused("people", False)
-    assert SyncState("people", "main", 500, NOON, False, "r1") == store.sync("people")
-
-
-def test_a_sync_is_first_seen_once(store: Store) -> None:
-    """The first time told is the one that stays, in UTC, also after it was paused and after it ran."""
-    store.set_paused("people", True)
-    berlin = timezone(timedelta(hours=1))
-    first = store.record_seen("people", "main", datetime(2026, 1, 5, 13, tzinfo=berlin))
-    assert (NOON, UTC) == (first, first.tzinfo)
-    begin(store, at=NOON - timedelta(days=1))
-    assert NOON == store.record_seen("people", "main", NOON + timedelta(days=1)) == store.first_seen_at("people")
-
-
-def test_a_time_without_a_zone_is_refused(store: Store) -> None:
-    """It would be read as another time on another machine."""
-    with pytest.raises(Exception, match="needs a zone"):
-        begin(store, at=datetime(2026, 1, 5, 12))  # noqa: DTZ001
-
-
-def test_what_one_process_writes_another_reads(state_url: str) -> None:
-    """Two stores of one database see the same."""
-    begin(open_store(state_url))
-    assert ["r1"] == [run.run_id for run in open_store(state_url).runs()]
-
-
-def test_attempts_are_counted_along_a_chain_of_re_executions(store: Store) -> None:
-    """The first run is attempt 1, its re-executions follow in order; other runs do not count."""
-    begin(store, "r1")
-    begin(store, "other")
-    begin(store, "r2", root="r1", at=NOON + timedelta(minutes=1))
-    later = NOON + timedelta(minutes=2)
-    assert [1, 2, 3, 1] == [
-        attempt_of(store, "r1", root_run_id="r1", began_at=NOON),
-        attempt_of(store, "r2", root_run_id="r1", began_at=NOON + timedelta(minutes=1)),
-        attempt_of(store, "r3", root_run_id="r1", began_at=later),
-        attempt_of(store, "new", root_run_id="new", began_at=later),
-    ]
+    with store.writing() as connection:
+        connection.execute(sa.text("LOCK TABLE reverse_etl_run"))
+        with pytest.raises(StateError, match="locked by another process"):
+            list_runs(hasty)
+    ended = close_run(hasty, report(), root_run_id="r1", workspace="main", failed_rows=(), new_last_sync_time=NOON.year)
+    assert NOON.year == ended.last_sync_time

@@ -41,7 +41,7 @@ def newest_run(store: Store, sync: str) -> NewestRun | None:
         .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
         .limit(1)
     )
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         found = connection.execute(wanted).one_or_none()
     return NewestRun(found.run_id, found.root_run_id, Status(found.status)) if found else None
 
@@ -73,5 +73,5 @@ def end_gone(store: Store, run_id: str, *, by: str, continued: bool) -> None:
             exit_code=1,
         )
     )
-    with store.database.writing() as connection:
+    with store.writing() as connection:
         connection.execute(ended)

@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from reverse_etl.report import Status
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state.run_history import find_run
 from reverse_etl.state.schema import TURN
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.state.conftest import NOON, begin
@@ -21,18 +22,19 @@ OTHER = """
 import sys
 from datetime import UTC, datetime
 from functools import partial
-from reverse_etl.state import heartbeat, turns
+from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state.runs import begin_run
 from reverse_etl.state.store import open_store
 url, run_id, every_s = sys.argv[1:]
 store = open_store(url)
 print("ready", flush=True)
 sys.stdin.readline()
-take = partial(turns.take, store, "main", run_id=run_id, sync="people")
+take = partial(workspace_lease.take, store, "main", run_id=run_id, sync="people")
 taken = take() is None
 if taken:
     heartbeat.start(run_id, lambda: take() is None, every_s=float(every_s))
-    store.begin_run(
-        run_id, root_run_id=run_id, sync="people", workspace="main", started_at=datetime.now(UTC), since=0
+    begin_run(
+        store, run_id, root_run_id=run_id, sync="people", workspace="main", started_at=datetime.now(UTC), since=0
     )
 print(taken, flush=True)
 try:
@@ -77,7 +79,7 @@ def working(url: str, run_id: str, *, every_s: float = 60) -> subprocess.Popen[s
 
 def silenced(store: Store, *, seconds: float, machine: str = "elsewhere") -> None:
     """Makes the last sign of life one of another machine, so long ago."""
-    with store.database.writing() as connection:
+    with store.writing() as connection:
         beat_at = connection.execute(sa.select(TURN.c.beat_at)).scalar_one()
         values = {"beat_at": beat_at - timedelta(seconds=seconds), "machine": machine}
         connection.execute(sa.update(TURN).values(values))
@@ -87,15 +89,15 @@ def test_a_workspace_is_one_runs_at_a_time(store: Store) -> None:
     """Others are told whose it is; another workspace is free; what is given back is anybody's."""
     heartbeat.start("r1", lambda: True)
     try:
-        assert turns.take(store, "main", run_id="r1", sync="people") is None
-        assert turns.take(store, "main", run_id="r1", sync="people") is None
-        taken = turns.take(store, "main", run_id="r2", sync="orders")
+        assert workspace_lease.take(store, "main", run_id="r1", sync="people") is None
+        assert workspace_lease.take(store, "main", run_id="r1", sync="people") is None
+        taken = workspace_lease.take(store, "main", run_id="r2", sync="orders")
         assert taken is not None
-        assert ("run r1 of people", taken) == (taken.said, turns.whose(store, "main"))
-        assert turns.take(store, "elsewhere", run_id="r2", sync="orders") is None
-        turns.give_back(store, "r1")
-        assert turns.whose(store, "main") is None
-        assert turns.take(store, "main", run_id="r2", sync="orders") is None
+        assert ("run r1 of people", taken) == (taken.said, workspace_lease.holder(store, "main"))
+        assert workspace_lease.take(store, "elsewhere", run_id="r2", sync="orders") is None
+        workspace_lease.give_back(store, "r1")
+        assert workspace_lease.holder(store, "main") is None
+        assert workspace_lease.take(store, "main", run_id="r2", sync="orders") is None
     finally:
         heartbeat.stop("r1")
 
@@ -115,16 +117,16 @@ def test_of_processes_that_come_at_once_one_has_the_turn(state_url: str) -> None
 def test_a_killed_process_holds_nobody_up(store: Store, state_url: str) -> None:
     """While it lives others wait; after SIGKILL, reaped or not, the next one has the turn and its run is failed."""
     process = working(state_url, "r1")
-    assert turns.take(store, "main", run_id="r2", sync="orders") is not None
+    assert workspace_lease.take(store, "main", run_id="r2", sync="orders") is not None
     os.kill(process.pid, signal.SIGKILL)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert turns.alive(store, "r1") is False
-    assert turns.take(store, "main", run_id="r2", sync="orders") is None
+    assert workspace_lease.lives(store, "r1") is False
+    assert workspace_lease.take(store, "main", run_id="r2", sync="orders") is None
     process.communicate()
-    ended = store.run("r1")
+    ended = find_run(store, "r1")
     assert ended is not None
     assert (Status.FAILED, 1) == (ended.status, ended.exit_code)
-    assert turns.was_lost(ended)
+    assert workspace_lease.was_lost(ended)
 
 
 @pytest.mark.parametrize(("seconds", "free"), [(170, False), (190, True)])
@@ -132,11 +134,11 @@ def test_another_machine_is_given_three_minutes(store: Store, state_url: str, se
     """Nobody here can see its processes: only its signs of life count."""
     process = working(state_url, "r1")
     silenced(store, seconds=seconds)
-    turns.end_lost(store)
+    workspace_lease.end_lost(store)
     process.kill()
     process.communicate()
-    assert free == (turns.whose(store, "main") is None)
-    run = store.run("r1")
+    assert free == (workspace_lease.holder(store, "main") is None)
+    run = find_run(store, "r1")
     assert run is not None
     assert (Status.FAILED if free else Status.RUNNING) is run.status
 
@@ -144,11 +146,11 @@ def test_another_machine_is_given_three_minutes(store: Store, state_url: str, se
 def test_between_two_stages_the_turn_is_kept(store: Store, state_url: str) -> None:
     """A run whose next stage comes in another process, such as a worker's, keeps its workspace that long."""
     process = working(state_url, "r1")
-    turns.rest(store, "r1")
+    workspace_lease.rest(store, "r1")
     process.kill()
     process.communicate()
-    assert turns.take(store, "main", run_id="r2", sync="orders") is not None
-    assert turns.take(store, "main", run_id="r1", sync="people") is None
+    assert workspace_lease.take(store, "main", run_id="r2", sync="orders") is not None
+    assert workspace_lease.take(store, "main", run_id="r1", sync="people") is None
 
 
 def test_a_run_that_lost_its_turn_is_interrupted(state_url: str) -> None:
@@ -158,7 +160,7 @@ def test_a_run_that_lost_its_turn_is_interrupted(state_url: str) -> None:
     store = open_store(state_url)
     os.kill(process.pid, signal.SIGSTOP)
     silenced(store, seconds=200)
-    assert turns.take(store, "main", run_id="r2", sync="orders") is None
+    assert workspace_lease.take(store, "main", run_id="r2", sync="orders") is None
     os.kill(process.pid, signal.SIGCONT)
     assert "interrupted" == heard(process)
     process.communicate()
@@ -167,8 +169,8 @@ def test_a_run_that_lost_its_turn_is_interrupted(state_url: str) -> None:
 def test_a_run_that_nobody_has_a_turn_for_is_ended(store: Store) -> None:
     """One that began before there were turns, say: it must not stay in progress for good."""
     begin(store, "r0", at=NOON)
-    assert turns.take(store, "main", run_id="r1", sync="orders") is None
-    run = store.run("r0")
+    assert workspace_lease.take(store, "main", run_id="r1", sync="orders") is None
+    run = find_run(store, "r0")
     assert run is not None
     assert Status.FAILED is run.status
 
@@ -178,21 +180,21 @@ def test_a_run_that_waits_says_for_how_long_still_and_why(store: Store) -> None:
     why = "because workspace main asked for it (HTTP 429)"
     heartbeat.start("r1", lambda: True)
     try:
-        assert turns.take(store, "main", run_id="r1", sync="people") is None
-        turns.note_wait(store, "r1", seconds=240, why=why)
-        other = turns.take(store, "main", run_id="r2", sync="orders")
-        assert other == turns.whose(store, "main")
+        assert workspace_lease.take(store, "main", run_id="r1", sync="people") is None
+        workspace_lease.note_wait(store, "r1", seconds=240, why=why)
+        other = workspace_lease.take(store, "main", run_id="r2", sync="orders")
+        assert other == workspace_lease.holder(store, "main")
         assert other is not None
         assert other.waits in (f"waits 240 s {why}", f"waits 239 s {why}")
-        turns.note_wait(store, "r1", seconds=-1, why=why)
-        assert "" == getattr(turns.whose(store, "main"), "waits", None)
-        turns.note_wait(store, "r1", seconds=240, why=why)
+        workspace_lease.note_wait(store, "r1", seconds=-1, why=why)
+        assert "" == getattr(workspace_lease.holder(store, "main"), "waits", None)
+        workspace_lease.note_wait(store, "r1", seconds=240, why=why)
     finally:
         heartbeat.stop("r1")
-    turns.give_back(store, "r1", ended=True)
-    assert turns.take(store, "main", run_id="r3", sync="orders") is None
+    workspace_lease.give_back(store, "r1", ended=True)
+    assert workspace_lease.take(store, "main", run_id="r3", sync="orders") is None
     heartbeat.start("r3", lambda: True)
     try:
-        assert "" == getattr(turns.whose(store, "main"), "waits", None)
+        assert "" == getattr(workspace_lease.holder(store, "main"), "waits", None)
     finally:
         heartbeat.stop("r3")

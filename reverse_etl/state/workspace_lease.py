@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from reverse_etl.report import Status
-from reverse_etl.state import heartbeat
-from reverse_etl.state.processes import lives, this_machine
+from reverse_etl.state import heartbeat, processes
+from reverse_etl.state.interrupted_runs import LOST
 from reverse_etl.state.run_ids import is_of
 from reverse_etl.state.schema import RUN, TURN
-from reverse_etl.state.unfinished import LOST
 
 if TYPE_CHECKING:
     from reverse_etl.report import RunReport
@@ -32,7 +31,7 @@ NOBODY: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Lease:
     """A run that has the workspace.
 
     Attributes:
@@ -55,7 +54,7 @@ class Turn:
         return f"run {self.run_id[:8]} of {self.sync}"
 
 
-def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Turn | None:
+def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Lease | None:
     """Gives a run the workspace's turn, unless another living run has it; taking it again is a sign of life.
 
     Returns:
@@ -64,20 +63,20 @@ def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Turn | None
     Raises:
         StateError: The state database cannot be used.
     """
-    with store.database.writing() as connection:
-        now = _now(connection, sqlite_file=store.database.sqlite)
-        insert = store.database.insert(TURN)
+    with store.writing() as connection:
+        now = store.now(connection)
+        insert = store.insert(TURN)
         free = {"run_id": NOBODY, "sync": "", "taken_at": now, "beat_at": now, "machine": "", "pid": None}
         connection.execute(insert.values(workspace=workspace, **free).on_conflict_do_nothing())
         wanted = sa.select(TURN).where(TURN.c.workspace == workspace).with_for_update()
         found = connection.execute(wanted).one()
         if found.run_id not in (NOBODY, run_id) and _alive(found, now):
-            return _turn(found, now)
+            return _lease(found, now)
         mine: dict[str, Any] = {
             "run_id": run_id,
             "sync": sync,
             "beat_at": now,
-            "machine": this_machine(),
+            "machine": processes.this_machine(),
             "pid": os.getpid(),
         }
         if found.run_id != run_id:
@@ -87,19 +86,19 @@ def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Turn | None
     return None
 
 
-def whose(store: Store, workspace: str) -> Turn | None:
+def holder(store: Store, workspace: str) -> Lease | None:
     """The living run that has the workspace's turn; None when it is free. Raises StateError."""
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         found = connection.execute(sa.select(TURN).where(TURN.c.workspace == workspace)).one_or_none()
-        now = _now(connection, sqlite_file=store.database.sqlite)
-    return _turn(found, now) if found and found.run_id != NOBODY and _alive(found, now) else None
+        now = store.now(connection)
+    return _lease(found, now) if found and found.run_id != NOBODY and _alive(found, now) else None
 
 
-def alive(store: Store, run_id: str) -> bool | None:
+def lives(store: Store, run_id: str) -> bool | None:
     """Whether a run that has a turn lives; None for a run that has none. Raises StateError."""
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         found = connection.execute(sa.select(TURN).where(TURN.c.run_id == run_id)).all()
-        now = _now(connection, sqlite_file=store.database.sqlite)
+        now = store.now(connection)
     return any(_alive(row, now) for row in found) if found else None
 
 
@@ -112,16 +111,16 @@ def note_wait(store: Store, run_id: str, *, seconds: float, why: str) -> None:
         seconds: How long, from now on.
         why: The rest of the sentence: ``because workspace main asked for it (HTTP 429)``.
     """
-    with store.database.writing() as connection:
-        until = _now(connection, sqlite_file=store.database.sqlite) + timedelta(seconds=seconds)
+    with store.writing() as connection:
+        until = store.now(connection) + timedelta(seconds=seconds)
         mine = sa.update(TURN).where(TURN.c.run_id == run_id)
         connection.execute(mine.values(waits_until=until, waits_why=why))
 
 
 def rest(store: Store, run_id: str) -> None:
     """Keeps the turn from one stage to the next, which may come in another process. Raises StateError."""
-    with store.database.writing() as connection:
-        now = _now(connection, sqlite_file=store.database.sqlite)
+    with store.writing() as connection:
+        now = store.now(connection)
         connection.execute(sa.update(TURN).where(TURN.c.run_id == run_id).values(beat_at=now, pid=None))
 
 
@@ -140,18 +139,18 @@ def give_back(store: Store, run_id: str, *, ended: bool = False) -> None:
         is_of(run_id), RUN.c.status == Status.RUNNING.value, RUN.c.workspace == TURN.c.workspace
     )
     free = sa.update(TURN).where(TURN.c.run_id == run_id, sa.true() if ended else ~in_progress)
-    with store.database.writing() as connection:
+    with store.writing() as connection:
         connection.execute(free.values(run_id=NOBODY, pid=None))
 
 
 def end_lost(store: Store) -> None:
     """Writes down the end of every run whose process is gone, and frees its workspace. Raises StateError."""
     running = sa.select(RUN.c.run_id).where(RUN.c.status == Status.RUNNING.value).limit(1)
-    with store.database.reading() as connection:
+    with store.reading() as connection:
         if connection.execute(running).first() is None:
             return
-    with store.database.writing() as connection:
-        now = _now(connection, sqlite_file=store.database.sqlite)
+    with store.writing() as connection:
+        now = store.now(connection)
         turns = connection.execute(sa.select(TURN).where(TURN.c.run_id != NOBODY).with_for_update()).all()
         dead = [turn.run_id for turn in turns if not _alive(turn, now)]
         if dead:
@@ -173,21 +172,13 @@ def _end(connection: sa.Connection, now: datetime, *which: sa.ColumnElement[bool
 def _alive(turn: sa.Row[Any], now: datetime) -> bool:
     if now - turn.beat_at > SILENT:
         return False
-    if turn.pid is None or turn.machine != this_machine():
+    if turn.pid is None or turn.machine != processes.this_machine():
         return True
     # A run of this very process that no longer gives signs of life has ended without saying so.
-    return heartbeat.beats(turn.run_id) if turn.pid == os.getpid() else lives(turn.pid)
+    return heartbeat.beats(turn.run_id) if turn.pid == os.getpid() else processes.lives(turn.pid)
 
 
-def _turn(row: sa.Row[Any], now: datetime) -> Turn:
+def _lease(row: sa.Row[Any], now: datetime) -> Lease:
     left_s = (row.waits_until - now).total_seconds() if row.waits_until else 0.0
     waits = f"waits {left_s:.0f} s {row.waits_why}" if left_s > 0 else ""
-    return Turn(row.run_id, row.sync, row.taken_at, resting=row.pid is None, waits=waits)
-
-
-def _now(connection: sa.Connection, *, sqlite_file: bool) -> datetime:
-    """By the one clock that all processes share: the server's, or this machine's for a file."""
-    if sqlite_file:
-        return datetime.now(UTC)
-    now: datetime = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
-    return now.astimezone(UTC)
+    return Lease(row.run_id, row.sync, row.taken_at, resting=row.pid is None, waits=waits)

@@ -6,13 +6,12 @@ used is gone. What a process does while the database does not answer is for ``de
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 import sqlalchemy as sa
 
-from reverse_etl.state.engine import Database
 from reverse_etl.state.schema import PACE
+from reverse_etl.state.store import Store
 
 PATIENCE_S: Final = 2
 """Seconds to wait for the database: less than a run may take to be canceled."""
@@ -21,7 +20,7 @@ _FURTHEST_TURNS: Final = 1_000
 _FURTHEST_S: Final = 60.0
 
 
-class Pace:
+class RateSlots:
     """The turns of one workspace.
 
     Args:
@@ -34,7 +33,7 @@ class Pace:
     """
 
     def __init__(self, url: str, workspace: str, per_second: float) -> None:
-        self._database = Database(_impatient(url))
+        self._store = Store(_impatient(url))
         self._workspace = workspace
         self._interval_s = 1.0 / per_second
 
@@ -45,29 +44,22 @@ class Pace:
             StateError: The database did not answer in time, or not as it should.
         """
         taken_s = turns * self._interval_s
-        with self._database.writing() as connection:
-            if not self._database.sqlite:
+        with self._store.writing() as connection:
+            if not self._store.sqlite:
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{PATIENCE_S}s'"))
-            now = self._now(connection)
+            now = self._store.now(connection).timestamp()
             # A time that no queue of processes explains comes from a clock that was wrong.
             furthest = now + max(_FURTHEST_S, _FURTHEST_TURNS * self._interval_s)
             first = sa.case((PACE.c.next_at.between(now, furthest), PACE.c.next_at), else_=now)
-            insert = self._database.insert(PACE)
+            insert = self._store.insert(PACE)
             row = insert.values(workspace=self._workspace, next_at=now + taken_s)
             moved = row.on_conflict_do_update(index_elements=[PACE.c.workspace], set_={"next_at": first + taken_s})
             next_at: float = connection.execute(moved.returning(PACE.c.next_at)).scalar_one()
         return max(0.0, next_at - taken_s - now)
 
-    def _now(self, connection: sa.Connection) -> float:
-        """Unix seconds by the one clock that all processes share: the server's, or this machine's for a file."""
-        if self._database.sqlite:
-            return time.time()
-        now: float = connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())::float8")).scalar_one()
-        return now
-
 
 def _impatient(url: str) -> str:
-    """The URL with a wait of its own, unless it names one. What cannot be read as a URL is left to ``Database``."""
+    """The URL with a wait of its own, unless it names one. What cannot be read as a URL is left to ``Store``."""
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:

@@ -1,0 +1,113 @@
+"""The history of runs, as it is looked at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from reverse_etl.changeset.recipient import Recipient
+from reverse_etl.report import RunReport, Status
+from reverse_etl.state.runs import run_reports
+from reverse_etl.state.schema import RUN, SYNC
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from reverse_etl.state.store import Store
+
+_DELIVERED: Final = [Status.COMPLETED.value, Status.SOME_ROWS_FAILED.value]
+
+
+def find_run(store: Store, run_id: str) -> RunReport | None:
+    """One run; None where it is not, or no longer, in the history. Raises StateError."""
+    found = _runs(store, sa.select(RUN).where(RUN.c.run_id == run_id))
+    return found[0] if found else None
+
+
+def list_runs(
+    store: Store, sync: str | None = None, *, limit: int = 20, status: Status | None = None
+) -> list[RunReport]:
+    """The newest runs first, skipped ones and those in progress included.
+
+    Args:
+        store: The history.
+        sync: Only this sync's.
+        limit: At most this many.
+        status: Only those with this status.
+    """
+    wanted = sa.select(RUN).order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc()).limit(limit)
+    if sync is not None:
+        wanted = wanted.where(RUN.c.sync == sync)
+    if status is not None:
+        wanted = wanted.where(RUN.c.status == status.value)
+    return _runs(store, wanted)
+
+
+def latest_run(store: Store, sync: str) -> RunReport | None:
+    """The sync's newest run that was not skipped; None before the first."""
+    return latest_runs(store, sync).get(sync)
+
+
+def latest_runs(store: Store, *syncs: str) -> dict[str, RunReport]:
+    """The newest run that was not skipped, of each of these syncs or of all; only of those that have one."""
+    wanted = sa.select(RUN).join(SYNC, SYNC.c.last_run_id == RUN.c.run_id)
+    if syncs:
+        wanted = wanted.where(SYNC.c.name.in_(syncs))
+    return {report.sync: report for report in _runs(store, wanted)}
+
+
+def attempt_of(store: Store, run_id: str, *, root_run_id: str, began_at: datetime) -> int:
+    """The number, from 1, of a run among those that share its changeset: itself, its re-executions.
+
+    Args:
+        store: The history.
+        run_id: The run, whether or not it is in the history.
+        root_run_id: The first of its chain.
+        began_at: When the run began, aware.
+
+    Raises:
+        StateError: The history cannot be read.
+    """
+    earlier = (
+        sa.select(sa.func.count())
+        .select_from(RUN)
+        .where(RUN.c.root_run_id == root_run_id, RUN.c.run_id != run_id, RUN.c.started_at <= began_at)
+    )
+    with store.reading() as connection:
+        return 1 + int(connection.execute(earlier).scalar_one())
+
+
+def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None = None) -> dict[str, datetime]:
+    """By sync, when its rows last arrived: the aware end of its newest run that came to one, failed rows or not.
+
+    Without those that have no such run in the history.
+
+    Args:
+        connection: To the state database.
+        syncs: Only of these; None: of all.
+    """
+    newest = (
+        sa.select(RUN.c.finished_at)
+        .where(RUN.c.sync == SYNC.c.name, RUN.c.status.in_(_DELIVERED))
+        .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    wanted = sa.select(SYNC.c.name, newest.label("delivered_at"))
+    if syncs is not None:
+        wanted = wanted.where(SYNC.c.name.in_(syncs))
+    return {row.name: row.delivered_at for row in connection.execute(wanted) if row.delivered_at is not None}
+
+
+def recipient_of_run(store: Store, run_id: str) -> Recipient | None:
+    """For whom a run's rows were read; None where that is not, or no longer, known. Raises StateError."""
+    with store.reading() as connection:
+        found = connection.execute(sa.select(RUN.c.recipient).where(RUN.c.run_id == run_id)).scalar_one_or_none()
+    return Recipient.from_text(found)
+
+
+def _runs(store: Store, wanted: sa.Select[Any]) -> list[RunReport]:
+    with store.reading() as connection:
+        return run_reports(connection, wanted)

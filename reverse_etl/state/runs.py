@@ -1,0 +1,241 @@
+"""The runs of the history, as they are written: begun, closed with what became of the rows, skipped.
+
+How they are looked for is ``run_history``; why their rows failed is ``failures``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from reverse_etl.errors import WorkspaceBusyError
+from reverse_etl.report import Counts, FailedRow, RunReport, Status
+from reverse_etl.state import syncs
+from reverse_etl.state.failures import digest, forget_failures, remember_failures
+from reverse_etl.state.schema import COUNTS, RUN, RUN_STREAM, SYNC
+
+if TYPE_CHECKING:
+    from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a run that becomes the last completed one leaves for the next, beside its start.
+
+    Attributes:
+        reaches_to: Unix seconds from when the next run is to read; None where it is not known.
+        clock_ahead_s: How far the database's clock was ahead of this machine's; None likewise.
+        asked: What the sync asked for, by part, as hashes.
+        recipient: Who acknowledged its rows; None where that is not known.
+    """
+
+    reaches_to: int | None = None
+    clock_ahead_s: float | None = None
+    asked: dict[str, str] = field(default_factory=dict)
+    recipient: Recipient | None = None
+
+
+def begin_run(
+    store: Store, run_id: str, *, root_run_id: str, sync: str, workspace: str, started_at: datetime, since: int
+) -> None:
+    """Writes a run that is in progress; a run that begins again starts its row again.
+
+    Args:
+        store: The history.
+        run_id: Dagster's run id.
+        root_run_id: The run whose changeset is used; ``run_id`` itself except for a re-execution.
+        sync: The sync's name.
+        workspace: The workspace's name.
+        started_at: Aware.
+        since: The last sync time; 0 for everything.
+    """
+    with store.writing() as connection:
+        syncs.see(store, connection, sync, workspace, started_at)
+        current = _last_sync_time(connection, sync)
+        report = RunReport(
+            sync=sync, run_id=run_id, status=Status.RUNNING, started_at=started_at, last_sync_time=current
+        )
+        forget_failures(connection, run_id)
+        _put(store, connection, _values(report, root_run_id=root_run_id, workspace=workspace, since=since))
+        _put_streams(connection, report)
+
+
+def close_run(
+    store: Store,
+    report: RunReport,
+    *,
+    root_run_id: str,
+    workspace: str,
+    failed_rows: Iterable[FailedRow],
+    addresses: Container[str] = (),
+    new_last_sync_time: int | None,
+    sent_as_of: int | None = None,
+    read: Reading | None = None,
+) -> RunReport:
+    """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
+
+    The last sync time moves on with a ``completed`` run only, never past rows that no run has read, and back where
+    a newer run moved it past the reading of this one, whose rows may have overwritten newer ones. Closing a run
+    again replaces what was written before.
+
+    Args:
+        store: The history.
+        report: The run; it need not have begun here (a re-execution starts at a later step).
+        root_run_id: The run whose changeset was used.
+        workspace: The workspace's name.
+        failed_rows: All of them, read once; the first ``MAX_FAILED_ROWS`` and all causes are remembered.
+        addresses: Queries whose identifiers are e-mail addresses: they are masked.
+        new_last_sync_time: Unix seconds; the start of the run that read the changeset. None: it stays.
+        sent_as_of: The same for a run that sent rows, however it ended: the last sync time is not later.
+        read: What is remembered with either of the two when it becomes the last sync time.
+
+    Returns:
+        The report with the last sync time that the next run will use.
+    """
+    failures = digest(failed_rows, addresses=addresses)
+    with store.writing() as connection:
+        syncs.see(store, connection, report.sync, workspace, report.started_at)
+        since = _since(connection, report.run_id, root_run_id)
+        current = _last_sync_time(connection, report.sync)
+        read = read or Reading()
+        # What it did not read was visible to the run that last sync time was the start of.
+        moves = report.status is Status.COMPLETED and since is not None and since <= current
+        if new_last_sync_time is not None and moves:
+            current = new_last_sync_time
+            asked = json.dumps(read.asked) if read.asked else None
+            whose = {"recipient": read.recipient.as_text()} if read.recipient else {}
+            syncs.put(store, connection, report.sync, {**_mark(current, read), **whose, "asked": asked})
+        if sent_as_of is not None and sent_as_of < current:
+            current = sent_as_of
+            syncs.put(store, connection, report.sync, _mark(current, read))
+        report = replace(report, last_sync_time=current)
+        forget_failures(connection, report.run_id)
+        values = _values(report, root_run_id=root_run_id, workspace=workspace, since=since)
+        _put(store, connection, values | {"recipient": read.recipient.as_text() if read.recipient else None})
+        _put_streams(connection, report)
+        remember_failures(connection, report.run_id, failures)
+    return report
+
+
+def record_skipped(
+    store: Store, sync: str, workspace: str, at: datetime, blocking_run_id: str, *, message: str = "", run_id: str = ""
+) -> RunReport:
+    """Writes that a run did not happen because another one was in progress; the same one is recorded once.
+
+    Args:
+        store: The history.
+        sync: The sync's name.
+        workspace: Its workspace.
+        at: When it was due or began, aware.
+        blocking_run_id: The run that was in the way.
+        message: That in words; empty: with that run's id.
+        run_id: Dagster's; empty where there was only a due time.
+    """
+    report = RunReport(
+        sync=sync,
+        run_id=run_id or f"skipped-{sync}-{at.timestamp():.0f}",
+        status=Status.SKIPPED,
+        started_at=at,
+        message=message or f"Run {blocking_run_id} was in progress in workspace {workspace}.",
+        exit_code=WorkspaceBusyError.exit_code,
+    )
+    with store.writing() as connection:
+        syncs.see(store, connection, sync, workspace, at)
+        report = replace(report, last_sync_time=_last_sync_time(connection, sync))
+        skipped = _values(report, root_run_id=report.run_id, workspace=workspace, since=None)
+        store.put(connection, RUN, skipped | {"blocking_run_id": blocking_run_id}, {})
+    return report
+
+
+def run_reports(connection: sa.Connection, wanted: sa.Select[Any]) -> list[RunReport]:
+    """The runs that a query of the table of runs returns, in its order."""
+    rows = connection.execute(wanted).all()
+    counted = sa.select(RUN_STREAM).where(RUN_STREAM.c.run_id.in_([row.run_id for row in rows]))
+    streams: dict[str, dict[str, Counts]] = {}
+    for row in connection.execute(counted.order_by(RUN_STREAM.c.run_id, RUN_STREAM.c.position)) if rows else ():
+        counts = Counts(*(getattr(row, count) for count in COUNTS))
+        streams.setdefault(row.run_id, {})[row.stream] = counts
+    return [_run_report(row, streams.get(row.run_id, {})) for row in rows]
+
+
+def _put_streams(connection: sa.Connection, report: RunReport) -> None:
+    """Writes what became of a run's rows in place of what was known before."""
+    connection.execute(sa.delete(RUN_STREAM).where(RUN_STREAM.c.run_id == report.run_id))
+    rows = [
+        {"run_id": report.run_id, "position": position, "stream": stream, **asdict(counts)}
+        for position, (stream, counts) in enumerate(report.streams.items())
+    ]
+    if rows:
+        connection.execute(sa.insert(RUN_STREAM), rows)
+
+
+def _run_report(row: sa.Row[Any], streams: dict[str, Counts]) -> RunReport:
+    return RunReport(
+        sync=row.sync,
+        run_id=row.run_id,
+        status=Status(row.status),
+        started_at=row.started_at,
+        duration_s=row.duration_s,
+        last_sync_time=row.last_sync_time,
+        read_from=row.read_from,
+        streams=streams,
+        failed_rows_csv=row.failed_rows_csv,
+        message=row.message,
+        exit_code=row.exit_code,
+    )
+
+
+def _values(report: RunReport, *, root_run_id: str, workspace: str, since: int | None) -> dict[str, Any]:
+    """The columns of the table of runs."""
+    running = report.status is Status.RUNNING
+    return {
+        "run_id": report.run_id,
+        "root_run_id": root_run_id,
+        "sync": report.sync,
+        "workspace": workspace,
+        "status": report.status.value,
+        "started_at": report.started_at,
+        "finished_at": None if running else report.started_at + timedelta(seconds=report.duration_s),
+        "duration_s": report.duration_s,
+        "since": since,
+        "read_from": report.read_from,
+        "last_sync_time": report.last_sync_time,
+        "failed_rows_csv": report.failed_rows_csv,
+        "message": report.message,
+        "exit_code": report.exit_code,
+        "blocking_run_id": None,
+    }
+
+
+def _put(store: Store, connection: sa.Connection, values: Mapping[str, Any]) -> None:
+    store.put(connection, RUN, values, values)
+    newest = (
+        sa.select(RUN.c.run_id)
+        .where(RUN.c.sync == values["sync"], RUN.c.status != Status.SKIPPED.value)
+        .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    connection.execute(sa.update(SYNC).where(SYNC.c.name == values["sync"]).values(last_run_id=newest))
+
+
+def _last_sync_time(connection: sa.Connection, sync: str) -> int:
+    current: int = connection.execute(sa.select(SYNC.c.last_sync_time).where(SYNC.c.name == sync)).scalar_one()
+    return current
+
+
+def _mark(last_sync_time: int, read: Reading) -> dict[str, Any]:
+    return {"last_sync_time": last_sync_time, "reaches_to": read.reaches_to, "clock_ahead_s": read.clock_ahead_s}
+
+
+def _since(connection: sa.Connection, run_id: str, root_run_id: str) -> int | None:
+    """The last sync time when a run's changeset was read; None where nothing is known of that run."""
+    begun = sa.select(RUN.c.run_id, RUN.c.since).where(RUN.c.run_id.in_([run_id, root_run_id]))
+    known = {row.run_id: row.since for row in connection.execute(begun)}
+    return known.get(root_run_id, known.get(run_id))
