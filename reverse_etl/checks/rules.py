@@ -84,7 +84,7 @@ def _relationships(sync: SyncConfig, relationships: RelationshipsConfig) -> list
     return [
         *_identifier(by),
         *_email(by),
-        *_suppressed(sync, by, first=sync.people is None),
+        *_suppressed(sync, by),
         identifiers.Present(_reject("object_id_present", "Every row has an `object_id`."), "object_id"),
         identifiers.Length(_reject("object_id_length", "No `object_id` is longer than 150 bytes."), ("object_id",)),
         objects.ObjectTypeValid(_reject("object_type_valid", "`object_type` is a positive integer.")),
@@ -143,13 +143,13 @@ def _email(identify_by: str) -> list[AnyRule]:
     return [emails.EmailValid(_reject("email_valid", "Every `email` is a valid address."), ("email",))]
 
 
-def _suppressed(sync: SyncConfig, *columns: str, first: bool = True) -> list[AnyRule]:
+def _suppressed(sync: SyncConfig, *columns: str) -> list[AnyRule]:
     settings = sync.suppression
     if settings is None or settings.suppression_list is None:
         return []
     severity = Severity.EXCLUDE if settings.suppressed == "ignore_and_complete" else Severity.REJECT
     rule = Rule("suppressed", severity, "No person is on the sync's suppression list.")
-    return [suppressed.Suppressed(rule, columns, first)]
+    return [suppressed.Suppressed(rule, columns)]
 
 
 def _attributes(sync: SyncConfig, stream: str, *, delete: bool) -> list[AnyRule]:

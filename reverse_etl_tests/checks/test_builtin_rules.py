@@ -509,15 +509,16 @@ class TestMixedTimeUnitsOfObjects(RuleConformance):
 
 
 class _Suppression(RuleConformance):
-    """A list with the id ``7`` and the address of somebody else."""
+    """A list with the id ``7`` and the address of somebody else, whose id is ``eve``."""
 
     module, rule, column, field, named = "builtin.suppressed", "suppressed", "id", TEXT, False
+    eve: ClassVar = "eve"
 
     def check(self, folder: Path, batches: Sequence[pa.RecordBatch]) -> Checked:
         """Validates batches beside the list of the run."""
         folder.mkdir(exist_ok=True)
         (folder / "blocked.csv").write_text(
-            "\ufeffemail,reason,id\nEve@Example.com,spam,\n,asked,7\n", encoding="utf-8"
+            f"\ufeffemail,reason,id\nEve@Example.com,spam,{self.eve}\n,asked,7\n", encoding="utf-8"
         )
         settings = self.sync.suppression
         assert settings is not None
@@ -553,7 +554,7 @@ class TestSuppressedPeopleFail(_Suppression):
     """Where the sync says so, by any identifier: e-mail addresses without regard to case."""
 
     sync = sync(people=PeopleConfig(**suppressing(suppressed="ignore_and_fail")))
-    column = "email"
+    column, eve = "email", ""
     rows = (("eve@example.COM", True), ("Eve@example.com  ", True), ("eve@example.com.example", False), (None, False))
 
 
@@ -575,27 +576,78 @@ class TestSuppressedPeopleOfRelationships(_Suppression):
     rows = (("7", True), ("8", False))
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"people": PeopleConfig(identify_by="email", **suppressing())},
-        {"events": EventsConfig(name="visit", identify_by="email", **suppressing())},
-        {
+ID_ALONE, EMAIL_ALONE, BOTH, NEITHER = ("7", None), (None, "eve@example.com"), ("8", "bob@example.com"), (None, "")
+
+
+def beside(folder: Path, listed: Sequence[tuple[str | None, str | None]], by: str, kind: str) -> Checked:
+    """Checks rows that carry one identifier, or ``id,email``, beside a list as it is kept."""
+    columns = {name: pa.array([row[at] for row in listed], pa.string()) for at, name in enumerate(("id", "email"))}
+    pq.write_table(pa.table(columns), folder / "suppressed.parquet")
+    key = by.split(",")[0]
+    relationships = RelationshipsConfig(query="SELECT 2", identify_by=key)
+    settings: dict[str, dict[str, Any]] = {
+        "people": {"people": PeopleConfig(identify_by=key, **suppressing())},
+        "events": {"events": EventsConfig(name="visit", identify_by=key, **suppressing())},
+        "objects": {
             "objects": ObjectsConfig(),
-            "relationships": RelationshipsConfig(query="SELECT 2", identify_by="email", **suppressing()),
+            "relationships": RelationshipsConfig(query="SELECT 2", identify_by=key, **suppressing()),
         },
+        "members": {"people": PeopleConfig(identify_by=key, **suppressing()), "relationships": relationships},
+    }
+    value = {"id": "1", "email": "a@example.com"}
+    rows = pa.record_batch(
+        {"object_id": ["1"], "occurred_at": [1_795_000_000]} | {name: [value[name]] for name in by.split(",")}
+    )
+    first = {
+        "objects": pa.record_batch({"object_id": ["1"]}),
+        "members": pa.record_batch({n: [v] for n, v in value.items()}),
+    }
+    batches = ([first[kind]], [rows]) if kind in first else ([rows],)
+    return check(sync(**settings[kind]), folder, *batches)
+
+
+@pytest.mark.parametrize("kind", ["people", "events", "objects", "members"])
+@pytest.mark.parametrize(
+    ("by", "listed", "other"),
+    [
+        ("email", [ID_ALONE], "id"),
+        ("id", [EMAIL_ALONE], "email"),
+        ("id", [ID_ALONE, BOTH, EMAIL_ALONE], "email"),
+        ("email", [EMAIL_ALONE, BOTH, ID_ALONE], "id"),
+        ("email", [EMAIL_ALONE, ("7", "")], "id"),
+        ("id", [ID_ALONE, ("", "eve@example.com")], "email"),
     ],
-    ids=lambda settings: next(iter(settings)),
 )
-def test_a_list_with_none_of_the_identifiers_of_the_rows_stops_the_run(
-    settings: dict[str, Any], tmp_path: Path
+def test_a_person_on_the_list_whom_the_rows_cannot_show_stops_the_run(
+    kind: str, by: str, listed: list[tuple[str | None, str | None]], other: str, tmp_path: Path
 ) -> None:
-    """Ids on the list, addresses in the rows: no row could be left out."""
-    pq.write_table(pa.table({"id": ["7"], "email": pa.nulls(1, pa.string())}), tmp_path / "suppressed.parquet")
-    people = [pa.record_batch({"email": ["a@example.com"], "object_id": ["1"], "occurred_at": [1_795_000_000]})]
-    rows = ([pa.record_batch({"object_id": ["1"]})], people) if "objects" in settings else (people,)
-    with pytest.raises(ConfigError, match="names people by `id`, and these rows by `email`"):
-        check(sync(**settings), tmp_path, *rows)
+    """Whoever is listed by what the rows do not carry would be sent; the hint has the ways out."""
+    with pytest.raises(ConfigError, match=f"names 1 person by `{other}` alone") as caught:
+        beside(tmp_path, listed, by, kind)
+    selecting = f"Select `{other}` too in the sync's query, or give" if kind == "people" else "Give"
+    assert f"{selecting} each row of the list its `{by}`" in caught.value.hint
+    assert "eve" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["people", "events", "objects", "members"])
+@pytest.mark.parametrize(
+    ("by", "listed"),
+    [
+        ("id", [ID_ALONE, BOTH, NEITHER]),
+        ("email", [EMAIL_ALONE, BOTH, NEITHER]),
+        ("id", []),
+    ],
+)
+def test_a_list_whose_people_the_rows_can_show_is_gone_by(
+    kind: str, by: str, listed: list[tuple[str | None, str | None]], tmp_path: Path
+) -> None:
+    """Of two identifiers one in common is enough; an empty row of the list names nobody."""
+    assert not beside(tmp_path, listed, by, kind).validation.stopped
+
+
+def test_rows_with_both_identifiers_show_everybody(tmp_path: Path) -> None:
+    """Where the query selects both, entries may have either."""
+    assert not beside(tmp_path, [ID_ALONE, EMAIL_ALONE], "id,email", "people").validation.stopped
 
 
 def test_a_changeset_read_without_the_list_is_not_sent(tmp_path: Path) -> None:

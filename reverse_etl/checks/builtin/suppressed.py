@@ -18,6 +18,7 @@ from reverse_etl.changeset.suppression import list_of
 from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of, parquet
 from reverse_etl.checks._batch import text
 from reverse_etl.checks.base import Finding, Rule
+from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError, StateError
 
 if TYPE_CHECKING:
@@ -33,19 +34,17 @@ class Suppressed:
 
     Attributes:
         identifiers: The columns that may name the person; those that are not in the result are left out.
-        first: Whether no rows before these were compared with the list.
     """
 
     rule: Rule
     identifiers: tuple[str, ...]
-    first: bool = True
 
     def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         """Rows of people on the list.
 
         Raises:
             StateError: The changeset was read without a list.
-            ConfigError: The list names people by what no column of the rows holds.
+            ConfigError: The list names a person only by what no column of the rows holds.
         """
         listed = list_of(parts)
         if not listed.exists():
@@ -54,8 +53,7 @@ class Suppressed:
             )
         schema = parts.schema()
         names = [name for name in self.identifiers if schema is not None and name in schema.names]
-        if self.first:
-            _require_in_common(listed, names, database)
+        self._require_in_common(listed, names, database)
         for name in names:
 
             def keyed(batch: pa.RecordBatch, name: str = name) -> Keyed:
@@ -66,17 +64,25 @@ class Suppressed:
                 for rows in keys.also_in(listed, name):
                     yield Finding(rows, name, MESSAGE)
 
+    def _require_in_common(self, listed: Path, names: list[str], database: duckdb.DuckDBPyConnection) -> None:
+        """Makes sure that each entry can be found: one by ``email`` alone beside rows by ``id`` alone would pass."""
+        lacking = [name for name in IDENTIFIERS if name not in names]
+        if not lacking:
+            return
+        has = {name: f"nullif({name}, '') IS NOT NULL" for name in IDENTIFIERS}
+        where = " AND ".join(f"NOT ({has[name]})" for name in names) or "true"
+        for other in lacking:
+            found = database.sql(f"SELECT count(*) FROM {parquet(listed)} WHERE {where} AND {has[other]}")
+            ((people,),) = found.fetchall()
+            if people:
+                raise ConfigError(
+                    f"the suppression list names {counted(people, 'person', 'people')} by `{other}` alone, and these "
+                    f"rows have no column `{other}`: they would be sent.",
+                    hint=self._way_out(other, names),
+                )
 
-def _require_in_common(listed: Path, names: list[str], database: duckdb.DuckDBPyConnection) -> None:
-    """A list of e-mail addresses beside rows that have ids alone would let all of them pass."""
-    found = database.sql(
-        f"SELECT count(*), {', '.join(f'count({name})' for name in IDENTIFIERS)} FROM {parquet(listed)}"
-    )
-    people, *named = found.fetchall()[0]
-    by = [name for name, count in zip(IDENTIFIERS, named, strict=True) if count]
-    if people and by and not set(by) & set(names):
-        raise ConfigError(
-            f"the suppression list names people by `{by[0]}`, and these rows by `{'`, `'.join(names)}`: "
-            "none of them can be found.",
-            hint=f"Give the list a column `{names[0]}`." if names else "",
-        )
+    def _way_out(self, other: str, names: list[str]) -> str:
+        listed = f"give each row of the list its `{'` or `'.join(names or IDENTIFIERS)}`"
+        if other in self.identifiers:
+            return f"Select `{other}` too in the sync's query, or {listed}."
+        return f"{listed[0].upper()}{listed[1:]}: these rows name people by nothing else."
