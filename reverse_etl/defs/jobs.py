@@ -19,11 +19,16 @@ class SyncJob(UnresolvedAssetJobDefinition):
     """
 
     def resolve(self, asset_graph: AssetGraph, *more: Any, **settings: Any) -> dg.JobDefinition:
-        """The job, out of the graph of its own assets; what they depend on stays outside of it."""
+        """The job, out of the graph of its own assets; of what they depend on, only keys and partitions.
+
+        Where a table is one of a hundred models that are made together, no job looks at the others.
+        """
         own = {asset_graph.get(key).assets_def for key in self.selection.resolve(asset_graph)}
         before = {key for asset in own for keys in asset.asset_deps.values() for key in keys}
-        outside = {asset_graph.get(key).assets_def for key in before} - own
-        return super().resolve(AssetGraph.from_assets([*own, *outside]), *more, **settings)
+        outside = before - {key for asset in own for key in asset.keys}
+        specs = [dg.AssetSpec(key, partitions_def=asset_graph.get(key).partitions_def) for key in outside]
+        stubs = [dg.AssetsDefinition(specs=[spec]) for spec in specs]
+        return super().resolve(AssetGraph.from_assets([*own, *stubs]), *more, **settings)
 
 
 def sync_job(sync: SyncConfig, assets: Sequence[dg.AssetsDefinition]) -> SyncJob:

@@ -74,6 +74,14 @@ def test_an_asset_of_the_project_stands_upstream(
     jobs = {job.name: job for job in definitions.resolve_all_job_defs()}
     nodes = {"people__people_changeset", "people__people_delivery", "people__people_validated"}
     assert nodes == {node.name for node in jobs["people"].nodes}
+    # Nor do they look at what is made together with the table: loading would take the product of both numbers.
+    looked_at = jobs["people"].asset_layer.asset_graph
+    assert {TABLE, *(asset.key for asset in _of_people(definitions))} == looked_at.get_all_asset_keys()
+    assert graph.get(TABLE).partitions_def == looked_at.get(TABLE).partitions_def
+
+
+def _of_people(definitions: dg.Definitions) -> list[dg.AssetSpec]:
+    return [spec for spec in definitions.resolve_all_asset_specs() if spec.key.path[0] == "people"]
 
 
 @pytest.mark.parametrize("own", PROJECTS)

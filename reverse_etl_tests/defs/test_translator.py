@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import AUTOMATION_CONDITION_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from reverse_etl import SyncAsset, SyncTranslator, build_definitions
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.report import Status
+from reverse_etl.state.home import Home
+from reverse_etl.state.store import open_store
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -144,15 +149,54 @@ defs = dg.Definitions.merge(build_definitions(translator=Everything()), dg.Defin
 """
 
 
-@pytest.mark.parametrize(("more", "alone"), [([], "yes"), (["own"], None)], ids=["a sync's", "a user's own too"])
-def test_the_run_queue_knows_the_syncs_of_translated_assets(
-    loaded: ProjectConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], alone: str | None
-) -> None:
-    """What "Materialize" launches has the tags of its syncs, and says whether it is of syncs alone."""
+@pytest.fixture
+def daemon(loaded: ProjectConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    """The daemons of an instance as shipped, for a code location of translated syncs and an asset of its own."""
     monkeypatch.setenv("REVERSE_ETL_SYNCS", str(loaded.directory))
     (tmp_path / "location.py").write_text(LOCATION)
     target = LoadableTargetOrigin(python_file=str(tmp_path / "location.py"), attribute="defs")
     with shipped_instance() as instance, Daemon.of(instance, target=target) as daemon:
-        run = daemon.materialize("crm/main_changeset_of_people", *more)
+        yield daemon
+
+
+@pytest.mark.parametrize(("more", "alone"), [([], "yes"), (["own"], None)], ids=["a sync's", "a user's own too"])
+def test_the_run_queue_knows_the_syncs_of_translated_assets(daemon: Daemon, more: list[str], alone: str | None) -> None:
+    """What "Materialize" launches has the tags of its syncs, and says whether it is of syncs alone."""
+    run = daemon.materialize("crm/main_changeset_of_people", *more)
     assert ("people", "main") == (run.tags["reverse_etl/sync"], run.tags["reverse_etl/workspace"])
     assert alone == run.tags.get(".dagster/reverse_etl/alone")
+
+
+def test_a_backfill_of_translated_assets_is_skipped_beside_a_run(daemon: Daemon) -> None:
+    """It is in the history of the sync, with the workspace's own name, which is not the group's."""
+    daemon.materialize("crm/main_changeset_of_people")
+    assert 1 == len(daemon.dequeue())
+    daemon.backfill(*(f"crm/main_{stage}_of_people" for stage in STAGES))
+    daemon.backfills()
+    store = open_store(Home.from_environment().state_url)
+    assert [("people", Status.SKIPPED)] == [(run.sync, run.status) for run in store.runs()]
+    assert ["main"] == [known.workspace for known in store.syncs()]
+
+
+def test_a_run_that_a_condition_asks_for_waits_in_the_queue(daemon: Daemon) -> None:
+    """Beside a run of its workspace, as one that a person launches."""
+    daemon.materialize("crm/main_changeset_of_people")
+    assert 1 == len(daemon.dequeue())
+    run = daemon.launch("people", {AUTOMATION_CONDITION_TAG: "true"})
+    assert (dg.DagsterRunStatus.QUEUED, []) == (run.status, daemon.dequeue())
+
+
+def test_a_run_of_translated_assets_that_never_started_is_in_the_history(daemon: Daemon, loaded: ProjectConfig) -> None:
+    """The sensor finds the sync by the asset; one that was canceled in the queue gets its tag."""
+    failed, canceled = (daemon.materialize("crm/main_changeset_of_people") for _ in range(2))
+    daemon.instance.report_run_failed(failed)
+    daemon.instance.report_run_canceled(canceled)
+    definitions = build_definitions(loaded, translator=Everything())
+    resources = {"reverse_etl_home": (definitions.resources or {})["reverse_etl_home"]}
+    with dg.build_sensor_context(instance=daemon.instance, resources=resources) as context:
+        definitions.resolve_sensor_def("runs_that_never_started").evaluate_tick(context)
+    (run,) = open_store(Home.from_environment().state_url).runs()
+    assert ("people", Status.FAILED) == (run.sync, run.status)
+    ended = daemon.instance.get_run_by_id(canceled.run_id)
+    assert ended is not None
+    assert "canceled" == ended.tags["reverse_etl/status"]
