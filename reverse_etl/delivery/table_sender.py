@@ -17,7 +17,7 @@ from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
 from reverse_etl.delivery.books import Books
 from reverse_etl.delivery.settling import Progress, Settling
-from reverse_etl.destinations.base import Accepted, Answer, RequestRefused
+from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
 from reverse_etl.destinations.retry import Patience
 from reverse_etl.destinations.tables import Fitted, TableDestination
 
@@ -69,6 +69,7 @@ class TableSender:
         self._patience = patience
         self._settling = Settling(books, destination.name, progress)
         self._stopping = False
+        self._writing = False
         self._rows = 0
         self.requests = 0
 
@@ -84,7 +85,8 @@ class TableSender:
             await asyncio.shield(work)
         except asyncio.CancelledError:
             self._stopping = True
-            await asyncio.wait({work}, timeout=GRACE_S)
+            if self._writing:
+                await asyncio.wait({work}, timeout=GRACE_S)
             raise
         finally:
             work.cancel()
@@ -123,7 +125,9 @@ class TableSender:
 
     async def _settle(self, rows: _Rows) -> None:
         """Writes rows until each has an outcome; halves of what was refused in turn, so order is kept."""
-        answer: Accepted | RequestRefused = await self._patience.until_settled(partial(self._attempt, rows))
+        answer: Accepted | RequestRefused = await self._patience.until_settled(
+            partial(self._attempt, rows), on_trouble=self._end_if_stopping
+        )
         self.requests += 1
         self._rows += len(rows.keys)
         if isinstance(answer, Accepted):
@@ -137,4 +141,12 @@ class TableSender:
     async def _attempt(self, rows: _Rows) -> Answer:
         if self._stopping:
             raise asyncio.CancelledError
-        return await self._destination.write(rows.batch)
+        self._writing = True
+        try:
+            return await self._destination.write(rows.batch)
+        finally:
+            self._writing = False
+
+    def _end_if_stopping(self, _trouble: TryAgain) -> None:
+        if self._stopping:
+            raise asyncio.CancelledError

@@ -194,7 +194,7 @@ class TestPostgres(SourceConformance, InfiniteInstants, OverTheNetwork):
         return [
             (settings_of(filled, password=wrong), "the password of user reader was refused"),
             (settings_of(filled, password=None), "user reader needs a password"),
-            (settings_of(filled, user=EnvText("nobody")), "lets user nobody not connect"),
+            (settings_of(filled, user=EnvText("nobody")), "does not let user nobody connect"),
             (settings_of(filled, database=EnvText("shopp")), "there is no database shopp"),
             (settings_of(filled, host=EnvText("no.such.host.invalid")), "there is no host no.such.host.invalid"),
             (settings_of(filled, port=1), "nothing answers at localhost port 1"),

@@ -35,7 +35,7 @@ _LOGIN: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     (
         "no pg_hba.conf entry",
-        "the server lets user {user} not connect from this machine",
+        "the server does not let user {user} connect from this machine",
         "Ask the cluster's administrator.",
     ),
     (
