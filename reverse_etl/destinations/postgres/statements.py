@@ -20,7 +20,10 @@ BAD: Final = "pg_temp.reverse_etl_bad"
 NOT_APPLIED: Final = "02000"
 """Stands for a SQLSTATE where a row was written without an error and is not there. Source: SQL's "no data"."""
 
-_PLACE: Final = "reverse_etl_place"
+_PLACE, _FIRST, _LAST = "reverse_etl_place", "reverse_etl_first", "reverse_etl_last"
+"""Variables of the block."""
+_FEW: Final = 8
+"""Rows of one subtransaction: with 1 % bad rows, one for each row takes the server half as long again."""
 
 _MAKE_BAD: Final = f"CREATE TEMPORARY TABLE {BAD} (place integer, state text, at_constraint text, at_column text) "
 MAKE_BAD: Final = f"{_MAKE_BAD}ON COMMIT DROP"
@@ -91,12 +94,12 @@ class Statements:
             f"WHERE d.place = found.place RETURNING d.place"
         )
 
-    def write_rows(self, *, one: bool = False) -> str:
-        """Writes the whole stage in one statement, or the row at ``reverse_etl_place``.
+    def write_rows(self, where: str = "") -> str:
+        """Writes the stage in one statement, or those rows ``r`` of it for which a condition holds.
 
         With ``finds_swallowed``, rows that were not there before and are not written are put into ``BAD``.
         """
-        rows = self._rows(one=one)
+        rows = self._rows(where)
         steps = {}
         if self.write != "add_only" and self._data:
             steps["updated"] = self._update(rows) if self.looks_first or self.write == "update_only" else ""
@@ -108,25 +111,38 @@ class Statements:
         return f"{self._with(before)}{last}"
 
     def write_each(self, *, not_a_rows_fault: str) -> str:
-        """The body of a block that writes row by row, and puts those that fail into ``BAD``.
+        """The body of a block that writes a few rows at a time, and where they fail row by row: into ``BAD`` go those.
 
         Args:
             not_a_rows_fault: An SQL condition on ``reverse_etl_state``: the whole block fails.
         """
+        few = self.write_rows(f"r.place BETWEEN {_FIRST} AND {_FIRST} + {_FEW - 1}")
         return f"""
 #variable_conflict use_column
 DECLARE
-  {_PLACE} integer; reverse_etl_state text; reverse_etl_constraint text; reverse_etl_column text;
+  {_FIRST} integer := 0; {_LAST} integer; {_PLACE} integer;
+  reverse_etl_state text; reverse_etl_constraint text; reverse_etl_column text;
 BEGIN
-  FOR {_PLACE} IN SELECT s.place FROM {STAGE} AS s ORDER BY s.place LOOP
+  SELECT max(s.place) INTO {_LAST} FROM {STAGE} AS s;
+  WHILE {_FIRST} <= {_LAST} LOOP
     BEGIN
-      {self.write_rows(one=True)};
+      {few};
     EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
-      GET STACKED DIAGNOSTICS reverse_etl_state = RETURNED_SQLSTATE, reverse_etl_constraint = CONSTRAINT_NAME,
-        reverse_etl_column = COLUMN_NAME;
+      GET STACKED DIAGNOSTICS reverse_etl_state = RETURNED_SQLSTATE;
       IF {not_a_rows_fault} THEN RAISE; END IF;
-      INSERT INTO {BAD} VALUES ({_PLACE}, reverse_etl_state, reverse_etl_constraint, reverse_etl_column);
+      FOR {_PLACE} IN SELECT s.place FROM {STAGE} AS s WHERE s.place BETWEEN {_FIRST} AND {_FIRST} + {_FEW - 1}
+        ORDER BY s.place LOOP
+        BEGIN
+          {self.write_rows(f"r.place = {_PLACE}")};
+        EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
+          GET STACKED DIAGNOSTICS reverse_etl_state = RETURNED_SQLSTATE, reverse_etl_constraint = CONSTRAINT_NAME,
+            reverse_etl_column = COLUMN_NAME;
+          IF {not_a_rows_fault} THEN RAISE; END IF;
+          INSERT INTO {BAD} VALUES ({_PLACE}, reverse_etl_state, reverse_etl_constraint, reverse_etl_column);
+        END;
+      END LOOP;
     END;
+    {_FIRST} := {_FIRST} + {_FEW};
   END LOOP;
 END"""
 
@@ -141,10 +157,10 @@ END"""
     def _name(self, at: int) -> str:
         return quoted(self.columns[at].fits.name)
 
-    def _rows(self, *, one: bool = False) -> str:
-        """The stage's rows in the table's types."""
+    def _rows(self, where: str = "") -> str:
+        """The stage's rows in the table's types; all of them, or those for which a condition on ``r`` holds."""
         typed = ", ".join(f"r.c{at}::{column.fits.type} AS c{at}" for at, column in enumerate(self.columns))
-        return f"(SELECT r.place, {typed} FROM {STAGE} AS r{f' WHERE r.place = {_PLACE}' if one else ''})"
+        return f"(SELECT r.place, {typed} FROM {STAGE} AS r{f' WHERE {where}' if where else ''})"
 
     def _match(self, alias: str) -> str:
         return " AND ".join(f"{alias}.{self._name(at)} = s.c{at}" for at in self._key)
