@@ -37,10 +37,10 @@ def defs() -> dg.Definitions:
 def __getattr__(name: str) -> dg.Definitions:
     """The syncs of the workspace of that name."""
     folder = folder_named()
-    if name.startswith("_") or not folder.is_dir() or name not in load_connections(folder).workspaces:
+    if name.startswith("_") or not folder.is_dir() or name not in load_connections(folder).destinations:
         raise AttributeError(f"module {__name__} has no attribute {name}")
     with load_errors_in_words():
-        return _of_folder(folder, lambda sync: sync.workspace == name)
+        return _of_folder(folder, lambda sync: sync.destination == name)
 
 
 def _of_folder(folder: Path, wanted: Callable[[SyncConfig], bool]) -> dg.Definitions:

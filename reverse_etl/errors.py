@@ -9,10 +9,10 @@
     │   ├── SourceUnavailableError          cannot be reached or logged in to
     │   └── QueryError                      the database refused the query, or its result cannot be used
     ├── CheckFailedError                4   the owner of the data: a check stopped the run
-    ├── WorkspaceError                  5   whoever looks after the Customer.io workspace
+    ├── DestinationError                5   whoever looks after the destination: the Customer.io workspace, say
     │   ├── UnauthorizedError               credentials refused; never retried
-    │   ├── WorkspaceUnavailableError       no usable answer within the retry budget
-    │   └── WorkspaceRefusedError           the workspace cannot do what the sync asks for
+    │   ├── DestinationUnavailableError     no usable answer within the retry budget
+    │   └── DestinationRefusedError         the destination cannot do what the sync asks for
     ├── StateError                      6   whoever looks after the state database and the home folder
     │   └── WorkspaceBusyError              another run has the workspace: this one is skipped, nothing was sent
     └── AlertNotSentError               1   whoever looks after a channel of ``notify``; never ends a run
@@ -108,22 +108,28 @@ class CheckFailedError(ReverseEtlError):
     exit_code = 4
 
 
-class WorkspaceError(ReverseEtlError):
-    """The Customer.io workspace could not take the rows."""
+class DestinationError(ReverseEtlError):
+    """The destination could not take the rows."""
 
     exit_code = 5
 
 
-class UnauthorizedError(WorkspaceError):
-    """The workspace refused the credentials."""
+class UnauthorizedError(DestinationError):
+    """The destination refused the credentials."""
 
 
-class WorkspaceUnavailableError(WorkspaceError):
-    """The workspace gave no usable answer within the retry budget."""
+class DestinationUnavailableError(DestinationError):
+    """The destination gave no usable answer within the retry budget."""
 
 
-class WorkspaceRefusedError(WorkspaceError):
-    """The workspace cannot do what the sync asks for: an unknown segment or object type, say."""
+class DestinationRefusedError(DestinationError):
+    """The destination cannot do what the sync asks for: an unknown segment, object type or table, say."""
+
+
+# Customer.io's own word for a destination; users may catch them by it.
+WorkspaceError = DestinationError
+WorkspaceUnavailableError = DestinationUnavailableError
+WorkspaceRefusedError = DestinationRefusedError
 
 
 class StateError(ReverseEtlError):

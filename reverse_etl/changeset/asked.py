@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, tokens_of
-from reverse_etl.config.syncs import KINDS
 
 if TYPE_CHECKING:
     from reverse_etl.config.dialect import Dialect
@@ -30,12 +29,9 @@ def asked(sync: SyncConfig, dialect: Dialect) -> dict[str, str]:
         white space and the case of SQL's own words make no difference; a key that is left out is its default.
     """
     found = {"database": _hash(sync.database), "query": _hash(_normal(sync.query, dialect))}
-    for section in (*KINDS, "relationships"):
-        config = getattr(sync, section)
-        if config is None:
-            continue
+    for section, keys in sync.asked().items():
         found[section] = _hash("")
-        for key, value in config.model_dump(mode="json").items():
+        for key, value in keys.items():
             text = _normal(value, dialect) if key == "query" else json.dumps(value, sort_keys=True)
             found[f"{section}.{key}"] = _hash(text)
     return found

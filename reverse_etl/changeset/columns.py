@@ -52,17 +52,17 @@ def require_columns(names: Sequence[str], sync: SyncConfig, stream: Stream, *, d
     for taken, way_out in stream.reserved.items():
         if taken in names:
             hint = f"{way_out[0].upper()}{way_out[1:]}."
-            raise ConfigError(f"column `{taken}` is a word of Customer.io's API.", hint=hint).located(sync.where)
+            raise ConfigError(f"column `{taken}` is a word of {sync.TITLE}'s API.", hint=hint).located(sync.where)
     for needed in stream.required:
         if needed not in names:
             error = ConfigError(
                 f"the {stream.label} returns no column `{needed}`.",
-                hint=_fix(needed, names, sync=sync, dialect=dialect),
+                hint=_fix(needed, names, stream=stream, dialect=dialect),
             )
             raise error.located(sync.where)
 
 
-def _fix(needed: str, names: Sequence[str], *, sync: SyncConfig, dialect: Dialect) -> str:
+def _fix(needed: str, names: Sequence[str], *, stream: Stream, dialect: Dialect) -> str:
     from sqlglot import exp
 
     def quoted(name: str) -> str:
@@ -71,8 +71,7 @@ def _fix(needed: str, names: Sequence[str], *, sync: SyncConfig, dialect: Dialec
     other_case = [name for name in names if name.casefold() == needed.casefold()]
     if other_case:
         return f"Column names are case-sensitive: write {quoted(other_case[0])} AS {quoted(needed)}."
-    if needed == "name" and sync.events is not None:
-        return "Set `events: {name: ...}`, or select the event's name AS name."
     near = difflib.get_close_matches(needed, names, n=1)
     meant = f" Did you mean {quoted(near[0])} AS {quoted(needed)}?" if near else ""
-    return f"Select it, under another name with AS {quoted(needed)}.{meant}"
+    also = f", or {stream.hints[needed]}" if needed in stream.hints else ""
+    return f"Select it, under another name with AS {quoted(needed)}{also}.{meant}"

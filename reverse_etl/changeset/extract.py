@@ -16,11 +16,9 @@ from reverse_etl.changeset.again import FailedBefore, RowsAgain
 from reverse_etl.changeset.asked import asked, difference, reads_only_changes, sentence
 from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.facts import StreamFacts
-from reverse_etl.changeset.occurred_at import with_zones
 from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
-from reverse_etl.changeset.suppression import store_suppressed
 from reverse_etl.changeset.watermark import Watermark, warning, watermark
 from reverse_etl.config.unnamed_columns import unnamed_in_result
 from reverse_etl.counted import counted
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.sources.base import Session, Start
-
-MAX_COLUMNS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +99,10 @@ def extract(
         keys = _Keys()
         with closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
-            if sync.events is not None:
-                batches = (with_zones(batch, timezone=timezone) for batch in batches)
+            batches = (sync.as_read(batch, timezone=timezone) for batch in batches)
             rows = folder.parts(stream.name).write(keys.summed(stream, with_row_numbers(batches)))
         streams[stream.name] = StreamFacts(rows, keys.total, again.not_found if again else 0)
-    store_suppressed(sync, folder, session)
+    sync.read_beside(folder, session)
     facts = Facts(
         sync=sync.name,
         since=0 if failed else before.mark.last_sync_time,
@@ -153,7 +148,7 @@ def _usable(
     tell(Progress("extract", stream.name, rows))
     for number, batch in enumerate(batches):
         if number == 0:
-            _require_sane_columns(stream, batch.schema.names)
+            _require_sane_columns(sync, stream, batch.schema.names)
             require_columns(batch.schema.names, sync, stream, dialect=dialect)
             unnamed = unnamed_in_result(batch.schema.names, stream.query, dialect)
             if unnamed:
@@ -182,10 +177,11 @@ class _Keys:
             yield batch
 
 
-def _require_sane_columns(stream: Stream, names: list[str]) -> None:
-    if len(names) > MAX_COLUMNS:
+def _require_sane_columns(sync: SyncConfig, stream: Stream, names: list[str]) -> None:
+    if len(names) > sync.MAX_COLUMNS:
         raise QueryError(
-            f"the {stream.label} returned {len(names)} columns; Customer.io takes at most {MAX_COLUMNS} attributes.",
+            f"the {stream.label} returned {len(names)} columns; {sync.TITLE} takes at most "
+            f"{sync.MAX_COLUMNS} attributes.",
             hint="Select only the columns that are needed.",
         )
     if ROW_NUMBER in names:

@@ -1,4 +1,4 @@
-"""Which rules a sync has: the built-in ones of its kind, then the checks it asks for, by stream and in order.
+"""Which rules a sync has: those of its destination, then the checks it asks for, by stream and in order.
 
 Known from the sync's file alone, because Dagster declares one asset check a rule before any row is read.
 """
@@ -8,29 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from reverse_etl.checks.base import AnyRule, Gate, Rule, Severity
-from reverse_etl.checks.builtin import (
-    attributes,
-    duplicates,
-    emails,
-    event_keys,
-    events,
-    identifiers,
-    json_attributes,
-    names,
-    objects,
-    opt_outs,
-    shared_emails,
-    sizes,
-    suppressed,
-    time_units,
-    values,
-)
-from reverse_etl.config.syncs import MAX_EVENT_NAME_BYTES
+from reverse_etl.checks.base import AnyRule, Gate
+from reverse_etl.config.streams import ROWS
 from reverse_etl.plugins import load
 
 if TYPE_CHECKING:
-    from reverse_etl.config.syncs import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig, SyncConfig
+    from reverse_etl.config.syncs import SyncConfig
 
 
 def rules_for(sync: SyncConfig) -> dict[str, list[AnyRule]]:
@@ -40,162 +23,12 @@ def rules_for(sync: SyncConfig) -> dict[str, list[AnyRule]]:
     checks are about its rows; its gates count in every stream.
     """
     asked = [rule for config in sync.checks for rule in load("reverse_etl.checks", config.check).rules(config)]
-    found = {"rows": _distinct([*_rows(sync), *asked])}
-    if sync.relationships is not None:
-        gates = [rule for rule in asked if isinstance(rule, Gate)]
-        found["relationships"] = _distinct([*_relationships(sync, sync.relationships), *gates])
-    return found
-
-
-def _rows(sync: SyncConfig) -> list[AnyRule]:
-    if sync.people is not None:
-        return _people(sync, sync.people)
-    if sync.objects is not None:
-        return _objects(sync, sync.objects)
-    return _events(sync, sync.events) if sync.events is not None else []
-
-
-def _people(sync: SyncConfig, people: PeopleConfig) -> list[AnyRule]:
-    by = people.identify_by
-    return [
-        *_identifier(by, "id"),
-        *_suppressed(sync, "id", "email"),
-        emails.EmailValid(_reject("email_valid", "Every `email` that is not empty is a valid address."), ("email",)),
-        *_attributes(sync, "rows", delete=people.empty_values == "delete"),
-        _unique((by,), keep_last=people.duplicates == "keep_last"),
-        *_attribute_warnings(sync, "rows"),
-        shared_emails.EmailShared(_warn("email_shared", "No `email` belongs to two ids of one changeset.")),
-        opt_outs.OptOutsKept(_warn("opt_outs_kept", "No row says `unsubscribed: false`, which undoes opt-outs.")),
-    ]
-
-
-def _objects(sync: SyncConfig, settings: ObjectsConfig) -> list[AnyRule]:
-    return [
-        *_identifier("object_id"),
-        objects.ObjectTypeValid(_reject("object_type_valid", "`object_type` is a positive integer.")),
-        *_attributes(sync, "rows", delete=settings.empty_values == "delete"),
-        _unique(("object_type", "object_id"), keep_last=settings.duplicates == "keep_last"),
-        *_attribute_warnings(sync, "rows"),
-    ]
-
-
-def _relationships(sync: SyncConfig, relationships: RelationshipsConfig) -> list[AnyRule]:
-    by = relationships.identify_by
-    return [
-        *_identifier(by),
-        *_email(by),
-        *_suppressed(sync, by),
-        identifiers.Present(_reject("object_id_present", "Every row has an `object_id`."), "object_id"),
-        identifiers.Length(_reject("object_id_length", "No `object_id` is longer than 150 bytes."), ("object_id",)),
-        objects.ObjectTypeValid(_reject("object_type_valid", "`object_type` is a positive integer.")),
-        objects.DeletedIsBoolean(_reject("deleted_is_boolean", "`deleted` is boolean.")),
-        *_attributes(sync, "relationships", delete=relationships.empty_values == "delete"),
-        _unique(("object_type", "object_id", by)),
-        *_attribute_warnings(sync, "relationships"),
-    ]
-
-
-def _events(sync: SyncConfig, settings: EventsConfig) -> list[AnyRule]:
-    by, max_age = settings.identify_by, settings.max_age
-    found: list[AnyRule] = [*_identifier(by), *_email(by), *_suppressed(sync, by)]
-    if settings.name is None:
-        length = _reject("event_name_length", f"No event name is longer than {MAX_EVENT_NAME_BYTES} bytes.")
-        found += [
-            identifiers.Present(_reject("event_name_present", "Every event has a `name`."), "name", blank=True),
-            identifiers.Length(length, ("name",), MAX_EVENT_NAME_BYTES),
-        ]
-    found += [
-        events.TimeValid(_reject("event_time_valid", "Every event's `occurred_at` is a time.")),
-        events.NotInFuture(_reject("event_in_future", "No event is more than a day in the future.")),
-        events.NotTooOld(_reject("event_too_old", "No event is from before 2000.")),
-    ]
-    if max_age is not None:
-        rule = Rule("event_max_age", Severity.EXCLUDE, "Events older than the sync's `max_age` are left out.")
-        found.append(events.MaxAge(rule, int(max_age.total_seconds())))
-    keys = event_keys.SharedKeys(settings)
-    repeated = Rule(
-        event_keys.REPEATED,
-        Severity.EXCLUDE,
-        "Of equal events only the first is sent; a column `event_id`, or `event_key`, tells them apart.",
-    )
-    differing = _reject("event_key_unique", "No two events with one key differ.")
-    return [
-        *found,
-        *_attributes(sync, "rows", delete=False),
-        event_keys.EventRepeated(repeated, keys),
-        event_keys.EventKeyUnique(differing, keys),
-        *_attribute_warnings(sync, "rows"),
-    ]
-
-
-def _identifier(column: str, other: str = "") -> list[AnyRule]:
-    limit = identifiers.MAX_BYTES
-    checked = (column, other) if other not in ("", column) else (column,)
-    return [
-        identifiers.Present(_reject("identifier_present", f"Every row has an identifier in `{column}`."), column),
-        identifiers.Length(_reject("identifier_length", f"No identifier is longer than {limit} bytes."), checked),
-    ]
-
-
-def _email(identify_by: str) -> list[AnyRule]:
-    if identify_by != "email":
-        return []
-    return [emails.EmailValid(_reject("email_valid", "Every `email` is a valid address."), ("email",))]
-
-
-def _suppressed(sync: SyncConfig, *columns: str) -> list[AnyRule]:
-    settings = sync.suppression
-    if settings is None or settings.suppression_list is None:
-        return []
-    severity = Severity.EXCLUDE if settings.suppressed == "ignore_and_complete" else Severity.REJECT
-    rule = Rule("suppressed", severity, "No person is on the sync's suppression list.")
-    return [suppressed.Suppressed(rule, columns)]
-
-
-def _attributes(sync: SyncConfig, stream: str, *, delete: bool) -> list[AnyRule]:
-    apart = sync.stream(stream).apart
-    name, value = attributes.MAX_NAME_BYTES, attributes.MAX_VALUE_BYTES
-    name_length = _reject("attribute_name_length", f"No attribute name is longer than {name} bytes.")
-    value_length = _reject("attribute_value_length", f"No attribute is longer than {value} bytes.")
-    count = _reject("attribute_count", f"No row has more than {attributes.MAX_COUNT} attributes.")
-    size = _reject("item_size", f"No row makes an item of more than {sizes.MAX_BYTES:,} bytes.")
-    return [
-        values.BinaryColumn(_reject("binary_column", "No column holds bytes.")),
-        values.TextEncodable(
-            _reject("text_encodable", "No text holds a NUL or half of a surrogate pair, and all of it is UTF-8.")
-        ),
-        values.NotFinite(_reject("not_finite", "No number is NaN or infinite, no time outside the years 1 to 9999.")),
-        attributes.NameLength(name_length, apart),
-        attributes.ValueLength(value_length, apart),
-        attributes.Count(count, apart, delete),
-        sizes.ItemSize(size, delete),
-    ]
-
-
-def _attribute_warnings(sync: SyncConfig, stream: str) -> list[AnyRule]:
-    apart = sync.stream(stream).apart
-    return [
-        names.NameCase(_warn("attribute_name_case", "Attribute names are in snake_case."), apart),
-        json_attributes.JsonAttribute(_warn("json_attribute", "No attribute holds JSON."), apart),
-        time_units.TimeUnitsEqual(_warn("mixed_time_units", "No column mixes seconds and milliseconds.")),
-    ]
-
-
-def _unique(key: tuple[str, ...], *, keep_last: bool = False) -> AnyRule:
-    if keep_last:
-        rule = Rule("identifier_unique", Severity.EXCLUDE, "Of rows with the same identifier only the last is sent.")
-        return duplicates.IdentifierUnique(rule, key, keep_last=True)
-    return duplicates.IdentifierUnique(
-        _reject("identifier_unique", "No identifier is in two rows with different values."), key
-    )
-
-
-def _reject(name: str, description: str) -> Rule:
-    return Rule(name, Severity.REJECT, description)
-
-
-def _warn(name: str, description: str) -> Rule:
-    return Rule(name, Severity.WARN, description)
+    gates = [rule for rule in asked if isinstance(rule, Gate)]
+    built_in = sync.rules()
+    return {
+        stream.name: _distinct([*built_in[stream.name], *(asked if stream.name == ROWS else gates)])
+        for stream in sync.streams
+    }
 
 
 def _distinct(rules: list[AnyRule]) -> list[AnyRule]:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from reverse_etl.cli.demo_sandbox import DemoSandbox
-    from reverse_etl.config.connections import WorkspaceConfig
     from reverse_etl.config.loader import ProjectConfig
     from reverse_etl.demo.expected import Expected
+    from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
 
@@ -85,6 +85,7 @@ def _write_missing(syncs: Path, console: Console) -> None:
 def _shipped(project: ProjectConfig) -> tuple[Path, WorkspaceConfig]:
     """The shop's file and the workspace, of the shipped syncs and no others."""
     from reverse_etl.demo.shop import ENGINE
+    from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
     from reverse_etl.sandbox.settings import is_loopback
 
     missing = [name for name in SHIPPED if name not in project.syncs]
@@ -94,15 +95,16 @@ def _shipped(project: ProjectConfig) -> tuple[Path, WorkspaceConfig]:
             hint="Run it in an empty folder: it writes its syncs there.",
         )
     sync = project.syncs["customers"]
-    database, workspace = project.databases[sync.database], project.workspaces[sync.workspace]
-    host = urlsplit(workspace.track_base_url()).hostname
-    if database.type != ENGINE or not is_loopback(host or ""):
+    database, workspace = project.databases[sync.database], project.destinations[sync.destination]
+    found = workspace if isinstance(workspace, WorkspaceConfig) else None
+    host = urlsplit(found.track_base_url()).hostname if found is not None else None
+    if found is None or database.type != ENGINE or not is_loopback(host or ""):
         raise ConfigError(
             "the demo only uses an SQLite file and a sandbox on this machine, and the connections are others.",
             hint="Run it in an empty folder: it writes its own connections there.",
         )
     shop: Path = getattr(database, "path")  # noqa: B009 - every SQLite database has one
-    return shop, workspace
+    return shop, found
 
 
 @dataclass(slots=True)

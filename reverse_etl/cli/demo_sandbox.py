@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from reverse_etl.errors import ConfigError, WorkspaceUnavailableError
+from reverse_etl.errors import ConfigError, DestinationUnavailableError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
     from reverse_etl.state.home import Home
 
 IDLE_EXIT_S: Final = 3600
@@ -75,7 +75,7 @@ def start_sandbox(home: Home, workspace: WorkspaceConfig) -> DemoSandbox:
 
     Raises:
         ConfigError: The workspace's address is taken, and its entry names no variable that could lead elsewhere.
-        WorkspaceUnavailableError: It does not start.
+        DestinationUnavailableError: It does not start.
     """
     record = home.path / "demo_sandbox.json"
     _stop_former(record)
@@ -83,7 +83,7 @@ def start_sandbox(home: Home, workspace: WorkspaceConfig) -> DemoSandbox:
     log = home.path / "sandbox.log"
     sandbox = _started(urlsplit(wanted).port or 80, log) or _started(0, log)
     if sandbox is None:
-        raise WorkspaceUnavailableError("the sandbox did not start.", hint=f"Its log: {log}")
+        raise DestinationUnavailableError("the sandbox did not start.", hint=f"Its log: {log}")
     record.write_text(json.dumps({"url": sandbox.url, "pid": sandbox.pid, "name": sandbox.name}), encoding="utf-8")
     if sandbox.url != wanted:
         os.environ.update(dict.fromkeys(ADDRESSES, sandbox.url))

@@ -41,7 +41,7 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
     if connections.exists():
         known = load_connections(syncs)
         types = {name: database.type for name, database in known.databases.items()}
-        database, workspace = _choice("Database", types), _choice("Workspace", known.workspaces)
+        database, workspace = _choice("Database", types), _choice("Workspace", known.named("workspace"))
         engine = types[database]
     else:
         engine, database, entry = _database(answers)

@@ -86,7 +86,6 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
     """
     from reverse_etl.changeset.extract import Before, extract
     from reverse_etl.changeset.parts import RunFolder
-    from reverse_etl.checks.builtin.event_keys import repeated_note
     from reverse_etl.checks.runner import validate
     from reverse_etl.config.changes import late_of
     from reverse_etl.sources import connect, dialect
@@ -114,14 +113,14 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
         validation = validate(sync, folder)
         if validation.stopped:
             say(words.console(stderr=True), f"A run over these rows would stop: {validation.stopped}")
-        if note := repeated_note(folder.parts("rows"), sync.events):
+        if note := sync.note(folder):
             say(words.console(stderr=True), note)
         yield from _rows(sync, folder)
 
 
 def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
     from reverse_etl.changeset.parts import ROW_NUMBER
-    from reverse_etl.destinations.customerio.operations import items
+    from reverse_etl.destinations import kind
     from reverse_etl.report import Outcome
 
     for stream in sync.streams:
@@ -132,7 +131,9 @@ def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
         values = dict(_values(parts, stream.identifier))
         for batch in parts.sendable(outcomes):
             numbers = batch.column(ROW_NUMBER).to_pylist()
-            operations |= zip(numbers, map(bytes.decode, items(batch, sync, stream.name)), strict=True)
+            operations |= zip(
+                numbers, map(bytes.decode, kind(sync.DESTINATION).shown(batch, sync, stream.name)), strict=True
+            )
         for number, outcome in enumerate(outcomes.tolist(), start=1):
             verdict = "valid" if outcome == Outcome.UNDELIVERED else Outcome(outcome).name.lower()
             reason, operation = reasons.get(number, ""), operations.get(number)
@@ -175,7 +176,7 @@ def _show(sync: SyncConfig, rows: list[PreviewedRow], *, operations: bool) -> No
     if not rows:
         say(console, f"{sync.name}: the query returned no rows since the last sync time. See all with --full.")
         return
-    say(console, f"{sync.name}: {sync.kind} to {sync.workspace}", style="bold")
+    say(console, f"{sync.name}: {sync.kind} to {sync.destination}", style="bold")
     if operations:
         for row in rows:
             say(console, _verdict(row).append(f" {row.query} {row.row_number}"))

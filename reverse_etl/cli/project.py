@@ -48,7 +48,7 @@ def resolve_credentials(project: ProjectConfig, sync: SyncConfig) -> None:
     """Raises UnsetVariableError for the first missing variable of the sync's database and workspace."""
     from reverse_etl.config.environment import EnvText
 
-    for connection in (project.databases[sync.database], project.workspaces[sync.workspace]):
+    for connection in (project.databases[sync.database], project.destinations[sync.destination]):
         for name in type(connection).model_fields:
             value = getattr(connection, name)
             if isinstance(value, EnvText):

@@ -131,7 +131,7 @@ class SyncStatus:
         return {
             **(dict.fromkeys(blank) if self.run is None else self.run.as_json()),
             "sync": self.sync.name,
-            "workspace": self.sync.workspace,
+            "workspace": self.sync.destination,
             "kind": self.sync.kind,
             "sync_status": self.word,
             "off_in_dagster": self.off,

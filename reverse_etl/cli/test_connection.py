@@ -28,11 +28,11 @@ CHANNEL_EXIT_CODE = 1
 
 
 def test_connection(
-    name: Annotated[str, typer.Argument(help="A database, a workspace or a channel of connections.yaml.")],
+    name: Annotated[str, typer.Argument(help="A database, workspace, destination or channel of connections.yaml.")],
     syncs: SyncsFolder = Path("syncs"),
     as_json: AsJson = False,
 ) -> None:
-    """Connect to a database or workspace and say what works and what is missing; or send a channel a test alert."""
+    """Connect to a database or destination and say what works and what is missing; or send a channel a test alert."""
     from reverse_etl.config.loader import load_project
 
     project = load_project(syncs)
@@ -45,7 +45,7 @@ def test_connection(
         json.dump([asdict(step) for step in steps], sys.stdout)
         sys.stdout.write("\n")
     if not all(step.ok for step in steps):
-        codes = ((project.databases, SOURCE_EXIT_CODE), (project.workspaces, WORKSPACE_EXIT_CODE))
+        codes = ((project.databases, SOURCE_EXIT_CODE), (project.destinations, WORKSPACE_EXIT_CODE))
         raise typer.Exit(next((code for entries, code in codes if name in entries), CHANNEL_EXIT_CODE))
 
 
@@ -54,14 +54,16 @@ def _steps(project: ProjectConfig, name: str) -> Iterator[Step]:
         from reverse_etl.sources._connection_check import steps as database_steps
 
         return database_steps(project.databases[name])
-    if name in project.workspaces:
-        from reverse_etl.destinations.customerio.connection_check import steps as workspace_steps
+    if name in project.destinations:
+        from reverse_etl.destinations import kind
 
-        return workspace_steps(project.workspaces[name])
+        return kind((destination := project.destinations[name]).type).steps(destination)
     if name in project.notify:
         return _channel_steps(project.notify[name])
-    known = ", ".join(sorted([*project.databases, *project.workspaces, *project.notify])) or "none"
-    raise ConfigError(f"connections.yaml has no database, workspace or channel named {name}.", hint=f"It has: {known}.")
+    known = ", ".join(sorted([*project.databases, *project.destinations, *project.notify])) or "none"
+    raise ConfigError(
+        f"connections.yaml has no database, destination or channel named {name}.", hint=f"It has: {known}."
+    )
 
 
 def _channel_steps(channel: ChannelConfig) -> Iterator[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,16 +71,13 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
 def _print_table(people: Any, project: ProjectConfig, shown: list[SyncConfig]) -> None:
     table = Rows(("sync", "rows are", "from", "to", "when", "checks"), numbers=("checks",))
     for sync in shown:
-        kind = sync.kind + (" + relationships" if sync.relationships is not None else "")
-        table.add(sync.name, kind, sync.database, sync.workspace, _when(sync), str(len(sync.checks)))
+        kind = " + ".join((sync.kind, *(stream.name for stream in sync.streams[1:])))
+        table.add(sync.name, kind, sync.database, sync.destination, _when(sync), str(len(sync.checks)))
     if shown and (len(shown) <= _MOST_LINES or len(shown) < len(project.syncs)):
         table.show(people)
-    counts = (
-        (len(project.syncs), "sync"),
-        (len(project.databases), "database"),
-        (len(project.workspaces), "workspace"),
-    )
-    summary = ", ".join(counted(count, word) for count, word in counts)
+    kinds = Counter(each.label.split()[0] for each in project.destinations.values())
+    counts = {"sync": len(project.syncs), "database": len(project.databases), **(kinds or {"workspace": 0})}
+    summary = ", ".join(counted(count, word) for word, count in counts.items())
     say(people, f"{summary}: no problems.", style="bold green")
 
 

@@ -1,4 +1,4 @@
-"""``connections.yaml`` as models: databases, workspaces, channels, retention. Models: ``connections``, ``notify``."""
+"""``connections.yaml`` as models: databases, destinations, channels, retention. Models: ``connections``, ``notify``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from reverse_etl import plugins
-from reverse_etl.config.connections import FOLDER, DatabaseConfig, RetentionConfig, WorkspaceConfig
+from reverse_etl.config.connections import FOLDER, DatabaseConfig, DestinationConfig, RetentionConfig
 from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.document import Document
 from reverse_etl.config.model import YamlModel
@@ -20,12 +20,16 @@ from reverse_etl.config.problems import Path as KeyPath
 from reverse_etl.config.problems import Problem, did_you_mean, model_problems, problem_at
 
 SOURCES: Final = "reverse_etl.sources"
+DESTINATIONS: Final = "reverse_etl.destinations"
 CHANNELS: Final = "reverse_etl.notify.channels"
+
+USUAL_KIND: Final = "customerio"
+"""The kind of destination that is in ``workspaces``, which is its own word for a destination."""
 
 NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 """What Dagster takes as the name of a job or resource."""
 
-_SECTIONS: Final = ("databases", "workspaces", "notify", "retention")
+_SECTIONS: Final = ("databases", "workspaces", "destinations", "notify", "retention")
 
 Model = TypeVar("Model", bound=YamlModel)
 
@@ -35,21 +39,25 @@ class Connections:
     """What ``connections.yaml`` says.
 
     Attributes:
-        databases: Those without problems; ``workspaces`` and ``notify`` likewise.
+        databases: Those without problems; ``destinations``, workspaces among them, and ``notify`` likewise.
         dialects: By the name of every database whose engine is known.
         database_names: Every name that was written, so that a database with problems is not also unknown.
-        app_keys: By every workspace's name, whether an App API key is named.
+        entries: By the name of every destination, its keys as they were written, ``type`` included.
         watched: Every sync that a channel names, with the problem that it is where there is no such sync.
     """
 
     databases: dict[str, DatabaseConfig] = field(default_factory=dict)
-    workspaces: dict[str, WorkspaceConfig] = field(default_factory=dict)
+    destinations: dict[str, DestinationConfig] = field(default_factory=dict)
     notify: dict[str, ChannelConfig] = field(default_factory=dict)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     dialects: dict[str, Dialect] = field(default_factory=dict)
     database_names: list[str] = field(default_factory=list)
-    app_keys: dict[str, bool] = field(default_factory=dict)
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     watched: list[tuple[str, Problem]] = field(default_factory=list)
+
+    def named(self, key: str) -> list[str]:
+        """The names that a sync may write at ``workspace`` or ``destination``."""
+        return [name for name, entry in self.entries.items() if key == "destination" or entry["type"] == USUAL_KIND]
 
 
 def read_connections(document: Document, *, file: str, folder: Path, problems: list[Problem]) -> Connections:
@@ -74,11 +82,16 @@ def read_connections(document: Document, *, file: str, folder: Path, problems: l
             database = reading.model(engine.Config, values, ("databases", name))
             if database is not None:
                 found.databases[name] = database
-    for name, values in reading.section("workspaces"):
-        found.app_keys[name] = values.get("app_api_key") is not None
-        workspace = reading.model(WorkspaceConfig, values, ("workspaces", name))
-        if workspace is not None:
-            found.workspaces[name] = workspace
+    for section, usual in (("workspaces", {"type": USUAL_KIND}), ("destinations", {})):
+        for name, values in reading.section(section):
+            if name in found.entries:
+                reading.problem((section, name), "there is a workspace of this name too: rename one")
+                continue
+            kind = reading.module(DESTINATIONS, (section, name), usual | values, "type of destination")
+            found.entries[name] = {"type": ""} | usual | values
+            destination = reading.model(kind.Config, values, (section, name)) if kind is not None else None
+            if destination is not None:
+                found.destinations[name] = destination
     for name, values in reading.section("notify"):
         module = reading.module(CHANNELS, ("notify", name), values, "kind of channel")
         channel = reading.model(module.Config, values, ("notify", name)) if module is not None else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
+from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
 from reverse_etl.config.connections_file import read_connections
 from reverse_etl.config.document import Document, read_document
 from reverse_etl.config.problems import Problem, lines
@@ -26,13 +26,19 @@ def parse_database(name: str, settings: Mapping[str, Any]) -> DatabaseConfig:
     return databases[name]
 
 
-def parse_workspace(name: str, settings: Mapping[str, Any]) -> WorkspaceConfig:
-    """One workspace from the keys that ``connections.yaml`` has under its name. Raises ConfigProblemsError."""
-    file, document, _ = _document(f"workspace {name}", {"workspaces": {name: dict(settings)}})
+def parse_destination(name: str, settings: Mapping[str, Any]) -> DestinationConfig:
+    """One destination from the keys that ``connections.yaml`` has under its name; without a type, a workspace.
+
+    Raises:
+        ConfigProblemsError: They are not as they must be.
+    """
+    section = "destinations" if "type" in settings else "workspaces"
+    label = f"{section.removesuffix('s')} {name}"
+    file, document, _ = _document(label, {section: {name: dict(settings)}})
     problems: list[Problem] = []
-    workspaces = read_connections(document, file=file, folder=Path.cwd(), problems=problems).workspaces
+    destinations = read_connections(document, file=file, folder=Path.cwd(), problems=problems).destinations
     _raise(problems)
-    return workspaces[name]
+    return destinations[name]
 
 
 def parse_sync(name: str, settings: Mapping[str, Any]) -> SyncConfig:

@@ -77,10 +77,11 @@ class Inspection:
     def concerning(self, names: Collection[str]) -> tuple[list[Problem], list[Problem]]:
         """Problems and warnings of these syncs, and of what they use in ``connections.yaml``."""
         files = {self.syncs[name].file for name in names}
+        places = {"databases": "database", "workspaces": "workspace", "destinations": "destination"}
         used = {
             (section, str(SyncConfig.as_meant(self.syncs[name].document.values).get(key)))
             for name in names
-            for section, key in (("databases", "database"), ("workspaces", "workspace"))
+            for section, key in places.items()
         }
 
         def concerns(problem: Problem) -> bool:
@@ -133,7 +134,7 @@ def _load(folder: Path) -> Inspection:
     project = ProjectConfig(
         directory=folder,
         databases=connections.databases,
-        workspaces=connections.workspaces,
+        destinations=connections.destinations,
         syncs=syncs,
         notify=connections.notify,
         retention=connections.retention,

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 _SYNONYMS: Final = {
@@ -77,13 +77,17 @@ class YamlModel(BaseModel):
     @classmethod
     def keys(cls) -> list[str]:
         """The keys that the file may have."""
-        fields = cls.model_fields.items()
-        return [field.alias or name for name, field in fields if name not in cls.SET_BY_LOADER]
+        keys: list[str] = []
+        for name, field in cls.model_fields.items():
+            if name not in cls.SET_BY_LOADER:
+                either = field.validation_alias
+                keys += map(str, either.choices) if isinstance(either, AliasChoices) else [field.alias or name]
+        return keys
 
     @classmethod
     def as_meant(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """The mapping with misspelled keys under the name that was meant, so that one mistake is one problem."""
-        known = cls.model_fields.keys()
+        known = {*cls.model_fields, *cls.keys()}
         meant = {key: value for key, value in given.items() if key in known}
         for key, value in given.items():
             if key not in known and (near := nearest(key, cls.keys())) is not None:

@@ -6,6 +6,7 @@ The first line of a file names its schema: ``# yaml-language-server: $schema=syn
 from __future__ import annotations
 
 import inspect
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any, Final
 
@@ -13,13 +14,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
-from reverse_etl.config.connections import RetentionConfig, WorkspaceConfig
-from reverse_etl.config.connections_file import CHANNELS, SOURCES
+from reverse_etl.config.connections import RetentionConfig
+from reverse_etl.config.connections_file import CHANNELS, DESTINATIONS, SOURCES, USUAL_KIND
 from reverse_etl.config.environment import EnvText
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.sync_file import CHECKS
-from reverse_etl.config.syncs import KINDS, SyncConfig
+from reverse_etl.config.syncs import SyncConfig
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NAME_PATTERN: Final = "^[A-Za-z0-9_]+$"
@@ -32,24 +33,39 @@ def sync_schema() -> dict[str, Any]:
         config = getattr(plugins.load(CHECKS, name), "Config", None)
         if config is not None:
             checks[name] = config
-    schemas, definitions = _schemas([SyncConfig, *checks.values()])
-    sync = schemas[SyncConfig]
-    keys = sync["properties"]
+    syncs: list[type[SyncConfig]] = [plugins.load(DESTINATIONS, name).Sync for name in plugins.names(DESTINATIONS)]
+    schemas, definitions = _schemas([*syncs, *checks.values()])
+    sync = schemas[syncs[0]]
+    keys = {key: value for model in reversed(syncs) for key, value in schemas[model]["properties"].items()}
+    keys["destination"] = keys["workspace"]
     when = {**definitions.pop("ScheduleConfig"), "oneOf": [{"required": ["every"]}, {"required": ["cron"]}]}
     keys["schedule"] = {"anyOf": [{"const": "manual"}, when]}
     keys["checks"] = {
         "type": "array",
         "items": {"anyOf": [_check_schema(name, model, schemas[model]) for name, model in checks.items()]},
     }
-    sync["oneOf"] = [{"required": [kind]} for kind in KINDS]
-    return {"$schema": _DIALECT, **sync, "title": "A sync", "$defs": definitions}
+    sections = [section for model in syncs for section in model.model_fields if section in model.SECTIONS]
+    named = [key for key in sync["required"] if key != "workspace"]
+    return {
+        "$schema": _DIALECT,
+        **sync,
+        "title": "A sync",
+        "properties": keys,
+        "required": named,
+        "oneOf": [{"required": [section]} for section in sections],
+        "anyOf": [{"required": ["workspace"]}, {"required": ["destination"]}],
+        "$defs": definitions,
+    }
 
 
 def connections_schema() -> dict[str, Any]:
     """The schema of ``connections.yaml``."""
     engines = {name: plugins.load(SOURCES, name).Config for name in plugins.names(SOURCES)}
     channels = {name: plugins.load(CHANNELS, name).Config for name in plugins.names(CHANNELS)}
-    schemas, definitions = _schemas([WorkspaceConfig, RetentionConfig, *engines.values(), *channels.values()])
+    kinds = {name: plugins.load(DESTINATIONS, name).Config for name in plugins.names(DESTINATIONS)}
+    models = [RetentionConfig, *engines.values(), *kinds.values(), *channels.values()]
+    schemas, definitions = _schemas(models)
+    workspace = deepcopy(schemas[kinds[USUAL_KIND]])
     names = {"pattern": _NAME_PATTERN}
     return {
         "$schema": _DIALECT,
@@ -65,7 +81,12 @@ def connections_schema() -> dict[str, Any]:
             "workspaces": {
                 "type": "object",
                 "propertyNames": names,
-                "additionalProperties": schemas[WorkspaceConfig],
+                "additionalProperties": workspace,
+            },
+            "destinations": {
+                "type": "object",
+                "propertyNames": names,
+                "additionalProperties": {"oneOf": _by_type(kinds, schemas)},
             },
             "notify": {
                 "type": "object",

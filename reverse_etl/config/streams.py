@@ -22,6 +22,7 @@ class Stream:
         required: Columns without which no row can be sent, ``identifier`` included.
         apart: Columns with a meaning of their own, whether or not the result has them; all others are attributes.
         reserved: Words of the destination that no column may be named, each with the way out.
+        hints: What to do about a required column that is missing, where it is not to select it.
         repeats: Whether rows with one identifier may come several times, and must arrive in the order of the rows.
     """
 
@@ -32,6 +33,7 @@ class Stream:
     required: tuple[str, ...] = ()
     apart: frozenset[str] = frozenset()
     reserved: Mapping[str, str] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
     repeats: bool = False
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FolderPath
 from typing import Any, Final
@@ -12,14 +13,12 @@ from pydantic import ValidationError
 from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import FOLDER
-from reverse_etl.config.connections_file import Connections
-from reverse_etl.config.dialect import UNKNOWN, Dialect
+from reverse_etl.config.connections_file import DESTINATIONS, USUAL_KIND, Connections
 from reverse_etl.config.document import Document
+from reverse_etl.config.draft import Draft
 from reverse_etl.config.model import nearest
-from reverse_etl.config.problems import Path, Problem, did_you_mean, model_problems, problem_at, problem_in_text
-from reverse_etl.config.row_choice import left_out_by
-from reverse_etl.config.sql_text import PLACEHOLDER
-from reverse_etl.config.sync_queries import list_problems, query_problems
+from reverse_etl.config.problems import Path, Problem, did_you_mean, model_problems, problem_at
+from reverse_etl.config.sync_queries import query_problems
 from reverse_etl.config.syncs import SyncConfig
 
 CHECKS: Final = "reverse_etl.checks"
@@ -67,21 +66,36 @@ def read_sync(
         problems.append(problem_at(sync.file, sync.document, (key,), text))
     reading = _Reading(sync, problems)
     checks = reading.checks(values.pop("checks", None))
-    dialect = None
+    dialect = entry = None
     if connections is not None:
-        reading.references(connections)
-        dialect = connections.dialects.get(nearest(values.get("database"), connections.database_names) or "")
-    query_problems(sync.file, sync.document, dialect, checks, problems=problems, warnings=warnings)
-    list_problems(sync.file, sync.document, dialect, problems=problems, warnings=warnings)
-    reading.mirror(dialect)
+        reading.reference("database", connections.database_names)
+        named = nearest(values.get("database"), connections.database_names)
+        dialect = connections.dialects.get(named or "")
+        entry = reading.destination(values, connections)
+    model = _model(values, entry)
+    draft = Draft(sync.file, sync.document, dialect, entry, problems, warnings)
+    query_problems(draft, model.streams_of(sync.document.values), checks, title=model.TITLE)
+    model.look_at(draft)
     values |= {"name": sync.name, "file": sync.file, "version": hashlib.sha256(sync.content).hexdigest()[:12]}
     try:
-        return SyncConfig.model_validate(
+        return model.model_validate(
             {**values, "checks": tuple(checks.values())}, context={FOLDER: sync.folder} if sync.folder else None
         )
     except ValidationError as error:
-        problems.extend(model_problems(error, model=SyncConfig, file=sync.file, document=sync.document))
+        problems.extend(model_problems(error, model=model, file=sync.file, document=sync.document))
         return None
+
+
+def _model(values: Mapping[str, Any], entry: Mapping[str, Any] | None) -> type[SyncConfig]:
+    """The model of a sync of the destination's kind, or else of that whose section the file has."""
+    kinds = plugins.names(DESTINATIONS)
+    kind = entry.get("type") if entry is not None else None
+    if kind not in kinds:
+        models = [plugins.load(DESTINATIONS, name).Sync for name in kinds if name != USUAL_KIND]
+        has_section = (model for model in models if "workspace" not in values and model.SECTIONS & values.keys())
+        kind = next((model.DESTINATION for model in has_section), USUAL_KIND)
+    found: type[SyncConfig] = plugins.load(DESTINATIONS, kind).Sync
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,46 +106,18 @@ class _Reading:
     def problem(self, path: Path, text: str) -> None:
         self.problems.append(problem_at(self.sync.file, self.sync.document, path, text))
 
-    def references(self, connections: Connections) -> None:
-        """Database and workspace exist, and the workspace can do what the sync asks for."""
-        values = self.sync.document.values
-        self._reference("database", connections.database_names)
-        self._reference("workspace", list(connections.app_keys))
-        workspace = values.get("workspace")
-        people = values.get("people")
-        if not isinstance(people, dict) or connections.app_keys.get(str(workspace), True):
-            return
-        segment = people.get("segment")
-        if isinstance(segment, dict) and segment.get("mirror") is True:
-            text = f"mirror reads who is in the segment and needs app_api_key in workspace {workspace}"
-            self.problem(("people", "segment", "mirror"), text)
-        if isinstance(segment, dict) and segment.get("name") is not None and segment.get("id") is None:
-            path: Path = ("people", "segment", "name")
-            self.problem(path, f"finding a segment by name needs app_api_key in workspace {workspace}; or give its id")
-        if people.get("write") == "add_only":
-            self.problem(
-                ("people", "write"), f"add_only looks people up and needs app_api_key in workspace {workspace}"
-            )
+    def destination(self, values: dict[str, Any], connections: Connections) -> Mapping[str, Any] | None:
+        """Its entry as it was written, which exists; it is named by one of two words."""
+        if "destination" in values and "workspace" in values:
+            self.problem(("destination",), "means the same as workspace: keep one of them")
+            del values["destination"]
+        key = "destination" if "destination" in values else "workspace"
+        self.reference(key, connections.named(key))
+        name = values.get(key)
+        return connections.entries.get(name) if isinstance(name, str) else None
 
-    def mirror(self, dialect: Dialect | None) -> None:
-        """Who is gone is known only from a query that returns everybody, every time."""
-        people, query = self.sync.document.values.get("people"), self.sync.document.values.get("query")
-        segment = people.get("segment") if isinstance(people, dict) else None
-        mirrors = isinstance(segment, dict) and segment.get("mirror") is True
-        if not mirrors or not isinstance(query, str):
-            return
-        if PLACEHOLDER.search(query):
-            self.problem(
-                ("people", "segment", "mirror"),
-                "the query returns only what changed since {{last_sync_time}}, and whoever did not change would leave "
-                "the segment: leave the placeholder out of the query, or mirror out of the segment",
-            )
-        for line, what in left_out_by(query, dialect or UNKNOWN):
-            text = f"segment.mirror removes everybody whom the query leaves out, and {what} decides who that is: "
-            text += "leave it out of the query, or mirror out of the segment"
-            self.problems.append(problem_in_text(self.sync.file, self.sync.document, ("query",), line, text))
-
-    def _reference(self, key: str, known: list[str]) -> None:
+    def reference(self, key: str, known: list[str]) -> None:
+        """What is named at a key is there."""
         name = self.sync.document.values.get(key)
         if isinstance(name, str) and name and name not in known:
             otherwise = f"connections.yaml has no {key}s" if not known else ""

@@ -19,7 +19,7 @@ from reverse_etl.defs.delivered import FAILED_ROWS_SHOWN, delivered_metadata, fa
 from reverse_etl.defs.failure import RunSkippedError, StepFailedError
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.origin import give_origin
-from reverse_etl.defs.resources import database_key, workspace_key
+from reverse_etl.defs.resources import database_key, destination_key
 from reverse_etl.defs.specs import SyncSpecs
 from reverse_etl.defs.stage_asset import Events, stage_asset
 from reverse_etl.delivery.interrupts import undisturbed
@@ -67,8 +67,8 @@ def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         config = ChangesetConfig(**context.op_execution_context.op_config)
         with _stage(context, sync, project) as run:
             database = getattr(context.resources, database_key(sync.database)).config
-            workspace = getattr(context.resources, workspace_key(sync.workspace)).config
-            facts = extract_changeset(run, database, workspace, full=config.full, retry_of=config.retry_of)
+            destination = getattr(context.resources, destination_key(sync.DESTINATION, sync.destination)).config
+            facts = extract_changeset(run, database, destination, full=config.full, retry_of=config.retry_of)
             if (kept := rows_for(run.folder)) and kept.note:
                 context.log.warning(f"{sync.where}: {kept.note}")
         schema = run.folder.parts("rows").schema()
@@ -91,9 +91,9 @@ def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
     return stage_asset(
         changeset,
         specs.changeset,
-        resources={HOME, database_key(sync.database), workspace_key(sync.workspace)},
+        resources={HOME, database_key(sync.database), destination_key(sync.DESTINATION, sync.destination)},
         rows=dg.Nothing,
-        pool=run_tags.pool(sync.workspace),
+        pool=run_tags.pool(sync.destination),
         config_schema=_CHANGESET_CONFIG,
     )
 
@@ -122,7 +122,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         specs.validated,
         resources={HOME},
         io_manager_key=VALIDATED_ROWS,
-        pool=run_tags.pool(sync.workspace),
+        pool=run_tags.pool(sync.destination),
         checks=checks.validation_specs(sync, specs.validated.key),
     )
 
@@ -130,8 +130,8 @@ def _validated(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
 def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.AssetsDefinition:
     def delivery(context: dg.AssetExecutionContext, _: object) -> Events:
         with _stage(context, sync, project) as run:
-            workspace = getattr(context.resources, workspace_key(sync.workspace)).config
-            report = deliver_changeset(run, workspace)
+            destination = getattr(context.resources, destination_key(sync.DESTINATION, sync.destination)).config
+            report = deliver_changeset(run, destination)
         if report.message and not report.exit_code:
             context.log.warning(report.message)
         total = report.total
@@ -153,8 +153,8 @@ def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
     return stage_asset(
         delivery,
         specs.delivery,
-        resources={HOME, workspace_key(sync.workspace)},
-        pool=run_tags.pool(sync.workspace),
+        resources={HOME, destination_key(sync.DESTINATION, sync.destination)},
+        pool=run_tags.pool(sync.destination),
         checks=checks.delivery_specs(specs.delivery.key),
     )
 
@@ -190,7 +190,7 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
     first = not runs_of(store, run_id)
     if first:
         _tag_started(context)
-        give_origin(context.instance, context.run, sync.workspace)
+        give_origin(context.instance, context.run, sync.destination)
     try:
         with attend(run):
             if first:

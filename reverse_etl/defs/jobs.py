@@ -33,7 +33,7 @@ class SyncJob(UnresolvedAssetJobDefinition):
 
 def sync_job(sync: SyncConfig, assets: Sequence[dg.AssetsDefinition]) -> SyncJob:
     """The job of a sync, by the sync's name: its assets, one after the other in one process."""
-    tags: Mapping[str, str] = {WORKSPACE_TAG: sync.workspace, SYNC_TAG: sync.name}
+    tags: Mapping[str, str] = {WORKSPACE_TAG: sync.destination, SYNC_TAG: sync.name}
     return SyncJob(
         name=sync.name,
         selection=dg.AssetSelection.assets(*assets),

@@ -16,14 +16,8 @@ def stage_key(sync: SyncConfig, stage: str) -> dg.AssetKey:
 
 
 def destination_key(sync: SyncConfig) -> dg.AssetKey:
-    """What the sync writes to: the workspace's people, one object type, or one event."""
-    if sync.objects is not None:
-        last = f"object_type_{sync.objects.object_type}"
-    elif sync.events is not None:
-        last = sync.events.name or "events"
-    else:
-        last = "people"
-    return dg.AssetKey(["customerio", sync.workspace, last])
+    """What the sync writes to: ``[KIND, DESTINATION, …]``."""
+    return dg.AssetKey([sync.DESTINATION, sync.destination, *sync.writes])
 
 
 def tables(sync: SyncConfig, project: ProjectConfig) -> list[tuple[str, ...]]:

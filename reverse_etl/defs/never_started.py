@@ -101,7 +101,9 @@ def _recorded(store: Store, record: "RunRecord", sync: SyncConfig, why: str) -> 
         exit_code=1,
     )
     root = id_of_sync(run.root_run_id or run.run_id, sync.name, job=run.job_name)
-    return close_run(store, report, root_run_id=root, workspace=sync.workspace, failed_rows=(), new_last_sync_time=None)
+    return close_run(
+        store, report, root_run_id=root, workspace=sync.destination, failed_rows=(), new_last_sync_time=None
+    )
 
 
 def _told(report: RunReport, project: ProjectConfig, store: Store) -> tuple[str, ...]:

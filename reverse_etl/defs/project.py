@@ -16,7 +16,7 @@ from reverse_etl.defs.failure import load_errors_in_words
 from reverse_etl.defs.io_managers import ValidatedRowsIOManager
 from reverse_etl.defs.jobs import sync_job
 from reverse_etl.defs.never_started import never_started_sensor
-from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, HomeResource, database_key, workspace_key
+from reverse_etl.defs.resources import DatabaseResource, HomeResource, database_key, destination_resource
 from reverse_etl.defs.schedules import sync_schedule
 from reverse_etl.defs.specs import project_specs
 from reverse_etl.defs.translator import SyncTranslator
@@ -84,13 +84,13 @@ def _build(
 
 
 def connections(project: ProjectConfig) -> dict[str, object]:
-    """The resources of a project: its databases, its workspaces, the home folder and the loader of validated rows."""
+    """The resources of a project: its databases, its destinations, the home folder and the loader of validated rows."""
     syncs = str(project.directory)
     return {
         HOME: HomeResource(syncs=syncs),
         VALIDATED_ROWS: ValidatedRowsIOManager(syncs=syncs),
         **{database_key(name): DatabaseResource(name=name, syncs=syncs) for name in project.databases},
-        **{workspace_key(name): CustomerIOResource(name=name, syncs=syncs) for name in project.workspaces},
+        **dict(destination_resource(each, syncs) for each in project.destinations.values()),
     }
 
 
@@ -102,7 +102,7 @@ def folder_named() -> Path:
 def first_seen(folder: Path) -> Callable[[SyncConfig], datetime]:
     """When the state of a folder first saw a sync: now, where it never did. The state is opened at the first call."""
     store = cache(lambda: open_store(Home.from_environment(folder).state_url))
-    return lambda sync: record_seen(store(), sync.name, sync.workspace, datetime.now(UTC))
+    return lambda sync: record_seen(store(), sync.name, sync.destination, datetime.now(UTC))
 
 
 def _alone(definitions: dg.Definitions) -> dg.Definitions:

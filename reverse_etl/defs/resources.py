@@ -16,8 +16,9 @@ from pydantic import Field
 
 from reverse_etl.changeset.frames import as_frame
 from reverse_etl.changeset.parts import RunFolder
-from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
-from reverse_etl.config.inline import parse_database, parse_sync, parse_workspace
+from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
+from reverse_etl.config.connections_file import USUAL_KIND
+from reverse_etl.config.inline import parse_database, parse_destination, parse_sync
 from reverse_etl.config.loader import load_connections
 from reverse_etl.errors import ConfigError
 from reverse_etl.run.open_runs import end_open
@@ -69,22 +70,39 @@ class DatabaseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield as_frame(batch)
 
 
-class CustomerIOResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class DestinationResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """A named destination to send rows to.
+
+    ``DestinationResource(name="crm", syncs="syncs")`` is the entry ``crm`` of ``syncs/connections.yaml``.
+    """
+
+    name: str = Field(description="Which destination it is, and how errors call it.")
+    syncs: str = Field(default="syncs", description=SYNCS)
+    settings: dict[str, Any] = Field(default={}, description=SETTINGS)
+
+    @property
+    def config(self) -> DestinationConfig:
+        """The checked settings. Raises ConfigProblemsError, ConfigError."""
+        if self.settings:
+            return parse_destination(self.name, self.settings)
+        return _entry(load_connections(Path(self.syncs)).destinations, self.name, self._noun, self.syncs)
+
+    @property
+    def _noun(self) -> str:
+        return "destination"
+
+
+class CustomerIOResource(DestinationResource):
     """A named Customer.io workspace to push rows to.
 
     ``CustomerIOResource(name="main", syncs="syncs")`` is the entry ``main`` of ``syncs/connections.yaml``.
     """
 
     name: str = Field(description="Which workspace it is, and how errors call it.")
-    syncs: str = Field(default="syncs", description=SYNCS)
-    settings: dict[str, Any] = Field(default={}, description=SETTINGS)
 
     @property
-    def config(self) -> WorkspaceConfig:
-        """The checked settings. Raises ConfigProblemsError, ConfigError."""
-        if self.settings:
-            return parse_workspace(self.name, self.settings)
-        return _entry(load_connections(Path(self.syncs)).workspaces, self.name, "workspace", self.syncs)
+    def _noun(self) -> str:
+        return "workspace"
 
     def push(self, frame: "pd.DataFrame", **row_kind: dict[str, Any]) -> Pushed:
         """Checks the rows of a DataFrame by the built-in rules and sends those that pass.
@@ -99,7 +117,7 @@ class CustomerIOResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Raises:
             ConfigError: The settings are wrong, or a needed column is missing.
-            WorkspaceError: The workspace refused the credentials or gave no usable answer.
+            DestinationError: The workspace refused the credentials or gave no usable answer.
         """
         settings = {
             "database": "dataframe",
@@ -138,9 +156,15 @@ def database_key(name: str) -> str:
     return f"database_{name}"
 
 
-def workspace_key(name: str) -> str:
-    """The resource key of a workspace."""
-    return f"customerio_{name}"
+def destination_key(kind: str, name: str) -> str:
+    """The resource key of a destination: ``customerio_main``."""
+    return f"{kind}_{name}"
+
+
+def destination_resource(config: DestinationConfig, syncs: str) -> tuple[str, DestinationResource]:
+    """The resource of a destination of a folder of syncs, with its key."""
+    made = CustomerIOResource if config.type == USUAL_KIND else DestinationResource
+    return destination_key(config.type, config.name), made(name=config.name, syncs=syncs)
 
 
 def _entry(entries: dict[str, Entry], name: str, kind: str, syncs: str) -> Entry:

@@ -46,11 +46,11 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
             return dg.SkipReason(f"Not due: the next run is at {cadence.next_due(at):%Y-%m-%d %H:%M} UTC.")
         if is_paused(store, sync.name):
             return dg.SkipReason(f"Paused: `reverse-etl resume {sync.name}` lets it run again.")
-        runs = runs_in_the_way(context.instance, store, sync.workspace)
+        runs = runs_in_the_way(context.instance, store, sync.destination)
         blocking = _blocking(sync, runs)
         if blocking is not None:
-            reason = f"Skipped: {blocking.said(sync.workspace)}."
-            record_skipped(store, sync.name, sync.workspace, due_at or at, blocking.run_id, message=reason)
+            reason = f"Skipped: {blocking.said(sync.destination)}."
+            record_skipped(store, sync.name, sync.destination, due_at or at, blocking.run_id, message=reason)
             return dg.SkipReason(reason)
         return dg.RunRequest()
 
@@ -61,7 +61,7 @@ def _due(context: dg.ScheduleEvaluationContext, cadence: Cadence, sync: SyncConf
     """The due time that this tick is to answer: its own, or the latest that nobody was there for."""
     at = context.scheduled_execution_time
     grid = f"{cadence.start_at:%Y-%m-%dT%H:%M} {format_interval(cadence.every)}"
-    before = note_tick(store, sync.name, sync.workspace, grid=grid, at=at)
+    before = note_tick(store, sync.name, sync.destination, grid=grid, at=at)
     if cadence.is_due(at):
         return at
     missed = cadence.missed(before, at)

@@ -62,9 +62,9 @@ def project_specs(project: ProjectConfig, translator: SyncTranslator) -> Project
         spec = dg.AssetSpec(
             key,
             deps=[stages[sync.name][-1].key for sync in (first, *others)],
-            group_name=first.workspace.replace("-", "_"),
-            kinds={"customerio"},
-            description=f"In the Customer.io workspace {first.workspace}.",
+            group_name=first.destination.replace("-", "_"),
+            kinds={first.DESTINATION},
+            description=f"In {_place(first, project)}.",
         )
         destinations[key] = _translated(translator, first, project, stage="destination", spec=spec)
     return ProjectSpecs(
@@ -103,8 +103,8 @@ def _stages(
         sync,
         "delivery",
         deps=[validated.key],
-        kinds={"customerio"},
-        description=f"The rows as they arrived in the Customer.io workspace {sync.workspace}.",
+        kinds={sync.DESTINATION},
+        description=f"The rows as they arrived in {_place(sync, project)}.",
     )
     return changeset, validated, _translated(translator, sync, project, stage="delivery", spec=delivery)
 
@@ -117,11 +117,11 @@ def _own(
         deps=list(dict.fromkeys(deps)),
         kinds=kinds,
         description=description,
-        group_name=sync.workspace,
+        group_name=sync.destination,
         owners=list(sync.owners),
         code_version=sync.version,
         tags={run_tags.OVERLAP_TAG: "wait"} if sync.schedule.overlap == "wait" else {},
-        metadata={run_tags.SYNC_TAG: sync.name, run_tags.WORKSPACE_TAG: sync.workspace},
+        metadata={run_tags.SYNC_TAG: sync.name, run_tags.WORKSPACE_TAG: sync.destination},
         freshness_policy=freshness_policy(sync.schedule) if stage == "delivery" else None,
     )
 
@@ -131,7 +131,7 @@ def _translated(
 ) -> dg.AssetSpec:
     """The translator's spec, with what the stages and the run queue need where it was left out."""
     file = Path(os.path.relpath(sync.file, project.directory)).as_posix()
-    asset = SyncAsset(sync=sync.name, stage=stage, destination=sync.workspace, file=file, spec=spec)
+    asset = SyncAsset(sync=sync.name, stage=stage, destination=sync.destination, file=file, spec=spec)
     translated = translator.get_asset_spec(asset)
     if translated is spec:
         return spec
@@ -153,6 +153,11 @@ def _kept(values: Mapping[str, str]) -> dict[str, str]:
 def _without_kinds(spec: dg.AssetSpec) -> dict[str, str]:
     """The tags; Dagster adds those of the kinds again."""
     return {name: value for name, value in spec.tags.items() if not name.startswith(KIND_PREFIX)}
+
+
+def _place(sync: SyncConfig, project: ProjectConfig) -> str:
+    """``the Customer.io workspace main``."""
+    return f"the {sync.TITLE} {project.destinations[sync.destination].label}"
 
 
 def _described(sync: SyncConfig) -> str:

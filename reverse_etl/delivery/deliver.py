@@ -14,11 +14,11 @@ from reverse_etl.delivery.books import Books, Cause, Identifiers
 from reverse_etl.delivery.sender import Progress, Sender
 from reverse_etl.delivery.table_sender import TableSender
 from reverse_etl.destinations.base import Destination
-from reverse_etl.destinations.rate_limit import Clock
-from reverse_etl.destinations.retry import Patience, RetryPolicy
-from reverse_etl.destinations.shared_rate import Reserve
 from reverse_etl.destinations.tables import TableDestination
-from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError, WorkspaceUnavailableError
+from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.pacing.rate_limit import Clock
+from reverse_etl.pacing.retry import Patience, RetryPolicy
+from reverse_etl.pacing.shared_rate import Reserve
 from reverse_etl.report import Counts
 
 
@@ -66,8 +66,8 @@ async def deliver(
 
     Raises:
         UnauthorizedError: The credentials are refused.
-        WorkspaceUnavailableError: No settled answer within the retry budget.
-        WorkspaceRefusedError: No request can succeed.
+        DestinationUnavailableError: No settled answer within the retry budget.
+        DestinationRefusedError: No request can succeed.
     """
     clock = clock or Clock()
     patience = patience or Patience(RetryPolicy.from_environment(), name=destination.name, clock=clock)
@@ -112,8 +112,8 @@ def _left(error: BaseException) -> Cause:
     """Why rows have no outcome, for the error that ended the delivery."""
     reasons: dict[type[BaseException], tuple[str, str]] = {
         UnauthorizedError: ("unauthorized", "the workspace refused the credentials before this row had an answer."),
-        WorkspaceUnavailableError: ("workspace_unavailable", "the workspace gave no usable answer."),
-        WorkspaceRefusedError: ("workspace_refused", "the workspace cannot take what the sync sends."),
+        DestinationUnavailableError: ("workspace_unavailable", "the workspace gave no usable answer."),
+        DestinationRefusedError: ("workspace_refused", "the workspace cannot take what the sync sends."),
         asyncio.CancelledError: ("canceled", "the run was canceled before this row had an answer."),
     }
     for kind, (reason, message) in reasons.items():

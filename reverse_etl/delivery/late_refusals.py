@@ -19,13 +19,12 @@ from reverse_etl.changeset.parts import ROW_NUMBER, RunFolder
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.shared import FACTS
 from reverse_etl.counted import counted
-from reverse_etl.destinations.customerio.activities import Window
+from reverse_etl.destinations.powers import Window
 from reverse_etl.errors import StateError
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
-    from reverse_etl.destinations.customerio.activities import Activity
-    from reverse_etl.destinations.customerio.destination import CustomerIO
+    from reverse_etl.destinations.powers import Reported, Verifies
 
 _KEPT_S: Final = 30 * 86_400
 """How long the feed goes back. Source: App API OpenAPI, 2026."""
@@ -33,7 +32,7 @@ _KEPT_S: Final = 30 * 86_400
 _MOST_CAUSES: Final = 5
 
 
-async def find(destination: CustomerIO, folder: RunFolder, before: dict[str, Any], *, now_s: int) -> dict[str, Any]:
+async def find(destination: Verifies, folder: RunFolder, before: dict[str, Any], *, now_s: int) -> dict[str, Any]:
     """What came into the feed between two runs, for ``sentence``; empty for nothing.
 
     Args:
@@ -44,7 +43,7 @@ async def find(destination: CustomerIO, folder: RunFolder, before: dict[str, Any
         now_s: Unix seconds by the workspace's clock.
 
     Raises:
-        WorkspaceError: The feed cannot be read.
+        DestinationError: The feed cannot be read.
     """
     if not before or not Recipient(**before["recipient"]).is_same(destination.recipient):
         return {}
@@ -114,7 +113,7 @@ def _earlier(folder: RunFolder, recipient: Recipient) -> Iterator[RunFolder]:
 
 
 def _not_applied(
-    destination: CustomerIO, folder: RunFolder, found: list[Activity]
+    destination: Verifies, folder: RunFolder, found: list[Reported]
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """Stream and identifier of each delivered row that an activity is about, and why it was not applied."""
     facts = folder.facts()

@@ -19,8 +19,8 @@ import orjson
 
 from reverse_etl.delivery import late_refusals
 from reverse_etl.delivery.books import Books, Cause
-from reverse_etl.destinations.customerio.activities import Window
-from reverse_etl.errors import WorkspaceError
+from reverse_etl.destinations.powers import Verifies, Window
+from reverse_etl.errors import DestinationError
 from reverse_etl.files.private import whole_file
 from reverse_etl.report import Outcome
 
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reverse_etl.changeset.parts import Facts, RunFolder
-    from reverse_etl.destinations.customerio.activities import Activity
-    from reverse_etl.destinations.customerio.destination import CustomerIO
+    from reverse_etl.destinations.base import Destination
+    from reverse_etl.destinations.powers import Reported
+    from reverse_etl.destinations.tables import TableDestination
 
 STAGE: Final = "read_back"
 
@@ -49,18 +50,18 @@ def continue_from(folder: RunFolder, position: str) -> None:
         _write(folder, {**known, "before": orjson.loads(position)})
 
 
-async def begin(destination: CustomerIO, folder: RunFolder) -> None:
+async def begin(destination: Destination | TableDestination, folder: RunFolder) -> None:
     """Notes from when on activities are those of this run, before its first row; once for all its attempts.
 
     What came into the feed since the sync's last run is noted too, for ``earlier``.
     """
     known = _known(folder)
-    if not destination.reads_back or "since" in known:
+    if not isinstance(destination, Verifies) or not destination.reads_back or "since" in known:
         return
     try:
         window = await destination.activity_window()
         late = await late_refusals.find(destination, folder, known.get("before", {}), now_s=window.since)
-    except WorkspaceError as error:
+    except DestinationError as error:
         _write(folder, {**known, "why": error.message})
     else:
         noted = {"since": window.since, "seen": sorted(window.seen), "late": late}
@@ -68,21 +69,21 @@ async def begin(destination: CustomerIO, folder: RunFolder) -> None:
         _write(folder, {key: value for key, value in known.items() if key != "why"} | noted)
 
 
-async def finish(destination: CustomerIO, folder: RunFolder, facts: Facts) -> None:
+async def finish(destination: Destination | TableDestination, folder: RunFolder, facts: Facts) -> None:
     """Reads the feed and enters what was not applied into the books of the delivered rows.
 
     Raises:
         StateError: The run's folder cannot be written.
     """
     known = _known(folder)
-    if not destination.reads_back or "since" not in known:
+    if not isinstance(destination, Verifies) or not destination.reads_back or "since" not in known:
         return
     window = Window(int(known["since"]), frozenset(known["seen"]))
     try:
         # Before the reading, so that nothing that comes meanwhile is left out.
         read_to = await destination.activity_window()
         found, whole = await destination.read_activities(window)
-    except WorkspaceError as error:
+    except DestinationError as error:
         _write(folder, {**known, "why": error.message})
         return
     why = "" if whole else "the feed of activities is longer than can be read."
@@ -122,7 +123,7 @@ def reported(folder: RunFolder) -> str:
     return orjson.dumps(position).decode()
 
 
-def _position(destination: CustomerIO, folder: RunFolder, read_to: Window) -> dict[str, Any]:
+def _position(destination: Verifies, folder: RunFolder, read_to: Window) -> dict[str, Any]:
     return {
         "since": read_to.since,
         "seen": sorted(read_to.seen),
@@ -131,7 +132,7 @@ def _position(destination: CustomerIO, folder: RunFolder, read_to: Window) -> di
     }
 
 
-def _enter(destination: CustomerIO, folder: RunFolder, stream: str, found: list[Activity]) -> None:
+def _enter(destination: Verifies, folder: RunFolder, stream: str, found: list[Reported]) -> None:
     parts = folder.parts(stream)
     outcomes = folder.outcomes(stream)
     if not found or not np.any(outcomes == Outcome.DELIVERED):

@@ -19,12 +19,12 @@ from reverse_etl.delivery.batches import Request
 from reverse_etl.delivery.books import Books, Cause
 from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.destinations.base import Accepted, Destination, RequestRefused, TryAgain
-from reverse_etl.destinations.concurrency import InFlight, together
-from reverse_etl.destinations.rate_limit import Clock, RateLimit
-from reverse_etl.destinations.retry import Patience
-from reverse_etl.destinations.shared_rate import Reserve, SharedRate
-from reverse_etl.destinations.waits import Waits
-from reverse_etl.errors import ReverseEtlError, WorkspaceRefusedError
+from reverse_etl.errors import DestinationRefusedError, ReverseEtlError
+from reverse_etl.pacing.concurrency import InFlight, together
+from reverse_etl.pacing.rate_limit import Clock, RateLimit
+from reverse_etl.pacing.retry import Patience
+from reverse_etl.pacing.shared_rate import Reserve, SharedRate
+from reverse_etl.pacing.waits import Waits
 from reverse_etl.report import Outcome
 
 SLICE_ROWS: Final = 5_000
@@ -238,7 +238,7 @@ class Sender:
     def _count_refused(self, answer: RequestRefused) -> None:
         self._refused_in_a_row += 1
         if self._refused_in_a_row >= MOST_REFUSED_IN_A_ROW:
-            raise WorkspaceRefusedError(
+            raise DestinationRefusedError(
                 f"{self._destination.name} refused {MOST_REFUSED_IN_A_ROW:,} requests in a row whole "
                 f"(reason: {answer.reason}).",
                 hint="Look at the failed rows: what they have in common is what the workspace does not take.",

@@ -10,7 +10,7 @@ import numpy as np
 from reverse_etl.changeset.row_keys import Keys
 from reverse_etl.delivery.books import Books, Cause
 from reverse_etl.destinations.base import Accepted, KeptBack, RequestRefused
-from reverse_etl.errors import WorkspaceRefusedError
+from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.report import Outcome
 
 MOST_REFUSED_IN_A_ROW: Final = 1_000
@@ -60,11 +60,11 @@ class Settling:
         """Enters a request of one row that was refused; one of several rows is only counted.
 
         Raises:
-            WorkspaceRefusedError: It is the last of ``MOST_REFUSED_IN_A_ROW``.
+            DestinationRefusedError: It is the last of ``MOST_REFUSED_IN_A_ROW``.
         """
         self._refused_in_a_row += 1
         if self._refused_in_a_row >= MOST_REFUSED_IN_A_ROW:
-            raise WorkspaceRefusedError(
+            raise DestinationRefusedError(
                 f"{self._name} refused {MOST_REFUSED_IN_A_ROW:,} requests in a row whole (reason: {answer.reason}).",
                 hint="Look at the failed rows: what they have in common is what the destination does not take.",
             )

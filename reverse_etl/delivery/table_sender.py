@@ -18,8 +18,8 @@ from reverse_etl.changeset.row_keys import Keys, row_keys
 from reverse_etl.delivery.books import Books
 from reverse_etl.delivery.settling import Progress, Settling
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
-from reverse_etl.destinations.retry import Patience
 from reverse_etl.destinations.tables import Fitted, TableDestination
+from reverse_etl.pacing.retry import Patience
 
 GRACE_S: Final = 7.0
 """Seconds that the slice in progress has to end when the run is canceled."""

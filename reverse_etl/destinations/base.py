@@ -1,4 +1,4 @@
-"""What every destination gives: rows said as items, items sent as one request, an answer told apart.
+"""What every destination gives: rows encoded as items, items sent as one request, an answer told apart.
 
 A destination is one folder beside this module. ``delivery`` packs, paces, retries and keeps the books; a
 destination only knows how its rows are said and what its answers mean.
@@ -6,13 +6,24 @@ destination only knows how its rows are said and what its answers mean.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from reverse_etl.pacing.trouble import TryAgain as TryAgain
 from reverse_etl.report import Outcome
+
+if TYPE_CHECKING:
+    from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.config.connections import DestinationConfig
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.destinations.tables import TableDestination
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience
+    from reverse_etl.report import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +88,6 @@ class RequestRefused:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class TryAgain:
-    """No lasting answer: too many requests, a server's fault, a broken connection, an unreadable body.
-
-    Attributes:
-        cause: For people: ``HTTP 503``, ``no answer within 30 s``.
-        after_s: Seconds that the destination asks to wait; None when it does not say.
-        slow_down: Whether it was a rate limit.
-        away: Whether nobody was reached at the address, and never was in this run.
-        hint: What to do about it, where that is known.
-    """
-
-    cause: str
-    after_s: float | None = None
-    slow_down: bool = False
-    away: bool = False
-    hint: str = ""
-
-
 Answer = Accepted | RequestRefused | TryAgain
 
 
@@ -116,22 +108,95 @@ class KeptBack:
     message: str
 
 
+class Kind(Protocol):
+    """What a kind of destination gives: its folder's ``__init__``, which is cheap to import.
+
+    Attributes:
+        Config: The model of an entry of ``destinations``.
+        Sync: The model of a sync: what its rows are, and what follows from that without a network.
+    """
+
+    @property
+    def Config(self) -> type[DestinationConfig]:  # noqa: N802 - a class
+        """The model of an entry of ``destinations``."""
+        ...
+
+    @property
+    def Sync(self) -> type[SyncConfig]:  # noqa: N802 - a class
+        """The model of a sync to it."""
+        ...
+
+    def open_destination(
+        self,
+        sync: Any,
+        config: Any,
+        columns: Sequence[str],
+        *,
+        patience: Patience | None = None,
+        clock: Clock | None = None,
+    ) -> AbstractAsyncContextManager[Destination | TableDestination]:
+        """The destination, ready for one run of one sync; nothing is asked or sent before ``prepare``.
+
+        Args:
+            sync: The sync, a ``Sync``.
+            config: The destination, a ``Config``.
+            columns: Those of the rows, as they were read.
+            patience: The run's retry budget; by default one of its own, from the environment.
+            clock: Time.
+
+        Raises:
+            UnsetVariableError: A credential names a variable that is not set.
+        """
+        ...
+
+    def at_address(self, config: Any) -> Recipient:
+        """Who is there, as far as it is known without asking. Raises UnsetVariableError, ConfigError."""
+        ...
+
+    async def ask(self, config: Any, *, clock: Clock | None = None) -> Recipient:
+        """Who it says it is. Raises DestinationError where it gives no usable answer within the retry budget."""
+        ...
+
+    async def ask_once(self, config: Any, *, clock: Clock | None = None) -> Recipient | None:
+        """The same without waiting for one that is away; None where it does not say at once who it is."""
+        ...
+
+    def steps(self, config: Any) -> Iterator[Step]:
+        """What ``test-connection`` does, step by step; the first that fails is the last."""
+        ...
+
+    def shown(self, batch: pa.RecordBatch, sync: Any, stream: str) -> list[bytes]:
+        """Each row as ``preview`` shows what would be sent, JSON; as long as the batch."""
+        ...
+
+
 class Destination(Protocol):
     """One sync's way into one destination, open for one run.
 
     Attributes:
         name: What messages call it: ``workspace main``.
         limits: What one request may carry.
+        recipient: Who is there; after ``prepare``, as it calls itself.
     """
 
     name: str
     limits: Limits
+    recipient: Recipient
+
+    async def prepare(self) -> None:
+        """Makes sure, before the first row, that the destination can take what the sync sends.
+
+        Raises:
+            DestinationError: It cannot, or does not answer.
+            ConfigError: The sync needs what the destination's entry does not have.
+        """
+        ...
 
     async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:
         """The rows of a batch that are not to be sent; most syncs have none, without asking anyone.
 
         Raises:
-            WorkspaceError: The destination was asked and gave no usable answer.
+            DestinationError: The destination was asked and gave no usable answer.
         """
         ...
 
@@ -144,7 +209,7 @@ class Destination(Protocol):
         ...
 
     def items(self, batch: pa.RecordBatch, stream: str) -> list[bytes]:
-        """Says each row of a batch (with ``ROW_NUMBER``) as one item, in order, as long as the batch."""
+        """Encodes each row of a batch (with ``ROW_NUMBER``) as one item, in order, as long as the batch."""
         ...
 
     async def send(self, items: Sequence[bytes]) -> Answer:
@@ -152,6 +217,6 @@ class Destination(Protocol):
 
         Raises:
             UnauthorizedError: The credentials are refused.
-            WorkspaceRefusedError: No request of this sync can succeed (wrong region, say).
+            DestinationRefusedError: No request of this sync can succeed (wrong region, say).
         """
         ...

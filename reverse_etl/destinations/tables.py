@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from reverse_etl.destinations.base import Answer, KeptBack
+
+if TYPE_CHECKING:
+    from reverse_etl.changeset.recipient import Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,21 @@ class TableDestination(Protocol):
     Attributes:
         name: What messages call it: ``destination crm``.
         rows_per_transaction: Most rows in one slice.
+        recipient: Who is there; after ``prepare``, as it calls itself.
     """
 
     name: str
     rows_per_transaction: int
+    recipient: Recipient
+
+    async def prepare(self) -> None:
+        """Makes sure, before the first row, that the table can take what the sync sends.
+
+        Raises:
+            DestinationError: It cannot, or nobody answers.
+            ConfigError: The sync's file and the table do not fit.
+        """
+        ...
 
     def identifiers(self, batch: pa.RecordBatch) -> pa.StringArray:
         """Each row's identifier as failed rows show it; as long as the batch, empty where it is missing."""
@@ -56,6 +70,6 @@ class TableDestination(Protocol):
 
         Raises:
             UnauthorizedError: The credentials are refused.
-            WorkspaceRefusedError: No row of this sync can be written (the table is gone, say).
+            DestinationRefusedError: No row of this sync can be written (the table is gone, say).
         """
         ...

@@ -148,7 +148,7 @@ def _of_run(kind: Kind, sync: SyncConfig, facts: SyncFacts, run: RunReport) -> A
     return Alert(
         kind=kind,
         sync=sync.name,
-        workspace=sync.workspace,
+        workspace=sync.destination,
         headline=headline,
         message=run.message,
         next=f"reverse-etl errors {sync.name}" if total.failed else f"reverse-etl history {sync.name}",
@@ -164,7 +164,7 @@ def _of_age(sync: SyncConfig, facts: SyncFacts, old: timedelta, limit: timedelta
     return Alert(
         kind=Kind.STALE,
         sync=sync.name,
-        workspace=sync.workspace,
+        workspace=sync.destination,
         headline=f"{sync.name} is stale: {since}",
         message=f"Alert threshold: {format_interval(limit)}.",
         next="reverse-etl status",
@@ -175,7 +175,7 @@ def _of_skips(sync: SyncConfig, facts: SyncFacts) -> Alert:
     return Alert(
         kind=Kind.SKIPPED,
         sync=sync.name,
-        workspace=sync.workspace,
+        workspace=sync.destination,
         headline=f"{sync.name} was skipped {counted(facts.skipped_in_a_row, 'time', 'times in a row')}",
         message=facts.last_skipped.message if facts.last_skipped else "",
         next=f"reverse-etl history {sync.name}",
@@ -191,7 +191,7 @@ def _of_recovery(sync: SyncConfig, run: RunReport) -> Alert:
     return Alert(
         kind=Kind.RECOVERY,
         sync=sync.name,
-        workspace=sync.workspace,
+        workspace=sync.destination,
         headline=f"{sync.name}: {state}",
         **_about(run),
     )

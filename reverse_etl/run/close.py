@@ -82,7 +82,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         run.store,
         report,
         root_run_id=run.root_run_id,
-        workspace=run.sync.workspace,
+        workspace=run.sync.destination,
         failed_rows=run.folder.failed(attempt=attempt),
         addresses={stream.name for stream in run.sync.streams if "email" in stream.identifier},
         new_last_sync_time=facts.next_last_sync_time if facts and confirmed else None,

@@ -34,7 +34,7 @@ def take_turn(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> No
     Raises:
         WorkspaceBusyError: Another run has the turn. It is in the history as ``skipped``.
     """
-    take = partial(workspace_lease.take, run.store, run.sync.workspace, run_id=run.turn, sync=run.sync.name)
+    take = partial(workspace_lease.take, run.store, run.sync.destination, run_id=run.turn, sync=run.sync.name)
     looked = 0
     while other := _taken(run.turn, take):
         if run.sync.schedule.overlap == "skip":
@@ -50,7 +50,7 @@ def take_turn(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> No
 
 def note_wait(run: SyncRun, told: Progress | Waiting) -> None:
     """Lets those whom the run is in the way of know why it waits; beside the event loop, which must not stand still."""
-    if not isinstance(told, Waiting) or told.where != f"workspace {run.sync.workspace}" or told.at_most:
+    if not isinstance(told, Waiting) or told.where != f"workspace {run.sync.destination}" or told.at_most:
         return
     threading.Thread(target=_write_wait, args=(run, told.lasts_s or 0.0, told.why), daemon=True).start()
 
@@ -75,7 +75,7 @@ def _skipped(run: SyncRun, other: Lease) -> WorkspaceBusyError:
     record_skipped(
         run.store,
         run.sync.name,
-        run.sync.workspace,
+        run.sync.destination,
         run.began_at,
         other.run_id,
         message=f"Skipped: {in_the_way}. Nothing was read or sent.",
@@ -91,4 +91,4 @@ def _skipped(run: SyncRun, other: Lease) -> WorkspaceBusyError:
 def _in_the_way(run: SyncRun, other: Lease) -> str:
     since = f"since {other.taken_at:%H:%M:%S} UTC"
     waits = f", and {other.waits}" if other.waits else ""
-    return f"{other.said} is in progress in workspace {run.sync.workspace} {since}{waits}"
+    return f"{other.said} is in progress in workspace {run.sync.destination} {since}{waits}"

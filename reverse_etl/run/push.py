@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.frames import as_batch
 from reverse_etl.changeset.parts import Facts, RunFolder, count, with_row_numbers
-from reverse_etl.changeset.suppression import store_suppressed
 from reverse_etl.config.streams import ROWS
 from reverse_etl.report import Counts, FailedRow
 from reverse_etl.run.send import send
@@ -18,7 +17,7 @@ from reverse_etl.run.send import send
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.config.connections import DestinationConfig
     from reverse_etl.config.syncs import SyncConfig
 
 
@@ -35,12 +34,12 @@ class Pushed:
     failed_rows: tuple[FailedRow, ...]
 
 
-def push_frame(frame: pd.DataFrame, sync: SyncConfig, workspace: WorkspaceConfig, folder: RunFolder) -> Pushed:
+def push_frame(frame: pd.DataFrame, sync: SyncConfig, config: DestinationConfig, folder: RunFolder) -> Pushed:
     """Validates and delivers the rows of a DataFrame without a run: nothing is remembered.
 
     Raises:
         ConfigError: A needed column is missing.
-        WorkspaceError: The workspace stopped the delivery.
+        DestinationError: The workspace stopped the delivery.
     """
     from reverse_etl.changeset.columns import require_columns
     from reverse_etl.checks.runner import validate
@@ -49,11 +48,11 @@ def push_frame(frame: pd.DataFrame, sync: SyncConfig, workspace: WorkspaceConfig
     batch = canonical(as_batch(frame), timezone="UTC")
     require_columns(batch.schema.names, sync, sync.stream(ROWS))
     rows = folder.parts(ROWS).write(with_row_numbers([batch]))
-    store_suppressed(sync, folder, None)
+    sync.read_beside(folder, None)
     facts = Facts(
         sync=sync.name, since=0, started_at=int(datetime.now(UTC).timestamp()), streams={ROWS: StreamFacts(rows)}
     )
     folder.seal(facts)
     validate(sync, folder)
-    asyncio.run(send(sync, workspace, folder, facts))
+    asyncio.run(send(sync, config, folder, facts))
     return Pushed(count(folder.outcomes(ROWS)), tuple(folder.failed()))

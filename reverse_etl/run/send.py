@@ -17,50 +17,58 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reverse_etl.changeset.parts import Facts, RunFolder
-    from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.config.connections import DestinationConfig
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.destinations.rate_limit import Clock
-    from reverse_etl.destinations.shared_rate import Reserve
+    from reverse_etl.destinations.base import Destination
+    from reverse_etl.destinations.tables import TableDestination
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.shared_rate import Reserve
 
 
 async def send(
     sync: SyncConfig,
-    workspace: WorkspaceConfig,
+    config: DestinationConfig,
     folder: RunFolder,
     facts: Facts,
     *,
     clock: Clock | None = None,
-    reserve: Reserve | None = None,
+    state_url: str = "",
 ) -> None:
     """Delivers what the checks let pass; each row's outcome is in the folder, whatever happens.
 
     Args:
         sync: What is sent.
-        workspace: Where the rows go.
+        config: Where the rows go.
         folder: The rows, checked.
         facts: What their extraction knew.
         clock: Time.
-        reserve: Where the rate limit is shared with other processes; None: it is not.
+        state_url: Of the state, over which processes share a rate limit; empty: this one has it for itself.
 
     Raises:
-        WorkspaceError: The workspace stopped the delivery.
+        DestinationError: The destination stopped the delivery.
     """
     from reverse_etl.delivery import read_back
     from reverse_etl.delivery.deliver import deliver
-    from reverse_etl.destinations.customerio.destination import open_destination
-    from reverse_etl.destinations.rate_limit import Clock
-    from reverse_etl.destinations.retry import Patience, RetryPolicy
+    from reverse_etl.destinations import kind
+    from reverse_etl.destinations.powers import Finishes, Removes
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience, RetryPolicy
 
-    clock, name = clock or Clock(), f"workspace {workspace.name}"
-    patience = Patience(RetryPolicy.from_environment(), name=name, clock=clock)
+    clock = clock or Clock()
+    patience = Patience(RetryPolicy.from_environment(), name=config.label, clock=clock)
+    schema = folder.parts(ROWS).schema()
+    columns = schema.names if schema is not None else []
     waiting = list(sync.streams)
     with _books_of_the_rest(folder, waiting):
-        async with open_destination(sync, workspace, patience=patience, clock=clock) as destination:
+        async with kind(config.type).open_destination(
+            sync, config, columns, patience=patience, clock=clock
+        ) as destination:
             await destination.prepare()
             if not confirm(folder, destination.recipient):
-                raise another_recipient(folder.path.name, sync.name, workspace.name)
+                raise another_recipient(folder.path.name, sync.name, config)
             await read_back.begin(destination, folder)
+            reserve = _reserve(destination, config, state_url)
             while waiting:
                 stream = waiting.pop(0).name
                 parts, outcomes = folder.parts(stream), folder.outcomes(stream)
@@ -69,17 +77,26 @@ async def send(
                 await deliver(
                     parts, outcomes, destination, progress=progress, patience=patience, clock=clock, reserve=reserve
                 )
-                if stream == ROWS:
+                if stream == ROWS and isinstance(destination, Finishes):
                     await destination.after_delivery(parts, outcomes)
             await read_back.finish(destination, folder, facts)
-            if mirrors(sync, facts) and _is_whole(folder, facts):
+            if mirrors(sync, facts) and isinstance(destination, Removes) and _is_whole(folder, facts):
                 await destination.mirror(folder.parts(ROWS))
 
 
 def mirrors(sync: SyncConfig, facts: Facts) -> bool:
-    """Whether people leave the sync's segment whom these rows do not name."""
-    segment = sync.people.segment if sync.people is not None else None
-    return segment is not None and segment.mirror and not facts.retry_of
+    """Whether what these rows do not name is taken away."""
+    return sync.mirrors and not facts.retry_of
+
+
+def _reserve(destination: Destination | TableDestination, config: DestinationConfig, state_url: str) -> Reserve | None:
+    """Where processes that send to the same destination take their turns at its rate limit, if it has one."""
+    from reverse_etl.destinations.tables import TableDestination
+    from reverse_etl.state.rate_slots import RateSlots
+
+    if not state_url or isinstance(destination, TableDestination):
+        return None
+    return RateSlots(state_url, config.name, destination.limits.requests_per_second).reserve
 
 
 def _is_whole(folder: RunFolder, facts: Facts) -> bool:

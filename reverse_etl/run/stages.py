@@ -18,7 +18,7 @@ from reverse_etl.changeset.parts import Facts
 from reverse_etl.changeset.recipient import keep_rows_for
 from reverse_etl.config.changes import late_of
 from reverse_etl.delivery.interrupts import heard, run_interruptibly
-from reverse_etl.errors import CheckFailedError, StateError, WorkspaceError
+from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.close import close
@@ -32,8 +32,8 @@ from reverse_etl.state.syncs import feed_read_to, remember_feed, sync_state
 
 if TYPE_CHECKING:
     from reverse_etl.checks.runner import Validation
-    from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
-    from reverse_etl.destinations.rate_limit import Clock
+    from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
+    from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.run.record import SyncRun
 
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def extract_changeset(
     run: SyncRun,
     database: DatabaseConfig,
-    workspace: WorkspaceConfig | None = None,
+    destination: DestinationConfig | None = None,
     *,
     full: bool = False,
     retry_of: str = "",
@@ -52,13 +52,13 @@ def extract_changeset(
     Args:
         run: The run.
         database: The sync's database.
-        workspace: Where the rows go; None where it is whoever it was.
+        destination: Where the rows go; None where it is whoever it was.
         full: Read from last sync time 0, whatever is remembered.
         retry_of: The id of a run: read only the rows that failed in it.
         clock: Time, for asking the workspace who it is.
 
     Raises:
-        WorkspaceError: Whose last sync time is, the workspace does not say; or those rows failed in another one.
+        DestinationError: Whose last sync time is, the workspace does not say; or those rows failed in another one.
         StateError: That run's failed rows are no longer there.
         SourceError: The database cannot give the rows.
         ConfigError: The query's result lacks a needed column.
@@ -67,7 +67,7 @@ def extract_changeset(
     from reverse_etl.sources import connect, dialect
 
     late = late_of(run.sync.changes, database.late)
-    known = whose(run, workspace, retry_of=retry_of, clock=clock) if workspace else None
+    known = whose(run, destination, retry_of=retry_of, clock=clock) if destination else None
     before = (
         Before() if full or retry_of or (known and known.another) else sync_state(run.store, run.sync.name).before()
     )
@@ -109,20 +109,19 @@ def validate_changeset(run: SyncRun) -> Validation:
     return validation
 
 
-def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock | None = None) -> RunReport:
+def deliver_changeset(run: SyncRun, destination: DestinationConfig, *, clock: Clock | None = None) -> RunReport:
     """Sends the valid rows, stream by stream, then segment membership; closes the run.
 
     Args:
         run: The run.
-        workspace: Where the rows go.
+        destination: Where the rows go.
         clock: Time, for pacing and retries.
 
     Raises:
-        WorkspaceError: The workspace stopped the run; rows without an answer are ``undelivered``.
+        DestinationError: The workspace stopped the run; rows without an answer are ``undelivered``.
         StateError: There is no changeset in the run's folder.
     """
     from reverse_etl.delivery import read_back
-    from reverse_etl.state.rate_slots import RateSlots
 
     _begin(run)
     facts = _facts(run)
@@ -130,11 +129,10 @@ def deliver_changeset(run: SyncRun, workspace: WorkspaceConfig, *, clock: Clock 
     position = feed_read_to(run.store, run.sync.name)
     if sends or read_back.is_due(position, datetime.now(UTC)):
         read_back.continue_from(run.folder, position)
-        slots = RateSlots(run.home.state_url, workspace.name, workspace.requests_per_second)
         # A run without rows does not need the workspace: what it would have read there, a later one reads.
-        harmless = () if sends else (WorkspaceError,)
+        harmless = () if sends else (DestinationError,)
         with listening(partial(note_wait, run)), suppress(*harmless):
-            run_interruptibly(send(run.sync, workspace, run.folder, facts, clock=clock, reserve=slots.reserve))
+            run_interruptibly(send(run.sync, destination, run.folder, facts, clock=clock, state_url=run.home.state_url))
     report = close(run, None)
     # The run has ended: what is not remembered here comes again in the message of the next one.
     with suppress(StateError):
@@ -161,7 +159,7 @@ def _begin(run: SyncRun, since: int | None = None) -> None:
             run.run_id,
             root_run_id=run.root_run_id,
             sync=run.sync.name,
-            workspace=run.sync.workspace,
+            workspace=run.sync.destination,
             started_at=run.began_at,
             since=since,
         )

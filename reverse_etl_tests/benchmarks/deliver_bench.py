@@ -30,9 +30,9 @@ import orjson
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import Parts, with_row_numbers
-from reverse_etl.config.connections import WorkspaceConfig
 from reverse_etl.delivery.deliver import Delivered, deliver
 from reverse_etl.destinations.customerio.destination import open_destination
+from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 from reverse_etl.state.rate_slots import RateSlots
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.destinations.customerio.configs import sync, workspace

@@ -8,12 +8,12 @@ import pytest
 from reverse_etl.changeset.columns import attribute_columns, identifiers, require_columns
 from reverse_etl.config.dialect import UNKNOWN
 from reverse_etl.config.schedule import ScheduleConfig
-from reverse_etl.config.syncs import (
+from reverse_etl.destinations.customerio.sync import (
     EventsConfig,
     ObjectsConfig,
     PeopleConfig,
     RelationshipsConfig,
-    SyncConfig,
+    Sync,
 )
 from reverse_etl.errors import ConfigError
 from reverse_etl_tests.dialects import DIALECTS as SPOKEN
@@ -23,9 +23,9 @@ COLUMNS = ["id", "email", "object_id", "object_type", "name", "occurred_at", "ev
 
 def sync(
     *, people: PeopleConfig | None = None, objects: ObjectsConfig | None = None, events: EventsConfig | None = None
-) -> SyncConfig:
+) -> Sync:
     """A sync with relationships where its kind can have them."""
-    return SyncConfig(
+    return Sync(
         name="customers",
         file="syncs/customers.yaml",
         database="shop",
@@ -50,7 +50,7 @@ def sync(
         (sync(events=EventsConfig(name="order_placed")), "rows", {"id", "occurred_at", "event_id"}),
     ],
 )
-def test_all_columns_without_a_meaning_are_attributes(config: SyncConfig, query: str, apart: set[str]) -> None:
+def test_all_columns_without_a_meaning_are_attributes(config: Sync, query: str, apart: set[str]) -> None:
     """Each kind sets its own columns apart; the order stays."""
     assert attribute_columns(COLUMNS, config.stream(query)) == tuple(name for name in COLUMNS if name not in apart)
     require_columns(COLUMNS, config, config.stream(query))
@@ -99,12 +99,12 @@ def test_the_identifier_is_text_and_never_null() -> None:
             sync(events=EventsConfig()),
             "rows",
             "",
-            "the query returns no column `name`. Set `events: {name: ...}`, or select the event's name AS name.",
+            'the query returns no column `name`. Select it, under another name with AS "name", or set events.name.',
         ),
     ],
 )
 def test_a_missing_column_comes_with_its_fix(
-    names: list[str], config: SyncConfig, query: str, dialect: str, message: str
+    names: list[str], config: Sync, query: str, dialect: str, message: str
 ) -> None:
     """Sync, file, column and what to write."""
     with pytest.raises(ConfigError) as raised:
@@ -138,7 +138,7 @@ def test_a_missing_column_comes_with_its_fix(
         (sync(events=EventsConfig(name="x")), "rows", "recipient", False),
     ],
 )
-def test_a_word_of_the_api_is_no_column(config: SyncConfig, query: str, word: str, refused: bool) -> None:
+def test_a_word_of_the_api_is_no_column(config: Sync, query: str, word: str, refused: bool) -> None:
     """Only where the API takes it for its own, and only as it spells it."""
     names = [*COLUMNS, word]
     if not refused:

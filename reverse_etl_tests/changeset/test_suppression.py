@@ -15,19 +15,19 @@ import pytest
 
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import RunFolder
-from reverse_etl.changeset.suppression import list_of, store_suppressed
 from reverse_etl.config.schedule import ScheduleConfig
-from reverse_etl.config.suppression import SuppressionListConfig
-from reverse_etl.config.syncs import PeopleConfig, SyncConfig
+from reverse_etl.destinations.customerio.suppression import list_of, store_suppressed
+from reverse_etl.destinations.customerio.suppression_config import SuppressionListConfig
+from reverse_etl.destinations.customerio.sync import PeopleConfig, Sync
 from reverse_etl.errors import ConfigError
 from reverse_etl.sources import connect
 from reverse_etl.sources.sqlite import Config as SQLite
 from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 
 
-def sync(**listed: object) -> SyncConfig:
+def sync(**listed: object) -> Sync:
     """A sync of people with a list."""
-    return SyncConfig(
+    return Sync(
         name="people",
         database="shop",
         workspace="main",
@@ -42,7 +42,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def stored(config: SyncConfig, folder: Path) -> list[tuple[str | None, str | None]]:
+def stored(config: Sync, folder: Path) -> list[tuple[str | None, str | None]]:
     """The list as it is kept."""
     run = RunFolder(folder)
     store_suppressed(config, run, None)

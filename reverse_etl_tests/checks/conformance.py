@@ -21,12 +21,12 @@ from reverse_etl.checks.rules import rules_for
 from reverse_etl.checks.runner import Validation, validate
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.schedule import ScheduleConfig
-from reverse_etl.config.syncs import (
+from reverse_etl.destinations.customerio.sync import (
     EventsConfig,
     ObjectsConfig,
     PeopleConfig,
     RelationshipsConfig,
-    SyncConfig,
+    Sync,
 )
 from reverse_etl.report import Counts, FailedRow, Outcome
 from reverse_etl.sources.base import marked
@@ -35,10 +35,10 @@ STARTED_AT = 1_767_600_000
 """The run's start in all tests: 2026-01-05T08:00:00Z."""
 
 
-def sync(*checks: CheckConfig, **kind: Any) -> SyncConfig:
+def sync(*checks: CheckConfig, **kind: Any) -> Sync:
     """A sync of one kind: ``people=``, ``objects=`` or ``events=``, people by id unless told."""
     settings = kind or {"people": PeopleConfig()}
-    return SyncConfig(
+    return Sync(
         name="customers",
         file="syncs/customers.yaml",
         database="shop",
@@ -90,7 +90,7 @@ def store(folder: Path, rows: Sequence[pa.RecordBatch], relationships: Sequence[
 
 
 def check(
-    config: SyncConfig, folder: Path, rows: Sequence[pa.RecordBatch], relationships: Sequence[pa.RecordBatch] = ()
+    config: Sync, folder: Path, rows: Sequence[pa.RecordBatch], relationships: Sequence[pa.RecordBatch] = ()
 ) -> Checked:
     """Stores batches and validates them."""
     run = store(folder, rows, relationships)
@@ -138,7 +138,7 @@ class RuleConformance:
 
     module: ClassVar[str]
     rule: ClassVar[str]
-    sync: ClassVar[SyncConfig] = PEOPLE
+    sync: ClassVar[Sync] = PEOPLE
     query: ClassVar[str] = "rows"
     column: ClassVar[str] = "plan"
     field: ClassVar[pa.Field] = pa.field("plan", pa.string())

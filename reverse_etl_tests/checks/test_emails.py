@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.checks.builtin.emails import parses, valid
+from reverse_etl.destinations.customerio.rules.emails import parses, valid
 
 ACCEPTED = [
     "ann@example.com",

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.changeset.parts import ROW_NUMBER
-from reverse_etl.checks.builtin.sizes import item_bytes
-from reverse_etl.config.syncs import ObjectsConfig, PeopleConfig, SyncConfig
 from reverse_etl.destinations.customerio.operations import items
+from reverse_etl.destinations.customerio.rules.sizes import item_bytes
+from reverse_etl.destinations.customerio.sync import ObjectsConfig, PeopleConfig, Sync
 from reverse_etl.sources.base import marked
 from reverse_etl_tests.checks.conformance import EVENTS, MEMBERSHIPS, OBJECTS, PEOPLE, sync
 
@@ -55,9 +55,7 @@ def batch_of(text: str, number: float) -> pa.RecordBatch:
 )
 @settings(max_examples=25, deadline=None)
 @given(text=st.text(max_size=40), number=st.floats(allow_nan=False, allow_infinity=False))
-def test_the_size_is_never_too_small_and_hardly_too_large(
-    config: SyncConfig, query: str, text: str, number: float
-) -> None:
+def test_the_size_is_never_too_small_and_hardly_too_large(config: Sync, query: str, text: str, number: float) -> None:
     """Whatever the text, escapes included."""
     batch = batch_of(text, number)
     settings_of = config.people or config.objects

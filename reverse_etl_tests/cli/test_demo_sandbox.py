@@ -31,7 +31,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
 def start(project: Project, url: str) -> DemoSandbox:
     """Starts the demo's sandbox for a workspace at an address."""
     project.connections(SHOP, url)
-    workspace = load_project(project.folder / "syncs").workspaces["main"]
+    workspace = load_project(project.folder / "syncs").destinations["main"]
     started.append(start_sandbox(Home.at(project.folder / "home"), workspace))
     return started[-1]
 
@@ -46,7 +46,7 @@ def test_a_sandbox_of_somebody_else_is_left_alone(
     assert sandbox.url != made.url
     assert 0 == httpx.get(f"{made.url}/_sandbox/counts").json()["segments"]
     assert ["Mine"] == [segment["name"] for segment in sandbox.segments()]
-    workspace = load_project(empty.folder / "syncs").workspaces["main"]
+    workspace = load_project(empty.folder / "syncs").destinations["main"]
     assert (made.url, made.url) == (workspace.track_base_url(), workspace.app_base_url())
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from reverse_etl.config.connections import FileConfig, WorkspaceConfig
+from reverse_etl.config.connections import FileConfig
 from reverse_etl.config.environment import EnvText, Secret
+from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 from reverse_etl.errors import ConfigError, UnsetVariableError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.config.environment import Secret
-from reverse_etl.config.inline import parse_database, parse_sync, parse_workspace
+from reverse_etl.config.inline import parse_database, parse_destination, parse_sync
 from reverse_etl.errors import ConfigProblemsError
 from reverse_etl.sources.sqlite import Config as SQLite
 
@@ -18,7 +18,7 @@ def test_connections_made_in_code_are_those_of_a_file(tmp_path: Path, monkeypatc
     assert parse_database("shop", {"type": "sqlite", "path": "shop.db"}) == SQLite(
         name="shop", path=tmp_path / "shop.db"
     )
-    assert parse_workspace("main", {"site_id": "${A}", "track_api_key": "${B}"}).track_api_key == Secret("${B}")
+    assert parse_destination("main", {"site_id": "${A}", "track_api_key": "${B}"}).track_api_key == Secret("${B}")
 
 
 def test_a_sync_made_in_code_is_that_of_a_file() -> None:
@@ -45,6 +45,6 @@ def test_mistakes_in_code_get_the_messages_of_a_file() -> None:
     with pytest.raises(ConfigProblemsError, match=r"database shop:\d+: databases.shop.paht: unknown key; did you mean"):
         parse_database("shop", {"type": "sqlite", "paht": "shop.db"})
     with pytest.raises(ConfigProblemsError, match=r"workspace main:\d+: workspaces.main.site_id: a secret is never"):
-        parse_workspace("main", {"site_id": "hunter2", "track_api_key": "${B}"})
+        parse_destination("main", {"site_id": "hunter2", "track_api_key": "${B}"})
     with pytest.raises(ConfigProblemsError, match=r"sync customers:\d+: query: is missing"):
         parse_sync("customers", {"database": "a", "workspace": "b", "schedule": "manual", "people": {}})

@@ -11,8 +11,8 @@ import pytest
 from reverse_etl.checks.accepted_values import Config as AcceptedValues
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_connections, load_project
-from reverse_etl.config.segments import SegmentConfig
-from reverse_etl.config.syncs import RelationshipsConfig
+from reverse_etl.destinations.customerio.segment_config import SegmentConfig
+from reverse_etl.destinations.customerio.sync import RelationshipsConfig
 from reverse_etl.errors import ConfigError, ConfigProblemsError
 from reverse_etl.sources.postgres import Config as Postgres
 from reverse_etl.sources.sqlite import Config as SQLite
@@ -88,8 +88,8 @@ def test_connections_are_models_of_their_engine(tmp_path: Path) -> None:
         user=EnvText("reader"),
         password=Secret("${SHOP_PASSWORD}"),
     )
-    assert project.workspaces["main"].name == "main"
-    assert project.workspaces["plain"].app_api_key is None
+    assert project.destinations["main"].name == "main"
+    assert project.destinations["plain"].app_api_key is None
     assert project.retention.history == timedelta(days=90)
 
 
@@ -111,7 +111,7 @@ def test_an_unset_variable_names_its_file_and_line(tmp_path: Path, monkeypatch: 
     project = load_project(write_project(tmp_path, {"connections.yaml": CONNECTIONS}))
 
     with pytest.raises(ConfigError) as caught:
-        project.workspaces["plain"].track_api_key.resolve()
+        project.destinations["plain"].track_api_key.resolve()
 
     assert str(caught.value) == (
         "the environment variable CUSTOMERIO_TRACK_API_KEY is not set (syncs/connections.yaml:12). "

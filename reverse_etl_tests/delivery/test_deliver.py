@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.changeset.parts import Parts, with_row_numbers
-from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.delivery import sender as sender_module
 from reverse_etl.delivery.deliver import deliver, leave_undelivered
 from reverse_etl.destinations.base import Accepted, Answer
 from reverse_etl.destinations.customerio.destination import open_destination
-from reverse_etl.destinations.rate_limit import Clock
-from reverse_etl.destinations.retry import Patience, RetryPolicy
-from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError, WorkspaceUnavailableError
+from reverse_etl.destinations.customerio.sync import Sync
+from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.pacing.rate_limit import Clock
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Counts, FailedRow, Outcome
 from reverse_etl_tests.delivery.workspaces import Blocking, Run, ScriptedWorkspace
 from reverse_etl_tests.destinations.customerio.configs import sync, workspace
@@ -153,7 +153,7 @@ def test_refused_credentials_stop_at_once(tmp_path: Path) -> None:
 def test_a_workspace_that_never_answers_uses_up_the_budget(tmp_path: Path) -> None:
     """After 600 s without a settled answer the run stops; everything left is undelivered, and said to be."""
     run = Run(tmp_path, PEOPLE)
-    with pytest.raises(WorkspaceUnavailableError, match="HTTP 503"):
+    with pytest.raises(DestinationUnavailableError, match="HTTP 503"):
         run.deliver(lambda _: Said(503), max_items_per_request=5)
     assert 500 < run.time.now_s - 1000 < 700
     assert everyone() == run.ids(Outcome.UNDELIVERED)
@@ -192,7 +192,7 @@ def test_a_further_delivery_sends_only_what_has_no_outcome(tmp_path: Path) -> No
 def test_when_everything_arrives_no_failed_rows_stay_on_disk(tmp_path: Path) -> None:
     """Rows that were undelivered before are delivered now, and their failed rows are gone."""
     run = Run(tmp_path, PEOPLE)
-    with pytest.raises(WorkspaceUnavailableError):
+    with pytest.raises(DestinationUnavailableError):
         run.deliver(lambda _: Said(503), policy=RetryPolicy(budget_s=1))
     assert PEOPLE == len(run.failed())
     run.deliver(ScriptedWorkspace())
@@ -215,7 +215,7 @@ def test_a_workspace_that_refuses_everything_whole_ends_the_run(
     """Halving down to every single row, over and over, is not how ten million rows end."""
     monkeypatch.setattr(sender_module, "MOST_REFUSED_IN_A_ROW", 10)
     run = Run(tmp_path, PEOPLE)
-    with pytest.raises(WorkspaceRefusedError, match="10 requests in a row"):
+    with pytest.raises(DestinationRefusedError, match="10 requests in a row"):
         run.deliver(ScriptedWorkspace(bad=frozenset(everyone()), whole=True))
     assert {"workspace_refused"} == {row.reason for row in run.failed() if row.stage == "delivery"}
     assert PEOPLE == len(run.failed())
@@ -441,7 +441,7 @@ def test_suppressed_people_are_excluded(tmp_path: Path) -> None:
         assert [] == run.failed()
 
 
-def _delivered_to(url: str, parts: Parts, config: SyncConfig) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+def _delivered_to(url: str, parts: Parts, config: Sync) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     """Prepares and delivers to a sandbox, on the real clock."""
     outcomes = parts.outcomes(sum(batch.num_rows for batch in parts.batches()))
 

@@ -18,8 +18,8 @@ from reverse_etl.delivery.deliver import deliver
 from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.destinations.base import Limits
 from reverse_etl.destinations.customerio.destination import open_destination
-from reverse_etl.destinations.rate_limit import Clock
-from reverse_etl.destinations.retry import Patience, RetryPolicy
+from reverse_etl.pacing.rate_limit import Clock
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl_tests.destinations.customerio.configs import sync, workspace
 from reverse_etl_tests.destinations.scripted import Asked, Said, scripted_server
 

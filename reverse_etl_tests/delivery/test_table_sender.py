@@ -17,9 +17,9 @@ from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, with_row_nu
 from reverse_etl.delivery import settling, table_sender
 from reverse_etl.delivery.deliver import Delivered, deliver
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Refusal, RequestRefused, TryAgain
-from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.destinations.tables import Fitted
-from reverse_etl.errors import WorkspaceRefusedError, WorkspaceUnavailableError
+from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Counts, Outcome
 from reverse_etl_tests.destinations.scripted import FastClock
 
@@ -149,7 +149,7 @@ def test_a_further_delivery_writes_only_what_has_no_outcome(tmp_path: Path) -> N
     """After a stop: written rows are not written again, refused ones keep their reason, the rest arrives."""
     run = Run(tmp_path)
     table = ScriptedTable(frozenset({2}), troubles=["", "", *["before"] * 99])
-    with pytest.raises(WorkspaceUnavailableError):
+    with pytest.raises(DestinationUnavailableError):
         asyncio.run(run.delivery(table, RetryPolicy(budget_s=1)))
     assert ({1, 3, 4, 5, 6, 7, 8, 9, 10}, {2}) == (run.rows(Outcome.DELIVERED), run.rows(Outcome.REFUSED))
     run.outcomes = run.parts.outcomes(ROWS)
@@ -216,6 +216,6 @@ def test_a_table_that_refuses_everything_whole_ends_the_run(tmp_path: Path, monk
     """Halving down to every single row, over and over, is not how ten million rows end."""
     monkeypatch.setattr(settling, "MOST_REFUSED_IN_A_ROW", 10)
     run = Run(tmp_path)
-    with pytest.raises(WorkspaceRefusedError, match="10 requests in a row"):
+    with pytest.raises(DestinationRefusedError, match="10 requests in a row"):
         asyncio.run(run.delivery(ScriptedTable(frozenset(ALL), whole=True)))
     assert {"workspace_refused"} == {row.reason for row in run.parts.failed() if row.stage == "delivery"}

@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import Parts, with_row_numbers
-from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.delivery.deliver import Delivered, deliver
 from reverse_etl.delivery.sender import Progress
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits
 from reverse_etl.destinations.customerio.destination import open_destination
-from reverse_etl.destinations.retry import Patience, RetryPolicy
+from reverse_etl.destinations.customerio.sync import Sync
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import FailedRow, Outcome
 from reverse_etl_tests.destinations.customerio.configs import sync, workspace
 from reverse_etl_tests.destinations.scripted import Asked, FastClock, Said, scripted_server
@@ -101,7 +101,7 @@ class Run:
         self,
         script: Callable[[Asked], Said | None],
         *,
-        config: SyncConfig = PEOPLE,
+        config: Sync = PEOPLE,
         progress: Progress | None = None,
         policy: RetryPolicy | None = None,
         **settings: Any,

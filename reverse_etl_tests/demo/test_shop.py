@@ -157,5 +157,5 @@ def test_the_demo_leads_to_the_sandbox_unless_told_otherwise(monkeypatch: pytest
     """The workspace's addresses are this machine's by default."""
     monkeypatch.delenv("CUSTOMERIO_TRACK_URL", raising=False)
     monkeypatch.delenv("CUSTOMERIO_APP_URL", raising=False)
-    workspace = load_project(SYNCS).workspaces["main"]
+    workspace = load_project(SYNCS).destinations["main"]
     assert {"http://127.0.0.1:8700"} == {workspace.track_base_url(), workspace.app_base_url()}

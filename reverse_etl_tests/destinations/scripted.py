@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.pacing.rate_limit import Clock
 
 HANG_UP = None
 

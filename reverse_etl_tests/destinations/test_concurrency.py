@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from reverse_etl.destinations.concurrency import InFlight
+from reverse_etl.pacing.concurrency import InFlight
 from reverse_etl_tests.destinations.scripted import FastClock
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from reverse_etl.destinations.rate_limit import RateLimit
+from reverse_etl.pacing.rate_limit import RateLimit
 from reverse_etl_tests.destinations.scripted import FastClock
 
 

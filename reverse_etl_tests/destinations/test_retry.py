@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 
 from reverse_etl.destinations.base import Accepted, TryAgain
-from reverse_etl.destinations.retry import BUDGET_VARIABLE, Patience, RetryPolicy
-from reverse_etl.errors import ConfigError, UnauthorizedError, WorkspaceUnavailableError
+from reverse_etl.errors import ConfigError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.pacing.retry import BUDGET_VARIABLE, Patience, RetryPolicy
 from reverse_etl.progress import Progress, Waiting, listening
 from reverse_etl_tests.destinations.scripted import FastClock
 
@@ -52,7 +52,7 @@ def test_the_budget_ends_the_asking_and_the_error_says_the_last_cause() -> None:
     """Never more than the budget is waited without a settled answer; 7 retries of 80 s fit in 600 s."""
     time = FastClock()
     patience = Patience(RetryPolicy(), name="workspace main", clock=time.clock())
-    with pytest.raises(WorkspaceUnavailableError, match=r"workspace main gave no usable answer for 560 s: HTTP 503"):
+    with pytest.raises(DestinationUnavailableError, match=r"workspace main gave no usable answer for 560 s: HTTP 503"):
         asyncio.run(patience.until_settled(answering(TryAgain("HTTP 503", after_s=80))))
     assert 560 == time.now_s - 1000
 
@@ -118,7 +118,9 @@ def test_a_run_that_is_held_back_again_and_again_ends() -> None:
         for _ in range(23):
             await patience.until_settled(answering(trouble, Accepted()))
 
-    with pytest.raises(WorkspaceUnavailableError, match=r"asked the run to wait for more than 600 s in all: HTTP 429"):
+    with pytest.raises(
+        DestinationUnavailableError, match=r"asked the run to wait for more than 600 s in all: HTTP 429"
+    ):
         asyncio.run(many())
     assert 600 == time.now_s - 1000
 
@@ -186,6 +188,6 @@ def test_a_workspace_that_was_never_reached_is_given_up_within_15_s() -> None:
             clock.now_s += takes_s
             return TryAgain("connection refused", away=True)
 
-        with pytest.raises(WorkspaceUnavailableError, match="workspace main cannot be reached: connection refused"):
+        with pytest.raises(DestinationUnavailableError, match="workspace main cannot be reached: connection refused"):
             asyncio.run(patience.until_settled(ask))
         assert 15 >= time.now_s - 1000

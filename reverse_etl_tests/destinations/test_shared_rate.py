@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reverse_etl.destinations import shared_rate
-from reverse_etl.destinations.shared_rate import SharedRate
 from reverse_etl.errors import StateError
+from reverse_etl.pacing import shared_rate
+from reverse_etl.pacing.shared_rate import SharedRate
 from reverse_etl_tests.destinations.scripted import FastClock
 
 

@@ -10,7 +10,7 @@ from email.utils import formatdate
 from time import time
 from typing import Any, Final
 
-from reverse_etl.errors import WorkspaceUnavailableError
+from reverse_etl.errors import DestinationUnavailableError
 from reverse_etl.report import Status
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.refusals import BATCH, resumes
@@ -52,7 +52,7 @@ def gives_up(case: Case, chance: random.Random, rules: list[Rule]) -> None:
     case.sandbox.faults(rules)
     first = case.run()
     report = books_are_true(case, first)
-    assert (report.status, report.exit_code, type(first.error)) == (Status.FAILED, 5, WorkspaceUnavailableError)
+    assert (report.status, report.exit_code, type(first.error)) == (Status.FAILED, 5, DestinationUnavailableError)
     case.sandbox.clear_faults()
     if chance.random() < 0.5:
         resumes(case, first)

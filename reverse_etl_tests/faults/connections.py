@@ -6,7 +6,7 @@ import random
 import threading
 from pathlib import Path
 
-from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.report import Status
 from reverse_etl_tests.faults.answers import Rule, gives_up, outlasts, spoilt
 from reverse_etl_tests.faults.catalogue import family

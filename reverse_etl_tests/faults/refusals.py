@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError
+from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
 from reverse_etl.report import Status
 from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.catalogue import family
@@ -117,7 +117,7 @@ def redirects(world: World, chance: random.Random, seed: int) -> None:
     where = chance.choice(["https://track-eu.customer.io", "https://elsewhere.example"])
     do = {"redirect": where, "redirect_status": chance.choice([301, 302, 303, 307, 308])}
     case.sandbox.faults([{"match": BATCH, "skip": chance.randint(0, 2), "always": True, "do": do}])
-    _stops(case, chance, WorkspaceRefusedError)
+    _stops(case, chance, DestinationRefusedError)
 
 
 def _stops(case: Case, chance: random.Random, kind: type[BaseException]) -> None:

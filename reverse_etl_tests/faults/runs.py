@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from reverse_etl.config.connections import DatabaseConfig, WorkspaceConfig
+from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.inline import parse_sync
-from reverse_etl.config.syncs import SyncConfig
-from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.destinations.customerio.sync import Sync
+from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 from reverse_etl.errors import ReverseEtlError
+from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.attend import attend
@@ -111,7 +112,7 @@ class Case:
     name: str
     kind: str
     shop: Shop
-    sync: SyncConfig
+    sync: Sync
     database: DatabaseConfig
     workspace: WorkspaceConfig
     sandbox: RunningSandbox

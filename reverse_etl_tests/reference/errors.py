@@ -18,9 +18,9 @@ from typing import Final
 from unittest import mock
 
 from reverse_etl import errors
-from reverse_etl.config.inline import parse_workspace
+from reverse_etl.config.inline import parse_destination
 from reverse_etl.config.loader import load_project
-from reverse_etl.destinations.retry import BUDGET_VARIABLE, RetryPolicy
+from reverse_etl.pacing.retry import BUDGET_VARIABLE, RetryPolicy
 from reverse_etl_tests.project import CREDENTIALS, SHOP, Project, fill, people
 
 _CODES: Final = {
@@ -71,7 +71,7 @@ def kinds() -> list[type[errors.ReverseEtlError]]:
     found = [
         kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ReverseEtlError)
     ]
-    grouping = (errors.ReverseEtlError, errors.SourceError, errors.WorkspaceError)
+    grouping = (errors.ReverseEtlError, errors.SourceError, errors.DestinationError)
     return [kind for kind in found if kind not in grouping]
 
 
@@ -113,7 +113,7 @@ def _problems(project: Project) -> None:
 def _unset(project: Project) -> None:
     del os.environ["CUSTOMERIO_SITE_ID"]
     project_file = load_project(project.folder / "syncs")
-    project_file.workspaces["main"].site_id.resolve()
+    project_file.destinations["main"].site_id.resolve()
 
 
 def _driver(project: Project) -> None:
@@ -159,7 +159,7 @@ def _refused(project: Project) -> None:
     from reverse_etl_tests.servers.sandbox import running_sandbox
 
     async def prepare() -> None:
-        async with open_destination(loaded.syncs["customers"], loaded.workspaces["main"]) as destination:
+        async with open_destination(loaded.syncs["customers"], loaded.destinations["main"]) as destination:
             await destination.prepare()
 
     project.write("customers.yaml", people().replace("identify_by: id", "segment: {id: 12}"))
@@ -205,13 +205,13 @@ def _alert(project: Project) -> None:
 
 def _ask(url: str, path: str) -> None:
     from reverse_etl.destinations.customerio.client import Client
-    from reverse_etl.destinations.rate_limit import Clock
-    from reverse_etl.destinations.retry import Patience
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience
 
     references = {"site_id": "${CUSTOMERIO_SITE_ID}", "track_api_key": "${CUSTOMERIO_TRACK_API_KEY}", "track_url": url}
 
     async def ask() -> None:
-        async with Client(parse_workspace("main", references)) as client:
+        async with Client(parse_destination("main", references)) as client:
             once = Patience(RetryPolicy(budget_s=0), name="workspace main", clock=Clock())
             await once.until_settled(lambda: client.ask("Track", "GET", path))
 
@@ -245,8 +245,8 @@ PROVOKED: Final[dict[type[errors.ReverseEtlError], Callable[[Project], None]]] =
     errors.QueryError: _query,
     errors.CheckFailedError: _stopped,
     errors.UnauthorizedError: _unauthorized,
-    errors.WorkspaceUnavailableError: _unavailable,
-    errors.WorkspaceRefusedError: _refused,
+    errors.DestinationUnavailableError: _unavailable,
+    errors.DestinationRefusedError: _refused,
     errors.StateError: _state,
     errors.AlertNotSentError: _alert,
     errors.WorkspaceBusyError: _busy,

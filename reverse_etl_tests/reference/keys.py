@@ -73,6 +73,11 @@ def workspace_keys() -> list[Key]:
     return list(_keys(schema["properties"]["workspaces"]["additionalProperties"], schema["$defs"], ()))
 
 
+def destination_keys() -> dict[str, list[Key]]:
+    """The keys of each kind's entry under ``destinations``."""
+    return _by_type("destinations")
+
+
 def retention_keys() -> list[Key]:
     """The keys of ``retention``."""
     schema = connections_schema()

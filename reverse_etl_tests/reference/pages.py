@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from reverse_etl.config.connections_file import USUAL_KIND
 from reverse_etl.settings import SETTINGS
 from reverse_etl_tests.reference import commands, errors, examples, keys, public, rules
 
@@ -67,7 +68,7 @@ def _connections() -> list[str]:
     lines = [
         "# connections.yaml",
         "",
-        "What syncs share: `databases`, `workspaces`, `notify` (alerts) and `retention`. You name the entries.",
+        "What syncs share: `databases`, `workspaces`, `destinations`, `notify`, `retention`. You name the entries.",
         "`${NAME}` is an environment variable; keys that take only `${NAME}` are secrets, which a file never holds.",
         "All of it in one file: [connections.yaml](example/connections.yaml).",
         "",
@@ -76,7 +77,12 @@ def _connections() -> list[str]:
     ]
     for engine, found in keys.database_keys().items():
         lines += [f"### {engine}", "", *_table(found, examples.entries("databases", engine)), ""]
-    lines += ["## Workspaces", "", *_table(keys.workspace_keys(), examples.entries("workspaces")), "", "## Alerts", ""]
+    lines += ["## Workspaces", "", *_table(keys.workspace_keys(), examples.entries("workspaces")), ""]
+    lines += ["## Destinations", "", "A workspace may stand here too, with `type: customerio`.", ""]
+    for kind, found in keys.destination_keys().items():
+        if kind != USUAL_KIND:
+            lines += [f"### {kind}", "", *_table(found, examples.entries("destinations", kind)), ""]
+    lines += ["## Alerts", ""]
     for channel, found in keys.channel_keys().items():
         lines += [f"### {channel}", "", *_table(found, examples.entries("notify", channel)), ""]
     return [*lines, "## Retention", "", *_table(keys.retention_keys(), examples.retention())]

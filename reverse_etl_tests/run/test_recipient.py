@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from reverse_etl.errors import ReverseEtlError, WorkspaceRefusedError
+from reverse_etl.errors import DestinationRefusedError, ReverseEtlError
 from reverse_etl.report import Status
 from reverse_etl.run.attend import attend
 from reverse_etl.run.open_runs import end_open
@@ -90,7 +90,7 @@ def test_a_retry_in_another_workspace_is_refused(case: Case) -> None:
     assert Status.SOME_ROWS_FAILED is ended(failed).status
     case.sandbox.reset()
     run = case.start()
-    with pytest.raises(WorkspaceRefusedError, match="failed in another workspace"), attend(run):
+    with pytest.raises(DestinationRefusedError, match="failed in another workspace"), attend(run):
         extract_changeset(run, case.database, case.workspace, retry_of=failed.run_id)
     assert [] == case.sandbox.people()
 

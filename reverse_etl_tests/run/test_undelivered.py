@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.config.inline import parse_sync
-from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.destinations.customerio.sync import Sync
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.attend import attend
@@ -47,7 +47,7 @@ def case_of(world: World, kind: str, **more: object) -> Case:
     return case
 
 
-def sync_of(case: Case, **more: object) -> SyncConfig:
+def sync_of(case: Case, **more: object) -> Sync:
     """Its sync with other keys in its file."""
     named = {"database": "shop", "workspace": "main", "schedule": "manual"}
     return parse_sync(case.name, {**named, **settings(case.kind), **more})

@@ -1,1 +1,71 @@
 """Customer.io: operations of Track API v2, manual segments of v1, the App API calls that syncs need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reverse_etl.destinations.customerio.sync import Sync
+from reverse_etl.destinations.customerio.workspace import WorkspaceConfig as Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    import pyarrow as pa
+
+    from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.destinations.customerio.destination import CustomerIO
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience
+    from reverse_etl.report import Step
+
+__all__ = ["Config", "Sync", "ask", "ask_once", "at_address", "open_destination", "shown", "steps"]
+
+
+def open_destination(
+    sync: Sync,
+    config: Config,
+    columns: Sequence[str],  # noqa: ARG001 - it takes any
+    *,
+    patience: Patience | None = None,
+    clock: Clock | None = None,
+) -> AbstractAsyncContextManager[CustomerIO]:
+    """The workspace, ready for one run of one sync."""
+    from reverse_etl.destinations.customerio.destination import open_destination
+
+    return open_destination(sync, config, patience=patience, clock=clock)
+
+
+def at_address(config: Config) -> Recipient:
+    """The workspace as it is known without asking. Raises UnsetVariableError, ConfigError."""
+    from reverse_etl.destinations.customerio.environment import at_address
+
+    return at_address(config)
+
+
+async def ask(config: Config, *, clock: Clock | None = None) -> Recipient:
+    """The workspace as it calls itself. Raises DestinationError."""
+    from reverse_etl.destinations.customerio.environment import ask
+
+    return await ask(config, clock=clock)
+
+
+async def ask_once(config: Config, *, clock: Clock | None = None) -> Recipient | None:
+    """The same without waiting for one that is away; None where it does not say at once who it is."""
+    from reverse_etl.destinations.customerio.environment import ask_once
+
+    return await ask_once(config, clock=clock)
+
+
+def steps(config: Config) -> Iterator[Step]:
+    """Connects and asks, step by step."""
+    from reverse_etl.destinations.customerio.connection_check import steps
+
+    return steps(config)
+
+
+def shown(batch: pa.RecordBatch, sync: Sync, stream: str) -> list[bytes]:
+    """Each row as the operation that would be sent, JSON."""
+    from reverse_etl.destinations.customerio.operations import items
+
+    return items(batch, sync, stream)

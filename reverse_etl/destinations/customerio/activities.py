@@ -14,29 +14,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.destinations.customerio.lookup import entry
+from reverse_etl.destinations.powers import Window
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.answers import Reply
     from reverse_etl.destinations.customerio.client import Client
-    from reverse_etl.destinations.rate_limit import Clock
-    from reverse_etl.destinations.retry import Patience
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience
 
 PAGE: Final = 100
 MARGIN_S: Final = 5
 """Clocks of two of the workspace's servers may differ by so much."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """From when on activities are those of a run.
-
-    Attributes:
-        since: Unix seconds by the workspace's clock.
-        seen: Ids of activities that were there before the run, of those that are not older than ``since``.
-    """
-
-    since: int
-    seen: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +54,7 @@ async def window(client: Client, patience: Patience, types: tuple[str, ...]) -> 
     """The window that begins now.
 
     Raises:
-        WorkspaceError: The feed cannot be read.
+        DestinationError: The feed cannot be read.
     """
     since, seen = 0, set[str]()
     for kind in types:
@@ -90,7 +78,7 @@ async def since(
         until: When to stop, on the clock.
 
     Raises:
-        WorkspaceError: The feed cannot be read.
+        DestinationError: The feed cannot be read.
     """
     activities: dict[str, Activity] = {}
     for kind in types:

@@ -28,8 +28,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
-from reverse_etl.destinations.retry import MOST_ASKED_S
-from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError
+from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
+from reverse_etl.pacing.retry import MOST_ASKED_S
 
 Api = Literal["Track", "App"]
 
@@ -62,7 +62,7 @@ def batch_answer(reply: Reply, *, items: int, workspace: str) -> Answer:
 
     Raises:
         UnauthorizedError: The Track credentials are refused.
-        WorkspaceRefusedError: The answer is not one of the Track API of this workspace's region.
+        DestinationRefusedError: The answer is not one of the Track API of this workspace's region.
     """
     if reply.status in (200, 207):
         return _accepted(reply, items)
@@ -89,7 +89,7 @@ def trouble(reply: Reply, *, api: Api, workspace: str) -> TryAgain:
 
     Raises:
         UnauthorizedError: The credentials are refused.
-        WorkspaceRefusedError: Trying again cannot help.
+        DestinationRefusedError: Trying again cannot help.
     """
     if reply.status in (401, 403):
         raise unauthorized(reply.status, api=api, workspace=workspace)
@@ -102,7 +102,7 @@ def trouble(reply: Reply, *, api: Api, workspace: str) -> TryAgain:
     if 300 <= reply.status < 400:
         _redirected(reply, api=api, workspace=workspace)
     key = f"{api.lower()}_url"
-    raise WorkspaceRefusedError(
+    raise DestinationRefusedError(
         f"workspace {workspace}: the {api} API answered HTTP {reply.status}.",
         hint=f"Check {key} in connections.yaml: it must be the address of Customer.io's {api} API.",
     )
@@ -202,11 +202,11 @@ def _redirected(reply: Reply, *, api: Api, workspace: str) -> NoReturn:
     host = urlsplit(reply.headers.get("location", "")).hostname or ""
     if host in ("track-eu.customer.io", "api-eu.customer.io", "track.customer.io", "api.customer.io"):
         region = "eu" if "-eu." in host else "us"
-        raise WorkspaceRefusedError(
+        raise DestinationRefusedError(
             f"workspace {workspace} is in Customer.io's region {region}; nothing was sent on to it.",
             hint=f"Write `region: {region}` for this workspace in connections.yaml.",
         )
-    raise WorkspaceRefusedError(
+    raise DestinationRefusedError(
         f"workspace {workspace}: the {api} API's address redirects elsewhere (HTTP {reply.status}).",
         hint=f"Check region and {api.lower()}_url of this workspace in connections.yaml.",
     )

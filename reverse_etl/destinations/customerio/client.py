@@ -18,13 +18,13 @@ from reverse_etl import __version__, way_out
 from reverse_etl.answer_body import ACCEPT_ENCODING, UnusableBodyError, read_body
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.customerio.answers import Api, Reply, trouble, unauthorized
-from reverse_etl.destinations.rate_limit import Clock, RateLimit
-from reverse_etl.destinations.waits import VISIBLE_S, Waits
-from reverse_etl.errors import ConfigError, UnauthorizedError, WorkspaceUnavailableError
+from reverse_etl.errors import ConfigError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.pacing.rate_limit import Clock, RateLimit
+from reverse_etl.pacing.waits import VISIBLE_S, Waits
 
 if TYPE_CHECKING:
-    from reverse_etl.config.connections import WorkspaceConfig
     from reverse_etl.config.environment import Secret
+    from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 30.0
@@ -125,7 +125,7 @@ class Client:
         Raises:
             ConfigError: It is one for the App API and there is no App API key.
             UnauthorizedError: The credentials are refused.
-            WorkspaceRefusedError: The address is not that of the API.
+            DestinationRefusedError: The address is not that of the API.
         """
         if api == "App" and not self.has_app_key:
             raise ConfigError(
@@ -179,7 +179,7 @@ class Client:
         return Reply(answer.status_code, answer.headers, body)
 
     def _unanswered(self, error: httpx.RequestError, api: Api, url: str) -> TryAgain:
-        """Raises WorkspaceUnavailableError where nobody was ever reached, and waiting does not mend it."""
+        """Raises DestinationUnavailableError where nobody was ever reached, and waiting does not mend it."""
         cause = cause_of(error, answer_timeout_s=self._answer_timeout_s)
         proxy = self._proxies[self._track_url if api == "Track" else self._app_url]
         host = httpx.URL(url).netloc.decode("ascii", "replace")
@@ -201,7 +201,7 @@ class Client:
             hint = f"The proxy wants a login: {proxy.variable}=http://USER:PASSWORD@{proxy.address}"
         if lasting := cause if status in (403, 407) else _lasting_cause(error):
             named = "" if status else f" ({host})"
-            raise WorkspaceUnavailableError(f"workspace {self.workspace}: {lasting}{named}.", hint=hint) from None
+            raise DestinationUnavailableError(f"workspace {self.workspace}: {lasting}{named}.", hint=hint) from None
         return TryAgain(cause if status else f"{cause} ({host})", away=True, hint=f"{hint} Nothing was sent.")
 
     @staticmethod

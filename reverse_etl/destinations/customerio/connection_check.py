@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 from reverse_etl.destinations.customerio import lookup
 from reverse_etl.destinations.customerio.client import Client
-from reverse_etl.destinations.rate_limit import Clock
-from reverse_etl.destinations.retry import Patience, RetryPolicy
-from reverse_etl.errors import UnauthorizedError, WorkspaceError, WorkspaceUnavailableError
+from reverse_etl.errors import DestinationError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.pacing.rate_limit import Clock
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Step
 from reverse_etl.way_out import proxy_for
 
 if TYPE_CHECKING:
-    from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 
 _POLICY: Final = RetryPolicy(most_s=2.0, budget_s=10.0)
 """A person is waiting: a workspace that does not answer for ten seconds counts as away."""
@@ -53,7 +53,7 @@ def steps(workspace: WorkspaceConfig, *, policy: RetryPolicy = _POLICY) -> Itera
             yield Step("Track API credentials", True, "accepted")
             yield Step("region", True, workspace.region)
             yield from _app_steps(client, patience, runner)
-        except WorkspaceError as error:
+        except DestinationError as error:
             yield Step(_step_of(error), False, error.message, error.hint)
         finally:
             runner.run(client.close())
@@ -82,7 +82,7 @@ def _app_steps(client: Client, patience: Patience, runner: asyncio.Runner) -> It
     yield Step("segments", True, f"{len(segments)}, of which {manual} manual")
 
 
-def _step_of(error: WorkspaceError) -> str:
+def _step_of(error: DestinationError) -> str:
     if isinstance(error, UnauthorizedError):
         return "App API key" if "App API" in error.message else "Track API credentials"
-    return "connection" if isinstance(error, WorkspaceUnavailableError) else "answer"
+    return "connection" if isinstance(error, DestinationUnavailableError) else "answer"

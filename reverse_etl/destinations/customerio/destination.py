@@ -19,16 +19,17 @@ from reverse_etl.destinations.customerio.answers import Reply, about_suppression
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.environment import at_address
 from reverse_etl.destinations.customerio.masking import Masking
-from reverse_etl.destinations.rate_limit import Clock
-from reverse_etl.destinations.retry import Patience, RetryPolicy
-from reverse_etl.errors import ConfigError, WorkspaceRefusedError
+from reverse_etl.destinations.powers import Window
+from reverse_etl.errors import ConfigError, DestinationRefusedError
+from reverse_etl.pacing.rate_limit import Clock
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
     import httpx
 
-    from reverse_etl.config.connections import WorkspaceConfig
-    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.destinations.customerio.sync import Sync
+    from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 
 MAX_ITEM_BYTES: Final = 32_000
 MAX_REQUEST_BYTES: Final = 475_000
@@ -44,7 +45,7 @@ _UNKNOWN_OBJECT_TYPE: Final = "unknown_object_type"
 
 @asynccontextmanager
 async def open_destination(
-    sync: SyncConfig,
+    sync: Sync,
     workspace: WorkspaceConfig,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
@@ -74,7 +75,7 @@ class CustomerIO:
     """A ``destinations.base.Destination``, with what a run does before its first row and after its last."""
 
     def __init__(
-        self, sync: SyncConfig, workspace: WorkspaceConfig, client: Client, patience: Patience, clock: Clock
+        self, sync: Sync, workspace: WorkspaceConfig, client: Client, patience: Patience, clock: Clock
     ) -> None:
         self.name = f"workspace {workspace.name}"
         self.limits = Limits(
@@ -103,8 +104,8 @@ class CustomerIO:
 
         Raises:
             UnauthorizedError: Credentials are refused.
-            WorkspaceUnavailableError: The workspace does not answer.
-            WorkspaceRefusedError: It is in the other region, or lacks the segment or object type.
+            DestinationUnavailableError: The workspace does not answer.
+            DestinationRefusedError: It is in the other region, or lacks the segment or object type.
             ConfigError: The sync needs an App API key and the workspace has none.
         """
         people = self._sync.people
@@ -168,7 +169,7 @@ class CustomerIO:
             outcomes: What became of each.
 
         Raises:
-            WorkspaceError: The segment could not be filled; the people themselves were delivered.
+            DestinationError: The segment could not be filled; the people themselves were delivered.
         """
         if self._segment_id is None or self._sync.people is None:
             return 0
@@ -189,7 +190,7 @@ class CustomerIO:
 
         Raises:
             CheckFailedError: They are more than the sync's file lets go at once.
-            WorkspaceError: The segment cannot be read or changed.
+            DestinationError: The segment cannot be read or changed.
         """
         people = self._sync.people
         if self._segment_id is None or people is None or people.segment is None:
@@ -209,17 +210,15 @@ class CustomerIO:
         """Whether the run looks at what became of its rows after they were accepted."""
         return self._client.has_app_key and self._reads_back and bool(self._activity_types)
 
-    async def activity_window(self) -> activities.Window:
-        """The time of a run that begins now. Raises WorkspaceError where the feed cannot be read."""
+    async def activity_window(self) -> Window:
+        """The time of a run that begins now. Raises DestinationError where the feed cannot be read."""
         return await activities.window(self._client, self._feed_patience, self._activity_types)
 
-    async def read_activities(
-        self, window: activities.Window, *, at_once: bool = False
-    ) -> tuple[list[activities.Activity], bool]:
+    async def read_activities(self, window: Window, *, at_once: bool = False) -> tuple[list[activities.Activity], bool]:
         """What was not applied in a window, a while after its last row, and whether that is all of it.
 
         Raises:
-            WorkspaceError: The feed cannot be read.
+            DestinationError: The feed cannot be read.
         """
         why = f"until {self.name} has applied what it accepted, to read back what it did not"
         await self._patience.waits.wait(0 if at_once else read_back.wait_s(self._app_url()), why)
@@ -288,7 +287,7 @@ class CustomerIO:
         for stream in self._sync.streams:
             default, sql = self._default_type(stream.name), stream.query
             if default is not None and str(default) not in known and "object_type" not in sql and "*" not in sql:
-                raise WorkspaceRefusedError(
+                raise DestinationRefusedError(
                     f"{self.name} has no object type {default}.",
                     hint=f"It has {lookup.named(known)}. Set object_type in the sync's file, or make it there.",
                 )

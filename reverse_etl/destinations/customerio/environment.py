@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.changeset.recipient import Recipient
 from reverse_etl.destinations.customerio import lookup
 from reverse_etl.destinations.customerio.client import Client
-from reverse_etl.destinations.rate_limit import Clock
-from reverse_etl.destinations.retry import Patience, RetryPolicy
-from reverse_etl.errors import WorkspaceError
+from reverse_etl.errors import DestinationError
+from reverse_etl.pacing.rate_limit import Clock
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 
 if TYPE_CHECKING:
-    from reverse_etl.config.connections import WorkspaceConfig
+    from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 
 _ONCE: Final = RetryPolicy(budget_s=0.0)
 _AT_MOST_S: Final = 10.0
@@ -32,7 +32,7 @@ async def ask(workspace: WorkspaceConfig, *, clock: Clock | None = None) -> Reci
     """The workspace as it calls itself.
 
     Raises:
-        WorkspaceError: It gives no usable answer within the retry budget, or refuses.
+        DestinationError: It gives no usable answer within the retry budget, or refuses.
     """
     return await _asked(workspace, RetryPolicy.from_environment(), clock or Clock())
 
@@ -41,7 +41,7 @@ async def ask_once(workspace: WorkspaceConfig, *, clock: Clock | None = None) ->
     """The same without waiting for one that is away; None where it does not say at once who it is."""
     try:
         return await asyncio.wait_for(_asked(workspace, _ONCE, clock or Clock()), _AT_MOST_S)
-    except (WorkspaceError, TimeoutError):
+    except (DestinationError, TimeoutError):
         return None
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from reverse_etl.destinations.customerio.answers import Reply
-from reverse_etl.errors import WorkspaceRefusedError
+from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.client import Client
-    from reverse_etl.destinations.retry import Patience
+    from reverse_etl.pacing.retry import Patience
 
 _MOST_IDS: Final = 100
 """People that one bulk look-up takes."""
@@ -30,7 +30,7 @@ async def require_region(client: Client, patience: Patience, region: str) -> str
 
     Raises:
         UnauthorizedError: The Track credentials are refused.
-        WorkspaceRefusedError: The account is in another region.
+        DestinationRefusedError: The account is in another region.
     """
     reply = await patience.until_settled(partial(client.ask, "Track", "GET", "/api/v1/accounts/region"))
     if reply.status == 404:
@@ -41,12 +41,12 @@ async def require_region(client: Client, patience: Patience, region: str) -> str
         answered = None
     actual = answered.get("region") if isinstance(answered, dict) else None
     if reply.status != 200 or actual not in ("us", "eu"):
-        raise WorkspaceRefusedError(
+        raise DestinationRefusedError(
             f"workspace {client.workspace}: the Track API does not say its region (HTTP {reply.status}).",
             hint="Check track_url of the workspace in connections.yaml.",
         )
     if actual != region:
-        raise WorkspaceRefusedError(
+        raise DestinationRefusedError(
             f"workspace {client.workspace} is in Customer.io's region {actual}, and connections.yaml says {region}.",
             hint=f"Write `region: {actual}` for this workspace; nothing was sent.",
         )
@@ -90,7 +90,7 @@ def entry(reply: Reply, key: str, *, workspace: str) -> Any:
     """One entry of an answer of the App API.
 
     Raises:
-        WorkspaceRefusedError: It has no such entry, so it is a refusal, or no answer of the App API.
+        DestinationRefusedError: It has no such entry, so it is a refusal, or no answer of the App API.
     """
     try:
         read = orjson.loads(reply.body)
@@ -98,7 +98,7 @@ def entry(reply: Reply, key: str, *, workspace: str) -> Any:
         read = None
     if reply.status < 300 and isinstance(read, dict) and isinstance(read.get(key), (list, dict)):
         return read[key]
-    raise WorkspaceRefusedError(
+    raise DestinationRefusedError(
         f"workspace {workspace}: the App API did not answer with {key} (HTTP {reply.status}).",
         hint="Check app_url and app_api_key of the workspace in connections.yaml.",
     )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from reverse_etl.destinations.customerio.client import Client
-    from reverse_etl.destinations.retry import Patience
+    from reverse_etl.pacing.retry import Patience
 
 PAGE: Final = 10_000
 """Members read at once; the most is 30,000."""
@@ -60,7 +60,7 @@ async def remove_others(
 
     Raises:
         CheckFailedError: More would be removed; none was.
-        WorkspaceError: The members cannot be read or removed.
+        DestinationError: The members cannot be read or removed.
     """
     with tempfile.TemporaryDirectory(prefix="reverse-etl-") as scratch:
         members, kept = Path(scratch) / "members.parquet", Path(scratch) / "returned.parquet"

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final, Literal
 import pyarrow as pa
 
 from reverse_etl.destinations.base import TryAgain
-from reverse_etl.destinations.concurrency import together
 from reverse_etl.destinations.customerio.lookup import entry
-from reverse_etl.errors import ConfigError, WorkspaceRefusedError
+from reverse_etl.errors import ConfigError, DestinationRefusedError
+from reverse_etl.pacing.concurrency import together
 
 if TYPE_CHECKING:
-    from reverse_etl.config.segments import SegmentConfig
     from reverse_etl.destinations.customerio.client import Client
-    from reverse_etl.destinations.retry import Patience
+    from reverse_etl.destinations.customerio.segment_config import SegmentConfig
+    from reverse_etl.pacing.retry import Patience
 
 MOST_PEOPLE_A_CALL: Final = 1000
 
@@ -30,7 +30,7 @@ async def segment_id(client: Client, patience: Patience, wanted: SegmentConfig) 
 
     Raises:
         ConfigError: A segment is wanted by name, and the workspace has no App API key.
-        WorkspaceRefusedError: There is no such segment, or it is not a manual one.
+        DestinationRefusedError: There is no such segment, or it is not a manual one.
     """
     if wanted.id is not None:
         if client.has_app_key:
@@ -83,7 +83,7 @@ async def change_people(
         at_once: Requests open at once.
 
     Raises:
-        WorkspaceRefusedError: The segment is gone, or not a manual one.
+        DestinationRefusedError: The segment is gone, or not a manual one.
     """
     refused = "takes no people" if change == "add_customers" else "removes no one"
 
@@ -98,7 +98,7 @@ async def change_people(
             )
         )
         if reply.status != 200:
-            raise WorkspaceRefusedError(
+            raise DestinationRefusedError(
                 f"workspace {client.workspace}: segment {segment} {refused} (HTTP {reply.status}).",
                 hint="It must exist and be a manual segment. The people themselves were delivered.",
             )
@@ -114,7 +114,7 @@ async def change_people(
 async def _require_manual(client: Client, patience: Patience, wanted: int) -> None:
     reply = await patience.until_settled(lambda: client.ask("App", "GET", f"/v1/segments/{wanted}"))
     if reply.status == 404:
-        raise WorkspaceRefusedError(
+        raise DestinationRefusedError(
             f"workspace {client.workspace} has no segment {wanted}.",
             hint="Correct `segment: {id: ...}`, or write `segment: {name: ...}` to have it created.",
         )
@@ -122,8 +122,8 @@ async def _require_manual(client: Client, patience: Patience, wanted: int) -> No
         raise _not_manual(client, str(wanted))
 
 
-def _not_manual(client: Client, which: str) -> WorkspaceRefusedError:
-    return WorkspaceRefusedError(
+def _not_manual(client: Client, which: str) -> DestinationRefusedError:
+    return DestinationRefusedError(
         f"workspace {client.workspace}: segment {which} is data-driven, and only a manual one takes people.",
         hint="Choose another segment in the sync's file.",
     )

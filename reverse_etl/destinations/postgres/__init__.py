@@ -2,41 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from reverse_etl.destinations.postgres.config import Config, Rows
+from reverse_etl.destinations.postgres.config import Config
+from reverse_etl.destinations.postgres.sync import Sync
 from reverse_etl.errors import MissingDriverError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    import pyarrow as pa
+
+    from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.destinations.postgres.destination import PostgresTable
-    from reverse_etl.destinations.retry import Patience
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience
+    from reverse_etl.report import Step
 
-__all__ = ["Config", "Rows", "open_table"]
+__all__ = ["Config", "Sync", "ask", "ask_once", "at_address", "open_destination", "shown", "steps"]
 
 
-def open_table(
-    config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience
+def open_destination(
+    sync: Sync,
+    config: Config,
+    columns: Sequence[str],
+    *,
+    patience: Patience | None = None,
+    clock: Clock | None = None,
 ) -> AbstractAsyncContextManager[PostgresTable]:
-    """A table, for one run of one sync. Nothing is asked or written before ``prepare``.
+    """The table, for one run of one sync. Raises MissingDriverError where psycopg is not installed."""
+    _require_driver(config)
+    from reverse_etl.destinations.postgres.destination import opened
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience, RetryPolicy
 
-    Args:
-        config: The server.
-        rows: The table, and how rows get into it.
-        columns: Those that the sync writes.
-        patience: The run's retry budget.
+    patience = patience or Patience(RetryPolicy.from_environment(), name=config.label, clock=clock or Clock())
+    return opened(config, sync.rows, columns, patience=patience)
 
-    Raises:
-        MissingDriverError: psycopg is not installed.
-    """
+
+def at_address(config: Config) -> Recipient:
+    """The database at its address: who it is beyond that, it is not asked."""
+    from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.destinations.postgres.config import DEFAULT_PORT
+
+    host, port = config.address(DEFAULT_PORT)
+    return Recipient.at(host, str(port), config.database.resolve())
+
+
+async def ask(config: Config, *, clock: Clock | None = None) -> Recipient:  # noqa: ARG001 - there is nothing to wait for
+    """The same: it is known without asking."""
+    return at_address(config)
+
+
+async def ask_once(config: Config, *, clock: Clock | None = None) -> Recipient | None:  # noqa: ARG001 - likewise
+    """The same."""
+    return at_address(config)
+
+
+def steps(config: Config) -> Iterator[Step]:
+    """Connects and logs in. Raises MissingDriverError where psycopg is not installed."""
+    _require_driver(config)
+    from reverse_etl.destinations.postgres.connection_check import steps
+
+    return steps(config)
+
+
+def shown(batch: pa.RecordBatch, sync: Sync, stream: str) -> list[bytes]:  # noqa: ARG001 - one of its streams
+    """Each row as JSON, by column: what is compared with the table."""
+    from reverse_etl.destinations.postgres.preview import shown
+
+    return shown(batch)
+
+
+def _require_driver(config: Config) -> None:
     try:
         import psycopg  # noqa: F401 - only whether it is there
     except ImportError as error:
         raise MissingDriverError(
-            f"destination {config.name}: the driver psycopg is not installed.",
-            hint='Run: pip install "reverse-etl[postgres]"',
+            f"{config.label}: the driver psycopg is not installed.", hint='Run: pip install "reverse-etl[postgres]"'
         ) from error
-    from reverse_etl.destinations.postgres.destination import opened
-
-    return opened(config, rows, columns, patience=patience)

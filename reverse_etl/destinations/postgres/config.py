@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from reverse_etl.config.connections import PathBesideFile, SshTunnelConfig, Timezone
+from reverse_etl.config.connections import DestinationConfig, PathBesideFile, SshTunnelConfig, Timezone
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.intervals import Interval
 from reverse_etl.config.model import YamlModel
@@ -15,11 +15,10 @@ from reverse_etl.config.model import YamlModel
 DEFAULT_PORT: Final = 5432
 
 
-class Config(YamlModel):
+class Config(DestinationConfig):
     """One entry of ``destinations``: a server, and a user who may write there.
 
     Attributes:
-        name: Its key in ``destinations``; set by the loader.
         schema_name: Where tables are; a table may name another: ``schema.table``.
         tls: ``verify-full`` checks certificate and host name, ``require`` only encrypts, ``disable`` does neither.
         ca_file: PEM file with the authority to trust; the system's authorities when None. Absolute once loaded.
@@ -28,9 +27,8 @@ class Config(YamlModel):
         tunnel_port: Set while a tunnel is open: the port of this machine that leads to the server.
     """
 
-    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name", "tunnel_port"})
+    SET_BY_LOADER: ClassVar[frozenset[str]] = DestinationConfig.SET_BY_LOADER | {"tunnel_port"}
 
-    name: str = ""
     type: Literal["postgres"] = Field(default="postgres", description="The destination's kind.")
     host: EnvText = Field(description="Host name or address; ${NAME} is replaced.")
     port: int = Field(default=DEFAULT_PORT, ge=1, le=65_535, description="The server's port.")

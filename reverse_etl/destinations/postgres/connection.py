@@ -10,10 +10,10 @@ import psycopg
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.postgres.config import DEFAULT_PORT, Config
 from reverse_etl.errors import (
+    DestinationRefusedError,
+    DestinationUnavailableError,
     SourceError,
     UnauthorizedError,
-    WorkspaceRefusedError,
-    WorkspaceUnavailableError,
 )
 from reverse_etl.sources._ssh import tunnel
 from reverse_etl.sources.postgres.login import connection_parameters, facts, problem_of
@@ -48,15 +48,15 @@ class Link:
 
         Raises:
             UnauthorizedError: User or password are refused.
-            WorkspaceRefusedError: The server cannot be verified, or has no such database.
-            WorkspaceUnavailableError: The SSH tunnel does not lead there.
+            DestinationRefusedError: The server cannot be verified, or has no such database.
+            DestinationUnavailableError: The SSH tunnel does not lead there.
             UnsetVariableError: A value comes from an environment variable that is not set.
         """
         if self._connection is not None and not self._connection.closed:
             return self._connection
         server = self._tunnelled()
         if server.ca_file is not None and not server.ca_file.is_file():
-            raise WorkspaceRefusedError(
+            raise DestinationRefusedError(
                 f"{self._name}: there is no file {server.ca_file}.",
                 hint="Check `ca_file`, a PEM file with the authority.",
             )
@@ -70,7 +70,7 @@ class Link:
             problem = problem_of(error, about)
             if problem.passes:
                 return TryAgain(problem.what, away=not self._reached, hint=problem.hint)
-            kind = UnauthorizedError if problem.credentials else WorkspaceRefusedError
+            kind = UnauthorizedError if problem.credentials else DestinationRefusedError
             raise kind(f"{self._name}: {problem.what}.", hint=problem.hint) from None
         self._reached = True
         self.user = about["user"]
@@ -99,6 +99,6 @@ class Link:
         try:
             local = self._way.enter_context(tunnel(ssh, host=host, port=port, where=self._name))
         except SourceError as error:
-            raise WorkspaceUnavailableError(error.message, hint=error.hint) from None
+            raise DestinationUnavailableError(error.message, hint=error.hint) from None
         self._server = self._config.model_copy(update={"tunnel_port": local})
         return self._server

@@ -15,21 +15,23 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.changeset.recipient import Recipient
 from reverse_etl.changeset.text import as_text
 from reverse_etl.destinations._sql.fit import fit
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
 from reverse_etl.destinations.postgres import catalogue, failures, requirements
+from reverse_etl.destinations.postgres.config import DEFAULT_PORT
 from reverse_etl.destinations.postgres.connection import Link
 from reverse_etl.destinations.postgres.transaction import Transaction
-from reverse_etl.errors import WorkspaceRefusedError
+from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.postgres.errors import condition
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.postgres.catalogue import Table
     from reverse_etl.destinations.postgres.config import Config, Rows
     from reverse_etl.destinations.postgres.statements import Statements
-    from reverse_etl.destinations.retry import Patience
     from reverse_etl.destinations.tables import Fitted
+    from reverse_etl.pacing.retry import Patience
 
 
 @asynccontextmanager
@@ -56,7 +58,8 @@ class PostgresTable:
     """A ``destinations.tables.TableDestination``."""
 
     def __init__(self, config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience) -> None:
-        self.name = f"destination {config.name}"
+        self.name = config.label
+        self.recipient = Recipient.at(*map(str, config.address(DEFAULT_PORT)), config.database.resolve())
         self.rows_per_transaction = config.rows_per_transaction
         self._config = config
         self._rows = rows
@@ -72,8 +75,8 @@ class PostgresTable:
 
         Raises:
             UnauthorizedError: The credentials are refused.
-            WorkspaceUnavailableError: The server does not answer.
-            WorkspaceRefusedError: It cannot be verified, or the user lacks a right.
+            DestinationUnavailableError: The server does not answer.
+            DestinationRefusedError: It cannot be verified, or the user lacks a right.
             ConfigError: There is no such table, or it cannot take what the query returns.
         """
         table: Table = await self._patience.until_settled(self._look)
@@ -186,10 +189,10 @@ class PostgresTable:
         lock_ms = round(self._config.lock_timeout.total_seconds() * 1000)
         return {"lock_timeout": f"{lock_ms}ms", "TimeZone": self._config.timezone}
 
-    def _cannot_write(self, error: psycopg.Error) -> WorkspaceRefusedError:
+    def _cannot_write(self, error: psycopg.Error) -> DestinationRefusedError:
         state = error.sqlstate or ""
         what = f"{condition(state)} ({state})" if state else "the driver failed"
-        return WorkspaceRefusedError(
+        return DestinationRefusedError(
             f"{self.name}: rows cannot be written to table {self._rows.table}: {what}.",
             hint="Look into the server's log, which has the whole message.",
         )

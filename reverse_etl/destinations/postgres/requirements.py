@@ -9,7 +9,7 @@ from reverse_etl.config.model import nearest
 from reverse_etl.destinations.postgres.catalogue import Table, TableColumn
 from reverse_etl.destinations.postgres.config import Rows
 from reverse_etl.destinations.postgres.statements import Statements, quoted
-from reverse_etl.errors import ConfigError, WorkspaceRefusedError
+from reverse_etl.errors import ConfigError, DestinationRefusedError
 
 OLDEST: Final = 130_000
 """Older servers cannot say what became of a transaction by ``pg_xact_status``."""
@@ -29,11 +29,11 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str, us
 
     Raises:
         ConfigError: The sync asks for what the table cannot do.
-        WorkspaceRefusedError: The user lacks a right, or the server is too old.
+        DestinationRefusedError: The user lacks a right, or the server is too old.
     """
     full = f"{table.schema}.{table.name}"
     if table.version < OLDEST:
-        raise WorkspaceRefusedError(f"{where} is PostgreSQL {table.version // 10_000}.", hint="It needs 13 or newer.")
+        raise DestinationRefusedError(f"{where} is PostgreSQL {table.version // 10_000}.", hint="It needs 13 or newer.")
     if (other := _OTHER_KINDS.get(table.kind)) is not None:
         raise ConfigError(f"{where}: {full} is {other}.", hint="Name the table behind it in `rows: {table: ...}`.")
     if table.has_rules:
@@ -146,7 +146,7 @@ def _require_rights(table: Table, written: Sequence[TableColumn], rows: Rows, *,
         ]
     if grants:
         asked = "; ".join(f'GRANT {grant} TO "{user}"' for grant in grants)
-        raise WorkspaceRefusedError(
+        raise DestinationRefusedError(
             f"{where}: user {user} lacks rights to write to table {table.schema}.{table.name}.",
             hint=f"Ask for: {asked}.",
         )

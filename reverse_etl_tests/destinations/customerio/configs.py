@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import with_row_numbers
-from reverse_etl.config.connections import WorkspaceConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.schedule import ScheduleConfig
-from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.destinations.customerio.sync import Sync
+from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 
 CREDENTIAL = "sandbox"
 
@@ -33,9 +33,9 @@ def workspace(url: str, *, app_key: bool = True, **settings: Any) -> WorkspaceCo
     )
 
 
-def sync(query: str = "SELECT 1", **kind: Any) -> SyncConfig:
+def sync(query: str = "SELECT 1", **kind: Any) -> Sync:
     """A sync of one kind: ``sync(people={"identify_by": "email"})``."""
-    return SyncConfig.model_validate(
+    return Sync.model_validate(
         {"name": "shop", "database": "db", "workspace": "main", "schedule": ScheduleConfig(), "query": query, **kind}
     )
 

@@ -11,7 +11,7 @@ import pytest
 
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.customerio.answers import Reply, batch_answer, retry_after_s, trouble
-from reverse_etl.errors import UnauthorizedError, WorkspaceRefusedError
+from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
 
 ITEMS = 3
 NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
@@ -144,21 +144,21 @@ def test_refused_credentials_name_workspace_and_keys(status: int) -> None:
 @pytest.mark.parametrize(("host", "region"), [("track-eu", "eu"), ("track", "us")])
 def test_a_redirect_to_the_other_region_names_it(status: int, host: str, region: str) -> None:
     """Nothing is sent on: the data would pass through the wrong region."""
-    with pytest.raises(WorkspaceRefusedError, match=rf"`region: {region}`"):
+    with pytest.raises(DestinationRefusedError, match=rf"`region: {region}`"):
         read(status, b"", location=f"https://{host}.customer.io/api/v2/batch")
 
 
 def test_other_redirects_are_refused() -> None:
     """The address is shown to be wrong, not followed."""
     for location in ("https://example.com/", ""):
-        with pytest.raises(WorkspaceRefusedError, match="track_url"):
+        with pytest.raises(DestinationRefusedError, match="track_url"):
             read(302, b"", location=location)
 
 
 @pytest.mark.parametrize("status", [204, 404, 405, 410])
 def test_what_is_no_track_api_says_where_to_look(status: int) -> None:
     """A wrong address is a mistake in ``track_url``."""
-    with pytest.raises(WorkspaceRefusedError, match=rf"HTTP {status}.*track_url"):
+    with pytest.raises(DestinationRefusedError, match=rf"HTTP {status}.*track_url"):
         read(status)
 
 

@@ -17,14 +17,14 @@ import pytest
 import trustme
 
 from reverse_etl import __version__
-from reverse_etl.config.connections import WorkspaceConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.customerio import lookup
 from reverse_etl.destinations.customerio.answers import Api, Reply
 from reverse_etl.destinations.customerio.client import LARGEST_ANSWER_BYTES, Client
-from reverse_etl.destinations.retry import Patience, RetryPolicy
-from reverse_etl.errors import ConfigError, UnauthorizedError, UnsetVariableError, WorkspaceUnavailableError
+from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
+from reverse_etl.errors import ConfigError, DestinationUnavailableError, UnauthorizedError, UnsetVariableError
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.progress import Progress, Waiting, listening
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock, Said, dripping_server, scripted_server
@@ -87,7 +87,7 @@ def test_a_server_that_cannot_prove_who_it_is_gets_nothing() -> None:
 
     async def run() -> None:
         async with scripted_server(lambda _: Said(200), tls=tls) as server, Client(workspace(server.url)) as client:
-            with pytest.raises(WorkspaceUnavailableError, match="its TLS certificate is not trusted"):
+            with pytest.raises(DestinationUnavailableError, match="its TLS certificate is not trusted"):
                 await client.batch(b"{}")
             assert [] == server.requests
 
@@ -186,7 +186,7 @@ def test_a_wrong_address_is_told_at_once(cause: Exception, words: str) -> None:
         async with Client(workspace("http://127.0.0.1:9"), transport=broken) as client:
             await client.batch(b"{}")
 
-    with pytest.raises(WorkspaceUnavailableError, match=rf"workspace main: .*{words}.*127.0.0.1"):
+    with pytest.raises(DestinationUnavailableError, match=rf"workspace main: .*{words}.*127.0.0.1"):
         asyncio.run(first())
 
     async def later() -> Reply | TryAgain:
@@ -269,7 +269,7 @@ def left_alone(config: WorkspaceConfig) -> tuple[str, float]:
         async with Client(config, clock=time.clock()) as client:
             await lookup.require_region(client, patience, "us")
 
-    with pytest.raises(WorkspaceUnavailableError) as raised:
+    with pytest.raises(DestinationUnavailableError) as raised:
         asyncio.run(run())
     assert 5 == raised.value.exit_code
     return str(raised.value), time.now_s - 1000
@@ -307,7 +307,7 @@ def test_a_port_that_does_not_speak_tls_is_given_up_too() -> None:
             async with Client(config, clock=time.clock()) as client:
                 await lookup.require_region(client, patience, "us")
 
-    with pytest.raises(WorkspaceUnavailableError, match="cannot be reached: no TLS connection can be made"):
+    with pytest.raises(DestinationUnavailableError, match="cannot be reached: no TLS connection can be made"):
         asyncio.run(run())
     assert time.now_s - 1000 <= 15
 
@@ -407,7 +407,7 @@ def test_a_companys_authority_is_trusted_where_the_workspace_names_it(tmp_path: 
                 return await client.batch(b"{}")
 
     assert isinstance(asyncio.run(run("authority.pem")), Reply)
-    with pytest.raises(WorkspaceUnavailableError, match=r"not trusted.*write `ca_file: .*SSL_CERT_FILE"):
+    with pytest.raises(DestinationUnavailableError, match=r"not trusted.*write `ca_file: .*SSL_CERT_FILE"):
         asyncio.run(run(None))
     for name in ("other.pem", "missing.pem"):
         with pytest.raises(ConfigError, match="workspace main: ca_file: "):

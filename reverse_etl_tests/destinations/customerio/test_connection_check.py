@@ -6,7 +6,7 @@ import pytest
 
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.destinations.customerio.connection_check import steps
-from reverse_etl.destinations.retry import RetryPolicy
+from reverse_etl.pacing.retry import RetryPolicy
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 

@@ -15,10 +15,10 @@ import pytest
 
 from reverse_etl.changeset.parts import Parts, with_row_numbers
 from reverse_etl.config.environment import Secret
-from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.destinations.base import Accepted, KeptBack, Refusal, RequestRefused
 from reverse_etl.destinations.customerio.destination import CustomerIO, open_destination
-from reverse_etl.errors import ConfigError, UnauthorizedError, WorkspaceRefusedError, WorkspaceUnavailableError
+from reverse_etl.destinations.customerio.sync import Sync
+from reverse_etl.errors import ConfigError, DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.customerio.configs import numbered, sync, workspace
 from reverse_etl_tests.destinations.scripted import Asked, FastClock, Said, scripted_server
@@ -29,7 +29,7 @@ Given = TypeVar("Given")
 PEOPLE = numbered([{"id": "1", "plan": "pro"}, {"id": "2", "plan": "x" * 1001}, {"id": "3", "plan": "free"}])
 
 
-def using(url: str, config: SyncConfig, use: Callable[[CustomerIO], Awaitable[Given]], **settings: Any) -> Given:
+def using(url: str, config: Sync, use: Callable[[CustomerIO], Awaitable[Given]], **settings: Any) -> Given:
     """Opens the destination on a fast clock and uses it."""
     time = FastClock()
 
@@ -41,7 +41,7 @@ def using(url: str, config: SyncConfig, use: Callable[[CustomerIO], Awaitable[Gi
     return asyncio.run(run())
 
 
-def prepare(url: str, config: SyncConfig, **settings: Any) -> None:
+def prepare(url: str, config: Sync, **settings: Any) -> None:
     """Only the checks before the first row."""
     using(url, config, lambda destination: destination.prepare(), **settings)
 
@@ -98,7 +98,7 @@ def test_wrong_credentials_and_the_wrong_region_stop_before_the_first_row(
     assert "planted-secret" not in str(raised.value)
     with pytest.raises(UnauthorizedError, match="app_api_key"):
         prepare(sandbox.url, sync(objects={}), app_api_key=Secret("${WRONG}"))
-    with pytest.raises(WorkspaceRefusedError, match="`region: us`"):
+    with pytest.raises(DestinationRefusedError, match="`region: us`"):
         prepare(sandbox.url, sync(people={}), region="eu")
     assert 4 == len(sandbox.requests())
 
@@ -114,7 +114,7 @@ def test_a_storm_at_the_start_is_sat_out(sandbox: RunningSandbox) -> None:
 def test_an_unreachable_workspace_is_given_up_within_the_budget() -> None:
     """Nobody listens at port 9: the cause is told in words."""
     with pytest.raises(
-        WorkspaceUnavailableError, match=r"workspace main cannot be reached: the connection was refused"
+        DestinationUnavailableError, match=r"workspace main cannot be reached: the connection was refused"
     ):
         prepare("http://127.0.0.1:9", sync(people={}))
 
@@ -128,7 +128,7 @@ def test_an_address_that_is_no_track_api_is_told() -> None:
             await destination.prepare()
 
     for body in (b"<html>", b"{}", b"[]", b'{"region": "moon"}'):
-        with pytest.raises(WorkspaceRefusedError, match="track_url"):
+        with pytest.raises(DestinationRefusedError, match="track_url"):
             asyncio.run(run(body))
 
 
@@ -144,11 +144,11 @@ def test_an_address_that_is_no_track_api_is_told() -> None:
     ],
 )
 def test_an_unknown_object_type_is_told_before_the_first_row(
-    sandbox: RunningSandbox, config: SyncConfig, refused: bool
+    sandbox: RunningSandbox, config: Sync, refused: bool
 ) -> None:
     """Where no row can say another type; the types that there are are listed. Without an App API key nobody knows."""
     if refused:
-        with pytest.raises(WorkspaceRefusedError, match=r"no object type 9\. It has 1 \(Companies\), 2"):
+        with pytest.raises(DestinationRefusedError, match=r"no object type 9\. It has 1 \(Companies\), 2"):
             prepare(sandbox.url, config)
     else:
         prepare(sandbox.url, config)
@@ -275,7 +275,7 @@ def test_segments_that_cannot_be_filled_are_told_before_the_first_row(sandbox: R
         ({"id": dynamic}, "data-driven"),
         ({"name": "Active"}, "data-driven"),
     ):
-        with pytest.raises(WorkspaceRefusedError, match=words):
+        with pytest.raises(DestinationRefusedError, match=words):
             prepare(sandbox.url, sync(people={"segment": segment}))
     with pytest.raises(ConfigError, match=r"app_api_key.*segment: \{id"):
         prepare(sandbox.url, sync(people={"segment": {"name": "x"}}), app_key=False)
@@ -300,7 +300,7 @@ def test_a_segment_that_is_gone_ends_the_run_and_says_that_people_were_delivered
         await destination.prepare()
         return await destination.after_delivery(parts, outcomes)
 
-    with pytest.raises(WorkspaceRefusedError, match=r"segment 99 takes no people \(HTTP 404\).*were delivered"):
+    with pytest.raises(DestinationRefusedError, match=r"segment 99 takes no people \(HTTP 404\).*were delivered"):
         using(sandbox.url, sync(people={"segment": {"id": 99}}), run, app_key=False)
 
 
@@ -317,7 +317,7 @@ def test_an_app_api_that_answers_something_else_is_told(body: bytes) -> None:
             async with open_destination(config, workspace(server.url)) as destination:
                 await destination.prepare()
 
-    with pytest.raises(WorkspaceRefusedError, match="app_url"):
+    with pytest.raises(DestinationRefusedError, match="app_url"):
         asyncio.run(run())
 
 

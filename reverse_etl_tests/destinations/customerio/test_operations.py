@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.destinations.customerio import operations
 from reverse_etl.destinations.customerio.operations import items, object_types
+from reverse_etl.destinations.customerio.sync import Sync
 from reverse_etl.sources.base import marked
 from reverse_etl_tests.destinations.customerio.configs import numbered, sync
 
@@ -62,7 +62,7 @@ EVENTS = numbered(
     ]
 )
 
-CASES: dict[str, tuple[SyncConfig, pa.RecordBatch, str]] = {
+CASES: dict[str, tuple[Sync, pa.RecordBatch, str]] = {
     "people": (sync(people={}), PEOPLE, "rows"),
     "people_delete": (sync(people={"empty_values": "delete"}), PEOPLE, "rows"),
     "people_update_only": (sync(people={"write": "update_only"}), PEOPLE, "rows"),
@@ -201,5 +201,5 @@ def test_rows_without_an_object_type_have_the_default() -> None:
     assert ["4"] == object_types(numbered([{"id": "1"}]), 4).to_pylist()
 
 
-def _ids(batch: pa.RecordBatch, config: SyncConfig) -> list[str]:
+def _ids(batch: pa.RecordBatch, config: Sync) -> list[str]:
     return [json.loads(item)["id"] for item in items(batch, config, "rows")]

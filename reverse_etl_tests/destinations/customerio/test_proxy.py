@@ -17,8 +17,8 @@ from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.customerio.answers import Reply
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.connection_check import steps
-from reverse_etl.destinations.retry import RetryPolicy
-from reverse_etl.errors import ConfigError, WorkspaceUnavailableError
+from reverse_etl.errors import ConfigError, DestinationUnavailableError
+from reverse_etl.pacing.retry import RetryPolicy
 from reverse_etl.way_out import proxy_for
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import Said, scripted_server
@@ -79,9 +79,9 @@ def test_without_the_key_neither_proxy_nor_authority_is_used(
 ) -> None:
     """The error says what to write for either."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    with pytest.raises(WorkspaceUnavailableError, match=r"not trusted.*`ca_file: .*`proxy: environment`"):
+    with pytest.raises(DestinationUnavailableError, match=r"not trusted.*`ca_file: .*`proxy: environment`"):
         call(tmp_path, ask=ask)
-    with pytest.raises(WorkspaceUnavailableError, match=r"HTTPS_PROXY is set and not used: `proxy: environment`"):
+    with pytest.raises(DestinationUnavailableError, match=r"HTTPS_PROXY is set and not used: `proxy: environment`"):
         call(tmp_path, host="track.company.invalid", ask=ask)
     assert isinstance(call(tmp_path, ask=ask, ca_file=tmp_path / "authority.pem"), Reply)
     assert [] == proxy.asked
@@ -124,7 +124,7 @@ def test_a_proxy_that_refuses_is_named(tmp_path: Path, proxy: ForwardProxy, stat
     proxy.refuses = status
     keys = {"ca_file": tmp_path / "authority.pem", "proxy": "environment"}
     if lasts:
-        with pytest.raises(WorkspaceUnavailableError) as refused:
+        with pytest.raises(DestinationUnavailableError) as refused:
             call(tmp_path, **keys)
         text = f"{refused.value} {refused.value.hint}"
         assert (status == 407) == ("HTTPS_PROXY=http://USER:PASSWORD@" in text)
@@ -147,7 +147,7 @@ def test_a_proxy_that_is_away_is_named(proxy: ForwardProxy, tmp_path: Path, monk
     assert "through the proxy 127.0.0.1:9 (HTTPS_PROXY)" in again.cause
     assert "Check HTTPS_PROXY" in again.hint
     monkeypatch.setenv("HTTPS_PROXY", f"{LOGIN}@proxy.invalid:3128")
-    with pytest.raises(WorkspaceUnavailableError, match=r"through the proxy proxy\.invalid:3128") as away:
+    with pytest.raises(DestinationUnavailableError, match=r"through the proxy proxy\.invalid:3128") as away:
         call(tmp_path, **keys)
     assert "planted" not in f"{again.cause}{again.hint}{away.value}{away.value.hint}"
 

@@ -12,8 +12,8 @@ import pytest
 from reverse_etl.destinations.customerio import environment, lookup
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.connection_check import steps
-from reverse_etl.destinations.retry import Patience, RetryPolicy
-from reverse_etl.errors import WorkspaceUnavailableError
+from reverse_etl.errors import DestinationUnavailableError
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -51,7 +51,7 @@ def waited(sandbox: RunningSandbox, ask: Ask) -> tuple[float, str]:
 
     try:
         asyncio.run(asked())
-    except WorkspaceUnavailableError as error:
+    except DestinationUnavailableError as error:
         return time.now_s - 1000, error.message
     return time.now_s - 1000, ""
 

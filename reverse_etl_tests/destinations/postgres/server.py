@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from reverse_etl.config.environment import EnvText, Secret
-from reverse_etl.destinations.postgres import Config, Rows, open_table
-from reverse_etl.destinations.retry import Patience
+from reverse_etl.destinations.postgres.config import Config, Rows
+from reverse_etl.destinations.postgres.destination import opened
+from reverse_etl.pacing.retry import Patience
 from reverse_etl_tests.destinations.sql.tables import Prepared, SqlServer
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
 
@@ -63,7 +64,7 @@ class Postgres(SqlServer):
         self, rows: dict[str, Any], columns: Sequence[str], patience: Patience, **settings: Any
     ) -> AbstractAsyncContextManager[Prepared]:
         """The destination, over TLS, as a user who may write to the tables of ``public``."""
-        return open_table(self.config(**settings), Rows.model_validate(rows), columns, patience=patience)
+        return opened(self.config(**settings), Rows.model_validate(rows), columns, patience=patience)
 
 
 @pytest.fixture

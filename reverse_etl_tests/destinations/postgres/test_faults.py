@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from reverse_etl.config.environment import EnvText
-from reverse_etl.destinations.retry import RetryPolicy
-from reverse_etl.errors import WorkspaceRefusedError, WorkspaceUnavailableError
+from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError
+from reverse_etl.pacing.retry import RetryPolicy
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.postgres.server import Postgres
 from reverse_etl_tests.destinations.scripted import FastClock
@@ -166,7 +166,7 @@ def test_trouble_that_lasts_uses_up_the_budget(server: Postgres, tmp_path: Path)
     delivery = Delivery(
         server, tmp_path, [pa.RecordBatch.from_pydict(PEOPLE)], {"table": "customers", "identify_by": "id"}
     )
-    with pytest.raises(WorkspaceUnavailableError, match="the server's disk is full"):
+    with pytest.raises(DestinationUnavailableError, match="the server's disk is full"):
         delivery.deliver()
     assert ([1, 2, 3], []) == (delivery.numbers(Outcome.UNDELIVERED), server.fetch("SELECT * FROM customers"))
 
@@ -207,7 +207,7 @@ def test_what_changes_after_the_start_ends_the_run(server: Postgres, tmp_path: P
     async def ruined(_: object) -> None:
         server.run(ruin)
 
-    with pytest.raises(WorkspaceRefusedError, match=state):
+    with pytest.raises(DestinationRefusedError, match=state):
         delivery.deliver(around=ruined)
     assert [1, 2, 3] == delivery.numbers(Outcome.UNDELIVERED)
 
@@ -219,5 +219,5 @@ def test_a_standby_is_not_written_to(server: Postgres, tmp_path: Path) -> None:
     with standby_of(server.running) as standby:
         server.running.catch_up(standby)
         server.port = standby.port
-        with pytest.raises(WorkspaceUnavailableError, match="standby"):
+        with pytest.raises(DestinationUnavailableError, match="standby"):
             delivered(server, tmp_path, PEOPLE)

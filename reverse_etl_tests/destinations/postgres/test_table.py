@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from reverse_etl.config.environment import EnvText
-from reverse_etl.errors import ConfigError, UnauthorizedError, WorkspaceError, WorkspaceRefusedError
+from reverse_etl.errors import ConfigError, DestinationError, DestinationRefusedError, UnauthorizedError
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.postgres.server import Postgres
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
@@ -268,7 +268,7 @@ def test_a_right_that_is_missing_is_named_before_the_run(server: Postgres, tmp_p
     server.run("CREATE TABLE customers (n serial, id bigint UNIQUE, score int)")
     server.run(revoke)
     try:
-        with pytest.raises(WorkspaceRefusedError, match="lacks rights") as raised:
+        with pytest.raises(DestinationRefusedError, match="lacks rights") as raised:
             delivered(server, tmp_path, {"id": [1], "score": [1]})
     finally:
         server.run(f"GRANT TEMPORARY ON DATABASE {DATABASE} TO PUBLIC")
@@ -287,20 +287,20 @@ def test_rights_on_columns_are_enough(server: Postgres, tmp_path: Path) -> None:
     assert [1, 2, 3] == delivered(server, tmp_path, PEOPLE).numbers(Outcome.DELIVERED)
 
 
-CONNECTIONS: list[tuple[dict[str, Any], type[WorkspaceError], str]] = [
-    ({"user": "nobody"}, WorkspaceRefusedError, "does not let user nobody connect"),
-    ({"database": "shopp"}, WorkspaceRefusedError, "no database shopp"),
-    ({"host": "127.0.0.1"}, WorkspaceRefusedError, "certificate is for another name"),
-    ({"ca_file": None}, WorkspaceRefusedError, "authority"),
-    ({"ca_file": Path("/nowhere.pem")}, WorkspaceRefusedError, "no file /nowhere.pem"),
-    ({"port": 1}, WorkspaceError, "nothing answers at localhost port 1"),
-    ({"host": "nowhere.invalid"}, WorkspaceError, "there is no host nowhere.invalid"),
+CONNECTIONS: list[tuple[dict[str, Any], type[DestinationError], str]] = [
+    ({"user": "nobody"}, DestinationRefusedError, "does not let user nobody connect"),
+    ({"database": "shopp"}, DestinationRefusedError, "no database shopp"),
+    ({"host": "127.0.0.1"}, DestinationRefusedError, "certificate is for another name"),
+    ({"ca_file": None}, DestinationRefusedError, "authority"),
+    ({"ca_file": Path("/nowhere.pem")}, DestinationRefusedError, "no file /nowhere.pem"),
+    ({"port": 1}, DestinationError, "nothing answers at localhost port 1"),
+    ({"host": "nowhere.invalid"}, DestinationError, "there is no host nowhere.invalid"),
 ]
 
 
 @pytest.mark.parametrize(("changes", "kind", "words"), CONNECTIONS)
 def test_a_connection_that_cannot_be_made_says_why(
-    server: Postgres, tmp_path: Path, changes: dict[str, Any], kind: type[WorkspaceError], words: str
+    server: Postgres, tmp_path: Path, changes: dict[str, Any], kind: type[DestinationError], words: str
 ) -> None:
     """And what to do, without the password."""
     server.settings |= {key: EnvText(value) if isinstance(value, str) else value for key, value in changes.items()}

@@ -15,8 +15,8 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import Outcomes, Parts, with_row_numbers
 from reverse_etl.delivery.deliver import Delivered, deliver
 from reverse_etl.delivery.settling import Progress
-from reverse_etl.destinations.retry import Patience, RetryPolicy
 from reverse_etl.destinations.tables import TableDestination
+from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import FailedRow, Outcome
 from reverse_etl_tests.destinations.scripted import FastClock
 

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from reverse_etl.destinations.rate_limit import Clock
 from reverse_etl.errors import StateError
+from reverse_etl.pacing.rate_limit import Clock
 
 Reserve = Callable[[int], float]
 """Reserves this many turns in a row, and returns the seconds until the first of them (0 or more). Raises StateError.

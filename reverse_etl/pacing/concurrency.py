@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.pacing.rate_limit import Clock
 
 TROUBLE_LASTS_S: Final = 1.0
 """Trouble within this many seconds is the same trouble: requests that were open together fail together."""

@@ -1,6 +1,6 @@
 """People on the sync's suppression list: left out or failed rows, as the sync says.
 
-How the list is read lives in ``changeset.suppression``.
+How the list is read lives in ``suppression``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from reverse_etl.changeset.listed_people import IDENTIFIERS, comparable
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
-from reverse_etl.changeset.suppression import list_of
 from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of, parquet
 from reverse_etl.checks._batch import text
 from reverse_etl.checks.base import Finding, Rule
 from reverse_etl.counted import counted
+from reverse_etl.destinations.customerio.listed_people import IDENTIFIERS, comparable
+from reverse_etl.destinations.customerio.suppression import list_of
 from reverse_etl.errors import ConfigError, StateError
 
 if TYPE_CHECKING:

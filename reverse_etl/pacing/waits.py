@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reverse_etl.destinations.rate_limit import Clock
+from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.progress import Waiting, tell
 
 VISIBLE_S: Final = 3.0

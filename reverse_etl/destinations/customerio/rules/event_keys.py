@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.changeset.event_keys import EVENT_ID, event_keys, key_columns
 from reverse_etl.changeset.occurred_at import OCCURRED_AT, occurred_at
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.checks._across import Keyed, filled
@@ -21,11 +20,12 @@ from reverse_etl.checks._batch import text
 from reverse_etl.checks.base import Finding, Rule
 from reverse_etl.checks.builtin.duplicates import column_names, content, shared_keys
 from reverse_etl.counted import counted
+from reverse_etl.destinations.customerio.event_keys import EVENT_ID, event_keys, key_columns
 
 if TYPE_CHECKING:
     import duckdb
 
-    from reverse_etl.config.syncs import EventsConfig
+    from reverse_etl.destinations.customerio.sync import EventsConfig
 
 REPEATED: Final = "event_repeated"
 """The rule's name."""

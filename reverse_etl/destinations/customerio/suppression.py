@@ -22,7 +22,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from reverse_etl.changeset.listed_people import (
+from reverse_etl.changeset.parts import Parts, RunFolder
+from reverse_etl.changeset.text import as_text
+from reverse_etl.destinations.customerio.listed_people import (
     IDENTIFIERS,
     OTHER_ID,
     comparable,
@@ -32,13 +34,11 @@ from reverse_etl.changeset.listed_people import (
     pattern,
     uncertain,
 )
-from reverse_etl.changeset.parts import Parts, RunFolder
-from reverse_etl.changeset.text import as_text
 from reverse_etl.errors import ConfigError
 from reverse_etl.files.private import whole_file
 
 if TYPE_CHECKING:
-    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.destinations.customerio.sync import Sync
     from reverse_etl.sources.base import Session
 
 _SCHEMA: Final = pa.schema([(name, pa.string()) for name in IDENTIFIERS])
@@ -101,7 +101,7 @@ def list_of(parts: Parts) -> Path:
     return parts.folder.parent / _FILE
 
 
-def store_suppressed(sync: SyncConfig, folder: RunFolder, session: Session | None) -> None:
+def store_suppressed(sync: Sync, folder: RunFolder, session: Session | None) -> None:
     """Reads the sync's list, if it has one, into the run's folder; a batch is in memory at a time.
 
     Args:

@@ -9,10 +9,10 @@ from typing import Final, TypeVar, cast
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_random_exponential
 
-from reverse_etl.destinations.base import TryAgain
-from reverse_etl.destinations.rate_limit import Clock
-from reverse_etl.destinations.waits import Waits
-from reverse_etl.errors import ConfigError, WorkspaceUnavailableError
+from reverse_etl.errors import ConfigError, DestinationUnavailableError
+from reverse_etl.pacing.rate_limit import Clock
+from reverse_etl.pacing.trouble import TryAgain
+from reverse_etl.pacing.waits import Waits
 
 Settled = TypeVar("Settled")
 
@@ -101,7 +101,7 @@ class Patience:
             on_trouble: Told of each ``TryAgain`` before the wait; it asks for no more than the policy allows.
 
         Raises:
-            WorkspaceUnavailableError: Waiting once more would go over the budget.
+            DestinationUnavailableError: Waiting once more would go over the budget.
         """
         began_at = asked_at = self._clock.now()
 
@@ -176,26 +176,26 @@ class Patience:
             return f"because {self._name} asked for it ({trouble.cause})"
         return f"because {self._name} did not settle a request ({trouble.cause}), then asks again"
 
-    def _asked_for_too_long(self, trouble: TryAgain, asked_s: float) -> WorkspaceUnavailableError:
-        return WorkspaceUnavailableError(
+    def _asked_for_too_long(self, trouble: TryAgain, asked_s: float) -> DestinationUnavailableError:
+        return DestinationUnavailableError(
             f"{self._name} asked to wait {asked_s:.0f} s, longer than the {self._policy.budget_s:g} s for which this "
             f"waits: {trouble.cause}.",
             hint=_UNDELIVERED,
         )
 
-    def _gave_up(self, trouble: TryAgain, waited_s: float, *, held: bool) -> WorkspaceUnavailableError:
+    def _gave_up(self, trouble: TryAgain, waited_s: float, *, held: bool) -> DestinationUnavailableError:
         if trouble.away:
-            return WorkspaceUnavailableError(
+            return DestinationUnavailableError(
                 f"{self._name} cannot be reached: {trouble.cause}.",
                 hint=trouble.hint or "Check the network and the addresses in connections.yaml. Nothing was sent.",
             )
         if held:
-            return WorkspaceUnavailableError(
+            return DestinationUnavailableError(
                 f"{self._name} asked the run to wait for more than {self._policy.most_held_s:.0f} s in all: "
                 f"{trouble.cause}.",
                 hint=f"{_UNDELIVERED} If it happens often, lower requests_per_second.",
             )
-        return WorkspaceUnavailableError(
+        return DestinationUnavailableError(
             f"{self._name} gave no usable answer for {waited_s:.0f} s: {trouble.cause}.", hint=_UNDELIVERED
         )
 

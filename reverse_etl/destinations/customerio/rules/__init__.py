@@ -1,0 +1,1 @@
+"""The built-in rules of rows that become people, objects, relationships and events."""

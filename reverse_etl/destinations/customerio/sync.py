@@ -1,0 +1,259 @@
+"""What a sync's rows are in Customer.io: people, objects or events, and relationships beside the first two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from reverse_etl.config.intervals import Interval
+from reverse_etl.config.model import YamlModel
+from reverse_etl.config.streams import ROWS, Stream
+from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.destinations.customerio.api_words import API_WORDS
+from reverse_etl.destinations.customerio.segment_config import SegmentConfig
+from reverse_etl.destinations.customerio.suppression_config import Suppressed, SuppressionListConfig
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from reverse_etl.changeset.parts import RunFolder
+    from reverse_etl.checks.base import AnyRule
+    from reverse_etl.config.draft import Draft
+    from reverse_etl.sources.base import Session
+
+Kind = Literal["people", "objects", "events"]
+KINDS: Final[tuple[Kind, ...]] = ("people", "objects", "events")
+
+Identifier = Literal["id", "email"]
+EmptyValues = Literal["ignore", "delete"]
+Duplicates = Literal["reject", "keep_last"]
+
+MAX_EVENT_NAME_BYTES: Final = 100
+"""Source: docs.customer.io/journeys/invalid-api-requests."""
+
+
+def event_name_problem(text: str) -> str:
+    """Why Customer.io refuses every event of this name, as what follows the key; empty where it takes them."""
+    if not text.strip():
+        return "is blank: write the event's name"
+    if len(text.encode()) > MAX_EVENT_NAME_BYTES:
+        return f"is longer than {MAX_EVENT_NAME_BYTES} bytes: Customer.io refuses every such event"
+    return ""
+
+
+def _event_name(text: str) -> str:
+    if problem := event_name_problem(text):
+        raise ValueError(problem if text.strip() else f"{problem}, or leave it out and select a column `name`")
+    return text
+
+
+class PeopleConfig(YamlModel):
+    """Rows are people.
+
+    Attributes:
+        identify_by: The column that says who a row is; the other identifier is set as an attribute.
+        suppressed: Whether a suppressed person is left out silently or is a failed row.
+        suppression_list: Who is suppressed, beside those of whom Customer.io says so itself.
+        duplicates: What becomes of rows that share an identifier and differ in values.
+    """
+
+    identify_by: Identifier = Field(default="id", description="The column that says who a row is.")
+    write: Literal["add_and_update", "update_only", "add_only"] = Field(
+        default="add_and_update",
+        description="update_only changes people who exist, add_only adds those who do not (needs app_api_key).",
+    )
+    segment: SegmentConfig | None = Field(default=None, description="A manual segment that delivered people join.")
+    empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
+    suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
+    suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
+    duplicates: Duplicates = Field(default="reject", description="Rows that share an identifier and differ.")
+
+
+class ObjectsConfig(YamlModel):
+    """Rows are objects. ``object_type`` stands in where the query has no ``object_type`` column."""
+
+    object_type: int = Field(default=1, ge=1, description="Used when the query has no object_type column.")
+    empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
+    duplicates: Duplicates = Field(default="reject", description="Rows that share an identifier and differ.")
+
+
+class EventsConfig(YamlModel):
+    """Rows are events. Without ``name`` the query has a ``name`` column; older than ``max_age`` is left out.
+
+    An event's key is its ``event_id``, or else the columns of ``event_key``, or else identifier, name and time.
+    """
+
+    name: Annotated[str, AfterValidator(_event_name)] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_EVENT_NAME_BYTES,
+        description="The event's name; otherwise a column name.",
+    )
+    identify_by: Identifier = Field(default="id", description="The column that says whose event a row is.")
+    event_key: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Columns that tell events apart where there is no event_id."
+    )
+    max_age: Interval | None = Field(default=None, description="Events older than this are not sent.")
+    suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
+    suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
+
+
+class RelationshipsConfig(YamlModel):
+    """The second query: who belongs to which object. ``deleted`` true in a row removes the relationship.
+
+    Whether its people are suppressed is said here beside ``objects``; beside ``people``, what is said there holds.
+    """
+
+    identify_by: Identifier = Field(default="id", description="The column that says who a row is about.")
+    object_type: int = Field(default=1, ge=1, description="Used when the query has no object_type column.")
+    query: str = Field(min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
+    empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
+    suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
+    suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
+
+
+class Sync(SyncConfig):
+    """One sync to a workspace.
+
+    Attributes:
+        relationships: The second query, for people and objects.
+    """
+
+    DESTINATION: ClassVar[str] = "customerio"
+    TITLE: ClassVar[str] = "Customer.io"
+    MAX_COLUMNS: ClassVar[int] = 300
+    SECTIONS: ClassVar[frozenset[str]] = frozenset(KINDS)
+
+    people: PeopleConfig | None = None
+    objects: ObjectsConfig | None = None
+    events: EventsConfig | None = None
+    relationships: RelationshipsConfig | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What a row is."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @cached_property
+    def streams(self) -> tuple[Stream, ...]:
+        """What the sync sends, in this order: its rows, then its relationships where it has them."""
+        streams = [_rows_stream(self)]
+        if (relationships := self.relationships) is not None:
+            required = (relationships.identify_by, "object_id")
+            stream = Stream(
+                name="relationships",
+                query=relationships.query,
+                at=("relationships", "query"),
+                identifier=required[:1],
+                required=required,
+                apart=frozenset((*required, "object_type", "deleted")),
+                reserved=API_WORDS["relationships"],
+                repeats=True,
+            )
+            streams.append(stream)
+        return tuple(streams)
+
+    @property
+    def suppression(self) -> PeopleConfig | EventsConfig | RelationshipsConfig | None:
+        """Where it is said what becomes of suppressed people; None for a sync that sends nobody."""
+        return self.people or self.events or self.relationships
+
+    def rules(self) -> dict[str, list[AnyRule]]:
+        """The rules of its kind, and those of relationships."""
+        from reverse_etl.destinations.customerio.rules.of_sync import rules_of
+
+        return rules_of(self)
+
+    def as_read(self, batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:
+        """With the times of events as instants."""
+        from reverse_etl.changeset.occurred_at import with_zones
+
+        return batch if self.events is None else with_zones(batch, timezone=timezone)
+
+    def read_beside(self, folder: RunFolder, session: Session | None) -> None:
+        """Its suppression list, where it has one."""
+        from reverse_etl.destinations.customerio.suppression import store_suppressed
+
+        store_suppressed(self, folder, session)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The workspace's people, one object type, or one event."""
+        if self.objects is not None:
+            return (f"object_type_{self.objects.object_type}",)
+        return ("people",) if self.events is None else (self.events.name or "events",)
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether people leave its segment whom its query does not return."""
+        return self.people is not None and self.people.segment is not None and self.people.segment.mirror
+
+    def note(self, folder: RunFolder) -> str:
+        """How many events repeat others."""
+        from reverse_etl.destinations.customerio.rules.event_keys import repeated_note
+
+        return repeated_note(folder.parts(ROWS), self.events)
+
+    def asked(self) -> dict[str, Any]:
+        """Its kind and its relationships."""
+        sections = {name: getattr(self, name) for name in (*KINDS, "relationships")}
+        return {name: section.model_dump(mode="json") for name, section in sections.items() if section is not None}
+
+    @classmethod
+    def streams_of(cls, values: Mapping[str, Any]) -> list[Stream]:
+        """Its rows and its relationships."""
+        from reverse_etl.destinations.customerio.draft_problems import streams_of
+
+        return streams_of(values)
+
+    @classmethod
+    def look_at(cls, draft: Draft) -> None:
+        """Lists, event keys, segments and API keys."""
+        from reverse_etl.destinations.customerio.draft_problems import look_at
+
+        look_at(draft)
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Exactly one kind; events have no relationships."""
+        kinds = [kind for kind in KINDS if given.get(kind) is not None]
+        empty = [kind for kind in KINDS if kind in given and given[kind] is None]
+        if empty and not kinds:
+            yield empty[0], f"is empty: write `{empty[0]}: {{}}` for the defaults"
+        elif not kinds:
+            yield "", "what are the rows? Write one of people: {}, objects: {} or events: {}"
+        elif len(kinds) > 1:
+            yield kinds[1], f"a sync is one of people, objects or events; this one says {' and '.join(kinds)}"
+        elif kinds == ["events"] and given.get("relationships") is not None:
+            yield "relationships", "goes with people or objects, not with events"
+        relationships = given.get("relationships")
+        if kinds == ["people"] and isinstance(relationships, Mapping):
+            for key in ("suppressed", "suppression_list"):
+                if key in RelationshipsConfig.as_meant(relationships):
+                    yield "relationships", f"{key} goes under people; relationships follow it"
+        yield from super().misfits(given)
+
+
+def _rows_stream(sync: Sync) -> Stream:
+    """What the columns of the rows of people, objects or events mean."""
+    if (events := sync.events) is not None:
+        named = () if events.name else ("name",)
+        sent = (events.identify_by, *named, "occurred_at")
+        required, apart = (*sent, *events.event_key), (*sent, "event_id")
+    elif sync.objects is not None:
+        required, apart = ("object_id",), ("object_id", "object_type")
+    else:
+        required = apart = (sync.people.identify_by if sync.people is not None else "id",)
+    return Stream(
+        name=ROWS,
+        query=sync.query,
+        identifier=required[:1],
+        required=required,
+        apart=frozenset(apart),
+        reserved=API_WORDS[sync.kind],
+        hints={"name": "set events.name"} if events is not None else {},
+        repeats=events is not None,
+    )

@@ -1,0 +1,76 @@
+"""A Customer.io workspace as ``connections.yaml`` says it."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import Field
+
+from reverse_etl.config.connections import Address, DestinationConfig, PathBesideFile, insecure
+from reverse_etl.config.environment import EnvText, Secret
+from reverse_etl.errors import ConfigError
+from reverse_etl.way_out import PROXY_KEY, ProxyChoice
+
+# https://docs.customer.io/integrations/api/track/ and /integrations/api/app/, read 2025-11: one host per region.
+_TRACK_URLS: Final = {"us": "https://track.customer.io", "eu": "https://track-eu.customer.io"}
+_APP_URLS: Final = {"us": "https://api.customer.io", "eu": "https://api-eu.customer.io"}
+
+
+class WorkspaceConfig(DestinationConfig):
+    """One entry of ``workspaces``: a Customer.io workspace.
+
+    Attributes:
+        app_api_key: Needed for segments by name, ``add_only``, object types and reading back.
+        read_back: Whether a run reads, after its last row, which rows were accepted and not applied.
+    """
+
+    type: Literal["customerio"] = Field(default="customerio", description="A Customer.io workspace.")
+    region: Literal["us", "eu"] = Field(default="us", description="Where the workspace's data lives.")
+    site_id: Secret = Field(description="${NAME}: the environment variable that holds it.")
+    track_api_key: Secret = Field(description="${NAME}: the environment variable that holds it.")
+    app_api_key: Secret | None = Field(
+        default=None, description="${NAME}. Needed for segments by name and add_only; lets object types be checked."
+    )
+    read_back: bool = Field(
+        default=True, description="With an App API key, look at what became of rows after they were accepted."
+    )
+    requests_per_second: float = Field(
+        default=100, gt=0, le=10_000, allow_inf_nan=False, description="Rate limit of all runs in the workspace."
+    )
+    max_requests_in_flight: int = Field(default=8, ge=1, le=256, description="Requests open at once.")
+    max_items_per_request: int = Field(
+        default=5000, ge=1, le=100_000, description="Requests are full at 475,000 bytes; this holds small rows back."
+    )
+    track_url: Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
+    app_url: Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
+    ca_file: PathBesideFile | None = Field(
+        default=None, description="A company's authority (PEM), trusted beside the usual ones; relative to this file."
+    )
+
+    proxy: ProxyChoice | None = Field(default=None, description=PROXY_KEY)
+
+    @property
+    def label(self) -> str:
+        """For messages: ``workspace main``."""
+        return f"workspace {self.name}"
+
+    def track_base_url(self) -> str:
+        """Address of the Track API, without a slash at the end.
+
+        Raises:
+            UnsetVariableError: ``track_url`` names a variable that is not set.
+            ConfigError: Its value is no https address.
+        """
+        return self._base_url("track_url", self.track_url, _TRACK_URLS[self.region])
+
+    def app_base_url(self) -> str:
+        """Address of the App API, without a slash at the end; raises like ``track_base_url``."""
+        return self._base_url("app_url", self.app_url, _APP_URLS[self.region])
+
+    def _base_url(self, key: str, url: EnvText | None, regional: str) -> str:
+        if url is None:
+            return regional
+        address = url.resolve()
+        if problem := insecure(address):
+            raise ConfigError(f"workspace {self.name}: {key}: the value of {url.template} {problem}.")
+        return address.rstrip("/")

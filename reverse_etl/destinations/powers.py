@@ -1,0 +1,96 @@
+"""What a destination may be able to do beyond taking rows; asked for by ``isinstance``, so ``base`` never grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from reverse_etl.changeset.parts import Outcomes, Parts
+    from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.destinations.base import KeptBack
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """A destination that has more to do with rows that were delivered."""
+
+    async def after_delivery(self, parts: Parts, outcomes: Outcomes) -> int:
+        """Does it, when the first stream is delivered, and returns for how many rows. Raises DestinationError."""
+        ...
+
+
+@runtime_checkable
+class Removes(Protocol):
+    """A destination from which what a sync no longer returns can be taken."""
+
+    async def mirror(self, parts: Parts) -> int:
+        """Takes away what is not among the rows, every one of which is delivered or left out by choice.
+
+        Raises:
+            CheckFailedError: That is more than the sync lets go at once.
+            DestinationError: It cannot be done.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From when on what a destination reports is of a run.
+
+    Attributes:
+        since: Unix seconds by the destination's clock.
+        seen: Ids of reports that were there before the run, of those that are not older than ``since``.
+    """
+
+    since: int
+    seen: frozenset[str]
+
+
+class Reported(Protocol):
+    """Something that was accepted and not done."""
+
+    @property
+    def id(self) -> str:
+        """Its own; may be empty."""
+        ...
+
+    @property
+    def at(self) -> int:
+        """Unix seconds by the destination's clock."""
+        ...
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """A destination that reports, a while after it accepted rows, which of them it did not apply."""
+
+    recipient: Recipient
+
+    def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
+        """Each row's identifier, as ``Destination`` has it."""
+        ...
+
+    @property
+    def reads_back(self) -> bool:
+        """Whether runs of this sync look at what it reports."""
+        ...
+
+    async def activity_window(self) -> Window:
+        """The time of a run that begins now. Raises DestinationError where the reports cannot be read."""
+        ...
+
+    async def read_activities(self, window: Window, *, at_once: bool = False) -> tuple[list[Any], bool]:
+        """What was not applied in a window, each a ``Reported``, and whether that is all of it.
+
+        Raises:
+            DestinationError: The reports cannot be read.
+        """
+        ...
+
+    def not_applied(self, parts: Parts, outcomes: Outcomes, found: list[Any]) -> Iterator[KeptBack]:
+        """The delivered rows of a stream that reports are about."""
+        ...

@@ -1,0 +1,24 @@
+"""An answer that settles nothing, from whatever was asked over a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """No lasting answer: too many requests, a server's fault, a broken connection, an unreadable body.
+
+    Attributes:
+        cause: For people: ``HTTP 503``, ``no answer within 30 s``.
+        after_s: Seconds that the destination asks to wait; None when it does not say.
+        slow_down: Whether it was a rate limit.
+        away: Whether nobody was reached at the address, and never was in this run.
+        hint: What to do about it, where that is known.
+    """
+
+    cause: str
+    after_s: float | None = None
+    slow_down: bool = False
+    away: bool = False
+    hint: str = ""
