@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Final
@@ -36,7 +37,7 @@ def make_private_folder(path: Path) -> None:
 
 
 def open_private(path: Path, flags: int) -> int:
-    """A descriptor of a file that is made where it is missing, for its owner alone.
+    """A descriptor of a file that is made where it is missing, for its owner alone; a device or pipe keeps its mode.
 
     Args:
         path: The file.
@@ -46,7 +47,8 @@ def open_private(path: Path, flags: int) -> int:
         OSError: It cannot be opened.
     """
     descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
-    if os.fstat(descriptor).st_mode & 0o777 != PRIVATE_FILE:
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) and stat.S_IMODE(mode) != PRIVATE_FILE:
         os.fchmod(descriptor, PRIVATE_FILE)
     return descriptor
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
 
 from reverse_etl.errors import StateError
-from reverse_etl.files.private import make_private_folder, partial_of, replacing, whole_file
+from reverse_etl.files.private import make_private_folder, open_private, partial_of, replacing, whole_file
 from reverse_etl_tests.test_house_rules import MODULES, PACKAGE, parsed
 
 
@@ -80,3 +81,12 @@ def test_files_are_made_in_one_place() -> None:
     }
     # The sandbox stands in for what is outside, and imports nothing of ours.
     assert {"files/private.py", "sandbox/storage.py"} == makers
+
+
+def test_a_pipe_or_device_keeps_its_mode(tmp_path: Path) -> None:
+    """Somebody else may use it: a link to ``/dev/full`` took the right to write to it from everybody."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)
+    os.close(open_private(pipe, os.O_RDWR))
+    assert 0o666 == mode(pipe)
