@@ -34,6 +34,10 @@ from reverse_etl.sources._connection_check import steps
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import BATCH_ROWS, OUTSIDE_YEARS, Session, logical_type
 from reverse_etl.sources.redshift import Config
+from reverse_etl_tests.servers.postgres import DATABASE as POSTGRES_DATABASE
+from reverse_etl_tests.servers.postgres import PASSWORD_VARIABLE as POSTGRES_PASSWORD_VARIABLE
+from reverse_etl_tests.servers.postgres import USER as READER
+from reverse_etl_tests.servers.postgres import PostgresServer
 from reverse_etl_tests.servers.redshift import (
     DATABASE,
     ENCRYPTED_ONLY,
@@ -644,3 +648,18 @@ def test_a_failed_handshake_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         thread.join()
 
     assert refused.value.hint
+
+
+def test_a_postgresql_server_is_called_one(postgres: PostgresServer) -> None:
+    """The driver knows no login by SCRAM that PostgreSQL offers: it fails with the right password too."""
+    config = Config(
+        name="warehouse",
+        host=EnvText(postgres.host),
+        port=postgres.port,
+        database=EnvText(POSTGRES_DATABASE),
+        user=EnvText(READER),
+        password=Secret(f"${{{POSTGRES_PASSWORD_VARIABLE}}}"),
+        ca_file=postgres.ca_file,
+    )
+    with pytest.raises(SourceUnavailableError, match=r"asks for a login by SCRAM.*`type: postgres`"), connect(config):
+        pass

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import select
+import socket
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pyarrow as pa
@@ -250,3 +254,24 @@ def test_the_sql_in_the_documentation_works(snowflake: SnowflakeServer) -> None:
 
     assert found.column_names == ["id", "email", "plan", "created_at"]
     assert sorted(found.column("id").to_pylist()) == [3, 4]
+
+
+def test_a_server_that_answers_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connector waits for as long as something comes; the wait for a login has an end of its own."""
+    monkeypatch.setenv(PASSWORD_VARIABLE, "any")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=_answer_without_end, args=(server,), daemon=True).start()
+        here = {"host": "127.0.0.1", "port": server.getsockname()[1], "protocol": "http", "query_timeout": "1s"}
+        config = parse_database("warehouse", LOGIN | here | {"password": f"${{{PASSWORD_VARIABLE}}}"})
+        began = time.monotonic()
+        with pytest.raises(SourceUnavailableError, match=r"127\.0\.0\.1 port \d+ does not answer"), connect(config):
+            pass
+    assert 10 > time.monotonic() - began
+
+
+def _answer_without_end(server: socket.socket) -> None:
+    with suppress(OSError), server.accept()[0] as client:
+        client.recv(1 << 16)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while not select.select([client], [], [], 0.05)[0]:
+            client.sendall(b" ")

@@ -132,6 +132,13 @@ class Messages(_messages.Messages):
             hint="Check `host` and `port`.",
         )
 
+    def not_redshift(self) -> SourceUnavailableError:
+        """The server asks for a login that Redshift has not, and that the driver gives up whatever the password is."""
+        return SourceUnavailableError(
+            f"{self.where}: the server asks for a login by SCRAM, as PostgreSQL does and Redshift does not.",
+            hint="Check `host` and `port`; a PostgreSQL server needs `type: postgres`.",
+        )
+
     def refused(self, refusal: Refusal, *, sql: str = "", took_s: float = 0.0) -> SourceError:
         """What a refused statement says.
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from redshift_connector.config import FC_BINARY, FC_TEXT, ClientProtocolVersion
 from redshift_connector.core import Connection
 from redshift_connector.error import Error
+from scramp import ScramException
 
 from reverse_etl.errors import SourceError
 from reverse_etl.sources.redshift.errors import Refusal
@@ -135,6 +136,8 @@ class Wire:
                 connection = _Connection(connected, login, database)
             except TimeoutError:
                 raise network.silent() from None
+            except ScramException:
+                raise messages.not_redshift() from None
             except _BROKEN as error:
                 refusal = _refusal(error)
                 raise (messages.login(refusal) if refusal else messages.babble()) from None

@@ -9,7 +9,9 @@ import logging
 import math
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import getproxies, proxy_bypass
 
@@ -30,6 +32,8 @@ QUERY_TAG: Final = "reverse-etl"
 """On every query, for whoever looks at the account's history."""
 
 _CONNECT_S: Final = 30
+"""From here on no login is tried again; one that is under way may take as long once more."""
+
 _ANSWER_S: Final = 60
 """The service answers a request within 45 seconds, if only with "still running"."""
 
@@ -55,9 +59,36 @@ def log_in(config: Config, where: str) -> tuple[SnowflakeConnection, Messages]:
     messages = Messages(where, _facts(config, parameters), config.query_timeout)
     parameters |= _secrets(config, messages)
     try:
-        return snowflake.connector.connect(**parameters), messages
+        return _connected(parameters), messages
     except FAILURES as error:
         raise messages.login(error) from None
+
+
+def _connected(parameters: dict[str, Any]) -> SnowflakeConnection:
+    """A connection, in bounded time: the connector waits for as long as anything comes, and tries again.
+
+    Raises:
+        TimeoutError: What answers takes too long; one of ``FAILURES``, as all that the connector raises.
+    """
+    outcome: Future[SnowflakeConnection] = Future()
+    Thread(target=_connect, args=(parameters, outcome), name="snowflake-login", daemon=True).start()
+    try:
+        return outcome.result(2 * parameters["login_timeout"])
+    finally:
+        outcome.cancel()
+
+
+def _connect(parameters: dict[str, Any], outcome: Future[SnowflakeConnection]) -> None:
+    try:
+        connection = snowflake.connector.connect(**parameters)
+    except BaseException as error:
+        if outcome.set_running_or_notify_cancel():
+            outcome.set_exception(error)
+        return
+    if outcome.set_running_or_notify_cancel():
+        outcome.set_result(connection)
+    else:
+        connection.close(retry=False)
 
 
 def endpoint_of(config: Config) -> Endpoint:
