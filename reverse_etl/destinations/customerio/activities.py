@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from reverse_etl.destinations.customerio.lookup import entry
+from reverse_etl.destinations.customerio.lookup import entries, next_page, unreadable
 from reverse_etl.destinations.powers import Window
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def window(client: Client, patience: Patience, types: tuple[str, ...]) -> 
     for kind in types:
         reply = await patience.until_settled(partial(_ask, client, kind, ""))
         since = since or _server_time(reply) - MARGIN_S
-        seen |= {str(found.get("id")) for found in _found(client, reply) if _time(found) >= since}
+        seen |= {str(found.get("id")) for found in _since(client, reply, since)}
     return Window(since, frozenset(seen))
 
 
@@ -87,12 +87,11 @@ async def since(
             if clock.now() >= until:
                 return list(activities.values()), False
             reply = await patience.until_settled(partial(_ask, client, kind, start))
-            page = list(_found(client, reply))
-            recent = [found for found in page if _time(found) >= began.since]
+            recent = _since(client, reply, began.since)
             for activity in (_activity(found, kind) for found in recent):
                 if activity.id not in began.seen:
                     activities[activity.id] = activity
-            start = _next(reply)
+            start = next_page(reply, start, workspace=client.workspace)
             if not start or not recent:
                 break
     return list(activities.values()), True
@@ -103,22 +102,12 @@ async def _ask(client: Client, kind: str, start: str) -> Any:
     return await client.ask("App", "GET", "/v1/activities", params=params)
 
 
-def _found(client: Client, reply: Reply) -> Iterator[dict[str, Any]]:
-    for found in entry(reply, "activities", workspace=client.workspace):
-        if isinstance(found, dict):
-            yield found
-
-
-def _next(reply: Reply) -> str:
-    import orjson
-
-    following = orjson.loads(reply.body).get("next")
-    return following if isinstance(following, str) else ""
-
-
-def _time(found: dict[str, Any]) -> float:
-    timestamp = found.get("timestamp")
-    return timestamp if isinstance(timestamp, (int, float)) else 0.0
+def _since(client: Client, reply: Reply, since: int) -> list[dict[str, Any]]:
+    """The activities of a page that are not older. Raises DestinationRefusedError where one does not tell its time."""
+    page = entries(reply, "activities", workspace=client.workspace)
+    if not all(isinstance(found.get("timestamp"), (int, float)) for found in page):
+        raise unreadable(reply, "timestamp", workspace=client.workspace)
+    return [found for found in page if found["timestamp"] >= since]
 
 
 def _server_time(reply: Reply) -> int:
@@ -144,7 +133,7 @@ def _activity(found: dict[str, Any], asked: str) -> Activity:
     field = data.get("field") if isinstance(data, dict) else None
     return Activity(
         id=str(found.get("id")),
-        at=_time(found),
+        at=found["timestamp"],
         type=asked,
         name=str(found.get("name") or ""),
         named=named,

@@ -77,8 +77,8 @@ def _app_steps(client: Client, patience: Patience, runner: asyncio.Runner) -> It
     yield Step("App API key", True, "accepted")
     yield Step("object types", True, lookup.named(types))
     listed = runner.run(patience.until_settled(partial(client.ask, "App", "GET", "/v1/segments")))
-    segments = lookup.entry(listed, "segments", workspace=client.workspace)
-    manual = sum(segment.get("type") == "manual" for segment in segments if isinstance(segment, dict))
+    segments = lookup.entries(listed, "segments", workspace=client.workspace)
+    manual = sum(segment.get("type") == "manual" for segment in segments)
     yield Step("segments", True, f"{len(segments)}, of which {manual} manual")
 
 

@@ -5,6 +5,7 @@ Source: Track API and App API OpenAPI, 2026.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -69,48 +70,101 @@ async def existing_people(
     for start in range(0, len(identifiers), _MOST_IDS):
         body = {"ids": list(identifiers[start : start + _MOST_IDS]), "id_type": id_type}
         ask = partial(client.ask, "App", "POST", "/v1/customers/attributes", body=body)
-        customers = entry(await patience.until_settled(ask), "customers", workspace=client.workspace)
-        known.update(_comparable(found, id_type) for found in _identifiers(customers, id_type))
+        reply = await patience.until_settled(ask)
+        found = _existing(reply, id_type, workspace=client.workspace)
+        known.update(_comparable(identifier, id_type) for identifier in found)
     return [_comparable(asked, id_type) in known for asked in identifiers]
 
 
 async def object_types(client: Client, patience: Patience) -> dict[str, str]:
     """The workspace's object types: name by id, which is an integer as text."""
     reply = await patience.until_settled(partial(client.ask, "App", "GET", "/v1/object_types"))
-    types = entry(reply, "types", workspace=client.workspace)
-    return {str(each["id"]): str(each.get("name", "")) for each in types if isinstance(each, dict) and "id" in each}
+    types = {}
+    for each in entries(reply, "types", workspace=client.workspace):
+        key = str(number(reply, each, "id", workspace=client.workspace))
+        types[key] = text(reply, each, "name", workspace=client.workspace)
+    return types
 
 
 def named(types: dict[str, str]) -> str:
     """Object types for a message: ``1 (Companies), 2 (Courses)``."""
-    return ", ".join(f"{number} ({name})" if name else number for number, name in types.items()) or "none"
+    return ", ".join(f"{key} ({name})" if name else key for key, name in types.items()) or "none"
 
 
-def entry(reply: Reply, key: str, *, workspace: str) -> Any:
-    """One entry of an answer of the App API.
+def entry(reply: Reply, key: str, *, workspace: str) -> dict[str, Any]:
+    """One object of an answer of the App API.
 
     Raises:
         DestinationRefusedError: It has no such entry, so it is a refusal, or no answer of the App API.
     """
-    try:
-        read = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        read = None
-    if reply.status < 300 and isinstance(read, dict) and isinstance(read.get(key), (list, dict)):
-        return read[key]
-    raise DestinationRefusedError(
-        f"workspace {workspace}: the App API did not answer with {key} (HTTP {reply.status}).",
+    found = _read(reply).get(key)
+    if reply.status < 300 and isinstance(found, dict):
+        return found
+    raise unreadable(reply, key, workspace=workspace)
+
+
+def entries(reply: Reply, key: str, *, workspace: str) -> list[dict[str, Any]]:
+    """One list of objects of an answer of the App API.
+
+    Raises:
+        DestinationRefusedError: It has no such list, or one of something else.
+    """
+    found = _read(reply).get(key)
+    if reply.status < 300 and isinstance(found, list) and all(isinstance(each, dict) for each in found):
+        return found
+    raise unreadable(reply, key, workspace=workspace)
+
+
+def text(reply: Reply, holder: dict[str, Any], key: str, *, workspace: str) -> str:
+    """A text of an object of an answer; empty where there is none. Raises DestinationRefusedError for anything else."""
+    value = holder.get(key)
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise unreadable(reply, key, workspace=workspace)
+
+
+def number(reply: Reply, holder: dict[str, Any], key: str, *, workspace: str) -> int:
+    """An integer of an object of an answer, as text too. Raises DestinationRefusedError for anything else."""
+    value = holder.get(key)
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise unreadable(reply, key, workspace=workspace)
+
+
+def next_page(reply: Reply, start: str, *, workspace: str) -> str:
+    """Where the page after the one from ``start`` begins; empty at the end.
+
+    Raises:
+        DestinationRefusedError: The answer does not say it, or sends back to the same page.
+    """
+    following = text(reply, _read(reply), "next", workspace=workspace)
+    if following and following == start:
+        raise unreadable(reply, "next", workspace=workspace)
+    return following
+
+
+def unreadable(reply: Reply, key: str, *, workspace: str) -> DestinationRefusedError:
+    """The error about a key of an answer that is missing or of another shape; without values."""
+    return DestinationRefusedError(
+        f"workspace {workspace}: the App API did not answer with {key} as documented (HTTP {reply.status}).",
         hint="Check app_url and app_api_key of the workspace in connections.yaml.",
     )
 
 
-def _identifiers(customers: Any, id_type: str) -> Iterator[str]:
-    for customer in customers:
-        if isinstance(customer, dict):
-            identifiers = customer.get("identifiers")
-            value = identifiers.get(id_type) if isinstance(identifiers, dict) else customer.get(id_type)
-            if isinstance(value, str):
-                yield value
+def _read(reply: Reply) -> dict[str, Any]:
+    try:
+        read = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _existing(reply: Reply, id_type: str, *, workspace: str) -> Iterator[str]:
+    for customer in entries(reply, "customers", workspace=workspace):
+        identifiers = customer.get("identifiers")
+        yield text(reply, identifiers if isinstance(identifiers, dict) else customer, id_type, workspace=workspace)
 
 
 def _comparable(identifier: str, id_type: str) -> str:

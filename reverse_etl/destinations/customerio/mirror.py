@@ -13,13 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.counted import counted
-from reverse_etl.destinations.customerio.lookup import entry
+from reverse_etl.destinations.customerio.lookup import entries, next_page, text
 from reverse_etl.destinations.customerio.segments import MOST_PEOPLE_A_CALL, change_people
 from reverse_etl.errors import CheckFailedError
 from reverse_etl.files.scratch import scratch_database
@@ -95,13 +94,15 @@ async def _write_members(client: Client, patience: Patience, path: Path, *, segm
             params = {"limit": str(PAGE)} | ({"start": start} if start else {})
             ask = partial(client.ask, "App", "GET", f"/v1/segments/{segment}/membership", params=params)
             reply = await patience.until_settled(ask)
-            people = [who for who in entry(reply, "identifiers", workspace=client.workspace) if isinstance(who, dict)]
-            identifiers = pa.array([who.get(id_type) or None for who in people], pa.string())
-            cio_ids = pa.array([who.get("cio_id") or None for who in people], pa.string())
+            people = entries(reply, "identifiers", workspace=client.workspace)
+            identifiers, cio_ids = (
+                pa.array([text(reply, who, key, workspace=client.workspace) or None for who in people], pa.string())
+                for key in (id_type, "cio_id")
+            )
             writer.write_batch(
                 pa.RecordBatch.from_arrays([_comparable(identifiers, id_type), identifiers, cio_ids], schema=_MEMBERS)
             )
-            start = str(orjson.loads(reply.body).get("next") or "")
+            start = next_page(reply, start, workspace=client.workspace)
             if not start:
                 return
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import pyarrow as pa
 
 from reverse_etl.destinations.base import TryAgain
-from reverse_etl.destinations.customerio.lookup import entry
+from reverse_etl.destinations.customerio.lookup import entries, entry, number
 from reverse_etl.errors import ConfigError, DestinationRefusedError
 from reverse_etl.pacing.concurrency import together
 
@@ -48,15 +48,22 @@ async def segment_id(client: Client, patience: Patience, wanted: SegmentConfig) 
         listed = await client.ask("App", "GET", "/v1/segments")
         if isinstance(listed, TryAgain):
             return listed
-        segments = entry(listed, "segments", workspace=client.workspace)
-        found = [segment for segment in segments if isinstance(segment, dict) and segment.get("name") == name]
-        manual = [int(segment["id"]) for segment in found if segment.get("type") == "manual"]
+        segments = entries(listed, "segments", workspace=client.workspace)
+        found = [segment for segment in segments if segment.get("name") == name]
+        manual = [
+            number(listed, segment, "id", workspace=client.workspace)
+            for segment in found
+            if segment.get("type") == "manual"
+        ]
         if manual:
             return min(manual)
         if found:
             raise _not_manual(client, f"named {name}")
         made = await client.ask("App", "POST", "/v1/segments", body={"segment": {"name": name}})
-        return made if isinstance(made, TryAgain) else int(entry(made, "segment", workspace=client.workspace)["id"])
+        if isinstance(made, TryAgain):
+            return made
+        segment = entry(made, "segment", workspace=client.workspace)
+        return number(made, segment, "id", workspace=client.workspace)
 
     return await patience.until_settled(find_or_create)
 
