@@ -75,7 +75,7 @@ def _to_the_database(config: DatabaseConfig, engine: Engine, name: str) -> Itera
             return
     endpoint = _endpoint(config, engine)
     if endpoint is not None:
-        for step in _network(endpoint, engine):
+        for step in network(endpoint, engine):
             yield step
             if not step.ok:
                 return
@@ -109,7 +109,13 @@ def _endpoint(config: DatabaseConfig, engine: Engine) -> Endpoint | None:
     )
 
 
-def _network(endpoint: Endpoint, engine: Engine) -> Iterator[Step]:
+def network(endpoint: Endpoint, engine: Engine) -> Iterator[Step]:
+    """Address, port and TLS, up to the first that fails.
+
+    Args:
+        endpoint: Where the driver is going to connect to.
+        engine: Whose protocol is spoken there.
+    """
     host, port = endpoint.host, endpoint.port
     if endpoint.proxy:
         yield Step("address", True, f"{host}, through the proxy {endpoint.proxy}")
