@@ -1,1 +1,1 @@
-"""Room 3, what one run read: the changeset, kept as numbered rows in Parquet until it is delivered."""
+"""What one run read: the changeset, kept as numbered rows in Parquet until it is delivered."""

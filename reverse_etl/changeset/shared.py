@@ -2,7 +2,7 @@
 
     <REVERSE_ETL_STORAGE_URL>/changesets/<sync>/<root run id>/
         facts.json, rows/part-000000.parquet, …     as ``parts`` has them; facts last: all is there
-        rows/journal/<when>.jsonl                   pieces of the journal: ``delivery.pieces``
+        rows/journal/<when>.jsonl                   pieces of the journal: ``ledger.journal_upload``
 
 The folder on this machine stays the one that is worked in. Parts never change once facts are there; of other files the
 shared one holds. What is only here is kept: a process that ended here may have written more than it could put there.
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reverse_etl.changeset.claim import LOCK_FILE
 from reverse_etl.changeset.parts import EXCLUDED_FILE
 from reverse_etl.files.storage import Storage
+from reverse_etl.workers.folder_lock import LOCK_FILE
 
 FACTS: Final = "facts.json"
 JOURNAL: Final = "journal"

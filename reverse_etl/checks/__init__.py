@@ -1,1 +1,1 @@
-"""Room 4, which rows may leave: built-in rules that always apply, and the checks a sync asks for."""
+"""Which rows may leave: built-in rules that always apply, and the checks a sync asks for."""

@@ -1,1 +1,1 @@
-"""Room 1, what was asked for: the files the user writes, read, checked and located."""
+"""What was asked for: the files the user writes, read, checked and located."""

@@ -1,1 +1,1 @@
-"""Room 10, Dagster and nothing else: assets, checks, jobs, schedules, resources, lineage."""
+"""Dagster and nothing else: assets, checks, jobs, schedules, resources, lineage."""

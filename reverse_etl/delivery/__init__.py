@@ -1,1 +1,1 @@
-"""Room 6, sending, politely: batches, pace, retries, and the outcome of every row."""
+"""Sending, politely: batches, pace, retries, and the outcome of every row."""

@@ -1,6 +1,6 @@
 """Rows of one query sent to a destination, each with exactly one outcome in the end.
 
-Who sends them is ``sender`` or, into a table, ``table_sender``; what is on disk is for ``books``; how long to wait and
+Who sends them is ``sender`` or, into a table, ``table_sender``; what is on disk is for ``ledger``; how long to wait and
 what a request may carry is for ``destinations``.
 """
 
@@ -10,12 +10,12 @@ import asyncio
 from dataclasses import dataclass
 
 from reverse_etl.changeset.parts import Outcomes, Parts
-from reverse_etl.delivery.books import Books, Cause, Identifiers
 from reverse_etl.delivery.sender import Progress, Sender
 from reverse_etl.delivery.table_sender import TableSender
 from reverse_etl.destinations.base import Destination
 from reverse_etl.destinations.tables import TableDestination
 from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.ledger.ledger import Cause, Identifiers, Ledger
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.pacing.shared_rate import Reserve
@@ -75,11 +75,11 @@ async def deliver(
     sender: Sender | TableSender
     if isinstance(destination, TableDestination):
         table = destination
-        books = Books(parts, outcomes, lambda batch, _query: table.identifiers(batch))
-        sender = TableSender(table, books, patience, progress=progress)
+        ledger = Ledger(parts, outcomes, lambda batch, _query: table.identifiers(batch))
+        sender = TableSender(table, ledger, patience, progress=progress)
     else:
-        books = Books(parts, outcomes, destination.identifiers)
-        sender = Sender(destination, books, patience, clock=clock, progress=progress, reserve=reserve)
+        ledger = Ledger(parts, outcomes, destination.identifiers)
+        sender = Sender(destination, ledger, patience, clock=clock, progress=progress, reserve=reserve)
     left = Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
     try:
         await sender.send(parts)
@@ -87,7 +87,7 @@ async def deliver(
         left = _left(error)
         raise
     finally:
-        counts = books.close(left)
+        counts = ledger.close(left)
     return Delivered(counts, sender.requests, patience.retries - retried_before, sender.fullness)
 
 
@@ -105,7 +105,7 @@ def leave_undelivered(
         identifiers: Says how failed rows are called.
         error: What ended the run.
     """
-    return Books(parts, outcomes, identifiers).close(_left(error))
+    return Ledger(parts, outcomes, identifiers).close(_left(error))
 
 
 def _left(error: BaseException) -> Cause:

@@ -18,10 +18,10 @@ import numpy as np
 import orjson
 
 from reverse_etl.delivery import late_refusals
-from reverse_etl.delivery.books import Books, Cause
 from reverse_etl.destinations.powers import Verifies, Window
 from reverse_etl.errors import DestinationError
 from reverse_etl.files.private import whole_file
+from reverse_etl.ledger.ledger import Cause, Ledger
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
@@ -137,18 +137,18 @@ def _enter(destination: Verifies, folder: RunFolder, stream: str, found: list[Re
     outcomes = folder.outcomes(stream)
     if not found or not np.any(outcomes == Outcome.DELIVERED):
         return
-    books = None
+    ledger = None
     for kept in destination.not_applied(parts, outcomes.copy(), found):
-        books = books or Books(parts, outcomes, destination.identifiers)
+        ledger = ledger or Ledger(parts, outcomes, destination.identifiers)
         numbers = kept.rows.to_pylist()
         # Their keys are in the journal already, from when they were accepted.
         keys = [0] * len(numbers)
         if kept.outcome is Outcome.EXCLUDED:
-            books.exclude(numbers, keys)
+            ledger.exclude(numbers, keys)
         else:
-            books.fail(numbers, keys, kept.outcome, Cause(STAGE, kept.reason, kept.field, kept.message))
-    if books is not None:
-        books.close(_LEFT)
+            ledger.fail(numbers, keys, kept.outcome, Cause(STAGE, kept.reason, kept.field, kept.message))
+    if ledger is not None:
+        ledger.close(_LEFT)
 
 
 def _path(folder: RunFolder) -> Path:

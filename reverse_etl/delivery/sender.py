@@ -1,6 +1,6 @@
 """Requests of one delivery: filled by one task, sent by a few others, no more in memory than is about to leave.
 
-What became of the rows is for ``books``, which request a row goes into for ``lanes``.
+What became of the rows is for ``ledger``, which request a row goes into for ``lanes``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
 from reverse_etl.delivery.batches import Request
-from reverse_etl.delivery.books import Books, Cause
 from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.destinations.base import Accepted, Destination, RequestRefused, TryAgain
 from reverse_etl.errors import DestinationRefusedError, ReverseEtlError
+from reverse_etl.ledger.ledger import Cause, Ledger
 from reverse_etl.pacing.concurrency import InFlight, together
 from reverse_etl.pacing.rate_limit import Clock, RateLimit
 from reverse_etl.pacing.retry import Patience
@@ -56,7 +56,7 @@ class Sender:
     def __init__(
         self,
         destination: Destination,
-        books: Books,
+        ledger: Ledger,
         patience: Patience,
         *,
         clock: Clock,
@@ -66,7 +66,7 @@ class Sender:
         limits = destination.limits
         self._clock = clock
         self._destination = destination
-        self._books = books
+        self._ledger = ledger
         self._patience = patience
         self._progress = progress
         self._in_flight = InFlight(limits.max_requests_in_flight, per_second=limits.requests_per_second, clock=clock)
@@ -111,7 +111,7 @@ class Sender:
         self._keeper = asyncio.current_task()
         while True:
             await asyncio.sleep(_SYNC_S)
-            await asyncio.to_thread(self._books.sync)
+            await asyncio.to_thread(self._ledger.sync)
 
     async def _transfer(self, parts: Parts) -> None:
         """Fills the queues and empties them. Rows that must keep their order have a queue for each worker."""
@@ -127,7 +127,7 @@ class Sender:
         if not self._may_go_on():
             return
         lanes = Lanes(self._destination.limits, len(queues))
-        async for batch in _slices(parts, self._books.outcomes):
+        async for batch in _slices(parts, self._ledger.outcomes):
             identifiers = self._destination.identifiers(batch, parts.stream)
             keys = row_keys(batch.column(ROW_NUMBER), identifiers, parts.stream)
             kept = await self._keep_back(batch, keys, parts.stream)
@@ -182,8 +182,8 @@ class Sender:
 
     def _tell(self) -> None:
         if self._progress is not None:
-            books = self._books
-            self._progress(books.delivered + books.excluded + books.failed, books.failed, books.total)
+            ledger = self._ledger
+            self._progress(ledger.delivered + ledger.excluded + ledger.failed, ledger.failed, ledger.total)
 
     def _tell_wait(self, waits: Waits, seconds: float) -> None:
         waits.tell(seconds, f"for its turn at the rate limit of {self._destination.name}")
@@ -222,18 +222,18 @@ class Sender:
         texts = [refusal[1:] for refusal in answer.refusals]
         causes = {each: Cause("customerio", *each) for each in set(texts)}
         if len(causes) == 1:
-            self._books.fail(*refused, Outcome.REFUSED, *causes.values())
+            self._ledger.fail(*refused, Outcome.REFUSED, *causes.values())
         else:
-            self._books.fail_each(*refused, Outcome.REFUSED, [causes[each] for each in texts])
-        self._books.exclude([numbers[at] for at in answer.excluded], [keys[at] for at in answer.excluded])
+            self._ledger.fail_each(*refused, Outcome.REFUSED, [causes[each] for each in texts])
+        self._ledger.exclude([numbers[at] for at in answer.excluded], [keys[at] for at in answer.excluded])
         if apart:
             accepted = [at for at in range(len(numbers)) if at not in apart]
             numbers, keys = [numbers[at] for at in accepted], [keys[at] for at in accepted]
-        self._books.deliver(numbers, keys)
+        self._ledger.deliver(numbers, keys)
 
     def _refuse(self, request: Request, at: int, reason: str, field: str, message: str) -> None:
         cause = Cause("customerio", reason, field, message)
-        self._books.fail([request.numbers[at]], [request.keys[at]], Outcome.REFUSED, cause)
+        self._ledger.fail([request.numbers[at]], [request.keys[at]], Outcome.REFUSED, cause)
 
     def _count_refused(self, answer: RequestRefused) -> None:
         self._refused_in_a_row += 1
@@ -255,9 +255,9 @@ class Sender:
             kept_back |= here
             rows = numbers[here].tolist(), keys[here].tolist()
             if kept.outcome is Outcome.EXCLUDED:
-                self._books.exclude(*rows)
+                self._ledger.exclude(*rows)
             else:
-                self._books.fail(*rows, kept.outcome, Cause("delivery", kept.reason, kept.field, kept.message))
+                self._ledger.fail(*rows, kept.outcome, Cause("delivery", kept.reason, kept.field, kept.message))
         return kept_back
 
     def _fail_too_large(self, rows: list[tuple[int, int]]) -> None:
@@ -265,7 +265,7 @@ class Sender:
             message = f"the item is larger than {self._destination.limits.max_item_bytes:,} bytes."
             numbers, keys = zip(*rows, strict=True)
             cause = Cause("delivery", "item_too_large", "", message)
-            self._books.fail(numbers, keys, Outcome.REJECTED, cause)
+            self._ledger.fail(numbers, keys, Outcome.REJECTED, cause)
 
 
 async def _slices(parts: Parts, outcomes: Outcomes) -> AsyncIterator[pa.RecordBatch]:

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from reverse_etl.changeset.row_keys import Keys
-from reverse_etl.delivery.books import Books, Cause
 from reverse_etl.destinations.base import Accepted, KeptBack, RequestRefused
 from reverse_etl.errors import DestinationRefusedError
+from reverse_etl.ledger.ledger import Cause, Ledger
 from reverse_etl.report import Outcome
 
 MOST_REFUSED_IN_A_ROW: Final = 1_000
@@ -31,8 +31,8 @@ class Settling:
         progress: Told after each settled request.
     """
 
-    def __init__(self, books: Books, name: str, progress: Progress | None) -> None:
-        self._books = books
+    def __init__(self, ledger: Ledger, name: str, progress: Progress | None) -> None:
+        self._ledger = ledger
         self._name = name
         self._progress = progress
         self._refused_in_a_row = 0
@@ -40,21 +40,21 @@ class Settling:
     def tell(self) -> None:
         """Tells how far the delivery is."""
         if self._progress is not None:
-            books = self._books
-            self._progress(books.delivered + books.excluded + books.failed, books.failed, books.total)
+            ledger = self._ledger
+            self._progress(ledger.delivered + ledger.excluded + ledger.failed, ledger.failed, ledger.total)
 
     def accept(self, numbers: Sequence[int], keys: Sequence[int], answer: Accepted) -> None:
         """Enters an answer about the rows with these numbers and keys (``changeset.row_keys``)."""
         self._refused_in_a_row = 0
         causes = [Cause("destination", *refusal[1:]) for refusal in answer.refusals]
         refused = [refusal.place for refusal in answer.refusals]
-        self._books.fail_each(_at(refused, numbers), _at(refused, keys), Outcome.REFUSED, causes)
-        self._books.exclude(_at(answer.excluded, numbers), _at(answer.excluded, keys))
+        self._ledger.fail_each(_at(refused, numbers), _at(refused, keys), Outcome.REFUSED, causes)
+        self._ledger.exclude(_at(answer.excluded, numbers), _at(answer.excluded, keys))
         apart = {*refused, *answer.excluded}
         if apart:
             accepted = [at for at in range(len(numbers)) if at not in apart]
             numbers, keys = _at(accepted, numbers), _at(accepted, keys)
-        self._books.deliver(numbers, keys)
+        self._ledger.deliver(numbers, keys)
 
     def refuse(self, numbers: Sequence[int], keys: Sequence[int], answer: RequestRefused) -> None:
         """Enters a request of one row that was refused; one of several rows is only counted.
@@ -70,7 +70,7 @@ class Settling:
             )
         if len(numbers) == 1:
             cause = Cause("destination", answer.reason, answer.field, answer.message)
-            self._books.fail(numbers, keys, Outcome.REFUSED, cause)
+            self._ledger.fail(numbers, keys, Outcome.REFUSED, cause)
 
     def keep_back(
         self, numbers: np.ndarray[tuple[int], np.dtype[np.int64]], keys: Keys, kept: Iterable[KeptBack]
@@ -82,9 +82,9 @@ class Settling:
             kept_back |= here
             rows = numbers[here].tolist(), keys[here].tolist()
             if each.outcome is Outcome.EXCLUDED:
-                self._books.exclude(*rows)
+                self._ledger.exclude(*rows)
             else:
-                self._books.fail(*rows, each.outcome, Cause("delivery", each.reason, each.field, each.message))
+                self._ledger.fail(*rows, each.outcome, Cause("delivery", each.reason, each.field, each.message))
         return kept_back
 
 

@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
-from reverse_etl.delivery.books import Books
 from reverse_etl.delivery.settling import Progress, Settling
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
 from reverse_etl.destinations.tables import Fitted, TableDestination
+from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.retry import Patience
 
 GRACE_S: Final = 7.0
@@ -62,12 +62,12 @@ class TableSender:
     """
 
     def __init__(
-        self, destination: TableDestination, books: Books, patience: Patience, *, progress: Progress | None = None
+        self, destination: TableDestination, ledger: Ledger, patience: Patience, *, progress: Progress | None = None
     ) -> None:
         self._destination = destination
-        self._books = books
+        self._ledger = ledger
         self._patience = patience
-        self._settling = Settling(books, destination.name, progress)
+        self._settling = Settling(ledger, destination.name, progress)
         self._stopping = False
         self._writing = False
         self._rows = 0
@@ -93,13 +93,13 @@ class TableSender:
             await asyncio.gather(work, return_exceptions=True)
 
     async def _transfer(self, parts: Parts) -> None:
-        slices = self._slices(parts, self._books.outcomes)
+        slices = self._slices(parts, self._ledger.outcomes)
         upcoming = asyncio.ensure_future(asyncio.to_thread(next, slices, None))
         try:
             while (piece := await asyncio.shield(upcoming)) is not None and not self._stopping:
                 upcoming = asyncio.ensure_future(asyncio.to_thread(next, slices, None))
                 await self._write(piece)
-                await asyncio.to_thread(self._books.sync)
+                await asyncio.to_thread(self._ledger.sync)
         finally:
             # A thread cannot be stopped, and reads the run's folder.
             await asyncio.wait({upcoming})

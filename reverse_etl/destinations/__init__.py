@@ -1,4 +1,4 @@
-"""Room 8, where rows go: a folder for each kind of destination, each a plugin named like its ``type``.
+"""Where rows go: a folder for each kind of destination, each a plugin named like its ``type``.
 
 What a kind gives is in ``base``. What is sent, and when, is decided in ``delivery``.
 """

@@ -1,1 +1,1 @@
-"""Room 0, files: private and whole or not at all, scratch databases, and the place that all machines share."""
+"""Files: private, and whole or not at all, scratch databases, and the place that all machines share."""

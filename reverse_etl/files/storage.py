@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.private import PRIVATE_FILE, make_private_folder, open_private
-from reverse_etl.way_out import untrusted
+from reverse_etl.http.certificates import untrusted
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]

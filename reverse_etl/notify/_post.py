@@ -9,21 +9,13 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from reverse_etl.answer_body import ACCEPT_ENCODING, UnusableBodyError, read_body
 from reverse_etl.config.connections import PathBesideFile, insecure
 from reverse_etl.config.environment import Secret
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.errors import AlertNotSentError
-from reverse_etl.way_out import (
-    PROXY_KEY,
-    ProxyChoice,
-    authorities,
-    mounts,
-    proxy_for,
-    refused_by_proxy,
-    untrusted,
-    unused_proxy,
-)
+from reverse_etl.http.bodies import ACCEPT_ENCODING, UnusableBodyError, read_body
+from reverse_etl.http.certificates import authorities, untrusted
+from reverse_etl.http.proxies import PROXY_KEY, ProxyChoice, mounts, proxy_for, refused_by_proxy, unused_proxy
 
 TIMEOUT_S: Final = 10.0
 """For each step: connecting, sending, the answer."""

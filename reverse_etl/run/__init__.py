@@ -1,1 +1,1 @@
-"""Room 8, one run from start to end: its stages, whose turn it is, what a stop left, how its books are closed."""
+"""One run from start to end: its stages, whose turn it is, what a stop left, how its books are closed."""

@@ -12,7 +12,8 @@ from reverse_etl.report import Status
 from reverse_etl.run.close import close
 from reverse_etl.run.lease import take_turn
 from reverse_etl.run.open_runs import leave_open
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
+from reverse_etl.workers import heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

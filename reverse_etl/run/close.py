@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changeset.claim import release
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.errors import StateError
@@ -14,8 +13,10 @@ from reverse_etl.run.open_runs import has_closed
 from reverse_etl.run.sharing import put_at_end
 from reverse_etl.run.undelivered import write_undelivered
 from reverse_etl.run.verdict import verdict
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.runs import Reading, close_run
+from reverse_etl.workers import heartbeat
+from reverse_etl.workers.folder_lock import release
 
 if TYPE_CHECKING:
     from reverse_etl.run.record import SyncRun

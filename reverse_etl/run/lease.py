@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import StateError, WorkspaceBusyError
 from reverse_etl.progress import Progress, Waiting, tell
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.runs import record_skipped
+from reverse_etl.workers import heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable

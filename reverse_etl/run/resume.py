@@ -1,6 +1,6 @@
 """A run that continues where an earlier one stopped: when it may, and how it finds the earlier one's rows.
 
-Which rows it need not send again is for the journal (``delivery.books``). Decision: docs/decisions/0003-resume.md.
+Which rows it need not send again is for the journal (``ledger.ledger``). Decision: docs/decisions/0003-resume.md.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changeset.claim import LOCK_FILE, claimed
 from reverse_etl.changeset.columns import identifiers
 from reverse_etl.changeset.parts import Facts, RunFolder, count
 from reverse_etl.changeset.recipient import Recipient, rows_for
-from reverse_etl.delivery.balance import same_rows
-from reverse_etl.delivery.journal import JOURNAL_FILE
+from reverse_etl.ledger.journal import JOURNAL_FILE
+from reverse_etl.ledger.reconcile import same_rows
 from reverse_etl.report import Status
 from reverse_etl.run.sharing import continue_changeset, fetch
 from reverse_etl.state.interrupted_runs import end_gone, newest_run
+from reverse_etl.workers.folder_lock import LOCK_FILE, claimed
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.watermark import Watermark

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reverse_etl.delivery.pieces import merge
 from reverse_etl.errors import StateError
+from reverse_etl.ledger.journal_upload import merge
 from reverse_etl.state import shared_changesets, workspace_lease
 
 if TYPE_CHECKING:

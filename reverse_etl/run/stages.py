@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore
-from reverse_etl.changeset.claim import claim
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import Facts
 from reverse_etl.changeset.recipient import keep_rows_for
@@ -29,6 +28,7 @@ from reverse_etl.run.sharing import fetch, put, put_changeset
 from reverse_etl.state.run_history import find_run
 from reverse_etl.state.runs import begin_run
 from reverse_etl.state.syncs import feed_read_to, remember_feed, sync_state
+from reverse_etl.workers.folder_lock import claim
 
 if TYPE_CHECKING:
     from reverse_etl.checks.runner import Validation

@@ -35,7 +35,7 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
     Raises:
         StateError: The folder cannot be written.
     """
-    from reverse_etl.delivery.books import Books, Cause
+    from reverse_etl.ledger.ledger import Cause, Ledger
 
     if status is Status.CANCELED:
         reason, message = _CANCELED
@@ -49,7 +49,7 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
         outcomes = parts.outcomes(facts.streams[stream.name].rows)
         counts = count(outcomes)
         if counts.undelivered and counts.failed != parts.failed_count():
-            Books(parts, outcomes, identified(stream)).close(Cause("delivery", reason, "", message))
+            Ledger(parts, outcomes, identified(stream)).close(Cause("delivery", reason, "", message))
 
 
 def identified(stream: Stream) -> Callable[[pa.RecordBatch, str], pa.StringArray]:

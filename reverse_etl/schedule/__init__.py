@@ -1,1 +1,1 @@
-"""Room 9, when a run is due."""
+"""When a run is due."""

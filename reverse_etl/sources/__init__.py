@@ -1,4 +1,4 @@
-"""Room 2, where rows come from: one module per database engine, each a plugin named like its ``type``.
+"""Where rows come from: one module per database engine, each a plugin named like its ``type``.
 
 What an engine gives is in ``base``. What is read, and when, is decided elsewhere.
 """

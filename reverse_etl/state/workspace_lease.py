@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from reverse_etl.report import Status
-from reverse_etl.state import heartbeat, processes
 from reverse_etl.state.interrupted_runs import LOST
 from reverse_etl.state.run_ids import is_of
 from reverse_etl.state.schema import RUN, TURN
+from reverse_etl.workers import heartbeat, processes
 
 if TYPE_CHECKING:
     from reverse_etl.report import RunReport

@@ -11,11 +11,12 @@ import pytest
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.defs.run_tags import WAITS_TAG
 from reverse_etl.report import Status
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.syncs import every_sync
+from reverse_etl.workers import heartbeat
 from reverse_etl_tests.defs.daemon import BACKFILL, Daemon, shipped_instance
 from reverse_etl_tests.project import Project, people
 

@@ -14,9 +14,10 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.defs.failure import NotLoadedError
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
+from reverse_etl.workers import heartbeat
 from reverse_etl_tests.project import Project, fill, people
 
 

@@ -14,12 +14,13 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.defs.run_tags import BEGAN_TAG
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.failures import failed_rows_of_run
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_ids import runs_of
 from reverse_etl.state.runs import begin_run
 from reverse_etl.state.store import open_store
+from reverse_etl.workers import heartbeat
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, fill, people
 

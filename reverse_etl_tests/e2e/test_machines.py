@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.delivery.journal import whole_lines
 from reverse_etl.files.storage import Storage
+from reverse_etl.ledger.journal import whole_lines
 from reverse_etl_tests.e2e.in_progress import RE_EXECUTE, batches, history, sent, started
 from reverse_etl_tests.project import Project, fill
 from reverse_etl_tests.servers.s3 import RunningS3, running_s3

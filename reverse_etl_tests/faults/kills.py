@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 
 import reverse_etl
-from reverse_etl.delivery.journal import JOURNAL_FILE
+from reverse_etl.ledger.journal import JOURNAL_FILE
 from reverse_etl.report import Status
 from reverse_etl.run.close import close
 from reverse_etl.run.record import SyncRun
@@ -73,8 +73,8 @@ def killed(world: World, chance: random.Random, seed: int) -> None:
     known = find_run(case.store, run.run_id)
     ended = known is not None and known.status is not Status.RUNNING
     if ended:
-        books = Ended(run.run_id, run.root_run_id, rows, known, None, 0)
-        books_are_true(case, books, refused=refused, rejected=rejected)
+        ledger = Ended(run.run_id, run.root_run_id, rows, known, None, 0)
+        books_are_true(case, ledger, refused=refused, rejected=rejected)
     else:
         assert last_sync_time(case.store, case.name) == 0
     before = _taken(case)

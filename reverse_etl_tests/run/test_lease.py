@@ -14,10 +14,11 @@ from reverse_etl.report import Status
 from reverse_etl.run.attend import attend
 from reverse_etl.run.lease import take_turn
 from reverse_etl.run.record import SyncRun
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import open_store
+from reverse_etl.workers import heartbeat
 from reverse_etl_tests.project import Project, people
 
 

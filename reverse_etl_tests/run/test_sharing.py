@@ -15,7 +15,8 @@ from reverse_etl.run.close import close
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.sharing import put, put_at_end
 from reverse_etl.run.stages import extract_changeset
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
+from reverse_etl.workers import heartbeat
 from reverse_etl_tests.faults.runs import new_world
 
 

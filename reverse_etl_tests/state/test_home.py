@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from reverse_etl.changeset.claim import claim, release
 from reverse_etl.changeset.parts import RunFolder, with_row_numbers
 from reverse_etl.errors import StateError
 from reverse_etl.report import write_failed_rows
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
 from reverse_etl.state.syncs import is_paused, set_paused
+from reverse_etl.workers.folder_lock import claim, release
 
 
 def test_it_is_beside_the_syncs_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

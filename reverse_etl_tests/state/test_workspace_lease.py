@@ -12,17 +12,19 @@ import pytest
 import sqlalchemy as sa
 
 from reverse_etl.report import Status
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
 from reverse_etl.state.run_history import find_run
 from reverse_etl.state.schema import TURN
 from reverse_etl.state.store import Store, open_store
+from reverse_etl.workers import heartbeat
 from reverse_etl_tests.state.conftest import NOON, begin
 
 OTHER = """
 import sys
 from datetime import UTC, datetime
 from functools import partial
-from reverse_etl.state import heartbeat, workspace_lease
+from reverse_etl.state import workspace_lease
+from reverse_etl.workers import heartbeat
 from reverse_etl.state.runs import begin_run
 from reverse_etl.state.store import open_store
 url, run_id, every_s = sys.argv[1:]

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import orjson
 
-from reverse_etl import __version__, way_out
-from reverse_etl.answer_body import ACCEPT_ENCODING, UnusableBodyError, read_body
+from reverse_etl import __version__
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.customerio.answers import Api, Reply, trouble, unauthorized
 from reverse_etl.errors import ConfigError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.http import certificates, proxies
+from reverse_etl.http.bodies import ACCEPT_ENCODING, UnusableBodyError, read_body
 from reverse_etl.pacing.rate_limit import Clock, RateLimit
 from reverse_etl.pacing.waits import VISIBLE_S, Waits
 
@@ -86,12 +87,12 @@ class Client:
         self._answer_timeout_s = answer_timeout_s()
         self._longest_s = longest_s(self._answer_timeout_s)
         self._waits = Waits(f"workspace {workspace.name}", clock=clock or Clock())
-        trusted = way_out.authorities(
+        trusted = certificates.authorities(
             workspace.ca_file, environment=workspace.proxy is not None, where=f"workspace {workspace.name}"
         )
         self._http = httpx.AsyncClient(
             transport=transport,
-            mounts=way_out.mounts(self._proxies.items(), trusted),
+            mounts=proxies.mounts(self._proxies.items(), trusted),
             verify=trusted,
             trust_env=False,
             follow_redirects=False,
@@ -183,7 +184,7 @@ class Client:
         cause = cause_of(error, answer_timeout_s=self._answer_timeout_s)
         proxy = self._proxies[self._track_url if api == "Track" else self._app_url]
         host = httpx.URL(url).netloc.decode("ascii", "replace")
-        status = way_out.refused_by_proxy(error)
+        status = proxies.refused_by_proxy(error)
         if status:
             cause = f"{proxy} refused to connect to {host} (HTTP {status})"
         elif proxy is not None:
@@ -193,9 +194,9 @@ class Client:
         hint = f"Check the network, and region and {api.lower()}_url in connections.yaml."
         if proxy is not None:
             hint = f"Check {proxy.variable}, NO_PROXY and the network."
-        elif not any(isinstance(each, ssl.SSLError) for each in way_out.chain(error)):
-            hint += way_out.unused_proxy(url)
-        if way_out.untrusted(error):
+        elif not any(isinstance(each, ssl.SSLError) for each in certificates.chain(error)):
+            hint += proxies.unused_proxy(url)
+        if certificates.untrusted(error):
             hint = _UNTRUSTED
         if status == 407 and proxy is not None:
             hint = f"The proxy wants a login: {proxy.variable}=http://USER:PASSWORD@{proxy.address}"
@@ -205,8 +206,8 @@ class Client:
         return TryAgain(cause if status else f"{cause} ({host})", away=True, hint=f"{hint} Nothing was sent.")
 
     @staticmethod
-    def _proxy_for(url: str, workspace: WorkspaceConfig) -> way_out.Proxy | None:
-        return way_out.proxy_for(url, where=f"workspace {workspace.name}") if workspace.proxy else None
+    def _proxy_for(url: str, workspace: WorkspaceConfig) -> proxies.Proxy | None:
+        return proxies.proxy_for(url, where=f"workspace {workspace.name}") if workspace.proxy else None
 
     def _credential(self, secret: Secret, api: Api) -> str:
         value = secret.resolve().strip()
@@ -253,7 +254,7 @@ def cause_of(error: httpx.RequestError, *, answer_timeout_s: float = READ_TIMEOU
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {answer_timeout_s:g} s"
     if isinstance(error, httpx.ConnectError):
-        return next(filter(None, map(_passing_cause, way_out.chain(error))), "cannot connect")
+        return next(filter(None, map(_passing_cause, certificates.chain(error))), "cannot connect")
     return "the connection broke before the answer was complete"
 
 
@@ -271,7 +272,7 @@ def _passing_cause(error: BaseException) -> str:
 
 def _lasting_cause(error: BaseException) -> str:
     """A cause that waiting does not mend: an unknown host or a certificate that is not trusted; else empty."""
-    if found := way_out.untrusted(error):
+    if found := certificates.untrusted(error):
         return f"its TLS certificate is not trusted ({found.verify_message})"
-    names = (each for each in way_out.chain(error) if isinstance(each, socket.gaierror))
+    names = (each for each in certificates.chain(error) if isinstance(each, socket.gaierror))
     return "its host name is unknown" if any(each.errno == socket.EAI_NONAME for each in names) else ""

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from reverse_etl.destinations.customerio import lookup
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.errors import DestinationError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.http.proxies import proxy_for
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Step
-from reverse_etl.way_out import proxy_for
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.workspace import WorkspaceConfig

@@ -9,7 +9,7 @@ from pydantic import Field
 from reverse_etl.config.connections import Address, DestinationConfig, PathBesideFile, insecure
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.errors import ConfigError
-from reverse_etl.way_out import PROXY_KEY, ProxyChoice
+from reverse_etl.http.proxies import PROXY_KEY, ProxyChoice
 
 # https://docs.customer.io/integrations/api/track/ and /integrations/api/app/, read 2025-11: one host per region.
 _TRACK_URLS: Final = {"us": "https://track.customer.io", "eu": "https://track-eu.customer.io"}

@@ -18,8 +18,8 @@ from reverse_etl.destinations.customerio.answers import Reply
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.connection_check import steps
 from reverse_etl.errors import ConfigError, DestinationUnavailableError
+from reverse_etl.http.proxies import proxy_for
 from reverse_etl.pacing.retry import RetryPolicy
-from reverse_etl.way_out import proxy_for
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import Said, scripted_server
 from reverse_etl_tests.servers.forward_proxy import ForwardProxy, running_proxy

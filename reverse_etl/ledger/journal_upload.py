@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.delivery.journal import JOURNAL_FILE, whole_lines
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import make_private_folder, whole_file
 from reverse_etl.files.storage import in_order
+from reverse_etl.ledger.journal import JOURNAL_FILE, whole_lines
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.parts import RunFolder
@@ -26,7 +26,7 @@ PATIENCE_S: Final = 60.0
 """Seconds for which pieces may fail while rows are sent; the last one may not."""
 
 
-class Pieces:
+class JournalUpload:
     """What one delivery adds to a shared journal.
 
     Args:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reverse_etl.changeset.row_keys import key_sum, row_keys
-from reverse_etl.delivery.balance import same_rows
+from reverse_etl.ledger.reconcile import same_rows
 from reverse_etl.report import Outcome
 from reverse_etl_tests.delivery.workspaces import Run, ScriptedWorkspace
 

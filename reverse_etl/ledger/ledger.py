@@ -1,7 +1,7 @@
 """What became of each row, kept while rows are sent and written down in the journal as soon as it is known.
 
-The journal is the truth of a delivery: the next books over the same rows, after whatever ended these, begin with it.
-``outcomes.npy`` and the failed rows are what others read, written when the books are closed.
+The journal is the truth of a delivery: the next ledger of the same rows, after whatever ended this one, begins with it.
+``outcomes.npy`` and the failed rows are what others read, written when the ledger is closed.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA, ROW_NUMBER, Outcomes, Parts, count
 from reverse_etl.changeset.row_keys import MODULUS
-from reverse_etl.delivery.journal import JOURNAL_FILE, Entry, Journal, ranges
-from reverse_etl.delivery.pieces import Pieces
 from reverse_etl.errors import StateError
+from reverse_etl.ledger.journal import JOURNAL_FILE, Entry, Journal, ranges
+from reverse_etl.ledger.journal_upload import JournalUpload
 from reverse_etl.report import Counts, Outcome
 
 _MOST_CAUSES: Final = 50_000
@@ -37,7 +37,7 @@ class Cause(NamedTuple):
     message: str
 
 
-class Books:
+class Ledger:
     """The outcomes of one stream's rows, beginning with what the journal has of an earlier attempt.
 
     Args:
@@ -54,7 +54,7 @@ class Books:
         # 0 is no cause. The system gives memory only to the pages that are written to.
         self._cause_of_row = np.zeros(len(outcomes), dtype=np.uint32)
         path = parts.folder / JOURNAL_FILE
-        self._journal = Journal(path, Pieces(parts.shared, parts.stream, path) if parts.shared else None)
+        self._journal = Journal(path, JournalUpload(parts.shared, parts.stream, path) if parts.shared else None)
         for entry in self._journal.entries():
             self._replay(entry)
         self.delivered = int(np.count_nonzero(outcomes == Outcome.DELIVERED))

@@ -5,7 +5,7 @@
 Where the rows of a request failed for different causes, ``causes`` has these, and ``which`` the place of each row's.
 
 A line is handed to the operating system at once, so the end of the process loses none, and to the disk within a
-second (``sync``). A last line that is torn is no line. What the books make of it is for ``books``.
+second (``sync``). A last line that is torn is no line. What follows from it is for ``ledger``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from reverse_etl.files.private import make_private_folder, open_private
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
-    from reverse_etl.delivery.pieces import Pieces
+    from reverse_etl.ledger.journal_upload import JournalUpload
 
 JOURNAL_FILE: Final = "journal.jsonl"
 
@@ -72,9 +72,9 @@ class Journal:
         pieces: Where other machines find what is written down; None where nobody else looks for it.
     """
 
-    def __init__(self, path: Path, pieces: Pieces | None = None) -> None:
+    def __init__(self, path: Path, upload: JournalUpload | None = None) -> None:
         self._path = path
-        self._pieces = pieces
+        self._upload = upload
         self._file: int | None = None
         self._whole_bytes = 0
         self._unsynced = False
@@ -98,8 +98,8 @@ class Journal:
         Args:
             last: At once, and for the last time.
         """
-        if self._pieces is not None:
-            self._pieces.put(self._whole_bytes, last=last)
+        if self._upload is not None:
+            self._upload.put(self._whole_bytes, last=last)
 
     def append(self, entry: Entry) -> None:
         """Writes an entry down, after those that ``entries`` gave. Raises OSError where that fails."""
@@ -138,8 +138,8 @@ class Journal:
         make_private_folder(self._path.parent)
         self._file = open_private(self._path, os.O_WRONLY | os.O_APPEND)
         os.ftruncate(self._file, self._whole_bytes)
-        if self._pieces is not None:
-            self._pieces.begin(self._whole_bytes)
+        if self._upload is not None:
+            self._upload.begin(self._whole_bytes)
         return self._file
 
 

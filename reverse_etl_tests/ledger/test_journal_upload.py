@@ -10,12 +10,12 @@ import pytest
 from reverse_etl.changeset.facts import Facts, StreamFacts
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.changeset.shared import SharedFolder
-from reverse_etl.delivery import pieces
-from reverse_etl.delivery.journal import JOURNAL_FILE, Entry, Journal, whole_lines
-from reverse_etl.delivery.pieces import Pieces, merge
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import make_private_folder
 from reverse_etl.files.storage import Storage
+from reverse_etl.ledger import journal_upload
+from reverse_etl.ledger.journal import JOURNAL_FILE, Entry, Journal, whole_lines
+from reverse_etl.ledger.journal_upload import JournalUpload, merge
 from reverse_etl.report import Outcome
 
 
@@ -36,7 +36,7 @@ def opened(folder: RunFolder) -> Journal:
     """The journal of the folder's rows, after all its entries were read."""
     path = folder.path / "rows" / JOURNAL_FILE
     assert folder.shared is not None
-    journal = Journal(path, Pieces(folder.shared, "rows", path))
+    journal = Journal(path, JournalUpload(folder.shared, "rows", path))
     list(journal.entries())
     return journal
 
@@ -67,7 +67,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time by which pieces are put."""
     clock = Clock()
-    monkeypatch.setattr(pieces.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(journal_upload.time, "monotonic", lambda: clock.now)
     return clock
 
 
@@ -77,7 +77,7 @@ def test_pieces_come_at_their_time_and_the_last_at_once(tmp_path: Path, shared: 
     journal.append(entry(1))
     journal.share()
     assert 0 == there(shared)
-    clock.now += pieces.EVERY_S
+    clock.now += journal_upload.EVERY_S
     journal.share()
     journal.share()
     journal.append(entry(2))
@@ -98,16 +98,16 @@ def test_a_place_that_is_away_is_waited_for_and_not_for_ever(
     shared.storage.names("")
     place.rmdir()
     place.touch()
-    clock.now += pieces.EVERY_S
+    clock.now += journal_upload.EVERY_S
     journal.share()
     with pytest.raises(StateError):
         journal.share(last=True)
-    clock.now += pieces.PATIENCE_S
+    clock.now += journal_upload.PATIENCE_S
     with pytest.raises(StateError):
         journal.share()
     place.unlink()
     journal.append(entry(2))
-    clock.now += pieces.EVERY_S
+    clock.now += journal_upload.EVERY_S
     journal.share()
     assert 2 == there(shared)
 

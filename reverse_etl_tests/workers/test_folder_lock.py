@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.changeset.claim import claim, claimed, release
 from reverse_etl.errors import StateError
+from reverse_etl.workers.folder_lock import claim, claimed, release
 
 OTHER = """
 import sys
 from pathlib import Path
-from reverse_etl.changeset.claim import claim
+from reverse_etl.workers.folder_lock import claim
 claim(Path(sys.argv[1]))
 print("claimed", flush=True)
 sys.stdin.readline()

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
-from reverse_etl.delivery.journal import JOURNAL_FILE, Journal
+from reverse_etl.ledger.journal import JOURNAL_FILE, Journal
 from reverse_etl.report import Outcome
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from reverse_etl.errors import StateError
-from reverse_etl.state import heartbeat
 from reverse_etl.state.workspace_lease import SILENT
+from reverse_etl.workers import heartbeat
 
 
 def away() -> bool:

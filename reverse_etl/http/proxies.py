@@ -1,14 +1,12 @@
 """The way to an HTTPS address: straight, or as the environment says where ``proxy: environment`` asks for that.
 
-Then HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR are read, as curl reads them; ``.netrc`` never is.
-The value of a proxy's variable may hold a password, so no message has it.
+Then HTTPS_PROXY, ALL_PROXY and NO_PROXY are read, as curl reads them; ``.netrc`` never is. The value of a proxy's
+variable may hold a password, so no message has it.
 """
 
 from __future__ import annotations
 
-import os
-import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
@@ -17,7 +15,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 from reverse_etl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import ssl
 
     import httpx
 
@@ -102,62 +100,12 @@ def refused_by_proxy(error: BaseException) -> int:
     return int(status) if isinstance(error, httpx.ProxyError) and status.isascii() and status.isdigit() else 0
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it; several tries to connect are one group."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        if isinstance(cause, BaseExceptionGroup):
-            for each in cause.exceptions:
-                yield from chain(each)
-        cause = cause.__cause__ or cause.__context__
-
-
-def untrusted(error: BaseException) -> ssl.SSLCertVerificationError | None:
-    """The server's certificate that was not trusted; None where the error is another."""
-    refused = (each for each in chain(error) if isinstance(each, ssl.SSLCertVerificationError))
-    # aiohttp's own kind of it has no reason; the one that led to it has.
-    return next((each for each in refused if hasattr(each, "verify_message")), None)
-
-
 def unused_proxy(url: str) -> str:
     """A sentence where the environment names a proxy that nobody asked to use; else empty."""
     named = getproxies_environment()
     variable = next((f"{kind.upper()}_PROXY" for kind in ("https", "all") if named.get(kind)), "")
     wanted = variable and urlsplit(url).scheme == "https"
     return f" {variable} is set and not used: `proxy: environment` uses it." if wanted else ""
-
-
-def authorities(ca_file: Path | None, *, environment: bool, where: str) -> ssl.SSLContext:
-    """Whom certificates are trusted from: the usual authorities or those of the environment, and ``ca_file`` beside.
-
-    Args:
-        ca_file: PEM, or None.
-        environment: Whether SSL_CERT_FILE and SSL_CERT_DIR stand in for the usual authorities.
-        where: Whose key it is, for messages.
-
-    Raises:
-        ConfigError: A file holds no authority.
-    """
-    import certifi
-
-    file, folder = (os.environ.get(name) or None if environment else None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-    usual = file or (None if folder else certifi.where())
-    try:
-        trusted = ssl.create_default_context(cafile=usual, capath=folder)
-    except (OSError, ssl.SSLError) as error:
-        raise _no_authority(f"{where}: SSL_CERT_FILE: {usual}", error) from None
-    if ca_file is not None:
-        try:
-            trusted.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise _no_authority(f"{where}: ca_file: {ca_file}", error) from None
-    return trusted
-
-
-def _no_authority(where: str, error: OSError) -> ConfigError:
-    why = error.strerror if isinstance(error, FileNotFoundError) else "holds no certificate in PEM form"
-    return ConfigError(f"{where}: {why}.", hint="Name the authority's certificate, not a server's key.")
 
 
 def _host(netloc: str) -> str:

@@ -1,4 +1,4 @@
-"""Books are never ahead of the truth on disk, and are whole in the end."""
+"""The ledger is never ahead of the truth on disk, and is whole in the end."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from reverse_etl.changeset.parts import Parts
-from reverse_etl.delivery import books as books_module
-from reverse_etl.delivery.books import Books, Cause
-from reverse_etl.delivery.journal import Entry, Journal
 from reverse_etl.errors import StateError
+from reverse_etl.ledger import ledger as ledger_module
+from reverse_etl.ledger.journal import Entry, Journal
+from reverse_etl.ledger.ledger import Cause, Ledger
 from reverse_etl.report import Outcome
 from reverse_etl_tests.delivery.workspaces import Blocking, Run
 
@@ -21,12 +21,12 @@ LEFT = Cause("delivery", "stopped", "", "the run stopped.")
 BAD = Cause("customerio", "invalid", "plan", "too long")
 
 
-def open_books(run: Run) -> Books:
+def open_books(run: Run) -> Ledger:
     """The books of a run's rows, on its fast clock."""
-    return Books(run.parts, run.outcomes, Blocking(1).identifiers)
+    return Ledger(run.parts, run.outcomes, Blocking(1).identifiers)
 
 
-def reopened(run: Run) -> Books:
+def reopened(run: Run) -> Ledger:
     """The books of the next attempt, after whatever became of the last one."""
     run.outcomes = run.parts.outcomes(run.count)
     return open_books(run)
@@ -35,10 +35,10 @@ def reopened(run: Run) -> Books:
 def test_the_next_books_know_what_was_settled_before_a_crash(tmp_path: Path) -> None:
     """Nothing was closed: delivered, refused and excluded rows have their outcomes and causes all the same."""
     run = Run(tmp_path, 6)
-    books = open_books(run)
-    books.deliver([3, 1], [30, 10])
-    books.fail([2], [20], Outcome.REFUSED, BAD)
-    books.exclude([5], [50])
+    ledger = open_books(run)
+    ledger.deliver([3, 1], [30, 10])
+    ledger.fail([2], [20], Outcome.REFUSED, BAD)
+    ledger.exclude([5], [50])
     assert not (run.parts.folder / "outcomes.npy").exists()
     again = reopened(run)
     expected = [Outcome.DELIVERED, Outcome.REFUSED, Outcome.DELIVERED, Outcome.UNDELIVERED, Outcome.EXCLUDED, 0]
@@ -71,9 +71,9 @@ def test_a_torn_line_is_no_line(tmp_path: Path, torn: bytes) -> None:
 def test_any_cut_of_the_journal_is_a_beginning_of_it(tmp_path: Path) -> None:
     """Wherever the write was cut off, what is before it counts, and nothing else."""
     run = Run(tmp_path, 5)
-    books = open_books(run)
+    ledger = open_books(run)
     for number in range(1, 6):
-        books.deliver([number], [number])
+        ledger.deliver([number], [number])
     journal = run.parts.folder / "journal.jsonl"
     whole = journal.read_bytes()
     for end in range(len(whole) + 1):
@@ -107,7 +107,7 @@ def test_a_full_disk_takes_back_what_was_torn(tmp_path: Path) -> None:
     # In a process of its own: the limit holds for every file that it writes.
     code = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from reverse_etl.delivery.journal import Entry, Journal; from reverse_etl.report import Outcome\n"
+        "from reverse_etl.ledger.journal import Entry, Journal; from reverse_etl.report import Outcome\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "journal = Journal(Path(sys.argv[1]))\n"
         "try:\n for n in range(1, 9): journal.append(Entry(Outcome.DELIVERED, ((n, n),), n))\n"
@@ -122,16 +122,16 @@ def test_a_full_disk_takes_back_what_was_torn(tmp_path: Path) -> None:
 def test_failed_rows_are_in_row_order_with_their_causes(tmp_path: Path) -> None:
     """Whatever the order in which they failed; rows without an outcome say why the run stopped."""
     run = Run(tmp_path, 5)
-    books = open_books(run)
-    books.fail([5], [50], Outcome.REFUSED, BAD)
-    books.fail([1], [10], Outcome.REJECTED, Cause("delivery", "item_too_large", "", "too large"))
-    books.deliver([2, 4], [20, 40])
-    counts = books.close(LEFT)
+    ledger = open_books(run)
+    ledger.fail([5], [50], Outcome.REFUSED, BAD)
+    ledger.fail([1], [10], Outcome.REJECTED, Cause("delivery", "item_too_large", "", "too large"))
+    ledger.deliver([2, 4], [20, 40])
+    counts = ledger.close(LEFT)
     assert [(1, "1", "item_too_large"), (3, "3", "stopped"), (5, "5", "invalid")] == [
         (row.row_number, row.identifier, row.reason) for row in run.failed()
     ]
     assert (2, 1, 1, 1) == (counts.delivered, counts.rejected, counts.refused, counts.undelivered)
-    assert (2, 2) == (books.delivered, books.failed)
+    assert (2, 2) == (ledger.delivered, ledger.failed)
 
 
 def test_rows_of_a_request_that_failed_for_different_causes_are_one_line(tmp_path: Path) -> None:
@@ -142,9 +142,9 @@ def test_rows_of_a_request_that_failed_for_different_causes_are_one_line(tmp_pat
     journal = run.parts.folder / "journal.jsonl"
     assert 1 == journal.read_bytes().count(b"\n")
     assert [70] == [entry.keys for entry in Journal(journal).entries()]
-    books = reopened(run)
-    assert 3 == books.failed
-    books.close(LEFT)
+    ledger = reopened(run)
+    assert 3 == ledger.failed
+    ledger.close(LEFT)
     expected = [(1, "too long"), (2, "too short"), (3, "the run stopped."), (4, "too short")]
     assert expected == [(row.row_number, row.message) for row in run.failed()]
 
@@ -155,19 +155,19 @@ def test_a_row_of_several_causes_that_the_checks_keep_back_now_stays_theirs(tmp_
     other = BAD._replace(message="too short")
     open_books(run).fail_each([1, 2, 3], [10, 20, 30], Outcome.REFUSED, [BAD, other, BAD])
     run.outcomes = np.array([Outcome.REJECTED, Outcome.UNDELIVERED, Outcome.UNDELIVERED], np.uint8)
-    books = open_books(run)
-    books.close(LEFT)
+    ledger = open_books(run)
+    ledger.close(LEFT)
     assert [(2, "too short"), (3, "too long")] == [(row.row_number, row.message) for row in run.failed()]
 
 
 def test_many_different_messages_do_not_grow_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a bound the reason and field stay and the message is left out."""
-    monkeypatch.setattr(books_module, "_MOST_CAUSES", 2)
+    monkeypatch.setattr(ledger_module, "_MOST_CAUSES", 2)
     run = Run(tmp_path, 4)
-    books = open_books(run)
+    ledger = open_books(run)
     for number in (1, 2, 3, 4):
-        books.fail([number], [number], Outcome.REFUSED, Cause("customerio", "invalid", "plan", f"message {number}"))
-    books.close(LEFT)
+        ledger.fail([number], [number], Outcome.REFUSED, Cause("customerio", "invalid", "plan", f"message {number}"))
+    ledger.close(LEFT)
     assert ["message 1", "message 2", "", ""] == [row.message for row in run.failed()]
     assert {("invalid", "plan")} == {(row.reason, row.field) for row in run.failed()}
 
@@ -176,8 +176,8 @@ def test_a_folder_that_cannot_be_written_is_a_state_error(tmp_path: Path) -> Non
     """Named with the folder, with the first outcome and at the end."""
     blocked = tmp_path / "file"
     blocked.write_text("")
-    books = Books(Parts(blocked / "rows", "rows"), np.zeros(2, np.uint8), Blocking(1).identifiers)
+    ledger = Ledger(Parts(blocked / "rows", "rows"), np.zeros(2, np.uint8), Blocking(1).identifiers)
     with pytest.raises(StateError, match="file/rows"):
-        books.close(LEFT)
+        ledger.close(LEFT)
     with pytest.raises(StateError, match="running again is safe"):
-        books.deliver([1], [10])
+        ledger.deliver([1], [10])

@@ -1,0 +1,1 @@
+"""The journal, its upload, the ledger and what it is held against."""
