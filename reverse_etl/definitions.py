@@ -47,4 +47,4 @@ def _of_folder(folder: Path, wanted: Callable[[SyncConfig], bool]) -> dg.Definit
     with garbage_left():
         project = load_project(folder)
         project = replace(project, syncs={name: sync for name, sync in project.syncs.items() if wanted(sync)})
-        return build_definitions(project, first_seen_at=first_seen(folder))
+        return build_definitions(project, first_seen_at=first_seen(folder), tables=True)

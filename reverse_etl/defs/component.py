@@ -19,6 +19,9 @@ class ReverseEtlComponent(dg.Component, dg.Model, dg.Resolvable):
     syncs: str = Field(
         default="syncs", description="The folder of connections.yaml and the syncs, from the folder of this file."
     )
+    tables: bool = Field(
+        default=False, description="Define the tables too; for a project without assets of their keys."
+    )
     translation: (
         Annotated[TranslationFn[SyncAsset], TranslationFnResolver[SyncAsset](lambda asset: {"asset": asset})] | None
     ) = Field(default=None, description="Attributes of every asset; `spec` is the asset as it is, `asset` its sync.")
@@ -33,7 +36,7 @@ class ReverseEtlComponent(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The definitions of the folder. Raises NotLoadedError, such as with every problem of every file."""
-        return build_definitions(context.path / self.syncs, translator=_Translator(self))
+        return build_definitions(context.path / self.syncs, translator=_Translator(self), tables=self.tables)
 
 
 class _Translator(SyncTranslator):

@@ -18,7 +18,7 @@ from reverse_etl.defs.jobs import sync_job
 from reverse_etl.defs.never_started import never_started_sensor
 from reverse_etl.defs.resources import DatabaseResource, HomeResource, database_key, destination_resource
 from reverse_etl.defs.schedules import sync_schedule
-from reverse_etl.defs.specs import project_specs
+from reverse_etl.defs.specs import project_specs, table_specs
 from reverse_etl.defs.translator import SyncTranslator
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
@@ -31,6 +31,7 @@ def build_definitions(
     first_seen_at: Callable[[SyncConfig], datetime] | None = None,
     *,
     translator: SyncTranslator | None = None,
+    tables: bool = False,
 ) -> dg.Definitions:
     """Assets, checks, jobs, schedules, sensors and resources of a folder of syncs, to be merged with a project's own.
 
@@ -44,23 +45,27 @@ def build_definitions(
         first_seen_at: Where an interval without ``start_at`` starts to count; None: when the state first saw the sync,
             or on the round for files that are already read.
         translator: Changes keys, groups, owners, tags and automation conditions of the assets.
+        tables: Defines the tables too, so that Dagster's pages show them; for a project without assets of their keys.
 
     Raises:
         NotLoadedError: The files have mistakes: every problem of every file, with its line.
     """
     translator = translator or SyncTranslator()
     if isinstance(syncs, ProjectConfig):
-        return _alone(_build(syncs, resources, first_seen_at, translator))
+        return _alone(_build(syncs, resources, first_seen_at, translator=translator, tables=tables))
     folder = folder_named() if syncs is None else Path(syncs)
     with load_errors_in_words(), garbage_left():
-        return _build(load_project(folder), resources, first_seen_at or first_seen(folder), translator)
+        seen_at = first_seen_at or first_seen(folder)
+        return _build(load_project(folder), resources, seen_at, translator=translator, tables=tables)
 
 
 def _build(
     project: ProjectConfig,
     resources: Mapping[str, object] | None,
     first_seen_at: Callable[[SyncConfig], datetime] | None,
+    *,
     translator: SyncTranslator,
+    tables: bool,
 ) -> dg.Definitions:
     specs = project_specs(project, translator)
     assets, jobs, schedules = [], [], []
@@ -73,7 +78,8 @@ def _build(
         jobs.append(sync_job(sync, own))
         schedules += [schedule] if schedule else []
     # A definition each: loose specs would be merged into one, and every job that touches one of them would carry all.
-    assets += [dg.AssetsDefinition(specs=[spec]) for spec in specs.destinations]
+    outside = [*specs.destinations, *(table_specs(project, specs) if tables else [])]
+    assets += [dg.AssetsDefinition(specs=[spec]) for spec in outside]
     return dg.Definitions(
         assets=assets,
         jobs=jobs,

@@ -80,6 +80,19 @@ def project_specs(project: ProjectConfig, translator: SyncTranslator) -> Project
     )
 
 
+def table_specs(project: ProjectConfig, specs: ProjectSpecs) -> list[dg.AssetSpec]:
+    """The tables that the syncs read, as assets that are made outside of Dagster, in the group of the database."""
+    tables = {
+        specs.syncs[sync.name].table_key(table): sync.database
+        for sync in project.syncs.values()
+        for table in lineage.tables(sync, project)
+    }
+    return [
+        dg.AssetSpec(key, group_name=database.replace("-", "_"), kinds={project.databases[database].type, "table"})
+        for key, database in tables.items()
+    ]
+
+
 def _stages(
     sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator
 ) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.AssetSpec]:

@@ -131,4 +131,4 @@ def test_dg_finds_the_component() -> None:
     assert {name: ReverseEtlComponent} == found
     snap = get_package_entry_snap(name, found[name])
     assert str(snap.description).startswith("The syncs of one folder")
-    assert {"syncs", "translation"} == snap.component_schema["properties"].keys()
+    assert {"syncs", "tables", "translation"} == snap.component_schema["properties"].keys()

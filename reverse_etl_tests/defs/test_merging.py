@@ -7,6 +7,7 @@ import pytest
 
 from reverse_etl import build_definitions
 from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.definitions import defs
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
@@ -92,6 +93,17 @@ def test_a_sync_reads_the_table_whoever_makes_it(
     definitions = dg.Definitions.merge(build_definitions(loaded.directory), own())
     assert definitions.resolve_job_def("people").execute_in_process(instance=instance).success
     assert 3 == len(sandbox.people())
+
+
+def test_tables_are_defined_where_no_asset_makes_them(
+    loaded: ProjectConfig, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, for all syncs that read them: when a project asks for it, and in the shipped code location."""
+    project.write("orders.yaml", people())
+    monkeypatch.setenv("REVERSE_ETL_SYNCS", str(loaded.directory))
+    for definitions in (build_definitions(tables=True), defs()):
+        (spec,) = [spec for spec in definitions.resolve_all_asset_specs() if spec.key == TABLE]
+        assert ("shop", {"sqlite", "table"}) == (spec.group_name, spec.kinds)
 
 
 def test_a_project_keeps_its_executor(loaded: ProjectConfig, instance: dg.DagsterInstance) -> None:
