@@ -15,7 +15,9 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import open_store
+from reverse_etl.state.syncs import every_sync
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -174,8 +176,8 @@ def test_a_backfill_of_translated_assets_is_skipped_beside_a_run(daemon: Daemon)
     daemon.backfill(*(f"crm/main_{stage}_of_people" for stage in STAGES))
     daemon.backfills()
     store = open_store(Home.from_environment().state_url)
-    assert [("people", Status.SKIPPED)] == [(run.sync, run.status) for run in store.runs()]
-    assert ["main"] == [known.workspace for known in store.syncs()]
+    assert [("people", Status.SKIPPED)] == [(run.sync, run.status) for run in list_runs(store)]
+    assert ["main"] == [known.workspace for known in every_sync(store)]
 
 
 def test_a_run_that_a_condition_asks_for_waits_in_the_queue(daemon: Daemon) -> None:
@@ -195,7 +197,7 @@ def test_a_run_of_translated_assets_that_never_started_is_in_the_history(daemon:
     resources = {"reverse_etl_home": (definitions.resources or {})["reverse_etl_home"]}
     with dg.build_sensor_context(instance=daemon.instance, resources=resources) as context:
         definitions.resolve_sensor_def("runs_that_never_started").evaluate_tick(context)
-    (run,) = open_store(Home.from_environment().state_url).runs()
+    (run,) = list_runs(open_store(Home.from_environment().state_url))
     assert ("people", Status.FAILED) == (run.sync, run.status)
     ended = daemon.instance.get_run_by_id(canceled.run_id)
     assert ended is not None

@@ -89,7 +89,7 @@ def _outcomes_are_true(
 ) -> None:
     report = ended.report
     assert report is not None
-    counts: Counts = getattr(report, query)
+    counts = report.streams[query]
     outcomes = case.home.run_folder(case.name, ended.root_run_id).parts(query).outcomes(len(rows))
     assert counts == count(outcomes)
     assert counts.extracted == len(rows)
