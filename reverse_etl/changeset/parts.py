@@ -15,7 +15,7 @@ Parts are read one record batch at a time; nothing here holds a whole changeset 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -109,10 +109,15 @@ class Parts:
         """The part files, in row order."""
         return sorted(self.folder.glob("part-*.parquet"))
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows in order, a part at a time, each batch with ``ROW_NUMBER``; may be read many times."""
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """All rows in order, a part at a time, each batch with ``ROW_NUMBER``; may be read many times.
+
+        Args:
+            columns: Those to read beside ``ROW_NUMBER``; all when left out.
+        """
+        names = None if columns is None else [*columns, ROW_NUMBER]
         for path in self.paths():
-            table = pq.read_table(path, memory_map=False)
+            table = pq.read_table(path, columns=names, memory_map=False)
             yield table.combine_chunks().to_batches()[0] if table.num_rows else _empty(table.schema)
 
     def schema(self) -> pa.Schema | None:

@@ -7,6 +7,7 @@ what a request may carry is for ``destinations``.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reverse_etl.changeset.parts import Outcomes, Parts
@@ -48,6 +49,7 @@ async def deliver(
     patience: Patience | None = None,
     clock: Clock | None = None,
     reserve: Reserve | None = None,
+    identified_by: Sequence[str] | None = None,
 ) -> Delivered:
     """Sends the rows that have no outcome yet, and writes down what became of every row.
 
@@ -63,6 +65,7 @@ async def deliver(
         patience: The run's retry budget; by default one of its own, from the environment.
         clock: Time.
         reserve: Where turns are shared with other processes; None: this delivery has the rate limit for itself.
+        identified_by: The columns that failed rows are called by; None where that is not known.
 
     Raises:
         UnauthorizedError: The credentials are refused.
@@ -75,10 +78,10 @@ async def deliver(
     sender: Sender | TableSender
     if isinstance(destination, TableDestination):
         table = destination
-        ledger = Ledger(parts, outcomes, lambda batch, _query: table.identifiers(batch))
+        ledger = Ledger(parts, outcomes, lambda batch, _query: table.identifiers(batch), identified_by=identified_by)
         sender = TableSender(table, ledger, patience, progress=progress)
     else:
-        ledger = Ledger(parts, outcomes, destination.identifiers)
+        ledger = Ledger(parts, outcomes, destination.identifiers, identified_by=identified_by)
         sender = Sender(destination, ledger, patience, clock=clock, progress=progress, reserve=reserve)
     left = Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
     try:

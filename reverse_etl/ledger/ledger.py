@@ -44,12 +44,21 @@ class Ledger:
         parts: The rows.
         outcomes: One a row; changed in place.
         identifiers: Says how failed rows are called, as ``Destination.identifiers`` does.
+        identified_by: The columns that it needs; None where that is not known: then all are read for it.
     """
 
-    def __init__(self, parts: Parts, outcomes: Outcomes, identifiers: Identifiers) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        outcomes: Outcomes,
+        identifiers: Identifiers,
+        *,
+        identified_by: Sequence[str] | None = None,
+    ) -> None:
         self.outcomes = outcomes
         self._parts = parts
         self._identifiers = identifiers
+        self._identified_by = identified_by
         self._codes: dict[Cause, int] = {}
         # 0 is no cause. The system gives memory only to the pages that are written to.
         self._cause_of_row = np.zeros(len(outcomes), dtype=np.uint32)
@@ -174,7 +183,7 @@ class Ledger:
         """Rows that failed here and rows without an outcome, by row number, a part at a time."""
         left_code = self._code(left)
         causes = [pa.array(texts, pa.string()) for texts in zip(*self._codes, strict=True)]
-        for batch in self._parts.batches():
+        for batch in self._parts.batches(self._identified_by):
             places = batch.column(ROW_NUMBER).to_numpy() - 1
             codes = self._cause_of_row[places]
             codes = np.where(self.outcomes[places] == Outcome.UNDELIVERED, np.uint32(left_code), codes)

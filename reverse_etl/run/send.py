@@ -70,12 +70,20 @@ async def send(
             await read_back.begin(destination, folder)
             reserve = _reserve(destination, config, state_url)
             while waiting:
-                stream = waiting.pop(0).name
+                sent = waiting.pop(0)
+                stream = sent.name
                 parts, outcomes = folder.parts(stream), folder.outcomes(stream)
                 progress = partial(_tell, stream)
                 tell(Progress("deliver", stream, 0))
                 await deliver(
-                    parts, outcomes, destination, progress=progress, patience=patience, clock=clock, reserve=reserve
+                    parts,
+                    outcomes,
+                    destination,
+                    progress=progress,
+                    patience=patience,
+                    clock=clock,
+                    reserve=reserve,
+                    identified_by=sent.identifier,
                 )
                 if stream == ROWS and isinstance(destination, Finishes):
                     await destination.after_delivery(parts, outcomes)

@@ -49,7 +49,8 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
         outcomes = parts.outcomes(facts.streams[stream.name].rows)
         counts = count(outcomes)
         if counts.undelivered and counts.failed != parts.failed_count():
-            Ledger(parts, outcomes, identified(stream)).close(Cause("delivery", reason, "", message))
+            ledger = Ledger(parts, outcomes, identified(stream), identified_by=stream.identifier)
+            ledger.close(Cause("delivery", reason, "", message))
 
 
 def identified(stream: Stream) -> Callable[[pa.RecordBatch, str], pa.StringArray]:

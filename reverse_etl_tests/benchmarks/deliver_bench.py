@@ -171,7 +171,9 @@ def measure(folder: Path, rows: int, latency_ms: float, port: int, refusal: str 
     async def run() -> tuple[float, float, Delivered]:
         async with open_destination(sync(people={}), config) as destination:
             began, worked = time.perf_counter(), time.process_time()
-            delivered = await deliver(parts, parts.outcomes(rows), destination, reserve=pace.reserve)
+            delivered = await deliver(
+                parts, parts.outcomes(rows), destination, reserve=pace.reserve, identified_by=("id",)
+            )
             return time.perf_counter() - began, time.process_time() - worked, delivered
 
     took_s, worked_s, delivered = asyncio.run(run())

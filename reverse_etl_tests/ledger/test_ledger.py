@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from reverse_etl.changeset.parts import Parts
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts, with_row_numbers
 from reverse_etl.errors import StateError
 from reverse_etl.ledger import ledger as ledger_module
 from reverse_etl.ledger.journal import Entry, Journal
@@ -49,6 +50,22 @@ def test_the_next_books_know_what_was_settled_before_a_crash(tmp_path: Path) -> 
     assert [(2, "customerio", "invalid", "too long")] == [
         (row.row_number, row.stage, row.reason, row.message) for row in run.failed()
     ]
+
+
+def test_the_lines_of_failed_rows_take_their_identifiers_alone_from_the_parts(tmp_path: Path) -> None:
+    """Other columns, which may be many and wide, are not read again."""
+    parts, seen = Parts(tmp_path / "rows", "rows"), []
+    parts.write(with_row_numbers([pa.record_batch({"plan": ["a", "b"], "id": ["1", "2"]})]))
+
+    def identifiers(batch: pa.RecordBatch, stream: str) -> pa.StringArray:
+        seen.append(batch.schema.names)
+        return Blocking(1).identifiers(batch, stream)
+
+    ledger = Ledger(parts, parts.outcomes(2), identifiers, identified_by=("id",))
+    ledger.fail([2], [20], Outcome.REFUSED, BAD)
+    ledger.close(LEFT)
+    assert [["id", ROW_NUMBER]] == seen
+    assert [(1, "1"), (2, "2")] == [(row.row_number, row.identifier) for row in parts.failed()]
 
 
 @pytest.mark.parametrize("torn", [b"0", b"deadbeef {}\n", b'00000000 {"outcome":1'])

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 from urllib.parse import urlsplit
 
 import orjson
@@ -32,6 +32,8 @@ from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
 from reverse_etl.pacing.retry import MOST_ASKED_S
 
 Api = Literal["Track", "App"]
+
+_NO_MESSAGE: Final = "refused without a message"
 
 _Said = tuple[str, str, str]
 """Reason, field and message; each may be empty."""
@@ -160,26 +162,24 @@ def _accepted(reply: Reply, items: int) -> Answer:
     errors = read.get("errors") if isinstance(read, dict) else None
     if reply.status == 200 and isinstance(read, dict) and not errors:
         return Accepted()
-    by_index: dict[int, _Said] = {}
+    by_index: dict[int, Refusal] = {}
     further: dict[int, list[str]] = {}
     for error in errors if isinstance(errors, list) else ():
         index = error.get("batch_index") if isinstance(error, dict) else None
         if type(index) is not int or not 0 <= index < items:
             return _of_unnamed_items(reply)
-        said = _said(error)
-        if by_index.setdefault(index, said) is not said:
-            further.setdefault(index, []).append(said[2])
+        reason, field, message = _said(error)
+        if index in by_index:
+            further.setdefault(index, []).append(message)
+        else:
+            by_index[index] = Refusal(index, reason or "invalid", field, message or _NO_MESSAGE)
     if not by_index:
         return _of_unnamed_items(reply)
     for index, messages in further.items():
-        reason, field, message = by_index[index]
-        by_index[index] = reason, field, "; ".join(dict.fromkeys(filter(None, (message, *messages))))
+        said = [each for each in (by_index[index].message, *messages) if each not in ("", _NO_MESSAGE)]
+        by_index[index] = by_index[index]._replace(message="; ".join(dict.fromkeys(said)) or _NO_MESSAGE)
     # One refusal an item: the reason and field of its first error, all its messages.
-    refusals = [
-        Refusal(index, reason or "invalid", field, message or "refused without a message")
-        for index, (reason, field, message) in sorted(by_index.items())
-    ]
-    return Accepted(tuple(refusals))
+    return Accepted(tuple(map(by_index.__getitem__, sorted(by_index))))
 
 
 def _of_unnamed_items(reply: Reply) -> RequestRefused:
