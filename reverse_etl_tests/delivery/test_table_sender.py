@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, with_row_numbers
+from reverse_etl.changeset.recipient import Recipient
 from reverse_etl.delivery import settling, table_sender
 from reverse_etl.delivery.deliver import Delivered, deliver
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Refusal, RequestRefused, TryAgain
@@ -47,9 +48,13 @@ class ScriptedTable:
     sizes: list[int] = field(default_factory=list)
     name: str = "destination crm"
     rows_per_transaction: int = 5
+    recipient: Recipient = field(default_factory=lambda: Recipient("crm"))
     may_answer: asyncio.Event | None = None
     writing: asyncio.Event = field(default_factory=asyncio.Event)
     lost: Accepted | None = None
+
+    async def prepare(self) -> None:
+        """The table takes everything."""
 
     def identifiers(self, batch: pa.RecordBatch) -> pa.StringArray:
         """The ids."""
