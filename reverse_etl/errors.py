@@ -9,7 +9,7 @@
     │   ├── SourceUnavailableError          cannot be reached or logged in to
     │   └── QueryError                      the database refused the query, or its result cannot be used
     ├── CheckFailedError                4   the owner of the data: a check stopped the run
-    ├── DestinationError                5   whoever looks after the destination: the Customer.io workspace, say
+    ├── DestinationError                5   whoever looks after the destination
     │   ├── UnauthorizedError               credentials refused; never retried
     │   ├── DestinationUnavailableError     no usable answer within the retry budget
     │   └── DestinationRefusedError         the destination cannot do what the sync asks for
@@ -126,7 +126,7 @@ class DestinationRefusedError(DestinationError):
     """The destination cannot do what the sync asks for: an unknown segment, object type or table, say."""
 
 
-# Customer.io's own word for a destination; users may catch them by it.
+# A workspace is a destination; users may catch its errors by that word.
 WorkspaceError = DestinationError
 WorkspaceUnavailableError = DestinationUnavailableError
 WorkspaceRefusedError = DestinationRefusedError

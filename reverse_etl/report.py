@@ -36,7 +36,7 @@ class Outcome(IntEnum):
     REJECTED = 2
     """Broke a check; not sent."""
     REFUSED = 3
-    """Sent; Customer.io said no."""
+    """Sent; the destination refused it."""
     EXCLUDED = 4
     """Left out by the user's own choice."""
 
@@ -91,8 +91,8 @@ class FailedRow:
         row_number: From 1, in the order in which the query returned the rows.
         query: The name of the row's stream: ``rows`` or ``relationships``, say.
         identifier: The row's identifier, whole; empty where it is missing.
-        stage: ``check``, ``customerio``, ``delivery`` or ``read_back``.
-        reason: The rule's name (``email_valid``) or Customer.io's reason (``invalid``).
+        stage: ``check``, the destination's type, ``delivery`` or ``read_back``.
+        reason: The rule's name (``email_valid``) or the destination's reason (``invalid``).
         field: The column or attribute at fault; empty where there is no single one.
         message: A sentence for people; never a row's value.
         attempt: Which attempt at the row's run this was, from 1: re-executions and retries count on.

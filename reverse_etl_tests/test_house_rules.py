@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +108,31 @@ def test_only_the_sources_know_an_engine_by_name(path: Path) -> None:
     room, own, *_ = *path.relative_to(PACKAGE).parts, ""
 
     assert set() == (texts | parts) & ENGINES - ({own} if room == "destinations" else set())
+
+
+NAME_CUSTOMERIO = (
+    "destinations/customerio/",
+    # Its stand-in, the sample shop, and the commands for both.
+    "sandbox/",
+    "demo/",
+    "cli/demo.py",
+    "cli/demo_sandbox.py",
+    "cli/sandbox.py",
+    # The questions for a first sync.
+    "cli/init.py",
+    # What the product is, and what users import.
+    "__init__.py",
+    "cli/main.py",
+    "defs/project.py",
+    "defs/resources.py",
+)
+
+
+@every_module
+def test_only_its_folder_knows_customerio(path: Path) -> None:
+    """Any other destination is one more folder: no room asks which one it is, or has words for one of them."""
+    if not path.relative_to(PACKAGE).as_posix().startswith(NAME_CUSTOMERIO):
+        assert [] == re.findall(r"(?i)customer\.?io", path.read_text())
 
 
 CATCHING = {

@@ -6,7 +6,7 @@
         rows/outcomes.npy           uint8 per row (``report.Outcome``), at index row number - 1
         rows/excluded.json          the rows that each rule leaves out: how many, and the first of them
         rows/failed-check.parquet   FailedRow columns of rows that a check rejected, by row number
-        rows/failed-delivery.parquet  the same for rows that Customer.io refused or that were not delivered
+        rows/failed-delivery.parquet  the same for rows that the destination refused or that were not delivered
         …/…                         the same again for each further stream, by its name
 
 Parts are read one record batch at a time; nothing here holds a whole changeset in memory.

@@ -35,7 +35,7 @@ def _timezone(name: str) -> str:
     return name
 
 
-def insecure(url: str, *, like: str = "https://track.customer.io") -> str | None:
+def insecure(url: str, *, like: str = "https://example.com") -> str | None:
     """What is wrong with an address, or None; ``like`` is a good one. Plain http is for this machine only."""
     try:
         parts = urlsplit(url)
@@ -174,6 +174,8 @@ class DestinationConfig(YamlModel):
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
+    SECTION: ClassVar[str] = "destinations"
+    """Where its entries stand too: a kind may have a word of its own for them."""
 
     name: str = ""
     type: str = Field(description="The kind of destination.")

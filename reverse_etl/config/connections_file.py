@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,15 +24,19 @@ SOURCES: Final = "reverse_etl.sources"
 DESTINATIONS: Final = "reverse_etl.destinations"
 CHANNELS: Final = "reverse_etl.notify.channels"
 
-USUAL_KIND: Final = "customerio"
-"""The kind of destination that is in ``workspaces``, which is its own word for a destination."""
-
 NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 """What Dagster takes as the name of a job or resource."""
 
 _SECTIONS: Final = ("databases", "workspaces", "destinations", "notify", "retention")
 
 Model = TypeVar("Model", bound=YamlModel)
+
+
+@cache
+def workspace_kind() -> str:
+    """The kind of destination whose entries stand in ``workspaces``, its own word for destinations."""
+    kinds = plugins.names(DESTINATIONS)
+    return next(kind for kind in kinds if plugins.load(DESTINATIONS, kind).Config.SECTION == "workspaces")
 
 
 @dataclass(slots=True)
@@ -57,7 +62,9 @@ class Connections:
 
     def named(self, key: str) -> list[str]:
         """The names that a sync may write at ``workspace`` or ``destination``."""
-        return [name for name, entry in self.entries.items() if key == "destination" or entry["type"] == USUAL_KIND]
+        return [
+            name for name, entry in self.entries.items() if key == "destination" or entry["type"] == workspace_kind()
+        ]
 
 
 def read_connections(document: Document, *, file: str, folder: Path, problems: list[Problem]) -> Connections:
@@ -82,7 +89,7 @@ def read_connections(document: Document, *, file: str, folder: Path, problems: l
             database = reading.model(engine.Config, values, ("databases", name))
             if database is not None:
                 found.databases[name] = database
-    for section, usual in (("workspaces", {"type": USUAL_KIND}), ("destinations", {})):
+    for section, usual in (("workspaces", {"type": workspace_kind()}), ("destinations", {})):
         for name, values in reading.section(section):
             if name in found.entries:
                 reading.problem((section, name), "there is a workspace of this name too: rename one")

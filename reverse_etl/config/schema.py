@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import RetentionConfig
-from reverse_etl.config.connections_file import CHANNELS, DESTINATIONS, SOURCES, USUAL_KIND
+from reverse_etl.config.connections_file import CHANNELS, DESTINATIONS, SOURCES, workspace_kind
 from reverse_etl.config.environment import EnvText
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.model import YamlModel
@@ -65,7 +65,7 @@ def connections_schema() -> dict[str, Any]:
     kinds = {name: plugins.load(DESTINATIONS, name).Config for name in plugins.names(DESTINATIONS)}
     models = [RetentionConfig, *engines.values(), *kinds.values(), *channels.values()]
     schemas, definitions = _schemas(models)
-    workspace = deepcopy(schemas[kinds[USUAL_KIND]])
+    workspace = deepcopy(schemas[kinds[workspace_kind()]])
     names = {"pattern": _NAME_PATTERN}
     return {
         "$schema": _DIALECT,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import FOLDER
-from reverse_etl.config.connections_file import DESTINATIONS, USUAL_KIND, Connections
+from reverse_etl.config.connections_file import DESTINATIONS, Connections, workspace_kind
 from reverse_etl.config.document import Document
 from reverse_etl.config.draft import Draft
 from reverse_etl.config.model import nearest
@@ -91,9 +91,9 @@ def _model(values: Mapping[str, Any], entry: Mapping[str, Any] | None) -> type[S
     kinds = plugins.names(DESTINATIONS)
     kind = entry.get("type") if entry is not None else None
     if kind not in kinds:
-        models = [plugins.load(DESTINATIONS, name).Sync for name in kinds if name != USUAL_KIND]
+        models = [plugins.load(DESTINATIONS, name).Sync for name in kinds if name != workspace_kind()]
         has_section = (model for model in models if "workspace" not in values and model.SECTIONS & values.keys())
-        kind = next((model.DESTINATION for model in has_section), USUAL_KIND)
+        kind = next((model.DESTINATION for model in has_section), workspace_kind())
     found: type[SyncConfig] = plugins.load(DESTINATIONS, kind).Sync
     return found
 

@@ -93,7 +93,7 @@ def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         specs.changeset,
         resources={HOME, database_key(sync.database), destination_key(sync.DESTINATION, sync.destination)},
         rows=dg.Nothing,
-        pool=run_tags.pool(sync.destination),
+        pool=run_tags.pool(sync),
         config_schema=_CHANGESET_CONFIG,
     )
 
@@ -122,7 +122,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         specs.validated,
         resources={HOME},
         io_manager_key=VALIDATED_ROWS,
-        pool=run_tags.pool(sync.destination),
+        pool=run_tags.pool(sync),
         checks=checks.validation_specs(sync, specs.validated.key),
     )
 
@@ -154,7 +154,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
         delivery,
         specs.delivery,
         resources={HOME, destination_key(sync.DESTINATION, sync.destination)},
-        pool=run_tags.pool(sync.destination),
+        pool=run_tags.pool(sync),
         checks=checks.delivery_specs(specs.delivery.key),
     )
 

@@ -57,7 +57,7 @@ def delivery_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
             ALL_ROWS_DELIVERED,
             asset=asset,
             blocking=True,
-            description="No row was rejected by a check, refused by Customer.io or left undelivered.",
+            description="No row was rejected by a check, refused by the destination or left undelivered.",
         ),
         dg.AssetCheckSpec(
             BOOKS_BALANCE,

@@ -1,4 +1,4 @@
-"""Columns in Dagster's catalog: which there are, and from which source column each Customer.io attribute comes."""
+"""Columns in Dagster's catalog: which there are, and from which source column each attribute comes."""
 
 from collections.abc import Callable, Mapping, Sequence
 

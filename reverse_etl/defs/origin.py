@@ -36,7 +36,7 @@ def give_origin(instance: dg.DagsterInstance, run: dg.DagsterRun, workspace: str
     Args:
         instance: Where the run is.
         run: The run.
-        workspace: The Customer.io workspace that it sends to, which may have a code location of its own.
+        workspace: The destination that it sends to, which may have a code location of its own.
     """
     if run.remote_job_origin is not None or not _of_our_module(run):
         return

@@ -17,7 +17,7 @@ from pydantic import Field
 from reverse_etl.changeset.frames import as_frame
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
-from reverse_etl.config.connections_file import USUAL_KIND
+from reverse_etl.config.connections_file import workspace_kind
 from reverse_etl.config.inline import parse_database, parse_destination, parse_sync
 from reverse_etl.config.loader import load_connections
 from reverse_etl.errors import ConfigError
@@ -157,13 +157,13 @@ def database_key(name: str) -> str:
 
 
 def destination_key(kind: str, name: str) -> str:
-    """The resource key of a destination: ``customerio_main``."""
+    """The resource key of a destination: its kind and its name."""
     return f"{kind}_{name}"
 
 
 def destination_resource(config: DestinationConfig, syncs: str) -> tuple[str, DestinationResource]:
     """The resource of a destination of a folder of syncs, with its key."""
-    made = CustomerIOResource if config.type == USUAL_KIND else DestinationResource
+    made = CustomerIOResource if config.type == workspace_kind() else DestinationResource
     return destination_key(config.type, config.name), made(name=config.name, syncs=syncs)
 
 

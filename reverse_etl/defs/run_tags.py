@@ -12,6 +12,9 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
 
+from reverse_etl import plugins
+from reverse_etl.config.connections_file import DESTINATIONS
+from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.report import Status
 
 WORKSPACE_TAG = "reverse_etl/workspace"
@@ -33,7 +36,6 @@ _BEGAN_BEFORE = "reverse_etl/began"
 STAGES = ("changeset", "validated", "delivery")
 """What the names of a sync's assets end with."""
 
-_POOL = "customerio_"
 _SHOWN = 3
 """How many names a tag's value holds: a Postgres index takes no longer ones than 2,700 bytes."""
 _FROM_GOOD_TO_BAD = [
@@ -46,15 +48,16 @@ _FROM_GOOD_TO_BAD = [
 ]
 
 
-def pool(workspace: str) -> str:
-    """The pool of every run of a workspace's syncs."""
-    return f"{_POOL}{workspace}"
+def pool(sync: SyncConfig) -> str:
+    """The pool of every run of a destination's syncs: its kind and its name."""
+    return f"{sync.DESTINATION}_{sync.destination}"
 
 
 def workspaces_of(run: dg.DagsterRun) -> set[str]:
     """The workspaces that a run sends to, by its tag and by its pools."""
     pools = run.run_op_concurrency.all_pools if run.run_op_concurrency else None
-    named = {name.removeprefix(_POOL) for name in pools or () if name.startswith(_POOL)}
+    kinds = [f"{kind}_" for kind in plugins.names(DESTINATIONS)]
+    named = {name.removeprefix(kind) for name in pools or () for kind in kinds if name.startswith(kind)}
     tagged = run.tags.get(WORKSPACE_TAG)
     return named or ({tagged} if tagged else set())
 

@@ -169,7 +169,7 @@ def _without_kinds(spec: dg.AssetSpec) -> dict[str, str]:
 
 
 def _place(sync: SyncConfig, project: ProjectConfig) -> str:
-    """``the Customer.io workspace main``."""
+    """Its destination in words: ``the PostgreSQL destination crm``."""
     return f"the {sync.TITLE} {project.destinations[sync.destination].label}"
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reverse_etl.changeset.parts import Outcomes, Parts
-from reverse_etl.delivery.sender import Progress, Sender
+from reverse_etl.delivery.sender import Sender
+from reverse_etl.delivery.settling import Progress
 from reverse_etl.delivery.table_sender import TableSender
 from reverse_etl.destinations.base import Destination
 from reverse_etl.destinations.tables import TableDestination

@@ -73,7 +73,7 @@ def sentence(late: dict[str, Any], sync: str) -> str:
     if causes := sorted(late["causes"].items(), key=lambda cause: -cause[1]):
         rows = sum(late["causes"].values())
         sentences.append(
-            f"{counted(rows, 'row')} that Customer.io accepted in earlier runs "
+            f"{counted(rows, 'row')} that the workspace accepted in earlier runs "
             f"{'was' if rows == 1 else 'were'} not applied, as it reported after they had ended."
         )
         sentences += [f"{count:,} x {cause}" for cause, count in causes[:_MOST_CAUSES]]

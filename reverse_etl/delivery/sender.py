@@ -6,19 +6,19 @@ What became of the rows is for ``ledger``, which request a row goes into for ``l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
-from reverse_etl.changeset.row_keys import Keys, row_keys
+from reverse_etl.changeset.row_keys import row_keys
 from reverse_etl.delivery.batches import Request
 from reverse_etl.delivery.lanes import Lanes
+from reverse_etl.delivery.settling import Progress, Settling
 from reverse_etl.destinations.base import Accepted, Destination, RequestRefused, TryAgain
-from reverse_etl.errors import DestinationRefusedError, ReverseEtlError
+from reverse_etl.errors import ReverseEtlError
 from reverse_etl.ledger.ledger import Cause, Ledger
 from reverse_etl.pacing.concurrency import InFlight, together
 from reverse_etl.pacing.rate_limit import Clock, RateLimit
@@ -30,9 +30,6 @@ from reverse_etl.report import Outcome
 SLICE_ROWS: Final = 5_000
 """Rows that are said in one go; between two slices answers are read and requests leave."""
 
-MOST_REFUSED_IN_A_ROW: Final = 1_000
-"""So many requests refused whole, one after the other, are no longer about the rows."""
-
 GRACE_S: Final = 7.0
 """Seconds that requests in flight have to finish when the run is canceled."""
 
@@ -41,9 +38,6 @@ SLOW_ANSWER_S: Final = 5.0
 
 _SYNC_S: Final = 0.5
 _BURST_S: Final = 0.1
-
-Progress = Callable[[int, int, int], None]
-"""Told how many rows are settled, how many of them failed, and how many there are, an earlier attempt's included."""
 
 
 class Sender:
@@ -68,13 +62,12 @@ class Sender:
         self._destination = destination
         self._ledger = ledger
         self._patience = patience
-        self._progress = progress
+        self._settling = Settling(ledger, destination.name, destination.kind, progress)
         self._in_flight = InFlight(limits.max_requests_in_flight, per_second=limits.requests_per_second, clock=clock)
         rate, waits = limits.requests_per_second, partial(self._tell_wait, patience.waits)
         self._rate = RateLimit(rate, burst_s=_BURST_S, clock=clock, share=lambda: self._in_flight.share, waits=waits)
         self._shared = SharedRate(rate, reserve, clock=clock, waits=waits) if reserve else None
         self._workers = limits.max_requests_in_flight
-        self._refused_in_a_row = 0
         self._stopping = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sending: set[asyncio.Task[Any]] = set()
@@ -119,7 +112,7 @@ class Sender:
         queues = [asyncio.Queue[Request | None](maxsize=self._workers // count) for _ in range(count)]
         workers = (self._empty(queues[worker % count]) for worker in range(self._workers))
         await together([self._fill(parts, queues), *workers])
-        self._tell()
+        self._settling.tell()
         if self._keeper is not None:
             self._keeper.cancel()
 
@@ -130,7 +123,8 @@ class Sender:
         async for batch in _slices(parts, self._ledger.outcomes):
             identifiers = self._destination.identifiers(batch, parts.stream)
             keys = row_keys(batch.column(ROW_NUMBER), identifiers, parts.stream)
-            kept = await self._keep_back(batch, keys, parts.stream)
+            kept_back = await self._destination.kept_back(batch, parts.stream)
+            kept = self._settling.keep_back(batch.column(ROW_NUMBER).to_numpy(), keys, kept_back)
             if kept.any():
                 free = pa.array(~kept)
                 batch, identifiers, keys = batch.filter(free), identifiers.filter(free), keys[~kept]
@@ -167,23 +161,15 @@ class Sender:
         )
         self.requests += 1
         self._fullness += request.fullness(self._destination.limits)
-        if isinstance(answer, RequestRefused) and len(request.items) > 1:
-            self._count_refused(answer)
-            for half in request.halves():
-                await self._settle(half)
-            return
         if isinstance(answer, RequestRefused):
-            self._count_refused(answer)
-            self._refuse(request, 0, answer.reason, answer.field, answer.message)
+            self._settling.refuse(request.numbers, request.keys, answer)
+            if len(request.items) > 1:
+                for half in request.halves():
+                    await self._settle(half)
+                return
         else:
-            self._refused_in_a_row = 0
-            self._accept(request, answer)
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._progress is not None:
-            ledger = self._ledger
-            self._progress(ledger.delivered + ledger.excluded + ledger.failed, ledger.failed, ledger.total)
+            self._settling.accept(request.numbers, request.keys, answer)
+        self._settling.tell()
 
     def _tell_wait(self, waits: Waits, seconds: float) -> None:
         waits.tell(seconds, f"for its turn at the rate limit of {self._destination.name}")
@@ -214,51 +200,6 @@ class Sender:
         self._in_flight.slow_down()
         if trouble.slow_down and trouble.after_s:
             self._rate.pause(trouble.after_s)
-
-    def _accept(self, request: Request, answer: Accepted) -> None:
-        numbers, keys = request.numbers, request.keys
-        apart = {refusal.place for refusal in answer.refusals}.union(answer.excluded)
-        refused = [numbers[place] for place, *_ in answer.refusals], [keys[place] for place, *_ in answer.refusals]
-        texts = [refusal[1:] for refusal in answer.refusals]
-        causes = {each: Cause("customerio", *each) for each in set(texts)}
-        if len(causes) == 1:
-            self._ledger.fail(*refused, Outcome.REFUSED, *causes.values())
-        else:
-            self._ledger.fail_each(*refused, Outcome.REFUSED, [causes[each] for each in texts])
-        self._ledger.exclude([numbers[at] for at in answer.excluded], [keys[at] for at in answer.excluded])
-        if apart:
-            accepted = [at for at in range(len(numbers)) if at not in apart]
-            numbers, keys = [numbers[at] for at in accepted], [keys[at] for at in accepted]
-        self._ledger.deliver(numbers, keys)
-
-    def _refuse(self, request: Request, at: int, reason: str, field: str, message: str) -> None:
-        cause = Cause("customerio", reason, field, message)
-        self._ledger.fail([request.numbers[at]], [request.keys[at]], Outcome.REFUSED, cause)
-
-    def _count_refused(self, answer: RequestRefused) -> None:
-        self._refused_in_a_row += 1
-        if self._refused_in_a_row >= MOST_REFUSED_IN_A_ROW:
-            raise DestinationRefusedError(
-                f"{self._destination.name} refused {MOST_REFUSED_IN_A_ROW:,} requests in a row whole "
-                f"(reason: {answer.reason}).",
-                hint="Look at the failed rows: what they have in common is what the workspace does not take.",
-            )
-
-    async def _keep_back(
-        self, batch: pa.RecordBatch, keys: Keys, stream: str
-    ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Which rows are not sent, for a reason that the destination knows; they have their outcome then."""
-        numbers = batch.column(ROW_NUMBER).to_numpy()
-        kept_back = np.zeros(len(numbers), dtype=np.bool_)
-        for kept in await self._destination.kept_back(batch, stream):
-            here = np.isin(numbers, kept.rows.to_numpy()) & ~kept_back
-            kept_back |= here
-            rows = numbers[here].tolist(), keys[here].tolist()
-            if kept.outcome is Outcome.EXCLUDED:
-                self._ledger.exclude(*rows)
-            else:
-                self._ledger.fail(*rows, kept.outcome, Cause("delivery", kept.reason, kept.field, kept.message))
-        return kept_back
 
     def _fail_too_large(self, rows: list[tuple[int, int]]) -> None:
         if rows:

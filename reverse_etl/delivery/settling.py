@@ -28,12 +28,14 @@ class Settling:
     Args:
         books: Where outcomes are entered.
         name: What messages call the destination.
+        stage: At which rows fail that it refuses: its kind.
         progress: Told after each settled request.
     """
 
-    def __init__(self, ledger: Ledger, name: str, progress: Progress | None) -> None:
+    def __init__(self, ledger: Ledger, name: str, stage: str, progress: Progress | None) -> None:
         self._ledger = ledger
         self._name = name
+        self._stage = stage
         self._progress = progress
         self._refused_in_a_row = 0
 
@@ -46,11 +48,16 @@ class Settling:
     def accept(self, numbers: Sequence[int], keys: Sequence[int], answer: Accepted) -> None:
         """Enters an answer about the rows with these numbers and keys (``changeset.row_keys``)."""
         self._refused_in_a_row = 0
-        causes = [Cause("destination", *refusal[1:]) for refusal in answer.refusals]
-        refused = [refusal.place for refusal in answer.refusals]
-        self._ledger.fail_each(_at(refused, numbers), _at(refused, keys), Outcome.REFUSED, causes)
+        places = [place for place, *_ in answer.refusals]
+        refused = _at(places, numbers), _at(places, keys)
+        texts = [refusal[1:] for refusal in answer.refusals]
+        causes = {each: Cause(self._stage, *each) for each in set(texts)}
+        if len(causes) == 1:
+            self._ledger.fail(*refused, Outcome.REFUSED, *causes.values())
+        else:
+            self._ledger.fail_each(*refused, Outcome.REFUSED, [causes[each] for each in texts])
         self._ledger.exclude(_at(answer.excluded, numbers), _at(answer.excluded, keys))
-        apart = {*refused, *answer.excluded}
+        apart = {*places, *answer.excluded}
         if apart:
             accepted = [at for at in range(len(numbers)) if at not in apart]
             numbers, keys = _at(accepted, numbers), _at(accepted, keys)
@@ -69,7 +76,7 @@ class Settling:
                 hint="Look at the failed rows: what they have in common is what the destination does not take.",
             )
         if len(numbers) == 1:
-            cause = Cause("destination", answer.reason, answer.field, answer.message)
+            cause = Cause(self._stage, answer.reason, answer.field, answer.message)
             self._ledger.fail(numbers, keys, Outcome.REFUSED, cause)
 
     def keep_back(

@@ -67,7 +67,7 @@ class TableSender:
         self._destination = destination
         self._ledger = ledger
         self._patience = patience
-        self._settling = Settling(ledger, destination.name, progress)
+        self._settling = Settling(ledger, destination.name, destination.kind, progress)
         self._stopping = False
         self._writing = False
         self._rows = 0

@@ -175,11 +175,13 @@ class Destination(Protocol):
 
     Attributes:
         name: What messages call it: ``workspace main``.
+        kind: Its kind, which is the stage at which rows fail that it refuses.
         limits: What one request may carry.
         recipient: Who is there; after ``prepare``, as it calls itself.
     """
 
     name: str
+    kind: str
     limits: Limits
     recipient: Recipient
 

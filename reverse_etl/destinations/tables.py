@@ -37,11 +37,13 @@ class TableDestination(Protocol):
 
     Attributes:
         name: What messages call it: ``destination crm``.
+        kind: Its kind, which is the stage at which rows fail that it refuses.
         rows_per_transaction: Most rows in one slice.
         recipient: Who is there; after ``prepare``, as it calls itself.
     """
 
     name: str
+    kind: str
     rows_per_transaction: int
     recipient: Recipient
 

@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Failed rows of one run that failed for one reason: a rule's name, or Customer.io's."""
+    """Failed rows of one run that failed for one reason: a rule's name, or the destination's reason."""
 
     reason: str
     rows: int

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from reverse_etl.changeset.parts import Parts, with_row_numbers
 from reverse_etl.delivery import sender as sender_module
+from reverse_etl.delivery import settling
 from reverse_etl.delivery.deliver import deliver, leave_undelivered
 from reverse_etl.destinations.base import Accepted, Answer
 from reverse_etl.destinations.customerio.destination import open_destination
@@ -213,7 +214,7 @@ def test_a_workspace_that_refuses_everything_whole_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Halving down to every single row, over and over, is not how ten million rows end."""
-    monkeypatch.setattr(sender_module, "MOST_REFUSED_IN_A_ROW", 10)
+    monkeypatch.setattr(settling, "MOST_REFUSED_IN_A_ROW", 10)
     run = Run(tmp_path, PEOPLE)
     with pytest.raises(DestinationRefusedError, match="10 requests in a row"):
         run.deliver(ScriptedWorkspace(bad=frozenset(everyone()), whole=True))

@@ -47,6 +47,7 @@ class ScriptedTable:
     stored: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     name: str = "destination crm"
+    kind: str = "postgres"
     rows_per_transaction: int = 5
     recipient: Recipient = field(default_factory=lambda: Recipient("crm"))
     may_answer: asyncio.Event | None = None
@@ -145,7 +146,7 @@ def test_each_row_has_its_outcome(
         )
         assert Counts(ROWS, delivered=len(good), rejected=len(unfit), refused=len(bad - unfit)) == delivered.counts
         reasons = {row.row_number: (row.stage, row.reason, row.identifier) for row in run.parts.failed()}
-        assert reasons == {n: ("destination", "breaks_check", str(n)) for n in bad - unfit} | {
+        assert reasons == {n: ("postgres", "breaks_check", str(n)) for n in bad - unfit} | {
             n: ("delivery", "too_long", str(n)) for n in unfit
         }
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from reverse_etl.changeset.parts import Parts, with_row_numbers
 from reverse_etl.delivery.deliver import Delivered, deliver
-from reverse_etl.delivery.sender import Progress
+from reverse_etl.delivery.settling import Progress
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits
 from reverse_etl.destinations.customerio.destination import open_destination
 from reverse_etl.destinations.customerio.sync import Sync
@@ -138,7 +138,7 @@ class Blocking:
     """A destination that answers when it is told to, and counts what is asked of it."""
 
     def __init__(self, in_flight: int) -> None:
-        self.name = "workspace main"
+        self.name, self.kind = "workspace main", "customerio"
         self.limits = Limits(
             max_item_bytes=100,
             max_request_bytes=1000,

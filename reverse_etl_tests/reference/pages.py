@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from reverse_etl.config.connections_file import USUAL_KIND
+from reverse_etl.config.connections_file import workspace_kind
 from reverse_etl.settings import SETTINGS
 from reverse_etl_tests.reference import commands, errors, examples, keys, public, rules
 
@@ -80,7 +80,7 @@ def _connections() -> list[str]:
     lines += ["## Workspaces", "", *_table(keys.workspace_keys(), examples.entries("workspaces")), ""]
     lines += ["## Destinations", "", "A workspace may stand here too, with `type: customerio`.", ""]
     for kind, found in keys.destination_keys().items():
-        if kind != USUAL_KIND:
+        if kind != workspace_kind():
             lines += [f"### {kind}", "", *_table(found, examples.entries("destinations", kind)), ""]
     lines += ["## Alerts", ""]
     for channel, found in keys.channel_keys().items():

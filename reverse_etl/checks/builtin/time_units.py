@@ -1,4 +1,4 @@
-"""Seconds and milliseconds in one column: Customer.io reads seconds, and the rest lands in the year 50000."""
+"""Seconds and milliseconds in one column: who reads seconds finds the rest in the year 50000."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that JSON or Customer.io has no word for: NaN, infinities, instants beyond the calendar, bytes."""
+"""Values that JSON has no word for: NaN, infinities, instants beyond the calendar, bytes."""
 
 from __future__ import annotations
 

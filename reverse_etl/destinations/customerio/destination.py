@@ -77,7 +77,7 @@ class CustomerIO:
     def __init__(
         self, sync: Sync, workspace: WorkspaceConfig, client: Client, patience: Patience, clock: Clock
     ) -> None:
-        self.name = f"workspace {workspace.name}"
+        self.name, self.kind = workspace.label, workspace.type
         self.limits = Limits(
             max_item_bytes=MAX_ITEM_BYTES,
             max_request_bytes=MAX_REQUEST_BYTES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ class WorkspaceConfig(DestinationConfig):
         app_api_key: Needed for segments by name, ``add_only``, object types and reading back.
         read_back: Whether a run reads, after its last row, which rows were accepted and not applied.
     """
+
+    SECTION: ClassVar[str] = "workspaces"
 
     type: Literal["customerio"] = Field(default="customerio", description="A Customer.io workspace.")
     region: Literal["us", "eu"] = Field(default="us", description="Where the workspace's data lives.")

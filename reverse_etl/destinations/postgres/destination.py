@@ -58,7 +58,7 @@ class PostgresTable:
     """A ``destinations.tables.TableDestination``."""
 
     def __init__(self, config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience) -> None:
-        self.name = config.label
+        self.name, self.kind = config.label, config.type
         self.recipient = Recipient.at(*map(str, config.address(DEFAULT_PORT)), config.database.resolve())
         self.rows_per_transaction = config.rows_per_transaction
         self._config = config
