@@ -173,23 +173,33 @@ def with_streams(shown: Mapping[str, Any]) -> dict[str, Any]:
 CSV_HEADER = tuple(f.name for f in fields(FailedRow))
 
 
-RUN_BY_SPREADSHEETS: Final = r"^'*[=+\-@\t\r\n＝＋－＠]"
-"""A cell that a spreadsheet would run as a formula, or that would look like one that was made harmless.
+_FORMULA: Final = "=+\\-@＝＋－＠"
+RUN_BY_SPREADSHEETS: Final = rf"^()('*[{_FORMULA}\t\r\n])"
+RUN_AS_ITS_OWN_CELL: Final = rf"([;\t\r\n])('*[{_FORMULA}])"
+"""Where a spreadsheet would run a cell as a formula, or where it would look like one that was made harmless.
 
-Source: OWASP, CSV Injection, read 2026-11.
+The second is within a cell: where a comma is the decimal sign, spreadsheets take ``;`` for what parts cells, and
+a quote in a line's middle for no quote. Source: OWASP, CSV Injection, read 2026-11.
 """
-
-_RUN_BY_SPREADSHEETS: Final = re.compile(RUN_BY_SPREADSHEETS)
 
 
 def harmless(cell: str) -> str:
-    """A cell's text with an apostrophe in front where a spreadsheet would run it; ``as_it_was`` takes that off."""
-    return f"'{cell}" if _RUN_BY_SPREADSHEETS.match(cell) else cell
+    """A cell's text with apostrophes where a spreadsheet would run it; ``as_it_was`` takes them off."""
+    for pattern in (RUN_AS_ITS_OWN_CELL, RUN_BY_SPREADSHEETS):
+        cell = re.sub(pattern, r"\1'\2", cell)
+    return cell
 
 
 def as_it_was(cell: str) -> str:
     """What ``harmless`` was given."""
-    return cell[1:] if cell.startswith("'") and _RUN_BY_SPREADSHEETS.match(cell) else cell
+    for pattern in (RUN_BY_SPREADSHEETS, RUN_AS_ITS_OWN_CELL):
+        cell = re.sub(made_harmless(pattern), r"\1\2", cell)
+    return cell
+
+
+def made_harmless(pattern: str) -> str:
+    """The same with the apostrophe that ``harmless`` put there, for ``re`` and DuckDB."""
+    return pattern.replace(")(", ")'(")
 
 
 def write_failed_rows(path: Path, rows: Iterable[FailedRow]) -> int:

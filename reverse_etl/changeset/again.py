@@ -21,7 +21,7 @@ from reverse_etl.changeset.picking import Condition, condition, picked
 from reverse_etl.changeset.query import render
 from reverse_etl.errors import QueryError, StateError
 from reverse_etl.files.scratch import scratch_database
-from reverse_etl.report import RUN_BY_SPREADSHEETS
+from reverse_etl.report import RUN_AS_ITS_OWN_CELL, RUN_BY_SPREADSHEETS, made_harmless
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +72,8 @@ class FailedBefore:
                 f"the failed-rows CSV of run {self.run_id[:8]} is gone: {self.csv}.",
                 hint="Retention may have removed it. To send everything again: reverse-etl run SYNC --full",
             )
-        path, made_harmless = (str(text).replace(chr(39), chr(39) * 2) for text in (self.csv, RUN_BY_SPREADSHEETS))
+        patterns = (made_harmless(RUN_BY_SPREADSHEETS), made_harmless(RUN_AS_ITS_OWN_CELL))
+        path, *harmless = (str(text).replace(chr(39), chr(39) * 2) for text in (self.csv, *patterns))
         with (
             tempfile.TemporaryDirectory(prefix="reverse-etl-") as scratch,
             scratch_database(Path(scratch), file="failed.duckdb") as db,
@@ -80,9 +81,8 @@ class FailedBefore:
             db.execute(
                 f"""
                 CREATE TABLE failed AS
-                SELECT row_number::BIGINT AS row_number, query, attempt, CASE
-                    WHEN starts_with(identifier, chr(39)) AND regexp_matches(identifier, '{made_harmless}')
-                    THEN identifier[2:] ELSE coalesce(identifier, '') END AS identifier
+                SELECT row_number::BIGINT AS row_number, query, attempt, regexp_replace(regexp_replace(
+                    coalesce(identifier, ''), '{harmless[0]}', '\\1\\2'), '{harmless[1]}', '\\1\\2', 'g') AS identifier
                 FROM read_csv('{path}', header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
                 """
             )

@@ -98,7 +98,7 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
             ("row", "query", "identifier", "reason", "field", "message"), numbers=("row",), extras=("field", "message")
         )
         for row in first:
-            table.add(f"{row.row_number:,}", row.query, row.identifier, row.reason, row.field, row.message)
+            table.add(f"{row.row_number:,}", row.query, words.value(row.identifier), row.reason, row.field, row.message)
         table.show(console)
     if report.failed_rows_csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"

@@ -199,7 +199,7 @@ def _table(rows: list[PreviewedRow]) -> Rows:
     headings = (rows[0].query, "verdict", *columns, *([why] if why else []))
     table = Rows(headings, numbers=(rows[0].query,), below=why)
     for row in rows:
-        values = [each if len(each) <= _LONGEST else f"{each[: _LONGEST - 1]}…" for each in row.values.values()]
+        values = [words.value(each, _LONGEST) for each in row.values.values()]
         table.add(str(row.row_number), _verdict(row), *values, *([row.reason] if why else []))
     return table
 

@@ -81,6 +81,13 @@ def text(words: object, style: str = "") -> Text:
     return Text("".join(c if c.isprintable() or c == "\n" else "·" for c in str(words)), style=style)
 
 
+def value(data: str, most: int = sys.maxsize) -> Text:
+    """A value of a row, on one line of at most so many columns: its line ends make no lines of ours."""
+    shown = text(data.replace("\n", "·"))
+    shown.truncate(most, overflow="ellipsis")
+    return shown
+
+
 def status_text(status: str) -> Text:
     """A status in its colour."""
     return text(status, STATUS_STYLES.get(status, ""))

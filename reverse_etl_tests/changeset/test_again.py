@@ -109,6 +109,9 @@ def test_what_a_spreadsheet_would_run_is_asked_for_as_it_was(tmp_path: Path) -> 
         "\rx",
         "\nx",
         "=a\r\nb",
+        "a;=1;'-2;'b",
+        "\t\t=1\n+2",
+        ";;''@",
     ]
     run = before(tmp_path, *map(failed, identifiers))
     found, gone = read(shop(tmp_path, *identifiers, "tis", "=1", "x"), "SELECT id FROM people", run)

@@ -32,7 +32,7 @@ PEOPLE = "database: shop\nworkspace: main\nschedule: %s\npeople: {}\nquery: SELE
 FAILED = (
     FailedRow(2, "rows", "anna@example.com", "check", "email_valid", "email", "column `email` is not valid."),
     FailedRow(5, "rows", "5", "check", "email_valid", "email", "column `email` is not valid."),
-    FailedRow(9, "relationships", "[bold]9\x1b[2J", "customerio", "invalid", "", "no such object."),
+    FailedRow(9, "relationships", "[bold]9\x1b[2J\n7", "customerio", "invalid", "", "no such object."),
 )
 
 

@@ -30,7 +30,7 @@ def test_causes_come_first_with_counts(project: Remembered) -> None:
     """The most frequent first, then rows with number, identifier, reason; e-mail addresses are masked here."""
     found = run_json(errors, "people")
     assert [("email_valid", 2), ("invalid", 1)] == [(cause["reason"], cause["rows"]) for cause in found["causes"]]
-    assert [(2, "a***@example.com"), (5, "5"), (9, "[bold]9\x1b[2J")] == [
+    assert [(2, "a***@example.com"), (5, "5"), (9, "[bold]9\x1b[2J\n7")] == [
         (row["row_number"], row["identifier"]) for row in found["failed_rows"]
     ]
     assert ("aaaaaaaa-1", "some_rows_failed") == (found["run_id"], found["status"])
@@ -39,7 +39,7 @@ def test_causes_come_first_with_counts(project: Remembered) -> None:
 def test_the_table_is_for_people(project: Remembered) -> None:
     """Counts, both tables, where the CSV is; a row's text neither formats nor reaches the terminal."""
     shown = run(errors, "people").stdout
-    for part in ("3 of 1,210 rows failed.", "column `email` is not valid.", "[bold]9·[2J", "a***@example.com"):
+    for part in ("3 of 1,210 rows failed.", "column `email` is not valid.", "[bold]9·[2J·7", "a***@example.com"):
         assert part in shown
     assert "All 3 with whole e-mail addresses:\nhome/failed_rows/people/aaaaaaaa-1.csv" in shown
     assert "\x1b" not in shown

@@ -103,3 +103,13 @@ def test_a_program_gets_the_sentence_as_it_is(monkeypatch: pytest.MonkeyPatch) -
     console = screen(20, terminal=False)
     say(console, "a sentence that is longer than the line")
     assert "a sentence that is longer than the line\n" == shown(console)
+
+
+def test_a_value_makes_no_line_of_its_own() -> None:
+    """A line end in a row's value would look like another row; a long value is cut by columns of the terminal."""
+    console = screen(80)
+    table = Rows(("row", "identifier"))
+    table.add("1", words.value("a\n2    b\r\n3"))
+    table.add("4", words.value("漢" * 40, 11))
+    table.show(console)
+    assert ["1    a·2    b··3", f"4    {'漢' * 5}…"] == shown(console).splitlines()[2:]

@@ -28,7 +28,10 @@ class SegmentConfig(YamlModel):
 
     name: str | None = Field(default=None, min_length=1, description="Found by this name, or created.")
     id: int | None = Field(default=None, ge=1, description="Must exist in the workspace.")
-    mirror: bool = Field(default=False, description="People whom the query no longer returns leave the segment.")
+    mirror: bool = Field(
+        default=False,
+        description="People whom the query no longer returns leave the segment; views that it reads have no LIMIT.",
+    )
     mirror_max_removed: Annotated[
         float,
         BeforeValidator(_percent),
