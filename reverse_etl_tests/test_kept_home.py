@@ -1,0 +1,89 @@
+"""A home folder that an earlier release wrote itself, kept as it was: this one reads and continues it.
+
+Its state has schema 0010, and its changesets count rows and relationships in keys of their own. One run of nine people
+completed; then eight of them changed, and a run of these stopped after two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import sqlite3
+import tarfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+
+from reverse_etl.destinations import kind
+from reverse_etl.report import Counts, Status
+from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import list_runs
+from reverse_etl.state.store import open_store
+from reverse_etl_tests.faults.runs import Case, World
+from reverse_etl_tests.faults.truth import everything_arrived
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+KEPT: Final = Path(__file__).with_name("kept") / "two_streams.tar.gz"
+ENVIRONMENT: Final = "us 169473418838297"
+"""What the workspace called itself that acknowledged its rows."""
+
+_LONG_AGO: Final = 1_700_000_000
+_TIMES: Final = {"since", "started_at", "read_from", "reaches_to"}
+
+
+@pytest.fixture
+def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
+    """The kept home and its source, moved to now: a changeset of yesterday would be read again."""
+    home = Home.at(tmp_path / "home")
+    case = World(tmp_path, sandbox, home, open_store(home.state_url)).case("people", random.Random(1), rows=9, items=2)  # noqa: S311 - repeatable
+    shutil.rmtree(home.path)
+    with tarfile.open(KEPT) as kept:
+        kept.extractall(tmp_path / "kept", filter="data")
+    (tmp_path / "kept" / "home").rename(home.path)
+    (tmp_path / "kept" / "shop.db").replace(case.shop.path)
+    later = int(time.time()) - int((home.path / "kept_at").read_text()) - 60
+    known_as = asyncio.run(kind("customerio").ask(case.workspace)).environment
+    for path in home.path.glob("changesets/*/*/*.json"):
+        path.write_bytes(orjson.dumps(_moved(orjson.loads(path.read_bytes()), later, known_as)))
+    with closing(sqlite3.connect(home.path / "state.db")) as state, state:
+        state.execute(
+            "UPDATE reverse_etl_sync SET last_sync_time = last_sync_time + ?, reaches_to = reaches_to + ?", [later] * 2
+        )
+        state.execute("UPDATE reverse_etl_run SET since = since + ? WHERE since > 0", [later])
+        for table, column in (("sync", "recipient"), ("sync", "feed"), ("run", "recipient")):
+            state.execute(f"UPDATE reverse_etl_{table} SET {column} = replace({column}, ?, ?)", [ENVIRONMENT, known_as])
+    with case.shop.changing() as shop:
+        shop.execute("UPDATE shop SET updated_at = updated_at + ? WHERE updated_at > ?", [later, _LONG_AGO])
+    case.store = open_store(home.state_url)
+    return case
+
+
+def _moved(value: Any, later: int, known_as: str) -> Any:
+    """What a file of a run's folder holds, with its times later and another name of the workspace."""
+    if isinstance(value, dict):
+        return {
+            key: each + later if key in _TIMES and isinstance(each, int) and each else _moved(each, later, known_as)
+            for key, each in value.items()
+        }
+    return known_as if value == ENVIRONMENT else value
+
+
+def test_its_history_is_read(case: Case) -> None:
+    """Both runs, newest first, with what became of their rows."""
+    stopped, completed = list_runs(case.store)
+    assert (Status.FAILED, {"rows": Counts(8, 2, undelivered=6)}) == (stopped.status, stopped.streams)
+    assert (Status.COMPLETED, {"rows": Counts(9, 9)}) == (completed.status, completed.streams)
+
+
+def test_its_stopped_run_is_continued(case: Case) -> None:
+    """The two rows that were delivered are not sent again, and the others are."""
+    report = case.run().report
+    assert report is not None, "the run is not in the history"
+    assert (Status.COMPLETED, {"rows": Counts(8, 8)}, "") == (report.status, report.streams, report.message)
+    assert 6 == sum(each["items"] for each in case.sandbox.requests() if each["path"] == "/api/v2/batch")
+    everything_arrived(case, but=("p1", "p2", "p3"))
