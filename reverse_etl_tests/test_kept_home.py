@@ -84,6 +84,6 @@ def test_its_stopped_run_is_continued(case: Case) -> None:
     """The two rows that were delivered are not sent again, and the others are."""
     report = case.run().report
     assert report is not None, "the run is not in the history"
-    assert (Status.COMPLETED, {"rows": Counts(8, 8)}, "") == (report.status, report.streams, report.message)
+    assert (Status.COMPLETED, Counts(8, 8), "") == (report.status, report.total, report.message)
     assert 6 == sum(each["items"] for each in case.sandbox.requests() if each["path"] == "/api/v2/batch")
     everything_arrived(case, but=("p1", "p2", "p3"))
