@@ -13,17 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverse_etl.report import (
-    CSV_HEADER,
-    Counts,
-    FailedRow,
-    Outcome,
-    RunReport,
-    Status,
-    as_it_was,
-    harmless,
-    write_failed_rows,
-)
+from reverse_etl.changeset.failed_rows_csv import CSV_HEADER, as_it_was, harmless, write_failed_rows
+from reverse_etl.report import Counts, FailedRow, Outcome, RunReport, Status
 
 AT = datetime(2026, 1, 5, 1, 30, tzinfo=UTC)
 ROW = FailedRow(2, "rows", "anna@example.com", "check", "email_valid", "email", "column `email` is not valid.")

@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.columns import identifiers
+from reverse_etl.changeset.failed_rows_csv import RUN_AS_ITS_OWN_CELL, RUN_BY_SPREADSHEETS, made_harmless
 from reverse_etl.changeset.picking import Condition, condition, picked
 from reverse_etl.changeset.query import render
 from reverse_etl.errors import QueryError, StateError
 from reverse_etl.files.scratch import scratch_database
-from reverse_etl.report import RUN_AS_ITS_OWN_CELL, RUN_BY_SPREADSHEETS, made_harmless
 
 if TYPE_CHECKING:
     import duckdb

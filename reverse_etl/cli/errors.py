@@ -134,8 +134,8 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
     Raises:
         StateError: It cannot be written.
     """
+    from reverse_etl.changeset.failed_rows_csv import write_failed_rows
     from reverse_etl.errors import StateError
-    from reverse_etl.report import write_failed_rows
     from reverse_etl.state.failures import failed_rows_of_run
 
     failed = report.total.failed

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.errors import StateError
-from reverse_etl.report import Counts, RunReport, Status, write_failed_rows
+from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.run.open_runs import has_closed
 from reverse_etl.run.sharing import put_at_end
 from reverse_etl.run.undelivered import write_undelivered

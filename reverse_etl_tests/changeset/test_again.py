@@ -17,12 +17,13 @@ from sqlglot.dialects.dialect import Dialect
 from reverse_etl.changeset import again as again_module
 from reverse_etl.changeset import picking
 from reverse_etl.changeset.again import FailedBefore, RowsAgain
+from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.picking import condition, picked
 from reverse_etl.changeset.query import check_query
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.streams import Stream
-from reverse_etl.report import FailedRow, write_failed_rows
+from reverse_etl.report import FailedRow
 from reverse_etl.sources import connect, engine
 from reverse_etl.sources.base import marked
 from reverse_etl.sources.duckdb import Config as DuckDB

@@ -13,8 +13,9 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.errors import ReverseEtlError
-from reverse_etl.report import Counts, FailedRow, RunReport, Status, write_failed_rows
+from reverse_etl.report import Counts, FailedRow, RunReport, Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.runs import begin_run, close_run
 from reverse_etl.state.store import Store, open_store

@@ -30,7 +30,7 @@ with _database(folder / "scratch") as database:
 """,
     "what failed before": """
 from reverse_etl.changeset.again import FailedBefore
-from reverse_etl.report import write_failed_rows
+from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 write_failed_rows(folder / "failed.csv", [])
 with FailedBefore("r1", folder / "failed.csv").opened() as database, database.cursor() as cursor:
     shown += [*database.execute(f"SELECT {SHOWN}").fetchone(), *cursor.execute(f"SELECT {SHOWN}").fetchone()]

@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain
+from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.query import check_query
 from reverse_etl.changeset.text import as_text
 from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.streams import Stream
 from reverse_etl.errors import QueryError, SourceUnavailableError
-from reverse_etl.report import FailedRow, write_failed_rows
+from reverse_etl.report import FailedRow
 from reverse_etl.sources import connect, engine
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, OUTSIDE_YEARS, Session, logical_type

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.parts import RunFolder, with_row_numbers
 from reverse_etl.errors import StateError
-from reverse_etl.report import write_failed_rows
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
 from reverse_etl.state.syncs import is_paused, set_paused

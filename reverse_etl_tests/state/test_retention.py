@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.config.connections import RetentionConfig
 from reverse_etl.errors import StateError
 from reverse_etl.files.storage import storage_from_environment
-from reverse_etl.report import Status, write_failed_rows
+from reverse_etl.report import Status
 from reverse_etl.state.failures import causes_of_run, failed_rows_of_run
 from reverse_etl.state.home import Home
 from reverse_etl.state.retention import prune
