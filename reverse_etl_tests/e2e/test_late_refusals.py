@@ -39,7 +39,7 @@ def test_what_comes_between_two_runs_is_reported_once(project: Project, sandbox:
     sandbox.refuse_late(FAILED, TOO_MANY, id="planted-of-another-program")
     told = message(project)
     assert "sync people" in told
-    assert "1 row that Customer.io accepted in earlier runs was not applied" in told
+    assert "1 row that the workspace accepted in earlier runs was not applied" in told
     assert "had ended. 1 x Failed Attribute Change: the record would have more attributes" in told
     assert told.endswith("then run: reverse-etl run people --full")
     assert "planted" not in told
@@ -68,7 +68,7 @@ def test_relationships_and_events_are_reported_too(project: Project, sandbox: Ru
     )
     sandbox.refuse_late("failed_event", "event is too old", id="2")
     for sync in ("companies", "visits"):
-        assert "1 row that Customer.io accepted in earlier runs" in project.run(sync, "--full")[1]["message"]
+        assert "1 row that the workspace accepted in earlier runs" in project.run(sync, "--full")[1]["message"]
 
 
 @pytest.mark.thorough
@@ -89,7 +89,7 @@ def test_a_feed_that_could_not_be_read_is_read_from_where_it_was(project: Projec
     sandbox.faults([{"match": {"path": FEED}, "always": True, "do": {"status": 404}}])
     assert "was not verified" in message(project)
     sandbox.clear_faults()
-    assert "1 row that Customer.io accepted in earlier runs" in message(project)
+    assert "1 row that the workspace accepted in earlier runs" in message(project)
 
 
 @pytest.mark.thorough
@@ -101,7 +101,7 @@ def test_a_feed_that_fails_at_the_end_repeats_nothing(project: Project, sandbox:
     sandbox.faults([fail])
     told = message(project)
     assert "was not verified" in told
-    assert "1 row that Customer.io accepted in earlier runs" in told
+    assert "1 row that the workspace accepted in earlier runs" in told
     sandbox.clear_faults()
     assert "" == message(project)
 
@@ -134,7 +134,7 @@ def test_a_run_without_rows_reads_once_a_day(project: Project, sandbox: RunningS
     sandbox.faults([{"match": {"path": FEED}, "always": True, "do": {"status": 404}}])
     assert "" == message(project)
     sandbox.clear_faults()
-    assert "1 row that Customer.io accepted in earlier runs" in message(project)
+    assert "1 row that the workspace accepted in earlier runs" in message(project)
     assert "" == message(project)
 
 
