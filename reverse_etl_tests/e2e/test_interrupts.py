@@ -18,7 +18,7 @@ from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import free_port
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 
-SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 1}}
+SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 3}}
 
 
 def interrupted(process: subprocess.Popen[str], when: Callable[[], bool], *, times: int = 1) -> tuple[int, str]:
