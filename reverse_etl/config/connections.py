@@ -66,8 +66,9 @@ def _loopback(host: str) -> bool:
         return False
 
 
-def _address(url: EnvText) -> EnvText:
-    if "${" not in url.template and (problem := insecure(url.template)):
+def checked_address(url: EnvText, *, like: str = "https://example.com") -> EnvText:
+    """The address; raises ValueError where it is none, unless a variable holds it. ``like`` is a good one."""
+    if "${" not in url.template and (problem := insecure(url.template, like=like)):
         raise ValueError(problem)
     return url
 
@@ -78,7 +79,7 @@ PathBesideFile = Annotated[Path, AfterValidator(_beside_file)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 """An IANA time zone name."""
 
-Address = Annotated[EnvText, AfterValidator(_address)]
+Address = Annotated[EnvText, AfterValidator(checked_address)]
 """An https address; http only to loopback."""
 
 

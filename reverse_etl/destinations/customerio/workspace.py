@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Literal
+from functools import partial
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from reverse_etl.config.connections import Address, DestinationConfig, PathBesideFile, insecure
+from reverse_etl.config.connections import DestinationConfig, PathBesideFile, checked_address, insecure
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.errors import ConfigError
 from reverse_etl.http.proxies import PROXY_KEY, ProxyChoice
@@ -14,6 +15,8 @@ from reverse_etl.http.proxies import PROXY_KEY, ProxyChoice
 # https://docs.customer.io/integrations/api/track/ and /integrations/api/app/, read 2025-11: one host per region.
 _TRACK_URLS: Final = {"us": "https://track.customer.io", "eu": "https://track-eu.customer.io"}
 _APP_URLS: Final = {"us": "https://api.customer.io", "eu": "https://api-eu.customer.io"}
+
+_Address = Annotated[EnvText, AfterValidator(partial(checked_address, like=_TRACK_URLS["us"]))]
 
 
 class WorkspaceConfig(DestinationConfig):
@@ -43,8 +46,8 @@ class WorkspaceConfig(DestinationConfig):
     max_items_per_request: int = Field(
         default=5000, ge=1, le=100_000, description="Requests are full at 475,000 bytes; this holds small rows back."
     )
-    track_url: Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
-    app_url: Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
+    track_url: _Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
+    app_url: _Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
     ca_file: PathBesideFile | None = Field(
         default=None, description="A company's authority (PEM), trusted beside the usual ones; relative to this file."
     )
@@ -73,6 +76,6 @@ class WorkspaceConfig(DestinationConfig):
         if url is None:
             return regional
         address = url.resolve()
-        if problem := insecure(address):
+        if problem := insecure(address, like=_TRACK_URLS["us"]):
             raise ConfigError(f"workspace {self.name}: {key}: the value of {url.template} {problem}.")
         return address.rstrip("/")
