@@ -46,6 +46,7 @@ _UNKNOWN_TO_REDSHIFT = re.compile(
     rb"TO\s+STDOUT|intervalstyle|bytea_output|clock_timestamp|savepoint|to_json|no\s+scroll|transaction_read_only",
     re.IGNORECASE,
 )
+_TEXT = re.compile(rb"'(?:[^']|'')*'")
 _FETCH = re.compile(rb"FETCH FORWARD (\d+) ")
 
 _SCHEMA = rf"""
@@ -224,7 +225,8 @@ def _as_redshift(statement: bytes, single_node: bool) -> bytes:
     fetch = _FETCH.match(statement)
     if fetch and single_node and int(fetch[1]) > 1000:
         return b"SELECT refuse_fetch(%d)" % int(fetch[1])
-    return b"SELECT redshift_does_not_know_this()" if _UNKNOWN_TO_REDSHIFT.search(statement) else statement
+    without_texts = _TEXT.sub(b"", statement)
+    return b"SELECT redshift_does_not_know_this()" if _UNKNOWN_TO_REDSHIFT.search(without_texts) else statement
 
 
 async def _first_message(reader: StreamReader) -> tuple[int, bytes]:
