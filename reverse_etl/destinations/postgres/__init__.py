@@ -42,7 +42,7 @@ def open_destination(
 
 
 def at_address(config: Config) -> Recipient:
-    """The database at its address: who it is beyond that, it is not asked."""
+    """The database at its address. It is not asked: another one restored behind the same address is taken for it."""
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.destinations.postgres.config import DEFAULT_PORT
 

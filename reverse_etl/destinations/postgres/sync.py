@@ -53,7 +53,13 @@ class Sync(SyncConfig):
         present = Rule("identifier_present", Severity.REJECT, "Every row has a value in each column of its key.")
         unique = Rule("identifier_unique", Severity.REJECT, "No key is in two rows with different values.")
         key = self.rows.identify_by
-        return {ROWS: [*(Present(_of_column(present, key, name), name) for name in key), IdentifierUnique(unique, key)]}
+        return {
+            ROWS: [
+                *(Present(_of_column(present, key, name), name) for name in key),
+                # A table tells keys apart by case, addresses too.
+                IdentifierUnique(unique, key, any_case=frozenset()),
+            ]
+        }
 
     def asked(self) -> dict[str, Any]:
         """The table, its key and how rows are written."""

@@ -134,3 +134,12 @@ def test_a_run_after_kill_9_writes_only_the_rest(crm: Project, server: Postgres)
     assert (0, "completed", 200) == (code, report["status"], report["rows"]["delivered"]), report
     assert [(200, 200)] == server.fetch("SELECT count(*), count(DISTINCT id) FROM writes")
     assert 200 == len(stored(server))
+
+
+def test_addresses_that_differ_in_case_are_two_keys(crm: Project, server: Postgres) -> None:
+    """As the table has it, where Customer.io has one person; neither row is a duplicate."""
+    fill(crm.folder / "shop.db", [(1, "a@x", "free"), (2, "A@x", "pro")])
+    crm.write("crm_customers.yaml", SYNC.replace("identify_by: id", "identify_by: email"))
+    code, report = crm.run("crm_customers")
+    assert (0, 2) == (code, report["rows"]["delivered"])
+    assert [(1, "a@x", "free"), (2, "A@x", "pro")] == stored(server)
