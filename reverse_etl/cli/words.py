@@ -82,7 +82,7 @@ def text(words: object, style: str = "") -> Text:
 
 
 def value(data: str, most: int = sys.maxsize) -> Text:
-    """A value of a row, on one line of at most so many columns: its line ends make no lines of ours."""
+    """A value of a row, on one line, no wider than this many columns: its line ends make no lines of ours."""
     shown = text(data.replace("\n", "·"))
     shown.truncate(most, overflow="ellipsis")
     return shown

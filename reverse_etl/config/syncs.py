@@ -7,6 +7,7 @@ A sync says where rows come from, when, and what they are. The last is the desti
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,7 @@ def _owner(text: str) -> str:
     return text
 
 
-class SyncConfig(YamlModel):
+class SyncConfig(YamlModel, ABC):
     """One sync, without what its rows are: that is in the fields that its destination adds.
 
     Attributes:
@@ -84,14 +85,14 @@ class SyncConfig(YamlModel):
     )
 
     @property
+    @abstractmethod
     def kind(self) -> str:
         """What a row is, a word of the destination's."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def streams(self) -> tuple[Stream, ...]:
         """What the sync sends, in this order; the first is ``rows``."""
-        raise NotImplementedError
 
     def stream(self, name: str) -> Stream:
         """The stream of a name. Raises KeyError where the sync has none."""
@@ -109,9 +110,9 @@ class SyncConfig(YamlModel):
         """Reads what a run needs beside the rows into its folder. Raises ConfigError, QueryError."""
 
     @property
+    @abstractmethod
     def writes(self) -> tuple[str, ...]:
         """What it writes to within its destination, as the end of an asset key."""
-        raise NotImplementedError
 
     @property
     def mirrors(self) -> bool:
@@ -147,7 +148,7 @@ class SyncConfig(YamlModel):
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """A schedule says when; there is one destination."""
+        """A schedule says when."""
         schedule = given.get("schedule")
         if isinstance(schedule, Mapping) and not {"every", "cron"} & ScheduleConfig.as_meant(schedule).keys():
             yield "schedule", "does not say when: add every or cron, or write `schedule: manual`"

@@ -23,7 +23,7 @@ _Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 class Settling:
-    """The books of one delivery, and who is told of them.
+    """Enters the answers of one delivery into its ledger, and reports how far it is.
 
     Args:
         books: Where outcomes are entered.

@@ -51,7 +51,7 @@ class TableDestination(Protocol):
         """Makes sure, before the first row, that the table can take what the sync sends.
 
         Raises:
-            DestinationError: It cannot, or nobody answers.
+            DestinationError: It cannot, or the server does not answer.
             ConfigError: The sync's file and the table do not fit.
         """
         ...

@@ -13,7 +13,7 @@ class TryAgain:
         cause: For people: ``HTTP 503``, ``no answer within 30 s``.
         after_s: Seconds that the destination asks to wait; None when it does not say.
         slow_down: Whether it was a rate limit.
-        away: Whether nobody was reached at the address, and never was in this run.
+        away: Whether no server was reached at the address, now or before in this run.
         hint: What to do about it, where that is known.
     """
 

@@ -180,7 +180,7 @@ class Client:
         return Reply(answer.status_code, answer.headers, body)
 
     def _unanswered(self, error: httpx.RequestError, api: Api, url: str) -> TryAgain:
-        """Raises DestinationUnavailableError where nobody was ever reached, and waiting does not mend it."""
+        """Raises DestinationUnavailableError where no server was ever reached, and waiting does not mend it."""
         cause = cause_of(error, answer_timeout_s=self._answer_timeout_s)
         proxy = self._proxies[self._track_url if api == "Track" else self._app_url]
         host = httpx.URL(url).netloc.decode("ascii", "replace")

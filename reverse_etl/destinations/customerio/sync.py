@@ -104,7 +104,7 @@ class EventsConfig(YamlModel):
 class RelationshipsConfig(YamlModel):
     """The second query: who belongs to which object. ``deleted`` true in a row removes the relationship.
 
-    Whether its people are suppressed is said here beside ``objects``; beside ``people``, what is said there holds.
+    Beside ``objects`` it says what becomes of suppressed people; beside ``people`` that section does.
     """
 
     identify_by: Identifier = Field(default="id", description="The column that says who a row is about.")
@@ -158,7 +158,7 @@ class Sync(SyncConfig):
 
     @property
     def suppression(self) -> PeopleConfig | EventsConfig | RelationshipsConfig | None:
-        """Where it is said what becomes of suppressed people; None for a sync that sends nobody."""
+        """The section that decides about suppressed people; None for a sync without people."""
         return self.people or self.events or self.relationships
 
     def rules(self) -> dict[str, list[AnyRule]]:
