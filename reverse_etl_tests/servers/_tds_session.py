@@ -57,7 +57,8 @@ class Session:
         self._canceled = threading.Event()
         self._cursor = server.cursor()
         self._open = False
-        self._threads = [threading.Thread(target=self._serve, daemon=True)]
+        # No daemons: DuckDB aborts a process that ends while one of its connections is being closed.
+        self._threads = [threading.Thread(target=self._serve)]
 
     def start(self) -> None:
         """Begins to answer."""
@@ -86,7 +87,7 @@ class Session:
         try:
             with suppress(OSError, struct.error, IndexError):
                 if self._negotiated() and self._logged_in():
-                    listening = threading.Thread(target=self._listen, daemon=True)
+                    listening = threading.Thread(target=self._listen)
                     self._threads.append(listening)
                     listening.start()
                     self._answer()

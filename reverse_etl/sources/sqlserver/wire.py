@@ -47,13 +47,15 @@ class Wire:
         self._asked: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._until = 0.0
         self._cursor: pyodbc.Cursor | None = None
+        self._canceling: threading.Thread | None = None
         self._socket: socket.socket | None = None
         self._driver_socket = (-1, 0)
         self._silent: tuple[socket.socket, socket.socket] | None = None
         self._connection: pyodbc.Connection | None = None
         self._lost = False
         # A daemon: a driver that never comes back must not keep the process from ending.
-        threading.Thread(target=self._work, name="sqlserver", daemon=True).start()
+        self._worker = threading.Thread(target=self._work, name="sqlserver", daemon=True)
+        self._worker.start()
 
     def open(self, make: Callable[[], pyodbc.Connection], port: int, *, seconds: float) -> None:
         """Makes the connection; errors of the driver pass through.
@@ -157,6 +159,8 @@ class Wire:
                 self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
             self._socket = None
+        # A driver that comes back while the process ends aborts it.
+        self._worker.join(CANCEL_S)
 
     def _close_cursor(self) -> None:
         cursor, self._cursor = self._cursor, None
@@ -225,7 +229,7 @@ class Wire:
 
             # Between two fetches FreeTDS waits in there for the server's acknowledgement, without a limit.
             until = time.monotonic() + CANCEL_S
-            canceling = threading.Thread(target=cancel, name="sqlserver-cancel", daemon=True)
+            self._canceling = canceling = threading.Thread(target=cancel, name="sqlserver-cancel", daemon=True)
             canceling.start()
             canceling.join(CANCEL_S)
             with suppress(NotDoneError, pyodbc.Error):
@@ -259,6 +263,9 @@ class Wire:
             else:
                 future.set_result(value)
             del asked, future, work
+        # Closing frees what a cancel that still runs uses: the process would end in the driver.
+        if self._canceling is not None:
+            self._canceling.join()
         if self._connection is not None:
             import pyodbc
 
