@@ -480,7 +480,8 @@ def test_a_query_canceled_by_an_administrator_is_no_timeout(filled: RedshiftServ
 
 
 def _once_active(admin: Any, pid: int, statement: str) -> None:
-    running = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active' AND query LIKE 'FETCH%%'"
+    # In the sleep: what comes between two messages of one statement cancels nothing.
+    running = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
     while admin.execute(running, [pid]).fetchone() is None:
         time.sleep(0.01)
     admin.execute(statement, [pid])
