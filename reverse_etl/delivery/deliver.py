@@ -100,6 +100,8 @@ def leave_undelivered(
     outcomes: Outcomes,
     identifiers: Identifiers,
     error: BaseException,
+    *,
+    identified_by: Sequence[str] | None = None,
 ) -> Counts:
     """Writes the books of rows that are not even tried, because something before them ended the run.
 
@@ -108,8 +110,9 @@ def leave_undelivered(
         outcomes: One a row; those without an outcome keep none and are failed rows.
         identifiers: Says how failed rows are called.
         error: What ended the run.
+        identified_by: The columns that failed rows are called by; None where that is not known.
     """
-    return Ledger(parts, outcomes, identifiers).close(_left(error))
+    return Ledger(parts, outcomes, identifiers, identified_by=identified_by).close(_left(error))
 
 
 def _left(error: BaseException) -> Cause:

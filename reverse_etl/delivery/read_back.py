@@ -25,10 +25,12 @@ from reverse_etl.ledger.ledger import Cause, Ledger
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from reverse_etl.changeset.parts import Facts, RunFolder
+    from reverse_etl.changeset.parts import RunFolder
+    from reverse_etl.config.streams import Stream
     from reverse_etl.destinations.base import Destination
     from reverse_etl.destinations.powers import Reported
     from reverse_etl.destinations.tables import TableDestination
@@ -69,8 +71,8 @@ async def begin(destination: Destination | TableDestination, folder: RunFolder) 
         _write(folder, {key: value for key, value in known.items() if key != "why"} | noted)
 
 
-async def finish(destination: Destination | TableDestination, folder: RunFolder, facts: Facts) -> None:
-    """Reads the feed and enters what was not applied into the books of the delivered rows.
+async def finish(destination: Destination | TableDestination, folder: RunFolder, streams: Sequence[Stream]) -> None:
+    """Reads the feed and enters what was not applied into the books of the delivered rows of the sync's streams.
 
     Raises:
         StateError: The run's folder cannot be written.
@@ -90,7 +92,7 @@ async def finish(destination: Destination | TableDestination, folder: RunFolder,
     entered = {activity.id for activity in found if activity.at >= read_to.since}
     position = _position(destination, folder, Window(read_to.since, read_to.seen | entered))
     _write(folder, {**known, "why": why, "read_to": position})
-    for stream in facts.streams:
+    for stream in streams:
         _enter(destination, folder, stream, found)
 
 
@@ -132,14 +134,14 @@ def _position(destination: Verifies, folder: RunFolder, read_to: Window) -> dict
     }
 
 
-def _enter(destination: Verifies, folder: RunFolder, stream: str, found: list[Reported]) -> None:
-    parts = folder.parts(stream)
-    outcomes = folder.outcomes(stream)
+def _enter(destination: Verifies, folder: RunFolder, stream: Stream, found: list[Reported]) -> None:
+    parts = folder.parts(stream.name)
+    outcomes = folder.outcomes(stream.name)
     if not found or not np.any(outcomes == Outcome.DELIVERED):
         return
     ledger = None
     for kept in destination.not_applied(parts, outcomes.copy(), found):
-        ledger = ledger or Ledger(parts, outcomes, destination.identifiers)
+        ledger = ledger or Ledger(parts, outcomes, destination.identifiers, identified_by=stream.identifier)
         numbers = kept.rows.to_pylist()
         # Their keys are in the journal already, from when they were accepted.
         keys = [0] * len(numbers)

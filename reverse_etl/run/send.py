@@ -87,7 +87,7 @@ async def send(
                 )
                 if stream == ROWS and isinstance(destination, Finishes):
                     await destination.after_delivery(parts, outcomes)
-            await read_back.finish(destination, folder, facts)
+            await read_back.finish(destination, folder, sync.streams)
             if mirrors(sync, facts) and isinstance(destination, Removes) and _is_whole(folder, facts):
                 await destination.mirror(folder.parts(ROWS))
 
@@ -126,5 +126,6 @@ def _books_of_the_rest(folder: RunFolder, waiting: list[Stream]) -> Iterator[Non
     except BaseException as error:
         for stream in waiting:
             parts = folder.parts(stream.name)
-            leave_undelivered(parts, folder.outcomes(stream.name), identified(stream), error)
+            outcomes = folder.outcomes(stream.name)
+            leave_undelivered(parts, outcomes, identified(stream), error, identified_by=stream.identifier)
         raise

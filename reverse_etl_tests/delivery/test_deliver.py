@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.changeset.parts import Parts, with_row_numbers
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts, with_row_numbers
 from reverse_etl.delivery import sender as sender_module
 from reverse_etl.delivery import settling
 from reverse_etl.delivery.deliver import deliver, leave_undelivered
@@ -390,6 +390,20 @@ def test_rows_that_are_not_even_tried_are_failed_rows(tmp_path: Path) -> None:
         (row.row_number, row.identifier, row.reason) for row in run.failed()
     ]
     assert {"1", "3"} == run.ids(Outcome.UNDELIVERED)
+
+
+def test_rows_that_are_not_even_tried_are_called_by_their_identifiers_alone(tmp_path: Path) -> None:
+    """Other columns, which may be many and wide, are not read again."""
+    parts, read = Parts(tmp_path / "rows", "rows"), []
+    parts.write(with_row_numbers([pa.record_batch({"plan": ["a", "b"], "id": ["1", "2"]})]))
+
+    def identifiers(batch: pa.RecordBatch, _: str) -> pa.StringArray:
+        read.append(batch.schema.names)
+        return batch.column("id")
+
+    leave_undelivered(parts, parts.outcomes(2), identifiers, UnauthorizedError("no"), identified_by=("id",))
+    assert [["id", ROW_NUMBER]] == read
+    assert ["1", "2"] == [row.identifier for row in parts.failed()]
 
 
 def test_rows_kept_back_are_not_sent(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""Rows that were accepted and not applied are failed rows like those that were refused at once."""
+
+# ruff: noqa: ARG002
+# Test doubles answer without looking at what they are given.
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from reverse_etl.changeset.facts import Facts, StreamFacts
+from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, RunFolder, with_row_numbers
+from reverse_etl.changeset.recipient import Recipient
+from reverse_etl.config.streams import Stream
+from reverse_etl.delivery import read_back
+from reverse_etl.destinations.base import KeptBack
+from reverse_etl.destinations.powers import Window
+from reverse_etl.report import Outcome
+from reverse_etl_tests.delivery.workspaces import Blocking
+
+
+class NotApplied(Blocking):
+    """A destination that accepted every row and did not apply the second."""
+
+    reads_back = True
+    recipient = Recipient("somewhere")
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.read: list[list[str]] = []
+
+    def identifiers(self, batch: pa.RecordBatch, query: str) -> pa.StringArray:
+        """The ids, wherever they stand."""
+        self.read.append(batch.schema.names)
+        return batch.column("id")
+
+    async def prepare(self) -> None:
+        """Nothing."""
+
+    async def activity_window(self) -> Window:
+        """From the beginning."""
+        return Window(0, frozenset())
+
+    async def read_activities(self, window: Window, *, at_once: bool = False) -> tuple[list[Any], bool]:
+        """One."""
+        return [Reported()], True
+
+    def not_applied(self, parts: Parts, outcomes: Outcomes, found: list[Any]) -> Iterator[KeptBack]:
+        """The second row."""
+        yield KeptBack(pa.array([2], pa.int64()), Outcome.REFUSED, "Failed Event", "", "not applied.")
+
+
+class Reported:
+    """What says so."""
+
+    id, at = "1", 1
+
+
+def test_rows_that_were_not_applied_are_called_by_their_identifiers_alone(tmp_path: Path) -> None:
+    """Other columns, which may be many and wide, are not read again for it."""
+    folder, workspace = RunFolder(tmp_path), NotApplied()
+    stream = Stream(name="rows", query="", identifier=("id",))
+    parts = folder.parts(stream.name)
+    parts.write(with_row_numbers([pa.record_batch({"plan": ["a", "b"], "id": ["1", "2"]})]))
+    parts.write_outcomes(np.full(2, Outcome.DELIVERED, np.uint8))
+    folder.seal(Facts("people", 0, 0, {stream.name: StreamFacts(2)}))
+
+    async def look() -> None:
+        await read_back.begin(workspace, folder)
+        await read_back.finish(workspace, folder, [stream])
+
+    asyncio.run(look())
+    assert [["id", ROW_NUMBER]] == workspace.read
+    (row,) = folder.failed()
+    assert (2, "rows", "2", "read_back", "Failed Event") == (
+        row.row_number, row.query, row.identifier, row.stage, row.reason,
+    )  # fmt: skip
