@@ -118,8 +118,6 @@ NAME_CUSTOMERIO = (
     "cli/demo.py",
     "cli/demo_sandbox.py",
     "cli/sandbox.py",
-    # The questions for a first sync.
-    "cli/init.py",
     # What the product is, and what users import.
     "__init__.py",
     "cli/main.py",

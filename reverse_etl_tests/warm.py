@@ -6,6 +6,7 @@ Our own code is imported by every command anew, as in a fresh process.
 from __future__ import annotations
 
 import atexit
+import io
 import multiprocessing
 import os
 import subprocess
@@ -41,7 +42,9 @@ def _forks() -> ForkServerContext:
     return context
 
 
-def _main(arguments: tuple[str, ...], folder: str, environment: dict[str, str], outputs: tuple[str, str]) -> None:
+def _main(
+    arguments: tuple[str, ...], folder: str, environment: dict[str, str], outputs: tuple[str, str], typed: str
+) -> None:
     """What the entry point `reverse-etl` does, with the fork made to look like a process of its own."""
     # What the process that was forked wants done at its end, coverage's part among it, is for that process alone.
     atexit._clear()
@@ -51,6 +54,7 @@ def _main(arguments: tuple[str, ...], folder: str, environment: dict[str, str], 
     for number, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     sys.argv = ["reverse-etl", *arguments]
+    sys.stdin = io.StringIO(typed)
     from reverse_etl.cli.main import main
 
     try:
@@ -61,16 +65,16 @@ def _main(arguments: tuple[str, ...], folder: str, environment: dict[str, str], 
 
 
 def reverse_etl(
-    *arguments: str, folder: Path, environment: Mapping[str, str], timeout: float
+    *arguments: str, folder: Path, environment: Mapping[str, str], timeout: float, typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the command in a forked process; stdout and stderr are kept apart.
+    """Runs the command in a forked process; stdout and stderr are kept apart; `typed` is what it reads on stdin.
 
     Raises:
         subprocess.TimeoutExpired: it has not ended after `timeout` seconds.
     """
     with tempfile.TemporaryDirectory() as scratch:
         outputs = (f"{scratch}/stdout", f"{scratch}/stderr")
-        process = _forks().Process(target=_main, args=(arguments, str(folder), dict(environment), outputs))
+        process = _forks().Process(target=_main, args=(arguments, str(folder), dict(environment), outputs, typed))
         process.start()
         process.join(timeout)
         if process.exitcode is None:

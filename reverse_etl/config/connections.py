@@ -91,9 +91,11 @@ class DatabaseConfig(YamlModel):
         type: The engine, which is the name of its module in ``reverse_etl.sources``.
         timezone: How date-times without a zone are read.
         late: How long after its time a row may become visible. None: as the server tells, 10 minutes where it does not.
+        USUAL: Keys that have a default and that most entries have nevertheless: `init` writes them too.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
+    USUAL: ClassVar[frozenset[str]] = frozenset({"password"})
 
     name: str = ""
     type: str = Field(description="The engine.")
@@ -172,9 +174,13 @@ class DestinationConfig(YamlModel):
     Attributes:
         name: Its key in ``destinations``; set by the loader.
         type: The kind, which is the name of its folder in ``reverse_etl.destinations``.
+        USUAL: Keys that have a default and that most entries have nevertheless: `init` writes them too.
+        VARIABLES: What the names of the variables begin with that `init` writes; empty: the entry's name.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
+    USUAL: ClassVar[frozenset[str]] = frozenset({"password"})
+    VARIABLES: ClassVar[str] = ""
     SECTION: ClassVar[str] = "destinations"
     """Where its entries stand too: a kind may have a word of its own for them."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.config.connections import DestinationConfig
     from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.destinations.tables import TableDestination
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
@@ -163,6 +164,10 @@ class Kind(Protocol):
 
     def steps(self, config: Any) -> Iterator[Step]:
         """What ``test-connection`` does, step by step; the first that fails is the last."""
+        ...
+
+    def first_rows(self, asks: Asks) -> FirstRows:
+        """What `init` asks of the rows of a first sync, and what the answers make of its file."""
         ...
 
     def shown(self, batch: pa.RecordBatch, sync: Any, stream: str) -> list[bytes]:

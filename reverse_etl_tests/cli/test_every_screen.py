@@ -140,10 +140,18 @@ def test_problems_fit(shop: tuple[Project, RunningSandbox], tmp_path: Path) -> N
         _fits(lambda width, command=command: _shown(project, width, *command))  # type: ignore[misc]
 
 
-def test_questions_fit(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "destination",
+    [
+        ("no destination", "", "", "moon", "us", "people", "people", "id"),
+        ("postgres", "crm", "a-database-with-a-long-name.example.com", "crm", "writer", "people", "members", "id"),
+    ],
+    ids=lambda typed: typed[0],
+)
+def test_questions_fit(destination: tuple[str, ...], tmp_path: Path) -> None:
     """Those of `init`, the longest of which has the types of databases, and what it says of wrong answers."""
-    typed = ["no engine", "sqlite", "a name with blanks", "", "../not_there.db", "", "moon", "us"]
-    typed += ["people", "people", "id", "customers", "", "email, plan", "updated_at", "manual"]
+    typed = ["no engine", "sqlite", "a name with blanks", "", "../not_there.db", *destination]
+    typed += ["customers", "", "email, plan", "updated_at", "manual"]
 
     def asked(width: int) -> str:
         folder = tmp_path / f"{width}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,15 @@ from reverse_etl.changeset.query import check_query, render
 from reverse_etl.cli.init_tables import chosen
 from reverse_etl.config.loader import load_project
 from reverse_etl.plugins import load, names
+from reverse_etl_tests import warm
 from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 
 def answered(folder: Path, *lines: str, columns: int = 1000) -> subprocess.CompletedProcess[str]:
     """`reverse-etl init` in a folder, with one line typed for each question."""
-    command = [str(Path(sys.executable).with_name("reverse-etl")), "init"]
-    typed = "\n".join(lines) + "\n"
     environment = Project(folder, {"COLUMNS": str(columns)}).env()
-    return subprocess.run(
-        command, cwd=folder, env=environment, input=typed, capture_output=True, text=True, check=False
-    )
+    return warm.reverse_etl("init", folder=folder, environment=environment, timeout=60, typed="\n".join(lines) + "\n")
 
 
 def test_a_first_sync_of_an_empty_folder_runs(project: Project, sandbox: RunningSandbox) -> None:
@@ -31,7 +27,7 @@ def test_a_first_sync_of_an_empty_folder_runs(project: Project, sandbox: Running
     for path in (project.folder / "syncs").iterdir():
         path.unlink()
     sync = ("people", "people", "id", "customers", "", "email, plan", "updated_at", "manual")
-    done = answered(project.folder, "sqlite", "", "../shop.db", "", "us", *sync)
+    done = answered(project.folder, "sqlite", "", "../shop.db", "", "", "us", *sync)
     assert (0, "") == (done.returncode, done.stdout), done.stderr
     assert "export CUSTOMERIO_SITE_ID=..." in done.stderr
     assert "reverse-etl preview people" in done.stderr
@@ -41,6 +37,31 @@ def test_a_first_sync_of_an_empty_folder_runs(project: Project, sandbox: Running
     addresses = f"    track_url: {sandbox.url}\n    app_url: {sandbox.url}\n"
     connections.write_text(connections.read_text() + addresses)
     assert (0, 3) == (project.run("people", "--full")[0], len(sandbox.people()))
+
+
+def test_each_destination_has_its_own_questions(tmp_path: Path) -> None:
+    """Its section, and an entry without what has a default; the sync is valid as it is written."""
+    (tmp_path / "syncs").mkdir()
+    connections = ("sqlite", "", "../shop.db", "postgres", "crm", "crm-db.example.com", "crm", "writer")
+    sync = ("members", "crm.members", ",", "tenant, id", "customers", "", "", "email, plan", "", "1d")
+    done = answered(tmp_path, *connections, *sync)
+    assert 0 == done.returncode, done.stderr
+    assert "export CRM_PASSWORD=..." in done.stderr
+    assert "reverse-etl test-connection crm" in done.stderr
+    project = load_project(tmp_path / "syncs")
+    assert ("postgres", "crm") == (project.destinations["crm"].type, project.syncs["members"].destination)
+    text = (tmp_path / "syncs" / "members.yaml").read_text()
+    assert "destination: crm\n" in text
+    assert "rows:\n  table: crm.members\n  identify_by:\n  - tenant\n  - id\n" in text
+    assert "query: |\n  SELECT tenant, id, email, plan\n  FROM customers\n" in text
+
+
+def test_a_file_of_connections_that_lacks_some_is_completed_first(project: Project) -> None:
+    """The questions end before the first, with what to add."""
+    project.write("connections.yaml", "databases:\n  shop: {type: sqlite, path: ../shop.db}\n")
+    done = answered(project.folder, "shop")
+    assert 2 == done.returncode
+    assert "connections.yaml has no destination. Add one under destinations" in done.stderr
 
 
 def test_a_second_sync_uses_the_connections_that_are_there(project: Project) -> None:
@@ -70,7 +91,7 @@ def test_each_engine_has_a_first_query(engine: str) -> None:
     from reverse_etl.cli.init import _query
 
     source = load("reverse_etl.sources", engine)
-    text = _query(engine, "customers", {"id": "id", "mail": "email"}, "updated_at")
+    text = _query(engine, "customers", {"id": "id", "email": "mail"}, "updated_at")
     rendered = render(text, 1_700_000_000)
     check_query(rendered, source.DIALECT)
     assert "1700000000" in rendered

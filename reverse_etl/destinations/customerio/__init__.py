@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.destinations.customerio.destination import CustomerIO
+    from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
     from reverse_etl.report import Step
 
-__all__ = ["Config", "Sync", "ask", "ask_once", "at_address", "open_destination", "shown", "steps"]
+__all__ = ["Config", "Sync", "ask", "ask_once", "at_address", "first_rows", "open_destination", "shown", "steps"]
 
 
 def open_destination(
@@ -62,6 +63,13 @@ def steps(config: Config) -> Iterator[Step]:
     from reverse_etl.destinations.customerio.connection_check import steps
 
     return steps(config)
+
+
+def first_rows(asks: Asks) -> FirstRows:
+    """What people, objects or events need, asked of a person."""
+    from reverse_etl.destinations.customerio.first_rows import first_rows
+
+    return first_rows(asks)
 
 
 def shown(batch: pa.RecordBatch, sync: Sync, stream: str) -> list[bytes]:

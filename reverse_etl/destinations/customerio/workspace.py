@@ -28,6 +28,8 @@ class WorkspaceConfig(DestinationConfig):
     """
 
     SECTION: ClassVar[str] = "workspaces"
+    USUAL: ClassVar[frozenset[str]] = frozenset({"region", "app_api_key"})
+    VARIABLES: ClassVar[str] = "customerio"
 
     type: Literal["customerio"] = Field(default="customerio", description="A Customer.io workspace.")
     region: Literal["us", "eu"] = Field(default="us", description="Where the workspace's data lives.")

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.destinations.postgres.destination import PostgresTable
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
     from reverse_etl.report import Step
 
-__all__ = ["Config", "Sync", "ask", "ask_once", "at_address", "open_destination", "shown", "steps"]
+__all__ = ["Config", "Sync", "ask", "ask_once", "at_address", "first_rows", "open_destination", "shown", "steps"]
 
 
 def open_destination(
@@ -66,6 +67,13 @@ def steps(config: Config) -> Iterator[Step]:
     from reverse_etl.destinations.postgres.connection_check import steps
 
     return steps(config)
+
+
+def first_rows(asks: Asks) -> FirstRows:
+    """The table and its key, asked of a person."""
+    from reverse_etl.destinations.postgres.first_rows import first_rows
+
+    return first_rows(asks)
 
 
 def shown(batch: pa.RecordBatch, sync: Sync, stream: str) -> list[bytes]:  # noqa: ARG001 - one of its streams

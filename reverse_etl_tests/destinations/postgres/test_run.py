@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl_tests.cli.test_init import answered
 from reverse_etl_tests.destinations.postgres.server import Postgres
 from reverse_etl_tests.project import SHOP, Project, fill
-from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER
+from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD, PASSWORD_VARIABLE, USER
 from reverse_etl_tests.servers.sandbox import wait_until
 
 TABLE = "CREATE TABLE customers (id bigint PRIMARY KEY, email text UNIQUE, plan text CHECK (plan <> 'bad'))"
@@ -81,6 +82,22 @@ def test_a_run_brings_the_rows_into_the_table(crm: Project, server: Postgres) ->
     for _ in range(2):
         code, report = crm.run("crm_customers")
         assert (0, "completed", 3) == (code, report["status"], report["rows"]["delivered"]), report
+    assert ROWS == stored(server)
+
+
+def test_the_first_sync_that_init_writes_runs(server: Postgres, tmp_path: Path) -> None:
+    """From an empty folder to rows in the table; only what is special about the tests' server is added by hand."""
+    fill(tmp_path / "shop.db", [*ROWS])
+    server.run(TABLE)
+    connections = ("sqlite", "", "../shop.db", "postgres", "crm", "localhost", DATABASE, USER)
+    sync = ("members", "customers", "id", "customers", "", "email, plan", "updated_at", "manual")
+    done = answered(tmp_path, *connections, *sync)
+    assert (0, "") == (done.returncode, done.stdout), done.stderr
+    project = Project(tmp_path, {"CRM_PASSWORD": PASSWORD})
+    with (tmp_path / "syncs" / "connections.yaml").open("a") as written:
+        written.write(f"    port: {server.port}\n    ca_file: {server.running.ca_file}\n")
+    code, report = project.run("members")
+    assert (0, 3) == (code, report["rows"]["delivered"]), report
     assert ROWS == stored(server)
 
 

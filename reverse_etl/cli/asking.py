@@ -1,0 +1,76 @@
+"""Questions at a terminal, on stderr: what does not fit is asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from reverse_etl.cli import words
+from reverse_etl.cli.init_tables import chosen
+from reverse_etl.cli.tables import say
+
+
+def tell(sentence: str, *, end: str = "\n") -> None:
+    """A sentence for the person who is asked."""
+    say(words.console(stderr=True), sentence, indent="  ", end=end)
+
+
+@dataclass(slots=True)
+class Terminal:
+    """The person at the terminal.
+
+    Attributes:
+        variables: The environment variables that answers named, in order.
+    """
+
+    variables: list[str] = field(default_factory=list)
+
+    def text(self, question: str, default: str | None = None) -> str:
+        """An answer; an empty one is the default, and asked for again where there is none."""
+        while True:
+            tell(f"{question} ({default}):" if default else f"{question}:", end=" ")
+            answer = input().strip() or default
+            if answer is not None:
+                return answer
+
+    def texts(self, question: str, default: str | None = None) -> list[str]:
+        """Texts with commas between them."""
+        while True:
+            found = [part.strip() for part in self.text(question, default).split(",") if part.strip()]
+            if found or default == "":
+                return found
+
+    def choice(self, question: str, choices: Sequence[str], default: str = "") -> str:
+        """One of some words."""
+        default = default or choices[0]
+        while (answer := self.text(f"{question}: {', '.join(choices)}", default)) not in choices:
+            tell(f"Type one of these: {', '.join(choices)}.")
+        return answer
+
+    def name(self, question: str, default: str) -> str:
+        """A name that a sync, a database or a destination can have."""
+        from reverse_etl.config.loader import name_problem
+
+        while problem := name_problem(name := self.text(question, default)):
+            tell(f"{name}: {problem}.")
+        return name
+
+    def one_of(self, question: str, known: Iterable[str], what: str, *, default: str | None = None) -> str:
+        """A table or column that exists, or an expression."""
+        from reverse_etl.config.problems import did_you_mean
+
+        names = list(known)
+        if what == "table" and names:
+            tell(f"Tables: {', '.join(names)}")
+        while True:
+            answer = self.text(question, default)
+            found = chosen(answer, names) if answer else ""
+            if found is not None:
+                return found
+            tell(f"There is no {what} {answer}{did_you_mean(answer, names, otherwise='there are')}")
+
+    def secret(self, *parts: str) -> str:
+        """A reference to an environment variable, noted for the last steps; nothing is asked."""
+        name = "_".join(parts).upper()
+        self.variables.append(name)
+        return f"${{{name}}}"

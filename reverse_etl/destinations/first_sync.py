@@ -1,0 +1,53 @@
+"""A first sync to a kind of destination: what ``init`` asks a person, and what the answers make of a sync's file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class Asks(Protocol):
+    """A person at a terminal. Questions are half a line at most; an answer that does not fit is asked for again."""
+
+    def text(self, question: str, default: str | None = None) -> str:
+        """Any text, without blanks around it; never empty where there is no default."""
+        ...
+
+    def texts(self, question: str, default: str | None = None) -> list[str]:
+        """Texts with commas between them; at least one where there is no default, or one that is not empty."""
+        ...
+
+    def choice(self, question: str, choices: Sequence[str], default: str = "") -> str:
+        """One of some words; by default the first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NeededColumn:
+    """A column that the query must return.
+
+    Attributes:
+        name: What the query calls it.
+        question: How a person is asked for the source table's column: ``Column that holds the id``.
+        named_alike: Whether the source's column is usually called the same.
+    """
+
+    name: str
+    question: str
+    named_alike: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRows:
+    """What rows are to be.
+
+    Attributes:
+        section: The key of the sync's file.
+        settings: What stands under it.
+        columns: Those that the query must return; others are asked for besides.
+    """
+
+    section: str
+    settings: dict[str, Any]
+    columns: tuple[NeededColumn, ...]
