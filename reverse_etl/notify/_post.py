@@ -13,6 +13,7 @@ from reverse_etl.config.connections import PathBesideFile, insecure
 from reverse_etl.config.environment import Secret
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.errors import AlertNotSentError
+from reverse_etl.http import redirects
 from reverse_etl.http.bodies import ACCEPT_ENCODING, UnusableBodyError, read_body
 from reverse_etl.http.certificates import authorities, untrusted
 from reverse_etl.http.proxies import PROXY_KEY, ProxyChoice, mounts, proxy_for, refused_by_proxy, unused_proxy
@@ -100,7 +101,9 @@ async def _posted(config: HttpChannelConfig, address: str, body: bytes, headers:
     ways = mounts([(address, proxy_for(address, where=config.where) if asked else None)], trusted)
     async with (
         asyncio.timeout(LONGEST_S),
-        httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=trusted, mounts=ways) as client,
+        httpx.AsyncClient(
+            timeout=TIMEOUT_S, trust_env=False, verify=trusted, mounts=ways, event_hooks=redirects.HOOKS
+        ) as client,
         client.stream("POST", address, content=body, headers=sent) as answer,
     ):
         try:

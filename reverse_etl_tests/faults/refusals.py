@@ -114,7 +114,7 @@ def credentials_withdrawn(world: World, chance: random.Random, seed: int) -> Non
 def redirects(world: World, chance: random.Random, seed: int) -> None:
     """A redirect to the other region or elsewhere, from some request on: nothing follows it."""
     case = world.case(chance.choice(KINDS), chance, rows=chance.randint(12, 40), items=chance.randint(1, 4))
-    where = chance.choice(["https://track-eu.customer.io", "https://elsewhere.example"])
+    where = chance.choice(["https://track-eu.customer.io", "https://elsewhere.example", "javascript:", "http://[no"])
     do = {"redirect": where, "redirect_status": chance.choice([301, 302, 303, 307, 308])}
     case.sandbox.faults([{"match": BATCH, "skip": chance.randint(0, 2), "always": True, "do": do}])
     _stops(case, chance, DestinationRefusedError)

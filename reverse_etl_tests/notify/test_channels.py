@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 import re
 import time
 from pathlib import Path
@@ -129,6 +130,16 @@ def test_a_webhook_with_a_secret_is_signed(webhook: Webhook, monkeypatch: pytest
     assert "planted" not in repr(headers)
 
 
+def test_a_secret_signs_byte_for_byte(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random bytes are a secret like any other; the line end of a mounted file is no part of it."""
+    monkeypatch.setattr("os.environ", {"WEBHOOK_URL": webhook.url, "HOOK": os.fsdecode(b"\xff\xfe\r\n")})
+    send(channel("webhook", url="${WEBHOOK_URL}", secret="${HOOK}"))
+    ((_, headers, _),) = webhook.posts
+    at = headers["x-reverse-etl-timestamp"]
+    expected = hmac.new(b"\xff\xfe", at.encode() + b"." + webhook.raw[0], "sha256").hexdigest()
+    assert f"v1={expected}" == headers["x-reverse-etl-signature"]
+
+
 @pytest.mark.parametrize("kind", ["slack", "webhook"])
 @pytest.mark.parametrize(
     ("answer", "said"),
@@ -136,6 +147,9 @@ def test_a_webhook_with_a_secret_is_signed(webhook: Webhook, monkeypatch: pytest
         ((404, {}, "no_service"), "HTTP 404 (no_service)"),
         ((500, {}, "the text that was sent: planted"), "HTTP 500."),
         ((302, {"location": "http://127.0.0.1:9/"}, ""), "HTTP 302"),
+        ((307, {"location": "javascript:planted"}, ""), "HTTP 307"),
+        ((308, {"location": "https://xn--/planted"}, ""), "HTTP 308"),
+        ((301, {"location": "http://exa\x01mple/planted"}, ""), "HTTP 301"),
     ],
 )
 def test_an_answer_that_is_no_success_is_told_in_words(

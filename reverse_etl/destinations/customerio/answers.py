@@ -23,7 +23,6 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal, NoReturn
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -45,11 +44,13 @@ class Reply:
 
     Attributes:
         headers: Looked up without regard to case (``httpx.Headers``).
+        leads_to: The host that it redirects to; may be empty.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    leads_to: str = ""
 
 
 def batch_answer(reply: Reply, *, items: int, workspace: str) -> Answer:
@@ -199,15 +200,15 @@ def _said(error: dict[str, Any]) -> _Said:
 
 
 def _redirected(reply: Reply, *, api: Api, workspace: str) -> NoReturn:
-    host = urlsplit(reply.headers.get("location", "")).hostname or ""
-    if host in ("track-eu.customer.io", "api-eu.customer.io", "track.customer.io", "api.customer.io"):
-        region = "eu" if "-eu." in host else "us"
+    where = f"workspace {workspace}: the {api} API's address redirects"
+    if reply.leads_to in ("track-eu.customer.io", "api-eu.customer.io", "track.customer.io", "api.customer.io"):
+        region = "eu" if "-eu." in reply.leads_to else "us"
         raise DestinationRefusedError(
-            f"workspace {workspace} is in Customer.io's region {region}; nothing was sent on to it.",
-            hint=f"Write `region: {region}` for this workspace in connections.yaml.",
+            f"{where} to Customer.io's region {region} (HTTP {reply.status}); nothing was sent on to it.",
+            hint=f"Write `region: {region}` and no {api.lower()}_url for this workspace in connections.yaml.",
         )
     raise DestinationRefusedError(
-        f"workspace {workspace}: the {api} API's address redirects elsewhere (HTTP {reply.status}).",
+        f"{where} elsewhere (HTTP {reply.status}); nothing was sent on.",
         hint=f"Check region and {api.lower()}_url of this workspace in connections.yaml.",
     )
 

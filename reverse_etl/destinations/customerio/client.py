@@ -18,7 +18,7 @@ from reverse_etl import __version__
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.customerio.answers import Api, Reply, trouble, unauthorized
 from reverse_etl.errors import ConfigError, DestinationUnavailableError, UnauthorizedError
-from reverse_etl.http import certificates, proxies
+from reverse_etl.http import certificates, proxies, redirects
 from reverse_etl.http.bodies import ACCEPT_ENCODING, UnusableBodyError, read_body
 from reverse_etl.pacing.rate_limit import Clock, RateLimit
 from reverse_etl.pacing.waits import VISIBLE_S, Waits
@@ -96,6 +96,7 @@ class Client:
             verify=trusted,
             trust_env=False,
             follow_redirects=False,
+            event_hooks=redirects.HOOKS,
             headers={"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json"}
             | {"accept-encoding": ACCEPT_ENCODING},
             timeout=httpx.Timeout(self._answer_timeout_s, connect=CONNECT_TIMEOUT_S, pool=None),
@@ -177,7 +178,7 @@ class Client:
                 raise
         finally:
             await answer.aclose()
-        return Reply(answer.status_code, answer.headers, body)
+        return Reply(answer.status_code, answer.headers, body, leads_to=redirects.host_of_target(answer))
 
     def _unanswered(self, error: httpx.RequestError, api: Api, url: str) -> TryAgain:
         """Raises DestinationUnavailableError where no server was ever reached, and waiting does not mend it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -55,5 +56,5 @@ def signed(body: bytes, secret: str, *, at: int) -> dict[str, str]:
         secret: What both sides know.
         at: Unix seconds.
     """
-    digest = hmac.new(secret.encode(), b"%d.%b" % (at, body), hashlib.sha256).hexdigest()
+    digest = hmac.new(os.fsencode(secret), b"%d.%b" % (at, body), hashlib.sha256).hexdigest()
     return {TIME_HEADER: str(at), SIGNATURE_HEADER: f"v1={digest}"}

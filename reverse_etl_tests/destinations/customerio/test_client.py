@@ -80,6 +80,33 @@ def test_redirects_are_not_followed() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://track-eu.customer.io/api/v2/batch", "track-eu.customer.io"),
+        ("/elsewhere", ""),
+        ("javascript:alert(1)", ""),
+        ("mailto:ann@example.com", ""),
+        ("http://[bad/x", ""),
+        ("https://xn--/", "xn--"),
+        ("http://exa\x01mple/", "exa\x01mple"),
+        ("http://\xff/", "\xff"),
+        ("https://" + "a" * 70_000, "a" * 70_000),
+    ],
+)
+def test_where_a_redirect_leads_to_ends_nothing(location: str, host: str) -> None:
+    """An address that is none is a redirect like any other: no defect, and nothing that is tried again."""
+
+    async def run() -> None:
+        moved = Said(302, b"", {"location": location})
+        async with scripted_server(lambda _: moved) as server, Client(workspace(server.url)) as client:
+            reply = await client.batch(b"{}")
+            assert isinstance(reply, Reply)
+            assert (302, host) == (reply.status, reply.leads_to)
+
+    asyncio.run(run())
+
+
 def test_a_server_that_cannot_prove_who_it_is_gets_nothing() -> None:
     """A certificate for the right address, from an authority that nobody trusts: no request, so no credential."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
