@@ -11,7 +11,7 @@ from rich.console import Console
 from reverse_etl.checks import max_failed_rows, row_count
 from reverse_etl.checks._settings import parse_limit
 from reverse_etl.checks.base import Gate, Rule, Severity
-from reverse_etl.cli.run import show
+from reverse_etl.cli.commands.run import show
 from reverse_etl.counted import counted
 from reverse_etl.notify.alert import Alert, Kind
 from reverse_etl.report import Counts, RunReport, Status

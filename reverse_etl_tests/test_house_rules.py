@@ -115,9 +115,9 @@ NAME_CUSTOMERIO = (
     # Its stand-in, the sample shop, and the commands for both.
     "sandbox/",
     "demo/",
-    "cli/demo.py",
+    "cli/commands/demo.py",
     "cli/demo_sandbox.py",
-    "cli/sandbox.py",
+    "cli/commands/sandbox.py",
     # What the product is, and what users import.
     "__init__.py",
     "cli/main.py",

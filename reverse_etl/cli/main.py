@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import codecs
-import importlib
 import io
 import os
 import signal
@@ -26,29 +25,20 @@ except KeyboardInterrupt:
 from reverse_etl.cli import words
 from reverse_etl.cli.tables import say
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError
+from reverse_etl.plugins import load, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import FrameType, ModuleType
 
-COMMANDS = {
-    "demo": "demo",
-    "validate": "validate",
-    "test-connection": "test_connection",
-    "preview": "preview",
-    "run": "run",
-    "status": "status",
-    "history": "history",
-    "errors": "errors",
-    "retry": "retry",
-    "pause": "pausing",
-    "resume": "pausing",
-    "sandbox": "sandbox",
-    "schema": "schema",
-    "init": "init",
-    "ui": "ui",
-}
-"""Each command and its module here, in the order of the help."""
+_COMMANDS: Final = "reverse_etl.cli.commands"
+"""The folder that has a module for each."""
+
+_IN_HELP: Final = (
+    *("demo", "validate", "test-connection", "preview", "run", "status", "history", "errors", "retry"),
+    *("pause", "resume", "sandbox", "schema", "init", "ui"),
+)
+"""The order of the help; any other command comes after them, by name."""
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -85,10 +75,16 @@ def _before_the_command(
         os.environ["REVERSE_ETL_SYNCS"] = str(syncs)
 
 
+def module(command: str) -> ModuleType:
+    """The module of a command."""
+    return load(_COMMANDS, command.replace("-", "_"))
+
+
 def _register() -> None:
-    for name, file in COMMANDS.items():
-        module = importlib.import_module(f"reverse_etl.cli.{file}")
-        app.command(name, context_settings=_HELP)(_interruptible(getattr(module, name.replace("-", "_"))))
+    found = {name.replace("_", "-") for name in names(_COMMANDS)}
+    for name in (*(name for name in _IN_HELP if name in found), *sorted(found.difference(_IN_HELP))):
+        function = getattr(module(name), name.replace("-", "_"))
+        app.command(name, context_settings=_HELP)(_interruptible(function))
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.errors import errors
+from reverse_etl.cli.commands.errors import errors
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.report import Status
 from reverse_etl.state.runs import begin_run, record_skipped

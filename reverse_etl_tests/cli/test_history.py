@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.history import history
+from reverse_etl.cli.commands.history import history
 from reverse_etl.errors import ConfigError
 from reverse_etl.report import Status
 from reverse_etl.state.runs import record_skipped

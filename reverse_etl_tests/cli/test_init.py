@@ -88,7 +88,7 @@ def test_a_file_that_is_there_is_kept(project: Project) -> None:
 @pytest.mark.parametrize("engine", names("reverse_etl.sources"))
 def test_each_engine_has_a_first_query(engine: str) -> None:
     """Its own words for the last sync time, and names in the case in which they are asked for."""
-    from reverse_etl.cli.init import _query
+    from reverse_etl.cli.commands.init import _query
 
     source = load("reverse_etl.sources", engine)
     text = _query(engine, "customers", {"id": "id", "email": "mail"}, "updated_at")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.schema import schema
+from reverse_etl.cli.commands.schema import schema
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.sandbox.server import create_app
 from reverse_etl.sandbox.settings import SandboxSettings

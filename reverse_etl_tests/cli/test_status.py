@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.cli import words
-from reverse_etl.cli.pausing import pause, resume
-from reverse_etl.cli.status import next_due, status
+from reverse_etl.cli.commands.pause import pause
+from reverse_etl.cli.commands.resume import resume
+from reverse_etl.cli.commands.status import next_due, status
 from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.report import Status
 from reverse_etl.state.runs import begin_run

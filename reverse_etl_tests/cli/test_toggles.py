@@ -16,8 +16,9 @@ import dagster as dg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
-from reverse_etl.cli.pausing import pause, resume
-from reverse_etl.cli.status import status
+from reverse_etl.cli.commands.pause import pause
+from reverse_etl.cli.commands.resume import resume
+from reverse_etl.cli.commands.status import status
 from reverse_etl.state.syncs import set_paused
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 from reverse_etl_tests.defs.daemon import Daemon
@@ -108,7 +109,7 @@ def test_the_location_that_ticked_last_counts(project: Remembered) -> None:
 def test_dagster_is_not_imported_where_no_schedule_is_off(project: Remembered) -> None:
     """Neither without an instance nor with one whose schedules are all on."""
     program = (
-        "import sys\nfrom reverse_etl.cli.status import status\nfrom pathlib import Path\n"
+        "import sys\nfrom reverse_etl.cli.commands.status import status\nfrom pathlib import Path\n"
         "status(Path('syncs'), True)\nprint('dagster' in sys.modules, file=sys.stderr)"
     )
 

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from reverse_etl.cli.ui import ui
+from reverse_etl.cli.commands.ui import ui
 
 
 @pytest.mark.parametrize("port", ["-1", "0", "65536"])

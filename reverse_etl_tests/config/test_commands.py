@@ -13,9 +13,9 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from reverse_etl.cli.commands.schema import schema
+from reverse_etl.cli.commands.validate import validate
 from reverse_etl.cli.main import _register, app
-from reverse_etl.cli.schema import schema
-from reverse_etl.cli.validate import validate
 from reverse_etl.config.schema import connections_schema, sync_schema
 from reverse_etl.errors import ConfigError
 from reverse_etl_tests.config.projects import CONNECTIONS, CUSTOMERS, write_project
@@ -154,7 +154,7 @@ def test_many_syncs_are_only_counted(syncs: Path) -> None:
 def test_validating_needs_neither_dagster_nor_drivers_nor_secrets(syncs: Path) -> None:
     """In a process of its own, because here everything is imported already."""
     program = (
-        "import sys; from pathlib import Path; from reverse_etl.cli.validate import validate; "
+        "import sys; from pathlib import Path; from reverse_etl.cli.commands.validate import validate; "
         "validate(None, Path('syncs'), False); "
         "print([name for name in ('dagster', 'psycopg', 'httpx', 'sqlalchemy', 'pandas') if name in sys.modules])"
     )

@@ -10,7 +10,7 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateRe
 from dagster._core.test_utils import freeze_time
 from dagster._daemon.freshness import FreshnessDaemon
 
-from reverse_etl.cli.status import statuses
+from reverse_etl.cli.commands.status import statuses
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.config.syncs import ProjectConfig

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, cast
 
 import typer.main
 
 from reverse_etl.cli import main
-
-EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
-    "demo": ("demo",),
-    "validate": ("validate", "validate customers --json"),
-    "test-connection": ("test-connection shop",),
-    "preview": ("preview customers", "preview customers --full --limit 5"),
-    "run": ("run customers", "run customers --full --json"),
-    "status": ("status", "status --json"),
-    "history": ("history customers",),
-    "errors": ("errors customers", "errors customers --csv failed.csv"),
-    "retry": ("retry customers",),
-    "pause": ("pause customers", "pause customers --json"),
-    "resume": ("resume customers",),
-    "sandbox": ("sandbox --port 8700",),
-    "schema": ("schema --output .",),
-    "init": ("init",),
-    "ui": ("ui --port 3000",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +34,11 @@ def group() -> Any:
     return typer.main.get_command(main.app)
 
 
+def examples(name: str) -> tuple[str, ...]:
+    """What is typed after ``reverse-etl``, as the command's module shows it."""
+    return cast("tuple[str, ...]", main.module(name).EXAMPLES)
+
+
 def all_commands() -> list[Command]:
     """Every command, in the order of the help."""
     return [
@@ -59,7 +46,7 @@ def all_commands() -> list[Command]:
             name=name,
             meaning=" ".join((command.help or "").split("\n\n")[0].split()),
             options=tuple(_option(parameter) for parameter in command.params if parameter.name != "help"),
-            examples=tuple(f"$ reverse-etl {example}" for example in EXAMPLES.get(name, ())),
+            examples=tuple(f"$ reverse-etl {example}" for example in examples(name)),
         )
         for name, command in group().commands.items()
     ]

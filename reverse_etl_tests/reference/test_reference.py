@@ -47,8 +47,8 @@ def test_every_check_of_the_registry_is_asked_for_in_the_example() -> None:
 def test_every_command_has_examples_that_can_be_typed(name: str) -> None:
     """The command line takes each example's words."""
     command = commands.group().commands[name]
-    assert commands.EXAMPLES.get(name), f"{name} has no example"
-    for example in commands.EXAMPLES[name]:
+    assert commands.examples(name), f"{name} has no example"
+    for example in commands.examples(name):
         first, *arguments = example.split()
         assert name == first
         command.make_context(first, list(arguments))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +13,8 @@ from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
 from reverse_etl.cli.tables import say
 from reverse_etl.counted import counted
+
+EXAMPLES: Final = ("retry customers",)
 
 
 def retry(
@@ -25,9 +27,9 @@ def retry(
     """Send only the rows that failed, read again by their identifiers; last sync time stays as it is."""
     from reverse_etl.changeset.again import FailedBefore
     from reverse_etl.checks.runner import NO_LONGER_FOUND
-    from reverse_etl.cli.errors import chosen_run
-    from reverse_etl.cli.history import no_runs
-    from reverse_etl.cli.run import execute, show
+    from reverse_etl.cli.commands.errors import chosen_run
+    from reverse_etl.cli.commands.history import no_runs
+    from reverse_etl.cli.commands.run import execute, show
     from reverse_etl.config.loader import load_project
     from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE
     from reverse_etl.state.failures import causes_of_run

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from reverse_etl.state.store import Store
     from reverse_etl.state.syncs import SyncState
 
+EXAMPLES: Final = ("status", "status --json")
+
 NO_DAEMON: Final = (
     "No scheduled run starts: Dagster's daemon does not run here. Start it with `reverse-etl ui`, or "
     "`dagster-daemon run` on a server. Runs by hand work all the same."

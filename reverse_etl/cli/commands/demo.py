@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
+
+EXAMPLES: Final = ("demo",)
 
 SHIPPED = ("companies", "customers")
 
@@ -153,7 +155,7 @@ class _Acts:
 
     def _run(self, name: str, status: str, *, full: bool = True, rows: int | None = None) -> RunReport:
         """Runs a sync; ``full`` is what a first run is, and what one is after runs of an earlier demo."""
-        from reverse_etl.cli.run import execute, show
+        from reverse_etl.cli.commands.run import execute, show
         from reverse_etl.state.store import open_store
         from reverse_etl.state.syncs import last_sync_time
 

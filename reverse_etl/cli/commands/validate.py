@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -15,6 +15,8 @@ from reverse_etl.counted import counted
 if TYPE_CHECKING:
     from reverse_etl.config.problems import Problem
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+
+EXAMPLES: Final = ("validate", "validate customers --json")
 
 _MOST_LINES = 40
 """Of a summary that is still short; syncs asked for by name are always shown."""

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.history import no_runs, require_known
+from reverse_etl.cli.commands.history import no_runs, require_known
 from reverse_etl.cli.project import AsJson, SyncsFolder, sync_names
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from reverse_etl.report import FailedRow, RunReport
     from reverse_etl.state.failures import FailedCause
     from reverse_etl.state.store import Store
+
+EXAMPLES: Final = ("errors customers", "errors customers --csv failed.csv")
 
 
 def errors(

@@ -18,6 +18,8 @@ from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.cli.tables import say
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError
 
+EXAMPLES: Final = ("ui --port 3000",)
+
 _HOST: Final = "127.0.0.1"
 _QUIET: Final = "ignore:Function `dev_command` is superseded"
 """Dagster's advice to use a command that is not installed here, as Python's filter of warnings has it."""

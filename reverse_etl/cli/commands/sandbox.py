@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.tables import say
+
+EXAMPLES: Final = ("sandbox --port 8700",)
 
 
 def sandbox(

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from reverse_etl.config.loader import ProjectConfig
     from reverse_etl.config.notify import ChannelConfig
     from reverse_etl.report import Step
+
+EXAMPLES: Final = ("test-connection shop",)
 
 SOURCE_EXIT_CODE = 3
 WORKSPACE_EXIT_CODE = 5

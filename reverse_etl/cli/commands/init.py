@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from reverse_etl.cli import words
 from reverse_etl.cli.asking import Terminal, tell
@@ -14,6 +14,8 @@ from reverse_etl.cli.tables import print_line
 if TYPE_CHECKING:
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.connections_file import Connections
+
+EXAMPLES: Final = ("init",)
 
 
 def init(syncs: SyncsFolder = Path("syncs")) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,6 +15,8 @@ from reverse_etl.cli.tables import Rows, say
 if TYPE_CHECKING:
     from reverse_etl.report import RunReport
     from reverse_etl.state.store import Store
+
+EXAMPLES: Final = ("history customers",)
 
 
 def history(

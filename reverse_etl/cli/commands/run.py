@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
 
+EXAMPLES: Final = ("run customers", "run customers --full --json")
+
 _UNCAPTURED: Final = {
     "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",

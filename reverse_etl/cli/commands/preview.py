@@ -6,7 +6,7 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.parts import Parts, RunFolder
     from reverse_etl.config.loader import ProjectConfig
     from reverse_etl.config.syncs import SyncConfig
+
+EXAMPLES: Final = ("preview customers", "preview customers --full --limit 5")
 
 MOST_ROWS = 100
 _LONGEST = 40

@@ -1,0 +1,35 @@
+"""``resume``: due runs happen again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from reverse_etl.cli import words
+from reverse_etl.cli.pausing import SyncName, print_status, remember
+from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.tables import say
+
+EXAMPLES: Final = ("resume customers",)
+
+
+def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
+    """Resume a paused sync, in Dagster's UI too: it runs at its next due time and reads what changed meanwhile."""
+    from reverse_etl.cli.toggles import switch_on
+    from reverse_etl.errors import StateError
+
+    project, home = remember(sync, syncs, paused=False)
+    people = words.console(stderr=True)
+    was_off = None
+    try:
+        was_off = switch_on(home, project.syncs[sync])
+    except StateError as error:
+        say(people, f"Warning: {error}")
+    if as_json:
+        print_status(project, home, sync)
+    more = {
+        None: ", if its schedule is on in Dagster's UI.",
+        True: ". Its schedule was off in Dagster's UI, and is on again.",
+        False: ".",
+    }
+    say(people, f"{sync} is active: it runs at its next due time{more[was_off]}")
