@@ -74,10 +74,15 @@ class Remembered:
         sync: str = "people",
         of_one_row: bool = False,
     ) -> RunReport:
-        """A run of 90 s that ended; `some_rows_failed` has the rows FAILED, in the state and in a CSV, or the first."""
+        """A run of 90 s that ended; `some_rows_failed` has the rows FAILED, in the state and in a CSV, or the first.
+
+        One that failed or was canceled read nothing.
+        """
         at = datetime.now(UTC).replace(microsecond=0) - ago
         failed = FAILED[: 1 if of_one_row else 3] if status is Status.SOME_ROWS_FAILED else ()
         rows, relationships = (Counts(1200, 1198, 2), Counts(10, 9, 0, 1)) if failed else (Counts(1200, 1200), Counts())
+        if status in (Status.FAILED, Status.CANCELED):
+            rows = Counts()
         csv = self.home.failed_rows_csv(sync, run_id)
         report = RunReport(
             sync=sync,

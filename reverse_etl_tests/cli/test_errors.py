@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.commands.errors import errors
+from reverse_etl.cli.commands.errors import chosen_run, errors
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.report import Status
 from reverse_etl.state.runs import begin_run, record_skipped
@@ -60,6 +60,18 @@ def test_fewer_rows_are_shown_when_asked(project: Remembered) -> None:
     found = run_json(errors, "people", "--limit", "1")
     assert ([2], 2) == ([row["row_number"] for row in found["failed_rows"]], found["causes"][0]["rows"])
     assert "The first 1; all 3" in run(errors, "people", "--limit", "1").stdout
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELED])
+def test_a_retry_is_of_the_newest_run_that_read_rows(project: Remembered, status: Status) -> None:
+    """Runs that ended before they read, a refused retry too, hide no failed rows; what they say is in `errors`."""
+    for ago in range(1, 4):
+        project.ran(f"bbbbbbbb-{ago}", ago=ago * HOUR / 4, status=status)
+    chosen = chosen_run(project.store, "people", "", with_rows=True)
+    assert ("aaaaaaaa-1", "bbbbbbbb-1") == (chosen and chosen.run_id, run_json(errors, "people")["run_id"])
+    project.ran("cccccccc-1", ago=HOUR / 8)
+    chosen = chosen_run(project.store, "people", "", with_rows=True)
+    assert "cccccccc-1" == (chosen and chosen.run_id)
 
 
 def test_it_is_about_the_newest_run_that_has_ended(project: Remembered) -> None:

@@ -60,8 +60,15 @@ def errors(
         _write_csv(store, report, home.fetch_failed_rows(sync, report.run_id), csv)
 
 
-def chosen_run(store: Store, sync: str, run_id: str) -> RunReport | None:
-    """The run with this id or the one that begins so; without one, the newest that has ended."""
+def chosen_run(store: Store, sync: str, run_id: str, *, with_rows: bool = False) -> RunReport | None:
+    """The run with this id or the one that begins so; without one, the newest that has ended.
+
+    Args:
+        store: The history.
+        sync: The sync's name.
+        run_id: The id or its beginning; empty for none.
+        with_rows: Passes over runs that ended before they read a row.
+    """
     from reverse_etl.errors import ConfigError
     from reverse_etl.report import Status
     from reverse_etl.state.run_history import find_run, list_runs
@@ -75,7 +82,11 @@ def chosen_run(store: Store, sync: str, run_id: str) -> RunReport | None:
             raise ConfigError(f"{sync} has {what} {run_id}.", hint=f"See: reverse-etl history {sync}")
         return runs[0]
     ended = [status for status in Status if status not in (Status.RUNNING, Status.SKIPPED)]
-    newest = [run for status in ended for run in list_runs(store, sync, limit=1, status=status)]
+    newest = []
+    for status in ended:
+        stopped = with_rows and status in (Status.FAILED, Status.CANCELED)
+        runs = list_runs(store, sync, limit=10_000 if stopped else 1, status=status)
+        newest += [run for run in runs if run.total.extracted or not stopped][:1]
     return max(newest, key=lambda run: run.started_at, default=None)
 
 

@@ -20,7 +20,9 @@ EXAMPLES: Final = ("retry customers",)
 def retry(
     sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
-    run: Annotated[str, typer.Option("--run", metavar="ID", help="Not the last run, but this one.")] = "",
+    run: Annotated[
+        str, typer.Option("--run", metavar="ID", help="Not the last run that read rows, but this one.")
+    ] = "",
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
@@ -41,7 +43,7 @@ def retry(
     config = sync_named(project, sync)
     home = Home.from_environment(syncs)
     store = open_store(home.state_url)
-    report = chosen_run(store, sync, run)
+    report = chosen_run(store, sync, run, with_rows=True)
     failed = report.total.failed if report else 0
     if report is None or not failed:
         say(people, no_runs(sync) if report is None else f"No row failed in run {report.run_id[:8]}.")
