@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.counted import counted
-from reverse_etl.destinations.customerio.lookup import entries, next_page, text
+from reverse_etl.destinations.customerio.lookup import entries, next_page, text, unreadable
 from reverse_etl.destinations.customerio.segments import MOST_PEOPLE_A_CALL, change_people
 from reverse_etl.errors import CheckFailedError
 from reverse_etl.files.scratch import scratch_database
@@ -88,7 +88,7 @@ async def remove_others(
 
 
 async def _write_members(client: Client, patience: Patience, path: Path, *, segment: int, id_type: str) -> None:
-    start = ""
+    start, starts, empty_before = "", {""}, False
     with pq.ParquetWriter(path, _MEMBERS) as writer:
         while True:
             params = {"limit": str(PAGE)} | ({"start": start} if start else {})
@@ -105,6 +105,11 @@ async def _write_members(client: Client, patience: Patience, path: Path, *, segm
             start = next_page(reply, start, workspace=client.workspace)
             if not start:
                 return
+            if start in starts or (empty_before and not people):
+                # In a circle, or on and on without anybody.
+                raise unreadable(reply, "next", workspace=client.workspace)
+            starts.add(start)
+            empty_before = not people
 
 
 def _write_returned(path: Path, returned: Iterable[pa.StringArray], id_type: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pytest
 
 from reverse_etl.destinations.customerio import activities, lookup, mirror, segments
 from reverse_etl.destinations.customerio.client import Client
@@ -18,7 +19,7 @@ from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl_tests.destinations.customerio.configs import workspace
-from reverse_etl_tests.destinations.scripted import FastClock, Said, scripted_server
+from reverse_etl_tests.destinations.scripted import Asked, FastClock, Said, scripted_server
 
 Read = Callable[[Client, Patience], Awaitable[object]]
 SHAPES: tuple[Any, ...] = (3, 1.5, True, {"quince": "quince"}, ["quince"], [["quince"]], "quince")
@@ -122,3 +123,32 @@ def test_a_member_without_an_id_is_no_odd_answer() -> None:
     """People who have an address alone have no ``id``: they are removed by their ``cio_id``."""
     members: list[dict[str, object]] = [{}, {"id": None, "cio_id": "c1"}, {"id": "", "cio_id": "c1"}]
     assert [1, 1, 1] == answered([(_mirror, {"identifiers": [member]}) for member in members])
+
+
+@pytest.mark.parametrize(
+    ("pages", "asked"),
+    [
+        ({"": ("1", "a"), "a": ("2", "b"), "b": ("3", "a")}, ["", "a", "b"]),
+        ({"": ("", "a"), "a": ("", "b"), "b": ("", "c"), "c": ("", "d")}, ["", "a"]),
+    ],
+)
+def test_members_that_come_again_and_again_have_an_end(pages: dict[str, tuple[str, str]], asked: list[str]) -> None:
+    """Pages that lead back in a circle, or on and on without members, are no answer."""
+    starts: list[str] = []
+
+    def answer(request: Asked) -> Said:
+        starts.append(request.path.partition("start=")[2])
+        identifier, following = pages[starts[-1]] if len(starts) < 10 else ("", "")
+        people = [{"id": identifier}] if identifier else []
+        return Said(200, orjson.dumps({"identifiers": people, "next": following}))
+
+    async def run() -> object:
+        async with (
+            scripted_server(answer) as server,
+            Client(workspace(server.url), clock=FastClock().clock()) as client,
+        ):
+            return await _mirror(client, Patience(RetryPolicy(budget_s=0.0), name="workspace main", clock=Clock()))
+
+    with pytest.raises(DestinationRefusedError, match="did not answer with next as documented"):
+        asyncio.run(run())
+    assert asked == starts
