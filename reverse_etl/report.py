@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 
 class Status(StrEnum):
@@ -76,18 +76,46 @@ class Counts:
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
+class Reason(NamedTuple):
+    """Why rows were not delivered; the same for all rows with the same fault.
+
+    Attributes:
+        reason: One word: the rule's name (``email_valid``), or the destination's own (``invalid``).
+        field: The column or attribute at fault; empty where there is no single one.
+        message: A sentence for people; never a row's value.
+    """
+
+    reason: str
+    field: str
+    message: str
+
+
+class Cause(NamedTuple):
+    """Where rows failed, and why.
+
+    Attributes:
+        stage: ``check``, the destination's type, ``delivery`` or ``read_back``.
+        why: The reason.
+    """
+
+    stage: str
+    why: Reason
+
+
+FAILED_ROW_COLUMNS: Final = ("row_number", "query", "identifier", "stage", *Reason._fields, "attempt")
+"""The columns of the failed-rows CSV, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class FailedRow:
-    """One row that was not delivered, and why. The fields are the columns of the failed-rows CSV, in order.
+    """One row that was not delivered, and why.
 
     Attributes:
         row_number: From 1, in the order in which the query returned the rows.
         query: The name of the row's stream: ``rows`` or ``relationships``, say.
         identifier: The row's identifier, whole; empty where it is missing.
         stage: ``check``, the destination's type, ``delivery`` or ``read_back``.
-        reason: The rule's name (``email_valid``) or the destination's reason (``invalid``).
-        field: The column or attribute at fault; empty where there is no single one.
-        message: A sentence for people; never a row's value.
+        why: The reason.
         attempt: Which attempt at the row's run this was, from 1: re-executions and retries count on.
     """
 
@@ -95,10 +123,19 @@ class FailedRow:
     query: str
     identifier: str
     stage: str
-    reason: str
-    field: str
-    message: str
+    why: Reason
     attempt: int = 1
+
+    @classmethod
+    def from_columns(cls, cells: Sequence[Any]) -> FailedRow:
+        """The row with these ``FAILED_ROW_COLUMNS``; without the last, it is of the first attempt."""
+        row_number, query, identifier, stage, reason, field, message, *attempt = cells
+        return cls(row_number, query, identifier, stage, Reason(reason, field, message), *attempt)
+
+    def columns(self) -> dict[str, int | str]:
+        """The cell of each of the ``FAILED_ROW_COLUMNS``, in order."""
+        cells = self.row_number, self.query, self.identifier, self.stage, *self.why, self.attempt
+        return dict(zip(FAILED_ROW_COLUMNS, cells, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

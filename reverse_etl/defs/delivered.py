@@ -58,7 +58,7 @@ def _failed(first: Iterable[FailedRow], total: Counts) -> str:
     if not (rows := list(first)):
         return ""
     lines = [_line("failed row", "of", "reason", "column"), _line("--:", "---", "---", "---")]
-    lines += [_line(f"{row.row_number:,}", row.query, row.reason, row.field) for row in rows]
+    lines += [_line(f"{row.row_number:,}", row.query, row.why.reason, row.why.field) for row in rows]
     more = f"\n\nThe first {len(rows)} of {total.failed:,}." if total.failed > len(rows) else ""
     return "\n\n" + "\n".join(lines) + more
 

@@ -17,11 +17,11 @@ from reverse_etl.delivery.table_sender import TableSender
 from reverse_etl.destinations.base import Destination
 from reverse_etl.destinations.tables import TableDestination
 from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
-from reverse_etl.ledger.ledger import Cause, Identifiers, Ledger
+from reverse_etl.ledger.ledger import Identifiers, Ledger
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.pacing.shared_rate import Reserve
-from reverse_etl.report import Counts
+from reverse_etl.report import Cause, Counts, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ async def deliver(
     else:
         ledger = Ledger(parts, outcomes, destination.identifiers, identified_by=identified_by)
         sender = Sender(destination, ledger, patience, clock=clock, progress=progress, reserve=reserve)
-    left = Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
+    left = Cause("delivery", Reason("stopped", "", "the run stopped before this row had an answer."))
     try:
         await sender.send(parts)
     except BaseException as error:
@@ -125,5 +125,5 @@ def _left(error: BaseException) -> Cause:
     }
     for kind, (reason, message) in reasons.items():
         if isinstance(error, kind):
-            return Cause("delivery", reason, "", message)
-    return Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
+            return Cause("delivery", Reason(reason, "", message))
+    return Cause("delivery", Reason("stopped", "", "the run stopped before this row had an answer."))

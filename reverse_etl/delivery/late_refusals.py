@@ -125,7 +125,7 @@ def _not_applied(
         causes: dict[int, str] = {}
         for kept in destination.not_applied(parts, outcomes, found):
             if kept.outcome is Outcome.REFUSED:
-                causes |= dict.fromkeys(kept.rows.to_pylist(), f"{kept.reason}: {kept.message}")
+                causes |= dict.fromkeys(kept.rows.to_pylist(), f"{kept.why.reason}: {kept.why.message}")
         numbers = np.fromiter(causes, np.int64, len(causes))
         for batch in parts.batches() if causes else ():
             here = batch.column(ROW_NUMBER).to_numpy()

@@ -21,8 +21,8 @@ from reverse_etl.delivery import late_refusals
 from reverse_etl.destinations.powers import Verifies, Window
 from reverse_etl.errors import DestinationError
 from reverse_etl.files.private import whole_file
-from reverse_etl.ledger.ledger import Cause, Ledger
-from reverse_etl.report import Outcome
+from reverse_etl.ledger.ledger import Ledger
+from reverse_etl.report import Cause, Outcome, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ STAGE: Final = "read_back"
 
 _MOST_BETWEEN_S: Final = 86_400
 
-_LEFT: Final = Cause("delivery", "stopped", "", "the run stopped before this row had an answer.")
+_LEFT: Final = Cause("delivery", Reason("stopped", "", "the run stopped before this row had an answer."))
 
 
 def continue_from(folder: RunFolder, position: str) -> None:
@@ -148,7 +148,7 @@ def _enter(destination: Verifies, folder: RunFolder, stream: Stream, found: list
         if kept.outcome is Outcome.EXCLUDED:
             ledger.exclude(numbers, keys)
         else:
-            ledger.fail(numbers, keys, kept.outcome, Cause(STAGE, kept.reason, kept.field, kept.message))
+            ledger.fail(numbers, keys, kept.outcome, Cause(STAGE, kept.why))
     if ledger is not None:
         ledger.close(_LEFT)
 

@@ -19,13 +19,13 @@ from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.delivery.settling import Progress, Settling
 from reverse_etl.destinations.base import Accepted, Destination, RequestRefused, TryAgain
 from reverse_etl.errors import ReverseEtlError
-from reverse_etl.ledger.ledger import Cause, Ledger
+from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.concurrency import InFlight, together
 from reverse_etl.pacing.rate_limit import Clock, RateLimit
 from reverse_etl.pacing.retry import Patience
 from reverse_etl.pacing.shared_rate import Reserve, SharedRate
 from reverse_etl.pacing.waits import Waits
-from reverse_etl.report import Outcome
+from reverse_etl.report import Cause, Outcome, Reason
 
 SLICE_ROWS: Final = 5_000
 """Rows that are said in one go; between two slices answers are read and requests leave."""
@@ -205,7 +205,7 @@ class Sender:
         if rows:
             message = f"the item is larger than {self._destination.limits.max_item_bytes:,} bytes."
             numbers, keys = zip(*rows, strict=True)
-            cause = Cause("delivery", "item_too_large", "", message)
+            cause = Cause("delivery", Reason("item_too_large", "", message))
             self._ledger.fail(numbers, keys, Outcome.REJECTED, cause)
 
 

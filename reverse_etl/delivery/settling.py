@@ -10,8 +10,8 @@ import numpy as np
 from reverse_etl.changeset.row_keys import Keys
 from reverse_etl.destinations.base import Accepted, KeptBack, RequestRefused
 from reverse_etl.errors import DestinationRefusedError
-from reverse_etl.ledger.ledger import Cause, Ledger
-from reverse_etl.report import Outcome
+from reverse_etl.ledger.ledger import Ledger
+from reverse_etl.report import Cause, Outcome
 
 MOST_REFUSED_IN_A_ROW: Final = 1_000
 """This many requests refused whole, one after the other, are no longer about the rows."""
@@ -48,14 +48,14 @@ class Settling:
     def accept(self, numbers: Sequence[int], keys: Sequence[int], answer: Accepted) -> None:
         """Enters an answer about the rows with these numbers and keys (``changeset.row_keys``)."""
         self._refused_in_a_row = 0
-        places = [place for place, *_ in answer.refusals]
+        places = [refusal.place for refusal in answer.refusals]
         refused = _at(places, numbers), _at(places, keys)
-        texts = [refusal[1:] for refusal in answer.refusals]
-        causes = {each: Cause(self._stage, *each) for each in set(texts)}
+        reasons = [refusal.why for refusal in answer.refusals]
+        causes = {why: Cause(self._stage, why) for why in set(reasons)}
         if len(causes) == 1:
             self._ledger.fail(*refused, Outcome.REFUSED, *causes.values())
         else:
-            self._ledger.fail_each(*refused, Outcome.REFUSED, [causes[each] for each in texts])
+            self._ledger.fail_each(*refused, Outcome.REFUSED, [causes[why] for why in reasons])
         self._ledger.exclude(_at(answer.excluded, numbers), _at(answer.excluded, keys))
         apart = {*places, *answer.excluded}
         if apart:
@@ -71,13 +71,13 @@ class Settling:
         """
         self._refused_in_a_row += 1
         if self._refused_in_a_row >= MOST_REFUSED_IN_A_ROW:
+            reason = answer.why.reason
             raise DestinationRefusedError(
-                f"{self._name} refused {MOST_REFUSED_IN_A_ROW:,} requests in a row whole (reason: {answer.reason}).",
+                f"{self._name} refused {MOST_REFUSED_IN_A_ROW:,} requests in a row whole (reason: {reason}).",
                 hint="Look at the failed rows: what they have in common is what the destination does not take.",
             )
         if len(numbers) == 1:
-            cause = Cause(self._stage, answer.reason, answer.field, answer.message)
-            self._ledger.fail(numbers, keys, Outcome.REFUSED, cause)
+            self._ledger.fail(numbers, keys, Outcome.REFUSED, Cause(self._stage, answer.why))
 
     def keep_back(
         self, numbers: np.ndarray[tuple[int], np.dtype[np.int64]], keys: Keys, kept: Iterable[KeptBack]
@@ -91,7 +91,7 @@ class Settling:
             if each.outcome is Outcome.EXCLUDED:
                 self._ledger.exclude(*rows)
             else:
-                self._ledger.fail(*rows, each.outcome, Cause("delivery", each.reason, each.field, each.message))
+                self._ledger.fail(*rows, each.outcome, Cause("delivery", each.why))
         return kept_back
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import pyarrow as pa
 
 from reverse_etl.pacing.trouble import TryAgain as TryAgain
-from reverse_etl.report import Outcome
+from reverse_etl.report import Outcome, Reason
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.recipient import Recipient
@@ -53,15 +53,11 @@ class Refusal(NamedTuple):
 
     Attributes:
         place: Of the item in the request, from 0.
-        reason: The destination's own word for it.
-        field: The attribute at fault; may be empty.
-        message: A sentence for people; the destination's, without the row's values.
+        why: The destination's own words, without the row's values.
     """
 
     place: int
-    reason: str
-    field: str
-    message: str
+    why: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +80,7 @@ class RequestRefused:
     Sending the halves finds it, and does no harm to what was applied; a request of one item is its refusal.
     """
 
-    reason: str
-    field: str
-    message: str
+    why: Reason
 
 
 Answer = Accepted | RequestRefused | TryAgain
@@ -99,14 +93,12 @@ class KeptBack:
     Attributes:
         rows: int64 row numbers, ascending.
         outcome: ``EXCLUDED`` for the user's own choice, ``REJECTED`` for rows that cannot be taken.
-        reason: One word, as in ``FailedRow``; likewise ``field`` and ``message``.
+        why: The reason of all of them.
     """
 
     rows: pa.Int64Array
     outcome: Outcome
-    reason: str
-    field: str
-    message: str
+    why: Reason
 
 
 class Kind(Protocol):

@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 
 from reverse_etl.files.private import make_private_folder, open_private
-from reverse_etl.report import Outcome
+from reverse_etl.report import Cause, Outcome, Reason
 
 if TYPE_CHECKING:
     from reverse_etl.ledger.journal_upload import JournalUpload
@@ -38,14 +38,14 @@ class Entry:
         outcome: Theirs; never ``UNDELIVERED``.
         ranges: First and last row number of each run of rows, ascending.
         keys: Sum of the rows' keys (``changeset.row_keys``).
-        causes: Why the rows failed: stage, reason, field, message; empty for rows that did not.
+        causes: Why the rows failed; empty for rows that did not.
         which: For each row, by row number, the place of its cause in ``causes``; empty where there is one.
     """
 
     outcome: Outcome
     ranges: tuple[tuple[int, int], ...]
     keys: int
-    causes: tuple[tuple[str, str, str, str], ...] = ()
+    causes: tuple[Cause, ...] = ()
     which: tuple[int, ...] = ()
 
     def places(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -105,7 +105,7 @@ class Journal:
         """Writes an entry down, after those that ``entries`` gave. Raises OSError where that fails."""
         file = self._open() if self._file is None else self._file
         said: dict[str, object] = {"outcome": int(entry.outcome), "rows": entry.ranges, "keys": entry.keys}
-        causes = [tuple(cause) for cause in entry.causes]
+        causes = [(cause.stage, *cause.why) for cause in entry.causes]
         said["cause"] = causes[0] if causes else None
         if entry.which:
             said |= {"causes": causes, "which": entry.which}
@@ -158,6 +158,6 @@ def _entry(line: bytes) -> Entry | None:
         Outcome(said["outcome"]),
         tuple((first, last) for first, last in said["rows"]),
         said["keys"],
-        tuple((stage, reason, field, message) for stage, reason, field, message in causes),
+        tuple(Cause(stage, Reason(*why)) for stage, *why in causes),
         tuple(said.get("which", ())),
     )

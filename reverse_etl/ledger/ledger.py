@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from reverse_etl.changeset.row_keys import MODULUS
 from reverse_etl.errors import StateError
 from reverse_etl.ledger.journal import JOURNAL_FILE, Entry, Journal, ranges
 from reverse_etl.ledger.journal_upload import JournalUpload
-from reverse_etl.report import Counts, Outcome
+from reverse_etl.report import Cause, Counts, Outcome, Reason
 
 _MOST_CAUSES: Final = 50_000
 """How many causes are kept apart; messages of further ones are left out, so that memory stays bounded."""
@@ -26,15 +26,6 @@ _MOST_CAUSES: Final = 50_000
 _Places = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 Identifiers = Callable[[pa.RecordBatch, str], pa.StringArray]
-
-
-class Cause(NamedTuple):
-    """Why a row failed; the last four columns of ``FailedRow``."""
-
-    stage: str
-    reason: str
-    field: str
-    message: str
 
 
 class Ledger:
@@ -160,7 +151,7 @@ class Ledger:
         self, places: _Places, entry: Entry, mine: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
     ) -> None:
         """Enters the rows at some places, or those of them that are ``mine``."""
-        codes = np.array([self._code(Cause(*cause)) for cause in entry.causes], np.uint32)
+        codes = np.array([self._code(cause) for cause in entry.causes], np.uint32)
         of_rows = codes[list(entry.which)] if entry.which else codes
         if mine is not None:
             places, of_rows = places[mine], of_rows[mine] if entry.which else of_rows
@@ -172,7 +163,7 @@ class Ledger:
         code = self._codes.get(cause)
         if code is None:
             if len(self._codes) >= _MOST_CAUSES:
-                cause = cause._replace(message="")
+                cause = cause._replace(why=cause.why._replace(message=""))
             code = self._codes.setdefault(cause, len(self._codes) + 1)
         return code
 
@@ -182,7 +173,8 @@ class Ledger:
     def _failed_rows(self, left: Cause) -> Iterator[pa.RecordBatch]:
         """Rows that failed here and rows without an outcome, by row number, a part at a time."""
         left_code = self._code(left)
-        causes = [pa.array(texts, pa.string()) for texts in zip(*self._codes, strict=True)]
+        flat = [(cause.stage, *cause.why) for cause in self._codes]
+        causes = [pa.array(texts, pa.string()) for texts in zip(*flat, strict=True)]
         for batch in self._parts.batches(self._identified_by):
             places = batch.column(ROW_NUMBER).to_numpy() - 1
             codes = self._cause_of_row[places]
@@ -199,6 +191,6 @@ class Ledger:
             "query": pa.array([self._parts.stream] * batch.num_rows),
             "identifier": self._identifiers(batch, self._parts.stream),
         }
-        for name, texts in zip(Cause._fields, causes, strict=True):
+        for name, texts in zip(("stage", *Reason._fields), causes, strict=True):
             columns[name] = texts.take(pa.array(codes))
         return pa.RecordBatch.from_pydict(columns, schema=FAILED_ROW_SCHEMA)

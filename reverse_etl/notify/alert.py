@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class ReasonCount:
     """Failed rows of one run that failed for one reason: a rule's name, or the destination's reason."""
 
     reason: str
@@ -57,7 +57,7 @@ class Alert:
     run_id: str = ""
     started_at: datetime | None = None
     streams: Mapping[str, Counts] = field(default_factory=dict)
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[ReasonCount, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For programs; times as ISO 8601 in UTC, null where there is none."""

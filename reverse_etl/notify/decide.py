@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.counted import counted
-from reverse_etl.notify.alert import Alert, Kind, Reason
+from reverse_etl.notify.alert import Alert, Kind, ReasonCount
 from reverse_etl.notify.freshness import age, longest_age
 from reverse_etl.report import Counts, RunReport, Status
 
@@ -125,7 +125,7 @@ def _kind(run: RunReport | None, on: Occasions) -> Kind | None:
 
 def _marks(facts: SyncFacts) -> frozenset[str]:
     run = facts.ended
-    said = {f"{cause.query} {cause.stage} {cause.reason} {cause.field}" for cause in facts.causes}
+    said = {f"{cause.query} {cause.stage} {cause.why.reason} {cause.why.field}" for cause in facts.causes}
     if run is not None and run.status is Status.FAILED:
         said.add(f"{run.exit_code} {_CHANGING.sub('#', run.message)}")
     return frozenset(hashlib.sha256(each.encode()).hexdigest()[:12] for each in said)
@@ -206,12 +206,12 @@ def _about(run: RunReport) -> dict[str, Any]:
     }
 
 
-def _reasons(facts: SyncFacts) -> tuple[Reason, ...]:
+def _reasons(facts: SyncFacts) -> tuple[ReasonCount, ...]:
     counted: dict[str, int] = {}
     for cause in facts.causes:
-        counted[cause.reason] = counted.get(cause.reason, 0) + cause.rows
+        counted[cause.why.reason] = counted.get(cause.why.reason, 0) + cause.rows
     most = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(Reason(reason, rows) for reason, rows in most[:_SHOWN_REASONS])
+    return tuple(ReasonCount(reason, rows) for reason, rows in most[:_SHOWN_REASONS])
 
 
 def _percent(total: Counts) -> str:

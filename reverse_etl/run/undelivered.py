@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changeset.parts import count
 from reverse_etl.errors import CheckFailedError
-from reverse_etl.report import Status
+from reverse_etl.report import Cause, Reason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
     Raises:
         StateError: The folder cannot be written.
     """
-    from reverse_etl.ledger.ledger import Cause, Ledger
+    from reverse_etl.ledger.ledger import Ledger
 
     if status is Status.CANCELED:
         reason, message = _CANCELED
@@ -50,7 +50,7 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
         counts = count(outcomes)
         if counts.undelivered and counts.failed != parts.failed_count():
             ledger = Ledger(parts, outcomes, identified(stream), identified_by=stream.identifier)
-            ledger.close(Cause("delivery", reason, "", message))
+            ledger.close(Cause("delivery", Reason(reason, "", message)))
 
 
 def identified(stream: Stream) -> Callable[[pa.RecordBatch, str], pa.StringArray]:

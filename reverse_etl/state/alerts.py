@@ -63,7 +63,7 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
     if ended is not None and ended.status is not Status.COMPLETED:
         wanted = sa.select(FAILED_CAUSE).where(FAILED_CAUSE.c.run_id == ended.run_id)
         found = connection.execute(wanted.order_by(FAILED_CAUSE.c.position).limit(_MOST_CAUSES))
-        causes = [FailedCause(*cause[2:]) for cause in found]
+        causes = [FailedCause.from_columns(cause[2:]) for cause in found]
     skipped = newest.where(RUN.c.status == Status.SKIPPED.value)
     if ended is not None:
         skipped = skipped.where(RUN.c.started_at > ended.started_at)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from reverse_etl.report import FailedRow
+from reverse_etl.report import FailedRow, Reason
 from reverse_etl.state.schema import FAILED_CAUSE, FAILED_ROW
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _PAGE_ROWS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FailedCause:
-    """Failed rows of one run that have query, stage, reason, field and message in common.
+    """Failed rows of one run that have query, stage and reason in common.
 
     Attributes:
         rows: How many, all counted.
@@ -37,10 +37,18 @@ class FailedCause:
 
     query: str
     stage: str
-    reason: str
-    field: str
-    message: str
+    why: Reason
     rows: int
+
+    @classmethod
+    def from_columns(cls, cells: Sequence[Any]) -> FailedCause:
+        """The one with these columns of ``FAILED_CAUSE``, from ``query`` on."""
+        query, stage, *why, rows = cells
+        return cls(query, stage, Reason(*why), rows)
+
+    def columns(self) -> dict[str, int | str]:
+        """The same columns, by name."""
+        return {"query": self.query, "stage": self.stage, **self.why._asdict(), "rows": self.rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +69,13 @@ class Digest:
 def digest(failed_rows: Iterable[FailedRow], *, addresses: Container[str] = ()) -> Digest:
     """Reads failed rows once, however many they are; identifiers of the queries ``addresses`` are e-mail addresses."""
     first: list[FailedRow] = []
-    causes: Counter[tuple[str, str, str, str, str]] = Counter()
+    causes: Counter[tuple[str, str, Reason]] = Counter()
     for row in failed_rows:
         if len(first) < MAX_FAILED_ROWS:
             first.append(replace(row, identifier=masked(row.identifier, row.query in addresses)))
-        cause = (row.query, row.stage, row.reason, row.field, row.message)
+        cause = (row.query, row.stage, row.why)
         if cause not in causes and len(causes) >= MAX_CAUSES:
-            cause = (row.query, row.stage, FURTHER_CAUSES, "", "see the failed-rows CSV")
+            cause = (row.query, row.stage, Reason(FURTHER_CAUSES, "", "see the failed-rows CSV"))
         causes[cause] += 1
     ordered = sorted(causes.items(), key=lambda item: (-item[1], item[0]))
     return Digest(
@@ -106,7 +114,7 @@ def remember_failures(connection: sa.Connection, run_id: str, failures: Digest) 
         FAILED_CAUSE: failures.causes,
     }
     for table, found in entries.items():
-        rows = [{"run_id": run_id, "position": position, **asdict(entry)} for position, entry in enumerate(found)]
+        rows = [{"run_id": run_id, "position": position, **entry.columns()} for position, entry in enumerate(found)]
         if rows:
             connection.execute(sa.insert(table), rows)
 
@@ -115,7 +123,7 @@ def causes_of_run(store: Store, run_id: str) -> list[FailedCause]:
     """Why rows of a run failed, with all rows counted, most rows first; empty when none failed."""
     with store.reading() as connection:
         wanted = sa.select(FAILED_CAUSE).where(FAILED_CAUSE.c.run_id == run_id).order_by(FAILED_CAUSE.c.position)
-        return [FailedCause(*row[2:]) for row in connection.execute(wanted)]
+        return [FailedCause.from_columns(row[2:]) for row in connection.execute(wanted)]
 
 
 def failed_rows_of_run(store: Store, run_id: str) -> Iterator[FailedRow]:
@@ -130,7 +138,7 @@ def failed_rows_of_run(store: Store, run_id: str) -> Iterator[FailedRow]:
         )
         with store.reading() as connection:
             page = connection.execute(wanted).all()
-        yield from (FailedRow(*row[2:]) for row in page)
+        yield from (FailedRow.from_columns(row[2:]) for row in page)
         if len(page) < _PAGE_ROWS:
             return
         position = page[-1].position

@@ -23,7 +23,7 @@ from reverse_etl.changeset.query import check_query
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.streams import Stream
-from reverse_etl.report import FailedRow
+from reverse_etl.report import FailedRow, Reason
 from reverse_etl.sources import connect, engine
 from reverse_etl.sources.base import marked
 from reverse_etl.sources.duckdb import Config as DuckDB
@@ -35,7 +35,7 @@ DIALECTS = ["sqlite", "duckdb", "postgres", "mysql", "redshift", "tsql", "bigque
 
 def failed(identifier: str, query: str = "rows", attempt: int = 1) -> FailedRow:
     """A failed row."""
-    return FailedRow(1, query, identifier, "check", "r", "", "m", attempt)
+    return FailedRow(1, query, identifier, "check", Reason("r", "", "m"), attempt)
 
 
 def stream(sql: str, name: str = "rows") -> Stream:

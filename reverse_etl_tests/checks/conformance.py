@@ -195,7 +195,7 @@ class RuleConformance:
                 number for number, outcome in enumerate(outcomes, 1) if outcome == Outcome.EXCLUDED
             ] == self.planted()
         elif self.severity is not Severity.WARN:
-            failed = {row.row_number for row in checked.failed(self.query) if self.rule in row.reason}
+            failed = {row.row_number for row in checked.failed(self.query) if self.rule in row.why.reason}
             others = {row.row_number for row in checked.failed(self.query)} - failed
             assert failed | others >= set(self.planted())
             assert failed <= set(self.planted())
@@ -242,7 +242,7 @@ class RuleConformance:
         checked = self.check(tmp_path, [self.batch(self.values())])
         result = checked.result(self.rule, self.query)
         texts = [result.message, result.rule.name, result.rule.description, checked.validation.stopped]
-        texts += [row.message for row in checked.failed(self.query)]
+        texts += [row.why.message for row in checked.failed(self.query)]
         shown = [str(value) for value, _ in self.rows if value is not None and len(str(value)) > 3]
         assert not [value for value in shown for text in texts if value in text.replace(self.column, "")]
         if self.named and self.severity is not Severity.EXCLUDE:

@@ -193,7 +193,7 @@ class TestNotFiniteInstant(RuleConformance):
         """A zero date is in no calendar."""
         none, beyond = pa.array([True, False, False, False]), pa.array([False, True, False, False])
         days = beyond_years(without_dates(pa.array([0, 0, 1, None]).cast(INSTANT.type), none), beyond)
-        messages = [row.message for row in self.check(tmp_path, [self.batch(days)]).failed()]
+        messages = [row.why.message for row in self.check(tmp_path, [self.batch(days)]).failed()]
         assert messages == [
             "column `seen` is a zero date: no calendar has that day.",
             "column `seen` is outside the years 1 to 9999.",

@@ -17,7 +17,7 @@ from reverse_etl.config.checks import CheckConfig
 from reverse_etl.destinations.customerio.sync import PeopleConfig, RelationshipsConfig
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.progress import Progress, listening
-from reverse_etl.report import Counts, FailedRow, Outcome
+from reverse_etl.report import Counts, FailedRow, Outcome, Reason
 from reverse_etl_tests.checks.conformance import MEMBERSHIPS, PEOPLE, PEOPLE_BY_EMAIL, Checked, check, store, sync
 
 
@@ -40,12 +40,14 @@ def test_a_failed_row_has_its_first_reason_and_all_messages(tmp_path: Path) -> N
             "rows",
             "",
             "check",
-            "identifier_present",
-            "id",
-            "column `id` is empty.; column `email` is not a valid e-mail address.; "
-            "column `bio` is longer than 1000 bytes.; column `plan` is NULL.",
+            Reason(
+                "identifier_present",
+                "id",
+                "column `id` is empty.; column `email` is not a valid e-mail address.; "
+                "column `bio` is longer than 1000 bytes.; column `plan` is NULL.",
+            ),
         ),
-        FailedRow(3, "rows", "3", "check", "not_null_plan", "plan", "column `plan` is NULL."),
+        FailedRow(3, "rows", "3", "check", Reason("not_null_plan", "plan", "column `plan` is NULL.")),
     ]
     assert checked.outcomes() == [Outcome.UNDELIVERED, Outcome.REJECTED, Outcome.REJECTED]
     assert checked.validation.counts == {"rows": Counts(extracted=3, rejected=2, undelivered=1)}
@@ -107,14 +109,14 @@ def retried(folder: Path, *checks: CheckConfig, gone: int) -> Checked:
 def test_a_row_that_a_retry_does_not_find_stays_a_failed_row(tmp_path: Path) -> None:
     """Whether it has an identifier or none; no other rule is asked about it."""
     checked = retried(tmp_path, gone=3)
-    reasons = [(row.row_number, row.identifier, row.reason, row.field) for row in checked.failed()]
+    reasons = [(row.row_number, row.identifier, row.why.reason, row.why.field) for row in checked.failed()]
     assert reasons == [
         (2, "2", "not_null_plan", "plan"),
         (3, "3", "no_longer_found", "id"),
         (4, "", "no_identifier", "id"),
         (5, "5", "no_longer_found", "id"),
     ]
-    assert all("reverse-etl run customers" in row.message for row in checked.failed()[1:])
+    assert all("reverse-etl run customers" in row.why.message for row in checked.failed()[1:])
     assert checked.validation.counts["rows"] == Counts(extracted=5, rejected=4, undelivered=1)
     assert checked.result("not_null_plan").rows_failed == 1
 
@@ -146,7 +148,7 @@ def test_relationships_are_checked_beside_the_rows(tmp_path: Path) -> None:
     """Each query has its own results, counts and failed rows."""
     memberships = pa.record_batch({"id": pa.array(["1", None]), "object_id": pa.array([7, 8])})
     checked = check(MEMBERSHIPS, tmp_path, [people(id=["1"])], [memberships])
-    assert [(row.query, row.row_number, row.reason) for row in checked.failed("relationships")] == [
+    assert [(row.query, row.row_number, row.why.reason) for row in checked.failed("relationships")] == [
         ("relationships", 2, "identifier_present")
     ]
     assert checked.validation.counts == {

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.errors import ReverseEtlError
-from reverse_etl.report import Counts, FailedRow, RunReport, Status
+from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.runs import begin_run, close_run
 from reverse_etl.state.store import Store, open_store
@@ -31,9 +31,9 @@ workspaces:
 PEOPLE = "database: shop\nworkspace: main\nschedule: %s\npeople: {}\nquery: SELECT id FROM customers\n"
 
 FAILED = (
-    FailedRow(2, "rows", "anna@example.com", "check", "email_valid", "email", "column `email` is not valid."),
-    FailedRow(5, "rows", "5", "check", "email_valid", "email", "column `email` is not valid."),
-    FailedRow(9, "relationships", "[bold]9\x1b[2J\n7", "customerio", "invalid", "", "no such object."),
+    FailedRow(2, "rows", "anna@example.com", "check", Reason("email_valid", "email", "column `email` is not valid.")),
+    FailedRow(5, "rows", "5", "check", Reason("email_valid", "email", "column `email` is not valid.")),
+    FailedRow(9, "relationships", "[bold]9\x1b[2J\n7", "customerio", Reason("invalid", "", "no such object.")),
 )
 
 

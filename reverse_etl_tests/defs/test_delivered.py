@@ -11,7 +11,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.defs.delivered import delivered_metadata
-from reverse_etl.report import Counts, FailedRow, RunReport, Status
+from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
 from reverse_etl_tests.project import Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
@@ -90,7 +90,10 @@ def test_a_run_that_stopped_links_its_failed_rows(
 
 def test_no_cell_breaks_the_table() -> None:
     """Reasons are Customer.io's words; of many failed rows the table says how many there are."""
-    rows = [FailedRow(number, "rows", "planted", "customerio", "a|b\n<i>", "c", "planted") for number in range(1, 11)]
+    rows = [
+        FailedRow(number, "rows", "planted", "customerio", Reason("a|b\n<i>", "c", "planted"))
+        for number in range(1, 11)
+    ]
     report = RunReport(
         "people", "r", Status.SOME_ROWS_FAILED, datetime.now(UTC), streams={"rows": Counts(1200, 0, 1200)}
     )

@@ -24,7 +24,7 @@ from reverse_etl.destinations.customerio.sync import Sync
 from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
-from reverse_etl.report import Counts, FailedRow, Outcome
+from reverse_etl.report import Counts, FailedRow, Outcome, Reason
 from reverse_etl_tests.delivery.workspaces import Blocking, Run, ScriptedWorkspace
 from reverse_etl_tests.destinations.customerio.configs import sync, workspace
 from reverse_etl_tests.destinations.scripted import HANG_UP, Asked, Said, scripted_server
@@ -61,7 +61,7 @@ def test_exactly_the_bad_rows_are_refused(bad: frozenset[int], whole: bool, most
         assert sorted(good, key=int) == sorted(server.applied, key=int)
         assert (good, set(server.bad)) == (run.ids(Outcome.DELIVERED), run.ids(Outcome.REFUSED))
         assert Counts(extracted=PEOPLE, delivered=len(good), refused=len(bad)) == delivered.counts
-        expected = [FailedRow(n, "rows", str(n), "customerio", "invalid", "id", "bad one") for n in sorted(bad)]
+        expected = [FailedRow(n, "rows", str(n), "customerio", Reason("invalid", "id", "bad one")) for n in sorted(bad)]
         assert expected == run.failed()
         assert (PEOPLE, len(bad), PEOPLE) == told[-1]
 
@@ -115,7 +115,7 @@ def test_an_item_that_alone_is_too_large_for_the_workspace_is_refused(tmp_path: 
     """A 413 for one item is its refusal."""
     run = Run(tmp_path, 2)
     run.deliver(ScriptedWorkspace(most_bytes=10))
-    assert ["too_large", "too_large"] == [row.reason for row in run.failed()]
+    assert ["too_large", "too_large"] == [row.why.reason for row in run.failed()]
     assert {"1", "2"} == run.ids(Outcome.REFUSED)
 
 
@@ -129,7 +129,7 @@ def test_an_item_over_the_limit_is_never_sent(tmp_path: Path) -> None:
     run.deliver(server)
     assert ["1", "3"] == server.applied
     (row,) = run.failed()
-    assert (2, "2", "delivery", "item_too_large") == (row.row_number, row.identifier, row.stage, row.reason)
+    assert (2, "2", "delivery", "item_too_large") == (row.row_number, row.identifier, row.stage, row.why.reason)
     assert {"2"} == run.ids(Outcome.REJECTED)
 
 
@@ -147,7 +147,7 @@ def test_refused_credentials_stop_at_once(tmp_path: Path) -> None:
     assert 3 == len(asked)
     assert {str(n) for n in range(1, 11)} == run.ids(Outcome.DELIVERED)
     assert everyone() - run.ids(Outcome.DELIVERED) == run.ids(Outcome.UNDELIVERED)
-    assert {("delivery", "unauthorized")} == {(row.stage, row.reason) for row in run.failed()}
+    assert {("delivery", "unauthorized")} == {(row.stage, row.why.reason) for row in run.failed()}
     assert list(range(11, PEOPLE + 1)) == [row.row_number for row in run.failed()]
 
 
@@ -158,7 +158,7 @@ def test_a_workspace_that_never_answers_uses_up_the_budget(tmp_path: Path) -> No
         run.deliver(lambda _: Said(503), max_items_per_request=5)
     assert 500 < run.time.now_s - 1000 < 700
     assert everyone() == run.ids(Outcome.UNDELIVERED)
-    assert [("workspace_unavailable", "delivery")] * PEOPLE == [(row.reason, row.stage) for row in run.failed()]
+    assert [("workspace_unavailable", "delivery")] * PEOPLE == [(row.why.reason, row.stage) for row in run.failed()]
 
 
 def test_a_further_delivery_sends_only_what_has_no_outcome(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_further_delivery_sends_only_what_has_no_outcome(tmp_path: Path) -> No
     assert {"1": 1} == {name: n for name, n in Counter(server.applied).items() if name == "1"}
     assert PEOPLE - 2 == len(server.applied)
     assert [(2, "customerio", "bad one"), (4, "customerio", "bad one")] == [
-        (row.row_number, row.stage, row.message) for row in run.failed()
+        (row.row_number, row.stage, row.why.message) for row in run.failed()
     ]
     assert Counts(extracted=PEOPLE, delivered=PEOPLE - 2, refused=2) == delivered.counts
     assert (PEOPLE, 2, PEOPLE) == told[-1]
@@ -218,7 +218,7 @@ def test_a_workspace_that_refuses_everything_whole_ends_the_run(
     run = Run(tmp_path, PEOPLE)
     with pytest.raises(DestinationRefusedError, match="10 requests in a row"):
         run.deliver(ScriptedWorkspace(bad=frozenset(everyone()), whole=True))
-    assert {"workspace_refused"} == {row.reason for row in run.failed() if row.stage == "delivery"}
+    assert {"workspace_refused"} == {row.why.reason for row in run.failed() if row.stage == "delivery"}
     assert PEOPLE == len(run.failed())
 
 
@@ -232,7 +232,7 @@ def test_a_defect_leaves_true_books_too(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         run.deliver(ScriptedWorkspace(), progress=broken, max_items_per_request=5, max_requests_in_flight=1)
     assert {"1", "2", "3", "4", "5"} == run.ids(Outcome.DELIVERED)
-    assert {"stopped"} == {row.reason for row in run.failed()}
+    assert {"stopped"} == {row.why.reason for row in run.failed()}
     assert PEOPLE - 5 == len(run.failed())
 
 
@@ -294,7 +294,7 @@ def test_cancellation_leaves_true_books(tmp_path: Path, monkeypatch: pytest.Monk
 
     asyncio.run(check())
     assert everyone() == run.ids(Outcome.UNDELIVERED)
-    assert ["canceled"] * PEOPLE == [row.reason for row in run.failed()]
+    assert ["canceled"] * PEOPLE == [row.why.reason for row in run.failed()]
 
 
 def test_a_cancellation_waits_for_answers_and_sends_nothing_more(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_a_cancellation_waits_for_answers_and_sends_nothing_more(tmp_path: Path)
 
     asyncio.run(check())
     assert 30 == len(run.ids(Outcome.DELIVERED))
-    assert ["canceled"] * 70 == [row.reason for row in run.failed()]
+    assert ["canceled"] * 70 == [row.why.reason for row in run.failed()]
 
 
 def test_a_cancellation_ends_a_wait_for_the_next_attempt(tmp_path: Path) -> None:
@@ -377,7 +377,7 @@ def test_what_is_settled_is_known_to_the_next_attempt_without_closed_books(tmp_p
     run.deliver(server, max_items_per_request=5)
     assert 0 < len(server.applied) - before <= 5
     assert everyone() - {"2"} == set(server.applied) == run.ids(Outcome.DELIVERED)
-    assert [(2, "bad one")] == [(row.row_number, row.message) for row in run.failed()]
+    assert [(2, "bad one")] == [(row.row_number, row.why.message) for row in run.failed()]
 
 
 def test_rows_that_are_not_even_tried_are_failed_rows(tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_rows_that_are_not_even_tried_are_failed_rows(tmp_path: Path) -> None:
     counts = leave_undelivered(run.parts, run.outcomes, Blocking(1).identifiers, UnauthorizedError("no"))
     assert Counts(extracted=3, rejected=1, undelivered=2) == counts
     assert [(1, "1", "unauthorized"), (3, "3", "unauthorized")] == [
-        (row.row_number, row.identifier, row.reason) for row in run.failed()
+        (row.row_number, row.identifier, row.why.reason) for row in run.failed()
     ]
     assert {"1", "3"} == run.ids(Outcome.UNDELIVERED)
 
@@ -416,7 +416,7 @@ def test_rows_kept_back_are_not_sent(tmp_path: Path) -> None:
         assert [Outcome.DELIVERED, Outcome.REJECTED, Outcome.DELIVERED] == outcomes.tolist()
         (row,) = parts.failed()
         assert (2, "b", "delivery", "unknown_object_type", "object_type") == (
-            row.row_number, row.identifier, row.stage, row.reason, row.field,
+            row.row_number, row.identifier, row.stage, row.why.reason, row.why.field,
         )  # fmt: skip
         people = Parts(tmp_path / "people" / "rows", "rows")
         people.write(with_row_numbers([pa.RecordBatch.from_pydict({"id": ["1", "2"]})]))

@@ -21,7 +21,7 @@ from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Refusal, R
 from reverse_etl.destinations.tables import Fitted
 from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError
 from reverse_etl.pacing.retry import Patience, RetryPolicy
-from reverse_etl.report import Counts, Outcome
+from reverse_etl.report import Counts, Outcome, Reason
 from reverse_etl_tests.destinations.scripted import FastClock
 
 ROWS = 23
@@ -64,7 +64,7 @@ class ScriptedTable:
     def fit(self, batch: pa.RecordBatch) -> Fitted:
         """Everything but what the test says."""
         rows = [number for number in batch.column(ROW_NUMBER).to_pylist() if number in self.unfit]
-        kept = KeptBack(pa.array(rows, pa.int64()), Outcome.REJECTED, "too_long", "id", "too long.")
+        kept = KeptBack(pa.array(rows, pa.int64()), Outcome.REJECTED, Reason("too_long", "id", "too long."))
         return Fitted(batch, [kept, kept] if rows else [])
 
     async def write(self, batch: pa.RecordBatch) -> Answer:
@@ -81,10 +81,12 @@ class ScriptedTable:
             return TryAgain("a deadlock")
         bad = [place for place, number in enumerate(numbers) if number in self.bad]
         if bad and self.whole:
-            return RequestRefused("breaks_check", "id", "a check does not hold.")
+            return RequestRefused(Reason("breaks_check", "id", "a check does not hold."))
         self.sizes.append(len(numbers))
         self.stored += [number for number in numbers if number not in self.bad]
-        answer = Accepted(tuple(Refusal(place, "breaks_check", "id", "a check does not hold.") for place in bad))
+        answer = Accepted(
+            tuple(Refusal(place, Reason("breaks_check", "id", "a check does not hold.")) for place in bad)
+        )
         if trouble == "after":
             self.lost = answer
             return TryAgain("the connection was lost")
@@ -145,7 +147,7 @@ def test_each_row_has_its_outcome(
             run.rows(Outcome.REFUSED),
         )
         assert Counts(ROWS, delivered=len(good), rejected=len(unfit), refused=len(bad - unfit)) == delivered.counts
-        reasons = {row.row_number: (row.stage, row.reason, row.identifier) for row in run.parts.failed()}
+        reasons = {row.row_number: (row.stage, row.why.reason, row.identifier) for row in run.parts.failed()}
         assert reasons == {n: ("postgres", "breaks_check", str(n)) for n in bad - unfit} | {
             n: ("delivery", "too_long", str(n)) for n in unfit
         }
@@ -182,7 +184,10 @@ def test_a_cancellation_lets_the_slice_in_progress_end(tmp_path: Path) -> None:
         assert [1, 2, 3, 4, 5] == table.stored
 
     asyncio.run(check())
-    assert ({1, 2, 3, 4, 5}, {"canceled"}) == (run.rows(Outcome.DELIVERED), {row.reason for row in run.parts.failed()})
+    assert ({1, 2, 3, 4, 5}, {"canceled"}) == (
+        run.rows(Outcome.DELIVERED),
+        {row.why.reason for row in run.parts.failed()},
+    )
 
 
 def test_a_cancellation_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,4 +229,4 @@ def test_a_table_that_refuses_everything_whole_ends_the_run(tmp_path: Path, monk
     run = Run(tmp_path)
     with pytest.raises(DestinationRefusedError, match="10 requests in a row"):
         asyncio.run(run.delivery(ScriptedTable(frozenset(ALL), whole=True)))
-    assert {"workspace_refused"} == {row.reason for row in run.parts.failed() if row.stage == "delivery"}
+    assert {"workspace_refused"} == {row.why.reason for row in run.parts.failed() if row.stage == "delivery"}

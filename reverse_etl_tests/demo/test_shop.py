@@ -149,7 +149,7 @@ def test_the_checks_find_what_must_fail(shop: Path, tmp_path: Path, name: str) -
     assert not validate(sync, folder).stopped
     failed = [row for stream in sync.streams for row in folder.parts(stream.name).failed()]
     assert [row for row in expected(shop).failures if row.sync == name] == [
-        ExpectedFailure(name, row.query, row.row_number, row.reason, row.field) for row in failed
+        ExpectedFailure(name, row.query, row.row_number, row.why.reason, row.why.field) for row in failed
     ]
 
 

@@ -14,12 +14,12 @@ from reverse_etl.changeset.parts import ROW_NUMBER, Parts, with_row_numbers
 from reverse_etl.errors import StateError
 from reverse_etl.ledger import ledger as ledger_module
 from reverse_etl.ledger.journal import Entry, Journal
-from reverse_etl.ledger.ledger import Cause, Ledger
-from reverse_etl.report import Outcome
+from reverse_etl.ledger.ledger import Ledger
+from reverse_etl.report import Cause, Outcome, Reason
 from reverse_etl_tests.delivery.workspaces import Blocking, Run
 
-LEFT = Cause("delivery", "stopped", "", "the run stopped.")
-BAD = Cause("customerio", "invalid", "plan", "too long")
+LEFT = Cause("delivery", Reason("stopped", "", "the run stopped."))
+BAD = Cause("customerio", Reason("invalid", "plan", "too long"))
 
 
 def open_books(run: Run) -> Ledger:
@@ -48,7 +48,7 @@ def test_the_next_books_know_what_was_settled_before_a_crash(tmp_path: Path) -> 
     again.deliver([4, 6], [40, 60])
     again.close(LEFT)
     assert [(2, "customerio", "invalid", "too long")] == [
-        (row.row_number, row.stage, row.reason, row.message) for row in run.failed()
+        (row.row_number, row.stage, row.why.reason, row.why.message) for row in run.failed()
     ]
 
 
@@ -141,11 +141,11 @@ def test_failed_rows_are_in_row_order_with_their_causes(tmp_path: Path) -> None:
     run = Run(tmp_path, 5)
     ledger = open_books(run)
     ledger.fail([5], [50], Outcome.REFUSED, BAD)
-    ledger.fail([1], [10], Outcome.REJECTED, Cause("delivery", "item_too_large", "", "too large"))
+    ledger.fail([1], [10], Outcome.REJECTED, Cause("delivery", Reason("item_too_large", "", "too large")))
     ledger.deliver([2, 4], [20, 40])
     counts = ledger.close(LEFT)
     assert [(1, "1", "item_too_large"), (3, "3", "stopped"), (5, "5", "invalid")] == [
-        (row.row_number, row.identifier, row.reason) for row in run.failed()
+        (row.row_number, row.identifier, row.why.reason) for row in run.failed()
     ]
     assert (2, 1, 1, 1) == (counts.delivered, counts.rejected, counts.refused, counts.undelivered)
     assert (2, 2) == (ledger.delivered, ledger.failed)
@@ -163,7 +163,7 @@ def test_rows_of_a_request_that_failed_for_different_causes_are_one_line(tmp_pat
     assert 3 == ledger.failed
     ledger.close(LEFT)
     expected = [(1, "too long"), (2, "too short"), (3, "the run stopped."), (4, "too short")]
-    assert expected == [(row.row_number, row.message) for row in run.failed()]
+    assert expected == [(row.row_number, row.why.message) for row in run.failed()]
 
 
 def test_a_row_of_several_causes_that_the_checks_keep_back_now_stays_theirs(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_row_of_several_causes_that_the_checks_keep_back_now_stays_theirs(tmp_
     run.outcomes = np.array([Outcome.REJECTED, Outcome.UNDELIVERED, Outcome.UNDELIVERED], np.uint8)
     ledger = open_books(run)
     ledger.close(LEFT)
-    assert [(2, "too short"), (3, "too long")] == [(row.row_number, row.message) for row in run.failed()]
+    assert [(2, "too short"), (3, "too long")] == [(row.row_number, row.why.message) for row in run.failed()]
 
 
 def test_many_different_messages_do_not_grow_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,10 +183,12 @@ def test_many_different_messages_do_not_grow_memory(tmp_path: Path, monkeypatch:
     run = Run(tmp_path, 4)
     ledger = open_books(run)
     for number in (1, 2, 3, 4):
-        ledger.fail([number], [number], Outcome.REFUSED, Cause("customerio", "invalid", "plan", f"message {number}"))
+        ledger.fail(
+            [number], [number], Outcome.REFUSED, Cause("customerio", Reason("invalid", "plan", f"message {number}"))
+        )
     ledger.close(LEFT)
-    assert ["message 1", "message 2", "", ""] == [row.message for row in run.failed()]
-    assert {("invalid", "plan")} == {(row.reason, row.field) for row in run.failed()}
+    assert ["message 1", "message 2", "", ""] == [row.why.message for row in run.failed()]
+    assert {("invalid", "plan")} == {(row.why.reason, row.why.field) for row in run.failed()}
 
 
 def test_a_folder_that_cannot_be_written_is_a_state_error(tmp_path: Path) -> None:

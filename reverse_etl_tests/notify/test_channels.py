@@ -14,7 +14,7 @@ import pytest
 
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.errors import AlertNotSentError, UnsetVariableError
-from reverse_etl.notify.alert import Alert, Kind, Reason
+from reverse_etl.notify.alert import Alert, Kind, ReasonCount
 from reverse_etl.plugins import load, names
 from reverse_etl.report import Counts
 from reverse_etl_tests.destinations.scripted import dripping_server
@@ -35,7 +35,7 @@ ALERT = Alert(
     run_id="12345678-aaaa",
     started_at=NOON,
     streams={"rows": Counts(10, 7, 3)},
-    reasons=(Reason("email_valid", 3),),
+    reasons=(ReasonCount("email_valid", 3),),
 )
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverse_etl.config.notify import EVERYTHING_THAT_FAILS, Occasions
-from reverse_etl.notify.alert import Alert, Kind, Reason
+from reverse_etl.notify.alert import Alert, Kind, ReasonCount
 from reverse_etl.notify.decide import Told, decide
-from reverse_etl.report import RunReport, Status
+from reverse_etl.report import Reason, RunReport, Status
 from reverse_etl.state.alerts import SyncFacts
 from reverse_etl.state.failures import FailedCause
 from reverse_etl.state.syncs import SyncState
@@ -27,7 +27,7 @@ ALL = Occasions(failure=True, some_rows_failed=True, stale=True, skipped=3, reco
 
 def cause(reason: str = "email_valid", rows: int = 1) -> FailedCause:
     """Rows that a check rejected, with a message that must not be told."""
-    return FailedCause("rows", "check", reason, "email", "planted message of a row", rows)
+    return FailedCause("rows", "check", Reason(reason, "email", "planted message of a row"), rows)
 
 
 def facts(run: RunReport | None, *causes: FailedCause, state: SyncState = FRESH, skipped: int = 0) -> SyncFacts:
@@ -102,11 +102,12 @@ def test_a_reason_is_told_when_it_is_new() -> None:
 
 def test_an_alert_says_what_happened_without_a_row() -> None:
     """Sync, workspace, status, counts, the first reasons with most rows first, and the next command."""
-    causes = [cause("email_valid", 3), cause("identifier_present", 4), replace(cause("email_valid", 2), field="x")]
+    email, other = cause("email_valid", 2), Reason("email_valid", "x", "planted message of a row")
+    causes = [cause("email_valid", 3), cause("identifier_present", 4), replace(email, why=other)]
     (alert,) = Channel().hears(facts(some_failed(1, 9), *causes))
     assert ("people", "main", "some_rows_failed") == (alert.sync, alert.workspace, alert.status)
     assert "people: 9 of 100 rows failed" == alert.headline
-    assert (Reason("email_valid", 5), Reason("identifier_present", 4)) == alert.reasons
+    assert (ReasonCount("email_valid", 5), ReasonCount("identifier_present", 4)) == alert.reasons
     lines = "\n".join(alert.lines())
     assert "100 rows read, 91 delivered, 9 rejected" in lines
     assert "Next: reverse-etl errors people" in lines

@@ -11,7 +11,7 @@ import pytest
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.notify.channels.webhook import Config
 from reverse_etl.notify.tell import TRY_AGAIN_AFTER, after_run, tell
-from reverse_etl.report import FailedRow, RunReport, Status
+from reverse_etl.report import FailedRow, Reason, RunReport, Status
 from reverse_etl.state.alerts import facts_of
 from reverse_etl.state.runs import begin_run, close_run, record_skipped
 from reverse_etl.state.store import Store
@@ -37,7 +37,7 @@ def run(
     """A run of the sync, in the history."""
     report = ended(number, status, at=at or NOON + number * timedelta(minutes=1), failed=len(reasons), **more)
     rows = [
-        FailedRow(place, "rows", f"planted-{place}", "check", reason, "email", "planted message")
+        FailedRow(place, "rows", f"planted-{place}", "check", Reason(reason, "email", "planted message"))
         for place, reason in enumerate(reasons, 1)
     ]
     begin_run(

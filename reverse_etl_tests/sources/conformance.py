@@ -22,7 +22,7 @@ from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.streams import Stream
 from reverse_etl.errors import QueryError, SourceUnavailableError
-from reverse_etl.report import FailedRow
+from reverse_etl.report import FailedRow, Reason
 from reverse_etl.sources import connect, engine
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, OUTSIDE_YEARS, Session, logical_type
@@ -159,7 +159,7 @@ class SourceConformance:
             return
         sql = f"SELECT {self.expressions[case.name]} AS {self.quoted('id')}"
         (row,) = [text for batch in session.stream(sql) for text in as_text(batch.column(0), batch.schema.field(0))]
-        failed = [FailedRow(1, "rows", text, "check", "", "", "") for text in (row.as_py(), "nobody", "7.25")]
+        failed = [FailedRow(1, "rows", text, "check", Reason("", "", "")) for text in (row.as_py(), "nobody", "7.25")]
         write_failed_rows(tmp_path / "failed.csv", failed)
         before = FailedBefore("r1", tmp_path / "failed.csv")
         again = RowsAgain(session, Stream("rows", sql, identifier=("id",)), engine(self.engine).DIALECT, before)

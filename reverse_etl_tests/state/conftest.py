@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from reverse_etl.report import Counts, FailedRow, RunReport, Status
+from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
 from reverse_etl.state.runs import begin_run, close_run
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.servers.postgres import PostgresServer, postgres
@@ -53,7 +53,7 @@ def fresh_schema(url: str) -> str:
 
 def failed_row(number: int, *, reason: str = "email_valid", identifier: str = "7", query: str = "rows") -> FailedRow:
     """A failed row of the stage ``check``."""
-    return FailedRow(number, query, identifier, "check", reason, "email", f"broke {reason}.")
+    return FailedRow(number, query, identifier, "check", Reason(reason, "email", f"broke {reason}."))
 
 
 def report(

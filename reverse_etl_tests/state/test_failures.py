@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.report import FailedRow
+from reverse_etl.report import FailedRow, Reason
 from reverse_etl.state.failures import FURTHER_CAUSES, MAX_CAUSES, MAX_FAILED_ROWS, digest, masked
 from reverse_etl_tests.state.conftest import failed_row
 
@@ -18,7 +18,7 @@ from reverse_etl_tests.state.conftest import failed_row
 def test_causes_count_every_row(reasons: list[str]) -> None:
     """Whatever fails, each cause has the number of its rows, and the most frequent comes first."""
     found = digest(failed_row(number, reason=reason) for number, reason in enumerate(reasons, 1))
-    assert Counter(reasons) == {cause.reason: cause.rows for cause in found.causes}
+    assert Counter(reasons) == {cause.why.reason: cause.rows for cause in found.causes}
     assert sorted((cause.rows for cause in found.causes), reverse=True) == [cause.rows for cause in found.causes]
     assert len(reasons) == found.total == len(found.rows)
 
@@ -39,7 +39,7 @@ def test_causes_without_end_are_counted_together() -> None:
     found = digest(failed_row(number, reason=f"reason {number}") for number in range(1, MAX_CAUSES + 11))
     assert MAX_CAUSES + 1 == len(found.causes)
     assert ("rows", "check", FURTHER_CAUSES, 10) == (
-        found.causes[0].query, found.causes[0].stage, found.causes[0].reason, found.causes[0].rows,
+        found.causes[0].query, found.causes[0].stage, found.causes[0].why.reason, found.causes[0].rows,
     )  # fmt: skip
 
 
@@ -50,14 +50,16 @@ def test_causes_without_end_are_counted_together() -> None:
 def test_e_mail_addresses_are_masked(identifier: str, shown: str) -> None:
     """The name is hidden, the domain is not; other identifiers stay."""
     assert shown == masked(identifier)
-    (row,) = digest([FailedRow(1, "rows", identifier, "check", "r", "", "m")]).rows
+    (row,) = digest([FailedRow(1, "rows", identifier, "check", Reason("r", "", "m"))]).rows
     assert shown == row.identifier
 
 
 def test_what_was_meant_to_be_an_address_is_masked_without_an_at_sign() -> None:
     """A misspelt address still tells who it is; an id stays whole, and a missing identifier stays empty."""
     rows = [
-        FailedRow(1, query, text, "check", "r", "", "m") for query in ("rows", "relationships") for text in ("ann", "")
+        FailedRow(1, query, text, "check", Reason("r", "", "m"))
+        for query in ("rows", "relationships")
+        for text in ("ann", "")
     ]
     found = digest(rows, addresses={"rows"}).rows
     assert ["a***", "", "ann", ""] == [row.identifier for row in found]

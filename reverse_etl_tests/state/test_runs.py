@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.report import Counts, Reason, RunReport, Status
 from reverse_etl.state.failures import MAX_FAILED_ROWS, FailedCause, causes_of_run, failed_rows_of_run
 from reverse_etl.state.run_history import attempt_of, find_run, latest_run, latest_runs, list_runs
 from reverse_etl.state.runs import close_run, record_skipped
@@ -177,8 +177,8 @@ def test_failed_rows_come_back_in_order_over_many_pages(store: Store) -> None:
     found = list(failed_rows_of_run(store, "r1"))
     assert [*rows, *(replace(row, identifier="a***@example.com") for row in more)] == found
     assert [
-        FailedCause("rows", "check", "email_valid", "email", "broke email_valid.", 2000),
-        FailedCause("relationships", "check", "email_valid", "email", "broke email_valid.", 500),
+        FailedCause("rows", "check", Reason("email_valid", "email", "broke email_valid."), 2000),
+        FailedCause("relationships", "check", Reason("email_valid", "email", "broke email_valid."), 500),
     ] == causes_of_run(store, "r1")
 
 

@@ -177,7 +177,7 @@ class _Acts:
 
         table = Rows(("row", "query", "reason", "what is wrong"), numbers=("row",), below="what is wrong")
         for row in islice(failed_rows_of_run(open_store(self.home.state_url), report.run_id), FAILED_ROWS_SHOWN):
-            table.add(f"{row.row_number:,}", row.query, row.reason, row.message)
+            table.add(f"{row.row_number:,}", row.query, row.why.reason, row.why.message)
         self.console.print()
         table.show(self.console)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,7 +50,7 @@ def errors(
     causes = causes_of_run(store, report.run_id)
     first = list(islice(failed_rows_of_run(store, report.run_id), limit))
     if as_json:
-        found = {"causes": [asdict(cause) for cause in causes], "failed_rows": [asdict(row) for row in first]}
+        found = {"causes": [cause.columns() for cause in causes], "failed_rows": [row.columns() for row in first]}
         words.print_json({**report.as_json(), **found})
     else:
         _show(report, causes, first, gone=not home.has_failed_rows(sync, report.run_id))
@@ -111,7 +110,7 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
             ("row", "query", "identifier", "reason", "field", "message"), numbers=("row",), extras=("field", "message")
         )
         for row in first:
-            table.add(f"{row.row_number:,}", row.query, words.value(row.identifier), row.reason, row.field, row.message)
+            table.add(f"{row.row_number:,}", row.query, words.value(row.identifier), *row.why)
         table.show(console)
     if report.failed_rows_csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
@@ -137,7 +136,7 @@ def _table_of_causes(causes: list[FailedCause]) -> Rows:
     columns = ("rows", "query", "stage", "reason", "field", "message")
     table = Rows(columns, numbers=("rows",), below="message", extras=("stage",))
     for cause in causes:
-        table.add(f"{cause.rows:,}", cause.query, cause.stage, cause.reason, cause.field, cause.message)
+        table.add(f"{cause.rows:,}", cause.query, cause.stage, *cause.why)
     return table
 
 

@@ -128,7 +128,7 @@ def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
     for stream in sync.streams:
         parts, outcomes = folder.parts(stream.name), folder.outcomes(stream.name)
         excluded = {number: f"{each.rule}: {each.message}" for each in parts.excluded() for number in each.first}
-        reasons = excluded | {row.row_number: f"{row.reason}: {row.message}" for row in parts.failed()}
+        reasons = excluded | {row.row_number: f"{row.why.reason}: {row.why.message}" for row in parts.failed()}
         operations: dict[int, str] = {}
         values = dict(_values(parts, stream.identifier))
         for batch in parts.sendable(outcomes):

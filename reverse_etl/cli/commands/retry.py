@@ -67,6 +67,6 @@ def retry(
         sys.stdout.write("\n")
     show(retried, people)
     for cause in causes_of_run(store, retried.run_id):
-        if cause.reason == NO_LONGER_FOUND:
-            say(people, f"{counted(cause.rows, 'failed row was', 'failed rows were')} {cause.message}")
+        if cause.why.reason == NO_LONGER_FOUND:
+            say(people, f"{counted(cause.rows, 'failed row was', 'failed rows were')} {cause.why.message}")
     raise typer.Exit(retried.exit_code)

@@ -18,7 +18,7 @@ from reverse_etl.destinations._sql._values import convert
 from reverse_etl.destinations._sql.columns import Column
 from reverse_etl.destinations.base import KeptBack
 from reverse_etl.destinations.tables import Fitted
-from reverse_etl.report import Outcome
+from reverse_etl.report import Outcome, Reason
 from reverse_etl.sources.base import logical_type
 
 
@@ -38,7 +38,8 @@ def fit(batch: pa.RecordBatch, columns: Sequence[Column], *, timezone: str) -> F
         for misfit in (*_missing(given, column), *misfits):
             rows = numbers_where(batch, misfit.mask)
             if len(rows):
-                kept_back.append(KeptBack(rows, Outcome.REJECTED, misfit.reason, column.name, misfit.message))
+                why = Reason(misfit.reason, column.name, misfit.message)
+                kept_back.append(KeptBack(rows, Outcome.REJECTED, why))
         arrays.append(fitted)
     names = [column.name for column in columns]
     ready = pa.RecordBatch.from_arrays([*arrays, batch.column(ROW_NUMBER)], names=[*names, ROW_NUMBER])

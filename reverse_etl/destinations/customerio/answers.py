@@ -29,6 +29,7 @@ import orjson
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
 from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
 from reverse_etl.pacing.retry import MOST_ASKED_S
+from reverse_etl.report import Reason
 
 Api = Literal["Track", "App"]
 
@@ -72,19 +73,18 @@ def batch_answer(reply: Reply, *, items: int, workspace: str) -> Answer:
     if reply.status in (400, 413):
         reason, field, message = first_error(reply.body)
         if reply.status == 413:
-            return RequestRefused("too_large", field, message or "the request is too large")
-        return RequestRefused(reason or "invalid", field, message or "the request was refused with HTTP 400")
+            return RequestRefused(Reason("too_large", field, message or "the request is too large"))
+        return RequestRefused(Reason(reason or "invalid", field, message or "the request was refused with HTTP 400"))
     return trouble(reply, api="Track", workspace=workspace)
 
 
 def about_suppression(answer: Accepted) -> set[int]:
     """The places of items that are refused because their person is suppressed."""
-    _, reasons, _, messages = zip(*answer.refusals, strict=True)
-    texts = {*reasons, *messages}
+    texts = {text for why in {refusal.why for refusal in answer.refusals} for text in (why.reason, why.message)}
     if "suppressed" not in "\n".join(texts).lower():
         return set()
     told = {text for text in texts if "suppressed" in text.lower()}
-    return {place for place, reason, _, message in answer.refusals if reason in told or message in told}
+    return {place for place, why in answer.refusals if why.reason in told or why.message in told}
 
 
 def trouble(reply: Reply, *, api: Api, workspace: str) -> TryAgain:
@@ -173,12 +173,14 @@ def _accepted(reply: Reply, items: int) -> Answer:
         if index in by_index:
             further.setdefault(index, []).append(message)
         else:
-            by_index[index] = Refusal(index, reason or "invalid", field, message or _NO_MESSAGE)
+            by_index[index] = Refusal(index, Reason(reason or "invalid", field, message or _NO_MESSAGE))
     if not by_index:
         return _of_unnamed_items(reply)
     for index, messages in further.items():
-        said = [each for each in (by_index[index].message, *messages) if each not in ("", _NO_MESSAGE)]
-        by_index[index] = by_index[index]._replace(message="; ".join(dict.fromkeys(said)) or _NO_MESSAGE)
+        first = by_index[index].why
+        texts = [each for each in (first.message, *messages) if each not in ("", _NO_MESSAGE)]
+        joined = "; ".join(dict.fromkeys(texts)) or _NO_MESSAGE
+        by_index[index] = Refusal(index, first._replace(message=joined))
     # One refusal an item: the reason and field of its first error, all its messages.
     return Accepted(tuple(map(by_index.__getitem__, sorted(by_index))))
 
@@ -187,7 +189,7 @@ def _of_unnamed_items(reply: Reply) -> RequestRefused:
     """Some items were refused, and it is not said which; the others may have been applied, which does no harm twice."""
     reason, field, message = first_error(reply.body)
     unsaid = f"the answer was HTTP {reply.status} without a reason; the row may have been applied"
-    return RequestRefused(reason or "invalid", field, message or unsaid)
+    return RequestRefused(Reason(reason or "invalid", field, message or unsaid))
 
 
 def _said(error: dict[str, Any]) -> _Said:

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from reverse_etl.destinations.customerio.activities import Activity
+from reverse_etl.report import Reason
 
 SUPPRESSED: Final = "person is suppressed"
 
@@ -44,16 +45,16 @@ _CAUSES: Final = (
 _OTHERWISE: Final = "Customer.io accepted the row and did not apply it; its activity log shows the values."
 
 
-def cause(activity: Activity) -> tuple[str, str, str]:
-    """Reason, field and message of a failed row; the field is empty where there is no single one."""
+def cause(activity: Activity) -> Reason:
+    """Why the row that an activity is about failed."""
     kind = activity.type.rpartition(":")[2].removeprefix("relationship_")
     reason = kind.replace("_", " ").title()
     said = f"{activity.said} {activity.field}"
     for pattern, field, message in _CAUSES:
         if re.search(pattern, said):
             at_fault = _identifier(activity) if field == "identifier" else field
-            return reason, at_fault, message.format(field=at_fault or "identifier")
-    return reason, "", _OTHERWISE
+            return Reason(reason, at_fault, message.format(field=at_fault or "identifier"))
+    return Reason(reason, "", _OTHERWISE)
 
 
 def _identifier(activity: Activity) -> str:

@@ -23,7 +23,7 @@ from reverse_etl.destinations.powers import Window
 from reverse_etl.errors import ConfigError, DestinationRefusedError
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
-from reverse_etl.report import Outcome
+from reverse_etl.report import Outcome, Reason
 
 if TYPE_CHECKING:
     import httpx
@@ -154,9 +154,9 @@ class CustomerIO:
         if isinstance(answer, RequestRefused):
             if len(items) > 1:
                 # Whose values its words hold is not known, and nobody reads them: the halves are asked.
-                return RequestRefused("refused", "", "")
-            refusal = Refusal(0, answer.reason, answer.field, answer.message)
-            return RequestRefused(*self._masking.refusals([refusal], items)[0][1:])
+                return RequestRefused(Reason("refused", "", ""))
+            [refusal] = self._masking.refusals([Refusal(0, answer.why)], items)
+            return RequestRefused(refusal.why)
         if isinstance(answer, Accepted) and answer.refusals:
             return self._without_suppressed(answer, items)
         return answer
@@ -255,9 +255,9 @@ class CustomerIO:
         if settings is None or settings.suppressed == "ignore_and_complete":
             others = tuple(refusal for refusal in refusals if refusal.place not in suppressed)
             return Accepted(others, tuple(sorted(suppressed)))
-        for at, (place, _, field, _) in enumerate(refusals):
+        for at, (place, why) in enumerate(refusals):
             if place in suppressed:
-                refusals[at] = Refusal(place, "suppressed", field, "person is suppressed")
+                refusals[at] = Refusal(place, Reason("suppressed", why.field, "person is suppressed"))
         return Accepted(tuple(refusals))
 
     def _of_unknown_type(self, batch: pa.RecordBatch, stream: str) -> KeptBack | None:
@@ -268,7 +268,8 @@ class CustomerIO:
         unknown = pc.invert(pc.is_in(types, value_set=pa.array(list(self._object_types), pa.string())))
         rows = numbers_where(batch, unknown)
         message = f"the workspace has no such object type; it has {lookup.named(self._object_types)}."
-        return KeptBack(rows, Outcome.REJECTED, _UNKNOWN_OBJECT_TYPE, "object_type", message) if len(rows) else None
+        why = Reason(_UNKNOWN_OBJECT_TYPE, "object_type", message)
+        return KeptBack(rows, Outcome.REJECTED, why) if len(rows) else None
 
     async def _who_exist(self, batch: pa.RecordBatch, stream: str) -> KeptBack | None:
         people = self._sync.people
@@ -277,7 +278,7 @@ class CustomerIO:
         identifiers = self.identifiers(batch, stream).to_pylist()
         exist = await lookup.existing_people(self._client, self._patience, identifiers, id_type=people.identify_by)
         rows = numbers_where(batch, pa.array(exist, pa.bool_()))
-        return KeptBack(rows, Outcome.EXCLUDED, "exists", people.identify_by, "the person exists already.")
+        return KeptBack(rows, Outcome.EXCLUDED, Reason("exists", people.identify_by, "the person exists already."))
 
     def _require_default_types(self, known: dict[str, str]) -> None:
         """Refuses a sync whose rows cannot but be of a type that the workspace lacks.

@@ -14,6 +14,7 @@ from typing import Final
 from reverse_etl.destinations.base import Refusal
 from reverse_etl.destinations.customerio.echoes import echoes
 from reverse_etl.destinations.customerio.words import API_NAMES, LIMITS, REASONS, UNITS, WORDS
+from reverse_etl.report import Reason
 
 MOST_CHARACTERS: Final = 300
 _MOST_REASON_CHARACTERS: Final = 60
@@ -82,7 +83,7 @@ class Masking:
         """
         if not refusals:
             return []
-        places, reasons, fields, messages = zip(*refusals, strict=True)
+        reasons, fields, messages = zip(*(refusal.why for refusal in refusals), strict=True)
         shown_messages = self._shown(set(messages))
         shown_reasons = self._shown_reasons(set(reasons))
         apart = {*shown_messages.values(), *shown_reasons.values()}
@@ -95,8 +96,8 @@ class Masking:
         if all(text == kept for each in (message_of, reason_of, field_of) for text, kept in each.items()):
             return list(refusals)
         return [
-            Refusal(place, reason_of[reason], field_of[field], message_of[message])
-            for place, reason, field, message in zip(places, reasons, fields, messages, strict=True)
+            Refusal(place, Reason(reason_of[reason], field_of[field], message_of[message]))
+            for place, (reason, field, message) in refusals
         ]
 
     def _shown(self, texts: Collection[str]) -> dict[str, str]:

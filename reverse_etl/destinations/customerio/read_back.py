@@ -21,7 +21,7 @@ from reverse_etl.destinations.customerio import causes
 from reverse_etl.destinations.customerio.activities import Activity
 from reverse_etl.destinations.customerio.operations import object_types
 from reverse_etl.errors import ConfigError
-from reverse_etl.report import Outcome
+from reverse_etl.report import Outcome, Reason
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.sync import Sync
@@ -158,11 +158,11 @@ def _keys(batch: pa.RecordBatch, kind: str, sync: Sync, stream: str) -> pa.Strin
 def _by_cause(sync: Sync, by_row: dict[int, Activity]) -> Iterator[KeptBack]:
     settings = sync.suppression
     complete = settings is None or settings.suppressed == "ignore_and_complete"
-    rows: dict[tuple[Outcome, str, str, str], list[int]] = {}
+    rows: dict[tuple[Outcome, Reason], list[int]] = {}
     for number, activity in by_row.items():
-        reason, field, message = causes.cause(activity)
-        left_out = activity.type == "skipped_update" or (complete and message == causes.SUPPRESSED)
+        why = causes.cause(activity)
+        left_out = activity.type == "skipped_update" or (complete and why.message == causes.SUPPRESSED)
         outcome = Outcome.EXCLUDED if left_out else Outcome.REFUSED
-        rows.setdefault((outcome, reason, field, message), []).append(number)
-    for (outcome, reason, field, message), numbers in rows.items():
-        yield KeptBack(pa.array(sorted(numbers), pa.int64()), outcome, reason, field, message)
+        rows.setdefault((outcome, why), []).append(number)
+    for (outcome, why), numbers in rows.items():
+        yield KeptBack(pa.array(sorted(numbers), pa.int64()), outcome, why)

@@ -114,7 +114,7 @@ class PostgresTable:
                 return trouble
             if failures.is_a_rows_fault(error.sqlstate or "", self._prepared[0]):
                 refusal = failures.refusal(0, error.sqlstate or "", constraint="", column="", table=self._prepared[0])
-                return RequestRefused(*refusal[1:])
+                return RequestRefused(refusal.why)
             raise self._cannot_write(error) from None
         except BaseException:
             await self._link.drop()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.destinations.base import Refusal, TryAgain
 from reverse_etl.destinations.postgres.statements import NOT_APPLIED
+from reverse_etl.report import Reason
 from reverse_etl.sources.postgres.errors import condition
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def refusal(place: int, state: str, *, constraint: str, column: str, table: Tabl
         reason, message = "no_partition", "no partition of the table is for it"
     columns = table.constraints.get(constraint) or ((column,) if column else ())
     named = f" (constraint {constraint})" if constraint else ""
-    return Refusal(place, reason, ", ".join(columns), f"{message}{named}.")
+    return Refusal(place, Reason(reason, ", ".join(columns), f"{message}{named}."))
 
 
 def trouble(error: psycopg.Error, *, lost: bool) -> TryAgain | None:

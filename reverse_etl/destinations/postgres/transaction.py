@@ -20,6 +20,7 @@ from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.postgres import failures
 from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, READ_BAD, Statements
+from reverse_etl.report import Reason
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.postgres.catalogue import Table
@@ -101,7 +102,7 @@ class Transaction:
     async def _take_ambiguous(self) -> list[Refusal]:
         field = ", ".join(column.fits.name for column in self._statements.columns if column.fits.key)
         found = await self._fetch(self._statements.take_ambiguous())
-        return [Refusal(place, reason, field, _AMBIGUOUS[reason]) for place, reason in found]
+        return [Refusal(place, Reason(reason, field, _AMBIGUOUS[reason])) for place, reason in found]
 
     async def _write_rows(self) -> list[Refusal]:
         """Writes the stage, and gives the rows that the database refuses."""

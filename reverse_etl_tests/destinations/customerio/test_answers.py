@@ -12,6 +12,7 @@ import pytest
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.customerio.answers import Reply, batch_answer, retry_after_s, trouble
 from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
+from reverse_etl.report import Reason
 
 ITEMS = 3
 NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
@@ -36,31 +37,37 @@ TABLE: dict[str, tuple[Answer, Answer]] = {
     "200 with an empty list": (read(200, errors()), Accepted()),
     "200 with refusals": (
         read(200, errors(TOO_LONG)),
-        Accepted((Refusal(1, "invalid", "attributes.plan", "too long"),)),
+        Accepted((Refusal(1, Reason("invalid", "attributes.plan", "too long")),)),
     ),
-    "207": (read(207, errors(TOO_LONG)), Accepted((Refusal(1, "invalid", "attributes.plan", "too long"),))),
+    "207": (read(207, errors(TOO_LONG)), Accepted((Refusal(1, Reason("invalid", "attributes.plan", "too long")),))),
     "207, several errors for one item": (
         read(207, errors(TOO_LONG, {"batch_index": 0}, {**TOO_LONG, "field": "x", "message": "no"}, TOO_LONG)),
         Accepted(
             (
-                Refusal(0, "invalid", "", "refused without a message"),
-                Refusal(1, "invalid", "attributes.plan", "too long; no"),
+                Refusal(0, Reason("invalid", "", "refused without a message")),
+                Refusal(1, Reason("invalid", "attributes.plan", "too long; no")),
             )
         ),
     ),
     "207, fields of other types": (
         read(207, errors({"batch_index": 2, "reason": 5, "field": None, "message": ["x"]})),
-        Accepted((Refusal(2, "invalid", "", "refused without a message"),)),
+        Accepted((Refusal(2, Reason("invalid", "", "refused without a message")),)),
     ),
     "400": (
         read(400, errors({"reason": "required", "field": "batch", "message": "batch must be a list"})),
-        RequestRefused("required", "batch", "batch must be a list"),
+        RequestRefused(Reason("required", "batch", "batch must be a list")),
     ),
-    "400 of v1": (read(400, {"meta": {"errors": ["no"]}}), RequestRefused("invalid", "", "no")),
-    "400 of v1, one error": (read(400, {"meta": {"error": "no"}}), RequestRefused("invalid", "", "no")),
-    "400, not JSON": (read(400, b"<html>"), RequestRefused("invalid", "", "the request was refused with HTTP 400")),
-    "400, other JSON": (read(400, {"meta": 3}), RequestRefused("invalid", "", "the request was refused with HTTP 400")),
-    "413": (read(413, b""), RequestRefused("too_large", "", "the request is too large")),
+    "400 of v1": (read(400, {"meta": {"errors": ["no"]}}), RequestRefused(Reason("invalid", "", "no"))),
+    "400 of v1, one error": (read(400, {"meta": {"error": "no"}}), RequestRefused(Reason("invalid", "", "no"))),
+    "400, not JSON": (
+        read(400, b"<html>"),
+        RequestRefused(Reason("invalid", "", "the request was refused with HTTP 400")),
+    ),
+    "400, other JSON": (
+        read(400, {"meta": 3}),
+        RequestRefused(Reason("invalid", "", "the request was refused with HTTP 400")),
+    ),
+    "413": (read(413, b""), RequestRefused(Reason("too_large", "", "the request is too large"))),
     "429": (read(429, b"", retry_after="7"), TryAgain("HTTP 429", after_s=7.0, slow_down=True)),
     "503": (read(503, b"", retry_after="7"), TryAgain("HTTP 503", after_s=7.0)),
 }
@@ -123,11 +130,11 @@ def test_an_answer_that_names_no_item_is_asked_again_in_halves(status: int, body
 
 def test_an_item_alone_needs_no_index() -> None:
     """Its reason is that of the first error; without one it says that nothing was said."""
-    assert RequestRefused("required", "id", "which one?") == read(
+    assert RequestRefused(Reason("required", "id", "which one?")) == read(
         207, errors({"reason": "required", "field": "id", "message": "which one?"})
     )
     assert RequestRefused(
-        "invalid", "", "the answer was HTTP 207 without a reason; the row may have been applied"
+        Reason("invalid", "", "the answer was HTTP 207 without a reason; the row may have been applied")
     ) == read(207, {})
 
 

@@ -19,7 +19,7 @@ from reverse_etl.destinations.base import Accepted, KeptBack, Refusal, RequestRe
 from reverse_etl.destinations.customerio.destination import CustomerIO, open_destination
 from reverse_etl.destinations.customerio.sync import Sync
 from reverse_etl.errors import ConfigError, DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
-from reverse_etl.report import Outcome
+from reverse_etl.report import Outcome, Reason
 from reverse_etl_tests.destinations.customerio.configs import numbered, sync, workspace
 from reverse_etl_tests.destinations.scripted import Asked, FastClock, Said, scripted_server
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -51,8 +51,8 @@ def test_a_batch_arrives_and_refused_items_are_named(sandbox: RunningSandbox) ->
     answer = using(sandbox.url, sync(people={}), lambda d: d.send(d.items(PEOPLE, "rows")))
     assert isinstance(answer, Accepted)
     (refusal,) = answer.refusals
-    assert (1, "attributes.plan") == (refusal.place, refusal.field)
-    assert "1000 bytes" in refusal.message
+    assert (1, "attributes.plan") == (refusal.place, refusal.why.field)
+    assert "1000 bytes" in refusal.why.message
     assert {"1": "pro", "3": "free"} == {person["id"]: person["attributes"]["plan"] for person in sandbox.people()}
 
 
@@ -69,15 +69,15 @@ def test_messages_come_without_the_items_values() -> None:
 
     listed = Said(207, json.dumps({"errors": [{"batch_index": 0, **quoting}]}).encode())
     whole = Said(400, json.dumps({"errors": [quoting]}).encode())
-    assert Accepted((Refusal(0, "invalid", "", "'…' and … are taken"),)) == asyncio.run(send(listed))
-    assert RequestRefused("invalid", "", "'…' and … are taken") == asyncio.run(send(whole))
+    assert Accepted((Refusal(0, Reason("invalid", "", "'…' and … are taken")),)) == asyncio.run(send(listed))
+    assert RequestRefused(Reason("invalid", "", "'…' and … are taken")) == asyncio.run(send(whole))
 
 
 @pytest.mark.parametrize(
     ("suppressed", "expected"),
     [
         ("ignore_and_complete", Accepted(excluded=(1,))),
-        ("ignore_and_fail", Accepted((Refusal(1, "suppressed", "identifiers.id", "person is suppressed"),))),
+        ("ignore_and_fail", Accepted((Refusal(1, Reason("suppressed", "identifiers.id", "person is suppressed")),))),
     ],
 )
 def test_suppressed_people_are_excluded_or_failed(sandbox: RunningSandbox, suppressed: str, expected: Accepted) -> None:
@@ -171,7 +171,7 @@ def test_rows_of_unknown_object_types_are_kept_back(sandbox: RunningSandbox) -> 
 
     config = sync("SELECT object_type", objects={}, relationships={"query": "SELECT object_type"})
     (found,) = using(sandbox.url, config, kept)
-    assert ([2], Outcome.REJECTED, "unknown_object_type") == (found.rows.to_pylist(), found.outcome, found.reason)
+    assert ([2], Outcome.REJECTED, "unknown_object_type") == (found.rows.to_pylist(), found.outcome, found.why.reason)
     (found,) = using(
         sandbox.url, sync(people={}, relationships={"query": "*"}), lambda d: _relationships_kept(d, batch)
     )
@@ -198,7 +198,7 @@ def test_add_only_keeps_back_whoever_exists(sandbox: RunningSandbox, identify_by
 
     (found,) = using(sandbox.url, config, kept)
     assert list(range(1, 251, 2)) == found.rows.to_pylist()
-    assert (Outcome.EXCLUDED, identify_by) == (found.outcome, found.field)
+    assert (Outcome.EXCLUDED, identify_by) == (found.outcome, found.why.field)
     assert 3 == sum(request["path"] == "/v1/customers/attributes" for request in sandbox.requests())
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reverse_etl.destinations.base import Refusal
 from reverse_etl.destinations.customerio.masking import Masking, shortened
 from reverse_etl.destinations.customerio.words import GRAMMAR, WORDS
+from reverse_etl.report import Reason
 from reverse_etl.sandbox.settings import SandboxSettings
 from reverse_etl.sandbox.validation import Validator
 
@@ -43,15 +44,15 @@ ITEM = item(
 )
 
 
-def masked_refusal(reason: str, field: str, message: str, *items: bytes) -> tuple[str, str, str]:
+def masked_refusal(reason: str, field: str, message: str, *items: bytes) -> Reason:
     """A refusal of the first of some items, masked."""
-    [refusal] = Masking(COLUMNS).refusals([Refusal(0, reason, field, message)], items or (ITEM,))
-    return refusal[1:]
+    [refusal] = Masking(COLUMNS).refusals([Refusal(0, Reason(reason, field, message))], items or (ITEM,))
+    return refusal.why
 
 
 def masked(message: str, *items: bytes) -> str:
     """A message about the first of some items, masked."""
-    return masked_refusal("", "", message, *items)[2]
+    return masked_refusal("", "", message, *items).message
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,8 @@ def test_what_is_known_stays_and_all_else_is_masked(message: str, expected: str)
 )
 def test_documented_messages_are_whole(message: str) -> None:
     """As Customer.io's documentation has them, and those of our own for answers without one."""
-    kept = Masking([*COLUMNS, "subscription_topic_id"]).refusals([Refusal(0, "invalid", "", message)], [ITEM])
-    assert [Refusal(0, "invalid", "", message)] == kept
+    kept = Masking([*COLUMNS, "subscription_topic_id"]).refusals([Refusal(0, Reason("invalid", "", message))], [ITEM])
+    assert [Refusal(0, Reason("invalid", "", message))] == kept
 
 
 def _refused_items() -> list[dict[str, object]]:
@@ -140,8 +141,8 @@ def test_the_sandboxs_messages_are_whole() -> None:
     validator = Validator(SandboxSettings(unknown_object_type="error"))
     problems = [problem for item in _refused_items() for problem in validator.problems(item, 2_000)]
     problems += validator.problems({}, 100_000) + validator.problems([], 1)
-    said = [Refusal(0, problem.reason, problem.field, problem.message) for problem in problems]
-    assert len({message for *_, message in said}) > 20
+    said = [Refusal(0, Reason(problem.reason, problem.field, problem.message)) for problem in problems]
+    assert len({refusal.why.message for refusal in said}) > 20
     assert said == Masking(COLUMNS).refusals(said, [b"{}"])
 
 
@@ -197,10 +198,12 @@ def test_values_of_other_rows_of_the_request_are_masked() -> None:
 def test_each_refusal_keeps_its_place() -> None:
     """Refusals in the same words or in other ones, and what the columns are is known from then on."""
     masking = Masking()
-    said = [Refusal(place, "invalid", "vip", f"'c{place % 3}' is no vip") for place in range(5)]
-    assert [Refusal(place, "invalid", "…", "'…' is no …") for place in range(5)] == masking.refusals(said, [ITEM] * 5)
+    said = [Refusal(place, Reason("invalid", "vip", f"'c{place % 3}' is no vip")) for place in range(5)]
+    assert [Refusal(place, Reason("invalid", "…", "'…' is no …")) for place in range(5)] == masking.refusals(
+        said, [ITEM] * 5
+    )
     masking.add_columns(["vip"])
-    assert [Refusal(place, "invalid", "vip", "'…' is no vip") for place in range(5)] == masking.refusals(
+    assert [Refusal(place, Reason("invalid", "vip", "'…' is no vip")) for place in range(5)] == masking.refusals(
         said, [ITEM] * 5
     )
 

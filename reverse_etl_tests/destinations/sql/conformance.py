@@ -352,7 +352,7 @@ class SqlConformance(ABC):
         rows[0] |= {"score": 1, "plan": 1}
         rows[1] |= {"score": 1, "email": "planted@x"}
         delivery = delivered(server, tmp_path, pa.RecordBatch.from_pylist(rows))
-        told = " ".join(row.message for row in delivery.failed())
+        told = " ".join(row.why.message for row in delivery.failed())
         assert 3 == len(delivery.failed())
         assert not [value for value in ("424242", "515151", "taken", "planted") if value in told]
 

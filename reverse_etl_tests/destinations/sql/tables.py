@@ -115,7 +115,7 @@ class Delivery:
 
     def reasons(self) -> dict[int, tuple[str, str]]:
         """Reason and field of each failed row."""
-        return {row.row_number: (row.reason, row.field) for row in self.failed()}
+        return {row.row_number: (row.why.reason, row.why.field) for row in self.failed()}
 
 
 def delivered(server: SqlServer, folder: Path, columns: dict[str, Any] | pa.RecordBatch, **rows: Any) -> Delivery:

@@ -128,8 +128,8 @@ def test_values_that_do_not_fit_are_named(
 ) -> None:
     """By row number and reason; a value that does not fit is staged as nothing, the others are."""
     found = fitted(values, given, column)
-    assert expected == {kept.reason: kept.rows.to_pylist() for kept in found.kept_back}
-    assert {(Outcome.REJECTED, "c")} >= {(kept.outcome, kept.field) for kept in found.kept_back}
+    assert expected == {kept.why.reason: kept.rows.to_pylist() for kept in found.kept_back}
+    assert {(Outcome.REJECTED, "c")} >= {(kept.outcome, kept.why.field) for kept in found.kept_back}
     bad = {row for rows in expected.values() for row in rows}
     nulls = found.batch.column("c").is_null().to_pylist()
     assert [value is None or place in bad for place, value in enumerate(values, 1)] == nulls
