@@ -20,7 +20,7 @@ from reverse_etl.config.streams import Stream
 from reverse_etl.delivery import read_back
 from reverse_etl.destinations.base import KeptBack
 from reverse_etl.destinations.powers import Window
-from reverse_etl.report import Outcome
+from reverse_etl.report import Outcome, Reason
 from reverse_etl_tests.delivery.workspaces import Blocking
 
 
@@ -52,7 +52,7 @@ class NotApplied(Blocking):
 
     def not_applied(self, parts: Parts, outcomes: Outcomes, found: list[Any]) -> Iterator[KeptBack]:
         """The second row."""
-        yield KeptBack(pa.array([2], pa.int64()), Outcome.REFUSED, "Failed Event", "", "not applied.")
+        yield KeptBack(pa.array([2], pa.int64()), Outcome.REFUSED, Reason("Failed Event", "", "not applied."))
 
 
 class Reported:
@@ -78,5 +78,5 @@ def test_rows_that_were_not_applied_are_called_by_their_identifiers_alone(tmp_pa
     assert [["id", ROW_NUMBER]] == workspace.read
     (row,) = folder.failed()
     assert (2, "rows", "2", "read_back", "Failed Event") == (
-        row.row_number, row.query, row.identifier, row.stage, row.reason,
+        row.row_number, row.query, row.identifier, row.stage, row.why.reason,
     )  # fmt: skip
