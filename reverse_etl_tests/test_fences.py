@@ -21,6 +21,7 @@ PLANTED = {
     "sources/mysql/planted.py": "reverse_etl.sources.postgres.wire",
     "checks/planted.py": "reverse_etl.destinations.base",
     "delivery/planted.py": "reverse_etl.destinations.customerio.client",
+    "destinations/postgres/planted.py": "reverse_etl.destinations.customerio.client",
     "state/planted.py": "reverse_etl.defs.jobs",
     "config/planted.py": "dagster",
     "changeset/planted.py": "pymysql",

@@ -72,7 +72,7 @@ def _variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_kind_has_what_the_registry_names() -> None:
     """Config with its own type, and send."""
-    assert ("email", "slack", "webhook") == names(CHANNELS)
+    assert {"email", "slack", "webhook"} <= set(names(CHANNELS))
     for kind in names(CHANNELS):
         module = load(CHANNELS, kind)
         assert issubclass(module.Config, ChannelConfig)

@@ -1,7 +1,11 @@
-"""What each key looks like in a file: taken from the example project, which `validate` finds in order."""
+"""What each key looks like in a file: taken from the example project, which `validate` finds in order.
+
+What an engine, a destination or a channel has that is not there is taken from the page of its own.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +18,7 @@ from reverse_etl_tests.reference import keys
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference" / "example"
 
+_PAGES: Final = ("databases", "destinations", "channels")
 _PEOPLE: Final = ("people", "events", "relationships")
 
 
@@ -22,9 +27,18 @@ def _documents() -> dict[str, Any]:
     return {file.stem: read_document(file.read_bytes(), file.name).values for file in sorted(FOLDER.glob("*.yaml"))}
 
 
+@cache
+def _blocks() -> list[dict[str, Any]]:
+    """The YAML that the pages of engines, destinations and channels show."""
+    pages = [page for folder in _PAGES for page in sorted((FOLDER.parents[1] / folder).glob("*.md"))]
+    texts = [text for page in pages for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)]
+    return [read_document(text.encode(), "page").values for text in texts]
+
+
 def syncs() -> list[Any]:
     """The example's syncs, then their suppression lists under each key that may have one."""
     found = [document for name, document in _documents().items() if name != "connections"]
+    found += [block for block in _blocks() if not block.keys() & _documents()["connections"].keys()]
     lists = [value for sync in found for name in _PEOPLE if (value := (sync.get(name) or {}).get("suppression_list"))]
     return found + [{name: {"suppression_list": value}} for name in _PEOPLE for value in lists]
 
@@ -36,7 +50,8 @@ def checks() -> list[Any]:
 
 def entries(section: str, kind: str = "") -> list[Any]:
     """The entries of a section of ``connections.yaml``, those of a ``type`` first: others may show a key they share."""
-    found = _documents()["connections"][section].values()
+    found = [*_documents()["connections"][section].values()]
+    found += [entry for block in _blocks() for entry in block.get(section, {}).values()]
     return sorted(found, key=lambda entry: entry.get("type") != kind)
 
 
