@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Final
+
+
+def value_of(variable: str) -> str:
+    """The value of an environment variable, without line ends at its end: a mounted file has one. Empty for none."""
+    return os.environ.get(variable, "").rstrip("\r\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reverse_etl.errors import ConfigError
+from reverse_etl.settings import value_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def authorities(ca_file: Path | None, *, environment: bool, where: str) -> ssl.S
     """
     import certifi
 
-    file, folder = (os.environ.get(name) or None if environment else None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    file, folder = (value_of(name) or None if environment else None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
     usual = file or (None if folder else certifi.where())
     try:
         trusted = ssl.create_default_context(cafile=usual, capath=folder)

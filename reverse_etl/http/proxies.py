@@ -58,7 +58,7 @@ def proxy_for(url: str, *, where: str) -> Proxy | None:
     Raises:
         ConfigError: The variable names nothing that can be a proxy here.
     """
-    named, asked = getproxies_environment(), urlsplit(url)
+    named, asked = _named(), urlsplit(url)
     kind = next((kind for kind in ("https", "all") if named.get(kind)), None)
     if asked.scheme != "https" or kind is None or proxy_bypass_environment(_host(asked.netloc), named):
         return None
@@ -102,10 +102,15 @@ def refused_by_proxy(error: BaseException) -> int:
 
 def unused_proxy(url: str) -> str:
     """A sentence where the environment names a proxy that nobody asked to use; else empty."""
-    named = getproxies_environment()
+    named = _named()
     variable = next((f"{kind.upper()}_PROXY" for kind in ("https", "all") if named.get(kind)), "")
     wanted = variable and urlsplit(url).scheme == "https"
     return f" {variable} is set and not used: `proxy: environment` uses it." if wanted else ""
+
+
+def _named() -> dict[str, str]:
+    """What the environment names, by kind; a mounted file's line end is no part of it."""
+    return {kind: value.rstrip("\r\n") for kind, value in getproxies_environment().items()}
 
 
 def _host(netloc: str) -> str:

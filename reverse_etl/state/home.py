@@ -21,6 +21,7 @@ from urllib.parse import quote
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import make_private_folder, replacing
 from reverse_etl.files.storage import storage_from_environment
+from reverse_etl.settings import value_of
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.parts import RunFolder
@@ -73,7 +74,7 @@ class Home:
         Raises:
             StateError: It cannot be made, or only the current directory has one, as releases before this one made it.
         """
-        if named := os.environ.get(HOME_VARIABLE):
+        if named := value_of(HOME_VARIABLE):
             return cls.at(Path(named))
         syncs = syncs or Path(os.environ.get(SYNCS_VARIABLE) or DEFAULT_SYNCS)
         try:
@@ -86,7 +87,7 @@ class Home:
     @property
     def state_url(self) -> str:
         """The state database's URL, for ``open_store``; may hold a password, so it is never shown."""
-        if url := os.environ.get(STATE_URL_VARIABLE):
+        if url := value_of(STATE_URL_VARIABLE):
             return url
         path = str(self.path / STATE_FILE)
         # In a URL a question mark ends a path; SQLite's own form of one has a way to write it.
@@ -184,7 +185,7 @@ class Home:
 
 def _refuse_former(former: Path, beside: Path) -> None:
     """Raises StateError where what is remembered lies in the current directory alone, and would not be found."""
-    if not os.environ.get(STATE_URL_VARIABLE) and not (beside / STATE_FILE).exists() and (former / STATE_FILE).exists():
+    if not value_of(STATE_URL_VARIABLE) and not (beside / STATE_FILE).exists() and (former / STATE_FILE).exists():
         raise StateError(
             f"the home folder of these syncs is {beside}, beside them, and nothing is remembered there; earlier "
             f"releases took the current directory's, {former.absolute()}, which has a state database.",

@@ -11,6 +11,7 @@ import pytest
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.parts import RunFolder, with_row_numbers
 from reverse_etl.errors import StateError
+from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
 from reverse_etl.state.syncs import is_paused, set_paused
@@ -138,3 +139,15 @@ def test_a_folder_that_cannot_be_made_is_a_state_error(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be made") as caught:
         Home.at(tmp_path / "file" / "home")
     assert "REVERSE_ETL_HOME" in caught.value.hint
+
+
+def test_a_line_end_of_a_mounted_file_is_no_part_of_a_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the home folder's, the state database's and the shared place's."""
+    monkeypatch.setenv("REVERSE_ETL_HOME", f"{tmp_path / 'home'}\r\n")
+    monkeypatch.setenv("REVERSE_ETL_STATE_URL", "postgresql://u:p@h/d\n")
+    monkeypatch.setenv("REVERSE_ETL_STORAGE_URL", f"{tmp_path / 'shared'}\r\n")
+    home = Home.from_environment(tmp_path / "syncs")
+    assert (tmp_path / "home", "postgresql://u:p@h/d") == (home.path, home.state_url)
+    storage = storage_from_environment()
+    assert storage is not None
+    assert f"{tmp_path / 'shared'}/x" == storage.address("x")

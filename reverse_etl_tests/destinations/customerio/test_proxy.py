@@ -87,6 +87,21 @@ def test_without_the_key_neither_proxy_nor_authority_is_used(
     assert [] == proxy.asked
 
 
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_a_line_end_of_a_mounted_file_is_no_part_of_a_value(
+    tmp_path: Path, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Of the proxy's, of the authority's, of the exceptions."""
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.setenv(variable, f"http://{LOGIN}@{proxy.address}\r\n")
+    monkeypatch.setenv("SSL_CERT_FILE", f"{tmp_path / 'authority.pem'}\r\n")
+    monkeypatch.setenv("SSL_CERT_DIR", "\r\n")
+    assert isinstance(call(tmp_path, host="track.company.invalid", proxy="environment"), Reply)
+    assert 1 == len(proxy.asked)
+    monkeypatch.setenv("NO_PROXY", "company.invalid\r\n")
+    assert proxy_for("https://track.company.invalid", where="x") is None
+
+
 @pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
 def test_what_no_proxy_names_is_reached_straight(
     tmp_path: Path, proxy: ForwardProxy, monkeypatch: pytest.MonkeyPatch, variable: str
