@@ -42,7 +42,7 @@ SETTINGS: Final = (
     Setting(
         "REVERSE_ETL_STATE_URL",
         "an SQLite file in the home folder",
-        "Where last sync times, the history and the turns of workspaces are kept.",
+        "Where last sync times, the history and the leases of workspaces are kept.",
         "postgresql://user:password@host/database",
     ),
     Setting(

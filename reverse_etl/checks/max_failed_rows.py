@@ -21,7 +21,9 @@ class Config(CheckConfig):
 
     check: str = "max_failed_rows"
     limit: RowLimit = Field(description="A number of rows, or a share of the rows extracted, as in 5%.")
-    severity: GateSeverity = Field(default="stop", description="warn tells, stop ends the run before anything is sent.")
+    severity: GateSeverity = Field(
+        default="stop", description="warn reports, stop ends the run before anything is sent."
+    )
 
 
 def rules(config: Config) -> list[AnyRule]:

@@ -25,7 +25,9 @@ class Config(CheckConfig):
     check: str = "null_rate"
     column: str = Field(min_length=1, description="The column to look at.")
     max: Share = Field(description="The greatest share of NULLs among all rows, as in 20%.")
-    severity: GateSeverity = Field(default="stop", description="warn tells, stop ends the run before anything is sent.")
+    severity: GateSeverity = Field(
+        default="stop", description="warn reports, stop ends the run before anything is sent."
+    )
 
 
 def rules(config: Config) -> list[AnyRule]:

@@ -20,7 +20,9 @@ class Config(CheckConfig):
     check: str = "row_count"
     min: int | None = Field(default=None, ge=0, description="Fewer rows than this exceed the gate.")
     max: int | None = Field(default=None, ge=0, description="More rows than this exceed the gate.")
-    severity: GateSeverity = Field(default="stop", description="warn tells, stop ends the run before anything is sent.")
+    severity: GateSeverity = Field(
+        default="stop", description="warn reports, stop ends the run before anything is sent."
+    )
 
     @classmethod
     def misfits(cls, given: Mapping[str, object]) -> Iterator[tuple[str, str]]:

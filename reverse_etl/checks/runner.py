@@ -265,7 +265,11 @@ class _Pass:
                     pc.invert(without),
                     f"not found under this identifier: the row is gone or has another one now, which {run} reads.",
                 ),
-                (NO_IDENTIFIER, without, f"a retry cannot ask for a row without an identifier: mend it, then {run}."),
+                (
+                    NO_IDENTIFIER,
+                    without,
+                    f"a retry cannot find a row without an identifier: correct it, then {run}.",
+                ),
             )
         ]
         return failed_rows(names, findings, stream=self.stream.name, first=first)

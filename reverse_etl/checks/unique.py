@@ -27,7 +27,7 @@ class Config(CheckConfig):
     SHORT: ClassVar[str] = "column"
 
     check: str = "unique"
-    column: str = Field(min_length=1, description="The column whose values are all different.")
+    column: str = Field(min_length=1, description="The column in which no value may occur twice.")
 
 
 def rules(config: Config) -> list[AnyRule]:

@@ -24,5 +24,5 @@ class CheckConfig(YamlModel):
     check: str = ""
     severity: Literal["warn", "reject", "stop"] = Field(
         default="reject",
-        description="warn tells, reject keeps the row back, stop ends the run before anything is sent.",
+        description="warn reports, reject keeps the row back, stop ends the run before anything is sent.",
     )

@@ -102,8 +102,8 @@ class DatabaseConfig(YamlModel):
     timezone: Timezone = Field(default="UTC", description="How date-times without a zone are read.")
     late: IntervalOrZero | None = Field(
         default=None,
-        description="How long after its time a row may become visible: runs read from so long before the last sync "
-        "time; 0s: from it. Left out: as the server tells, else 10m.",
+        description="How long after its time a row may become visible: runs read from this long before the last sync "
+        "time; 0s: from it. By default as the server reports, else 10m.",
     )
 
 

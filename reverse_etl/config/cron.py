@@ -59,7 +59,7 @@ def _values(text: str, name: str, low: int, high: int, names: dict[str, int]) ->
     for part in text.lower().split(","):
         match = _PART.fullmatch(part)
         if match is None:
-            raise ValueError(f"{text!r} is no {name}")
+            raise ValueError(f"{text!r} is not a valid {name}")
         star, first, last, step = match.groups()
         start = low if star else _number(first, name, low, high, names)
         end = high if star or (step and not last) else _number(last or first, name, low, high, names)
@@ -74,5 +74,5 @@ def _values(text: str, name: str, low: int, high: int, names: dict[str, int]) ->
 def _number(text: str, name: str, low: int, high: int, names: dict[str, int]) -> int:
     number = names[text] if text in names else int(text) if text.isdecimal() and len(text) < 5 else -1
     if not low <= number <= high:
-        raise ValueError(f"{text!r} is no {name} ({low} to {high})")
+        raise ValueError(f"{text!r} is not a valid {name} ({low} to {high})")
     return number

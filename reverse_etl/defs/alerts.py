@@ -20,7 +20,7 @@ def alerts_sensor(project: ProjectConfig) -> dg.SensorDefinition:
         name="alerts",
         minimum_interval_seconds=EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Tells {', '.join(sorted(project.notify))} of syncs that are stale, skipped or well again.",
+        description=f"Alerts {', '.join(sorted(project.notify))} about syncs that are stale, skipped or recovered.",
         required_resource_keys={HOME},
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:

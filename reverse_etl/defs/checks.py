@@ -13,7 +13,7 @@ from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.report import RunReport, Status
 
 ALL_ROWS_DELIVERED = "all_rows_delivered"
-BOOKS_BALANCE = "books_balance"
+OUTCOMES_ADD_UP = "outcomes_add_up"
 NOT_JUDGED = "Not judged in a retry, which reads the failed rows alone."
 
 
@@ -60,7 +60,7 @@ def delivery_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
             description="No row was rejected by a check, refused by the destination or left undelivered.",
         ),
         dg.AssetCheckSpec(
-            BOOKS_BALANCE,
+            OUTCOMES_ADD_UP,
             asset=asset,
             blocking=True,
             description="Every extracted row has exactly one outcome: counts and checksums of row keys agree.",
@@ -72,8 +72,8 @@ def delivery_results(report: RunReport) -> Iterator[dg.AssetCheckResult]:
     """The verdicts on one run."""
     total = report.total
     yield dg.AssetCheckResult(
-        check_name=BOOKS_BALANCE,
-        # Of a delivery that came to its end, the only one that failed is one whose books do not balance.
+        check_name=OUTCOMES_ADD_UP,
+        # Of a delivery that came to its end, the only one that failed is one whose row outcomes do not add up.
         passed=report.status is not Status.FAILED,
         metadata={"rows_extracted": total.extracted},
     )

@@ -39,8 +39,8 @@ def never_started_sensor(project: ProjectConfig, specs: ProjectSpecs) -> dg.Sens
         name="runs_that_never_started",
         minimum_interval_seconds=EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Puts runs that failed before they began into the history, tells the channels of `notify`, and "
-        "says in the tag `reverse_etl/status` of runs that Dagster ended how they ended.",
+        description="Records runs that failed before they began in the history, alerts the channels of `notify`, and "
+        "sets the tag `reverse_etl/status` of runs that Dagster ended.",
         required_resource_keys={HOME},
     )
     def runs_that_never_started(context: dg.SensorEvaluationContext) -> dg.SkipReason:

@@ -172,7 +172,7 @@ class Sender:
         self._settling.tell()
 
     def _tell_wait(self, waits: Waits, seconds: float) -> None:
-        waits.tell(seconds, f"for its turn at the rate limit of {self._destination.name}")
+        waits.tell(seconds, f"for the rate limit of {self._destination.name}")
 
     async def _attempt(self, request: Request) -> Accepted | RequestRefused | TryAgain:
         if self._stopping:

@@ -47,7 +47,9 @@ def _take(run: SyncRun) -> None:
     except BaseException as error:
         heartbeat.stop(run.turn)
         if not isinstance(error, Exception):
-            message = f"{run.sync.where}: the run was canceled while it waited its turn. Nothing was read or sent."
+            message = (
+                f"{run.sync.where}: the run was canceled while waiting for the workspace. Nothing was read or sent."
+            )
             close(run, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
         raise
 

@@ -42,7 +42,7 @@ def take_turn(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> No
             raise _skipped(run, other)
         if looked % _SAY_EVERY == 0:
             so_far = f", for {looked // _SAY_EVERY} min so far" if looked else ""
-            said = f"Waits its turn{so_far}: {_in_the_way(run, other)}."
+            said = f"Waits for the workspace{so_far}: {_in_the_way(run, other)}."
             run.waits(said)
             tell(Waiting(said))
         looked += 1

@@ -91,7 +91,7 @@ async def _logged_in(config: SshTunnelConfig, connection: str) -> asyncssh.SSHCl
         )
     except asyncssh.HostKeyNotVerifiable:
         problem = "shows a key that known_hosts does not have"
-        hint = f"If it is the right server, add its key to {known_hosts}; otherwise ask whoever looks after it."
+        hint = f"If it is the right server, add its key to {known_hosts}; otherwise ask its administrator."
     except asyncssh.PermissionDenied:
         problem = f"does not let {user} in with the key {config.key_file.name}"
         hint = "Put the key's public half into the user's authorized_keys there, or name another key_file."

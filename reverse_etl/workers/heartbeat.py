@@ -81,7 +81,7 @@ def _beat(run_id: str, beats: _Beats, every_s: float, *, beat: Callable[[], bool
             continue
         beats.arrived_at = sent_at
         if not kept:
-            _interrupt(run_id, beats, "another run has its turn in the workspace")
+            _interrupt(run_id, beats, "another run has taken over the workspace")
             return
 
 

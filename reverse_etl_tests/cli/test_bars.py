@@ -77,13 +77,14 @@ def test_a_wait_counts_down() -> None:
     assert 1 == len(watch.frame())
 
 
-def test_a_wait_for_the_turn_lasts_until_the_run_goes_on() -> None:
+def test_a_wait_for_the_workspace_lasts_until_the_run_continues() -> None:
     """Its end is not known; how to end it oneself is."""
     watch = Watch(60)
-    watch.bars.hear(Waiting("Waits its turn: run 1 of sync staff is in progress."))
-    assert ["Waits its turn: run 1 of sync staff is in progress. Ctrl-C", "ends the waiting."] == watch.frame()[-2:]
-    watch.bars.hear(Waiting("Waits its turn, for 1 min so far: run 1 of sync staff is in progress."))
-    assert 1 == sum("Waits its turn" in line for line in watch.frame())
+    watch.bars.hear(Waiting("Waits for the workspace: run 1 of sync staff is in progress."))
+    waiting = ["Waits for the workspace: run 1 of sync staff is in progress.", "Ctrl-C ends the waiting."]
+    assert waiting == watch.frame()[-2:]
+    watch.bars.hear(Waiting("Waits for the workspace, for 1 min so far: run 1 of sync staff is in progress."))
+    assert 1 == sum("Waits for the workspace" in line for line in watch.frame())
     watch.hear("extract", 0, None)
     assert 1 == len(watch.frame())
 

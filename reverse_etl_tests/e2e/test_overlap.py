@@ -109,9 +109,9 @@ def test_runs_without_a_queue_wait_their_turn_and_then_run(busy: Project, sandbo
         waiting(busy, "dagster", "job", "execute", "-m", "reverse_etl.definitions", "-j", "waits_too") as (theirs, log),
     ):
         said = f"run {first['run_id'][:8]} of people is in progress in workspace main since "
-        assert f"waits: Waits its turn: {said}" in our_log.read_text()
+        assert f"waits: Waits for the workspace: {said}" in our_log.read_text()
         assert our_log.read_text().endswith(" UTC.\n")
-        assert f"Waits its turn: {said}" in log.read_text()
+        assert f"Waits for the workspace: {said}" in log.read_text()
         assert [None, None] == [ours.poll(), theirs.poll()]
         sandbox.clear_faults()
         os.killpg(process.pid, signal.SIGKILL)
@@ -130,7 +130,7 @@ def test_ctrl_c_ends_the_waiting(busy: Project, sandbox: RunningSandbox) -> None
     with waiting(busy, "reverse-etl", "run", "waits") as (waits, log):
         waits.send_signal(signal.SIGINT)
         assert 130 == waits.wait(20)
-    assert "the run was canceled while it waited its turn. Nothing was read or sent." in log.read_text()
+    assert "the run was canceled while waiting for the workspace. Nothing was read or sent." in log.read_text()
     assert "Traceback" not in log.read_text()
     (canceled,) = history(busy, "waits")
     assert ("canceled", 0) == (canceled["status"], canceled["rows"]["extracted"])
@@ -156,7 +156,7 @@ def waiting(project: Project, *command: str) -> Iterator[tuple[subprocess.Popen[
             start_new_session=True,
         )
     try:
-        wait_until(lambda: "Waits its turn" in log.read_text(), timeout_s=60)
+        wait_until(lambda: "Waits for the workspace" in log.read_text(), timeout_s=60)
         yield process, log
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -55,9 +55,9 @@ def test_it_says_so_at_once_and_every_minute(run: SyncRun) -> None:
         take_turn(replace(run, waits=logged.append), pause)
     other = f"run elsewher of orders is in progress in workspace main since {turn.taken_at:%H:%M:%S} UTC."
     assert [
-        f"Waits its turn: {other}",
-        f"Waits its turn, for 1 min so far: {other}",
-        f"Waits its turn, for 2 min so far: {other}",
+        f"Waits for the workspace: {other}",
+        f"Waits for the workspace, for 1 min so far: {other}",
+        f"Waits for the workspace, for 2 min so far: {other}",
     ] == logged
     assert [Waiting(said) for said in logged] == watched
     mine = workspace_lease.holder(run.store, "main")
@@ -75,7 +75,7 @@ def test_who_interrupts_the_waiting_finds_it_canceled(run: SyncRun) -> None:
         pytest.fail("it has the turn")
     (canceled,) = list_runs(run.store, "people")
     assert (Status.CANCELED, 130) == (canceled.status, canceled.exit_code)
-    assert canceled.message.endswith("the run was canceled while it waited its turn. Nothing was read or sent.")
+    assert canceled.message.endswith("the run was canceled while waiting for the workspace. Nothing was read or sent.")
     turn = workspace_lease.holder(run.store, "main")
     assert turn is not None
     assert "elsewhere" == turn.run_id

@@ -40,7 +40,7 @@ def test_a_run_that_lost_its_turn_is_interrupted() -> None:
     with pytest.raises(KeyboardInterrupt):
         work("late", lambda: False)
     heartbeat.stop("late")
-    assert "another run has its turn in the workspace" == heartbeat.reason("late")
+    assert "another run has taken over the workspace" == heartbeat.reason("late")
 
 
 def test_a_sign_that_arrives_is_counted_from() -> None:

@@ -251,7 +251,7 @@ def _read_file(path: Path) -> Iterator[pa.RecordBatch]:
         ) from None
     except (pa.ArrowInvalid, UnicodeDecodeError):
         raise ConfigError(
-            f"the suppression list {path} is not what its ending says.",
+            f"the suppression list {path} does not have the format that its ending names.",
             hint="A CSV is UTF-8, has a header and as many fields in each line; a Parquet file must be whole.",
         ) from None
 

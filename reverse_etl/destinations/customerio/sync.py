@@ -54,13 +54,13 @@ class PeopleConfig(YamlModel):
     """Rows are people.
 
     Attributes:
-        identify_by: The column that says who a row is; the other identifier is set as an attribute.
+        identify_by: The column that identifies the person; the other identifier is set as an attribute.
         suppressed: Whether a suppressed person is left out silently or is a failed row.
         suppression_list: Who is suppressed, beside those of whom Customer.io says so itself.
         duplicates: What becomes of rows that share an identifier and differ in values.
     """
 
-    identify_by: Identifier = Field(default="id", description="The column that says who a row is.")
+    identify_by: Identifier = Field(default="id", description="The column that identifies the person.")
     write: Literal["add_and_update", "update_only", "add_only"] = Field(
         default="add_and_update",
         description="update_only changes people who exist, add_only adds those who do not (needs app_api_key).",
@@ -92,9 +92,9 @@ class EventsConfig(YamlModel):
         max_length=MAX_EVENT_NAME_BYTES,
         description="The event's name; otherwise a column name.",
     )
-    identify_by: Identifier = Field(default="id", description="The column that says whose event a row is.")
+    identify_by: Identifier = Field(default="id", description="The column that identifies the person of the event.")
     event_key: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), description="Columns that tell events apart where there is no event_id."
+        default=(), description="Columns that distinguish events without an event_id."
     )
     max_age: Interval | None = Field(default=None, description="Events older than this are not sent.")
     suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
@@ -107,7 +107,7 @@ class RelationshipsConfig(YamlModel):
     Beside ``objects`` it says what becomes of suppressed people; beside ``people`` that section does.
     """
 
-    identify_by: Identifier = Field(default="id", description="The column that says who a row is about.")
+    identify_by: Identifier = Field(default="id", description="The column that identifies the person.")
     object_type: int = Field(default=1, ge=1, description="Used when the query has no object_type column.")
     query: str = Field(min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
     empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
@@ -226,7 +226,7 @@ class Sync(SyncConfig):
         elif not kinds:
             yield "", "what are the rows? Write one of people: {}, objects: {} or events: {}"
         elif len(kinds) > 1:
-            yield kinds[1], f"a sync is one of people, objects or events; this one says {' and '.join(kinds)}"
+            yield kinds[1], f"a sync is one of people, objects or events; this one has {' and '.join(kinds)}"
         elif kinds == ["events"] and given.get("relationships") is not None:
             yield "relationships", "goes with people or objects, not with events"
         relationships = given.get("relationships")

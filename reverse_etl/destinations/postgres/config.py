@@ -83,7 +83,7 @@ class Rows(YamlModel):
 
     table: str = Field(min_length=1, description="A table that exists, or schema.table.")
     identify_by: Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_once)] = Field(
-        min_length=1, description="The column, or the list of columns, that tells which row is which."
+        min_length=1, description="The column, or the list of columns, that identifies a row."
     )
     write: Literal["add_and_update", "update_only", "add_only"] = Field(
         default="add_and_update", description="update_only changes rows that exist, add_only adds those that do not."

@@ -26,7 +26,7 @@ _QUOTED: Final = re.compile(r"""['"]([^'"]*)['"]""")
 
 _LOGIN: Final[dict[int, tuple[str, str]]] = {
     18456: (
-        "the login of user {user} was refused: there is no such login, or its password is another",
+        "the login of user {user} was refused: there is no such login, or the password is wrong",
         "Check `user` and {password}.",
     ),
     18452: (
