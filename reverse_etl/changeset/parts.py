@@ -46,6 +46,8 @@ FAILED_ROW_SCHEMA = pa.schema(
     [("row_number", pa.int64())] + [(name, pa.string()) for name in ("query", "identifier", "stage", *Reason._fields)]
 )
 
+_OFTEN_THE_SAME = ["query", "stage", "reason", "field", "message"]
+
 
 @dataclass(slots=True)
 class Excluded:
@@ -188,7 +190,10 @@ class Parts:
         make_private_folder(self.folder)
         rows = 0
         path = self.folder / f"failed-{stage}.parquet"
-        with whole_file(path) as file, pq.ParquetWriter(file, FAILED_ROW_SCHEMA) as writer:
+        with (
+            whole_file(path) as file,
+            pq.ParquetWriter(file, FAILED_ROW_SCHEMA, use_dictionary=_OFTEN_THE_SAME) as writer,
+        ):
             for batch in batches:
                 writer.write_batch(batch)
                 rows += batch.num_rows

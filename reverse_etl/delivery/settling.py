@@ -55,7 +55,7 @@ class Settling:
         if len(causes) == 1:
             self._ledger.fail(*refused, Outcome.REFUSED, *causes.values())
         else:
-            self._ledger.fail_each(*refused, Outcome.REFUSED, [causes[why] for why in reasons])
+            self._ledger.fail_each(*refused, Outcome.REFUSED, [*map(causes.__getitem__, reasons)])
         self._ledger.exclude(_at(answer.excluded, numbers), _at(answer.excluded, keys))
         apart = {*places, *answer.excluded}
         if apart:

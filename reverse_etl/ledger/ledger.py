@@ -79,13 +79,13 @@ class Ledger:
 
     def fail_each(self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, causes: Sequence[Cause]) -> None:
         """Rows that failed for good, each for the cause at its place."""
-        places: dict[Cause, int] = {}
-        which = [places.setdefault(cause, len(places)) for cause in causes]
-        if len(places) > 1:
-            by_number = dict(sorted(zip(numbers, which, strict=True)))
-            self._settle(numbers, keys, outcome, tuple(places), tuple(by_number.values()))
-        else:
-            self._settle(numbers, keys, outcome, tuple(places))
+        distinct = tuple(dict.fromkeys(causes))
+        which: tuple[int, ...] = ()
+        if len(distinct) > 1:
+            places = dict(zip(distinct, range(len(distinct)), strict=True))
+            by_row = [*map(places.__getitem__, causes)]
+            which = tuple(by_row[at] for at in np.argsort(np.array(numbers, np.int64)).tolist())
+        self._settle(numbers, keys, outcome, distinct, which)
         self.failed += len(numbers)
 
     def sync(self) -> None:

@@ -9,6 +9,7 @@ the rows does not count as its memory. The rate limit is shared through a state 
 
 ``refused`` compares the processor's time for a row that is accepted with that for one that is refused, where every
 answer refuses every row: all for one reason, each with a message of its own, each with one that repeats its value.
+All are measured in turn, five times, and the ratio to an accepted row of the same turn is printed: median, least, most.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ import time
 from collections.abc import Iterator
 from itertools import product
 from multiprocessing.connection import Connection
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -142,20 +145,29 @@ def main() -> None:
         writer = processes.Process(target=_write, args=(Path(folder), rows))
         writer.start()
         writer.join()
-        for latency_ms, refusal in product(latencies_ms, refusals):
+        worked: SimpleQueue[float] = processes.SimpleQueue()
+        worked_s: dict[str, list[float]] = {refusal: [] for refusal in refusals}
+        times = 5 if refusals is _REFUSALS else 1
+        for _, latency_ms, refusal in product(range(times), latencies_ms, refusals):
             ours, theirs = processes.Pipe()
             sink = processes.Process(target=serve, args=(latency_ms / 1000, theirs, refusal), daemon=True)
             sink.start()
-            bench = processes.Process(target=measure, args=(Path(folder), rows, latency_ms, ours.recv(), refusal))
+            bench = processes.Process(
+                target=measure, args=(Path(folder), rows, latency_ms, ours.recv(), refusal, worked)
+            )
             bench.start()
             bench.join()
             sink.terminate()
             if bench.exitcode:
                 sys.exit(bench.exitcode)
+            worked_s[refusal].append(worked.get())
+    for refusal in refusals[1:]:
+        ratios = [one / accepted for one, accepted in zip(worked_s[refusal], worked_s[""], strict=True)]
+        print(f"{refusal}: {median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f}) an accepted row's CPU")
 
 
-def measure(folder: Path, rows: int, latency_ms: float, port: int, refusal: str = "") -> None:
-    """Delivers once, in a process of its own, and prints the line."""
+def measure(folder: Path, rows: int, latency_ms: float, port: int, refusal: str, worked: SimpleQueue[float]) -> None:
+    """Delivers once, in a process of its own, prints the line, and tells the seconds of the processor."""
     parts = Parts(folder / "rows", "rows")
     for left in ("journal.jsonl", "outcomes.npy"):
         (parts.folder / left).unlink(missing_ok=True)
@@ -177,6 +189,7 @@ def measure(folder: Path, rows: int, latency_ms: float, port: int, refusal: str 
             return time.perf_counter() - began, time.process_time() - worked, delivered
 
     took_s, worked_s, delivered = asyncio.run(run())
+    worked.put(worked_s)
     counts = delivered.counts
     if (counts.refused if refusal else counts.delivered) != rows:
         sys.exit("not all rows were delivered, or refused")

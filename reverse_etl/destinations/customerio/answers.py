@@ -22,11 +22,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final, Literal, NoReturn
 
 import orjson
 
-from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
+from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain, refusals_of
 from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
 from reverse_etl.pacing.retry import MOST_ASKED_S
 from reverse_etl.report import Reason
@@ -34,6 +36,8 @@ from reverse_etl.report import Reason
 Api = Literal["Track", "App"]
 
 _NO_MESSAGE: Final = "refused without a message"
+
+_OF_ERROR: Final = itemgetter("batch_index", "reason", "field", "message")
 
 _Said = tuple[str, str, str]
 """Reason, field and message; each may be empty."""
@@ -163,6 +167,8 @@ def _accepted(reply: Reply, items: int) -> Answer:
     errors = read.get("errors") if isinstance(read, dict) else None
     if reply.status == 200 and isinstance(read, dict) and not errors:
         return Accepted()
+    if refusals := _of_documented_errors(errors, items):
+        return Accepted(refusals)
     by_index: dict[int, Refusal] = {}
     further: dict[int, list[str]] = {}
     for error in errors if isinstance(errors, list) else ():
@@ -183,6 +189,20 @@ def _accepted(reply: Reply, items: int) -> Answer:
         by_index[index] = Refusal(index, first._replace(message=joined))
     # One refusal an item: the reason and field of its first error, all its messages.
     return Accepted(tuple(map(by_index.__getitem__, sorted(by_index))))
+
+
+def _of_documented_errors(errors: Any, items: int) -> tuple[Refusal, ...]:
+    """The refusals of an answer as it is documented, each of an item of its own, read by columns; empty for another."""
+    try:
+        rows = sorted(map(_OF_ERROR, errors))
+        places, reasons, fields, messages = zip(*rows, strict=True)
+    except (KeyError, TypeError, ValueError):
+        return ()
+    are_texts = {*map(type, chain(reasons, fields, messages))} == {str} and all(reasons) and all(messages)
+    are_places = (
+        {*map(type, places)} == {int} and len({*places}) == len(places) and 0 <= places[0] <= places[-1] < items
+    )
+    return tuple(refusals_of(places, reasons, fields, messages)) if are_texts and are_places else ()
 
 
 def _of_unnamed_items(reply: Reply) -> RequestRefused:

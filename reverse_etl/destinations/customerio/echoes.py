@@ -39,8 +39,12 @@ def echoes(messages: Iterable[Words], items: Sequence[bytes]) -> frozenset[str]:
         return frozenset()
     request = b",%b" % b",".join(items).lower()
     found: set[str] = set()
-    for start, all_words in by_start.items():
-        if start.encode() in request:
+    missing: set[str] = set()
+    # Words by themselves come first: what begins with one that is nowhere need not be looked for.
+    for start, all_words in sorted(by_start.items(), key=lambda each: " " in each[0]):
+        if start.rpartition(" ")[2] in missing or start.encode() not in request:
+            missing.add(start)
+        else:
             for value in _values(start, request):
                 found.update(*(value for words in all_words if value == tuple(words[: len(value)])))
     return frozenset(found - GRAMMAR)

@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from reverse_etl.destinations.base import Refusal
+from reverse_etl.destinations.base import Refusal, refusals_of
 from reverse_etl.destinations.customerio.echoes import echoes
 from reverse_etl.destinations.customerio.words import API_NAMES, LIMITS, REASONS, UNITS, WORDS
-from reverse_etl.report import Reason
 
 MOST_CHARACTERS: Final = 300
 _MOST_REASON_CHARACTERS: Final = 60
@@ -94,11 +93,13 @@ class Masking:
         reason_of |= {reason: reason for reason in REASONS}
         field_of = {field: self._field(field) for field in set(fields)}
         if all(text == kept for each in (message_of, reason_of, field_of) for text, kept in each.items()):
-            return list(refusals)
-        return [
-            Refusal(place, Reason(reason_of[reason], field_of[field], message_of[message]))
-            for place, (reason, field, message) in refusals
-        ]
+            return [*refusals]
+        return refusals_of(
+            [refusal.place for refusal in refusals],
+            map(reason_of.__getitem__, reasons),
+            map(field_of.__getitem__, fields),
+            map(message_of.__getitem__, messages),
+        )
 
     def _shown(self, texts: Collection[str]) -> dict[str, str]:
         """Each text with all masked that is not known, together to be fast; blanks inside names are still marked."""
@@ -151,7 +152,8 @@ class _Known(dict[str, str]):
     def __missing__(self, piece: str) -> str:
         bare = piece.strip(_AROUND)
         is_quoted = "'" in piece or '"' in piece or "`" in piece
-        if not is_quoted and bare not in WORDS and _head(bare) not in self._heads:
+        # Nearly all pieces that are no words end here: each row may have one of its own.
+        if not is_quoted and bare not in WORDS and bare.partition(".")[0].partition("[")[0] not in self._heads:
             return _MASK + _end(piece) if piece[-1] in _ENDS else _MASK
         core = piece.lstrip(_OPENING).rstrip(_CLOSING)
         at = piece.find(core)
