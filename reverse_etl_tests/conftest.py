@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from reverse_etl.cli.dagster_home import make_storage
+from reverse_etl.files.private import make_private_folder
+from reverse_etl.state.store import open_store
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
@@ -46,9 +50,26 @@ def sandbox(sandbox_server: RunningSandbox) -> RunningSandbox:
     return sandbox_server
 
 
+@pytest.fixture(scope="session")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder whose databases are made and empty, as the second command finds it."""
+    folder = tmp_path_factory.mktemp("made") / "home"
+    make_private_folder(folder / "dagster")
+    open_store(f"sqlite:///{folder / 'state.db'}")
+    make_storage(folder / "dagster")
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path: Path, sandbox: RunningSandbox) -> Project:
-    """A project whose database `shop` is an SQLite file with three good people."""
+def project(new_project: Project, made_home: Path) -> Project:
+    """A project as ``new_project``, with a home folder in which nothing is left to make."""
+    shutil.copytree(made_home, new_project.folder / "home")
+    return new_project
+
+
+@pytest.fixture
+def new_project(tmp_path: Path, sandbox: RunningSandbox) -> Project:
+    """A project whose database `shop` is an SQLite file with three good people, before its first command."""
     project = Project(tmp_path)
     project.connections(SHOP, sandbox.url)
     fill(

@@ -82,6 +82,7 @@ def test_importing_the_package_imports_no_dagster() -> None:
     assert "[]\n" == subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.thorough
 def test_a_users_type_checker_sees_the_types(tmp_path: Path) -> None:
     """In a project of its own: good code passes, and what is wrong is named by its line."""
     (tmp_path / "typed.py").write_text(TYPED)

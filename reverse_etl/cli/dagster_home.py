@@ -69,7 +69,7 @@ def dagster_environment(home: Home, syncs: Path) -> None:
         shipped_file(home, "dagster.yaml")
         os.environ[DAGSTER_HOME_VARIABLE] = str(folder)
     with _told(folder):
-        _make_storage(folder)
+        make_storage(folder)
 
 
 def dagster_folder(home: Home) -> Path:
@@ -166,12 +166,12 @@ def stored_elsewhere(folder: Path) -> bool:
     return not {"storage", "run_storage", "schedule_storage"}.isdisjoint(settings)
 
 
-def _is_outdated(path: Path) -> bool:
-    with _told(path.parent):
-        return hashlib.sha256(path.read_bytes()).hexdigest() in SHIPPED[path.name][:-1]
+def make_storage(folder: Path) -> None:
+    """Makes Dagster's databases in its folder, which is there, where they are missing and its settings name no others.
 
-
-def _make_storage(folder: Path) -> None:
+    Raises:
+        OSError: They cannot be made.
+    """
     if all((folder / name).exists() for name in _DATABASES) or stored_elsewhere(folder):
         return
     with _alone(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
@@ -191,6 +191,11 @@ def _make_storage(folder: Path) -> None:
             raise OSError(str(getattr(error, "orig", error))) from None
         for name in missing:
             (Path(new) / name).rename(folder / name)
+
+
+def _is_outdated(path: Path) -> bool:
+    with _told(path.parent):
+        return hashlib.sha256(path.read_bytes()).hexdigest() in SHIPPED[path.name][:-1]
 
 
 @contextmanager

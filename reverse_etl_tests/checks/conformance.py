@@ -206,7 +206,7 @@ class RuleConformance:
         assert self.planted() or self.about_column
         self.assert_found(self.check(tmp_path, [self.batch(self.values())]))
 
-    @pytest.mark.parametrize("sizes", [[0, 2], [1, 1, 0, 1]])
+    @pytest.mark.parametrize("sizes", [pytest.param([0, 2], marks=pytest.mark.thorough), [1, 1, 0, 1]])
     def test_where_parts_begin_does_not_matter(self, sizes: list[int], tmp_path: Path) -> None:
         """However the rows are cut into parts, empty ones included, the same is found."""
         self.assert_found(self.check(tmp_path, split(self.batch(self.values()), sizes)))

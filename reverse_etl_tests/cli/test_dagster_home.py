@@ -33,6 +33,13 @@ def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REVERSE_ETL_STATE_URL", raising=False)
 
 
+@pytest.fixture
+def project(new_project: Project) -> Project:
+    """Here it matters how the home folder is made."""
+    return new_project
+
+
+@pytest.mark.thorough
 def test_first_runs_at_once_all_work(project: Project) -> None:
     """Three commands on a home folder that does not exist yet: one makes what is missing, and none fails."""
     for name in ("one", "two", "three"):
@@ -135,7 +142,7 @@ def test_a_full_disk_at_the_start_is_a_sentence(project: Project) -> None:
         assert 0 == project.run("people", "--full")[0]
 
 
-@pytest.mark.parametrize("gone", ["home", "home/dagster"])
+@pytest.mark.parametrize("gone", [pytest.param("home", marks=pytest.mark.thorough), "home/dagster"])
 def test_a_folder_that_vanishes_during_a_run_is_a_sentence(
     project: Project, sandbox: RunningSandbox, gone: str
 ) -> None:

@@ -106,6 +106,7 @@ def test_the_location_that_ticked_last_counts(project: Remembered) -> None:
         assert ("active", False) == people()[:2]
 
 
+@pytest.mark.thorough
 def test_dagster_is_not_imported_where_no_schedule_is_off(project: Remembered) -> None:
     """Neither without an instance nor with one whose schedules are all on."""
     program = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from reverse_etl_tests.project import CREDENTIALS, Project
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def instance(made_home: Path, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """A Dagster instance in a folder of its own."""
-    with dg.instance_for_test() as instance:
+    folder = shutil.copytree(made_home / "dagster", tmp_path / "instance")
+    with dg.instance_for_test(temp_dir=str(folder)) as instance:
         yield instance
 
 

@@ -175,6 +175,7 @@ def test_a_stream_that_breaks_is_an_error(bigquery: BigqueryServer, storage: Sto
         rows(session, "SELECT REPEAT('x', 1000) AS t FROM UNNEST(GENERATE_ARRAY(1, 110000)) AS id")
 
 
+@pytest.mark.thorough
 def test_where_it_is_not_installed_rest_does(
     bigquery: BigqueryServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

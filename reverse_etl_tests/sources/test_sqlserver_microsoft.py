@@ -42,7 +42,10 @@ def microsofts_driver() -> str:
 
 DRIVER = microsofts_driver()
 
-pytestmark = pytest.mark.skipif(not DRIVER, reason="no Microsoft ODBC Driver 18: pip install mssql-python-odbc")
+pytestmark = [
+    pytest.mark.thorough,  # FreeTDS runs the same suite in `make test`
+    pytest.mark.skipif(not DRIVER, reason="no Microsoft ODBC Driver 18: pip install mssql-python-odbc"),
+]
 
 
 class TestMicrosoftsDriver(SqlServerSuite):
