@@ -1,4 +1,4 @@
-"""How far a run is, for whoever watches it in this process: numbers and names of runs, no values, no identifiers."""
+"""How far a run is, for listeners in this process: numbers and names of runs, no values, no identifiers."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A run waits: for its turn in its workspace (told at once, then every minute), or for its destination (told once).
+    """A run waits: for its workspace (reported at once, then every minute), or for its destination (reported once).
 
     Attributes:
         said: What for, and how long, or how long so far: a sentence.
-        where: The destination that it waits for: ``workspace main``; empty where it waits for its turn.
+        where: The destination that it waits for: ``workspace main``; empty where it waits for the workspace's lease.
         why: The rest of the sentence after how long: ``because workspace main asked for it (HTTP 429)``.
         lasts_s: Seconds that it still takes from now on; None where that is not known.
         at_most: Whether it may end earlier, as an answer may come at any time.
@@ -53,10 +53,10 @@ Listener = Callable[[Progress | Waiting], None]
 _listeners: list[Listener] = []
 
 
-def tell(told: Progress | Waiting) -> None:
-    """Tells every listener of this process; costs nothing without listeners."""
+def tell(event: Progress | Waiting) -> None:
+    """Calls every listener of this process; costs nothing without listeners."""
     for listener in _listeners:
-        listener(told)
+        listener(event)
 
 
 @contextmanager

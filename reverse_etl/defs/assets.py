@@ -185,7 +185,7 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
         closed=closed,
         waits=context.log.info,
         one_process=context.job_def.executor_def.name in _ONE_PROCESS,
-        turn_id=run_id,
+        dagster_run_id=run_id,
     )
     first = not runs_of(store, run_id)
     if first:

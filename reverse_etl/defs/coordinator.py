@@ -95,7 +95,7 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
 
 
 def _may_be_skipped(run: dg.DagsterRun) -> bool:
-    """Whether no person waits for it, and its sync does not wait its turn; a retry of such a run is none."""
+    """Whether no person waits for it, and its sync has not ``overlap: wait``; a retry of such a run is none."""
     return (
         (SCHEDULE_NAME_TAG in run.tags or BACKFILL_ID_TAG in run.tags)
         and of_syncs_alone(run)

@@ -42,7 +42,7 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
         known = runs_of(store, run.run_id)
         if any(each.status is Status.FAILED and workspace_lease.was_lost(each) for each in known):
             return self._gone(run, "its process ended before the run did")
-        # Before its first stage, and after its last one, a run has no turn: Dagster's events are its signs of life.
+        # Before its first stage, and after its last one, a run holds no lease: Dagster's events are its signs of life.
         begun_elsewhere = not known and has_begun(run)
         if begun_elsewhere or self._silent_for(run) < workspace_lease.SILENT.total_seconds():
             return _LIVES

@@ -53,23 +53,23 @@ class InTheWay:
 
 
 def runs_in_the_way(instance: dg.DagsterInstance, store: Store, workspace: str) -> list[InTheWay]:
-    """Every unfinished run of a workspace, the one that has its turn first.
+    """Every unfinished run of a workspace; first the one that holds the lease.
 
     Args:
         instance: Where Dagster's runs are.
-        store: Whose turn it is, runs of other Dagster instances included.
+        store: Who holds the lease, runs of other Dagster instances included.
         workspace: The workspace's name.
 
     Raises:
         StateError: The state database cannot be used.
     """
     workspace_lease.end_lost(store)
-    turn = workspace_lease.holder(store, workspace)
-    if turn is not None and turn.resting and _finished(instance, turn.run_id):
-        workspace_lease.give_back(store, turn.run_id, ended=True)
-        turn = None
-    doing = f"is in progress and {turn.waits}" if turn is not None and turn.waits else "is in progress"
-    found = {} if turn is None else {turn.run_id: InTheWay(turn.run_id, turn.sync, doing, began=True)}
+    lease = workspace_lease.holder(store, workspace)
+    if lease is not None and lease.resting and _finished(instance, lease.run_id):
+        workspace_lease.give_back(store, lease.run_id, ended=True)
+        lease = None
+    doing = f"is in progress and {lease.waits}" if lease is not None and lease.waits else "is in progress"
+    found = {} if lease is None else {lease.run_id: InTheWay(lease.run_id, lease.sync, doing, began=True)}
     for run in (*unfinished(instance, workspace), *_to_be_retried(instance, workspace)):
         found.setdefault(run.run_id, _in_the_way(run, store))
     return list(found.values())

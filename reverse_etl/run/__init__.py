@@ -1,1 +1,1 @@
-"""One run from start to end: its stages, whose turn it is, what a stop left, how its books are closed."""
+"""One run from start to end: its stages, its lease of the workspace, what a stop left, how it is closed."""

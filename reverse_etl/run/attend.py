@@ -1,4 +1,4 @@
-"""A stage is attended: its run has the workspace's turn, and its books are closed when the stage fails."""
+"""A stage is attended: its run holds the workspace's lease, and is closed when the stage fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reverse_etl.delivery.interrupts import undisturbed
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError, StateError
 from reverse_etl.report import Status
 from reverse_etl.run.close import close
-from reverse_etl.run.lease import take_turn
+from reverse_etl.run.lease import take_lease
 from reverse_etl.run.open_runs import leave_open
 from reverse_etl.state import workspace_lease
 from reverse_etl.workers import heartbeat
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def attend(run: SyncRun) -> Iterator[SyncRun]:
-    """Takes the workspace's turn for a stage, and closes the books when its block fails.
+    """Takes the workspace's lease for a stage, and closes the run when its block fails.
 
     Raises:
-        WorkspaceBusyError: Another run has the turn.
+        WorkspaceBusyError: Another run holds the lease.
         StateError: The state database does not answer; or the run's folder vanished.
     """
     _take(run)
@@ -35,17 +35,17 @@ def attend(run: SyncRun) -> Iterator[SyncRun]:
     except BaseException as error:
         _close_failed(run, error)
         raise
-    if run.one_process and heartbeat.beats(run.turn):
-        leave_open(run.run_id, run.turn, partial(_end_between, run))
-    elif heartbeat.stop(run.turn):
-        workspace_lease.rest(run.store, run.turn)
+    if run.one_process and heartbeat.beats(run.lease_id):
+        leave_open(run.run_id, run.lease_id, partial(_end_between, run))
+    elif heartbeat.stop(run.lease_id):
+        workspace_lease.rest(run.store, run.lease_id)
 
 
 def _take(run: SyncRun) -> None:
     try:
-        take_turn(run)
+        take_lease(run)
     except BaseException as error:
-        heartbeat.stop(run.turn)
+        heartbeat.stop(run.lease_id)
         if not isinstance(error, Exception):
             message = (
                 f"{run.sync.where}: the run was canceled while waiting for the workspace. Nothing was read or sent."
@@ -55,8 +55,8 @@ def _take(run: SyncRun) -> None:
 
 
 def _close_failed(run: SyncRun, error: BaseException) -> None:
-    """Closes the books of a run whose stage ended so. Raises StateError where its folder is gone."""
-    heartbeat.stop(run.turn)
+    """Closes a run after an error of its stage. Raises StateError where its folder is gone."""
+    heartbeat.stop(run.lease_id)
     if isinstance(error, ReverseEtlError):
         error.located(run.sync.where)
         close(run, Status.FAILED, message=str(error), exit_code=error.exit_code)
@@ -68,7 +68,7 @@ def _close_failed(run: SyncRun, error: BaseException) -> None:
         message = f"{run.sync.where}: {type(error).__name__}; see the run's log."
         close(run, Status.FAILED, message=message, exit_code=1)
     else:
-        why = heartbeat.reason(run.turn)
+        why = heartbeat.reason(run.lease_id)
         stopped = f"stopped: {why}. The next run continues from there" if why else "canceled"
         code = StateError.exit_code if why else INTERRUPTED_EXIT_CODE
         with undisturbed():
@@ -76,8 +76,8 @@ def _close_failed(run: SyncRun, error: BaseException) -> None:
 
 
 def _end_between(run: SyncRun) -> None:
-    """Closes the books where no further stage comes."""
-    why = heartbeat.reason(run.turn) or "it was canceled, or the stages after this one were not selected"
+    """Closes the run where no further stage comes."""
+    why = heartbeat.reason(run.lease_id) or "it was canceled, or the stages after this one were not selected"
     message = f"{run.sync.where}: the run ended before its delivery: {why}. Nothing was sent."
     with undisturbed():
         close(run, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)

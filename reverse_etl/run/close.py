@@ -1,4 +1,4 @@
-"""The end of a run's books: its row in the history, its failed rows, the new last sync time."""
+"""The end of a run: its row in the history, its failed rows, the new last sync time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
 
     Args:
         run: The run.
-        status: How it ended; None lets the counts decide: completed, some rows failed, or books that do not balance.
+        status: How it ended; None lets the counts decide: completed, some rows failed, or failed as they do not add up.
         message: First line for people.
         exit_code: What the command ends with.
     """
@@ -40,8 +40,8 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
     finally:
         has_closed(run.run_id)
         release(run.folder.path)
-        heartbeat.stop(run.turn)
-    workspace_lease.give_back(run.store, run.turn)
+        heartbeat.stop(run.lease_id)
+    workspace_lease.give_back(run.store, run.lease_id)
     run.closed(report)
     return report
 

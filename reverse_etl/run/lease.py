@@ -27,43 +27,43 @@ _SAY_EVERY: Final = 60
 """Looks between two sentences of a run that waits: one a minute, which tells run monitoring that it lives."""
 
 
-def take_turn(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> None:
-    """Makes the run the only one of its workspace until its books are closed; with ``overlap: wait`` it waits for that.
+def take_lease(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> None:
+    """Makes the run the only one of its workspace until it is closed; with ``overlap: wait`` it waits for that.
 
-    It waits as long as the other one lives, and says so once a minute; whoever interrupts ``pause`` ends the waiting.
+    It waits as long as the other one lives, and reports it once a minute; interrupting ``pause`` ends the waiting.
 
     Raises:
-        WorkspaceBusyError: Another run has the turn. It is in the history as ``skipped``.
+        WorkspaceBusyError: Another run holds the lease. It is in the history as ``skipped``.
     """
-    take = partial(workspace_lease.take, run.store, run.sync.destination, run_id=run.turn, sync=run.sync.name)
+    take = partial(workspace_lease.take, run.store, run.sync.destination, run_id=run.lease_id, sync=run.sync.name)
     looked = 0
-    while other := _taken(run.turn, take):
+    while other := _taken(run.lease_id, take):
         if run.sync.schedule.overlap == "skip":
             raise _skipped(run, other)
         if looked % _SAY_EVERY == 0:
             so_far = f", for {looked // _SAY_EVERY} min so far" if looked else ""
-            said = f"Waits for the workspace{so_far}: {_in_the_way(run, other)}."
-            run.waits(said)
-            tell(Waiting(said))
+            sentence = f"Waits for the workspace{so_far}: {_in_the_way(run, other)}."
+            run.waits(sentence)
+            tell(Waiting(sentence))
         looked += 1
         pause(_LOOK_AGAIN_S)
 
 
-def note_wait(run: SyncRun, told: Progress | Waiting) -> None:
-    """Lets those whom the run is in the way of know why it waits; beside the event loop, which must not stand still."""
-    if not isinstance(told, Waiting) or told.where != f"workspace {run.sync.destination}" or told.at_most:
+def note_wait(run: SyncRun, event: Progress | Waiting) -> None:
+    """Records why the run waits, for the runs that it blocks; beside the event loop, which must not stand still."""
+    if not isinstance(event, Waiting) or event.where != f"workspace {run.sync.destination}" or event.at_most:
         return
-    threading.Thread(target=_write_wait, args=(run, told.lasts_s or 0.0, told.why), daemon=True).start()
+    threading.Thread(target=_write_wait, args=(run, event.lasts_s or 0.0, event.why), daemon=True).start()
 
 
 def _write_wait(run: SyncRun, seconds: float, why: str) -> None:
     # Where the state database does not answer, the run waits all the same.
     with suppress(StateError):
-        workspace_lease.note_wait(run.store, run.turn, seconds=seconds, why=why)
+        workspace_lease.note_wait(run.store, run.lease_id, seconds=seconds, why=why)
 
 
 def _taken(run_id: str, take: Callable[[], Lease | None]) -> Lease | None:
-    """Takes the turn with a sign of life at once, for another thread of this process asks for both."""
+    """Takes the lease and begins the signs of life together: another thread of this process asks for both."""
     with _one_at_a_time:
         other = take()
         if other is None:

@@ -1,4 +1,4 @@
-"""Whose the acknowledgements are that a sync's last sync time stands for, before anything is read.
+"""Which workspace acknowledged the rows that a sync's last sync time stands for, before anything is read.
 
 Last sync time belongs to the workspace that completed it. Another one behind the same name starts from 0, and no run
 continues with rows that were read for another. Decision: docs/decisions/0013-whose-acknowledgements.md.
@@ -26,8 +26,8 @@ class Whose:
     """What a run knows of its workspace before it reads.
 
     Attributes:
-        rows: For whom it reads.
-        another: Whether that is another one than the one that last sync time belongs to.
+        rows: The workspace that it reads for.
+        another: Whether last sync time belongs to a different one.
     """
 
     rows: RowsFor
@@ -35,10 +35,10 @@ class Whose:
 
 
 def whose(run: SyncRun, config: DestinationConfig, *, retry_of: str = "", clock: Clock | None = None) -> Whose:
-    """Compares the workspace with the one that is remembered, which it becomes where none is.
+    """Compares the workspace with the remembered one; where none is remembered, remembers it.
 
     A workspace that does not answer is taken for the remembered one if its address is the same: nothing is sent, and
-    last sync time stays, until it has said who it is.
+    last sync time stays, until it has identified itself.
 
     Args:
         run: The run.
@@ -47,7 +47,7 @@ def whose(run: SyncRun, config: DestinationConfig, *, retry_of: str = "", clock:
         clock: Time.
 
     Raises:
-        DestinationError: It does not say who it is, and its address is another one; or the rows failed in another one.
+        DestinationError: It does not identify itself at another address; or the rows failed in another one.
         UnsetVariableError: A credential names a variable that is not set.
     """
     from reverse_etl.delivery.interrupts import run_interruptibly

@@ -31,10 +31,10 @@ class SyncRun:
         home: Where its files go.
         store: What is remembered.
         began_at: Aware UTC, by this machine's clock.
-        closed: Called once its books are closed, with the report; raises nothing.
-        waits: Called with a sentence while the run waits for its turn in the workspace.
+        closed: Called once it has ended, with the report; raises nothing.
+        waits: Called with a sentence while the run waits for the workspace.
         one_process: Whether this process, which runs this stage, also runs those that follow.
-        turn_id: The id under which it has its turn: Dagster's run id; empty where that is ``run_id``.
+        dagster_run_id: Dagster's id of it; empty where that is ``run_id``.
     """
 
     sync: SyncConfig
@@ -46,12 +46,12 @@ class SyncRun:
     closed: Callable[[RunReport], None] = _nobody
     waits: Callable[[str], None] = _nobody
     one_process: bool = True
-    turn_id: str = ""
+    dagster_run_id: str = ""
 
     @property
-    def turn(self) -> str:
-        """The id under which it has its turn, and gives its signs of life."""
-        return self.turn_id or self.run_id
+    def lease_id(self) -> str:
+        """The id under which it holds the workspace's lease, and gives its signs of life."""
+        return self.dagster_run_id or self.run_id
 
     @property
     def folder(self) -> RunFolder:

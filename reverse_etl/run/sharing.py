@@ -55,17 +55,17 @@ def put_changeset(run: SyncRun) -> None:
 
 
 def put(run: SyncRun) -> None:
-    """Puts what a stage wrote where every machine finds it, while the run has its turn. Raises StateError."""
+    """Puts what a stage wrote where every machine finds it, while the run holds the lease. Raises StateError."""
     folder = run.folder
     if folder.shared is None or folder.facts() is None:
         return
-    if workspace_lease.lives(run.store, run.turn) is not None:
+    if workspace_lease.lives(run.store, run.lease_id) is not None:
         shared_changesets.used(run.store, folder.shared.name, datetime.now(UTC))
         folder.shared.put(folder.path)
 
 
 def put_at_end(run: SyncRun, csv: Path | None) -> tuple[str, str]:
-    """The same when the books are closed, with the failed rows; what goes wrong is said rather than raised.
+    """The same when the run is closed, with the failed rows; an error is returned as a sentence, not raised.
 
     Args:
         run: The run.

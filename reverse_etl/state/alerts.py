@@ -19,8 +19,8 @@ from reverse_etl.state.syncs import SyncState, state_of
 if TYPE_CHECKING:
     from reverse_etl.state.store import Store
 
-LEASE: Final = timedelta(minutes=2)
-"""How long whoever tells an alert has for it before somebody else may."""
+RESERVED_FOR: Final = timedelta(minutes=2)
+"""How long a process has for sending an alert before another may send it."""
 
 _ENDS: Final = [status.value for status in (Status.COMPLETED, Status.SOME_ROWS_FAILED, Status.FAILED)]
 _MOST_CAUSES: Final = 100
@@ -86,11 +86,11 @@ def told_so_far(store: Store) -> dict[tuple[str, str], str]:
 
 
 def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None:
-    """Takes the turn to tell a channel of a sync, for ``LEASE``.
+    """Takes the right to alert a channel about a sync, for ``RESERVED_FOR``.
 
     Returns:
-        What the channel has heard so far, empty for nothing; None where another has the turn, or it is too early to try
-        again.
+        What the channel has heard so far, empty for nothing; None where another process has the right, or it is too
+        early to try again.
 
     Raises:
         StateError: The state database cannot be used.
@@ -100,7 +100,7 @@ def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None
     with store.writing() as connection:
         insert = store.insert(ALERT)
         connection.execute(insert.values(channel=channel, sync=sync, told="").on_conflict_do_nothing())
-        taken = connection.execute(sa.update(ALERT).where(*own, free).values(not_before=now + LEASE))
+        taken = connection.execute(sa.update(ALERT).where(*own, free).values(not_before=now + RESERVED_FOR))
         if taken.rowcount == 0:
             return None
         before: str = connection.execute(sa.select(ALERT.c.told).where(*own)).scalar_one()
@@ -108,7 +108,7 @@ def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None
 
 
 def settle(store: Store, channel: str, *, sync: str, told: str, not_before: datetime | None = None) -> None:
-    """Gives the turn back.
+    """Gives the right back.
 
     Args:
         store: Where it is remembered.

@@ -145,9 +145,9 @@ ALERT: Final = sa.Table(
     sa.Column("told", sa.Text, nullable=False, comment="as notify.decide writes it; empty: nothing"),
     sa.Column("not_before", Moment, nullable=True, comment="somebody tells it until then"),
 )
-"""One row per channel and sync of which something was told: what, and whose turn it is to tell more."""
+"""One row per channel and sync with an alert: what was sent, and which process may send more."""
 
-TURN: Final = sa.Table(
+LEASE: Final = sa.Table(
     "reverse_etl_turn",
     METADATA,
     sa.Column("workspace", sa.Text, primary_key=True),

@@ -1,7 +1,7 @@
-"""Whose turn it is in a workspace: one run at a time, whatever command, queue or machine it comes from.
+"""Which run holds a workspace: one at a time, whatever command, queue or machine it comes from.
 
-A run takes the turn at its first stage and gives it back when its books are closed. Meanwhile its process gives signs
-of life (``heartbeat``); a turn without them is anybody's, and the run that had it is written down as failed.
+A run takes the lease at its first stage and gives it back when it is closed. Meanwhile its process gives signs of life
+(``heartbeat``); without them the next run takes the lease, and the run that held it is recorded as failed.
 Decision: docs/decisions/0007-one-run-per-workspace.md.
 """
 
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from reverse_etl.report import Status
 from reverse_etl.state.interrupted_runs import LOST
 from reverse_etl.state.run_ids import is_of
-from reverse_etl.state.schema import RUN, TURN
+from reverse_etl.state.schema import LEASE, RUN
 from reverse_etl.workers import heartbeat, processes
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from reverse_etl.state.store import Store
 
 SILENT: Final = timedelta(seconds=180)
-"""Without a sign of life for so long, a run is taken to be dead: nine heartbeats."""
+"""A run is taken to be dead after this long without a sign of life: nine heartbeats."""
 
-NOBODY: Final = ""
+_FREE: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +55,22 @@ class Lease:
 
 
 def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Lease | None:
-    """Gives a run the workspace's turn, unless another living run has it; taking it again is a sign of life.
+    """Gives a run the workspace's lease, unless another living run holds it; taking it again is a sign of life.
 
     Returns:
-        None when the run has it now; otherwise whose it is.
+        None when the run holds it now; otherwise the lease of the other one.
 
     Raises:
         StateError: The state database cannot be used.
     """
     with store.writing() as connection:
         now = store.now(connection)
-        insert = store.insert(TURN)
-        free = {"run_id": NOBODY, "sync": "", "taken_at": now, "beat_at": now, "machine": "", "pid": None}
+        insert = store.insert(LEASE)
+        free = {"run_id": _FREE, "sync": "", "taken_at": now, "beat_at": now, "machine": "", "pid": None}
         connection.execute(insert.values(workspace=workspace, **free).on_conflict_do_nothing())
-        wanted = sa.select(TURN).where(TURN.c.workspace == workspace).with_for_update()
+        wanted = sa.select(LEASE).where(LEASE.c.workspace == workspace).with_for_update()
         found = connection.execute(wanted).one()
-        if found.run_id not in (NOBODY, run_id) and _alive(found, now):
+        if found.run_id not in (_FREE, run_id) and _alive(found, now):
             return _lease(found, now)
         mine: dict[str, Any] = {
             "run_id": run_id,
@@ -81,29 +81,29 @@ def take(store: Store, workspace: str, *, run_id: str, sync: str) -> Lease | Non
         }
         if found.run_id != run_id:
             mine |= {"taken_at": now, "waits_until": None, "waits_why": None}
-        connection.execute(sa.update(TURN).where(TURN.c.workspace == workspace).values(mine))
+        connection.execute(sa.update(LEASE).where(LEASE.c.workspace == workspace).values(mine))
         _end(connection, now, RUN.c.workspace == workspace, sa.not_(is_of(run_id)))
     return None
 
 
 def holder(store: Store, workspace: str) -> Lease | None:
-    """The living run that has the workspace's turn; None when it is free. Raises StateError."""
+    """The living run that holds the workspace's lease; None when it is free. Raises StateError."""
     with store.reading() as connection:
-        found = connection.execute(sa.select(TURN).where(TURN.c.workspace == workspace)).one_or_none()
+        found = connection.execute(sa.select(LEASE).where(LEASE.c.workspace == workspace)).one_or_none()
         now = store.now(connection)
-    return _lease(found, now) if found and found.run_id != NOBODY and _alive(found, now) else None
+    return _lease(found, now) if found and found.run_id != _FREE and _alive(found, now) else None
 
 
 def lives(store: Store, run_id: str) -> bool | None:
-    """Whether a run that has a turn lives; None for a run that has none. Raises StateError."""
+    """Whether a run that holds a lease lives; None for a run that holds none. Raises StateError."""
     with store.reading() as connection:
-        found = connection.execute(sa.select(TURN).where(TURN.c.run_id == run_id)).all()
+        found = connection.execute(sa.select(LEASE).where(LEASE.c.run_id == run_id)).all()
         now = store.now(connection)
     return any(_alive(row, now) for row in found) if found else None
 
 
 def note_wait(store: Store, run_id: str, *, seconds: float, why: str) -> None:
-    """Writes down that a run waits for its workspace, for those whom it is in the way of. Raises StateError.
+    """Records that a run waits for its workspace, for the runs that it blocks. Raises StateError.
 
     Args:
         store: The state.
@@ -113,15 +113,15 @@ def note_wait(store: Store, run_id: str, *, seconds: float, why: str) -> None:
     """
     with store.writing() as connection:
         until = store.now(connection) + timedelta(seconds=seconds)
-        mine = sa.update(TURN).where(TURN.c.run_id == run_id)
+        mine = sa.update(LEASE).where(LEASE.c.run_id == run_id)
         connection.execute(mine.values(waits_until=until, waits_why=why))
 
 
 def rest(store: Store, run_id: str) -> None:
-    """Keeps the turn from one stage to the next, which may come in another process. Raises StateError."""
+    """Keeps the lease from one stage to the next, which may come in another process. Raises StateError."""
     with store.writing() as connection:
         now = store.now(connection)
-        connection.execute(sa.update(TURN).where(TURN.c.run_id == run_id).values(beat_at=now, pid=None))
+        connection.execute(sa.update(LEASE).where(LEASE.c.run_id == run_id).values(beat_at=now, pid=None))
 
 
 def give_back(store: Store, run_id: str, *, ended: bool = False) -> None:
@@ -136,25 +136,25 @@ def give_back(store: Store, run_id: str, *, ended: bool = False) -> None:
         StateError: The state database cannot be used.
     """
     in_progress = sa.exists().where(
-        is_of(run_id), RUN.c.status == Status.RUNNING.value, RUN.c.workspace == TURN.c.workspace
+        is_of(run_id), RUN.c.status == Status.RUNNING.value, RUN.c.workspace == LEASE.c.workspace
     )
-    free = sa.update(TURN).where(TURN.c.run_id == run_id, sa.true() if ended else ~in_progress)
+    free = sa.update(LEASE).where(LEASE.c.run_id == run_id, sa.true() if ended else ~in_progress)
     with store.writing() as connection:
-        connection.execute(free.values(run_id=NOBODY, pid=None))
+        connection.execute(free.values(run_id=_FREE, pid=None))
 
 
 def end_lost(store: Store) -> None:
-    """Writes down the end of every run whose process is gone, and frees its workspace. Raises StateError."""
+    """Records the end of every run without a process, and frees its workspace. Raises StateError."""
     running = sa.select(RUN.c.run_id).where(RUN.c.status == Status.RUNNING.value).limit(1)
     with store.reading() as connection:
         if connection.execute(running).first() is None:
             return
     with store.writing() as connection:
         now = store.now(connection)
-        turns = connection.execute(sa.select(TURN).where(TURN.c.run_id != NOBODY).with_for_update()).all()
-        dead = [turn.run_id for turn in turns if not _alive(turn, now)]
+        leases = connection.execute(sa.select(LEASE).where(LEASE.c.run_id != _FREE).with_for_update()).all()
+        dead = [lease.run_id for lease in leases if not _alive(lease, now)]
         if dead:
-            connection.execute(sa.update(TURN).where(TURN.c.run_id.in_(dead)).values(run_id=NOBODY, pid=None))
+            connection.execute(sa.update(LEASE).where(LEASE.c.run_id.in_(dead)).values(run_id=_FREE, pid=None))
             _end(connection, now, sa.or_(*map(is_of, dead)))
 
 
@@ -169,13 +169,13 @@ def _end(connection: sa.Connection, now: datetime, *which: sa.ColumnElement[bool
     connection.execute(sa.update(RUN).where(RUN.c.status == Status.RUNNING.value, *which).values(ended))
 
 
-def _alive(turn: sa.Row[Any], now: datetime) -> bool:
-    if now - turn.beat_at > SILENT:
+def _alive(lease: sa.Row[Any], now: datetime) -> bool:
+    if now - lease.beat_at > SILENT:
         return False
-    if turn.pid is None or turn.machine != processes.this_machine():
+    if lease.pid is None or lease.machine != processes.this_machine():
         return True
-    # A run of this very process that no longer gives signs of life has ended without saying so.
-    return heartbeat.beats(turn.run_id) if turn.pid == os.getpid() else processes.lives(turn.pid)
+    # A run of this very process that no longer gives signs of life has ended without notice.
+    return heartbeat.beats(lease.run_id) if lease.pid == os.getpid() else processes.lives(lease.pid)
 
 
 def _lease(row: sa.Row[Any], now: datetime) -> Lease:

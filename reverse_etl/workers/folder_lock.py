@@ -1,7 +1,7 @@
 """Who works on a run's folder: one process at a time, known to be dead as soon as it is.
 
 A claim is a lock of the operating system on a file in the folder, so it ends with the process, however that ends.
-Between machines it is the workspace's turn (``state.workspace_lease``) that keeps others off.
+Between machines the workspace's lease (``state.workspace_lease``) keeps others off.
 """
 
 from __future__ import annotations

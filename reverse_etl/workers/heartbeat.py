@@ -1,7 +1,7 @@
-"""Signs of life of the runs that this process works on: a thread for each, until its books are closed or it leaves.
+"""Signs of life of the runs that this process works on: a thread for each, until the run is closed or leaves.
 
-A run that lost its turn meanwhile (the machine slept), or that nobody has heard of for so long that it soon may (the
-state database is away), is interrupted, as Ctrl-C would.
+A run that lost its lease meanwhile (the machine slept), or is about to because no sign of life arrives (the state
+database is away), is interrupted, as Ctrl-C would.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BEAT_S: Final = 20.0
 """Seconds between two signs of life."""
 
 GIVE_UP_S: Final = 150.0
-"""Seconds without a sign that arrived, after which a run stops by itself: before its turn is anybody's, and in time."""
+"""Seconds without a sign that arrived, after which a run stops by itself, before another run may take its lease."""
 
 _WATCH_S: Final = 1.0
 
@@ -42,7 +42,7 @@ def start(run_id: str, beat: Callable[[], bool], *, every_s: float = BEAT_S, giv
 
     Args:
         run_id: The run.
-        beat: Gives one sign; false when the run has lost its turn. May raise StateError: then the next one is tried.
+        beat: Gives one sign; false when the run has lost its lease. May raise StateError: then the next one is tried.
         every_s: Seconds between them; the first comes after this many.
         give_up_s: Seconds for which none may arrive.
     """

@@ -12,7 +12,7 @@ from reverse_etl.report import Status
 from reverse_etl.state import workspace_lease
 from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.runs import begin_run
-from reverse_etl.state.schema import TURN
+from reverse_etl.state.schema import LEASE
 from reverse_etl.state.store import Store
 from reverse_etl_tests.defs.daemon import Daemon
 from reverse_etl_tests.defs.test_never_started import daemon, look, store, told
@@ -57,7 +57,7 @@ def test_ended_by_force(daemon: Daemon, project: Project, store: Store) -> None:
     look(project, daemon.instance)
     assert "running" == tag(daemon.instance, run)
     with store.writing() as connection:
-        connection.execute(sa.update(TURN).values(beat_at=datetime.now(UTC) - 2 * workspace_lease.SILENT))
+        connection.execute(sa.update(LEASE).values(beat_at=datetime.now(UTC) - 2 * workspace_lease.SILENT))
     look(project, daemon.instance)
     assert "failed" == tag(daemon.instance, run)
     assert [Status.FAILED] == [each.status for each in list_runs(store)]

@@ -110,12 +110,12 @@ def test_one_of_many_tells_it(store: Store, webhook: Webhook) -> None:
 
 def test_a_teller_that_died_is_followed_by_another(store: Store, webhook: Webhook) -> None:
     """The turn that it took ends after two minutes: the alert is late, not lost."""
-    from reverse_etl.state.alerts import LEASE, claim
+    from reverse_etl.state.alerts import RESERVED_FOR, claim
 
     run(store, 1, Status.FAILED, exit_code=3)
     assert "" == claim(store, "team", sync="people", now=NOON)
-    assert () == tell([SYNC], channels(), store=store, now=NOON + LEASE - timedelta(seconds=1)).sent
-    assert 1 == len(tell([SYNC], channels(), store=store, now=NOON + LEASE).sent)
+    assert () == tell([SYNC], channels(), store=store, now=NOON + RESERVED_FOR - timedelta(seconds=1)).sent
+    assert 1 == len(tell([SYNC], channels(), store=store, now=NOON + RESERVED_FOR).sent)
 
 
 def test_skips_in_a_row_are_counted_from_the_last_run_that_ended(store: Store, webhook: Webhook) -> None:

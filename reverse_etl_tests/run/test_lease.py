@@ -12,7 +12,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.progress import Waiting, listening
 from reverse_etl.report import Status
 from reverse_etl.run.attend import attend
-from reverse_etl.run.lease import take_turn
+from reverse_etl.run.lease import take_lease
 from reverse_etl.run.record import SyncRun
 from reverse_etl.state import workspace_lease
 from reverse_etl.state.home import Home
@@ -52,7 +52,7 @@ def test_it_says_so_at_once_and_every_minute(run: SyncRun) -> None:
     turn = workspace_lease.holder(run.store, "main")
     assert turn is not None
     with listening(watched.append):
-        take_turn(replace(run, waits=logged.append), pause)
+        take_lease(replace(run, waits=logged.append), pause)
     other = f"run elsewher of orders is in progress in workspace main since {turn.taken_at:%H:%M:%S} UTC."
     assert [
         f"Waits for the workspace: {other}",

@@ -143,6 +143,6 @@ def test_what_was_remembered_before_is_the_present_workspaces(case: Case) -> Non
     with attend(run):
         extract_changeset(run, case.database, case.workspace, clock=FastClock().clock())
     assert sync_state(case.store, case.name).recipient is not None
-    end_open(run.turn)
+    end_open(run.lease_id)
     case.sandbox.reset()
     assert ROWS == ended(case.run()).rows.delivered

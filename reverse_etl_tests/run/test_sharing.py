@@ -37,7 +37,7 @@ def run(tmp_path: Path, storage: Storage) -> Iterator[SyncRun]:
             extract_changeset(run, case.database)
         run.folder.parts("rows").write_outcomes(np.ones(3, dtype=np.uint8))
         yield run
-        heartbeat.stop(run.turn)
+        heartbeat.stop(run.lease_id)
 
 
 def test_the_run_that_has_its_turn_puts_what_it_wrote(run: SyncRun, storage: Storage) -> None:
@@ -50,7 +50,7 @@ def test_the_run_that_has_its_turn_puts_what_it_wrote(run: SyncRun, storage: Sto
 
 def test_a_run_that_lost_its_turn_puts_nothing(run: SyncRun, storage: Storage) -> None:
     """Whoever has it now may have put newer outcomes there; closing its books does not change that either."""
-    workspace_lease.give_back(run.store, run.turn, ended=True)
+    workspace_lease.give_back(run.store, run.lease_id, ended=True)
     assert workspace_lease.take(run.store, "main", run_id="another", sync=run.sync.name) is None
     before = storage.names("changesets")
     put(run)

@@ -141,7 +141,7 @@ def test_rows_of_a_run_that_was_interrupted_between_two_stages(world: World, kin
     if stages == 2:
         with attend(run):
             validate_changeset(run)
-    end_open(run.turn)
+    end_open(run.lease_id)
     report = is_accounted_for(case, run)
     assert Status.CANCELED is report.status
     assert {("delivery", "canceled")} == {(stage, reason) for _, stage, reason in lines_of(report)}

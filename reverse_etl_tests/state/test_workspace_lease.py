@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from reverse_etl.report import Status
 from reverse_etl.state import workspace_lease
 from reverse_etl.state.run_history import find_run
-from reverse_etl.state.schema import TURN
+from reverse_etl.state.schema import LEASE
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.workers import heartbeat
 from reverse_etl_tests.state.conftest import NOON, begin
@@ -82,9 +82,9 @@ def working(url: str, run_id: str, *, every_s: float = 60) -> subprocess.Popen[s
 def silenced(store: Store, *, seconds: float, machine: str = "elsewhere") -> None:
     """Makes the last sign of life one of another machine, so long ago."""
     with store.writing() as connection:
-        beat_at = connection.execute(sa.select(TURN.c.beat_at)).scalar_one()
+        beat_at = connection.execute(sa.select(LEASE.c.beat_at)).scalar_one()
         values = {"beat_at": beat_at - timedelta(seconds=seconds), "machine": machine}
-        connection.execute(sa.update(TURN).values(values))
+        connection.execute(sa.update(LEASE).values(values))
 
 
 def test_a_workspace_is_one_runs_at_a_time(store: Store) -> None:
