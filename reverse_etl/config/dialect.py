@@ -32,6 +32,7 @@ class Dialect:
             does: ``ELSEWHERE``, ``RUNS_TEXT`` or ``CHANGES``.
         sequences: Words, with a space between tokens, that take the next value of a sequence.
         clock_words: Clocks, in lower case, that need no parentheses and that sqlglot takes for columns.
+        times_in_text: Whether text that is compared with a time is read as one, ``'now'`` included.
         quoted_text: Whether a quoted name that no column has is text.
         reserved: Words that must be quoted as names, in upper case, beside those that nearly all engines reserve.
         text_type: The type to which values of every other one can be cast, to be compared with text.
@@ -55,6 +56,7 @@ class Dialect:
     refused_functions: tuple[tuple[str, str], ...] = ()
     sequences: tuple[str, ...] = ()
     clock_words: frozenset[str] = frozenset()
+    times_in_text: bool = False
     quoted_text: bool = False
     reserved: frozenset[str] = frozenset()
     text_type: str = "TEXT"
@@ -66,5 +68,5 @@ class Dialect:
     bare_subqueries: bool = False
 
 
-UNKNOWN: Final = Dialect("", from_first=True, at_is_variable=False, made_up_names=r"\?column\?")
+UNKNOWN: Final = Dialect("", from_first=True, at_is_variable=False, made_up_names=r"\?column\?", times_in_text=True)
 """Of an engine that is not known: only what no engine takes for a query is a problem."""

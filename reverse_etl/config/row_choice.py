@@ -31,6 +31,8 @@ _CLOCKS: Final = frozenset(
     | {"current_timestamp", "current_date", "current_time", "current_datetime", "current_localtimestamp"}
     | {"get_current_time", "current_localtime", "ago"}
 )
+_CLOCK_VARIABLES: Final = frozenset({"timestamp"})
+"""Clocks after ``@@``."""
 _SUBSECOND: Final = frozenset({"subsec", "subsecond"})
 """What asks SQLite's functions of time for now, where it stands alone."""
 _CLOCKS_WITHOUT_ARGUMENTS: Final = frozenset({"unix_timestamp", "unixepoch", "julianday", "datetime", "date", "time"})
@@ -111,6 +113,8 @@ def _cuts_rows(node: exp.Expr) -> bool:
 
     if isinstance(node, exp.TableSample):
         return True
+    if isinstance(node.parent, exp.AggFunc | exp.Order) and node.find_ancestor(exp.AggFunc, exp.Query) is not None:
+        return _cuts_a_list(node)
     count = node.args.get("count") or node.args.get("expression")
     options = node.args.get("limit_options")
     number = count.this if isinstance(count, exp.Literal) else None
@@ -132,6 +136,20 @@ def _cuts_rows(node: exp.Expr) -> bool:
                 return False
             in_list = False
     return is_whole or number != "1"
+
+
+def _cuts_a_list(node: exp.Expr) -> bool:
+    """Whether a LIMIT within an aggregate takes rows away: from the list of all, or from one that becomes rows again.
+
+    The first of each group is no row less, and a list that is merely returned is a value.
+    """
+    from sqlglot import exp
+
+    query = node.find_ancestor(exp.Select)
+    if query is None or query.args.get("group") is None:
+        return True
+    becomes_rows = node.root().find(exp.Unnest, exp.Explode) is not None
+    return becomes_rows and node.expression.name != "1"
 
 
 def _strict(tree: exp.Expr) -> list[Place]:
@@ -180,11 +198,22 @@ def _holds_mark(side: exp.Expr) -> bool:
 
 
 def _unsteady(tree: exp.Expr, dialect: Dialect) -> Iterator[Place]:
-    """Clocks and chance beside what the outermost query merely returns."""
-    returned = {id(part) for projection in getattr(tree, "expressions", ()) for part in projection.walk()}
+    """Clocks and chance beside what the outermost query, or each of a UNION, merely returns."""
+    returned = {id(part) for projection in _returned(tree) for part in projection.walk()}
     for node in tree.walk():
         if id(node) not in returned and (what := "chance" if _called(node) in _CHANCE else _clock(node, dialect)):
             yield _line(node), what
+
+
+def _returned(tree: exp.Expr) -> list[exp.Expr]:
+    """What the outermost query returns; or each of a UNION, which keeps one of equal rows and so leaves out nobody."""
+    from sqlglot import exp
+
+    if isinstance(tree, exp.Subquery | exp.Paren):
+        return _returned(tree.this)
+    if isinstance(tree, exp.Union):
+        return [*_returned(tree.this), *_returned(tree.expression)]
+    return tree.expressions if isinstance(tree, exp.Select) else []
 
 
 def _clock(node: exp.Expr, dialect: Dialect) -> str:
@@ -193,14 +222,30 @@ def _clock(node: exp.Expr, dialect: Dialect) -> str:
 
     if isinstance(node, exp.Literal):
         word = node.this.strip().lower() if node.is_string else ""
-        relative = word == "now" or (word in ("today", "yesterday", "tomorrow") and isinstance(node.parent, exp.Cast))
+        relative = (word == "now" and not _is_plain_text(node, dialect)) or (
+            word in ("today", "yesterday", "tomorrow") and isinstance(node.parent, exp.Cast)
+        )
         return "the clock" if relative or (word in _SUBSECOND and _is_only_argument(node)) else ""
+    if isinstance(node, exp.SessionParameter):
+        return "the clock" if node.name.lower() in _CLOCK_VARIABLES else ""
     if isinstance(node, exp.Column):
         return "the clock" if _is_unparsed_clock(node, dialect) else ""
     name = _called(node)
     arguments = len(node.expressions) if isinstance(node, exp.Anonymous) else int(node.args.get("this") is not None)
     alone = (name in _CLOCKS_WITHOUT_ARGUMENTS and not arguments) or (name == "age" and arguments == 1)
     return "the clock" if name in _CLOCKS or alone else ""
+
+
+def _is_plain_text(literal: exp.Expr, dialect: Dialect) -> bool:
+    """Whether a text is compared with something, and the engine leaves it a text."""
+    from sqlglot import exp
+
+    inside, node = literal, literal.parent
+    while isinstance(node, exp.Paren | exp.Coalesce | exp.Lower | exp.Upper | exp.Trim | exp.Case | exp.If):
+        if isinstance(node, exp.If) and inside.arg_key == "this":
+            break
+        inside, node = node, node.parent
+    return not dialect.times_in_text and isinstance(node, exp.Predicate | exp.If)
 
 
 def _is_unparsed_clock(column: exp.Column, dialect: Dialect) -> bool:
@@ -232,8 +277,12 @@ def _called(node: exp.Expr) -> str:
 
 
 def _unsteady_words(tokens: list[Token]) -> Iterator[Place]:
+    of_server = False
     for token in tokens:
         word = token.text.lower()
+        of_server = word == "@@" or (of_server and word in ("session", "local", ".", *_CLOCK_VARIABLES))
+        if of_server and word in _CLOCK_VARIABLES:
+            yield token.line, "the clock"
         if word in _CLOCKS | _CHANCE:
             yield token.line, "chance" if word in _CHANCE else "the clock"
 

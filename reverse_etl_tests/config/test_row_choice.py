@@ -14,7 +14,7 @@ CLOCKS = {
     "localtimestamp|localtime|timeofday()|'now'::timestamp|date 'today'|now() - interval '1 day'|age(born)|"
     "'now '::timestamp",
     "mysql": "now()|sysdate()|curdate()|current_date|curtime()|utc_timestamp()|utc_date()|unix_timestamp()|localtime()|"
-    "current_timestamp(6)|NOW() - INTERVAL 1 DAY|utc_timestamp|utc_date",
+    "current_timestamp(6)|NOW() - INTERVAL 1 DAY|utc_timestamp|utc_date|@@timestamp|FROM_UNIXTIME(@@timestamp)",
     "tsql": "getdate()|getutcdate()|sysdatetime()|sysutcdatetime()|sysdatetimeoffset()|current_timestamp|"
     "DATEADD(day, -1, GETDATE())",
     "bigquery": "current_timestamp()|current_timestamp|current_date('UTC')|current_datetime()|"
@@ -47,6 +47,46 @@ def test_a_clock_decides_which_rows_come(dialect: str, clock: str) -> None:
 def test_a_column_with_the_name_of_a_clock_is_none(dialect: str, column: str) -> None:
     """Other engines, and quoted or qualified names, have such columns."""
     assert () == left_out_by(f"SELECT id FROM t WHERE coalesce({column}, 1) > 2", SPOKEN[dialect])
+
+
+@pytest.mark.parametrize("variable", ["@@session.timestamp", "@@LOCAL.timestamp - 60", "@@SESSION.`timestamp`"])
+def test_the_clock_of_a_mysql_session_is_one(variable: str) -> None:
+    """With its scope, too, which sqlglot does not read."""
+    assert [(1, "the clock")] == list(left_out_by(f"SELECT id FROM t WHERE x > {variable}", SPOKEN["mysql"]))
+    assert () == left_out_by("SELECT id FROM t WHERE x > @@session.time_zone AND timestamp > 5", SPOKEN["mysql"])
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "x = 'now'",
+        "x IN ('now', 'later')",
+        "lower(x) <> 'now'",
+        "coalesce(x, 'now') = 'now'",
+        "x LIKE 'now'",
+        "CASE x WHEN 'now' THEN 1 ELSE 0 END = 1",
+        "x BETWEEN 'never' AND 'now'",
+    ],
+)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_compared_text_is_a_clock_where_a_time_is_read_from_it(dialect: str, condition: str) -> None:
+    """PostgreSQL and Redshift do where the other side is a time; the query does not tell whether it is."""
+    found = {what for _, what in left_out_by(f"SELECT id FROM t WHERE {condition}", SPOKEN[dialect])}
+    assert ({"the clock"} if dialect in ("postgres", "redshift") else set()) == found
+
+
+@pytest.mark.parametrize("union", ["UNION ALL", "UNION DISTINCT"])
+@pytest.mark.parametrize(("dialect", "clock"), [(dialect, clocks.split("|")[0]) for dialect, clocks in CLOCKS.items()])
+def test_each_query_of_a_union_may_return_a_clock(dialect: str, clock: str, union: str) -> None:
+    """Nobody is left out for it; a condition, EXCEPT and INTERSECT decide by it."""
+    spoken, union = SPOKEN[dialect], union if dialect == "bigquery" else union.removesuffix(" DISTINCT")
+    first, second, third = (f"SELECT id, {clock} AS n FROM {table}" for table in "tuv")
+    assert () == left_out_by(f"{first} {union} {second} {union} {third}", spoken)
+    assert () == left_out_by(f"WITH w AS (SELECT 1 AS a) {first} {union} {second}", spoken)
+    assert [(1, "the clock")] == list(left_out_by(f"{first} {union} {second} WHERE x > {clock}", spoken))
+    for operator in ("EXCEPT", "INTERSECT"):
+        sql = f"{first} {operator}{' DISTINCT' if dialect == 'bigquery' else ''} {second}"
+        assert {"the clock"} == {what for _, what in left_out_by(sql, spoken)}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +151,11 @@ def test_chance_decides_which_rows_come(dialect: str) -> None:
         ("duckdb", "SELECT id FROM t USING SAMPLE 10", "SAMPLE"),
         ("duckdb", "SELECT id FROM t LIMIT 10%", "LIMIT"),
         ("duckdb", "FROM t LIMIT 5", "LIMIT"),
+        ("bigquery", "SELECT array_agg(id LIMIT 5) AS ids FROM t", "LIMIT"),
+        ("bigquery", "SELECT id FROM (SELECT array_agg(id LIMIT 1) AS a FROM t), UNNEST(a) AS id", "LIMIT"),
+        ("bigquery", "SELECT id FROM (SELECT array_agg(id LIMIT 5) a FROM t GROUP BY k), UNNEST(a) id", "LIMIT"),
+        ("bigquery", "SELECT id FROM t WHERE id IN UNNEST((SELECT array_agg(id ORDER BY a LIMIT 5) FROM u))", "LIMIT"),
+        ("duckdb", "SELECT unnest(list(id ORDER BY id LIMIT 5)) AS id FROM t", "LIMIT"),
     ],
 )
 def test_rows_are_cut_off(dialect: str, sql: str, word: str) -> None:
@@ -140,6 +185,8 @@ def test_rows_are_cut_off(dialect: str, sql: str, word: str) -> None:
         ("bigquery", "SELECT id, ARRAY(SELECT b FROM u LIMIT 5) AS some FROM t"),
         ("postgres", "SELECT id FROM t WHERE a = (SELECT max(b) FROM u WHERE b IN (SELECT b FROM v LIMIT 5))"),
         ("mysql", "SELECT id, `limit`, 'TOP' AS top FROM t"),
+        ("bigquery", "SELECT id, string_agg(b, ',' LIMIT 3) AS some FROM t GROUP BY id"),
+        ("bigquery", "SELECT l.* FROM (SELECT array_agg(t ORDER BY at DESC LIMIT 1)[OFFSET(0)] l FROM t GROUP BY id)"),
         ("duckdb", "SELECT id FROM t QUALIFY row_number() OVER (PARTITION BY id ORDER BY at) = 1"),
     ],
 )

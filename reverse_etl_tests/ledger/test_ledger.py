@@ -154,7 +154,7 @@ def test_failed_rows_are_in_row_order_with_their_causes(tmp_path: Path) -> None:
 def test_rows_of_a_request_that_failed_for_different_causes_are_one_line(tmp_path: Path) -> None:
     """In whatever order they come; the next books over the same rows know each row's cause."""
     run = Run(tmp_path, 4)
-    other = BAD._replace(message="too short")
+    other = BAD._replace(why=BAD.why._replace(message="too short"))
     open_books(run).fail_each([4, 1, 2], [40, 10, 20], Outcome.REFUSED, [other, BAD, other])
     journal = run.parts.folder / "journal.jsonl"
     assert 1 == journal.read_bytes().count(b"\n")
@@ -169,7 +169,7 @@ def test_rows_of_a_request_that_failed_for_different_causes_are_one_line(tmp_pat
 def test_a_row_of_several_causes_that_the_checks_keep_back_now_stays_theirs(tmp_path: Path) -> None:
     """The causes of the others stay with their rows."""
     run = Run(tmp_path, 3)
-    other = BAD._replace(message="too short")
+    other = BAD._replace(why=BAD.why._replace(message="too short"))
     open_books(run).fail_each([1, 2, 3], [10, 20, 30], Outcome.REFUSED, [BAD, other, BAD])
     run.outcomes = np.array([Outcome.REJECTED, Outcome.UNDELIVERED, Outcome.UNDELIVERED], np.uint8)
     ledger = open_books(run)

@@ -13,6 +13,7 @@ DIALECT: Final = Dialect(
     made_up_names=r"\?column\?",
     # An @ before a column is its absolute value.
     at_is_variable=False,
+    times_in_text=True,
     refused_functions=(
         (r"dblink\w*|pg_read_\w+|pg_ls_\w+|pg_stat_file|lo_(?:import|export)", ELSEWHERE),
         (r"(?:query|cursor)_to_xml\w*", RUNS_TEXT),
