@@ -16,10 +16,13 @@ from reverse_etl.run.undelivered import write_undelivered
 from reverse_etl.run.verdict import verdict
 from reverse_etl.state import workspace_lease
 from reverse_etl.state.runs import Reading, close_run
+from reverse_etl.state.syncs import sync_state
 from reverse_etl.workers import heartbeat
 from reverse_etl.workers.folder_lock import release
 
 if TYPE_CHECKING:
+    from reverse_etl.changeset.parts import Facts
+    from reverse_etl.changeset.recipient import RowsFor
     from reverse_etl.run.record import SyncRun
 
 
@@ -68,6 +71,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     confirmed = rows_are_for is None or rows_are_for.confirmed
     if rows_are_for is not None and (note := rows_are_for.note or ("" if confirmed or exit_code else _NOT_CONFIRMED)):
         message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
+    if status is not Status.COMPLETED and total.failed and (note := _not_read_again(run, facts, rows_are_for)):
+        message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
     report = RunReport(
         sync=run.sync.name,
         run_id=run.run_id,
@@ -94,4 +99,16 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         )
         if facts
         else None,
+    )
+
+
+def _not_read_again(run: SyncRun, facts: Facts | None, rows: RowsFor | None) -> str:
+    """What to do for the failed rows of a run that read everything again, which last sync time does not stand for."""
+    if facts is None or facts.since or facts.retry_of or (rows is not None and rows.note):
+        return ""
+    if not sync_state(run.store, run.sync.name).last_sync_time:
+        return ""
+    return (
+        "The next run reads only what changed since last sync time: for these rows, run with --full again, or run: "
+        f"reverse-etl retry {run.sync.name}"
     )

@@ -16,7 +16,7 @@ from reverse_etl.ledger.journal import JOURNAL_FILE
 from reverse_etl.ledger.reconcile import same_rows
 from reverse_etl.report import Status
 from reverse_etl.run.sharing import continue_changeset, fetch
-from reverse_etl.state.interrupted_runs import end_gone, newest_run
+from reverse_etl.state.interrupted_runs import CONTINUES, READS_AGAIN, READS_LESS, end_gone, newest_run
 from reverse_etl.workers.folder_lock import LOCK_FILE, claimed
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def take_over(
     if continued:
         continue_changeset(home, store, folder, run_id=run_id)
     if (folder.path / LOCK_FILE).exists():
-        end_gone(store, last.run_id, by=run_id, continued=continued)
+        less = mark is not None and last.since is not None and last.since < mark.last_sync_time
+        then = CONTINUES if continued else READS_LESS if less else READS_AGAIN
+        end_gone(store, last.run_id, by=run_id, then=then)
     return last.run_id if continued else ""
 
 

@@ -143,7 +143,7 @@ def deliver_changeset(run: SyncRun, destination: DestinationConfig, *, clock: Cl
 
 def _begin(run: SyncRun, since: int | None = None) -> None:
     """Puts the run into the history, whichever stage a re-execution starts with, and keeps others off its folder."""
-    from reverse_etl.state.interrupted_runs import end_gone
+    from reverse_etl.state.interrupted_runs import CONTINUES, end_gone
 
     run.home.find_continued(run.sync.name, run.root_run_id)
     if claim(run.folder.path):
@@ -151,7 +151,7 @@ def _begin(run: SyncRun, since: int | None = None) -> None:
     since = _facts(run).since if since is None else since
     if run.run_id != run.root_run_id:
         # The folder is ours alone: an earlier attempt that still seems to run is gone.
-        end_gone(run.store, run.root_run_id, by=run.run_id, continued=True)
+        end_gone(run.store, run.root_run_id, by=run.run_id, then=CONTINUES)
     known = find_run(run.store, run.run_id)
     if known is None or known.status is not Status.RUNNING:
         begin_run(

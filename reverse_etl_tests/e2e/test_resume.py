@@ -71,6 +71,21 @@ def test_full_never_goes_on_with_an_earlier_run(slow: Project, sandbox: RunningS
     assert f"{newest['run_id'][:8]} reads the rows again" in first["message"]
 
 
+def test_a_full_run_that_was_killed_is_not_said_to_be_read_again(slow: Project, sandbox: RunningSandbox) -> None:
+    """The next run reads what changed since the one before it: the history says how to read everything."""
+    assert 0 == slow.run("people")[0]
+    before = len(batches(sandbox))
+    process = started(slow, "--full")
+    wait_until(lambda: len(batches(sandbox)) >= before + 4, timeout_s=60)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert 0 == slow.run("people")[0]
+    newest, gone, _ = history(slow)
+    assert ("completed", "failed") == (newest["status"], gone["status"])
+    assert f"{newest['run_id'][:8]} reads only what changed since last sync time" in gone["message"]
+    assert "run with --full" in gone["message"]
+
+
 def test_a_changed_sync_does_not_go_on_with_the_old_rows(slow: Project, sandbox: RunningSandbox) -> None:
     """What the file asks for now is read: a new attribute reaches everyone."""
     killed(slow, sandbox)
