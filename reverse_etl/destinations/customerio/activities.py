@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from reverse_etl.destinations.customerio.answers import http_date
 from reverse_etl.destinations.customerio.lookup import entries, next_page, unreadable
 from reverse_etl.destinations.powers import Window
 
@@ -111,10 +111,8 @@ def _since(client: Client, reply: Reply, since: int) -> list[dict[str, Any]]:
 
 
 def _server_time(reply: Reply) -> int:
-    try:
-        return int(parsedate_to_datetime(reply.headers.get("date", "")).timestamp())
-    except ValueError:
-        return int(datetime.now(UTC).timestamp())
+    said = http_date(reply.headers.get("date", ""))
+    return int((said or datetime.now(UTC)).timestamp())
 
 
 def _activity(found: dict[str, Any], asked: str) -> Activity:

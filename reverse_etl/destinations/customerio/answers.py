@@ -137,7 +137,7 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     try:
         seconds = Decimal(asked)
     except InvalidOperation:
-        until, sent = _http_date(asked), _http_date(headers.get("date", ""))
+        until, sent = http_date(asked), http_date(headers.get("date", ""))
         return None if until is None else min(MOST_ASKED_S, max(0.0, (until - (sent or now)).total_seconds()))
     return float(min(Decimal(MOST_ASKED_S), seconds)) if seconds.is_finite() and seconds >= 0 else None
 
@@ -242,7 +242,8 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """The time that a header says, aware; None where it says none that can be read."""
     try:
         parsed = parsedate_to_datetime(text)
     except (ValueError, OverflowError, TypeError, IndexError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -123,6 +124,25 @@ def test_a_member_without_an_id_is_no_odd_answer() -> None:
     """People who have an address alone have no ``id``: they are removed by their ``cio_id``."""
     members: list[dict[str, object]] = [{}, {"id": None, "cio_id": "c1"}, {"id": "", "cio_id": "c1"}]
     assert [1, 1, 1] == answered([(_mirror, {"identifiers": [member]}) for member in members])
+
+
+@pytest.mark.parametrize(
+    "date", ["", "soon", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "1 Jan 2024 00:00 +99999"]
+)
+def test_a_date_that_cannot_be_read_is_none(date: str) -> None:
+    """The window of a run begins by this machine's clock then."""
+
+    async def run() -> object:
+        said = Said(200, orjson.dumps({"activities": []}), {"date": date})
+        async with (
+            scripted_server(lambda _: said) as server,
+            Client(workspace(server.url), clock=FastClock().clock()) as client,
+        ):
+            return await _window(client, Patience(RetryPolicy(budget_s=0.0), name="workspace main", clock=Clock()))
+
+    window = asyncio.run(run())
+    assert isinstance(window, Window)
+    assert -60 < window.since - time.time() < 60
 
 
 @pytest.mark.parametrize(
