@@ -2,7 +2,8 @@
 
     python -m reverse_etl_tests.benchmarks.tables [ROWS]
 
-For each state of the table: wall time, the processor's time here and on the server, and rows for each second of both.
+For each state of the table: wall time, the processor's time here and on the server, rows for each second of both, and
+the peak of the memory here.
 Each delivery is a process of its own. Of ``1 % bad``, a third each breaks a check, a reference and a unique value, and
 ends with that constraint in the books. The server does not wait for its disk (fsync is off); TLS is on.
 """
@@ -23,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from reverse_etl_tests.benchmarks.memory import peak_mb
 from reverse_etl_tests.destinations.postgres.server import EMPTY, WRITER, Postgres
 from reverse_etl_tests.destinations.sql.tables import Delivery
 from reverse_etl_tests.servers.postgres import (
@@ -84,9 +86,19 @@ def deliver_in(folder: str, server: Postgres, rows: int, kind: str) -> dict[str,
     return {
         "wall": time.monotonic() - began,
         "client": time.process_time() - cpu,
+        "peak_mb": peak_mb(),
         "delivered": counts.delivered,
         "reasons": {f"{reason} {field}": n for (reason, field), n in Counter(delivery.reasons().values()).items()},
     }
+
+
+def deliver_apart(server: Postgres, rows: int, kind: str) -> dict[str, Any]:
+    """One delivery in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = json.dumps([folder, str(server.running.folder), server.port, rows, kind])
+        command = [sys.executable, "-m", "reverse_etl_tests.benchmarks.tables", "child", told]
+        done: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return done
 
 
 def server_cpu_s(server: PostgresServer) -> float:
@@ -109,15 +121,12 @@ def main() -> None:
                 server.run(EMPTY + WRITER)
                 server.run(TABLE.format(key="" if "no unique" in case else "PRIMARY KEY"))
             before = server_cpu_s(running)
-            with tempfile.TemporaryDirectory() as folder:
-                told = json.dumps([folder, str(running.folder), running.port, rows, kind])
-                command = [sys.executable, "-m", "reverse_etl_tests.benchmarks.tables", "child", told]
-                done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+            done = deliver_apart(server, rows, kind)
             cpu = server_cpu_s(running) - before
             rate = rows / (done["client"] + cpu)
             print(
                 f"{case:26} {done['wall']:6.2f} s  {done['client']:5.2f} s here + {cpu:5.2f} s there  "
-                f"{rate:9,.0f} rows/core-s  "
+                f"{rate:9,.0f} rows/core-s  {done['peak_mb']:4.0f} MB  "
                 f"{done['delivered']:,} delivered {done['reasons'] or ''}"
             )
 

@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
 
+from reverse_etl.config.connections import SshTunnelConfig
+from reverse_etl.config.environment import EnvText
 from reverse_etl_tests.servers.dagster_ui import free_port
 
 PROGRAM = Path("/usr/sbin/sshd")
@@ -57,6 +60,13 @@ class SshServer:
     protected_key_file: Path
     stranger_key_file: Path
     known_hosts: Path
+
+
+def tunnel(ssh: SshServer, **changes: Any) -> SshTunnelConfig:
+    """The way through the server."""
+    keys: dict[str, Any] = {"host": EnvText("127.0.0.1"), "port": ssh.port, "user": EnvText(ssh.user)}
+    keys |= {"key_file": ssh.key_file, "known_hosts": ssh.known_hosts}
+    return SshTunnelConfig(**(keys | changes))
 
 
 @pytest.fixture(scope="session")

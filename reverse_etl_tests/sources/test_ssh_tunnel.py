@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reverse_etl.config.connections import ServerConfig, SshTunnelConfig
+from reverse_etl.config.connections import ServerConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.errors import SourceUnavailableError
 from reverse_etl.sources import connect
@@ -17,7 +17,7 @@ from reverse_etl.sources._connection_check import steps
 from reverse_etl_tests.servers.mariadb import MariadbServer
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
 from reverse_etl_tests.servers.redshift import RedshiftServer
-from reverse_etl_tests.servers.sshd import PASSPHRASE, SshServer
+from reverse_etl_tests.servers.sshd import PASSPHRASE, SshServer, tunnel
 from reverse_etl_tests.servers.tds import TdsServer
 from reverse_etl_tests.sources import test_mysql, test_postgres, test_redshift, test_sqlserver
 
@@ -37,13 +37,6 @@ def behind(server: PostgresServer, ssh: SshServer, **changes: Any) -> ServerConf
         query_timeout=timedelta(seconds=30),
         ssh_tunnel=tunnel(ssh, **changes),
     )
-
-
-def tunnel(ssh: SshServer, **changes: Any) -> SshTunnelConfig:
-    """The way through the server."""
-    keys: dict[str, Any] = {"host": EnvText("127.0.0.1"), "port": ssh.port, "user": EnvText(ssh.user)}
-    keys |= {"key_file": ssh.key_file, "known_hosts": ssh.known_hosts}
-    return SshTunnelConfig(**(keys | changes))
 
 
 def test_the_database_is_read_through_the_tunnel(postgres: PostgresServer, ssh_server: SshServer) -> None:

@@ -1,0 +1,27 @@
+"""A million rows into a table: all arrive, each bad one is named, and memory is that of a hundred thousand."""
+
+from __future__ import annotations
+
+import pytest
+
+from reverse_etl_tests.benchmarks.tables import TABLE, deliver_apart
+from reverse_etl_tests.destinations.postgres.server import EMPTY, WRITER, Postgres
+
+pytestmark = pytest.mark.thorough
+
+FEW, MANY = 100_000, 1_000_000
+FLAT = 1.15
+
+
+@pytest.mark.parametrize("kind", ["", "bad"])
+def test_memory_is_flat(server: Postgres, kind: str) -> None:
+    """Within 15 % of each other; 1 % of the rows bad, or none."""
+    done = {}
+    for rows in (FEW, MANY):
+        server.run(EMPTY + WRITER)
+        server.run(TABLE.format(key="PRIMARY KEY"))
+        done[rows] = deliver_apart(server, rows, kind)
+        bad = rows // 100 if kind else 0
+        assert (rows - bad, bad) == (done[rows]["delivered"], sum(done[rows]["reasons"].values()))
+        assert [(rows - bad + 1,)] == server.fetch("SELECT count(*) FROM customers")
+    assert done[MANY]["peak_mb"] < FLAT * done[FEW]["peak_mb"], done
