@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reverse_etl.defs.component import ReverseEtlComponent
     from reverse_etl.defs.io_managers import Frames
     from reverse_etl.defs.project import build_definitions
-    from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, HomeResource
+    from reverse_etl.defs.resources import CustomerIOResource, DatabaseResource, DestinationResource, HomeResource
     from reverse_etl.defs.translator import SyncAsset, SyncTranslator
 
 __version__ = "0.1.0"
@@ -23,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CustomerIOResource",
     "DatabaseResource",
+    "DestinationResource",
     "Frames",
     "HomeResource",
     "ReverseEtlComponent",
@@ -34,6 +35,7 @@ __all__ = [
 _MODULES = {
     "CustomerIOResource": "defs.resources",
     "DatabaseResource": "defs.resources",
+    "DestinationResource": "defs.resources",
     "Frames": "defs.io_managers",
     "HomeResource": "defs.resources",
     "ReverseEtlComponent": "defs.component",

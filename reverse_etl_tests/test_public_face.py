@@ -14,6 +14,7 @@ import reverse_etl
 PUBLIC = {
     "CustomerIOResource",
     "DatabaseResource",
+    "DestinationResource",
     "Frames",
     "HomeResource",
     "ReverseEtlComponent",

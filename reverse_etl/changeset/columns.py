@@ -18,7 +18,7 @@ from reverse_etl.errors import ConfigError
 
 if TYPE_CHECKING:
     from reverse_etl.config.streams import Stream
-    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.config.syncs import OutgoingRows
 
 
 def attribute_columns(names: Sequence[str], stream: Stream) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ def identifiers(batch: pa.RecordBatch, stream: Stream) -> pa.StringArray:
     return joined.fill_null("")
 
 
-def require_columns(names: Sequence[str], sync: SyncConfig, stream: Stream, *, dialect: Dialect = UNKNOWN) -> None:
+def require_columns(names: Sequence[str], sync: OutgoingRows, stream: Stream, *, dialect: Dialect = UNKNOWN) -> None:
     """Makes sure that a result has the columns without which none of its rows can be sent, and none of the API's own.
 
     Args:

@@ -13,21 +13,23 @@ from reverse_etl.config.streams import ROWS
 from reverse_etl.plugins import load
 
 if TYPE_CHECKING:
-    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.config.syncs import OutgoingRows
 
 
-def rules_for(sync: SyncConfig) -> dict[str, list[AnyRule]]:
+def rules_for(rows: OutgoingRows) -> dict[str, list[AnyRule]]:
     """The sync's rules by the name of the stream, in the order of its streams.
 
     The order is the order of the results, and the first rule that a row breaks is its reason. A sync's own
     checks are about its rows; its gates count in every stream.
     """
-    asked = [rule for config in sync.checks for rule in load("reverse_etl.checks", config.check).rules(config)]
+    asked = [
+        rule for config in rows.requested_checks for rule in load("reverse_etl.checks", config.check).rules(config)
+    ]
     gates = [rule for rule in asked if isinstance(rule, Gate)]
-    built_in = sync.rules()
+    built_in = rows.rules()
     return {
         stream.name: _distinct([*built_in[stream.name], *(asked if stream.name == ROWS else gates)])
-        for stream in sync.streams
+        for stream in rows.streams
     }
 
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from reverse_etl.config.streams import Stream
-    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.config.syncs import OutgoingRows
 
 NO_LONGER_FOUND = "no_longer_found"
 """The reason of rows that a retry asked for and that the database no longer has."""
@@ -77,7 +77,7 @@ class Validation:
     stopped: str = ""
 
 
-def validate(sync: SyncConfig, folder: RunFolder) -> Validation:
+def validate(sync: OutgoingRows, folder: RunFolder) -> Validation:
     """Marks each row of a run's changeset as valid, rejected or excluded, and stores that beside it.
 
     Running it again over the same folder gives the same.
@@ -141,7 +141,7 @@ class _Across:
 class _Pass:
     """The rules of one stream over its parts."""
 
-    sync: SyncConfig
+    sync: OutgoingRows
     parts: Parts
     stream: Stream
     rules: Sequence[AnyRule]

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
+from reverse_etl import plugins
 from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
-from reverse_etl.config.connections_file import read_connections
+from reverse_etl.config.connections_file import DESTINATIONS, read_connections
 from reverse_etl.config.document import Document, read_document
-from reverse_etl.config.problems import Problem, lines
+from reverse_etl.config.problems import Problem, lines, model_problems, problem_at
 from reverse_etl.config.sync_file import SyncFile, read_sync
-from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.errors import ConfigProblemsError
 
 
@@ -49,6 +51,20 @@ def parse_sync(name: str, settings: Mapping[str, Any]) -> SyncConfig:
     if problems or sync is None:
         raise ConfigProblemsError(lines(problems))
     return sync
+
+
+def parse_rows(kind: str, settings: Mapping[str, Any]) -> OutgoingRows:
+    """What rows are in a kind of destination, from the section that a sync's file has. Raises ConfigProblemsError."""
+    file, document, _ = _document("push", dict(settings))
+    model: type[OutgoingRows] = plugins.load(DESTINATIONS, kind).Outgoing
+    problems = [
+        problem_at(file, document, (key,), "unknown key") for key in model.SET_BY_LOADER & document.values.keys()
+    ]
+    _raise(problems)
+    try:
+        return model.model_validate(document.values)
+    except ValidationError as error:
+        raise ConfigProblemsError(lines(model_problems(error, model=model, file=file, document=document))) from None
 
 
 def _document(label: str, settings: dict[str, Any]) -> tuple[str, Document, bytes]:

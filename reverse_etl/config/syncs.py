@@ -41,7 +41,68 @@ def _owner(text: str) -> str:
     return text
 
 
-class SyncConfig(YamlModel, ABC):
+class OutgoingRows(YamlModel, ABC):
+    """What rows are in their destination: enough to check and to send them, wherever they come from.
+
+    Attributes:
+        name: What tells them apart from the rows of others; a sync's name.
+        DESTINATION: The kind of destination that the model belongs to.
+        TITLE: What people call the kind.
+        MAX_COLUMNS: Columns that a row may have there.
+        SECTIONS: The keys that say what a row is.
+    """
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
+    DESTINATION: ClassVar[str] = ""
+    TITLE: ClassVar[str] = ""
+    MAX_COLUMNS: ClassVar[int] = 300
+    SECTIONS: ClassVar[frozenset[str]] = frozenset()
+
+    name: str = "push"
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What a row is, a word of the destination's."""
+
+    @property
+    @abstractmethod
+    def streams(self) -> tuple[Stream, ...]:
+        """What the sync sends, in this order; the first is ``rows``."""
+
+    def stream(self, name: str) -> Stream:
+        """The stream of a name. Raises KeyError where the sync has none."""
+        return {stream.name: stream for stream in self.streams}[name]
+
+    def rules(self) -> dict[str, list[AnyRule]]:
+        """The rules that the destination has for the rows, by the name of the stream."""
+        return {stream.name: [] for stream in self.streams}
+
+    def read_beside(self, folder: RunFolder, session: Session | None) -> None:
+        """Reads what a run needs beside the rows into its folder. Raises ConfigError, QueryError."""
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether what its query does not return is taken away."""
+        return False
+
+    @property
+    def rows_query(self) -> str:
+        """The query that returns them; empty where they do not come from one."""
+        return ""
+
+    @property
+    def requested_checks(self) -> tuple[CheckConfig, ...]:
+        """Checks beside the destination's own rules."""
+        return ()
+
+    @property
+    def where(self) -> str:
+        """For messages: where they come from."""
+        return "the rows of the DataFrame"
+
+
+class SyncConfig(OutgoingRows):
     """One sync, without what its rows are: that is in the fields that its destination adds.
 
     Attributes:
@@ -53,17 +114,9 @@ class SyncConfig(YamlModel, ABC):
         query: One SELECT, with ``{{last_sync_time}}`` not yet replaced.
         max_rows: A query with more rows fails before anything is sent.
         owners: E-mail addresses or ``team:name``, for Dagster.
-        DESTINATION: The kind of destination that the model belongs to.
-        TITLE: What people call the kind.
-        MAX_COLUMNS: Columns that a row may have there.
-        SECTIONS: The keys that say what a row is.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name", "file", "version"})
-    DESTINATION: ClassVar[str] = ""
-    TITLE: ClassVar[str] = ""
-    MAX_COLUMNS: ClassVar[int] = 300
-    SECTIONS: ClassVar[frozenset[str]] = frozenset()
 
     name: str = Field(min_length=1)
     file: str = ""
@@ -85,39 +138,23 @@ class SyncConfig(YamlModel, ABC):
     )
 
     @property
-    @abstractmethod
-    def kind(self) -> str:
-        """What a row is, a word of the destination's."""
+    def rows_query(self) -> str:
+        """Its query."""
+        return self.query
 
     @property
-    @abstractmethod
-    def streams(self) -> tuple[Stream, ...]:
-        """What the sync sends, in this order; the first is ``rows``."""
-
-    def stream(self, name: str) -> Stream:
-        """The stream of a name. Raises KeyError where the sync has none."""
-        return {stream.name: stream for stream in self.streams}[name]
-
-    def rules(self) -> dict[str, list[AnyRule]]:
-        """The rules that the destination has for the rows, by the name of the stream."""
-        return {stream.name: [] for stream in self.streams}
+    def requested_checks(self) -> tuple[CheckConfig, ...]:
+        """Its checks."""
+        return self.checks
 
     def as_read(self, batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:  # noqa: ARG002 - for subclasses
         """A batch as the changeset keeps it; ``timezone`` is that of times without one in the database."""
         return batch
 
-    def read_beside(self, folder: RunFolder, session: Session | None) -> None:
-        """Reads what a run needs beside the rows into its folder. Raises ConfigError, QueryError."""
-
     @property
     @abstractmethod
     def writes(self) -> tuple[str, ...]:
         """What it writes to within its destination, as the end of an asset key."""
-
-    @property
-    def mirrors(self) -> bool:
-        """Whether what its query does not return is taken away."""
-        return False
 
     def note(self, folder: RunFolder) -> str:  # noqa: ARG002 - for subclasses
         """What is worth saying of the rows once they are checked, in sentences; empty when nothing is."""

@@ -18,7 +18,7 @@ from reverse_etl.changeset.frames import as_frame
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
 from reverse_etl.config.connections_file import workspace_kind
-from reverse_etl.config.inline import parse_database, parse_destination, parse_sync
+from reverse_etl.config.inline import parse_database, parse_destination, parse_rows
 from reverse_etl.config.loader import load_connections
 from reverse_etl.errors import ConfigError
 from reverse_etl.run.open_runs import end_open
@@ -87,6 +87,25 @@ class DestinationResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return parse_destination(self.name, self.settings)
         return _entry(load_connections(Path(self.syncs)).destinations, self.name, self._noun, self.syncs)
 
+    def push(self, frame: "pd.DataFrame", **rows: dict[str, Any]) -> Pushed:
+        """Checks the rows of a DataFrame by the destination's rules and sends those that pass.
+
+        Args:
+            frame: One row per person, object, event or row of a table; columns as in a sync's query.
+            **rows: The section that a sync file to this destination has, with its settings. Customer.io:
+                ``push(frame, people={"identify_by": "email"})``; a table: ``push(frame, rows={"table": ...})``.
+
+        Returns:
+            Counts by outcome, and the failed rows with their numbers and reasons.
+
+        Raises:
+            ConfigError: The settings are wrong, or a needed column is missing.
+            DestinationError: The destination refused the credentials or gave no usable answer.
+        """
+        config = self.config
+        with tempfile.TemporaryDirectory(prefix="reverse-etl-") as folder:
+            return push_frame(frame, parse_rows(config.type, rows), config, RunFolder(Path(folder)))
+
     @property
     def _noun(self) -> str:
         return "destination"
@@ -103,31 +122,6 @@ class CustomerIOResource(DestinationResource):
     @property
     def _noun(self) -> str:
         return "workspace"
-
-    def push(self, frame: "pd.DataFrame", **row_kind: dict[str, Any]) -> Pushed:
-        """Checks the rows of a DataFrame by the built-in rules and sends those that pass.
-
-        Args:
-            frame: One row per person, object or event; columns as in a sync's query.
-            **row_kind: Exactly one of ``people``, ``objects``, ``events``, with the settings that a sync file has
-                under that key: ``push(frame, people={"identify_by": "email"})``.
-
-        Returns:
-            Counts by outcome, and the failed rows with their numbers and reasons.
-
-        Raises:
-            ConfigError: The settings are wrong, or a needed column is missing.
-            DestinationError: The workspace refused the credentials or gave no usable answer.
-        """
-        settings = {
-            "database": "dataframe",
-            "workspace": self.name,
-            "schedule": "manual",
-            "query": "SELECT * FROM dataframe",
-            **row_kind,
-        }
-        with tempfile.TemporaryDirectory(prefix="reverse-etl-") as folder:
-            return push_frame(frame, parse_sync("push", settings), self.config, RunFolder(Path(folder)))
 
 
 class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]

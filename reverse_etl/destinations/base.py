@@ -20,7 +20,7 @@ from reverse_etl.report import Outcome, Reason
 if TYPE_CHECKING:
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.config.connections import DestinationConfig
-    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.config.syncs import OutgoingRows, SyncConfig
     from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.destinations.tables import TableDestination
     from reverse_etl.pacing.rate_limit import Clock
@@ -115,12 +115,18 @@ class Kind(Protocol):
 
     Attributes:
         Config: The model of an entry of ``destinations``.
-        Sync: The model of a sync: what its rows are, and what follows from that without a network.
+        Outgoing: The model of what rows are there, and what follows from that without a network.
+        Sync: The model of a sync: the same, with where rows come from and when.
     """
 
     @property
     def Config(self) -> type[DestinationConfig]:  # noqa: N802 - a class
         """The model of an entry of ``destinations``."""
+        ...
+
+    @property
+    def Outgoing(self) -> type[OutgoingRows]:  # noqa: N802 - a class
+        """The model of what rows are."""
         ...
 
     @property
@@ -140,7 +146,7 @@ class Kind(Protocol):
         """The destination, ready for one run of one sync; nothing is asked or sent before ``prepare``.
 
         Args:
-            sync: The sync, a ``Sync``.
+            sync: What is sent, an ``Outgoing``.
             config: The destination, a ``Config``.
             columns: Those of the rows, as they were read.
             patience: The run's retry budget; by default one of its own, from the environment.

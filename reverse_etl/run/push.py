@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from reverse_etl.config.connections import DestinationConfig
-    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.config.syncs import OutgoingRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +34,28 @@ class Pushed:
     failed_rows: tuple[FailedRow, ...]
 
 
-def push_frame(frame: pd.DataFrame, sync: SyncConfig, config: DestinationConfig, folder: RunFolder) -> Pushed:
+def push_frame(frame: pd.DataFrame, rows: OutgoingRows, config: DestinationConfig, folder: RunFolder) -> Pushed:
     """Validates and delivers the rows of a DataFrame without a run: nothing is remembered.
 
     Raises:
         ConfigError: A needed column is missing.
-        DestinationError: The workspace stopped the delivery.
+        DestinationError: The destination stopped the delivery.
     """
     from reverse_etl.changeset.columns import require_columns
     from reverse_etl.checks.runner import validate
     from reverse_etl.sources._arrow import canonical
 
     batch = canonical(as_batch(frame), timezone="UTC")
-    require_columns(batch.schema.names, sync, sync.stream(ROWS))
-    rows = folder.parts(ROWS).write(with_row_numbers([batch]))
-    sync.read_beside(folder, None)
+    require_columns(batch.schema.names, rows, rows.stream(ROWS))
+    written = folder.parts(ROWS).write(with_row_numbers([batch]))
+    rows.read_beside(folder, None)
     facts = Facts(
-        sync=sync.name, since=0, started_at=int(datetime.now(UTC).timestamp()), streams={ROWS: StreamFacts(rows)}
+        sync=rows.name,
+        since=0,
+        started_at=int(datetime.now(UTC).timestamp()),
+        streams={ROWS: StreamFacts(written)},
     )
     folder.seal(facts)
-    validate(sync, folder)
-    asyncio.run(send(sync, config, folder, facts))
+    validate(rows, folder)
+    asyncio.run(send(rows, config, folder, facts))
     return Pushed(count(folder.outcomes(ROWS)), tuple(folder.failed()))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.connections import DestinationConfig
     from reverse_etl.config.streams import Stream
-    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.config.syncs import OutgoingRows
     from reverse_etl.destinations.base import Destination
     from reverse_etl.destinations.tables import TableDestination
     from reverse_etl.pacing.rate_limit import Clock
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 async def send(
-    sync: SyncConfig,
+    sync: OutgoingRows,
     config: DestinationConfig,
     folder: RunFolder,
     facts: Facts,
@@ -92,7 +92,7 @@ async def send(
                 await destination.mirror(folder.parts(ROWS))
 
 
-def mirrors(sync: SyncConfig, facts: Facts) -> bool:
+def mirrors(sync: OutgoingRows, facts: Facts) -> bool:
     """Whether what these rows do not name is taken away."""
     return sync.mirrors and not facts.retry_of
 

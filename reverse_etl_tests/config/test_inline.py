@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.config.environment import Secret
-from reverse_etl.config.inline import parse_database, parse_destination, parse_sync
+from reverse_etl.config.inline import parse_database, parse_destination, parse_rows, parse_sync
 from reverse_etl.errors import ConfigProblemsError
 from reverse_etl.sources.sqlite import Config as SQLite
 
@@ -48,3 +48,21 @@ def test_mistakes_in_code_get_the_messages_of_a_file() -> None:
         parse_destination("main", {"site_id": "hunter2", "track_api_key": "${B}"})
     with pytest.raises(ConfigProblemsError, match=r"sync customers:\d+: query: is missing"):
         parse_sync("customers", {"database": "a", "workspace": "b", "schedule": "manual", "people": {}})
+
+
+def test_rows_made_in_code_are_those_of_a_section() -> None:
+    """Of the destination's kind, without a database, a query or a schedule."""
+    people = parse_rows("customerio", {"people": {"identify_by": "email"}})
+    assert ("people", ("email",), "") == (people.kind, people.stream("rows").identifier, people.stream("rows").query)
+    table = parse_rows("postgres", {"rows": {"table": "customers", "identify_by": "id"}})
+    assert ("rows", ("id",)) == (table.kind, table.stream("rows").identifier)
+    for kind, settings, said in (
+        ("customerio", {"peeple": {}}, r"push:1: peeple: unknown key; did you mean `people`"),
+        ("customerio", {"people": {}, "events": {}}, "a sync is one of people, objects or events"),
+        ("customerio", {}, "what are the rows"),
+        ("customerio", {"people": {}, "query": "SELECT 1"}, "push:2: query: unknown key"),
+        ("postgres", {"rows": {"table": "customers"}}, "push:1: rows.identify_by: is missing"),
+        ("postgres", {"rows": {"table": "a", "identify_by": "id"}, "name": "x"}, "push:4: name: unknown key"),
+    ):
+        with pytest.raises(ConfigProblemsError, match=said):
+            parse_rows(kind, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reverse_etl.destinations.customerio.sync import Sync
+from reverse_etl.destinations.customerio.sync import Outgoing, Sync
 from reverse_etl.destinations.customerio.workspace import WorkspaceConfig as Config
 
 if TYPE_CHECKING:
@@ -20,11 +20,22 @@ if TYPE_CHECKING:
     from reverse_etl.pacing.retry import Patience
     from reverse_etl.report import Step
 
-__all__ = ["Config", "Sync", "ask", "ask_once", "at_address", "first_rows", "open_destination", "shown", "steps"]
+__all__ = [
+    "Config",
+    "Outgoing",
+    "Sync",
+    "ask",
+    "ask_once",
+    "at_address",
+    "first_rows",
+    "open_destination",
+    "shown",
+    "steps",
+]
 
 
 def open_destination(
-    sync: Sync,
+    sync: Outgoing,
     config: Config,
     columns: Sequence[str],  # noqa: ARG001 - it takes any
     *,
@@ -72,7 +83,7 @@ def first_rows(asks: Asks) -> FirstRows:
     return first_rows(asks)
 
 
-def shown(batch: pa.RecordBatch, sync: Sync, stream: str) -> list[bytes]:
+def shown(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:
     """Each row as the operation that would be sent, JSON."""
     from reverse_etl.destinations.customerio.operations import items
 

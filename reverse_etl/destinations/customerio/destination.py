@@ -28,7 +28,7 @@ from reverse_etl.report import Outcome, Reason
 if TYPE_CHECKING:
     import httpx
 
-    from reverse_etl.destinations.customerio.sync import Sync
+    from reverse_etl.destinations.customerio.sync import Outgoing
     from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 
 MAX_ITEM_BYTES: Final = 32_000
@@ -45,7 +45,7 @@ _UNKNOWN_OBJECT_TYPE: Final = "unknown_object_type"
 
 @asynccontextmanager
 async def open_destination(
-    sync: Sync,
+    sync: Outgoing,
     workspace: WorkspaceConfig,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
@@ -75,7 +75,7 @@ class CustomerIO:
     """A ``destinations.base.Destination``, with what a run does before its first row and after its last."""
 
     def __init__(
-        self, sync: Sync, workspace: WorkspaceConfig, client: Client, patience: Patience, clock: Clock
+        self, sync: Outgoing, workspace: WorkspaceConfig, client: Client, patience: Patience, clock: Clock
     ) -> None:
         self.name, self.kind = workspace.label, workspace.type
         self.limits = Limits(

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.sync import (
         EventsConfig,
         ObjectsConfig,
+        Outgoing,
         PeopleConfig,
         RelationshipsConfig,
-        Sync,
     )
 
 MAX_SLICE_ROWS: Final = 10_000
@@ -46,7 +46,7 @@ _MOST_SECONDS: Final = 2**43
 _Text: TypeAlias = "pa.StringArray | pa.StringScalar"
 
 
-def items(batch: pa.RecordBatch, sync: Sync, stream: str) -> list[bytes]:
+def items(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:
     """Says each row of a batch (with ``ROW_NUMBER``) as one item, in order; as long as the batch.
 
     Args:
@@ -69,7 +69,7 @@ def object_types(batch: pa.RecordBatch, default: int) -> pa.StringArray:
     return pc.if_else(pc.fill_null(pc.equal(types, ""), True), str(default), types)
 
 
-def _operations(batch: pa.RecordBatch, sync: Sync, stream: str) -> pa.StringArray:
+def _operations(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> pa.StringArray:
     attributes = attribute_columns(batch.schema.names[:-1], sync.stream(stream))
     if stream == "relationships" and sync.relationships is not None:
         return _relationships(batch, attributes, sync.relationships)
@@ -120,7 +120,7 @@ def _relationships(batch: pa.RecordBatch, names: tuple[str, ...], config: Relati
     )
 
 
-def _events(batch: pa.RecordBatch, names: tuple[str, ...], config: EventsConfig, *, sync: Sync) -> pa.StringArray:
+def _events(batch: pa.RecordBatch, names: tuple[str, ...], config: EventsConfig, *, sync: Outgoing) -> pa.StringArray:
     name: _Text = quoted(pa.array([config.name]))[0] if config.name else _identifier(batch, "name")
     occurred_at_ms = _milliseconds(batch)
     seconds = unix_seconds(pc.cast(occurred_at_ms, pa.timestamp("ms", "UTC")))

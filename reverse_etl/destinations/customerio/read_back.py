@@ -24,7 +24,7 @@ from reverse_etl.errors import ConfigError
 from reverse_etl.report import Outcome, Reason
 
 if TYPE_CHECKING:
-    from reverse_etl.destinations.customerio.sync import Sync
+    from reverse_etl.destinations.customerio.sync import Outgoing
 
 WAIT_VARIABLE: Final = "REVERSE_ETL_READ_BACK_WAIT_S"
 
@@ -53,7 +53,7 @@ def wait_s(app_url: str) -> float:
     return seconds
 
 
-def types(sync: Sync, known_object_types: tuple[str, ...]) -> tuple[str, ...]:
+def types(sync: Outgoing, known_object_types: tuple[str, ...]) -> tuple[str, ...]:
     """The activities that tell of a sync's rows."""
     wanted: list[str] = []
     if sync.people is not None:
@@ -69,7 +69,7 @@ def types(sync: Sync, known_object_types: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def not_applied(sync: Sync, parts: Parts, outcomes: Outcomes, found: list[Activity]) -> Iterator[KeptBack]:
+def not_applied(sync: Outgoing, parts: Parts, outcomes: Outcomes, found: list[Activity]) -> Iterator[KeptBack]:
     """The delivered rows that activities are about, by cause; a batch of rows is in memory at a time.
 
     Args:
@@ -97,7 +97,7 @@ def not_applied(sync: Sync, parts: Parts, outcomes: Outcomes, found: list[Activi
         yield from _by_cause(sync, by_row)
 
 
-def _is_about(activity: Activity, sync: Sync, stream: str) -> bool:
+def _is_about(activity: Activity, sync: Outgoing, stream: str) -> bool:
     of_relationships = activity.type.startswith(("_r:", "relationship_"))
     of_objects = activity.type.startswith("_o:")
     if stream == "relationships":
@@ -134,7 +134,7 @@ def _by_key(activities: list[Activity], identifier: str, stream: str) -> dict[st
     return found
 
 
-def _keys(batch: pa.RecordBatch, kind: str, sync: Sync, stream: str) -> pa.StringArray | None:
+def _keys(batch: pa.RecordBatch, kind: str, sync: Outgoing, stream: str) -> pa.StringArray | None:
     """Each row's key of a kind; None where the rows have none."""
     if kind in ("id", "email"):
         index = batch.schema.get_field_index(kind)
@@ -155,7 +155,7 @@ def _keys(batch: pa.RecordBatch, kind: str, sync: Sync, stream: str) -> pa.Strin
     return pc.binary_join_element_wise(person, thing, _BETWEEN)
 
 
-def _by_cause(sync: Sync, by_row: dict[int, Activity]) -> Iterator[KeptBack]:
+def _by_cause(sync: Outgoing, by_row: dict[int, Activity]) -> Iterator[KeptBack]:
     settings = sync.suppression
     complete = settings is None or settings.suppressed == "ignore_and_complete"
     rows: dict[tuple[Outcome, Reason], list[int]] = {}

@@ -38,7 +38,7 @@ from reverse_etl.errors import ConfigError
 from reverse_etl.files.private import whole_file
 
 if TYPE_CHECKING:
-    from reverse_etl.destinations.customerio.sync import Sync
+    from reverse_etl.destinations.customerio.sync import Outgoing
     from reverse_etl.sources.base import Session
 
 _SCHEMA: Final = pa.schema([(name, pa.string()) for name in IDENTIFIERS])
@@ -101,7 +101,7 @@ def list_of(parts: Parts) -> Path:
     return parts.folder.parent / _FILE
 
 
-def store_suppressed(sync: Sync, folder: RunFolder, session: Session | None) -> None:
+def store_suppressed(sync: Outgoing, folder: RunFolder, session: Session | None) -> None:
     """Reads the sync's list, if it has one, into the run's folder; a batch is in memory at a time.
 
     Args:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from reverse_etl.config.intervals import Interval
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.streams import ROWS, Stream
-from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.destinations.customerio.api_words import API_WORDS
 from reverse_etl.destinations.customerio.segment_config import SegmentConfig
 from reverse_etl.destinations.customerio.suppression_config import Suppressed, SuppressionListConfig
@@ -115,8 +115,8 @@ class RelationshipsConfig(YamlModel):
     suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
 
 
-class Sync(SyncConfig):
-    """One sync to a workspace.
+class Outgoing(OutgoingRows):
+    """Rows on their way to a workspace.
 
     Attributes:
         relationships: The second query, for people and objects.
@@ -167,12 +167,6 @@ class Sync(SyncConfig):
 
         return rules_of(self)
 
-    def as_read(self, batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:
-        """With the times of events as instants."""
-        from reverse_etl.changeset.occurred_at import with_zones
-
-        return batch if self.events is None else with_zones(batch, timezone=timezone)
-
     def read_beside(self, folder: RunFolder, session: Session | None) -> None:
         """Its suppression list, where it has one."""
         from reverse_etl.destinations.customerio.suppression import store_suppressed
@@ -180,16 +174,46 @@ class Sync(SyncConfig):
         store_suppressed(self, folder, session)
 
     @property
+    def mirrors(self) -> bool:
+        """Whether people leave its segment whom its query does not return."""
+        return self.people is not None and self.people.segment is not None and self.people.segment.mirror
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Exactly one kind; events have no relationships."""
+        kinds = [kind for kind in KINDS if given.get(kind) is not None]
+        empty = [kind for kind in KINDS if kind in given and given[kind] is None]
+        if empty and not kinds:
+            yield empty[0], f"is empty: write `{empty[0]}: {{}}` for the defaults"
+        elif not kinds:
+            yield "", "what are the rows? Write one of people: {}, objects: {} or events: {}"
+        elif len(kinds) > 1:
+            yield kinds[1], f"a sync is one of people, objects or events; this one has {' and '.join(kinds)}"
+        elif kinds == ["events"] and given.get("relationships") is not None:
+            yield "relationships", "goes with people or objects, not with events"
+        relationships = given.get("relationships")
+        if kinds == ["people"] and isinstance(relationships, Mapping):
+            for key in ("suppressed", "suppression_list"):
+                if key in RelationshipsConfig.as_meant(relationships):
+                    yield "relationships", f"{key} goes under people; relationships follow it"
+        yield from super().misfits(given)
+
+
+class Sync(Outgoing, SyncConfig):
+    """One sync to a workspace."""
+
+    def as_read(self, batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:
+        """With the times of events as instants."""
+        from reverse_etl.changeset.occurred_at import with_zones
+
+        return batch if self.events is None else with_zones(batch, timezone=timezone)
+
+    @property
     def writes(self) -> tuple[str, ...]:
         """The workspace's people, one object type, or one event."""
         if self.objects is not None:
             return (f"object_type_{self.objects.object_type}",)
         return ("people",) if self.events is None else (self.events.name or "events",)
-
-    @property
-    def mirrors(self) -> bool:
-        """Whether people leave its segment whom its query does not return."""
-        return self.people is not None and self.people.segment is not None and self.people.segment.mirror
 
     def note(self, folder: RunFolder) -> str:
         """How many events repeat others."""
@@ -216,28 +240,8 @@ class Sync(SyncConfig):
 
         look_at(draft)
 
-    @classmethod
-    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Exactly one kind; events have no relationships."""
-        kinds = [kind for kind in KINDS if given.get(kind) is not None]
-        empty = [kind for kind in KINDS if kind in given and given[kind] is None]
-        if empty and not kinds:
-            yield empty[0], f"is empty: write `{empty[0]}: {{}}` for the defaults"
-        elif not kinds:
-            yield "", "what are the rows? Write one of people: {}, objects: {} or events: {}"
-        elif len(kinds) > 1:
-            yield kinds[1], f"a sync is one of people, objects or events; this one has {' and '.join(kinds)}"
-        elif kinds == ["events"] and given.get("relationships") is not None:
-            yield "relationships", "goes with people or objects, not with events"
-        relationships = given.get("relationships")
-        if kinds == ["people"] and isinstance(relationships, Mapping):
-            for key in ("suppressed", "suppression_list"):
-                if key in RelationshipsConfig.as_meant(relationships):
-                    yield "relationships", f"{key} goes under people; relationships follow it"
-        yield from super().misfits(given)
 
-
-def _rows_stream(sync: Sync) -> Stream:
+def _rows_stream(sync: Outgoing) -> Stream:
     """What the columns of the rows of people, objects or events mean."""
     if (events := sync.events) is not None:
         named = () if events.name else ("name",)
@@ -249,7 +253,7 @@ def _rows_stream(sync: Sync) -> Stream:
         required = apart = (sync.people.identify_by if sync.people is not None else "id",)
     return Stream(
         name=ROWS,
-        query=sync.query,
+        query=sync.rows_query,
         identifier=required[:1],
         required=required,
         apart=frozenset(apart),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reverse_etl.destinations.postgres.config import Config
-from reverse_etl.destinations.postgres.sync import Sync
+from reverse_etl.destinations.postgres.sync import Outgoing, Sync
 from reverse_etl.errors import MissingDriverError
 
 if TYPE_CHECKING:
@@ -21,11 +21,22 @@ if TYPE_CHECKING:
     from reverse_etl.pacing.retry import Patience
     from reverse_etl.report import Step
 
-__all__ = ["Config", "Sync", "ask", "ask_once", "at_address", "first_rows", "open_destination", "shown", "steps"]
+__all__ = [
+    "Config",
+    "Outgoing",
+    "Sync",
+    "ask",
+    "ask_once",
+    "at_address",
+    "first_rows",
+    "open_destination",
+    "shown",
+    "steps",
+]
 
 
 def open_destination(
-    sync: Sync,
+    sync: Outgoing,
     config: Config,
     columns: Sequence[str],
     *,
@@ -76,7 +87,7 @@ def first_rows(asks: Asks) -> FirstRows:
     return first_rows(asks)
 
 
-def shown(batch: pa.RecordBatch, sync: Sync, stream: str) -> list[bytes]:  # noqa: ARG001 - one of its streams
+def shown(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:  # noqa: ARG001 - one of its streams
     """Each row as JSON, by column: what is compared with the table."""
     from reverse_etl.destinations.postgres.preview import shown
 

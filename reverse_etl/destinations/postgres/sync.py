@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from reverse_etl.config.streams import ROWS, Stream
-from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.destinations.postgres.config import Rows
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from reverse_etl.checks.base import AnyRule
 
 
-class Sync(SyncConfig):
-    """One sync to a table."""
+class Outgoing(OutgoingRows):
+    """Rows on their way to a table."""
 
     DESTINATION: ClassVar[str] = "postgres"
     TITLE: ClassVar[str] = "PostgreSQL"
@@ -37,12 +37,7 @@ class Sync(SyncConfig):
     def streams(self) -> tuple[Stream, ...]:
         """Its rows alone."""
         key = self.rows.identify_by
-        return (Stream(ROWS, self.query, identifier=key, required=key),)
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The table."""
-        return (self.rows.table,)
+        return (Stream(ROWS, self.rows_query, identifier=key, required=key),)
 
     def rules(self) -> dict[str, list[AnyRule]]:
         """Each row has its key, and no other row has it."""
@@ -60,6 +55,15 @@ class Sync(SyncConfig):
                 IdentifierUnique(unique, key, any_case=frozenset()),
             ]
         }
+
+
+class Sync(Outgoing, SyncConfig):
+    """One sync to a table."""
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The table."""
+        return (self.rows.table,)
 
     def asked(self) -> dict[str, Any]:
         """The table, its key and how rows are written."""

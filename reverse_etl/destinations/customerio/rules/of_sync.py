@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.sync import (
         EventsConfig,
         ObjectsConfig,
+        Outgoing,
         PeopleConfig,
         RelationshipsConfig,
-        Sync,
     )
 
 
-def rules_of(sync: Sync) -> dict[str, list[AnyRule]]:
+def rules_of(sync: Outgoing) -> dict[str, list[AnyRule]]:
     """The rules of its rows and, where it has them, of its relationships, by the name of the stream."""
     found = {ROWS: _rows(sync)}
     if sync.relationships is not None:
@@ -39,7 +39,7 @@ def rules_of(sync: Sync) -> dict[str, list[AnyRule]]:
     return found
 
 
-def _rows(sync: Sync) -> list[AnyRule]:
+def _rows(sync: Outgoing) -> list[AnyRule]:
     if sync.people is not None:
         return _people(sync, sync.people)
     if sync.objects is not None:
@@ -47,7 +47,7 @@ def _rows(sync: Sync) -> list[AnyRule]:
     return _events(sync, sync.events) if sync.events is not None else []
 
 
-def _people(sync: Sync, people: PeopleConfig) -> list[AnyRule]:
+def _people(sync: Outgoing, people: PeopleConfig) -> list[AnyRule]:
     by = people.identify_by
     return [
         *_identifier(by, "id"),
@@ -61,7 +61,7 @@ def _people(sync: Sync, people: PeopleConfig) -> list[AnyRule]:
     ]
 
 
-def _objects(sync: Sync, settings: ObjectsConfig) -> list[AnyRule]:
+def _objects(sync: Outgoing, settings: ObjectsConfig) -> list[AnyRule]:
     return [
         *_identifier("object_id"),
         objects.ObjectTypeValid(_reject("object_type_valid", "`object_type` is a positive integer.")),
@@ -71,7 +71,7 @@ def _objects(sync: Sync, settings: ObjectsConfig) -> list[AnyRule]:
     ]
 
 
-def _relationships(sync: Sync, relationships: RelationshipsConfig) -> list[AnyRule]:
+def _relationships(sync: Outgoing, relationships: RelationshipsConfig) -> list[AnyRule]:
     by = relationships.identify_by
     return [
         *_identifier(by),
@@ -87,7 +87,7 @@ def _relationships(sync: Sync, relationships: RelationshipsConfig) -> list[AnyRu
     ]
 
 
-def _events(sync: Sync, settings: EventsConfig) -> list[AnyRule]:
+def _events(sync: Outgoing, settings: EventsConfig) -> list[AnyRule]:
     by, max_age = settings.identify_by, settings.max_age
     found: list[AnyRule] = [*_identifier(by), *_email(by), *_suppressed(sync, by)]
     if settings.name is None:
@@ -135,7 +135,7 @@ def _email(identify_by: str) -> list[AnyRule]:
     return [emails.EmailValid(_reject("email_valid", "Every `email` is a valid address."), ("email",))]
 
 
-def _suppressed(sync: Sync, *columns: str) -> list[AnyRule]:
+def _suppressed(sync: Outgoing, *columns: str) -> list[AnyRule]:
     settings = sync.suppression
     if settings is None or settings.suppression_list is None:
         return []
@@ -144,7 +144,7 @@ def _suppressed(sync: Sync, *columns: str) -> list[AnyRule]:
     return [suppressed.Suppressed(rule, columns)]
 
 
-def _attributes(sync: Sync, stream: str, *, delete: bool) -> list[AnyRule]:
+def _attributes(sync: Outgoing, stream: str, *, delete: bool) -> list[AnyRule]:
     apart = sync.stream(stream).apart
     name, value = attributes.MAX_NAME_BYTES, attributes.MAX_VALUE_BYTES
     name_length = _reject("attribute_name_length", f"No attribute name is longer than {name} bytes.")
@@ -164,7 +164,7 @@ def _attributes(sync: Sync, stream: str, *, delete: bool) -> list[AnyRule]:
     ]
 
 
-def _attribute_warnings(sync: Sync, stream: str) -> list[AnyRule]:
+def _attribute_warnings(sync: Outgoing, stream: str) -> list[AnyRule]:
     apart = sync.stream(stream).apart
     return [
         names.NameCase(_warn("attribute_name_case", "Attribute names are in snake_case."), apart),
