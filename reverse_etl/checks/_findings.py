@@ -109,7 +109,8 @@ def failed_rows(
         marks[finding.rows.to_numpy() - first] = True
         found = pa.array(marks)
         fresh = pc.and_(found, pc.is_null(reasons))
-        further = pc.binary_join_element_wise(messages, pa.scalar(finding.message), "; ")
+        before = pc.utf8_rtrim(messages, characters=".")
+        further = pc.binary_join_element_wise(before, pa.scalar(finding.message), "; ")
         messages = pc.if_else(fresh, pa.scalar(finding.message), pc.if_else(found, further, messages))
         reasons = pc.if_else(fresh, pa.scalar(rule.name), reasons)
         fields = pc.if_else(fresh, pa.scalar(finding.field), fields)

@@ -43,8 +43,8 @@ def test_a_failed_row_has_its_first_reason_and_all_messages(tmp_path: Path) -> N
             Reason(
                 "identifier_present",
                 "id",
-                "column `id` is empty.; column `email` is not a valid e-mail address.; "
-                "column `bio` is longer than 1000 bytes.; column `plan` is NULL.",
+                "column `id` is empty; column `email` is not a valid e-mail address; "
+                "column `bio` is longer than 1000 bytes; column `plan` is NULL.",
             ),
         ),
         FailedRow(3, "rows", "3", "check", Reason("not_null_plan", "plan", "column `plan` is NULL.")),

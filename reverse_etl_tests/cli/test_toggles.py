@@ -106,6 +106,12 @@ def test_the_location_that_ticked_last_counts(project: Remembered) -> None:
         assert ("active", False) == people()[:2]
 
 
+def test_a_sync_that_is_run_by_hand_has_no_due_time_to_resume_at(project: Remembered) -> None:
+    """It says the command that runs it."""
+    run(pause, "staff")
+    assert "staff is active. It has no due times; to run it: reverse-etl run staff\n" == run(resume, "staff").stderr
+
+
 @pytest.mark.thorough
 def test_dagster_is_not_imported_where_no_schedule_is_off(project: Remembered) -> None:
     """Neither without an instance nor with one whose schedules are all on."""

@@ -14,7 +14,7 @@ EXAMPLES: Final = ("resume customers",)
 
 
 def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
-    """Resume a paused sync, in Dagster's UI too: it runs at its next due time and reads what changed meanwhile."""
+    """Resume a paused sync, in Dagster's UI too: it runs when due, or by hand, and reads what changed meanwhile."""
     from reverse_etl.cli.toggles import switch_on
     from reverse_etl.errors import StateError
 
@@ -27,6 +27,9 @@ def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson =
         say(people, f"Warning: {error}")
     if as_json:
         print_status(project, home, sync)
+    if project.syncs[sync].schedule.manual:
+        say(people, f"{sync} is active. It has no due times; to run it: reverse-etl run {sync}")
+        return
     more = {
         None: ", if its schedule is on in Dagster's UI.",
         True: ". Its schedule was off in Dagster's UI, and is on again.",

@@ -185,7 +185,8 @@ def _accepted(reply: Reply, items: int) -> Answer:
     for index, messages in further.items():
         first = by_index[index].why
         texts = [each for each in (first.message, *messages) if each not in ("", _NO_MESSAGE)]
-        joined = "; ".join(dict.fromkeys(texts)) or _NO_MESSAGE
+        *before, last = dict.fromkeys(texts or [_NO_MESSAGE])
+        joined = "; ".join([*(text.rstrip(".") for text in before), last])
         by_index[index] = Refusal(index, first._replace(message=joined))
     # One refusal an item: the reason and field of its first error, all its messages.
     return Accepted(tuple(map(by_index.__getitem__, sorted(by_index))))

@@ -151,7 +151,7 @@ class Client:
         )
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._longest_s
-        left_s, why = self._longest_s - VISIBLE_S, f"for an answer of workspace {self.workspace}"
+        left_s, why = self._longest_s - VISIBLE_S, f"for an answer from workspace {self.workspace}"
         slow = loop.call_later(VISIBLE_S, partial(self._waits.tell, left_s, why, at_most=True))
         try:
             async with asyncio.timeout_at(deadline):
