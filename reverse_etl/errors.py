@@ -5,17 +5,17 @@
     │   ├── ConfigProblemsError             all problems of all files at once
     │   ├── UnsetVariableError              an environment variable is missing
     │   └── MissingDriverError              an optional package is not installed
-    ├── SourceError                     3   whoever looks after the database
+    ├── SourceError                     3   the database's administrator
     │   ├── SourceUnavailableError          cannot be reached or logged in to
     │   └── QueryError                      the database refused the query, or its result cannot be used
     ├── CheckFailedError                4   the owner of the data: a check stopped the run
-    ├── DestinationError                5   whoever looks after the destination
+    ├── DestinationError                5   the destination's administrator
     │   ├── UnauthorizedError               credentials refused; never retried
     │   ├── DestinationUnavailableError     no usable answer within the retry budget
     │   └── DestinationRefusedError         the destination cannot do what the sync asks for
-    ├── StateError                      6   whoever looks after the state database and the home folder
+    ├── StateError                      6   the administrator of the state database and the home folder
     │   └── WorkspaceBusyError              another run has the workspace: this one is skipped, nothing was sent
-    └── AlertNotSentError               1   whoever looks after a channel of ``notify``; never ends a run
+    └── AlertNotSentError               1   the administrator of a channel of ``notify``; never ends a run
 
 A message says what, and where (file:line, sync, connection, column, row number); the hint is the next
 thing to do. Neither ever holds a secret or a row's value.
@@ -31,7 +31,7 @@ SOME_ROWS_FAILED_EXIT_CODE = 7
 """Exit code of a run that delivered some rows and has failed rows: an end, not an error."""
 
 INTERRUPTED_EXIT_CODE = 130
-"""Exit code of a command that Ctrl-C ended, as shells have it; a run's books are closed as canceled."""
+"""Exit code of a command that Ctrl-C ended, as shells have it; a run is closed as canceled."""
 
 
 class ReverseEtlError(Exception):
@@ -52,7 +52,7 @@ class ReverseEtlError(Exception):
         self.where = ""
 
     def located(self, where: str) -> ReverseEtlError:
-        """Says where the error belongs (``sync customers (syncs/customers.yaml)``), unless already said."""
+        """Says where the error belongs (``sync customers (syncs/customers.yaml)``), unless it does already."""
         self.where = self.where or where
         return self
 

@@ -50,7 +50,7 @@ def reads_only_changes(sync: SyncConfig) -> bool:
 
 
 def sentence(parts: list[str], sync: str, read_from: int) -> str:
-    """What a run says that reads only what changed, after the sync's file was changed."""
+    """The message of a run that reads only what changed, after the sync's file was changed."""
     since = datetime.fromtimestamp(read_from, UTC)
     named = " and ".join("The query" if part == "query" else part for part in parts)
     return (

@@ -219,7 +219,7 @@ class RunFolder:
     """The folder of one run and of its re-executions, which reuse the stored changeset.
 
     Attributes:
-        path: Where it lies on this machine; made by whoever writes to it.
+        path: Where it lies on this machine; made by what writes to it.
         shared: Where other machines find it; None where it is for this one alone.
     """
 

@@ -1,4 +1,4 @@
-"""Whose the rows of a run are: the destination that acknowledges them, whatever name it has in ``connections.yaml``.
+"""Which destination a run's rows are for: the one that acknowledges them, whatever name it has in ``connections.yaml``.
 
     <run folder>/recipient.json     for whom the rows were read, and whether that was confirmed
 
@@ -22,7 +22,7 @@ RECIPIENT_FILE: Final = "recipient.json"
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A destination, told apart from all others.
+    """A destination, distinct from all others.
 
     Attributes:
         address: Hash of its address and of the account that logs in there; known without asking.
@@ -69,7 +69,7 @@ class RowsFor:
 
 
 def rows_for(folder: RunFolder) -> RowsFor | None:
-    """For whom the rows in a run's folder are; None where that was not written down."""
+    """For whom the rows in a run's folder are; None where that was not recorded."""
     path = folder.path / RECIPIENT_FILE
     if not path.exists():
         return None
@@ -78,7 +78,7 @@ def rows_for(folder: RunFolder) -> RowsFor | None:
 
 
 def keep_rows_for(folder: RunFolder, rows: RowsFor) -> None:
-    """Writes down for whom the rows are. Raises StateError."""
+    """Records for whom the rows are. Raises StateError."""
     path = folder.path / RECIPIENT_FILE
     with whole_file(path) as file:
         file.write(json.dumps(asdict(rows)).encode())
@@ -87,7 +87,7 @@ def keep_rows_for(folder: RunFolder, rows: RowsFor) -> None:
 
 
 def confirm(folder: RunFolder, recipient: Recipient) -> bool:
-    """Notes that the destination said who it is; false, and nothing is noted, where the rows are for another one.
+    """Notes that the destination identified itself; false, and nothing is noted, where the rows are for another one.
 
     Raises:
         StateError: The folder cannot be written.

@@ -1,4 +1,4 @@
-"""A column as text: how identifiers are said, compared and shown.
+"""A column as text: how identifiers are written, compared and shown.
 
 One place, because checks, destinations and failed rows must say the same row alike. How attribute values are
 said to a destination does not live here.

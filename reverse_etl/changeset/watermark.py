@@ -52,7 +52,7 @@ class Watermark:
     def read_from(self, start: Start, late: timedelta | None, here: datetime) -> int:
         """The same for a run that begins now; further back where the database's clock was set back meanwhile.
 
-        A clock that is behind the last sync time for no known reason tells nothing: then everything is read.
+        A clock that is behind the last sync time for no known reason is of no use: then everything is read.
 
         Args:
             start: The run's.

@@ -37,7 +37,7 @@ class _Shown(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Leaves what is shown as it is."""
 
-    def hear(self, told: Progress | Waiting) -> None:
+    def hear(self, event: Progress | Waiting) -> None:
         """Takes news of the run in."""
 
 
@@ -87,19 +87,19 @@ class Lines:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def hear(self, told: Progress | Waiting) -> None:
+    def hear(self, event: Progress | Waiting) -> None:
         """Writes a line where one is due."""
-        if isinstance(told, Waiting):
-            self._write(told.said)
+        if isinstance(event, Waiting):
+            self._write(event.said)
             return
         now = self._now()
-        if self._stage != (told.stage, told.stream):
-            self._stage, self._began = (told.stage, told.stream), (now, told.done)
+        if self._stage != (event.stage, event.stream):
+            self._stage, self._began = (event.stage, event.stream), (now, event.done)
         if now >= self._next_at:
             self._next_at = now + _LINE_EVERY_S
             began_at, began_with = self._began
-            speed = _speed(told.done - began_with, now - began_at)
-            self._write(f"{_label(told)}: {_rows(told.done, told.total)}{speed and f', {speed}'}")
+            speed = _speed(event.done - began_with, now - began_at)
+            self._write(f"{_label(event)}: {_rows(event.done, event.total)}{speed and f', {speed}'}")
 
     def _write(self, words: str) -> None:
         self._out.write(f"{self._sync}: {words}\n")
@@ -144,35 +144,37 @@ class Bars:
             self._tasks.stop_task(task)
         self._live.stop()
 
-    def hear(self, told: Progress | Waiting) -> None:
+    def hear(self, event: Progress | Waiting) -> None:
         """Changes what is drawn."""
-        if isinstance(told, Waiting):
-            self._waits.add(told)
+        if isinstance(event, Waiting):
+            self._waits.add(event)
             return
         self._waits.end_open()
-        task = self._task(told)
+        task = self._task(event)
         began_at, began_with = self._began[task]
-        speed = _speed(told.done - began_with, self._now() - began_at)
+        speed = _speed(event.done - began_with, self._now() - began_at)
         # A bar of no rows at all is full.
-        done, total = (1, 1) if told.total == 0 else (told.done, told.total)
-        self._tasks.update(task, completed=done, total=total, count=_count(told.done, told.total), speed=speed)
+        done, total = (1, 1) if event.total == 0 else (event.done, event.total)
+        self._tasks.update(task, completed=done, total=total, count=_count(event.done, event.total), speed=speed)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """One frame."""
         yield self._tasks.get_renderable()
         yield self._waits
 
-    def _task(self, told: Progress) -> TaskID:
+    def _task(self, event: Progress) -> TaskID:
         """The bar of a stage. A new one ends the one before, which did not know how many rows it would have."""
-        stage = (told.stage, told.stream)
+        stage = (event.stage, event.stream)
         if stage in self._by_stage:
             return self._by_stage[stage]
         if not self._by_stage:
             self._tasks.remove_task(self._starting)
         if self._current is not None:
             self._end(self._current)
-        self._current = self._by_stage[stage] = self._tasks.add_task(_label(told), total=told.total, count="", speed="")
-        self._began[self._current] = (self._now(), told.done)
+        self._current = self._by_stage[stage] = self._tasks.add_task(
+            _label(event), total=event.total, count="", speed=""
+        )
+        self._began[self._current] = (self._now(), event.done)
         return self._current
 
     def _end(self, task: TaskID) -> None:
@@ -189,27 +191,27 @@ class _Waits:
         self._now = now
         self._until: dict[Waiting, float | None] = {}
 
-    def add(self, told: Waiting) -> None:
+    def add(self, event: Waiting) -> None:
         self.end_open()
-        self._until[told] = None if told.lasts_s is None else self._now() + told.lasts_s
+        self._until[event] = None if event.lasts_s is None else self._now() + event.lasts_s
 
     def end_open(self) -> None:
         """Ends those that may end at any time: the run continues, or reports the wait again."""
-        self._until = {told: until for told, until in self._until.items() if until is not None and not told.at_most}
+        self._until = {event: until for event, until in self._until.items() if until is not None and not event.at_most}
 
     def end(self) -> None:
         self._until.clear()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for told, until in self._until.items():
+        for event, until in self._until.items():
             if until is None:
-                yield from wrapped(text(f"{told.said} Ctrl-C ends the waiting.", "yellow"), options.max_width)
+                yield from wrapped(text(f"{event.said} Ctrl-C ends the waiting.", "yellow"), options.max_width)
             elif (left_s := until - self._now()) > 0:
-                yield from wrapped(text(f"Waits {left_s:.0f} s more {told.why}.", "yellow"), options.max_width)
+                yield from wrapped(text(f"Waits {left_s:.0f} s more {event.why}.", "yellow"), options.max_width)
 
 
-def _label(told: Progress) -> str:
-    return told.stage if told.stream == "rows" else f"{told.stage} {told.stream}"
+def _label(event: Progress) -> str:
+    return event.stage if event.stream == "rows" else f"{event.stage} {event.stream}"
 
 
 def _count(done: int, total: int | None) -> str:

@@ -92,7 +92,7 @@ def dagster_folder(home: Home) -> Path:
 
 @contextmanager
 def dagster_instance(home: Home, overrides: Mapping[str, object]) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance, with what its storage cannot do told in words.
+    """Dagster's instance, with its storage's errors in words.
 
     Args:
         home: The home folder, which may hold Dagster's.

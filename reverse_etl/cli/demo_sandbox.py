@@ -1,4 +1,4 @@
-"""The demo's own sandbox: another one, whoever started it, is neither used nor emptied."""
+"""The demo's own sandbox: one that was started elsewhere is neither used nor emptied."""
 
 from __future__ import annotations
 

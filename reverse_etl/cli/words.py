@@ -33,7 +33,7 @@ STATUS_STYLES: Final = {
 
 
 def iso(moment: datetime | None) -> str | None:
-    """A point in time as JSON says it: ISO 8601 in UTC, whole seconds."""
+    """A point in time as JSON has it: ISO 8601 in UTC, whole seconds."""
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

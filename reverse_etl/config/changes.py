@@ -11,7 +11,7 @@ from reverse_etl.config.intervals import IntervalOrZero
 from reverse_etl.config.model import YamlModel
 
 DEFAULT_LATE: Final = timedelta(minutes=10)
-"""How late a row may become visible where neither the server tells nor the files say."""
+"""How late a row may become visible where neither the server nor a file gives a time."""
 
 
 class ChangesConfig(YamlModel):

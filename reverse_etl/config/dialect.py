@@ -25,7 +25,7 @@ class Dialect:
             elsewhere its name is the expression's text, nothing, or a number.
         made_up_names: A regular expression of names that the engine invents for columns without one.
         from_first: Whether a query may begin with FROM.
-        needs_semicolons: Whether statements are told apart by semicolons only.
+        needs_semicolons: Whether only semicolons separate statements.
         runs_comments: Whether ``/*! … */`` is executed.
         at_is_variable: Whether ``@`` before a word makes it a variable.
         refused_functions: Regular expressions of functions that do more than read this database, each with what it

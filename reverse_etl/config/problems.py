@@ -83,7 +83,7 @@ def did_you_mean(word: object, known: Iterable[str], *, otherwise: str = "") -> 
 
 
 def key_text(path: Path) -> str:
-    """A path as people are shown it: without the positions in lists, which the line tells."""
+    """A path as messages show it: without positions in lists, which the line number gives."""
     return ".".join(part for part in path if isinstance(part, str))
 
 

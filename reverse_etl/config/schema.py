@@ -102,7 +102,7 @@ def connections_schema() -> dict[str, Any]:
 def _by_type(
     models: dict[str, type[YamlModel]], schemas: dict[type[YamlModel], dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The schema of each module's entries, told apart by ``type``."""
+    """The schema of each module's entries, distinguished by ``type``."""
     made = []
     for name, model in models.items():
         schema = schemas[model]

@@ -247,9 +247,9 @@ def spelled(name: exp.Identifier, dialect: Dialect) -> str:
 
 def _shared_names(columns: tuple[Column, ...]) -> Iterator[tuple[int, str]]:
     seen: set[str] = set()
-    told: set[str] = set()
+    reported: set[str] = set()
     for column in columns:
-        if column.name in seen and column.name not in told:
-            told.add(column.name)
+        if column.name in seen and column.name not in reported:
+            reported.add(column.name)
             yield 1, f"returns two columns named `{column.name}`: rename one with AS"
         seen.add(column.name)

@@ -1,4 +1,4 @@
-"""The sensor that tells the channels of ``notify`` what no run tells: syncs that are stale, or skipped all the time.
+"""The sensor for the alerts that no run sends: syncs that are stale, or skipped again and again.
 
 It also tells what a run could not: its channel did not answer, or its process was gone.
 """
@@ -28,7 +28,7 @@ def alerts_sensor(project: ProjectConfig) -> dg.SensorDefinition:
         telling = tell(project.syncs.values(), project.notify, store=store)
         for warning in telling.warnings:
             context.log.warning(warning)
-        told = [f"alerted {channel}: {alert.headline}" for channel, alert in telling.sent]
-        return dg.SkipReason("\n".join([*told, *telling.warnings]) or "No new alert.")
+        sent = [f"alerted {channel}: {alert.headline}" for channel, alert in telling.sent]
+        return dg.SkipReason("\n".join([*sent, *telling.warnings]) or "No new alert.")
 
     return alerts

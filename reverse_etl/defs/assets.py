@@ -161,7 +161,7 @@ def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
 
 @contextmanager
 def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: ProjectConfig) -> Iterator[SyncRun]:
-    """The run's books, and errors in words, once, without a stack trace."""
+    """The run's report, and errors in words, once, without a stack trace."""
     home = getattr(context.resources, HOME).home
     store = open_store(home.state_url)
 

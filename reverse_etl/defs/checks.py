@@ -91,5 +91,5 @@ def delivery_results(report: RunReport) -> Iterator[dg.AssetCheckResult]:
 
 
 def check_name(rule: Rule, stream: str) -> str:
-    """The rule's name, told apart from the same rule of another stream."""
+    """The rule's name, distinct from the same rule of another stream."""
     return rule.name if stream == "rows" else f"{stream}_{rule.name}"

@@ -1,6 +1,6 @@
 """The sensor that finds runs which failed before their first stage: no worker, a late start, no code server.
 
-Such a run has nobody that writes it into the history and tells of it. The daemon asks the sensor once a minute; then
+No process of ours records such a run or sends an alert about it. The daemon asks the sensor once a minute; then
 the tags of runs that Dagster ended are settled too (``settled_tags``).
 """
 

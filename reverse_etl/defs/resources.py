@@ -140,7 +140,7 @@ class HomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Home.from_environment(Path(self.syncs) if self.syncs else None)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Closes the books of runs that were interrupted between two stages. Raises StateError."""
+        """Closes runs that were interrupted between two stages. Raises StateError."""
         if context.run is not None:
             end_open(context.run.run_id)
 

@@ -58,7 +58,7 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
 
 
 def _due(context: dg.ScheduleEvaluationContext, cadence: Cadence, sync: SyncConfig, store: Store) -> datetime | None:
-    """The due time that this tick is to answer: its own, or the latest that nobody was there for."""
+    """The due time that this tick is to answer: its own, or the latest that was missed."""
     at = context.scheduled_execution_time
     grid = f"{cadence.start_at:%Y-%m-%dT%H:%M} {format_interval(cadence.every)}"
     before = note_tick(store, sync.name, sync.destination, grid=grid, at=at)

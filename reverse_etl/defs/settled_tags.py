@@ -18,9 +18,9 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 
 
 def settle_tags(instance: dg.DagsterInstance, store: Store, specs: ProjectSpecs, *, since: datetime) -> None:
-    """Says on runs of the project's syncs that have ended, and do not say it yet, how they ended.
+    """Tags runs of the project's syncs that have ended with their ends, where a run has no such tag yet.
 
-    A run whose books are still open is left for a later look: its process may be closing them, or is found dead.
+    A run that is still open is left for a later look: its process may be closing it, or is found dead.
 
     Args:
         instance: Where Dagster's runs are.

@@ -54,7 +54,7 @@ async def deliver(
 ) -> Delivered:
     """Sends the rows that have no outcome yet, and writes down what became of every row.
 
-    Whatever ends it, the books are written first: rows without an answer stay ``UNDELIVERED`` and are failed rows
+    Whatever ends it, the outcomes are written first: rows without an answer stay ``UNDELIVERED`` and are failed rows
     of stage ``delivery``; rows of an answered request are never sent again by a further call, not even after the end
     of the process. A cancellation lets requests in flight finish (``sender.GRACE_S``).
 
@@ -62,7 +62,7 @@ async def deliver(
         parts: The rows; their ``outcomes.npy`` and ``failed-delivery.parquet`` are written.
         outcomes: One a row, by row number - 1; changed in place.
         destination: Where they go, prepared.
-        progress: Told after each settled request.
+        progress: Called after each settled request.
         patience: The run's retry budget; by default one of its own, from the environment.
         clock: Time.
         reserve: Where turns are shared with other processes; None: this delivery has the rate limit for itself.
@@ -103,12 +103,12 @@ def leave_undelivered(
     *,
     identified_by: Sequence[str] | None = None,
 ) -> Counts:
-    """Writes the books of rows that are not even tried, because something before them ended the run.
+    """Writes the outcomes of rows that are not even tried, because something before them ended the run.
 
     Args:
         parts: The rows; their ``outcomes.npy`` and ``failed-delivery.parquet`` are written.
         outcomes: One a row; those without an outcome keep none and are failed rows.
-        identifiers: Says how failed rows are called.
+        identifiers: Gives each failed row's identifier.
         error: What ended the run.
         identified_by: The columns that failed rows are called by; None where that is not known.
     """

@@ -20,7 +20,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Leaves further signals unheard while a run that was interrupted closes its books."""
+    """Ignores further signals while a run that was interrupted is closed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -108,7 +108,7 @@ def run_interruptibly(main: Coroutine[Any, Any, Result]) -> Result:
     answers. Outside of the main thread it is ``asyncio.run``.
 
     Raises:
-        KeyboardInterrupt: There was a signal, and nobody raised anything else for it.
+        KeyboardInterrupt: There was a signal, and nothing else was raised for it.
     """
     if threading.current_thread() is not threading.main_thread():
         return asyncio.run(main)

@@ -45,7 +45,7 @@ class Lanes:
             yield from self._pack(lane, _at(numbers, places), _at(keys, places), _at(items, places))
 
     def too_large(self) -> list[tuple[int, int]]:
-        """Numbers and keys of rows that no request may carry, each told once."""
+        """Numbers and keys of rows that no request may carry, each given once."""
         found = [row for packer in self._packers for row in packer.too_large]
         for packer in self._packers:
             packer.too_large.clear()

@@ -1,7 +1,7 @@
 """What the workspace did not apply of earlier runs' rows, and reported only after those runs had ended.
 
 Found when the sync's next run begins, in the feed from where the last reading ended. The rows are looked for in the
-changesets that are kept. The books of their runs are closed: the rows are counted by cause, and not entered. Decision:
+changesets that are kept. Their runs are closed: the rows are counted by cause, and not entered. Decision:
 docs/decisions/0014-refusals-between-runs.md.
 """
 

@@ -1,4 +1,4 @@
-"""The second look after a delivery: rows that were accepted and, as the workspace's feed says, not applied.
+"""The second look after a delivery: rows that were accepted and, as the workspace's feed reports, not applied.
 
 What the look needs lies in the run's folder, so that a run that continues after a stop looks at the whole delivery:
 
@@ -72,7 +72,7 @@ async def begin(destination: Destination | TableDestination, folder: RunFolder) 
 
 
 async def finish(destination: Destination | TableDestination, folder: RunFolder, streams: Sequence[Stream]) -> None:
-    """Reads the feed and enters what was not applied into the books of the delivered rows of the sync's streams.
+    """Reads the feed and enters what was not applied into the ledgers of the sync's streams.
 
     Raises:
         StateError: The run's folder cannot be written.

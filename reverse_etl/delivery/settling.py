@@ -1,4 +1,4 @@
-"""Answers entered into the books: which rows of what was sent are delivered, refused or left out."""
+"""Answers entered into the ledger: which rows of what was sent are delivered, refused or left out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_REFUSED_IN_A_ROW: Final = 1_000
 """This many requests refused whole, one after the other, are no longer about the rows."""
 
 Progress = Callable[[int, int, int], None]
-"""Told how many rows are settled, how many of them failed, and how many there are, an earlier attempt's included."""
+"""Called with the numbers of rows settled, failed among them, and in all, an earlier attempt's included."""
 
 _Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -26,10 +26,10 @@ class Settling:
     """Enters the answers of one delivery into its ledger, and reports how far it is.
 
     Args:
-        books: Where outcomes are entered.
+        ledger: Where outcomes are entered.
         name: What messages call the destination.
         stage: At which rows fail that it refuses: its kind.
-        progress: Told after each settled request.
+        progress: Called after each settled request.
     """
 
     def __init__(self, ledger: Ledger, name: str, stage: str, progress: Progress | None) -> None:
@@ -40,7 +40,7 @@ class Settling:
         self._refused_in_a_row = 0
 
     def tell(self) -> None:
-        """Tells how far the delivery is."""
+        """Reports how far the delivery is."""
         if self._progress is not None:
             ledger = self._ledger
             self._progress(ledger.delivered + ledger.excluded + ledger.failed, ledger.failed, ledger.total)

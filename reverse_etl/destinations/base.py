@@ -1,7 +1,7 @@
-"""What every destination gives: rows encoded as items, items sent as one request, an answer told apart.
+"""What every destination gives: rows encoded as items, items sent as one request, an answer read.
 
-A destination is one folder beside this module. ``delivery`` packs, paces, retries and keeps the books; a
-destination only knows how its rows are said and what its answers mean.
+A destination is one folder beside this module. ``delivery`` packs, paces, retries and accounts; a
+destination only knows how its rows are encoded and what its answers mean.
 """
 
 from __future__ import annotations
@@ -162,11 +162,11 @@ class Kind(Protocol):
         ...
 
     async def ask(self, config: Any, *, clock: Clock | None = None) -> Recipient:
-        """Who it says it is. Raises DestinationError where it gives no usable answer within the retry budget."""
+        """Who is there, as it reports itself. Raises DestinationError without a usable answer in the retry budget."""
         ...
 
     async def ask_once(self, config: Any, *, clock: Clock | None = None) -> Recipient | None:
-        """The same without waiting for one that is away; None where it does not say at once who it is."""
+        """The same without waiting for one that is away; None where it does not identify itself at once."""
         ...
 
     def steps(self, config: Any) -> Iterator[Step]:

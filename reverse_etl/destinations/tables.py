@@ -1,6 +1,6 @@
 """What a destination gives that takes rows of a table: a batch made to fit, a slice written in one transaction.
 
-The other shape, requests of encoded items, is in ``base``; answers, books, journal and resume are the same for both.
+The other shape, requests of encoded items, is in ``base``; answers, accounting, journal and resume are the same.
 """
 
 from __future__ import annotations

@@ -231,7 +231,7 @@ def _unusable() -> ConfigError:
 
 
 def in_order() -> str:
-    """A name that sorts after those that were given before, and that nobody else gives."""
+    """A name that sorts after those that were given before, and that no other process gives."""
     return f"{time.time_ns():020d}-{secrets.token_hex(4)}"
 
 

@@ -1,4 +1,4 @@
-"""The way to an HTTPS address: straight, or as the environment says where ``proxy: environment`` asks for that.
+"""The way to an HTTPS address: straight, or as the environment asks where ``proxy: environment`` asks for that.
 
 Then HTTPS_PROXY, ALL_PROXY and NO_PROXY are read, as curl reads them; ``.netrc`` never is. The value of a proxy's
 variable may hold a password, so no message has it.
@@ -101,7 +101,7 @@ def refused_by_proxy(error: BaseException) -> int:
 
 
 def unused_proxy(url: str) -> str:
-    """A sentence where the environment names a proxy that nobody asked to use; else empty."""
+    """A sentence where the environment names a proxy that the files do not ask for; else empty."""
     named = _named()
     variable = next((f"{kind.upper()}_PROXY" for kind in ("https", "all") if named.get(kind)), "")
     wanted = variable and urlsplit(url).scheme == "https"

@@ -1,4 +1,4 @@
-"""What became of rows, written down as soon as it is known: one line a settled request, never changed afterwards.
+"""What became of rows, recorded as soon as it is known: one line a settled request, never changed afterwards.
 
     <crc32, 8 hex digits> {"outcome":1,"rows":[[1,2300]],"keys":123456789,"cause":null}
 
@@ -69,7 +69,7 @@ class Journal:
 
     Args:
         path: Its file; made, readable by its owner alone, with the first entry.
-        pieces: Where other machines find what is written down; None where nobody else looks for it.
+        pieces: Where other machines find what is written down; None where no other machine looks for it.
     """
 
     def __init__(self, path: Path, upload: JournalUpload | None = None) -> None:
@@ -104,12 +104,12 @@ class Journal:
     def append(self, entry: Entry) -> None:
         """Writes an entry down, after those that ``entries`` gave. Raises OSError where that fails."""
         file = self._open() if self._file is None else self._file
-        said: dict[str, object] = {"outcome": int(entry.outcome), "rows": entry.ranges, "keys": entry.keys}
+        fields: dict[str, object] = {"outcome": int(entry.outcome), "rows": entry.ranges, "keys": entry.keys}
         causes = [(cause.stage, *cause.why) for cause in entry.causes]
-        said["cause"] = causes[0] if causes else None
+        fields["cause"] = causes[0] if causes else None
         if entry.which:
-            said |= {"causes": causes, "which": entry.which}
-        text = orjson.dumps(said)
+            fields |= {"causes": causes, "which": entry.which}
+        text = orjson.dumps(fields)
         line = b"%08x %b\n" % (crc32(text), text)
         written = os.write(file, line)
         if written < len(line):
@@ -144,7 +144,7 @@ class Journal:
 
 
 def whole_lines(journal: bytes) -> list[bytes]:
-    """The lines of a journal that say what they were meant to, each with its end."""
+    """The whole lines of a journal, each with its end."""
     return [line for line in journal.splitlines(keepends=True) if _entry(line) is not None]
 
 
@@ -152,12 +152,12 @@ def _entry(line: bytes) -> Entry | None:
     text = line[9:-1]
     if not line.endswith(b"\n") or line[:9] != b"%08x " % crc32(text):
         return None
-    said = orjson.loads(text)
-    causes = said.get("causes") or ([said["cause"]] if said["cause"] else [])
+    fields = orjson.loads(text)
+    causes = fields.get("causes") or ([fields["cause"]] if fields["cause"] else [])
     return Entry(
-        Outcome(said["outcome"]),
-        tuple((first, last) for first, last in said["rows"]),
-        said["keys"],
+        Outcome(fields["outcome"]),
+        tuple((first, last) for first, last in fields["rows"]),
+        fields["keys"],
         tuple(Cause(stage, Reason(*why)) for stage, *why in causes),
-        tuple(said.get("which", ())),
+        tuple(fields.get("which", ())),
     )

@@ -1,7 +1,7 @@
 """The journal in the place that all machines share: in pieces, because an object there cannot be written on.
 
-A piece has whole lines of one process, and a line says a fact about rows that is true whoever reads it; so pieces need
-no order among processes, and a line that is found twice is one.
+A piece has whole lines of one process, and a line states a fact about rows, true for every reader; so pieces need no
+order among processes, and a line that is found twice is one.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Ledger:
     Args:
         parts: The rows.
         outcomes: One a row; changed in place.
-        identifiers: Says how failed rows are called, as ``Destination.identifiers`` does.
+        identifiers: Gives each failed row's identifier, as ``Destination.identifiers`` does.
         identified_by: The columns that it needs; None where that is not known: then all are read for it.
     """
 
@@ -181,9 +181,9 @@ class Ledger:
             codes = np.where(self.outcomes[places] == Outcome.UNDELIVERED, np.uint32(left_code), codes)
             failed = codes > 0
             if failed.any():
-                yield self._said(batch.filter(pa.array(failed)), codes[failed] - 1, causes)
+                yield self._columns(batch.filter(pa.array(failed)), codes[failed] - 1, causes)
 
-    def _said(
+    def _columns(
         self, batch: pa.RecordBatch, codes: np.ndarray[tuple[int], np.dtype[np.uint32]], causes: list[pa.StringArray]
     ) -> pa.RecordBatch:
         columns = {

@@ -1,1 +1,1 @@
-"""Alerts when a sync fails, gets old or is well again: deciding what to say, and the channels that say it."""
+"""Alerts when a sync fails, gets stale or recovers: when to send one, and the channels that carry it."""

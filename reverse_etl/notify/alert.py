@@ -1,4 +1,4 @@
-"""One alert: what is said of a sync, in words and as JSON. Never a row's value, an identifier or a secret."""
+"""One alert: what a channel gets about a sync, in words and as JSON. Never a row's value, an identifier or a secret."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Nothing here sends or remembers. A state is one alert, another when it changes, and one at its end:
 
-* a run's end when its kind is another than the last told, or a reason comes up that was not told since all was well;
+* a run's end when its kind differs from the last alert's, or a reason is new since the last recovery;
 * a sync that gets stale, or that is skipped for the nth time in a row, once until that is over;
 * the recovery when nothing that the channel has heard holds any more.
 """
@@ -35,7 +35,7 @@ _CHANGING: Final = re.compile(r"\b[0-9a-f]{8,}\b|[0-9][0-9,.:]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Sent:
     """What a channel has heard of a sync and is not over yet.
 
     Attributes:
@@ -49,7 +49,7 @@ class Told:
     skipped: bool = False
 
     @classmethod
-    def read(cls, text: str) -> Told:
+    def read(cls, text: str) -> Sent:
         """What ``written`` gave; nothing for the empty text."""
         if not text:
             return cls()
@@ -58,59 +58,59 @@ class Told:
 
     def written(self) -> str:
         """As text; empty when nothing is open."""
-        if self == Told():
+        if self == Sent():
             return ""
         known = {"run": self.run, "marks": sorted(self.marks), "stale": self.stale, "skipped": self.skipped}
         return json.dumps(known)
 
 
 def decide(
-    sync: SyncConfig, facts: SyncFacts, *, on: Occasions, told: Told, now: datetime
-) -> Iterator[tuple[Alert | None, Told]]:
+    sync: SyncConfig, facts: SyncFacts, *, on: Occasions, sent: Sent, now: datetime
+) -> Iterator[tuple[Alert | None, Sent]]:
     """The alerts that are due, in order, each with what the channel has heard after it; none when nothing is new.
 
     Args:
         sync: The sync.
         facts: Of its runs.
         on: What the channel asks for.
-        told: What it was told before.
+        sent: What it has been sent before.
         now: Aware.
 
     Yields:
-        An alert and what has been told once it is sent. None in its place: nothing is said, and only that changes.
+        An alert, and what has been sent with it. None in its place: no alert, only that changes.
     """
-    before = told
+    before = sent
     kind = _kind(facts.ended, on)
     marks = _marks(facts) if kind else frozenset()
-    if kind and facts.ended is not None and (kind != told.run or marks - told.marks):
-        kept = told.marks | marks if len(told.marks | marks) <= _MOST_MARKS else marks
-        told = replace(told, run=kind.value, marks=kept)
-        yield _of_run(kind, sync, facts, facts.ended), told
+    if kind and facts.ended is not None and (kind != sent.run or marks - sent.marks):
+        kept = sent.marks | marks if len(sent.marks | marks) <= _MOST_MARKS else marks
+        sent = replace(sent, run=kind.value, marks=kept)
+        yield _of_run(kind, sync, facts, facts.ended), sent
     limit = _limit(sync, on, now)
     old = age(facts.state, facts.delivered_at, now)
     is_stale = limit is not None and old is not None and old > limit and not facts.state.paused
-    if is_stale and not told.stale and limit is not None and old is not None:
-        told = replace(told, stale=True)
-        yield _of_age(sync, facts, old, limit), told
+    if is_stale and not sent.stale and limit is not None and old is not None:
+        sent = replace(sent, stale=True)
+        yield _of_age(sync, facts, old, limit), sent
     is_skipped = on.skipped is not None and facts.skipped_in_a_row >= on.skipped
-    if is_skipped and not told.skipped:
-        told = replace(told, skipped=True)
-        yield _of_skips(sync, facts), told
+    if is_skipped and not sent.skipped:
+        sent = replace(sent, skipped=True)
+        yield _of_skips(sync, facts), sent
     # A paused sync is not well again for not being asked to run.
-    open_still = Told(
-        run=told.run if kind else "",
-        marks=told.marks if kind else frozenset(),
-        stale=told.stale and (is_stale or facts.state.paused),
-        skipped=told.skipped and is_skipped,
+    open_still = Sent(
+        run=sent.run if kind else "",
+        marks=sent.marks if kind else frozenset(),
+        stale=sent.stale and (is_stale or facts.state.paused),
+        skipped=sent.skipped and is_skipped,
     )
-    if open_still == told:
+    if open_still == sent:
         return
-    recovered = on.recovery and before != Told() and open_still == Told() and facts.ended is not None
+    recovered = on.recovery and before != Sent() and open_still == Sent() and facts.ended is not None
     yield (_of_recovery(sync, facts.ended) if recovered and facts.ended is not None else None), open_still
 
 
 def _kind(run: RunReport | None, on: Occasions) -> Kind | None:
-    """What a channel calls the end of a run; None where it is not told of such."""
+    """What a channel calls the end of a run; None where it gets no alert about such."""
     if run is None or run.status is Status.COMPLETED:
         return None
     if run.status is Status.FAILED and on.failure:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.notify.alert import Alert, Kind
-from reverse_etl.notify.decide import Told, decide
+from reverse_etl.notify.decide import Sent, decide
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state import alerts
@@ -58,8 +58,8 @@ def tell(
         for channel in channels.values():
             for name in chosen if channel.syncs is None else [name for name in chosen if name in channel.syncs]:
                 at = now or datetime.now(UTC)
-                before = Told.read(known.get((channel.name, name), ""))
-                if next(decide(chosen[name], facts[name], on=channel.on, told=before, now=at), None) is not None:
+                before = Sent.read(known.get((channel.name, name), ""))
+                if next(decide(chosen[name], facts[name], on=channel.on, sent=before, now=at), None) is not None:
                     telling += _tell(channel, chosen[name], store=store, now=at)
     except ReverseEtlError as error:
         telling += Telling(warnings=(f"alerts could not be sent: {error}",))
@@ -69,7 +69,7 @@ def tell(
 def after_run(
     report: RunReport, sync: SyncConfig, *, channels: Mapping[str, ChannelConfig], store: Store
 ) -> tuple[str, ...]:
-    """Tells the channels of a run whose books are closed, and returns warnings. A canceled run is not told.
+    """Alerts the channels to a run that has ended, and returns warnings. A canceled run causes no alert.
 
     Nothing that goes wrong here, not even a defect of ours, makes a run fail that did not.
     """
@@ -91,20 +91,20 @@ def _tell(channel: ChannelConfig, sync: SyncConfig, *, store: Store, now: dateti
     text = alerts.claim(store, channel.name, sync=sync.name, now=now)
     if text is None:
         return Telling()
-    told, not_before, telling = Told.read(text), None, Telling()
+    sent, not_before, telling = Sent.read(text), None, Telling()
     try:
-        # Read again: before the claim, somebody else may have told of a later run.
+        # Read again: before the claim, another process may have sent an alert about a later run.
         facts = alerts.facts_of(store, [sync.name])[sync.name]
-        for alert, then in decide(sync, facts, on=channel.on, told=told, now=now):
+        for alert, then in decide(sync, facts, on=channel.on, sent=sent, now=now):
             if alert is not None:
                 warning = _send(channel, alert)
                 telling += Telling(((channel.name, alert),), (warning,) if warning else ())
-            told = then
+            sent = then
     except ReverseEtlError as error:
         not_before = now + TRY_AGAIN_AFTER
         telling += Telling(warnings=(f"an alert of {sync.name} was not sent: {error}",))
     finally:
-        alerts.settle(store, channel.name, sync=sync.name, told=told.written(), not_before=not_before)
+        alerts.settle(store, channel.name, sync=sync.name, told=sent.written(), not_before=not_before)
     return telling
 
 

@@ -29,7 +29,7 @@ class RateLimit:
         burst_s: Seconds' worth of unused turns that may be made up for at once.
         clock: Time.
         share: Asked at each turn how much of the rate is allowed, 1 for all of it.
-        waits: Told of each wait for a turn, in seconds, except while everybody pauses.
+        waits: Called with each wait for a turn, in seconds, except while everybody pauses.
     """
 
     def __init__(
@@ -60,6 +60,6 @@ class RateLimit:
             await self._clock.sleep(wait_s)
 
     def pause(self, seconds: float) -> None:
-        """Nobody gets a turn for so long; a shorter pause does not end a longer one."""
+        """No turn is given for this long; a shorter pause does not end a longer one."""
         self._paused_until = max(self._paused_until, self._clock.now() + seconds)
         self._next_at = max(self._next_at, self._paused_until)

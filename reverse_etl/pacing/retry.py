@@ -35,7 +35,7 @@ class RetryPolicy:
         budget_s: After so long without any settled answer the run gives up.
         most_held_s: After so long in all that the workspace asked to wait, the run gives up too, if that is more than
             half of its time.
-        away_s: As ``budget_s``, while the workspace was not reached once: nobody answers at its address.
+        away_s: As ``budget_s``, while the workspace was not reached once: nothing answers at its address.
     """
 
     base_s: float = 0.5
@@ -98,7 +98,7 @@ class Patience:
 
         Args:
             ask: Sends one request.
-            on_trouble: Told of each ``TryAgain`` before the wait; it asks for no more than the policy allows.
+            on_trouble: Called with each ``TryAgain`` before the wait; it asks for no more than the policy allows.
 
         Raises:
             DestinationUnavailableError: Waiting once more would go over the budget.

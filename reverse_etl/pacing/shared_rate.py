@@ -21,7 +21,7 @@ The further ones follow at the rate limit. It may take a while: it is called bes
 """
 
 BLOCK_S: Final = 0.25
-"""Seconds' worth of turns that are reserved at once at most; so many calls a second at most are four."""
+"""Seconds' worth of turns that are reserved at once at most: at most four reservations a second."""
 
 ALONE_SHARE: Final = 0.25
 """The share of the limit that a process takes while turns cannot be reserved."""
@@ -43,7 +43,7 @@ class SharedRate:
         per_second: The rate limit of all processes together.
         reserve: Reserves turns.
         clock: Time.
-        waits: Told of each wait for a turn, in seconds.
+        waits: Called with each wait for a turn, in seconds.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Waits that somebody who watches a run should know of: what is waited for, and how long."""
+"""Long waits, reported to those who watch a run: what for, and how long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a run's folder on their way into a workspace, whoever asks for it: a run, or rows of a DataFrame."""
+"""The rows of a run's folder on their way into a destination: those of a run, or of a DataFrame."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _reserve(destination: Destination | TableDestination, config: DestinationCon
 
 
 def _is_whole(folder: RunFolder, facts: Facts) -> bool:
-    """Whether no row failed: one that did may say that somebody is still there."""
+    """Whether no row failed: one that did may be of a person who is still there."""
     return not any(count(folder.outcomes(stream)).failed for stream in facts.streams)
 
 

@@ -52,13 +52,13 @@ def extract_changeset(
     Args:
         run: The run.
         database: The sync's database.
-        destination: Where the rows go; None where it is whoever it was.
+        destination: Where the rows go; None for any.
         full: Read from last sync time 0, whatever is remembered.
         retry_of: The id of a run: read only the rows that failed in it.
         clock: Time, for asking the workspace who it is.
 
     Raises:
-        DestinationError: Whose last sync time is, the workspace does not say; or those rows failed in another one.
+        DestinationError: The workspace does not identify itself; or those rows failed in another one.
         StateError: That run's failed rows are no longer there.
         SourceError: The database cannot give the rows.
         ConfigError: The query's result lacks a needed column.

@@ -27,7 +27,7 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
 
     Args:
         sync: The sync.
-        folder: The run's folder, in which nobody else works.
+        folder: The run's folder, in which no other process works.
         facts: What the extraction knew.
         status: How the run ended.
         exit_code: What its command ends with.
@@ -54,7 +54,7 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
 
 
 def identified(stream: Stream) -> Callable[[pa.RecordBatch, str], pa.StringArray]:
-    """How the failed rows of a stream are called, where no destination is open to say it."""
+    """The identifiers of a stream's failed rows, where no destination is open to give them."""
     from reverse_etl.changeset.columns import identifiers
 
     return lambda batch, _: identifiers(batch, stream)

@@ -1,4 +1,4 @@
-"""What alerts are decided from, and what was already told: one row a channel and sync. Deciding: ``notify.decide``."""
+"""What alerts are decided from, and what was already sent: one row a channel and sync. Deciding: ``notify.decide``."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def settle(store: Store, channel: str, *, sync: str, told: str, not_before: date
         store: Where it is remembered.
         channel: The channel's name.
         sync: The sync's name.
-        told: What was told up to now.
+        told: What was sent up to now.
         not_before: When it may be tried again; None: at once.
 
     Raises:

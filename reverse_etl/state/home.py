@@ -109,7 +109,7 @@ class Home:
         return self.path / "dagster"
 
     def run_folder(self, sync: str, root_run_id: str) -> RunFolder:
-        """The folder with the changeset of a run and of its re-executions; made by whoever writes to it."""
+        """The folder with the changeset of a run and of its re-executions; made by what writes to it."""
         from reverse_etl.changeset.parts import RunFolder
         from reverse_etl.changeset.shared import SharedFolder
 

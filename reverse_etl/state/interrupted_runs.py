@@ -20,7 +20,7 @@ READS_LESS: Final = "reads only what changed since last sync time: for all rows,
 """What the run that finds one whose process is gone does with its rows."""
 
 LOST: Final = "The run's process ended before the run did"
-"""How the message of a run begins whose end was written by another process."""
+"""The first words of a run's message where another process wrote its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def newest_run(store: Store, sync: str) -> NewestRun | None:
 
 
 def end_gone(store: Store, run_id: str, *, by: str, then: str) -> None:
-    """Writes that a run whose process is gone has ended, and its re-executions; those that have an end keep it.
+    """Records the end of a run without a process, and of its re-executions; those that have an end keep it.
 
     Args:
         store: The history.

@@ -1,4 +1,4 @@
-"""Brings the state database to this release's tables, once, whoever comes first. The steps lie in ``migrations``."""
+"""Brings the state database to this release's tables, once. The steps lie in ``migrations``."""
 
 from __future__ import annotations
 

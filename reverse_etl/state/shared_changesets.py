@@ -1,4 +1,4 @@
-"""Changesets in the place that all machines share: when each was used last, so that nobody need list them all."""
+"""Changesets in the place that all machines share: when each was used last, so that they need not all be listed."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def open_store(url: str) -> Store:
 
 
 class Store:
-    """The state database, of which each use is one short connection, with its errors told as ``StateError``.
+    """The state database; each use of it is one short connection, with its errors raised as ``StateError``.
 
     Any number of processes may use it at once.
 
@@ -102,7 +102,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads. Raises StateError for whatever the database says."""
+        """A transaction that only reads. Raises StateError for any error of the database."""
         with self._told(), self._engine.begin() as connection:
             yield connection
 

@@ -1,4 +1,4 @@
-"""What is remembered of a sync: its last sync time and whose it is, whether it is paused, when it was looked at."""
+"""What is remembered of a sync: its last sync time, which workspace's that is, whether it is paused."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def remember_feed(store: Store, sync: str, position: str) -> None:
 
 
 def adopt_recipient(store: Store, sync: str, recipient: Recipient) -> None:
-    """Remembers whose a last sync time is that is remembered without that. Raises StateError."""
+    """Remembers the workspace of a last sync time that was remembered without one. Raises StateError."""
     unknown = sa.update(SYNC).where(SYNC.c.name == sync, SYNC.c.recipient.is_(None))
     with store.writing() as connection:
         connection.execute(unknown.values(recipient=recipient.as_text()))

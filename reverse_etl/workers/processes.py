@@ -10,7 +10,7 @@ from typing import Final
 
 _PROC: Final = Path("/proc")
 _ENDED: Final = ("Z", "X")
-"""States of a process that has ended and that nobody has asked about yet. Source: man 5 proc, read 2025-11."""
+"""States of a process that has ended, before its parent asked for its end. Source: man 5 proc, read 2025-11."""
 
 
 @cache

@@ -395,7 +395,7 @@ def test_a_literal_that_does_not_fit_is_not_repeated(session: Session) -> None:
         ),
         (RefusedError(400, "resourcesExceeded", "Resources exceeded"), QueryError, "resourcesExceeded", "memory"),
         (RefusedError(403, "responseTooLarge", "Response too large"), QueryError, "responseTooLarge", "narrow"),
-        (RefusedError(499, "stopped", "cancelled"), QueryError, "somebody canceled the query", "again"),
+        (RefusedError(499, "stopped", "cancelled"), QueryError, "the query was canceled", "again"),
         (RefusedError(503, "tableUnavailable", "unavailable"), SourceUnavailableError, "passing problem", "again"),
         (RefusedError(400, "invalidQuery", f"Bad int64 value: {PLANTED}"), QueryError, "invalidQuery", "console"),
     ],

@@ -34,7 +34,7 @@ def test_connection(
     syncs: SyncsFolder = Path("syncs"),
     as_json: AsJson = False,
 ) -> None:
-    """Connect to a database or destination and say what works and what is missing; or send a channel a test alert."""
+    """Connect to a database or destination and show what works and what is missing; or send a channel a test alert."""
     from reverse_etl.config.loader import load_project
 
     project = load_project(syncs)

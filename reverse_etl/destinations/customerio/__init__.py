@@ -63,7 +63,7 @@ async def ask(config: Config, *, clock: Clock | None = None) -> Recipient:
 
 
 async def ask_once(config: Config, *, clock: Clock | None = None) -> Recipient | None:
-    """The same without waiting for one that is away; None where it does not say at once who it is."""
+    """The same without waiting for one that is away; None where it does not identify itself at once."""
     from reverse_etl.destinations.customerio.environment import ask_once
 
     return await ask_once(config, clock=clock)

@@ -87,8 +87,8 @@ def about_suppression(answer: Accepted) -> set[int]:
     texts = {text for why in {refusal.why for refusal in answer.refusals} for text in (why.reason, why.message)}
     if "suppressed" not in "\n".join(texts).lower():
         return set()
-    told = {text for text in texts if "suppressed" in text.lower()}
-    return {place for place, why in answer.refusals if why.reason in told or why.message in told}
+    about = {text for text in texts if "suppressed" in text.lower()}
+    return {place for place, why in answer.refusals if why.reason in about or why.message in about}
 
 
 def trouble(reply: Reply, *, api: Api, workspace: str) -> TryAgain:
@@ -143,7 +143,7 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
 
 
 def first_error(body: bytes) -> _Said:
-    """Reason, field and message of a refused request, whole; each empty where it is not said.
+    """Reason, field and message of a refused request, whole; each empty where the answer has none.
 
     Reads v2's ``{"errors": [{...}]}``, v1's ``{"meta": {"error": "..."}}`` and ``{"meta": {"errors": ["..."]}}``
     and the App API's ``{"errors": [{"detail": "..."}]}``.
@@ -207,7 +207,7 @@ def _of_documented_errors(errors: Any, items: int) -> tuple[Refusal, ...]:
 
 
 def _of_unnamed_items(reply: Reply) -> RequestRefused:
-    """Some items were refused, and it is not said which; the others may have been applied, which does no harm twice."""
+    """Some items were refused, without their places; the others may have been applied: a repeat does no harm."""
     reason, field, message = first_error(reply.body)
     unsaid = f"the answer was HTTP {reply.status} without a reason; the row may have been applied"
     return RequestRefused(Reason(reason or "invalid", field, message or unsaid))

@@ -153,7 +153,7 @@ class CustomerIO:
         answer = batch_answer(reply, items=len(items), workspace=self._client.workspace)
         if isinstance(answer, RequestRefused):
             if len(items) > 1:
-                # Whose values its words hold is not known, and nobody reads them: the halves are asked.
+                # Its words may hold values of any item, and the halves' answers take its place.
                 return RequestRefused(Reason("refused", "", ""))
             [refusal] = self._masking.refusals([Refusal(0, answer.why)], items)
             return RequestRefused(refusal.why)
@@ -183,7 +183,7 @@ class CustomerIO:
         )
 
     async def mirror(self, parts: Parts) -> int:
-        """Takes the people out of the sync's segment whom its query did not return, and tells how many they were.
+        """Takes the people out of the sync's segment whom its query did not return, and returns how many they were.
 
         Args:
             parts: All rows that the query returned, every one delivered or left out by choice.
@@ -246,7 +246,7 @@ class CustomerIO:
             yield self.identifiers(batch.filter(pa.array(delivered)), "rows")
 
     def _without_suppressed(self, answer: Accepted, items: Sequence[bytes]) -> Accepted:
-        """Moves suppressed people from the refused to the excluded, where the sync says so."""
+        """Moves suppressed people from the refused to the excluded, where the sync asks for it."""
         refusals = self._masking.refusals(answer.refusals, items)
         suppressed = about_suppression(answer)
         if not suppressed:

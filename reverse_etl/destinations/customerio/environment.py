@@ -38,7 +38,7 @@ async def ask(workspace: WorkspaceConfig, *, clock: Clock | None = None) -> Reci
 
 
 async def ask_once(workspace: WorkspaceConfig, *, clock: Clock | None = None) -> Recipient | None:
-    """The same without waiting for one that is away; None where it does not say at once who it is."""
+    """The same without waiting for one that is away; None where it does not identify itself at once."""
     try:
         return await asyncio.wait_for(_asked(workspace, _ONCE, clock or Clock()), _AT_MOST_S)
     except (DestinationError, TimeoutError):

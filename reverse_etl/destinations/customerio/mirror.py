@@ -46,7 +46,7 @@ async def remove_others(
     most_percent: float,
     at_once: int,
 ) -> int:
-    """Removes the members who are not among the people returned, and tells how many they were.
+    """Removes the members who are not among the people returned, and returns how many they were.
 
     Args:
         client: The workspace.
@@ -106,7 +106,7 @@ async def _write_members(client: Client, patience: Patience, path: Path, *, segm
             if not start:
                 return
             if start in starts or (empty_before and not people):
-                # In a circle, or on and on without anybody.
+                # In a circle, or without end and without members.
                 raise unreadable(reply, "next", workspace=client.workspace)
             starts.add(start)
             empty_before = not people

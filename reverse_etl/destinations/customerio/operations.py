@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
 
 MAX_SLICE_ROWS: Final = 10_000
-"""Rows that are said at once: enough to be fast, few enough that the text of a slice stays small."""
+"""Rows that are encoded at once: enough to be fast, few enough that the text of a slice stays small."""
 
 _CLEARED_PERSON: Final = '""'
 """Clears an attribute of a person; the API names no other way (v1 practice)."""

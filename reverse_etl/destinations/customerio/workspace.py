@@ -1,4 +1,4 @@
-"""A Customer.io workspace as ``connections.yaml`` says it."""
+"""A Customer.io workspace as ``connections.yaml`` describes it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Config(DestinationConfig):
         tls: ``verify-full`` checks certificate and host name, ``require`` only encrypts, ``disable`` does neither.
         ca_file: PEM file with the authority to trust; the system's authorities when None. Absolute once loaded.
         timezone: What date-times without a zone are in, there.
-        lock_timeout: How long a statement waits for rows that somebody else is changing.
+        lock_timeout: How long a statement waits for rows that another transaction is changing.
         tunnel_port: Set while a tunnel is open: the port of this machine that leads to the server.
     """
 
@@ -46,7 +46,7 @@ class Config(DestinationConfig):
         default=25_000, ge=1, le=100_000, description="Rows that are written, and become visible, together."
     )
     lock_timeout: Interval = Field(
-        default=timedelta(seconds=10), description="How long to wait for rows that somebody else is changing."
+        default=timedelta(seconds=10), description="How long to wait for rows that another transaction is changing."
     )
     tunnel_port: int | None = None
 

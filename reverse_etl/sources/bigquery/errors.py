@@ -121,7 +121,7 @@ class Messages(_messages.Messages):
         if found:
             return QueryError(f"{self.where}: {found[0]}.", hint=found[1])
         if failure.reason == "stopped":
-            return QueryError(f"{self.where}: somebody canceled the query.", hint="Run the sync again.")
+            return QueryError(f"{self.where}: the query was canceled on the server.", hint="Run the sync again.")
         hint = _HINTS.get(failure.reason, "Run the query in the BigQuery console to see its own message.")
         return QueryError(f"{self.where}: BigQuery stopped the query ({failure.reason}){failure.place}.", hint=hint)
 

@@ -1,4 +1,4 @@
-"""What a failed request says, whichever of Google's libraries raised it. What people are told: ``errors``."""
+"""What a failed request says, whichever of Google's libraries raised it. Messages for people: ``errors``."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def ask_for_tls(plain: socket.socket) -> None:
     Source: dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html, SSL handshake.
 
     Raises:
-        ConnectionError: The server does not speak TLS, or lets nobody in.
+        ConnectionError: The server does not speak TLS, or refuses every login.
     """
     length = int.from_bytes(_received(plain, 4)[:3], "little")
     greeting = _received(plain, length) if 0 < length < _LONGEST_GREETING else b"\0"

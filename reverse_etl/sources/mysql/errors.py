@@ -135,7 +135,7 @@ class Messages(_messages.Messages):
         return SourceUnavailableError(f"{self.where}: {what.format(**self.facts)}.", hint=hint.format(**self.facts))
 
     def silent(self) -> SourceUnavailableError:
-        """Nobody answers."""
+        """Nothing answers."""
         return SourceUnavailableError(
             f"{self.where}: {self._place()} does not answer.",
             hint="Check `host`, `port` and the firewalls in between.",

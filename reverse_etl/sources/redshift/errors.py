@@ -114,7 +114,7 @@ class Messages(_messages.Messages):
     faster = "a sort key on the column it filters by"
 
     def login(self, refusal: Refusal) -> SourceUnavailableError:
-        """Why the server lets nobody in."""
+        """Why the server refuses logins."""
         for pattern, what, hint in _LOGIN:
             if re.search(pattern, refusal.text):
                 return SourceUnavailableError(

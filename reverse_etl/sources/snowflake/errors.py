@@ -127,8 +127,8 @@ _STOPPED: Final[dict[int, tuple[str, str]]] = {
     608: ("warehouse {warehouse} cannot be resumed", "Ask whether a resource monitor has suspended it."),
     90073: ("warehouse {warehouse} cannot be resumed", "Ask whether a resource monitor has suspended it."),
     8: ("the query has more than one statement", "Write one SELECT."),
-    604: ("somebody canceled the query on the server", "Run the sync again."),
-    625: ("somebody canceled the query on the server", "Run the sync again."),
+    604: ("the query was canceled on the server", "Run the sync again."),
+    625: ("the query was canceled on the server", "Run the sync again."),
     639: ("the account's warehouses are suspended: the account is locked", "Ask the account's administrator."),
 }
 _STATEMENT_TIMEOUT: Final = 630

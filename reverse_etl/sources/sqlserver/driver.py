@@ -1,4 +1,4 @@
-"""Which ODBC driver there is, and what it is told: connection strings, and FreeTDS's configuration file.
+"""Which ODBC driver there is, and its settings: connection strings, and FreeTDS's configuration file.
 
 Both of Microsoft's drivers and FreeTDS verify the server's certificate here, each in its own way. Microsoft's take
 authorities only from OpenSSL, which reads ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` while a connection is made; they

@@ -1,6 +1,6 @@
 """SQL Server and Azure SQL, through pyodbc with Microsoft's ODBC driver or FreeTDS: who is connected to, how safely.
 
-Queries run in ``session``; drivers are found and told what to do in ``driver``.
+Queries run in ``session``; drivers are found and configured in ``driver``.
 """
 
 from __future__ import annotations
