@@ -192,6 +192,17 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, monkeypatch: py
     assert problems_of(syncs) == ["syncs/gone.yaml: cannot be read: No such file or directory"]
 
 
+@pytest.mark.parametrize("name", ["connections.yaml", "pipe.yaml"])
+def test_a_pipe_is_a_problem_and_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Nobody writes into it, so reading it would never end."""
+    monkeypatch.chdir(tmp_path)
+    syncs = write_project(tmp_path, {"connections.yaml": CONNECTIONS})
+    (syncs / name).unlink(missing_ok=True)
+    os.mkfifo(syncs / name)
+
+    assert problems_of(syncs) == [f"syncs/{name}: cannot be read: it is no regular file"]
+
+
 def test_a_query_beyond_the_parser_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What sqlglot cannot read but starts as a SELECT is let through, and said so with its place."""
     monkeypatch.chdir(tmp_path)
