@@ -123,7 +123,6 @@ NAME_CUSTOMERIO = (
     # What the product is, and what users import.
     "__init__.py",
     "cli/main.py",
-    "defs/project.py",
     "defs/resources.py",
 )
 

@@ -41,7 +41,7 @@ def build_definitions(
     Args:
         syncs: The folder; None: ``$REVERSE_ETL_SYNCS``, or ``./syncs``. Or its files, as ``load_project`` read them:
             these are a code location of their own, with an executor that runs everything in one process.
-        resources: Replaces resources by key: ``database_NAME``, ``customerio_NAME``, ``reverse_etl_home``.
+        resources: Replaces resources by key: ``database_NAME``, ``TYPE_NAME`` of a destination, ``reverse_etl_home``.
         first_seen_at: Where an interval without ``start_at`` starts to count; None: when the state first saw the sync,
             or on the round for files that are already read.
         translator: Changes keys, groups, owners, tags and automation conditions of the assets.
