@@ -74,7 +74,7 @@ def extract(
         folder: Where the rows go; leftovers of an unfinished extraction are removed.
         before: What the last completed run left; nothing, for everything.
         dialect: The session's SQL dialect, for the fixes that error messages suggest.
-        late: How late rows may become visible; None: as the server tells.
+        late: How late rows may become visible; None: as the server reports.
         limit: Read at most this many rows of each query.
         timezone: How an event's time is read where it is text without a zone.
         failed: Read only the rows that failed in an earlier run, whenever they changed.

@@ -90,7 +90,7 @@ class DatabaseConfig(YamlModel):
         name: Its key in ``databases``; set by the loader.
         type: The engine, which is the name of its module in ``reverse_etl.sources``.
         timezone: How date-times without a zone are read.
-        late: How long after its time a row may become visible. None: as the server tells, 10 minutes where it does not.
+        late: How long after its time a row may become visible. None: as the server reports, else 10 minutes.
         USUAL: Keys that have a default and that most entries have nevertheless: `init` writes them too.
     """
 

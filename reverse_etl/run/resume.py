@@ -51,7 +51,7 @@ def take_over(
         store: What is remembered.
         run_id: The new run, not begun yet.
         mark: From when it would read; None for one that reads everything again, whatever was left.
-        late: How late rows may become visible; None: as the server tells.
+        late: How late rows may become visible; None: as the server reports.
         recipient: For whom it would read: rows that were read for another one are not sent.
 
     Returns:

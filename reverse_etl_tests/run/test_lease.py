@@ -1,4 +1,4 @@
-"""A run that waits its turn says for whom and for how long, and has the turn when the other run gives it back."""
+"""A run that waits for the workspace reports for whom and for how long, and holds the lease when the other run ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run puts where all machines find it, and that one without its turn puts nothing there."""
+"""What a run puts where all machines find it, and that one without the lease puts nothing there."""
 
 from __future__ import annotations
 
