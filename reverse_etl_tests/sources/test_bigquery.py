@@ -35,7 +35,7 @@ from reverse_etl.config.inline import parse_database
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources._connection_check import steps
-from reverse_etl.sources.base import Session, logical_type
+from reverse_etl.sources.base import NOT_JSON, Session, logical_type
 from reverse_etl.sources.bigquery import Config
 from reverse_etl.sources.bigquery.rest import page_batch
 from reverse_etl.sources.bigquery.types import canonical_batch
@@ -738,3 +738,12 @@ def test_the_documented_statements_are_what_they_are_for(filled: BigqueryServer)
 def replaced(query: str, since: int) -> str:
     """The query with its placeholder replaced."""
     return query.replace("{{last_sync_time}}", str(since))
+
+
+def test_a_nested_time_that_its_zone_moves_out_of_the_calendar_fails_its_row_alone() -> None:
+    """The last hour of year 9999 in New York is in year 10000 by UTC: no JSON, as no time in a column of its own."""
+    field = SchemaField("times", "DATETIME", mode="REPEATED")
+    last, usual = datetime(9999, 12, 31, 23, 59), datetime(2026, 1, 1)  # noqa: DTZ001
+    natural = pa.RecordBatch.from_arrays([pa.array([[last], [usual]], pa.list_(pa.timestamp("us")))], ["times"])
+    batch = canonical_batch(natural, [field], timezone="America/New_York")
+    assert [NOT_JSON, '["2026-01-01T05:00:00+00:00"]'] == batch.column(0).to_pylist()

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.sources._arrow import canonical, canonical_field, iso_duration
+from reverse_etl.sources._instants import values as instant_values
 from reverse_etl.sources._json import UNSENDABLE, dump, plain
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, logical_type
 
@@ -110,6 +111,9 @@ def _inner(field: SchemaField, array: pa.Array, timezone: str) -> list[Any]:
     column, mark = _single(field, array, timezone)
     if mark:
         return [None if text is None else _fragment(text) for text in column.to_pylist()]
+    if pa.types.is_temporal(column.type):
+        # A DATETIME may fall out of the years 1 to 9999 with its zone.
+        return [UNSENDABLE if isinstance(value, str) else plain(value) for value in instant_values(column)]
     return [plain(value) for value in column.to_pylist()]
 
 

@@ -1,7 +1,8 @@
 """Arrays and rows: what ``to_json`` makes of them, with each value inside as it would be in a column of its own.
 
-Blanks that fill the width of char(n) are no part of a value, and a number that JSON cannot hold (``to_json`` writes
-it as text) makes the value ``NOT_JSON``. Rows without a named type (``ROW(...)``) do not tell what is inside them.
+Blanks that fill the width of char(n) are no part of a value. A number that JSON cannot hold and a time outside the
+years 1 to 9999 (``to_json`` writes both as text) make the value ``NOT_JSON``. Rows without a named type (``ROW(...)``)
+do not tell what is inside them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from reverse_etl.sources.postgres.types import Kind, Types
 _PADDING: Final = r' \\?"'
 _NOT_A_NUMBER: Final = r'"(NaN|-?Infinity)"'
 _NOT_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
+_NO_TIME: Final = r'"-?infinity"|"\d{5,}-\d\d-\d\d[T"]| BC"'
+"""``"20000-01-01"``, ``"0044-03-15T12:00:00 BC"``."""
+_TIMES: Final = frozenset({Kind.DATE, Kind.WALL_CLOCK, Kind.INSTANT})
 _NUMBERS: Final = frozenset({Kind.FLOAT, Kind.DECIMAL})
 _PADDED: Final = frozenset({Kind.PADDED_TEXT, Kind.PADDED_RANGE})
 _BOUND: Final = r' +"([,\])])'
@@ -40,7 +44,8 @@ def mended(column: pa.StringArray, oid: int, types: Types) -> pa.StringArray:
         types: What that is made of.
     """
     inside = types.kinds_in(oid)
-    odd = [pattern for kinds, pattern in ((_PADDED, _PADDING), (_NUMBERS, _NOT_A_NUMBER)) if inside & kinds]
+    patterns = ((_PADDED, _PADDING), (_NUMBERS, _NOT_A_NUMBER), (_TIMES, _NO_TIME))
+    odd = [pattern for kinds, pattern in patterns if inside & kinds]
     if not odd:
         return column
     suspects = pc.fill_null(pc.match_substring_regex(column, "|".join(odd)), False)
@@ -76,4 +81,6 @@ def _value(value: Any, oid: int, types: Types) -> Any:
         return value.rstrip(" ")
     if kind is Kind.PADDED_RANGE:
         return re.sub(_BOUND, r'"\1', value)
+    if kind in _TIMES:
+        return UNSENDABLE if re.search(_NO_TIME, f'"{value}"') else value
     return UNSENDABLE if kind in _NUMBERS and value in _NOT_NUMBERS else value
