@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reverse_etl_tests.e2e.test_postgres import connection
-from reverse_etl_tests.project import Project, people
+from reverse_etl_tests.project import SHOP, Project, people
 from reverse_etl_tests.servers.postgres import PASSWORD, PASSWORD_VARIABLE, USER, PostgresServer, postgres
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
@@ -32,6 +32,33 @@ MAIL = "quince"
 """Words in the attributes and in the addresses of the rows, and in nothing else."""
 
 ECHO = f"{VALUE} four of {MAIL}4@example.com cannot be taken"
+
+SPOKEN = f"{VALUE}<b>/five"
+SPELLINGS = [
+    f"{VALUE}\\u003cb\\u003e/five",
+    f"{VALUE}<b>\\/five",
+    f"{VALUE}%3Cb%3E%2Ffive",
+    f"{VALUE}&lt;b&gt;&#x2F;five",
+    SPOKEN.upper(),
+    SPOKEN.title(),
+    f"{VALUE[:5]}...",
+    f"'{VALUE[:6]}…'",
+    "".join(f"\\u{ord(letter):04x}" for letter in VALUE),
+    "".join(f"%{ord(letter):02X}" for letter in VALUE),
+    "".join(f"&#{ord(letter)};" for letter in VALUE),
+]
+"""A value as a workspace may repeat it: escaped for JSON, for addresses, for HTML, in another case, shortened."""
+
+PIECES = (
+    VALUE[:5],
+    f"\\u{ord(VALUE[0]):04x}",
+    f"%{ord(VALUE[0]):02x}",
+    f"&#{ord(VALUE[0])};",
+    "u003c",
+    "%3c",
+    "&lt;",
+)
+"""What tells one of the spellings, in lower case."""
 
 
 @pytest.fixture
@@ -133,3 +160,34 @@ def test_planted_secrets_and_values_are_nowhere(
     ours = [path for path in home.rglob("*") if path.is_file() and home / "dagster" not in path.parents]
     assert {} == {path.name: oct(path.stat().st_mode) for path in ours if path.stat().st_mode & 0o077}
     assert 0o700 == home.stat().st_mode & 0o777
+
+
+def test_a_value_in_another_spelling_is_nowhere_either(project: Project, guarded: RunningSandbox) -> None:
+    """Escaped, in another case or shortened, in a message, a reason or a field: in no output, file or table."""
+    rows = " UNION ALL ".join(f"SELECT '{number}' AS id, '{SPOKEN}' AS plan" for number in range(len(SPELLINGS)))
+    project.environment |= KEYS
+    project.connections(SHOP, guarded.url)
+    project.write("people.yaml", people(rows))
+    refusals = [
+        {
+            "match": {"path": "/api/v2/batch"},
+            "do": {
+                "refuse_items": {"ids": ["0"], "field": spelling, "reason": spelling, "message": f"{spelling} is bad"}
+            },
+        }
+        for spelling in SPELLINGS
+    ]
+    said = []
+    for refusal in refusals:
+        guarded.faults([refusal])
+        done = project.reverse_etl("run", "people", "--full", "--verbose")
+        assert 7 == done.returncode, done.stderr
+        said.append(done.stdout + done.stderr)
+    said.append(project.reverse_etl("errors", "people", "--json").stdout)
+    everything = " ".join(said).lower()
+    assert "is bad" in everything
+    assert [] == [piece for piece in PIECES if piece in everything]
+    home = project.folder / "home"
+    assert {"part-000000.parquet"} == holding(VALUE, home)
+    kept = {piece: holding(piece, home) - {"part-000000.parquet"} for piece in PIECES}
+    assert {piece: set() for piece in PIECES} == kept
