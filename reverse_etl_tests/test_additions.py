@@ -193,7 +193,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]
     root = tmp_path_factory.mktemp("repository")
     for name in COPIED:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name)
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, root / name)
     return root, set().union(*(addition.put_into(root) for addition in ADDITIONS.values()))

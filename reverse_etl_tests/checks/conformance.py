@@ -227,6 +227,7 @@ class RuleConformance:
         else:
             assert result.rows_failed == (3 if self.finds_null else 0)
 
+    @pytest.mark.thorough
     def test_running_again_gives_the_same(self, tmp_path: Path) -> None:
         """A second pass over the same folder changes neither results nor failed rows nor outcomes."""
         first = self.check(tmp_path, [self.batch(self.values())])

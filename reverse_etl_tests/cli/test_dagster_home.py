@@ -132,6 +132,7 @@ def test_a_home_that_cannot_be_made_is_a_sentence(project: Project) -> None:
     is_a_sentence(project.reverse_etl("run", "people"), "home folder", "cannot be made")
 
 
+@pytest.mark.thorough
 def test_a_full_disk_at_the_start_is_a_sentence(project: Project) -> None:
     """No file grows: neither Dagster's storage nor the state database can be written, before the first run or later."""
     # What measures coverage would report in a traceback that it cannot write either.
@@ -142,7 +143,8 @@ def test_a_full_disk_at_the_start_is_a_sentence(project: Project) -> None:
         assert 0 == project.run("people", "--full")[0]
 
 
-@pytest.mark.parametrize("gone", [pytest.param("home", marks=pytest.mark.thorough), "home/dagster"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("gone", ["home", "home/dagster"])
 def test_a_folder_that_vanishes_during_a_run_is_a_sentence(
     project: Project, sandbox: RunningSandbox, gone: str
 ) -> None:

@@ -65,6 +65,7 @@ def test_0s_is_customer_ios_bare_rule(world: World, kind: str) -> None:
     assert len(case.place.people() - case.sent()) == 1
 
 
+@pytest.mark.thorough
 def test_a_standby_that_lags_loses_nothing(world: World) -> None:
     """Three runs complete while its replay stands still; the last sync time is as old as its data."""
     where = place(world, "standby")

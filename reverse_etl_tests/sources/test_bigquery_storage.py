@@ -191,6 +191,7 @@ def test_where_it_is_not_installed_rest_does(
     assert "google-cloud-bigquery-storage is not installed" in notice
 
 
+@pytest.mark.thorough
 def test_another_address_of_the_rest_api_needs_one_of_this(
     bigquery: BigqueryServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -798,7 +798,9 @@ def _told(config: Config, through: driver.Driver) -> dict[str, str]:
     return {key: value.replace("}}", "}") for key, value in found}
 
 
-@pytest.mark.parametrize("tls", ["disable", "require", pytest.param("verify-full", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "tls", ["disable", *(pytest.param(tls, marks=pytest.mark.thorough) for tls in ("require", "verify-full"))]
+)
 def test_a_server_that_hangs_up_in_good_order_is_noticed_at_once(filled: TdsServer, tls: str) -> None:
     """While a query computes: FreeTDS itself overlooks TLS's farewell, and spins for minutes."""
     hangs_up_while_computing(filled, settings_of(filled, tls=tls, ca_file=filled.ca_file if tls[0] == "v" else None))
