@@ -60,7 +60,7 @@ async def send(
     schema = folder.parts(ROWS).schema()
     columns = schema.names if schema is not None else []
     waiting = list(sync.streams)
-    with _books_of_the_rest(folder, waiting):
+    with _outcomes_of_the_rest(folder, waiting):
         async with kind(config.type).open_destination(
             sync, config, columns, patience=patience, clock=clock
         ) as destination:
@@ -117,7 +117,7 @@ def _tell(stream: str, settled: int, failed: int, total: int) -> None:
 
 
 @contextmanager
-def _books_of_the_rest(folder: RunFolder, waiting: list[Stream]) -> Iterator[None]:
+def _outcomes_of_the_rest(folder: RunFolder, waiting: list[Stream]) -> Iterator[None]:
     """Whatever ends the delivery early, the rows of the streams still waiting are failed rows with that cause."""
     from reverse_etl.delivery.deliver import leave_undelivered
 
