@@ -4,7 +4,7 @@ The names of ``__all__`` are what a Dagster project of yours may rely on; everyt
 They are imported when they are first used: the commands need no Dagster.
 
 The folders are the way the data goes: ``config`` (what was asked for), ``sources`` (where rows come from),
-``changeset`` (what one run read), ``checks`` (which rows may leave), ``destinations`` (how a row is said),
+``changeset`` (what one run read), ``checks`` (which rows may leave), ``destinations`` (how a row is encoded),
 ``delivery`` (sending), ``state`` (what is remembered), ``schedule`` (when), ``defs`` (Dagster).
 """
 

@@ -200,7 +200,7 @@ def _read(path: Path, problems: list[Problem]) -> tuple[bytes, Document] | None:
     file = _shown(path)
     try:
         if path.exists() and not path.is_file():
-            # A pipe that nobody writes into would be waited for without end.
+            # Reading a pipe without a writer would wait without end.
             problems.append(Problem(file, 0, "", "cannot be read: it is no regular file"))
             return None
         content = path.read_bytes()

@@ -206,7 +206,7 @@ def _unsteady(tree: exp.Expr, dialect: Dialect) -> Iterator[Place]:
 
 
 def _returned(tree: exp.Expr) -> list[exp.Expr]:
-    """What the outermost query returns; or each of a UNION, which keeps one of equal rows and so leaves out nobody."""
+    """What the outermost query returns; or each of a UNION, which keeps one of equal rows and so leaves out no row."""
     from sqlglot import exp
 
     if isinstance(tree, exp.Subquery | exp.Paren):

@@ -1,7 +1,7 @@
 """Dagster's run queue, which turns away a scheduled run or a backfill whose workspace another run has or got first.
 
 Ticks look before they ask for a run (``schedules``); two that look in the same moment meet here, and backfills, which
-nobody looked for. Runs launched by hand and re-executions wait in the queue, where ``dagster.yaml`` lets one run of a
+nothing looked for. Runs launched by hand and re-executions wait in the queue, where ``dagster.yaml`` lets one run of a
 workspace out at a time.
 """
 

@@ -28,7 +28,7 @@ from reverse_etl.pacing.waits import Waits
 from reverse_etl.report import Cause, Outcome, Reason
 
 SLICE_ROWS: Final = 5_000
-"""Rows that are said in one go; between two slices answers are read and requests leave."""
+"""Rows that are encoded in one go; between two slices answers are read and requests leave."""
 
 GRACE_S: Final = 7.0
 """Seconds that requests in flight have to finish when the run is canceled."""

@@ -7,7 +7,7 @@
     orders        order_no, customer_id, total, sku, placed_at
 
 SQLite has no dates and no booleans: times are Unix seconds, a birthday is text, yes and no are 1 and 0. What must
-arrive in the workspace from all this is said in ``expected``.
+arrive in the workspace from all this is in ``expected``.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Documented: an ``id`` sent with a known e-mail address updates that person; identifiers that belong to different people,
 or that are set already, end as a failed attribute change; only ``cio_id`` may change an identifier (or a workspace's
-setting, here ``change_email_by_id``); an unknown ``cio_id`` is dropped; ``_update`` for nobody does nothing; whatever
-names a suppressed person is ignored; ``timestamp`` orders competing updates.
+setting, here ``change_email_by_id``); an unknown ``cio_id`` is dropped; ``_update`` for an unknown person does nothing;
+whatever names a suppressed person is ignored; ``timestamp`` orders competing updates.
 
 Inferred: such a failure leaves the whole update undone; null and ``""`` clear a person's attribute and leave an
 identifier as it is; an attribute without a timestamp counts as changed on receipt.
@@ -72,7 +72,7 @@ def identify(
 def known_person(workspace: Workspace, kind: str, value: str, failed: str, now: int) -> Person | None:
     """The person an event or a relationship names, created where the workspace does so.
 
-    None where nobody can be meant, recorded as an activity of type ``failed``.
+    None where no person can be meant, recorded as an activity of type ``failed``.
     """
     person = workspace.find(kind, value)
     if person is not None:

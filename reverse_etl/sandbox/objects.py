@@ -4,7 +4,7 @@ Documented: null or ``""`` removes an attribute of an object or relationship; de
 relationships; ``cio_object_id`` only references an object that exists; at most 300 attributes, 100 kilobytes together.
 Inferred, and switches: a relationship creates the person or object that it names (``create_missing``); an unknown
 object type is refused in the answer (``unknown_object_type``), else here. Inferred: ``identify_anonymous``
-only creates the object, as nobody anonymous is kept.
+only creates the object, as anonymous people are not kept.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def delete_person(workspace: Workspace, kind: str, value: str, _item: Item, now:
 
 
 def suppress(workspace: Workspace, kind: str, value: str, _item: Item, now: int) -> None:
-    """Deletes a person for good and blocks their identifiers; an identifier of nobody is blocked too."""
+    """Deletes a person for good and blocks their identifiers; an identifier that no person has is blocked too."""
     person = workspace.find(kind, value)
     workspace.changes += 1
     workspace.suppress([(kind, value)], now)

@@ -146,7 +146,7 @@ class TrackV1:
             {"type": "person", **({} if path is None else {"identifiers": _path_identifier(path)}), **item}
             for item in items
         ]
-        # v1 has no limit of 32 kb, so the size told is only large enough for values to be looked at.
+        # v1 has no limit of 32 kb, so the size given is only large enough for values to be looked at.
         problems: list[Problem] = [p for item in whole for p in self._validator.problems(item, 2000)]
         for item in whole if not problems else ():
             problem = operations.apply(self._workspace, item, now_s())

@@ -1,4 +1,6 @@
-"""The contents of one workspace and who is found under which identifier. Whether a change is allowed is said elsewhere.
+"""The contents of one workspace and who is found under which identifier.
+
+Other modules decide whether a change is allowed.
 
 A person is found by ``id``, by ``email`` without regard to case, and by ``cio_id``; an object by type and id or by its
 ``cio_object_id``. The indexes here are the only ones, so nothing else adds or removes a record.
@@ -172,7 +174,7 @@ class Workspace:
                 self.remove_person(person)
 
     def unsuppress(self, kind: str, value: str) -> None:
-        """Frees one identifier; nobody comes back."""
+        """Frees one identifier; the person does not come back."""
         self.suppressed.pop((kind, value.lower() if kind == "email" else value), None)
 
     def is_suppressed(self, kind: str, value: str) -> bool:

@@ -43,8 +43,8 @@ def columns_to_batch(
 
     Args:
         names: One name per column; they differ.
-        columns: Equally long, None for NULL. Values of classes not known here are said with ``str``; an Arrow array is
-            canonical already.
+        columns: Equally long, None for NULL. Values of classes not known here become text with ``str``; an Arrow array
+            is canonical already.
         timezone: How zone-less date-times are read.
     """
     arrays = []

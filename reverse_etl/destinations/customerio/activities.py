@@ -38,7 +38,7 @@ class Activity:
         name: An event's name; may be empty.
         named: Identifiers of the person or object: ``id``, ``email``, ``object_type_id``, ``object_id``.
         said: Every text in its data, in lower case, for finding the cause.
-        field: The attribute at fault, where it is said.
+        field: The attribute at fault, where the feed names it.
     """
 
     id: str

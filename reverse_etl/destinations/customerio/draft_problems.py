@@ -123,7 +123,7 @@ def _lists(draft: Draft) -> None:
             draft.warn_in(path, 1, statement.warning)
         if statement.problems:
             continue
-        # A clock may well say until when somebody is suppressed.
+        # A clock may well decide until when a person is suppressed.
         for line, what in (place for place in left_out_by(sql, draft.dialect) if place[1] != "the clock"):
             text = f"must return the whole list, and {what} decides which part of it comes: leave it out"
             draft.problem_in(path, line, text)

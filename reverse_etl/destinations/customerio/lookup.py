@@ -58,7 +58,7 @@ async def require_region(client: Client, patience: Patience, region: str) -> str
 async def existing_people(
     client: Client, patience: Patience, identifiers: Sequence[str], *, id_type: str
 ) -> list[bool]:
-    """Whether somebody exists under each identifier, in order; e-mail addresses are found without regard to case.
+    """Whether a person exists under each identifier, in order; e-mail addresses are found without regard to case.
 
     Args:
         client: The workspace.

@@ -124,7 +124,7 @@ def _comparable(identifiers: pa.StringArray, id_type: str) -> pa.StringArray:
 
 @contextmanager
 def _compared(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database with the table ``gone``: members without the identifier are nobody whom the query returned."""
+    """A database with the table ``gone``: members without the identifier are no people whom the query returned."""
     escaped = str(scratch).replace("'", "''")
     with scratch_database(scratch, file="compared.duckdb") as database:
         database.execute(f"CREATE TABLE members AS SELECT DISTINCT * FROM read_parquet('{escaped}/members.parquet')")

@@ -50,7 +50,7 @@ def items(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:
     """Says each row of a batch (with ``ROW_NUMBER``) as one item, in order; as long as the batch.
 
     Args:
-        batch: Rows that passed the checks. Others are said too, but Customer.io would refuse them.
+        batch: Rows that passed the checks. Others are encoded too, but Customer.io would refuse them.
         sync: The sync.
         stream: The name of one of its streams.
     """

@@ -1,6 +1,6 @@
 """Manual segments: found or made through the App API, filled through Track API v1.
 
-Source: Track API and App API OpenAPI, 2026. People must exist before they can join; values that match nobody are
+Source: Track API and App API OpenAPI, 2026. People must exist before they can join; values that match no person are
 ignored by Customer.io without a word, so only delivered people are named.
 """
 

@@ -226,7 +226,7 @@ class BigquerySession:
             self._login.client.cancel_job(name, location=self._location, retry=retry, timeout=CONNECT_S)
 
     def _storage_rows(self, job: QueryJob, end: float) -> StorageRows | None:
-        """The result, opened in the Storage Read API; None where REST must do, which is said."""
+        """The result, opened in the Storage Read API; None where REST must do, with a warning."""
         if self._login.storage_endpoint is None:
             reason, hint = "the REST API is at another address", "Set `storage_endpoint`."
         else:

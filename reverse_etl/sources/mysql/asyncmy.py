@@ -123,7 +123,7 @@ class AsyncmyWire:
                 pass
         transport = self._transport or getattr(self._connection, "_transport", None)
         if transport is not None:
-            # asyncmy only asks TLS to end, which it does not where nobody answers.
+            # asyncmy only asks TLS to end, which it does not where the server is silent.
             transport.abort()
             self._connection.close()
             await asyncio.sleep(0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.mysql.errors import Messages
 
 KILL_S: Final = 5.0
-"""How long the server may take to end a query that nobody waits for any more."""
+"""How long the server may take to end a query whose answer is no longer needed."""
 
 _WRONG_TIME: Final = re.compile(r"incorrect (?:date|time)\w* value: '(\d{1,12})'", re.IGNORECASE)
 _GROUP_CONCAT_BYTES: Final = 1_048_576
@@ -97,7 +97,7 @@ class MysqlSession:
             self._settle(limited=limit is not None)
 
     def close(self) -> None:
-        """Closes the connection; what still runs on it ends when the server finds nobody there."""
+        """Closes the connection; what still runs on it ends when the server finds the client gone."""
         self._closed = True
         self._wire.close()
 

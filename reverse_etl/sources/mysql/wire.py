@@ -35,7 +35,7 @@ class Address:
     Attributes:
         host: A name, an address, or the path of a Unix socket.
         tls: How to encrypt; None for not at all.
-        answer_s: How long the server may take to let somebody in.
+        answer_s: How long the server may take to answer a login.
     """
 
     host: str

@@ -78,7 +78,7 @@ class Types:
     rows: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def kind(self, oid: int) -> Kind:
-        """The kind of a type: a domain's is its base type's, and one that nobody knows is text."""
+        """The kind of a type: a domain's is its base type's, and an unknown one is text."""
         oid = self.base(oid)
         if oid in self.elements or oid in self.rows:
             return Kind.NESTED

@@ -203,7 +203,7 @@ class Wire:
             self._give_up()
 
     def _cancel(self) -> None:
-        """Asks the server to stop the statement whose answer nobody waits for any more."""
+        """Asks the server to stop the statement whose answer is no longer needed."""
         key = self._connection._backend_key_data
         if key is not None:
             with suppress(SourceError, OSError):

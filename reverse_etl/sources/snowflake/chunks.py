@@ -59,7 +59,7 @@ def tables(
 
 
 class _Ahead(Thread):
-    """Fetches parts. It holds nobody up who goes away: it ends after the part that is on its way."""
+    """Fetches parts. It holds up no reader that leaves: it ends after the part that is on its way."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class _Ahead(Thread):
             try:
                 self._found.put(self._whole(part))
             except BaseException as error:
-                # Told to whoever waits, as executors do; nobody would hear of it here.
+                # Raised where the result is waited for, as executors do; here it would be lost.
                 self._found.put(error)
                 return
 

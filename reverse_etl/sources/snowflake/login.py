@@ -151,7 +151,7 @@ def _parameters(config: Config) -> dict[str, Any]:
         "schema": config.schema_name,
     }
     if config.protocol == "https":
-        # Since 4.8 the connector asks whether a certificate is revoked only when told to. No answer is no refusal.
+        # Since 4.8 the connector asks whether a certificate is revoked only on request. No answer is no refusal.
         parameters["ocsp_fail_open"] = True
     return parameters | {name: text.resolve() for name, text in chosen.items() if text is not None}
 
@@ -238,7 +238,7 @@ def _backoff() -> Iterator[int]:
 def _quieten() -> None:
     """The connector logs statements, and addresses of results that open without a password.
 
-    A level that somebody has set is left alone.
+    A level that is already set is left alone.
     """
     log = logging.getLogger(_DRIVER_LOG)
     if log.level == logging.NOTSET:

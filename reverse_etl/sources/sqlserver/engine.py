@@ -163,7 +163,7 @@ def _open(wire: Wire, config: Config, driver: Driver, login: Login, messages: Me
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Sets environment variables meanwhile; whoever calls sees to it that nobody else does."""
+    """Sets environment variables meanwhile; the caller makes sure that no other thread does."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,4 +1,4 @@
-"""``unsubscribed: false`` from a database undoes the opt-out of somebody who unsubscribed in Customer.io."""
+"""``unsubscribed: false`` from a database undoes the opt-out of a person who unsubscribed in Customer.io."""
 
 from __future__ import annotations
 
