@@ -81,6 +81,12 @@ class Page:
 
 
 @pytest.fixture
+def project(new_project: Project) -> Project:
+    """Nothing is made in its home folder yet."""
+    return new_project
+
+
+@pytest.fixture
 def environment(project: Project, postgres: PostgresServer) -> Iterator[dict[str, str]]:
     """What the units' processes find: a fresh database, private ports, the shipped dagster.yaml."""
     with postgres.admin() as admin:

@@ -168,7 +168,7 @@ def test_after_the_whole_machine_died_dagster_ends_the_run(busy: Project, sandbo
     """UI, daemon, code server and run killed at once; started again, the daemon ends the run and the next one runs."""
     shipped = (files("reverse_etl.defs") / "dagster.yaml").read_text()
     home = busy.folder / "home" / "dagster"
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(shipped.replace("poll_interval_seconds: 30", "poll_interval_seconds: 1"))
     with running_ui(busy.folder, busy.env()) as url:
         run_id = _launch(url, "people")

@@ -129,7 +129,7 @@ def answers_without_end(world: World, chance: random.Random, seed: int) -> None:
         spoilt = {"endless": chance.choice(kinds)}
         return spoilt if chance.random() < 0.6 else {**spoilt, "status": 503, "apply": chance.random() < 0.5}
 
-    with environment("REVERSE_ETL_ANSWER_TIMEOUT_S", "0.1"):
+    with environment("REVERSE_ETL_ANSWER_TIMEOUT_S", "0.3"):
         if seed % 10 == 9:
             gives_up(case, chance, [{"match": BATCH, "skip": chance.randint(0, 1), "always": True, "do": do("bomb")}])
         else:
