@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -106,8 +106,10 @@ def serve(settings: SandboxSettings, *, announce: Callable[[str], None] | None =
     )
     # The contents only grow, and a full collection walks all of them: rare ones keep answers even.
     gc.set_threshold(50_000, 20, 100)
-    with listener:
-        server.run(sockets=[listener])
+    serving = server.serve(sockets=[listener])
+    with listener, closing(serving), asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        # Closed in any case: Ctrl-C may come before it begins, and Python would warn of a coroutine never awaited.
+        runner.run(serving)
     return server.interrupted
 
 
