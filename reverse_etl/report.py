@@ -102,6 +102,12 @@ class Cause(NamedTuple):
     why: Reason
 
 
+STOPPED: Final = Cause("delivery", Reason("stopped", "", "the run stopped before this row had an answer."))
+"""Of rows that the run ended before."""
+
+CANCELED: Final = Cause("delivery", Reason("canceled", "", "the run was canceled before this row had an answer."))
+"""Of rows that the run was canceled before."""
+
 FAILED_ROW_COLUMNS: Final = ("row_number", "query", "identifier", "stage", *Reason._fields, "attempt")
 """The columns of the failed-rows CSV, in order."""
 

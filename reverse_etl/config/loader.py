@@ -201,7 +201,7 @@ def _read(path: Path, problems: list[Problem]) -> tuple[bytes, Document] | None:
     try:
         if path.exists() and not path.is_file():
             # Reading a pipe without a writer would wait without end.
-            problems.append(Problem(file, 0, "", "cannot be read: it is no regular file"))
+            problems.append(Problem(file, 0, "", "cannot be read: it is not a regular file"))
             return None
         content = path.read_bytes()
     except OSError as error:

@@ -21,7 +21,7 @@ from reverse_etl.ledger.ledger import Identifiers, Ledger
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.pacing.shared_rate import Reserve
-from reverse_etl.report import Cause, Counts, Reason
+from reverse_etl.report import CANCELED, STOPPED, Cause, Counts, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ async def deliver(
     else:
         ledger = Ledger(parts, outcomes, destination.identifiers, identified_by=identified_by)
         sender = Sender(destination, ledger, patience, clock=clock, progress=progress, reserve=reserve)
-    left = Cause("delivery", Reason("stopped", "", "the run stopped before this row had an answer."))
+    left = STOPPED
     try:
         await sender.send(parts)
     except BaseException as error:
@@ -121,9 +121,10 @@ def _left(error: BaseException) -> Cause:
         UnauthorizedError: ("unauthorized", "the workspace refused the credentials before this row had an answer."),
         DestinationUnavailableError: ("workspace_unavailable", "the workspace gave no usable answer."),
         DestinationRefusedError: ("workspace_refused", "the workspace cannot take what the sync sends."),
-        asyncio.CancelledError: ("canceled", "the run was canceled before this row had an answer."),
     }
+    if isinstance(error, asyncio.CancelledError):
+        return CANCELED
     for kind, (reason, message) in reasons.items():
         if isinstance(error, kind):
             return Cause("delivery", Reason(reason, "", message))
-    return Cause("delivery", Reason("stopped", "", "the run stopped before this row had an answer."))
+    return STOPPED

@@ -22,7 +22,7 @@ from reverse_etl.destinations.powers import Verifies, Window
 from reverse_etl.errors import DestinationError
 from reverse_etl.files.private import whole_file
 from reverse_etl.ledger.ledger import Ledger
-from reverse_etl.report import Cause, Outcome, Reason
+from reverse_etl.report import STOPPED, Cause, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 STAGE: Final = "read_back"
 
 _MOST_BETWEEN_S: Final = 86_400
-
-_LEFT: Final = Cause("delivery", Reason("stopped", "", "the run stopped before this row had an answer."))
 
 
 def continue_from(folder: RunFolder, position: str) -> None:
@@ -150,7 +148,7 @@ def _enter(destination: Verifies, folder: RunFolder, stream: Stream, found: list
         else:
             ledger.fail(numbers, keys, kept.outcome, Cause(STAGE, kept.why))
     if ledger is not None:
-        ledger.close(_LEFT)
+        ledger.close(STOPPED)
 
 
 def _path(folder: RunFolder) -> Path:

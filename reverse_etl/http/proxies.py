@@ -1,4 +1,4 @@
-"""The way to an HTTPS address: straight, or as the environment asks where ``proxy: environment`` asks for that.
+"""The way to an HTTPS address: straight, or with ``proxy: environment`` through the environment's proxy.
 
 Then HTTPS_PROXY, ALL_PROXY and NO_PROXY are read, as curl reads them; ``.netrc`` never is. The value of a proxy's
 variable may hold a password, so no message has it.

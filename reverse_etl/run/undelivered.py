@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changeset.parts import count
 from reverse_etl.errors import CheckFailedError
-from reverse_etl.report import Cause, Reason, Status
+from reverse_etl.report import CANCELED, STOPPED, Cause, Reason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
 
-_CANCELED: Final = ("canceled", "the run was canceled before this row had an answer.")
-_STOPPED_BY_CHECK: Final = ("stopped", "a check stopped the run: no row was sent.")
-_STOPPED: Final = ("stopped", "the run stopped before this row had an answer.")
+_STOPPED_BY_CHECK: Final = Cause("delivery", Reason("stopped", "", "a check stopped the run: no row was sent."))
 
 
 def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, status: Status, exit_code: int) -> None:
@@ -38,9 +36,9 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
     from reverse_etl.ledger.ledger import Ledger
 
     if status is Status.CANCELED:
-        reason, message = _CANCELED
+        cause = CANCELED
     else:
-        reason, message = _STOPPED_BY_CHECK if exit_code == CheckFailedError.exit_code else _STOPPED
+        cause = _STOPPED_BY_CHECK if exit_code == CheckFailedError.exit_code else STOPPED
     for stream in sync.streams:
         parts = folder.parts(stream.name)
         if not parts.checked:
@@ -50,7 +48,7 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
         counts = count(outcomes)
         if counts.undelivered and counts.failed != parts.failed_count():
             ledger = Ledger(parts, outcomes, identified(stream), identified_by=stream.identifier)
-            ledger.close(Cause("delivery", Reason(reason, "", message)))
+            ledger.close(cause)
 
 
 def identified(stream: Stream) -> Callable[[pa.RecordBatch, str], pa.StringArray]:

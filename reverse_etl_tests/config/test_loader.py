@@ -194,13 +194,13 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("name", ["connections.yaml", "pipe.yaml"])
 def test_a_pipe_is_a_problem_and_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Nobody writes into it, so reading it would never end."""
+    """It has no writer, so reading it would never end."""
     monkeypatch.chdir(tmp_path)
     syncs = write_project(tmp_path, {"connections.yaml": CONNECTIONS})
     (syncs / name).unlink(missing_ok=True)
     os.mkfifo(syncs / name)
 
-    assert problems_of(syncs) == [f"syncs/{name}: cannot be read: it is no regular file"]
+    assert problems_of(syncs) == [f"syncs/{name}: cannot be read: it is not a regular file"]
 
 
 def test_a_query_beyond_the_parser_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def test_compared_text_is_a_clock_where_a_time_is_read_from_it(dialect: str, con
 @pytest.mark.parametrize("union", ["UNION ALL", "UNION DISTINCT"])
 @pytest.mark.parametrize(("dialect", "clock"), [(dialect, clocks.split("|")[0]) for dialect, clocks in CLOCKS.items()])
 def test_each_query_of_a_union_may_return_a_clock(dialect: str, clock: str, union: str) -> None:
-    """Nobody is left out for it; a condition, EXCEPT and INTERSECT decide by it."""
+    """It leaves out no row; a condition, EXCEPT and INTERSECT decide by it."""
     spoken, union = SPOKEN[dialect], union if dialect == "bigquery" else union.removesuffix(" DISTINCT")
     first, second, third = (f"SELECT id, {clock} AS n FROM {table}" for table in "tuv")
     assert () == left_out_by(f"{first} {union} {second} {union} {third}", spoken)

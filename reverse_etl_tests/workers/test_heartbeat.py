@@ -1,4 +1,4 @@
-"""Signs of life: a run that nobody hears of for too long stops by itself, before another takes its lease."""
+"""Signs of life: a run that gives none for too long stops by itself, before another takes its lease."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_the_connection_is_tested_through_it(server: Postgres, ssh_server: SshSe
 
 
 def test_each_failure_has_its_sentence(server: Postgres, ssh_server: SshServer, tmp_path: Path) -> None:
-    """A stranger's key, no key, an unknown server, nobody there: nothing is written, and each says what to do."""
+    """A stranger's key, no key, an unknown server, or none: nothing is written, and each says what to do."""
     server.run(TABLE)
     stranger = tmp_path / "known_hosts"
     stranger.write_text(ssh_server.known_hosts.read_text().replace(f":{ssh_server.port}", ":1"))
