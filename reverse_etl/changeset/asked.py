@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, tokens_of
+from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, reads_changes, tokens_of
 
 if TYPE_CHECKING:
     from reverse_etl.config.dialect import Dialect
@@ -45,6 +45,11 @@ def difference(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def reads_only_changes(sync: SyncConfig) -> bool:
+    """Whether one of its queries returns only what changed."""
+    return any(reads_changes(stream.query) for stream in sync.streams)
+
+
+def reads_by_time(sync: SyncConfig) -> bool:
     """Whether one of its queries is given the last sync time."""
     return any(PLACEHOLDER.search(stream.query) for stream in sync.streams)
 

@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain
-from reverse_etl.changeset.asked import asked, difference, reads_only_changes, sentence
+from reverse_etl.changeset.asked import asked, difference, reads_by_time, reads_only_changes, sentence
 from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.facts import StreamFacts
+from reverse_etl.changeset.marks import mark_of
 from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
@@ -25,6 +26,7 @@ from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError, QueryError
 from reverse_etl.progress import Progress, tell
 from reverse_etl.sources.base import start_of
+from reverse_etl.sources.powers import EVERY_ROW
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.sources.base import Session, Start
+    from reverse_etl.sources.powers import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,12 @@ class Before:
     Attributes:
         mark: From when the next run is to read.
         asked: What that run asked for; empty where it is not known.
+        place: Which rows it saw, in its engine's own words (``sources.powers``); empty where nothing was written down.
     """
 
     mark: Watermark = field(default_factory=Watermark)
     asked: Mapping[str, str] = field(default_factory=dict)
+    place: str = ""
 
 
 def extract(
@@ -90,12 +95,17 @@ def extract(
         shutil.rmtree(folder.parts(stream.name).folder, ignore_errors=True)
     start, here = start_of(session), datetime.now(UTC)
     mark = watermark(start, late, here)
+    seen = mark_of(sync, session, before.place, dialect) if failed is None else None
     reads_changes = failed is None and reads_only_changes(sync)
-    read_from = before.mark.read_from(start, late, here) if reads_changes else 0
+    read_from = 0
+    if reads_changes and (seen is None or seen.changed != EVERY_ROW):
+        by_time = reads_by_time(sync)
+        read_from = before.mark.read_from(start, late, here) if by_time else before.mark.last_sync_time
+    changed = seen.changed if seen and read_from else EVERY_ROW
     streams = {}
     for stream in sync.streams:
         again = RowsAgain(session, stream, dialect, failed) if failed is not None else None
-        read = again.batches() if again else session.stream(render(stream.query, read_from), limit=limit)
+        read = again.batches() if again else session.stream(render(stream.query, read_from, changed), limit=limit)
         keys = _Keys()
         with closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
@@ -116,15 +126,21 @@ def extract(
         clock_ahead_s=mark.clock_ahead_s,
         moves=start.data_at is not None,
         asked=asked(sync, dialect),
-        note=" ".join(_notes(sync, before, start, read_from, dialect=dialect)) if reads_changes else "",
+        note=" ".join(_notes(sync, before, start, read_from, seen, dialect=dialect)) if reads_changes else "",
+        place=seen.place if seen else "",
     )
     folder.seal(facts)
     return facts
 
 
-def _notes(sync: SyncConfig, before: Before, start: Start, read_from: int, *, dialect: Dialect) -> Iterator[str]:
+def _notes(
+    sync: SyncConfig, before: Before, start: Start, read_from: int, seen: Mark | None, *, dialect: Dialect
+) -> Iterator[str]:
     """Sentences about what was read, or will be read again."""
-    if before.mark.last_sync_time and not read_from and before.mark.reach(None):
+    if seen is not None and seen.changed == EVERY_ROW:
+        if seen.note:
+            yield seen.note
+    elif before.mark.last_sync_time and not read_from and before.mark.reach(None):
         yield (
             f"The database's clock is behind the last sync time, {_utc(before.mark.last_sync_time)}: it was set back, "
             "so everything was read again."

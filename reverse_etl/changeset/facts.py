@@ -45,6 +45,8 @@ class Facts:
         clock_ahead_s: How far the database's clock was ahead of the reading machine's; None likewise.
         moves: Whether last sync time may move to ``started_at``.
         asked: What the sync asked for (``changeset.asked``); empty where that was not written down.
+        place: Which rows the database had, in its engine's own words (``sources.powers``), for the next run; empty
+            where no query asks for it.
         note: What is worth saying of the reading, in sentences; empty when nothing is.
     """
 
@@ -61,6 +63,7 @@ class Facts:
     moves: bool = True
     asked: dict[str, str] = field(default_factory=dict)
     note: str = ""
+    place: str = ""
 
     @property
     def next_last_sync_time(self) -> int | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, one_statement
+from reverse_etl.config.sql_text import CHANGED, PLACEHOLDER, blank_placeholders, one_statement
 from reverse_etl.config.statement import quiet_sqlglot, read_statement, spelled
+from reverse_etl.sources.powers import EVERY_ROW
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def check_query(sql: str, dialect: Dialect) -> list[str]:
     """Why a query may not run; empty when it may.
 
-    It may when it is one statement that only reads, and ``{{last_sync_time}}`` is its only placeholder.
+    It may when it is one statement that only reads, and has no placeholder but those that its engine knows.
 
     Args:
         sql: As written in the sync.
@@ -33,9 +34,16 @@ def check_query(sql: str, dialect: Dialect) -> list[str]:
     return [f"line {line}: {text}" for line, text in read_statement(sql, dialect).problems]
 
 
-def render(sql: str, since: int) -> str:
-    """The query with every ``{{last_sync_time}}``, quoted or not, replaced by ``since`` (Unix seconds)."""
-    return PLACEHOLDER.sub(str(int(since)), sql)
+def render(sql: str, since: int, changed: str = EVERY_ROW) -> str:
+    """The query with its placeholders replaced, wherever they stand.
+
+    Args:
+        sql: As written in the sync.
+        since: Unix seconds, for ``{{last_sync_time}}``.
+        changed: A condition, for each ``{{changed: c}}``; its ``{table}`` becomes ``c``.
+    """
+    timed = PLACEHOLDER.sub(str(int(since)), sql)
+    return CHANGED.sub(lambda match: changed.replace("{table}", match[1]), timed)
 
 
 def output_columns(sql: str, dialect: Dialect) -> tuple[str, ...] | None:

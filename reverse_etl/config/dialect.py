@@ -42,6 +42,7 @@ class Dialect:
             beyond 64 bits. Empty where plain ones lose none.
         typed_columns: Whether a column has one type.
         whole_integers: Whether a column whose values here are all whole numbers has no fractions elsewhere.
+        marks_rows: Whether the database marks each row so that a query can tell which changed (``{{changed: c}}``).
         bare_subqueries: Whether neither WITH nor ORDER BY nor OPTION may stand in a query that is used as a table.
     """
 
@@ -66,6 +67,7 @@ class Dialect:
     typed_columns: bool = True
     whole_integers: bool = True
     bare_subqueries: bool = False
+    marks_rows: bool = False
 
 
 UNKNOWN: Final = Dialect("", from_first=True, at_is_variable=False, made_up_names=r"\?column\?", times_in_text=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, one_statement, tokens_of
+from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, one_statement, reads_changes, tokens_of
 from reverse_etl.config.statement import quiet_sqlglot
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ _WORTH_A_LOOK: Final = re.compile(rf">(?!=)|<(?![=>])|\bNOT\b|\b(?:{'|'.join(sor
 
 @lru_cache(maxsize=4096)
 def advice(sql: str, dialect: Dialect) -> tuple[Place, ...]:
-    """What in a query with ``{{last_sync_time}}`` loses rows, each as a line and a sentence."""
-    if PLACEHOLDER.search(sql) is None or _WORTH_A_LOOK.search(PLACEHOLDER.sub("", sql)) is None:
+    """What in a query that returns only what changed loses rows, each as a line and a sentence."""
+    if not reads_changes(sql) or _WORTH_A_LOOK.search(PLACEHOLDER.sub("", sql)) is None:
         return ()
     tree, tokens = _read(sql, dialect)
     found = [

@@ -1,4 +1,4 @@
-"""The text of a query before it is understood: its placeholder, its comments, where its one statement ends.
+"""The text of a query before it is understood: its placeholders, its comments, where its one statement ends.
 
 sqlglot's tokens tell what is quoted and what is a comment; what they mean is read in ``statement``.
 """
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 PLACEHOLDER: Final = re.compile(r"\{\{\s*last_sync_time\s*\}\}")
 """Replaced wherever it stands, inside quotes and comments too."""
+
+CHANGED: Final = re.compile(r"""\{\{\s*changed\s*:\s*([^\W\d][\w$]*|"[^"{}\n]+")\s*\}\}""")
+"""``{{changed: c}}``: the rows of ``c``, a table in the query, that changed since the last completed run."""
+
+MARKER: Final = "changed__"
+"""The column of ``c`` that stands for the placeholder while the query is read."""
 
 _DOUBLE_BRACES: Final = re.compile(r"\{\{([^{}]*)\}\}|\{\{")
 _NEAR_MISS: Final = re.compile(
@@ -66,9 +72,18 @@ def one_statement(sql: str, dialect: Dialect) -> str:
     return sql[begin:end].strip() if end > words[-1].start else sql.strip()
 
 
+def reads_changes(sql: str) -> bool:
+    """Whether a query is told to return only what changed."""
+    return PLACEHOLDER.search(sql) is not None or CHANGED.search(sql) is not None
+
+
 def blank_placeholders(sql: str, instead: str = "0") -> str:
-    """The query with a number for each placeholder, every other character at its place."""
-    return PLACEHOLDER.sub(lambda match: instead + re.sub(r"[^\n]", " ", match[0][len(instead) :]), sql)
+    """The query with a number for each last sync time and a column for each ``{{changed: c}}``.
+
+    Every other character stays at its place.
+    """
+    numbered = PLACEHOLDER.sub(lambda match: _padded(instead, match), sql)
+    return CHANGED.sub(lambda match: _padded(f"{match[1]}.{MARKER}", match), numbered)
 
 
 def placeholder_problems(sql: str, dialect: Dialect) -> Iterator[tuple[int, str]]:
@@ -78,15 +93,14 @@ def placeholder_problems(sql: str, dialect: Dialect) -> Iterator[tuple[int, str]
     neither text, nor a quoted name, nor a comment.
     """
     rest = PLACEHOLDER.sub(_blanked, sql)
+    if dialect.marks_rows or not dialect.name:
+        rest = CHANGED.sub(_blanked, rest)
     for match in _DOUBLE_BRACES.finditer(rest):
         line = rest.count("\n", 0, match.start()) + 1
         if match[1] is None:
             yield line, "`{{` without `}}`: write {{last_sync_time}}"
             continue
-        name = " ".join(match[1].split())[:40]
-        near = difflib.get_close_matches(name.lower(), ["last_sync_time", "last_sync", "since"], n=1)
-        meant = "did you mean {{last_sync_time}}?" if near else "the only one is {{last_sync_time}}"
-        yield line, f"unknown placeholder {{{{{name}}}}}; {meant}"
+        yield line, _unknown(" ".join(match[1].split())[:40], dialect)
     plain = _plain(_DOUBLE_BRACES.sub(_blanked, rest), dialect)
     patterns = (_NEAR_MISS, _VARIABLE) if dialect.at_is_variable else (_NEAR_MISS,)
     for match in (found for pattern in patterns for found in pattern.finditer(plain)):
@@ -118,6 +132,27 @@ def swallowed_from(folded: str, written: str, dialect: Dialect) -> int | None:
     gap = written[begin : whole[kept].start]
     marks = (match for match in _LINE_COMMENT.finditer(gap) if match[1])
     return written.count("\n", 0, begin + next((match.start() for match in marks), 0)) + 1
+
+
+def _unknown(name: str, dialect: Dialect) -> str:
+    """What is wrong with a placeholder of this name."""
+    word, _, table = name.partition(":")
+    if difflib.get_close_matches(word.strip().lower(), ["changed", "changes", "changed_since"], n=1):
+        if dialect.name and not dialect.marks_rows:
+            return (
+                f"{{{{{name}}}}}: this kind of database does not mark the rows that changed; compare a column with "
+                "{{last_sync_time}}"
+            )
+        meant = table.strip() if table.strip().isidentifier() else "c"
+        written = f"{{{{changed: {meant}}}}}"
+        return f"unknown placeholder {{{{{name}}}}}; write {written}, with a table of the query by its alias"
+    if difflib.get_close_matches(name.lower(), ["last_sync_time", "last_sync", "since"], n=1):
+        return f"unknown placeholder {{{{{name}}}}}; did you mean {{{{last_sync_time}}}}?"
+    return f"unknown placeholder {{{{{name}}}}}; the only one is {{{{last_sync_time}}}}"
+
+
+def _padded(instead: str, match: re.Match[str]) -> str:
+    return instead + re.sub(r"[^\n]", " ", match[0][len(instead) :])
 
 
 def _blanked(match: re.Match[str]) -> str:

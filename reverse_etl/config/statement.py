@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.config.changed import changed_problems
 from reverse_etl.config.reaching_functions import function_problems
 from reverse_etl.config.sql_text import blank_placeholders, placeholder_problems, tokens_of
 from reverse_etl.config.unnamed_columns import unnamed_columns
@@ -80,6 +81,7 @@ def read_statement(sql: str, dialect: Dialect) -> Statement:
     if not problems:
         tree, warning, found = _parse(blank_placeholders(sql), dialect)
         problems.extend(found)
+        problems.extend(changed_problems(sql, tree, dialect))
     columns = _columns(tree, dialect) if tree is not None and not problems else None
     if columns is not None:
         problems.extend(_shared_names(columns))

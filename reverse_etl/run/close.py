@@ -95,7 +95,11 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         new_last_sync_time=facts.next_last_sync_time if facts and confirmed else None,
         sent_as_of=facts.started_at if facts and total.delivered else None,
         read=Reading(
-            facts.reaches_to, facts.clock_ahead_s, facts.asked, rows_are_for.recipient if rows_are_for else None
+            facts.reaches_to,
+            facts.clock_ahead_s,
+            facts.asked,
+            rows_are_for.recipient if rows_are_for else None,
+            facts.place,
         )
         if facts
         else None,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.changeset.asked import reads_by_time
 from reverse_etl.changeset.columns import identifiers
 from reverse_etl.changeset.parts import Facts, RunFolder, count
 from reverse_etl.changeset.recipient import Recipient, rows_for
@@ -87,7 +88,7 @@ def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermar
     return (
         facts.since == mark.last_sync_time
         and not (facts.next_last_sync_time == mark.last_sync_time and _is_settled(folder, facts))
-        and (facts.read_from is None or facts.read_from <= mark.reach(late))
+        and (facts.read_from is None or not reads_by_time(sync) or facts.read_from <= mark.reach(late))
         and facts.version == sync.version
         and not facts.retry_of
         and abs(age) < YOUNG_ENOUGH

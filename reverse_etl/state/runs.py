@@ -33,12 +33,14 @@ class Reading:
         clock_ahead_s: How far the database's clock was ahead of this machine's; None likewise.
         asked: What the sync asked for, by part, as hashes.
         recipient: Who acknowledged its rows; None where that is not known.
+        place: Which rows the database had, in its engine's own words; empty where no query asks for it.
     """
 
     reaches_to: int | None = None
     clock_ahead_s: float | None = None
     asked: dict[str, str] = field(default_factory=dict)
     recipient: Recipient | None = None
+    place: str = ""
 
 
 def begin_run(
@@ -111,6 +113,9 @@ def close_run(
             asked = json.dumps(read.asked) if read.asked else None
             whose = {"recipient": read.recipient.as_text()} if read.recipient else {}
             syncs.put(store, connection, report.sync, {**_mark(current, read), **whose, "asked": asked})
+        elif sent_as_of == current:
+            # Which of two that began within one second saw less is not known: the next run reads everything.
+            syncs.put(store, connection, report.sync, {"place": None})
         if sent_as_of is not None and sent_as_of < current:
             current = sent_as_of
             syncs.put(store, connection, report.sync, _mark(current, read))
@@ -231,7 +236,12 @@ def _last_sync_time(connection: sa.Connection, sync: str) -> int:
 
 
 def _mark(last_sync_time: int, read: Reading) -> dict[str, Any]:
-    return {"last_sync_time": last_sync_time, "reaches_to": read.reaches_to, "clock_ahead_s": read.clock_ahead_s}
+    return {
+        "last_sync_time": last_sync_time,
+        "reaches_to": read.reaches_to,
+        "clock_ahead_s": read.clock_ahead_s,
+        "place": read.place or None,
+    }
 
 
 def _since(connection: sa.Connection, run_id: str, root_run_id: str) -> int | None:

@@ -62,6 +62,7 @@ SYNC: Final = sa.Table(
     sa.Column("asked", sa.Text, nullable=True, comment="JSON: hashes of what the last completed run asked for"),
     sa.Column("recipient", sa.Text, nullable=True, comment="JSON: changeset.recipient"),
     sa.Column("feed", sa.Text, nullable=True, comment="JSON: delivery.read_back"),
+    sa.Column("place", sa.Text, nullable=True, comment="which rows were seen, in the engine's own words"),
 )
 """One row per sync that has been seen, paused or run."""
 

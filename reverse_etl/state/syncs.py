@@ -34,6 +34,7 @@ class SyncState:
         reaches_to: What the run left that last sync time is the start of; ``clock_ahead_s`` and ``asked`` likewise
             (``Reading``).
         recipient: Whose last sync time it is; None where that is not known.
+        place: Like ``reaches_to``; empty for none.
     """
 
     name: str
@@ -46,13 +47,14 @@ class SyncState:
     clock_ahead_s: float | None = None
     asked: dict[str, str] = field(default_factory=dict)
     recipient: Recipient | None = None
+    place: str = ""
 
     def before(self) -> Before:
         """What the next run is to know of the last completed one."""
         from reverse_etl.changeset.extract import Before
         from reverse_etl.changeset.watermark import Watermark
 
-        return Before(Watermark(self.last_sync_time, self.reaches_to, self.clock_ahead_s), self.asked)
+        return Before(Watermark(self.last_sync_time, self.reaches_to, self.clock_ahead_s), self.asked, self.place)
 
 
 def every_sync(store: Store) -> list[SyncState]:
@@ -163,6 +165,7 @@ def state_of(row: sa.Row[Any]) -> SyncState:
         clock_ahead_s=row.clock_ahead_s,
         asked=json.loads(row.asked) if row.asked else {},
         recipient=Recipient.from_text(row.recipient),
+        place=row.place or "",
     )
 
 

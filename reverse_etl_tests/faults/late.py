@@ -29,8 +29,14 @@ from reverse_etl_tests.faults.runs import World
 from reverse_etl_tests.servers import mariadb, postgres
 from reverse_etl_tests.servers.sandbox import wait_until
 
-PLACES: Final = ("postgres", "postgres_unseen", "standby", "mariadb", "mariadb_unseen", "sqlite")
-"""Databases that show open transactions, and that do not; a standby whose replay stops; one writer of a file."""
+PLACES: Final = (
+    *("postgres", "postgres_unseen", "postgres_marks", "standby", "standby_marks"),
+    *("mariadb", "mariadb_unseen", "sqlite"),
+)
+"""Databases that show open transactions, and that do not; a standby whose replay stops; one writer of a file.
+
+Of the ones with marks, a query asks for rows that changed by what wrote them, not by their time.
+"""
 
 HOWS: Final = ("wrote before", "writes later", "in a savepoint", "after a savepoint", "prepared", "rolled back")
 """What an open transaction has done when a run reads."""
@@ -163,20 +169,21 @@ class LateCase:
     columns: str = "id, plan"
     empty_values: str = "ignore"
 
-    def run(self) -> RunReport:
+    def run(self, *, full: bool = False) -> RunReport:
         """One run of the product's stages."""
         name = self.place.table
         since = _SINCE[self.place.engine]
+        changed = f"{{{{changed: {name}}}}}" if self.place.kind.endswith("_marks") else f"at >= {since}"
         settings = {
             "people": {"identify_by": "id", "empty_values": self.empty_values},
-            "query": f"SELECT {self.columns} FROM {name} WHERE at >= {since}",
+            "query": f"SELECT {self.columns} FROM {name} WHERE {changed}",
             "changes": self.changes,
         }
         sync = parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings})
         run_id = f"{name}-{len(self.reports)}"
         run = SyncRun(sync, run_id, run_id, self.world.home, self.world.store, datetime.now(UTC))
         with attend(run):
-            extract_changeset(run, self.place.config)
+            extract_changeset(run, self.place.config, full=full)
             validate_changeset(run)
             report = deliver_changeset(run, workspace(self.world.sandbox.url), clock=FastClock().clock())
         assert report.status is Status.COMPLETED, report.message
@@ -224,13 +231,13 @@ class _Server:
         primary = self._shared("postgres", lambda: postgres.postgres_server(binaries))
         os.environ[postgres.PASSWORD_VARIABLE] = postgres.PASSWORD
         server = primary
-        if self.kind == "standby":
+        if self.kind.startswith("standby"):
             server = self._shared("standby", lambda: postgres.standby_of(primary))
-        user = postgres.USER if self.kind == "postgres_unseen" else postgres.WATCHER
+        user = postgres.WATCHER if self.kind in ("postgres", "standby") else postgres.USER
         config = load("reverse_etl.sources", "postgres").Config(
             **{**_login(server, user, postgres.PASSWORD_VARIABLE, postgres.DATABASE), "type": "postgres"}
         )
-        if self.kind != "standby":
+        if not self.kind.startswith("standby"):
             return Place(self.kind, table, config, primary.session)
 
         def settle() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Any
 
+import psycopg
 import pytest
 
-from reverse_etl_tests.faults.late import HOWS, LateCase, OpenTransaction, execute, next_second, place
+from reverse_etl.config.environment import EnvText
+from reverse_etl_tests.faults.late import HOWS, LateCase, OpenTransaction, Place, execute, next_second, place
 from reverse_etl_tests.faults.runs import World
+from reverse_etl_tests.servers.postgres import USER
 
 
 def late_row(world: World, kind: str, how: str, changes: dict[str, str] | None = None) -> LateCase:
@@ -18,11 +22,55 @@ def late_row(world: World, kind: str, how: str, changes: dict[str, str] | None =
     case = LateCase(world, where, changes or {})
     transaction = OpenTransaction(where, where.session(), how)
     transaction.begin()
-    next_second()
+    if not kind.endswith("_marks"):
+        next_second()
     case.run()
     transaction.end()
     case.run()
     return case
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_changed_rows_are_read_whenever_they_were_committed(world: World, how: str) -> None:
+    """By a reader without rights, from a table whose times nobody needs; what did not change is not read again."""
+    case = late_row(world, "postgres_marks", how)
+    first, second = case.reports
+    assert case.sent() == case.place.people()
+    assert (3, int(how != "rolled back")) == (first.rows.extracted, second.rows.extracted)
+    assert (0, first.last_sync_time) == (first.read_from, second.read_from)
+    assert 0 == case.run().rows.extracted
+    with closing(case.place.session()) as writer:
+        execute(writer, f"UPDATE {case.place.table} SET plan = 'pro' WHERE id = 'old1'")
+    assert 1 == case.run().rows.extracted
+    assert len(case.place.people()) == case.run(full=True).rows.extracted
+    assert 0 == case.run().rows.extracted, "the full run left its own place"
+
+
+def test_after_a_restore_everything_is_read(world: World) -> None:
+    """A table of another database has rows of other transactions, whatever their numbers."""
+    where = place(world, "postgres_marks")
+    world.sandbox.reset()
+    where.make()
+    case = LateCase(world, where)
+    case.run()
+    with closing(where.session()) as admin:
+        execute(admin, "DROP DATABASE IF EXISTS restored")
+        execute(admin, "CREATE DATABASE restored TEMPLATE template0")
+        execute(admin, f"GRANT CONNECT ON DATABASE restored TO {USER}")
+    with closing(psycopg.connect(**_elsewhere(where, "restored"))) as other:
+        execute(other, f"CREATE TABLE {where.table} AS SELECT 'p9' AS id, 'pro' AS plan")
+        execute(other, f"GRANT SELECT ON {where.table} TO {USER}")
+    where.config = where.config.model_copy(update={"database": EnvText("restored")})
+    report = case.run()
+    assert (1, 0) == (report.rows.extracted, report.read_from)
+    assert "it was restored, or another server took over. So everything was read again." in report.message
+    assert (0, "") == ((again := case.run()).rows.extracted, again.message)
+
+
+def _elsewhere(where: Place, database: str) -> dict[str, Any]:
+    with closing(where.session()) as session:
+        info = session.info
+        return {"host": info.host, "port": info.port, "user": info.user, "dbname": database, "autocommit": True}
 
 
 @pytest.mark.parametrize("how", HOWS[:2])

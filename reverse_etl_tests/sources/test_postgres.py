@@ -24,6 +24,7 @@ import trustme
 
 from reverse_etl.changeset.query import check_query, render
 from reverse_etl.cli.init_tables import tables_of
+from reverse_etl.config.changed import changed_tables
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_project
@@ -33,6 +34,7 @@ from reverse_etl.sources import postgres as engine
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, OUTSIDE_YEARS, Session, logical_type, start_of
 from reverse_etl.sources.postgres import Config
+from reverse_etl.sources.powers import MarksRows
 from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
 from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
@@ -582,7 +584,7 @@ def test_the_connection_in_the_documentation_is_valid(tmp_path: Path) -> None:
 
 def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user reads what they are to read and nothing else, and the query finds what changed, by the index."""
-    grants, query, index, sees_transactions = examples("postgres", "sql")
+    grants, query, index, changed, sees_transactions = examples("postgres", "sql")
     times = "created_at date, updated_at timestamptz"
     with filled.admin() as admin:
         admin.execute("CREATE SCHEMA sales")
@@ -598,9 +600,13 @@ def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch:
     config = settings_of(filled, user=EnvText("page_reader"), password=Secret("${DOCUMENTED_PASSWORD}"))
     since = int(datetime(2024, 1, 4, tzinfo=UTC).timestamp())
 
-    assert check_query(query, SPOKEN["postgres"]) == []
+    assert check_query(query, SPOKEN["postgres"]) == check_query(changed, SPOKEN["postgres"]) == []
     with connect(config) as session:
         assert not start_of(session).missing
+        assert isinstance(session, MarksRows)
+        place = session.mark("", changed_tables(changed, SPOKEN["postgres"])).place
+        assert len(rows(session, render(changed, 0))) == 1000
+        assert rows(session, render(changed, 0, session.mark(place, []).changed)) == []
         assert [row["id"] for row in rows(session, render(query, since))] == list(range(3, 1001))
         assert rows(session, "SELECT * FROM sales.later") == []
         for refused in ("SELECT * FROM hidden", "DELETE FROM sales.customers"):

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
-from reverse_etl.state.runs import begin_run, close_run
+from reverse_etl.state.runs import Reading, begin_run, close_run
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.servers.postgres import PostgresServer, postgres
 
@@ -79,6 +79,7 @@ def close(
     failed: tuple[FailedRow, ...] = (),
     root: str = "",
     sent: int | None = None,
+    place: str = "",
 ) -> RunReport:
     """Closes a run in workspace main."""
     return close_run(
@@ -89,4 +90,5 @@ def close(
         failed_rows=iter(failed),
         new_last_sync_time=moved,
         sent_as_of=sent,
+        read=Reading(place=place),
     )

@@ -275,3 +275,31 @@ def test_attempts_are_counted_along_a_chain_of_re_executions(store: Store) -> No
         attempt_of(store, "r3", root_run_id="r1", began_at=later),
         attempt_of(store, "new", root_run_id="new", began_at=later),
     ]
+
+
+def test_the_place_in_the_database_moves_with_last_sync_time(store: Store) -> None:
+    """Only then, and back with it; a run whose query needs none leaves none."""
+    begin(store)
+    close(store, report(), moved=500, sent=500, place="a")
+    assert "a" == sync_state(store, "people").place
+    begin(store, "r2", since=500)
+    begin(store, "r3", since=500)
+    close(store, report("r3", status=Status.SOME_ROWS_FAILED), moved=600, sent=600, place="c")
+    assert "a" == sync_state(store, "people").place
+    begin(store, "r4", since=500)
+    close(store, report("r4"), moved=700, sent=700, place="d")
+    assert "d" == sync_state(store, "people").place
+    close(store, report("r2", status=Status.FAILED), moved=550, sent=550, place="b")
+    assert (550, "b") == ((state := sync_state(store, "people")).last_sync_time, state.place)
+    begin(store, "r5", since=550)
+    close(store, report("r5"), moved=800)
+    assert "" == sync_state(store, "people").place
+
+
+def test_of_two_runs_of_one_second_none_is_known_to_have_seen_less(store: Store) -> None:
+    """One completed and the other had sent rows: the next run reads everything."""
+    begin(store)
+    close(store, report(), moved=500, sent=500, place="a")
+    begin(store, "r2", since=500)
+    close(store, report("r2", status=Status.FAILED), moved=500, sent=500, place="b")
+    assert (500, "") == ((state := sync_state(store, "people")).last_sync_time, state.place)

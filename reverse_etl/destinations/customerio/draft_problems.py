@@ -9,7 +9,7 @@ from reverse_etl.config.dialect import UNKNOWN
 from reverse_etl.config.draft import Draft, has, near
 from reverse_etl.config.problems import Path
 from reverse_etl.config.row_choice import left_out_by
-from reverse_etl.config.sql_text import PLACEHOLDER
+from reverse_etl.config.sql_text import PLACEHOLDER, reads_changes
 from reverse_etl.config.statement import read_statement
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.destinations.customerio.api_words import API_WORDS
@@ -115,8 +115,9 @@ def _lists(draft: Draft) -> None:
         if statement is None:
             continue
         sql = str(draft.at(path))
-        if PLACEHOLDER.search(sql):
-            draft.problem_in(path, 1, "must return the whole list: leave {{last_sync_time}} out")
+        if reads_changes(sql):
+            placeholder = "{{last_sync_time}}" if PLACEHOLDER.search(sql) else "{{changed: ...}}"
+            draft.problem_in(path, 1, f"must return the whole list: leave {placeholder} out")
         if draft.dialect is None:
             continue
         if statement.warning:
@@ -137,10 +138,11 @@ def _mirror(draft: Draft) -> None:
     query = draft.at(_ROWS)
     if draft.at(("people", "segment", "mirror")) is not True or not isinstance(query, str):
         return
-    if PLACEHOLDER.search(query):
+    if reads_changes(query):
+        since = "{{last_sync_time}}" if PLACEHOLDER.search(query) else "the last run"
         draft.problem(
             ("people", "segment", "mirror"),
-            "the query returns only what changed since {{last_sync_time}}, and whoever did not change would leave "
+            f"the query returns only what changed since {since}, and whoever did not change would leave "
             "the segment: leave the placeholder out of the query, or mirror out of the segment",
         )
     for line, what in left_out_by(query, draft.dialect or UNKNOWN):

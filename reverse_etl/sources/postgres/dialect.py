@@ -14,6 +14,7 @@ DIALECT: Final = Dialect(
     # An @ before a column is its absolute value.
     at_is_variable=False,
     times_in_text=True,
+    marks_rows=True,
     refused_functions=(
         (r"dblink\w*|pg_read_\w+|pg_ls_\w+|pg_stat_file|lo_(?:import|export)", ELSEWHERE),
         (r"(?:query|cursor)_to_xml\w*", RUNS_TEXT),

@@ -6,7 +6,7 @@ of them on to others.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from reverse_etl.errors import QueryError
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS, Start, refuse_duplicates
 from reverse_etl.sources.postgres import values as values
 from reverse_etl.sources.postgres.dialect import DIALECT
+from reverse_etl.sources.postgres.marks import IDENTITY, SNAPSHOT, mark, require_marked
 from reverse_etl.sources.postgres.types import copy_statement, types_of
 from reverse_etl.sources.postgres.wire import Wire
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
+    from reverse_etl.config.changed import ChangedTable
     from reverse_etl.sources.postgres.errors import Messages
+    from reverse_etl.sources.powers import Mark
 
 _SETTINGS: Final = {
     "default_transaction_read_only": "on",
@@ -105,6 +108,17 @@ class PostgresSession:
 
     def _grant(self) -> str:
         return f'GRANT pg_read_all_stats TO "{self._messages.facts["user"]}"'
+
+    def mark(self, before: str, tables: Sequence[ChangedTable]) -> Mark:
+        for table in tables:
+            require_marked(table, self._row, self._messages.where)
+        try:
+            identity = self._row(IDENTITY)
+        except QueryError:
+            # Services such as Aurora do not tell.
+            identity = ()
+        xmin, xmax = map(int, self._row(SNAPSHOT))
+        return mark(before, identity=identity, xmin=xmin, xmax=xmax)
 
     def server(self) -> str:
         return f"PostgreSQL {self._version.decode().partition(' ')[0]}"
