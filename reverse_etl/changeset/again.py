@@ -1,4 +1,4 @@
-"""The rows that failed in an earlier run, asked for again by their identifiers: newest values, and only those rows.
+"""Rows that are asked for by their identifiers: newest values, and only those rows, such as those that failed before.
 
 A sync's query is read as it is, from last sync time 0, as a table of which rows are picked. Which rows failed is
 read from the run's CSV, for only there identifiers are whole. How a query is asked for rows is ``picking``.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,6 +36,31 @@ MOST_IDENTIFIERS: Final = 2_000
 _TEXT: Final = pa.string()
 
 
+class Wanted(Protocol):
+    """Which rows are asked for."""
+
+    def opened(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A database with the table ``wanted (row_number, query, identifier)``, gone when the block ends.
+
+        Raises:
+            StateError: It is not known any more.
+        """
+        ...
+
+
+@contextmanager
+def wanted_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with an empty table as ``Wanted`` has it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="reverse-etl-") as scratch,
+        scratch_database(Path(scratch), file="wanted.duckdb") as database,
+    ):
+        database.execute(
+            "CREATE TABLE wanted (row_number BIGINT, query VARCHAR, identifier VARCHAR, attempt INTEGER DEFAULT 1)"
+        )
+        yield database
+
+
 @dataclass(frozen=True, slots=True)
 class FailedBefore:
     """The failed rows of an earlier run.
@@ -51,22 +76,18 @@ class FailedBefore:
     def attempt(self) -> int:
         """Which attempt that run was. Raises StateError where its CSV is gone."""
         with self.opened() as database:
-            (found,) = database.sql("SELECT max(attempt::INTEGER) FROM failed").fetchall()[0]
+            (found,) = database.sql("SELECT max(attempt) FROM wanted").fetchall()[0]
         return int(found or 1)
 
     def without_identifier(self) -> int:
         """Failed rows that cannot be asked for. Raises StateError where the CSV is gone."""
         with self.opened() as database:
-            (found,) = database.sql("SELECT count(*) FROM failed WHERE identifier = ''").fetchall()[0]
+            (found,) = database.sql("SELECT count(*) FROM wanted WHERE identifier = ''").fetchall()[0]
         return int(found)
 
     @contextmanager
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A database with the table ``failed (row_number, query, identifier, attempt)``, gone when the block ends.
-
-        Raises:
-            StateError: The CSV is gone.
-        """
+        """As ``Wanted`` has it, each failed row with its ``attempt``. Raises StateError where the CSV is gone."""
         if not self.csv.is_file():
             raise StateError(
                 f"the failed-rows CSV of run {self.run_id[:8]} is gone: {self.csv}.",
@@ -74,37 +95,37 @@ class FailedBefore:
             )
         patterns = (made_harmless(RUN_BY_SPREADSHEETS), made_harmless(RUN_AS_ITS_OWN_CELL))
         path, *harmless = (str(text).replace(chr(39), chr(39) * 2) for text in (self.csv, *patterns))
-        with (
-            tempfile.TemporaryDirectory(prefix="reverse-etl-") as scratch,
-            scratch_database(Path(scratch), file="failed.duckdb") as db,
-        ):
-            db.execute(
+        with wanted_database() as database:
+            database.execute(
                 f"""
-                CREATE TABLE failed AS
-                SELECT row_number::BIGINT AS row_number, query, attempt, regexp_replace(regexp_replace(
-                    coalesce(identifier, ''), '{harmless[0]}', '\\1\\2'), '{harmless[1]}', '\\1\\2', 'g') AS identifier
+                INSERT INTO wanted
+                SELECT row_number::BIGINT, query, regexp_replace(regexp_replace(
+                    coalesce(identifier, ''), '{harmless[0]}', '\\1\\2'), '{harmless[1]}', '\\1\\2', 'g'),
+                    attempt::INTEGER
                 FROM read_csv('{path}', header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
                 """
             )
-            yield db
+            yield database
 
 
 @dataclass(slots=True)
 class RowsAgain:
-    """The rows of one stream whose identifier is one of those that failed.
+    """The rows of one stream whose identifier is one of those that are asked for.
 
     Attributes:
         session: An open session.
         stream: The stream.
         dialect: The database's.
-        failed: What failed.
-        not_found: How many failed rows the database no longer has, once all batches were read.
+        wanted: Which are.
+        tells_missing: Whether those that are not found are rows as well.
+        not_found: How many rows at the end are such, once all batches were read.
     """
 
     session: Session
     stream: Stream
     dialect: Dialect
-    failed: FailedBefore
+    wanted: Wanted
+    tells_missing: bool = True
     not_found: int = field(default=0, init=False)
 
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
@@ -112,7 +133,7 @@ class RowsAgain:
 
         Raises:
             QueryError: The database refused the query.
-            StateError: The CSV of what failed is gone.
+            StateError: What was asked for is not known any more.
         """
         text = render(self.stream.query, 0)
         with closing(self.session.stream(picked(text, "1 = 0", self.dialect))) as stream:
@@ -120,7 +141,7 @@ class RowsAgain:
         if not set(self.stream.identifier) <= set(probe.schema.names):
             yield probe
             return
-        with self.failed.opened() as database:
+        with self.wanted.opened() as database:
             database.execute("CREATE TABLE missing (identifier VARCHAR, everywhere BOOLEAN, found BOOLEAN)")
             empty = True
             for batch in self._found(text, probe, database):
@@ -129,7 +150,8 @@ class RowsAgain:
                     yield batch
             if empty:
                 yield probe
-            yield from self._not_found(probe, database)
+            if self.tells_missing:
+                yield from self._not_found(probe, database)
 
     def _found(self, text: str, probe: pa.RecordBatch, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
         for wanted in self._wanted(database):
@@ -156,7 +178,7 @@ class RowsAgain:
         yield from self._found_everywhere(text, database)
 
     def _wanted(self, database: duckdb.DuckDBPyConnection) -> Iterator[pa.StringArray]:
-        sql = "SELECT DISTINCT identifier FROM failed WHERE query = ? AND identifier <> '' ORDER BY identifier"
+        sql = "SELECT DISTINCT identifier FROM wanted WHERE query = ? AND identifier <> '' ORDER BY identifier"
         with database.cursor() as cursor:
             cursor.execute(sql, [self.stream.name])
             while rows := cursor.fetchmany(MOST_IDENTIFIERS):
@@ -180,7 +202,7 @@ class RowsAgain:
 
     def _not_found(self, probe: pa.RecordBatch, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
         sql = (
-            "SELECT identifier FROM failed WHERE query = ? AND (identifier = '' "
+            "SELECT identifier FROM wanted WHERE query = ? AND (identifier = '' "
             "OR identifier IN (SELECT identifier FROM missing WHERE NOT found)) ORDER BY row_number"
         )
         # What a row of several identifying columns was called is shown in the first of them.

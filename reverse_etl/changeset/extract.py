@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reverse_etl.changeset.again import FailedBefore, RowsAgain
+from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted
 from reverse_etl.changeset.asked import asked, difference, reads_by_time, reads_only_changes, sentence
 from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.facts import StreamFacts
@@ -20,7 +20,9 @@ from reverse_etl.changeset.marks import mark_of
 from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
+from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.changeset.watermark import Watermark, warning, watermark
+from reverse_etl.config.streams import ROWS
 from reverse_etl.config.unnamed_columns import unnamed_in_result
 from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError, QueryError
@@ -63,8 +65,8 @@ def extract(
     before: Before,
     dialect: Dialect,
     late: timedelta | None = None,
-    limit: int | None = None,
-    failed: FailedBefore | None = None,
+    scope: Scope = WHAT_CHANGED,
+    wanted: Wanted | None = None,
     timezone: str = "UTC",
 ) -> Facts:
     """Runs the sync's queries and stores their rows; a changeset that is already sealed is returned as it is.
@@ -80,9 +82,9 @@ def extract(
         before: What the last completed run left; nothing, for everything.
         dialect: The session's SQL dialect, for the fixes that error messages suggest.
         late: How late rows may become visible; None: as the server reports.
-        limit: Read at most this many rows of each query.
+        scope: What is read.
+        wanted: The rows that a scope of named rows means.
         timezone: How an event's time is read where it is text without a zone.
-        failed: Read only the rows that failed in an earlier run, whenever they changed.
 
     Raises:
         ConfigError: A column that the sync needs is not in the result.
@@ -95,17 +97,19 @@ def extract(
         shutil.rmtree(folder.parts(stream.name).folder, ignore_errors=True)
     start, here = start_of(session), datetime.now(UTC)
     mark = watermark(start, late, here)
-    seen = mark_of(sync, session, before.place, dialect) if failed is None else None
-    reads_changes = failed is None and reads_only_changes(sync)
+    seen = mark_of(sync, session, before.place, dialect) if wanted is None else None
+    reads_changes = wanted is None and reads_only_changes(sync)
     read_from = 0
-    if reads_changes and (seen is None or seen.changed != EVERY_ROW):
+    if scope.since is not None:
+        read_from = scope.since
+    elif reads_changes and (seen is None or seen.changed != EVERY_ROW):
         by_time = reads_by_time(sync)
         read_from = before.mark.read_from(start, late, here) if by_time else before.mark.last_sync_time
-    changed = seen.changed if seen and read_from else EVERY_ROW
+    changed = seen.changed if seen and read_from and scope.since is None else EVERY_ROW
     streams = {}
     for stream in sync.streams:
-        again = RowsAgain(session, stream, dialect, failed) if failed is not None else None
-        read = again.batches() if again else session.stream(render(stream.query, read_from, changed), limit=limit)
+        again = _again(session, stream, dialect, scope, wanted)
+        read = again.batches() if again else session.stream(render(stream.query, read_from, changed), limit=scope.limit)
         keys = _Keys()
         with closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
@@ -113,24 +117,33 @@ def extract(
             rows = folder.parts(stream.name).write(keys.summed(stream, with_row_numbers(batches)))
         streams[stream.name] = StreamFacts(rows, keys.total, again.not_found if again else 0)
     sync.read_beside(folder, session)
+    notes = _notes(sync, before, start, read_from, seen, dialect=dialect) if reads_changes else ()
     facts = Facts(
         sync=sync.name,
-        since=0 if failed else before.mark.last_sync_time,
+        since=before.mark.last_sync_time if scope.from_last_sync_time else 0,
         started_at=mark.last_sync_time,
         streams=streams,
-        retry_of=failed.run_id if failed else "",
-        attempts_before=failed.attempt() if failed else 0,
+        reads=scope.reads,
+        retry_of=scope.retry_of,
+        attempts_before=wanted.attempt() if isinstance(wanted, FailedBefore) else 0,
         version=sync.version,
         read_from=read_from,
         reaches_to=mark.reaches_to,
         clock_ahead_s=mark.clock_ahead_s,
         moves=start.data_at is not None,
         asked=asked(sync, dialect),
-        note=" ".join(_notes(sync, before, start, read_from, seen, dialect=dialect)) if reads_changes else "",
+        note=scope.note() or " ".join(notes),
         place=seen.place if seen else "",
     )
     folder.seal(facts)
     return facts
+
+
+def _again(session: Session, stream: Stream, dialect: Dialect, scope: Scope, wanted: Wanted | None) -> RowsAgain | None:
+    """The rows that were named; of people who were, the further queries need not have any."""
+    if wanted is None:
+        return None
+    return RowsAgain(session, stream, dialect, wanted, scope.reads is not Reads.ONLY or stream.name == ROWS)
 
 
 def _notes(

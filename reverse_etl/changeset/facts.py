@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
+from reverse_etl.changeset.scope import Reads
+
 _BEFORE_STREAMS: Final = ("rows", "relationships")
 """The two streams that folders of earlier releases may have, in keys of their own."""
 
@@ -35,8 +37,8 @@ class Facts:
         started_at: The run's start by the database's clock, Unix seconds; the next last sync time. On a replica that
             lags, the time up to which its data is complete.
         streams: What was read of each of the sync's streams, by name and in order.
-        retry_of: The run whose failed rows alone were read; empty for a run of its own. It reads too little for
-            last sync time to move, or for anybody to be called gone.
+        reads: What was read of what the queries return.
+        retry_of: The run whose failed rows alone were read; empty for any other.
         attempts_before: Attempts at these rows before the run that read them.
         version: The sync's version when they were read; empty where that is not known.
         read_from: What the query was given for ``{{last_sync_time}}``, Unix seconds: the last sync time or earlier;
@@ -54,6 +56,7 @@ class Facts:
     since: int
     started_at: int
     streams: dict[str, StreamFacts]
+    reads: Reads = Reads.CHANGES
     retry_of: str = ""
     attempts_before: int = 0
     version: str = ""
@@ -68,7 +71,12 @@ class Facts:
     @property
     def next_last_sync_time(self) -> int | None:
         """Where a completed run moves last sync time to; None where it stays."""
-        return self.started_at if self.moves and not self.retry_of else None
+        return self.started_at if self.moves and self.is_whole else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no row that the queries return was left out: only then last sync time moves, or anybody is gone."""
+        return self.reads.is_whole
 
     @property
     def total(self) -> int:
@@ -83,6 +91,7 @@ class Facts:
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
         """What ``as_stored`` gave, here or in an earlier release."""
         known = dict(stored)
+        known["reads"] = Reads(known.get("reads") or (Reads.RETRY if known.get("retry_of") else Reads.CHANGES))
         if "streams" in known:
             streams = {name: StreamFacts(**each) for name, each in known.pop("streams").items()}
         else:

@@ -70,6 +70,11 @@ class SharedFolder:
         """Puts one file of the folder there, and touches no other. Raises StateError."""
         self.storage.put({self._named(name): here / name})
 
+    def fetch_one(self, here: Path, name: str) -> None:
+        """Brings one file of the folder here, where it is there. Raises StateError."""
+        if self.storage.has(self._named(name)):
+            self.storage.fetch({self._named(name): here / name})
+
     def put(self, here: Path) -> None:
         """Puts there what a stage wrote beside the rows, and removes what it removed. Raises StateError."""
         found = {

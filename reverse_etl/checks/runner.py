@@ -202,8 +202,8 @@ class _Pass:
                 yield tally.result(self.stream.name, self.rows)
 
     def _judges(self, rule: Rule) -> bool:
-        """A retry reads the failed rows alone: a share of them is no share of all."""
-        return not (rule.of_the_whole and self.facts.retry_of)
+        """A share of a few rows, such as those that failed before, is no share of all."""
+        return not (rule.of_the_whole and self.facts.reads.is_sample)
 
     def _counts_of_found(self) -> Counts:
         gone = self.not_found

@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.definitions.executor_definition import execute_in_process_executor
 
 from reverse_etl.changeset.recipient import rows_for
+from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.streams import ROWS
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import checks, columns, run_tags
@@ -47,10 +48,17 @@ class ChangesetConfig(dg.Config):
 
     Attributes:
         full: Read everything again, from last sync time 0.
-        retry_of: The id of a run: read again only the rows that failed in it. Empty: what changed.
+        since: Read what changed since this time, ISO 8601, in UTC where it names no zone. Last sync time stays.
+        limit: Read at most this many rows of each query; 0 for all. Last sync time stays.
+        only: The id of a list of identifiers that `reverse-etl run --only` made, for a run that is launched again:
+            read only their rows. Identifiers themselves are nothing to write here, because Dagster keeps it.
+        retry_of: The id of a run: read again only the rows that failed in it. Last sync time stays.
     """
 
     full: bool = False
+    since: str = ""
+    limit: int = 0
+    only: str = ""
     retry_of: str = ""
 
 
@@ -66,9 +74,10 @@ def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
     def changeset(context: dg.AssetExecutionContext, _: object) -> Events:
         config = ChangesetConfig(**context.op_execution_context.op_config)
         with _stage(context, sync, project) as run:
+            scope = Scope.of(**config.model_dump())
             database = getattr(context.resources, database_key(sync.database)).config
             destination = getattr(context.resources, destination_key(sync.DESTINATION, sync.destination)).config
-            facts = extract_changeset(run, database, destination, full=config.full, retry_of=config.retry_of)
+            facts = extract_changeset(run, database, destination, scope=scope)
             if (kept := rows_for(run.folder)) and kept.note:
                 context.log.warning(f"{sync.where}: {kept.note}")
         schema = run.folder.parts("rows").schema()
@@ -81,6 +90,7 @@ def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
                     for stream, read in facts.streams.items()
                     if stream != ROWS
                 },
+                "reads": facts.reads.value,
                 "last_sync_time": facts.since,
                 **({} if facts.read_from is None else {"read_from": facts.read_from}),
                 "run_start_time": dg.MetadataValue.timestamp(float(facts.started_at)),

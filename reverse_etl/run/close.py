@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
+from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.run.open_runs import has_closed
@@ -107,12 +108,13 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
 
 
 def _not_read_again(run: SyncRun, facts: Facts | None, rows: RowsFor | None) -> str:
-    """What to do for the failed rows of a run that read everything again, which last sync time does not stand for."""
+    """What to do for the failed rows of a run that read rows which last sync time does not stand for."""
     if facts is None or facts.since or facts.retry_of or (rows is not None and rows.note):
         return ""
     if not sync_state(run.store, run.sync.name).last_sync_time:
         return ""
+    again = "run with --full again, or run" if facts.reads is Reads.FULL else "run"
     return (
-        "The next run reads only what changed since last sync time: for these rows, run with --full again, or run: "
+        f"The next run reads only what changed since last sync time: for these rows, {again}: "
         f"reverse-etl retry {run.sync.name}"
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.recipient import RowsFor
+from reverse_etl.changeset.scope import WHAT_CHANGED, Scope
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.state.run_history import recipient_of_run
 from reverse_etl.state.syncs import adopt_recipient, sync_state
@@ -34,7 +35,7 @@ class Whose:
     another: bool = False
 
 
-def whose(run: SyncRun, config: DestinationConfig, *, retry_of: str = "", clock: Clock | None = None) -> Whose:
+def whose(run: SyncRun, config: DestinationConfig, *, scope: Scope = WHAT_CHANGED, clock: Clock | None = None) -> Whose:
     """Compares the workspace with the remembered one; where none is remembered, remembers it.
 
     A workspace that does not answer is taken for the remembered one if its address is the same: nothing is sent, and
@@ -43,7 +44,7 @@ def whose(run: SyncRun, config: DestinationConfig, *, retry_of: str = "", clock:
     Args:
         run: The run.
         config: Where its rows go.
-        retry_of: The run whose failed rows are read; empty for a run of its own.
+        scope: What it is to read.
         clock: Time.
 
     Raises:
@@ -53,7 +54,7 @@ def whose(run: SyncRun, config: DestinationConfig, *, retry_of: str = "", clock:
     from reverse_etl.delivery.interrupts import run_interruptibly
     from reverse_etl.destinations import kind
 
-    state = sync_state(run.store, run.sync.name)
+    state, retry_of = sync_state(run.store, run.sync.name), scope.retry_of
     remembered = recipient_of_run(run.store, retry_of) if retry_of else state.recipient
     of = kind(config.type)
     address = of.at_address(config)
@@ -75,9 +76,10 @@ def whose(run: SyncRun, config: DestinationConfig, *, retry_of: str = "", clock:
             "nothing was sent.",
             hint=f"Run the sync instead: reverse-etl run {run.sync.name}",
         )
+    what = "everything was read again" if scope.reads.is_whole else "the next run of all rows reads everything again"
     note = (
         f"{config.label.capitalize()} is another one than the one that completed this sync before: "
-        "everything was read again, from last sync time 0."
+        f"{what}, from last sync time 0."
     )
     return Whose(RowsFor(found, confirmed=True, note=note), another=True)
 

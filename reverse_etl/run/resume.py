@@ -90,7 +90,7 @@ def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermar
         and not (facts.next_last_sync_time == mark.last_sync_time and _is_settled(folder, facts))
         and (facts.read_from is None or not reads_by_time(sync) or facts.read_from <= mark.reach(late))
         and facts.version == sync.version
-        and not facts.retry_of
+        and facts.is_whole
         and abs(age) < YOUNG_ENOUGH
         and any((folder.parts(stream).folder / JOURNAL_FILE).exists() for stream in facts.streams)
         and same_changeset(sync, folder)

@@ -94,7 +94,7 @@ async def send(
 
 def mirrors(sync: OutgoingRows, facts: Facts) -> bool:
     """Whether what these rows do not name is taken away."""
-    return sync.mirrors and not facts.retry_of
+    return sync.mirrors and facts.is_whole
 
 
 def _reserve(destination: Destination | TableDestination, config: DestinationConfig, state_url: str) -> Reserve | None:

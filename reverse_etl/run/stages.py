@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reverse_etl.changeset.again import FailedBefore
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import Facts
 from reverse_etl.changeset.recipient import keep_rows_for
+from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.config.changes import late_of
 from reverse_etl.delivery.interrupts import heard, run_interruptibly
 from reverse_etl.errors import CheckFailedError, DestinationError, StateError
@@ -22,6 +22,7 @@ from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.close import close
 from reverse_etl.run.lease import note_wait
+from reverse_etl.run.named_rows import named_rows
 from reverse_etl.run.recipient import whose
 from reverse_etl.run.send import mirrors, send
 from reverse_etl.run.sharing import fetch, put, put_changeset
@@ -43,8 +44,7 @@ def extract_changeset(
     database: DatabaseConfig,
     destination: DestinationConfig | None = None,
     *,
-    full: bool = False,
-    retry_of: str = "",
+    scope: Scope = WHAT_CHANGED,
     clock: Clock | None = None,
 ) -> Facts:
     """Reads the changeset into the run's folder, or takes the one that is already there or may be continued.
@@ -53,26 +53,25 @@ def extract_changeset(
         run: The run.
         database: The sync's database.
         destination: Where the rows go; None for any.
-        full: Read from last sync time 0, whatever is remembered.
-        retry_of: The id of a run: read only the rows that failed in it.
+        scope: What it is to read.
         clock: Time, for asking the workspace who it is.
 
     Raises:
         DestinationError: The workspace does not identify itself; or those rows failed in another one.
-        StateError: That run's failed rows are no longer there.
+        StateError: The failed rows of the run to retry are no longer there, or the list of identifiers.
         SourceError: The database cannot give the rows.
         ConfigError: The query's result lacks a needed column.
     """
     from reverse_etl.run.resume import take_over
     from reverse_etl.sources import connect, dialect
 
+    scope.check(run.sync)
     late = late_of(run.sync.changes, database.late)
-    known = whose(run, destination, retry_of=retry_of, clock=clock) if destination else None
-    before = (
-        Before() if full or retry_of or (known and known.another) else sync_state(run.store, run.sync.name).before()
-    )
+    known = whose(run, destination, scope=scope, clock=clock) if destination else None
+    remembered = scope.from_last_sync_time and not (known and known.another)
+    before = sync_state(run.store, run.sync.name).before() if remembered else Before()
     if run.root_run_id == run.run_id:
-        mark = None if full or retry_of else before.mark
+        mark = before.mark if scope.reads is Reads.CHANGES else None
         recipient = known.rows.recipient if known else None
         take_over(run.sync, run.home, run.store, run_id=run.run_id, mark=mark, late=late, recipient=recipient)
     _begin(run, before.mark.last_sync_time)
@@ -80,11 +79,11 @@ def extract_changeset(
     if known and (facts is None or run.root_run_id == run.run_id):
         keep_rows_for(run.folder, known.rows)
     if facts is None:
-        failed = FailedBefore(retry_of, run.home.fetch_failed_rows(run.sync.name, retry_of)) if retry_of else None
+        wanted = named_rows(run.sync, run.home, scope)
         with connect(database) as session:
             facts = extract(
-                run.sync, session, run.folder, before=before, dialect=dialect(database), late=late, failed=failed,
-                timezone=database.timezone,
+                run.sync, session, run.folder, before=before, dialect=dialect(database), late=late, scope=scope,
+                wanted=wanted, timezone=database.timezone,
             )  # fmt: skip
     put_changeset(run)
     return facts

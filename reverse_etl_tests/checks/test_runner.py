@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from reverse_etl.changeset.parts import RunFolder
+from reverse_etl.changeset.scope import Reads
 from reverse_etl.checks import accepted_values, max_failed_rows, not_null, null_rate, row_count
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.checks.runner import validate
@@ -101,7 +102,8 @@ def retried(folder: Path, *checks: CheckConfig, gone: int) -> Checked:
     run = RunFolder(folder)
     facts = run.facts()
     assert facts is not None
-    run.seal(replace(facts, retry_of="r1", streams={"rows": replace(facts.streams["rows"], not_found=gone)}))
+    streams = {"rows": replace(facts.streams["rows"], not_found=gone)}
+    run.seal(replace(facts, reads=Reads.RETRY, retry_of="r1", streams=streams))
     config = sync(not_null.Config(column="plan"), *checks)
     return Checked(validate(config, run), run)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import pymysql  # type: ignore[import-untyped]
 
+from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.inline import parse_sync
@@ -183,7 +184,7 @@ class LateCase:
         run_id = f"{name}-{len(self.reports)}"
         run = SyncRun(sync, run_id, run_id, self.world.home, self.world.store, datetime.now(UTC))
         with attend(run):
-            extract_changeset(run, self.place.config, full=full)
+            extract_changeset(run, self.place.config, scope=Scope(full=full))
             validate_changeset(run)
             report = deliver_changeset(run, workspace(self.world.sandbox.url), clock=FastClock().clock())
         assert report.status is Status.COMPLETED, report.message

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from reverse_etl.changeset.scope import WHAT_CHANGED, Scope
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.destinations.customerio.sync import Sync
@@ -133,6 +134,7 @@ class Case:
         clock: Clock | None = None,
         before: Callable[[str], None] | None = None,
         began_at: datetime | None = None,
+        scope: Scope = WHAT_CHANGED,
     ) -> Ended:
         """Runs the stages one after the other, each closing the books if it fails, as Dagster's assets do.
 
@@ -141,6 +143,7 @@ class Case:
             clock: Time; by default one that jumps over every wait.
             before: Called with each stage's name before it.
             began_at: When this machine says that it began.
+            scope: What it is to read; ``rows`` of the result are those of a run of its own.
         """
         run = self.start(root=root, began_at=began_at)
         sync_time_before = last_sync_time(self.store, self.name)
@@ -153,7 +156,7 @@ class Case:
                 rows = self.shop.rows(max(0, sync_time_before - LATE_S))
             try:
                 with attend(run):
-                    stopped = self._stage(run, stage, clock or FastClock().clock())
+                    stopped = self._stage(run, stage, clock or FastClock().clock(), scope)
             except ReverseEtlError as raised:
                 error = raised
                 break
@@ -171,9 +174,9 @@ class Case:
             with attend(run):
                 self._stage(run, stage, FastClock().clock())
 
-    def _stage(self, run: SyncRun, stage: str, clock: Clock) -> bool:
+    def _stage(self, run: SyncRun, stage: str, clock: Clock, scope: Scope = WHAT_CHANGED) -> bool:
         if stage == "extract":
-            extract_changeset(run, self.database, self.workspace, clock=clock)
+            extract_changeset(run, self.database, self.workspace, scope=scope, clock=clock)
         elif stage == "validate":
             return bool(validate_changeset(run).stopped)
         else:

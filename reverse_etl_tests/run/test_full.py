@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.errors import ReverseEtlError
+from reverse_etl.changeset.scope import Scope
 from reverse_etl.report import RunReport, Status
-from reverse_etl.run.attend import attend
-from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
-from reverse_etl.state.run_history import find_run
 from reverse_etl.state.syncs import last_sync_time
-from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
 from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -28,19 +24,7 @@ def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
 
 def full(case: Case, *, retry_of: str = "") -> RunReport:
     """A run from last sync time 0, or one of failed rows, as the history has it."""
-    run, clock = case.start(), FastClock().clock()
-    try:
-        with attend(run):
-            extract_changeset(run, case.database, case.workspace, full=not retry_of, retry_of=retry_of, clock=clock)
-        with attend(run):
-            validate_changeset(run)
-        with attend(run):
-            deliver_changeset(run, case.workspace, clock=clock)
-    except ReverseEtlError:
-        pass
-    report = find_run(case.store, run.run_id)
-    assert report is not None
-    return report
+    return ended(case.run(scope=Scope(full=not retry_of, retry_of=retry_of)))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from reverse_etl.changeset.scope import Scope
 from reverse_etl.errors import DestinationRefusedError, ReverseEtlError
 from reverse_etl.report import Status
 from reverse_etl.run.attend import attend
@@ -91,7 +92,7 @@ def test_a_retry_in_another_workspace_is_refused(case: Case) -> None:
     case.sandbox.reset()
     run = case.start()
     with pytest.raises(DestinationRefusedError, match="failed in another workspace"), attend(run):
-        extract_changeset(run, case.database, case.workspace, retry_of=failed.run_id)
+        extract_changeset(run, case.database, case.workspace, scope=Scope(retry_of=failed.run_id))
     assert [] == case.sandbox.people()
 
 

@@ -155,6 +155,7 @@ class _Acts:
 
     def _run(self, name: str, status: str, *, full: bool = True, rows: int | None = None) -> RunReport:
         """Runs a sync; ``full`` is what a first run is, and what one is after runs of an earlier demo."""
+        from reverse_etl.changeset.scope import Scope
         from reverse_etl.cli.commands.run import execute, show
         from reverse_etl.state.store import open_store
         from reverse_etl.state.syncs import last_sync_time
@@ -162,7 +163,7 @@ class _Acts:
         full = full and last_sync_time(open_store(self.home.state_url), name) > 0
         self.console.print()
         print_line(self.console, words.text(f"$ reverse-etl run {name}{' --full' if full else ''}", "bold"))
-        report = execute(self.project.syncs[name], self.syncs, full=full)
+        report = execute(self.project.syncs[name], self.syncs, scope=Scope(full=full))
         show(report, self.console)
         if report.status is Status.CANCELED:
             raise KeyboardInterrupt

@@ -88,6 +88,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
     """
     from reverse_etl.changeset.extract import Before, extract
     from reverse_etl.changeset.parts import RunFolder
+    from reverse_etl.changeset.scope import Scope
     from reverse_etl.checks.runner import validate
     from reverse_etl.config.changes import late_of
     from reverse_etl.sources import connect, dialect
@@ -109,7 +110,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
                 before=before,
                 late=late,
                 dialect=dialect(database),
-                limit=limit,
+                scope=Scope(limit=limit),
                 timezone=database.timezone,
             )
         validation = validate(sync, folder)

@@ -28,6 +28,7 @@ def retry(
 ) -> None:
     """Send only the rows that failed, read again by their identifiers; last sync time stays as it is."""
     from reverse_etl.changeset.again import FailedBefore
+    from reverse_etl.changeset.scope import Scope
     from reverse_etl.checks.runner import NO_LONGER_FOUND
     from reverse_etl.cli.commands.errors import chosen_run
     from reverse_etl.cli.commands.history import no_runs
@@ -61,7 +62,7 @@ def retry(
         raise typer.Exit(SOME_ROWS_FAILED_EXIT_CODE)
     resolve_credentials(project, config)
     say(people, f"Retrying {counted(failed - unnamed, 'failed row')} of run {report.run_id[:8]}.")
-    retried = execute(config, syncs, retry_of=report.run_id, verbose=verbose)
+    retried = execute(config, syncs, scope=Scope(retry_of=report.run_id), verbose=verbose)
     if as_json:
         json.dump(retried.as_json(), sys.stdout)
         sys.stdout.write("\n")

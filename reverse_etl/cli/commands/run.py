@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -22,11 +23,18 @@ if TYPE_CHECKING:
     import dagster as dg
     from rich.console import Console
 
+    from reverse_etl.changeset.scope import Scope
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
 
-EXAMPLES: Final = ("run customers", "run customers --full --json")
+EXAMPLES: Final = (
+    "run customers",
+    "run customers --full --json",
+    "run customers --since 2026-01-05",
+    "run customers --only 42 --only 43",
+    "run customers --limit 10",
+)
 
 _UNCAPTURED: Final = {
     "module": "dagster._core.storage.noop_compute_log_manager",
@@ -40,17 +48,46 @@ def run(
         str, typer.Argument(help="The sync's name: its file's name without the ending.", autocompletion=sync_names)
     ],
     syncs: SyncsFolder = Path("syncs"),
-    full: Annotated[bool, typer.Option("--full", help="Start from last sync time 0: everything again.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Start from last sync time 0: everything again. Last sync time moves.")
+    ] = False,
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="Read what changed since a date or time (ISO 8601, UTC where it names no zone), as "
+            "{{last_sync_time}}. Last sync time stays.",
+        ),
+    ] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY",
+            help="Read only the row with this identifier, whenever it changed; may be given several times. "
+            "Last sync time stays.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Read at most this many rows of each query. Last sync time stays."),
+    ] = None,
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
     """Run one sync now; ends with the exit code of what happened."""
+    from reverse_etl.changeset.scope import Scope
     from reverse_etl.config.loader import load_project
 
+    if only is not None and not all(only):
+        raise typer.BadParameter("an identifier is not empty.", param_hint="--only")
+    scope = Scope.of(full=full, since=since, limit=limit or 0, only="asked for" if only else "", mark="--")
     project = load_project(syncs)
     config = sync_named(project, sync)
+    scope.check(config)
     resolve_credentials(project, config)
-    report = execute(config, syncs, full=full, verbose=verbose)
+    if only:
+        scope = replace(scope, only=_kept(sync, syncs, only))
+    report = execute(config, syncs, scope=scope, verbose=verbose)
     if as_json:
         json.dump(report.as_json(), sys.stdout)
         sys.stdout.write("\n")
@@ -58,16 +95,23 @@ def run(
     raise typer.Exit(report.exit_code)
 
 
-def execute(
-    sync: SyncConfig, syncs: Path, *, full: bool = False, retry_of: str = "", verbose: bool = False
-) -> RunReport:
+def _kept(sync: str, syncs: Path, only: list[str]) -> str:
+    """The id of the list of these identifiers. Raises StateError."""
+    from reverse_etl.run.named_rows import keep_identifiers
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import open_store
+
+    home = Home.from_environment(syncs)
+    return keep_identifiers(home, open_store(home.state_url), sync, only)
+
+
+def execute(sync: SyncConfig, syncs: Path, *, scope: Scope | None = None, verbose: bool = False) -> RunReport:
     """Executes the sync's Dagster job in this process and returns the run as the history has it.
 
     Args:
         sync: The sync.
         syncs: The folder of the syncs.
-        full: From last sync time 0.
-        retry_of: Only the rows that failed in this run.
+        scope: What it reads; what changed where that is left out.
         verbose: With Dagster's own log.
 
     Raises:
@@ -79,8 +123,9 @@ def execute(
     from reverse_etl.state.store import open_store
 
     home = Home.from_environment(syncs)
+    asked = scope.as_options() if scope else {}
     run_config = {
-        "ops": {f"{sync.name}__{sync.name}_changeset": {"config": {"full": full, "retry_of": retry_of}}},
+        "ops": {f"{sync.name}__{sync.name}_changeset": {"config": asked}},
         "loggers": {"console": {"config": {"log_level": "DEBUG" if verbose else "CRITICAL"}}},
     }
     result = _execute_job(sync.name, syncs, home, run_config=run_config, lines=verbose)

@@ -1,0 +1,150 @@
+"""Which rows a run reads: what changed since last sync time, or what it was asked for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import combinations
+from typing import TYPE_CHECKING, Final, Self
+
+from reverse_etl.changeset.asked import reads_by_time
+from reverse_etl.counted import counted
+from reverse_etl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from reverse_etl.config.syncs import SyncConfig
+
+
+class Reads(StrEnum):
+    """What a run reads of what its sync's queries return."""
+
+    CHANGES = "changes"
+    """What changed since last sync time; all rows of a query that does not ask for that."""
+    FULL = "full"
+    """All rows."""
+    SINCE = "since"
+    """What changed since a time that was named."""
+    LIMIT = "limit"
+    """The first rows."""
+    ONLY = "only"
+    """The rows with identifiers that were named."""
+    RETRY = "retry"
+    """The rows that failed in an earlier run."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing that is to be sent is left out, so that last sync time may move."""
+        return self in (Reads.CHANGES, Reads.FULL)
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether shares and numbers of its rows mean nothing: it reads a few, whichever they are."""
+        return self in (Reads.LIMIT, Reads.ONLY, Reads.RETRY)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one run is asked to read; by default what changed.
+
+    Attributes:
+        full: Everything, from last sync time 0.
+        since: What changed since then, Unix seconds.
+        limit: At most this many rows of each query.
+        only: The id of a list of identifiers (``changeset.chosen``): only their rows, whenever they changed.
+        retry_of: The id of a run: only the rows that failed in it, whenever they changed.
+    """
+
+    full: bool = False
+    since: int | None = None
+    limit: int | None = None
+    only: str = ""
+    retry_of: str = ""
+
+    @classmethod
+    def of(
+        cls, *, full: bool = False, since: str = "", limit: int = 0, only: str = "", retry_of: str = "", mark: str = ""
+    ) -> Self:
+        """What options ask for.
+
+        Args:
+            full: As in ``Scope``.
+            since: ISO 8601; UTC where it names no zone, midnight where it is a date.
+            limit: 0 for none.
+            only: As in ``Scope``.
+            retry_of: As in ``Scope``.
+            mark: What stands before the options' names where they are written.
+
+        Raises:
+            ConfigError: They exclude each other, or have no such value.
+        """
+        given = {"full": full, "since": since, "limit": limit, "only": only, "retry_of": retry_of}
+        named = [f"{mark}{name}" for name, value in given.items() if value]
+        for one, other in combinations(named, 2):
+            if {one, other} not in ({f"{mark}full", f"{mark}limit"}, {f"{mark}since", f"{mark}limit"}):
+                raise ConfigError(f"{one} and {other} exclude each other.", hint="Leave out one of them.")
+        if limit < 0:
+            raise ConfigError(f"{mark}limit is less than 1.", hint=f"Give a number of rows, such as {mark}limit 10.")
+        return cls(full, _seconds(since, f"{mark}since") if since else None, limit or None, only, retry_of)
+
+    def as_options(self) -> dict[str, str | int | bool]:
+        """What ``of`` is to be given for it; what is left out is not in it."""
+        since = "" if self.since is None else datetime.fromtimestamp(self.since, UTC).isoformat()
+        given: dict[str, str | int | bool] = {"full": self.full, "since": since, "limit": self.limit or 0}
+        return {name: value for name, value in {**given, "only": self.only, "retry_of": self.retry_of}.items() if value}
+
+    @property
+    def reads(self) -> Reads:
+        """What that makes of the run."""
+        if self.retry_of:
+            return Reads.RETRY
+        if self.only:
+            return Reads.ONLY
+        if self.limit is not None:
+            return Reads.LIMIT
+        if self.since is not None:
+            return Reads.SINCE
+        return Reads.FULL if self.full else Reads.CHANGES
+
+    @property
+    def from_last_sync_time(self) -> bool:
+        """Whether what is remembered of the last completed run says from when it reads."""
+        return not (self.full or self.only or self.retry_of or self.since is not None)
+
+    def check(self, sync: SyncConfig) -> None:
+        """Raises ConfigError where the sync's queries make it mean something else."""
+        if self.since is not None and not reads_by_time(sync):
+            raise ConfigError(
+                "no query has {{last_sync_time}}, which the time would replace: each run reads all rows.",
+                hint="Run without it, or compare the column of a row's last change with {{last_sync_time}}.",
+            ).located(sync.where)
+
+    def note(self) -> str:
+        """A sentence for the run's message about what it read; empty where nothing was left out."""
+        if self.reads.is_whole or self.retry_of:
+            return ""
+        what = "Only the rows with the identifiers that were asked for were read" if self.only else ""
+        if self.since is not None:
+            what = f"Only what changed since {datetime.fromtimestamp(self.since, UTC):%Y-%m-%d %H:%M:%S} UTC was read"
+        if self.limit is not None:
+            first = f"at most {counted(self.limit, 'row')} of each query"
+            what = f"{what}, {first}" if what else f"Only the first rows were read, {first}"
+        return f"{what}: last sync time stays as it is."
+
+
+WHAT_CHANGED: Final = Scope()
+
+
+def _seconds(text: str, option: str) -> int:
+    """A time as Unix seconds, the fraction left out; 0 for a time before 1970."""
+    try:
+        time = datetime.fromisoformat(text.strip())
+        seconds = math.floor((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"{option} is not a time.", hint=f"Write {option} 2026-01-05T01:30:00Z, or a date such as 2026-01-05."
+        ) from None
+    if seconds > datetime.now(UTC).timestamp():
+        raise ConfigError(f"{option} is in the future: nothing has changed since then.")
+    return max(0, seconds)
