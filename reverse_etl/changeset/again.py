@@ -7,7 +7,7 @@ read from the run's CSV, for only there identifiers are whole. How a query is as
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,10 @@ from reverse_etl.changeset.columns import identifiers
 from reverse_etl.changeset.failed_rows_csv import RUN_AS_ITS_OWN_CELL, RUN_BY_SPREADSHEETS, made_harmless
 from reverse_etl.changeset.picking import Condition, condition, picked
 from reverse_etl.changeset.query import render
+from reverse_etl.changeset.text import number_text
 from reverse_etl.errors import QueryError, StateError
 from reverse_etl.files.scratch import scratch_database
+from reverse_etl.sources.base import logical_type
 
 if TYPE_CHECKING:
     import duckdb
@@ -118,6 +120,7 @@ class RowsAgain:
         dialect: The database's.
         wanted: Which are.
         tells_missing: Whether those that are not found are rows as well.
+        gone: Takes, of rows that changed, the identifiers that have none any more; ``missing`` holds them.
         not_found: How many rows at the end are such, once all batches were read.
     """
 
@@ -126,6 +129,7 @@ class RowsAgain:
     dialect: Dialect
     wanted: Wanted
     tells_missing: bool = True
+    gone: Callable[[duckdb.DuckDBPyConnection], None] | None = None
     not_found: int = field(default=0, init=False)
 
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
@@ -150,11 +154,14 @@ class RowsAgain:
                     yield batch
             if empty:
                 yield probe
-            if self.tells_missing:
+            if self.gone is not None:
+                self.gone(database)
+            elif self.tells_missing:
                 yield from self._not_found(probe, database)
 
     def _found(self, text: str, probe: pa.RecordBatch, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
-        for wanted in self._wanted(database):
+        for spelled in self._wanted(database):
+            wanted = number_text(spelled) if self.gone is not None and self._is_number(probe) else spelled
             asked = self._condition(wanted, probe)
             found: set[str] = set()
             everywhere = not asked.exact
@@ -171,6 +178,9 @@ class RowsAgain:
                     # An identifier that the column's type has no word for; the whole query is read instead.
                     everywhere = True
             missing = [identifier for identifier in wanted.to_pylist() if identifier not in found]
+            if self.gone is not None:
+                near = {each.casefold().strip() for each in found}
+                missing = [identifier for identifier in missing if identifier.casefold().strip() not in near]
             rest = pa.table({"identifier": pa.array(missing, _TEXT)})
             database.register("rest", rest)
             database.execute("INSERT INTO missing SELECT identifier, ?, false FROM rest", [everywhere])
@@ -198,7 +208,8 @@ class RowsAgain:
                 database.execute("UPDATE missing SET found = true WHERE identifier IN (SELECT identifier FROM here)")
                 database.unregister("here")
                 if found:
-                    yield self._only(batch, pa.array([identifier for (identifier,) in found], _TEXT))
+                    wanted = pa.array([identifier for (identifier,) in found], _TEXT)
+                    yield batch.filter(pc.is_in(identifiers(batch, self.stream), value_set=wanted))
 
     def _not_found(self, probe: pa.RecordBatch, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
         sql = (
@@ -217,8 +228,17 @@ class RowsAgain:
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def _only(self, batch: pa.RecordBatch, wanted: pa.StringArray) -> pa.RecordBatch:
-        """A condition may find more than was asked for: collations know no case, numbers no type."""
+        """A condition may find more than was asked for: collations know no case, numbers no type.
+
+        Rows that changed may be named in another spelling than theirs: of them more is better than less.
+        """
+        if self.gone is not None:
+            return batch
         return batch.filter(pc.is_in(identifiers(batch, self.stream), value_set=wanted))
+
+    def _is_number(self, probe: pa.RecordBatch) -> bool:
+        field = probe.schema.field(self.stream.identifier[0])
+        return logical_type(field) == "decimal" or pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
 
     def _condition(self, wanted: pa.StringArray, probe: pa.RecordBatch) -> Condition:
         """What the query is asked for; of several identifying columns there is none, the whole query is read."""

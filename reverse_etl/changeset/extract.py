@@ -16,6 +16,7 @@ from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted
 from reverse_etl.changeset.asked import asked, difference, reads_by_time, reads_only_changes, sentence
 from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.facts import StreamFacts
+from reverse_etl.changeset.from_log import FromLog, read_log
 from reverse_etl.changeset.marks import mark_of
 from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.query import render
@@ -97,18 +98,22 @@ def extract(
         shutil.rmtree(folder.parts(stream.name).folder, ignore_errors=True)
     start, here = start_of(session), datetime.now(UTC)
     mark = watermark(start, late, here)
+    log = read_log(sync, session, folder, before.place) if scope.reads.is_whole else None
     seen = mark_of(sync, session, before.place, dialect) if wanted is None else None
-    reads_changes = wanted is None and reads_only_changes(sync)
+    reads_changes = wanted is None and (reads_only_changes(sync) or log is not None)
+    everything = _everything(seen, log)
     read_from = 0
     if scope.since is not None:
         read_from = scope.since
-    elif reads_changes and (seen is None or seen.changed != EVERY_ROW):
+    elif reads_changes and everything is None:
         by_time = reads_by_time(sync)
         read_from = before.mark.read_from(start, late, here) if by_time else before.mark.last_sync_time
     changed = seen.changed if seen and read_from and scope.since is None else EVERY_ROW
     streams = {}
     for stream in sync.streams:
         again = _again(session, stream, dialect, scope, wanted)
+        if log is not None and log.keys is not None:
+            again = RowsAgain(session, stream, dialect, log.keys, gone=log.keys.write_gone)
         read = again.batches() if again else session.stream(render(stream.query, read_from, changed), limit=scope.limit)
         keys = _Keys()
         with closing(read):
@@ -117,7 +122,7 @@ def extract(
             rows = folder.parts(stream.name).write(keys.summed(stream, with_row_numbers(batches)))
         streams[stream.name] = StreamFacts(rows, keys.total, again.not_found if again else 0)
     sync.read_beside(folder, session)
-    notes = _notes(sync, before, start, read_from, seen, dialect=dialect) if reads_changes else ()
+    notes = _notes(sync, before, start, read_from, everything, dialect=dialect) if reads_changes else ()
     facts = Facts(
         sync=sync.name,
         since=before.mark.last_sync_time if scope.from_last_sync_time else 0,
@@ -133,7 +138,7 @@ def extract(
         moves=start.data_at is not None,
         asked=asked(sync, dialect),
         note=scope.note() or " ".join(notes),
-        place=seen.place if seen else "",
+        place=seen.place if seen else log.as_place(rows) if log else "",
     )
     folder.seal(facts)
     return facts
@@ -146,13 +151,22 @@ def _again(session: Session, stream: Stream, dialect: Dialect, scope: Scope, wan
     return RowsAgain(session, stream, dialect, wanted, scope.reads is not Reads.ONLY or stream.name == ROWS)
 
 
+def _everything(seen: Mark | None, log: FromLog | None) -> str | None:
+    """Why the database's own marks or log are of no use, empty where nothing is remembered; None where they are."""
+    if seen is not None and seen.changed == EVERY_ROW:
+        return seen.note
+    if log is not None and log.keys is None:
+        return log.note
+    return None
+
+
 def _notes(
-    sync: SyncConfig, before: Before, start: Start, read_from: int, seen: Mark | None, *, dialect: Dialect
+    sync: SyncConfig, before: Before, start: Start, read_from: int, everything: str | None, *, dialect: Dialect
 ) -> Iterator[str]:
     """Sentences about what was read, or will be read again."""
-    if seen is not None and seen.changed == EVERY_ROW:
-        if seen.note:
-            yield seen.note
+    if everything is not None:
+        if everything:
+            yield everything
     elif before.mark.last_sync_time and not read_from and before.mark.reach(None):
         yield (
             f"The database's clock is behind the last sync time, {_utc(before.mark.last_sync_time)}: it was set back, "

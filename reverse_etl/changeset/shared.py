@@ -24,7 +24,7 @@ FACTS: Final = "facts.json"
 JOURNAL: Final = "journal"
 """The folder, in that of a stream, with the pieces of its journal."""
 
-_READ_ONCE: Final = ("part-*.parquet", "suppressed.parquet")
+_READ_ONCE: Final = ("part-*.parquet", "suppressed.parquet", "gone_keys.parquet")
 """Files that the extraction writes and that never change."""
 
 _CHANGING: Final = (

@@ -43,6 +43,7 @@ class Dialect:
         typed_columns: Whether a column has one type.
         whole_integers: Whether a column whose values here are all whole numbers has no fractions elsewhere.
         marks_rows: Whether the database marks each row so that a query can tell which changed (``{{changed: c}}``).
+        has_log: Whether the database's log tells which keys changed (``changes: {by: log}``).
         bare_subqueries: Whether neither WITH nor ORDER BY nor OPTION may stand in a query that is used as a table.
     """
 
@@ -68,6 +69,7 @@ class Dialect:
     whole_integers: bool = True
     bare_subqueries: bool = False
     marks_rows: bool = False
+    has_log: bool = False
 
 
 UNKNOWN: Final = Dialect("", from_first=True, at_is_variable=False, made_up_names=r"\?column\?", times_in_text=True)

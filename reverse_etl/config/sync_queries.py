@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.draft import Draft, has, near
+from reverse_etl.config.log_changes import log_problems
 from reverse_etl.config.problems import Path, did_you_mean
 from reverse_etl.config.row_choice import advice
 from reverse_etl.config.statement import Column, spelled
@@ -24,6 +25,7 @@ def query_problems(draft: Draft, streams: Sequence[Stream], checks: Mapping[Path
     """
     for stream in streams:
         _look_at(draft, stream, title)
+    log_problems(draft, streams)
     known = draft.columns.get(streams[0].at)
     for path, check in checks.items() if known else ():
         for name in _columns_of(check):

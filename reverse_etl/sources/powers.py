@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+import pyarrow as pa
 
 if TYPE_CHECKING:
     from reverse_etl.config.changed import ChangedTable
@@ -41,5 +43,76 @@ class MarksRows(Protocol):
 
         Raises:
             QueryError: The rows of one of them are not marked.
+        """
+        ...
+
+
+CHANGED_KEY: Final = pa.schema([("table", pa.string()), ("key", pa.string())])
+"""A table as ``changes.tables`` names it, and a value of the column that it names there."""
+
+
+class GapError(Exception):
+    """A log does not tell all that happened since a place; why, in a sentence. Everything is to be read instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogStatus:
+    """What there is to know of a sync's log.
+
+    Attributes:
+        exists: Whether the database keeps what changes for the sync.
+        problems: What keeps it from working, each a sentence with the statement that helps.
+        kept_bytes: What the server keeps for the sync alone; None where it keeps nothing for anybody.
+        limit_bytes: From where on the server drops it; None where it does not.
+    """
+
+    exists: bool
+    problems: tuple[str, ...] = ()
+    kept_bytes: int | None = None
+    limit_bytes: int | None = None
+
+
+class ChangeLog(Protocol):
+    """What a database's log tells of some tables. Places are the engine's own words."""
+
+    def now(self) -> str:
+        """The place up to which everything is committed. Raises GapError where the log cannot be read."""
+        ...
+
+    def changed(self, since: str, until: str) -> Iterator[pa.RecordBatch]:
+        """The keys that were written between two places, as ``CHANGED_KEY``, with repeats; of a changed key both.
+
+        Args:
+            since: What a completed run left. What lies before it is not needed any more.
+            until: From ``now``.
+
+        Raises:
+            GapError: The log does not have all of it, or some of it does not name its keys.
+        """
+        ...
+
+    def status(self) -> LogStatus:
+        """What there is, and what is missing. Raises SourceError."""
+        ...
+
+    def create(self) -> None:
+        """Has the database keep what changes from now on. Raises SourceError."""
+        ...
+
+    def drop(self) -> bool:
+        """Has it keep nothing any more; false where it kept nothing. Raises SourceError."""
+        ...
+
+
+@runtime_checkable
+class HasLog(Protocol):
+    """A session of a database with a log."""
+
+    def log(self, name: str, tables: Mapping[str, str]) -> ChangeLog:
+        """The log as a sync reads it.
+
+        Args:
+            name: What is the sync's alone in the database, lower-case letters, digits and underscores.
+            tables: Names of tables, each with the column that says which row of the query it belongs to.
         """
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from reverse_etl_tests.project import Project, people
@@ -115,3 +117,32 @@ def test_a_writing_function_is_refused_by_the_session(shop: Project, postgres: P
     done = shop.reverse_etl("run", "people")
     assert 3 == done.returncode
     assert "the session only reads" in done.stderr
+
+
+def test_the_log_is_made_looked_at_and_dropped(
+    shop: Project, sandbox: RunningSandbox, postgres: PostgresServer
+) -> None:
+    """As a user does it: what is missing is in the message, runs send what changed, and nothing is kept at the end."""
+    with postgres.admin() as admin:
+        admin.execute("CREATE TABLE leads (id int PRIMARY KEY, plan text)")
+        admin.execute("INSERT INTO leads VALUES (1, 'free'), (2, 'free')")
+        sync = people("SELECT id, plan FROM leads") + "changes: {by: log, tables: {leads: id}}\n"
+        shop.write("people.yaml", sync.replace("identify_by: email", "identify_by: id"))
+        refused = shop.reverse_etl("log", "create", "people")
+        assert (3, True) == (refused.returncode, f'ALTER ROLE "{USER}" REPLICATION' in refused.stderr), refused.stderr
+        admin.execute(f"ALTER ROLE {USER} REPLICATION")
+        admin.execute("CREATE PUBLICATION reverse_etl_people FOR TABLE leads")
+        assert "the log is not kept" in shop.reverse_etl("log", "status").stdout
+        made = shop.reverse_etl("log", "create", "people")
+        assert (0, True) == (made.returncode, "kept from now on" in made.stderr), made.stderr
+        code, report = shop.run("people")
+        assert (0, 2) == (code, report["rows"]["delivered"]), report
+        admin.execute("UPDATE leads SET plan = 'pro' WHERE id = 2")
+        code, report = shop.run("people")
+        assert (0, 1) == (code, report["rows"]["delivered"]), report
+        assert "the server keeps" in shop.reverse_etl("log", "status", "people").stdout
+        assert json.loads(shop.reverse_etl("log", "status", "--json").stdout)["people"]["exists"]
+        assert 0 == shop.reverse_etl("log", "drop", "people").returncode
+        assert "nothing was kept" in shop.reverse_etl("log", "drop", "people").stderr
+        admin.execute("DROP TABLE leads; DROP PUBLICATION reverse_etl_people")
+        admin.execute(f"ALTER ROLE {USER} NOREPLICATION")

@@ -7,13 +7,14 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import pymysql  # type: ignore[import-untyped]
 
+from reverse_etl.changeset.from_log import log_name
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
@@ -23,6 +24,8 @@ from reverse_etl.report import RunReport, Status
 from reverse_etl.run.attend import attend
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.sources import connect
+from reverse_etl.sources.powers import ChangeLog, HasLog
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.catalogue import family
@@ -31,12 +34,13 @@ from reverse_etl_tests.servers import mariadb, postgres
 from reverse_etl_tests.servers.sandbox import wait_until
 
 PLACES: Final = (
-    *("postgres", "postgres_unseen", "postgres_marks", "standby", "standby_marks"),
+    *("postgres", "postgres_unseen", "postgres_marks", "postgres_log", "standby", "standby_marks"),
     *("mariadb", "mariadb_unseen", "sqlite"),
 )
 """Databases that show open transactions, and that do not; a standby whose replay stops; one writer of a file.
 
-Of the ones with marks, a query asks for rows that changed by what wrote them, not by their time.
+Of the ones with marks, a query asks for rows that changed by what wrote them, not by their time; where there is a log,
+it names the rows.
 """
 
 HOWS: Final = ("wrote before", "writes later", "in a savepoint", "after a savepoint", "prepared", "rolled back")
@@ -81,8 +85,25 @@ class Place:
         """Makes the table with three people who changed long ago."""
         with closing(self.session()) as writer:
             execute(writer, f"CREATE TABLE {self.table} (id varchar(20), plan varchar(20), at {_AT[self.engine]})")
+            if self.kind.endswith("_log"):
+                self._keep_log(writer)
             for number in range(3):
                 execute(writer, f"INSERT INTO {self.table} VALUES ('old{number}', 'free', {self._long_ago()})")
+
+    def _keep_log(self, writer: Any) -> None:
+        """As the owner of the tables does, and then ``reverse-etl log create``."""
+        execute(writer, f"ALTER TABLE {self.table} ADD PRIMARY KEY (id)")
+        execute(writer, f"ALTER ROLE {postgres.WATCHER} REPLICATION")
+        execute(writer, f"CREATE PUBLICATION {log_name(self.table)} FOR TABLE {self.table}")
+        with self.log() as log:
+            log.create()
+
+    @contextmanager
+    def log(self) -> Iterator[ChangeLog]:
+        """The log of its table, as a sync of the same name reads it."""
+        with connect(self.config) as session:
+            assert isinstance(session, HasLog)
+            yield session.log(log_name(self.table), {self.table: "id"})
 
     def write(self, writer: Any) -> None:
         """A row of a new person, with the time that the server gives it."""
@@ -175,10 +196,13 @@ class LateCase:
         name = self.place.table
         since = _SINCE[self.place.engine]
         changed = f"{{{{changed: {name}}}}}" if self.place.kind.endswith("_marks") else f"at >= {since}"
+        changes: dict[str, Any] = self.changes
+        if self.place.kind.endswith("_log"):
+            changed, changes = "true", {"by": "log", "tables": {name: "id"}}
         settings = {
             "people": {"identify_by": "id", "empty_values": self.empty_values},
             "query": f"SELECT {self.columns} FROM {name} WHERE {changed}",
-            "changes": self.changes,
+            "changes": changes,
         }
         sync = parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings})
         run_id = f"{name}-{len(self.reports)}"
@@ -234,7 +258,7 @@ class _Server:
         server = primary
         if self.kind.startswith("standby"):
             server = self._shared("standby", lambda: postgres.standby_of(primary))
-        user = postgres.WATCHER if self.kind in ("postgres", "standby") else postgres.USER
+        user = postgres.WATCHER if self.kind in ("postgres", "postgres_log", "standby") else postgres.USER
         config = load("reverse_etl.sources", "postgres").Config(
             **{**_login(server, user, postgres.PASSWORD_VARIABLE, postgres.DATABASE), "type": "postgres"}
         )

@@ -156,6 +156,10 @@ def _running(program: list[Any], folder: Path) -> Iterator[PostgresServer]:
         "full_page_writes": "off",
         "max_connections": 30,
         "max_prepared_transactions": 10,
+        "wal_level": "logical",
+        "max_replication_slots": 50,
+        # Reading the log of a quiet server waits until the writer of the log comes by.
+        "wal_writer_delay": "10ms",
         "password_encryption": "scram-sha-256",
         "ssl": "on",
         "ssl_cert_file": folder / "server.pem",

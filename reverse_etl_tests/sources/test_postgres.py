@@ -34,7 +34,7 @@ from reverse_etl.sources import postgres as engine
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, OUTSIDE_YEARS, Session, logical_type, start_of
 from reverse_etl.sources.postgres import Config
-from reverse_etl.sources.powers import MarksRows
+from reverse_etl.sources.powers import HasLog, MarksRows
 from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
 from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
@@ -584,7 +584,7 @@ def test_the_connection_in_the_documentation_is_valid(tmp_path: Path) -> None:
 
 def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user reads what they are to read and nothing else, and the query finds what changed, by the index."""
-    grants, query, index, changed, sees_transactions = examples("postgres", "sql")
+    grants, query, index, changed, sees_transactions, log = examples("postgres", "sql")
     times = "created_at date, updated_at timestamptz"
     with filled.admin() as admin:
         admin.execute("CREATE SCHEMA sales")
@@ -596,6 +596,10 @@ def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch:
         admin.execute(index)
         admin.execute("ANALYZE sales.customers")
         admin.execute("CREATE TABLE sales.later (a int)")
+        admin.execute("ALTER TABLE sales.customers ADD PRIMARY KEY (id)")
+        admin.execute("CREATE TABLE sales.orders (number int PRIMARY KEY, customer_id int)")
+        for statement in log.split(";\n"):
+            admin.execute(statement.replace("customerio_reader", "page_reader"))
     monkeypatch.setenv("DOCUMENTED_PASSWORD", "Choose-1-of-your-own")
     config = settings_of(filled, user=EnvText("page_reader"), password=Secret("${DOCUMENTED_PASSWORD}"))
     since = int(datetime(2024, 1, 4, tzinfo=UTC).timestamp())
@@ -608,6 +612,10 @@ def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch:
         assert len(rows(session, render(changed, 0))) == 1000
         assert rows(session, render(changed, 0, session.mark(place, []).changed)) == []
         assert [row["id"] for row in rows(session, render(query, since))] == list(range(3, 1001))
+        assert isinstance(session, HasLog)
+        kept = session.log("reverse_etl_customers", {"sales.customers": "id", "sales.orders": "customer_id"})
+        kept.create()
+        assert (kept.status().problems, list(kept.changed(kept.now(), kept.now())), kept.drop()) == ((), [], True)
         assert rows(session, "SELECT * FROM sales.later") == []
         for refused in ("SELECT * FROM hidden", "DELETE FROM sales.customers"):
             with pytest.raises(QueryError):

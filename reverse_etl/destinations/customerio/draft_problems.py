@@ -68,6 +68,7 @@ def look_at(draft: Draft) -> None:
     _event_key(draft)
     _lists(draft)
     _mirror(draft)
+    _log(draft)
     _app_key(draft)
 
 
@@ -138,6 +139,9 @@ def _mirror(draft: Draft) -> None:
     query = draft.at(_ROWS)
     if draft.at(("people", "segment", "mirror")) is not True or not isinstance(query, str):
         return
+    if draft.at(("changes", "by")) == "log":
+        text = "mirror needs every row in each run: leave it out, or `changes: {by: log}`"
+        draft.problem(("people", "segment", "mirror"), text)
     if reads_changes(query):
         since = "{{last_sync_time}}" if PLACEHOLDER.search(query) else "the last run"
         draft.problem(
@@ -149,6 +153,15 @@ def _mirror(draft: Draft) -> None:
         text = f"segment.mirror removes everybody whom the query leaves out, and {what} decides who that is: "
         text += "leave it out of the query, or mirror out of the segment"
         draft.problem_in(_ROWS, line, text)
+
+
+def _log(draft: Draft) -> None:
+    """The log names people whose events changed, not the events."""
+    if draft.at(("changes", "by")) != "log":
+        return
+    if _events(draft) is not None:
+        text = "all events of whoever has a new one would be sent again: compare their time with {{last_sync_time}}"
+        draft.problem(("changes", "by"), text)
 
 
 def _app_key(draft: Draft) -> None:

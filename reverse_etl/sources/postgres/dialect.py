@@ -15,6 +15,7 @@ DIALECT: Final = Dialect(
     at_is_variable=False,
     times_in_text=True,
     marks_rows=True,
+    has_log=True,
     refused_functions=(
         (r"dblink\w*|pg_read_\w+|pg_ls_\w+|pg_stat_file|lo_(?:import|export)", ELSEWHERE),
         (r"(?:query|cursor)_to_xml\w*", RUNS_TEXT),

@@ -6,7 +6,7 @@ of them on to others.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from reverse_etl.config.changed import ChangedTable
     from reverse_etl.sources.postgres.errors import Messages
-    from reverse_etl.sources.powers import Mark
+    from reverse_etl.sources.powers import ChangeLog, Mark
 
 _SETTINGS: Final = {
     "default_transaction_read_only": "on",
@@ -120,6 +120,11 @@ class PostgresSession:
         xmin, xmax = map(int, self._row(SNAPSHOT))
         return mark(before, identity=identity, xmin=xmin, xmax=xmax)
 
+    def log(self, name: str, tables: Mapping[str, str]) -> ChangeLog:
+        from reverse_etl.sources.postgres.log import PostgresLog
+
+        return PostgresLog(name, tables, self._messages.facts["user"], self._rows, self.stream)
+
     def server(self) -> str:
         return f"PostgreSQL {self._version.decode().partition(' ')[0]}"
 
@@ -166,9 +171,12 @@ class PostgresSession:
 
     def _row(self, sql: str) -> tuple[str, ...]:
         """The only row; NULL as an empty text."""
+        return self._rows(sql)[0]
+
+    def _rows(self, sql: str) -> list[tuple[str, ...]]:
         self._begin()
         try:
-            return self._wire.run(sql)[0]
+            return self._wire.run(sql)
         finally:
             self._wire.settle()
 

@@ -10,4 +10,4 @@ from typing import Final
 
 from reverse_etl.sources.postgres.dialect import DIALECT as POSTGRES
 
-DIALECT: Final = replace(POSTGRES, name="redshift", text_type="VARCHAR(MAX)", marks_rows=False)
+DIALECT: Final = replace(POSTGRES, name="redshift", text_type="VARCHAR(MAX)", marks_rows=False, has_log=False)

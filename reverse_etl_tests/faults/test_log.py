@@ -1,0 +1,190 @@
+"""Runs whose changed keys come from the database's log: none is lost; a gap leads to a whole reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pyarrow.parquet as pq
+import pytest
+
+from reverse_etl.changeset import from_log
+from reverse_etl.changeset.from_log import GONE_FILE, log_name
+from reverse_etl.report import RunReport
+from reverse_etl.state.syncs import sync_state
+from reverse_etl_tests.faults.late import HOWS, LateCase, OpenTransaction, execute, place
+from reverse_etl_tests.faults.runs import World
+
+
+@pytest.fixture(params=["postgres_log"])
+def case(request: pytest.FixtureRequest, world: World) -> Iterator[LateCase]:
+    """A sync whose first run has completed: three people are in the workspace."""
+    where = place(world, request.param)
+    world.sandbox.reset()
+    where.make()
+    made = LateCase(world, where)
+    assert (3, "") == ((first := made.run()).rows.extracted, first.message)
+    yield made
+    with where.log() as log:
+        log.drop()
+
+
+def write(case: LateCase, *statements: str) -> None:
+    """What an application does, statement by statement; ``{t}`` is the table."""
+    with closing(case.place.session()) as writer:
+        for sql in statements:
+            execute(writer, sql.format(t=case.place.table))
+
+
+def gone(case: LateCase) -> list[str]:
+    """Whom the last run found to be gone."""
+    folder = case.world.home.run_folder(case.place.table, case.reports[-1].run_id).path
+    found: list[str] = pq.read_table(folder / GONE_FILE).column("key").to_pylist()
+    return sorted(found)
+
+
+def plans(case: LateCase) -> dict[str, str]:
+    """Each person's plan in the workspace."""
+    return {person["id"]: person["attributes"]["plan"] for person in case.world.sandbox.people()}
+
+
+def test_rows_whose_keys_the_log_names_are_read(case: LateCase) -> None:
+    """Added and changed ones, once each; who was deleted, or has another key, is gone."""
+    assert 0 == case.run().rows.extracted
+    write(
+        case,
+        "INSERT INTO {t} VALUES ('new', 'free', now())",
+        "UPDATE {t} SET plan = 'pro' WHERE id = 'new'",
+        "UPDATE {t} SET plan = 'team' WHERE id = 'old0'",
+        "UPDATE {t} SET id = 'moved' WHERE id = 'old1'",
+        "DELETE FROM {t} WHERE id = 'old2'",
+        "INSERT INTO {t} VALUES ('short', 'free', now())",
+        "DELETE FROM {t} WHERE id = 'short'",
+    )
+    report = case.run()
+    assert (3, case.reports[0].last_sync_time <= (report.read_from or 0)) == (report.rows.extracted, True)
+    assert {"new": "pro", "old0": "team", "old1": "free", "old2": "free", "moved": "free"} == plans(case)
+    assert ["old1", "old2", "short"] == gone(case)
+    assert (0, "") == ((again := case.run()).rows.extracted, again.message)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [how if how in ("wrote before", "prepared") else pytest.param(how, marks=pytest.mark.thorough) for how in HOWS],
+)
+def test_rows_are_read_whenever_they_are_committed(case: LateCase, how: str) -> None:
+    """Also by transactions that were open while a run read."""
+    transaction = OpenTransaction(case.place, case.place.session(), how)
+    transaction.begin()
+    assert 0 == case.run().rows.extracted
+    transaction.end()
+    assert int(how != "rolled back") == case.run().rows.extracted
+    assert case.sent() == case.place.people()
+
+
+def test_a_run_that_does_not_complete_leaves_the_log_where_it_is(case: LateCase) -> None:
+    """The next one reads the same rows, and newer ones."""
+    write(case, "INSERT INTO {t} VALUES ('a', 'free', now())")
+    before = sync_state(case.world.store, case.place.table).place
+    case.world.sandbox.faults([{"match": {"path": "/api/v2/batch"}, "do": {"refuse_items": {"ids": ["a"]}}}])
+    with pytest.raises(AssertionError, match="1 of 1 row failed"):
+        case.run()
+    assert before == sync_state(case.world.store, case.place.table).place
+    write(case, "INSERT INTO {t} VALUES ('b', 'free', now())")
+    case.reports.append(case.reports[-1])  # the run that failed has the number of this one
+    assert 2 == case.run().rows.extracted
+    assert case.sent() == case.place.people()
+
+
+def whole(case: LateCase, words: str) -> RunReport:
+    """A run that reads everything and says why; the next one reads what changed again."""
+    report = case.run()
+    assert (len(case.place.people()), 0) == (report.rows.extracted, report.read_from)
+    assert words in report.message
+    write(case, "UPDATE {t} SET plan = 'later' WHERE id = 'old0'")
+    return report
+
+
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        (["TRUNCATE {t}", "INSERT INTO {t} VALUES ('old0', 'free', now())"], "was emptied with TRUNCATE"),
+        (["ALTER TABLE {t} RENAME id TO key", "ALTER TABLE {t} RENAME key TO id"], ""),
+        (
+            [
+                "ALTER TABLE {t} REPLICA IDENTITY NOTHING",
+                "INSERT INTO {t} VALUES ('n', 'free', now())",
+                "ALTER TABLE {t} REPLICA IDENTITY DEFAULT",
+            ],
+            "does not have {t}.id of deleted and moved rows",
+        ),
+        (
+            [
+                "CREATE TABLE {t}_new (LIKE {t} INCLUDING ALL)",
+                "INSERT INTO {t}_new SELECT * FROM {t}",
+                "DROP TABLE {t}",
+                "ALTER TABLE {t}_new RENAME TO {t}",
+                "ALTER PUBLICATION reverse_etl_{t} SET TABLE {t}",
+            ],
+            "are not as they were",
+        ),
+    ],
+)
+def test_what_the_log_does_not_tell_leads_to_a_whole_reading(case: LateCase, statements: list[str], words: str) -> None:
+    """The run's message says why."""
+    write(case, *statements)
+    if words:
+        whole(case, words.format(t=case.place.table))
+        assert 1 == case.run().rows.extracted
+    else:
+        assert 0 == case.run().rows.extracted
+
+
+def test_a_slot_that_is_gone_leads_to_a_whole_reading_until_there_is_one(case: LateCase) -> None:
+    """And so does the first run with a new one, which did not keep what happened before it was made."""
+    name = log_name(case.place.table)
+    with case.place.log() as log:
+        assert log.drop()
+        assert not log.drop()
+        assert not log.status().exists
+    whole(case, f"The database has no replication slot {name}. So everything was read. See: reverse-etl log status ")
+    with case.place.log() as log:
+        log.create()
+    assert (3, "") == ((report := case.run()).rows.extracted, report.message)
+    with case.place.log() as log:
+        log.drop()
+        log.create()
+    whole(case, f"The replication slot {name} was made anew, or somebody else reads it.")
+    assert 1 == case.run().rows.extracted
+
+
+def test_very_many_changed_keys_are_not_asked_for(case: LateCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One query costs less; what a whole reading left counts."""
+    monkeypatch.setattr(from_log, "FEW", 0)
+    write(case, "INSERT INTO {t} SELECT 'n' || i, 'free', now() FROM generate_series(1, 17) AS i")
+    whole(case, "17 keys changed, of 3 rows. So everything was read.")
+    assert 1 == case.run().rows.extracted
+    write(case, "UPDATE {t} SET plan = 'pro' WHERE id IN ('n1', 'n2', 'n3', 'n4')")
+    assert 4 == case.run().rows.extracted
+    write(case, "UPDATE {t} SET plan = 'pro' WHERE id IN ('n1', 'n2', 'n3', 'n4', 'n5')")
+    whole(case, "5 keys changed, of 20 rows.")
+
+
+def test_a_full_run_reads_everything_and_leaves_its_own_place(case: LateCase) -> None:
+    """Whatever the log has."""
+    write(case, "UPDATE {t} SET plan = 'pro' WHERE id = 'old0'")
+    assert (3, 0, "") == ((report := case.run(full=True)).rows.extracted, report.read_from, report.message)
+    assert 0 == case.run().rows.extracted
+
+
+def test_the_log_is_kept_until_a_run_has_completed(case: LateCase) -> None:
+    """Status shows how much that is."""
+    with case.place.log() as log:
+        kept = log.status().kept_bytes
+    assert kept is not None
+    write(case, "INSERT INTO {t} SELECT 'n' || i, repeat('x', 20), now() FROM generate_series(1, 2000) AS i")
+    with case.place.log() as log:
+        assert (log.status().kept_bytes or 0) > kept + 100_000
+        assert ((), None) == (log.status().problems, log.status().limit_bytes)
+    case.run()
+    assert 0 == case.run().rows.extracted
