@@ -43,8 +43,9 @@ servers:         ## Debian packages that the tests start servers and a browser f
 test: setup servers  ## the tests of every room, on real database servers; CI also measures branch coverage
 	$(PYTEST) --dist loadfile --no-loadscope-reorder $(if $(CI),--cov --cov-report=term:skip-covered)
 
+# A worker that is done takes half of what another one has left: some tests take a minute, most a second.
 thorough: setup servers  ## the tests that take longer: every fault scenario, resuming, retrying, flat memory
-	$(PYTEST) -m thorough
+	$(PYTEST) -m thorough --dist worksteal
 
 check: setup     ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -24,6 +24,7 @@ from reverse_etl.destinations.customerio.answers import Api, Reply
 from reverse_etl.destinations.customerio.client import LARGEST_ANSWER_BYTES, Client
 from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 from reverse_etl.errors import ConfigError, DestinationUnavailableError, UnauthorizedError, UnsetVariableError
+from reverse_etl.http.certificates import authorities
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.progress import Progress, Waiting, listening
 from reverse_etl_tests.destinations.customerio.configs import workspace
@@ -119,6 +120,20 @@ def test_a_server_that_cannot_prove_who_it_is_gets_nothing() -> None:
             assert [] == server.requests
 
     asyncio.run(run())
+
+
+def test_authorities_are_read_once_and_again_when_their_file_has_changed(tmp_path: Path) -> None:
+    """Each run asks twice, and reading the usual ones takes longer than asking a workspace who it is."""
+    file = tmp_path / "authority.pem"
+
+    def read() -> ssl.SSLContext:
+        return authorities(file, environment=False, where="workspace main")
+
+    trustme.CA().cert_pem.write_to_path(str(file))
+    before = read()
+    assert read() is before
+    trustme.CA().cert_pem.write_to_path(str(file), append=True)
+    assert 1 == len(read().get_ca_certs()) - len(before.get_ca_certs())
 
 
 def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
