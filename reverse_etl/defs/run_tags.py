@@ -12,8 +12,6 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
 
-from reverse_etl import plugins
-from reverse_etl.config.connections_file import DESTINATIONS
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.report import Status
 
@@ -29,6 +27,9 @@ OVERLAP_TAG = "reverse_etl/overlap"
 """``wait`` on the assets of a sync with ``overlap: wait``."""
 ALONE_TAG = f"{HIDDEN_TAG_PREFIX}reverse_etl/alone"
 """On runs, without a job of a sync, of nothing but syncs' assets."""
+
+_POOL = "reverse_etl:"
+"""What the pools of destinations begin with. Their names are enough: no two destinations have one name."""
 
 _BEGAN_BEFORE = "reverse_etl/began"
 """The name that ``BEGAN_TAG`` had in release 0.1."""
@@ -49,15 +50,14 @@ _FROM_GOOD_TO_BAD = [
 
 
 def pool(sync: SyncConfig) -> str:
-    """The pool of every run of a destination's syncs: its kind and its name."""
-    return f"{sync.DESTINATION}_{sync.destination}"
+    """The pool of every run of a destination's syncs, which no pool of a user's own is taken for."""
+    return f"{_POOL}{sync.destination}"
 
 
 def workspaces_of(run: dg.DagsterRun) -> set[str]:
     """The workspaces that a run sends to, by its tag and by its pools."""
     pools = run.run_op_concurrency.all_pools if run.run_op_concurrency else None
-    kinds = [f"{kind}_" for kind in plugins.names(DESTINATIONS)]
-    named = {name.removeprefix(kind) for name in pools or () for kind in kinds if name.startswith(kind)}
+    named = {pool.removeprefix(_POOL) for pool in pools or () if pool.startswith(_POOL)}
     tagged = run.tags.get(WORKSPACE_TAG)
     return named or ({tagged} if tagged else set())
 

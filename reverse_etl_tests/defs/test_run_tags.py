@@ -13,7 +13,7 @@ from dagster._core.execution.api import execute_run
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
-from reverse_etl.defs.run_tags import BEGAN_TAG
+from reverse_etl.defs.run_tags import BEGAN_TAG, workspaces_of
 from reverse_etl.state import workspace_lease
 from reverse_etl.state.failures import failed_rows_of_run
 from reverse_etl.state.home import Home
@@ -99,6 +99,19 @@ def emptied(daemon: Daemon) -> list[list[str]]:
         for run in daemon.instance.get_runs(dg.RunsFilter(run_ids=started)):
             daemon.instance.report_run_canceled(run)
     return order
+
+
+@pytest.mark.parametrize("pool", ["main", "customerio_main", "postgres_main", "reverse_etl_main"])
+def test_a_pool_of_the_users_own_is_no_destination(instance: dg.DagsterInstance, pool: str) -> None:
+    """Whatever it is called: its runs are in the way of no sync."""
+
+    @dg.asset(pool=pool)
+    def own() -> None: ...
+
+    job = dg.Definitions([own], jobs=[dg.define_asset_job("mine")]).resolve_job_def("mine")
+    run = instance.create_run_for_job(job)
+    assert run.run_op_concurrency is not None
+    assert ({pool}, set()) == (run.run_op_concurrency.all_pools, workspaces_of(run))
 
 
 def test_a_re_execution_does_not_say_how_the_run_before_it_ended(daemon: Daemon) -> None:
