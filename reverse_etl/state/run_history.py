@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from reverse_etl.changeset.recipient import Recipient
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.runs import run_reports
-from reverse_etl.state.schema import RUN, SYNC
+from reverse_etl.state.schema import RUN, RUN_STREAM, SYNC
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,12 +18,40 @@ if TYPE_CHECKING:
     from reverse_etl.state.store import Store
 
 _DELIVERED: Final = [Status.COMPLETED.value, Status.SOME_ROWS_FAILED.value]
+_STOPPED: Final = [Status.FAILED.value, Status.CANCELED.value]
 
 
 def find_run(store: Store, run_id: str) -> RunReport | None:
     """One run; None where it is not, or no longer, in the history. Raises StateError."""
     found = _runs(store, sa.select(RUN).where(RUN.c.run_id == run_id))
     return found[0] if found else None
+
+
+def runs_called(store: Store, sync: str, run_id: str) -> list[RunReport]:
+    """The sync's run with an id; where there is none, up to two runs whose ids begin with it. Raises StateError."""
+    begins_so = sa.func.substr(RUN.c.run_id, 1, len(run_id)) == run_id
+    wanted = sa.select(RUN).where(RUN.c.sync == sync, begins_so).order_by(sa.func.length(RUN.c.run_id)).limit(2)
+    found = _runs(store, wanted)
+    return found[:1] if found and found[0].run_id == run_id else found
+
+
+def newest_ended(store: Store, sync: str, *, with_rows: bool = False) -> RunReport | None:
+    """The sync's newest run that is neither in progress nor skipped; None where there is none.
+
+    Args:
+        store: The history.
+        sync: The sync's name.
+        with_rows: Without runs that stopped before they had read a row.
+
+    Raises:
+        StateError: The history cannot be read.
+    """
+    ended = RUN.c.status.in_([*_DELIVERED, *_STOPPED])
+    wanted = sa.select(RUN).where(RUN.c.sync == sync, ended).order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
+    if with_rows:
+        read = sa.exists().where(RUN_STREAM.c.run_id == RUN.c.run_id, RUN_STREAM.c.extracted > 0)
+        wanted = wanted.where(RUN.c.status.in_(_DELIVERED) | read)
+    return next(iter(_runs(store, wanted.limit(1))), None)
 
 
 def list_runs(

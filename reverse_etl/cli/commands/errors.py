@@ -69,24 +69,15 @@ def chosen_run(store: Store, sync: str, run_id: str, *, with_rows: bool = False)
         with_rows: Passes over runs that ended before they read a row.
     """
     from reverse_etl.errors import ConfigError
-    from reverse_etl.report import Status
-    from reverse_etl.state.run_history import find_run, list_runs
+    from reverse_etl.state.run_history import newest_ended, runs_called
 
-    if run_id:
-        exact = find_run(store, run_id)
-        begins_so = [] if exact else list_runs(store, sync, limit=10_000)
-        runs = [exact] if exact else [run for run in begins_so if run.run_id.startswith(run_id)]
-        if len(runs) != 1 or runs[0].sync != sync:
-            what = "more than one run that begins with" if len(runs) > 1 else "no run"
-            raise ConfigError(f"{sync} has {what} {run_id}.", hint=f"See: reverse-etl history {sync}")
-        return runs[0]
-    ended = [status for status in Status if status not in (Status.RUNNING, Status.SKIPPED)]
-    newest = []
-    for status in ended:
-        stopped = with_rows and status in (Status.FAILED, Status.CANCELED)
-        runs = list_runs(store, sync, limit=10_000 if stopped else 1, status=status)
-        newest += [run for run in runs if run.total.extracted or not stopped][:1]
-    return max(newest, key=lambda run: run.started_at, default=None)
+    if not run_id:
+        return newest_ended(store, sync, with_rows=with_rows)
+    runs = runs_called(store, sync, run_id)
+    if len(runs) != 1:
+        what = "more than one run that begins with" if runs else "no run"
+        raise ConfigError(f"{sync} has {what} {run_id}.", hint=f"See: reverse-etl history {sync}")
+    return runs[0]
 
 
 def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], *, gone: bool) -> None:
