@@ -15,6 +15,7 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import row_keys
 from reverse_etl.delivery.batches import Request
+from reverse_etl.delivery.interrupts import GRACE_S
 from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.delivery.settling import Progress, Settling
 from reverse_etl.destinations.base import Accepted, Destination, RequestRefused, TryAgain
@@ -29,9 +30,6 @@ from reverse_etl.report import Cause, Outcome, Reason
 
 SLICE_ROWS: Final = 5_000
 """Rows that are encoded in one go; between two slices answers are read and requests leave."""
-
-GRACE_S: Final = 7.0
-"""Seconds that requests in flight have to finish when the run is canceled."""
 
 SLOW_ANSWER_S: Final = 5.0
 """An answer that takes longer is trouble: the workspace is asked less, though it did answer."""

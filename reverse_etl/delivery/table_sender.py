@@ -9,20 +9,17 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
+from reverse_etl.delivery.interrupts import GRACE_S
 from reverse_etl.delivery.settling import Progress, Settling
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
 from reverse_etl.destinations.tables import Fitted, TableDestination
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.retry import Patience
-
-GRACE_S: Final = 7.0
-"""Seconds that the slice in progress has to end when the run is canceled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from typing import Final
 from reverse_etl.errors import StateError
 from reverse_etl.pacing.rate_limit import Clock
 
-Reserve = Callable[[int], float]
-"""Reserves this many turns in a row, and returns the seconds until the first of them (0 or more). Raises StateError.
+Reserve = Callable[[int, float], float]
+"""Reserves turns in a row, this many and at this many a second, and returns the seconds until the first (0 or more).
 
-The further ones follow at the rate limit. It may take a while: it is called beside the event loop.
+It raises StateError, and may take a while: it is called beside the event loop.
 """
 
 BLOCK_S: Final = 0.25
@@ -89,7 +89,7 @@ class SharedRate:
     async def _ask(self) -> bool:
         if self._under_way is None:
             self._asked = self._wanted
-            self._under_way = asyncio.create_task(asyncio.to_thread(self._reserve, self._asked))
+            self._under_way = asyncio.create_task(asyncio.to_thread(self._reserve, self._asked, self._per_second))
             self._under_way.add_done_callback(_read)
         try:
             wait_s = await asyncio.wait_for(asyncio.shield(self._under_way), ANSWER_WITHIN_S)

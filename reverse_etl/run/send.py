@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.connections import DestinationConfig
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import OutgoingRows
-    from reverse_etl.destinations.base import Destination
-    from reverse_etl.destinations.tables import TableDestination
     from reverse_etl.pacing.rate_limit import Clock
-    from reverse_etl.pacing.shared_rate import Reserve
 
 
 async def send(
@@ -54,6 +51,7 @@ async def send(
     from reverse_etl.destinations.powers import Finishes, Removes
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience, RetryPolicy
+    from reverse_etl.state.rate_slots import RateSlots
 
     clock = clock or Clock()
     patience = Patience(RetryPolicy.from_environment(), name=config.label, clock=clock)
@@ -68,7 +66,7 @@ async def send(
             if not confirm(folder, destination.recipient):
                 raise another_recipient(folder.path.name, sync.name, config)
             await read_back.begin(destination, folder)
-            reserve = _reserve(destination, config, state_url)
+            reserve = RateSlots(state_url, config.name).reserve if state_url else None
             while waiting:
                 sent = waiting.pop(0)
                 stream = sent.name
@@ -95,16 +93,6 @@ async def send(
 def mirrors(sync: OutgoingRows, facts: Facts) -> bool:
     """Whether what these rows do not name is taken away."""
     return sync.mirrors and facts.is_whole
-
-
-def _reserve(destination: Destination | TableDestination, config: DestinationConfig, state_url: str) -> Reserve | None:
-    """Where processes that send to the same destination take their turns at its rate limit, if it has one."""
-    from reverse_etl.destinations.tables import TableDestination
-    from reverse_etl.state.rate_slots import RateSlots
-
-    if not state_url or isinstance(destination, TableDestination):
-        return None
-    return RateSlots(state_url, config.name, destination.limits.requests_per_second).reserve
 
 
 def _is_whole(folder: RunFolder, facts: Facts) -> bool:

@@ -26,30 +26,28 @@ class RateSlots:
     Args:
         url: The state database's, with its tables up to date.
         workspace: The workspace's name.
-        per_second: Its rate limit.
 
     Raises:
-        StateError: The URL is none that can be used.
+        StateError: The URL is not a usable one.
     """
 
-    def __init__(self, url: str, workspace: str, per_second: float) -> None:
+    def __init__(self, url: str, workspace: str) -> None:
         self._store = Store(_impatient(url))
         self._workspace = workspace
-        self._interval_s = 1.0 / per_second
 
-    def reserve(self, turns: int) -> float:
-        """Takes this many turns in a row, one interval apart, and returns the seconds until the first: 0 or more.
+    def reserve(self, turns: int, per_second: float) -> float:
+        """Takes this many turns in a row, at this rate, and returns the seconds until the first: 0 or more.
 
         Raises:
             StateError: The database did not answer in time, or not as it should.
         """
-        taken_s = turns * self._interval_s
+        taken_s = turns / per_second
         with self._store.writing() as connection:
             if not self._store.sqlite:
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{PATIENCE_S}s'"))
             now = self._store.now(connection).timestamp()
             # A time that no queue of processes explains comes from a clock that was wrong.
-            furthest = now + max(_FURTHEST_S, _FURTHEST_TURNS * self._interval_s)
+            furthest = now + max(_FURTHEST_S, _FURTHEST_TURNS / per_second)
             first = sa.case((PACE.c.next_at.between(now, furthest), PACE.c.next_at), else_=now)
             insert = self._store.insert(PACE)
             row = insert.values(workspace=self._workspace, next_at=now + taken_s)

@@ -178,7 +178,7 @@ def measure(folder: Path, rows: int, latency_ms: float, port: int, refusal: str,
     config = workspace(f"http://127.0.0.1:{port}", **defaults)
     url = f"sqlite:///{folder / f'state-{latency_ms}.db'}"
     open_store(url)
-    pace = RateSlots(url, config.name, config.requests_per_second)
+    pace = RateSlots(url, config.name)
 
     async def run() -> tuple[float, float, Delivered]:
         async with open_destination(sync(people={}), config) as destination:

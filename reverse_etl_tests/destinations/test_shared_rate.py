@@ -17,7 +17,7 @@ from reverse_etl_tests.destinations.scripted import FastClock
 
 @dataclass(slots=True)
 class Place:
-    """Where turns are counted: 100 a second, on a fast clock.
+    """Where turns are counted, on a fast clock.
 
     Attributes:
         asked: How many turns each reservation asked for.
@@ -29,13 +29,13 @@ class Place:
     next_at: float = 0.0
     gone: bool = False
 
-    def reserve(self, turns: int) -> float:
+    def reserve(self, turns: int, per_second: float) -> float:
         """Moves the next free turn on."""
         self.asked.append(turns)
         if self.gone:
             raise StateError("the state database is gone.")
         first = max(self.next_at, self.time.now_s)
-        self.next_at = first + turns / 100
+        self.next_at = first + turns / per_second
         return first - self.time.now_s
 
 
@@ -117,10 +117,10 @@ def test_a_database_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     may_answer = threading.Event()
     calls = []
 
-    def hangs(turns: int) -> float:
+    def hangs(turns: int, per_second: float) -> float:
         calls.append(turns)
         may_answer.wait(10)
-        return place.reserve(turns)
+        return place.reserve(turns, per_second)
 
     async def check() -> None:
         rate = SharedRate(100, hangs, clock=time.clock())

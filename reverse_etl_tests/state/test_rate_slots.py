@@ -17,18 +17,18 @@ from reverse_etl.state.store import Store
 
 def test_turns_follow_each_other_across_processes(store: Store, state_url: str) -> None:
     """Ten turns of the one, then ten of the other: the other's begin when the first one's end."""
-    one, other = RateSlots(state_url, "main", 10), RateSlots(state_url, "main", 10)
-    assert one.reserve(10) == pytest.approx(0, abs=0.05)
-    assert other.reserve(10) == pytest.approx(1, abs=0.5)
-    assert one.reserve(1) == pytest.approx(2, abs=0.8)
+    one, other = RateSlots(state_url, "main"), RateSlots(state_url, "main")
+    assert one.reserve(10, 10) == pytest.approx(0, abs=0.05)
+    assert other.reserve(10, 10) == pytest.approx(1, abs=0.5)
+    assert one.reserve(1, 10) == pytest.approx(2, abs=0.8)
 
 
 def test_no_turn_is_given_twice(store: Store, state_url: str) -> None:
     """Forty reservations at once: forty times five intervals lie between the first free turn and the last."""
-    paces = [RateSlots(state_url, "main", 100) for _ in range(4)]
+    paces = [RateSlots(state_url, "main") for _ in range(4)]
     began = time.time()
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda number: paces[number % 4].reserve(5), range(40)))
+        list(threads.map(lambda number: paces[number % 4].reserve(5, 100), range(40)))
     with store.reading() as connection:
         next_at = connection.execute(sa.select(PACE.c.next_at)).scalar_one()
     assert 40 * 5 / 100 <= next_at - began + 0.01
@@ -36,22 +36,22 @@ def test_no_turn_is_given_twice(store: Store, state_url: str) -> None:
 
 def test_workspaces_do_not_wait_for_each_other(store: Store, state_url: str) -> None:
     """Each has a row of its own."""
-    RateSlots(state_url, "main", 1).reserve(50)
-    assert RateSlots(state_url, "other", 1).reserve(1) == pytest.approx(0, abs=0.05)
+    RateSlots(state_url, "main").reserve(50, 1)
+    assert RateSlots(state_url, "other").reserve(1, 1) == pytest.approx(0, abs=0.05)
 
 
 @pytest.mark.parametrize("off_s", [-3600, 3600])
 def test_a_clock_that_was_wrong_is_not_believed(store: Store, state_url: str, off_s: float) -> None:
     """A next turn an hour away, or an hour ago, is now."""
-    pace = RateSlots(state_url, "main", 100)
+    pace = RateSlots(state_url, "main")
     with store.writing() as connection:
         connection.execute(sa.insert(PACE).values(workspace="main", next_at=time.time() + off_s))
-    assert pace.reserve(1) == pytest.approx(0, abs=0.05)
+    assert pace.reserve(1, 100) == pytest.approx(0, abs=0.05)
 
 
-def test_a_database_that_is_gone_is_told_at_once(tmp_path: Path) -> None:
+def test_a_database_that_is_gone_is_an_error_at_once(tmp_path: Path) -> None:
     """As a StateError, which the sender lives with."""
     with pytest.raises(StateError):
-        RateSlots(f"sqlite:///{tmp_path / 'none' / 'state.db'}", "main", 100).reserve(1)
+        RateSlots(f"sqlite:///{tmp_path / 'none' / 'state.db'}", "main").reserve(1, 100)
     with pytest.raises(StateError, match="cannot be used"):
-        RateSlots("nonsense", "main", 100)
+        RateSlots("nonsense", "main")
