@@ -131,18 +131,17 @@ class SshTunnelConfig(YamlModel):
     )
 
 
-class ServerConfig(DatabaseConfig):
-    """A database behind an address.
+class ServerAddress(YamlModel):
+    """How a server is reached that is at an address, by whom, and how the way there is kept secret.
 
     Attributes:
         tls: ``verify-full`` checks certificate and host name, ``require`` only encrypts, ``disable`` does neither.
         ca_file: PEM file with the authority to trust; the system's authorities when None. Absolute once loaded.
-        query_timeout: A query that takes longer is ended.
         ssh_tunnel: The way to the host, where it is not reached directly.
-        tunnel_port: Set while a tunnel is open: the port of this machine that leads to the database.
+        tunnel_port: Set while a tunnel is open: the port of this machine that leads to the server.
     """
 
-    SET_BY_LOADER: ClassVar[frozenset[str]] = DatabaseConfig.SET_BY_LOADER | {"tunnel_port"}
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"tunnel_port"})
 
     host: EnvText = Field(description="Host name or address; ${NAME} is replaced.")
     port: int | None = Field(default=None, ge=1, le=65_535, description="The engine's usual port when left out.")
@@ -153,7 +152,6 @@ class ServerConfig(DatabaseConfig):
         default="verify-full", description="verify-full checks certificate and host name, require only encrypts."
     )
     ca_file: PathBesideFile | None = Field(default=None, description="Authority to trust (PEM), relative to this file.")
-    query_timeout: Interval = Field(default=timedelta(hours=1), description="A query that takes longer is ended.")
     ssh_tunnel: SshTunnelConfig | None = Field(default=None, description="An SSH server that leads to the host.")
     tunnel_port: int | None = None
 
@@ -166,6 +164,18 @@ class ServerConfig(DatabaseConfig):
         if self.tunnel_port is not None:
             return "127.0.0.1", self.tunnel_port
         return self.host.resolve(), self.port or default_port
+
+
+class ServerConfig(ServerAddress, DatabaseConfig):
+    """A database behind an address.
+
+    Attributes:
+        query_timeout: A query that takes longer is ended.
+    """
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = DatabaseConfig.SET_BY_LOADER | ServerAddress.SET_BY_LOADER
+
+    query_timeout: Interval = Field(default=timedelta(hours=1), description="A query that takes longer is ended.")
 
 
 class DestinationConfig(YamlModel):

@@ -7,40 +7,29 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from reverse_etl.config.connections import DestinationConfig, PathBesideFile, SshTunnelConfig, Timezone
-from reverse_etl.config.environment import EnvText, Secret
+from reverse_etl.config.connections import DestinationConfig, ServerAddress, Timezone
+from reverse_etl.config.environment import EnvText
 from reverse_etl.config.intervals import Interval
 from reverse_etl.config.model import YamlModel
 
 DEFAULT_PORT: Final = 5432
 
 
-class Config(DestinationConfig):
+class Config(ServerAddress, DestinationConfig):
     """One entry of ``destinations``: a server, and a user who may write there.
 
     Attributes:
         schema_name: Where tables are; a table may name another: ``schema.table``.
-        tls: ``verify-full`` checks certificate and host name, ``require`` only encrypts, ``disable`` does neither.
-        ca_file: PEM file with the authority to trust; the system's authorities when None. Absolute once loaded.
         timezone: What date-times without a zone are in, there.
         lock_timeout: How long a statement waits for rows that another transaction is changing.
-        tunnel_port: Set while a tunnel is open: the port of this machine that leads to the server.
     """
 
-    SET_BY_LOADER: ClassVar[frozenset[str]] = DestinationConfig.SET_BY_LOADER | {"tunnel_port"}
+    SET_BY_LOADER: ClassVar[frozenset[str]] = DestinationConfig.SET_BY_LOADER | ServerAddress.SET_BY_LOADER
 
     type: Literal["postgres"] = Field(default="postgres", description="The destination's kind.")
-    host: EnvText = Field(description="Host name or address; ${NAME} is replaced.")
     port: int = Field(default=DEFAULT_PORT, ge=1, le=65_535, description="The server's port.")
-    database: EnvText = Field(description="Name of the database; ${NAME} is replaced.")
-    schema_name: str = Field(default="public", alias="schema", min_length=1, description="The schema with the tables.")
     user: EnvText = Field(description="A user who may write to the table; ${NAME} is replaced.")
-    password: Secret | None = Field(default=None, description="${NAME}: the environment variable that holds it.")
-    tls: Literal["verify-full", "require", "disable"] = Field(
-        default="verify-full", description="verify-full checks certificate and host name, require only encrypts."
-    )
-    ca_file: PathBesideFile | None = Field(default=None, description="Authority to trust (PEM), relative to this file.")
-    ssh_tunnel: SshTunnelConfig | None = Field(default=None, description="An SSH server that leads to the host.")
+    schema_name: str = Field(default="public", alias="schema", min_length=1, description="The schema with the tables.")
     timezone: Timezone = Field(default="UTC", description="What columns for date-times without a zone are in.")
     rows_per_transaction: int = Field(
         default=25_000, ge=1, le=100_000, description="Rows that are written, and become visible, together."
@@ -48,17 +37,6 @@ class Config(DestinationConfig):
     lock_timeout: Interval = Field(
         default=timedelta(seconds=10), description="How long to wait for rows that another transaction is changing."
     )
-    tunnel_port: int | None = None
-
-    def address(self, default_port: int) -> tuple[str, int]:
-        """Where a driver connects to. Certificates are still checked against ``host``.
-
-        Raises:
-            UnsetVariableError: ``host`` names a variable that is not set.
-        """
-        if self.tunnel_port is not None:
-            return "127.0.0.1", self.tunnel_port
-        return self.host.resolve(), self.port or default_port
 
 
 def _as_list(value: object) -> object:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from reverse_etl.sources._tls import system_authorities
 
 if TYPE_CHECKING:
     import psycopg
 
-    from reverse_etl.config.environment import EnvText, Secret
+    from reverse_etl.config.connections import ServerAddress
 
 _PORT: Final = 5432
 _CONNECT_S: Final = 10
@@ -95,26 +94,6 @@ _CREDENTIALS: Final = re.compile(
 )
 
 
-class Server(Protocol):
-    """What a connection needs to know, as entries of ``connections.yaml`` have it."""
-
-    @property
-    def host(self) -> EnvText: ...
-    @property
-    def database(self) -> EnvText: ...
-    @property
-    def user(self) -> EnvText: ...
-    @property
-    def password(self) -> Secret | None: ...
-    @property
-    def tls(self) -> str: ...
-    @property
-    def ca_file(self) -> Path | None: ...
-    @property
-    def tunnel_port(self) -> int | None: ...
-    def address(self, default_port: int) -> tuple[str, int]: ...
-
-
 class Problem(NamedTuple):
     """Why there is no connection.
 
@@ -147,7 +126,7 @@ def problem_of(error: psycopg.Error, facts: dict[str, str]) -> Problem:
     return Problem(f"no connection: {text.removeprefix('connection failed: ')}", hint, passes, credentials)
 
 
-def facts(server: Server, parameters: dict[str, Any]) -> dict[str, str]:
+def facts(server: ServerAddress, parameters: dict[str, Any]) -> dict[str, str]:
     """What messages may name: ``host``, ``port``, ``user``, ``database``, and ``password``: where it comes from."""
     return {
         "host": parameters["host"],
@@ -158,7 +137,7 @@ def facts(server: Server, parameters: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def connection_parameters(server: Server, *, most_s: float) -> dict[str, Any]:
+def connection_parameters(server: ServerAddress, *, most_s: float) -> dict[str, Any]:
     """The settings of libpq. Source: postgresql.org/docs/18/libpq-connect.html.
 
     Args:
