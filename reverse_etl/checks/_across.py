@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 
 if TYPE_CHECKING:
     import duckdb
@@ -105,14 +103,6 @@ def parquet(path: Path) -> str:
     """A Parquet file as a table of DuckDB."""
     escaped = str(path).replace("'", "''")
     return f"read_parquet('{escaped}')"
-
-
-def columns_of(parts: Parts, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Only some columns of the stored rows, with ``ROW_NUMBER`` last, a part at a time."""
-    for path in parts.paths():
-        with pq.ParquetFile(path) as file:
-            table = file.read(columns=[*names, ROW_NUMBER]).combine_chunks()
-        yield from table.select([*names, ROW_NUMBER]).to_batches()
 
 
 def filled(row_numbers: pa.Int64Array, keys: pa.StringArray, values: pa.StringArray | None = None) -> Keyed:

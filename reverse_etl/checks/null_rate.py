@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from reverse_etl.changeset.parts import Parts
-from reverse_etl.checks._across import columns_of
 from reverse_etl.checks._settings import GateSeverity, Limit, Share, rule_of
 from reverse_etl.checks.base import AnyRule, ColumnFinding, Rule
 from reverse_etl.config.checks import CheckConfig
@@ -51,7 +50,7 @@ class NullRate:
     ) -> Iterator[ColumnFinding]:
         """The column, when it has more NULLs."""
         nulls = rows = 0
-        for batch in columns_of(parts, [self.column]):
+        for batch in parts.batches([self.column]):
             nulls += batch.column(0).null_count
             rows += batch.num_rows
         if self.limit.exceeded_by(nulls, rows):

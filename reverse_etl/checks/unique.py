@@ -12,7 +12,7 @@ from pydantic import Field
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.text import as_text
-from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of
+from reverse_etl.checks._across import Keyed, filled, keys_of
 from reverse_etl.checks._settings import rule_of
 from reverse_etl.checks.base import AnyRule, Finding, Rule
 from reverse_etl.config.checks import CheckConfig
@@ -44,7 +44,7 @@ class Unique:
 
     def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         """Every row whose value another row has too."""
-        batches = columns_of(parts, [self.column])
+        batches = parts.batches([self.column])
         with keys_of(batches, self._key, folder=parts.folder, database=database) as keys:
             for rows in keys.shared():
                 yield Finding(rows, self.column, f"column `{self.column}` has the same value in more than one row.")

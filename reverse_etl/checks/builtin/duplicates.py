@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.text import as_text, framed
-from reverse_etl.checks._across import Keyed, Keys, columns_of, filled, keys_of
+from reverse_etl.checks._across import Keyed, Keys, filled, keys_of
 from reverse_etl.checks._batch import columns, empty, is_number, text
 from reverse_etl.checks.base import Finding, Rule
 from reverse_etl.sources.base import logical_type
@@ -46,7 +46,7 @@ class IdentifierUnique:
         shown = " and ".join(f"`{name}`" for name in names)
         field = names[-1] if len(names) == 1 else ""
         if self.keep_last:
-            with keys_of(columns_of(parts, names), self._key, folder=parts.folder, database=database) as keys:
+            with keys_of(parts.batches(names), self._key, folder=parts.folder, database=database) as keys:
                 for rows in keys.shared_but_last():
                     yield Finding(rows, field, f"a later row has the same {shown}.")
             return
@@ -86,7 +86,7 @@ def shared_keys(
         contents: What each row of a batch holds, as one text.
         database: Groups them.
     """
-    with keys_of(columns_of(parts, names), key, folder=parts.folder, database=database) as keys:
+    with keys_of(parts.batches(names), key, folder=parts.folder, database=database) as keys:
         shared = _marks(keys.shared(), parts)
     if shared is None:
         yield None

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.parts import Parts
-from reverse_etl.checks._across import columns_of
 from reverse_etl.checks._batch import broken, columns
 from reverse_etl.checks._instants import numbers
 from reverse_etl.checks.base import Finding, Rule
@@ -41,13 +40,13 @@ class TimeUnitsEqual:
         schema = parts.schema()
         names = [name for name in (schema.names if schema is not None else []) if _TIME.fullmatch(name)]
         counts = {name: np.zeros(len(_UNITS), dtype=np.int64) for name in names}
-        for batch in columns_of(parts, names) if names else ():
+        for batch in parts.batches(names) if names else ():
             for name, column, field in columns(batch):
                 if _is_numeric(field):
                     values = numbers(column, field)
                     counts[name] += [pc.sum(_within(values, unit)).as_py() or 0 for unit in _UNITS]
         mixed = {name: int(count.argmax()) for name, count in counts.items() if np.count_nonzero(count) > 1}
-        for batch in columns_of(parts, list(mixed)) if mixed else ():
+        for batch in parts.batches(list(mixed)) if mixed else ():
             for name, column, field in columns(batch):
                 if _is_numeric(field):
                     values = numbers(column, field)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
-from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of
+from reverse_etl.checks._across import Keyed, filled, keys_of
 from reverse_etl.checks._batch import text
 from reverse_etl.checks.base import Finding, Rule
 
@@ -29,7 +29,7 @@ class EmailShared:
         schema = parts.schema()
         if schema is None or not {"id", "email"} <= set(schema.names):
             return
-        batches = columns_of(parts, ("id", "email"))
+        batches = parts.batches(("id", "email"))
         with keys_of(batches, _email_and_id, folder=parts.folder, database=database) as keys:
             for rows in keys.differing():
                 yield Finding(rows, "email", "column `email` is the same for more than one `id`.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
-from reverse_etl.checks._across import Keyed, columns_of, filled, keys_of, parquet
+from reverse_etl.checks._across import Keyed, filled, keys_of, parquet
 from reverse_etl.checks._batch import text
 from reverse_etl.checks.base import Finding, Rule
 from reverse_etl.counted import counted
@@ -60,7 +60,7 @@ class Suppressed:
                 texts = text(batch, name)
                 return filled(batch.column(ROW_NUMBER), comparable(texts, name))
 
-            with keys_of(columns_of(parts, (name,)), keyed, folder=parts.folder, database=database) as keys:
+            with keys_of(parts.batches((name,)), keyed, folder=parts.folder, database=database) as keys:
                 for rows in keys.also_in(listed, name):
                     yield Finding(rows, name, MESSAGE)
 
