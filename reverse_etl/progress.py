@@ -34,14 +34,14 @@ class Waiting:
     """A run waits: for its workspace (reported at once, then every minute), or for its destination (reported once).
 
     Attributes:
-        said: What for, and how long, or how long so far: a sentence.
+        sentence: What for, and how long, or how long so far.
         where: The destination that it waits for: ``workspace main``; empty where it waits for the workspace's lease.
         why: The rest of the sentence after how long: ``because workspace main asked for it (HTTP 429)``.
         lasts_s: Seconds that it still takes from now on; None where that is not known.
         at_most: Whether it may end earlier, as an answer may come at any time.
     """
 
-    said: str
+    sentence: str
     where: str = ""
     why: str = ""
     lasts_s: float | None = None
@@ -53,7 +53,7 @@ Listener = Callable[[Progress | Waiting], None]
 _listeners: list[Listener] = []
 
 
-def tell(event: Progress | Waiting) -> None:
+def emit(event: Progress | Waiting) -> None:
     """Calls every listener of this process; costs nothing without listeners."""
     for listener in _listeners:
         listener(event)

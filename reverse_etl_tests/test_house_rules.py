@@ -136,7 +136,7 @@ def test_only_its_folder_knows_customerio(path: Path) -> None:
 
 CATCHING = {
     "cli/main.py",
-    "notify/tell.py",
+    "notify/sending.py",
     "sources/snowflake/chunks.py",
     "sources/snowflake/login.py",
     "sources/sqlserver/wire.py",

@@ -27,7 +27,7 @@ from reverse_etl.config.streams import ROWS
 from reverse_etl.config.unnamed_columns import unnamed_in_result
 from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError, QueryError
-from reverse_etl.progress import Progress, tell
+from reverse_etl.progress import Progress, emit
 from reverse_etl.sources.base import start_of
 from reverse_etl.sources.powers import EVERY_ROW
 
@@ -188,7 +188,7 @@ def _usable(
 ) -> Iterator[pa.RecordBatch]:
     """The batches, once their columns are known to be right, up to the sync's row limit."""
     rows = 0
-    tell(Progress("extract", stream.name, rows))
+    emit(Progress("extract", stream.name, rows))
     for number, batch in enumerate(batches):
         if number == 0:
             _require_sane_columns(sync, stream, batch.schema.names)
@@ -203,7 +203,7 @@ def _usable(
                 hint="Narrow the query, or raise max_rows in the sync's file.",
             )
         yield batch
-        tell(Progress("extract", stream.name, rows))
+        emit(Progress("extract", stream.name, rows))
 
 
 @dataclass(slots=True)

@@ -59,7 +59,7 @@ class RowsFor:
 
     Attributes:
         recipient: The destination.
-        confirmed: Whether it said so itself in this run; until then nothing is sent, and last sync time stays.
+        confirmed: Whether it identified itself so in this run; until then nothing is sent, and last sync time stays.
         note: What people should know of it, a sentence; may be empty.
     """
 

@@ -1,7 +1,7 @@
 """A column as text: how identifiers are written, compared and shown.
 
-One place, because checks, destinations and failed rows must say the same row alike. How attribute values are
-said to a destination does not live here.
+One place, because checks, destinations and failed rows must write the same row alike. How attribute values are
+encoded for a destination does not live here.
 """
 
 from __future__ import annotations

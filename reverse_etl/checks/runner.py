@@ -47,7 +47,7 @@ from reverse_etl.config.streams import ROWS
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.private import make_private_folder
 from reverse_etl.files.scratch import scratch_database
-from reverse_etl.progress import Progress, tell
+from reverse_etl.progress import Progress, emit
 from reverse_etl.report import Counts, Outcome
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class _Pass:
                     ).located(self.sync.where)
 
     def run(self, database: Callable[[], duckdb.DuckDBPyConnection]) -> None:
-        tell(Progress("validate", self.stream.name, 0, 0, self.rows))
+        emit(Progress("validate", self.stream.name, 0, 0, self.rows))
         self.tallies = [Tally(each.rule) for each in self.rules]
         across = {
             each.rule.name: self._across(each, database)
@@ -224,7 +224,7 @@ class _Pass:
                 here[:] = Outcome.REJECTED
                 yield self._gone(batch, first)
                 done, failed = done + size, failed + size
-                tell(Progress("validate", self.stream.name, done, failed, self.rows))
+                emit(Progress("validate", self.stream.name, done, failed, self.rows))
                 continue
             for each, tally in zip(self.rules, self.tallies, strict=True):
                 if isinstance(each, BatchRule):
@@ -250,7 +250,7 @@ class _Pass:
                 names = identifiers(batch, self.stream)
                 yield failed_rows(names, kept_back, stream=self.stream.name, first=first)
             failed += int(np.count_nonzero(here == Outcome.REJECTED))
-            tell(Progress("validate", self.stream.name, done, failed, self.rows))
+            emit(Progress("validate", self.stream.name, done, failed, self.rows))
 
     def _gone(self, batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
         """Rows of a retry that the database no longer has stay failed rows; no rule is asked about them."""

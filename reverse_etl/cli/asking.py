@@ -10,7 +10,7 @@ from reverse_etl.cli.init_tables import chosen
 from reverse_etl.cli.tables import say
 
 
-def tell(sentence: str, *, end: str = "\n") -> None:
+def write(sentence: str, *, end: str = "\n") -> None:
     """A sentence for the person who is asked."""
     say(words.console(stderr=True), sentence, indent="  ", end=end)
 
@@ -28,7 +28,7 @@ class Terminal:
     def text(self, question: str, default: str | None = None) -> str:
         """An answer; an empty one is the default, and asked for again where there is none."""
         while True:
-            tell(f"{question} ({default}):" if default else f"{question}:", end=" ")
+            write(f"{question} ({default}):" if default else f"{question}:", end=" ")
             answer = input().strip() or default
             if answer is not None:
                 return answer
@@ -44,7 +44,7 @@ class Terminal:
         """One of some words."""
         default = default or choices[0]
         while (answer := self.text(f"{question}: {', '.join(choices)}", default)) not in choices:
-            tell(f"Type one of these: {', '.join(choices)}.")
+            write(f"Type one of these: {', '.join(choices)}.")
         return answer
 
     def name(self, question: str, default: str) -> str:
@@ -52,7 +52,7 @@ class Terminal:
         from reverse_etl.config.loader import name_problem
 
         while problem := name_problem(name := self.text(question, default)):
-            tell(f"{name}: {problem}.")
+            write(f"{name}: {problem}.")
         return name
 
     def one_of(self, question: str, known: Iterable[str], what: str, *, default: str | None = None) -> str:
@@ -61,13 +61,13 @@ class Terminal:
 
         names = list(known)
         if what == "table" and names:
-            tell(f"Tables: {', '.join(names)}")
+            write(f"Tables: {', '.join(names)}")
         while True:
             answer = self.text(question, default)
             found = chosen(answer, names) if answer else ""
             if found is not None:
                 return found
-            tell(f"There is no {what} {answer}{did_you_mean(answer, names, otherwise='there are')}")
+            write(f"There is no {what} {answer}{did_you_mean(answer, names, otherwise='there are')}")
 
     def secret(self, *parts: str) -> str:
         """A reference to an environment variable, noted for the last steps; nothing is asked."""

@@ -90,7 +90,7 @@ class Lines:
     def hear(self, event: Progress | Waiting) -> None:
         """Writes a line where one is due."""
         if isinstance(event, Waiting):
-            self._write(event.said)
+            self._write(event.sentence)
             return
         now = self._now()
         if self._stage != (event.stage, event.stream):
@@ -205,7 +205,7 @@ class _Waits:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for event, until in self._until.items():
             if until is None:
-                yield from wrapped(text(f"{event.said} Ctrl-C ends the waiting.", "yellow"), options.max_width)
+                yield from wrapped(text(f"{event.sentence} Ctrl-C ends the waiting.", "yellow"), options.max_width)
             elif (left_s := until - self._now()) > 0:
                 yield from wrapped(text(f"Waits {left_s:.0f} s more {event.why}.", "yellow"), options.max_width)
 

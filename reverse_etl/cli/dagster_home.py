@@ -68,7 +68,7 @@ def dagster_environment(home: Home, syncs: Path) -> None:
     if not os.environ.get(DAGSTER_HOME_VARIABLE):
         shipped_file(home, "dagster.yaml")
         os.environ[DAGSTER_HOME_VARIABLE] = str(folder)
-    with _told(folder):
+    with _in_words(folder):
         make_storage(folder)
 
 
@@ -136,7 +136,7 @@ def shipped_file(home: Home, name: str) -> Path:
     path = home.dagster / name
     if not path.exists() or _is_outdated(path):
         partial = path.with_name(f".{name}.{os.getpid()}")
-        with _told(home.dagster), as_file(files("reverse_etl.defs") / name) as shipped:
+        with _in_words(home.dagster), as_file(files("reverse_etl.defs") / name) as shipped:
             shutil.copyfile(shipped, partial)
             partial.replace(path)
     return path
@@ -194,7 +194,7 @@ def make_storage(folder: Path) -> None:
 
 
 def _is_outdated(path: Path) -> bool:
-    with _told(path.parent):
+    with _in_words(path.parent):
         return hashlib.sha256(path.read_bytes()).hexdigest() in SHIPPED[path.name][:-1]
 
 
@@ -213,7 +213,7 @@ def _other_name(folder: Path) -> Path:
     """A link to a folder, in a place that is this user's alone."""
     place = Path(tempfile.gettempdir()) / f"reverse-etl-{os.getuid()}"
     link = place / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    with _told(place):
+    with _in_words(place):
         make_private_folder(place)
         owned = place.lstat()
         if not stat.S_ISDIR(owned.st_mode) or owned.st_uid != os.getuid() or owned.st_mode & 0o777 != PRIVATE_FOLDER:
@@ -236,7 +236,7 @@ def _unusable(home: Home, folder: str, error: Exception) -> StateError:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _in_words(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

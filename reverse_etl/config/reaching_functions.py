@@ -35,6 +35,6 @@ def function_problems(tokens: Sequence[Token], dialect: Dialect) -> Iterator[tup
                 yield token.line, f"must only read this database, but calls {token.text.upper()}, {what}"
     words = [token.text.upper() for token in tokens] if dialect.sequences else []
     for at, token in enumerate(tokens[: len(words)]):
-        said = f"{' '.join(words[at : at + 3])} "
-        if any(said.startswith(f"{taking} ") for taking in dialect.sequences):
+        text = f"{' '.join(words[at : at + 3])} "
+        if any(text.startswith(f"{taking} ") for taking in dialect.sequences):
             yield token.line, "must only read this database, but takes the next value of a sequence"

@@ -1,13 +1,13 @@
 """The sensor for the alerts that no run sends: syncs that are stale, or skipped again and again.
 
-It also tells what a run could not: its channel did not answer, or its process was gone.
+It also sends what a run could not: its channel did not answer, or its process was gone.
 """
 
 import dagster as dg
 
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.defs.assets import HOME
-from reverse_etl.notify.tell import tell
+from reverse_etl.notify.sending import send_alerts
 from reverse_etl.state.store import open_store
 
 EVERY_S = 60
@@ -25,10 +25,10 @@ def alerts_sensor(project: ProjectConfig) -> dg.SensorDefinition:
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         store = open_store(getattr(context.resources, HOME).home.state_url)
-        telling = tell(project.syncs.values(), project.notify, store=store)
-        for warning in telling.warnings:
+        alerted = send_alerts(project.syncs.values(), project.notify, store=store)
+        for warning in alerted.warnings:
             context.log.warning(warning)
-        sent = [f"alerted {channel}: {alert.headline}" for channel, alert in telling.sent]
-        return dg.SkipReason("\n".join([*sent, *telling.warnings]) or "No new alert.")
+        sent = [f"alerted {channel}: {alert.headline}" for channel, alert in alerted.sent]
+        return dg.SkipReason("\n".join([*sent, *alerted.warnings]) or "No new alert.")
 
     return alerts

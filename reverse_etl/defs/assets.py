@@ -25,7 +25,7 @@ from reverse_etl.defs.specs import SyncSpecs
 from reverse_etl.defs.stage_asset import Events, stage_asset
 from reverse_etl.delivery.interrupts import undisturbed
 from reverse_etl.errors import ReverseEtlError, StateError, WorkspaceBusyError
-from reverse_etl.notify.tell import after_run
+from reverse_etl.notify.sending import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.attend import attend
 from reverse_etl.run.record import SyncRun
@@ -149,8 +149,8 @@ def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
         schema = run.folder.parts("rows").schema()
         delivered = columns.same_columns(specs.validated.key, schema)
         first_failed = islice(failed_rows_of_run(run.store, report.run_id), FAILED_ROWS_SHOWN)
-        said = delivered_metadata(report, first_failed)
-        yield dg.MaterializeResult(metadata={**said, **delivered})
+        settled = delivered_metadata(report, first_failed)
+        yield dg.MaterializeResult(metadata={**settled, **delivered})
         attributes = columns.same_columns(specs.delivery.key, schema)
         yield dg.AssetMaterialization(
             specs.destination, metadata={"sync": sync.name, "rows": report.rows.delivered, **attributes}

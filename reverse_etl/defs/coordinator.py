@@ -90,7 +90,7 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
             not_ahead = {other.run_id for other in newer if other.status is dg.DagsterRunStatus.NOT_STARTED}
             for other in runs_in_the_way(self._instance, store, workspace):
                 if other.run_id not in {*not_ahead, run.run_id}:
-                    return f"Skipped: {other.said(workspace)}.", other.run_id
+                    return f"Skipped: {other.describe(workspace)}.", other.run_id
         return "", ""
 
 

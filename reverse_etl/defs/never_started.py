@@ -15,7 +15,7 @@ from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, tag_status
 from reverse_etl.defs.settled_tags import names_of, settle_tags
 from reverse_etl.defs.specs import ProjectSpecs
-from reverse_etl.notify.tell import after_run
+from reverse_etl.notify.sending import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.run_ids import id_of_sync, runs_of
 from reverse_etl.state.runs import close_run
@@ -48,8 +48,9 @@ def never_started_sensor(project: ProjectConfig, specs: ProjectSpecs) -> dg.Sens
         since = datetime.fromisoformat(context.cursor) - _LOOK_BACK if context.cursor else now - _FIRST_LOOK
         store = open_store(getattr(context.resources, HOME).home.state_url)
         found = list(_record_never_started(context.instance, store, project, specs, since=since))
-        for warning in (each for report in found for each in _told(report, project, store)):
-            context.log.warning(warning)
+        for report in found:
+            for warning in after_run(report, project.syncs[report.sync], channels=project.notify, store=store):
+                context.log.warning(warning)
         settle_tags(context.instance, store, specs, since=since)
         context.update_cursor(now.isoformat())
         return dg.SkipReason("\n".join(report.message for report in found) or "Every run that failed had begun.")
@@ -65,7 +66,7 @@ def _record_never_started(
     for record in reversed(instance.get_run_records(failed)):
         run = record.dagster_run
         if record.start_time is not None and not of_syncs_alone(run):
-            continue  # it may have failed in a user's own asset, before the sync's turn came
+            continue  # it may have failed in a user's own asset, before the sync began
         syncs = [sync for name in sorted(names_of(run, specs)) if (sync := project.syncs.get(name)) is not None]
         if syncs and not has_begun(run) and not runs_of(store, run.run_id):
             tag_status(instance, run.run_id, Status.FAILED)
@@ -75,7 +76,7 @@ def _record_never_started(
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """What Dagster says of the failure, in one line."""
+    """Dagster's own reason of the failure, in one line."""
     kinds = {dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.ENGINE_EVENT}
     for each in instance.get_records_for_run(run_id, of_type=kinds, ascending=False, limit=10).records:
         event = each.event_log_entry.dagster_event
@@ -104,7 +105,3 @@ def _recorded(store: Store, record: "RunRecord", sync: SyncConfig, why: str) -> 
     return close_run(
         store, report, root_run_id=root, workspace=sync.destination, failed_rows=(), new_last_sync_time=None
     )
-
-
-def _told(report: RunReport, project: ProjectConfig, store: Store) -> tuple[str, ...]:
-    return after_run(report, project.syncs[report.sync], channels=project.notify, store=store)

@@ -46,7 +46,7 @@ class InTheWay:
     doing: str
     began: bool
 
-    def said(self, workspace: str) -> str:
+    def describe(self, workspace: str) -> str:
         """For messages: ``orders is in progress in main (run 1a2b3c4d)``."""
         doing, and_waits, why = self.doing.partition(" and waits ")
         return f"{self.sync} {doing} in {workspace} (run {self.run_id[:8]}){and_waits}{why}"

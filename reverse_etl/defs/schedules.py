@@ -49,7 +49,7 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
         runs = runs_in_the_way(context.instance, store, sync.destination)
         blocking = _blocking(sync, runs)
         if blocking is not None:
-            reason = f"Skipped: {blocking.said(sync.destination)}."
+            reason = f"Skipped: {blocking.describe(sync.destination)}."
             record_skipped(store, sync.name, sync.destination, due_at or at, blocking.run_id, message=reason)
             return dg.SkipReason(reason)
         return dg.RunRequest()

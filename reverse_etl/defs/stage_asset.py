@@ -30,14 +30,14 @@ def stage_asset(
     """The asset that a stage materializes.
 
     Args:
-        compute: Yields what the stage has to tell. Takes Dagster's context, named ``context``, and no inputs.
+        compute: Yields the events of the stage. Takes Dagster's context, named ``context``, and no inputs.
         spec: The asset.
         resources: The keys of the resources that ``compute`` uses.
         rows: What downstream assets can load; ``Nothing`` where there is nothing to load.
         io_manager_key: Who loads it.
         pool: Which pool limits it.
         checks: The checks whose results ``compute`` yields.
-        config_schema: What can be said in one run; ``compute`` finds it in ``context.op_execution_context.op_config``.
+        config_schema: What can be set for one run; ``compute`` finds it in ``context.op_execution_context.op_config``.
     """
     upstream = {_input_name(dep.asset_key): dep.asset_key for dep in spec.deps}
     checked = {check.get_python_identifier(): check for check in checks}

@@ -62,7 +62,7 @@ class Sender:
         self._patience = patience
         self._settling = Settling(ledger, destination.name, destination.kind, progress)
         self._in_flight = InFlight(limits.max_requests_in_flight, per_second=limits.requests_per_second, clock=clock)
-        rate, waits = limits.requests_per_second, partial(self._tell_wait, patience.waits)
+        rate, waits = limits.requests_per_second, partial(self._report_wait, patience.waits)
         self._rate = RateLimit(rate, burst_s=_BURST_S, clock=clock, share=lambda: self._in_flight.share, waits=waits)
         self._shared = SharedRate(rate, reserve, clock=clock, waits=waits) if reserve else None
         self._workers = limits.max_requests_in_flight
@@ -110,7 +110,7 @@ class Sender:
         queues = [asyncio.Queue[Request | None](maxsize=self._workers // count) for _ in range(count)]
         workers = (self._empty(queues[worker % count]) for worker in range(self._workers))
         await together([self._fill(parts, queues), *workers])
-        self._settling.tell()
+        self._settling.report()
         if self._keeper is not None:
             self._keeper.cancel()
 
@@ -167,10 +167,10 @@ class Sender:
                 return
         else:
             self._settling.accept(request.numbers, request.keys, answer)
-        self._settling.tell()
+        self._settling.report()
 
-    def _tell_wait(self, waits: Waits, seconds: float) -> None:
-        waits.tell(seconds, f"for the rate limit of {self._destination.name}")
+    def _report_wait(self, waits: Waits, seconds: float) -> None:
+        waits.report(seconds, f"for the rate limit of {self._destination.name}")
 
     async def _attempt(self, request: Request) -> Accepted | RequestRefused | TryAgain:
         if self._stopping:

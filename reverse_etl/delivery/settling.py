@@ -39,7 +39,7 @@ class Settling:
         self._progress = progress
         self._refused_in_a_row = 0
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Reports how far the delivery is."""
         if self._progress is not None:
             ledger = self._ledger

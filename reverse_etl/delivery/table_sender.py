@@ -100,7 +100,7 @@ class TableSender:
         finally:
             # A thread cannot be stopped, and reads the run's folder.
             await asyncio.wait({upcoming})
-        self._settling.tell()
+        self._settling.report()
 
     def _slices(self, parts: Parts, outcomes: Outcomes) -> Iterator[_Slice]:
         most = self._destination.rows_per_transaction
@@ -118,7 +118,7 @@ class TableSender:
             batch, keys = batch.filter(pa.array(~kept)), keys[~kept]
         if batch.num_rows:
             await self._settle(_Rows(batch, keys.tolist()))
-        self._settling.tell()
+        self._settling.report()
 
     async def _settle(self, rows: _Rows) -> None:
         """Writes rows until each has an outcome; halves of what was refused in turn, so order is kept."""

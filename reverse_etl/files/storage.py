@@ -39,7 +39,7 @@ _PARTIAL: Final = ".partial"
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 _PACKAGES: Final = {"abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
 
-_SAID: Final[dict[type[Exception], str]] = {
+_REASONS: Final[dict[type[Exception], str]] = {
     FileNotFoundError: "there is no such bucket or folder",
     PermissionError: "it refuses these credentials",
 }
@@ -205,9 +205,9 @@ class Storage:
                     hint="Where a company's own authority signs, name a PEM file that has it: AWS_CA_BUNDLE for s3://, "
                     "SSL_CERT_FILE for other places.",
                 ) from error
-            said = getattr(error, "strerror", None) or _SAID.get(type(error))
+            reason = getattr(error, "strerror", None) or _REASONS.get(type(error))
             raise StateError(
-                f"{self._shown} cannot be {done}: {said or type(error).__name__}.",
+                f"{self._shown} cannot be {done}: {reason or type(error).__name__}.",
                 hint=f"Look at {STORAGE_URL_VARIABLE}, and at what its credentials may do: list, read, write, delete.",
             ) from error
 
@@ -225,7 +225,7 @@ def _opened(url: str) -> Storage:
 
 def _unusable() -> ConfigError:
     return ConfigError(
-        f"{STORAGE_URL_VARIABLE} is not a URL that can be used.",
+        f"{STORAGE_URL_VARIABLE} is not a usable URL.",
         hint="Give a folder, s3://bucket/folder, gs://bucket/folder or abfs://container/folder.",
     )
 

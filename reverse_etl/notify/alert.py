@@ -75,9 +75,9 @@ class Alert:
             yield self.message
         for name, counts in self.streams.items():
             if counts.extracted:
-                told = [f"{counted(counts.extracted, name.removesuffix('s'))} read", f"{counts.delivered:,} delivered"]
+                shown = [f"{counted(counts.extracted, name.removesuffix('s'))} read", f"{counts.delivered:,} delivered"]
                 others = {key: value for key, value in asdict(counts).items() if key not in ("extracted", "delivered")}
-                yield ", ".join(told + [f"{value:,} {key}" for key, value in others.items() if value])
+                yield ", ".join(shown + [f"{value:,} {key}" for key, value in others.items() if value])
         if self.reasons:
             yield "Reasons: " + ", ".join(f"{each.reason} ({each.rows:,})" for each in self.reasons)
         if self.run_id and self.started_at:

@@ -125,10 +125,10 @@ def _kind(run: RunReport | None, on: Occasions) -> Kind | None:
 
 def _marks(facts: SyncFacts) -> frozenset[str]:
     run = facts.ended
-    said = {f"{cause.query} {cause.stage} {cause.why.reason} {cause.why.field}" for cause in facts.causes}
+    reasons = {f"{cause.query} {cause.stage} {cause.why.reason} {cause.why.field}" for cause in facts.causes}
     if run is not None and run.status is Status.FAILED:
-        said.add(f"{run.exit_code} {_CHANGING.sub('#', run.message)}")
-    return frozenset(hashlib.sha256(each.encode()).hexdigest()[:12] for each in said)
+        reasons.add(f"{run.exit_code} {_CHANGING.sub('#', run.message)}")
+    return frozenset(hashlib.sha256(each.encode()).hexdigest()[:12] for each in reasons)
 
 
 def _limit(sync: SyncConfig, on: Occasions, now: datetime) -> timedelta | None:

@@ -134,7 +134,7 @@ class Patience:
             trouble = _trouble(state)
             asked_s = self._asked_s(trouble)
             self._hold(asked_s)
-            self.waits.tell(state.upcoming_sleep, self._why(trouble, asked_s))
+            self.waits.report(state.upcoming_sleep, self._why(trouble, asked_s))
             if on_trouble is not None:
                 on_trouble(trouble if trouble.after_s is None else replace(trouble, after_s=asked_s))
 

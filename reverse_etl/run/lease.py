@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import StateError, WorkspaceBusyError
-from reverse_etl.progress import Progress, Waiting, tell
+from reverse_etl.progress import Progress, Waiting, emit
 from reverse_etl.state import workspace_lease
 from reverse_etl.state.runs import record_skipped
 from reverse_etl.workers import heartbeat
@@ -44,7 +44,7 @@ def take_lease(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> N
             so_far = f", for {looked // _SAY_EVERY} min so far" if looked else ""
             sentence = f"Waits for the workspace{so_far}: {_in_the_way(run, other)}."
             run.waits(sentence)
-            tell(Waiting(sentence))
+            emit(Waiting(sentence))
         looked += 1
         pause(_LOOK_AGAIN_S)
 
@@ -92,4 +92,4 @@ def _skipped(run: SyncRun, other: Lease) -> WorkspaceBusyError:
 def _in_the_way(run: SyncRun, other: Lease) -> str:
     since = f"since {other.taken_at:%H:%M:%S} UTC"
     waits = f", and {other.waits}" if other.waits else ""
-    return f"{other.said} is in progress in workspace {run.sync.destination} {since}{waits}"
+    return f"{other.label} is in progress in workspace {run.sync.destination} {since}{waits}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class Identified:
     """What a run knows of its workspace before it reads.
 
     Attributes:
@@ -35,7 +35,9 @@ class Whose:
     another: bool = False
 
 
-def whose(run: SyncRun, config: DestinationConfig, *, scope: Scope = WHAT_CHANGED, clock: Clock | None = None) -> Whose:
+def identify_recipient(
+    run: SyncRun, config: DestinationConfig, *, scope: Scope = WHAT_CHANGED, clock: Clock | None = None
+) -> Identified:
     """Compares the workspace with the remembered one; where none is remembered, remembers it.
 
     A workspace that does not answer is taken for the remembered one if its address is the same: nothing is sent, and
@@ -64,11 +66,11 @@ def whose(run: SyncRun, config: DestinationConfig, *, scope: Scope = WHAT_CHANGE
     else:
         found = run_interruptibly(of.ask_once(config, clock=clock))
     if found is None:
-        return Whose(RowsFor(remembered or address))
+        return Identified(RowsFor(remembered or address))
     if remembered is None or remembered.is_same(found):
         if remembered is None and state.last_sync_time and not retry_of:
             adopt_recipient(run.store, run.sync.name, found)
-        return Whose(RowsFor(found, confirmed=True))
+        return Identified(RowsFor(found, confirmed=True))
     noun = config.label.split()[0]
     if retry_of:
         raise DestinationRefusedError(
@@ -81,7 +83,7 @@ def whose(run: SyncRun, config: DestinationConfig, *, scope: Scope = WHAT_CHANGE
         f"{config.label.capitalize()} is another one than the one that completed this sync before: "
         f"{what}, from last sync time 0."
     )
-    return Whose(RowsFor(found, confirmed=True, note=note), another=True)
+    return Identified(RowsFor(found, confirmed=True, note=note), another=True)
 
 
 def another_recipient(run_id: str, sync: str, config: DestinationConfig) -> DestinationRefusedError:

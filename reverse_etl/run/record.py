@@ -1,4 +1,4 @@
-"""What is known of one sync's run while it runs: what runs, under which ids, where its files go, who hears of it."""
+"""What is known of one sync's run while it runs: what runs, under which ids, where its files go, who listens to it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from reverse_etl.state.store import Store
 
 
-def _nobody(said: object) -> None:
-    """Who hears of a run unless a listener is named."""
+def _ignore(_: object) -> None:
+    """What listens to a run where no listener is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class SyncRun:
     home: Home
     store: Store
     began_at: datetime
-    closed: Callable[[RunReport], None] = _nobody
-    waits: Callable[[str], None] = _nobody
+    closed: Callable[[RunReport], None] = _ignore
+    waits: Callable[[str], None] = _ignore
     one_process: bool = True
     dagster_run_id: str = ""
 

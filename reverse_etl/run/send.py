@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import confirm
 from reverse_etl.config.streams import ROWS
-from reverse_etl.progress import Progress, tell
+from reverse_etl.progress import Progress, emit
 from reverse_etl.run.recipient import another_recipient
 from reverse_etl.run.undelivered import identified
 
@@ -71,8 +71,8 @@ async def send(
                 sent = waiting.pop(0)
                 stream = sent.name
                 parts, outcomes = folder.parts(stream), folder.outcomes(stream)
-                progress = partial(_tell, stream)
-                tell(Progress("deliver", stream, 0))
+                progress = partial(_emit, stream)
+                emit(Progress("deliver", stream, 0))
                 await deliver(
                     parts,
                     outcomes,
@@ -100,8 +100,8 @@ def _is_whole(folder: RunFolder, facts: Facts) -> bool:
     return not any(count(folder.outcomes(stream)).failed for stream in facts.streams)
 
 
-def _tell(stream: str, settled: int, failed: int, total: int) -> None:
-    tell(Progress("deliver", stream, settled, failed, total))
+def _emit(stream: str, settled: int, failed: int, total: int) -> None:
+    emit(Progress("deliver", stream, settled, failed, total))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from reverse_etl.report import RunReport, Status
 from reverse_etl.run.close import close
 from reverse_etl.run.lease import note_wait
 from reverse_etl.run.named_rows import named_rows
-from reverse_etl.run.recipient import whose
+from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.send import mirrors, send
 from reverse_etl.run.sharing import fetch, put, put_changeset
 from reverse_etl.state.run_history import find_run
@@ -67,7 +67,7 @@ def extract_changeset(
 
     scope.check(run.sync)
     late = late_of(run.sync.changes, database.late)
-    known = whose(run, destination, scope=scope, clock=clock) if destination else None
+    known = identify_recipient(run, destination, scope=scope, clock=clock) if destination else None
     remembered = scope.from_last_sync_time and not (known and known.another)
     before = sync_state(run.store, run.sync.name).before() if remembered else Before()
     if run.root_run_id == run.run_id:

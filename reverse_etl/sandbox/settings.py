@@ -31,7 +31,7 @@ class SandboxSettings:
         oversize_status: Answer to a body over the documented size: 413 or 400.
         app_rate_limit: App API requests per second; 0 switches the limit off.
         data_file: Where the contents are kept between starts; None keeps them in memory alone.
-        durable: Whether contents are saved before each answer, so that not even SIGKILL forgets what was said.
+        durable: Whether contents are saved before each answer, so that not even SIGKILL loses what was answered.
         idle_exit_s: Seconds without any request after which the server ends itself; None keeps it running.
         allow_remote: Whether an address other than this machine's own may be listened on.
         activities_kept: Ordinary activities remembered; refusals are remembered without limit.

@@ -122,8 +122,8 @@ def _lines(workspace: Workspace) -> Iterator[list[Any]]:
     for (kind, value), at in workspace.suppressed.items():
         yield ["suppressed", kind, value, at]
     for event in workspace.events:
-        whose = list(event.person.identifiers().values())
-        yield ["event", event.id, event.name, event.timestamp, whose, event.attributes, event.kind]
+        identifiers = list(event.person.identifiers().values())
+        yield ["event", event.id, event.name, event.timestamp, identifiers, event.attributes, event.kind]
     for activity in workspace.log:
         concerned = None if activity.person is None else list(activity.person.identifiers().values())
         facts = [activity.number, activity.type, activity.timestamp, concerned]
@@ -172,21 +172,21 @@ def _suppressed(workspace: Workspace, kind: str, value: str, at: int) -> None:
 
 
 def _event(
-    workspace: Workspace, event_id: str | None, name: str, timestamp: float, whose: list[Any], *rest: Any
+    workspace: Workspace, event_id: str | None, name: str, timestamp: float, identifiers: list[Any], *rest: Any
 ) -> None:
-    workspace.add_event(Event(event_id, name, timestamp, _whoever(workspace, whose), *rest))
+    workspace.add_event(Event(event_id, name, timestamp, _person_of(workspace, identifiers), *rest))
 
 
 def _activity(
     workspace: Workspace, number: int, kind: str, timestamp: int, concerned: list[Any] | None, *rest: Any
 ) -> None:
-    person = None if concerned is None else _whoever(workspace, concerned)
+    person = None if concerned is None else _person_of(workspace, concerned)
     workspace.log.put_back(Activity(number, kind, timestamp, person, *rest))
 
 
-def _whoever(workspace: Workspace, whose: list[Any]) -> Person:
+def _person_of(workspace: Workspace, identifiers: list[Any]) -> Person:
     """A person, who may have been deleted since."""
-    cio_id, person_id, email = whose
+    cio_id, person_id, email = identifiers
     return workspace.people.get(cio_id) or Person(cio_id, person_id, email, {}, 0, 0)
 
 

@@ -91,7 +91,7 @@ class TrackV2:
 
 
 def _index(place: int, items: int, refuse: RefuseItems | None) -> dict[str, int]:
-    """Which item an error is about, as far as it is to be said."""
+    """Which item an error is about, as far as the answer is to show it."""
     if refuse is None or refuse.index == "given":
         return {"batch_index": place}
     return {} if refuse.index == "none" else {"batch_index": items + place}

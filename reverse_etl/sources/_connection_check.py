@@ -210,8 +210,8 @@ def _refuses_writes(session: Session, engine: Engine) -> Step:
     if session.read_only():
         return Step("read-only", True, "the session refuses writes")
     if isinstance(engine, HasNoReadOnlySessions):
-        said = "there are no read-only sessions here: what `user` may do decides"
-        return Step("read-only", True, said, "Make sure that `user` may only read; the documentation has the grants.")
+        found = "there are no read-only sessions here: what `user` may do decides"
+        return Step("read-only", True, found, "Make sure that `user` may only read; the documentation has the grants.")
     return Step("read-only", False, "The session would take writes.", "Give `user` to one who can only read.")
 
 

@@ -144,7 +144,7 @@ def _mixed(values: Sequence[Any], timezone: str) -> pa.StringArray:
 
 
 def _alone(value: Any, timezone: str) -> Any:
-    """A value of a mixed column, said as it would be in a column of its own kind."""
+    """A value of a mixed column, written as it would be in a column of its own kind."""
     category = _category(type(value))
     if category in _INSTANTS:
         at = _instants([value], frozenset({category}), timezone)

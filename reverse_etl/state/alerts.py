@@ -79,8 +79,8 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
     )
 
 
-def told_so_far(store: Store) -> dict[tuple[str, str], str]:
-    """By channel and sync, what it has heard, as ``settle`` was given it. Raises StateError."""
+def sent_so_far(store: Store) -> dict[tuple[str, str], str]:
+    """By channel and sync, what was sent, as ``settle`` was given it. Raises StateError."""
     with store.reading() as connection:
         return {(row.channel, row.sync): row.told for row in connection.execute(sa.select(ALERT))}
 
@@ -107,14 +107,14 @@ def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None
     return before
 
 
-def settle(store: Store, channel: str, *, sync: str, told: str, not_before: datetime | None = None) -> None:
+def settle(store: Store, channel: str, *, sync: str, sent: str, not_before: datetime | None = None) -> None:
     """Gives the right back.
 
     Args:
         store: Where it is remembered.
         channel: The channel's name.
         sync: The sync's name.
-        told: What was sent up to now.
+        sent: What was sent up to now.
         not_before: When it may be tried again; None: at once.
 
     Raises:
@@ -122,4 +122,4 @@ def settle(store: Store, channel: str, *, sync: str, told: str, not_before: date
     """
     own = (ALERT.c.channel == channel, ALERT.c.sync == sync)
     with store.writing() as connection:
-        connection.execute(sa.update(ALERT).where(*own).values(told=told, not_before=not_before))
+        connection.execute(sa.update(ALERT).where(*own).values(told=sent, not_before=not_before))

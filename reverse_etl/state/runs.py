@@ -111,8 +111,8 @@ def close_run(
         if new_last_sync_time is not None and moves:
             current = new_last_sync_time
             asked = json.dumps(read.asked) if read.asked else None
-            whose = {"recipient": read.recipient.as_text()} if read.recipient else {}
-            syncs.put(store, connection, report.sync, {**_mark(current, read), **whose, "asked": asked})
+            recipient = {"recipient": read.recipient.as_text()} if read.recipient else {}
+            syncs.put(store, connection, report.sync, {**_mark(current, read), **recipient, "asked": asked})
         elif sent_as_of == current:
             # Which of two that began within one second saw less is not known: the next run reads everything.
             syncs.put(store, connection, report.sync, {"place": None})

@@ -72,7 +72,7 @@ class Store:
         """Opens nothing yet.
 
         Raises:
-            StateError: The URL is none that can be used.
+            StateError: The URL is not a usable one.
             MissingDriverError: The Postgres driver is not installed.
         """
         parsed = _parsed(url)
@@ -103,17 +103,17 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that only reads. Raises StateError for any error of the database."""
-        with self._told(), self._engine.begin() as connection:
+        with self._in_words(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that writes: all of the block or nothing. Raises like ``reading``."""
-        with self._told(), self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
+        with self._in_words(), self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
             yield connection
 
     def insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-        """An insert of this database's own, which says what happens where the key is taken."""
+        """An insert of this database's own kind, which names what happens where the key is taken."""
         return sqlite.insert(table) if self.sqlite else postgresql.insert(table)
 
     def put(
@@ -147,7 +147,7 @@ class Store:
                 os.close(open_private(self._path, os.O_EXCL | os.O_WRONLY))
         except OSError as error:
             raise StateError(f"the {self.place} cannot be made: {error.strerror}.", hint=_WRITABLE) from None
-        with self._told(), self._engine.execution_options(**{_BEGIN: ""}).connect() as connection:
+        with self._in_words(), self._engine.execution_options(**{_BEGIN: ""}).connect() as connection:
             _write_ahead(connection)
 
     def exists(self) -> bool:
@@ -155,11 +155,11 @@ class Store:
         return not self.sqlite or self._path.exists()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _in_words(self) -> Iterator[None]:
         try:
             yield
         except sa.exc.DBAPIError as error:
-            raise _in_words(self.place, error) from None
+            raise _sentence(self.place, error) from None
 
 
 def _parsed(url: str) -> sa.URL:
@@ -258,7 +258,7 @@ _BY_GREETING: Final = {
 }
 
 
-def _in_words(place: str, error: sa.exc.DBAPIError) -> StateError:
+def _sentence(place: str, error: sa.exc.DBAPIError) -> StateError:
     """What a driver's error means. Its own words stay out: they can hold values."""
     state = getattr(error.orig, "sqlstate", None)
     if code := _sqlite_code(error):
@@ -268,7 +268,7 @@ def _in_words(place: str, error: sa.exc.DBAPIError) -> StateError:
         known = _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2])
     else:
         greeting = str(error.orig)
-        known = next((said for words, said in _BY_GREETING.items() if words in greeting), _UNREACHABLE)
+        known = next((meant for words, meant in _BY_GREETING.items() if words in greeting), _UNREACHABLE)
     what, hint = known or (f"answered with an error ({code})", "If it was changed by hand, restore it from a backup.")
     return StateError(f"the {place} {what}.", hint=hint)
 

@@ -49,7 +49,7 @@ class Lease:
     waits: str = ""
 
     @property
-    def said(self) -> str:
+    def label(self) -> str:
         """For messages: ``run 1a2b3c4d of orders``."""
         return f"run {self.run_id[:8]} of {self.sync}"
 

@@ -15,24 +15,24 @@ Contents = Counter[tuple[str, str]]
 def contents(sandbox: RunningSandbox, kind: str) -> Contents:
     """The things that the sync's first query writes."""
     if kind == "objects":
-        return Counter((each["object_id"], _said(each["attributes"])) for each in sandbox.objects())
+        return Counter((each["object_id"], _as_text(each["attributes"])) for each in sandbox.objects())
     if kind == "events":
         return Counter(
-            (each["person"]["id"], _said({**each["attributes"], "at": each["timestamp"], "name": each["name"]}))
+            (each["person"]["id"], _as_text({**each["attributes"], "at": each["timestamp"], "name": each["name"]}))
             for each in sandbox.events()
         )
     key = "email" if kind == "emails" else "id"
-    return Counter((each[key], _said({**each["attributes"], "email": each["email"]})) for each in sandbox.people())
+    return Counter((each[key], _as_text({**each["attributes"], "email": each["email"]})) for each in sandbox.people())
 
 
 def expected(row: Row, kind: str) -> tuple[str, str]:
     """What one row must be there."""
     values = row.attributes()
     if kind == "objects":
-        return row.id, _said(values)
+        return row.id, _as_text(values)
     if kind == "events":
-        return row.id, _said({**values, "at": FIRST_EVENT_AT + 60 * row.number, "name": "visited"})
-    return row.identifier(kind), _said({**values, "email": row.email})
+        return row.id, _as_text({**values, "at": FIRST_EVENT_AT + 60 * row.number, "name": "visited"})
+    return row.identifier(kind), _as_text({**values, "email": row.email})
 
 
 def memberships(sandbox: RunningSandbox) -> dict[tuple[str, str], int]:
@@ -47,6 +47,6 @@ def segment_members(sandbox: RunningSandbox) -> set[str]:
     }
 
 
-def _said(values: dict[str, Any]) -> str:
+def _as_text(values: dict[str, Any]) -> str:
     shown = {name: values[name] for name in ("email", "plan", "visits", "at", "name") if name in values}
     return repr(sorted(shown.items()))

@@ -55,14 +55,14 @@ class Channel:
     """A channel that takes every alert and forgets nothing."""
 
     def __init__(self, on: Occasions = ALL, schedule: Any = None) -> None:
-        self.on, self.told, self.sync = on, Sent(), sync_of(schedule)
+        self.on, self.sent, self.sync = on, Sent(), sync_of(schedule)
 
     def hears(self, known: SyncFacts, now: datetime = NOON) -> list[Alert]:
         """What is new to it."""
         alerts = []
-        for alert, told in decide(self.sync, known, on=self.on, sent=self.told, now=now):
+        for alert, then in decide(self.sync, known, on=self.on, sent=self.sent, now=now):
             alerts += [alert] if alert else []
-            self.told = Sent.read(told.written())
+            self.sent = Sent.read(then.written())
         return alerts
 
     def kinds(self, known: SyncFacts, now: datetime = NOON) -> list[str]:
@@ -120,7 +120,7 @@ def test_only_what_is_asked_for_is_told() -> None:
     assert [] == quiet.kinds(facts(failed()))
     assert ["some_rows_failed"] == quiet.kinds(facts(some_failed(), cause()))
     assert [] == quiet.kinds(facts(completed()))
-    assert Sent() == quiet.told
+    assert Sent() == quiet.sent
     assert [] == Channel().kinds(facts(completed()))
 
 
@@ -213,7 +213,7 @@ def test_nothing_is_told_twice_whatever_happens(steps: list[tuple[str, int, int,
         assert len(set(heard)) == len(heard)
         if "recovery" in heard:
             assert (["recovery"], True) == (heard, open_alerts > 0)
-        open_alerts = 0 if channel.told == Sent() else open_alerts + len(heard)
+        open_alerts = 0 if channel.sent == Sent() else open_alerts + len(heard)
 
 
 def test_what_a_channel_is_told_by_default() -> None:

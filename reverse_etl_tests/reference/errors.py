@@ -194,7 +194,7 @@ def _busy(project: Project) -> None:
 
 
 def _alert(project: Project) -> None:
-    from reverse_etl.notify.tell import send_test
+    from reverse_etl.notify.sending import send_test
 
     connections = project.folder / "syncs" / "connections.yaml"
     connections.write_text(connections.read_text() + 'notify:\n  on_call: {type: webhook, url: "${ON_CALL_URL}"}\n')

@@ -774,23 +774,23 @@ def test_without_unixodbc_its_package_is_named(monkeypatch: pytest.MonkeyPatch, 
 )
 def test_microsofts_driver_is_told_to_verify(major: int, changed: dict[str, Any], verification: dict[str, str]) -> None:
     """By default the certificate and the host name in it."""
-    told = _told(unreached(**changed), driver.Driver(f"ODBC Driver {major} for SQL Server", major))
+    settings = _settings_of(unreached(**changed), driver.Driver(f"ODBC Driver {major} for SQL Server", major))
 
     keys = ("Encrypt", "TrustServerCertificate", "HostNameInCertificate", "ServerCertificate")
-    assert {key: told[key] for key in keys if key in told} == verification
-    assert told["SERVER"] == "tcp:db,1433"
-    assert told["ApplicationIntent"] == "ReadOnly"
+    assert {key: settings[key] for key in keys if key in settings} == verification
+    assert settings["SERVER"] == "tcp:db,1433"
+    assert settings["ApplicationIntent"] == "ReadOnly"
 
 
 def test_microsofts_driver_takes_any_password() -> None:
     """Closing braces are doubled; nothing in a value can become a key of its own."""
-    told = _told(unreached(authentication="entra_service_principal"), driver.Driver(DRIVER_18, 18))
+    settings = _settings_of(unreached(authentication="entra_service_principal"), driver.Driver(DRIVER_18, 18))
 
-    assert told["PWD"] == "a};Encrypt=no;{b"
-    assert told["Authentication"] == "ActiveDirectoryServicePrincipal"
+    assert settings["PWD"] == "a};Encrypt=no;{b"
+    assert settings["Authentication"] == "ActiveDirectoryServicePrincipal"
 
 
-def _told(config: Config, through: driver.Driver) -> dict[str, str]:
+def _settings_of(config: Config, through: driver.Driver) -> dict[str, str]:
     login = driver.Login("db", 1433, "shop", "reader", "a};Encrypt=no;{b")
     said = driver.connection_string(config, through, login, "database shop (sqlserver)")
     found = re.findall(r"(\w+)=\{((?:[^}]|\}\})*)\};", said)

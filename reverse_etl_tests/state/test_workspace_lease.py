@@ -95,7 +95,7 @@ def test_a_workspace_is_one_runs_at_a_time(store: Store) -> None:
         assert workspace_lease.take(store, "main", run_id="r1", sync="people") is None
         taken = workspace_lease.take(store, "main", run_id="r2", sync="orders")
         assert taken is not None
-        assert ("run r1 of people", taken) == (taken.said, workspace_lease.holder(store, "main"))
+        assert ("run r1 of people", taken) == (taken.label, workspace_lease.holder(store, "main"))
         assert workspace_lease.take(store, "elsewhere", run_id="r2", sync="orders") is None
         workspace_lease.give_back(store, "r1")
         assert workspace_lease.holder(store, "main") is None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from reverse_etl.cli import words
-from reverse_etl.cli.asking import Terminal, tell
+from reverse_etl.cli.asking import Terminal, write
 from reverse_etl.cli.init_tables import Tables, bare_name, chosen, tables_of
 from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.cli.tables import print_line
@@ -40,7 +40,7 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
         raise ConfigError(f"{path} already exists.", hint="Choose another name, or edit that file.")
     tables = tables_of(database)
     if tables.problem:
-        tell(f"The tables cannot be listed: {tables.problem} Type their names.")
+        write(f"The tables cannot be listed: {tables.problem} Type their names.")
     where = {"database": database.name, _key(destination): destination.name}
     _write(path, where | _sync(asks, database.type, destination, tables))
     load_project(syncs)
@@ -107,14 +107,14 @@ def _sync(asks: Terminal, engine: str, destination: DestinationConfig, tables: T
     table = asks.one_of("Table that holds the rows", tables.columns, "table")
     columns = tables.columns.get(table, [])
     if columns:
-        tell(f"Columns: {', '.join(columns)}")
+        write(f"Columns: {', '.join(columns)}")
     named = {}
     for needed in rows.columns:
         default = needed.name if needed.named_alike else None
         named[needed.name] = asks.one_of(needed.question, columns, "column", default=default)
     question = "Other columns to send, with commas between them"
     while None in (others := [chosen(each, columns) for each in asks.texts(question, "")]):
-        tell(f"The columns are: {', '.join(columns)}")
+        write(f"The columns are: {', '.join(columns)}")
     for column in filter(None, others):
         named.setdefault(bare_name(column), column)
     changed = asks.one_of(
@@ -160,4 +160,4 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     Dumper.add_representer(str, text)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    tell(f"Wrote {path}")
+    write(f"Wrote {path}")

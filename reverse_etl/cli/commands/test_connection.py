@@ -70,7 +70,7 @@ def _steps(project: ProjectConfig, name: str) -> Iterator[Step]:
 
 def _channel_steps(channel: ChannelConfig) -> Iterator[Step]:
     from reverse_etl.errors import ReverseEtlError
-    from reverse_etl.notify.tell import send_test
+    from reverse_etl.notify.sending import send_test
     from reverse_etl.report import Step
 
     try:

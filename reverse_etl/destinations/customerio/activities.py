@@ -37,7 +37,7 @@ class Activity:
         type: The one that was asked for: ``failed_attribute_change``.
         name: An event's name; may be empty.
         named: Identifiers of the person or object: ``id``, ``email``, ``object_type_id``, ``object_id``.
-        said: Every text in its data, in lower case, for finding the cause.
+        text: Every text in its data, in lower case, for finding the cause.
         field: The attribute at fault, where the feed names it.
     """
 
@@ -46,7 +46,7 @@ class Activity:
     type: str
     name: str
     named: dict[str, str]
-    said: str
+    text: str
     field: str
 
 
@@ -111,8 +111,8 @@ def _since(client: Client, reply: Reply, since: int) -> list[dict[str, Any]]:
 
 
 def _server_time(reply: Reply) -> int:
-    said = http_date(reply.headers.get("date", ""))
-    return int((said or datetime.now(UTC)).timestamp())
+    sent_at = http_date(reply.headers.get("date", ""))
+    return int((sent_at or datetime.now(UTC)).timestamp())
 
 
 def _activity(found: dict[str, Any], asked: str) -> Activity:
@@ -135,7 +135,7 @@ def _activity(found: dict[str, Any], asked: str) -> Activity:
         type=asked,
         name=str(found.get("name") or ""),
         named=named,
-        said=" ".join(_texts(data)).lower(),
+        text=" ".join(_texts(data)).lower(),
         field=field if isinstance(field, str) else "",
     )
 

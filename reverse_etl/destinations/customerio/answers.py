@@ -5,7 +5,7 @@
     200, 207 + errors   the listed items refused, the others accepted
     207, no item named  (or one that the request did not have): halves find the items; one alone is refused
     no JSON             cut off, or a page of a proxy's: counts for nothing, try again
-    400                 nothing accepted, and not said why item by item: halves find the item
+    400                 nothing accepted, without reasons item by item: halves find the item
     401, 403            the credentials; never tried again
     408, 429, 5xx       try again
     413                 too large: halves
@@ -39,7 +39,7 @@ _NO_MESSAGE: Final = "refused without a message"
 
 _OF_ERROR: Final = itemgetter("batch_index", "reason", "field", "message")
 
-_Said = tuple[str, str, str]
+_Parts = tuple[str, str, str]
 """Reason, field and message; each may be empty."""
 
 
@@ -142,7 +142,7 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     return float(min(Decimal(MOST_ASKED_S), seconds)) if seconds.is_finite() and seconds >= 0 else None
 
 
-def first_error(body: bytes) -> _Said:
+def first_error(body: bytes) -> _Parts:
     """Reason, field and message of a refused request, whole; each empty where the answer has none.
 
     Reads v2's ``{"errors": [{...}]}``, v1's ``{"meta": {"error": "..."}}`` and ``{"meta": {"errors": ["..."]}}``
@@ -155,7 +155,7 @@ def first_error(body: bytes) -> _Said:
     errors = read.get("errors") or (isinstance(meta, dict) and (meta.get("errors") or [meta.get("error")]))
     first = errors[0] if isinstance(errors, list) and errors else None
     if isinstance(first, dict):
-        return _said(first)
+        return _parts_of(first)
     return "", "", first if isinstance(first, str) else ""
 
 
@@ -175,7 +175,7 @@ def _accepted(reply: Reply, items: int) -> Answer:
         index = error.get("batch_index") if isinstance(error, dict) else None
         if type(index) is not int or not 0 <= index < items:
             return _of_unnamed_items(reply)
-        reason, field, message = _said(error)
+        reason, field, message = _parts_of(error)
         if index in by_index:
             further.setdefault(index, []).append(message)
         else:
@@ -209,11 +209,11 @@ def _of_documented_errors(errors: Any, items: int) -> tuple[Refusal, ...]:
 def _of_unnamed_items(reply: Reply) -> RequestRefused:
     """Some items were refused, without their places; the others may have been applied: a repeat does no harm."""
     reason, field, message = first_error(reply.body)
-    unsaid = f"the answer was HTTP {reply.status} without a reason; the row may have been applied"
-    return RequestRefused(Reason(reason or "invalid", field, message or unsaid))
+    without = f"the answer was HTTP {reply.status} without a reason; the row may have been applied"
+    return RequestRefused(Reason(reason or "invalid", field, message or without))
 
 
-def _said(error: dict[str, Any]) -> _Said:
+def _parts_of(error: dict[str, Any]) -> _Parts:
     reason, field, message = error.get("reason"), error.get("field"), error.get("message") or error.get("detail")
     return (
         reason if type(reason) is str else "",

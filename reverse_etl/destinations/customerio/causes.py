@@ -49,9 +49,9 @@ def cause(activity: Activity) -> Reason:
     """Why the row that an activity is about failed."""
     kind = activity.type.rpartition(":")[2].removeprefix("relationship_")
     reason = kind.replace("_", " ").title()
-    said = f"{activity.said} {activity.field}"
+    text = f"{activity.text} {activity.field}"
     for pattern, field, message in _CAUSES:
-        if re.search(pattern, said):
+        if re.search(pattern, text):
             at_fault = _identifier(activity) if field == "identifier" else field
             return Reason(reason, at_fault, message.format(field=at_fault or "identifier"))
     return Reason(reason, "", _OTHERWISE)
@@ -60,5 +60,5 @@ def cause(activity: Activity) -> Reason:
 def _identifier(activity: Activity) -> str:
     if activity.field in ("id", "email"):
         return activity.field
-    named = [name for name in ("email", "id") if re.search(rf"\b{name}\b", activity.said)]
+    named = [name for name in ("email", "id") if re.search(rf"\b{name}\b", activity.text)]
     return named[0] if named else ""

@@ -152,7 +152,7 @@ class Client:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._longest_s
         left_s, why = self._longest_s - VISIBLE_S, f"for an answer from workspace {self.workspace}"
-        slow = loop.call_later(VISIBLE_S, partial(self._waits.tell, left_s, why, at_most=True))
+        slow = loop.call_later(VISIBLE_S, partial(self._waits.report, left_s, why, at_most=True))
         try:
             async with asyncio.timeout_at(deadline):
                 answer = await self._http.send(request, stream=True, auth=self._track_auth if api == "Track" else None)

@@ -47,17 +47,17 @@ _Text: TypeAlias = "pa.StringArray | pa.StringScalar"
 
 
 def items(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:
-    """Says each row of a batch (with ``ROW_NUMBER``) as one item, in order; as long as the batch.
+    """Encodes each row of a batch (with ``ROW_NUMBER``) as one item, in order; as long as the batch.
 
     Args:
         batch: Rows that passed the checks. Others are encoded too, but Customer.io would refuse them.
         sync: The sync.
         stream: The name of one of its streams.
     """
-    said: list[bytes] = []
+    encoded: list[bytes] = []
     for start in range(0, batch.num_rows, MAX_SLICE_ROWS):
-        said += _split(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, stream))
-    return said
+        encoded += _split(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, stream))
+    return encoded
 
 
 def object_types(batch: pa.RecordBatch, default: int) -> pa.StringArray:

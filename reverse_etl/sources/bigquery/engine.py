@@ -84,7 +84,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
     """
     where = f"database {name} (bigquery)"
     try:
-        from google.cloud import bigquery  # noqa: F401 - told apart from what else may fail to import
+        from google.cloud import bigquery  # noqa: F401 - apart from what else may fail to import
     except ImportError as error:
         raise MissingDriverError(
             f"{where}: the driver google-cloud-bigquery is not installed.",

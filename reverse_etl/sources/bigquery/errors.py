@@ -95,12 +95,12 @@ class Messages(_messages.Messages):
                 return twice
         if not failure.text.startswith(_ANALYSIS) or self._not_found(failure):
             return self.failed(error)
-        said = _LITERAL.sub(r"\1 (not shown)", failure.sentence)
+        sentence = _LITERAL.sub(r"\1 (not shown)", failure.sentence)
         hint = "Check the query against the dataset's tables and columns."
-        if "must be qualified with a dataset" in said:
+        if "must be qualified with a dataset" in sentence:
             hint = "Write dataset.table, or set `dataset` in connections.yaml."
         hint = conversion_hint(failure.text, _conversion(failure.text)) or hint
-        return QueryError(f"{self.where}: {said}{failure.place}.", hint=hint)
+        return QueryError(f"{self.where}: {sentence}{failure.place}.", hint=hint)
 
     def failed(self, error: BaseException, *, late: bool = False) -> SourceError:
         """Why a query failed while it ran or its rows were read.
@@ -139,7 +139,7 @@ class Messages(_messages.Messages):
         if failure.code and failure.code < 500:
             return None
         if failure.has(auth.RefreshError):
-            if failure.says("invalid_grant", "invalid_client", "unauthorized_client"):
+            if failure.has_text("invalid_grant", "invalid_client", "unauthorized_client"):
                 return (
                     f"Google refused the key of {self.account}",
                     f"Make a new key, and put it into {self.key}.",
@@ -148,19 +148,19 @@ class Messages(_messages.Messages):
                 f"Google gave no access token for {self.account}",
                 f"Check {self.key}; try again later.",
             )
-        if failure.has(requests.exceptions.SSLError) or failure.says("CERTIFICATE_VERIFY_FAILED"):
+        if failure.has(requests.exceptions.SSLError) or failure.has_text("CERTIFICATE_VERIFY_FAILED"):
             return (
                 f"the certificate of {self.api} is refused",
                 "Set REQUESTS_CA_BUNDLE to the PEM file of the authority, where a proxy opens TLS.",
             )
         if failure.has(requests.exceptions.ProxyError):
             return "the proxy refuses the connection", "Check HTTPS_PROXY and NO_PROXY in the environment."
-        if failure.says("NameResolutionError"):
+        if failure.has_text("NameResolutionError"):
             return (
                 f"there is no host of that name: {self.api}",
                 "Check `api_endpoint`, and that DNS works here.",
             )
-        if failure.says("Connection refused"):
+        if failure.has_text("Connection refused"):
             return f"nothing answers at {self.api}", f"Check `api_endpoint`. {_NETWORK}"
         if failure.timed_out:
             return f"{self.api} does not answer", _NETWORK

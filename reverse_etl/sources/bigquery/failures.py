@@ -53,10 +53,10 @@ class Failure:
         """Whether an error of these classes is in the chain."""
         return any(isinstance(link, kinds) for link in self.chain)
 
-    def says(self, *parts: str) -> bool:
-        """Whether an error of the chain says one of these."""
-        said = " ".join(map(str, self.chain))
-        return any(part in said for part in parts)
+    def has_text(self, *parts: str) -> bool:
+        """Whether one of these is in the message of an error of the chain."""
+        texts = " ".join(map(str, self.chain))
+        return any(part in texts for part in parts)
 
     @property
     def timed_out(self) -> bool:

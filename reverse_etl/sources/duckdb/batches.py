@@ -16,7 +16,7 @@ _AS_JSON: Final = frozenset({"list", "array", "struct", "map", "union", "variant
 
 
 def wrapped(query: str, types: list[DuckDBPyType], limit: int | None) -> str:
-    """The query with what Arrow cannot hold exactly said as text by DuckDB itself, nested values as JSON.
+    """The query with what Arrow cannot hold exactly written as text by DuckDB itself, nested values as JSON.
 
     Columns go by position, because DuckDB takes names that differ only in case for the same.
     """

@@ -137,10 +137,10 @@ class AsyncmyWire:
         try:
             return self._loop.run_until_complete(task)
         except MySQLError as error:
-            said = refused(error, error.__cause__)
-            if said.lost or self._transport is None:
+            refusal = refused(error, error.__cause__)
+            if refusal.lost or self._transport is None:
                 self._give_up()
-            raise said from None
+            raise refusal from None
         except BaseException:
             self._end(task)
             self._give_up()

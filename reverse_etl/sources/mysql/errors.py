@@ -142,10 +142,10 @@ class Messages(_messages.Messages):
         )
 
     def refused(self, refused: Refused, *, sql: str = "") -> SourceError:
-        """What the server said to a query.
+        """Why the server refused a query.
 
         Args:
-            refused: The server's word.
+            refused: The server's answer.
             sql: The query, when it was only prepared: the server's own text may be passed on.
         """
         code = refused.code

@@ -33,16 +33,16 @@ class PymysqlWire:
         arguments = {**address.arguments(), **tls, "read_timeout": address.answer_s, "write_timeout": address.answer_s}
         self._connection: Any = pymysql.connections.Connection(**arguments, defer_connect=True)
         self._cursor: Any = None
-        with self._told(time.monotonic() + address.answer_s):
+        with self._until(time.monotonic() + address.answer_s):
             self._connection.connect()
 
     def answer(self, sql: str, until: float) -> list[Row]:
-        with self._told(until), self._connection.cursor() as cursor:
+        with self._until(until), self._connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())
 
     def describe(self, sql: str, until: float) -> tuple[list[str], int]:
-        with self._told(until):
+        with self._until(until):
             self._connection._execute_command(PREPARE, sql)
             statement, columns, parameters = prepared(self._connection._read_packet().get_all_data())
             self._definitions(parameters)
@@ -51,14 +51,14 @@ class PymysqlWire:
         return names, parameters
 
     def start(self, sql: str, until: float) -> list[Field]:
-        with self._told(until):
+        with self._until(until):
             self._cursor = self._connection.cursor(SSCursor)
             self._cursor.execute(sql)
         return fields(self._connection._result.fields)
 
     def fill(self, pile: Pile, until: float) -> bool:
         while room := pile.room:
-            with self._told(until):
+            with self._until(until):
                 rows = self._cursor.fetchmany(room)
             if not rows:
                 return False
@@ -79,19 +79,19 @@ class PymysqlWire:
         return names
 
     @contextmanager
-    def _told(self, until: float) -> Iterator[None]:
-        """Gives each wait for the server the time that is left, and says errors as ``Wire`` does."""
+    def _until(self, until: float) -> Iterator[None]:
+        """Gives each wait for the server the time that is left, and raises errors as ``Wire`` does."""
         self._connection._read_timeout = max(0.001, until - time.monotonic())
         try:
             yield
         except pymysql.err.MySQLError as error:
-            said = refused(error, getattr(error, "original_exception", None))
-            if said.lost:
+            refusal = refused(error, getattr(error, "original_exception", None))
+            if refusal.lost:
                 self._give_up()
             # PyMySQL says only in its text that a wait took too long.
-            if said.lost and time.monotonic() >= until and "timed out" in said.text:
+            if refusal.lost and time.monotonic() >= until and "timed out" in refusal.text:
                 raise TimeoutError from None
-            raise said from None
+            raise refusal from None
         except BaseException:
             self._give_up()
             raise

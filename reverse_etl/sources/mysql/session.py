@@ -60,7 +60,7 @@ class MysqlSession:
 
         self._start_clock()
         user = self._messages.facts["user"]
-        with self._told():
+        with self._in_words():
             return start(
                 lambda sql: self._wire.answer(sql, self._until),
                 lambda sql: self._wire.describe(sql, self._until)[0],
@@ -84,7 +84,7 @@ class MysqlSession:
             self._prepare(query)
             if limit is not None:
                 self._run(f"SET SESSION sql_select_limit = {limit:d}")
-            with self._told():
+            with self._in_words():
                 self._reading = True
                 fields = self._wire.start(query, self._until)
             names = [field.name for field in fields]
@@ -139,7 +139,7 @@ class MysqlSession:
     def _prepare(self, query: str) -> None:
         """Opens the transaction and makes sure, without running it, that the query is one that returns columns."""
         self._run("START TRANSACTION READ ONLY")
-        with self._told(sql=query):
+        with self._in_words(sql=query):
             names, parameters = self._wire.describe(query, self._until)
         if parameters:
             raise self._messages.parameter("?")
@@ -152,7 +152,7 @@ class MysqlSession:
         pile = Pile(count, limit=limit)
         empty = True
         while self._reading and pile.left > 0:
-            with self._told():
+            with self._in_words():
                 self._reading = self._wire.fill(pile, self._until)
             if pile.rows:
                 yield pile.take()
@@ -190,12 +190,12 @@ class MysqlSession:
     def _ask(self, sql: str, *, column: int = 0) -> str:
         """One value of the only row."""
         self._start_clock()
-        with self._told():
+        with self._in_words():
             rows = self._wire.answer(sql, self._until)
         return (rows[0][column] or b"").decode()
 
     def _run(self, sql: str) -> None:
-        with self._told():
+        with self._in_words():
             self._wire.answer(sql, self._until)
 
     def _start_clock(self) -> None:
@@ -204,8 +204,8 @@ class MysqlSession:
         self._until = time.monotonic() + timeout_s + min(5.0, 0.2 + timeout_s / 10)
 
     @contextmanager
-    def _told(self, *, sql: str = "") -> Iterator[None]:
-        """Says what the wire raises; after either the query no longer runs."""
+    def _in_words(self, *, sql: str = "") -> Iterator[None]:
+        """Turns what the wire raises into our errors; after either the query no longer runs."""
         try:
             yield
         except Refused as refused:

@@ -101,7 +101,7 @@ def _instants(texts: pa.StringArray, kind: Kind, timezone: str) -> tuple[pa.Arra
 
 
 def _is_date(text: str) -> bool:
-    """Whether the calendar has that day; MySQL stores 0000-00-00, 2024-00-00 and, when told, 2024-02-31."""
+    """Whether the calendar has that day; MySQL stores 0000-00-00, 2024-00-00 and, where it is set so, 2024-02-31."""
     try:
         # Python has no year 0, which was a leap year like 2000.
         date.fromisoformat(f"2000{text[4:10]}" if text.startswith("0000") else text[:10])

@@ -79,8 +79,8 @@ class Field:
     length: int
 
 
-class Refused(Exception):  # noqa: N818 - the server's word, made an error by ``errors``
-    """The server said no, or the driver that there is no server any more.
+class Refused(Exception):  # noqa: N818 - the server's answer, made an error by ``errors``
+    """The server refused, or the driver reports that there is no server any more.
 
     Attributes:
         code: As in the server's list of errors; 2000 and above below 3000 are the driver's; 0 for none.
@@ -96,7 +96,7 @@ class Refused(Exception):  # noqa: N818 - the server's word, made an error by ``
 
     @property
     def lost(self) -> bool:
-        """Whether it is the driver's word, and there is no connection any more."""
+        """Whether the driver reports it, and there is no connection any more."""
         return self.code == 0 or 2000 <= self.code < 3000
 
 

@@ -83,12 +83,12 @@ _HINTS: Final = {
 
 
 class Refusal(Exception):  # noqa: N818 - the server's answer, on its way to becoming an error
-    """What the server refused, as it said it; never shown as it is.
+    """A refusal in the server's own words; never shown as they are.
 
     Attributes:
         code: SQLSTATE.
         text: The server's sentence; may hold a row's values.
-        position: Where in the statement, from 1; 0 when not said.
+        position: Where in the statement, from 1; 0 when not known.
         advice: The server's hint; may be empty.
     """
 

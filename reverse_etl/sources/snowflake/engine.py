@@ -97,7 +97,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
     """
     where = f"database {name} (snowflake)"
     try:
-        import snowflake.connector  # noqa: F401 - told apart from what else may fail to import
+        import snowflake.connector  # noqa: F401 - apart from what else may fail to import
     except ImportError as error:
         raise MissingDriverError(
             f"{where}: the driver snowflake-connector-python is not installed.",

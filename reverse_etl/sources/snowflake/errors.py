@@ -185,7 +185,7 @@ class Messages(_messages.Messages):
         return self._unavailable("{key} is not a private key that Snowflake takes", _PEM, key=key)
 
     def incomplete(self) -> SourceUnavailableError:
-        """Fewer rows came than Snowflake had said."""
+        """Fewer rows came than Snowflake had announced."""
         return SourceUnavailableError(
             f"{self.where}: a part of the result came without all its rows.", hint="Run the sync again."
         )
@@ -218,8 +218,8 @@ class Messages(_messages.Messages):
             hint = _COMPILED.get(number, "Check the query against the database's tables and columns.")
             conversion = conversion_hint(text, "TO_TIMESTAMP_NTZ({{last_sync_time}})")
             if conversion:
-                return self._query("{told}", "{conversion}", told=_told(text), conversion=conversion)
-            return self._query("{told}", hint, told=_told(text), grant=self._grant(text))
+                return self._query("{reason}", "{conversion}", reason=_reason(text), conversion=conversion)
+            return self._query("{reason}", hint, reason=_reason(text), grant=self._grant(text))
         return self._query(f"Snowflake stopped the query ({number:06d})", "Run it in Snowsight to see why.")
 
     def _stopped(self, what: str, number: int) -> QueryError:
@@ -238,7 +238,7 @@ class Messages(_messages.Messages):
         return QueryError(f"{self.where}: {what.format(**facts)}.", hint=hint.format(**facts))
 
 
-def _told(text: str) -> str:
+def _reason(text: str) -> str:
     """Snowflake's text of a statement that does not compile, in one line: ``invalid identifier 'X' (line 2)``."""
     text = " ".join(_COMPILATION.sub("", text).split()).rstrip(".")
     place = _PLACE.search(text)

@@ -67,7 +67,7 @@ def batches(table: pa.Table, columns: Sequence[str], *, timezone: str) -> Iterat
     for start in range(0, max(1, table.num_rows), rows):
         pieces = table.slice(start, rows).combine_chunks().to_batches()
         piece = pieces[0] if pieces else pa.RecordBatch.from_pylist([], schema=table.schema)
-        yield canonical(_said(piece, columns), timezone=timezone)
+        yield canonical(_as_meant(piece, columns), timezone=timezone)
 
 
 def regrouped(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -85,8 +85,8 @@ def regrouped(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.concat_batches(held)
 
 
-def _said(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
-    """The batch with what Snowflake means by its types, which Arrow's do not say."""
+def _as_meant(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    """The batch with what Snowflake means by its types, which Arrow's do not show."""
     arrays, fields = [], []
     for field, values, kind in zip(batch.schema, batch.columns, columns, strict=True):
         mark = ""

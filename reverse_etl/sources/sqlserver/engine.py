@@ -144,11 +144,11 @@ def _open(wire: Wire, config: Config, driver: Driver, login: Login, messages: Me
         elif config.tls == "verify-full" and config.ca_file is not None:
             # The folder holds no authority, so that the file's are the only ones.
             variables = {"SSL_CERT_FILE": str(config.ca_file), "SSL_CERT_DIR": str(folder)}
-        said = connection_string(config, driver, login, messages.where)
+        settings = connection_string(config, driver, login, messages.where)
 
         def make() -> pyodbc.Connection:
             with _environment(variables):
-                connection = pyodbc.connect(said, autocommit=True, timeout=seconds)
+                connection = pyodbc.connect(settings, autocommit=True, timeout=seconds)
             prepare(connection)
             return connection
 

@@ -140,13 +140,13 @@ class Messages(_messages.Messages):
             if record.number in _LOGIN:
                 message, hint = (text.format(**self.facts) for text in _LOGIN[record.number])
                 return SourceUnavailableError(f"{self.where}: {message}.", hint=hint)
-        said = f"{records[0].text.rstrip('.')} ({records[0].number})" if records else "no reason given"
-        return self.unreachable(config, said)
+        reason = f"{records[0].text.rstrip('.')} ({records[0].number})" if records else "no reason given"
+        return self.unreachable(config, reason)
 
-    def unreachable(self, config: Config, said: str = "no reason given") -> SourceUnavailableError:
-        """What is found wrong on the way to the login, otherwise what the driver said."""
+    def unreachable(self, config: Config, reason: str = "no reason given") -> SourceUnavailableError:
+        """What is found wrong on the way to the login, otherwise the driver's reason."""
         found = network_problem(config, self.facts)
-        message, hint = found or (f"no connection: {said}", "Check the connection's keys and the server's error log.")
+        message, hint = found or (f"no connection: {reason}", "Check the connection's keys and the server's error log.")
         return SourceUnavailableError(f"{self.where}: {message}.", hint=hint)
 
     def name_not_text(self) -> QueryError:
@@ -196,9 +196,9 @@ class Messages(_messages.Messages):
             text = " ".join(record.text.split()).rstrip(".")
             return QueryError(f"{self.where}: {text} ({number}).", hint=conversion or _HINTS.get(number, _CHECK))
         name, hint = _STOPPED.get(number, (f"error {number}" if number else f"SQLSTATE {record.state}", ""))
-        said = f"{name} ({number})" if number in _STOPPED else name
+        shown = f"{name} ({number})" if number in _STOPPED else name
         hint = conversion or hint or "Run the query in sqlcmd or SSMS to see the server's own message."
-        return QueryError(f"{self.where}: the server stopped the query: {said}.", hint=hint)
+        return QueryError(f"{self.where}: the server stopped the query: {shown}.", hint=hint)
 
     def _denied(self, record: Record) -> QueryError:
         """229 and 230 quote the object (or column), the database and the schema, in every language."""
@@ -234,4 +234,4 @@ def _is_loss(record: Record) -> bool:
 
 def _records(error: pyodbc.Error) -> list[Record]:
     text = str(error.args[1]) if len(error.args) > 1 else ""
-    return [Record(state, said, int(number)) for state, said, number in _RECORD.findall(text)]
+    return [Record(state, message, int(number)) for state, message, number in _RECORD.findall(text)]

@@ -39,8 +39,8 @@ def network_problem(config: Config, facts: dict[str, str]) -> tuple[str, str] | 
             answer = encryption(plain, wish=NOT_SUPPORTED if config.tls == "disable" else 1)
         except ssl.SSLCertVerificationError as error:
             if "ostname" in error.verify_message or "IP address" in error.verify_message:
-                said = f"the server's certificate is for another name than {host}"
-                return said, "Use the name in the certificate as `host`."
+                problem = f"the server's certificate is for another name than {host}"
+                return problem, "Use the name in the certificate as `host`."
             return (
                 "the server's certificate is not by an authority that this machine trusts",
                 "Set `ca_file` to the authority's PEM file.",

@@ -48,7 +48,7 @@ def encryption(plain: socket.socket, *, wish: int) -> int:
 
 
 def verified_issuer(plain: socket.socket, host: str, ca_file: Path | None) -> str:
-    """Greets, then does a TLS handshake that verifies certificate and host name; says who issued the certificate.
+    """Greets, then does a TLS handshake that verifies certificate and host name; returns who issued the certificate.
 
     Args:
         plain: A freshly connected socket; its time limit applies. It is used up.
@@ -62,16 +62,16 @@ def verified_issuer(plain: socket.socket, host: str, ca_file: Path | None) -> st
     if encryption(plain, wish=1) == NOT_SUPPORTED:
         raise ConnectionError("the server does not speak TLS")
 
-    def exchange(said: bytes) -> bytes:
-        plain.sendall(b"".join(map(_packet, _pieces(said))))
+    def exchange(sent: bytes) -> bytes:
+        plain.sendall(b"".join(map(_packet, _pieces(sent))))
         return _message(plain)
 
     return issuer_through(exchange, host, ca_file)
 
 
-def _pieces(said: bytes) -> list[bytes]:
+def _pieces(content: bytes) -> list[bytes]:
     size = _PACKET_BYTES - _HEADER.size
-    return [said[start : start + size] for start in range(0, len(said), size)]
+    return [content[start : start + size] for start in range(0, len(content), size)]
 
 
 def _packet(content: bytes) -> bytes:

@@ -432,7 +432,7 @@ def test_a_slow_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         asyncio.run(run())
     (told,) = heard
     assert isinstance(told, Waiting)
-    assert ("Waits up to 70 s for an answer from workspace main.", True) == (told.said, told.at_most)
+    assert ("Waits up to 70 s for an answer from workspace main.", True) == (told.sentence, told.at_most)
 
 
 def test_a_companys_authority_is_trusted_where_the_workspace_names_it(tmp_path: Path) -> None:

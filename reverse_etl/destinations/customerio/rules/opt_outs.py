@@ -27,6 +27,6 @@ class OptOutsKept:
         """Rows that do."""
         texts = text(batch, _COLUMN)
         if texts is not None:
-            said = pc.utf8_lower(pc.utf8_trim_whitespace(number_text(texts)))
+            written = pc.utf8_lower(pc.utf8_trim_whitespace(number_text(texts)))
             message = f"column `{_COLUMN}` is false, which undoes opt-outs made in Customer.io."
-            yield from broken(batch, pc.is_in(said, value_set=pa.array(_FALSE)), _COLUMN, message)
+            yield from broken(batch, pc.is_in(written, value_set=pa.array(_FALSE)), _COLUMN, message)

@@ -1,4 +1,4 @@
-"""Tells the channels what is new of some syncs, and remembers it. Whatever goes wrong is a warning in words."""
+"""Alerts the channels to what is new of some syncs, and remembers it. Whatever goes wrong is a warning in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRY_AGAIN_AFTER: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Alerted:
     """What came of it.
 
     Attributes:
@@ -35,14 +35,14 @@ class Telling:
     sent: tuple[tuple[str, Alert], ...] = ()
     warnings: tuple[str, ...] = ()
 
-    def __add__(self, other: Telling) -> Telling:
-        return Telling(self.sent + other.sent, self.warnings + other.warnings)
+    def __add__(self, other: Alerted) -> Alerted:
+        return Alerted(self.sent + other.sent, self.warnings + other.warnings)
 
 
-def tell(
+def send_alerts(
     syncs: Iterable[SyncConfig], channels: Mapping[str, ChannelConfig], *, store: Store, now: datetime | None = None
-) -> Telling:
-    """Tells every channel what is new of these syncs. Never raises what a user can cause.
+) -> Alerted:
+    """Alerts every channel to what is new of these syncs. Never raises what a user can cause.
 
     Args:
         syncs: Of these.
@@ -50,20 +50,20 @@ def tell(
         store: The history, and what the channels have heard.
         now: Aware; None: by this machine's clock.
     """
-    telling = Telling()
+    alerted = Alerted()
     chosen = {sync.name: sync for sync in syncs}
     try:
         facts = alerts.facts_of(store, chosen)
-        known = alerts.told_so_far(store)
+        known = alerts.sent_so_far(store)
         for channel in channels.values():
             for name in chosen if channel.syncs is None else [name for name in chosen if name in channel.syncs]:
                 at = now or datetime.now(UTC)
                 before = Sent.read(known.get((channel.name, name), ""))
                 if next(decide(chosen[name], facts[name], on=channel.on, sent=before, now=at), None) is not None:
-                    telling += _tell(channel, chosen[name], store=store, now=at)
+                    alerted += _alert(channel, chosen[name], store=store, now=at)
     except ReverseEtlError as error:
-        telling += Telling(warnings=(f"alerts could not be sent: {error}",))
-    return telling
+        alerted += Alerted(warnings=(f"alerts could not be sent: {error}",))
+    return alerted
 
 
 def after_run(
@@ -76,7 +76,7 @@ def after_run(
     if not channels or report.status is Status.CANCELED:
         return ()
     try:
-        return tell([sync], channels, store=store).warnings
+        return send_alerts([sync], channels, store=store).warnings
     except Exception as error:
         return (f"alerts of {sync.name} were not sent: {type(error).__name__}, a defect of reverse-etl.",)
 
@@ -87,25 +87,25 @@ def send_test(channel: ChannelConfig) -> str:
     return _send(channel, alert)
 
 
-def _tell(channel: ChannelConfig, sync: SyncConfig, *, store: Store, now: datetime) -> Telling:
+def _alert(channel: ChannelConfig, sync: SyncConfig, *, store: Store, now: datetime) -> Alerted:
     text = alerts.claim(store, channel.name, sync=sync.name, now=now)
     if text is None:
-        return Telling()
-    sent, not_before, telling = Sent.read(text), None, Telling()
+        return Alerted()
+    sent, not_before, alerted = Sent.read(text), None, Alerted()
     try:
         # Read again: before the claim, another process may have sent an alert about a later run.
         facts = alerts.facts_of(store, [sync.name])[sync.name]
         for alert, then in decide(sync, facts, on=channel.on, sent=sent, now=now):
             if alert is not None:
                 warning = _send(channel, alert)
-                telling += Telling(((channel.name, alert),), (warning,) if warning else ())
+                alerted += Alerted(((channel.name, alert),), (warning,) if warning else ())
             sent = then
     except ReverseEtlError as error:
         not_before = now + TRY_AGAIN_AFTER
-        telling += Telling(warnings=(f"an alert of {sync.name} was not sent: {error}",))
+        alerted += Alerted(warnings=(f"an alert of {sync.name} was not sent: {error}",))
     finally:
-        alerts.settle(store, channel.name, sync=sync.name, told=sent.written(), not_before=not_before)
-    return telling
+        alerts.settle(store, channel.name, sync=sync.name, sent=sent.written(), not_before=not_before)
+    return alerted
 
 
 def _send(channel: ChannelConfig, alert: Alert) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.notify.channels.webhook import Config
-from reverse_etl.notify.tell import TRY_AGAIN_AFTER, after_run, tell
+from reverse_etl.notify.sending import TRY_AGAIN_AFTER, after_run, send_alerts
 from reverse_etl.report import FailedRow, Reason, RunReport, Status
 from reverse_etl.state.alerts import facts_of
 from reverse_etl.state.runs import begin_run, close_run, record_skipped
@@ -72,8 +72,8 @@ def test_a_story_of_runs_is_told_without_repeats(store: Store, webhook: Webhook)
     ]
     for number, (status, reasons) in enumerate(story):
         report = run(store, number, status, reasons=reasons, exit_code=3, message="no answer.")
-        telling = tell([SYNC], channels(), store=store, now=report.started_at)
-        assert () == telling.warnings
+        alerted = send_alerts([SYNC], channels(), store=store, now=report.started_at)
+        assert () == alerted.warnings
     assert ["failure", "some_rows_failed", "some_rows_failed", "recovery"] == kinds(webhook)
     assert {"reason": "email_valid", "rows": 2} == webhook.bodies[1]["reasons"][0]
     assert "planted" not in str(webhook.bodies)
@@ -83,11 +83,11 @@ def test_what_could_not_be_sent_is_a_warning_and_is_told_later(store: Store, web
     """Not at once again, for the channel has trouble; after five minutes, also when no run came since."""
     run(store, 1, Status.FAILED, exit_code=3)
     webhook.answers.append((503, {}, ""))
-    (warning,) = tell([SYNC], channels(), store=store, now=NOON).warnings
+    (warning,) = send_alerts([SYNC], channels(), store=store, now=NOON).warnings
     assert "an alert of people was not sent: notify.team (webhook): the answer was HTTP 503." == warning
-    assert () == tell([SYNC], channels(), store=store, now=NOON + timedelta(minutes=1)).sent
-    assert 1 == len(tell([SYNC], channels(), store=store, now=NOON + TRY_AGAIN_AFTER).sent)
-    assert () == tell([SYNC], channels(), store=store, now=NOON + TRY_AGAIN_AFTER).sent
+    assert () == send_alerts([SYNC], channels(), store=store, now=NOON + timedelta(minutes=1)).sent
+    assert 1 == len(send_alerts([SYNC], channels(), store=store, now=NOON + TRY_AGAIN_AFTER).sent)
+    assert () == send_alerts([SYNC], channels(), store=store, now=NOON + TRY_AGAIN_AFTER).sent
     assert 2 == len(webhook.posts)
 
 
@@ -103,9 +103,9 @@ def test_one_of_many_tells_it(store: Store, webhook: Webhook) -> None:
     """Eight who look at the same moment, as runs and the sensor may: one alert."""
     run(store, 1, Status.FAILED, exit_code=3)
     with ThreadPoolExecutor(8) as threads:
-        tellings = list(threads.map(lambda _: tell([SYNC], channels(), store=store, now=NOON), range(8)))
+        alerted = list(threads.map(lambda _: send_alerts([SYNC], channels(), store=store, now=NOON), range(8)))
     assert ["failure"] == kinds(webhook)
-    assert [()] == list({telling.warnings for telling in tellings})
+    assert [()] == list({alerted.warnings for alerted in alerted})
 
 
 def test_a_teller_that_died_is_followed_by_another(store: Store, webhook: Webhook) -> None:
@@ -114,8 +114,8 @@ def test_a_teller_that_died_is_followed_by_another(store: Store, webhook: Webhoo
 
     run(store, 1, Status.FAILED, exit_code=3)
     assert "" == claim(store, "team", sync="people", now=NOON)
-    assert () == tell([SYNC], channels(), store=store, now=NOON + RESERVED_FOR - timedelta(seconds=1)).sent
-    assert 1 == len(tell([SYNC], channels(), store=store, now=NOON + RESERVED_FOR).sent)
+    assert () == send_alerts([SYNC], channels(), store=store, now=NOON + RESERVED_FOR - timedelta(seconds=1)).sent
+    assert 1 == len(send_alerts([SYNC], channels(), store=store, now=NOON + RESERVED_FOR).sent)
 
 
 def test_skips_in_a_row_are_counted_from_the_last_run_that_ended(store: Store, webhook: Webhook) -> None:
@@ -123,21 +123,21 @@ def test_skips_in_a_row_are_counted_from_the_last_run_that_ended(store: Store, w
     run(store, 0, Status.COMPLETED)
     for number in (1, 2, 3):
         record_skipped(store, "people", "main", NOON + number * HOUR, "other")
-        tell([SYNC], channels(on=NOT_STALE), store=store, now=NOON + number * HOUR)
+        send_alerts([SYNC], channels(on=NOT_STALE), store=store, now=NOON + number * HOUR)
     assert ["skipped"] == kinds(webhook)
     assert "Run other was in progress in workspace main." == webhook.bodies[0]["message"]
     run(store, 4, Status.COMPLETED, at=NOON + 4 * HOUR)
     assert 0 == facts_of(store, ["people"])["people"].skipped_in_a_row
-    tell([SYNC], channels(), store=store, now=NOON + 4 * HOUR)
+    send_alerts([SYNC], channels(), store=store, now=NOON + 4 * HOUR)
     assert ["skipped", "recovery"] == kinds(webhook)
 
 
 def test_staleness_is_told_when_no_run_is(store: Store, webhook: Webhook) -> None:
     """Two intervals after the last delivery, and once."""
     run(store, 0, Status.COMPLETED)
-    assert () == tell([SYNC], channels(), store=store, now=NOON + 2 * HOUR).sent
+    assert () == send_alerts([SYNC], channels(), store=store, now=NOON + 2 * HOUR).sent
     for minutes in (1, 2):
-        tell([SYNC], channels(), store=store, now=NOON + 2 * HOUR + minutes * timedelta(minutes=1))
+        send_alerts([SYNC], channels(), store=store, now=NOON + 2 * HOUR + minutes * timedelta(minutes=1))
     assert ["stale"] == kinds(webhook)
     assert "people is stale: its last delivery was 2h ago" == webhook.bodies[0]["headline"]
 
@@ -156,7 +156,7 @@ def test_canceled_runs_and_those_in_progress_are_not_told(store: Store, webhook:
     after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels=channels(on=NOT_STALE), store=store)
     after_run(run(store, 2, Status.CANCELED, exit_code=1), SYNC, channels=channels(on=NOT_STALE), store=store)
     begin_run(store, "r3", root_run_id="r3", sync="people", workspace="main", started_at=NOON + HOUR, since=0)
-    assert () == tell([SYNC], channels(on=NOT_STALE), store=store, now=NOON + HOUR).sent
+    assert () == send_alerts([SYNC], channels(on=NOT_STALE), store=store, now=NOON + HOUR).sent
     assert ["failure"] == kinds(webhook)
 
 
