@@ -18,7 +18,7 @@ _DIGITS: Final = 16
 
 
 def asked(sync: SyncConfig, dialect: Dialect) -> dict[str, str]:
-    """A short hash of each part of a sync that says which rows are sent, and as what.
+    """A short hash of each part of a sync that sets which rows are sent, and as what.
 
     Args:
         sync: The sync.

@@ -33,7 +33,7 @@ def column_origins(sql: str, dialect: Dialect, columns: tuple[str, ...]) -> dict
 
     Returns:
         For each of them that can be traced, its origins, sorted; left out are constants, and columns that only the
-        database can tell the table of. Tables are named as ``query.tables_read`` does.
+        database can name the table of. Tables are named as ``query.tables_read`` does.
     """
     from sqlglot import exp, parse_one
     from sqlglot.errors import SqlglotError

@@ -48,7 +48,7 @@ def occurred_at(column: pa.Array, field: pa.Field) -> pa.TimestampArray:
 
 
 def with_zones(batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:
-    """A batch whose ``occurred_at``, where it is text, says each instant in UTC; what is none stays as it is.
+    """A batch whose ``occurred_at``, where it is text, has each instant in UTC; what is not an instant stays as it is.
 
     Args:
         batch: In canonical types.

@@ -74,7 +74,7 @@ def condition(column: str, identifiers: Sequence[str], field: pa.Field, dialect:
     Args:
         column: The identifier's column, as the result spells it.
         identifiers: As ``changeset.text.as_text`` makes them.
-        field: The column in the query's result; of type null where only its rows tell the type.
+        field: The column in the query's result; of type null where only its rows show the type.
         dialect: The database's.
     """
     from sqlglot import exp

@@ -26,7 +26,7 @@ class Recipient:
 
     Attributes:
         address: Hash of its address and of the account that logs in there; known without asking.
-        environment: What it calls itself; empty where it does not say, or was not asked.
+        environment: What it calls itself; empty where it gives no name, or was not asked.
     """
 
     address: str

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from reverse_etl.sources.base import logical_type
 
 _EXACT_INTEGER: Final = 2.0**53
-"""Whole floats below this size are integers; larger ones have only the digits that tell them apart."""
+"""Whole floats below this size are integers; larger ones have only the digits that distinguish them."""
 
 _WITH_EXPONENT: Final = r"^-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,3}$"
 _FRACTION: Final = r"^(-?[0-9]+)(?:\.0*|(\.[0-9]*[1-9])0*)$"
@@ -41,7 +41,7 @@ def as_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
 
     Args:
         column: A column in canonical types.
-        field: Its field, whose mark tells decimals from text.
+        field: Its field, whose mark distinguishes decimals from text.
     """
     kind = column.type
     if pa.types.is_string(kind):
@@ -70,7 +70,7 @@ def number_text(texts: pa.StringArray) -> pa.StringArray:
 
 
 def framed(texts: pa.StringArray, kind: str = "") -> pa.StringArray:
-    """Texts that can be joined without two different rows becoming the same: each says its own length."""
+    """Texts that can be joined without two different rows becoming the same: each begins with its own length."""
     lengths = pc.cast(pc.binary_length(texts), pa.string())
     missing = pc.equal(pc.fill_null(texts, ""), "")
     return pc.if_else(missing, "~", pc.binary_join_element_wise(kind, lengths, ":", texts, ""))

@@ -1,7 +1,7 @@
 """From when a run reads: the last sync time, taken back to where rows may still have become visible after that run.
 
 A row carries the time of its transaction and becomes visible when that commits, or when a replica has replayed it.
-What a server tells of both is ``sources.base.Start``; where it tells nothing, ``late`` stands in.
+What a server reports of both is ``sources.base.Start``; where it reports nothing, ``late`` stands in.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class Rule:
         severity: What its findings do.
         description: One sentence for Dagster's UI: the rule in words.
         columns: Columns that the result must have, or the check is a mistake in the sync's file.
-        of_the_whole: Whether it judges a share or number of all rows, which says nothing about a part of them.
+        of_the_whole: Whether it judges a share or number of all rows, which holds for no part of them.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Gate(Protocol):
         ...
 
     def exceeded(self, counts: Counts) -> str:
-        """A sentence that says by how much the gate is exceeded; empty when it is not."""
+        """A sentence on how far the gate is exceeded; empty when it is not."""
         ...
 
 

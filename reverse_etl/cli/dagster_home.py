@@ -149,7 +149,7 @@ def missing_settings(folder: Path) -> tuple[str, ...]:
     try:
         settings = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) or {}
     except (OSError, ValueError, yaml.YAMLError):
-        return ()  # Dagster says it
+        return ()  # Dagster reports it
     return tuple(key for key in _NEEDED if key not in settings) if isinstance(settings, dict) else ()
 
 
@@ -200,7 +200,7 @@ def _is_outdated(path: Path) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """No other process makes the storage meanwhile; one that ends, however it does, lets others go on."""
+    """No other process makes the storage meanwhile; one that ends, however it does, lets others continue."""
     descriptor = open_private(folder / _LOCK, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

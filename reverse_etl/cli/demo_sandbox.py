@@ -68,7 +68,7 @@ class DemoSandbox:
 
 
 def start_sandbox(home: Home, workspace: WorkspaceConfig) -> DemoSandbox:
-    """Starts an empty sandbox, where the workspace's address says or, if that is taken, on a free port.
+    """Starts an empty sandbox, at the workspace's address or, if that is taken, on a free port.
 
     The variables of the addresses lead to it from then on. The sandbox of an earlier demo of this home folder ends; the
     new one outlives this command.

@@ -71,7 +71,7 @@ def _before_the_command(
     ] = False,
 ) -> None:
     if syncs is not None:
-        # Where each command looks, unless an option behind its name says otherwise.
+        # Where each command looks, unless an option behind its name sets another.
         os.environ["REVERSE_ETL_SYNCS"] = str(syncs)
 
 
@@ -88,7 +88,7 @@ def _register() -> None:
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, ended by Ctrl-C with a word and 130; typer would say nothing, or end a question with 1."""
+    """The command, ended by Ctrl-C with a word and 130; typer would print nothing, or end a question with 1."""
 
     @wraps(command)
     def called(*arguments: Any, **options: Any) -> None:

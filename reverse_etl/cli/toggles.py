@@ -1,4 +1,4 @@
-"""What Dagster's instance says of schedules: which are off in its UI, and whether a daemon runs the others.
+"""What Dagster's instance knows of schedules: which are off in its UI, and whether a daemon runs the others.
 
 Dagster is imported only where a schedule may be off: that takes a second, and most of the time none is.
 """
@@ -60,7 +60,7 @@ def daemon_runs(home: Home, now: datetime) -> bool:
 
 
 def switch_on(home: Home, sync: SyncConfig) -> bool | None:
-    """Turns a sync's schedule on as the UI's toggle does; says whether it was off, None without a Dagster instance.
+    """Turns a sync's schedule on as the UI's toggle does; returns whether it was off, None without a Dagster instance.
 
     Raises:
         StateError: Dagster's storage cannot be read or written.

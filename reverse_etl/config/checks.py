@@ -15,7 +15,7 @@ class CheckConfig(YamlModel):
     Attributes:
         SHORT: The key that a bare value fills: with ``column``, ``not_null: plan`` is ``not_null: {column: plan}``.
         check: The check's name; set by the loader.
-        severity: ``warn`` tells, ``reject`` keeps the row back, ``stop`` ends the run before anything is sent.
+        severity: ``warn`` only reports, ``reject`` keeps the row back, ``stop`` ends the run before anything is sent.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"check"})

@@ -41,7 +41,7 @@ def workspace_kind() -> str:
 
 @dataclass(slots=True)
 class Connections:
-    """What ``connections.yaml`` says.
+    """What is in ``connections.yaml``.
 
     Attributes:
         databases: Those without problems; ``destinations``, workspaces among them, and ``notify`` likewise.

@@ -1,4 +1,4 @@
-"""What an engine's SQL means, as far as a query's text tells, and how values are written into it.
+"""What an engine's SQL means, as far as a query's text shows, and how values are written into it.
 
 Each engine declares its own ``Dialect`` in ``reverse_etl.sources``; here is what the record holds, and what follows
 for an engine that is not known.

@@ -256,7 +256,7 @@ def _last_line(event: Any) -> int:
 def _block(lines: list[str], header: str) -> str:
     """The text of a block without its indentation."""
     indents = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip() and line[0] == " "]
-    # A digit beside the > says that the first line may be indented more than the text is.
+    # A digit beside the > means that the first line may be indented more than the text is.
     first_may_be_deeper = re.search(r">-?\+?[1-9]", header)
     indent = " " * (min(indents, default=0) if first_may_be_deeper else next(iter(indents), 0))
     text_lines = itertools.takewhile(lambda line: not line.strip() or line.startswith(indent), lines)

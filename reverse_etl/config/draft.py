@@ -19,7 +19,7 @@ class Draft:
 
     Attributes:
         file: As people are shown it.
-        document: What it says.
+        document: What is in it.
         dialect: Its database's; None where that is not known, then columns are not looked at.
         entry: Its destination's keys in ``connections.yaml`` as they were written; None where there is none.
         problems: Grows by what is wrong; ``warnings`` by what is worth a look.
@@ -54,7 +54,7 @@ class Draft:
         self.warnings.append(problem_in_text(self.file, self.document, path, line, text))
 
     def statement(self, path: Path) -> Statement | None:
-        """The query at a place as far as its text tells, its problems added; None where there is none to be read."""
+        """The query at a place as far as its text shows, its problems added; None where there is none to read."""
         sql = self.at(path)
         if not isinstance(sql, str) or not sql.strip() or self._is_swallowed(path, sql):
             return None

@@ -18,7 +18,7 @@ HOW_TO_WRITE: Final = "write a whole number and a unit, as in 45m, 1h, 1d or 2w"
 
 
 def parse_interval(text: str) -> timedelta:
-    """The length of time that ``45m``, ``1h``, ``1d``, ``2w``, ``30s`` or ``90 minutes`` says.
+    """The length of time that ``45m``, ``1h``, ``1d``, ``2w``, ``30s`` or ``90 minutes`` means.
 
     Returns:
         From one second to ten years.

@@ -61,7 +61,7 @@ def load_project(directory: Path) -> ProjectConfig:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What there is to say about a folder.
+    """What was found in a folder.
 
     Attributes:
         project: None where there are problems.

@@ -63,7 +63,7 @@ class Occasions(YamlModel):
 
 
 EVERYTHING_THAT_FAILS: Final = Occasions(failure=True, some_rows_failed=True, stale=True, recovery=True)
-"""When a channel gets an alert unless its entry says otherwise."""
+"""When a channel gets an alert unless its entry sets other occasions."""
 
 
 def _some(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ def model_problems(
         if text not in found.setdefault(path, []):
             found[path].append(text)
     for path, texts in found.items():
-        # The members of a union each say why they do not fit.
+        # Each member of a union gives its own reason.
         yield problem_at(file, document, path, _together(texts))
 
 

@@ -1,4 +1,4 @@
-"""When a sync's runs are due, as its file says it. How a cadence becomes times is for ``schedule``."""
+"""When a sync's runs are due, as its file sets it. How a cadence becomes times is in ``schedule``."""
 
 from __future__ import annotations
 

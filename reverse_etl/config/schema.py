@@ -1,4 +1,4 @@
-"""JSON Schemas of the two kinds of file, for editors. What only a look at all files tells is not in them.
+"""JSON Schemas of the two kinds of file, for editors. What only all files together show is not in them.
 
 The first line of a file names its schema: ``# yaml-language-server: $schema=sync.schema.json``.
 """

@@ -1,6 +1,6 @@
 """The text of a query before it is understood: its placeholders, its comments, where its one statement ends.
 
-sqlglot's tokens tell what is quoted and what is a comment; what they mean is read in ``statement``.
+sqlglot's tokens show what is quoted and what is a comment; what they mean is read in ``statement``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the text of a query says without asking a database: is it one read-only statement, which columns does it return.
+"""What the text of a query shows without a database: is it one read-only statement, which columns does it return.
 
 sqlglot reads the text in the engine's dialect. What it cannot read is judged by its words alone, so that a
 feature it does not know yet stops no sync; the database has the last word. Sessions are read-only besides.
@@ -41,7 +41,7 @@ class Column:
     """A column of a result.
 
     Attributes:
-        name: As the database will spell it, as far as the text tells.
+        name: As the database will spell it, as far as the text shows.
         exact: Whether upper and lower case are certain; a plain column may be spelled as its table does.
     """
 
@@ -56,7 +56,7 @@ class Statement:
     Attributes:
         problems: Pairs of a line of the query (from 1) and a sentence; empty when the query may run.
         warning: Set when the query was judged by its words alone; otherwise empty.
-        columns: In order; None where the text does not tell, as with ``*``.
+        columns: In order; None where the text does not show them, as with ``*``.
         unnamed: Columns without a name, as ``problems``; wrong only where each column becomes an attribute.
         names: Texts that the query writes out for a column ``name``, each after its line.
     """

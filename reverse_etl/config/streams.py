@@ -1,4 +1,4 @@
-"""What a sync sends, row set by row set: one query each, and what its columns mean. A destination says which it has."""
+"""What a sync sends, row set by row set: one query each, and what its columns mean. A destination defines its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One sync's file as a model, and what it says against ``connections.yaml``. Its queries: ``sync_queries``."""
+"""One sync's file as a model, checked against ``connections.yaml``. Its queries: ``sync_queries``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SyncFile:
         name: The sync's name.
         file: As people are shown it.
         content: The file's bytes.
-        document: What they say.
+        document: What is in it.
         folder: Absolute; relative paths in the file start here. None for settings given in code.
     """
 

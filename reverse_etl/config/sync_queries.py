@@ -1,4 +1,4 @@
-"""A sync's queries held against what the sync needs of them: as far as their text tells, before a database is asked."""
+"""A sync's queries held against what the sync needs of them: as far as their text shows, before a database is asked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def query_problems(draft: Draft, streams: Sequence[Stream], checks: Mapping[Path
 
     Args:
         draft: The sync's file.
-        streams: What it sends, the rows first, as far as values tell that were not validated.
+        streams: What it sends, the rows first, as far as values show that were not validated.
         checks: Whose columns must be there.
         title: What people call its kind of destination.
     """

@@ -1,7 +1,7 @@
-"""One sync as its YAML file says it, and the project: all syncs with what they share. Reading lives in ``loader``.
+"""One sync as in its YAML file, and the project: all syncs with what they share. Reading lives in ``loader``.
 
-A sync says where rows come from, when, and what they are. The last is the destination's: each kind brings a
-``SyncConfig`` of its own, with the section that says it.
+A sync defines where rows come from, when, and what they are. The last is the destination's: each kind brings a
+``SyncConfig`` of its own, with a section for it.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class OutgoingRows(YamlModel, ABC):
     """What rows are in their destination: enough to check and to send them, wherever they come from.
 
     Attributes:
-        name: What tells them apart from the rows of others; a sync's name.
+        name: What distinguishes them from the rows of others; a sync's name.
         DESTINATION: The kind of destination that the model belongs to.
         TITLE: What people call the kind.
         MAX_COLUMNS: Columns that a row may have there.
-        SECTIONS: The keys that say what a row is.
+        SECTIONS: The keys that define what a row is.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
@@ -110,7 +110,7 @@ class SyncConfig(OutgoingRows):
         file: The file as people are shown it, such as ``syncs/customers.yaml``.
         version: Short hash of the file's content.
         database: A key of ``databases``.
-        destination: A key of ``destinations``, or of ``workspaces`` where the file says ``workspace``.
+        destination: A key of ``destinations``, or of ``workspaces`` where the file has the key ``workspace``.
         query: One SELECT, with ``{{last_sync_time}}`` not yet replaced.
         max_rows: A query with more rows fails before anything is sent.
         owners: E-mail addresses or ``team:name``, for Dagster.
@@ -161,7 +161,7 @@ class SyncConfig(OutgoingRows):
         return ""
 
     def asked(self) -> dict[str, Any]:
-        """What the file says of which rows are sent, and as what, by section, each with its keys; defaults included."""
+        """What the file sets of which rows are sent, and as what, by section, each with its keys; defaults included."""
         return {}
 
     @property
@@ -176,7 +176,7 @@ class SyncConfig(OutgoingRows):
 
     @classmethod
     def streams_of(cls, values: Mapping[str, Any]) -> list[Stream]:
-        """The streams, the rows first, as far as values of a file tell that were not validated."""
+        """The streams, the rows first, as far as values of a file show that were not validated."""
         return [Stream(ROWS, str(values.get("query") or ""))]
 
     @classmethod
@@ -185,7 +185,7 @@ class SyncConfig(OutgoingRows):
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """A schedule says when."""
+        """A schedule has a cadence."""
         schedule = given.get("schedule")
         if isinstance(schedule, Mapping) and not {"every", "cron"} & ScheduleConfig.as_meant(schedule).keys():
             yield "schedule", "does not say when: add every or cron, or write `schedule: manual`"

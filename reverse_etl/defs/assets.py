@@ -222,7 +222,7 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
 
 
 def _tag_started(context: dg.AssetExecutionContext) -> None:
-    """Says on a run at its first stage what it is, also where a re-execution says how the run before it ended."""
+    """Tags a run at its first stage, also where a re-execution carries the tags of how the run before it ended."""
     graph, selected = context.job_def.asset_layer.asset_graph, context.job_def.asset_layer.selected_asset_keys
     missing = run_tags.missing_tags(context.run, [graph.get(key).metadata for key in selected])
     context.instance.add_run_tags(context.run.run_id, {**missing, run_tags.STATUS_TAG: Status.RUNNING.value})

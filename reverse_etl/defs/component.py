@@ -13,7 +13,7 @@ from reverse_etl.defs.translator import SyncAsset, SyncTranslator
 class ReverseEtlComponent(dg.Component, dg.Model, dg.Resolvable):
     """The syncs of one folder: assets, checks, jobs, schedules, sensors and resources.
 
-    Subclass it and override ``get_asset_spec`` or ``get_table_key`` for what ``translation`` cannot say.
+    Subclass it and override ``get_asset_spec`` or ``get_table_key`` for what ``translation`` cannot express.
     """
 
     syncs: str = Field(

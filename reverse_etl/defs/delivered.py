@@ -1,4 +1,4 @@
-"""What a delivery's materialization says of its run: one Markdown table, and the numbers that Dagster plots.
+"""What a delivery's materialization shows of its run: one Markdown table, and the numbers that Dagster plots.
 
 Row numbers, reasons and columns; never a row's value or an identifier.
 """

@@ -41,7 +41,7 @@ class ValidatedRowsIOManager(dg.ConfigurableIOManager):
     """Loads the rows that passed the checks in the newest run of a sync.
 
     Attributes:
-        syncs: The folder of the syncs, beside which the home folder lies; empty: as the environment says.
+        syncs: The folder of the syncs, beside which the home folder lies; empty: as the environment names it.
     """
 
     syncs: str = ""

@@ -30,7 +30,7 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether a started run's process lives; ends the history's row of one that does not. Raises StateError.
 
-        Of runs that say nothing about themselves, such as those with a user's own assets, it says that they live.
+        Runs that give no sign of life, such as those with a user's own assets, count as alive.
         """
         store = open_store(Home.from_environment().state_url)
         alive = workspace_lease.lives(store, run.run_id)

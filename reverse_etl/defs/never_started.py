@@ -29,7 +29,7 @@ _FIRST_LOOK = timedelta(days=1)
 _LOOK_BACK = timedelta(minutes=10)
 """Before the last look: clocks differ, and a run's failure is written in several steps."""
 _FROM_OUTSIDE = "This run has been marked as failed from outside"
-"""Dagster's words where an event before says why."""
+"""Dagster's words where an earlier event has the reason."""
 
 
 def never_started_sensor(project: ProjectConfig, specs: ProjectSpecs) -> dg.SensorDefinition:

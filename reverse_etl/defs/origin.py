@@ -1,7 +1,7 @@
 """Where in Dagster's workspace a run belongs that no page or clock launched: `reverse-etl run`, `dagster job execute`.
 
 Dagster's Jobs page, a job's list of runs and the timeline show the runs of a code location; one that was executed
-directly names none. Which location it is, ``workspace.yaml`` says, as it does for ``reverse-etl ui``.
+directly names none. Which location it is comes from ``workspace.yaml``, as it does for ``reverse-etl ui``.
 """
 
 import os

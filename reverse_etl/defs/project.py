@@ -35,7 +35,7 @@ def build_definitions(
 ) -> dg.Definitions:
     """Assets, checks, jobs, schedules, sensors and resources of a folder of syncs, to be merged with a project's own.
 
-    They bring no executor: each sync's job has its own, and everything else runs as the project says. The tables that
+    They bring no executor: each sync's job has its own, and everything else runs as the project has it. The tables that
     queries read are dependencies without a definition, so that an asset of the project may have the same key.
 
     Args:

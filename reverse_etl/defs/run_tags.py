@@ -1,4 +1,4 @@
-"""What a run in Dagster says of itself, so that filters find it: its sync, its workspace, how it ended.
+"""The tags of a run in Dagster, by which filters find it: its sync, its workspace, how it ended.
 
 What only we read has Dagster's prefix of tags that its pages do not show.
 
@@ -95,7 +95,7 @@ def missing_tags(run: dg.DagsterRun, assets: Collection[Mapping[str, Any]]) -> d
 
 
 def named(metadata: Mapping[str, Any], name: str) -> str:
-    """What the metadata of a sync's asset say: its sync's name (``SYNC_TAG``), or its workspace's (``WORKSPACE_TAG``).
+    """A name in the metadata of a sync's asset: its sync's (``SYNC_TAG``), or its workspace's (``WORKSPACE_TAG``).
 
     Dagster wraps them where another process has read them.
     """
@@ -111,7 +111,7 @@ def in_words(names: Iterable[str]) -> str:
 
 
 def tag_status(instance: dg.DagsterInstance, run_id: str, status: Status) -> None:
-    """Says on a run how it ended; of several syncs' ends the worst."""
+    """Tags a run with how it ended; of several syncs' ends the worst."""
     run = instance.get_run_by_id(run_id)
     before = Status(run.tags.get(STATUS_TAG, Status.RUNNING.value)) if run else Status.RUNNING
     instance.add_run_tags(run_id, {STATUS_TAG: max(before, status, key=_FROM_GOOD_TO_BAD.index).value})

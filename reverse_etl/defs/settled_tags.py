@@ -1,6 +1,6 @@
 """The tag of a run that Dagster ended: canceled in the queue, by force, or between stages in another process.
 
-No stage of such a run is there to say how it ended, so the sensor of ``never_started`` says it from the history.
+No stage of such a run is left to record how it ended, so the sensor of ``never_started`` does, from the history.
 """
 
 from datetime import datetime

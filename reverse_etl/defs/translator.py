@@ -38,7 +38,7 @@ class SyncTranslator:
         """The asset as the project wants it; by default as it is.
 
         It is asked once for each asset whenever the syncs are loaded, so it must not read from a network. What the
-        stages need of each other, and what tells the runs of syncs apart, is kept whatever the spec leaves out:
+        stages need of each other, and what distinguishes the runs of syncs, is kept whatever the spec leaves out:
         the dependency of each stage on the one before it, and metadata and tags whose names begin with
         ``reverse_etl/``. An automation condition of a ``destination`` is left out: the sync's stages make it.
 

@@ -63,7 +63,7 @@ def held() -> Iterator[Callable[[], None]]:
         yield raise_received
     finally:
         signal.signal(signal.SIGINT, before)
-        if signal.getsignal(signal.SIGTERM) is note:  # Dagster hands SIGTERM to whoever handles SIGINT
+        if signal.getsignal(signal.SIGTERM) is note:  # Dagster hands SIGTERM to the handler of SIGINT
             signal.signal(signal.SIGTERM, before)
         raise_received()
 
@@ -106,7 +106,7 @@ def heard() -> Iterator[None]:
 def run_interruptibly(main: Coroutine[Any, Any, Result]) -> Result:
     """Runs a coroutine to its end; SIGINT and SIGTERM cancel it rather than break into whatever runs just then.
 
-    Afterwards, also where all was done before it could be canceled, whoever handled the signal before is called, and
+    Afterwards, also where all was done before it could be canceled, the signal's previous handler is called, and
     raises what it raises: Dagster its own interruption. A second signal cancels again, which ends the waiting for
     answers. Outside of the main thread it is ``asyncio.run``.
 

@@ -6,7 +6,7 @@ What the look needs lies in the run's folder, so that a run that continues after
                                     up to where the sync's runs had read before, and what was found between;
                                     up to where this one has read
 
-A feed that does not answer fails nothing: the rows stay delivered, and the run says that they were not verified.
+A feed that does not answer fails nothing: the rows stay delivered, and the run reports that they were not verified.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class Sender:
             await asyncio.gather(work, return_exceptions=True)
 
     def _stop(self) -> None:
-        """No further request; whoever waits for anything else than an answer ends."""
+        """No further request; tasks that wait for anything but an answer end."""
         self._stopping = True
         for task in self._tasks - self._sending - {asyncio.current_task()}:
             task.cancel()

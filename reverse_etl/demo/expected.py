@@ -1,7 +1,7 @@
 """What must arrive from the sample shop, and which rows must fail: computed a second time, row by row, in plain Python.
 
 This is what the demo and the tests compare a workspace with, so nothing of the checks or the delivery is used here.
-It says what ``syncs/customers.yaml`` and ``syncs/companies.yaml`` ask for, and changes with them.
+It is what ``syncs/customers.yaml`` and ``syncs/companies.yaml`` ask for, and changes with them.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """The request was refused, whole or in part, and the answer does not say which item is at fault.
+    """The request was refused, whole or in part, and the answer does not name the item at fault.
 
     Sending the halves finds it, and does no harm to what was applied; a request of one item is its refusal.
     """
@@ -231,6 +231,6 @@ class Destination(Protocol):
 
         Raises:
             UnauthorizedError: The credentials are refused.
-            DestinationRefusedError: No request of this sync can succeed (wrong region, say).
+            DestinationRefusedError: No request of this sync can succeed (in the wrong region, for example).
         """
         ...

@@ -72,6 +72,6 @@ class TableDestination(Protocol):
 
         Raises:
             UnauthorizedError: The credentials are refused.
-            DestinationRefusedError: No row of this sync can be written (the table is gone, say).
+            DestinationRefusedError: No row of this sync can be written (the table is gone, for example).
         """
         ...

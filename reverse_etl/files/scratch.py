@@ -50,7 +50,7 @@ def scratch_database(folder: Path, *, file: str = "") -> Iterator[duckdb.DuckDBP
     """An empty database for a while.
 
     Args:
-        folder: Private; what does not fit into memory goes there, and whoever made it removes it.
+        folder: Private; what does not fit into memory goes there, and its maker removes it.
         file: The name of the file in it that holds the tables; by default they are in memory as far as they fit.
     """
     settings: dict[str, Setting] = {

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import httpx
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
-"""What a request says that it takes: what can be unpacked here with an end."""
+"""What a request accepts: encodings that can be unpacked here with an end."""
 
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 

@@ -1,4 +1,4 @@
-"""Answers that redirect: rows, keys and addresses go where the files of the syncs say, and nowhere else."""
+"""Answers that redirect: rows, keys and addresses go where the files of the syncs name, and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whether the rows that were read are the rows that have an outcome: two sums of row keys, made independently.
 
-One is taken while the rows come from the database (``Facts``), the other here, from what the journal says was settled
-and, for the rows that were not sent, from the stored rows themselves. Counts alone would not tell a row that was
+One is taken while the rows come from the database (``Facts``), the other here, from what the journal has as settled
+and, for the rows that were not sent, from the stored rows themselves. Counts alone would not distinguish a row that was
 settled twice and one that was forgotten from two that were settled once.
 """
 
@@ -28,7 +28,7 @@ def same_rows(
 ) -> bool:
     """Whether the keys of the rows with an outcome add up to the keys of the rows that were read.
 
-    Rows that no request settled count by what is stored of them, unless their outcome says that one did.
+    Rows that no request settled count by what is stored of them, unless their outcome shows that one did.
 
     Args:
         parts: The rows, with the outcomes and the journal beside them.

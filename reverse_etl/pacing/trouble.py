@@ -11,7 +11,7 @@ class TryAgain:
 
     Attributes:
         cause: For people: ``HTTP 503``, ``no answer within 30 s``.
-        after_s: Seconds that the destination asks to wait; None when it does not say.
+        after_s: Seconds that the destination asks to wait; None when it names no time.
         slow_down: Whether it was a rate limit.
         away: Whether no server was reached at the address, now or before in this run.
         hint: What to do about it, where that is known.

@@ -24,7 +24,7 @@ _one_at_a_time: Final = threading.Lock()
 
 _LOOK_AGAIN_S: Final = 1.0
 _SAY_EVERY: Final = 60
-"""Looks between two sentences of a run that waits: one a minute, which tells run monitoring that it lives."""
+"""Looks between two sentences of a run that waits: one a minute, which shows run monitoring that it is alive."""
 
 
 def take_lease(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> None:

@@ -231,7 +231,7 @@ class AppApi:
 
 
 def error(status: int, detail: str) -> Response:
-    """An error as the App API says it."""
+    """An error in the App API's form."""
     return answer(status, {"errors": [{"detail": detail, "status": str(status)}]})
 
 

@@ -25,7 +25,7 @@ async def pour(
     receive: Receive,
     send: Send,
 ) -> None:
-    """Answers until whoever asked has gone; a bomb has an end, but is larger than it looks.
+    """Answers until the client is gone; a bomb has an end, but is larger than it looks.
 
     Args:
         kind: What has no end: the ``head`` or the ``body``, a byte at a time, a ``flood``, or a ``bomb`` of gzip.

@@ -173,7 +173,7 @@ class Front:
         return len(self.requests) < seen.number or self.requests[seen.number - 1] is not seen
 
     async def _read(self, receive: Receive, seen: SeenRequest) -> bytes:
-        """The body; beyond what anybody may send, the rest is read and dropped.
+        """The body; beyond the largest allowed, the rest is read and dropped.
 
         Raises:
             ClientDisconnect: The connection ended before the body did.

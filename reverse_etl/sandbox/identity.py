@@ -32,7 +32,7 @@ def is_email(value: Any) -> bool:
 def identify(
     workspace: Workspace, kind: str, value: str, attributes: Attributes, *, timestamp: float | None, now: int
 ) -> Person | None:
-    """Creates or updates the person; None where nothing was done, which the activities then say.
+    """Creates or updates the person; None where nothing was done, which the activities then show.
 
     ``kind`` is ``id``, ``email`` or ``cio_id``. ``attributes`` are handed over: the caller does not use them again.
     ``timestamp``, in Unix seconds, is when the change was made; None for now.

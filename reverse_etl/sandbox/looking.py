@@ -1,7 +1,7 @@
 """Looking into the workspace, and setting it up for a test: ``/_sandbox/...``. No part of Customer.io.
 
 Every list takes ``limit``, ``offset``, ``search`` (a part of any text shown) and ``newest=1`` (the latest first), and
-tells the number of all its rows in the header ``X-Total-Count``.
+gives the number of all its rows in the header ``X-Total-Count``.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Activity:
     Attributes:
         number: From 1, in order; also the activity's place in the feed.
         type: Customer.io's name for it, such as ``failed_attribute_change``.
-        person: Null where it concerns nobody known.
+        person: Null where it concerns no known person.
         sent_identifiers: How the request named the person.
         data: What happened; refusals hold ``reason`` and, where there is one, ``field``.
     """
@@ -107,5 +107,5 @@ class Problem(NamedTuple):
     message: str
 
     def as_json(self) -> dict[str, Any]:
-        """As Track v2 says it."""
+        """As Track v2 writes it."""
         return self._asdict()

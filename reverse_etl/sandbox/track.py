@@ -80,7 +80,7 @@ class TrackV2:
         return answer(207, {"errors": errors}) if errors else answer(200, {})
 
     def _take(self, place: int, item: Any, size: int, refuse: RefuseItems | None, now: int) -> list[Problem]:
-        """Does one item, or says why not."""
+        """Applies one item, or returns why not."""
         problems = self._validator.problems(item, size)
         if problems:
             return problems

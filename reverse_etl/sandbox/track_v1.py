@@ -166,7 +166,7 @@ class TrackV1:
 
 
 def refused(message: str) -> Response:
-    """A request refused, as v1 says it."""
+    """A request refused, in v1's form."""
     return answer(400, {"meta": {"error": message}})
 
 

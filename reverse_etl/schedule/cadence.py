@@ -86,7 +86,7 @@ class Cadence:
 
         Cron repeats with the week at the longest. Where the interval divides a week the ticks are exactly the due
         times from ``start_at`` on, unless that would take too many expressions; otherwise there are more ticks and
-        ``is_due`` tells which of them count.
+        ``is_due`` decides which of them count.
         """
         every = int(self.every / _MINUTE)
         step = math.gcd(every, _WEEK_MINUTES)

@@ -19,7 +19,7 @@ UNSENDABLE: Final = object()
 """Stands inside a value for something that JSON cannot hold; ``dump`` then gives ``NOT_JSON``."""
 
 _EXACT_INTEGER: Final = 2.0**53
-"""A float below this size that is whole is that integer; beyond, its digits only tell it from other floats."""
+"""A float below this size that is whole is that integer; beyond, its digits only distinguish it from other floats."""
 _INT64: Final = range(-(2**63), 2**63)
 _BARE_NUMBER: Final = r"\b(NaN|Infinity)\b"
 

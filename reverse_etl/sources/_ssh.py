@@ -110,7 +110,7 @@ async def _logged_in(config: SshTunnelConfig, connection: str) -> asyncssh.SSHCl
 async def _forwarded(connection: asyncssh.SSHClientConnection, host: str, port: int, where: str) -> int:
     import asyncssh
 
-    # A forwarded port accepts at once, whether anybody is behind it or not: only this tells.
+    # A forwarded port accepts at once, with a server behind it or without: only this shows which.
     try:
         _, writer = await asyncio.wait_for(connection.open_connection(host, port), LOGIN_S)
     except (asyncssh.ChannelOpenError, TimeoutError):

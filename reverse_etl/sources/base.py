@@ -221,11 +221,11 @@ class Start:
     Attributes:
         clock: The database's clock.
         data_at: Up to when all that was committed is in the data: the clock, but earlier on a replica that lags. None
-            where nothing tells, as on a replica that stands still.
+            where it is unknown, as on a replica that stands still.
         reaches_to: The start of the oldest transaction that was open then, or the clock: no row with an earlier time
-            of the server becomes visible any more. None where the server does not tell.
-        begun_by: Another open transaction had begun by then, and nothing tells how long before; None without one.
-        missing: What the server lacks to tell more, a sentence with the grant; empty when it tells.
+            of the server becomes visible any more. None where the server does not report it.
+        begun_by: Another open transaction had begun by then, how long before is unknown; None without one.
+        missing: What the server needs to report more, a sentence with the grant; empty when it reports all.
     """
 
     clock: datetime
@@ -237,7 +237,7 @@ class Start:
 
 @runtime_checkable
 class KnowsItsStart(Protocol):
-    """A session whose server tells which transactions are open, or how far a replica lags."""
+    """A session whose server reports which transactions are open, or how far a replica lags."""
 
     def start(self) -> Start:
         """The moment now. Raises SourceError."""
@@ -245,7 +245,7 @@ class KnowsItsStart(Protocol):
 
 
 def start_of(session: Session) -> Start:
-    """The moment now: by its clock alone where the engine does not tell more. Raises SourceError."""
+    """The moment now: by its clock alone where the engine reports no more. Raises SourceError."""
     if isinstance(session, KnowsItsStart):
         return session.start()
     now = session.now()
@@ -264,7 +264,7 @@ class Session(Protocol):
         ...
 
     def read_only(self) -> bool:
-        """Whether the database itself refuses writes in this session, as it says when asked."""
+        """Whether the database itself refuses writes in this session, as it reports when asked."""
         ...
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:

@@ -2,7 +2,7 @@
 
 SQLite gives no declared types for the columns of a query, so values come as they are stored: dates and times as the
 text or number that was written, booleans as 0 and 1, decimals as float or text. ``unixepoch(column)`` and
-``CAST(column AS TEXT)`` in the query say otherwise.
+``CAST(column AS TEXT)`` in the query override that.
 """
 
 from __future__ import annotations

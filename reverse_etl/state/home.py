@@ -3,7 +3,7 @@
 $REVERSE_ETL_HOME (default: .reverse_etl, beside the syncs)   0700
     state.db                                        unless REVERSE_ETL_STATE_URL names another database
     changesets/<sync>/<root run id>/                the rows that a run read: ``changeset.parts``; or ``continues``, a
-                                                    file with the id of the run whose rows it goes on sending
+                                                    file with the id of the run whose rows it continues to send
     failed_rows/<sync>/<run id>.csv                 one per run with failed rows
     dagster/                                        DAGSTER_HOME, unless set
 
@@ -155,7 +155,7 @@ class Home:
         return self.failed_rows / sync / f"{run_id}.csv"
 
     def share_failed_rows(self, sync: str, run_id: str) -> str:
-        """Puts a run's CSV where other machines find it, and says where it lies now. Raises StateError."""
+        """Puts a run's CSV where other machines find it, and returns where it lies now. Raises StateError."""
         csv = self.failed_rows_csv(sync, run_id)
         storage = storage_from_environment()
         if storage is None:

@@ -109,7 +109,7 @@ def note_tick(store: Store, sync: str, workspace: str, *, grid: str, at: datetim
         store: The state.
         sync: The sync's name.
         workspace: The workspace's name.
-        grid: What tells this schedule from one that the file had earlier.
+        grid: What distinguishes this schedule from one that the file had earlier.
         at: The tick's time, aware.
 
     Returns:
@@ -153,7 +153,7 @@ def adopt_recipient(store: Store, sync: str, recipient: Recipient) -> None:
 
 
 def state_of(row: sa.Row[Any]) -> SyncState:
-    """What a row of the table of syncs says."""
+    """What is in a row of the table of syncs."""
     return SyncState(
         name=row.name,
         workspace=row.workspace,

@@ -55,7 +55,7 @@ def start(run_id: str, beat: Callable[[], bool], *, every_s: float = BEAT_S, giv
 
 
 def stop(run_id: str) -> bool:
-    """Ends the signs of life of a run, and says whether there were any."""
+    """Ends the signs of life of a run, and returns whether there were any."""
     beats = _beating.pop(run_id, None)
     if beats is not None:
         beats.stopped.set()
@@ -100,5 +100,5 @@ def _interrupt(run_id: str, beats: _Beats, why: str) -> None:
 
 
 def _now() -> float:
-    """Seconds that also pass while the machine sleeps, where it can tell."""
+    """Seconds that also pass while the machine sleeps, where it can measure them."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

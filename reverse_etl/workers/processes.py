@@ -15,7 +15,7 @@ _ENDED: Final = ("Z", "X")
 
 @cache
 def this_machine() -> str:
-    """What tells apart the places whose process numbers mean different processes.
+    """What distinguishes the places where process numbers mean different processes.
 
     On Linux the boot and the PID namespace, since containers may share a host name; elsewhere the host name.
     """

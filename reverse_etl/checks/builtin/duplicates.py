@@ -103,7 +103,7 @@ def shared_keys(
 
 
 def content(batch: pa.RecordBatch, apart: frozenset[str]) -> pa.StringArray:
-    """Each row's values but those ``apart`` as one text, equal exactly where the rows say the same.
+    """Each row's values but those ``apart`` as one text, equal exactly where the rows mean the same.
 
     NULL and '' are the same, for neither is an attribute; ``1`` and ``'1'`` are not.
     """

@@ -59,7 +59,7 @@ def require_known(store: Store, sync: str, syncs: Path) -> None:
 
 
 def no_runs(sync: str) -> str:
-    """What to say of a sync that has not run."""
+    """The sentence for a sync that has not run."""
     return f"{sync} has not run yet: start it with `reverse-etl run {sync}`."
 
 

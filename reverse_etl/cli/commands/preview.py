@@ -80,7 +80,7 @@ def preview(
 
 
 def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: bool) -> Iterator[PreviewedRow]:
-    """Reads, validates and says at most ``limit`` rows of each query.
+    """Reads, validates and encodes at most ``limit`` rows of each query.
 
     Raises:
         SourceError: The database cannot give the rows.

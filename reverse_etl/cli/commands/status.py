@@ -47,7 +47,7 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
 
 
 def look(project: ProjectConfig, home: Home) -> list[SyncStatus]:
-    """Every sync of the files, now; where Dagster's storage cannot be read, stderr says so. Raises StateError."""
+    """Every sync of the files, now; a warning on stderr where Dagster's storage cannot be read. Raises StateError."""
     from reverse_etl.cli.toggles import daemon_runs, switched_off
     from reverse_etl.errors import StateError
     from reverse_etl.state.store import open_store

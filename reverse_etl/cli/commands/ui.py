@@ -66,7 +66,7 @@ def _warn_of_missing_settings(folder: Path) -> None:
 
 
 def _attended(process: subprocess.Popen[bytes], port: int) -> int:
-    """Waits for the end of Dagster, and says where its page is once it is there."""
+    """Waits for the end of Dagster, and prints where its page is once it is there."""
     while not _listens(port):
         if (code := process.poll()) is not None:
             return code

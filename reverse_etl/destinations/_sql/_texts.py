@@ -1,4 +1,4 @@
-"""Texts as a column reads them; where the server alone can tell, it does."""
+"""Texts as a column reads them; the server decides what it alone knows."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ async def _ask(client: Client, kind: str, start: str) -> Any:
 
 
 def _since(client: Client, reply: Reply, since: int) -> list[dict[str, Any]]:
-    """The activities of a page that are not older. Raises DestinationRefusedError where one does not tell its time."""
+    """The activities of a page that are not older. Raises DestinationRefusedError where one lacks its time."""
     page = entries(reply, "activities", workspace=client.workspace)
     if not all(isinstance(found.get("timestamp"), (int, float)) for found in page):
         raise unreadable(reply, "timestamp", workspace=client.workspace)

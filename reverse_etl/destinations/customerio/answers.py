@@ -127,9 +127,9 @@ def unauthorized(status: int, *, api: Api, workspace: str) -> UnauthorizedError:
 def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """Seconds that a ``Retry-After`` header asks to wait, whether it gives seconds or a date; None without one.
 
-    At most ``MOST_ASKED_S``, whatever it says: an answer must not hold a workspace back for a day.
+    At most ``MOST_ASKED_S``, whatever it asks for: an answer must not hold a workspace back for a day.
 
-    A date is compared with the server's own clock where the answer tells it, so a wrong clock here does no harm.
+    A date is compared with the server's own clock where the answer has it, so a wrong clock here does no harm.
     """
     asked = headers.get("retry-after", "").strip()
     if not asked:
@@ -244,7 +244,7 @@ def _json(body: bytes) -> Any:
 
 
 def http_date(text: str) -> datetime | None:
-    """The time that a header says, aware; None where it says none that can be read."""
+    """The time in a header, aware; None where there is none that can be read."""
     try:
         parsed = parsedate_to_datetime(text)
     except (ValueError, OverflowError, TypeError, IndexError):

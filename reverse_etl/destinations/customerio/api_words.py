@@ -2,7 +2,7 @@
 
 Sources: Customer.io's Track API OpenAPI, August 2026 (identify_person, PUT /api/v1/customers/{identifier}), and the
 reserved attributes of objects and relationships, docs.customer.io/journeys/objects-create, July 2026. `_update` and
-`_timestamp` are switches of people alone; elsewhere they would be attributes, and do nothing of what they say.
+`_timestamp` are switches of people alone; elsewhere they would be attributes, without any such effect.
 `recipient`, `from_address` and `reply_to` of an event, `unsubscribed` and `cio_subscription_preferences` of a person
 are meant to be set.
 """

@@ -167,7 +167,7 @@ class Client:
             slow.cancel()
 
     async def _read(self, answer: httpx.Response, deadline: float) -> Reply:
-        """The answer with its body; without one where its status alone says what it means."""
+        """The answer with its body; without one where its status alone is enough."""
         self._was_reached = True
         body = b""
         try:

@@ -294,7 +294,7 @@ class CustomerIO:
                 )
 
     def _default_type(self, stream: str) -> int | None:
-        """The object type of rows that do not say theirs; None for rows that are not about objects."""
+        """The object type of rows without one of their own; None for rows that are not about objects."""
         if stream == "relationships":
             return None if self._sync.relationships is None else self._sync.relationships.object_type
         return None if self._sync.objects is None else self._sync.objects.object_type

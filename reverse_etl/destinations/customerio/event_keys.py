@@ -1,4 +1,4 @@
-"""What tells the events of one sync apart, so that the same event read again is no second one.
+"""What distinguishes the events of one sync, so that the same event read again is no second one.
 
 An event's key is its ``event_id``, or its name and the columns of ``event_key``, unless all are empty, or else
 identifier, name and time in microseconds. Other attributes are never part of it: a new column or a changed attribute
@@ -51,7 +51,7 @@ def _other_keys(batch: pa.RecordBatch, config: EventsConfig, name: pa.StringArra
     if not config.event_key:
         return keys
     named = [pc.fill_null(_text(batch, column), "") for column in config.event_key]
-    # A row may have only some of the columns that a sync names; where it has none, they tell it from no other.
+    # A row may have only some of the columns that a sync names; where it has none, they distinguish it from no other.
     has_none = reduce(pc.and_, (pc.equal(each, "") for each in named))
     return pc.if_else(has_none, keys, _joined("key:", [name, *named]))
 

@@ -38,11 +38,11 @@ def json_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
 
     Empty are NULL, ``''`` and, in JSON columns, ``null`` and ``""``. Booleans, integers and floats become JSON,
     decimals JSON numbers with all their digits, date-times and dates Unix seconds, JSON itself. What JSON has no
-    word for, bytes and NaN say, becomes text: the item stays valid whatever the checks let through.
+    word for, such as bytes and NaN, becomes text: the item stays valid whatever the checks let through.
 
     Args:
         column: A column in canonical types.
-        field: Its field, whose mark tells decimals and JSON from text.
+        field: Its field, whose mark distinguishes decimals and JSON from text.
     """
     kind = column.type
     if pa.types.is_string(kind):

@@ -137,7 +137,7 @@ def next_page(reply: Reply, start: str, *, workspace: str) -> str:
     """Where the page after the one from ``start`` begins; empty at the end.
 
     Raises:
-        DestinationRefusedError: The answer does not say it, or sends back to the same page.
+        DestinationRefusedError: The answer lacks it, or leads back to the same page.
     """
     following = text(reply, _read(reply), "next", workspace=workspace)
     if following and following == start:

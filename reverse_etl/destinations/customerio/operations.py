@@ -133,7 +133,7 @@ def _events(batch: pa.RecordBatch, names: tuple[str, ...], config: EventsConfig,
 
 
 def _row_keys(batch: pa.RecordBatch, name: _Text, config: EventsConfig) -> list[bytes]:
-    """What tells a sync's events apart. Those with an ``event_id`` keep the ids that the first release gave them."""
+    """What distinguishes a sync's events. Those with an ``event_id`` keep the ids that the first release gave them."""
     event_id = _identifier(batch, EVENT_ID)
     by_id = _join("id:", pc.fill_null(name, ""), pc.fill_null(event_id, ""))
     return _split(pc.if_else(pc.is_valid(event_id), by_id, pc.fill_null(event_keys(batch, config), "")))

@@ -1,4 +1,4 @@
-"""Accepted is not applied: rows of a run that the workspace's activities say were not done.
+"""Accepted is not applied: rows of a run that the workspace's activities show as not applied.
 
 An activity is matched to a row by its identifiers, so what something else sent about the same person at the same time
 is matched to it too. The feed itself is read in ``activities``; what its texts mean is in ``causes``.
@@ -54,7 +54,7 @@ def wait_s(app_url: str) -> float:
 
 
 def types(sync: Outgoing, known_object_types: tuple[str, ...]) -> tuple[str, ...]:
-    """The activities that tell of a sync's rows."""
+    """The activities that are about a sync's rows."""
     wanted: list[str] = []
     if sync.people is not None:
         wanted += ["failed_attribute_change", "failed_batch_update"]

@@ -1,4 +1,4 @@
-"""A sync's manual segment as its file says it. How it is filled is for the destination."""
+"""A sync's manual segment as its file names it. The destination fills it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is not to be sent, as a sync's file says it. How a list is read is for the changeset."""
+"""Who is not to be sent, as a sync's file sets it. The changeset reads the list."""
 
 from __future__ import annotations
 

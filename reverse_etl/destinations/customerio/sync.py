@@ -56,7 +56,7 @@ class PeopleConfig(YamlModel):
     Attributes:
         identify_by: The column that identifies the person; the other identifier is set as an attribute.
         suppressed: Whether a suppressed person is left out silently or is a failed row.
-        suppression_list: Who is suppressed, beside those of whom Customer.io says so itself.
+        suppression_list: Who is suppressed, beside those whom Customer.io itself reports.
         duplicates: What becomes of rows that share an identifier and differ in values.
     """
 
@@ -104,7 +104,7 @@ class EventsConfig(YamlModel):
 class RelationshipsConfig(YamlModel):
     """The second query: who belongs to which object. ``deleted`` true in a row removes the relationship.
 
-    Beside ``objects`` it says what becomes of suppressed people; beside ``people`` that section does.
+    Beside ``objects`` it sets what becomes of suppressed people; beside ``people`` that section does.
     """
 
     identify_by: Identifier = Field(default="id", description="The column that identifies the person.")

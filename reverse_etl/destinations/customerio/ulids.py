@@ -24,7 +24,7 @@ def event_ids(sync: str, row_keys: Iterable[bytes], occurred_at_ms: Milliseconds
 
     Args:
         sync: The sync's name.
-        row_keys: What tells the rows of this sync apart.
+        row_keys: What distinguishes the rows of this sync.
         occurred_at_ms: Unix milliseconds; times that a ULID cannot hold are moved to its nearest.
 
     Source: ULID specification, https://github.com/ulid/spec.

@@ -1,4 +1,4 @@
-"""The words that are shown of what Customer.io says: those of its own messages, and of error messages in general.
+"""The words that are shown of Customer.io's messages: those of its own messages, and of error messages in general.
 
 Words that are often values (names, places, plans, ``true``) are left out, however common they are in messages.
 Source: Track API and App API OpenAPI and docs.customer.io, "invalid API requests", August 2026.
@@ -72,7 +72,7 @@ _WORDS: Final = _listed("""
 """)
 
 REASONS: Final = frozenset({"invalid", "parse", "required", "suppressed", "too_large"})
-"""Customer.io's own, which say nothing about a row even where a value is the same word."""
+"""Customer.io's own, which reveal nothing about a row even where a value is the same word."""
 
 _AT_THE_BEGINNING: Final = _listed("Cannot Each If Must Only The These This Your")
 """Grammar that is no name, with a capital."""

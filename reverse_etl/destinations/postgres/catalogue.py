@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue says of a table: its columns, what tells its rows apart, and what this user may do.
+"""What PostgreSQL's catalogue has of a table: its columns, its keys, and what this user may do.
 
 Readable by every user who may connect. Types are named with their schema where it is not ``pg_catalog``, so that the
 session's ``search_path`` does not matter.
@@ -168,7 +168,7 @@ async def table(
         connection: In a transaction or in autocommit mode.
         schema: The schema's name, exactly.
         name: The table's, exactly.
-        key: The columns that are to tell its rows apart.
+        key: The columns that are to identify its rows.
     """
     async with connection.transaction():
         await connection.execute("SET LOCAL search_path = pg_catalog")

@@ -54,7 +54,7 @@ class Rows(YamlModel):
 
     Attributes:
         table: As the server spells it; with ``schema.`` before it where it is not in the destination's.
-        identify_by: The columns that tell which row of the table a row is.
+        identify_by: The columns that identify a row of the table.
         write: ``update_only`` leaves out rows that the table does not have, ``add_only`` those that it has.
         empty_values: Whether NULL and '' are written, or keep what is there.
     """

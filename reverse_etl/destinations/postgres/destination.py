@@ -100,7 +100,7 @@ class PostgresTable:
         return fit(batch, columns, timezone=self._config.timezone)
 
     async def write(self, batch: pa.RecordBatch) -> Answer:
-        """Writes a slice in one transaction, as ``TableDestination`` says."""
+        """Writes a slice in one transaction, as ``TableDestination`` defines it."""
         connection = await self._link.connected()
         if isinstance(connection, TryAgain):
             return connection

@@ -22,7 +22,7 @@ NOT_A_ROWS: Final = (
     *("08", "0A", "25", "26", "28", "2B", "2D", "3B", "3D", "3F", "40", "42", "53", "55", "57", "58", "72"),
     *("F0", "HV", "XX"),
 )
-"""Classes that say nothing about a row: the server, its locks and limits, the user's rights, the table itself."""
+"""Classes that are about no row: the server, its locks and limits, the user's rights, the table itself."""
 _DENIED: Final = "42501"
 
 _REASONS: Final = {

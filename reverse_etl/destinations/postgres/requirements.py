@@ -12,7 +12,7 @@ from reverse_etl.destinations.postgres.statements import Statements, quoted
 from reverse_etl.errors import ConfigError, DestinationRefusedError
 
 OLDEST: Final = 130_000
-"""Older servers cannot say what became of a transaction by ``pg_xact_status``."""
+"""Older servers cannot report what became of a transaction by ``pg_xact_status``."""
 
 _OTHER_KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
@@ -21,7 +21,7 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str, us
     """The statements for a table that can take the rows.
 
     Args:
-        table: What the catalogue says.
+        table: What is in the catalogue.
         rows: What the sync asks for.
         names: The columns that the sync writes.
         where: How messages call the destination.

@@ -46,7 +46,7 @@ class Statements:
         columns: Those that are written, in the order of the stage.
         write: ``add_and_update``, ``update_only`` or ``add_only``.
         keeps_when_empty: Whether NULL and '' keep what is there.
-        unique_key: Whether the table itself tells its rows apart by the key.
+        unique_key: Whether the key is unique in the table itself.
         looks_first: Whether existing rows are updated first and only others inserted: an insert that becomes an
             update would take a number from a sequence, or fail for want of a value that the row has already.
         finds_swallowed: Whether rows that a trigger leaves out are looked for.

@@ -51,7 +51,7 @@ class Outgoing(OutgoingRows):
         return {
             ROWS: [
                 *(Present(_of_column(present, key, name), name) for name in key),
-                # A table tells keys apart by case, addresses too.
+                # In a table, keys that differ in case are different keys, addresses too.
                 IdentifierUnique(unique, key, any_case=frozenset()),
             ]
         }

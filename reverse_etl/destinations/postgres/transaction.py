@@ -36,11 +36,11 @@ _SAVEPOINT: Final = "reverse_etl"
 
 
 class Transaction:
-    """A transaction in progress; whoever begins it commits it, or gives the connection up.
+    """A transaction in progress; its beginner commits it, or gives the connection up.
 
     Args:
         connection: In autocommit mode, outside of a transaction.
-        table: What the catalogue says.
+        table: What is in the catalogue.
         statements: Those for the table.
     """
 

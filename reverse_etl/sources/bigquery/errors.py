@@ -126,7 +126,7 @@ class Messages(_messages.Messages):
         return QueryError(f"{self.where}: BigQuery stopped the query ({failure.reason}){failure.place}.", hint=hint)
 
     def writes(self, statement: str) -> QueryError:
-        """BigQuery says that the statement is something else than a SELECT."""
+        """The statement, as BigQuery reports it, is something else than a SELECT."""
         if statement == "SCRIPT":
             return self.several_statements()
         what = statement.replace("_", " ") or "no SELECT"
@@ -135,7 +135,7 @@ class Messages(_messages.Messages):
         )
 
     def _network(self, failure: Failure) -> _Found:
-        """What went wrong before BigQuery had a say."""
+        """What went wrong before BigQuery could answer."""
         if failure.code and failure.code < 500:
             return None
         if failure.has(auth.RefreshError):

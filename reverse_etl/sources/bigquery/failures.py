@@ -1,4 +1,4 @@
-"""What a failed request says, whichever of Google's libraries raised it. Messages for people: ``errors``."""
+"""Why a request failed, whichever of Google's libraries raised it. Messages for people: ``errors``."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Failure:
 
     @property
     def place(self) -> str:
-        """`` (line 2, column 7)``, where BigQuery says it."""
+        """`` (line 2, column 7)``, where BigQuery gives it."""
         position = _POSITION.search(self.text)
         return f" (line {position[1]}, column {position[2]})" if position else ""
 

@@ -1,6 +1,6 @@
 """A read-only BigQuery session: each query is analyzed before it runs, then its rows are fetched in pages.
 
-BigQuery has no session that refuses writes. It says of a statement, in a dry run that costs nothing, whether it is a
+BigQuery has no session that refuses writes. It reports of a statement, in a dry run that costs nothing, whether it is a
 SELECT; nothing else is run.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.bigquery.login import Login
 
 LABELS: Final = {"app": "reverse-etl"}
-"""On every job, for whoever looks at the project's costs. Labels have no upper case and no dots."""
+"""On every job, for readers of the project's costs. Labels have no upper case and no dots."""
 
 _PATIENCE_S: Final = 60.0
 """How long a request that fails for a passing reason is repeated."""
@@ -221,7 +221,7 @@ class BigquerySession:
     def _cancel(self, name: str) -> None:
         # A query that is still on its way is not known there at once.
         retry = Retry(predicate=if_exception_type(api.NotFound), initial=0.1, maximum=0.5, timeout=_ON_ITS_WAY_S)
-        # The query is lost already; that it cannot be canceled either says nothing new.
+        # The query is lost already; that it cannot be canceled either is nothing new.
         with suppress(*FAILURES), self._login.http.within(CONNECT_S):
             self._login.client.cancel_job(name, location=self._location, retry=retry, timeout=CONNECT_S)
 

@@ -21,7 +21,7 @@ _OPEN_S: Final = 15.0
 """How long the API may take to open a result: where a firewall lets only REST through, it never does."""
 
 _AGAIN_S: Final = 3.0
-"""How long it is asked again when it says that it is unavailable."""
+"""How long it is asked again when it reports that it is unavailable."""
 
 _LZ4: Final = 1
 _ARROW: Final = 2

@@ -86,7 +86,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
 
 
 def ask_for_tls(plain: socket.socket) -> None:
-    """Asks a freshly connected server to go on with a TLS handshake.
+    """Asks a freshly connected server to continue with a TLS handshake.
 
     Source: dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html, SSL handshake.
 

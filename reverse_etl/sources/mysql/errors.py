@@ -200,7 +200,7 @@ class Messages(_messages.Messages):
         return None
 
     def _network(self, refused: Refused) -> tuple[str, str] | None:
-        """What the network or TLS says, if it is one of them."""
+        """The network's or TLS's own reason, if it is one of them."""
         because = refused.because
         if isinstance(because, ssl.SSLCertVerificationError):
             if "ostname" in because.verify_message or "IP address" in because.verify_message:

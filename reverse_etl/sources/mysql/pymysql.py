@@ -88,7 +88,7 @@ class PymysqlWire:
             refusal = refused(error, getattr(error, "original_exception", None))
             if refusal.lost:
                 self._give_up()
-            # PyMySQL says only in its text that a wait took too long.
+            # That a wait took too long is only in PyMySQL's text.
             if refusal.lost and time.monotonic() >= until and "timed out" in refusal.text:
                 raise TimeoutError from None
             raise refusal from None
@@ -97,7 +97,7 @@ class PymysqlWire:
             raise
 
     def _give_up(self) -> None:
-        """Closes without a word, and without reading the rest, as whoever lets go of the result would."""
+        """Closes without a message, and without reading the rest, as letting go of the result would."""
         result = self._connection._result
         if result is not None:
             result.unbuffered_active = False

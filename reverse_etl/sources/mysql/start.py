@@ -1,4 +1,4 @@
-"""What a MySQL or MariaDB server tells of a run's start: its open transactions, and how far a replica lags."""
+"""What a MySQL or MariaDB server reports of a run's start: its open transactions, and how far a replica lags."""
 
 from __future__ import annotations
 

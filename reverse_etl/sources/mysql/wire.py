@@ -68,7 +68,7 @@ class Field:
     """A column of a result. Source: page_protocol_com_query_response_text_resultset_column_definition.html.
 
     Attributes:
-        length: Width in bytes or digits, as the server says it.
+        length: Width in bytes or digits, as the server reports it.
         charset: Number of the character set; 63 for bytes, and for what is neither text nor bytes.
     """
 

@@ -52,7 +52,7 @@ class Messages(_messages.Messages):
         return self.unavailable(problem.what, problem.hint)
 
     def refused(self, result: PGresult, *, sql: str = "", began: float = 0.0) -> SourceError:
-        """What a failed result says.
+        """Why a result failed.
 
         Args:
             result: The result.

@@ -2,7 +2,7 @@
 
 Blanks that fill the width of char(n) are no part of a value. A number that JSON cannot hold and a time outside the
 years 1 to 9999 (``to_json`` writes both as text) make the value ``NOT_JSON``. Rows without a named type (``ROW(...)``)
-do not tell what is inside them.
+do not show what is inside them.
 """
 
 from __future__ import annotations

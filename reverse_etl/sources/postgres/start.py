@@ -12,7 +12,7 @@ _CANCEL_REQUEST: Final = struct.pack("!ii", 16, 80877102)
 
 
 def ask_for_tls(plain: socket.socket) -> None:
-    """Asks a freshly connected server to go on with a TLS handshake.
+    """Asks a freshly connected server to continue with a TLS handshake.
 
     Raises:
         ConnectionError: The server does not speak TLS.

@@ -1,4 +1,4 @@
-"""Which canonical kind a PostgreSQL type is read as, and the COPY statement that says its values."""
+"""Which canonical kind a PostgreSQL type is read as, and the COPY statement that writes its values."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _FROM_IAM: Final = EnvText("named by IAM")
 
 
 class IamConfig(YamlModel):
-    """A password that AWS lends for a quarter of an hour, to whom AWS's usual places say we are.
+    """A password that AWS lends for a quarter of an hour, to the identity that AWS's usual places give.
 
     Attributes:
         cluster_identifier: A provisioned cluster; its user is ``user``.

@@ -140,7 +140,7 @@ class Messages(_messages.Messages):
         )
 
     def refused(self, refusal: Refusal, *, sql: str = "", took_s: float = 0.0) -> SourceError:
-        """What a refused statement says.
+        """Why a statement was refused.
 
         Args:
             refusal: The server's answer.

@@ -114,7 +114,7 @@ class Network:
             raise self._error(f"no connection to {self._there}: {reason}", "Check `host`, `port` and `tls`.") from None
 
     def silent(self) -> SourceUnavailableError:
-        """The server is there and says nothing."""
+        """The server is there and sends nothing."""
         return self._error(
             f"{self._there} does not answer",
             "Check `host`, `port`, and that the cluster's security group lets this machine in.",

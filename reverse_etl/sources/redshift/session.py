@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _CURSOR: Final = "reverse_etl"
 _FIRST_ROWS: Final = 1001
-"""One more than a cluster of a single node hands out at once: its first answer tells whether it is one."""
+"""One more than a cluster of a single node hands out at once: its first answer shows whether it is one."""
 
 _MOST_ROWS: Final = 10_000
 
@@ -67,7 +67,7 @@ class RedshiftSession:
         return f"Amazon Redshift {str(self._ask('SELECT version()')).rpartition('Redshift ')[2]}"
 
     def read_only(self) -> bool:
-        # Redshift does not tell; a table that would vanish with the transaction is refused, or it is not.
+        # Redshift does not report it; a table that would vanish with the transaction is refused, or it is not.
         self._begin()
         try:
             self._wire.run("CREATE TEMP TABLE reverse_etl_writes (a int)")

@@ -237,6 +237,6 @@ def _refusal(error: BaseException) -> Refusal | None:
 
 
 def _shut(connected: socket.socket) -> None:
-    """Wakes whoever waits on the socket; of a TLS socket too, whose own ``shutdown`` is not for other threads."""
+    """Wakes a thread that waits on the socket; on a TLS socket too, whose ``shutdown`` is not for other threads."""
     with suppress(OSError):
         socket.socket.shutdown(connected, socket.SHUT_RDWR)

@@ -15,6 +15,6 @@ DIALECT: Final = Dialect(
     ),
     sequences=("NEXT VALUE FOR", ". NEXTVAL"),
     text_type="VARCHAR",
-    # NUMBER is an integer where no row says otherwise, whatever its scale.
+    # NUMBER is an integer unless a row shows otherwise, whatever its scale.
     whole_integers=False,
 )

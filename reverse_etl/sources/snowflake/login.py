@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reverse_etl.sources.snowflake import Config
 
 QUERY_TAG: Final = "reverse-etl"
-"""On every query, for whoever looks at the account's history."""
+"""On every query, for readers of the account's history."""
 
 _CONNECT_S: Final = 30
 """From here on no login is tried again; one that is under way may take as long once more."""

@@ -2,7 +2,7 @@
 
 Both of Microsoft's drivers and FreeTDS verify the server's certificate here, each in its own way. Microsoft's take
 authorities only from OpenSSL, which reads ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` while a connection is made; they
-compare names, never addresses. FreeTDS verifies only what a configuration file tells it to.
+compare names, never addresses. FreeTDS verifies only what a configuration file asks for.
 Source: learn.microsoft.com/sql/connect/odbc/dsn-connection-string-attribute and
 freetds.org/userguide/freetdsconf.html, read 2026-11.
 """
@@ -208,7 +208,7 @@ def _place(config: Config, driver: Driver, login: Login) -> dict[str, str]:
 
 
 def _braced(key: str, value: str, driver: Driver, where: str) -> str:
-    """A value as the driver takes it literally. FreeTDS ends it at ``};`` and knows no way to say that."""
+    """A value as the driver takes it literally. FreeTDS ends it at ``};`` and has no escape for that."""
     if "\x00" in value or (driver.is_freetds and ("};" in value or value.endswith("}"))):
         name = {"UID": "user", "PWD": "password", "DATABASE": "database"}.get(key, "driver")
         raise ConfigError(

@@ -59,7 +59,7 @@ class Config(ServerConfig):
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """A password is needed, whoever logs in."""
+        """A password is needed for every login."""
         if not given.get("password"):
             yield "password", "SQL Server needs one to log in: write `password: ${NAME}`"
         if given.get("authentication") == "entra_service_principal" and given.get("tls") == "disable":

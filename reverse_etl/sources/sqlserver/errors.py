@@ -134,7 +134,7 @@ class Messages(_messages.Messages):
     """Errors of one connection to SQL Server; its facts are those of a server."""
 
     def login(self, error: pyodbc.Error, config: Config) -> SourceUnavailableError:
-        """Why there is no connection; asks the network where the driver does not say."""
+        """Why there is no connection; asks the network where the driver gives no reason."""
         records = _records(error)
         for record in records:
             if record.number in _LOGIN:
@@ -161,7 +161,7 @@ class Messages(_messages.Messages):
         return not _is_unread(error) and all(_is_loss(record) for record in _records(error)[:1])
 
     def refused(self, error: pyodbc.Error, *, sql: str = "") -> SourceError:
-        """What a failed call says.
+        """Why a call failed.
 
         Args:
             error: The driver's.

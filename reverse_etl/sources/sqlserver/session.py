@@ -144,7 +144,7 @@ class SqlServerSession:
         self._wire.close()
 
     def _padded(self, query: str) -> frozenset[int]:
-        """Positions of the CHAR and NCHAR columns, which the driver does not tell from VARCHAR."""
+        """Positions of the CHAR and NCHAR columns, which the driver does not distinguish from VARCHAR."""
         quoted = query.replace("'", "''")
         described = f"sys.dm_exec_describe_first_result_set(N'{quoted}', NULL, 0)"
         try:

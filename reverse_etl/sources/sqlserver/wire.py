@@ -1,7 +1,7 @@
 """One ODBC connection, used by a thread of its own, so that no wait is longer than it may be.
 
 A driver that waits for the network hears neither a clock nor Ctrl-C. So a thread of the wire's own calls it, and
-whoever asked waits here: until the answer, the deadline or an interruption. The latter two cancel the query on the
+the caller waits here: until the answer, the deadline or an interruption. The latter two cancel the query on the
 server, and where even that gets no answer, shut the connection's socket down under the driver.
 """
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class Wire:
-    """A connection whose calls have a common deadline. After ``lost``, every call says so."""
+    """A connection whose calls have a common deadline. After ``lost``, every call raises it."""
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages

@@ -51,7 +51,7 @@ class ValueLength:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """At most 300 attributes. ``delete`` says whether empty values are sent and so count."""
+    """At most 300 attributes. ``delete``: whether empty values are sent and so count."""
 
     rule: Rule
     apart: frozenset[str]

@@ -1,4 +1,4 @@
-"""Events with one key: equal rows are one event, and rows that differ do not say which one is meant.
+"""Events with one key: equal rows are one event, and rows that differ leave open which one is meant.
 
 What an event's key is, is ``changeset.event_keys``.
 """
@@ -114,7 +114,7 @@ class EventKeyUnique:
     keys: SharedKeys
 
     def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-        """Rows whose key another row has, with other values; the message says how to part them."""
+        """Rows whose key another row has, with other values; the message names how to distinguish them."""
         _, differing = self.keys.of(parts, database)
         returned = column_names(parts)
         column = EVENT_ID if EVENT_ID in returned else ""

@@ -19,7 +19,7 @@ _FALSE = ["false", "f", "no", "n", "off", "0"]
 
 @dataclass(frozen=True, slots=True)
 class OptOutsKept:
-    """No row says ``unsubscribed: false``."""
+    """No row has ``unsubscribed: false``."""
 
     rule: Rule
 

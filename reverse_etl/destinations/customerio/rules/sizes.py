@@ -1,4 +1,4 @@
-"""One item may have 32 kB. This says it before anything is sent; delivery checks the item itself once more."""
+"""One item may have 32 kB. This rule checks it before anything is sent; delivery checks the item itself once more."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _Bytes = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 @dataclass(frozen=True, slots=True)
 class ItemSize:
-    """No row becomes an item of more than 32,000 bytes. ``delete`` says whether empty values are sent."""
+    """No row becomes an item of more than 32,000 bytes. ``delete``: whether empty values are sent."""
 
     rule: Rule
     delete: bool

@@ -1,4 +1,4 @@
-"""People on the sync's suppression list: left out or failed rows, as the sync says.
+"""People on the sync's suppression list: left out or failed rows, as the sync sets it.
 
 How the list is read lives in ``suppression``.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MESSAGE = "person is suppressed"
-"""Also the message where Customer.io itself says so."""
+"""Also the message where Customer.io itself reports it."""
 
 
 @dataclass(frozen=True, slots=True)

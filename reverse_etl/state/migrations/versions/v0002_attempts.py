@@ -1,4 +1,4 @@
-"""Failed rows say at which attempt they failed; those remembered before failed at their first, as far as is known."""
+"""Failed rows have the attempt at which they failed; those remembered before failed at their first, as far as known."""
 
 from __future__ import annotations
 
