@@ -34,7 +34,7 @@ class ChangesConfig(YamlModel):
     )
     late: IntervalOrZero | None = Field(
         default=None,
-        description="Read again from so long before the last sync time; 0s: from the last sync time itself. "
+        description="How far before the last sync time a query reads; 0s: from the last sync time itself. "
         "The database's when left out.",
     )
 

@@ -123,7 +123,7 @@ class SshTunnelConfig(YamlModel):
 
     host: EnvText = Field(description="The SSH server; ${NAME} is replaced.")
     port: int = Field(default=22, ge=1, le=65_535, description="The SSH server's port.")
-    user: EnvText = Field(description="Who logs in there; ${NAME} is replaced.")
+    user: EnvText = Field(description="The user who logs in there; ${NAME} is replaced.")
     key_file: PathBesideFile = Field(description="The private key, relative to this file.")
     key_passphrase: Secret | None = Field(default=None, description="${NAME}, where the key is protected.")
     known_hosts: PathBesideFile | None = Field(

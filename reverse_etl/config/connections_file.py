@@ -160,7 +160,7 @@ class _Reading:
             return None
         refused = model.SET_BY_LOADER & values.keys() if isinstance(values, dict) else frozenset()
         for key in sorted(refused):
-            self.problem((*path, key), "unknown key; the name is the one above")
+            self.problem((*path, key), "unknown key: the key above is the name")
         given = {key: value for key, value in values.items() if key not in refused} if refused else values
         named = {**given, "name": path[-1]} if "name" in model.model_fields and isinstance(given, dict) else given
         try:

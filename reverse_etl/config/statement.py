@@ -191,7 +191,7 @@ def _word_problems(tokens: list[Token], suspects: list[tuple[Token, str]]) -> li
         called = follower == "(" and word in _ALSO_FUNCTIONS
         joined = word == "MERGE" and follower in {"JOIN", "UNION"}
         if not (called or joined or word == _LOCKING):
-            return [(token.line, f"must only read, but says {word}; put it in quotes if it is a name")]
+            return [(token.line, f"must only read, but contains {word}; put it in quotes if it is a name")]
     return []
 
 

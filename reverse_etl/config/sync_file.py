@@ -62,7 +62,7 @@ def read_sync(
         return None
     values = {key: value for key, value in sync.document.values.items() if key not in SyncConfig.SET_BY_LOADER}
     for key in sync.document.values.keys() & SyncConfig.SET_BY_LOADER:
-        text = "unknown key; the sync is named like its file" if key == "name" else "unknown key"
+        text = "unknown key: a sync has the name of its file" if key == "name" else "unknown key"
         problems.append(problem_at(sync.file, sync.document, (key,), text))
     reading = _Reading(sync, problems)
     checks = reading.checks(values.pop("checks", None))

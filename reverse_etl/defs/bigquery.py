@@ -24,7 +24,7 @@ class BigQueryConnection(BigQueryResource):
     stays in memory; the inherited ``project``, ``location`` and ``gcp_credentials`` are not used.
     """
 
-    name: str = Field(description="Which connection it is, and how errors call it.")
+    name: str = Field(description="The connection's name, also in errors.")
     syncs: str = Field(default="syncs", description=SYNCS)
 
     @contextmanager

@@ -36,7 +36,7 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
         alive = workspace_lease.lives(store, run.run_id)
         if alive is False:
             workspace_lease.end_lost(store)
-            return self._gone(run, "its process gives no sign of life any more")
+            return self._gone(run, "its process no longer gives a sign of life")
         if alive or not of_syncs_alone(run):
             return _LIVES
         known = runs_of(store, run.run_id)
@@ -46,7 +46,7 @@ class HeartbeatRunLauncher(DefaultRunLauncher):
         begun_elsewhere = not known and has_begun(run)
         if begun_elsewhere or self._silent_for(run) < workspace_lease.SILENT.total_seconds():
             return _LIVES
-        return self._gone(run, f"nothing was heard of it for {self._silent_for(run):.0f} s")
+        return self._gone(run, f"it gave no sign of life for {self._silent_for(run):.0f} s")
 
     def _silent_for(self, run: dg.DagsterRun) -> float:
         events = self._instance.get_records_for_run(run.run_id, limit=1, ascending=False).records

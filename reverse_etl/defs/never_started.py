@@ -83,7 +83,7 @@ def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
         lines = (event.message or "").strip().splitlines() if event else []
         if lines and not lines[0].startswith(_FROM_OUTSIDE):
             return lines[0].rstrip(".")
-    return "Dagster does not say why"
+    return "Dagster gives no reason"
 
 
 def _recorded(store: Store, record: "RunRecord", sync: SyncConfig, why: str) -> RunReport:

@@ -42,7 +42,7 @@ class DatabaseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     ``DatabaseResource(name="shop", syncs="syncs")`` is the entry ``shop`` of ``syncs/connections.yaml``.
     """
 
-    name: str = Field(description="Which connection it is, and how errors call it.")
+    name: str = Field(description="The connection's name, also in errors.")
     syncs: str = Field(default="syncs", description=SYNCS)
     settings: dict[str, Any] = Field(default={}, description=SETTINGS)
 
@@ -76,7 +76,7 @@ class DestinationResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     ``DestinationResource(name="crm", syncs="syncs")`` is the entry ``crm`` of ``syncs/connections.yaml``.
     """
 
-    name: str = Field(description="Which destination it is, and how errors call it.")
+    name: str = Field(description="The destination's name, also in errors.")
     syncs: str = Field(default="syncs", description=SYNCS)
     settings: dict[str, Any] = Field(default={}, description=SETTINGS)
 
@@ -117,7 +117,7 @@ class CustomerIOResource(DestinationResource):
     ``CustomerIOResource(name="main", syncs="syncs")`` is the entry ``main`` of ``syncs/connections.yaml``.
     """
 
-    name: str = Field(description="Which workspace it is, and how errors call it.")
+    name: str = Field(description="The workspace's name, also in errors.")
 
     @property
     def _noun(self) -> str:

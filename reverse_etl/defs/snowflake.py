@@ -25,7 +25,7 @@ class SnowflakeConnection(SnowflakeResource):
     inherited ``account``, ``user``, ``password`` and the others are not used.
     """
 
-    name: str = Field(description="Which connection it is, and how errors call it.")
+    name: str = Field(description="The connection's name, also in errors.")
     syncs: str = Field(default="syncs", description=SYNCS)
     user: str = Field(default="", description="Not used; connections.yaml names the user.")
 

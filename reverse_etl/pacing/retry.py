@@ -178,7 +178,7 @@ class Patience:
 
     def _asked_for_too_long(self, trouble: TryAgain, asked_s: float) -> DestinationUnavailableError:
         return DestinationUnavailableError(
-            f"{self._name} asked to wait {asked_s:.0f} s, longer than the {self._policy.budget_s:g} s for which this "
+            f"{self._name} asked to wait {asked_s:.0f} s, longer than the {self._policy.budget_s:g} s that a run "
             f"waits: {trouble.cause}.",
             hint=_UNDELIVERED,
         )

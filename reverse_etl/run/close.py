@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reverse_etl.run.record import SyncRun
 
 
-_NOT_CONFIRMED: Final = "The workspace did not say that it is the same as before, so last sync time stays."
+_NOT_CONFIRMED: Final = "The workspace did not identify itself, so last sync time stays."
 
 
 def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: int = 0) -> RunReport:

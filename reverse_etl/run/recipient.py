@@ -79,17 +79,13 @@ def identify_recipient(
             hint=f"Run the sync instead: reverse-etl run {run.sync.name}",
         )
     what = "everything was read again" if scope.reads.is_whole else "the next run of all rows reads everything again"
-    note = (
-        f"{config.label.capitalize()} is another one than the one that completed this sync before: "
-        f"{what}, from last sync time 0."
-    )
+    note = f"{config.label.capitalize()} is not the one that completed this sync before: {what}, from last sync time 0."
     return Identified(RowsFor(found, confirmed=True, note=note), another=True)
 
 
 def another_recipient(run_id: str, sync: str, config: DestinationConfig) -> DestinationRefusedError:
     """The error of a run whose rows were read for another workspace."""
     return DestinationRefusedError(
-        f"{config.label} is another one than the one that the rows of run {run_id[:8]} were read for; "
-        "nothing was sent to it.",
+        f"{config.label} is not the one that the rows of run {run_id[:8]} were read for; nothing was sent to it.",
         hint=f"Run the whole sync: reverse-etl run {sync}",
     )

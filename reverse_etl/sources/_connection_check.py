@@ -198,7 +198,7 @@ def _session(endpoint: Endpoint | None, engine: Engine, session: Session, late: 
 def _open_transactions(found: Start, late: timedelta | None) -> Step:
     """Whether runs know how far back rows may still become visible, and what follows where they do not."""
     if late == timedelta():
-        return Step("open transactions", True, "of no account: `late: 0s` reads from the last sync time itself")
+        return Step("open transactions", True, "not used: `late: 0s` reads from the last sync time itself")
     if found.reaches_to is not None:
         return Step("open transactions", True, "seen: runs read from the start of the oldest one")
     instead = f"runs read again from {format_interval(late or DEFAULT_LATE)} (`late`) before the last sync time"
@@ -212,7 +212,7 @@ def _refuses_writes(session: Session, engine: Engine) -> Step:
     if isinstance(engine, HasNoReadOnlySessions):
         found = "there are no read-only sessions here: what `user` may do decides"
         return Step("read-only", True, found, "Make sure that `user` may only read; the documentation has the grants.")
-    return Step("read-only", False, "The session would take writes.", "Give `user` to one who can only read.")
+    return Step("read-only", False, "The session would allow writes.", "Set `user` to one who can only read.")
 
 
 def _version(package: str) -> str:

@@ -43,7 +43,7 @@ CHANGED = 3
 def demo(
     syncs: SyncsFolder = Path("syncs"),
     keep_sandbox: Annotated[
-        bool, typer.Option("--keep-sandbox/--stop-sandbox", help="Leave the sandbox running, to look at it.")
+        bool, typer.Option("--keep-sandbox/--stop-sandbox", help="Leave the sandbox running for a look at it.")
     ] = True,
 ) -> None:
     """Make the sample shop, start a sandbox, run the shipped syncs end to end; no account needed."""

@@ -34,7 +34,7 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
         _require_both(known, connections)
         database = known.databases[asks.choice("Database", list(known.databases))]
         destination = known.destinations[asks.choice("Destination", list(known.destinations))]
-    name = asks.name("Name of the sync (its file is called so)", "customers")
+    name = asks.name("Name of the sync, and of its file", "customers")
     path = syncs / f"{name}.yaml"
     if path.exists():
         raise ConfigError(f"{path} already exists.", hint="Choose another name, or edit that file.")
@@ -118,7 +118,7 @@ def _sync(asks: Terminal, engine: str, destination: DestinationConfig, tables: T
     for column in filter(None, others):
         named.setdefault(bare_name(column), column)
     changed = asks.one_of(
-        "Column that says when a row last changed (none: every run reads all)", columns, "column", default=""
+        "Column with the time of a row's last change (none: every run reads all)", columns, "column", default=""
     )
     every = asks.text("How often (15m, 1h, 1d ...; manual)", "1h")
     return {

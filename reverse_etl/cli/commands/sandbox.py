@@ -24,9 +24,9 @@ def sandbox(
         Literal["ignore", "error"],
         typer.Option(help="Suppressed people are ignored (`ignore`) or answered with an error (`error`)."),
     ] = "ignore",
-    site_id: Annotated[str, typer.Option(help="Site ID that is let in.")] = "sandbox",
-    track_api_key: Annotated[str, typer.Option(help="Track API key that is let in.")] = "sandbox",
-    app_api_key: Annotated[str, typer.Option(help="App API key that is let in.")] = "sandbox",
+    site_id: Annotated[str, typer.Option(help="Site ID to accept.")] = "sandbox",
+    track_api_key: Annotated[str, typer.Option(help="Track API key to accept.")] = "sandbox",
+    app_api_key: Annotated[str, typer.Option(help="App API key to accept.")] = "sandbox",
     region: Annotated[Literal["us", "eu"], typer.Option(help="Region of the workspace: us or eu.")] = "us",
     idle_exit: Annotated[float | None, typer.Option(help="End after this many seconds without a request.")] = None,
 ) -> None:

@@ -24,14 +24,14 @@ _CAUSES: Final = (
     (
         r"(is )?set already|already (set|has)|cannot be changed",
         "identifier",
-        "the person has another {field} already, which only an update by cio_id may change: change it in Customer.io, "
+        "the person already has another {field}, which only an update by cio_id may change: change it in Customer.io, "
         "or correct the row.",
     ),
     (r"identifiers do not match", "", "the row's identifiers are those of different people: correct the row."),
     (
         r"email[^.]*invalid|invalid[^.]*email",
         "email",
-        "Customer.io takes the e-mail address for invalid: correct it in the source.",
+        "Customer.io considers the e-mail address invalid: correct it in the source.",
     ),
     (
         r"more than 300|300 attributes|100 kilobytes",

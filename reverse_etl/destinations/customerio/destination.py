@@ -278,7 +278,7 @@ class CustomerIO:
         identifiers = self.identifiers(batch, stream).to_pylist()
         exist = await lookup.existing_people(self._client, self._patience, identifiers, id_type=people.identify_by)
         rows = numbers_where(batch, pa.array(exist, pa.bool_()))
-        return KeptBack(rows, Outcome.EXCLUDED, Reason("exists", people.identify_by, "the person exists already."))
+        return KeptBack(rows, Outcome.EXCLUDED, Reason("exists", people.identify_by, "the person already exists."))
 
     def _require_default_types(self, known: dict[str, str]) -> None:
         """Refuses a sync whose rows cannot but be of a type that the workspace lacks.

@@ -146,11 +146,11 @@ def _mirror(draft: Draft) -> None:
         since = "{{last_sync_time}}" if PLACEHOLDER.search(query) else "the last run"
         draft.problem(
             ("people", "segment", "mirror"),
-            f"the query returns only what changed since {since}, and whoever did not change would leave "
+            f"the query returns only what changed since {since}, and people who did not change would leave "
             "the segment: leave the placeholder out of the query, or mirror out of the segment",
         )
     for line, what in left_out_by(query, draft.dialect or UNKNOWN):
-        text = f"segment.mirror removes everybody whom the query leaves out, and {what} decides who that is: "
+        text = f"segment.mirror removes everyone whom the query leaves out, and {what} decides who that is: "
         text += "leave it out of the query, or mirror out of the segment"
         draft.problem_in(_ROWS, line, text)
 

@@ -43,7 +43,7 @@ async def require_region(client: Client, patience: Patience, region: str) -> str
     actual = answered.get("region") if isinstance(answered, dict) else None
     if reply.status != 200 or actual not in ("us", "eu"):
         raise DestinationRefusedError(
-            f"workspace {client.workspace}: the Track API does not say its region (HTTP {reply.status}).",
+            f"workspace {client.workspace}: the Track API does not report its region (HTTP {reply.status}).",
             hint="Check track_url of the workspace in connections.yaml.",
         )
     if actual != region:

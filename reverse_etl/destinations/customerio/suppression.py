@@ -155,7 +155,7 @@ def _comparable(batch: pa.RecordBatch, place: _Place, rows_before: int) -> pa.Re
         problem = f"the suppression list has an `{name}` that is a pattern or a domain, not one person."
         _refuse_first(pattern(cells, name), rows_before, place, problem, _EACH_PERSON)
         if name in batch.schema.names:
-            problem = f"the suppression list has an `{name}` that does not surely name one person."
+            problem = f"the suppression list has an `{name}` that may not name exactly one person."
             _refuse_first(uncertain(batch.column(name), cells, name), rows_before, place, problem, _WAYS_OUT[name])
     _require_named(batch, columns, place, rows_before)
     return pa.RecordBatch.from_pydict(columns, schema=_SCHEMA)

@@ -87,7 +87,7 @@ class PostgresSession:
         except QueryError:
             # Some speak PostgreSQL's protocol and lack its catalog.
             now = self.now()
-            return Start(clock=now, data_at=now, missing="the server does not tell which transactions are open")
+            return Start(clock=now, data_at=now, missing="the server does not show which transactions are open")
         at = _instant(clock)
         if standby == "t":
             return self._start_of_standby(at)

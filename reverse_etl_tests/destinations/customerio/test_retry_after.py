@@ -89,7 +89,7 @@ def test_a_test_connection_does_not_wait_for_it(sandbox: RunningSandbox, path: s
     sandbox.faults([{"match": {"path": path}, "always": True, "do": {"status": 429, "retry_after": 86_400}}])
     *_, last = steps(workspace(sandbox.url))
     assert not last.ok
-    assert "workspace main asked to wait 300 s, longer than the 10 s for which this waits: HTTP 429" in last.detail
+    assert "workspace main asked to wait 300 s, longer than the 10 s that a run waits: HTTP 429" in last.detail
 
 
 def test_who_a_workspace_is_can_be_asked_without_waiting(sandbox: RunningSandbox) -> None:

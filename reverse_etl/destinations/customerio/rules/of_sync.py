@@ -57,7 +57,7 @@ def _people(sync: Outgoing, people: PeopleConfig) -> list[AnyRule]:
         _unique((by,), keep_last=people.duplicates == "keep_last"),
         *_attribute_warnings(sync, "rows"),
         shared_emails.EmailShared(_warn("email_shared", "No `email` belongs to two ids of one changeset.")),
-        opt_outs.OptOutsKept(_warn("opt_outs_kept", "No row says `unsubscribed: false`, which undoes opt-outs.")),
+        opt_outs.OptOutsKept(_warn("opt_outs_kept", "No row has `unsubscribed: false`, which undoes opt-outs.")),
     ]
 
 
