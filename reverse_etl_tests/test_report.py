@@ -24,7 +24,7 @@ COUNTS = st.builds(Counts, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS)
 
 @given(st.lists(st.sampled_from(Outcome), max_size=30))
 def test_rows_with_one_outcome_each_balance(outcomes: list[Outcome]) -> None:
-    """Whatever becomes of rows, the books balance when each is counted once, and not when one is lost."""
+    """Whatever becomes of rows, the outcomes add up when each is counted once, and not when one is lost."""
     counts = Counts(len(outcomes), *(outcomes.count(o) for o in sorted(Outcome, key=_column)))
     assert counts.balanced
     assert not Counts(len(outcomes) + 1, counts.delivered, counts.rejected, counts.refused, counts.excluded).balanced
@@ -103,7 +103,7 @@ def test_no_cell_runs_in_a_spreadsheet(sign: str, tmp_path: Path) -> None:
 
 
 @given(st.text(alphabet="'=+-@;\t\r\na,\"1", max_size=8))
-def test_a_harmless_cell_can_be_told_back(cell: str) -> None:
+def test_a_harmless_cell_can_be_read_back(cell: str) -> None:
     """Also one that began with apostrophes; no part runs where a spreadsheet parts cells at semicolons or tabs."""
     assert cell == as_it_was(harmless(cell))
     assert not harmless(cell).startswith(("=", "+", "-", "@", "\t", "\r"))

@@ -5,7 +5,7 @@
 For each state of the table: wall time, the processor's time here and on the server, rows for each second of both, and
 the peak of the memory here.
 Each delivery is a process of its own. Of ``1 % bad``, a third each breaks a check, a reference and a unique value, and
-ends with that constraint in the books. The server does not wait for its disk (fsync is off); TLS is on.
+ends with that constraint in the ledger. The server does not wait for its disk (fsync is off); TLS is on.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def test_what_failed_is_read_from_the_csv(tmp_path: Path) -> None:
     assert (["7"], 1) == read(shop(tmp_path, "b", "7"), "SELECT id FROM people", run, "relationships")
 
 
-def test_rows_that_are_not_found_are_told(tmp_path: Path) -> None:
+def test_rows_that_are_not_found_are_reported(tmp_path: Path) -> None:
     """One for each failed row, with its identifier and nothing else; nothing is asked of one that has none."""
     run = before(tmp_path, *map(failed, ["b", "gone", "", "gone", "b"]))
     with connect(shop(tmp_path, "b", "", None)) as session:

@@ -184,7 +184,7 @@ def test_names_that_look_alike_are_accepted(dialect: str, sql: str) -> None:
         "SELECT $$it's$$ AS a FROM t",
     ],
 )
-def test_without_a_dialect_only_certain_problems_are_told(sql: str) -> None:
+def test_without_a_dialect_only_certain_problems_are_reported(sql: str) -> None:
     """Some engine takes each of these; a statement that writes is refused all the same."""
     assert check_query(sql, UNKNOWN) == []
     assert check_query("DELETE FROM customers", UNKNOWN) == [READ_ONLY + "DELETE"]

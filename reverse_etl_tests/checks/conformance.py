@@ -273,7 +273,7 @@ class GateConformance:
         """On this side of the gate nothing is said."""
         assert [self.gate().exceeded(counts) for counts in self.within] == [""] * len(self.within)
 
-    def test_counts_beyond_are_told_with_the_numbers(self) -> None:
+    def test_counts_beyond_are_reported_with_the_numbers(self) -> None:
         """Beyond the gate a sentence says by how much."""
         for counts in self.beyond:
             assert f"{counts.extracted:,}" in self.gate().exceeded(counts)

@@ -114,7 +114,7 @@ def test_what_is_found_is_counted_with_row_numbers(tmp_path: Path) -> None:
         ([{"deleted": b"x"}, {"deleted": b"x"}], ""),
     ],
 )
-def test_repeats_are_told_with_their_number(tmp_path: Path, rows: list[dict[str, Any]], note: str) -> None:
+def test_repeats_are_reported_with_their_number(tmp_path: Path, rows: list[dict[str, Any]], note: str) -> None:
     """And with the way out, where they are not meant; a repeat that another rule rejects is a failed row."""
     parts = checked(tmp_path, CLICKS, [batch(rows)]).folder.parts("rows")
     assert repeated_note(parts, CLICKS).startswith(note)
@@ -203,7 +203,7 @@ def test_parts_of_a_key_do_not_run_together() -> None:
     assert keys[0] != keys[1]
 
 
-def test_a_row_without_any_column_of_its_key_is_told_apart_by_who_and_when(tmp_path: Path) -> None:
+def test_a_row_without_any_column_of_its_key_is_distinguished_by_who_and_when(tmp_path: Path) -> None:
     """Two people's events must not become one; the same event twice is still one."""
     config = EventsConfig(name="clicked", event_key=("x", "y"))
     empty = {"x": None, "y": None}

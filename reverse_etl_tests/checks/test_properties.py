@@ -1,4 +1,4 @@
-"""What must hold for any changeset: the books add up, and duplicates are those of a naive model."""
+"""What must hold for any changeset: the outcomes add up, and duplicates are those of a naive model."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ def test_an_empty_changeset_passes(tmp_path: Path) -> None:
     assert empty.result("attribute_name_case").fields == ("Plan",)
 
 
-def test_progress_is_told_by_part(tmp_path: Path) -> None:
+def test_progress_is_reported_by_part(tmp_path: Path) -> None:
     """Whoever watches sees rows done and rows failed."""
     told: list[Progress] = []
     with listening(told.append):

@@ -64,7 +64,7 @@ def test_the_next_demo_ends_the_sandbox_of_the_one_before(
     assert 200 == httpx.get(f"{second.url}/_sandbox/counts").status_code
 
 
-def test_an_address_that_is_written_down_and_taken_is_said(empty: Project, sandbox: RunningSandbox) -> None:
+def test_an_address_that_is_written_down_and_taken_is_reported(empty: Project, sandbox: RunningSandbox) -> None:
     """No variable could lead the connections elsewhere."""
     with pytest.raises(ConfigError, match=f"another program listens at {sandbox.url}") as caught:
         start(empty, sandbox.url)

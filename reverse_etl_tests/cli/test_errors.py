@@ -172,7 +172,7 @@ def test_a_run_without_failed_rows_gives_an_empty_csv(project: Remembered, tmp_p
     assert 1 == len((tmp_path / "mine.csv").read_text().splitlines())
 
 
-def test_a_csv_that_cannot_be_written_is_told(project: Remembered, tmp_path: Path) -> None:
+def test_a_csv_that_cannot_be_written_is_an_error(project: Remembered, tmp_path: Path) -> None:
     """A folder of that name."""
     with pytest.raises(StateError, match="cannot be written"):
         run(errors, "people", "--csv", str(tmp_path))

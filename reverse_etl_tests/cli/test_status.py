@@ -143,6 +143,6 @@ def test_the_next_run_follows_the_schedule(
         (None, "never"),
     ],
 )
-def test_times_are_said_in_their_largest_unit(moment: datetime | None, said: str) -> None:
+def test_times_are_shown_in_their_largest_unit(moment: datetime | None, said: str) -> None:
     """Rounded down, in singular and plural."""
     assert said == words.from_now(moment, NOON)

@@ -144,7 +144,9 @@ def test_dagster_is_not_imported_where_no_schedule_is_off(project: Remembered) -
         ),
     ],
 )
-def test_a_storage_that_does_not_answer_is_said(project: Remembered, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_a_storage_that_does_not_answer_is_reported(
+    project: Remembered, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
     """The rest of the status is shown; no address or password in the warning, which is all there is on stderr."""
     home = project.folder / "elsewhere"
     home.mkdir()

@@ -168,7 +168,7 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     assert list(load_project(syncs).syncs) == ["customers"]
 
 
-def test_a_missing_folder_is_said_so(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_of_its_own(tmp_path: Path) -> None:
     """There is no folder: the message names the option."""
     with pytest.raises(ConfigError, match="--syncs or REVERSE_ETL_SYNCS"):
         load_project(tmp_path / "nowhere")

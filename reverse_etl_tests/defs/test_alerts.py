@@ -61,7 +61,7 @@ def look(project: ProjectConfig, instance: dg.DagsterInstance) -> str:
 
 
 @pytest.mark.thorough
-def test_each_end_of_a_run_is_told_after_its_books_are_closed(
+def test_each_end_of_a_run_is_an_alert_after_it_is_closed(
     notified: ProjectConfig,
     project: Project,
     instance: dg.DagsterInstance,

@@ -113,7 +113,7 @@ def test_a_subclass_says_which_assets_the_tables_are(load: Load) -> None:
     assert {dg.AssetKey(["models", "customers"])} == changeset.parent_keys
 
 
-def test_mistakes_in_the_syncs_are_told_by_file_and_line(load: Load, project: Project) -> None:
+def test_mistakes_in_the_syncs_are_reported_by_file_and_line(load: Load, project: Project) -> None:
     """The sentence is the cause of what Dagster raises of the component."""
     project.write("people.yaml", people().replace("database: shop", "database: shed"))
     with pytest.raises(Exception, match="Error while building definitions for") as raised:

@@ -41,7 +41,7 @@ def test_a_signal_between_two_stages_ends_the_run_as_canceled(
     stage: str,
     number: signal.Signals,
 ) -> None:
-    """Nothing is sent, the books are closed, the tag says so, and the workspace is free for the next run."""
+    """Nothing is sent, the run is closed, its tag is set, and the workspace is free for the next run."""
     run_id = str(uuid.uuid4())
 
     def press(event: dg.EventLogEntry) -> None:

@@ -114,7 +114,7 @@ def test_a_run_on_a_machine_that_went_down_is_ended(daemon: Daemon, store: Store
         "a user's own job",
     ],
 )
-def test_a_run_that_has_no_turn_is_judged_by_its_events(
+def test_a_run_that_has_no_lease_is_judged_by_its_events(
     daemon: Daemon, tags: dict[str, str], heard_s_ago: float, status: dg.DagsterRunStatus
 ) -> None:
     """Only a sync's run that was silent for three minutes is taken to be dead."""

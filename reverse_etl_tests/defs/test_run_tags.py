@@ -145,7 +145,7 @@ def test_a_run_that_passed_no_queue_gets_its_tags_at_its_start(
     assert ("people", "main", "completed") == tags(run)
 
 
-def test_of_several_syncs_the_worst_end_is_told(
+def test_of_several_syncs_the_worst_end_is_tagged(
     two_workspaces: ProjectConfig, project: Project, instance: dg.DagsterInstance
 ) -> None:
     """A check rejects a row of one sync; after that the other sync completes."""
@@ -158,7 +158,7 @@ def test_of_several_syncs_the_worst_end_is_told(
 def test_each_sync_of_a_run_has_its_own_history(
     two_workspaces: ProjectConfig, project: Project, instance: dg.DagsterInstance
 ) -> None:
-    """Three syncs materialized at once, one of them with a rejected row: a run, books and failed rows for each."""
+    """Three syncs materialized at once, one of them with a rejected row: a run, a ledger and failed rows for each."""
     fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), ("2", "bob@example.com", "x" * 1001)])
     project.write("orders.yaml", people("SELECT id, email FROM customers"))
     syncs = ["elsewhere", "orders", "people"]
@@ -203,7 +203,7 @@ def test_one_sync_re_executed_of_several_goes_on_with_its_own_rows(
 def test_a_sync_keeps_the_workspace_while_another_one_of_its_run_ends(
     two_workspaces: ProjectConfig, instance: dg.DagsterInstance
 ) -> None:
-    """Given back with the last of them; signs of life of the run leave the books of each of its syncs alone."""
+    """Given back with the last of them; signs of life of the run leave the history of each of its syncs alone."""
     store = open_store(Home.from_environment().state_url)
     assert workspace_lease.take(store, "main", run_id="r1", sync="people") is None
     for sync in ("orders", "people"):

@@ -49,7 +49,7 @@ def test_canceled_in_the_queue(daemon: Daemon, project: Project, store: Store) -
 
 
 def test_ended_by_force(daemon: Daemon, project: Project, store: Store) -> None:
-    """Left as it is while its process may still close the books; as the history has it once it is found dead."""
+    """Left as it is while its process may still close the run; as the history has it once it is found dead."""
     run = daemon.launch("people", {"reverse_etl/status": "running"})
     begin(store, run)
     daemon.instance.report_run_canceled(run)
@@ -68,7 +68,7 @@ def test_ended_by_force(daemon: Daemon, project: Project, store: Store) -> None:
     [(Run.SUCCESS, Status.CANCELED), (Run.FAILURE, Status.SOME_ROWS_FAILED), (Run.CANCELED, Status.COMPLETED)],
 )
 def test_a_tag_that_was_not_written(daemon: Daemon, project: Project, store: Store, status: Run, end: Status) -> None:
-    """The books are closed, but the process ended before it could say so in Dagster."""
+    """The run is closed, but the process ended before it could tag it in Dagster."""
     run = daemon.launch("people", {"reverse_etl/status": "running"})
     begin(store, run)
     close(store, report(run.run_id, status=end))

@@ -46,7 +46,7 @@ def everyone(count: int = PEOPLE) -> set[str]:
     in_flight=st.integers(1, 4),
 )
 def test_exactly_the_bad_rows_are_refused(bad: frozenset[int], whole: bool, most_items: int, in_flight: int) -> None:
-    """Any subset, listed in a 207 or found by halving a 400: workspace, books and failed rows agree."""
+    """Any subset, listed in a 207 or found by halving a 400: workspace, ledger and failed rows agree."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), PEOPLE)
         server = ScriptedWorkspace(bad=frozenset(map(str, bad)), whole=whole)
@@ -222,8 +222,8 @@ def test_a_workspace_that_refuses_everything_whole_ends_the_run(
     assert PEOPLE == len(run.failed())
 
 
-def test_a_defect_leaves_true_books_too(tmp_path: Path) -> None:
-    """An error that nobody foresaw is raised after the books are written."""
+def test_a_defect_leaves_a_true_ledger_too(tmp_path: Path) -> None:
+    """An unforeseen error is raised after the ledger is written."""
     run = Run(tmp_path, PEOPLE)
 
     def broken(settled: int, failed: int, total: int) -> None:
@@ -278,7 +278,7 @@ def test_slow_answers_leave_fewer_requests_open(tmp_path: Path, answer_s: float,
     assert open_in_the_end == {max(seen[at : at + 4]) for at in range(20, 36)}
 
 
-def test_cancellation_leaves_true_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancellation_leaves_a_true_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows whose answer does not come in time are undelivered, the failed rows say that the run was canceled."""
     monkeypatch.setattr(sender_module, "GRACE_S", 0.01)
     run = Run(tmp_path, PEOPLE)
@@ -362,7 +362,7 @@ def test_a_failure_waits_for_the_answers_of_the_others(tmp_path: Path) -> None:
     assert {str(n) for n in range(1, 11)} == run.ids(Outcome.DELIVERED)
 
 
-def test_what_is_settled_is_known_to_the_next_attempt_without_closed_books(tmp_path: Path) -> None:
+def test_what_is_settled_is_known_to_the_next_attempt_without_a_closed_ledger(tmp_path: Path) -> None:
     """The process ends without any last word: the next one sends only what has no line in the journal."""
     run = Run(tmp_path, PEOPLE)
     server = ScriptedWorkspace(bad=frozenset({"2"}))

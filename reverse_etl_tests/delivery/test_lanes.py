@@ -61,7 +61,7 @@ def test_few_rows_make_one_request() -> None:
     assert [(0, [1, 2, 3])] == [(lane, r.numbers) for lane, r in packed(Lanes(LIMITS, 4), ["x", "y", "z"])]
 
 
-def test_items_that_are_too_large_are_told_once() -> None:
+def test_items_that_are_too_large_are_reported_once() -> None:
     """With their numbers and keys, from whichever lane."""
     lanes = Lanes(LIMITS, 4)
     assert [] == list(lanes.add([5], [9], [b"x" * 11], pa.array(["a"])))

@@ -116,7 +116,7 @@ class Run:
         return await deliver(self.parts, self.outcomes, table, patience=patience, clock=clock)
 
     def rows(self, outcome: Outcome) -> set[int]:
-        """Rows with an outcome, as the books on disk have it."""
+        """Rows with an outcome, as the ledger on disk has it."""
         return {number for number, each in enumerate(self.parts.outcomes(ROWS).tolist(), 1) if each == outcome}
 
 

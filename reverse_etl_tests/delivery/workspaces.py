@@ -124,7 +124,7 @@ class Run:
         return asyncio.run(run())
 
     def ids(self, outcome: Outcome) -> set[str]:
-        """The people with an outcome, as the books on disk have it."""
+        """The people with an outcome, as the ledger on disk has it."""
         stored = self.parts.outcomes(self.count)
         assert stored.tolist() == self.outcomes.tolist()
         return {str(place + 1) for place in np.flatnonzero(stored == outcome)}
@@ -135,7 +135,7 @@ class Run:
 
 
 class Blocking:
-    """A destination that answers when it is told to, and counts what is asked of it."""
+    """A destination that answers when it is asked to, and counts what is asked of it."""
 
     def __init__(self, in_flight: int) -> None:
         self.name, self.kind = "workspace main", "customerio"

@@ -117,7 +117,7 @@ def test_touched_customers_are_what_the_next_run_reads(shop: Path) -> None:
     assert () == changed.failures
 
 
-def test_touching_happens_now_unless_told_otherwise(shop: Path) -> None:
+def test_touching_happens_now_unless_asked_otherwise(shop: Path) -> None:
     """The clock of this machine, which is also the one that a run of an SQLite database starts by."""
     before = int(datetime.now(UTC).timestamp())
     assert 3 == len(touch(shop, 3))
@@ -153,7 +153,7 @@ def test_the_checks_find_what_must_fail(shop: Path, tmp_path: Path, name: str) -
     ]
 
 
-def test_the_demo_leads_to_the_sandbox_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_leads_to_the_sandbox_unless_set_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """The workspace's addresses are this machine's by default."""
     monkeypatch.delenv("CUSTOMERIO_TRACK_URL", raising=False)
     monkeypatch.delenv("CUSTOMERIO_APP_URL", raising=False)

@@ -160,7 +160,7 @@ def test_waits_of_several_requests_at_once_count_once() -> None:
 
 
 @pytest.mark.parametrize(("after_s", "told"), [(None, 0), (3, 0), (4, 1), (240, 1), (86_400, 1)])
-def test_a_wait_over_3_s_is_told(after_s: float | None, told: int) -> None:
+def test_a_wait_over_3_s_is_reported(after_s: float | None, told: int) -> None:
     """With how long it takes and why, and once however many requests wait."""
     time = FastClock()
     patience = Patience(RetryPolicy(base_s=0.1), name="workspace main", clock=time.clock())

@@ -140,7 +140,7 @@ def test_a_database_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     asyncio.run(check())
 
 
-def test_a_reservation_that_fails_once_nobody_waits_for_it_is_not_complained_about(
+def test_a_reservation_that_fails_when_no_task_waits_for_it_causes_no_warning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A run that ends while its last reservation hangs, and then fails, leaves nothing unread for asyncio to log."""
@@ -149,7 +149,7 @@ def test_a_reservation_that_fails_once_nobody_waits_for_it_is_not_complained_abo
     may_answer = threading.Event()
     complaints: list[str] = []
 
-    def fails_late(turns: int) -> float:
+    def fails_late(turns: int, per_second: float) -> float:
         may_answer.wait(10)
         raise StateError("the state database is locked by another process.")
 

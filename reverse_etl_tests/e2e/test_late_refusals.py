@@ -108,7 +108,7 @@ def test_a_feed_that_fails_at_the_end_repeats_nothing(project: Project, sandbox:
 
 @pytest.mark.thorough
 def test_what_a_run_entered_itself_is_not_reported_by_the_next(project: Project, sandbox: RunningSandbox) -> None:
-    """A row that fails while the run waits to read back is in that run's books, though an earlier one delivered it."""
+    """A row that fails while the run waits to read back is in that run's ledger, though an earlier one delivered it."""
     message(project)
     project.environment["REVERSE_ETL_READ_BACK_WAIT_S"] = "4"
     asked = len(feed_requests(sandbox))

@@ -159,7 +159,7 @@ def test_failed_rows_and_validated_rows_are_found_on_another_machine(
 
 @pytest.mark.parametrize("machines", ["folder"], indirect=True)
 def test_a_place_that_goes_away_stops_nothing_that_is_being_sent(machines: Machines, sandbox: RunningSandbox) -> None:
-    """The run sends all, ends failed and says where its books lie; the next one there sends nothing again."""
+    """The run sends all, ends failed and says where its ledger lies; the next one there sends nothing again."""
     slow(sandbox)
     process = started(machines.one)
     wait_until(lambda: len(machines.acknowledged()) >= A_REQUEST, timeout_s=60)

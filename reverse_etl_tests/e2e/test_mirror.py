@@ -55,7 +55,7 @@ def test_a_segment_is_not_emptied_by_mistake(project: Project, sandbox: RunningS
     assert set() == members(sandbox)
 
 
-def test_a_run_with_failed_rows_removes_nobody(project: Project, sandbox: RunningSandbox) -> None:
+def test_a_run_with_failed_rows_removes_no_one(project: Project, sandbox: RunningSandbox) -> None:
     """A row that failed may say that somebody is still there; a retry reads too few rows to tell."""
     mirrored(project)
     project.run("people")

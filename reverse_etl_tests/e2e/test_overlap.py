@@ -98,7 +98,7 @@ def test_a_sync_beside_itself_sends_each_row_once(project: Project, sandbox: Run
     assert 1 == sum(request["path"] == "/api/v2/batch" for request in sandbox.requests())
 
 
-def test_runs_without_a_queue_wait_their_turn_and_then_run(busy: Project, sandbox: RunningSandbox) -> None:
+def test_runs_without_a_queue_wait_for_the_lease_and_then_run(busy: Project, sandbox: RunningSandbox) -> None:
     """Both commands say at once for whom they wait; when that run is over, one after the other delivers everybody."""
     for sync in ("waits", "waits_too"):
         busy.write(f"{sync}.yaml", people().replace("manual", WAITS))

@@ -84,7 +84,7 @@ def test_each_type_arrives_as_customer_io_takes_it(shop: Project, sandbox: Runni
         ({"database": "nowhere"}, ("nowhere", "shop")),
     ],
 )
-def test_a_database_that_cannot_be_used_is_said_in_a_sentence(
+def test_a_database_that_cannot_be_used_is_a_sentence(
     shop: Project,
     sandbox: RunningSandbox,
     postgres: PostgresServer,

@@ -46,7 +46,7 @@ def test_a_person_whom_customerio_ignores_is_left_out(project: Project, sandbox:
     assert (7, 2, 1) == (code, report["rows"]["delivered"], report["rows"]["refused"])
 
 
-def test_nobody_to_update_is_excluded(project: Project, sandbox: RunningSandbox) -> None:
+def test_a_row_without_a_person_to_update_is_excluded(project: Project, sandbox: RunningSandbox) -> None:
     """With update_only, a row of nobody is no failure and not called delivered."""
     project.write("people.yaml", people().replace("{identify_by: id}", "{write: update_only}"))
     code, report = project.run("people")

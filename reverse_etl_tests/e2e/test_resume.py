@@ -71,7 +71,7 @@ def test_full_never_goes_on_with_an_earlier_run(slow: Project, sandbox: RunningS
     assert f"{newest['run_id'][:8]} reads the rows again" in first["message"]
 
 
-def test_a_full_run_that_was_killed_is_not_said_to_be_read_again(slow: Project, sandbox: RunningSandbox) -> None:
+def test_a_full_run_that_was_killed_does_not_promise_another_reading(slow: Project, sandbox: RunningSandbox) -> None:
     """The next run reads what changed since the one before it: the history says how to read everything."""
     assert 0 == slow.run("people")[0]
     before = len(batches(sandbox))
@@ -95,8 +95,8 @@ def test_a_changed_sync_does_not_go_on_with_the_old_rows(slow: Project, sandbox:
     assert (0, {1}) == (code, {person["attributes"].get("again") for person in sandbox.people()})
 
 
-def test_ctrl_c_finishes_what_is_in_flight_and_keeps_true_books(slow: Project, sandbox: RunningSandbox) -> None:
-    """Within 10 s: no new request, status canceled, last sync time stays, what the books call delivered was taken."""
+def test_ctrl_c_finishes_what_is_in_flight_and_keeps_a_true_ledger(slow: Project, sandbox: RunningSandbox) -> None:
+    """Within 10 s: no new request, status canceled, last sync time stays, what the ledger calls delivered was taken."""
     sandbox.clear_faults()
     sandbox.faults([{**SLOW, "do": {"delay_s": 0.5}}])
     process = started(slow)
@@ -160,7 +160,7 @@ def test_a_run_that_failed_in_the_middle_is_continued(slow: Project, sandbox: Ru
     assert "pro" == first["attributes"]["plan"]
 
 
-def test_tampered_books_do_not_balance(slow: Project, sandbox: RunningSandbox) -> None:
+def test_a_tampered_ledger_does_not_reconcile(slow: Project, sandbox: RunningSandbox) -> None:
     """An outcome that no answer stands for fails the run: exit 1, last sync time stays."""
     folder = slow.folder / "home" / "changesets" / "people"
     process = started(slow)

@@ -131,7 +131,7 @@ def test_segment_and_relationships_follow_the_people(project: Project, sandbox: 
     assert 3 == len(segment["people"])
 
 
-def test_update_only_creates_nobody(project: Project, sandbox: RunningSandbox) -> None:
+def test_update_only_creates_no_one(project: Project, sandbox: RunningSandbox) -> None:
     """`write: update_only` sends `_update`, so unknown people stay unknown."""
     project.write("people.yaml", people().replace("{identify_by: id}", "{identify_by: id, write: update_only}"))
     code, _ = project.run("people")
@@ -228,7 +228,7 @@ def test_preview_spells_an_identifier_as_it_is_sent(project: Project) -> None:
     assert re.search(r"\n +1  valid +42 +a@example.com +1.0\n", shown), shown
 
 
-def test_events_that_repeat_are_told(project: Project, sandbox: RunningSandbox) -> None:
+def test_events_that_repeat_are_reported(project: Project, sandbox: RunningSandbox) -> None:
     """By `preview` row by row, and by `run` with their number: the workspace keeps one of each key."""
     clicks = "UNION ALL ".join(f"SELECT {who} AS id, 'a' AS sku, 1788000000 AS occurred_at " for who in (1, 2, 2, 2))
     events = "events: {identify_by: id, name: clicked}"

@@ -1,4 +1,4 @@
-"""The terminate button of Dagster's UI ends a run as Ctrl-C does: in order, with its books written."""
+"""The terminate button of Dagster's UI ends a run as Ctrl-C does: in order, with its ledger written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def asked(url: str, query: str) -> dict[str, Any]:
     return dict(answer["data"])
 
 
-def test_terminate_finishes_what_is_in_flight_and_keeps_true_books(slow: Project, sandbox: RunningSandbox) -> None:
+def test_terminate_finishes_what_is_in_flight_and_keeps_a_true_ledger(slow: Project, sandbox: RunningSandbox) -> None:
     """Within 10 s: canceled in the history, rows taken are delivered, last sync time stays; the next run goes on."""
     sandbox.clear_faults()
     sandbox.faults([{**SLOW, "do": {"delay_s": 0.5}}])

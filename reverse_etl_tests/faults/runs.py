@@ -136,7 +136,7 @@ class Case:
         began_at: datetime | None = None,
         scope: Scope = WHAT_CHANGED,
     ) -> Ended:
-        """Runs the stages one after the other, each closing the books if it fails, as Dagster's assets do.
+        """Runs the stages one after the other, each closing the run if it fails, as Dagster's assets do.
 
         Args:
             root: Re-executes that run's changeset from the failed step.

@@ -20,7 +20,7 @@ PARTS = [(each, first) for each in catalogue() for first in range(0, each.count,
     [pytest.param(each, first, id=f"{each.name}-{first}") for each, first in PARTS],
 )
 def test_promises_hold(world: World, family: Family, first: int) -> None:
-    """After the fault and after one clean run, source, workspace and books agree."""
+    """After the fault and after one clean run, source, workspace and the run's records agree."""
     for seed in range(first, min(first + family.at_once, family.count)):
         family.hold(world, seed)
 

@@ -18,7 +18,7 @@ from reverse_etl_tests.faults.workspace import contents, expected, memberships, 
 
 
 def books_are_true(case: Case, ended: Ended, *, refused: Iterable[str] = (), rejected: Iterable[str] = ()) -> RunReport:
-    """Checks one run's books against the source and the workspace, and returns its report.
+    """Checks one run's records against the source and the workspace, and returns its report.
 
     Args:
         case: The scenario's sync.
@@ -28,7 +28,7 @@ def books_are_true(case: Case, ended: Ended, *, refused: Iterable[str] = (), rej
     """
     report = ended.report
     assert report is not None, "the run is not in the history"
-    assert report.status is not Status.RUNNING, "the run's books were never closed"
+    assert report.status is not Status.RUNNING, "the run was never closed"
     total = report.total
     assert all(each.balanced for each in report.streams.values())
     assert (report.status is Status.COMPLETED) == (report.exit_code == 0)

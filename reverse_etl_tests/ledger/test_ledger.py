@@ -23,17 +23,17 @@ BAD = Cause("customerio", Reason("invalid", "plan", "too long"))
 
 
 def open_books(run: Run) -> Ledger:
-    """The books of a run's rows, on its fast clock."""
+    """The ledger of a run's rows, on its fast clock."""
     return Ledger(run.parts, run.outcomes, Blocking(1).identifiers)
 
 
 def reopened(run: Run) -> Ledger:
-    """The books of the next attempt, after whatever became of the last one."""
+    """The ledger of the next attempt, after whatever became of the last one."""
     run.outcomes = run.parts.outcomes(run.count)
     return open_books(run)
 
 
-def test_the_next_books_know_what_was_settled_before_a_crash(tmp_path: Path) -> None:
+def test_the_next_ledger_knows_what_was_settled_before_a_crash(tmp_path: Path) -> None:
     """Nothing was closed: delivered, refused and excluded rows have their outcomes and causes all the same."""
     run = Run(tmp_path, 6)
     ledger = open_books(run)
@@ -152,7 +152,7 @@ def test_failed_rows_are_in_row_order_with_their_causes(tmp_path: Path) -> None:
 
 
 def test_rows_of_a_request_that_failed_for_different_causes_are_one_line(tmp_path: Path) -> None:
-    """In whatever order they come; the next books over the same rows know each row's cause."""
+    """In whatever order they come; the next ledger over the same rows knows each row's cause."""
     run = Run(tmp_path, 4)
     other = BAD._replace(why=BAD.why._replace(message="too short"))
     open_books(run).fail_each([4, 1, 2], [40, 10, 20], Outcome.REFUSED, [other, BAD, other])

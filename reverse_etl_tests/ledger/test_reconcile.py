@@ -33,13 +33,13 @@ def run(tmp_path: Path) -> Run:
 
 
 def balanced(run: Run) -> bool:
-    """Whether the books agree with the rows as they were written."""
+    """Whether the ledger agrees with the rows as they were written."""
     numbers = pa.array(range(1, COUNT + 1), pa.int64())
     expected = key_sum(row_keys(numbers, pa.array([str(n) for n in range(1, COUNT + 1)]), "rows"))
     return same_rows(run.parts, COUNT, expected, identified, ["id"])
 
 
-def test_true_books_balance(run: Run) -> None:
+def test_a_true_ledger_reconciles(run: Run) -> None:
     """After a delivery, and after one that was stopped in the middle."""
     assert balanced(run)
     run.outcomes[:] = 0
@@ -77,7 +77,7 @@ def changed_identifier(run: Run) -> None:
 
 
 @pytest.mark.parametrize("tamper", [settled_twice, settled_never, called_delivered, changed_identifier])
-def test_books_that_were_tampered_with_do_not_balance(run: Run, tamper: Callable[[Run], None]) -> None:
+def test_a_ledger_that_was_tampered_with_does_not_reconcile(run: Run, tamper: Callable[[Run], None]) -> None:
     """A row settled twice, one forgotten, one called delivered without an answer, another person in a row's place."""
     tamper(run)
     assert not balanced(run)

@@ -152,7 +152,7 @@ def test_a_secret_signs_byte_for_byte(webhook: Webhook, monkeypatch: pytest.Monk
         ((301, {"location": "http://exa\x01mple/planted"}, ""), "HTTP 301"),
     ],
 )
-def test_an_answer_that_is_no_success_is_told_in_words(
+def test_an_answer_that_is_no_success_is_an_error_in_words(
     kind: str, answer: tuple[int, dict[str, str], str], said: str, webhook: Webhook
 ) -> None:
     """The channel and the status, a word of Slack's, never the address or what else the server says."""
@@ -229,7 +229,7 @@ def test_mail_in_the_clear_is_for_this_machine_only(monkeypatch: pytest.MonkeyPa
         ({"to": ["${BROKEN}"]}, "from or to is not an e-mail address"),
     ],
 )
-def test_mail_that_is_not_taken_is_told_in_words(
+def test_mail_that_is_not_taken_is_an_error_in_words(
     keys: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cause, never an address, a password or the server's own words."""

@@ -70,7 +70,7 @@ class Channel:
         return [alert.kind.value for alert in self.hears(known, now)]
 
 
-def test_a_failure_is_told_once_and_its_end_once() -> None:
+def test_a_failure_is_one_alert_and_its_end_another() -> None:
     """Three runs that fail alike are one alert, two completed ones one recovery; then it can fail again."""
     channel = Channel()
     heard = [channel.kinds(facts(failed(number, f"run {number}: read 1,{number}00 rows."))) for number in (1, 2, 3)]
@@ -79,7 +79,7 @@ def test_a_failure_is_told_once_and_its_end_once() -> None:
     assert [["failure"], [], [], ["recovery"], [], ["failure"]] == heard
 
 
-def test_a_failure_that_changes_is_told_again() -> None:
+def test_a_failure_that_changes_is_another_alert() -> None:
     """Another cause, another exit code, and from failed to some rows failed and back."""
     channel = Channel()
     assert ["failure"] == channel.kinds(facts(failed()))
@@ -89,7 +89,7 @@ def test_a_failure_that_changes_is_told_again() -> None:
     assert ["failure"] == channel.kinds(facts(failed()))
 
 
-def test_a_reason_is_told_when_it_is_new() -> None:
+def test_a_reason_is_an_alert_when_it_is_new() -> None:
     """More rows, or fewer reasons, are the same state; a reason that comes and goes is told once until recovery."""
     channel = Channel()
     email, missing = cause(), cause("identifier_present")
@@ -114,7 +114,7 @@ def test_an_alert_says_what_happened_without_a_row() -> None:
     assert "planted" not in lines + str(alert.as_json())
 
 
-def test_only_what_is_asked_for_is_told() -> None:
+def test_only_what_is_asked_for_is_an_alert() -> None:
     """Without `failure` a failure is silent, and so is a recovery from nothing or one that nobody asked for."""
     quiet = Channel(Occasions(some_rows_failed=True))
     assert [] == quiet.kinds(facts(failed()))
@@ -124,7 +124,7 @@ def test_only_what_is_asked_for_is_told() -> None:
     assert [] == Channel().kinds(facts(completed()))
 
 
-def test_a_failed_row_rate_is_told_above_the_share() -> None:
+def test_a_failed_row_rate_is_an_alert_above_the_share() -> None:
     """5% of the rows are not more than 5%; it is over when a run is below, and can come again."""
     channel = Channel(Occasions(failed_row_rate=5.0, recovery=True))
     assert [] == channel.kinds(facts(some_failed(1, 5), cause()))
@@ -136,7 +136,7 @@ def test_a_failed_row_rate_is_told_above_the_share() -> None:
     assert ["failed_row_rate"] == channel.kinds(facts(some_failed(5, 8), cause()))
 
 
-def test_a_rate_above_the_share_is_told_in_place_of_some_rows_failed() -> None:
+def test_a_rate_above_the_share_takes_the_place_of_some_rows_failed() -> None:
     """One run is one alert; below the share it is still told that some failed."""
     channel = Channel(Occasions(failed_row_rate=5.0, some_rows_failed=True))
     assert ["failed_row_rate"] == channel.kinds(facts(some_failed(1, 6), cause()))
@@ -178,7 +178,7 @@ def test_a_paused_sync_is_neither_stale_nor_well_again() -> None:
     assert [] == channel.kinds(facts(completed()), NOON + 9 * HOUR)
 
 
-def test_skips_in_a_row_are_told_once_when_there_are_enough() -> None:
+def test_skips_in_a_row_are_one_alert_when_there_are_enough() -> None:
     """At the third, not at the second and not again at the fourth; with who was in the way."""
     channel = Channel()
     assert [] == channel.kinds(facts(completed(), skipped=2))
@@ -201,7 +201,7 @@ def test_recovery_comes_once_and_when_nothing_is_open() -> None:
         st.tuples(st.sampled_from(["completed", "failed", "some"]), st.integers(0, 5), st.integers(0, 6), st.booleans())
     )
 )
-def test_nothing_is_told_twice_whatever_happens(steps: list[tuple[str, int, int, bool]]) -> None:
+def test_nothing_is_an_alert_twice_whatever_happens(steps: list[tuple[str, int, int, bool]]) -> None:
     """Asked again about the same facts, there is never anything new; recoveries follow something told."""
     channel = Channel()
     open_alerts = 0
@@ -216,7 +216,7 @@ def test_nothing_is_told_twice_whatever_happens(steps: list[tuple[str, int, int,
         open_alerts = 0 if channel.sent == Sent() else open_alerts + len(heard)
 
 
-def test_what_a_channel_is_told_by_default() -> None:
+def test_what_a_channel_gets_by_default() -> None:
     """Everything that fails and its end."""
     assert ["failure"] == Channel(EVERYTHING_THAT_FAILS).kinds(facts(failed()))
     assert ["some_rows_failed"] == Channel(EVERYTHING_THAT_FAILS).kinds(facts(some_failed(), cause()))

@@ -52,7 +52,7 @@ def test_mistakes_in_channels_do_not_fit_the_schema() -> None:
         assert [] != errors(connections_schema(), read_document(text.encode(), "connections.yaml").values)
 
 
-def test_every_occasion_and_every_key_of_the_json_is_told() -> None:
+def test_every_occasion_and_every_key_of_the_json_is_documented() -> None:
     """The table has the keys of `on`, the JSON example those of an alert, the text the kinds."""
     assert set(Occasions.keys()) == set(re.findall(r"^\| `(\w+): ", PAGE, flags=re.MULTILINE))
     shown = json.loads(block("json"))

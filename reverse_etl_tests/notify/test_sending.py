@@ -60,7 +60,7 @@ def kinds(webhook: Webhook) -> list[str]:
     return [body["kind"] for body in webhook.bodies]
 
 
-def test_a_story_of_runs_is_told_without_repeats(store: Store, webhook: Webhook) -> None:
+def test_a_story_of_runs_sends_no_alert_twice(store: Store, webhook: Webhook) -> None:
     """Failing, failing, some rows failed twice, well, well: three alerts and one recovery."""
     story: list[tuple[Status, tuple[str, ...]]] = [
         (Status.FAILED, ()),
@@ -79,7 +79,7 @@ def test_a_story_of_runs_is_told_without_repeats(store: Store, webhook: Webhook)
     assert "planted" not in str(webhook.bodies)
 
 
-def test_what_could_not_be_sent_is_a_warning_and_is_told_later(store: Store, webhook: Webhook) -> None:
+def test_what_could_not_be_sent_is_a_warning_and_is_sent_later(store: Store, webhook: Webhook) -> None:
     """Not at once again, for the channel has trouble; after five minutes, also when no run came since."""
     run(store, 1, Status.FAILED, exit_code=3)
     webhook.answers.append((503, {}, ""))
@@ -132,7 +132,7 @@ def test_skips_in_a_row_are_counted_from_the_last_run_that_ended(store: Store, w
     assert ["skipped", "recovery"] == kinds(webhook)
 
 
-def test_staleness_is_told_when_no_run_is(store: Store, webhook: Webhook) -> None:
+def test_staleness_is_an_alert_when_no_run_is(store: Store, webhook: Webhook) -> None:
     """Two intervals after the last delivery, and once."""
     run(store, 0, Status.COMPLETED)
     assert () == send_alerts([SYNC], channels(), store=store, now=NOON + 2 * HOUR).sent
@@ -142,7 +142,7 @@ def test_staleness_is_told_when_no_run_is(store: Store, webhook: Webhook) -> Non
     assert "people is stale: its last delivery was 2h ago" == webhook.bodies[0]["headline"]
 
 
-def test_a_channel_of_other_syncs_is_not_told(store: Store, webhook: Webhook) -> None:
+def test_a_channel_of_other_syncs_gets_no_alert(store: Store, webhook: Webhook) -> None:
     """`syncs` names whose alerts a channel gets."""
     report = run(store, 1, Status.FAILED, exit_code=3)
     assert () == after_run(report, SYNC, channels=channels(syncs=["orders"]), store=store)
@@ -151,7 +151,7 @@ def test_a_channel_of_other_syncs_is_not_told(store: Store, webhook: Webhook) ->
     assert ["failure"] == kinds(webhook)
 
 
-def test_canceled_runs_and_those_in_progress_are_not_told(store: Store, webhook: Webhook) -> None:
+def test_canceled_runs_and_those_in_progress_send_no_alert(store: Store, webhook: Webhook) -> None:
     """Somebody wanted it; what was told before stays open."""
     after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels=channels(on=NOT_STALE), store=store)
     after_run(run(store, 2, Status.CANCELED, exit_code=1), SYNC, channels=channels(on=NOT_STALE), store=store)

@@ -42,7 +42,7 @@ def test_another_workspace_gets_everything(case: Case) -> None:
     case.sandbox.reset()
     report = ended(case.run())
     assert (Status.COMPLETED, ROWS) == (report.status, report.rows.delivered)
-    assert "another one" in report.message
+    assert "is not the one that completed this sync before" in report.message
     assert "last sync time 0" in report.message
     everything_arrived(case)
     assert 0 == ended(case.run()).rows.extracted
@@ -74,7 +74,7 @@ def test_a_workspace_exchanged_within_a_run_gets_nothing_of_it(case: Case) -> No
     run = case.run(before=lambda stage: case.sandbox.reset() if stage == "deliver" else None)
     report = ended(run)
     assert (Status.FAILED, 5, 2) == (report.status, report.exit_code, report.rows.undelivered)
-    assert "another one" in report.message
+    assert "is not the one that the rows of run" in report.message
     assert [] == case.sandbox.people()
     again = ended(case.run(root=run.run_id))
     assert (Status.FAILED, 5) == (again.status, again.exit_code)
@@ -108,7 +108,7 @@ def test_a_workspace_that_does_not_say_who_it_is_moves_nothing(case: Case, statu
     assert "" == ended(case.run()).message
 
 
-def test_a_proxy_that_does_not_know_the_request_is_told_by_its_address(case: Case) -> None:
+def test_a_proxy_that_does_not_know_the_request_is_recognized_by_its_address(case: Case) -> None:
     """404: address and site id decide; another site id starts from 0."""
     case.sandbox.faults([{"match": REGION, "always": True, "do": {"status": 404}}])
     assert (Status.COMPLETED, 0, "") == ((report := ended(case.run())).status, report.rows.extracted, report.message)

@@ -40,7 +40,7 @@ def run(tmp_path: Path, storage: Storage) -> Iterator[SyncRun]:
         heartbeat.stop(run.lease_id)
 
 
-def test_the_run_that_has_its_turn_puts_what_it_wrote(run: SyncRun, storage: Storage) -> None:
+def test_the_run_that_has_its_lease_puts_what_it_wrote(run: SyncRun, storage: Storage) -> None:
     """Beside the changeset, which the extraction put there."""
     folder = f"changesets/{run.sync.name}/{run.run_id}"
     assert ["facts.json", "rows/part-000000.parquet"] == storage.names(folder)
@@ -48,8 +48,8 @@ def test_the_run_that_has_its_turn_puts_what_it_wrote(run: SyncRun, storage: Sto
     assert "rows/outcomes.npy" in storage.names(folder)
 
 
-def test_a_run_that_lost_its_turn_puts_nothing(run: SyncRun, storage: Storage) -> None:
-    """Whoever has it now may have put newer outcomes there; closing its books does not change that either."""
+def test_a_run_that_lost_its_lease_puts_nothing(run: SyncRun, storage: Storage) -> None:
+    """Whoever has it now may have put newer outcomes there; closing the run does not change that either."""
     workspace_lease.give_back(run.store, run.lease_id, ended=True)
     assert workspace_lease.take(run.store, "main", run_id="another", sync=run.sync.name) is None
     before = storage.names("changesets")

@@ -172,7 +172,7 @@ def test_other_readings_of_the_documentation_can_be_chosen() -> None:
         ]
 
 
-def test_an_event_of_nobody_possible_is_recorded(sandbox: RunningSandbox, batch: Batch) -> None:
+def test_an_event_of_an_impossible_person_is_recorded(sandbox: RunningSandbox, batch: Batch) -> None:
     """A cio_id cannot be made up, and an address must be one."""
     batch(person("event", cio_id="unknown", name="x"), person("event", email="no address", name="x"))
     batch(person("add_device", email="no address", device={"token": "x"}))

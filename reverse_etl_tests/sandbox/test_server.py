@@ -87,7 +87,7 @@ def test_credentials_and_name_can_be_chosen() -> None:
         assert answer.json()["workspaces"][0]["name"] == sandbox.counts()["workspace"] == "Shop"
 
 
-def test_it_ends_when_told_to() -> None:
+def test_it_ends_on_request() -> None:
     """SIGTERM is an orderly end."""
     with running_sandbox() as sandbox:
         assert sandbox.stop() == 0

@@ -126,7 +126,7 @@ def test_common_intervals_have_short_expressions(minutes: int, expressions: list
     assert Cadence(at(1, 30), timedelta(minutes=minutes)).cron_covering() == expressions
 
 
-def test_what_nobody_saw_is_missed_once() -> None:
+def test_what_no_look_saw_is_missed_once() -> None:
     """Off from 1:40 to 4:35: the tick after that answers 4:30, the next one nothing; a first look misses nothing."""
     assert HALF_PAST.missed(at(1, 40), at(4, 35)) == at(4, 30)
     assert HALF_PAST.missed(at(4, 35), at(4, 40)) is None

@@ -339,7 +339,7 @@ class SourceConformance:
             ("", "statement|no columns"),
         ],
     )
-    def test_a_wrong_query_is_said_in_one_sentence(self, database: DatabaseConfig, query: str, said: str) -> None:
+    def test_a_wrong_query_is_an_error_in_one_sentence(self, database: DatabaseConfig, query: str, said: str) -> None:
         """Which connection, what is wrong, what to do; the session stays usable."""
         with connect(database, name="shop") as session:
             with pytest.raises(QueryError, match=rf"(?is)database shop \({self.engine}\).*({said})") as refused:

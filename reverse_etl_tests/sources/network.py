@@ -141,7 +141,7 @@ class OverTheNetwork:
 
     @pytest.mark.thorough
     @_dropped_sockets
-    def test_a_server_that_goes_away_is_said(self, led_through: DatabaseConfig, between: Relay) -> None:
+    def test_a_server_that_goes_away_is_an_error(self, led_through: DatabaseConfig, between: Relay) -> None:
         """In the middle of the rows, for good: an error of this connection with what to do, within the limit."""
         began = time.monotonic()
         with connect(led_through, name="shop") as session:

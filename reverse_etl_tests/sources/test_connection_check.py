@@ -109,7 +109,7 @@ def test_a_unix_socket_needs_no_network(postgres: PostgresServer) -> None:
     assert names(list(steps(config)))[:2] == ["address", "log in"]
 
 
-def test_a_server_without_tls_is_told_apart(postgres: PostgresServer) -> None:
+def test_a_server_without_tls_has_its_own_words(postgres: PostgresServer) -> None:
     """One that answers N to the request for TLS, as PostgreSQL with ssl = off does."""
     with _answering(b"N") as port:
         found = list(steps(settings_of(postgres, port=port)))
@@ -125,7 +125,7 @@ def test_a_missing_variable_is_a_mistake_in_the_configuration(postgres: Postgres
         list(steps(settings_of(postgres, password=Secret("${NO_SUCH_VARIABLE}"))))
 
 
-def test_an_issuer_without_a_common_name_is_said_by_its_organisation() -> None:
+def test_an_issuer_without_a_common_name_is_called_by_its_organisation() -> None:
     """Authorities name themselves in either way."""
     authority = trustme.CA(organization_name="Some authority")
     with (

@@ -387,7 +387,7 @@ def test_files_of_a_folder_that_is_allowed_are_read(beside: Path) -> None:
             pass
 
 
-def test_a_folder_that_is_not_there_is_told(beside: Path) -> None:
+def test_a_folder_that_is_not_there_is_an_error(beside: Path) -> None:
     """A mistyped folder must not look like a query that may not read."""
     config = Config(name="shop", path=beside / "shop.duckdb", read_files=(beside / "none",))
     with pytest.raises(SourceUnavailableError, match=r"there is no folder .*none"), connect(config):

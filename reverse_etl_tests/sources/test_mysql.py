@@ -320,7 +320,7 @@ def test_bits_are_booleans_or_numbers(session: Session) -> None:
     assert logical_type(batch.schema.field("many")) == "decimal"
 
 
-def test_tinyint1_is_a_boolean_when_told(filled: MariadbServer, driver: str) -> None:
+def test_tinyint1_is_a_boolean_on_request(filled: MariadbServer, driver: str) -> None:
     """Only the column's type says so; other small integers stay what they are."""
     with connect(settings_of(filled, tinyint1="boolean")) as session:
         (batch,) = session.stream("SELECT flag, tiny FROM odd")
@@ -592,7 +592,7 @@ def test_what_is_no_open_mysql_server_says_why(driver: str, first: bytes, said: 
     assert step in last.detail
 
 
-def test_every_step_to_the_server_is_told(filled: MariadbServer, driver: str) -> None:
+def test_every_step_to_the_server_is_reported(filled: MariadbServer, driver: str) -> None:
     """As test-connection shows them."""
     told = {step.name: step.detail for step in steps(settings_of(filled)) if step.ok}
 
@@ -611,7 +611,7 @@ def test_every_step_to_the_server_is_told(filled: MariadbServer, driver: str) ->
     assert told["TLS"] == "the certificate for localhost is by Throw-away authority"
 
 
-def test_a_connection_ended_by_the_server_is_said(filled: MariadbServer, driver: str) -> None:
+def test_a_connection_ended_by_the_server_is_an_error(filled: MariadbServer, driver: str) -> None:
     """An administrator ends the session in the middle; what follows says the same."""
     with connect(settings_of(filled)) as session:
         batches = session.stream(TestMysql.endless)

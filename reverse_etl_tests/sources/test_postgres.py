@@ -448,7 +448,7 @@ def test_a_host_that_never_greets_is_given_up() -> None:
             pass
 
 
-def test_a_connection_ended_by_the_server_is_said(filled: PostgresServer) -> None:
+def test_a_connection_ended_by_the_server_is_an_error(filled: PostgresServer) -> None:
     """An administrator ends the session in the middle; what follows says the same."""
     with connect(settings_of(filled)) as session:
         batches = session.stream("SELECT i, repeat('x', 1000) AS t FROM generate_series(1, 10000000) AS g(i)")

@@ -338,7 +338,7 @@ def test_require_encrypts_without_verifying(filled: RedshiftServer) -> None:
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
 
-def test_a_server_without_tls_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_tls_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """It answers the request for TLS with a no, or hangs up."""
     monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -363,7 +363,7 @@ def test_a_server_without_tls_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     "greeting",
     [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"R\x00\x00\x00\x08\x00\x00\x00\x06", b"E\x00\x00\x00\x08Sx\x00\x00"],
 )
-def test_something_else_at_the_port_is_said(greeting: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_something_else_at_the_port_is_an_error(greeting: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a server of this protocol, or one that hangs up."""
     monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -453,7 +453,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: RedshiftServer) -> None:
     assert time.monotonic() - began < 20
 
 
-def test_a_connection_ended_by_the_server_is_said(filled: RedshiftServer) -> None:
+def test_a_connection_ended_by_the_server_is_an_error(filled: RedshiftServer) -> None:
     """A restart in the middle; what follows says the same."""
     with connect(settings_of(filled)) as session:
         (own,) = rows(session, "SELECT pg_backend_pid() AS pid")
@@ -557,7 +557,7 @@ def test_test_connection_shows_every_step(filled: RedshiftServer) -> None:
     assert found[-1].detail.startswith("redshift-connector 2.")
 
 
-def test_a_server_that_takes_writes_is_told(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_takes_writes_is_reported(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a session writes after all, test-connection has something to show."""
     monkeypatch.setattr(session, "_begin", lambda: session._run("BEGIN"))  # type: ignore[attr-defined]
 
@@ -627,7 +627,7 @@ def test_the_sql_in_the_documentation_works(filled: RedshiftServer) -> None:
         assert rows(session, "SELECT * FROM shop.later") == []
 
 
-def test_a_failed_handshake_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_handshake_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Something that agrees to TLS and then speaks something else."""
     monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
     with socket.create_server(("127.0.0.1", 0)) as server:

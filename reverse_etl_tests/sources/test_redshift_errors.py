@@ -26,7 +26,7 @@ MESSAGES = Messages("database shop (redshift)", FACTS, timedelta(hours=1))
         ("99999", PLANTED, "error (99999)"),
     ],
 )
-def test_what_only_a_cluster_refuses_is_said(code: str, text: str, said: str) -> None:
+def test_what_only_a_cluster_refuses_is_an_error(code: str, text: str, said: str) -> None:
     """Each with a hint, and without the server's text where that could hold a value."""
     error = MESSAGES.refused(Refusal({"C": code, "M": text}))
 
@@ -45,7 +45,7 @@ def test_what_only_a_cluster_refuses_is_said(code: str, text: str, said: str) ->
         ("something\nelse.", "no connection: something else. "),
     ],
 )
-def test_a_refused_login_is_said(text: str, said: str) -> None:
+def test_a_refused_login_is_an_error(text: str, said: str) -> None:
     """What the stand-in cannot bring about."""
     assert said in str(MESSAGES.login(Refusal({"C": "28000", "M": text})))
 

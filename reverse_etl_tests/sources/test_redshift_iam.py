@@ -140,7 +140,7 @@ def test_a_workgroup_lends_a_user_and_a_password(redshift: RedshiftServer, aws: 
     assert '"workgroupName": "reporting"' in asked["json"]
 
 
-def test_a_lent_password_that_is_refused_is_said(redshift: RedshiftServer, aws: Aws) -> None:
+def test_a_lent_password_that_is_refused_is_an_error(redshift: RedshiftServer, aws: Aws) -> None:
     """By the user as AWS calls it, without the password."""
     aws.answer = lent(IAM_USER, "planted-lent-password")
     config = by_iam(redshift, {"cluster_identifier": "analytics", "region": "eu-west-1"}, user=EnvText(USER))
@@ -173,7 +173,7 @@ def _without_credentials(patch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_why_aws_lends_nothing_is_said(
+def test_why_aws_lends_nothing_is_reported(
     aws: Aws,
     monkeypatch: pytest.MonkeyPatch,
     iam: dict[str, str],

@@ -301,7 +301,7 @@ def test_a_stalled_query_ends(filled: SnowflakeServer, query: str, behaviour: di
     assert len(filled.seen()["aborted"]) == aborts
 
 
-def test_a_time_limit_of_the_warehouse_is_told_apart(filled: SnowflakeServer) -> None:
+def test_a_time_limit_of_the_warehouse_has_its_own_words(filled: SnowflakeServer) -> None:
     """It is not the connection's to raise."""
     filled.behave(limit_s=0.2)
     with connect(settings_of(filled)) as session, pytest.raises(QueryError, match="its own time limit") as refused:
@@ -442,7 +442,7 @@ def test_the_role_refuses_what_gets_past_the_guard(filled: SnowflakeServer) -> N
     assert "SYNC_READER" in refused.value.hint
 
 
-def test_what_the_role_may_not_see_is_said_with_the_grant(session: Session) -> None:
+def test_what_the_role_may_not_see_is_an_error_with_the_grant(session: Session) -> None:
     """Snowflake does not tell missing from forbidden, so both are said."""
     with pytest.raises(QueryError, match="Object 'HIDDEN' does not exist or not authorized") as refused:
         rows(session, "SELECT * FROM hidden")
@@ -450,7 +450,7 @@ def test_what_the_role_may_not_see_is_said_with_the_grant(session: Session) -> N
     assert "GRANT SELECT ON TABLE HIDDEN TO ROLE SYNC_READER" in refused.value.hint
 
 
-def test_without_a_warehouse_the_grant_is_said(filled: SnowflakeServer) -> None:
+def test_without_a_warehouse_the_grant_is_named(filled: SnowflakeServer) -> None:
     """The user has no default one."""
     with (
         connect(settings_of(filled, warehouse=None)) as session,

@@ -92,7 +92,7 @@ def test_another_key_is_refused(
     assert pem.decode().splitlines()[1] not in str(refused.value)
 
 
-def test_a_passphrase_too_many_is_said(snowflake: SnowflakeServer) -> None:
+def test_a_passphrase_too_many_is_an_error(snowflake: SnowflakeServer) -> None:
     """The key has none."""
     login = {"private_key": Secret(f"${{{KEY_VARIABLE}}}"), "private_key_passphrase": Secret(f"${{{TOKEN_VARIABLE}}}")}
     with (
@@ -124,7 +124,7 @@ def test_a_passphrase_too_many_is_said(snowflake: SnowflakeServer) -> None:
         ({"password": "${P}", "schemaa": "X"}, "schemaa: unknown key; did you mean `schema`?"),
     ],
 )
-def test_settings_that_do_not_go_together_are_said(keys: dict[str, Any], said: str) -> None:
+def test_settings_that_do_not_go_together_are_a_problem(keys: dict[str, Any], said: str) -> None:
     """At once, without a connection."""
     with pytest.raises(ConfigProblemsError) as refused:
         parse_database("warehouse", LOGIN | keys)
@@ -192,7 +192,9 @@ def messages() -> Messages:
         (250003, "Failed to execute request", SourceUnavailableError, "connection was lost", "again"),
     ],
 )  # fmt: skip
-def test_a_refusal_is_said_by_its_number(number: int, text: str, kind: type[SourceError], said: str, hint: str) -> None:
+def test_a_refusal_is_worded_by_its_number(
+    number: int, text: str, kind: type[SourceError], said: str, hint: str
+) -> None:
     """The service's own text only where it cannot quote a row."""
     found = messages().refused(driver.ProgrammingError(msg=text, errno=number), began=time.monotonic())
 

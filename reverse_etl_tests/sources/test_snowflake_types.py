@@ -185,7 +185,7 @@ def test_times_outside_the_calendar_keep_their_rows(
         (pa.array(["x"]), {"type": "brandnew"}, {}),
     ],
 )
-def test_what_the_connector_cannot_read_is_said(
+def test_what_the_connector_cannot_read_is_an_error(
     snowflake: SnowflakeServer, session: Session, values: pa.Array, kind: dict[str, Any], said: dict[str, str]
 ) -> None:
     """And how to cast it; also a type that was not there when the connector was made."""
@@ -236,7 +236,7 @@ def test_tenths_of_microseconds_keep_every_time_of_the_calendar(
     assert batch.column(0).cast(pa.int64()).to_pylist() == [second * 10**6]
 
 
-def test_a_time_that_cannot_be_told_from_another_is_not_read(snowflake: SnowflakeServer, session: Session) -> None:
+def test_a_time_that_could_be_another_is_not_read(snowflake: SnowflakeServer, session: Session) -> None:
     """Beside nanoseconds after 2262 the connector does not tell how it counted tenths of microseconds."""
     table = pa.table(
         [pa.array(_FAR, TWO_PARTS), pa.array([17_198_280_001_234_567] * 3, pa.int64())],

@@ -173,7 +173,7 @@ def test_text_that_is_not_utf8_spoils_no_other_row(path: Path) -> None:
     assert batch.column(0).to_pylist() == [NOT_TEXT, NOT_TEXT, "a\0b", "Zoë", None]
 
 
-def test_names_that_are_not_utf8_are_said(path: Path) -> None:
+def test_names_that_are_not_utf8_are_an_error(path: Path) -> None:
     """A table and a column that another program named."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE odd (abc TEXT)")

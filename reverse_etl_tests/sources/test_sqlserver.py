@@ -244,7 +244,7 @@ class TestSqlServer(SourceConformance, OverTheNetwork):
         ]
 
 
-def test_tls_that_nobody_offers_or_everybody_must_use_is_said() -> None:
+def test_tls_that_is_not_offered_or_required_is_an_error() -> None:
     """A server without TLS, and one that takes nothing else."""
     with pytest.MonkeyPatch.context() as patch, tds_server() as server:
         patch.setenv(PASSWORD_VARIABLE, PASSWORD)
@@ -322,7 +322,7 @@ def test_a_login_that_may_write_changes_nothing(filled: TdsServer) -> None:
         assert rows(session, "SELECT secret FROM planted") == [{"secret": PLANTED}]
 
 
-def test_a_read_only_database_is_said(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_database_is_reported(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The only kind of session that refuses writes by itself."""
     with connect(settings_of(filled)) as session:
         assert not session.read_only()
@@ -486,7 +486,7 @@ def test_no_password_is_in_an_error(filled: TdsServer, monkeypatch: pytest.Monke
     assert "${WRONG_PASSWORD}" in refused.value.hint
 
 
-def test_a_password_that_freetds_cannot_take_is_said(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_that_freetds_cannot_take_is_an_error(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its connection strings have no way to say it; nothing is sent in its place."""
     for password in ("planted};x", "planted}", "planted\x00x"):
         monkeypatch.setattr(Secret, "resolve", lambda _, password=password: password)
@@ -570,7 +570,7 @@ def test_a_host_that_never_greets_is_given_up() -> None:
             pass
 
 
-def test_what_is_no_sql_server_is_said() -> None:
+def test_what_is_no_sql_server_is_an_error() -> None:
     """Another service behind the port."""
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as listener:
         patch.setenv(PASSWORD_VARIABLE, PASSWORD)
@@ -594,7 +594,7 @@ def test_what_is_no_sql_server_is_said() -> None:
         greeting.join()
 
 
-def test_a_connection_cut_by_the_server_is_said(filled: TdsServer) -> None:
+def test_a_connection_cut_by_the_server_is_an_error(filled: TdsServer) -> None:
     """The server dies in the middle; what follows says the same."""
     with connect(settings_of(filled)) as session:
         batches = session.stream(ENDLESS)
@@ -665,7 +665,7 @@ def test_connecting_step_by_step_names_the_authority(filled: TdsServer) -> None:
     assert found["driver"].detail.startswith("pyodbc ")
 
 
-def test_keys_that_do_not_go_together_are_told() -> None:
+def test_keys_that_do_not_go_together_are_problems() -> None:
     """A password is needed, whoever logs in; Entra needs encryption."""
     with pytest.raises(ValidationError) as refused:
         Config(
@@ -772,7 +772,7 @@ def test_without_unixodbc_its_package_is_named(monkeypatch: pytest.MonkeyPatch, 
         (18, {"tls": "disable"}, {"Encrypt": "no"}),
     ],
 )
-def test_microsofts_driver_is_told_to_verify(major: int, changed: dict[str, Any], verification: dict[str, str]) -> None:
+def test_microsofts_driver_is_set_to_verify(major: int, changed: dict[str, Any], verification: dict[str, str]) -> None:
     """By default the certificate and the host name in it."""
     settings = _settings_of(unreached(**changed), driver.Driver(f"ODBC Driver {major} for SQL Server", major))
 

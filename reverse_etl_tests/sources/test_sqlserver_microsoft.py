@@ -96,7 +96,7 @@ def test_half_a_surrogate_pair_spoils_its_own_row_only(filled: TdsServer, kind: 
     half_a_pair_spoils_its_own_row(settings_of(filled, driver=DRIVER), kind)
 
 
-def test_half_a_surrogate_pair_in_a_columns_name_is_said(filled: TdsServer) -> None:
+def test_half_a_surrogate_pair_in_a_columns_name_is_an_error(filled: TdsServer) -> None:
     """Nothing could be sent under that name; FreeTDS makes a question mark of it."""
     filled.admin(f'CREATE OR REPLACE TABLE halved (id BIGINT, "{HALF_PAIR}" BIGINT)')
     with connect(settings_of(filled, driver=DRIVER)) as session:

@@ -88,7 +88,7 @@ def test_postgres_says_since_when_a_transaction_is_prepared_at_the_latest(postgr
     assert start(postgres).begun_by is None
 
 
-def test_sessions_of_ours_hold_nobody_back(postgres: PostgresServer) -> None:
+def test_sessions_of_ours_hold_no_run_back(postgres: PostgresServer) -> None:
     """Another sync that reads for an hour only reads."""
     settings = settings_of(postgres, user=EnvText(WATCHER))
     with connect(settings) as reader, closing(reader.stream("SELECT * FROM generate_series(1, 200000) AS a")) as stream:

@@ -31,7 +31,7 @@ _MESSAGES = [
 
 
 @pytest.mark.parametrize("message", _MESSAGES)
-def test_a_time_and_a_number_are_told_apart_from_other_errors(message: str) -> None:
+def test_a_time_and_a_number_have_their_own_error(message: str) -> None:
     """Whichever stands first, whatever the time's and the number's type."""
     assert (
         "A date-time does not compare with a number: write F({{last_sync_time}}) in place of {{last_sync_time}}."

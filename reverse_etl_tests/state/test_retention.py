@@ -115,7 +115,7 @@ def test_the_last_sync_time_outlives_the_run_that_set_it(store: Store, home: Hom
     assert (500, ["second"]) == (last_sync_time(store, "people"), [run.run_id for run in list_runs(store)])
 
 
-def test_what_cannot_be_deleted_is_told(store: Store, home: Home) -> None:
+def test_what_cannot_be_deleted_is_reported(store: Store, home: Home) -> None:
     """A folder lies where the CSV should be; the run stays, so that it is tried again, and all others go."""
     ran(store, "old", NOON - 100 * DAY)
     ran(store, "older", NOON - 101 * DAY)

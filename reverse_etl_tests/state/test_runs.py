@@ -146,7 +146,7 @@ def test_closing_again_replaces_what_was_written(store: Store) -> None:
     assert 1 == len(list_runs(store))
 
 
-def test_a_run_that_begins_again_starts_its_row_anew(store: Store) -> None:
+def test_a_run_that_begins_again_starts_its_row_again(store: Store) -> None:
     """A retried first step: the run is in progress, without the failed rows of the first try."""
     begin(store)
     close(store, report(status=Status.FAILED), failed=(failed_row(1),))

@@ -59,7 +59,7 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "reverse-etl[postgres]" in caught.value.hint
 
 
-def test_a_locked_file_is_waited_for_and_then_told(file: Path) -> None:
+def test_a_locked_file_is_waited_for_and_then_an_error(file: Path) -> None:
     """Another program keeps the lock for longer than the patience."""
     store = open_store(f"sqlite:///{file}?timeout=0.05")
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
@@ -70,7 +70,7 @@ def test_a_locked_file_is_waited_for_and_then_told(file: Path) -> None:
     begin(store)
 
 
-def test_a_file_that_is_no_database_is_told(file: Path) -> None:
+def test_a_file_that_is_no_database_is_an_error(file: Path) -> None:
     """Somebody wrote something else there."""
     file.write_text("planted " * 1000)
     with pytest.raises(StateError, match="is damaged, or is not a state database") as caught:
@@ -78,7 +78,7 @@ def test_a_file_that_is_no_database_is_told(file: Path) -> None:
     assert "planted" not in str(caught.value)
 
 
-def test_a_path_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     """A folder of that name; a file where a folder should be."""
     with pytest.raises(StateError, match="cannot be opened") as caught:
         open_store(f"sqlite:///{tmp_path}")
@@ -88,7 +88,7 @@ def test_a_path_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
         open_store(f"sqlite:///{tmp_path}/file/state.db")
 
 
-def test_a_full_disk_is_told_and_nothing_is_written(file: Path) -> None:
+def test_a_full_disk_is_an_error_and_nothing_is_written(file: Path) -> None:
     """The transaction is undone; the hint says that nothing is lost."""
     store = open_store(f"sqlite:///{file}")
     with pytest.raises(StateError, match="the disk is full") as caught:
@@ -114,7 +114,7 @@ def test_other_errors_hold_no_values(store: Store) -> None:
     assert "planted" not in f"{caught.value}{caught.value.__cause__}"
 
 
-def test_an_unreachable_server_is_told() -> None:
+def test_an_unreachable_server_is_an_error() -> None:
     """Nobody listens there."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -124,7 +124,7 @@ def test_an_unreachable_server_is_told() -> None:
     assert "planted" not in str(caught.value)
 
 
-def test_a_database_that_is_not_there_is_told(postgres_url: str) -> None:
+def test_a_database_that_is_not_there_is_an_error(postgres_url: str) -> None:
     """The server is, the database is not."""
     url = sa.make_url(postgres_url).set(database="nowhere").render_as_string(hide_password=False)
     with pytest.raises(StateError, match=r"nowhere at .* does not exist"):
@@ -132,7 +132,7 @@ def test_a_database_that_is_not_there_is_told(postgres_url: str) -> None:
 
 
 @pytest.mark.parametrize("login", ["reader:planted@127.0.0.1:{port}", "nobody@127.0.0.1:{port}", "nobody@"])
-def test_a_refused_login_is_told(postgres: PostgresServer, login: str) -> None:
+def test_a_refused_login_is_an_error(postgres: PostgresServer, login: str) -> None:
     """A wrong password, a user whom the server lets in from nowhere, a user it does not know."""
     query = {"host": str(postgres.folder), "port": str(postgres.port)} if login.endswith("@") else {}
     url = sa.make_url(f"postgresql://{login.format(port=postgres.port)}/shop").update_query_dict(query)
@@ -141,14 +141,14 @@ def test_a_refused_login_is_told(postgres: PostgresServer, login: str) -> None:
     assert "planted" not in str(caught.value)
 
 
-def test_a_server_that_only_reads_is_told(postgres_url: str) -> None:
+def test_a_server_that_only_reads_is_an_error(postgres_url: str) -> None:
     """A standby, or a user without rights."""
     url = fresh_schema(postgres_url)
     with pytest.raises(StateError, match="does not let this user read and write"):
         open_store(f"{url}%20-cdefault_transaction_read_only%3Don")
 
 
-def test_a_server_that_goes_away_is_told(postgres_url: str) -> None:
+def test_a_server_that_goes_away_is_an_error(postgres_url: str) -> None:
     """The connection is cut in the middle of a transaction; the next call works again."""
     store = open_store(fresh_schema(postgres_url))
     with pytest.raises(StateError, match="cannot be reached"), store.writing() as connection:
@@ -156,7 +156,7 @@ def test_a_server_that_goes_away_is_told(postgres_url: str) -> None:
     assert 0 == last_sync_time(store, "people")
 
 
-def test_a_locked_table_is_waited_for_and_then_told(postgres_url: str) -> None:
+def test_a_locked_table_is_waited_for_and_then_an_error(postgres_url: str) -> None:
     """Another process holds a table that is to be read."""
     url = fresh_schema(postgres_url)
     store, hasty = open_store(url), open_store(f"{url}%20-clock_timeout%3D50")

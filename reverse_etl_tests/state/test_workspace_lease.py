@@ -105,7 +105,7 @@ def test_a_workspace_is_one_runs_at_a_time(store: Store) -> None:
 
 
 @pytest.mark.thorough
-def test_of_processes_that_come_at_once_one_has_the_turn(state_url: str) -> None:
+def test_of_processes_that_come_at_once_one_has_the_lease(state_url: str) -> None:
     """Six, released at the same moment, on a file and on a server."""
     racers = [other(state_url, f"r{number}") for number in range(6)]
     for racer in racers:
@@ -116,7 +116,7 @@ def test_of_processes_that_come_at_once_one_has_the_turn(state_url: str) -> None
     assert ["False"] * 5 + ["True"] == sorted(answers)
 
 
-def test_a_killed_process_holds_nobody_up(store: Store, state_url: str) -> None:
+def test_a_killed_process_holds_no_run_up(store: Store, state_url: str) -> None:
     """While it lives others wait; after SIGKILL, reaped or not, the next one has the turn and its run is failed."""
     process = working(state_url, "r1")
     assert workspace_lease.take(store, "main", run_id="r2", sync="orders") is not None
@@ -145,7 +145,7 @@ def test_another_machine_is_given_three_minutes(store: Store, state_url: str, se
     assert (Status.FAILED if free else Status.RUNNING) is run.status
 
 
-def test_between_two_stages_the_turn_is_kept(store: Store, state_url: str) -> None:
+def test_between_two_stages_the_lease_is_kept(store: Store, state_url: str) -> None:
     """A run whose next stage comes in another process, such as a worker's, keeps its workspace that long."""
     process = working(state_url, "r1")
     workspace_lease.rest(store, "r1")
@@ -155,7 +155,7 @@ def test_between_two_stages_the_turn_is_kept(store: Store, state_url: str) -> No
     assert workspace_lease.take(store, "main", run_id="r1", sync="people") is None
 
 
-def test_a_run_that_lost_its_turn_is_interrupted(state_url: str) -> None:
+def test_a_run_that_lost_its_lease_is_interrupted(state_url: str) -> None:
     """A machine that slept through its three minutes finds another run in its place, and stops within a heartbeat."""
     # Rarely enough that it is not put to sleep in the middle of one, with the database locked.
     process = working(state_url, "r1", every_s=1)
@@ -168,7 +168,7 @@ def test_a_run_that_lost_its_turn_is_interrupted(state_url: str) -> None:
     process.communicate()
 
 
-def test_a_run_that_nobody_has_a_turn_for_is_ended(store: Store) -> None:
+def test_a_run_without_a_lease_is_ended(store: Store) -> None:
     """One that began before there were turns, say: it must not stay in progress for good."""
     begin(store, "r0", at=NOON)
     assert workspace_lease.take(store, "main", run_id="r1", sync="orders") is None

@@ -23,7 +23,7 @@ def work(run_id: str, sign: Callable[[], bool], give_up_s: float = heartbeat.GIV
     threading.Event().wait(10)
 
 
-def test_a_run_that_nobody_hears_of_is_interrupted() -> None:
+def test_a_run_without_signs_of_life_is_interrupted() -> None:
     """As Ctrl-C would; also while a sign is under way, which may take as long as it likes. Why is said once."""
     ended = threading.Event()
     for sign in (away, lambda: ended.wait(30)):
@@ -35,7 +35,7 @@ def test_a_run_that_nobody_hears_of_is_interrupted() -> None:
     ended.set()
 
 
-def test_a_run_that_lost_its_turn_is_interrupted() -> None:
+def test_a_run_that_lost_its_lease_is_interrupted() -> None:
     """At the next sign."""
     with pytest.raises(KeyboardInterrupt):
         work("late", lambda: False)
@@ -62,6 +62,6 @@ def test_a_sign_that_arrives_is_counted_from() -> None:
         heartbeat.stop("heard")
 
 
-def test_it_stops_before_its_turn_is_anybodys() -> None:
+def test_it_stops_before_its_lease_is_free() -> None:
     """Also when the last sign was sent just after a look, and the requests in flight take their time."""
     assert heartbeat.GIVE_UP_S + heartbeat.BEAT_S < SILENT.total_seconds()

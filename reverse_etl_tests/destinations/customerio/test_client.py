@@ -57,7 +57,7 @@ def test_each_api_has_its_own_credentials() -> None:
         assert "application/json" == headers["content-type"]
 
 
-def test_refusals_come_back_and_trouble_is_told_apart() -> None:
+def test_refusals_come_back_and_trouble_is_classified() -> None:
     """400 and 404 are answers; 503 is trouble; 401 is an error."""
     assert [400, 404] == [
         reply.status for reply in (ask(Said(s), "App")[0] for s in (400, 404)) if isinstance(reply, Reply)
@@ -220,7 +220,7 @@ def test_a_broken_network_is_tried_again(cause: str) -> None:
     ("cause", "words"),
     [(socket.gaierror(socket.EAI_NONAME, "x"), "host name is unknown"), (UNTRUSTED, "self-signed certificate")],
 )
-def test_a_wrong_address_is_told_at_once(cause: Exception, words: str) -> None:
+def test_a_wrong_address_is_an_error_at_once(cause: Exception, words: str) -> None:
     """An unknown host and an untrusted certificate end the first request, and only pause later ones."""
     broken = fails(lambda: caused(httpx.ConnectError("x"), cause))
 
@@ -392,7 +392,7 @@ def test_an_answer_that_is_too_large_settles_nothing(api: Api, which: str) -> No
 
 
 @pytest.mark.parametrize("which", ENDLESS)
-def test_trouble_is_told_by_its_status_whatever_its_body(which: str) -> None:
+def test_trouble_is_classified_by_its_status_whatever_its_body(which: str) -> None:
     """503 with an endless page and a Retry-After, 401 with a bomb, 400 with rubbish."""
     said = ENDLESS[which]
     answer, _ = ask(replace(said, status=503, headers={**said.headers, "retry-after": "7"}), "Track")
@@ -419,7 +419,7 @@ def test_an_answer_that_drips_ends_with_the_time_of_its_request(dripping: str, m
     assert TryAgain("no whole answer within 0.3 s") == asyncio.run(run())
 
 
-def test_a_slow_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """After 3 s: for whose answer, and how long at most."""
     monkeypatch.setattr("reverse_etl.destinations.customerio.client.VISIBLE_S", 0.05)
     heard: list[Progress | Waiting] = []

@@ -119,7 +119,7 @@ def test_an_unreachable_workspace_is_given_up_within_the_budget() -> None:
         prepare("http://127.0.0.1:9", sync(people={}))
 
 
-def test_an_address_that_is_no_track_api_is_told() -> None:
+def test_an_address_that_is_no_track_api_is_an_error() -> None:
     """200 with something else than a region."""
 
     async def run(body: bytes) -> None:
@@ -143,7 +143,7 @@ def test_an_address_that_is_no_track_api_is_told() -> None:
         (sync(people={}, relationships={"query": "SELECT id, object_id FROM t"}), False),
     ],
 )
-def test_an_unknown_object_type_is_told_before_the_first_row(
+def test_an_unknown_object_type_is_an_error_before_the_first_row(
     sandbox: RunningSandbox, config: Sync, refused: bool
 ) -> None:
     """Where no row can say another type; the types that there are are listed. Without an App API key nobody knows."""
@@ -209,7 +209,7 @@ def test_add_only_needs_an_app_api_key(sandbox: RunningSandbox) -> None:
     assert [] == sandbox.requests()
 
 
-def test_other_syncs_keep_nothing_back_and_ask_nobody(sandbox: RunningSandbox) -> None:
+def test_other_syncs_keep_nothing_back_and_look_no_one_up(sandbox: RunningSandbox) -> None:
     """People and events are sent without looking anything up."""
     for config in (sync(people={}), sync(events={"name": "x"})):
         assert [] == list(using(sandbox.url, config, lambda d: d.kept_back(PEOPLE, "rows")))
@@ -267,7 +267,7 @@ def test_without_a_segment_nothing_happens_after_delivery(sandbox: RunningSandbo
     assert [] == sandbox.requests()
 
 
-def test_segments_that_cannot_be_filled_are_told_before_the_first_row(sandbox: RunningSandbox) -> None:
+def test_segments_that_cannot_be_filled_are_an_error_before_the_first_row(sandbox: RunningSandbox) -> None:
     """Unknown, data-driven by id and by name, and by name without an App API key."""
     dynamic = sandbox.add_segment("Active", kind="dynamic")
     for segment, words in (
@@ -305,7 +305,7 @@ def test_a_segment_that_is_gone_ends_the_run_and_says_that_people_were_delivered
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"segments": 3}', b'{"segments": null}'])
-def test_an_app_api_that_answers_something_else_is_told(body: bytes) -> None:
+def test_an_app_api_that_answers_something_else_is_an_error(body: bytes) -> None:
     """A wrong ``app_url`` is an error of its own."""
 
     def script(asked: Asked) -> Said:

@@ -108,7 +108,7 @@ def test_operations_are_those_of_the_golden_file(case: str) -> None:
         max_size=8,
     )
 )
-def test_any_person_is_said_exactly(rows: list[dict[str, Any]]) -> None:
+def test_any_person_is_encoded_exactly(rows: list[dict[str, Any]]) -> None:
     """Reading the item back gives the row, without its empty values."""
     schema = pa.schema([("id", pa.int64()), ('näme "x"', pa.string()), ("count", pa.int64()), ("flag", pa.bool_())])
     for row, item in zip(rows, items(numbered(rows, schema), sync(people={}), "rows"), strict=True):
@@ -122,7 +122,7 @@ def test_any_person_is_said_exactly(rows: list[dict[str, Any]]) -> None:
         assert expected == json.loads(item, parse_float=Decimal)
 
 
-def test_large_batches_are_said_slice_by_slice_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_batches_are_encoded_slice_by_slice_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows at the edges of slices are neither lost nor said twice."""
     monkeypatch.setattr(operations, "MAX_SLICE_ROWS", 3)
     batch = numbered([{"id": n} for n in range(10)])

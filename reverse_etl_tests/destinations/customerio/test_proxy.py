@@ -177,7 +177,7 @@ def test_what_cannot_be_a_proxy_is_refused(proxy: ForwardProxy, monkeypatch: pyt
     assert "planted" not in f"{refused.value}{refused.value.hint}"
 
 
-def test_an_authority_of_the_environment_that_is_none_is_told(
+def test_an_authority_of_the_environment_that_is_none_is_an_error(
     proxy: ForwardProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that is missing, and one of something else."""

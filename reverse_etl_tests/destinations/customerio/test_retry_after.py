@@ -59,7 +59,7 @@ def waited(sandbox: RunningSandbox, ask: Ask) -> tuple[float, str]:
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("says", SAYS, ids=lambda says: str(says)[:30])
 @pytest.mark.parametrize("asks", ASKS)
-def test_one_answer_holds_nobody_back_for_long(
+def test_one_answer_holds_no_run_back_for_long(
     sandbox: RunningSandbox, asks: str, says: str | int, status: int
 ) -> None:
     """The Track API's and the App API's: then the request is asked again."""

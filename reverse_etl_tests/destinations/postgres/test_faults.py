@@ -1,4 +1,4 @@
-"""Connections that end at any point, servers that are in trouble: the table and the books agree afterwards."""
+"""Connections that end at any point, servers that are in trouble: the table and the ledger agree afterwards."""
 
 from __future__ import annotations
 

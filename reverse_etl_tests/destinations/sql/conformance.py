@@ -307,7 +307,7 @@ class SqlConformance(ABC):
     def test_exactly_the_bad_rows_are_refused(
         self, server: SqlServer, bad: dict[int, str], rows_per_transaction: int, key: str
     ) -> None:
-        """Any subset, for any reason: the others are stored, and table, books and failed rows agree."""
+        """Any subset, for any reason: the others are stored, and table, ledger and failed rows agree."""
         self.make_constrained(server, key)
         rows = [{"id": n, "score": n, "plan": 1, "email": f"{n}@x", "note": "x"} for n in range(1, 31)]
         wrong: dict[str, tuple[str, Any]] = {

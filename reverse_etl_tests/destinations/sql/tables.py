@@ -104,7 +104,7 @@ class Delivery:
         return asyncio.run(run())
 
     def numbers(self, outcome: Outcome) -> list[int]:
-        """The row numbers with an outcome, as the books on disk have it."""
+        """The row numbers with an outcome, as the ledger on disk has it."""
         stored = self.parts.outcomes(self.count).tolist()
         assert stored == self.outcomes.tolist()
         return [number for number, each in enumerate(stored, 1) if each == outcome]
