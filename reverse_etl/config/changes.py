@@ -19,9 +19,9 @@ class ChangesConfig(YamlModel):
     """How a run finds the rows that changed.
 
     Attributes:
-        by: ``log``: by the keys that the database's log names; else by what the query says.
+        by: ``log``: by the keys that the database's log names; else as the query selects them.
         tables: With ``log``, the tables that the query reads, each with the column that holds the query's identifier.
-        late: How long before the last sync time a query starts to read; None: what the database says.
+        late: How long before the last sync time a query starts to read; None: as the database reports.
     """
 
     by: Literal["last_sync_time", "log"] = Field(
