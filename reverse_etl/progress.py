@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["extract", "validate", "deliver"]
+Stage = Literal["extract", "validate", "compare", "deliver"]
 
 
 @dataclass(frozen=True, slots=True)

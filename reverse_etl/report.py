@@ -32,6 +32,8 @@ class Outcome(IntEnum):
     """Sent; the destination refused it."""
     EXCLUDED = 4
     """Left out by the user's own choice."""
+    UNCHANGED = 5
+    """Not sent: the destination acknowledged the same before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Counts:
     refused: int = 0
     excluded: int = 0
     undelivered: int = 0
+    unchanged: int = 0
 
     @property
     def failed(self) -> int:
@@ -70,7 +73,7 @@ class Counts:
     @property
     def balanced(self) -> bool:
         """Whether every extracted row has exactly one outcome."""
-        return self.extracted == self.delivered + self.excluded + self.failed
+        return self.extracted == self.delivered + self.excluded + self.unchanged + self.failed
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))

@@ -52,6 +52,12 @@ SETTINGS: Final = (
         "s3://bucket/reverse-etl",
     ),
     Setting(
+        "REVERSE_ETL_SECRET",
+        "the file `secret` in the home folder",
+        "What the fingerprints of `changes: {by: compare}` are made with; the same on all machines that share.",
+        "9f86d081884c7d659a2feaa0c55ad015",
+    ),
+    Setting(
         "REVERSE_ETL_RETRY_BUDGET_S",
         "600",
         "Seconds for which a run asks a workspace that gives no usable answer before it stops.",

@@ -69,6 +69,7 @@ def extract(
     scope: Scope = WHAT_CHANGED,
     wanted: Wanted | None = None,
     timezone: str = "UTC",
+    generation: int | None = None,
 ) -> Facts:
     """Runs the sync's queries and stores their rows; a changeset that is already sealed is returned as it is.
 
@@ -86,6 +87,7 @@ def extract(
         scope: What is read.
         wanted: The rows that a scope of named rows means.
         timezone: How an event's time is read where it is text without a zone.
+        generation: What counts as acknowledged before they are read; for what comes after.
 
     Raises:
         ConfigError: A column that the sync needs is not in the result.
@@ -139,6 +141,7 @@ def extract(
         asked=asked(sync, dialect),
         note=scope.note() or " ".join(notes),
         place=seen.place if seen else log.as_place(rows) if log else "",
+        generation=generation,
     )
     folder.seal(facts)
     return facts

@@ -50,6 +50,7 @@ class Facts:
         place: Which rows the database had, in its engine's own words (``sources.powers``), for the next run; empty
             where no query asks for it.
         note: What is worth saying of the reading, in sentences; empty when nothing is.
+        generation: What counted as acknowledged before the rows were read; None for a sync that does not compare.
     """
 
     sync: str
@@ -67,6 +68,7 @@ class Facts:
     asked: dict[str, str] = field(default_factory=dict)
     note: str = ""
     place: str = ""
+    generation: int | None = None
 
     @property
     def next_last_sync_time(self) -> int | None:
@@ -77,6 +79,11 @@ class Facts:
     def is_whole(self) -> bool:
         """Whether no row that the queries return was left out: only then last sync time moves, or anybody is gone."""
         return self.reads.is_whole
+
+    @property
+    def has_all_rows(self) -> bool:
+        """Whether these are all rows that the queries return, so that what none of them has is gone."""
+        return self.is_whole and self.read_from == 0
 
     @property
     def total(self) -> int:

@@ -29,6 +29,9 @@ _READ_ONCE: Final = ("part-*.parquet", "suppressed.parquet", "gone_keys.parquet"
 
 _CHANGING: Final = (
     EXCLUDED_FILE,
+    "fingerprints.parquet",
+    "plan.parquet",
+    "compared.json",
     "outcomes.npy",
     "failed-check.parquet",
     "failed-delivery.parquet",

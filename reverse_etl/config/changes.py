@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from reverse_etl.config.intervals import IntervalOrZero
+from reverse_etl.config.intervals import Interval, IntervalOrZero
 from reverse_etl.config.model import YamlModel
 
 DEFAULT_LATE: Final = timedelta(minutes=10)
@@ -19,14 +19,18 @@ class ChangesConfig(YamlModel):
     """How a run finds the rows that changed.
 
     Attributes:
-        by: ``log``: by the keys that the database's log names; else as the query selects them.
+        by: ``log``: by the keys that the database's log names. ``compare``: of the rows that are read, only those are
+            sent that differ from what was acknowledged. Else as the query selects
+            them.
         tables: With ``log``, the tables that the query reads, each with the column that holds the query's identifier.
         late: How long before the last sync time a query starts to read; None: as the database reports.
+        full_every: With ``compare``, at which age everything is sent again; None: never.
     """
 
-    by: Literal["last_sync_time", "log"] = Field(
+    by: Literal["last_sync_time", "compare", "log"] = Field(
         default="last_sync_time",
-        description="log: read only rows whose keys the database's log names (PostgreSQL).",
+        description="compare: send only rows that differ from what the destination acknowledged before. "
+        "log: read only rows whose keys the database's log names (PostgreSQL).",
     )
     tables: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default={},
@@ -37,15 +41,20 @@ class ChangesConfig(YamlModel):
         description="How far before the last sync time a query reads; 0s: from the last sync time itself. "
         "The database's when left out.",
     )
+    full_every: Interval | None = Field(
+        default=None, description="With by: compare, send every row again after so long. Never when left out."
+    )
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Tables and the log go together."""
-        by_log, tables = given.get("by") == "log", given.get("tables")
-        if by_log and not tables:
+        """What goes with one way alone."""
+        by, tables = given.get("by"), given.get("tables")
+        if by == "log" and not tables:
             yield "by", "log needs the tables of the query beside it, as in `tables: {customers: id}`"
-        if tables and not by_log:
+        if tables and by != "log":
             yield "tables", "goes with `by: log`"
+        if given.get("full_every") is not None and by != "compare":
+            yield "full_every", "goes with `by: compare`: without it, every row that is read is sent"
 
 
 def late_of(changes: ChangesConfig, database: timedelta | None) -> timedelta | None:

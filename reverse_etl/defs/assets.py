@@ -1,4 +1,4 @@
-"""The three assets of a sync: changeset, validated, delivery. Thin callers of ``stages``.
+"""The assets of a sync: changeset, validated, compared where it compares, delivery. Thin callers of ``stages``.
 
 What does not belong here: anything that would also be needed without Dagster.
 """
@@ -29,7 +29,7 @@ from reverse_etl.notify.sending import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.attend import attend
 from reverse_etl.run.record import SyncRun
-from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.sources import dialect
 from reverse_etl.state.failures import failed_rows_of_run
 from reverse_etl.state.retention import prune
@@ -67,7 +67,8 @@ _CHANGESET_CONFIG = ChangesetConfig.to_config_schema()
 
 def sync_assets(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> list[dg.AssetsDefinition]:
     """The sync's assets, in the order in which they run."""
-    return [_changeset(sync, project, specs), _validated(sync, project, specs), _delivery(sync, project, specs)]
+    stages = {"changeset": _changeset, "validated": _validated, "compared": _compared, "delivery": _delivery}
+    return [stages[stage](sync, project, specs) for stage in specs.stages]
 
 
 def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.AssetsDefinition:
@@ -135,6 +136,23 @@ def _validated(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         pool=run_tags.pool(sync),
         checks=checks.validation_specs(sync, specs.validated.key),
     )
+
+
+def _compared(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.AssetsDefinition:
+    def compared(context: dg.AssetExecutionContext, _: object) -> Events:
+        with _stage(context, sync, project) as run:
+            found = compare_changeset(run)
+        if found.note:
+            context.log.warning(f"{sync.where}: {found.note}")
+        counts = {
+            f"rows_{name}": sum(getattr(each, name) for each in found.streams.values())
+            for name in ("added", "changed", "in_doubt", "unchanged", "gone")
+        }
+        yield dg.MaterializeResult(
+            metadata={"dagster/row_count": found.to_send, "compared_with_generation": found.generation, **counts}
+        )
+
+    return stage_asset(compared, specs.stages["compared"], resources={HOME}, rows=dg.Nothing, pool=run_tags.pool(sync))
 
 
 def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.AssetsDefinition:

@@ -34,7 +34,7 @@ _POOL = "reverse_etl:"
 _BEGAN_BEFORE = "reverse_etl/began"
 """The name that ``BEGAN_TAG`` had in release 0.1."""
 
-STAGES = ("changeset", "validated", "delivery")
+STAGES = ("changeset", "validated", "compared", "delivery")
 """What the names of a sync's assets end with."""
 
 _SHOWN = 3

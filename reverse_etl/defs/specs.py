@@ -19,19 +19,33 @@ from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import lineage, run_tags
 from reverse_etl.defs.freshness import freshness_policy
 from reverse_etl.defs.translator import Stage, SyncAsset, SyncTranslator
+from reverse_etl.run.changes import compares
 
 _KEPT = "reverse_etl/"
 
 
 @dataclass(frozen=True, slots=True)
 class SyncSpecs:
-    """The assets of one sync, the key of what it writes to, and the key of each table that it reads."""
+    """The assets of one sync, by stage, the key of what it writes to, and the key of each table that it reads."""
 
-    changeset: dg.AssetSpec
-    validated: dg.AssetSpec
-    delivery: dg.AssetSpec
+    stages: Mapping[Stage, dg.AssetSpec]
     destination: dg.AssetKey
     table_key: Callable[[tuple[str, ...]], dg.AssetKey]
+
+    @property
+    def changeset(self) -> dg.AssetSpec:
+        """What was read."""
+        return self.stages["changeset"]
+
+    @property
+    def validated(self) -> dg.AssetSpec:
+        """What the checks let pass."""
+        return self.stages["validated"]
+
+    @property
+    def delivery(self) -> dg.AssetSpec:
+        """What arrived."""
+        return self.stages["delivery"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +58,7 @@ class ProjectSpecs:
     def syncs_of(self, assets: Iterable[dg.AssetKey]) -> set[str]:
         """The syncs whose assets are among these."""
         wanted = set(assets)
-        return {
-            name
-            for name, own in self.syncs.items()
-            if wanted & {own.changeset.key, own.validated.key, own.delivery.key}
-        }
+        return {name for name, own in self.syncs.items() if wanted & {spec.key for spec in own.stages.values()}}
 
 
 def project_specs(project: ProjectConfig, translator: SyncTranslator) -> ProjectSpecs:
@@ -61,7 +71,7 @@ def project_specs(project: ProjectConfig, translator: SyncTranslator) -> Project
     for key, (first, *others) in writers.items():
         spec = dg.AssetSpec(
             key,
-            deps=[stages[sync.name][-1].key for sync in (first, *others)],
+            deps=[stages[sync.name]["delivery"].key for sync in (first, *others)],
             group_name=first.destination.replace("-", "_"),
             kinds={first.DESTINATION},
             description=f"In {_place(first, project)}.",
@@ -70,7 +80,7 @@ def project_specs(project: ProjectConfig, translator: SyncTranslator) -> Project
     return ProjectSpecs(
         syncs={
             sync.name: SyncSpecs(
-                *stages[sync.name],
+                stages[sync.name],
                 destination=destinations[lineage.destination_key(sync)].key,
                 table_key=partial(translator.get_table_key, sync.database),
             )
@@ -93,33 +103,24 @@ def table_specs(project: ProjectConfig, specs: ProjectSpecs) -> list[dg.AssetSpe
     ]
 
 
-def _stages(
-    sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator
-) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.AssetSpec]:
-    changeset = _own(
-        sync,
-        "changeset",
-        deps=[translator.get_table_key(sync.database, table) for table in lineage.tables(sync, project)],
-        kinds={project.databases[sync.database].type, "parquet"},
-        description=_described(sync),
-    )
-    changeset = _translated(translator, sync, project, stage="changeset", spec=changeset)
-    validated = _own(
-        sync,
-        "validated",
-        deps=[changeset.key],
-        kinds={"pandas"},
-        description="The rows that may leave: the changeset without those that a check rejects.",
-    )
-    validated = _translated(translator, sync, project, stage="validated", spec=validated)
-    delivery = _own(
-        sync,
-        "delivery",
-        deps=[validated.key],
-        kinds={sync.DESTINATION},
-        description=f"The rows as they arrived in {_place(sync, project)}.",
-    )
-    return changeset, validated, _translated(translator, sync, project, stage="delivery", spec=delivery)
+def _stages(sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator) -> dict[Stage, dg.AssetSpec]:
+    """The specs of what each stage makes, in the order in which they run."""
+    tables = [translator.get_table_key(sync.database, table) for table in lineage.tables(sync, project)]
+    own: dict[Stage, tuple[set[str], str]] = {
+        "changeset": ({project.databases[sync.database].type, "parquet"}, _described(sync)),
+        "validated": ({"pandas"}, "The rows that may leave: the changeset without those that a check rejects."),
+        "compared": ({"parquet"}, f"The rows that differ from what {_place(sync, project)} acknowledged before."),
+        "delivery": ({sync.DESTINATION}, f"The rows as they arrived in {_place(sync, project)}."),
+    }
+    if not compares(sync):
+        del own["compared"]
+    specs: dict[Stage, dg.AssetSpec] = {}
+    deps = tables
+    for stage, (kinds, description) in own.items():
+        spec = _own(sync, stage, deps=deps, kinds=kinds, description=description)
+        specs[stage] = _translated(translator, sync, project, stage=stage, spec=spec)
+        deps = [specs[stage].key]
+    return specs
 
 
 def _own(

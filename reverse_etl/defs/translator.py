@@ -8,7 +8,7 @@ from typing import Literal
 
 import dagster as dg
 
-Stage = Literal["changeset", "validated", "delivery", "destination"]
+Stage = Literal["changeset", "validated", "compared", "delivery", "destination"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class SyncAsset:
 
     Attributes:
         sync: The sync's name. Of a destination to which several syncs write: the first of them by name.
-        stage: ``changeset``, ``validated`` or ``delivery``, which the sync's job materializes one after the other, or
-            ``destination``, what the rows arrive in.
+        stage: ``changeset``, ``validated``, with ``by: compare`` ``compared``, or ``delivery``, which the sync's job
+            materializes one after the other, or ``destination``, what the rows arrive in.
         destination: The name of the connection that the sync sends to.
         file: The sync's file, from the folder of the syncs: ``customers.yaml``, or ``marketing/customers.yaml``.
         spec: The asset as it is without a translator.

@@ -33,12 +33,14 @@ class Delivered:
         requests: Requests that were settled.
         retries: Requests sent again because an answer settled nothing.
         fullness: How full requests were, by bytes or by items, on average: 1 for full ones.
+        repeated: Whether a row may have been sent more than once, because an answer did not settle it.
     """
 
     counts: Counts
     requests: int
     retries: int
     fullness: float
+    repeated: bool
 
 
 async def deliver(
@@ -92,7 +94,8 @@ async def deliver(
         raise
     finally:
         counts = ledger.close(left)
-    return Delivered(counts, sender.requests, patience.retries - retried_before, sender.fullness)
+    retries = patience.retries - retried_before
+    return Delivered(counts, sender.requests, retries, sender.fullness, repeated=bool(retries) or sender.halved)
 
 
 def leave_undelivered(

@@ -43,6 +43,7 @@ class Sender:
 
     Attributes:
         requests: Requests that were settled.
+        halved: Whether one was sent again in halves, though it may have been applied in part.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Sender:
         self._keeper: asyncio.Task[Any] | None = None
         self._fullness = 0.0
         self.requests = 0
+        self.halved = False
 
     @property
     def fullness(self) -> float:
@@ -162,6 +164,7 @@ class Sender:
         if isinstance(answer, RequestRefused):
             self._settling.refuse(request.numbers, request.keys, answer)
             if len(request.items) > 1:
+                self.halved = True
                 for half in request.halves():
                     await self._settle(half)
                 return

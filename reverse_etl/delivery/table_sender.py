@@ -55,6 +55,7 @@ class TableSender:
 
     Attributes:
         requests: Slices, and halves of them, that were settled.
+        halved: False: a slice that is written again in halves was rolled back.
         fullness: How full the settled ones were on average; 1 for none.
     """
 
@@ -69,6 +70,7 @@ class TableSender:
         self._writing = False
         self._rows = 0
         self.requests = 0
+        self.halved = False
 
     @property
     def fullness(self) -> float:

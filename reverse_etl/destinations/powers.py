@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -34,6 +34,41 @@ class Removes(Protocol):
             CheckFailedError: That is more than the sync lets go at once.
             DestinationError: It cannot be done.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AsSent:
+    """What a destination is sent of a batch, as far as two readings of a row are compared by it.
+
+    Attributes:
+        keys: What the destination knows a row by, as it compares keys itself; as long as the batch, null for none.
+        attributes: The text of each attribute in what is sent, by name; null where it is left out. Rows for which all
+            texts are equal are sent alike.
+    """
+
+    keys: pa.StringArray
+    attributes: Mapping[str, pa.StringArray]
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """A kind of destination in which what was acknowledged before need not be sent again."""
+
+    def as_sent(self, batch: pa.RecordBatch, sync: Any, stream: str) -> AsSent:
+        """The keys and attributes of a batch of a stream (with ``ROW_NUMBER``), whatever the checks say of its rows."""
+        ...
+
+    def identity(self, sync: Any, stream: str) -> tuple[str, ...]:
+        """What the keys of a stream name, in a destination: equal for syncs with the same kind of keys."""
+        ...
+
+    def shape(self, sync: Any, stream: str) -> str:
+        """What decides how a row is sent, beside its values; where it changes, every row is sent again."""
+        ...
+
+    def forgets_after_s(self, sync: Any, stream: str) -> int | None:
+        """Seconds after which a key that no row has any more cannot come back; None: it may at any time."""
         ...
 
 

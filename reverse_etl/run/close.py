@@ -11,6 +11,7 @@ from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.run.changes import forget_old_generations, write_generation
 from reverse_etl.run.open_runs import has_closed
 from reverse_etl.run.sharing import put_at_end
 from reverse_etl.run.undelivered import write_undelivered
@@ -69,6 +70,10 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         status, message, exit_code = verdict(run.sync, run.folder, streams)
     elif here_only:
         message = f"{message} Besides, {here_only}"
+    follows, not_kept = _write_generation(run, facts, status)
+    if not_kept:
+        status, exit_code = Status.FAILED, StateError.exit_code
+        message = f"{message} Besides, {not_kept}" if message else f"{run.sync.where}: {not_kept}"
     confirmed = rows_are_for is None or rows_are_for.confirmed
     if rows_are_for is not None and (note := rows_are_for.note or ("" if confirmed or exit_code else _NOT_CONFIRMED)):
         message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
@@ -86,7 +91,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         message=message,
         exit_code=exit_code,
     )
-    return close_run(
+    closed = close_run(
         run.store,
         report,
         root_run_id=run.root_run_id,
@@ -104,7 +109,24 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         )
         if facts
         else None,
+        snapshot=None if follows is None else (follows, run.folder.path.name),
     )
+    if follows is not None:
+        forget_old_generations(run, follows + 1)
+    return closed
+
+
+def _write_generation(run: SyncRun, facts: Facts | None, status: Status) -> tuple[int | None, str]:
+    """What is acknowledged now: the generation that it follows, and why it could not be written, a sentence.
+
+    A run that stopped while it sent is continued, or accounted for by the next one.
+    """
+    if facts is None or status not in (Status.COMPLETED, Status.SOME_ROWS_FAILED):
+        return None, ""
+    try:
+        return write_generation(run, facts), ""
+    except StateError as error:
+        return None, f"what was acknowledged could not be kept: {error}"
 
 
 def _not_read_again(run: SyncRun, facts: Facts | None, rows: RowsFor | None) -> str:

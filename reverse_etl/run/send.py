@@ -31,7 +31,7 @@ async def send(
     *,
     clock: Clock | None = None,
     state_url: str = "",
-) -> None:
+) -> bool:
     """Delivers what the checks let pass; each row's outcome is in the folder, whatever happens.
 
     Args:
@@ -41,6 +41,9 @@ async def send(
         facts: What their extraction knew.
         clock: Time.
         state_url: Of the state, over which processes share a rate limit; empty: this one has it for itself.
+
+    Returns:
+        Whether a row may have been sent more than once, because an answer did not settle it.
 
     Raises:
         DestinationError: The destination stopped the delivery.
@@ -58,6 +61,7 @@ async def send(
     schema = folder.parts(ROWS).schema()
     columns = schema.names if schema is not None else []
     waiting = list(sync.streams)
+    repeated = False
     with _outcomes_of_the_rest(folder, waiting):
         async with kind(config.type).open_destination(
             sync, config, columns, patience=patience, clock=clock
@@ -73,7 +77,7 @@ async def send(
                 parts, outcomes = folder.parts(stream), folder.outcomes(stream)
                 progress = partial(_emit, stream)
                 emit(Progress("deliver", stream, 0))
-                await deliver(
+                delivered = await deliver(
                     parts,
                     outcomes,
                     destination,
@@ -83,11 +87,13 @@ async def send(
                     reserve=reserve,
                     identified_by=sent.identifier,
                 )
+                repeated |= delivered.repeated
                 if stream == ROWS and isinstance(destination, Finishes):
                     await destination.after_delivery(parts, outcomes)
             await read_back.finish(destination, folder, sync.streams)
             if mirrors(sync, facts) and isinstance(destination, Removes) and _is_whole(folder, facts):
                 await destination.mirror(folder.parts(ROWS))
+    return repeated
 
 
 def mirrors(sync: OutgoingRows, facts: Facts) -> bool:

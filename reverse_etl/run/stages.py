@@ -1,7 +1,8 @@
-"""The three stages of one sync's run, written once: Dagster's assets and the preview are thin callers.
+"""The stages of one sync's run, written once: Dagster's assets and the preview are thin callers.
 
-Extract, validate, deliver: each reads what the one before it left in the run's folder, so that a re-executed
-run continues from there. What is remembered after the run is written by ``close``, however the run ends.
+Extract, validate, compare where the sync asks for it, deliver: each reads what the one before it left in the run's
+folder, so that a re-executed run continues from there. What is remembered after the run is written by ``close``,
+however the run ends.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from reverse_etl.delivery.interrupts import heard, run_interruptibly
 from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
+from reverse_etl.run import changes
 from reverse_etl.run.close import close
 from reverse_etl.run.lease import note_wait
 from reverse_etl.run.named_rows import named_rows
@@ -32,6 +34,7 @@ from reverse_etl.state.syncs import feed_read_to, remember_feed, sync_state
 from reverse_etl.workers.folder_lock import claim
 
 if TYPE_CHECKING:
+    from reverse_etl.changes.compared import Compared
     from reverse_etl.checks.runner import Validation
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.pacing.rate_limit import Clock
@@ -79,11 +82,12 @@ def extract_changeset(
     if known and (facts is None or run.root_run_id == run.run_id):
         keep_rows_for(run.folder, known.rows)
     if facts is None:
+        generation = changes.generation_to_compare_with(run)
         wanted = named_rows(run.sync, run.home, scope)
         with connect(database) as session:
             facts = extract(
                 run.sync, session, run.folder, before=before, dialect=dialect(database), late=late, scope=scope,
-                wanted=wanted, timezone=database.timezone,
+                wanted=wanted, timezone=database.timezone, generation=generation,
             )  # fmt: skip
     put_changeset(run)
     return facts
@@ -108,6 +112,19 @@ def validate_changeset(run: SyncRun) -> Validation:
     return validation
 
 
+@heard()
+def compare_changeset(run: SyncRun) -> Compared:
+    """Marks the rows that are as the destination acknowledged them before: they are not sent.
+
+    Raises:
+        StateError: There is no changeset in the run's folder; or another run has sent newer rows.
+    """
+    _begin(run)
+    found = changes.compare(run, _facts(run))
+    put(run)
+    return found
+
+
 def deliver_changeset(run: SyncRun, destination: DestinationConfig, *, clock: Clock | None = None) -> RunReport:
     """Sends the valid rows, stream by stream, then segment membership; closes the run.
 
@@ -126,12 +143,16 @@ def deliver_changeset(run: SyncRun, destination: DestinationConfig, *, clock: Cl
     facts = _facts(run)
     sends = bool(facts.total or mirrors(run.sync, facts))
     position = feed_read_to(run.store, run.sync.name)
+    if sends:
+        changes.begin_sending(run)
     if sends or read_back.is_due(position, datetime.now(UTC)):
         read_back.continue_from(run.folder, position)
         # A run without rows does not need the workspace: what it would have read there, a later one reads.
         harmless = () if sends else (DestinationError,)
         with listening(partial(note_wait, run)), suppress(*harmless):
-            run_interruptibly(send(run.sync, destination, run.folder, facts, clock=clock, state_url=run.home.state_url))
+            sent = send(run.sync, destination, run.folder, facts, clock=clock, state_url=run.home.state_url)
+            if run_interruptibly(sent):
+                changes.note_repeats(run.folder)
     report = close(run, None)
     # The run has ended: what is not remembered here comes again in the message of the next one.
     with suppress(StateError):

@@ -23,11 +23,18 @@ def verdict(sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts]) 
         folder: The run's folder.
         streams: What became of the rows of each stream.
     """
+    from reverse_etl.changes.compared import compared
     from reverse_etl.delivery.read_back import earlier
 
     status, what, next_step, exit_code = _verdict(sync, folder, streams)
     facts = folder.facts()
-    notes = (sync.note(folder), facts.note if facts else "", earlier(folder, sync.name))
+    found = compared(folder)
+    notes = (
+        sync.note(folder),
+        facts.note if facts else "",
+        found.note if found else "",
+        earlier(folder, sync.name),
+    )
     # The command to run next ends the line, so that it can be copied.
     sentences = " ".join(filter(None, (what, *notes, next_step)))
     return status, f"{sync.where}: {sentences}" if sentences else "", exit_code

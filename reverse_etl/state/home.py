@@ -5,6 +5,8 @@ $REVERSE_ETL_HOME (default: .reverse_etl, beside the syncs)   0700
     changesets/<sync>/<root run id>/                the rows that a run read: ``changeset.parts``; or ``continues``, a
                                                     file with the id of the run whose rows it continues to send
     failed_rows/<sync>/<run id>.csv                 one per run with failed rows
+    snapshots/<sync>/                               what a destination acknowledged: ``changes.generation``
+    secret                                          what fingerprints are made with: ``changes.secret``
     dagster/                                        DAGSTER_HOME, unless set
 
 With REVERSE_ETL_STORAGE_URL, ``changesets`` and ``failed_rows`` are copies of what lies there for all machines.
@@ -102,6 +104,11 @@ class Home:
     def failed_rows(self) -> Path:
         """The folder of all failed-row CSVs."""
         return self.path / "failed_rows"
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of what destinations acknowledged; made by what writes to it."""
+        return self.path / "snapshots"
 
     @property
     def dagster(self) -> Path:

@@ -18,6 +18,7 @@ from reverse_etl.report import Counts, FailedRow, RunReport, Status
 from reverse_etl.state import syncs
 from reverse_etl.state.failures import digest, forget_failures, remember_failures
 from reverse_etl.state.schema import COUNTS, RUN, RUN_STREAM, SYNC
+from reverse_etl.state.snapshots import move_snapshot
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.recipient import Recipient
@@ -79,6 +80,7 @@ def close_run(
     new_last_sync_time: int | None,
     sent_as_of: int | None = None,
     read: Reading | None = None,
+    snapshot: tuple[int, str] | None = None,
 ) -> RunReport:
     """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
 
@@ -96,6 +98,7 @@ def close_run(
         new_last_sync_time: Unix seconds; the start of the run that read the changeset. None: it stays.
         sent_as_of: The same for a run that sent rows, however it ended: the last sync time is not later.
         read: What is remembered with either of the two when it becomes the last sync time.
+        snapshot: The generation that what is acknowledged now follows, and the changeset that it accounts for.
 
     Returns:
         The report with the last sync time that the next run will use.
@@ -119,6 +122,8 @@ def close_run(
         if sent_as_of is not None and sent_as_of < current:
             current = sent_as_of
             syncs.put(store, connection, report.sync, _mark(current, read))
+        if snapshot is not None:
+            move_snapshot(connection, report.sync, generation=snapshot[0], changeset=snapshot[1])
         report = replace(report, last_sync_time=current)
         forget_failures(connection, report.run_id)
         values = _values(report, root_run_id=root_run_id, workspace=workspace, since=since)

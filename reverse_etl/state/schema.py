@@ -16,6 +16,9 @@ from reverse_etl.report import Counts
 COUNTS: Final = tuple(field.name for field in fields(Counts))
 """The counts of one stream, in the order of ``Counts``."""
 
+_DEFAULTS: Final = {"unchanged": "0"}
+"""Of counts that came later, for the runs before."""
+
 
 class Moment(sa.types.TypeDecorator[datetime]):
     """A point in time: aware in Python, always UTC; text that sorts by time in SQLite."""
@@ -96,7 +99,7 @@ RUN_STREAM: Final = sa.Table(
     _of_run(),
     sa.Column("position", sa.Integer, primary_key=True, comment="from 0, in the order in which they are sent"),
     sa.Column("stream", sa.Text, nullable=False),
-    *(sa.Column(count, sa.BigInteger, nullable=False) for count in COUNTS),
+    *(sa.Column(count, sa.BigInteger, nullable=False, server_default=_DEFAULTS.get(count)) for count in COUNTS),
 )
 """What became of the rows of each stream of a run."""
 
@@ -170,3 +173,13 @@ STORED: Final = sa.Table(
     sa.Column("used_at", Moment, nullable=False),
 )
 """One row per changeset in the place that all machines share: when a run used it last."""
+
+SNAPSHOT: Final = sa.Table(
+    "reverse_etl_snapshot",
+    METADATA,
+    sa.Column("sync", sa.Text, primary_key=True),
+    sa.Column("generation", sa.Integer, nullable=False, comment="from 1; 0 before the first"),
+    sa.Column("made_by", sa.Text, nullable=False, comment="the changeset whose run made it; empty for none"),
+    sa.Column("sending", sa.Text, nullable=False, comment="the changeset that may be partly sent; empty for none"),
+)
+"""One row per sync that compares: which files say what its destination acknowledged (``changes.generation``)."""

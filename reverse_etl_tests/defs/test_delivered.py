@@ -53,6 +53,7 @@ def test_a_delivery_adds_up(loaded: ProjectConfig, project: Project, instance: d
 | + refused | 0 | 0 |
 | + excluded | 0 | 0 |
 | + undelivered | 0 | 0 |
+| + unchanged | 0 | 0 |
 
 | failed row | of | reason | column |
 | --: | --- | --- | --- |

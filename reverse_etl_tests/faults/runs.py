@@ -24,15 +24,16 @@ from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.attend import attend
+from reverse_etl.run.changes import compares
 from reverse_etl.run.record import SyncRun
-from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import find_run
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock
-from reverse_etl_tests.faults.shop import Row, Shop, settings
+from reverse_etl_tests.faults.shop import Row, Shop, compared, settings
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 LATE_S = 600
@@ -81,7 +82,7 @@ class World:
         Args:
             kind: One of ``shop.KINDS``.
             chance: Decides everything that is not chosen.
-            chosen: ``rows``, ``wide``, ``items`` (of one request), ``in_flight``, ``sandbox``, ``home``.
+            chosen: ``rows``, ``wide``, ``items`` (of one request), ``in_flight``, ``sandbox``, ``home``, ``compare``.
         """
         sandbox = chosen.get("sandbox", self.sandbox)
         sandbox.reset()
@@ -89,11 +90,12 @@ class World:
         shop = Shop(self.folder / f"{name}.db")
         shop.fill(chosen.get("rows", chance.randint(5, 40)), chance, wide=chosen.get("wide", 0))
         home = chosen.get("home", self.home)
+        sync = compared(kind) if chosen.get("compare") else settings(kind)
         return Case(
             name=name,
             kind=kind,
             shop=shop,
-            sync=parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings(kind)}),
+            sync=parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **sync}),
             database=load("reverse_etl.sources", "sqlite").Config(name="shop", type="sqlite", path=shop.path),
             workspace=workspace(
                 sandbox.url,
@@ -122,6 +124,11 @@ class Case:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _rows_of_folder: dict[Path, list[Row]] = field(default_factory=dict)
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages of its runs, in order."""
+        return ("extract", "validate", "compare", "deliver") if compares(self.sync) else STAGES
+
     def start(self, *, root: str = "", began_at: datetime | None = None) -> SyncRun:
         """A run that has done nothing yet; ``root`` makes it a re-execution."""
         run_id = f"{self.name}-{next(self._numbers)}"
@@ -149,11 +156,11 @@ class Case:
         sync_time_before = last_sync_time(self.store, self.name)
         error: ReverseEtlError | None = None
         rows: list[Row] = []
-        for stage in STAGES[2:] if root else STAGES:
+        for stage in self.stages[-1:] if root else self.stages:
             if before is not None:
                 before(stage)
             if stage == "extract":
-                rows = self.shop.rows(max(0, sync_time_before - LATE_S))
+                rows = self.shop.rows(0 if compares(self.sync) else max(0, sync_time_before - LATE_S))
             try:
                 with attend(run):
                     stopped = self._stage(run, stage, clock or FastClock().clock(), scope)
@@ -169,7 +176,7 @@ class Case:
 
     def through(self, run: SyncRun, before: Callable[[str], None]) -> None:
         """Runs the stages of a run that ``start`` gave; raises what ends it."""
-        for stage in STAGES:
+        for stage in self.stages:
             before(stage)
             with attend(run):
                 self._stage(run, stage, FastClock().clock())
@@ -179,6 +186,8 @@ class Case:
             extract_changeset(run, self.database, self.workspace, scope=scope, clock=clock)
         elif stage == "validate":
             return bool(validate_changeset(run).stopped)
+        elif stage == "compare":
+            compare_changeset(run)
         else:
             deliver_changeset(run, self.workspace, clock=clock)
         return False

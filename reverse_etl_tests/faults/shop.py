@@ -28,6 +28,7 @@ _QUERIES: Final = {
     "objects": "SELECT id AS object_id, plan, visits FROM shop",
     "events": f"SELECT id, {FIRST_EVENT_AT} + 60 * rowid AS occurred_at, rowid AS event_id, plan, visits FROM shop",
 }
+_ALL: Final = " ORDER BY rowid"
 _WHERE: Final = " WHERE updated_at >= {{last_sync_time}} ORDER BY rowid"
 
 
@@ -104,3 +105,12 @@ def settings(kind: str) -> dict[str, Any]:
         "relationships": {"identify_by": "id", "query": related},
         **query,
     }
+
+
+def compared(kind: str) -> dict[str, Any]:
+    """The same for a sync that reads all rows and sends what differs."""
+    found = settings(kind) | {"changes": {"by": "compare"}}
+    found["query"] = found["query"].replace(_WHERE, _ALL)
+    if "relationships" in found:
+        found["relationships"]["query"] = found["relationships"]["query"].replace(_WHERE, _ALL)
+    return found

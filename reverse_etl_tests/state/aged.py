@@ -6,8 +6,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from reverse_etl.state.schema import COUNTS, METADATA, RUN_STREAM
+from reverse_etl.state.schema import METADATA, RUN_STREAM
 from reverse_etl.state.store import Store
+
+_COUNTS_IN_COLUMNS = ("extracted", "delivered", "rejected", "refused", "excluded", "undelivered")
+"""The counts that there were when they were columns of the table of runs."""
 
 
 def make_as_of(url: str, revision: str, like: Store) -> None:
@@ -43,5 +46,5 @@ def _counts_in_columns(there: sa.Connection, run_id: str) -> dict[str, int]:
     return {
         f"{stream}_{count}": of_stream[stream][count] if stream in of_stream else 0
         for stream in ("rows", "relationships")
-        for count in COUNTS
+        for count in _COUNTS_IN_COLUMNS
     }

@@ -64,8 +64,8 @@ def no_runs(sync: str) -> str:
 
 
 def _show(runs: list[RunReport], now: datetime) -> None:
-    left_out = any(run.total.excluded for run in runs)
-    counted = ("read", "delivered", "failed", *(("excluded",) if left_out else ()))
+    left_out = tuple(name for name in ("unchanged", "excluded") if any(getattr(run.total, name) for run in runs))
+    counted = ("read", "delivered", "failed", *left_out)
     columns = ("run", "started (UTC)", "status", "took", *counted, "message")
     table = Rows(columns, numbers=("took", *counted), below="message", extras=("took",))
     for run in runs:
@@ -76,7 +76,7 @@ def _show(runs: list[RunReport], now: datetime) -> None:
             words.status_text(run.status.value),
             f"{run.duration_s:.1f} s" if run.duration_s else "",
             *(f"{count:,}" for count in (total.extracted, total.delivered, total.failed)),
-            *([f"{total.excluded:,}"] if left_out else []),
+            *(f"{getattr(total, name):,}" for name in left_out),
             "\n".join(filter(None, (_read_from(run), run.message))),
         )
     table.show(words.console())

@@ -178,7 +178,7 @@ def show(report: RunReport, console: Console) -> None:
             parts = [f"{counted(counts.extracted, stream.removesuffix('s'))} read", f"{counts.delivered:,} delivered"]
             parts += [
                 f"{number:,} {name}"
-                for name in ("rejected", "refused", "excluded", "undelivered")
+                for name in ("unchanged", "rejected", "refused", "excluded", "undelivered")
                 if (number := getattr(counts, name))
             ]
             say(console, f"  {', '.join(parts)}", indent="  ")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.destinations.customerio.destination import CustomerIO
     from reverse_etl.destinations.first_sync import Asks, FirstRows
+    from reverse_etl.destinations.powers import AsSent
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
     from reverse_etl.report import Step
@@ -24,11 +25,15 @@ __all__ = [
     "Config",
     "Outgoing",
     "Sync",
+    "as_sent",
     "ask",
     "ask_once",
     "at_address",
     "first_rows",
+    "forgets_after_s",
+    "identity",
     "open_destination",
+    "shape",
     "shown",
     "steps",
 ]
@@ -88,3 +93,31 @@ def shown(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:
     from reverse_etl.destinations.customerio.operations import items
 
     return items(batch, sync, stream)
+
+
+def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
+    """What Customer.io knows each row by, and its attributes as JSON."""
+    from reverse_etl.destinations.customerio.compared import as_sent
+
+    return as_sent(batch, sync, stream)
+
+
+def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:
+    """People by id or e-mail address, objects, relationships or events."""
+    from reverse_etl.destinations.customerio.compared import identity
+
+    return identity(sync, stream)
+
+
+def shape(sync: Outgoing, stream: str) -> str:
+    """The settings that decide how a row is written."""
+    from reverse_etl.destinations.customerio.compared import shape
+
+    return shape(sync, stream)
+
+
+def forgets_after_s(sync: Outgoing, stream: str) -> int | None:
+    """Events that are older than `max_age`, and a week more."""
+    from reverse_etl.destinations.customerio.compared import forgets_after_s
+
+    return forgets_after_s(sync, stream)

@@ -70,71 +70,100 @@ def object_types(batch: pa.RecordBatch, default: int) -> pa.StringArray:
 
 
 def _operations(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> pa.StringArray:
-    attributes = attribute_columns(batch.schema.names[:-1], sync.stream(stream))
+    texts = attributes(batch, sync, stream)
     if stream == "relationships" and sync.relationships is not None:
-        return _relationships(batch, attributes, sync.relationships)
+        return _relationships(batch, texts, sync.relationships)
     if sync.people is not None:
-        return _people(batch, attributes, sync.people)
+        return _people(batch, texts, sync.people)
     if sync.objects is not None:
-        return _objects(batch, attributes, sync.objects)
+        return _objects(batch, texts, sync.objects)
     if sync.events is not None:
-        return _events(batch, attributes, sync.events, sync=sync)
+        return _events(batch, texts, sync.events, sync=sync)
     raise TypeError(f"{sync.where} is none of people, objects, events")
 
 
-def _people(batch: pa.RecordBatch, names: tuple[str, ...], config: PeopleConfig) -> pa.StringArray:
-    members = _members(batch, names, cleared=_CLEARED_PERSON if config.empty_values == "delete" else None)
+def attributes(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> dict[str, pa.StringArray]:
+    """The JSON text of each attribute of a batch's rows, by name and in order; null where it is left out."""
+    names = attribute_columns(batch.schema.names[:-1], sync.stream(stream))
+    if stream == "relationships" and sync.relationships is not None:
+        texts = _texts(batch, names, cleared=_CLEARED if sync.relationships.empty_values == "delete" else None)
+        ended = ends(batch)
+        return {name: pc.if_else(ended, None, text) for name, text in texts.items()}
+    if sync.people is not None:
+        return _person_attributes(batch, names, sync.people)
+    if sync.objects is not None:
+        return _texts(batch, names, cleared=_CLEARED if sync.objects.empty_values == "delete" else None)
+    return _texts(batch, names, cleared=None)
+
+
+def _person_attributes(
+    batch: pa.RecordBatch, names: tuple[str, ...], config: PeopleConfig
+) -> dict[str, pa.StringArray]:
+    texts = _texts(batch, names, cleared=_CLEARED_PERSON if config.empty_values == "delete" else None)
     for other in set(_PEOPLE_IDENTIFIERS) & set(names):
-        written = _identifier(batch, other)
+        written = identifier(batch, other)
         # A person's id cannot be cleared: an empty one is refused (Customer.io, invalid API requests).
         cleared = config.empty_values == "delete" and other != "id"
-        members[names.index(other)] = _member(other, pc.fill_null(written, _CLEARED_PERSON) if cleared else written)
+        texts[other] = pc.fill_null(written, _CLEARED_PERSON) if cleared else written
+    return texts
+
+
+def _people(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: PeopleConfig) -> pa.StringArray:
+    members = _members(texts)
     if config.write == "update_only":
         members.insert(0, pa.scalar(',"_update":true'))
     start = _identified(batch, config.identify_by)
     return _join(*start, ',"action":"identify","attributes":{', _comma(members), "}}")
 
 
-def _objects(batch: pa.RecordBatch, names: tuple[str, ...], config: ObjectsConfig) -> pa.StringArray:
-    members = _members(batch, names, cleared=_CLEARED if config.empty_values == "delete" else None)
+def _objects(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: ObjectsConfig) -> pa.StringArray:
     identifiers = _object_identifiers(batch, config.object_type)
-    return _join(
-        '{"type":"object","identifiers":', *identifiers, ',"action":"identify","attributes":{', _comma(members), "}}"
-    )
+    members = _comma(_members(texts))
+    return _join('{"type":"object","identifiers":', *identifiers, ',"action":"identify","attributes":{', members, "}}")
 
 
-def _relationships(batch: pa.RecordBatch, names: tuple[str, ...], config: RelationshipsConfig) -> pa.StringArray:
-    ended = _ended(batch)
-    attributes: _Text = pa.scalar("")
-    if names:
-        members = _members(batch, names, cleared=_CLEARED if config.empty_values == "delete" else None)
-        attributes = _join(',"relationship_attributes":{', _comma(members), "}")
-        attributes = pc.if_else(ended, "", attributes)
+def _relationships(
+    batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: RelationshipsConfig
+) -> pa.StringArray:
+    ended = ends(batch)
+    written: _Text = pa.scalar("")
+    if texts:
+        written = pc.if_else(ended, "", _join(',"relationship_attributes":{', _comma(_members(texts)), "}"))
     return _join(
         *_identified(batch, config.identify_by),
         pc.if_else(ended, ',"action":"delete_relationships"', ',"action":"add_relationships"'),
         ',"cio_relationships":[{"identifiers":',
         *_object_identifiers(batch, config.object_type),
-        attributes,
+        written,
         "}]}",
     )
 
 
-def _events(batch: pa.RecordBatch, names: tuple[str, ...], config: EventsConfig, *, sync: Outgoing) -> pa.StringArray:
-    name: _Text = quoted(pa.array([config.name]))[0] if config.name else _identifier(batch, "name")
-    occurred_at_ms = _milliseconds(batch)
-    seconds = unix_seconds(pc.cast(occurred_at_ms, pa.timestamp("ms", "UTC")))
+def _events(
+    batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: EventsConfig, *, sync: Outgoing
+) -> pa.StringArray:
+    name = _event_name(batch, config)
+    seconds = unix_seconds(pc.cast(_milliseconds(batch), pa.timestamp("ms", "UTC")))
     head = _join(*_identified(batch, config.identify_by), ',"action":"event","name":', pc.fill_null(name, '""'))
     timestamp = pc.fill_null(_join(',"timestamp":', pc.cast(seconds, pa.string())), "")
-    tail = _join(timestamp, ',"attributes":{', _comma(_members(batch, names, cleared=None)), "}}")
-    keys = _row_keys(batch, name, config)
-    times = np.asarray(pc.fill_null(occurred_at_ms, 0).to_numpy(zero_copy_only=False), np.int64)
-    return _join(head, ',"id":"', event_ids(sync.name, keys, times), '"', tail)
+    tail = _join(timestamp, ',"attributes":{', _comma(_members(texts)), "}}")
+    return _join(head, ',"id":"', ids_of_events(batch, config, sync.name), '"', tail)
+
+
+def ids_of_events(batch: pa.RecordBatch, config: EventsConfig, sync: str) -> pa.StringArray:
+    """The id of each event, a ULID."""
+    keys = _row_keys(batch, _event_name(batch, config), config)
+    times = np.asarray(pc.fill_null(_milliseconds(batch), 0).to_numpy(zero_copy_only=False), np.int64)
+    return event_ids(sync, keys, times)
+
+
+def _event_name(batch: pa.RecordBatch, config: EventsConfig) -> _Text:
+    return quoted(pa.array([config.name]))[0] if config.name else identifier(batch, "name")
 
 
 def _row_keys(batch: pa.RecordBatch, name: _Text, config: EventsConfig) -> list[bytes]:
     """What distinguishes a sync's events. Those with an ``event_id`` keep the ids that the first release gave them."""
-    event_id = _identifier(batch, EVENT_ID)
+    event_id = identifier(batch, EVENT_ID)
     by_id = _join("id:", pc.fill_null(name, ""), pc.fill_null(event_id, ""))
     return _split(pc.if_else(pc.is_valid(event_id), by_id, pc.fill_null(event_keys(batch, config), "")))
 
@@ -167,7 +196,8 @@ def _numbers(column: pa.StringArray) -> pa.DoubleArray:
     return pc.cast(pc.if_else(written, column, None), pa.float64())
 
 
-def _ended(batch: pa.RecordBatch) -> pa.BooleanArray:
+def ends(batch: pa.RecordBatch) -> pa.BooleanArray:
+    """Whether a row removes its relationship; no nulls."""
     index = batch.schema.get_field_index("deleted")
     if index < 0:
         return pa.array([False] * batch.num_rows)
@@ -177,30 +207,35 @@ def _ended(batch: pa.RecordBatch) -> pa.BooleanArray:
 
 
 def _identified(batch: pa.RecordBatch, identify_by: str) -> tuple[_Text | str, ...]:
-    identifier = pc.fill_null(_identifier(batch, identify_by), '""')
-    return f'{{"type":"person","identifiers":{{"{identify_by}":', identifier, "}"
+    written = pc.fill_null(identifier(batch, identify_by), '""')
+    return f'{{"type":"person","identifiers":{{"{identify_by}":', written, "}"
 
 
 def _object_identifiers(batch: pa.RecordBatch, default: int) -> tuple[_Text | str, ...]:
-    object_id = pc.fill_null(_identifier(batch, "object_id"), '""')
+    object_id = pc.fill_null(identifier(batch, "object_id"), '""')
     return '{"object_type_id":', quoted(object_types(batch, default)), ',"object_id":', object_id, "}"
 
 
-def _identifier(batch: pa.RecordBatch, name: str) -> pa.StringArray:
+def identifier(batch: pa.RecordBatch, name: str) -> pa.StringArray:
+    """A column as JSON strings; null where it is empty, or is not in the result."""
     index = batch.schema.get_field_index(name)
     if index < 0:
         return pa.nulls(batch.num_rows, pa.string())
     return identifier_text(batch.column(index), batch.schema.field(index))
 
 
-def _members(batch: pa.RecordBatch, names: tuple[str, ...], *, cleared: str | None) -> list[_Text]:
-    """One array of ``,"name":value`` a column; null where the attribute is left out."""
-    members = []
+def _texts(batch: pa.RecordBatch, names: tuple[str, ...], *, cleared: str | None) -> dict[str, pa.StringArray]:
+    texts = {}
     for name in names:
         index = batch.schema.get_field_index(name)
         written = json_text(batch.column(index), batch.schema.field(index))
-        members.append(_member(name, written if cleared is None else pc.fill_null(written, cleared)))
-    return members
+        texts[name] = written if cleared is None else pc.fill_null(written, cleared)
+    return texts
+
+
+def _members(texts: dict[str, pa.StringArray]) -> list[_Text]:
+    """One array of ``,"name":value`` a column; null where the attribute is left out."""
+    return [_member(name, written) for name, written in texts.items()]
 
 
 def _member(name: str, written: pa.StringArray) -> pa.StringArray:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.destinations.postgres.destination import PostgresTable
+    from reverse_etl.destinations.powers import AsSent
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
     from reverse_etl.report import Step
@@ -25,11 +26,15 @@ __all__ = [
     "Config",
     "Outgoing",
     "Sync",
+    "as_sent",
     "ask",
     "ask_once",
     "at_address",
     "first_rows",
+    "forgets_after_s",
+    "identity",
     "open_destination",
+    "shape",
     "shown",
     "steps",
 ]
@@ -92,6 +97,28 @@ def shown(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:  #
     from reverse_etl.destinations.postgres.preview import shown
 
     return shown(batch)
+
+
+def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:  # noqa: ARG001 - it has one
+    """The key of each row, and its values."""
+    from reverse_etl.destinations.postgres.compared import as_sent
+
+    return as_sent(batch, sync)
+
+
+def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:  # noqa: ARG001 - it has one
+    """The table and its key."""
+    return (sync.rows.table, *sync.rows.identify_by)
+
+
+def shape(sync: Outgoing, stream: str) -> str:  # noqa: ARG001 - it has one
+    """How rows are written."""
+    return sync.rows.model_dump_json()
+
+
+def forgets_after_s(sync: Outgoing, stream: str) -> int | None:  # noqa: ARG001 - rows may return
+    """Never."""
+    return None
 
 
 def _require_driver(config: Config) -> None:

@@ -1,0 +1,1 @@
+"""What differs from what the destination acknowledged before, and what of it a run has to send."""

@@ -1,0 +1,210 @@
+"""One stream's rows compared with what the destination acknowledged: which of them are to be sent.
+
+    <run folder>/<stream>/fingerprints.parquet    each row with a key: ``kh``, ``kl``, ``rh``, ``row``, ``sendable``
+    <run folder>/<stream>/plan.parquet            what differs: ``row`` (null where gone), ``kh``, ``kl``, ``what``
+
+Only fingerprints are compared, never values, so that memory does not grow with the rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reverse_etl.changes.fingerprints import fingerprints, row_fingerprints, subkey
+from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.files.private import whole_file
+from reverse_etl.progress import Progress, emit
+from reverse_etl.report import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import duckdb
+
+    from reverse_etl.changeset.parts import Outcomes, Parts
+    from reverse_etl.destinations.powers import AsSent
+
+FINGERPRINTS_FILE: Final = "fingerprints.parquet"
+PLAN_FILE: Final = "plan.parquet"
+
+_SCHEMA: Final = pa.schema(
+    [("kh", pa.uint64()), ("kl", pa.uint64()), ("rh", pa.uint64()), ("row", pa.int64()), ("sendable", pa.bool_())]
+)
+_LAST: Final = """
+    SELECT kh, kl, arg_max(rh, row) AS rh, list(row) AS rows, true AS sendable FROM {} WHERE sendable GROUP BY kh, kl
+"""
+_NOTHING: Final = (
+    "(SELECT 0::UBIGINT AS kh, 0::UBIGINT AS kl, 0::UBIGINT AS rh, true AS known, 0::BIGINT AS gone_at WHERE false)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """How many rows of a stream there are of each kind.
+
+    Attributes:
+        added: With a key that was never acknowledged.
+        changed: With another value than the one that was acknowledged.
+        in_doubt: Sent before without an answer, or to be sent again whatever was acknowledged.
+        unchanged: As they were acknowledged.
+        gone: Keys that were acknowledged and that no row has.
+    """
+
+    added: int = 0
+    changed: int = 0
+    in_doubt: int = 0
+    unchanged: int = 0
+    gone: int = 0
+
+    @property
+    def to_send(self) -> int:
+        """Rows that are sent."""
+        return self.added + self.changed + self.in_doubt
+
+    def as_stored(self) -> dict[str, int]:
+        """As the constructor takes it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """What the fingerprints of a stream are made with.
+
+    Attributes:
+        secret: The home folder's.
+        sync: The sync's name.
+        identity: Whose the keys are: destination, kind of thing, identifier. Equal in syncs that name the same things.
+    """
+
+    secret: bytes
+    sync: str
+    identity: tuple[str, ...]
+
+
+def write_fingerprints(
+    parts: Parts, outcomes: Outcomes, as_sent: Callable[[pa.RecordBatch], AsSent], keyed: Keyed
+) -> None:
+    """Writes the fingerprints of all rows that have a key, a batch at a time. Raises StateError.
+
+    Args:
+        parts: The rows.
+        outcomes: Of the checks: a row that they keep back counts as present, and is not compared.
+        as_sent: What the destination is sent of a batch.
+        keyed: What fingerprints are made with.
+    """
+    high, low = (subkey(keyed.secret, "key", half, *keyed.identity) for half in ("high", "low"))
+    done = 0
+    with (
+        whole_file(parts.folder / FINGERPRINTS_FILE) as file,
+        pq.ParquetWriter(file, _SCHEMA, compression="none", use_dictionary=False) as writer,
+    ):
+        for batch in parts.batches():
+            sent = as_sent(batch)
+            numbers = batch.column(ROW_NUMBER)
+            columns = [
+                pa.array(fingerprints(sent.keys, high)),
+                pa.array(fingerprints(sent.keys, low)),
+                pa.array(row_fingerprints(sent.attributes, batch.num_rows, keyed.secret, keyed.sync)),
+                numbers,
+                pa.array(outcomes[numbers.to_numpy() - 1] == Outcome.UNDELIVERED),
+            ]
+            found = pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+            writer.write_batch(found.filter(pc.is_valid(sent.keys)) if sent.keys.null_count else found)
+            done += batch.num_rows
+            emit(Progress("compare", parts.stream, done, total=len(outcomes)))
+
+
+def write_plan(parts: Parts, before: Path | None, database: duckdb.DuckDBPyConnection, *, all_rows: bool) -> None:
+    """Writes what differs from what was acknowledged. Raises StateError.
+
+    Args:
+        parts: The rows, with their fingerprints.
+        before: What was acknowledged, as ``generation.SCHEMA``; None for nothing.
+        database: For a while.
+        all_rows: Whether every row is in doubt.
+    """
+    database.execute("SET preserve_insertion_order = false")
+    now = parquet(parts.folder / FINGERPRINTS_FILE)
+    old = _NOTHING if before is None else parquet(before)
+    acknowledged = "NULL::UBIGINT" if all_rows else "o.rh"
+    last, row = now, "n.row"
+    if repeats(now, database):
+        # The last row of a key says what becomes of it: all of its rows are sent, or none.
+        last, row = f"({_LAST.format(now)})", "unnest(n.rows)"
+    sent = f"""
+        SELECT {row} AS row, n.kh, n.kl,
+            CASE WHEN o.kh IS NULL THEN 'added' WHEN {acknowledged} IS NULL THEN 'in_doubt' ELSE 'changed' END AS what
+        FROM {last} n LEFT JOIN {old} o ON n.kh = o.kh AND n.kl = o.kl
+        WHERE n.sendable AND {acknowledged} IS DISTINCT FROM n.rh
+    """
+    gone = f"""
+        SELECT NULL::BIGINT AS row, o.kh, o.kl, 'gone' AS what
+        FROM {old} o ANTI JOIN {now} n ON n.kh = o.kh AND n.kl = o.kl
+    """
+    copy(database, f"{sent} UNION ALL {gone}", parts.folder / PLAN_FILE)
+
+
+def enter_plan(parts: Parts, outcomes: Outcomes) -> Differences:
+    """Marks the rows that are not to be sent as unchanged, and counts; ``outcomes`` are changed in place.
+
+    Args:
+        parts: The rows, with their plan.
+        outcomes: Of the checks.
+    """
+    valid = int(np.count_nonzero(outcomes == Outcome.UNDELIVERED))
+    outcomes[outcomes == Outcome.UNDELIVERED] = Outcome.UNCHANGED
+    counted = dict.fromkeys(("added", "changed", "in_doubt", "gone"), 0)
+    with pq.ParquetFile(parts.folder / PLAN_FILE) as file:
+        for batch in file.iter_batches(columns=["what", "row"]):
+            rows = batch.column("row").drop_null().to_numpy()
+            outcomes[rows - 1] = Outcome.UNDELIVERED
+            for each in pc.value_counts(batch.column("what")):
+                counted[each["values"].as_py()] += each["counts"].as_py()
+    sent = counted["added"] + counted["changed"] + counted["in_doubt"]
+    return Differences(**counted, unchanged=valid - sent)
+
+
+def repeats(now: str, database: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a key is in several rows; ``now`` is a table with ``kh`` and ``kl``."""
+    counted = f"SELECT 1 FROM {now} GROUP BY kh, kl HAVING count(*) > 1 LIMIT 1"
+    return bool(database.execute(counted).fetchall())
+
+
+def copy(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Writes a query's result as a Parquet file, whole or not at all, for its owner alone; returns how many rows.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    import duckdb
+
+    from reverse_etl.errors import StateError
+    from reverse_etl.files.private import PRIVATE_FILE, partial_of
+
+    partial = partial_of(path)
+    try:
+        database.execute(f"COPY ({query}) TO '{_quoted(partial)}' (FORMAT parquet, COMPRESSION zstd)")
+        partial.chmod(PRIVATE_FILE)
+        rows: int = pq.read_metadata(partial).num_rows
+        partial.replace(path)
+    except (duckdb.Error, OSError) as error:
+        partial.unlink(missing_ok=True)
+        reason = error.strerror if isinstance(error, OSError) else "the disk is full, or fails"
+        raise StateError(f"{path} cannot be written: {reason}.", hint="Free some space, then run again.") from None
+    return rows
+
+
+def parquet(path: Path) -> str:
+    """A Parquet file as a table of DuckDB's SQL."""
+    return f"read_parquet('{_quoted(path)}')"
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

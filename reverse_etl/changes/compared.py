@@ -1,0 +1,69 @@
+"""What a run's comparison found, in the run's folder.
+
+<run folder>/compared.json      ``Compared``; written once the rows were compared
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.changes.compare import Differences
+from reverse_etl.files.private import whole_file
+
+if TYPE_CHECKING:
+    from reverse_etl.changeset.parts import RunFolder
+
+_FILE: Final = "compared.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a comparison found.
+
+    Attributes:
+        generation: What the rows were compared with; 0 for nothing.
+        streams: What differs, by stream.
+        known: Whether that generation says what was acknowledged; without, everything is sent.
+        everything: Whether every row is sent, because it was asked for or is due.
+        reshaped: The streams whose rows are sent in another shape than before.
+        gone_before: Keys of that generation that were gone already.
+        certain: Whether no row was sent twice so far.
+        note: Why everything is sent, in a sentence; empty where there is no reason to say so.
+    """
+
+    generation: int
+    streams: dict[str, Differences] = field(default_factory=dict)
+    known: bool = False
+    everything: bool = False
+    reshaped: tuple[str, ...] = ()
+    gone_before: int = 0
+    certain: bool = True
+    note: str = ""
+
+    @property
+    def to_send(self) -> int:
+        """Rows that are sent, of all streams."""
+        return sum(each.to_send for each in self.streams.values())
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether the next generation differs from this one."""
+        return bool(self.to_send or self.gone_before or any(each.gone for each in self.streams.values()))
+
+
+def compared(folder: RunFolder) -> Compared | None:
+    """What the comparison in a run's folder found; None before it."""
+    path = folder.path / _FILE
+    if not path.exists():
+        return None
+    stored = json.loads(path.read_text())
+    streams = {name: Differences(**each) for name, each in stored.pop("streams").items()}
+    return Compared(streams=streams, reshaped=tuple(stored.pop("reshaped")), **stored)
+
+
+def keep(folder: RunFolder, found: Compared) -> None:
+    """Writes down what a comparison found. Raises StateError."""
+    with whole_file(folder.path / _FILE) as file:
+        file.write(json.dumps(asdict(found)).encode())

@@ -1,0 +1,170 @@
+"""The files that say what a sync's destination acknowledged. They are made once and never changed.
+
+    <home>/snapshots/<sync>/g000041/
+        rows.parquet        one row a key that may be in the destination because of this sync: ``SCHEMA``
+        …                   one more for each further stream
+        made.json           ``Made``; written last, so its presence seals the others
+
+Which generation counts is for ``state.snapshots``: a folder that it does not name is nothing. Where machines share
+their files, a generation is put there before it counts.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reverse_etl.errors import StateError
+from reverse_etl.files.private import make_private_folder, whole_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reverse_etl.files.storage import Storage
+
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("kh", pa.uint64()),
+        pa.field("kl", pa.uint64()),
+        pa.field("rh", pa.uint64()),
+        pa.field("known", pa.bool_()),
+        pa.field("gone_at", pa.int64()),
+    ]
+)
+"""``kh``, ``kl``: the key's two fingerprints. ``rh``: the row's, as it was acknowledged; null where it is in doubt.
+``known``: whether it was acknowledged at least once. ``gone_at``: Unix seconds of the first whole reading without it.
+"""
+
+FORMAT: Final = 1
+"""Of these files; a release that finds a higher one does not read them."""
+
+_MADE: Final = "made.json"
+_KEPT: Final = 1
+"""Generations that are kept beside the one that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a generation is of.
+
+    Attributes:
+        run_id: The changeset that it was made from.
+        read_at: When that was read, Unix seconds.
+        full_at: When every row was sent last, whatever was acknowledged, Unix seconds.
+        recipient: Who acknowledged it, as ``changeset.recipient`` writes it.
+        secret_id: Of the secret that the fingerprints are made with.
+        shapes: For each stream, a hash of what decides how a row is sent, beside its values.
+        rows: For each stream, how many keys.
+        gone: How many of all of them are gone.
+        format: Of the files.
+    """
+
+    run_id: str
+    read_at: int
+    full_at: int
+    recipient: str
+    secret_id: str
+    shapes: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    gone: int = 0
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Generations:
+    """The generations of one sync.
+
+    Attributes:
+        folder: ``<home>/snapshots/<sync>``.
+        storage: Where other machines find them; None where they are for this one alone.
+    """
+
+    folder: Path
+    storage: Storage | None = None
+
+    def stream(self, generation: int, stream: str) -> Path:
+        """The file of a stream."""
+        return self._path(generation) / f"{stream}.parquet"
+
+    def made(self, generation: int) -> Made | None:
+        """What a generation is of; None where a file of it is missing or cut short, here and where machines share.
+
+        Raises:
+            StateError: A newer release wrote it; or the shared place cannot be reached.
+        """
+        if self.storage is not None and not (self._path(generation) / _MADE).exists():
+            self._fetch(self.storage, generation)
+        try:
+            stored = json.loads((self._path(generation) / _MADE).read_bytes())
+        except (OSError, ValueError):
+            return None
+        if stored.get("format", 0) > FORMAT:
+            raise StateError(
+                f"{self._path(generation)} was written by a newer release.",
+                hint="Upgrade: pip install --upgrade reverse-etl",
+            )
+        made = Made(**stored)
+        whole = all(_is_whole(self.stream(generation, stream), rows) for stream, rows in made.rows.items())
+        return made if whole else None
+
+    def begin(self, generation: int) -> None:
+        """Makes the folder of a generation; what an interrupted run left of it is removed. Raises StateError."""
+        path = self._path(generation)
+        try:
+            shutil.rmtree(path, ignore_errors=True)
+            make_private_folder(path)
+        except OSError as error:
+            raise StateError(
+                f"{path} cannot be made: {error.strerror or error}.", hint="Free some space, then run again."
+            ) from None
+
+    def seal(self, generation: int, made: Made) -> None:
+        """Says that the files of a generation are whole, and puts them where other machines find them.
+
+        Raises:
+            StateError: They cannot be written.
+        """
+        with whole_file(self._path(generation) / _MADE) as file:
+            file.write(json.dumps(asdict(made)).encode())
+        if self.storage is not None:
+            names = [f"{stream}.parquet" for stream in made.rows]
+            self.storage.put({self._named(generation, name): self._path(generation) / name for name in names})
+            self.storage.put({self._named(generation, _MADE): self._path(generation) / _MADE})
+
+    def forget_before(self, generation: int) -> None:
+        """Removes generations that nothing needs any more. Raises StateError where the shared place is out of reach."""
+        for path in self.folder.glob("g*") if self.folder.exists() else ():
+            number = path.name.removeprefix("g")
+            if number.isdecimal() and int(number) < generation - _KEPT:
+                shutil.rmtree(path, ignore_errors=True)
+                if self.storage is not None:
+                    self.storage.remove(f"snapshots/{self.folder.name}/{path.name}")
+
+    def _fetch(self, storage: Storage, generation: int) -> None:
+        content = storage.read(self._named(generation, _MADE))
+        if content is None:
+            return
+        make_private_folder(self._path(generation))
+        names = [f"{stream}.parquet" for stream in json.loads(content).get("rows", {})]
+        there = [name for name in names if storage.has(self._named(generation, name))]
+        storage.fetch({self._named(generation, name): self._path(generation) / name for name in there})
+        with whole_file(self._path(generation) / _MADE) as file:
+            file.write(content)
+
+    def _path(self, generation: int) -> Path:
+        return self.folder / f"g{generation:06d}"
+
+    def _named(self, generation: int, name: str) -> str:
+        return f"snapshots/{self.folder.name}/{self._path(generation).name}/{name}"
+
+
+def _is_whole(path: Path, rows: int) -> bool:
+    try:
+        return bool(pq.read_metadata(path).num_rows == rows)
+    except (OSError, pa.ArrowException):
+        return False

@@ -1,0 +1,90 @@
+"""What two readings of a row are compared by: the key that Customer.io knows it by, and the JSON of its attributes.
+
+The texts are those that ``operations`` sends, so that rows are equal exactly where their operations are.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.config.streams import ROWS
+from reverse_etl.destinations.customerio.operations import attributes, ends, identifier, ids_of_events, object_types
+from reverse_etl.destinations.powers import AsSent
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.customerio.sync import Outgoing, RelationshipsConfig
+
+_RENDERING: Final = 1
+"""Of the texts; to be raised where the same value is written in another way than before."""
+
+_LATE: Final = timedelta(days=7)
+
+_ENDED: Final = "\0deleted"
+"""Stands among a relationship's attributes, with a name that no column has."""
+
+_SHAPES: Final = {
+    "people": {"identify_by", "write", "empty_values", "segment"},
+    "objects": {"object_type", "empty_values"},
+    "events": {"identify_by"},
+    "relationships": {"identify_by", "object_type", "empty_values"},
+}
+"""The settings of each kind that decide what is sent of a row."""
+
+
+def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
+    """The keys and attributes of a batch; an event has none but its id, because it never changes."""
+    if stream != ROWS and sync.relationships is not None:
+        return _relationships(batch, sync, sync.relationships)
+    if sync.events is not None:
+        return AsSent(ids_of_events(batch, sync.events, sync.name), {})
+    if sync.people is not None:
+        keys = _person(batch, sync.people.identify_by)
+    else:
+        keys = _object(batch, sync.objects.object_type if sync.objects is not None else 1)
+    return AsSent(keys, attributes(batch, sync, stream))
+
+
+def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:
+    """What the keys are of: equal for syncs that name the same things alike."""
+    if stream != ROWS and sync.relationships is not None:
+        return "relationships", sync.relationships.identify_by
+    return ("people", sync.people.identify_by) if sync.people is not None else (sync.kind,)
+
+
+def shape(sync: Outgoing, stream: str) -> str:
+    """The settings that decide how a row is written, as text."""
+    kind = sync.kind if stream == ROWS else stream
+    settings = getattr(sync, kind).model_dump(mode="json", include=_SHAPES[kind])
+    if segment := settings.get("segment"):
+        settings["segment"] = {name: segment[name] for name in ("name", "id")}
+    return json.dumps({"kind": kind, "rendering": _RENDERING, **settings}, sort_keys=True)
+
+
+def forgets_after_s(sync: Outgoing, stream: str) -> int | None:  # noqa: ARG001 - events have one stream
+    """The age at which events are not sent any more, and a week more; people, objects and relationships may return."""
+    if sync.events is None:
+        return None
+    return int(((sync.events.max_age or timedelta()) + _LATE).total_seconds())
+
+
+def _relationships(batch: pa.RecordBatch, sync: Outgoing, config: RelationshipsConfig) -> AsSent:
+    person = _person(batch, config.identify_by)
+    thing = _object(batch, config.object_type)
+    texts = attributes(batch, sync, "relationships")
+    texts[_ENDED] = pc.if_else(ends(batch), "true", pa.scalar(None, pa.string()))
+    return AsSent(pc.binary_join_element_wise(person, thing, " "), texts)
+
+
+def _person(batch: pa.RecordBatch, identify_by: str) -> pa.StringArray:
+    """As Customer.io compares them: e-mail addresses in any case."""
+    written = identifier(batch, identify_by)
+    return pc.utf8_lower(written) if identify_by == "email" else written
+
+
+def _object(batch: pa.RecordBatch, default: int) -> pa.StringArray:
+    return pc.binary_join_element_wise(object_types(batch, default), identifier(batch, "object_id"), " ")

@@ -1,0 +1,178 @@
+"""A sync that compares sends what differs from what was acknowledged, and nothing else."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.changeset.scope import Scope
+from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.run.attend import attend
+from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import find_run
+from reverse_etl.state.snapshots import snapshot_of
+from reverse_etl.state.store import open_store
+from reverse_etl_tests.destinations.scripted import FastClock
+from reverse_etl_tests.faults.completed import ended
+from reverse_etl_tests.faults.runs import Case, World
+from reverse_etl_tests.faults.shop import KINDS
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+ROWS = 9
+
+
+def compared(folder: Path, sandbox: RunningSandbox, kind: str = "people") -> Case:
+    """A sync that has never run."""
+    home = Home.at(folder / "home")
+    world = World(folder, sandbox, home, open_store(home.state_url))
+    return world.case(kind, random.Random(1), rows=ROWS, items=2, in_flight=1, compare=True)  # noqa: S311 - repeatable
+
+
+@pytest.fixture
+def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
+    """A sync of people that compares, and has completed once."""
+    case = compared(tmp_path, sandbox)
+    assert Status.COMPLETED is ended(case.run()).status
+    return case
+
+
+def sent(case: Case) -> list[str]:
+    """The bodies of the batches that the workspace has taken."""
+    return [request["body"] for request in case.sandbox.requests() if request["path"] == "/api/v2/batch"]
+
+
+def change(case: Case, number: int, plan: str) -> None:
+    """Gives a row another plan."""
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = ? WHERE rowid = ?", [plan, number])
+
+
+def plan_of(case: Case, number: int) -> str | None:
+    """A person's plan in the workspace."""
+    [person] = [each for each in case.sandbox.people() if each["id"] == f"p{number}"]
+    plan: str | None = person["attributes"].get("plan")
+    return plan
+
+
+def of_rows(report: RunReport) -> tuple[Status, int, int, int]:
+    """How it ended, and how many rows were delivered, failed and unchanged."""
+    return report.status, report.total.delivered, report.total.failed, report.total.unchanged
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_second_run_sends_no_row(kind: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """Of every kind, relationships and events among them."""
+    case = compared(tmp_path, sandbox, kind)
+    first = ended(case.run())
+    assert (Status.COMPLETED, 0) == (first.status, first.total.unchanged)
+    before = len(sent(case))
+    second = ended(case.run())
+    assert (Status.COMPLETED, 0, 0, first.total.delivered) == of_rows(second)
+    assert before == len(sent(case))
+
+
+def test_only_what_differs_is_sent(case: Case) -> None:
+    """A changed row and a new one; the others are counted as unchanged."""
+    change(case, 3, "gold")
+    with case.shop.changing() as database:
+        database.execute("INSERT INTO shop (id, email, plan, visits) VALUES ('new', 'new@example.com', 'pro', 1)")
+    report = ended(case.run())
+    assert {"rows": Counts(ROWS + 1, delivered=2, unchanged=ROWS - 1)} == report.streams
+    assert "gold" == plan_of(case, 3)
+    assert (Status.COMPLETED, 0, 0, ROWS + 1) == of_rows(ended(case.run()))
+
+
+def test_a_refused_row_comes_again_until_it_is_accepted(case: Case) -> None:
+    """Its value was never acknowledged; afterwards it is not sent again."""
+    change(case, 3, "gold")
+    refused = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"refuse_items": {"ids": ["p3"]}}}
+    case.sandbox.faults([refused])
+    for _ in range(2):
+        assert (Status.SOME_ROWS_FAILED, 0, 1, ROWS - 1) == of_rows(ended(case.run()))
+    case.sandbox.clear_faults()
+    assert (Status.COMPLETED, 1, 0, ROWS - 1) == of_rows(ended(case.run()))
+    assert "gold" == plan_of(case, 3)
+
+
+@pytest.mark.parametrize("continued", [True, False])
+@pytest.mark.parametrize("folder_is_left", [True, False])
+def test_a_value_that_changes_and_comes_back_around_a_lost_answer_is_sent_again(
+    case: Case, continued: bool, folder_is_left: bool
+) -> None:
+    """What was applied and never acknowledged is in doubt: the row is sent though it is as it was acknowledged."""
+    change(case, 3, "silver")
+    case.run()
+    change(case, 3, "gold")
+    batch = {"path": "/api/v2/batch"}
+    lost = {"match": batch, "times": 1, "do": {"status": 500, "apply": True}}
+    case.sandbox.faults([lost, {"match": batch, "always": True, "do": {"status": 401}}])
+    stopped = case.run()
+    assert (Status.FAILED, "gold") == (ended(stopped).status, plan_of(case, 3))
+    case.sandbox.clear_faults()
+    change(case, 3, "silver")
+    if not continued:
+        # Rows that were read for another version of the file are not sent.
+        case.sync = case.sync.model_copy(update={"version": "another"})
+    if not folder_is_left:
+        shutil.rmtree(case.home.run_folder(case.name, stopped.root_run_id).path)
+    for _ in range(2):
+        assert Status.COMPLETED is ended(case.run()).status
+    assert "silver" == plan_of(case, 3)
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+
+
+def test_full_sends_everything(case: Case) -> None:
+    """Whatever was acknowledged; the run after it sends nothing."""
+    run, clock = case.start(), FastClock().clock()
+    with attend(run):
+        extract_changeset(run, case.database, case.workspace, scope=Scope(full=True), clock=clock)
+        validate_changeset(run)
+        assert ROWS == compare_changeset(run).streams["rows"].in_doubt
+        deliver_changeset(run, case.workspace, clock=clock)
+    report = find_run(case.store, run.run_id)
+    assert report is not None
+    assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+
+
+@pytest.mark.parametrize("lost", ["made.json", "rows.parquet", "cut", "secret", "state"])
+def test_without_what_was_acknowledged_everything_is_sent(case: Case, lost: str) -> None:
+    """A lost file, a file that was cut short, another secret, a lost pointer: never less is sent, and it is said."""
+    generation = case.home.snapshots / case.name / f"g{snapshot_of(case.store, case.name).generation:06d}"
+    if lost == "secret":
+        (case.home.path / "secret").write_bytes(bytes(32))
+    elif lost == "state":
+        with case.store.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM reverse_etl_snapshot")
+    elif lost == "cut":
+        content = (generation / "rows.parquet").read_bytes()
+        (generation / "rows.parquet").write_bytes(content[: len(content) // 2])
+    else:
+        (generation / lost).unlink()
+    report = ended(case.run())
+    assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
+    assert ("every row was sent" in report.message) == (lost != "state"), report.message
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+
+
+def test_an_overtaken_run_sends_nothing(case: Case) -> None:
+    """A run that read before another one sent ends with a sentence; the next one reads again."""
+    change(case, 3, "old")
+    overtaken: list[str] = []
+
+    def meanwhile(stage: str) -> None:
+        if stage == "compare" and not overtaken:
+            overtaken.append(stage)
+            with case.store.writing() as connection:
+                connection.exec_driver_sql("UPDATE reverse_etl_snapshot SET generation = generation + 1")
+
+    run = case.run(before=meanwhile)
+    assert run.error is not None
+    assert "a later run has sent newer rows" in str(run.error)
+    assert "old" != plan_of(case, 3)
+    assert Status.COMPLETED is ended(case.run()).status
+    assert "old" == plan_of(case, 3)
