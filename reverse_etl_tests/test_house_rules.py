@@ -172,3 +172,24 @@ def test_annotations_are_not_evaluated(path: Path) -> None:
     ).parts[0] in ("defs", "definitions.py")
     only_docstring = len(parsed(path).body) == 1
     assert dagster or only_docstring or "__future__" in imported(parsed(path)) or path == PACKAGE / "__init__.py"
+
+
+STAGES = {
+    "changeset.extract.extract": {"cli/commands/preview.py", "run/stages.py"},
+    "checks.runner.validate": {"cli/commands/preview.py", "run/push.py", "run/stages.py"},
+    "run.send.send": {"run/push.py", "run/stages.py"},
+    "delivery.deliver.deliver": {"run/send.py"},
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_preview_push_and_run_call_the_same_stages(stage: str) -> None:
+    """One function extracts, one validates, one sends; whoever needs a stage calls that one."""
+    module, _, name = f"reverse_etl.{stage}".rpartition(".")
+    callers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and node.module == module and name in {each.name for each in node.names}
+    }
+    assert STAGES[stage] == callers

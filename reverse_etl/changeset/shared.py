@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.changeset.parts import EXCLUDED_FILE
+from reverse_etl.files.private import LOCK_FILE
 from reverse_etl.files.storage import Storage
-from reverse_etl.workers.folder_lock import LOCK_FILE
 
 FACTS: Final = "facts.json"
 JOURNAL: Final = "journal"

@@ -23,11 +23,11 @@ from reverse_etl.defs.origin import give_origin
 from reverse_etl.defs.resources import database_key, destination_key
 from reverse_etl.defs.specs import SyncSpecs
 from reverse_etl.defs.stage_asset import Events, stage_asset
-from reverse_etl.delivery.interrupts import undisturbed
 from reverse_etl.errors import ReverseEtlError, StateError, WorkspaceBusyError
 from reverse_etl.notify.sending import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.attend import attend
+from reverse_etl.run.interrupts import undisturbed
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.sources import dialect

@@ -58,7 +58,7 @@ async def deliver(
 
     Whatever ends it, the outcomes are written first: rows without an answer stay ``UNDELIVERED`` and are failed rows
     of stage ``delivery``; rows of an answered request are never sent again by a further call, not even after the end
-    of the process. A cancellation lets requests in flight finish (``interrupts.GRACE_S``).
+    of the process. A cancellation lets requests in flight finish (``settling.GRACE_S``).
 
     Args:
         parts: The rows; their ``outcomes.npy`` and ``failed-delivery.parquet`` are written.

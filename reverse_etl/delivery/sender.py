@@ -15,9 +15,8 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import row_keys
 from reverse_etl.delivery.batches import Request
-from reverse_etl.delivery.interrupts import GRACE_S
 from reverse_etl.delivery.lanes import Lanes
-from reverse_etl.delivery.settling import Progress, Settling
+from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
 from reverse_etl.destinations.base import Accepted, Destination, RequestRefused, TryAgain
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.ledger.ledger import Ledger

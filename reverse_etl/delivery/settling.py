@@ -13,6 +13,9 @@ from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.report import Cause, Outcome
 
+GRACE_S: Final = 7.0
+"""Seconds that what is being sent has for its answers when the run is canceled."""
+
 MOST_REFUSED_IN_A_ROW: Final = 1_000
 """This many requests refused whole, one after the other, are no longer about the rows."""
 

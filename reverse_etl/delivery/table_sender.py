@@ -14,8 +14,7 @@ import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
-from reverse_etl.delivery.interrupts import GRACE_S
-from reverse_etl.delivery.settling import Progress, Settling
+from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
 from reverse_etl.destinations.tables import Fitted, TableDestination
 from reverse_etl.ledger.ledger import Ledger

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PRIVATE_FOLDER: Final = 0o700
 PRIVATE_FILE: Final = 0o600
 
+LOCK_FILE: Final = "lock"
+"""Name of the file in a folder by which one process keeps it for itself; it belongs to this machine alone."""
+
 
 def make_private_folder(path: Path) -> None:
     """Makes a folder and those above it that are missing, each for its owner alone; one that exists stays as it is.

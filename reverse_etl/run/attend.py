@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reverse_etl.delivery.interrupts import undisturbed
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError, StateError
 from reverse_etl.report import Status
 from reverse_etl.run.close import close
+from reverse_etl.run.interrupts import undisturbed
 from reverse_etl.run.lease import take_lease
 from reverse_etl.run.open_runs import leave_open
 from reverse_etl.state import workspace_lease

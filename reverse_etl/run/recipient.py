@@ -53,8 +53,8 @@ def identify_recipient(
         DestinationError: It does not identify itself at another address; or the rows failed in another one.
         UnsetVariableError: A credential names a variable that is not set.
     """
-    from reverse_etl.delivery.interrupts import run_interruptibly
     from reverse_etl.destinations import kind
+    from reverse_etl.run.interrupts import run_interruptibly
 
     state, retry_of = sync_state(run.store, run.sync.name), scope.retry_of
     remembered = recipient_of_run(run.store, retry_of) if retry_of else state.recipient

@@ -18,7 +18,7 @@ from reverse_etl.ledger.reconcile import same_rows
 from reverse_etl.report import Status
 from reverse_etl.run.sharing import continue_changeset, fetch
 from reverse_etl.state.interrupted_runs import CONTINUES, READS_AGAIN, READS_LESS, end_gone, newest_run
-from reverse_etl.workers.folder_lock import LOCK_FILE, claimed
+from reverse_etl.workers.folder_lock import claimed, was_claimed
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.watermark import Watermark
@@ -71,7 +71,7 @@ def take_over(
     continued = continued and _is_for(folder, recipient)
     if continued:
         continue_changeset(home, store, folder, run_id=run_id)
-    if (folder.path / LOCK_FILE).exists():
+    if was_claimed(folder.path):
         less = mark is not None and last.since is not None and last.since < mark.last_sync_time
         then = CONTINUES if continued else READS_LESS if less else READS_AGAIN
         end_gone(store, last.run_id, by=run_id, then=then)

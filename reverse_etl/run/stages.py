@@ -17,12 +17,12 @@ from reverse_etl.changeset.parts import Facts
 from reverse_etl.changeset.recipient import keep_rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.config.changes import late_of
-from reverse_etl.delivery.interrupts import heard, run_interruptibly
 from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run import changes
 from reverse_etl.run.close import close
+from reverse_etl.run.interrupts import heard, run_interruptibly
 from reverse_etl.run.lease import note_wait
 from reverse_etl.run.named_rows import named_rows
 from reverse_etl.run.recipient import identify_recipient

@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.errors import StateError
-from reverse_etl.files.private import make_private_folder, open_private
-
-LOCK_FILE: Final = "lock"
+from reverse_etl.files.private import LOCK_FILE, make_private_folder, open_private
 
 PATIENCE_S: Final = 20.0
 """Seconds to wait for a process that is about to end: a canceled run may take ten."""
@@ -29,13 +27,18 @@ def claimed(folder: Path) -> bool:
     """Whether a living process, this one included, works on a run's folder."""
     if folder in _held:
         return True
-    if not (folder / LOCK_FILE).exists():
+    if not was_claimed(folder):
         return False
     descriptor = _lock(folder)
     if descriptor is None:
         return True
     os.close(descriptor)
     return False
+
+
+def was_claimed(folder: Path) -> bool:
+    """Whether a process of this machine has ever worked on a run's folder."""
+    return (folder / LOCK_FILE).exists()
 
 
 def claim(folder: Path, *, patience_s: float = PATIENCE_S) -> bool:

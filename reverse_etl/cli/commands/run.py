@@ -146,7 +146,7 @@ def execute(sync: SyncConfig, syncs: Path, *, scope: Scope | None = None, verbos
 
 def _execute_job(name: str, syncs: Path, home: Home, *, run_config: dict[str, Any], lines: bool) -> dg.ExecutionResult:
     """What Dagster has of the run; until its first stage, and after the last one, Ctrl-C waits for a safe moment."""
-    from reverse_etl.delivery.interrupts import held
+    from reverse_etl.run.interrupts import held
 
     with held() as raise_received, ExitStack() as stack:
         dagster_environment(home, syncs)

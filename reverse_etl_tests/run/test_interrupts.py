@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reverse_etl.delivery.interrupts import heard, run_interruptibly
+from reverse_etl.run.interrupts import heard, run_interruptibly
 
 
 class ElsewhereError(BaseException):

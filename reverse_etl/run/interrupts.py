@@ -15,9 +15,6 @@ from reverse_etl.errors import INTERRUPTED_EXIT_CODE
 
 Result = TypeVar("Result")
 
-GRACE_S: Final = 7.0
-"""Seconds that what is being sent has to finish when the run is canceled."""
-
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
