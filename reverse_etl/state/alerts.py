@@ -82,7 +82,7 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
 def sent_so_far(store: Store) -> dict[tuple[str, str], str]:
     """By channel and sync, what was sent, as ``settle`` was given it. Raises StateError."""
     with store.reading() as connection:
-        return {(row.channel, row.sync): row.told for row in connection.execute(sa.select(ALERT))}
+        return {(row.channel, row.sync): row.sent for row in connection.execute(sa.select(ALERT))}
 
 
 def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None:
@@ -99,11 +99,11 @@ def claim(store: Store, channel: str, *, sync: str, now: datetime) -> str | None
     free = sa.or_(ALERT.c.not_before.is_(None), ALERT.c.not_before <= now)
     with store.writing() as connection:
         insert = store.insert(ALERT)
-        connection.execute(insert.values(channel=channel, sync=sync, told="").on_conflict_do_nothing())
+        connection.execute(insert.values(channel=channel, sync=sync, sent="").on_conflict_do_nothing())
         taken = connection.execute(sa.update(ALERT).where(*own, free).values(not_before=now + RESERVED_FOR))
         if taken.rowcount == 0:
             return None
-        before: str = connection.execute(sa.select(ALERT.c.told).where(*own)).scalar_one()
+        before: str = connection.execute(sa.select(ALERT.c.sent).where(*own)).scalar_one()
     return before
 
 
@@ -122,4 +122,4 @@ def settle(store: Store, channel: str, *, sync: str, sent: str, not_before: date
     """
     own = (ALERT.c.channel == channel, ALERT.c.sync == sync)
     with store.writing() as connection:
-        connection.execute(sa.update(ALERT).where(*own).values(told=sent, not_before=not_before))
+        connection.execute(sa.update(ALERT).where(*own).values(sent=sent, not_before=not_before))

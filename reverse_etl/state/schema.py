@@ -146,16 +146,16 @@ ALERT: Final = sa.Table(
     METADATA,
     sa.Column("channel", sa.Text, primary_key=True),
     sa.Column("sync", sa.Text, primary_key=True),
-    sa.Column("told", sa.Text, nullable=False, comment="as notify.decide writes it; empty: nothing"),
-    sa.Column("not_before", Moment, nullable=True, comment="somebody tells it until then"),
+    sa.Column("sent", sa.Text, nullable=False, comment="as notify.decide writes it; empty: nothing"),
+    sa.Column("not_before", Moment, nullable=True, comment="a process has the right to send until then"),
 )
 """One row per channel and sync with an alert: what was sent, and which process may send more."""
 
 LEASE: Final = sa.Table(
-    "reverse_etl_turn",
+    "reverse_etl_lease",
     METADATA,
     sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("run_id", sa.Text, nullable=False, comment="empty when nobody's"),
+    sa.Column("run_id", sa.Text, nullable=False, comment="empty when it is free"),
     sa.Column("sync", sa.Text, nullable=False),
     sa.Column("taken_at", Moment, nullable=False),
     sa.Column("beat_at", Moment, nullable=False, comment="last sign of life, by the server's clock"),

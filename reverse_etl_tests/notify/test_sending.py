@@ -167,6 +167,6 @@ def test_a_defect_in_telling_is_a_warning(store: Store, webhook: Webhook) -> Non
     from reverse_etl.state.schema import ALERT
 
     with store.writing() as connection:
-        connection.execute(sa.insert(ALERT).values(channel="team", sync="people", told="not JSON"))
+        connection.execute(sa.insert(ALERT).values(channel="team", sync="people", sent="not JSON"))
     (warning,) = after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels=channels(), store=store)
     assert "alerts of people were not sent: JSONDecodeError" in warning

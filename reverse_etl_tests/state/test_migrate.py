@@ -17,10 +17,12 @@ from alembic.script import ScriptDirectory
 
 from reverse_etl.errors import StateError
 from reverse_etl.report import Status
+from reverse_etl.state import workspace_lease
+from reverse_etl.state.alerts import sent_so_far
 from reverse_etl.state.failures import causes_of_run, failed_rows_of_run
 from reverse_etl.state.migrations import REVISIONS, VERSION_TABLE
 from reverse_etl.state.run_history import list_runs
-from reverse_etl.state.schema import METADATA
+from reverse_etl.state.schema import LEASE, METADATA
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.syncs import every_sync, last_sync_time, record_seen, set_paused, sync_state
 from reverse_etl_tests.state.aged import make_as_of
@@ -153,3 +155,23 @@ def test_an_earlier_release_s_database_loses_nothing(revision: str, state_url: s
     assert 400 == sync_state(store, "people").before().mark.reach(None)
     close(store, report("r3"), moved=2000)
     assert 2000 == last_sync_time(store, "people")
+
+
+def test_a_lease_and_what_a_channel_was_sent_outlive_their_new_names(state_url: str, tmp_path: Path) -> None:
+    """A run of the earlier release still holds its workspace, and no alert is sent twice."""
+    make_as_of(state_url, "0013", open_store(f"sqlite:///{tmp_path / 'like' / 'state.db'}"))
+    database = Store(state_url)
+    names = [column.name for column in LEASE.columns]
+    with database.writing() as connection:
+        values = dict.fromkeys(names) | {"workspace": "main", "run_id": "r1", "sync": "people", "machine": "another"}
+        values |= {"taken_at": database.now(connection), "beat_at": database.now(connection)}
+        turns = sa.table("reverse_etl_turn", *(sa.column(name, LEASE.c[name].type) for name in names))
+        connection.execute(sa.insert(turns).values(values))
+        connection.execute(
+            sa.text("INSERT INTO reverse_etl_alert (channel, sync, told) VALUES ('team', 'people', 'x')")
+        )
+
+    store = open_store(state_url)
+
+    lease = workspace_lease.holder(store, "main")
+    assert ("r1", {("team", "people"): "x"}) == (lease and lease.run_id, sent_so_far(store))

@@ -21,6 +21,7 @@ REVISIONS: Final = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """Every revision, oldest first. The last is what this release reads and writes."""
 
