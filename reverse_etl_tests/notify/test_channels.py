@@ -109,7 +109,15 @@ def test_a_webhook_gets_json_with_the_token(webhook: Webhook, monkeypatch: pytes
         "status": "some_rows_failed",
         "run_id": "12345678-aaaa",
         "started_at": "2026-01-05T12:00:00Z",
-        "rows": {"extracted": 10, "delivered": 7, "rejected": 3, "refused": 0, "excluded": 0, "undelivered": 0},
+        "rows": {
+            "extracted": 10,
+            "delivered": 7,
+            "rejected": 3,
+            "refused": 0,
+            "excluded": 0,
+            "undelivered": 0,
+            "unchanged": 0,
+        },
         "relationships": dict.fromkeys(body["rows"], 0),
         "reasons": [{"reason": "email_valid", "rows": 3}],
     } == body
