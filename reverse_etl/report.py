@@ -148,6 +148,25 @@ class FailedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """The failed rows that runs of a sync with ``failed_rows: carry`` leave each other.
+
+    Attributes:
+        read: Rows that failed in earlier runs and were read again.
+        delivered: Those of them that were delivered.
+        gone: Identifiers of earlier failed rows under which the query returns no row any more.
+        left: Identifiers whose rows the next run reads again.
+        unidentified: Failed rows that have no identifier, so that no run can ask for them.
+    """
+
+    read: int = 0
+    delivered: int = 0
+    gone: int = 0
+    left: int = 0
+    unidentified: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """One run as the history, the CLI and Dagster show it.
 
@@ -162,6 +181,8 @@ class RunReport:
         failed_rows_csv: Path of the CSV; empty when no row failed.
         message: First line for people: what failed and what to do; empty when completed.
         exit_code: What ``reverse-etl run`` ends with.
+        reads: What was read, one word (``changeset.scope.Reads``); empty before it was.
+        carried: The failed rows of earlier runs; None where the sync carries none.
     """
 
     sync: str
@@ -175,6 +196,8 @@ class RunReport:
     message: str = ""
     exit_code: int = 0
     read_from: int | None = None
+    reads: str = ""
+    carried: Carried | None = None
 
     @property
     def rows(self) -> Counts:
@@ -194,6 +217,7 @@ class RunReport:
         shown["duration_s"] = round(self.duration_s, 3)
         shown["failed_rows_csv"] = self.failed_rows_csv or None
         shown["message"] = self.message or None
+        shown["reads"] = self.reads or None
         return shown
 
 

@@ -77,6 +77,8 @@ def test_a_report_as_json_has_the_fixed_keys() -> None:
         "failed_rows_csv": None,
         "message": None,
         "exit_code": 0,
+        "reads": None,
+        "carried": None,
     } == shown
 
 

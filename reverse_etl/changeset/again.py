@@ -122,6 +122,7 @@ class RowsAgain:
         tells_missing: Whether those that are not found are rows as well.
         gone: Takes, of rows that changed, the identifiers that have none any more; ``missing`` holds them.
         not_found: How many rows at the end are such, once all batches were read.
+        missing: Identifiers that are not found, likewise.
     """
 
     session: Session
@@ -131,6 +132,7 @@ class RowsAgain:
     tells_missing: bool = True
     gone: Callable[[duckdb.DuckDBPyConnection], None] | None = None
     not_found: int = field(default=0, init=False)
+    missing: int = field(default=0, init=False)
 
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """The rows, then one row with nothing but its identifier for each that is not found; at least one batch.
@@ -154,10 +156,15 @@ class RowsAgain:
                     yield batch
             if empty:
                 yield probe
+            self.missing = len(database.sql("SELECT 1 FROM missing WHERE NOT found").fetchall())
             if self.gone is not None:
                 self.gone(database)
             elif self.tells_missing:
                 yield from self._not_found(probe, database)
+
+    def counts(self) -> dict[str, int]:
+        """What ``StreamFacts`` has of them, once all batches were read."""
+        return {"not_found": self.not_found}
 
     def _found(self, text: str, probe: pa.RecordBatch, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
         for spelled in self._wanted(database):

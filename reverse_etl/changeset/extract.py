@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted
 from reverse_etl.changeset.asked import asked, difference, reads_by_time, reads_only_changes, sentence
+from reverse_etl.changeset.carried import CarriedRows, WithCarried
 from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.from_log import FromLog, read_log
@@ -23,6 +24,7 @@ from reverse_etl.changeset.query import render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.changeset.watermark import Watermark, warning, watermark
+from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.config.streams import ROWS
 from reverse_etl.config.unnamed_columns import unnamed_in_result
 from reverse_etl.counted import counted
@@ -51,11 +53,18 @@ class Before:
         mark: From when the next run is to read.
         asked: What that run asked for; empty where it is not known.
         place: Which rows it saw, in its engine's own words (``sources.powers``); empty where nothing was written down.
+        carried: The failed rows that a run left for the next ones; None for none.
     """
 
     mark: Watermark = field(default_factory=Watermark)
     asked: Mapping[str, str] = field(default_factory=dict)
     place: str = ""
+    carried: CarriedRows | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether there are such rows, and it is not known which."""
+        return self.carried is not None and not self.carried.path.is_file()
 
 
 def extract(
@@ -100,31 +109,40 @@ def extract(
         shutil.rmtree(folder.parts(stream.name).folder, ignore_errors=True)
     start, here = start_of(session), datetime.now(UTC)
     mark = watermark(start, late, here)
-    log = read_log(sync, session, folder, before.place) if scope.reads.is_whole else None
-    seen = mark_of(sync, session, before.place, dialect) if wanted is None else None
-    reads_changes = wanted is None and (reads_only_changes(sync) or log is not None)
-    everything = _everything(seen, log)
+    place = "" if before.lost else before.place
+    log = read_log(sync, session, folder, place) if scope.reads.is_whole else None
+    seen = mark_of(sync, session, place, dialect) if wanted is None else None
+    only_changes = wanted is None and (reads_only_changes(sync) or log is not None)
+    everything = _everything(before, seen, log)
     read_from = 0
     if scope.since is not None:
         read_from = scope.since
-    elif reads_changes and everything is None:
+    elif only_changes and everything is None:
         by_time = reads_by_time(sync)
         read_from = before.mark.read_from(start, late, here) if by_time else before.mark.last_sync_time
     changed = seen.changed if seen and read_from and scope.since is None else EVERY_ROW
+    # A reading of everything has them among its rows.
+    carried = before.carried if scope.reads is Reads.CHANGES and read_from else None
     streams = {}
     for stream in sync.streams:
-        again = _again(session, stream, dialect, scope, wanted)
-        if log is not None and log.keys is not None:
+        again: RowsAgain | WithCarried | None = None
+        if wanted is not None:
+            # Of people who were named, the further queries need not have any.
+            again = RowsAgain(session, stream, dialect, wanted, scope.reads is not Reads.ONLY or stream.name == ROWS)
+        elif log is not None and log.keys is not None:
             again = RowsAgain(session, stream, dialect, log.keys, gone=log.keys.write_gone)
         read = again.batches() if again else session.stream(render(stream.query, read_from, changed), limit=scope.limit)
+        if carried is not None and (log is not None or reads_changes(stream.query)):
+            again = WithCarried(read, RowsAgain(session, stream, dialect, carried, tells_missing=False), carried)
+            read = again.batches()
         keys = _Keys()
         with closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
             batches = (sync.as_read(batch, timezone=timezone) for batch in batches)
             rows = folder.parts(stream.name).write(keys.summed(stream, with_row_numbers(batches)))
-        streams[stream.name] = StreamFacts(rows, keys.total, again.not_found if again else 0)
+        streams[stream.name] = StreamFacts(rows, keys.total, **(again.counts() if again else {}))
     sync.read_beside(folder, session)
-    notes = _notes(sync, before, start, read_from, everything, dialect=dialect) if reads_changes else ()
+    notes = _notes(sync, before, start, read_from, everything, dialect=dialect) if only_changes else ()
     facts = Facts(
         sync=sync.name,
         since=before.mark.last_sync_time if scope.from_last_sync_time else 0,
@@ -142,20 +160,16 @@ def extract(
         note=scope.note() or " ".join(notes),
         place=seen.place if seen else log.as_place(rows) if log else "",
         generation=generation,
+        carried=before.carried.run_id if before.carried else "",
     )
     folder.seal(facts)
     return facts
 
 
-def _again(session: Session, stream: Stream, dialect: Dialect, scope: Scope, wanted: Wanted | None) -> RowsAgain | None:
-    """The rows that were named; of people who were, the further queries need not have any."""
-    if wanted is None:
-        return None
-    return RowsAgain(session, stream, dialect, wanted, scope.reads is not Reads.ONLY or stream.name == ROWS)
-
-
-def _everything(seen: Mark | None, log: FromLog | None) -> str | None:
-    """Why the database's own marks or log are of no use, empty where nothing is remembered; None where they are."""
+def _everything(before: Before, seen: Mark | None, log: FromLog | None) -> str | None:
+    """Why everything is read though changes are asked for, empty where nothing is remembered; None if it is not."""
+    if before.lost:
+        return "The list of the failed rows of earlier runs is gone, so everything was read again."
     if seen is not None and seen.changed == EVERY_ROW:
         return seen.note
     if log is not None and log.keys is None:

@@ -20,11 +20,15 @@ class StreamFacts:
         rows: Rows that its query returned.
         keys: Sum of the keys of the rows (``changeset.row_keys``); None where it was not taken.
         not_found: Of a retry: this many rows at the end have nothing but the identifier that is no longer found.
+        carried: This many rows at the end failed in an earlier run, and were read for that reason.
+        gone: Identifiers of rows that failed in an earlier run and are not found any more.
     """
 
     rows: int
     keys: int | None = None
     not_found: int = 0
+    carried: int = 0
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Facts:
         asked: What the sync asked for (``changeset.asked``); empty where that was not written down.
         place: Which rows the database had, in its engine's own words (``sources.powers``), for the next run; empty
             where no query asks for it.
+        carried: The run that left the failed rows that were remembered when it was read; empty for none.
         note: What is worth saying of the reading, in sentences; empty when nothing is.
         generation: What counted as acknowledged before the rows were read; None for a sync that does not compare.
     """
@@ -69,6 +74,7 @@ class Facts:
     note: str = ""
     place: str = ""
     generation: int | None = None
+    carried: str = ""
 
     @property
     def next_last_sync_time(self) -> int | None:

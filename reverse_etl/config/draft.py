@@ -49,6 +49,10 @@ class Draft:
         """Adds a problem of a line of a key's text, from 1."""
         self.problems.append(problem_in_text(self.file, self.document, path, line, text))
 
+    def warn(self, path: Path, text: str) -> None:
+        """Adds a warning about a key."""
+        self.warnings.append(problem_at(self.file, self.document, path, text))
+
     def warn_in(self, path: Path, line: int, text: str) -> None:
         """Adds a warning about a line of a key's text, from 1."""
         self.warnings.append(problem_in_text(self.file, self.document, path, line, text))

@@ -10,6 +10,7 @@ from reverse_etl.config.draft import Draft, has, near
 from reverse_etl.config.log_changes import log_problems
 from reverse_etl.config.problems import Path, did_you_mean
 from reverse_etl.config.row_choice import advice
+from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.config.statement import Column, spelled
 from reverse_etl.config.streams import Stream
 
@@ -26,6 +27,11 @@ def query_problems(draft: Draft, streams: Sequence[Stream], checks: Mapping[Path
     for stream in streams:
         _look_at(draft, stream, title)
     log_problems(draft, streams)
+    by_changes = draft.at(("changes", "by")) == "log" or any(reads_changes(stream.query) for stream in streams)
+    if draft.at(("failed_rows",)) == "carry" and not by_changes:
+        draft.warn(
+            ("failed_rows",), "carry changes nothing here: no query has a placeholder, so each run reads all rows"
+        )
     known = draft.columns.get(streams[0].at)
     for path, check in checks.items() if known else ():
         for name in _columns_of(check):

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field, SerializeAsAny
 
@@ -112,6 +112,7 @@ class SyncConfig(OutgoingRows):
         database: A key of ``databases``.
         destination: A key of ``destinations``, or of ``workspaces`` where the file has the key ``workspace``.
         query: One SELECT, with ``{{last_sync_time}}`` not yet replaced.
+        failed_rows: Whether failed rows hold last sync time, or are carried from run to run.
         max_rows: A query with more rows fails before anything is sent.
         owners: E-mail addresses or ``team:name``, for Dagster.
     """
@@ -131,6 +132,11 @@ class SyncConfig(OutgoingRows):
     schedule: Schedule
     query: str = Field(min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
     changes: ChangesConfig = Field(default=ChangesConfig(), description="How a run finds what changed.")
+    failed_rows: Literal["hold", "carry"] = Field(
+        default="hold",
+        description="Rows that fail hold last sync time, or are read again by their identifiers in every run until "
+        "they are delivered.",
+    )
     checks: tuple[SerializeAsAny[CheckConfig], ...] = ()
     max_rows: int = Field(default=10_000_000, ge=1, description="A query with more rows fails before sending.")
     owners: tuple[Annotated[str, AfterValidator(_owner)], ...] = Field(

@@ -4,7 +4,7 @@ Row numbers, reasons and columns; never a row's value or an identifier.
 """
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Final
 
 import dagster as dg
@@ -32,6 +32,7 @@ def delivered_metadata(report: RunReport, first_failed: Iterable[FailedRow]) -> 
         "rows_extracted": total.extracted,
         "rows_delivered": total.delivered,
         "rows_failed": total.failed,
+        **({f"carried_{name}": rows for name, rows in asdict(report.carried).items()} if report.carried else {}),
         "rows_per_second": round(total.delivered / report.duration_s, 1) if report.duration_s else 0.0,
         "duration_s": round(report.duration_s, 3),
     }

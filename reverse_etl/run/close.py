@@ -11,6 +11,7 @@ from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.run.carry import carry, forget
 from reverse_etl.run.changes import forget_old_generations, write_generation
 from reverse_etl.run.open_runs import has_closed
 from reverse_etl.run.sharing import put_at_end
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.parts import Facts
     from reverse_etl.changeset.recipient import RowsFor
     from reverse_etl.run.record import SyncRun
+    from reverse_etl.state.runs import Carrying
 
 
 _NOT_CONFIRMED: Final = "The workspace did not identify itself, so last sync time stays."
@@ -64,10 +66,13 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     attempt += facts.attempts_before if facts else 0
     failed = write_failed_rows(csv, run.folder.failed(attempt=attempt)) if total.failed else 0
     found_at, here_only = put_at_end(run, csv if failed else None)
+    carrying = None
+    if status is None and not here_only:
+        carrying, here_only = _carry(run, facts)
     if status is None and here_only:
         status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code
     elif status is None:
-        status, message, exit_code = verdict(run.sync, run.folder, streams)
+        status, message, exit_code = verdict(run.sync, run.folder, streams, carrying)
     elif here_only:
         message = f"{message} Besides, {here_only}"
     follows, not_kept = _write_generation(run, facts, status)
@@ -77,7 +82,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     confirmed = rows_are_for is None or rows_are_for.confirmed
     if rows_are_for is not None and (note := rows_are_for.note or ("" if confirmed or exit_code else _NOT_CONFIRMED)):
         message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
-    if status is not Status.COMPLETED and total.failed and (note := _not_read_again(run, facts, rows_are_for)):
+    kept = status is Status.COMPLETED or (carrying is not None and not carrying.holds)
+    if total.failed and not kept and (note := _not_read_again(run, facts, rows_are_for)):
         message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
     report = RunReport(
         sync=run.sync.name,
@@ -90,6 +96,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         failed_rows_csv=found_at,
         message=message,
         exit_code=exit_code,
+        reads=facts.reads.value if facts else "",
+        carried=carrying.counts if carrying else None,
     )
     closed = close_run(
         run.store,
@@ -110,9 +118,12 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         if facts
         else None,
         snapshot=None if follows is None else (follows, run.folder.path.name),
+        carrying=carrying,
     )
     if follows is not None:
         forget_old_generations(run, follows + 1)
+    if carrying is not None:
+        forget(run, carrying)
     return closed
 
 
@@ -127,6 +138,16 @@ def _write_generation(run: SyncRun, facts: Facts | None, status: Status) -> tupl
         return write_generation(run, facts), ""
     except StateError as error:
         return None, f"what was acknowledged could not be kept: {error}"
+
+
+def _carry(run: SyncRun, facts: Facts | None) -> tuple[Carrying | None, str]:
+    """What becomes of failed rows that are carried, and why they could not be written, a sentence."""
+    if facts is None:
+        return None, ""
+    try:
+        return carry(run, facts), ""
+    except StateError as error:
+        return None, f"the failed rows that the next run reads again could not be kept: {error}"
 
 
 def _not_read_again(run: SyncRun, facts: Facts | None, rows: RowsFor | None) -> str:

@@ -8,6 +8,7 @@ however the run ends.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run import changes
+from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.close import close
 from reverse_etl.run.interrupts import heard, run_interruptibly
 from reverse_etl.run.lease import note_wait
@@ -72,7 +74,9 @@ def extract_changeset(
     late = late_of(run.sync.changes, database.late)
     known = identify_recipient(run, destination, scope=scope, clock=clock) if destination else None
     remembered = scope.from_last_sync_time and not (known and known.another)
-    before = sync_state(run.store, run.sync.name).before() if remembered else Before()
+    state = sync_state(run.store, run.sync.name)
+    carried = carried_rows(run.home, run.sync.name, state.carried)
+    before = replace(state.before() if remembered else Before(), carried=carried)
     if run.root_run_id == run.run_id:
         mark = before.mark if scope.reads is Reads.CHANGES else None
         recipient = known.rows.recipient if known else None

@@ -13,23 +13,28 @@ if TYPE_CHECKING:
 
     from reverse_etl.changeset.parts import RunFolder
     from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.state.runs import Carrying
 
 
-def verdict(sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts]) -> tuple[Status, str, int]:
+def verdict(
+    sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts], carrying: Carrying | None = None
+) -> tuple[Status, str, int]:
     """The status, the first line for people, and what the command ends with.
 
     Args:
         sync: The sync.
         folder: The run's folder.
         streams: What became of the rows of each stream.
+        carrying: What becomes of failed rows that are carried; None where they are not.
     """
     from reverse_etl.changes.compared import compared
     from reverse_etl.delivery.read_back import earlier
 
-    status, what, next_step, exit_code = _verdict(sync, folder, streams)
+    status, what, next_step, exit_code = _verdict(sync, folder, streams, carrying)
     facts = folder.facts()
     found = compared(folder)
     notes = (
+        _carried(carrying),
         sync.note(folder),
         facts.note if facts else "",
         found.note if found else "",
@@ -40,7 +45,9 @@ def verdict(sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts]) 
     return status, f"{sync.where}: {sentences}" if sentences else "", exit_code
 
 
-def _verdict(sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts]) -> tuple[Status, str, str, int]:
+def _verdict(
+    sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts], carrying: Carrying | None
+) -> tuple[Status, str, str, int]:
     """The status, what is worth a sentence, the next step, and the exit code; either text may be empty."""
     from reverse_etl.delivery.read_back import not_verified
     from reverse_etl.run.resume import same_changeset
@@ -55,10 +62,35 @@ def _verdict(sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts])
     if total.failed:
         what = (
             f"{total.failed:,} of {counted(total.extracted, 'row')} failed, "
-            f"{counted(total.delivered, 'was', 'were')} delivered; last sync time stays."
+            f"{counted(total.delivered, 'was', 'were')} delivered; {_what_next(carrying)}"
         )
         return Status.SOME_ROWS_FAILED, what, f"See: reverse-etl errors {sync.name}", SOME_ROWS_FAILED_EXIT_CODE
     unverified = not_verified(folder) if total.delivered else ""
     if unverified:
         unverified = f"what became of the rows after they were accepted was not verified: {unverified}"
     return Status.COMPLETED, unverified, "", 0
+
+
+def _what_next(carrying: Carrying | None) -> str:
+    """What becomes of failed rows: the end of a sentence."""
+    if carrying is None or carrying.holds:
+        return "last sync time stays."
+    return "each run reads those that failed again until they are delivered."
+
+
+def _carried(carrying: Carrying | None) -> str:
+    """What is worth saying of rows that are carried, in sentences; empty when nothing is."""
+    if carrying is None:
+        return ""
+    found, sentences = carrying.counts, []
+    if found.read:
+        delivered = f"{found.delivered:,} of them {'was' if found.delivered == 1 else 'were'} delivered"
+        sentences.append(f"{counted(found.read, 'row', 'rows')} had failed in earlier runs: {delivered}.")
+    if found.gone:
+        sentences.append(
+            f"{counted(found.gone, 'failed row of an earlier run is', 'failed rows of earlier runs are')} gone."
+        )
+    if found.unidentified:
+        without = counted(found.unidentified, "failed row has", "failed rows have")
+        sentences.append(f"{without} no identifier, so no run can read them again: correct them as changed rows.")
+    return " ".join(sentences)

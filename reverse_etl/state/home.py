@@ -7,13 +7,16 @@ $REVERSE_ETL_HOME (default: .reverse_etl, beside the syncs)   0700
     failed_rows/<sync>/<run id>.csv                 one per run with failed rows
     snapshots/<sync>/                               what a destination acknowledged: ``changes.generation``
     secret                                          what fingerprints are made with: ``changes.secret``
+    carried/<sync>/<run id>.parquet                 the failed rows that a run left to the next: ``changeset.carried``
     dagster/                                        DAGSTER_HOME, unless set
 
-With REVERSE_ETL_STORAGE_URL, ``changesets`` and ``failed_rows`` are copies of what lies there for all machines.
+With REVERSE_ETL_STORAGE_URL, ``changesets``, ``failed_rows`` and ``carried`` are copies of what lies there for all
+machines.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,6 +191,43 @@ class Home:
         if storage and self.has_failed_rows(sync, run_id):
             storage.fetch({_csv(sync, run_id): csv})
         return csv
+
+    @property
+    def carried(self) -> Path:
+        """The folder of the failed rows that runs leave to the next."""
+        return self.path / "carried"
+
+    def carried_file(self, sync: str, run_id: str) -> Path:
+        """The failed rows that one run left to the next."""
+        return self.carried / sync / f"{run_id}.parquet"
+
+    def share_carried(self, sync: str, run_id: str) -> str:
+        """Puts them where other machines find them; their name there, or empty. Raises StateError."""
+        storage = storage_from_environment()
+        if storage is None:
+            return ""
+        storage.put({carried_name(sync, run_id): self.carried_file(sync, run_id)})
+        return carried_name(sync, run_id)
+
+    def fetch_carried(self, sync: str, run_id: str) -> Path:
+        """The file on this machine; it does not exist where it was lost. Raises StateError."""
+        path, name = self.carried_file(sync, run_id), carried_name(sync, run_id)
+        storage = None if path.exists() else storage_from_environment()
+        if storage and storage.has(name):
+            storage.fetch({name: path})
+        return path
+
+    def remove_carried(self, sync: str, run_id: str) -> None:
+        """Removes them, here and where other machines find them. Raises StateError."""
+        with contextlib.suppress(OSError):
+            self.carried_file(sync, run_id).unlink(missing_ok=True)
+        if storage := storage_from_environment():
+            storage.remove(carried_name(sync, run_id))
+
+
+def carried_name(sync: str, run_id: str) -> str:
+    """The name of what one run left, in the place that all machines share."""
+    return f"carried/{sync}/{run_id}.parquet"
 
 
 def _refuse_former(former: Path, beside: Path) -> None:

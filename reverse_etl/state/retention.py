@@ -20,6 +20,7 @@ from reverse_etl.counted import counted
 from reverse_etl.errors import StateError
 from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.report import Status
+from reverse_etl.state.home import carried_name
 from reverse_etl.state.schema import RUN, SYNC
 from reverse_etl.state.shared_changesets import forget, unused_since
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from reverse_etl.state.store import Store
 
 _AT_ONCE: Final = 500
+
+_CARRIED: Final = sa.select(SYNC.c.name, SYNC.c.carried).where(SYNC.c.carried.is_not(None))
 
 Item = TypeVar("Item")
 
@@ -50,6 +53,7 @@ def prune(store: Store, home: Home, retention: RetentionConfig, now: datetime) -
     """
     left: list[StateError] = []
     _prune_changesets(store, home, now - retention.changesets, left)
+    _prune_carried(store, home, now - retention.changesets, left)
     with _left_over(left):
         _prune_stored(store, now - retention.changesets)
     _prune_history(store, home, now - retention.history, left)
@@ -68,13 +72,25 @@ def _prune_changesets(store: Store, home: Home, before: datetime, left: list[Sta
                     shutil.rmtree(folder, onerror=_unless_gone)
 
 
+def _prune_carried(store: Store, home: Home, before: datetime, left: list[StateError]) -> None:
+    """Failed rows that no run reads again: those that another machine's run took over, or that a crash left."""
+    with store.reading() as connection:
+        held = {home.carried_file(row.name, row.carried) for row in connection.execute(_CARRIED)}
+    for path in home.carried.glob("*/*"):
+        if path not in held and _changed_at(path) < before:
+            with _left_over(left):
+                _delete(path)
+
+
 def _prune_stored(store: Store, before: datetime) -> None:
     """The same in the place that all machines share, whichever of them a changeset came from."""
     storage = storage_from_environment()
+    with store.reading() as connection:
+        held = {carried_name(row.name, row.carried) for row in connection.execute(_CARRIED)}
     for some in _chunks(unused_since(store, before) if storage else []):
         in_use = _used_since(store, [name.rpartition("/")[2] for name in some], before)
         for name in some:
-            if storage and name.rpartition("/")[2] not in in_use:
+            if storage and name.rpartition("/")[2] not in in_use and name not in held:
                 storage.remove(name)
                 forget(store, name)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from reverse_etl.errors import WorkspaceBusyError
-from reverse_etl.report import Counts, FailedRow, RunReport, Status
+from reverse_etl.report import Carried, Counts, FailedRow, RunReport, Status
 from reverse_etl.state import syncs
 from reverse_etl.state.failures import digest, forget_failures, remember_failures
 from reverse_etl.state.schema import COUNTS, RUN, RUN_STREAM, SYNC
@@ -42,6 +42,23 @@ class Reading:
     asked: dict[str, str] = field(default_factory=dict)
     recipient: Recipient | None = None
     place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """What becomes of the failed rows that runs leave each other (``changeset.carried``) when a run ends.
+
+    Attributes:
+        before: The run that left those which hold when they were looked at; empty for none.
+        after: The one that holds from now on.
+        holds: Whether last sync time stays for rows that failed.
+        counts: Of the run's report.
+    """
+
+    before: str
+    after: str
+    holds: bool
+    counts: Carried
 
 
 def begin_run(
@@ -81,12 +98,13 @@ def close_run(
     sent_as_of: int | None = None,
     read: Reading | None = None,
     snapshot: tuple[int, str] | None = None,
+    carrying: Carrying | None = None,
 ) -> RunReport:
     """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
 
-    The last sync time moves on with a ``completed`` run only, never past rows that no run has read, and back where
-    a newer run moved it past the reading of this one, whose rows may have overwritten newer ones. Closing a run
-    again replaces what was written before.
+    The last sync time moves on with a ``completed`` run, or one whose failed rows are carried, never past rows that no
+    run has read, and back where a newer run moved it past the reading of this one, whose rows may have overwritten
+    newer ones. Closing a run again replaces what was written before.
 
     Args:
         store: The history.
@@ -99,6 +117,7 @@ def close_run(
         sent_as_of: The same for a run that sent rows, however it ended: the last sync time is not later.
         read: What is remembered with either of the two when it becomes the last sync time.
         snapshot: The generation that what is acknowledged now follows, and the changeset that it accounts for.
+        carrying: What becomes of failed rows that are carried; None: nothing.
 
     Returns:
         The report with the last sync time that the next run will use.
@@ -110,7 +129,8 @@ def close_run(
         current = _last_sync_time(connection, report.sync)
         read = read or Reading()
         # What it did not read was visible to the run that last sync time was the start of.
-        moves = report.status is Status.COMPLETED and since is not None and since <= current
+        takes_over = _carry(connection, report, carrying) or report.status is Status.COMPLETED
+        moves = takes_over and since is not None and since <= current
         if new_last_sync_time is not None and moves:
             current = new_last_sync_time
             asked = json.dumps(read.asked) if read.asked else None
@@ -174,6 +194,15 @@ def run_reports(connection: sa.Connection, wanted: sa.Select[Any]) -> list[RunRe
     return [_run_report(row, streams.get(row.run_id, {})) for row in rows]
 
 
+def _carry(connection: sa.Connection, report: RunReport, carrying: Carrying | None) -> bool:
+    """Lets what a run leaves hold; whether no later run needs its reading for the rows that failed."""
+    if carrying is None or report.status not in (Status.COMPLETED, Status.SOME_ROWS_FAILED):
+        return False
+    as_before = sa.and_(SYNC.c.name == report.sync, sa.func.coalesce(SYNC.c.carried, "") == carrying.before)
+    changed = connection.execute(sa.update(SYNC).where(as_before).values(carried=carrying.after or None)).rowcount
+    return bool(changed) and not carrying.holds
+
+
 def _put_streams(connection: sa.Connection, report: RunReport) -> None:
     """Writes what became of a run's rows in place of what was known before."""
     connection.execute(sa.delete(RUN_STREAM).where(RUN_STREAM.c.run_id == report.run_id))
@@ -198,6 +227,8 @@ def _run_report(row: sa.Row[Any], streams: dict[str, Counts]) -> RunReport:
         failed_rows_csv=row.failed_rows_csv,
         message=row.message,
         exit_code=row.exit_code,
+        reads=row.reads or "",
+        carried=Carried(**json.loads(row.carried)) if row.carried else None,
     )
 
 
@@ -219,6 +250,8 @@ def _values(report: RunReport, *, root_run_id: str, workspace: str, since: int |
         "failed_rows_csv": report.failed_rows_csv,
         "message": report.message,
         "exit_code": report.exit_code,
+        "reads": report.reads or None,
+        "carried": json.dumps(asdict(report.carried)) if report.carried else None,
         "blocking_run_id": None,
     }
 

@@ -66,6 +66,7 @@ SYNC: Final = sa.Table(
     sa.Column("recipient", sa.Text, nullable=True, comment="JSON: changeset.recipient"),
     sa.Column("feed", sa.Text, nullable=True, comment="JSON: delivery.read_back"),
     sa.Column("place", sa.Text, nullable=True, comment="which rows were seen, in the engine's own words"),
+    sa.Column("carried", sa.Text, nullable=True, comment="the run whose changeset.carried holds"),
 )
 """One row per sync that has been seen, paused or run."""
 
@@ -87,6 +88,8 @@ RUN: Final = sa.Table(
     sa.Column("failed_rows_csv", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("exit_code", sa.Integer, nullable=False),
+    sa.Column("reads", sa.Text, nullable=True, comment="changeset.scope.Reads"),
+    sa.Column("carried", sa.Text, nullable=True, comment="JSON: report.Carried"),
     sa.Column("blocking_run_id", sa.Text, nullable=True, comment="of a skipped run: the one that was in the way"),
     sa.Index("reverse_etl_run_by_sync", "sync", "started_at"),
     sa.Index("reverse_etl_run_by_root", "root_run_id"),

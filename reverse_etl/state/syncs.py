@@ -35,6 +35,7 @@ class SyncState:
             (``Reading``).
         recipient: Whose last sync time it is; None where that is not known.
         place: Like ``reaches_to``; empty for none.
+        carried: The run that left failed rows for the next one to read again; empty for none.
     """
 
     name: str
@@ -48,6 +49,7 @@ class SyncState:
     asked: dict[str, str] = field(default_factory=dict)
     recipient: Recipient | None = None
     place: str = ""
+    carried: str = ""
 
     def before(self) -> Before:
         """What the next run is to know of the last completed one."""
@@ -166,6 +168,7 @@ def state_of(row: sa.Row[Any]) -> SyncState:
         asked=json.loads(row.asked) if row.asked else {},
         recipient=Recipient.from_text(row.recipient),
         place=row.place or "",
+        carried=row.carried or "",
     )
 
 

@@ -182,6 +182,9 @@ def show(report: RunReport, console: Console) -> None:
                 if (number := getattr(counts, name))
             ]
             say(console, f"  {', '.join(parts)}", indent="  ")
+    if (carried := report.carried) and (carried.read or carried.left):
+        taken = f"{counted(carried.read, 'row')} carried from earlier runs, {carried.delivered:,} delivered now; "
+        say(console, f"  {taken}{carried.left:,} carried on", indent="  ")
     colour = {"completed": "green", "some_rows_failed": "yellow"}.get(report.status.value, "red")
     end = words.text(f"{report.sync}: ").append(report.status.value, colour)
     say(console, end.append(f" in {report.duration_s:.1f} s"))

@@ -22,6 +22,7 @@ REVISIONS: Final = (
     "0012",
     "0013",
     "0014",
+    "0015",
 )
 """Every revision, oldest first. The last is what this release reads and writes."""
 
