@@ -10,7 +10,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -138,7 +138,7 @@ def read_log(sync: SyncConfig, session: Session, folder: RunFolder, before: str)
     since, rows = known
     most = max(FEW, int(rows * MOST_CHANGED))
     try:
-        count = _write_keys(log, since, now, folder.path)
+        count = _write_keys(log, since, now, folder.path, most=most)
     except GapError as gap:
         return FromLog(now, note=f"{gap} So everything was read.")
     if count > most:
@@ -154,15 +154,23 @@ def _known(before: str) -> tuple[str, int] | None:
     return stored["log"], stored["rows"]
 
 
-def _write_keys(log: ChangeLog, since: str, until: str, folder: Path) -> int:
-    """Writes each key once; returns how many there are."""
+def _write_keys(log: ChangeLog, since: str, until: str, folder: Path, *, most: int) -> int:
+    """Writes each key once; returns how many there are, or those that were read when they were more than ``most``."""
     make_private_folder(folder)
-    with _scratch(folder) as database:
+    with _scratch(folder) as database, closing(log.changed(since, until)) as batches:
         database.execute("CREATE TABLE written (key VARCHAR)")
-        for batch in log.changed(since, until):
+        counted_at, rows = most, 0
+        for batch in batches:
             database.register("batch", batch)
             database.execute("INSERT INTO written SELECT DISTINCT key FROM batch")
             database.unregister("batch")
+            rows += batch.num_rows
+            if rows > counted_at:
+                # Where few keys are written again and again, counting them each time would take longer than reading.
+                counted_at = rows * 2
+                ((count,),) = database.execute("SELECT count(DISTINCT key) FROM written").fetchall()
+                if count > most:
+                    return int(count)
         _write(database, "SELECT DISTINCT key FROM written WHERE key <> '' ORDER BY key", folder / KEYS_FILE)
         ((count,),) = database.execute("SELECT count(*) FROM read_parquet(?)", [str(folder / KEYS_FILE)]).fetchall()
     return int(count)

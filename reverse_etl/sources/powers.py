@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
@@ -79,7 +79,7 @@ class ChangeLog(Protocol):
         """The place up to which everything is committed. Raises GapError where the log cannot be read."""
         ...
 
-    def changed(self, since: str, until: str) -> Iterator[pa.RecordBatch]:
+    def changed(self, since: str, until: str) -> Generator[pa.RecordBatch, None, None]:
         """The keys that were written between two places, as ``CHANGED_KEY``, with repeats; of a changed key both.
 
         Args:

@@ -35,7 +35,7 @@ from reverse_etl_tests.servers.sandbox import wait_until
 
 PLACES: Final = (
     *("postgres", "postgres_unseen", "postgres_marks", "postgres_log", "standby", "standby_marks"),
-    *("mariadb", "mariadb_unseen", "sqlite"),
+    *("mariadb", "mariadb_unseen", "mariadb_log", "sqlite"),
 )
 """Databases that show open transactions, and that do not; a standby whose replay stops; one writer of a file.
 
@@ -93,6 +93,9 @@ class Place:
     def _keep_log(self, writer: Any) -> None:
         """As the owner of the tables does, and then ``reverse-etl log create``."""
         execute(writer, f"ALTER TABLE {self.table} ADD PRIMARY KEY (id)")
+        if self.engine == "mysql":
+            execute(writer, f"GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO {mariadb.WATCHER}@'%'")
+            return
         execute(writer, f"ALTER ROLE {postgres.WATCHER} REPLICATION")
         execute(writer, f"CREATE PUBLICATION {log_name(self.table)} FOR TABLE {self.table}")
         with self.log() as log:

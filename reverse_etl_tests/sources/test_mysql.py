@@ -38,6 +38,7 @@ from reverse_etl.sources._connection_check import steps
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import NO_DATE, NOT_TEXT, OUTSIDE_YEARS, Session, logical_type
 from reverse_etl.sources.mysql import Config
+from reverse_etl.sources.powers import HasLog
 from reverse_etl_tests.servers.mariadb import DATABASE, PASSWORD_VARIABLE, USER, MariadbServer
 from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
 from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
@@ -833,11 +834,11 @@ def test_the_sql_in_the_documentation_works(
     filled: MariadbServer, driver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user can read what they are to read, also what comes later, and the query finds what changed by the index."""
-    user, query, index = examples("sql")
+    user, query, index, reads_log = examples("sql")
     since = int(datetime(2024, 1, 4, tzinfo=UTC).timestamp())
     with filled.admin() as admin:
         admin.execute("DROP USER IF EXISTS 'customerio_reader'@'%'")
-        for statement in user.split(";\n")[:-1]:
+        for statement in f"{user}{reads_log}".split(";\n")[:-1]:
             admin.execute(statement)
         admin.execute("SET time_zone = '+00:00'")
         admin.execute(
@@ -850,6 +851,8 @@ def test_the_sql_in_the_documentation_works(
     config = settings_of(filled, user=EnvText("customerio_reader"), password=Secret("${DOCUMENTED_PASSWORD}"))
 
     with connect(config) as session:
+        assert isinstance(session, HasLog)
+        assert session.log("customers", {"customers": "id"}).status().problems == ()
         assert [row["id"] for row in rows(session, render(query, since))] == list(range(3, 1001))
         (plan,) = rows(session, f"EXPLAIN {render(query, since + 900 * 86_400)}")
 

@@ -16,4 +16,5 @@ DIALECT: Final = Dialect(
     sequences=("NEXT VALUE FOR",),
     clock_words=frozenset({"utc_timestamp", "utc_date", "utc_time"}),
     text_type="CHAR",
+    has_log=True,
 )

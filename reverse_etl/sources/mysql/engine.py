@@ -76,7 +76,8 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
         config.query_timeout,
     )
     session = MysqlSession(
-        lambda: open_wire(address),
+        open_wire,
+        address,
         messages,
         timezone=config.timezone,
         tinyint1_is_boolean=config.tinyint1 == "boolean",

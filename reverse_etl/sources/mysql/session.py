@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -15,12 +15,13 @@ from reverse_etl.sources.mysql import values as values
 from reverse_etl.sources.mysql.dialect import DIALECT
 from reverse_etl.sources.mysql.pile import Pile
 from reverse_etl.sources.mysql.types import kinds
-from reverse_etl.sources.mysql.wire import Refused, Wire
+from reverse_etl.sources.mysql.wire import Address, Refused, Row, Wire
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from reverse_etl.sources.mysql.errors import Messages
+    from reverse_etl.sources.powers import ChangeLog
 
 KILL_S: Final = 5.0
 """How long the server may take to end a query whose answer is no longer needed."""
@@ -36,9 +37,16 @@ class MysqlSession:
     """See ``base.Session``. Each query sees one state of the database, where its tables are InnoDB."""
 
     def __init__(
-        self, open_wire: Callable[[], Wire], messages: Messages, *, timezone: str, tinyint1_is_boolean: bool
+        self,
+        open_wire: Callable[[Address], Wire],
+        address: Address,
+        messages: Messages,
+        *,
+        timezone: str,
+        tinyint1_is_boolean: bool,
     ) -> None:
         self._open_wire = open_wire
+        self._address = address
         self._messages = messages
         self._timezone = timezone
         self._tinyint1_is_boolean = tinyint1_is_boolean
@@ -67,6 +75,11 @@ class MysqlSession:
                 is_mariadb=self._is_mariadb,
                 user=f"'{user}'@'%'",
             )
+
+    def log(self, name: str, tables: Mapping[str, str]) -> ChangeLog:  # noqa: ARG002 - the server keeps nothing for us
+        from reverse_etl.sources.mysql.log import MysqlLog
+
+        return MysqlLog(self._address, tables, self._answer, self._is_mariadb)
 
     def server(self) -> str:
         product = "MariaDB" if self._is_mariadb else "MySQL"
@@ -102,7 +115,7 @@ class MysqlSession:
         self._wire.close()
 
     def _log_in(self) -> None:
-        self._wire = self._open_wire()
+        self._wire = self._open_wire(self._address)
         try:
             ((identifier, version),) = self._wire.answer("SELECT CONNECTION_ID(), VERSION()", self._until)
             self._identifier = int(identifier or 0)
@@ -197,6 +210,11 @@ class MysqlSession:
     def _run(self, sql: str) -> None:
         with self._in_words():
             self._wire.answer(sql, self._until)
+
+    def _answer(self, sql: str) -> list[Row]:
+        self._start_clock()
+        with self._in_words():
+            return self._wire.answer(sql, self._until)
 
     def _start_clock(self) -> None:
         """The server is to stop first, so this side waits a little longer."""

@@ -8,7 +8,7 @@ functions, read 2026-11.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -106,7 +106,7 @@ class PostgresLog:
         ((flushed,),) = self.rows("SELECT pg_catalog.pg_current_wal_flush_lsn()")
         return f"{self._about(oids)}|{flushed}"
 
-    def changed(self, since: str, until: str) -> Iterator[pa.RecordBatch]:
+    def changed(self, since: str, until: str) -> Generator[pa.RecordBatch, None, None]:
         about, _, last = since.rpartition("|")
         about_now, _, now = until.rpartition("|")
         if about.rpartition("|")[0] != about_now.rpartition("|")[0] or _number(last) > _number(now):
@@ -149,7 +149,7 @@ class PostgresLog:
         self.rows(f"SELECT pg_catalog.pg_drop_replication_slot('{self.name}')")
         return True
 
-    def _read(self, oids: Mapping[int, tuple[str, str]], until: str) -> Iterator[pa.RecordBatch]:
+    def _read(self, oids: Mapping[int, tuple[str, str]], until: str) -> Generator[pa.RecordBatch, None, None]:
         with closing(self.stream(_PEEK.format(name=self.name, until=until))) as batches:
             messages = (message for part in batches for message in part.column(0).to_pylist())
             keys = KeyReader(oids).keys(messages)
