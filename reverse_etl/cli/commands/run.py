@@ -214,7 +214,7 @@ def _execute_job(name: str, syncs: Path, home: Home, *, run_config: dict[str, An
         recipe = dg.build_reconstructable_job(
             "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": name}
         )
-        # The run's output is for this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
+        # The run's output goes to this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
         instance = stack.enter_context(dagster_instance(home, {"compute_logs": _UNCAPTURED}))
         stack.enter_context(shown_progress(name, lines=lines))
         # Dagster keeps it for the first stage; what came before is raised here.
