@@ -192,6 +192,7 @@ class LateCase:
     changes: dict[str, str] = field(default_factory=dict)
     reports: list[RunReport] = field(default_factory=list)
     columns: str = "id, plan"
+    query: str = ""
     empty_values: str = "ignore"
 
     def run(self, *, full: bool = False) -> RunReport:
@@ -201,10 +202,10 @@ class LateCase:
         changed = f"{{{{changed: {name}}}}}" if self.place.kind.endswith("_marks") else f"at >= {since}"
         changes: dict[str, Any] = self.changes
         if self.place.kind.endswith("_log"):
-            changed, changes = "true", {"by": "log", "tables": {name: "id"}}
+            changed, changes = "true", {"by": "log", "tables": self.changes or {name: "id"}}
         settings = {
             "people": {"identify_by": "id", "empty_values": self.empty_values},
-            "query": f"SELECT {self.columns} FROM {name} WHERE {changed}",
+            "query": self.query or f"SELECT {self.columns} FROM {name} WHERE {changed}",
             "changes": changes,
         }
         sync = parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings})

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
 
+import psycopg
 import pyarrow.parquet as pq
+import pymysql  # type: ignore[import-untyped]
 import pytest
 
 from reverse_etl.changeset import from_log
@@ -199,3 +204,129 @@ def test_the_log_is_kept_until_a_run_has_completed(case: LateCase) -> None:
         assert ((), None) == (log.status().problems, log.status().limit_bytes)
     case.run()
     assert 0 == case.run().rows.extracted
+
+
+ORDERS = "CREATE TABLE {t}_o (number INT PRIMARY KEY, customer VARCHAR(20))"
+JOINED = (
+    "SELECT p.id, p.plan, count(o.number) AS orders FROM {t} p LEFT JOIN {t}_o o ON o.customer = p.id "
+    "GROUP BY p.id, p.plan"
+)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["postgres_log", "mariadb_log"])
+def test_random_histories_of_two_tables_leave_the_workspace_as_the_query_is(world: World, kind: str, seed: int) -> None:
+    """People and orders come, change, move and go, in transactions that end before, after or never; runs in between."""
+    where = place(world, kind)
+    world.sandbox.reset()
+    where.make()
+    history = History(LateCase(world, where), random.Random(seed))  # noqa: S311
+    try:
+        history.happen(60)
+    finally:
+        with where.log() as log:
+            log.drop()
+
+
+@dataclass(slots=True)
+class History:
+    """What happens to two tables and to the workspace.
+
+    Attributes:
+        gone: Whom some run found to be gone.
+        seen: Who was in the database when some run read.
+    """
+
+    case: LateCase
+    chance: random.Random
+    open: list[Any] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+
+    def happen(self, events: int) -> None:
+        """Makes both tables, and lets this many things happen; then all transactions end, and two runs follow."""
+        table = self.case.place.table
+        write(self.case, ORDERS)
+        if self.case.place.engine == "postgres":
+            write(
+                self.case,
+                "ALTER TABLE {t}_o REPLICA IDENTITY FULL",
+                "ALTER PUBLICATION reverse_etl_{t} ADD TABLE {t}_o",
+            )
+        self.case.query = JOINED.format(t=table)
+        self.case.changes = {table: "id", f"{table}_o": "customer"}
+        for _ in range(events):
+            if self.chance.random() < 0.2:
+                self._run()
+            else:
+                self._write()
+        while self.open:
+            self._end("COMMIT")
+        self._run()
+        assert {person["id"] for person in self._rows()} <= self.case.sent()
+        assert 0 == self.case.run().rows.extracted, "nothing happened since"
+
+    def _write(self) -> None:
+        """One statement, in a transaction of its own or in one that ends with a later run, or never."""
+        table, number = self.case.place.table, self.chance.randint(1, 30)
+        someone = f"p{self.chance.randint(1, 8)}"
+        statement = self.chance.choice(
+            [
+                f"INSERT INTO {table} VALUES ('{someone}_{number}', 'free', now())",
+                f"UPDATE {table} SET plan = 'plan {self.chance.random()}' WHERE id LIKE '{someone}%'",
+                f"UPDATE {table} SET id = '{someone}x{number}' WHERE id = '{someone}_{number}'",
+                f"DELETE FROM {table} WHERE id LIKE '{someone}%'",
+                f"INSERT INTO {table}_o VALUES ({number}, 'old{number % 3}')",
+                f"UPDATE {table}_o SET customer = 'old{self.chance.randint(0, 2)}' WHERE number = {number}",
+                f"DELETE FROM {table}_o WHERE number = {number}",
+            ]
+        )
+        session = self.case.place.session()
+        try:
+            # Rows of an open transaction are locked, and keys may be there already.
+            wait = "SET lock_timeout = '20ms'" if self.case.place.engine == "postgres" else "SET lock_wait_timeout = 1"
+            execute(session, wait)
+            if self.case.place.engine == "mysql":
+                execute(session, "SET innodb_lock_wait_timeout = 0")
+            execute(session, "BEGIN")
+            execute(session, statement)
+        except (psycopg.Error, pymysql.err.MySQLError):
+            session.close()
+            return
+        if len(self.open) < 3 and self.chance.random() < 0.3:
+            self.open.append(session)
+            return
+        execute(session, "COMMIT")
+        session.close()
+
+    def _run(self) -> None:
+        before = {row["id"] for row in self._rows()}
+        self.case.run()
+        rows = self._rows()
+        people = {person["id"]: person["attributes"] for person in self.case.world.sandbox.people()}
+        for row in rows:
+            found = people[row["id"]]
+            assert (row["plan"], row["orders"]) == (found["plan"], int(found["orders"])), self.case.reports[-1]
+        now = {row["id"] for row in rows}
+        assert now == before
+        if self.case.reports[-1].read_from:
+            said = set(gone(self.case))
+            assert not said & now, "who is there is not gone"
+            self.gone |= said
+        else:
+            self.gone |= self.seen - now
+        assert self.seen - now <= self.gone, "who went is gone"
+        self.seen |= now
+        for _ in range(self.chance.randint(0, len(self.open))):
+            self._end(self.chance.choice(["COMMIT", "ROLLBACK"]))
+
+    def _end(self, how: str) -> None:
+        session = self.open.pop()
+        execute(session, how)
+        session.close()
+
+    def _rows(self) -> list[dict[str, Any]]:
+        with closing(self.case.place.session()) as session:
+            rows = execute(session, self.case.query)
+        return [{"id": row[0], "plan": row[1], "orders": row[2]} for row in rows]
