@@ -1,4 +1,4 @@
-"""Items packed into requests, by bytes, in order. ``destinations`` encode the items."""
+"""Items packed into requests, by bytes, in order. What an item holds is for ``destinations``."""
 
 from __future__ import annotations
 

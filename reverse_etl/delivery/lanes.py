@@ -1,6 +1,6 @@
 """Rows of one identifier kept in their order: they share a lane, and a lane has one request open at a time.
 
-``batches`` fills the requests.
+How a request is filled is for ``batches``.
 """
 
 from __future__ import annotations

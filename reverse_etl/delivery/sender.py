@@ -1,6 +1,6 @@
 """Requests of one delivery: filled by one task, sent by a few others, no more in memory than is about to leave.
 
-``settling`` enters what became of the rows; ``lanes`` chooses the request that a row goes into.
+What became of the rows is for ``ledger``, which request a row goes into for ``lanes``.
 """
 
 from __future__ import annotations

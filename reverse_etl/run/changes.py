@@ -5,43 +5,25 @@ Rows that were read against one generation are never sent over a newer one: what
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import time
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reverse_etl.changes.commit import Reading, commit, doubt_all
 from reverse_etl.changes.compare import Keyed, enter_plan, write_fingerprints, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
-from reverse_etl.changes.fingerprints import VERSION
-from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import ReverseEtlError, StateError
-from reverse_etl.files.private import make_private_folder
-from reverse_etl.files.scratch import scratch_database
-from reverse_etl.files.storage import storage_from_environment
-from reverse_etl.run.sharing import fetch
-from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, move_snapshot, snapshot_of
+from reverse_etl.run.acknowledged import compares, generations_of, kind_of, scratch_of, settle, shapes_of
+from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import duckdb
-
+    from reverse_etl.changes.generation import Made
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.destinations.powers import Compares
     from reverse_etl.run.record import SyncRun
-
-
-def compares(sync: SyncConfig) -> bool:
-    """Whether a sync sends only what differs from what was acknowledged."""
-    return sync.changes.by == "compare"
 
 
 def generation_to_compare_with(run: SyncRun) -> int | None:
@@ -55,21 +37,27 @@ def generation_to_compare_with(run: SyncRun) -> int | None:
     if not compares(run.sync):
         return None
     known = snapshot_of(run.store, run.sync.name)
-    return _settle(run, known).generation if known.sending else known.generation
+    return settle(run, known).generation if known.sending else known.generation
 
 
-def compare(run: SyncRun, facts: Facts) -> Compared:
+def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
     """Compares a run's checked rows and marks those that are not to be sent.
+
+    Args:
+        run: The run.
+        facts: What its extraction knew.
+        planned: Whether nothing will be sent, so that it may be compared with what is about to be replaced.
 
     Raises:
         StateError: Another run has sent newer rows; or files cannot be read or written.
     """
     sync, folder = run.sync, run.folder
     snapshot = snapshot_of(run.store, sync.name)
-    _require_newest(run, facts.generation, snapshot)
+    if not planned:
+        _require_newest(run, facts.generation, snapshot)
     secret = secret_of(run.home.path)
     made, note = _made(run, snapshot, secret)
-    shapes = _shapes(sync)
+    shapes = shapes_of(sync)
     reshaped = tuple(name for name in shapes if made is not None and made.shapes.get(name) != shapes[name])
     everything = facts.reads in (Reads.FULL, Reads.ONLY) or (made is not None and _is_due(sync, made))
     found = Compared(
@@ -81,11 +69,11 @@ def compare(run: SyncRun, facts: Facts) -> Compared:
         certain=snapshot.sending != folder.path.name,
         note=note or _reshaped_note(reshaped),
     )
-    kind = _kind(sync)
-    with _database(folder) as database:
+    kind = kind_of(sync)
+    with scratch_of(folder) as database:
         for name in facts.streams:
             parts, outcomes = folder.parts(name), folder.outcomes(name)
-            before = _generations(run).stream(snapshot.generation, name) if made and name in made.rows else None
+            before = generations_of(run).stream(snapshot.generation, name) if made and name in made.rows else None
             as_sent = partial(kind.as_sent, sync=sync, stream=name)
             write_fingerprints(parts, outcomes, as_sent, _keyed(sync, name, secret))
             write_plan(parts, before, database, all_rows=everything or name in reshaped)
@@ -109,6 +97,8 @@ def begin_sending(run: SyncRun) -> None:
     found = compared(run.folder)
     if found is None:
         raise _overtaken(run)
+    if not found.changes_anything:
+        return
     if found.certain and snapshot_of(run.store, run.sync.name).sending == run.folder.path.name:
         keep(run.folder, replace(found, certain=False))
     changeset = run.folder.path.name
@@ -123,104 +113,11 @@ def note_repeats(folder: RunFolder) -> None:
         keep(folder, replace(found, certain=False))
 
 
-def write_generation(run: SyncRun, facts: Facts) -> int | None:
-    """Writes what is acknowledged once a run has come to its end.
-
-    Returns:
-        The generation that it follows, to be moved on in the transaction that closes the run; None where nothing was
-        sent.
-
-    Raises:
-        StateError: It cannot be written.
-    """
-    found = compared(run.folder)
-    if found is None or not compares(run.sync):
-        return None
-    snapshot = snapshot_of(run.store, run.sync.name)
-    if (snapshot.generation, snapshot.sending) != (found.generation, run.folder.path.name):
-        return None
-    _write(run, run.folder, facts, found, certain=found.certain)
-    return found.generation
-
-
-def forget_old_generations(run: SyncRun, generation: int) -> None:
-    """Removes the files that nothing needs once a generation counts; what cannot be removed now is removed later."""
-    with suppress(StateError):
-        _generations(run).forget_before(generation)
-
-
-def _settle(run: SyncRun, snapshot: Snapshot) -> Snapshot:
-    """Accounts for a run that stopped while it sent and is not continued: what has no answer is in doubt."""
-    folder = run.home.run_folder(run.sync.name, snapshot.sending)
-    fetch(folder)
-    facts, found = folder.facts(), compared(folder)
-    if facts is not None and found is not None and found.generation == snapshot.generation:
-        _write(run, folder, facts, found, certain=False)
-    else:
-        _write_doubt(run, snapshot)
-    with run.store.writing() as connection:
-        move_snapshot(connection, run.sync.name, generation=snapshot.generation, changeset=snapshot.sending)
-    return snapshot_of(run.store, run.sync.name)
-
-
-def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, certain: bool) -> None:
-    generations, secret = _generations(run), secret_of(run.home.path)
-    made = generations.made(found.generation) if found.known else None
-    rows = rows_for(folder)
-    generations.begin(found.generation + 1)
-    counts: dict[str, int] = {}
-    gone = 0
-    with _database(folder) as database:
-        for name in facts.streams:
-            before = generations.stream(found.generation, name) if made and name in made.rows else None
-            after = generations.stream(found.generation + 1, name)
-            reading = Reading(
-                read_at=facts.started_at,
-                whole=facts.has_all_rows,
-                certain=certain,
-                other_shape=name in found.reshaped,
-                expires_s=_kind(run.sync).forgets_after_s(run.sync, name),
-            )
-            counts[name], here = commit(folder.parts(name), before, after, database, reading)
-            gone += here
-    now = int(time.time())
-    generations.seal(
-        found.generation + 1,
-        Made(
-            run_id=folder.path.name,
-            read_at=facts.started_at,
-            full_at=now if made is None or found.everything else made.full_at,
-            recipient=rows.recipient.as_text() if rows else "",
-            secret_id=secret_id(secret),
-            shapes=_shapes(run.sync),
-            rows=counts,
-            gone=gone,
-        ),
-    )
-
-
-def _write_doubt(run: SyncRun, snapshot: Snapshot) -> None:
-    """Nothing is known of what was sent: every key that was acknowledged is in doubt."""
-    generations = _generations(run)
-    made = generations.made(snapshot.generation) if snapshot.generation else None
-    generations.begin(snapshot.generation + 1)
-    if made is None:
-        return
-    with _database(run.folder) as database:
-        for name in made.rows:
-            doubt_all(
-                generations.stream(snapshot.generation, name),
-                generations.stream(snapshot.generation + 1, name),
-                database,
-            )
-    generations.seal(snapshot.generation + 1, replace(made, run_id=snapshot.sending))
-
-
 def _made(run: SyncRun, snapshot: Snapshot, secret: bytes) -> tuple[Made | None, str]:
     """What a generation is of, and why it cannot be used where that is worth a sentence."""
     if not snapshot.generation:
         return None, ""
-    made = _generations(run).made(snapshot.generation)
+    made = generations_of(run).made(snapshot.generation)
     if made is None:
         return None, "The files that say what was acknowledged are missing or cut short, so every row was sent."
     if made.secret_id != secret_id(secret):
@@ -258,36 +155,5 @@ def _reshaped_note(reshaped: tuple[str, ...]) -> str:
     return "How rows are sent changed in the sync's file, so every row was sent."
 
 
-def _kind(sync: SyncConfig) -> Compares:
-    from reverse_etl.destinations import kind
-    from reverse_etl.destinations.powers import Compares
-
-    found = kind(sync.DESTINATION)
-    if not isinstance(found, Compares):
-        raise TypeError(f"{sync.DESTINATION} does not compare")
-    return found
-
-
-def _shapes(sync: SyncConfig) -> dict[str, str]:
-    kind = _kind(sync)
-    texts = {stream.name: f"{VERSION} {kind.shape(sync, stream.name)}" for stream in sync.streams}
-    return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
-
-
 def _keyed(sync: SyncConfig, stream: str, secret: bytes) -> Keyed:
-    return Keyed(secret, sync.name, (sync.DESTINATION, sync.destination, *_kind(sync).identity(sync, stream)))
-
-
-def _generations(run: SyncRun) -> Generations:
-    return Generations(run.home.snapshots / run.sync.name, storage_from_environment())
-
-
-@contextmanager
-def _database(folder: RunFolder) -> Iterator[duckdb.DuckDBPyConnection]:
-    scratch = folder.path / "scratch"
-    try:
-        make_private_folder(scratch)
-        with scratch_database(scratch) as database:
-            yield database
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    return Keyed(secret, sync.name, (sync.DESTINATION, sync.destination, *kind_of(sync).identity(sync, stream)))

@@ -67,6 +67,7 @@ def extract_changeset(
         SourceError: The database cannot give the rows.
         ConfigError: The query's result lacks a needed column.
     """
+    from reverse_etl.run.plan import take_plan
     from reverse_etl.run.resume import take_over
     from reverse_etl.sources import connect, dialect
 
@@ -77,9 +78,11 @@ def extract_changeset(
     state = sync_state(run.store, run.sync.name)
     carried = carried_rows(run.home, run.sync.name, state.carried)
     before = replace(state.before() if remembered else Before(), carried=carried)
-    if run.root_run_id == run.run_id:
+    recipient = known.rows.recipient if known else None
+    if scope.plan and run.root_run_id == run.run_id:
+        take_plan(run, scope.plan, recipient)
+    elif run.root_run_id == run.run_id:
         mark = before.mark if scope.reads is Reads.CHANGES else None
-        recipient = known.rows.recipient if known else None
         take_over(run.sync, run.home, run.store, run_id=run.run_id, mark=mark, late=late, recipient=recipient)
     _begin(run, before.mark.last_sync_time)
     facts = run.folder.facts()

@@ -1,0 +1,122 @@
+"""``plan``: what a run would do, row counts and requests, before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from reverse_etl.cli import words
+from reverse_etl.cli.bars import shown_progress
+from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
+from reverse_etl.cli.tables import say
+from reverse_etl.counted import counted
+from reverse_etl.errors import CheckFailedError, ReverseEtlError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.run.plan import Plan, StreamPlan
+
+EXAMPLES: Final = ("plan customers", "plan customers --json", "plan customers --full")
+
+SOMETHING_TO_SEND: Final = 10
+"""The exit code with ``--exit-code`` where rows would be sent."""
+
+
+def plan(
+    sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
+    syncs: SyncsFolder = Path("syncs"),
+    full: Annotated[bool, typer.Option("--full", help="As `run --full` would read.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help=f"End with {SOMETHING_TO_SEND} where rows would be sent, for CI.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a run would send, change and reject; nothing is sent, and last sync time stays."""
+    from reverse_etl.changeset.scope import Scope
+    from reverse_etl.config.loader import load_project
+    from reverse_etl.run.plan import make_plan
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import open_store
+
+    project = load_project(syncs)
+    config = sync_named(project, sync)
+    resolve_credentials(project, config)
+    home = Home.from_environment(syncs)
+    try:
+        with shown_progress(sync):
+            made = make_plan(
+                config,
+                home,
+                open_store(home.state_url),
+                project.databases[config.database],
+                project.destinations[config.destination],
+                scope=Scope(full=full),
+            )
+    except ReverseEtlError as error:
+        error.located(config.where)
+        raise
+    if as_json:
+        words.print_json(made.as_json())
+    else:
+        _show(made, config, words.console())
+    if made.stopped:
+        raise typer.Exit(CheckFailedError.exit_code)
+    if exit_code and made.to_send:
+        raise typer.Exit(SOMETHING_TO_SEND)
+
+
+def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
+    since = f" since {words.clock(words.at_unix(made.read_from))}" if made.read_from else ""
+    compared = f", compared with what {sync.destination} acknowledged" if made.compares else ""
+    for name, stream in made.streams.items():
+        row = "row" if name == "rows" else name.removesuffix("s")
+        say(console, f"{sync.name}: {counted(stream.extracted, row)} read{since}{compared}", style="bold")
+        for sign, number, what in _lines(stream):
+            say(console, f"  {sign} {number:>11,}  {what}", indent=" " * 17)
+    if made.stopped:
+        say(console, f"A run over these rows would send nothing: {made.stopped}")
+        return
+    requests = sum(each.requests for each in made.streams.values())
+    payload = sum(each.payload_bytes for each in made.streams.values())
+    size = f", {_size(payload)}" if payload else ""
+    say(console, f"{counted(requests, 'request')}{size}." if requests else "Nothing to send.")
+    if not made.compares:
+        say(console, _why_not_compared(sync))
+    for note in made.notes:
+        say(console, note)
+    if made.to_send:
+        say(console, "Nothing was sent. To send exactly this within an hour:")
+        say(console, f"reverse-etl run {sync.name} --plan {made.plan_id}")
+
+
+def _lines(stream: StreamPlan) -> list[tuple[str, int, str]]:
+    """A sign, a number and a word for each kind of rows that there are."""
+    reasons = ", ".join(f"{name} {rows:,}" for name, rows in stream.rejected_by.items())
+    found: list[tuple[str, int | None, str]] = [
+        ("+", stream.added, "new"),
+        ("~", stream.changed, "changed"),
+        ("?", stream.in_doubt, "sent again, whatever was acknowledged"),
+        ("=", stream.unchanged, "unchanged: not sent"),
+        ("-", stream.gone, "acknowledged before, and no longer returned: left as they are"),
+        (">", stream.to_send if stream.added is None else None, "to send"),
+        ("!", stream.rejected, f"would fail: {reasons}" if reasons else "would fail"),
+        ("x", stream.excluded, "left out"),
+    ]
+    return [(sign, number, what) for sign, number, what in found if number]
+
+
+def _why_not_compared(sync: SyncConfig) -> str:
+    if sync.changes.by == "compare":
+        return "Nothing is known to be acknowledged yet, so every row counts as new."
+    return (
+        "Which rows are new, changed or gone is not known: the sync does not compare. With `changes: {by: compare}` in "
+        "its file a run sends only what differs."
+    )
+
+
+def _size(payload_bytes: int) -> str:
+    return f"{payload_bytes / 1e6:,.1f} MB" if payload_bytes >= 1e5 else f"{payload_bytes / 1e3:,.1f} kB"

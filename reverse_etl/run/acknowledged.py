@@ -1,0 +1,169 @@
+"""What a sync's destination acknowledged, generation by generation: written when a run ends, or accounts for another.
+
+Which rows differ from it is for ``changes``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reverse_etl.changes.commit import Reading, commit, doubt_all
+from reverse_etl.changes.compared import Compared, compared
+from reverse_etl.changes.fingerprints import VERSION
+from reverse_etl.changes.generation import Generations, Made
+from reverse_etl.changes.secret import secret_id, secret_of
+from reverse_etl.changeset.recipient import rows_for
+from reverse_etl.errors import StateError
+from reverse_etl.files.private import make_private_folder
+from reverse_etl.files.scratch import scratch_database
+from reverse_etl.files.storage import storage_from_environment
+from reverse_etl.run.sharing import fetch
+from reverse_etl.state.snapshots import Snapshot, move_snapshot, snapshot_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+    from reverse_etl.changeset.parts import Facts, RunFolder
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.destinations.powers import Compares
+    from reverse_etl.run.record import SyncRun
+
+
+def compares(sync: SyncConfig) -> bool:
+    """Whether a sync sends only what differs from what was acknowledged."""
+    return sync.changes.by == "compare"
+
+
+def write_generation(run: SyncRun, facts: Facts) -> int | None:
+    """Writes what is acknowledged once a run has come to its end.
+
+    Returns:
+        The generation that it follows, to be moved on in the transaction that closes the run; None where nothing was
+        sent.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    found = compared(run.folder)
+    if found is None or not compares(run.sync):
+        return None
+    snapshot = snapshot_of(run.store, run.sync.name)
+    if (snapshot.generation, snapshot.sending) != (found.generation, run.folder.path.name):
+        return None
+    _write(run, run.folder, facts, found, certain=found.certain)
+    return found.generation
+
+
+def forget_old_generations(run: SyncRun, generation: int) -> None:
+    """Removes the files that nothing needs once a generation counts; what cannot be removed now is removed later."""
+    with suppress(StateError):
+        generations_of(run).forget_before(generation)
+
+
+def settle(run: SyncRun, snapshot: Snapshot) -> Snapshot:
+    """Accounts for a run that stopped while it sent and is not continued: what has no answer is in doubt."""
+    folder = run.home.run_folder(run.sync.name, snapshot.sending)
+    fetch(folder)
+    facts, found = folder.facts(), compared(folder)
+    if facts is not None and found is not None and found.generation == snapshot.generation:
+        _write(run, folder, facts, found, certain=False)
+    else:
+        _write_doubt(run, snapshot)
+    with run.store.writing() as connection:
+        move_snapshot(connection, run.sync.name, generation=snapshot.generation, changeset=snapshot.sending)
+    return snapshot_of(run.store, run.sync.name)
+
+
+def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, certain: bool) -> None:
+    generations, secret = generations_of(run), secret_of(run.home.path)
+    made = generations.made(found.generation) if found.known else None
+    rows = rows_for(folder)
+    generations.begin(found.generation + 1)
+    counts: dict[str, int] = {}
+    gone = 0
+    with scratch_of(folder) as database:
+        for name in facts.streams:
+            before = generations.stream(found.generation, name) if made and name in made.rows else None
+            after = generations.stream(found.generation + 1, name)
+            reading = Reading(
+                read_at=facts.started_at,
+                whole=facts.has_all_rows,
+                certain=certain,
+                other_shape=name in found.reshaped,
+                expires_s=kind_of(run.sync).forgets_after_s(run.sync, name),
+            )
+            counts[name], here = commit(folder.parts(name), before, after, database, reading)
+            gone += here
+    now = int(time.time())
+    generations.seal(
+        found.generation + 1,
+        Made(
+            run_id=folder.path.name,
+            read_at=facts.started_at,
+            full_at=now if made is None or found.everything else made.full_at,
+            recipient=rows.recipient.as_text() if rows else "",
+            secret_id=secret_id(secret),
+            shapes=shapes_of(run.sync),
+            rows=counts,
+            gone=gone,
+        ),
+    )
+
+
+def _write_doubt(run: SyncRun, snapshot: Snapshot) -> None:
+    """Nothing is known of what was sent: every key that was acknowledged is in doubt."""
+    generations = generations_of(run)
+    made = generations.made(snapshot.generation) if snapshot.generation else None
+    generations.begin(snapshot.generation + 1)
+    if made is None:
+        return
+    with scratch_of(run.folder) as database:
+        for name in made.rows:
+            doubt_all(
+                generations.stream(snapshot.generation, name),
+                generations.stream(snapshot.generation + 1, name),
+                database,
+            )
+    generations.seal(snapshot.generation + 1, replace(made, run_id=snapshot.sending))
+
+
+def kind_of(sync: SyncConfig) -> Compares:
+    """The kind of destination, which compares."""
+    from reverse_etl.destinations import kind
+    from reverse_etl.destinations.powers import Compares
+
+    found = kind(sync.DESTINATION)
+    if not isinstance(found, Compares):
+        raise TypeError(f"{sync.DESTINATION} does not compare")
+    return found
+
+
+def shapes_of(sync: SyncConfig) -> dict[str, str]:
+    """For each stream, a hash of what decides how a row is sent, beside its values."""
+    kind = kind_of(sync)
+    texts = {stream.name: f"{VERSION} {kind.shape(sync, stream.name)}" for stream in sync.streams}
+    return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
+
+
+def generations_of(run: SyncRun) -> Generations:
+    """The generations of a run's sync."""
+    return Generations(run.home.snapshots / run.sync.name, storage_from_environment())
+
+
+@contextmanager
+def scratch_of(folder: RunFolder) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database for a while, in a run's folder."""
+    scratch = folder.path / "scratch"
+    try:
+        make_private_folder(scratch)
+        with scratch_database(scratch) as database:
+            yield database
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,260 @@
+"""What a run would do: read, checked and compared like a run's rows, kept for a while, and not sent.
+
+    <home>/changesets/<sync>/plan-1f2e3d4c/     as a run's folder; ``run --plan plan-1f2e3d4c`` sends exactly these rows
+
+A plan is no run: it is not in the history, holds no lease and moves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from reverse_etl.changeset.extract import Before, extract
+from reverse_etl.changeset.parts import count
+from reverse_etl.changeset.recipient import keep_rows_for, rows_for
+from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
+from reverse_etl.config.changes import late_of
+from reverse_etl.delivery.estimate import Estimate, estimate
+from reverse_etl.errors import ConfigError, StateError
+from reverse_etl.run import changes
+from reverse_etl.run.acknowledged import compares
+from reverse_etl.run.carry import carried_rows
+from reverse_etl.run.recipient import identify_recipient
+from reverse_etl.run.record import SyncRun
+from reverse_etl.run.sharing import continue_changeset, fetch, put_changeset
+from reverse_etl.state.snapshots import snapshot_of
+from reverse_etl.state.syncs import sync_state
+
+if TYPE_CHECKING:
+    from reverse_etl.changeset.parts import Facts, RunFolder
+    from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.destinations.base import Destination
+    from reverse_etl.destinations.tables import TableDestination
+    from reverse_etl.report import Counts
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import Store
+
+PREFIX: Final = "plan-"
+
+GOOD_FOR: Final = timedelta(hours=1)
+"""Rows that were read longer ago are read again rather than sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """What would become of the rows of one stream.
+
+    Attributes:
+        extracted: Rows that were read.
+        to_send: Of these, rows that would be sent.
+        rejected: Rows that the checks reject: they would be failed rows.
+        excluded: Rows that are left out by choice.
+        added: Of the rows to send, those that were never acknowledged; None where the sync does not compare.
+        changed: Those that differ from what was acknowledged; None likewise.
+        in_doubt: Those that are sent again because it is not known what arrived, or because all are; None likewise.
+        unchanged: Rows that are as they were acknowledged; None likewise.
+        gone: Keys that were acknowledged and that no row has; None likewise, and where not all rows were read.
+        rejected_by: Why rows are rejected, by check.
+        requests: Requests that they would be sent in.
+        payload_bytes: Of these rows in the requests.
+    """
+
+    extracted: int
+    to_send: int
+    rejected: int
+    excluded: int
+    added: int | None = None
+    changed: int | None = None
+    in_doubt: int | None = None
+    unchanged: int | None = None
+    gone: int | None = None
+    rejected_by: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    payload_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run of a sync would do.
+
+    Attributes:
+        plan_id: For ``run --plan``.
+        sync: The sync's name.
+        compares: Whether it is known what differs from what was acknowledged.
+        generation: What it was compared with; 0 for nothing.
+        read_from: What the queries were given for ``{{last_sync_time}}``; 0 for everything.
+        streams: By stream.
+        stopped: Which check would stop the run, a sentence; empty for none.
+        notes: What else is worth saying, in sentences.
+    """
+
+    plan_id: str
+    sync: str
+    compares: bool
+    generation: int
+    read_from: int | None
+    streams: dict[str, StreamPlan]
+    stopped: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def to_send(self) -> int:
+        """Rows that would be sent."""
+        return 0 if self.stopped else sum(each.to_send for each in self.streams.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """As the command prints it: counts, no value."""
+        return asdict(self)
+
+
+def make_plan(
+    sync: SyncConfig,
+    home: Home,
+    store: Store,
+    database: DatabaseConfig,
+    destination: DestinationConfig,
+    *,
+    scope: Scope = WHAT_CHANGED,
+) -> Plan:
+    """Reads, checks and compares; the workspace is only asked who it is.
+
+    Raises:
+        SourceError: The database cannot give the rows.
+        DestinationError: The workspace does not identify itself.
+        ConfigError: A needed column is missing.
+        StateError: Files cannot be read or written.
+    """
+    from reverse_etl.checks.runner import validate
+    from reverse_etl.sources import connect, dialect
+
+    plan_id = f"{PREFIX}{secrets.token_hex(4)}"
+    run = SyncRun(sync, plan_id, plan_id, home, store, datetime.now(UTC))
+    identified = identify_recipient(run, destination, scope=scope)
+    snapshot = snapshot_of(store, sync.name)
+    remembered = scope.from_last_sync_time and not identified.another
+    state = sync_state(store, sync.name)
+    carried = carried_rows(home, sync.name, state.carried)
+    before = replace(state.before() if remembered else Before(), carried=carried)
+    with connect(database) as session:
+        facts = extract(
+            sync,
+            session,
+            run.folder,
+            before=before,
+            dialect=dialect(database),
+            late=late_of(sync.changes, database.late),
+            scope=scope,
+            timezone=database.timezone,
+            generation=snapshot.generation if compares(sync) else None,
+        )
+    keep_rows_for(run.folder, identified.rows)
+    put_changeset(run)
+    validation = validate(sync, run.folder)
+    rejected_by = {
+        stream: {
+            result.rule.name: result.rows_failed
+            for result in validation.results
+            if result.stream == stream and result.rows_failed and result.rule.severity.value == "reject"
+        }
+        for stream in facts.streams
+    }
+    found = None
+    notes = [facts.note, sync.note(run.folder), identified.rows.note]
+    if compares(sync):
+        found = changes.compare(run, facts, planned=True)
+        notes.append(found.note)
+        if snapshot.sending:
+            notes.append(
+                f"Run {snapshot.sending[:8]} stopped while it sent: rows that have no answer are sent besides these."
+            )
+    sizes = asyncio.run(_sizes(run.folder, facts, sync, destination))
+    streams = {}
+    for name, counts in validation.counts.items():
+        streams[name] = _stream_plan(count(run.folder.outcomes(name)), counts, rejected_by[name], sizes[name])
+        if found is not None:
+            each = asdict(found.streams[name])
+            if not facts.has_all_rows:
+                each["gone"] = None
+            streams[name] = StreamPlan(**(asdict(streams[name]) | each))
+    return Plan(
+        plan_id,
+        sync.name,
+        found is not None and found.known,
+        snapshot.generation,
+        facts.read_from,
+        streams,
+        stopped=validation.stopped,
+        notes=tuple(filter(None, notes)),
+    )
+
+
+def take_plan(run: SyncRun, plan_id: str, recipient: Recipient | None = None) -> None:
+    """Lets a run send the rows of a plan.
+
+    Args:
+        run: The run.
+        plan_id: The plan.
+        recipient: Who is there now; None where that is not asked.
+
+    Raises:
+        ConfigError: There is no such plan of this sync.
+        StateError: It is too old, or was overtaken.
+    """
+    folder = run.home.run_folder(run.sync.name, plan_id)
+    fetch(folder)
+    facts = folder.facts()
+    if facts is None or not plan_id.startswith(PREFIX):
+        raise ConfigError(
+            f"there is no plan {plan_id} of {run.sync.name}.", hint=f"Make one: reverse-etl plan {run.sync.name}"
+        )
+    if why := _not_good(run, folder, facts, recipient):
+        raise StateError(
+            f"{why}: nothing was sent.", hint=f"Make another plan: reverse-etl plan {run.sync.name}"
+        ).located(run.sync.where)
+    continue_changeset(run.home, run.store, folder, run_id=run.run_id)
+
+
+def _not_good(run: SyncRun, folder: RunFolder, facts: Facts, recipient: Recipient | None) -> str:
+    """Why the rows of a plan are not to be sent any more; empty where they are."""
+    rows = rows_for(folder)
+    if rows is None or (recipient is not None and not rows.recipient.is_same(recipient)):
+        return "the plan was made for another destination than the one of that name now"
+    snapshot = snapshot_of(run.store, run.sync.name)
+    if facts.version != run.sync.version:
+        return "the sync's file has changed since the plan was made"
+    if abs(datetime.now(UTC) - datetime.fromtimestamp(facts.started_at, UTC)) > GOOD_FOR:
+        return "the plan is more than an hour old"
+    if facts.generation is not None and (snapshot.generation, snapshot.sending) != (facts.generation, ""):
+        return "another run has sent rows since the plan was made"
+    if facts.reads is Reads.CHANGES and facts.since != sync_state(run.store, run.sync.name).last_sync_time:
+        return "another run has been completed since the plan was made"
+    return ""
+
+
+def _stream_plan(counts: Counts, checked: Counts, rejected_by: dict[str, int], size: Estimate) -> StreamPlan:
+    return StreamPlan(
+        extracted=counts.extracted,
+        to_send=counts.undelivered,
+        rejected=checked.rejected,
+        excluded=checked.excluded,
+        rejected_by=rejected_by,
+        requests=size.requests,
+        payload_bytes=size.payload_bytes,
+    )
+
+
+async def _sizes(folder: RunFolder, facts: Facts, sync: SyncConfig, config: DestinationConfig) -> dict[str, Estimate]:
+    from reverse_etl.config.streams import ROWS
+    from reverse_etl.destinations import kind
+
+    schema = folder.parts(ROWS).schema()
+    columns = schema.names if schema is not None else []
+    destination: Destination | TableDestination
+    async with kind(config.type).open_destination(sync, config, columns) as destination:
+        return {name: estimate(folder.parts(name), folder.outcomes(name), destination) for name in facts.streams}

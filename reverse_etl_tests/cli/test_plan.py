@@ -1,0 +1,66 @@
+"""``plan`` on the screen: counts with a sign each, what to run next, and exit codes for CI."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reverse_etl_tests.project import SHOP, Project, fill, people
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+QUERY = "SELECT id, email, plan FROM customers"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, sandbox: RunningSandbox) -> Project:
+    """Three good rows and a bad one; a sync that compares and one that does not."""
+    project = Project(tmp_path, {"COLUMNS": "80"})
+    fill(tmp_path / "shop.db", [(str(n), f"u{n}@example.com", "free") for n in range(3)] + [("x", "none", "pro")])
+    project.connections(SHOP, sandbox.url)
+    project.write("customers.yaml", people(QUERY, "changes: {by: compare}\n"))
+    project.write("plain.yaml", people(QUERY))
+    return project
+
+
+def test_a_plan_is_read_and_then_sent(shop: Project, sandbox: RunningSandbox) -> None:
+    """What differs is counted with its sign; the last line is the command that sends it."""
+    assert 7 == shop.reverse_etl("run", "customers").returncode
+    with closing(sqlite3.connect(shop.folder / "shop.db")) as database, database:
+        database.execute("UPDATE customers SET plan = 'gold' WHERE id = '1'")
+        database.execute("DELETE FROM customers WHERE id = '2'")
+    before = len([each for each in sandbox.requests() if "batch" in each["path"]])
+    planned = shop.reverse_etl("plan", "customers", "--exit-code")
+    assert (10, before) == (planned.returncode, len([each for each in sandbox.requests() if "batch" in each["path"]]))
+    lines = planned.stdout.splitlines()
+    assert "customers: 3 rows read, compared with what main acknowledged" == lines[0]
+    assert [["~", "1", "changed"], ["=", "1", "unchanged:"]] == [line.split()[:3] for line in lines[1:3]]
+    assert "would fail: email_valid 1" in planned.stdout
+    assert max(map(len, lines)) <= 80
+    command = lines[-1].split()
+    sent = shop.reverse_etl(*command[1:])
+    assert "1 delivered, 1 unchanged, 1 rejected" in sent.stderr
+    again = shop.reverse_etl(*command[1:])
+    assert (6, True) == (
+        again.returncode,
+        "another run has sent rows since the plan was made" in " ".join(again.stderr.split()),
+    )
+    assert 0 == shop.reverse_etl("plan", "customers", "--exit-code").returncode
+
+
+def test_a_sync_that_does_not_compare_says_what_is_not_known(shop: Project) -> None:
+    """Counts of what would be sent and would fail, and the key that tells more."""
+    planned = shop.reverse_etl("plan", "plain")
+    assert 0 == planned.returncode
+    assert "changes: {by: compare}" in planned.stdout
+    found = json.loads(shop.reverse_etl("plan", "plain", "--json").stdout)
+    assert (3, None, 1) == tuple(found["streams"]["rows"][name] for name in ("to_send", "changed", "rejected"))
+
+
+def test_a_plan_that_is_not_there_is_a_mistake_of_the_user(shop: Project) -> None:
+    """Exit code 2, and the command that makes one."""
+    run = shop.reverse_etl("run", "customers", "--plan", "plan-00000000")
+    assert (2, True) == (run.returncode, "reverse-etl plan customers" in run.stderr)

@@ -1,0 +1,115 @@
+"""A plan says what the next run sends, sends nothing itself, and is sent exactly, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.changeset.scope import Scope
+from reverse_etl.errors import ConfigError, ReverseEtlError, StateError
+from reverse_etl.report import RunReport, Status
+from reverse_etl.run.plan import Plan, make_plan
+from reverse_etl.state.run_history import list_runs
+from reverse_etl_tests.faults.completed import ended
+from reverse_etl_tests.faults.runs import Case
+from reverse_etl_tests.faults.shop import KINDS
+from reverse_etl_tests.run.test_compare import ROWS, change, compared, plan_of, sent
+from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[RunningSandbox]:
+    """A workspace without a rate limit: the clock of these runs jumps over waits."""
+    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
+        yield running
+
+
+@pytest.fixture
+def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
+    """A sync of people that compares, and has completed once."""
+    case = compared(tmp_path, sandbox)
+    assert Status.COMPLETED is ended(case.run()).status
+    return case
+
+
+def planned(case: Case, *, full: bool = False) -> Plan:
+    """The plan of the case's next run."""
+    return make_plan(case.sync, case.home, case.store, case.database, case.workspace, scope=Scope(full=full))
+
+
+def send(case: Case, plan: Plan) -> RunReport:
+    """Runs a plan."""
+    return ended(case.run(scope=Scope(plan=plan.plan_id)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plan_is_what_the_next_run_sends(kind: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """Rows and requests, of a first run and of a later one; nothing is sent, and the history has no run of it."""
+    case = compared(tmp_path, sandbox, kind)
+    for number in (3, 5):
+        runs, before = len(list_runs(case.store, case.name)), len(sent(case))
+        plan = planned(case)
+        assert (runs, before) == (len(list_runs(case.store, case.name)), len(sent(case)))
+        report = ended(case.run())
+        assert plan.to_send == report.total.delivered
+        assert sum(each.unchanged or 0 for each in plan.streams.values()) == report.total.unchanged
+        assert sum(each.requests for each in plan.streams.values()) == len(sent(case)) - before
+        change(case, number, "gold")
+
+
+def test_a_plan_is_sent_exactly(case: Case) -> None:
+    """Not what changed after it: that is for the next run."""
+    change(case, 3, "gold")
+    plan = planned(case)
+    stream = plan.streams["rows"]
+    assert (1, 0, 0, ROWS - 1) == (stream.changed, stream.added, stream.in_doubt, stream.unchanged)
+    change(case, 3, "silver")
+    change(case, 4, "gold")
+    report = send(case, plan)
+    assert (Status.COMPLETED, 1, "gold") == (report.status, report.total.delivered, plan_of(case, 3))
+    assert 2 == ended(case.run()).total.delivered
+    assert ("silver", "gold") == (plan_of(case, 3), plan_of(case, 4))
+
+
+@pytest.mark.parametrize("why", ["another run", "changed file", "no such plan", "too old"])
+def test_a_plan_that_is_overtaken_is_not_sent(case: Case, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run came between, the file changed, it is an hour old, or there is none: a sentence, and nothing is sent."""
+    change(case, 3, "gold")
+    plan = planned(case)
+    if why == "another run":
+        case.run()
+    elif why == "changed file":
+        case.sync = case.sync.model_copy(update={"version": "another"})
+    elif why == "too old":
+        monkeypatch.setattr("reverse_etl.run.plan.GOOD_FOR", -timedelta(days=1))
+    before = len(sent(case))
+    wanted = Scope(plan="plan-00000000") if why == "no such plan" else Scope(plan=plan.plan_id)
+    run = case.run(scope=wanted)
+    assert isinstance(run.error, ConfigError if why == "no such plan" else StateError)
+    assert "reverse-etl plan" in run.error.hint
+    assert before == len(sent(case))
+
+
+def test_gone_rows_are_counted_and_left_as_they_are(case: Case) -> None:
+    """Where all rows were read: a plan counts whom no row names any more."""
+    with case.shop.changing() as database:
+        database.execute("DELETE FROM shop WHERE rowid = 3")
+    assert 1 == planned(case).streams["rows"].gone
+    ended(case.run())
+    assert ROWS == len(case.sandbox.people())
+
+
+def test_without_comparing_it_counts_what_is_to_send(case: Case) -> None:
+    """And leaves open what it does not know."""
+    case.sync = case.sync.model_copy(update={"changes": case.sync.changes.model_copy(update={"by": "last_sync_time"})})
+    stream = planned(case).streams["rows"]
+    assert (ROWS, None, None) == (stream.to_send, stream.added, stream.gone)
+
+
+def test_scope_takes_a_plan_alone() -> None:
+    """What it read is decided."""
+    with pytest.raises(ReverseEtlError, match="--full and --plan exclude each other"):
+        Scope.of(full=True, plan="plan-1", mark="--")
