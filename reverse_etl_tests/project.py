@@ -76,7 +76,7 @@ class Project:
 
 
 def fill(path: Path, rows: list[tuple[object, object, object]]) -> None:
-    """Makes the table `customers (id, email, plan, updated_at)` anew with these rows."""
+    """Makes the table `customers (id, email, plan, updated_at)` again, with these rows."""
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TABLE IF EXISTS customers")
         database.execute("CREATE TABLE customers (id, email, plan, updated_at INTEGER DEFAULT 100)")

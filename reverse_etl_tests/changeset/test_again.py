@@ -57,7 +57,7 @@ def lake(folder: Path) -> DuckDB:
 
 
 def read(config: DatabaseConfig, sql: str, failed: FailedBefore, query: str = "rows") -> tuple[list[str | None], int]:
-    """The identifiers of the rows that are there, in order, and how many others were told as not found."""
+    """The identifiers of the rows that are there, in order, and how many others were reported as not found."""
     dialect = engine(config.type).DIALECT
     with connect(config) as session:
         again = RowsAgain(session, stream(sql, query), dialect, failed)
@@ -181,7 +181,7 @@ def test_no_identifier_is_taken_for_sql(asked: list[str], tmp_path: Path) -> Non
     ],
 )
 def test_identifiers_are_compared_as_their_column_is(column: str, identifier: str, tmp_path: Path) -> None:
-    """Whatever the type, the row is found; a text that is no value of the column is no error, and told."""
+    """Whatever the type, the row is found; a text that is no value of the column is reported, and no error."""
     others = {"x", "7", "1.5", "it's"} - {identifier}
     run = before(tmp_path, *map(failed, (identifier, *others)))
     found, gone = read(lake(tmp_path), f"WITH x AS (SELECT {column} AS id) SELECT id FROM x ORDER BY id -- newest", run)

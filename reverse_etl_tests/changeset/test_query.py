@@ -289,7 +289,7 @@ def test_braces_of_an_engine_are_not_placeholders() -> None:
 def test_what_sqlglot_cannot_read_is_accepted_silently(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A feature that sqlglot does not know blocks nobody, and it prints nothing of its own."""
+    """A feature that sqlglot does not know blocks no sync, and it prints nothing of its own."""
     with caplog.at_level(logging.DEBUG):
         assert check_query("SELECT id FROM t MATCH_SOMEHOW {a b c}", SPOKEN["postgres"]) == []
         assert output_columns("SELECT id FROM t MATCH_SOMEHOW {a b c}", SPOKEN["postgres"]) is None

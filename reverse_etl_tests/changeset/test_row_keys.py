@@ -39,7 +39,7 @@ def test_any_other_row_makes_another_sum(of: list[Row], extra: Row) -> None:
 
 
 def test_what_belongs_to_one_row_cannot_move_to_another() -> None:
-    """Identifiers swapped between rows, or between the queries, make another sum; empty ones are told apart too."""
+    """Identifiers swapped between rows, or between the queries, make another sum; empty ones are distinguished too."""
     assert summed([(1, "a"), (2, "b")]) != summed([(1, "b"), (2, "a")])
     assert summed([(1, "a")]) != summed([(1, "a")], "relationships")
     assert 4 == len({summed([(1, "")]), summed([(2, "")]), summed([(1, "\x00")]), summed([])})

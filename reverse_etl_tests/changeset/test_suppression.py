@@ -405,7 +405,7 @@ def test_a_row_that_names_its_person_by_another_column_stops_the_run(
     ids=lambda values: str(values.type),
 )
 def test_other_columns_may_have_any_type(values: pa.Array, tmp_path: Path) -> None:
-    """A number may be a customer's; a row with anything in it is about somebody."""
+    """A number may be a customer's; a row with anything in it is about a person."""
     file = tmp_path / "list.parquet"
     pq.write_table(pa.table({"id": ["7", None], "other": values}), file)
     with pytest.raises(ConfigError, match=r"row 2: .*neither `id` nor `email`, only `other`"):

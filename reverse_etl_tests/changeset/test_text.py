@@ -1,4 +1,4 @@
-"""Columns as identifier text: the same row is said alike wherever it is named."""
+"""Columns as identifier text: the same row is written alike wherever it is named."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ STARTED_AT = 1_767_600_000
 
 
 def sync(*checks: CheckConfig, **kind: Any) -> Sync:
-    """A sync of one kind: ``people=``, ``objects=`` or ``events=``, people by id unless told."""
+    """A sync of one kind: ``people=``, ``objects=`` or ``events=``, people by id unless set otherwise."""
     settings = kind or {"people": PeopleConfig()}
     return Sync(
         name="customers",
@@ -212,7 +212,7 @@ class RuleConformance:
         self.assert_found(self.check(tmp_path, split(self.batch(self.values()), sizes)))
 
     def test_a_changeset_without_rows_has_no_failed_rows(self, tmp_path: Path) -> None:
-        """Zero rows are valid; only a column's name may still be told of."""
+        """Zero rows are valid; only a column's name may still be a finding."""
         result = self.check(tmp_path, [self.batch(self.values()).slice(0, 0)]).result(self.rule, self.query)
         assert (result.rows_checked, result.rows_failed) == (0, 0)
         assert result.passed == self.needs_rows
@@ -270,7 +270,7 @@ class GateConformance:
         return next(each for each in rules_for(sync(self.config))["rows"] if isinstance(each, Gate))
 
     def test_counts_within_pass(self) -> None:
-        """On this side of the gate nothing is said."""
+        """On this side of the gate there is no finding."""
         assert [self.gate().exceeded(counts) for counts in self.within] == [""] * len(self.within)
 
     def test_counts_beyond_are_reported_with_the_numbers(self) -> None:

@@ -40,7 +40,7 @@ INSTANT = pa.field("value", pa.timestamp("us", "UTC"))
 
 
 class TestIdentifierPresent(RuleConformance):
-    """Neither NULL nor '' identifies anybody."""
+    """Neither NULL nor '' identifies a person."""
 
     module, rule, column, field = "builtin.identifiers", "identifier_present", "id", TEXT
     rows = (("ann", False), ("", True), (None, True), ("0", False), (" ", False))
@@ -509,7 +509,7 @@ class TestMixedTimeUnitsOfObjects(RuleConformance):
 
 
 class _Suppression(RuleConformance):
-    """A list with the id ``7`` and the address of somebody else, whose id is ``eve``."""
+    """A list with the id ``7`` and the address of another person, whose id is ``eve``."""
 
     module, rule, column, field, named = "builtin.suppressed", "suppressed", "id", TEXT, False
     eve: ClassVar = "eve"
@@ -559,7 +559,7 @@ class TestSuppressedPeopleFail(_Suppression):
 
 
 class TestSuppressedPeopleOfEvents(_Suppression):
-    """An event's person alone: another column may hold anybody's address."""
+    """An event's person alone: another column may hold any address."""
 
     sync = sync(events=EventsConfig(name="visit", **suppressing(suppressed="ignore_and_fail")))
     beside: ClassVar = {"email": pa.array(["eve@example.com"] * 3)}
@@ -641,7 +641,7 @@ def test_a_person_on_the_list_whom_the_rows_cannot_show_stops_the_run(
 def test_a_list_whose_people_the_rows_can_show_is_gone_by(
     kind: str, by: str, listed: list[tuple[str | None, str | None]], tmp_path: Path
 ) -> None:
-    """Of two identifiers one in common is enough; an empty row of the list names nobody."""
+    """Of two identifiers one in common is enough; an empty row of the list names no one."""
     assert not beside(tmp_path, listed, by, kind).validation.stopped
 
 
@@ -651,6 +651,6 @@ def test_rows_with_both_identifiers_show_everybody(tmp_path: Path) -> None:
 
 
 def test_a_changeset_read_without_the_list_is_not_sent(tmp_path: Path) -> None:
-    """Nobody on a list that is not there can be left out, so nobody is sent."""
+    """People on a list that is not there cannot be left out, so no one is sent."""
     with pytest.raises(StateError, match="before the sync had a suppression list"):
         check(TestSuppressedPeopleFail.sync, tmp_path, [pa.record_batch({"id": ["1"]})])

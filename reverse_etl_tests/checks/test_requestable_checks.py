@@ -330,7 +330,7 @@ class TestMaxAgeOfText(RuleConformance):
 
 
 class TestNullRate(RuleConformance):
-    """The share of NULLs is told of the column, no single row is at fault."""
+    """The share of NULLs is a finding about the column, no single row is at fault."""
 
     module, rule = "null_rate", "null_rate_phone"
     sync = sync(null_rate.Config(column="phone", max="50%"))  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ def people(**columns: list[object]) -> pa.RecordBatch:
 
 
 def test_a_failed_row_has_its_first_reason_and_all_messages(tmp_path: Path) -> None:
-    """The reason is the first rule that is broken, in the order of the rules; the rest is told after it."""
+    """The reason is the first rule that is broken, in the order of the rules; the rest follows it."""
     config = sync(not_null.Config(column="plan"))
     long = "x" * 1001
     rows = people(

@@ -100,7 +100,7 @@ def test_each_engine_has_a_first_query(engine: str) -> None:
 
 
 def test_names_tables_and_columns_are_offered_and_asked_for_until_they_fit(project: Project) -> None:
-    """A name that no sync can have, a table and columns that are not there: each is told and asked for again."""
+    """A name that no sync can have, a table and columns that are not there: each is shown and asked for again."""
     sync = ("new customers", "class", "fresh", "people", "id", "custmers", "customers", "idd", "id")
     done = answered(project.folder, "shop", "main", *sync, "emial, plan", "email, plan", "updated", "updated_at", "1h")
     assert 0 == done.returncode, done.stderr
@@ -116,7 +116,7 @@ def test_names_tables_and_columns_are_offered_and_asked_for_until_they_fit(proje
 
 
 def test_a_database_that_does_not_answer_is_no_hindrance(project: Project) -> None:
-    """Why it cannot be asked is told, and names are typed."""
+    """Why it cannot be asked is shown, and names are typed."""
     (project.folder / "shop.db").unlink()
     sync = ("fresh", "people", "id", "anything", "", "", "", "manual")
     done = answered(project.folder, "shop", "main", *sync)

@@ -211,7 +211,7 @@ def test_both_schemas_are_written_into_a_folder(tmp_path: Path) -> None:
     ],
 )
 def test_other_tools_words_lead_to_our_keys(written: str, meant: str, syncs: Path) -> None:
-    """The key is not ours, and which one is meant is said once: no key is also missing."""
+    """The key is not ours, and which one is meant is named once: no key is also missing."""
     entry = {"host": "host: db", "database": "database: shop", "user": "user: reader", meant: written}
     database = "\n    ".join(["type: postgres", *entry.values()])
     (syncs / "connections.yaml").write_text(

@@ -191,7 +191,7 @@ def test_rows_are_cut_off(dialect: str, sql: str, word: str) -> None:
     ],
 )
 def test_no_rows_are_cut_off(dialect: str, sql: str) -> None:
-    """What takes all, or takes a value for each row, leaves out nobody."""
+    """What takes all, or takes a value for each row, leaves out no one."""
     assert () == left_out_by(sql, SPOKEN[dialect])
     assert () == advice(sql + "\n/* {{last_sync_time}} */", SPOKEN[dialect])
 

@@ -53,7 +53,7 @@ def test_functions_name_their_column_in_two_engines_only(expression: str) -> Non
     ],
 )
 def test_columns_with_names_are_fine(sql: str, dialect: str) -> None:
-    """Also where only the first part of a UNION names them, and where nobody sees the column."""
+    """Also where only the first part of a UNION names them, and where the column is not seen."""
     assert [] == unnamed(sql, dialect)
 
 

@@ -51,7 +51,7 @@ def due_runs(instance: dg.DagsterInstance) -> int:
 
 
 def looked(instance: dg.DagsterInstance, minute: int) -> int:
-    """The runs asked for when a daemon, started anew, looks at a minute after the start."""
+    """The runs asked for when a daemon, just started, looks at a minute after the start."""
     with Daemon.of(instance) as daemon:
         daemon.ticks(START + minute * MINUTE + timedelta(seconds=5))
     return due_runs(instance)

@@ -1,4 +1,4 @@
-"""What Dagster is told about a project, and what a job leaves behind in Dagster."""
+"""What Dagster gets of a project, and what a job leaves behind in Dagster."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A run that never started is in the history as failed, and the channels are told, whatever kept it."""
+"""A run that never started is in the history as failed, and the channels get an alert, whatever kept it."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ UNFINISHED = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "SUSPENDED", "CANC
 def test_every_unfinished_run_is_in_the_way(
     hourly: ProjectConfig, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
-    """Queued, starting, working, suspended or being canceled; a finished one is in nobody's."""
+    """Queued, starting, working, suspended or being canceled; a finished one is not."""
     add(instance, status)
     assert (status.name in UNFINISHED) == isinstance(tick(hourly, instance), str)
 

@@ -55,7 +55,7 @@ def test_a_paused_sync_is_skipped(hourly: ProjectConfig, instance: dg.DagsterIns
 
 
 def test_a_run_in_progress_in_the_workspace_is_named(hourly: ProjectConfig, instance: dg.DagsterInstance) -> None:
-    """Whatever sync it is of; runs of other workspaces are in nobody's way."""
+    """Whatever sync it is of; runs of other workspaces are not in the way."""
 
     def in_progress(workspace: str) -> dg.DagsterRun:
         run = dg.DagsterRun(

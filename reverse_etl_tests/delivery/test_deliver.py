@@ -87,7 +87,7 @@ def test_trouble_neither_loses_nor_invents_rows(troubles: list[str], in_flight: 
 
 
 def test_retry_after_holds_every_worker_back(tmp_path: Path) -> None:
-    """After a 429 that asks for 7 s nobody sends for 7 s."""
+    """After a 429 that asks for 7 s no request is sent for 7 s."""
     run = Run(tmp_path, PEOPLE)
     at: list[float] = []
     answers = [Said(429, b"", {"retry-after": "7"})]
@@ -432,7 +432,7 @@ def test_rows_kept_back_are_not_sent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["people", "events"])
 def test_an_answer_lost_after_it_was_applied_doubles_nothing(tmp_path: Path, kind: str) -> None:
-    """The sandbox applies, then hangs up: the repeat changes nobody, and events are not doubled."""
+    """The sandbox applies, then hangs up: the repeat changes no one, and events are not doubled."""
     with running_sandbox() as sandbox:
         sandbox.faults([{"match": {"path": "/api/v2/batch"}, "do": {"drop": "after_apply"}}])
         parts = Parts(tmp_path / "rows", "rows")

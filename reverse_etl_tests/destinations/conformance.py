@@ -64,7 +64,7 @@ class DestinationConformance(ABC):
         assert isinstance(self._answer(said), TryAgain)
 
     def test_a_rate_limit_says_how_long_to_wait(self) -> None:
-        """``Retry-After`` is passed on, and the answer is told apart from other trouble."""
+        """``Retry-After`` is passed on, and the answer is distinguished from other trouble."""
         answer = self._answer(Said(429, b"", {"retry-after": "7"}))
         assert isinstance(answer, TryAgain)
         assert (7.0, True) == (answer.after_s, answer.slow_down)

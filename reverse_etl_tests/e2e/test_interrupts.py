@@ -50,7 +50,7 @@ def command(project: Project, *arguments: str) -> subprocess.Popen[str]:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody answers there."""
+    """Whether a server answers there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -1,4 +1,4 @@
-"""Two machines, told apart by their home folders, share state and storage: what one began the other goes on with."""
+"""Two machines, each with its home folder, share state and storage: the other continues what one began."""
 
 from __future__ import annotations
 

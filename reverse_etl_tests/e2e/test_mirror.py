@@ -1,4 +1,4 @@
-"""A mirrored segment: people whom the query no longer returns leave it, and nobody else ever does."""
+"""A mirrored segment: people whom the query no longer returns leave it, and no one else ever does."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_who_is_gone_from_the_query_leaves_the_segment(
 
 
 def test_a_segment_is_not_emptied_by_mistake(project: Project, sandbox: RunningSandbox) -> None:
-    """More than half at once removes nobody and fails the run, an empty result too; a higher limit lets it."""
+    """More than half at once removes no one and fails the run, an empty result too; a higher limit lets it."""
     mirrored(project)
     project.run("people")
     one: list[tuple[object, object, object]] = [ANN]
@@ -56,7 +56,7 @@ def test_a_segment_is_not_emptied_by_mistake(project: Project, sandbox: RunningS
 
 
 def test_a_run_with_failed_rows_removes_no_one(project: Project, sandbox: RunningSandbox) -> None:
-    """A row that failed may say that somebody is still there; a retry reads too few rows to tell."""
+    """A row that failed may mean that a person is still there; a retry reads too few rows to know."""
     mirrored(project)
     project.run("people")
     fill(project.folder / "shop.db", [ANN, CY, ("4", "nope", "d")])

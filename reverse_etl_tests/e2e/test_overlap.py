@@ -28,7 +28,7 @@ SLOW = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"delay_s": 60
 
 @pytest.fixture
 def busy(project: Project, sandbox: RunningSandbox) -> Iterator[Project]:
-    """A project of two syncs whose workspace does not answer before it is told to."""
+    """A project of two syncs whose workspace does not answer before it is released."""
     project.write("orders.yaml", people())
     sandbox.faults([SLOW])
     yield project

@@ -21,7 +21,7 @@ def failed(report: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def test_a_row_that_was_accepted_and_not_applied_is_a_failed_row(project: Project, sandbox: RunningSandbox) -> None:
-    """An address that belongs to somebody else: refused, with cause and fix; last sync time stays; then it mends."""
+    """An address that belongs to another person: refused, with cause and fix; last sync time stays; then it mends."""
     project.run("people")
     fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), ("9", "Ann@Example.com", "b")])
     code, report = project.run("people", "--full")
@@ -47,7 +47,7 @@ def test_a_person_whom_customerio_ignores_is_left_out(project: Project, sandbox:
 
 
 def test_a_row_without_a_person_to_update_is_excluded(project: Project, sandbox: RunningSandbox) -> None:
-    """With update_only, a row of nobody is no failure and not called delivered."""
+    """With update_only, a row of an unknown person is no failure and not called delivered."""
     project.write("people.yaml", people().replace("{identify_by: id}", "{write: update_only}"))
     code, report = project.run("people")
     assert (0, 0, 3) == (code, report["rows"]["delivered"], report["rows"]["excluded"])

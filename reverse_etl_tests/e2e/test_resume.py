@@ -60,7 +60,7 @@ def test_a_second_run_after_kill_9_sends_only_the_rest(slow: Project, sandbox: R
 
 
 def test_full_never_goes_on_with_an_earlier_run(slow: Project, sandbox: RunningSandbox) -> None:
-    """`--full` reads and sends everyone anew; the run whose process is gone is not `running` in the history."""
+    """`--full` reads and sends everyone again; the run whose process is gone is not `running` in the history."""
     killed(slow, sandbox)
     before = len(batches(sandbox))
     code, report = slow.run("people", "--full")

@@ -18,7 +18,7 @@ GOOD = ("1", "ann@example.com", "a")
 
 
 def retry(project: Project, *options: str) -> tuple[int, Any, str]:
-    """`retry people --json`: the exit code, the report, and what people are told."""
+    """`retry people --json`: the exit code, the report, and what people are shown."""
     done = project.reverse_etl("retry", "people", "--json", *options)
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 

@@ -63,7 +63,7 @@ class Shop:
     path: Path
 
     def fill(self, rows: int, chance: random.Random, *, wide: int = 0) -> None:
-        """Makes the table anew. ``wide`` adds so many characters to each plan."""
+        """Makes the table again. ``wide`` is how many characters each plan gets in addition."""
         more = "".join(chance.choices("abcdef", k=wide))
         values = [
             (f"p{n}", f"p{n}@example.com", (chance.choice(_PLANS) or "") + more, chance.randrange(2**40))

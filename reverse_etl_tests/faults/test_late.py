@@ -32,7 +32,7 @@ def late_row(world: World, kind: str, how: str, changes: dict[str, str] | None =
 
 @pytest.mark.parametrize("how", HOWS)
 def test_changed_rows_are_read_whenever_they_were_committed(world: World, how: str) -> None:
-    """By a reader without rights, from a table whose times nobody needs; what did not change is not read again."""
+    """By a reader without rights, from a table whose times are not needed; what did not change is not read again."""
     case = late_row(world, "postgres_marks", how)
     first, second = case.reports
     assert case.sent() == case.place.people()

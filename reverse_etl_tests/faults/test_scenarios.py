@@ -26,7 +26,7 @@ def test_promises_hold(world: World, family: Family, first: int) -> None:
 
 
 def test_every_family_is_in_the_catalogue() -> None:
-    """A module that the catalogue forgets would be tried by nobody."""
+    """A module that the catalogue forgets would never be tried."""
     modules = Path(__file__).parent.glob("*.py")
     assert {module.stem for module in modules if "\n@family(" in module.read_text(encoding="utf-8")} == set(MODULES)
 

@@ -72,7 +72,7 @@ def test_folders_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 
 def test_files_are_made_in_one_place() -> None:
-    """Who opens a descriptor past it decides anew who can read a person's rows."""
+    """Who opens a descriptor past it decides again who can read a person's rows."""
     makers = {
         path.relative_to(PACKAGE).as_posix()
         for path in MODULES

@@ -1,4 +1,4 @@
-"""The place that all machines share: a folder and S3 behave alike, and what goes wrong is said."""
+"""The place that all machines share: a folder and S3 behave alike, and what goes wrong is an error in words."""
 
 from __future__ import annotations
 

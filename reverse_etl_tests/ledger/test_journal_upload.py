@@ -72,7 +72,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_pieces_come_at_their_time_and_the_last_at_once(tmp_path: Path, shared: SharedFolder, clock: Clock) -> None:
-    """Nothing is put twice; what is written after the last time waits, until it is said to be the last."""
+    """Nothing is put twice; what is written after the last time waits, until it is marked as the last."""
     journal = opened(RunFolder(tmp_path / "one", shared))
     journal.append(entry(1))
     journal.share()

@@ -1,4 +1,4 @@
-"""Each kind of channel against a real server: what arrives, and what is said when it does not."""
+"""Each kind of channel against a real server: what arrives, and the error when it does not."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_an_answer_that_is_no_success_is_an_error_in_words(
     ],
 )
 def test_an_address_that_cannot_be_used_is_not_shown(address: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plain http is for this machine only; what is wrong is said of the variable."""
+    """Plain http is for this machine only; the error names the variable."""
     # The environment cannot hold a NUL, so the address comes from a variable with one only in this process.
     monkeypatch.setattr("os.environ", {"WEBHOOK_URL": address})
     with pytest.raises(AlertNotSentError) as caught:
@@ -303,7 +303,7 @@ def test_an_answer_that_drips_is_none(dripping: str, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("kind", ["slack", "webhook"])
 def test_alerts_go_through_the_proxy_that_the_environment_names(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With ``proxy: environment`` alone; its refusal is told without address and login."""
+    """With ``proxy: environment`` alone; its refusal is an error without address and login."""
     monkeypatch.setenv("HOOK", "https://hooks.company.invalid/planted-address")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)

@@ -1,4 +1,4 @@
-"""What is told of a sync, and that each thing is told once."""
+"""The alerts about a sync, each of them once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALL = Occasions(failure=True, some_rows_failed=True, stale=True, skipped=3, reco
 
 
 def cause(reason: str = "email_valid", rows: int = 1) -> FailedCause:
-    """Rows that a check rejected, with a message that must not be told."""
+    """Rows that a check rejected, with a message that must not be in an alert."""
     return FailedCause("rows", "check", Reason(reason, "email", "planted message of a row"), rows)
 
 
@@ -90,7 +90,7 @@ def test_a_failure_that_changes_is_another_alert() -> None:
 
 
 def test_a_reason_is_an_alert_when_it_is_new() -> None:
-    """More rows, or fewer reasons, are the same state; a reason that comes and goes is told once until recovery."""
+    """More rows, or fewer reasons, are the same state; a reason that comes and goes is one alert until recovery."""
     channel = Channel()
     email, missing = cause(), cause("identifier_present")
     assert ["some_rows_failed"] == channel.kinds(facts(some_failed(1, 2), email))
@@ -115,7 +115,7 @@ def test_an_alert_says_what_happened_without_a_row() -> None:
 
 
 def test_only_what_is_asked_for_is_an_alert() -> None:
-    """Without `failure` a failure is silent, and so is a recovery from nothing or one that nobody asked for."""
+    """Without `failure` a failure is silent, and so is a recovery from nothing or one that was not asked for."""
     quiet = Channel(Occasions(some_rows_failed=True))
     assert [] == quiet.kinds(facts(failed()))
     assert ["some_rows_failed"] == quiet.kinds(facts(some_failed(), cause()))
@@ -137,7 +137,7 @@ def test_a_failed_row_rate_is_an_alert_above_the_share() -> None:
 
 
 def test_a_rate_above_the_share_takes_the_place_of_some_rows_failed() -> None:
-    """One run is one alert; below the share it is still told that some failed."""
+    """One run is one alert; below the share there is still one that some failed."""
     channel = Channel(Occasions(failed_row_rate=5.0, some_rows_failed=True))
     assert ["failed_row_rate"] == channel.kinds(facts(some_failed(1, 6), cause()))
     assert ["some_rows_failed"] == channel.kinds(facts(some_failed(2, 1), cause()))
@@ -160,7 +160,7 @@ def test_a_sync_gets_stale_once(stale: timedelta | bool, schedule: Any, after: t
 
 
 def test_what_never_was_completed_gets_stale_from_when_it_was_first_seen() -> None:
-    """A sync whose first run never happens is told too; a manual one has no interval to wait for."""
+    """A sync whose first run never happens is one too; a manual one has no interval to wait for."""
     unseen = SyncFacts(SyncState("people"))
     never = SyncFacts(replace(FRESH, last_sync_time=0))
     assert [] == Channel().kinds(unseen, NOON + 9 * HOUR)
@@ -169,7 +169,7 @@ def test_what_never_was_completed_gets_stale_from_when_it_was_first_seen() -> No
 
 
 def test_a_paused_sync_is_neither_stale_nor_well_again() -> None:
-    """Nobody waits for it: nothing is told, and what was told stays open until it runs."""
+    """No one waits for it: there is no alert, and what was sent stays open until it runs."""
     paused = replace(FRESH, paused=True)
     assert [] == Channel().kinds(facts(completed(), state=paused), NOON + 9 * HOUR)
     channel = Channel()
@@ -202,7 +202,7 @@ def test_recovery_comes_once_and_when_nothing_is_open() -> None:
     )
 )
 def test_nothing_is_an_alert_twice_whatever_happens(steps: list[tuple[str, int, int, bool]]) -> None:
-    """Asked again about the same facts, there is never anything new; recoveries follow something told."""
+    """Asked again about the same facts, there is never anything new; recoveries follow an alert."""
     channel = Channel()
     open_alerts = 0
     for number, (what, skipped, hours, paused) in enumerate(steps):
@@ -224,6 +224,6 @@ def test_what_a_channel_gets_by_default() -> None:
 
 
 def test_a_run_with_failed_rows_has_delivered_too() -> None:
-    """It is told as such; the others of its rows are fresh."""
+    """It is one by its own kind; the others of its rows are fresh."""
     some = replace(facts(some_failed(), cause()), delivered_at=NOON + 3 * HOUR)
     assert ["some_rows_failed"] == Channel().kinds(some, NOON + 4 * HOUR)

@@ -23,12 +23,12 @@ SYNC = sync_of()
 
 
 def channels(**keys: Any) -> dict[str, ChannelConfig]:
-    """One channel, told of everything unless it says otherwise."""
+    """One channel, alerted to everything unless set otherwise."""
     return {"team": Config.model_validate({"name": "team", "url": "${WEBHOOK_URL}", "on": ALL, **keys})}
 
 
 NOT_STALE = ALL.model_copy(update={"stale": False})
-"""For runs of long ago that are told as of now."""
+"""For alerts about runs of long ago, as of now."""
 
 
 def run(
@@ -56,7 +56,7 @@ def run(
 
 
 def kinds(webhook: Webhook) -> list[str]:
-    """What the webhook was told, in order."""
+    """What the webhook was sent, in order."""
     return [body["kind"] for body in webhook.bodies]
 
 
@@ -152,7 +152,7 @@ def test_a_channel_of_other_syncs_gets_no_alert(store: Store, webhook: Webhook) 
 
 
 def test_canceled_runs_and_those_in_progress_send_no_alert(store: Store, webhook: Webhook) -> None:
-    """Somebody wanted it; what was told before stays open."""
+    """It was wanted; what was sent before stays open."""
     after_run(run(store, 1, Status.FAILED, exit_code=3), SYNC, channels=channels(on=NOT_STALE), store=store)
     after_run(run(store, 2, Status.CANCELED, exit_code=1), SYNC, channels=channels(on=NOT_STALE), store=store)
     begin_run(store, "r3", root_run_id="r3", sync="people", workspace="main", started_at=NOON + HOUR, since=0)
@@ -161,7 +161,7 @@ def test_canceled_runs_and_those_in_progress_send_no_alert(store: Store, webhook
 
 
 def test_a_defect_in_telling_is_a_warning(store: Store, webhook: Webhook) -> None:
-    """What was told is not readable: the run is not failed by it."""
+    """What was sent is not readable: that fails no run."""
     import sqlalchemy as sa
 
     from reverse_etl.state.schema import ALERT

@@ -6,7 +6,7 @@ from reverse_etl_tests.reference.pages import pages
 
 
 def main() -> None:
-    """Writes each page anew."""
+    """Writes each page."""
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
 

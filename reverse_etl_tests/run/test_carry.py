@@ -134,7 +134,7 @@ def test_a_row_that_is_gone_is_carried_no_further(world: World) -> None:
 
 
 def test_a_row_without_an_identifier_holds_nothing_back(world: World) -> None:
-    """No run can ask for it, which is said; it is counted apart."""
+    """No run can ask for it, which the message says; it is counted apart."""
     case = carrying(world)
     with case.shop.changing() as database:
         database.execute("UPDATE shop SET id = NULL, updated_at = unixepoch() WHERE rowid < 3")

@@ -149,7 +149,7 @@ def test_full_sends_everything(case: Case) -> None:
 
 @pytest.mark.parametrize("lost", ["made.json", "rows.parquet", "cut", "secret", "state"])
 def test_without_what_was_acknowledged_everything_is_sent(case: Case, lost: str) -> None:
-    """A lost file, a file that was cut short, another secret, a lost pointer: never less is sent, and it is said."""
+    """A lost file, a file that was cut short, another secret, a lost pointer: all is sent, and the message says so."""
     generation = case.home.snapshots / case.name / f"g{snapshot_of(case.store, case.name).generation:06d}"
     if lost == "secret":
         (case.home.path / "secret").write_bytes(bytes(32))

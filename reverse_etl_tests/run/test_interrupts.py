@@ -14,7 +14,7 @@ from reverse_etl.run.interrupts import heard, run_interruptibly
 
 
 class ElsewhereError(BaseException):
-    """What somebody else's handler raises."""
+    """What another handler raises."""
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def test_the_handler_of_before_raises_once_everything_has_ended(number: signal.S
 
 @pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.default_int_handler, lambda *_: None])
 def test_a_signal_never_goes_unnoticed(handler: signal.Handlers) -> None:
-    """Where nobody raises anything for it, it is a KeyboardInterrupt."""
+    """Where nothing else is raised for it, it is a KeyboardInterrupt."""
     ended: list[str] = []
     signal.signal(signal.SIGTERM, handler)
     with pytest.raises(KeyboardInterrupt):

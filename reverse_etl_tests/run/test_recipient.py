@@ -32,7 +32,7 @@ def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
 
 
 def test_the_same_workspace_gets_what_changed(case: Case) -> None:
-    """Nothing is said of it."""
+    """The report has no word about it."""
     report = ended(case.run())
     assert (Status.COMPLETED, 0, "") == (report.status, report.rows.extracted, report.message)
 

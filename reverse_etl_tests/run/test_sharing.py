@@ -29,7 +29,7 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
 
 @pytest.fixture
 def run(tmp_path: Path, storage: Storage) -> Iterator[SyncRun]:
-    """A run that has read its rows, and has outcomes that nobody else knows yet."""
+    """A run that has read its rows, and has outcomes that no other machine knows yet."""
     with new_world(tmp_path) as world:
         case = world.case("people", random.Random(1), rows=3)  # noqa: S311 - repeatable, not secret
         run = case.start()

@@ -88,7 +88,7 @@ def test_a_cio_id_may_change_identifiers(sandbox: RunningSandbox, batch: Batch) 
 
 
 def test_update_only_never_creates(sandbox: RunningSandbox, batch: Batch) -> None:
-    """For somebody it updates, for nobody it is a skipped update; the flag is no attribute."""
+    """For a known person it updates, for an unknown one it is a skipped update; the flag is no attribute."""
     batch(person(id="1", attributes={"x": 1}))
     batch(person(id="1", attributes={"_update": True, "x": 2}), person(id="2", attributes={"_update": "TRUE", "x": 2}))
     batch(person(id="3", attributes={"_update": False}))
@@ -239,7 +239,7 @@ _ITEMS = st.one_of(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(_ITEMS, max_size=25))
 def test_indexes_always_agree(items: list[Item]) -> None:
-    """Whatever is sent, everybody is found under each of their identifiers, nobody else is, and counts are right."""
+    """Whatever is sent, each person is found under each of their identifiers, no one else is, and counts are right."""
     workspace = Workspace(SandboxSettings())
     for item in items:
         operations.apply(workspace, item, 100)

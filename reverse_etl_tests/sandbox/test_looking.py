@@ -83,7 +83,7 @@ def test_one_person_and_one_object_whole(sandbox: RunningSandbox, batch: Batch, 
 
 
 def test_people_of_a_segment(sandbox: RunningSandbox, batch: Batch, track: httpx.Client) -> None:
-    """In the order in which they joined; of no segment nobody."""
+    """In the order in which they joined; no one where there is no such segment."""
     fill(sandbox, batch, track)
     assert [each["id"] for each in sandbox.people(segment=1)] == ["3", "1"]
     assert sandbox.people(segment=9) == []

@@ -119,7 +119,7 @@ def test_details_of_objects_segments_and_requests(page: Page) -> None:
 
 
 def test_the_page_follows_what_arrives(page: Page, sandbox: RunningSandbox, batch: Batch) -> None:
-    """Counts and list change without a click; faults on order and suppressed people are told."""
+    """Counts and list change without a click; faults on order and suppressed people are shown."""
     expect(page.locator("#count-people")).to_have_text("120")
     batch(person("delete", id="120"), person("delete", id="119"))
     sandbox.faults([{"always": True, "do": {"status": 503}}])

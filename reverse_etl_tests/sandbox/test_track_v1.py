@@ -53,7 +53,7 @@ def test_relationships_with_an_identify(sandbox: RunningSandbox, track: httpx.Cl
 
 
 def test_events_by_address(sandbox: RunningSandbox, track: httpx.Client) -> None:
-    """An event's attributes are its data; what is wrong with one is said in the words of v1."""
+    """An event's attributes are its data; what is wrong with one is in the words of v1."""
     body = {"name": "bought", "data": {"sku": 1}, "timestamp": 1700000000, "id": "01HB4HBDKTFWYZCK01DMRSWRFD"}
     assert track.post("/api/v1/customers/42/events", json=body).status_code == 200
     assert track.post("/api/v1/customers/42/events", json={"name": "/home", "type": "page"}).status_code == 200
@@ -100,7 +100,7 @@ def test_suppressing_and_merging(sandbox: RunningSandbox, track: httpx.Client, b
 
 
 def test_people_join_and_leave_a_manual_segment(sandbox: RunningSandbox, track: httpx.Client, batch: Batch) -> None:
-    """By any identifier; unknown people are ignored, nobody is in it twice, and deleting somebody takes them out."""
+    """By any identifier; unknown people are ignored, no one is in it twice, and deleting a person takes them out."""
     batch(*[person(id=str(n), attributes={"email": f"{n}@example.com"}) for n in range(4)])
     path = f"/api/v1/segments/{sandbox.add_segment('all')}"
     track.post(f"{path}/add_customers", json={"ids": ["0", "0", "unknown"]})

@@ -224,7 +224,7 @@ def test_events_are_kept_once(sandbox: RunningSandbox, batch: Batch) -> None:
 
 
 def test_people_can_be_deleted(sandbox: RunningSandbox, batch: Batch) -> None:
-    """Deleting takes relationships along and leaves events; deleting nobody is no fault."""
+    """Deleting takes relationships along and leaves events; deleting an unknown person is no fault."""
     batch(person(id="1", cio_relationships=[to_object()]), person("event", id="1", name="x"))
     assert batch(person("delete", id="1"), person("delete", id="2")).status_code == 200
     assert (sandbox.people(), sandbox.relationships(), len(sandbox.events())) == ([], [], 1)

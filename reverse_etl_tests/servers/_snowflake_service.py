@@ -30,7 +30,7 @@ from reverse_etl_tests.servers._snowflake_login import ACCOUNT, Accounts, User, 
 from reverse_etl_tests.servers._snowflake_results import Chunks
 
 HOLD_S: Final = 0.3
-"""How long a query's request is kept open before the driver is told to ask again; 45 s at the real service."""
+"""How long a query's request is kept open before the driver is asked to come again; 45 s at the real service."""
 
 _WAIT: Final = re.compile(r"SYSTEM\$WAIT\(([\d.]+)\)", re.IGNORECASE)
 _GRANTS_OF: Final = re.compile(r'SHOW GRANTS TO ROLE "?(\w+)"?', re.IGNORECASE)

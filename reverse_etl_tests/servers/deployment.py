@@ -40,7 +40,7 @@ def command(line: str, environment: dict[str, str]) -> list[str]:
 
 
 def alive(group: int) -> list[str]:
-    """The processes of a group that have not ended; one that nobody has waited for yet has."""
+    """The processes of a group that have not ended; one that was not waited for yet has."""
     shown = subprocess.run(["ps", "-A", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
     fields = [line.split(maxsplit=2) for line in shown.splitlines()]
     return [" ".join(each) for each in fields if each[0] == str(group) and not each[1].startswith("Z")]

@@ -1,4 +1,4 @@
-"""A relay between a driver and its server, for the faults of a network: silence, a cut, nobody there, back again."""
+"""A relay between a driver and its server, for the faults of a network: silence, a cut, no server there, back again."""
 
 from __future__ import annotations
 

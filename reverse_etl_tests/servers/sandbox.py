@@ -109,7 +109,7 @@ class RunningSandbox:
         self._call("POST", "/_sandbox/activities", asked)
 
     def suppress(self, *, id: str | None = None, email: str | None = None) -> None:  # noqa: A002 - the field's name
-        """Suppresses a person or an identifier of nobody."""
+        """Suppresses a person or an unknown identifier."""
         self._call("POST", "/_sandbox/suppress", {"id": id, "email": email})
 
     def add_segment(self, name: str, *, kind: str = "manual") -> int:

@@ -74,7 +74,7 @@ class Terminal:
         assert ready, f"nothing more was drawn:\n{self.text}"
         try:
             drawn = os.read(self._own, 65_536)
-        except OSError:  # Linux says so when nobody has the terminal open any more
+        except OSError:  # Linux raises it when no process has the terminal open any more
             return False
         self.raw += drawn.decode(errors="replace")
         return bool(drawn)

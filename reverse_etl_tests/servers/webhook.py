@@ -1,4 +1,4 @@
-"""An HTTP server for tests that takes POSTs and keeps them, as a chat's or anybody's webhook does."""
+"""An HTTP server for tests that takes POSTs and keeps them, as a chat's or any webhook does."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ IDENTIFYING = frozenset(
     }
     | {"float", "date", "instant", "summer_wall_clock", "uuid", "time", "enum"}
 )
-"""Cases whose values may identify somebody."""
+"""Cases whose values may identify a row."""
 
 
 def texts(length: int = 40) -> st.SearchStrategy[str | None]:
@@ -76,7 +76,7 @@ class SourceConformance:
     numbers: ClassVar[str]
     """A query of ``id`` from 1 to {n}, in order."""
     endless: ClassVar[str]
-    """A query whose first rows come at once and whose last one nobody lives to see."""
+    """A query whose first rows come at once and whose last one never comes."""
     wide_rows: ClassVar[str]
     """A query of {n} rows, each with a text of 100,000 characters."""
     writing: ClassVar[tuple[str, ...]]
@@ -154,7 +154,7 @@ class SourceConformance:
         assert found == (case.logical, repr(_as_stored(case.value, batch)))
 
     def test_a_row_is_found_again_by_its_identifier(self, session: Session, case: Case, tmp_path: Path) -> None:
-        """Whatever its type; an identifier that nobody has is counted, and is no error."""
+        """Whatever its type; an identifier that no row has is counted, and is no error."""
         if case.name not in IDENTIFYING:
             return
         sql = f"SELECT {self.expressions[case.name]} AS {self.quoted('id')}"

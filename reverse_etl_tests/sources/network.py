@@ -27,7 +27,7 @@ _dropped_sockets = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:Re
 
 @contextmanager
 def speaking_plainly(answer: bytes) -> Iterator[tuple[int, bytearray]]:
-    """A server that gives one answer to whatever is said, in the clear; its port, and all that it was told."""
+    """A server that gives one answer to whatever it is sent, in the clear; its port, and all that it was sent."""
     heard = bytearray()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -85,7 +85,7 @@ class OverTheNetwork:
 
     @staticmethod
     def encrypted(config: Any) -> Any:
-        """The connection with TLS as it is when nothing is said about it."""
+        """The connection with TLS as it is by default."""
         return config
 
     @staticmethod

@@ -654,7 +654,7 @@ def test_an_authority_that_is_not_trusted_is_refused(filled: BigqueryServer, mon
 
 
 def test_a_host_that_never_greets_is_given_up(filled: BigqueryServer) -> None:
-    """The port is open and nobody speaks."""
+    """The port is open and silent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = EnvText(f"https://localhost:{silent.getsockname()[1]}")
         config = settings_of(filled, api_endpoint=address, query_timeout=timedelta(seconds=1))

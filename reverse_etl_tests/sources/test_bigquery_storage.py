@@ -100,7 +100,7 @@ def test_few_rows_come_with_the_first_answer(bigquery: BigqueryServer, storage: 
 def test_an_account_that_may_not_use_it_reads_through_rest(
     bigquery: BigqueryServer, storage: StorageServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And is told so once for a session, with the role that would change it."""
+    """And one warning a session names the role that would change it."""
     monkeypatch.setenv("NO_STORAGE", bigquery.key(NO_STORAGE))
 
     with connect(fast(bigquery, storage.url, service_account_key=Secret("${NO_STORAGE}"))) as session:

@@ -238,7 +238,7 @@ def test_an_extension_is_never_loaded(path: Path) -> None:
 
 @pytest.mark.parametrize(("given", "threads"), [({}, 1), ({"threads": 3}, 3)])
 def test_it_computes_with_as_many_threads_as_are_given(path: Path, given: dict[str, int], threads: int) -> None:
-    """One where nothing is said, so that memory stays bounded on any machine."""
+    """One by default, so that memory stays bounded on any machine."""
     with connect(Config(path=path, **given)) as session:
         (batch,) = session.stream("SELECT current_setting('threads') AS threads")
 

@@ -423,7 +423,7 @@ def test_two_columns_of_one_name_are_found_before_the_query_runs(session: Sessio
 
 
 def test_no_password_is_in_an_error(filled: MariadbServer, driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the wrong one nor, in a traceback, what the driver was told."""
+    """Neither the wrong one nor, in a traceback, what the driver was given."""
     monkeypatch.setenv("WRONG_PASSWORD", "planted-wrong-password")
 
     with (
@@ -498,7 +498,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: MariadbServer, driver: s
 
 
 def test_a_host_that_never_greets_is_given_up(driver: str) -> None:
-    """The port is open and nobody speaks."""
+    """The port is open and silent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         config = stranger(silent, query_timeout=timedelta(seconds=1))
         with pytest.raises(SourceUnavailableError, match="does not answer"), connect(config):
@@ -763,7 +763,7 @@ def test_a_server_that_commits_nothing_by_itself_is_no_matter(filled: MariadbSer
 
 
 def test_the_padding_of_char_is_no_part_of_a_value(filled: MariadbServer, driver: str) -> None:
-    """Also where the server is told to return it; what else it is told stays."""
+    """Also where the server is set to return it; its other settings stay."""
     query = (
         "SELECT CAST('x ' AS CHAR) AS cast_, code, CONCAT(code, '|') AS joined, name, 'a' || 'b' AS `both` FROM firms"
     )

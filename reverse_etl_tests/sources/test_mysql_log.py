@@ -133,7 +133,7 @@ def test_statements_that_name_no_rows_are_gaps(
 
 
 def test_a_log_that_is_gone_or_another_servers_is_a_gap(tables: MariadbServer, log: ChangeLog) -> None:
-    """Purged, begun anew, of another server, of other tables."""
+    """Purged, begun again, of another server, of other tables."""
     since = log.now()
     with pytest.raises(GapError, match="Another server answers"):
         keys(log, f"other{since}")

@@ -45,7 +45,7 @@ def test_bits_come_as_bytes_or_digits() -> None:
 
 
 def test_types_of_later_versions_are_text_or_bytes() -> None:
-    """What is not known is told apart by its character set."""
+    """What is not known is distinguished by its character set."""
     fields = [Field("a", 243, 0, 45, 0), Field("b", 243, 0, 63, 0)]
 
     assert kinds(fields, tinyint1_is_boolean=False) == [Kind.TEXT, Kind.BINARY]

@@ -435,7 +435,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: PostgresServer) -> None:
 
 
 def test_a_host_that_never_greets_is_given_up() -> None:
-    """The port is open and nobody speaks."""
+    """The port is open and silent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         config = Config(
             host=EnvText("127.0.0.1"),

@@ -100,7 +100,7 @@ def test_it_names_the_keys_of_all_that_was_committed(tables: PostgresServer, log
 
 @pytest.mark.parametrize("what", ["ATTACH", "TRUNCATE"])
 def test_what_the_log_does_not_tell_is_a_gap(tables: PostgresServer, log: ChangeLog, what: str) -> None:
-    """A part that was attached brings rows that nobody wrote; TRUNCATE takes rows away without naming them."""
+    """A part that was attached brings rows that were not written; TRUNCATE takes rows away without naming them."""
     since = log.now()
     with tables.admin() as admin:
         if what == "TRUNCATE":
@@ -190,7 +190,7 @@ def test_the_right_to_read_the_log_is_named(tables: PostgresServer) -> None:
 
 
 def test_a_standby_has_no_log(tables: PostgresServer) -> None:
-    """Which is said before anything else."""
+    """Which is reported before anything else."""
     with standby_of(tables) as standby, log_of(standby, ALL) as log:
         assert (False, ("The server is a standby, whose log cannot be read: connect to its primary.",)) == (
             log.status().exists,

@@ -385,7 +385,7 @@ def test_something_else_at_the_port_is_an_error(greeting: bytes, monkeypatch: py
 
 
 def test_a_host_that_never_greets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The port is open and nobody speaks, before or instead of TLS."""
+    """The port is open and silent, before or instead of TLS."""
     monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for tls in ("verify-full", "disable"):

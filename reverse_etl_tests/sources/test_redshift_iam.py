@@ -107,7 +107,7 @@ def by_iam(server: RedshiftServer, iam: dict[str, str], **changed: Any) -> Confi
 
 
 def test_a_cluster_lends_a_password_for_a_user(redshift: RedshiftServer, aws: Aws) -> None:
-    """The user is called IAM:name then, and the request is signed and creates nobody."""
+    """The user is called IAM:name then, and the request is signed and creates no user."""
     aws.answer = lent(IAM_USER, PASSWORD)
     config = by_iam(redshift, {"cluster_identifier": "analytics", "region": "eu-west-1"}, user=EnvText(USER))
 
@@ -215,7 +215,7 @@ def test_why_aws_lends_nothing_is_reported(
     ],
 )
 def test_there_is_exactly_one_way_to_log_in(keys: dict[str, Any], said: str) -> None:
-    """What does not go together is told by key, all of it at once."""
+    """What does not go together is a problem by key, all of it at once."""
     with pytest.raises(ValidationError) as refused:
         Config.model_validate({"type": "redshift", "host": "h", "database": "d"} | keys)
 

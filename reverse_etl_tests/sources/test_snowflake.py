@@ -149,7 +149,7 @@ def session(filled: SnowflakeServer) -> Iterator[Session]:
 
 
 def written(config: Config) -> dict[str, Any]:
-    """The connection as another process can be told it; the time limit is left out."""
+    """The connection as another process can be given it; the time limit is left out."""
     return config.model_dump(mode="json", by_alias=True, exclude={"query_timeout"})
 
 
@@ -443,7 +443,7 @@ def test_the_role_refuses_what_gets_past_the_guard(filled: SnowflakeServer) -> N
 
 
 def test_what_the_role_may_not_see_is_an_error_with_the_grant(session: Session) -> None:
-    """Snowflake does not tell missing from forbidden, so both are said."""
+    """Snowflake does not distinguish missing from forbidden, so the error names both."""
     with pytest.raises(QueryError, match="Object 'HIDDEN' does not exist or not authorized") as refused:
         rows(session, "SELECT * FROM hidden")
 

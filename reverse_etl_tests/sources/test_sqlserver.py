@@ -131,7 +131,7 @@ def settings_of(server: TdsServer, **changed: Any) -> Config:
 
 
 def unreached(**changed: Any) -> Config:
-    """A connection to a host that nobody asks."""
+    """A connection to a host that is never asked."""
     settings: dict[str, Any] = {
         "name": "shop",
         "host": EnvText("db"),
@@ -559,7 +559,7 @@ def test_a_cancellation_that_is_never_acknowledged_is_given_up(
 
 
 def test_a_host_that_never_greets_is_given_up() -> None:
-    """The port is open and nobody speaks."""
+    """The port is open and silent."""
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as silent:
         patch.setenv(PASSWORD_VARIABLE, PASSWORD)
         patch.setattr(network, "_ANSWER_S", 0.2)
@@ -653,7 +653,7 @@ def test_no_thread_or_socket_is_left(filled: TdsServer) -> None:
 
 
 def test_connecting_step_by_step_names_the_authority(filled: TdsServer) -> None:
-    """As ``test-connection`` shows it; that the session would take writes is said, with what to do."""
+    """As ``test-connection`` shows it; that the session would allow writes is reported, with what to do."""
     found = {step.name: step for step in steps(settings_of(filled))}
 
     assert found["TLS"].detail == "the certificate for localhost is by Throw-away authority"
@@ -822,7 +822,7 @@ def hangs_up_while_computing(server: TdsServer, config: Config) -> None:
 
 
 def test_an_address_is_verified_by_freetds_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Microsoft's driver compares names only, so it is passed over; alone, it is said what to do."""
+    """Microsoft's driver compares names only, so it is skipped; alone, the error names what to do."""
     by_address = {"host": EnvText("10.0.0.7")}
     _pretend(monkeypatch, FREETDS, DRIVER_18)
     assert driver.find(unreached(**by_address), "x").name == FREETDS

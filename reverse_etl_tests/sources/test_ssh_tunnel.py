@@ -65,7 +65,7 @@ def test_a_protected_key_needs_its_passphrase(
 
 
 def test_each_failure_has_its_sentence(postgres: PostgresServer, ssh_server: SshServer, tmp_path: Path) -> None:
-    """An unknown server, a stranger's key, no key, nobody there: each with what to do."""
+    """An unknown server, a stranger's key, no key, no server there: each with what to do."""
     stranger = tmp_path / "known_hosts"
     stranger.write_text(ssh_server.known_hosts.read_text().replace(f":{ssh_server.port}", ":1"))
     failures: dict[str, dict[str, Any]] = {

@@ -60,7 +60,7 @@ def test_postgres_reaches_back_to_the_oldest_open_transaction(postgres: Postgres
 
 
 def test_postgres_names_the_grant_without_which_transactions_are_not_seen(postgres: PostgresServer) -> None:
-    """A plain reader is told so rather than that nothing is open."""
+    """A plain reader learns that rather than that nothing is open."""
     with closing(postgres.session()) as writer:
         writer.execute("BEGIN")
         writer.execute("SELECT 1")
@@ -133,7 +133,7 @@ def of_mariadb(server: MariadbServer, user: str = MARIADB_WATCHER) -> Start:
 
 
 def test_mariadb_reaches_back_to_the_oldest_open_transaction(mariadb: MariadbServer) -> None:
-    """In whole seconds; a transaction that only reads holds nobody back."""
+    """In whole seconds; a transaction that only reads holds no run back."""
     alone = of_mariadb(mariadb)
     assert alone.reaches_to is not None
     assert SECOND <= alone.clock - alone.reaches_to < 3 * SECOND
@@ -150,14 +150,14 @@ def test_mariadb_reaches_back_to_the_oldest_open_transaction(mariadb: MariadbSer
         writer.execute("ROLLBACK")
         writer.execute("START TRANSACTION READ ONLY")
         writer.execute("SELECT * FROM open_rows")
-        # InnoDB renews its list only where nobody has read it for a tenth of a second.
+        # InnoDB renews its list only where it was not read for a tenth of a second.
         wait_until(lambda: (of_mariadb(mariadb).reaches_to or began) > began + SECOND, every_s=0.15)
         writer.execute("ROLLBACK")
         writer.execute("DROP TABLE open_rows")
 
 
 def test_mariadb_shows_a_prepared_transaction_whose_session_is_gone(mariadb: MariadbServer) -> None:
-    """It may be committed at any time, by anybody."""
+    """It may be committed at any time, from any session."""
     with mariadb.admin() as writer:
         writer.execute("CREATE TABLE IF NOT EXISTS prepared_rows (a INT) ENGINE = InnoDB")
         writer.execute("XA START 'gone'")
@@ -176,7 +176,7 @@ def test_mariadb_shows_a_prepared_transaction_whose_session_is_gone(mariadb: Mar
 
 
 def test_mariadb_keeps_no_old_list_of_transactions(mariadb: MariadbServer) -> None:
-    """InnoDB gives its old list as long as somebody reads it ten times a second, as a monitor or many runs do."""
+    """InnoDB gives its old list as long as it is read ten times a second, as a monitor or many runs do."""
     reading, done = threading.Event(), threading.Event()
 
     def watch() -> None:

@@ -68,7 +68,7 @@ def test_one_that_lies_in_the_current_directory_is_not_forgotten(
 
 
 def test_one_beside_the_syncs_is_taken_whatever_else_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another project's home in the current directory, or a state database elsewhere, stops nobody."""
+    """Another project's home in the current directory, or a state database elsewhere, stops no command."""
     monkeypatch.delenv("REVERSE_ETL_HOME", raising=False)
     monkeypatch.delenv("REVERSE_ETL_STATE_URL", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -78,7 +78,7 @@ def test_a_completed_run_moves_the_last_sync_time(store: Store) -> None:
 
 @pytest.mark.parametrize("status", [Status.SOME_ROWS_FAILED, Status.FAILED, Status.CANCELED])
 def test_no_other_run_moves_it(store: Store, status: Status) -> None:
-    """Not even when it is told to."""
+    """Not even on request."""
     begin(store)
     close(store, report(), moved=500)
     begin(store, "r2", since=500)
@@ -221,7 +221,7 @@ def test_the_latest_run_is_the_newest_that_was_not_skipped(store: Store) -> None
 
 
 def test_a_skipped_run_names_the_one_in_the_way(store: Store) -> None:
-    """It is in the history once, however often the tick is told, and moves nothing."""
+    """It is in the history once, however often the tick is recorded, and moves nothing."""
     begin(store, "r1", sync="companies")
     for _ in range(2):
         record_skipped(store, "people", "main", NOON, "r1")
@@ -242,7 +242,7 @@ def test_pausing_is_remembered(store: Store) -> None:
 
 
 def test_a_sync_is_first_seen_once(store: Store) -> None:
-    """The first time told is the one that stays, in UTC, also after it was paused and after it ran."""
+    """The first time recorded is the one that stays, in UTC, also after it was paused and after it ran."""
     set_paused(store, "people", True)
     berlin = timezone(timedelta(hours=1))
     first = record_seen(store, "people", "main", datetime(2026, 1, 5, 13, tzinfo=berlin))

@@ -1,4 +1,4 @@
-"""Whatever is wrong with the state database is said in one sentence, with what to do, and without secrets."""
+"""Whatever is wrong with the state database is one sentence, with what to do, and without secrets."""
 
 from __future__ import annotations
 

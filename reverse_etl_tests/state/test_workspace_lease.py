@@ -47,7 +47,7 @@ except KeyboardInterrupt:
 
 
 def other(url: str, run_id: str, *, every_s: float = 60) -> subprocess.Popen[str]:
-    """A process that takes the turn of `main` when it is told to, begins a run, and works on it until it is ended."""
+    """A process that takes the lease of `main` on request, begins a run, and works on it until it is ended."""
     process = subprocess.Popen(
         [sys.executable, "-c", OTHER, url, run_id, str(every_s)],
         stdin=subprocess.PIPE,
@@ -88,7 +88,7 @@ def silenced(store: Store, *, seconds: float, machine: str = "elsewhere") -> Non
 
 
 def test_a_workspace_is_one_runs_at_a_time(store: Store) -> None:
-    """Others are told whose it is; another workspace is free; what is given back is anybody's."""
+    """Others learn which run has it; another workspace is free; what is given back is free."""
     heartbeat.start("r1", lambda: True)
     try:
         assert workspace_lease.take(store, "main", run_id="r1", sync="people") is None

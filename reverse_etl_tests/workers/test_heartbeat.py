@@ -24,7 +24,7 @@ def work(run_id: str, sign: Callable[[], bool], give_up_s: float = heartbeat.GIV
 
 
 def test_a_run_without_signs_of_life_is_interrupted() -> None:
-    """As Ctrl-C would; also while a sign is under way, which may take as long as it likes. Why is said once."""
+    """As Ctrl-C would; also while a sign is under way, which may take as long as it likes. The reason is given once."""
     ended = threading.Event()
     for sign in (away, lambda: ended.wait(30)):
         with pytest.raises(KeyboardInterrupt):

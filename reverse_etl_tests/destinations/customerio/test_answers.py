@@ -1,4 +1,4 @@
-"""Every answer of the batch endpoint is told apart, and none is taken for a delivery by mistake."""
+"""Every answer of the batch endpoint is distinguished, and none is taken for a delivery by mistake."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_passing_trouble_is_tried_again(status: int) -> None:
     ],
 )
 def test_unreadable_success_is_no_delivery(status: int, body: bytes) -> None:
-    """An answer that was cut off, or is somebody else's, counts for nothing."""
+    """An answer that was cut off, or comes from something else, counts for nothing."""
     assert isinstance(read(status, body), TryAgain)
 
 

@@ -106,7 +106,7 @@ PLACES: dict[str, tuple[Read, Callable[[Any], object], tuple[type, ...]]] = {
 
 
 def test_an_answer_of_another_shape_is_an_error_without_values() -> None:
-    """Neither a traceback nor somebody passed over, and a page that leads to itself is no answer either."""
+    """Neither a traceback nor a person passed over, and a page that leads to itself is no answer either."""
     odd = [
         (place, read, answer(shape))
         for place, (read, answer, right) in PLACES.items()

@@ -109,7 +109,7 @@ def test_where_a_redirect_leads_to_ends_nothing(location: str, host: str) -> Non
 
 
 def test_a_server_that_cannot_prove_who_it_is_gets_nothing() -> None:
-    """A certificate for the right address, from an authority that nobody trusts: no request, so no credential."""
+    """A certificate for the right address, from an authority that is not trusted: no request, so no credential."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
 
@@ -205,7 +205,7 @@ CAUSES: dict[str, Callable[[], Exception]] = {
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_a_broken_network_is_tried_again(cause: str) -> None:
-    """Named in words, never with the error's own text; where nobody was reached, with the address."""
+    """Named in words, never with the error's own text; where no server was reached, with the address."""
 
     async def run() -> Reply | TryAgain:
         async with Client(workspace("http://127.0.0.1:9"), transport=fails(CAUSES[cause])) as client:
@@ -318,7 +318,7 @@ def left_alone(config: WorkspaceConfig) -> tuple[str, float]:
 
 
 def test_a_workspace_that_is_away_is_given_up_within_15_s() -> None:
-    """A refused connection, a host name that nobody knows, a port that does not speak TLS: each in a sentence."""
+    """A refused connection, an unknown host name, a port that does not speak TLS: each in a sentence."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -436,7 +436,7 @@ def test_a_slow_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_companys_authority_is_trusted_where_the_workspace_names_it(tmp_path: Path) -> None:
-    """With ``ca_file`` the call works; without, the error says what to write; a file of something else is told."""
+    """With ``ca_file`` the call works; without, the error says what to write; a file of something else is an error."""
     authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(tls)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))

@@ -38,7 +38,7 @@ def test_without_an_app_api_key_the_rest_is_tried(sandbox: RunningSandbox) -> No
 
 
 def test_the_first_thing_that_fails_is_the_last_step(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wrong keys of either API, the wrong region, nobody there, an unknown host."""
+    """Wrong keys of either API, the wrong region, no server there, an unknown host."""
     monkeypatch.setenv("WRONG", "planted-secret")
     wrong = Secret("${WRONG}")
     unknown_host = EnvText("https://nobody.invalid")

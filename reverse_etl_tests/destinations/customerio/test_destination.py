@@ -112,7 +112,7 @@ def test_a_storm_at_the_start_is_sat_out(sandbox: RunningSandbox) -> None:
 
 
 def test_an_unreachable_workspace_is_given_up_within_the_budget() -> None:
-    """Nobody listens at port 9: the cause is told in words."""
+    """Nothing listens at port 9: the error has the cause in words."""
     with pytest.raises(
         DestinationUnavailableError, match=r"workspace main cannot be reached: the connection was refused"
     ):
@@ -146,7 +146,7 @@ def test_an_address_that_is_no_track_api_is_an_error() -> None:
 def test_an_unknown_object_type_is_an_error_before_the_first_row(
     sandbox: RunningSandbox, config: Sync, refused: bool
 ) -> None:
-    """Where no row can say another type; the types that there are are listed. Without an App API key nobody knows."""
+    """Where no row can say another type; the types that there are are listed. Unknown without an App API key."""
     if refused:
         with pytest.raises(DestinationRefusedError, match=r"no object type 9\. It has 1 \(Companies\), 2"):
             prepare(sandbox.url, config)

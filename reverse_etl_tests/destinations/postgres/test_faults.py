@@ -118,7 +118,7 @@ def sampled(server: Postgres, folder: Path, points: int) -> None:
 
 
 def test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing(server: Postgres, tmp_path: Path) -> None:
-    """Login, stage, statement, COMMIT and its answer: rows are there, and delivered, not taken for somebody else's."""
+    """Login, stage, statement, COMMIT and its answer: rows are there, and delivered, not mistaken for others'."""
     sampled(server, tmp_path, 9)
 
 
