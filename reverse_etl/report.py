@@ -20,6 +20,17 @@ class Status(StrEnum):
     CANCELED = "canceled"
 
 
+FROM_GOOD_TO_BAD: Final = (
+    Status.RUNNING,
+    Status.COMPLETED,
+    Status.SKIPPED,
+    Status.CANCELED,
+    Status.SOME_ROWS_FAILED,
+    Status.FAILED,
+)
+"""How runs end, the worst last."""
+
+
 class Outcome(IntEnum):
     """What became of one row. The numbers are stored, one byte a row: never renumber them."""
 

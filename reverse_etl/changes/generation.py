@@ -5,7 +5,7 @@
         …                   one more for each further stream
         made.json           ``Made``; written last, so its presence seals the others
 
-Which generation counts is for ``state.snapshots``: a folder that it does not name is nothing. Where machines share
+Which generation counts is in ``state.snapshots``: a folder that it does not name is nothing. Where machines share
 their files, a generation is put there before it counts.
 """
 
@@ -81,7 +81,7 @@ class Generations:
 
     Attributes:
         folder: ``<home>/snapshots/<sync>``.
-        storage: Where other machines find them; None where they are for this one alone.
+        storage: Where other machines find them; None where this one keeps them for itself.
     """
 
     folder: Path

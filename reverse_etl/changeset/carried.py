@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MOST_CARRIED: Final = 100_000
-"""Beyond so many, what fails is not some rows but the sync: then last sync time stays."""
+"""Beyond this many, what fails is not some rows but the sync: then last sync time stays."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The columns of a result: those that a stream needs are there, one of them names each row, others are attributes.
 
-Names are matched exactly as the query spells them. What the values must look like is for the checks.
+Names are matched exactly as the query spells them. The checks judge the values.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.from_log import FromLog, read_log
 from reverse_etl.changeset.marks import mark_of
 from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
-from reverse_etl.changeset.query import render
+from reverse_etl.changeset.query import NO_END, render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.changeset.watermark import Watermark, warning, watermark
@@ -125,13 +125,14 @@ def extract(
     carried = before.carried if scope.reads is Reads.CHANGES and read_from else None
     streams = {}
     for stream in sync.streams:
+        text = render(stream.query, read_from, changed, NO_END if scope.until is None else scope.until)
         again: RowsAgain | WithCarried | None = None
         if wanted is not None:
             # Of people who were named, the further queries need not have any.
             again = RowsAgain(session, stream, dialect, wanted, scope.reads is not Reads.ONLY or stream.name == ROWS)
         elif log is not None and log.keys is not None:
             again = RowsAgain(session, stream, dialect, log.keys, gone=log.keys.write_gone)
-        read = again.batches() if again else session.stream(render(stream.query, read_from, changed), limit=scope.limit)
+        read = again.batches() if again else session.stream(text, limit=scope.limit)
         if carried is not None and (log is not None or reads_changes(stream.query)):
             again = WithCarried(read, RowsAgain(session, stream, dialect, carried, tells_missing=False), carried)
             read = again.batches()

@@ -83,7 +83,7 @@ class Facts:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no row that the queries return was left out: only then last sync time moves, or anybody is gone."""
+        """Whether no row that the queries return was left out: only then last sync time moves, or a person is gone."""
         return self.reads.is_whole
 
     @property

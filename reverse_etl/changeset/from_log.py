@@ -38,7 +38,7 @@ MOST_CHANGED: Final = 0.2
 """Above this part of all rows, everything is read: one query costs less than many."""
 
 FEW: Final = 10_000
-"""Up to so many keys are asked for whatever part of all rows they are."""
+"""Up to this many keys are asked for whatever part of all rows they are."""
 
 _NOT_A_NAME: Final = re.compile(r"[^a-z0-9_]")
 _LONGEST_NAME: Final = 63

@@ -1,7 +1,7 @@
 """When events happened: ``occurred_at`` as instants, whichever way a query spells them.
 
 Date-times, dates (midnight UTC), Unix seconds as numbers, and text: ISO 8601, or Unix seconds of nine digits or more.
-That an instant can be meant (not in the future, not 1970) is for the checks.
+The checks judge whether an instant can be meant (not in the future, not 1970).
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Parts:
     Attributes:
         folder: Where they lie; made by the writer.
         stream: The stream's name.
-        shared: Where other machines find the run's folder; None where it is for this one alone.
+        shared: Where other machines find the run's folder; None where this one keeps it for itself.
     """
 
     folder: Path
@@ -118,7 +118,9 @@ class Parts:
         """
         names = None if columns is None else [*columns, ROW_NUMBER]
         for path in self.paths():
-            table = pq.read_table(path, columns=names, memory_map=False)
+            with pq.ParquetFile(path) as file:
+                table = file.read(columns=names)
+            table = table if names is None else table.select(names)
             yield table.combine_chunks().to_batches()[0] if table.num_rows else _empty(table.schema)
 
     def schema(self) -> pa.Schema | None:
@@ -220,7 +222,7 @@ class RunFolder:
 
     Attributes:
         path: Where it lies on this machine; made by what writes to it.
-        shared: Where other machines find it; None where it is for this one alone.
+        shared: Where other machines find it; None where this one keeps it for itself.
     """
 
     path: Path

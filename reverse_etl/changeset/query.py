@@ -5,15 +5,19 @@ How the text is read lives in ``config.statement``, so that ``validate`` finds t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from reverse_etl.config.sql_text import CHANGED, PLACEHOLDER
+from reverse_etl.config.sql_text import CHANGED, PLACEHOLDER, UNTIL
 from reverse_etl.config.statement import read_statement
 from reverse_etl.config.tables_read import tables_read as tables_read
 from reverse_etl.sources.powers import EVERY_ROW
 
 if TYPE_CHECKING:
     from reverse_etl.config.dialect import Dialect
+
+
+NO_END: Final = 2_147_483_647
+"""What ``{{until}}`` is where nothing ends: the greatest number that every engine takes for a time, in 2038."""
 
 
 def check_query(sql: str, dialect: Dialect) -> list[str]:
@@ -32,15 +36,16 @@ def check_query(sql: str, dialect: Dialect) -> list[str]:
     return [f"line {line}: {text}" for line, text in read_statement(sql, dialect).problems]
 
 
-def render(sql: str, since: int, changed: str = EVERY_ROW) -> str:
+def render(sql: str, since: int, changed: str = EVERY_ROW, until: int = NO_END) -> str:
     """The query with its placeholders replaced, wherever they stand.
 
     Args:
         sql: As written in the sync.
         since: Unix seconds, for ``{{last_sync_time}}``.
         changed: A condition, for each ``{{changed: c}}``; its ``{table}`` becomes ``c``.
+        until: Unix seconds, for ``{{until}}``.
     """
-    timed = PLACEHOLDER.sub(str(int(since)), sql)
+    timed = UNTIL.sub(str(until), PLACEHOLDER.sub(str(int(since)), sql))
     return CHANGED.sub(lambda match: changed.replace("{table}", match[1]), timed)
 
 

@@ -1,7 +1,7 @@
 """A number for each row, from its stream, its row number and its identifier; sums of them distinguish sets of rows.
 
 The sum (modulo 2**64) does not depend on the order, so it can be taken where rows are read and again where each is
-known to have an outcome: equal sums mean the same rows. What is compared with what is for ``ledger.reconcile``.
+known to have an outcome: equal sums mean the same rows. ``ledger.reconcile`` compares them.
 """
 
 from __future__ import annotations

@@ -10,11 +10,16 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final, Self
 
 from reverse_etl.changeset.asked import reads_by_time
+from reverse_etl.config.sql_text import PLACEHOLDER, UNTIL
 from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError
 
 if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
+
+
+_TOGETHER: Final = (("full", "limit"), ("since", "until"), ("since", "limit"), ("until", "limit"))
+"""Options that do not exclude each other."""
 
 
 class Reads(StrEnum):
@@ -51,6 +56,7 @@ class Scope:
     Attributes:
         full: Everything, from last sync time 0.
         since: What changed since then, Unix seconds.
+        until: What changed before then, Unix seconds, beside ``since``.
         limit: At most this many rows of each query.
         only: The id of a list of identifiers (``changeset.chosen``): only their rows, whenever they changed.
         retry_of: The id of a run: only the rows that failed in it, whenever they changed.
@@ -59,6 +65,7 @@ class Scope:
 
     full: bool = False
     since: int | None = None
+    until: int | None = None
     limit: int | None = None
     only: str = ""
     retry_of: str = ""
@@ -70,6 +77,7 @@ class Scope:
         *,
         full: bool = False,
         since: str = "",
+        until: str = "",
         limit: int = 0,
         only: str = "",
         retry_of: str = "",
@@ -81,6 +89,7 @@ class Scope:
         Args:
             full: As in ``Scope``.
             since: ISO 8601; UTC where it names no zone, midnight where it is a date.
+            until: The same; it needs ``since``.
             limit: 0 for none.
             only: As in ``Scope``.
             retry_of: As in ``Scope``.
@@ -90,19 +99,41 @@ class Scope:
         Raises:
             ConfigError: They exclude each other, or have no such value.
         """
-        given = {"full": full, "since": since, "limit": limit, "only": only, "retry_of": retry_of, "plan": plan}
-        named = [f"{mark}{name}" for name, value in given.items() if value]
-        for one, other in combinations(named, 2):
-            if {one, other} not in ({f"{mark}full", f"{mark}limit"}, {f"{mark}since", f"{mark}limit"}):
-                raise ConfigError(f"{one} and {other} exclude each other.", hint="Leave out one of them.")
+        given = {
+            "full": full,
+            "since": since,
+            "until": until,
+            "limit": limit,
+            "only": only,
+            "retry_of": retry_of,
+            "plan": plan,
+        }
+        for one, other in combinations([name for name, value in given.items() if value], 2):
+            if (one, other) not in _TOGETHER:
+                raise ConfigError(f"{mark}{one} and {mark}{other} exclude each other.", hint="Leave out one of them.")
+        if until and not since:
+            raise ConfigError(f"{mark}until needs {mark}since beside it.")
         if limit < 0:
             raise ConfigError(f"{mark}limit is less than 1.", hint=f"Give a number of rows, such as {mark}limit 10.")
-        return cls(full, _seconds(since, f"{mark}since") if since else None, limit or None, only, retry_of, plan)
+        begin = math.floor(_seconds(since, f"{mark}since")) if since else None
+        end = math.ceil(_seconds(until, f"{mark}until")) if until else None
+        if begin is not None and begin > datetime.now(UTC).timestamp():
+            raise ConfigError(f"{mark}since is in the future: nothing has changed since then.")
+        if begin is not None and end is not None and end <= begin:
+            raise ConfigError(f"{mark}until is not after {mark}since.")
+        return cls(full, begin, end, limit or None, only, retry_of, plan)
 
     def as_options(self) -> dict[str, str | int | bool]:
         """What ``of`` is to be given for it; what is left out is not in it."""
-        since = "" if self.since is None else datetime.fromtimestamp(self.since, UTC).isoformat()
-        given: dict[str, str | int | bool] = {"full": self.full, "since": since, "limit": self.limit or 0}
+        since, until = (
+            "" if at is None else datetime.fromtimestamp(at, UTC).isoformat() for at in (self.since, self.until)
+        )
+        given: dict[str, str | int | bool] = {
+            "full": self.full,
+            "since": since,
+            "until": until,
+            "limit": self.limit or 0,
+        }
         given |= {"only": self.only, "retry_of": self.retry_of, "plan": self.plan}
         return {name: value for name, value in given.items() if value}
 
@@ -131,6 +162,13 @@ class Scope:
                 "no query has {{last_sync_time}}, which the time would replace: each run reads all rows.",
                 hint="Run without it, or compare the column of a row's last change with {{last_sync_time}}.",
             ).located(sync.where)
+        for stream in sync.streams if self.until is not None else ():
+            if PLACEHOLDER.search(stream.query) and not UNTIL.search(stream.query):
+                raise ConfigError(
+                    f"the {stream.label} has no {{{{until}}}}, which would end what is read.",
+                    hint="Add a condition beside the one with {{last_sync_time}}, such as `updated_at < {{until}}`: "
+                    "in all other runs it ends nothing.",
+                ).located(sync.where)
 
     def note(self) -> str:
         """A sentence for the run's message about what it read; empty where nothing was left out."""
@@ -138,7 +176,8 @@ class Scope:
             return ""
         what = "Only the rows with the identifiers that were asked for were read" if self.only else ""
         if self.since is not None:
-            what = f"Only what changed since {datetime.fromtimestamp(self.since, UTC):%Y-%m-%d %H:%M:%S} UTC was read"
+            before = f" and before {_shown(self.until)}" if self.until is not None else ""
+            what = f"Only what changed since {_shown(self.since)}{before} was read"
         if self.limit is not None:
             first = f"at most {counted(self.limit, 'row')} of each query"
             what = f"{what}, {first}" if what else f"Only the first rows were read, {first}"
@@ -148,15 +187,16 @@ class Scope:
 WHAT_CHANGED: Final = Scope()
 
 
-def _seconds(text: str, option: str) -> int:
-    """A time as Unix seconds, the fraction left out; 0 for a time before 1970."""
+def _seconds(text: str, option: str) -> float:
+    """A time as Unix seconds; 0 for a time before 1970."""
     try:
         time = datetime.fromisoformat(text.strip())
-        seconds = math.floor((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+        return max(0.0, (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         raise ConfigError(
             f"{option} is not a time.", hint=f"Write {option} 2026-01-05T01:30:00Z, or a date such as 2026-01-05."
         ) from None
-    if seconds > datetime.now(UTC).timestamp():
-        raise ConfigError(f"{option} is in the future: nothing has changed since then.")
-    return max(0, seconds)
+
+
+def _shown(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -101,6 +101,12 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=None if fixed else _PIPED_WIDTH)
 
 
+def print_json_line(value: Any) -> None:
+    """Prints JSON on one line of stdout."""
+    json.dump(value, sys.stdout)
+    sys.stdout.write("\n")
+
+
 def print_json(value: Any) -> None:
     """Prints JSON on stdout."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PLACEHOLDER: Final = re.compile(r"\{\{\s*last_sync_time\s*\}\}")
 """Replaced wherever it stands, inside quotes and comments too."""
+
+UNTIL: Final = re.compile(r"\{\{\s*until\s*\}\}")
+"""The end of what is read, for ``run --until``; replaced likewise."""
 
 CHANGED: Final = re.compile(r"""\{\{\s*changed\s*:\s*([^\W\d][\w$]*|"[^"{}\n]+")\s*\}\}""")
 """``{{changed: c}}``: the rows of ``c``, a table in the query, that changed since the last completed run."""
@@ -78,11 +82,11 @@ def reads_changes(sql: str) -> bool:
 
 
 def blank_placeholders(sql: str, instead: str = "0") -> str:
-    """The query with a number for each last sync time and a column for each ``{{changed: c}}``.
+    """The query with a number for each time and a column for each ``{{changed: c}}``.
 
     Every other character stays at its place.
     """
-    numbered = PLACEHOLDER.sub(lambda match: _padded(instead, match), sql)
+    numbered = UNTIL.sub(partial(_padded, "1"), PLACEHOLDER.sub(partial(_padded, instead), sql))
     return CHANGED.sub(lambda match: _padded(f"{match[1]}.{MARKER}", match), numbered)
 
 
@@ -92,7 +96,7 @@ def placeholder_problems(sql: str, dialect: Dialect) -> Iterator[tuple[int, str]
     Double braces are looked for everywhere, as they are replaced everywhere; what only resembles them, where it is
     neither text, nor a quoted name, nor a comment.
     """
-    rest = PLACEHOLDER.sub(_blanked, sql)
+    rest = UNTIL.sub(_blanked, PLACEHOLDER.sub(_blanked, sql))
     if dialect.marks_rows or not dialect.name:
         rest = CHANGED.sub(_blanked, rest)
     for match in _DOUBLE_BRACES.finditer(rest):
@@ -148,7 +152,9 @@ def _unknown(name: str, dialect: Dialect) -> str:
         return f"unknown placeholder {{{{{name}}}}}; write {written}, with a table of the query by its alias"
     if difflib.get_close_matches(name.lower(), ["last_sync_time", "last_sync", "since"], n=1):
         return f"unknown placeholder {{{{{name}}}}}; did you mean {{{{last_sync_time}}}}?"
-    return f"unknown placeholder {{{{{name}}}}}; the only one is {{{{last_sync_time}}}}"
+    if difflib.get_close_matches(name.lower(), ["until", "to", "end"], n=1):
+        return f"unknown placeholder {{{{{name}}}}}; did you mean {{{{until}}}}?"
+    return f"unknown placeholder {{{{{name}}}}}; there are {{{{last_sync_time}}}} and {{{{until}}}}"
 
 
 def _padded(instead: str, match: re.Match[str]) -> str:

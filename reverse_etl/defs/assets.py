@@ -49,6 +49,7 @@ class ChangesetConfig(dg.Config):
     Attributes:
         full: Read everything again, from last sync time 0.
         since: Read what changed since this time, ISO 8601, in UTC where it names no zone. Last sync time stays.
+        until: Beside since: read what changed before this time; the query needs {{until}}.
         limit: Read at most this many rows of each query; 0 for all. Last sync time stays.
         only: The id of a list of identifiers that `reverse-etl run --only` made, for a run that is launched again:
             read only their rows. Identifiers themselves are nothing to write here, because Dagster keeps it.
@@ -58,6 +59,7 @@ class ChangesetConfig(dg.Config):
 
     full: bool = False
     since: str = ""
+    until: str = ""
     limit: int = 0
     only: str = ""
     retry_of: str = ""

@@ -1,4 +1,4 @@
-"""The job of a sync. What runs in it is for ``assets``; when it runs is for ``schedules``."""
+"""The job of a sync. What runs in it is in ``assets``; when it runs, in ``schedules``."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
 
 from reverse_etl.config.syncs import SyncConfig
-from reverse_etl.report import Status
+from reverse_etl.report import FROM_GOOD_TO_BAD, Status
 
 WORKSPACE_TAG = "reverse_etl/workspace"
 SYNC_TAG = "reverse_etl/sync"
@@ -39,14 +39,6 @@ STAGES = ("changeset", "validated", "compared", "delivery")
 
 _SHOWN = 3
 """How many names a tag's value holds: a Postgres index takes no longer ones than 2,700 bytes."""
-_FROM_GOOD_TO_BAD = [
-    Status.RUNNING,
-    Status.COMPLETED,
-    Status.SKIPPED,
-    Status.CANCELED,
-    Status.SOME_ROWS_FAILED,
-    Status.FAILED,
-]
 
 
 def pool(sync: SyncConfig) -> str:
@@ -114,4 +106,4 @@ def tag_status(instance: dg.DagsterInstance, run_id: str, status: Status) -> Non
     """Tags a run with how it ended; of several syncs' ends the worst."""
     run = instance.get_run_by_id(run_id)
     before = Status(run.tags.get(STATUS_TAG, Status.RUNNING.value)) if run else Status.RUNNING
-    instance.add_run_tags(run_id, {STATUS_TAG: max(before, status, key=_FROM_GOOD_TO_BAD.index).value})
+    instance.add_run_tags(run_id, {STATUS_TAG: max(before, status, key=FROM_GOOD_TO_BAD.index).value})

@@ -1,4 +1,4 @@
-"""Items packed into requests, by bytes, in order. What an item holds is for ``destinations``."""
+"""Items packed into requests, by bytes, in order. ``destinations`` encode the items."""
 
 from __future__ import annotations
 

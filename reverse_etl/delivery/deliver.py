@@ -1,7 +1,7 @@
 """Rows of one query sent to a destination, each with exactly one outcome in the end.
 
-Who sends them is ``sender`` or, into a table, ``table_sender``; what is on disk is for ``ledger``; how long to wait and
-what a request may carry is for ``destinations``.
+``sender`` sends them or, into a table, ``table_sender``; ``ledger`` keeps what is on disk; how long to wait and
+what a request may carry is in ``pacing`` and ``destinations``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Rows of one identifier kept in their order: they share a lane, and a lane has one request open at a time.
 
-How a request is filled is for ``batches``.
+``batches`` fills the requests.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Requests of one delivery: filled by one task, sent by a few others, no more in memory than is about to leave.
 
-What became of the rows is for ``ledger``, which request a row goes into for ``lanes``.
+``settling`` enters what became of the rows; ``lanes`` chooses the request that a row goes into.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Rows of one delivery written to a table: slice after slice, in the order of the rows, by one task.
 
-The next slice is read and made to fit while one is written. What became of the rows is for ``settling``.
+The next slice is read and made to fit while one is written. ``settling`` enters what became of the rows.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     REVERSE_ETL_STORAGE_URL=s3://company-reverse-etl/production
 
-Only whole files are put there and fetched, under names relative to the URL; what they mean is for others. Credentials
+Only whole files are put there and fetched, under names relative to the URL; others know what they mean. Credentials
 are the provider's own: its variables, its files, the machine's role.
 """
 

@@ -19,7 +19,7 @@ class UnusableBodyError(Exception):
 
 
 async def read_body(answer: httpx.Response, *, most_bytes: int) -> bytes:
-    """The body of a streamed answer, unpacked. How long it may take is for the caller.
+    """The body of a streamed answer, unpacked. The caller limits how long it may take.
 
     Args:
         answer: Opened with ``stream``; nothing of it is read yet.

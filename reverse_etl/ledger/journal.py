@@ -5,7 +5,7 @@
 Where the rows of a request failed for different causes, ``causes`` has these, and ``which`` the place of each row's.
 
 A line is handed to the operating system at once, so the end of the process loses none, and to the disk within a
-second (``sync``). A last line that is torn is no line. What follows from it is for ``ledger``.
+second (``sync``). A last line that is torn is no line. ``ledger`` draws the conclusions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How fast requests may follow each other. How many may be open at once is for ``delivery``."""
+"""How fast requests may follow each other. How many may be open at once is in ``concurrency``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One rate limit for all processes that send to a workspace: turns are reserved, a few at a time, in one place.
 
-Where they are counted is for the caller, who gives ``Reserve``. While that place does not answer, a process continues
+The caller gives the place where they are counted: ``Reserve``. While that place does not answer, a process continues
 with a fraction of the limit.
 """
 

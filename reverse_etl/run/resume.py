@@ -1,6 +1,6 @@
 """A run that continues where an earlier one stopped: when it may, and how it finds the earlier one's rows.
 
-Which rows it need not send again is for the journal (``ledger.ledger``). Decision: docs/decisions/0003-resume.md.
+Which rows it need not send again is in the journal (``ledger.ledger``). Decision: docs/decisions/0003-resume.md.
 """
 
 from __future__ import annotations

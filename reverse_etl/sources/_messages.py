@@ -66,7 +66,8 @@ class Messages:
     def parameter(self, mark: str) -> QueryError:
         """The query has a placeholder of its own."""
         return self.query_error(
-            f"the query has a parameter ({mark})", "{{last_sync_time}} is the only thing that is replaced in a query."
+            f"the query has a parameter ({mark})",
+            "Only placeholders such as {{last_sync_time}} are replaced in a query.",
         )
 
     def unavailable(self, what: str, hint: str) -> SourceUnavailableError:

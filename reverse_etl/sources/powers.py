@@ -62,7 +62,7 @@ class LogStatus:
     Attributes:
         exists: Whether the database keeps what changes for the sync.
         problems: What keeps it from working, each a sentence with the statement that helps.
-        kept_bytes: What the server keeps for the sync alone; None where it keeps nothing for anybody.
+        kept_bytes: What the server keeps for the sync alone; None where it keeps nothing for a sync alone.
         limit_bytes: From where on the server drops it; None where it does not.
     """
 

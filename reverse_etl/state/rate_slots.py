@@ -1,7 +1,7 @@
 """Turns at a workspace's rate limit, taken from one row of the state database by every process on every machine.
 
 The row holds when the next free turn is; a process that takes turns moves it on. Nothing is given back: an unused turn
-is gone. What a process does while the database does not answer is for ``pacing.shared_rate``.
+is gone. What a process does while the database does not answer is in ``pacing.shared_rate``.
 """
 
 from __future__ import annotations

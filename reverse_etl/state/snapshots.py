@@ -1,6 +1,6 @@
 """Which files say what a sync's destination acknowledged: one number a sync, moved in the transaction that ends a run.
 
-The files are for ``changes.generation``. A run marks the number before its first request, so that whatever ends the
+The files are in ``changes.generation``. A run marks the number before its first request, so that whatever ends the
 run, the next one knows which rows may have arrived.
 """
 

@@ -194,8 +194,8 @@ def test_without_a_dialect_only_certain_problems_are_reported(sql: str) -> None:
     ("sql", "problem"),
     [
         ("SELECT {{last_sync}}", "line 1: unknown placeholder {{last_sync}}; did you mean {{last_sync_time}}?"),
-        ("SELECT\n'{{ user }}'", "line 2: unknown placeholder {{user}}; the only one is {{last_sync_time}}"),
-        ("SELECT {{}}", "line 1: unknown placeholder {{}}; the only one is {{last_sync_time}}"),
+        ("SELECT\n'{{ user }}'", "line 2: unknown placeholder {{user}}; there are {{last_sync_time}} and {{until}}"),
+        ("SELECT {{}}", "line 1: unknown placeholder {{}}; there are {{last_sync_time}} and {{until}}"),
         ("SELECT {{ last_sync_time }", "line 1: `{{` without `}}`: write {{last_sync_time}}"),
         ("SELECT {last_sync_time}", "line 1: write the placeholder with double braces: {{last_sync_time}}"),
         ("SELECT ${last_sync_time}", "line 1: write the placeholder with double braces: {{last_sync_time}}"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from reverse_etl_tests.project import Project, fill
+from reverse_etl_tests.project import Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 pytestmark = pytest.mark.thorough
@@ -41,6 +42,7 @@ def test_only_and_limit_and_since(project: Project, sandbox: RunningSandbox) -> 
         (("--full", "--since", "2026-01-05"), "--full and --since exclude each other"),
         (("--since", "soon"), "--since is not a time"),
         (("--only", ""), "an identifier is not empty"),
+        (("--all",), "takes a sync or --all, not both"),
     ],
 )
 def test_a_mistake_ends_before_anything_runs(project: Project, options: tuple[str, ...], said: str) -> None:
@@ -49,3 +51,24 @@ def test_a_mistake_ends_before_anything_runs(project: Project, options: tuple[st
     assert (2, "") == (done.returncode, done.stdout)
     assert said in done.stderr
     assert "has not run yet" in project.reverse_etl("history", "people").stdout
+
+
+def test_all_syncs_one_after_the_other(project: Project, sandbox: RunningSandbox) -> None:
+    """A table of them on stderr, their reports on stdout, the exit code of the worst; paused ones are left out."""
+    fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), ("2", "nope", "b")])
+    project.write("ids.yaml", people("SELECT id, plan FROM customers WHERE updated_at >= {{last_sync_time}}"))
+    project.write("later.yaml", people())
+    project.write("broken.yaml", people("SELECT id FROM nothing"))
+    project.reverse_etl("pause", "later")
+    done = project.reverse_etl("run", "--all", "--json")
+    found = json.loads(done.stdout)
+    assert 3 == done.returncode
+    assert [("broken", "failed"), ("ids", "completed"), ("later", "paused"), ("people", "some_rows_failed")] == [
+        (each["sync"], each["status"]) for each in found
+    ]
+    assert "1 sync is paused and was left out" in done.stderr
+    assert {"1", "2"} == {person["id"] for person in sandbox.people()}
+    done = project.reverse_etl("run", "--workspace", "man")
+    assert (2, True) == (done.returncode, "Did you mean main?" in done.stderr)
+    done = project.reverse_etl("run")
+    assert (2, True) == (done.returncode, "which sync? Name one, or write --all" in done.stderr)

@@ -168,7 +168,7 @@ def test_a_slot_that_is_gone_leads_to_a_whole_reading_until_there_is_one(case: L
     with case.place.log() as log:
         log.drop()
         log.create()
-    whole(case, f"The replication slot {name} was made anew, or somebody else reads it.")
+    whole(case, f"The replication slot {name} was recreated, or another program reads it.")
     assert 1 == case.run().rows.extracted
 
 

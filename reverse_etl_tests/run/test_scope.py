@@ -216,6 +216,10 @@ def test_a_time_is_iso_8601_and_utc_where_it_names_no_zone(text: str, seconds: i
         ({"since": "2026-01-05", "only": "x"}, "--since and --only exclude each other."),
         ({"limit": 1, "only": "x"}, "--limit and --only exclude each other."),
         ({"limit": -1}, "--limit is less than 1."),
+        ({"until": "2026-01-05"}, "--until needs --since beside it."),
+        ({"since": "2026-01-05", "until": "2026-01-05"}, "--until is not after --since."),
+        ({"since": "2026-01-05", "until": "later"}, "--until is not a time."),
+        ({"full": True, "until": "2026-01-05"}, "--full and --until exclude each other."),
     ],
 )
 def test_options_that_exclude_each_other(options: dict[str, Any], sentence: str) -> None:
@@ -231,6 +235,7 @@ def test_options_that_exclude_each_other(options: dict[str, Any], sentence: str)
         {},
         {"full": True},
         {"since": "2026-01-05T01:30:00+00:00"},
+        {"since": "2026-01-05T00:00:00+00:00", "until": "2026-01-05T00:00:01+00:00", "limit": 1},
         {"limit": 3, "full": True},
         {"only": "a"},
         {"retry_of": "r"},

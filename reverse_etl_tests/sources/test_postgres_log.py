@@ -94,7 +94,7 @@ def test_it_names_the_keys_of_all_that_was_committed(tables: PostgresServer, log
     now = log.now()
     assert expected == keys(log, since), "reading consumes nothing"
     assert set() == keys(log, now)
-    with pytest.raises(GapError, match="was made anew, or somebody else reads it"):
+    with pytest.raises(GapError, match="was recreated, or another program reads it"):
         keys(log, since)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -64,8 +63,7 @@ def retry(
     say(people, f"Retrying {counted(failed - unnamed, 'failed row')} of run {report.run_id[:8]}.")
     retried = execute(config, syncs, scope=Scope(retry_of=report.run_id), verbose=verbose)
     if as_json:
-        json.dump(retried.as_json(), sys.stdout)
-        sys.stdout.write("\n")
+        words.print_json_line(retried.as_json())
     show(retried, people)
     for cause in causes_of_run(store, retried.run_id):
         if cause.why.reason == NO_LONGER_FOUND:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +18,13 @@ from reverse_etl.counted import counted
 from reverse_etl.report import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import dagster as dg
     from rich.console import Console
 
     from reverse_etl.changeset.scope import Scope
-    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.config.syncs import ProjectConfig, SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
 
@@ -32,8 +32,11 @@ EXAMPLES: Final = (
     "run customers",
     "run customers --full --json",
     "run customers --since 2026-01-05",
+    "run customers --since 2026-01-05 --until 2026-02-01T12:00:00Z",
     "run customers --only 42 --only 43",
     "run customers --limit 10",
+    "run --all",
+    "run --workspace main --json",
 )
 
 _UNCAPTURED: Final = {
@@ -45,8 +48,11 @@ _UNCAPTURED: Final = {
 
 def run(
     sync: Annotated[
-        str, typer.Argument(help="The sync's name: its file's name without the ending.", autocompletion=sync_names)
-    ],
+        str,
+        typer.Argument(
+            metavar="[SYNC]", help="The sync's name: its file's name without the ending.", autocompletion=sync_names
+        ),
+    ] = "",
     syncs: SyncsFolder = Path("syncs"),
     full: Annotated[
         bool, typer.Option("--full", help="Start from last sync time 0: everything again. Last sync time moves.")
@@ -57,6 +63,12 @@ def run(
             metavar="TIME",
             help="Read what changed since a date or time (ISO 8601, UTC where it names no zone), as "
             "{{last_sync_time}}. Last sync time stays.",
+        ),
+    ] = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="Beside --since: read what changed before this time. The query needs {{until}}."
         ),
     ] = "",
     only: Annotated[
@@ -71,31 +83,78 @@ def run(
         int | None,
         typer.Option(min=1, metavar="N", help="Read at most this many rows of each query. Last sync time stays."),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Run every sync of the folder that is not paused, one after the other.")
+    ] = False,
+    destination: Annotated[
+        str,
+        typer.Option(
+            "--workspace", "--destination", metavar="NAME", help="Run every sync to this workspace or destination."
+        ),
+    ] = "",
     plan: Annotated[
         str, typer.Option(metavar="ID", help="Send exactly the rows of a plan that `reverse-etl plan` made.")
     ] = "",
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
-    """Run one sync now; ends with the exit code of what happened."""
+    """Run one sync now, or several; ends with the exit code of what happened, of several with that of the worst."""
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.config.loader import load_project
 
+    several = every or bool(destination)
+    if bool(sync) == several:
+        both = "takes a sync or --all, not both" if sync else "which sync? Name one, or write --all"
+        raise typer.BadParameter(f"{both}.", param_hint="SYNC")
     if only is not None and not all(only):
         raise typer.BadParameter("an identifier is not empty.", param_hint="--only")
-    scope = Scope.of(full=full, since=since, limit=limit or 0, only="asked for" if only else "", plan=plan, mark="--")
+    if only and several:
+        raise typer.BadParameter("goes with one sync.", param_hint="--only")
+    if plan and several:
+        raise typer.BadParameter("goes with one sync.", param_hint="--plan")
+    named = "asked for" if only else ""
+    scope = Scope.of(full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, mark="--")
     project = load_project(syncs)
-    config = sync_named(project, sync)
-    scope.check(config)
-    resolve_credentials(project, config)
-    if only:
-        scope = replace(scope, only=_kept(sync, syncs, only))
-    report = execute(config, syncs, scope=scope, verbose=verbose)
+    people = words.console(stderr=True)
+
+    def run_one(config: SyncConfig) -> RunReport:
+        scope.check(config)
+        resolve_credentials(project, config)
+        asked = replace(scope, only=_kept(sync, syncs, only)) if only else scope
+        report = execute(config, syncs, scope=asked, verbose=verbose)
+        show(report, people)
+        return report
+
+    if several:
+        raise typer.Exit(_run_several(project, syncs, destination, run_one, as_json=as_json))
+    report = run_one(sync_named(project, sync))
     if as_json:
-        json.dump(report.as_json(), sys.stdout)
-        sys.stdout.write("\n")
-    show(report, words.console(stderr=True))
+        words.print_json_line(report.as_json())
     raise typer.Exit(report.exit_code)
+
+
+def _run_several(
+    project: ProjectConfig,
+    syncs: Path,
+    destination: str,
+    run_one: Callable[[SyncConfig], RunReport],
+    *,
+    as_json: bool,
+) -> int:
+    """Runs every sync, or every one to a destination; returns the exit code."""
+    from reverse_etl.cli.several import chosen, run_each, show_all, worst
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import open_store
+    from reverse_etl.state.syncs import every_sync
+
+    wanted = chosen(project, destination)
+    store, people = open_store(Home.from_environment(syncs).state_url), words.console(stderr=True)
+    paused = {state.name for state in every_sync(store) if state.paused}
+    ended = list(run_each(wanted, run_one, paused, people))
+    show_all(ended, people)
+    if as_json:
+        words.print_json([each.as_json() for each in ended])
+    return worst(ended)
 
 
 def _kept(sync: str, syncs: Path, only: list[str]) -> str:
@@ -160,7 +219,7 @@ def _execute_job(name: str, syncs: Path, home: Home, *, run_config: dict[str, An
         recipe = dg.build_reconstructable_job(
             "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": name}
         )
-        # The run's output is for this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
+        # The run's output goes to this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
         instance = stack.enter_context(dagster_instance(home, {"compute_logs": _UNCAPTURED}))
         stack.enter_context(shown_progress(name, lines=lines))
         # Dagster keeps it for the first stage; what came before is raised here.

@@ -9,7 +9,7 @@ from reverse_etl.config.dialect import UNKNOWN
 from reverse_etl.config.draft import Draft, has, near
 from reverse_etl.config.problems import Path
 from reverse_etl.config.row_choice import left_out_by
-from reverse_etl.config.sql_text import PLACEHOLDER, reads_changes
+from reverse_etl.config.sql_text import PLACEHOLDER, UNTIL, reads_changes
 from reverse_etl.config.statement import read_statement
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.destinations.customerio.api_words import API_WORDS
@@ -119,6 +119,8 @@ def _lists(draft: Draft) -> None:
         if reads_changes(sql):
             placeholder = "{{last_sync_time}}" if PLACEHOLDER.search(sql) else "{{changed: ...}}"
             draft.problem_in(path, 1, f"must return the whole list: leave {placeholder} out")
+        elif UNTIL.search(sql):
+            draft.problem_in(path, 1, "must return the whole list: leave {{until}} out")
         if draft.dialect is None:
             continue
         if statement.warning:

@@ -1,4 +1,4 @@
-"""Columns as JSON text, a column at a time. Which columns a row has, and what surrounds them, is for ``operations``.
+"""Columns as JSON text, a column at a time. Which columns a row has, and what surrounds them, is in ``operations``.
 
 Arrow's kernels write the JSON: about three times as fast as a dict and ``orjson.dumps`` per row. Only values that
 need escaping, which few columns have, go through orjson.

@@ -2,8 +2,8 @@
 
     <run folder>/suppressed.parquet     id, email: text as ``comparable`` makes it; null where there is none
 
-A list that may have been read by half stops the run: people on it must not be sent. What becomes of them is for the
-checks.
+A list of which only a part may have been read stops the run: people on it must not be sent. The checks decide what
+becomes of them.
 """
 
 from __future__ import annotations

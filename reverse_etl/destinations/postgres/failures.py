@@ -77,7 +77,7 @@ def refusal(place: int, state: str, *, constraint: str, column: str, table: Tabl
     """Why the database refused a row, by SQLSTATE; the field is the constraint's columns where it has some."""
     reason, message = _REASONS.get(state, ("refused", f"{condition(state)} ({state})"))
     if state == "23514" and not constraint and table.kind == "p":
-        reason, message = "no_partition", "no partition of the table is for it"
+        reason, message = "no_partition", "no partition of the table takes it"
     columns = table.constraints.get(constraint) or ((column,) if column else ())
     named = f" (constraint {constraint})" if constraint else ""
     return Refusal(place, Reason(reason, ", ".join(columns), f"{message}{named}."))

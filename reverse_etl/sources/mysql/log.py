@@ -179,7 +179,7 @@ class MysqlLog:
         return f"{_text(server)}|{tables}"
 
     def _gtid(self, place: Place) -> str:
-        """What tells a place from one of the same name in a log that was begun anew; empty in MySQL."""
+        """What distinguishes a place from one of the same name in a log that began again; empty in MySQL."""
         if not self.is_mariadb:
             return ""
         ((found,),) = self.ask(f"SELECT BINLOG_GTID_POS({_quoted(place.file)}, {place.position:d})")

@@ -118,7 +118,7 @@ class PostgresLog:
         if slot is None or problems or slot.status == "lost":
             raise GapError(f"The replication slot {self.name} lost what it was to keep.")
         if slot.confirmed > _number(last):
-            raise GapError(f"The replication slot {self.name} was made anew, or somebody else reads it.")
+            raise GapError(f"The replication slot {self.name} was recreated, or another program reads it.")
         try:
             if slot.confirmed < _number(last):
                 self.rows(f"SELECT pg_catalog.pg_replication_slot_advance('{self.name}', '{last}')")

@@ -128,7 +128,7 @@ class Messages(_messages.Messages):
     def babble(self) -> SourceUnavailableError:
         """What answers does not speak the protocol, or hangs up."""
         return SourceUnavailableError(
-            f"{self.where}: the server's answer to the login breaks off or is none of Redshift's.",
+            f"{self.where}: the server's answer to the login breaks off or is not one of Redshift's.",
             hint="Check `host` and `port`.",
         )
 

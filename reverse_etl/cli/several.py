@@ -1,0 +1,132 @@
+"""Several syncs run one after the other, ``run --all``: which they are, and how they ended together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reverse_etl.cli import words
+from reverse_etl.cli.tables import Rows, say
+from reverse_etl.counted import counted
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError, ReverseEtlError
+from reverse_etl.report import FROM_GOOD_TO_BAD, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from rich.console import Console
+
+    from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+    from reverse_etl.report import RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One of the syncs, when all are over.
+
+    Attributes:
+        sync: Its name.
+        report: Its run; None where it had none.
+        error: Why it had none; None for a paused sync.
+    """
+
+    sync: str
+    report: RunReport | None = None
+    error: ReverseEtlError | None = None
+
+    @property
+    def status(self) -> str:
+        """How its run ended; ``failed`` where it could not begin, ``paused`` where it was not to."""
+        if self.report is not None:
+            return self.report.status.value
+        return Status.FAILED.value if self.error else "paused"
+
+    @property
+    def exit_code(self) -> int:
+        """What a run of it alone would have ended with."""
+        if self.report is not None:
+            return self.report.exit_code
+        return self.error.exit_code if self.error else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``run --json`` prints it; of a sync without a run, why that is."""
+        if self.report is not None:
+            return self.report.as_json()
+        message = str(self.error) if self.error else None
+        return {"sync": self.sync, "status": self.status, "message": message, "exit_code": self.exit_code}
+
+
+def chosen(project: ProjectConfig, destination: str) -> list[SyncConfig]:
+    """The syncs to a destination, or all, by name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    from reverse_etl.config.model import nearest
+
+    if destination and destination not in project.destinations:
+        near = nearest(destination, project.destinations)
+        known = ", ".join(sorted(project.destinations)) or "none"
+        raise ConfigError(
+            f"connections.yaml has no workspace or destination named {destination}.",
+            hint=f"Did you mean {near}?" if near else f"There are: {known}.",
+        )
+    found = [sync for _, sync in sorted(project.syncs.items()) if destination in ("", sync.destination)]
+    if not found:
+        where = f" to {destination}" if destination else ""
+        raise ConfigError(f"there is no sync{where} in {project.directory}.")
+    return found
+
+
+def run_each(
+    syncs: Sequence[SyncConfig], run: Callable[[SyncConfig], RunReport], paused: Collection[str], console: Console
+) -> Iterator[Ended]:
+    """Runs one after the other; what ends one does not keep the others from running, except Ctrl-C.
+
+    Args:
+        syncs: The syncs.
+        run: Runs one; raises ReverseEtlError where that cannot begin.
+        paused: Names of those that are left out.
+        console: Where errors go.
+    """
+    for sync in syncs:
+        if sync.name in paused:
+            yield Ended(sync.name)
+            continue
+        try:
+            report = run(sync)
+        except ReverseEtlError as error:
+            error.located(sync.where)
+            say(console, f"Error: {error}")
+            yield Ended(sync.name, error=error)
+            continue
+        yield Ended(sync.name, report)
+        if report.exit_code == INTERRUPTED_EXIT_CODE:
+            return
+
+
+def worst(ended: Sequence[Ended]) -> int:
+    """The exit code of the sync that ended worst: a failed run, before failed rows, before a skipped one."""
+    order = [status.value for status in FROM_GOOD_TO_BAD]
+    if any(each.exit_code == INTERRUPTED_EXIT_CODE for each in ended):
+        return INTERRUPTED_EXIT_CODE
+    with_code = [each for each in ended if each.exit_code]
+    return max(with_code, key=lambda each: order.index(each.status)).exit_code if with_code else 0
+
+
+def show_all(ended: Sequence[Ended], console: Console) -> None:
+    """Prints a table of them, and what paused ones are about."""
+    numbers = ("read", "delivered", "failed", "took")
+    table = Rows(("sync", "status", *numbers), numbers=numbers)
+    for each in ended:
+        cells = [""] * len(numbers)
+        if each.report is not None:
+            total = each.report.total
+            cells = [f"{count:,}" for count in (total.extracted, total.delivered, total.failed)]
+            cells.append(f"{each.report.duration_s:.1f} s")
+        table.add(each.sync, words.status_text(each.status), *cells)
+    console.print()
+    table.show(console)
+    if paused := sum(each.status == "paused" for each in ended):
+        what = counted(paused, "sync is paused and was", "syncs are paused and were")
+        say(console, f"{what} left out: run one by its name, or resume it.")

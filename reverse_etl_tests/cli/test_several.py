@@ -1,0 +1,78 @@
+"""`run --all`: several syncs one after the other, and how they ended together."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.cli.several import Ended, chosen, run_each, worst
+from reverse_etl.cli.words import console
+from reverse_etl.config.loader import load_project
+from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.errors import ConfigError, StateError, UnsetVariableError
+from reverse_etl.report import RunReport, Status
+from reverse_etl_tests.project import SHOP, Project, people
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ProjectConfig:
+    """Three syncs to `main`, one to `other`."""
+    folder = Project(tmp_path)
+    folder.connections(SHOP)
+    connections = tmp_path / "syncs" / "connections.yaml"
+    text = connections.read_text()
+    connections.write_text(text + text.partition("workspaces:\n")[2].replace("  main:", "  other:"))
+    for name in ("c", "a", "b"):
+        folder.write(f"{name}.yaml", people())
+    folder.write("elsewhere.yaml", people().replace("workspace: main", "workspace: other"))
+    return load_project(tmp_path / "syncs")
+
+
+def report(sync: str, status: Status, exit_code: int = 0) -> RunReport:
+    """A run."""
+    return RunReport(sync, f"run-{sync}", status, datetime(2026, 1, 5, tzinfo=UTC), exit_code=exit_code)
+
+
+def test_the_syncs_of_a_destination_or_all_by_name(project: ProjectConfig) -> None:
+    """One that is not there is named with its nearest."""
+    assert ["a", "b", "c", "elsewhere"] == [sync.name for sync in chosen(project, "")]
+    assert ["elsewhere"] == [sync.name for sync in chosen(project, "other")]
+    with pytest.raises(ConfigError, match="no workspace or destination named othr") as raised:
+        chosen(project, "othr")
+    assert "Did you mean other?" in str(raised.value)
+
+
+def test_one_after_the_other_whatever_becomes_of_each(project: ProjectConfig) -> None:
+    """Paused ones are left out; one that cannot begin is reported; Ctrl-C ends the rest."""
+    began: list[str] = []
+
+    def run(sync: SyncConfig) -> RunReport:
+        began.append(sync.name)
+        if sync.name == "a":
+            raise UnsetVariableError("TOKEN is not set.")
+        return report(sync.name, Status.CANCELED, 130)
+
+    ended = list(run_each(chosen(project, ""), run, {"b"}, console(stderr=True)))
+    assert (["a", "c"], ["failed", "paused", "canceled"]) == (began, [each.status for each in ended])
+    assert (130, None) == (worst(ended), ended[1].as_json()["message"])
+    assert {"sync": "a", "status": "failed", "exit_code": 2} == {
+        key: value for key, value in ended[0].as_json().items() if key != "message"
+    }
+    assert ended[0].as_json()["message"].endswith("a.yaml): TOKEN is not set.")
+
+
+@pytest.mark.parametrize(
+    ("ended", "code"),
+    [
+        ([Ended("a", report("a", Status.COMPLETED)), Ended("b")], 0),
+        ([Ended("a", report("a", Status.SKIPPED, 6)), Ended("b", report("b", Status.SOME_ROWS_FAILED, 7))], 7),
+        ([Ended("a", report("a", Status.SOME_ROWS_FAILED, 7)), Ended("b", report("b", Status.FAILED, 3))], 3),
+        ([Ended("a", error=StateError("x")), Ended("b", report("b", Status.FAILED, 5))], 6),
+        ([Ended("a", report("a", Status.FAILED, 3)), Ended("b", report("b", Status.CANCELED, 130))], 130),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst(ended: list[Ended], code: int) -> None:
+    """A failed run, before failed rows, before a skipped run; of several such, the first one's."""
+    assert code == worst(ended)
