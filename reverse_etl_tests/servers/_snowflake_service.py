@@ -34,6 +34,15 @@ HOLD_S: Final = 0.3
 
 _WAIT: Final = re.compile(r"SYSTEM\$WAIT\(([\d.]+)\)", re.IGNORECASE)
 _GRANTS_OF: Final = re.compile(r'SHOW GRANTS TO ROLE "?(\w+)"?', re.IGNORECASE)
+_CHANGES: Final = re.compile(
+    r"(\S+) CHANGES\(INFORMATION => DEFAULT\) AT\(TIMESTAMP => (\S+)\) END\(TIMESTAMP => (\S+)\)"
+)
+"""What changed in a table is in another one, ``<table>__changes``, with the time ``changed_at``: fakesnow has no
+Time Travel.
+
+Source: docs.snowflake.com/en/sql-reference/constructs/changes, read 2026-11.
+"""
+
 _CHOSEN: Final = re.compile(r"\bCURRENT_(ROLE|WAREHOUSE)\(\)", re.IGNORECASE)
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -223,6 +232,8 @@ class Service:
         for wait in _WAIT.finditer(sql):
             await asyncio.sleep(float(wait[1]))
             sql = sql.replace(wait[0], f"'waited {wait[1]} seconds'")
+        sql = sql.replace("CURRENT_ACCOUNT()", "'COUNTERPART'")
+        sql = _CHANGES.sub(r"\1__CHANGES WHERE CHANGED_AT > \2 AND CHANGED_AT <= \3", sql)
         sql = _CHOSEN.sub(lambda chosen: f"'{getattr(session, chosen[1].lower())}'", sql)
         answer = await _fakesnow(fakesnow.query_request, request, body | {"sqlText": sql})
         if not answer["success"]:

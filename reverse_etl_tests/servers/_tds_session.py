@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from reverse_etl_tests.servers import _tds_tokens as tokens
+from reverse_etl_tests.servers._tds_changes import with_change_tracking
 from reverse_etl_tests.servers._tds_channel import Channel
 from reverse_etl_tests.servers._tds_sql import (
     VERSION,
@@ -198,6 +199,7 @@ class Session:
                 parse = partial(
                     statements, facts=self._facts(), hidden=hidden, may_write=login.may_write, schemas=login.schemas
                 )
+                sql = with_change_tracking(sql, self._server.version, self._server.tracked)
                 parsed = parse(_described(sql, parse))
                 for number, statement in enumerate(parsed):
                     self._send(statement, more=number < len(parsed) - 1)

@@ -22,6 +22,7 @@ import duckdb
 import pytest
 import trustme
 
+from reverse_etl_tests.servers._tds_changes import Tracked
 from reverse_etl_tests.servers._tds_session import Session
 from reverse_etl_tests.servers._tds_sql import VERSION_TEXT
 
@@ -83,6 +84,8 @@ class TdsServer:
         hidden: Tables that nobody may read.
         batches: Every batch that came, in order.
         logins: Who may log in, by name.
+        version: Of its change tracking; None where that is off.
+        tracked: The tables that are tracked, by name.
     """
 
     port: int
@@ -93,6 +96,8 @@ class TdsServer:
     version_text: str = VERSION_TEXT
     hidden: set[str] = field(default_factory=set)
     batches: list[str] = field(default_factory=list)
+    version: int | None = None
+    tracked: dict[str, Tracked] = field(default_factory=dict)
     database: str = DATABASE
     logins: dict[str, Login] = field(default_factory=lambda: _logins(PASSWORD))
     sessions: list[Session] = field(default_factory=list)

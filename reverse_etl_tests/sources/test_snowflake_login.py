@@ -234,7 +234,7 @@ def test_the_connections_in_the_documentation_are_valid(tmp_path: Path) -> None:
 
 def test_the_sql_in_the_documentation_works(snowflake: SnowflakeServer) -> None:
     """The user that it makes logs in with the key, only reads, and the query selects what changed."""
-    statements, query = examples("sql")
+    statements, query, _ = examples("sql")
     with snowflake.admin() as admin:
         admin.execute(
             "CREATE TABLE customers (id INT, email TEXT, plan TEXT, created_at DATE, updated_at TIMESTAMP_NTZ)"

@@ -948,7 +948,7 @@ def test_the_connections_in_the_documentation_are_valid(tmp_path: Path) -> None:
 
 def test_the_sql_in_the_documentation_works(filled: TdsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The login can read what it is to read and nothing else, and the query selects what changed."""
-    grants, query = examples("sql")
+    grants, query, _ = examples("sql")
     filled.admin(
         """
         CREATE SCHEMA sales;

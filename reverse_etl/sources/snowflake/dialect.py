@@ -17,4 +17,5 @@ DIALECT: Final = Dialect(
     text_type="VARCHAR",
     # NUMBER is an integer unless a row shows otherwise, whatever its scale.
     whole_integers=False,
+    has_log=True,
 )

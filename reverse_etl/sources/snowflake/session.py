@@ -7,7 +7,7 @@ sent; the rest is up to the role, whose grants ``read_only`` asks for.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
 
+    from reverse_etl.sources.powers import ChangeLog
     from reverse_etl.sources.snowflake.errors import Messages
 
 _READING: Final = frozenset({"SELECT", "USAGE", "REFERENCES", "MONITOR", "IMPORTED PRIVILEGES", "READ"})
@@ -55,6 +56,12 @@ class SnowflakeSession:
     def now(self) -> datetime:
         now: datetime = self._value("SELECT CURRENT_TIMESTAMP()")
         return now.astimezone(UTC)
+
+    def log(self, name: str, tables: Mapping[str, str]) -> ChangeLog:  # noqa: ARG002 - nothing is made for us
+        from reverse_etl.sources._sql_log import SqlLog
+        from reverse_etl.sources.snowflake.log import Changes
+
+        return SqlLog(tables, Changes(), self.stream)
 
     def server(self) -> str:
         return f"Snowflake {self._value('SELECT CURRENT_VERSION()')}"

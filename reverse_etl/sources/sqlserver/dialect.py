@@ -16,4 +16,5 @@ DIALECT: Final = Dialect(
     text_type="NVARCHAR(MAX)",
     national="N",
     bare_subqueries=True,
+    has_log=True,
 )

@@ -7,7 +7,7 @@ parsed before it comes here, the login may only read, and the transaction is nev
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +26,7 @@ from reverse_etl.sources.sqlserver.text import readable, text
 if TYPE_CHECKING:
     import pyodbc
 
+    from reverse_etl.sources.powers import ChangeLog
     from reverse_etl.sources.sqlserver.errors import Messages
     from reverse_etl.sources.sqlserver.wire import Wire
 
@@ -93,6 +94,14 @@ class SqlServerSession:
         # The server's local time: only how long ago is of use.
         age = local - began if began else timedelta()
         return Start(clock=at, data_at=at, reaches_to=min(at, at - age))
+
+    def log(self, name: str, tables: Mapping[str, str]) -> ChangeLog:  # noqa: ARG002 - nothing is made for us
+        from reverse_etl.sources._sql_log import SqlLog
+        from reverse_etl.sources.sqlserver.log import ChangeTracking
+
+        return SqlLog(
+            tables, ChangeTracking(self._messages.facts["database"], self._messages.facts["user"]), self.stream
+        )
 
     def server(self) -> str:
         version, edition = self._ask(
