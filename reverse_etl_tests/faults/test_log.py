@@ -15,7 +15,7 @@ import pytest
 
 from reverse_etl.changeset import from_log
 from reverse_etl.changeset.from_log import GONE_FILE, log_name
-from reverse_etl.report import RunReport
+from reverse_etl.report import Carried, RunReport
 from reverse_etl.state.syncs import sync_state
 from reverse_etl_tests.faults.late import HOWS, LateCase, OpenTransaction, execute, place
 from reverse_etl_tests.faults.runs import World
@@ -72,6 +72,22 @@ def test_rows_whose_keys_the_log_names_are_read(case: LateCase) -> None:
     assert (3, case.reports[0].last_sync_time <= (report.read_from or 0)) == (report.rows.extracted, True)
     assert {"new": "pro", "old0": "team", "old1": "free", "old2": "free", "moved": "free"} == plans(case)
     assert ["old1", "old2", "short"] == gone(case)
+    assert (0, "") == ((again := case.run()).rows.extracted, again.message)
+
+
+@ONLY_POSTGRES
+def test_rows_that_failed_are_carried_beside_the_log(case: LateCase) -> None:
+    """The log moves on; they are read again whether or not it names them, each once."""
+    case.more = {"failed_rows": "carry", "checks": [{"accepted_values": {"column": "plan", "values": ["free", "pro"]}}]}
+    write(case, "UPDATE {t} SET plan = 'bad' WHERE id IN ('old0', 'old1')")
+    assert (2, 2) == ((report := case.run()).rows.extracted, report.rows.failed)
+    assert (2, 2) == ((report := case.run()).rows.extracted, report.rows.failed)
+    write(case, "UPDATE {t} SET plan = 'pro' WHERE id IN ('old1', 'old2')")
+    assert (3, 1) == ((report := case.run()).rows.extracted, report.rows.failed)
+    write(case, "DELETE FROM {t} WHERE id = 'old0'")
+    report = case.run()
+    assert (0, Carried(gone=1)) == (report.rows.extracted, report.carried)
+    assert {"old0": "free", "old1": "pro", "old2": "pro"} == plans(case)
     assert (0, "") == ((again := case.run()).rows.extracted, again.message)
 
 
