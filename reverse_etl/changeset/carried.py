@@ -1,6 +1,6 @@
 """The rows that failed in earlier runs and are read again by their identifiers, as ``failed_rows: carry`` asks.
 
-    <home>/carried/<sync>/<run id>.parquet      columns query, identifier; each pair once
+    <home>/carried/<sync>/<run id>.parquet      columns query, identifier, attempt; each pair of the first two once
 
 They are a private file, for identifiers are row values. Which run's file holds is remembered with last sync time, in
 one transaction; a file never changes. Decision: docs/decisions/0017-carried-rows.md.
@@ -8,7 +8,7 @@ one transaction; a file never changes. Decision: docs/decisions/0017-carried-row
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MOST_CARRIED: Final = 100_000
 """Beyond this many, what fails is not some rows but the sync: then last sync time stays."""
 
+_COLUMNS: Final = ("query", "identifier", "attempt")
+
 
 @dataclass(frozen=True, slots=True)
 class CarriedRows:
@@ -42,10 +44,12 @@ class CarriedRows:
     run_id: str
     path: Path
 
-    def pairs(self) -> set[tuple[str, str]]:
-        """The stream and the identifier of each."""
-        table = self._table()
-        return set(zip(table["query"].to_pylist(), table["identifier"].to_pylist(), strict=True))
+    def attempts(self) -> dict[tuple[str, str], int]:
+        """How many attempts at each there were, by stream and identifier; nothing where the file was lost."""
+        if not self.path.is_file():
+            return {}
+        query, identifier, attempt = (self._table()[name].to_pylist() for name in _COLUMNS)
+        return dict(zip(zip(query, identifier, strict=True), attempt, strict=True))
 
     def identifiers(self, stream: str) -> pa.StringArray:
         """Those of a stream."""
@@ -107,11 +111,17 @@ class WithCarried:
         return {"carried": self.rows, "gone": self.again.missing}
 
 
-def write_carried(path: Path, pairs: Collection[tuple[str, str]]) -> None:
-    """Writes the file, readable by its owner alone, whole or not at all. Raises StateError."""
-    ordered = sorted(pairs)
-    columns = {"query": [query for query, _ in ordered], "identifier": [identifier for _, identifier in ordered]}
-    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+def write_carried(path: Path, attempts: Mapping[tuple[str, str], int]) -> None:
+    """Writes the file of such attempts, readable by its owner alone, whole or not at all. Raises StateError."""
+    ordered = sorted(attempts)
+    table = pa.table(
+        [
+            pa.array([query for query, _ in ordered], pa.string()),
+            pa.array([identifier for _, identifier in ordered], pa.string()),
+            pa.array([attempts[pair] for pair in ordered], pa.int64()),
+        ],
+        names=_COLUMNS,
+    )
     try:
         make_private_folder(path.parent)
     except OSError as error:

@@ -7,6 +7,7 @@ file of its own. Which run's file holds is changed in the transaction that moves
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,14 @@ from reverse_etl.changeset.parts import count
 from reverse_etl.checks.runner import NO_LONGER_FOUND
 from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.errors import StateError
-from reverse_etl.report import Carried
+from reverse_etl.report import Carried, FailedRow
 from reverse_etl.state import shared_changesets
 from reverse_etl.state.runs import Carrying
 from reverse_etl.state.syncs import sync_state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reverse_etl.changeset.parts import Facts
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
@@ -43,7 +46,17 @@ def carried_rows(home: Home, sync: str, run_id: str) -> CarriedRows | None:
     return CarriedRows(run_id, home.fetch_carried(sync, run_id)) if run_id else None
 
 
-def carry(run: SyncRun, facts: Facts) -> Carrying | None:
+def failed_rows(run: SyncRun, facts: Facts | None, attempt: int) -> Iterator[FailedRow]:
+    """A run's failed rows, as of an attempt; for a row that is carried, those of earlier runs count too."""
+    before: dict[tuple[str, str], int] = {}
+    if facts is not None and facts.is_whole and (carried := carried_rows(run.home, run.sync.name, facts.carried)):
+        before = carried.attempts()
+    for row in run.folder.failed(attempt=attempt):
+        earlier = before.get((row.query, row.identifier))
+        yield replace(row, attempt=attempt + earlier) if earlier else row
+
+
+def carry(run: SyncRun, facts: Facts, attempt: int) -> Carrying | None:
     """Writes the rows that a run which came to its end leaves; None where its sync carries none and none are carried.
 
     Raises:
@@ -52,13 +65,13 @@ def carry(run: SyncRun, facts: Facts) -> Carrying | None:
     remembered = sync_state(run.store, run.sync.name).carried
     if not remembered and not carries(run.sync):
         return None
-    failed, unidentified = _failed(run)
+    failed, unidentified = _failed(run, failed_rows(run, facts, attempt))
     # What is remembered was read as a whole by this run, and by no other since.
     supersedes = facts.is_whole and facts.carried == remembered
     left, holds = failed, not carries(run.sync)
     if not supersedes and not holds and (before := carried_rows(run.home, run.sync.name, remembered)):
         # A file that is lost makes the next run read everything.
-        left, holds = (failed | before.pairs(), False) if before.path.is_file() else (failed, True)
+        left, holds = {**before.attempts(), **failed}, not before.path.is_file()
     holds = holds or len(left) > MOST_CARRIED
     after = remembered
     if holds and supersedes and not failed and not unidentified:
@@ -81,17 +94,17 @@ def forget(run: SyncRun, carrying: Carrying) -> None:
             run.home.remove_carried(run.sync.name, run_id)
 
 
-def _failed(run: SyncRun) -> tuple[set[tuple[str, str]], int]:
-    """The failed rows that can be asked for, a few more than are carried at most, and the number of the others."""
+def _failed(run: SyncRun, rows: Iterator[FailedRow]) -> tuple[dict[tuple[str, str], int], int]:
+    """The attempt of those that can be asked for, a few more than are carried at most, and the number of the others."""
     by_changes = {stream.name for stream in run.sync.streams if _returns_changes(run.sync, stream)}
-    found: set[tuple[str, str]] = set()
+    found: dict[tuple[str, str], int] = {}
     unidentified = 0
-    for row in run.folder.failed():
+    for row in rows:
         if row.query not in by_changes or row.why.reason == NO_LONGER_FOUND:
             continue
         unidentified += not row.identifier
         if row.identifier and len(found) <= MOST_CARRIED:
-            found.add((row.query, row.identifier))
+            found[row.query, row.identifier] = row.attempt
     return found, unidentified
 
 

@@ -12,7 +12,7 @@ from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.run.acknowledged import forget_old_generations, write_generation
-from reverse_etl.run.carry import carry, forget
+from reverse_etl.run.carry import carry, failed_rows, forget
 from reverse_etl.run.open_runs import has_closed
 from reverse_etl.run.sharing import put_at_end
 from reverse_etl.run.undelivered import write_undelivered
@@ -64,11 +64,11 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     csv = run.home.failed_rows_csv(run.sync.name, run.run_id)
     attempt = attempt_of(run.store, run.run_id, root_run_id=run.root_run_id, began_at=run.began_at)
     attempt += facts.attempts_before if facts else 0
-    failed = write_failed_rows(csv, run.folder.failed(attempt=attempt)) if total.failed else 0
+    failed = write_failed_rows(csv, failed_rows(run, facts, attempt)) if total.failed else 0
     found_at, here_only = put_at_end(run, csv if failed else None)
     carrying = None
     if status is None and not here_only:
-        carrying, here_only = _carry(run, facts)
+        carrying, here_only = _carry(run, facts, attempt)
     if status is None and here_only:
         status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code
     elif status is None:
@@ -104,7 +104,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         report,
         root_run_id=run.root_run_id,
         workspace=run.sync.destination,
-        failed_rows=run.folder.failed(attempt=attempt),
+        failed_rows=failed_rows(run, facts, attempt),
         addresses={stream.name for stream in run.sync.streams if "email" in stream.identifier},
         new_last_sync_time=facts.next_last_sync_time if facts and confirmed else None,
         sent_as_of=facts.started_at if facts and total.delivered else None,
@@ -140,12 +140,12 @@ def _write_generation(run: SyncRun, facts: Facts | None, status: Status) -> tupl
         return None, f"what was acknowledged could not be kept: {error}"
 
 
-def _carry(run: SyncRun, facts: Facts | None) -> tuple[Carrying | None, str]:
+def _carry(run: SyncRun, facts: Facts | None, attempt: int) -> tuple[Carrying | None, str]:
     """What becomes of failed rows that are carried, and why they could not be written, a sentence."""
     if facts is None:
         return None, ""
     try:
-        return carry(run, facts), ""
+        return carry(run, facts, attempt), ""
     except StateError as error:
         return None, f"the failed rows that the next run reads again could not be kept: {error}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import stat
 from collections.abc import Iterator
@@ -100,10 +101,12 @@ def test_failed_rows_are_read_again_until_they_are_delivered(world: World) -> No
     assert "2 of 5 rows failed, 3 were delivered; each run reads those that failed again until" in report.message
     report = run(case)
     assert (Status.SOME_ROWS_FAILED, 2, 0, 2) == (report.status, *counts(report))
+    assert ["2", "2"] == attempts(report)
     assert Carried(read=2, left=2) == report.carried
     put(case, {1: "b", 2: "c"})
     report = run(case)
     assert (Status.SOME_ROWS_FAILED, 3, 2, 1) == (report.status, *counts(report))
+    assert ["3"] == attempts(report)
     assert Carried(read=2, delivered=1, left=1) == report.carried
     assert "2 rows had failed in earlier runs: 1 of them was delivered." in report.message
     put(case, {4: "d"})
@@ -118,6 +121,12 @@ def test_failed_rows_are_read_again_until_they_are_delivered(world: World) -> No
 def counts(report: RunReport) -> tuple[int, int, int]:
     """Rows that were read, delivered, failed."""
     return report.rows.extracted, report.rows.delivered, report.rows.failed
+
+
+def attempts(report: RunReport) -> list[str]:
+    """Which attempt at each failed row it was."""
+    with Path(report.failed_rows_csv).open(newline="") as file:
+        return [row["attempt"] for row in csv.DictReader(file)]
 
 
 def files(case: Case) -> list[Path]:
