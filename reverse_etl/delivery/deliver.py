@@ -121,9 +121,9 @@ def leave_undelivered(
 def _left(error: BaseException) -> Cause:
     """Why rows have no outcome, for the error that ended the delivery."""
     reasons: dict[type[BaseException], tuple[str, str]] = {
-        UnauthorizedError: ("unauthorized", "the workspace refused the credentials before this row had an answer."),
-        DestinationUnavailableError: ("workspace_unavailable", "the workspace gave no usable answer."),
-        DestinationRefusedError: ("workspace_refused", "the workspace cannot take what the sync sends."),
+        UnauthorizedError: ("unauthorized", "the destination refused the credentials before this row had an answer."),
+        DestinationUnavailableError: ("workspace_unavailable", "the destination gave no usable answer."),
+        DestinationRefusedError: ("workspace_refused", "the destination cannot take what the sync sends."),
     }
     if isinstance(error, asyncio.CancelledError):
         return CANCELED

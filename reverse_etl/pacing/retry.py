@@ -21,7 +21,7 @@ BUDGET_VARIABLE: Final = "REVERSE_ETL_RETRY_BUDGET_S"
 MOST_ASKED_S: Final = 300.0
 """Longest wait that one answer may ask for."""
 
-_UNDELIVERED: Final = "Rows without an answer count as undelivered; run the sync again when the workspace answers."
+_UNDELIVERED: Final = "Rows without an answer count as undelivered; run the sync again when the destination answers."
 
 
 @dataclass(frozen=True, slots=True)

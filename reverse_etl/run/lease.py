@@ -51,7 +51,7 @@ def take_lease(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> N
 
 def note_wait(run: SyncRun, event: Progress | Waiting) -> None:
     """Records why the run waits, for the runs that it blocks; beside the event loop, which must not stand still."""
-    if not isinstance(event, Waiting) or event.where != f"workspace {run.sync.destination}" or event.at_most:
+    if not isinstance(event, Waiting) or event.where.partition(" ")[2] != run.sync.destination or event.at_most:
         return
     threading.Thread(target=_write_wait, args=(run, event.lasts_s or 0.0, event.why), daemon=True).start()
 

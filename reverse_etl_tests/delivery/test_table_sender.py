@@ -160,6 +160,8 @@ def test_a_further_delivery_writes_only_what_has_no_outcome(tmp_path: Path) -> N
     with pytest.raises(DestinationUnavailableError):
         asyncio.run(run.delivery(table, RetryPolicy(budget_s=1)))
     assert ({1, 3, 4, 5, 6, 7, 8, 9, 10}, {2}) == (run.rows(Outcome.DELIVERED), run.rows(Outcome.REFUSED))
+    messages = {row.why.message for row in run.parts.failed()}
+    assert {"a check does not hold.", "the destination gave no usable answer."} == messages
     run.outcomes = run.parts.outcomes(ROWS)
     rest = ScriptedTable()
     asyncio.run(run.delivery(rest))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.progress import Waiting, listening
 from reverse_etl.report import Status
 from reverse_etl.run.attend import attend
-from reverse_etl.run.lease import take_lease
+from reverse_etl.run.lease import note_wait, take_lease
 from reverse_etl.run.record import SyncRun
 from reverse_etl.state import workspace_lease
 from reverse_etl.state.home import Home
@@ -24,7 +25,7 @@ from reverse_etl_tests.project import Project, people
 
 @pytest.fixture
 def run(project: Project) -> Iterator[SyncRun]:
-    """A run of a sync that waits; another run has the turn."""
+    """A run of a sync that waits; another run holds the lease."""
     project.write("people.yaml", people().replace("manual", "{every: 1h, overlap: wait}"))
     sync = load_project(project.folder / "syncs").syncs["people"]
     home = Home.at(project.folder / "home")
@@ -37,7 +38,7 @@ def run(project: Project) -> Iterator[SyncRun]:
 
 
 def test_it_says_so_at_once_and_every_minute(run: SyncRun) -> None:
-    """Both in Dagster's log, by the run's own way, and to who watches; then it has the turn."""
+    """Both in Dagster's log, by the run's own way, and to who watches; then it holds the lease."""
     logged: list[str] = []
     watched: list[object] = []
     looks = 0
@@ -63,6 +64,23 @@ def test_it_says_so_at_once_and_every_minute(run: SyncRun) -> None:
     mine = workspace_lease.holder(run.store, "main")
     assert mine is not None
     assert ("r1", 125) == (mine.run_id, looks)
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"), [("workspace main", True), ("destination main", True), ("workspace other", False), ("", False)]
+)
+def test_a_wait_for_its_destination_is_shown_to_others(run: SyncRun, where: str, shown: bool) -> None:
+    """Of whatever kind; not that of another run in this process, nor one for the lease."""
+    workspace_lease.give_back(run.store, "elsewhere")
+    heartbeat.start("r1", lambda: True)
+    assert workspace_lease.take(run.store, "main", run_id="r1", sync="people") is None
+    before = set(threading.enumerate())
+    note_wait(run, Waiting("Waits.", where=where, why="because it asked for it", lasts_s=240))
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    holder = workspace_lease.holder(run.store, "main")
+    assert holder is not None
+    assert shown == holder.waits.endswith("because it asked for it")
 
 
 def test_who_interrupts_the_waiting_finds_it_canceled(run: SyncRun) -> None:
