@@ -13,11 +13,12 @@ from reverse_etl.changeset.asked import reads_by_time
 from reverse_etl.changeset.columns import identifiers
 from reverse_etl.changeset.parts import Facts, RunFolder, count
 from reverse_etl.changeset.recipient import Recipient, rows_for
+from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.ledger.journal import JOURNAL_FILE
 from reverse_etl.ledger.reconcile import same_rows
 from reverse_etl.report import Status
 from reverse_etl.run.sharing import continue_changeset, fetch
-from reverse_etl.state.interrupted_runs import CONTINUES, READS_AGAIN, READS_LESS, end_gone, newest_run
+from reverse_etl.state.interrupted_runs import CONTINUES, READS_AGAIN, READS_LESS, READS_OTHERS, end_gone, newest_run
 from reverse_etl.workers.folder_lock import claimed, was_claimed
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def take_over(
     store: Store,
     *,
     run_id: str,
-    mark: Watermark | None,
+    mark: Watermark,
+    scope: Scope = WHAT_CHANGED,
     late: timedelta | None = None,
     recipient: Recipient | None = None,
 ) -> str:
@@ -51,7 +53,8 @@ def take_over(
         home: Where the changesets lie.
         store: What is remembered.
         run_id: The new run, not begun yet.
-        mark: From when it would read; None for one that reads everything again, whatever was left.
+        mark: From when it would read what changed.
+        scope: What it reads; only a run of what changed continues another one.
         late: How late rows may become visible; None: as the server reports.
         recipient: For whom it would read: rows that were read for another one are not sent.
 
@@ -67,13 +70,16 @@ def take_over(
         return ""
     fetch(folder)
     facts = folder.facts()
-    continued = facts is not None and mark is not None and _continues(sync, folder, facts, mark, late)
+    reads_changes = scope.reads is Reads.CHANGES
+    continued = facts is not None and reads_changes and _continues(sync, folder, facts, mark, late)
     continued = continued and _is_for(folder, recipient)
     if continued:
         continue_changeset(home, store, folder, run_id=run_id)
     if was_claimed(folder.path):
-        less = mark is not None and last.since is not None and last.since < mark.last_sync_time
+        less = reads_changes and last.since is not None and last.since < mark.last_sync_time
         then = CONTINUES if continued else READS_LESS if less else READS_AGAIN
+        if not scope.reads.is_whole:
+            then = READS_OTHERS
         end_gone(store, last.run_id, by=run_id, then=then)
     return last.run_id if continued else ""
 

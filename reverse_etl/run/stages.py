@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import Facts
 from reverse_etl.changeset.recipient import keep_rows_for
-from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
+from reverse_etl.changeset.scope import WHAT_CHANGED, Scope
 from reverse_etl.config.changes import late_of
 from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
@@ -82,8 +82,16 @@ def extract_changeset(
     if scope.plan and run.root_run_id == run.run_id:
         take_plan(run, scope.plan, recipient)
     elif run.root_run_id == run.run_id:
-        mark = before.mark if scope.reads is Reads.CHANGES else None
-        take_over(run.sync, run.home, run.store, run_id=run.run_id, mark=mark, late=late, recipient=recipient)
+        take_over(
+            run.sync,
+            run.home,
+            run.store,
+            run_id=run.run_id,
+            mark=before.mark,
+            scope=scope,
+            late=late,
+            recipient=recipient,
+        )
     _begin(run, before.mark.last_sync_time)
     facts = run.folder.facts()
     if known and (facts is None or run.root_run_id == run.run_id):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CONTINUES: Final = "continues it"
 READS_AGAIN: Final = "reads the rows again"
 READS_LESS: Final = "reads only what changed since last sync time: for all rows, run with --full"
+READS_OTHERS: Final = "reads other rows than this one"
 """What the run that finds one whose process is gone does with its rows."""
 
 LOST: Final = "The run's process ended before the run did"
@@ -60,7 +61,7 @@ def end_gone(store: Store, run_id: str, *, by: str, then: str) -> None:
         store: The history.
         run_id: The run, or the first of a chain of re-executions.
         by: The run that found it; not ended itself.
-        then: What that one does: ``CONTINUES``, ``READS_AGAIN`` or ``READS_LESS``.
+        then: What that one does: ``CONTINUES``, ``READS_AGAIN``, ``READS_LESS`` or ``READS_OTHERS``.
 
     Raises:
         StateError: The history cannot be written.

@@ -17,8 +17,10 @@ from reverse_etl.config.inline import parse_sync
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.report import Status
 from reverse_etl.run.named_rows import keep_identifiers
+from reverse_etl.state.run_history import find_run
 from reverse_etl.state.syncs import sync_state
 from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
+from reverse_etl_tests.faults.kills import kill, lines_of_a_whole_run
 from reverse_etl_tests.faults.runs import Case, Ended, World, new_world
 from reverse_etl_tests.faults.shop import settings
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -168,6 +170,18 @@ def test_one_that_stopped_is_re_executed_and_no_other_run_continues_it(case: Cas
     following = case.run()
     assert (Status.COMPLETED, 0) == (ended(following).status, ended(following).rows.extracted)
     assert case.home.changeset_run_id(case.name, following.root_run_id) == following.run_id
+
+
+@pytest.mark.thorough
+def test_a_run_whose_process_is_gone_is_not_said_to_be_read_again(case: Case) -> None:
+    """By a run that reads other rows."""
+    lines = lines_of_a_whole_run(case).before_close
+    gone = case.start()
+    kill(case, gone, lines // 2, in_close=False)
+    assert Status.COMPLETED is ended(case.run(scope=only(case, "p3"))).status
+    report = find_run(case.store, gone.run_id)
+    assert report is not None
+    assert (Status.FAILED, True) == (report.status, report.message.endswith("reads other rows than this one."))
 
 
 @pytest.mark.parametrize("reading", ["since", "limit", "only"])

@@ -204,13 +204,21 @@ def _show(found: list[SyncStatus], project: ProjectConfig) -> None:
             words.status_text(status.word),
             words.status_text(run.status.value).append(_when(run, status.now)) if run else "none yet",
             f"{run.rows.delivered:,} of {run.rows.extracted:,}" if run else "",
-            f"{status.failed_rows:,}" if status.failed_rows is not None else "",
+            _failed_rows(status),
             _last_sync_time(status),
             _next_run(status),
         )
     table.show(console)
     if not any(status.run for status in found):
         say(console, "No sync has run yet: start one with `reverse-etl run SYNC`.")
+
+
+def _failed_rows(status: SyncStatus) -> str:
+    """How many failed, and how many the next run reads again by their identifiers."""
+    if status.failed_rows is None:
+        return ""
+    carried = status.run.carried if status.run else None
+    return f"{status.failed_rows:,}" + (f"\n{carried.left:,} carried" if carried and carried.left else "")
 
 
 def _last_sync_time(status: SyncStatus) -> Text:
