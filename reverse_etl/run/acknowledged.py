@@ -37,8 +37,12 @@ if TYPE_CHECKING:
 
 
 def compares(sync: SyncConfig) -> bool:
-    """Whether a sync sends only what differs from what was acknowledged."""
-    return sync.changes.by == "compare"
+    """Whether a sync sends only what differs from what was acknowledged: also of what a database's log names."""
+    from reverse_etl.destinations import kind
+    from reverse_etl.destinations.powers import Compares
+
+    by = sync.changes.by
+    return by == "compare" or (by == "log" and isinstance(kind(sync.DESTINATION), Compares))
 
 
 def write_generation(run: SyncRun, facts: Facts) -> int | None:

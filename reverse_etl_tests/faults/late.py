@@ -21,9 +21,10 @@ from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
+from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.attend import attend
 from reverse_etl.run.record import SyncRun
-from reverse_etl.run.stages import deliver_changeset, extract_changeset, validate_changeset
+from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.sources import connect
 from reverse_etl.sources.powers import ChangeLog, HasLog
 from reverse_etl_tests.destinations.customerio.configs import workspace
@@ -213,10 +214,13 @@ class LateCase:
         sync = parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings})
         run_id = f"{name}-{len(self.reports)}"
         run = SyncRun(sync, run_id, run_id, self.world.home, self.world.store, datetime.now(UTC))
+        to = workspace(self.world.sandbox.url)
         with attend(run):
-            extract_changeset(run, self.place.config, scope=Scope(full=full))
+            extract_changeset(run, self.place.config, to if compares(sync) else None, scope=Scope(full=full))
             validate_changeset(run)
-            report = deliver_changeset(run, workspace(self.world.sandbox.url), clock=FastClock().clock())
+            if compares(sync):
+                compare_changeset(run)
+            report = deliver_changeset(run, to, clock=FastClock().clock())
         assert report.status is Status.COMPLETED or (self.more and report.total.failed), report.message
         self.reports.append(report)
         return report

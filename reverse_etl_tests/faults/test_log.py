@@ -91,6 +91,21 @@ def test_rows_that_failed_are_carried_beside_the_log(case: LateCase) -> None:
     assert (0, "") == ((again := case.run()).rows.extracted, again.message)
 
 
+def test_of_the_rows_that_are_read_only_those_are_sent_that_differ(case: LateCase) -> None:
+    """A row that was changed back is unchanged; what the log does not name stays acknowledged."""
+    write(
+        case,
+        "UPDATE {t} SET plan = 'pro' WHERE id = 'old0'",
+        "UPDATE {t} SET plan = 'team' WHERE id = 'old1'",
+        "UPDATE {t} SET plan = 'free' WHERE id = 'old1'",
+    )
+    rows = case.run().rows
+    assert (2, 1, 1) == (rows.extracted, rows.delivered, rows.unchanged)
+    write(case, "UPDATE {t} SET plan = 'pro' WHERE id = 'old2'", "UPDATE {t} SET plan = 'free' WHERE id = 'old2'")
+    rows = case.run().rows
+    assert (1, 0, 1) == (rows.extracted, rows.delivered, rows.unchanged)
+
+
 @pytest.mark.parametrize(
     "how",
     [how if how in ("wrote before", "prepared") else pytest.param(how, marks=pytest.mark.thorough) for how in HOWS],

@@ -180,9 +180,9 @@ def _app_key(draft: Draft) -> None:
         path: Path = ("people", "segment", "name")
         draft.problem(path, f"finding a segment by name needs app_api_key in workspace {workspace}; or give its id")
     changes = draft.at(("changes",))
-    if people.get("write") == "update_only" and isinstance(changes, dict) and changes.get("by") == "compare":
+    if people.get("write") == "update_only" and isinstance(changes, dict) and changes.get("by") in ("compare", "log"):
         # Only reading back shows that such a person is not there, and was not changed.
-        text = f"compare with update_only needs app_api_key in workspace {workspace}, to see who was not there"
+        text = f"{changes['by']} with update_only needs app_api_key in workspace {workspace}, to see who was not there"
         draft.problem(("changes", "by"), text)
     if people.get("write") == "add_only":
         draft.problem(("people", "write"), f"add_only looks people up and needs app_api_key in workspace {workspace}")
