@@ -1,6 +1,6 @@
 """A run of Dagster's may hold several syncs: each of them is a run of its own in the history, under an id made here.
 
-The run of a sync's own job has Dagster's id. A run of any other job, as "Materialize" starts one, has one turn in a
+The run of a sync's own job has Dagster's id. A run of any other job, as "Materialize" starts one, holds one lease in a
 workspace under Dagster's id, and in the history a run a sync: Dagster's id, a dot, the sync's name.
 """
 

@@ -101,7 +101,7 @@ def test_a_backfill_is_in_the_way_of_a_scheduled_run(daemon: Daemon, store: Stor
 
 
 def test_a_backfill_beside_a_run_that_dagster_does_not_know_is_skipped(daemon: Daemon, store: Store) -> None:
-    """`reverse-etl run` elsewhere has the turn; once it has ended, the next backfill is queued."""
+    """`reverse-etl run` elsewhere has the lease; once it has ended, the next backfill is queued."""
     heartbeat.start("elsewhere", lambda: True)
     assert workspace_lease.take(store, "main", run_id="elsewhere", sync="other") is None
     late = daemon.backfill(*PEOPLE)

@@ -52,7 +52,7 @@ def store(loaded: ProjectConfig) -> Store:
 
 @pytest.fixture
 def elsewhere(store: Store) -> Iterator[None]:
-    """A run of `other` that Dagster knows nothing of has the turn."""
+    """A run of `other` that Dagster knows nothing of has the lease."""
     heartbeat.start("elsewhere", lambda: True)
     assert workspace_lease.take(store, "main", run_id="elsewhere", sync="other") is None
     yield
@@ -144,7 +144,7 @@ def test_a_failed_run_that_waits_for_its_retry_is_in_the_way(
 def test_a_run_of_another_dagster_is_in_the_way(
     hourly: ProjectConfig, instance: dg.DagsterInstance, elsewhere: None
 ) -> None:
-    """`reverse-etl run` with a DAGSTER_HOME of its own has the turn all the same."""
+    """`reverse-etl run` with a DAGSTER_HOME of its own has the lease all the same."""
     assert "Skipped: other is in progress in main (run elsewher)." == tick(hourly, instance)
 
 

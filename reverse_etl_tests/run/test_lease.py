@@ -90,7 +90,7 @@ def test_who_interrupts_the_waiting_finds_it_canceled(run: SyncRun) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), attend(replace(run, waits=interrupted)):
-        pytest.fail("it has the turn")
+        pytest.fail("it has the lease")
     (canceled,) = list_runs(run.store, "people")
     assert (Status.CANCELED, 130) == (canceled.status, canceled.exit_code)
     assert canceled.message.endswith("the run was canceled while waiting for the workspace. Nothing was read or sent.")

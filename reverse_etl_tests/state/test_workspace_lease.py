@@ -72,7 +72,7 @@ def told(process: subprocess.Popen[str]) -> None:
 
 
 def working(url: str, run_id: str, *, every_s: float = 60) -> subprocess.Popen[str]:
-    """A process that has the turn."""
+    """A process that has the lease."""
     process = other(url, run_id, every_s=every_s)
     told(process)
     assert "True" == heard(process)
@@ -117,7 +117,7 @@ def test_of_processes_that_come_at_once_one_has_the_lease(state_url: str) -> Non
 
 
 def test_a_killed_process_holds_no_run_up(store: Store, state_url: str) -> None:
-    """While it lives others wait; after SIGKILL, reaped or not, the next one has the turn and its run is failed."""
+    """While it lives others wait; after SIGKILL, reaped or not, the next one has the lease and its run is failed."""
     process = working(state_url, "r1")
     assert workspace_lease.take(store, "main", run_id="r2", sync="orders") is not None
     os.kill(process.pid, signal.SIGKILL)
