@@ -6,17 +6,20 @@ import random
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
+from reverse_etl.config.connections import RetentionConfig
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.report import Status
 from reverse_etl.run.named_rows import keep_identifiers
+from reverse_etl.state.home import Home
+from reverse_etl.state.retention import prune
 from reverse_etl.state.run_history import find_run
 from reverse_etl.state.syncs import sync_state
 from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
@@ -132,6 +135,17 @@ def test_identifiers_are_in_a_private_file_alone(case: Case) -> None:
     run = case.run(scope=scope)
     assert isinstance(run.error, StateError)
     assert "--only" in str(run.error)
+
+
+def test_another_machine_finds_the_identifiers(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where machines share their files; they go when a changeset of that age goes."""
+    monkeypatch.setenv("REVERSE_ETL_STORAGE_URL", str(tmp_path / "shared"))
+    scope = only(case, "p3")
+    here, case.home = case.home, Home.at(tmp_path / "another")
+    assert (Status.COMPLETED, ids(3)) == (ended(case.run(scope=scope)).status, newly(case))
+    for home in (here, case.home):
+        prune(case.store, home, RetentionConfig(), datetime.now(UTC) + timedelta(days=400))
+    assert [] == [*here.changesets.rglob("only.parquet"), *(tmp_path / "shared").rglob("only.parquet")]
 
 
 @pytest.mark.parametrize("reading", ["since", "limit", "only"])
