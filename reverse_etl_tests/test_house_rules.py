@@ -72,6 +72,17 @@ def test_a_module_has_one_idea(path: Path) -> None:
     assert not set(path.relative_to(PACKAGE).with_suffix("").as_posix().split("/")) & EMPTY_NAMES
 
 
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if path.name == "__init__.py"],
+    ids=lambda path: path.relative_to(PACKAGE).parent.as_posix(),
+)
+def test_a_package_names_nothing_like_one_of_its_modules(path: Path) -> None:
+    """Importing that module would put it in the other's place."""
+    own = {node.name for node in parsed(path).body if isinstance(node, Definition)}
+    assert set() == own & {each.stem for each in path.parent.iterdir()}
+
+
 @every_module
 def test_what_is_public_is_documented(path: Path) -> None:
     """Modules, functions, classes and methods; in private modules and an engine's, a protocol documents the methods."""

@@ -1,6 +1,7 @@
-"""A process that has imported what commands import of others, and is forked for each command: seconds less for each.
+"""A process that has imported what commands import, and is forked for each command: seconds less for each.
 
-Our own code is imported by every command anew, as in a fresh process.
+None of our modules does anything when it is imported, but those of the migrations. What a fresh process imports, and
+when, is for tests that start one.
 """
 
 from __future__ import annotations
@@ -9,21 +10,30 @@ import atexit
 import io
 import multiprocessing
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+import reverse_etl as reverse_etl_package
+
+_OURS = Path(reverse_etl_package.__file__).parent
 _OTHERS = [
     "alembic.command",
+    "anyio._backends._asyncio",
     "dagster",
     "dagster._core.definitions.repository_definition.repository_data_builder",
     "dagster._core.execution.api",
     "dagster._core.executor.in_process",
     "dagster._utils.test.definitions",
+    "dotenv",
     "duckdb",
+    "fsspec.implementations.local",
     "httpx",
     "pandas",
     "pyarrow.dataset",
@@ -32,36 +42,115 @@ _OTHERS = [
     "sqlalchemy.dialects.sqlite",
     "sqlglot.dialects.sqlite",
     "sqlglot.lineage",
+    "tenacity.asyncio",
     "typer",
+    "upath",
 ]
 
 
 def _forks() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_OTHERS)
+    context.set_forkserver_preload([*_OTHERS, *_ours()])
     return context
 
 
-def _main(
-    arguments: tuple[str, ...], folder: str, environment: dict[str, str], outputs: tuple[str, str], typed: str
-) -> None:
+def _ours() -> list[str]:
+    files = [path.relative_to(_OURS.parent) for path in sorted(_OURS.rglob("*.py"))]
+    modules = [path for path in files if "migrations" not in path.parts and not path.stem.startswith("__")]
+    return [".".join(path.with_suffix("").parts) for path in modules]
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """What a fork does.
+
+    Attributes:
+        arguments: Those of `reverse-etl`, or of the program.
+        program: Python's text, instead of `reverse-etl`.
+        typed: What is read on stdin.
+    """
+
+    arguments: tuple[str, ...]
+    folder: str
+    environment: dict[str, str]
+    program: str = ""
+    typed: str = ""
+
+
+def _main(command: _Command, outputs: tuple[str, str]) -> None:
     """What the entry point `reverse-etl` does, with the fork made to look like a process of its own."""
     # What the process that was forked wants done at its end, coverage's part among it, is for that process alone.
     atexit._clear()
-    os.chdir(folder)
+    os.setsid()
+    os.chdir(command.folder)
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(command.environment)
     for number, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
-    sys.argv = ["reverse-etl", *arguments]
-    sys.stdin = io.StringIO(typed)
+    sys.argv = ["-c" if command.program else "reverse-etl", *command.arguments]
+    sys.stdin = io.StringIO(command.typed)
     from reverse_etl.cli.main import main
 
     try:
-        main()
+        if command.program:
+            exec(command.program, {"__name__": "__main__"})  # noqa: S102 - the test's own
+        else:
+            main()
     finally:
         # The end of a fork does not run by itself what the command registered.
         atexit._run_exitfuncs()
+
+
+class Running:
+    """A command in progress, a process group of its own, with what is used of ``subprocess.Popen``."""
+
+    def __init__(self, command: _Command) -> None:
+        """Starts it."""
+        self._scratch = tempfile.mkdtemp()
+        self._outputs = (f"{self._scratch}/stdout", f"{self._scratch}/stderr")
+        self._process = _forks().Process(target=_main, args=(command, self._outputs))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid: int = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Minus the signal that ended it; None until it has ended."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """As ``returncode``."""
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits until it has ended. Raises subprocess.TimeoutExpired."""
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("reverse-etl", timeout or 0.0)
+        return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends a signal to it alone."""
+        os.kill(self.pid, number)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Waits until it has ended; what it wrote to stdout and stderr. Raises subprocess.TimeoutExpired."""
+        self.wait(timeout)
+        stdout, stderr = (Path(path).read_text(encoding="utf-8") for path in self._outputs)
+        shutil.rmtree(self._scratch)
+        return stdout, stderr
+
+
+def started(*arguments: str, folder: Path, environment: Mapping[str, str]) -> Running:
+    """The command in a forked process, in progress."""
+    return Running(_Command(arguments, str(folder), dict(environment)))
+
+
+def python(
+    program: str, *arguments: str, folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """What `python -c` does with a program that does not ask what is imported. Raises as ``reverse_etl``."""
+    return _done(_Command(arguments, str(folder), dict(environment), program), 120)
 
 
 def reverse_etl(
@@ -72,16 +161,15 @@ def reverse_etl(
     Raises:
         subprocess.TimeoutExpired: it has not ended after `timeout` seconds.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        outputs = (f"{scratch}/stdout", f"{scratch}/stderr")
-        process = _forks().Process(target=_main, args=(arguments, str(folder), dict(environment), outputs, typed))
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(arguments, timeout)
-        stdout, stderr = (Path(path).read_text(encoding="utf-8") for path in outputs)
-        done = subprocess.CompletedProcess(arguments, process.exitcode, stdout, stderr)
-        process.close()
-    return done
+    return _done(_Command(arguments, str(folder), dict(environment), typed=typed), timeout)
+
+
+def _done(command: _Command, timeout: float) -> subprocess.CompletedProcess[str]:
+    process = Running(command)
+    try:
+        stdout, stderr = process.communicate(timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return subprocess.CompletedProcess(command.arguments, process.wait(), stdout, stderr)

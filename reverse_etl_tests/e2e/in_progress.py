@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
+from reverse_etl_tests import warm
 from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers.sandbox import RunningSandbox
+from reverse_etl_tests.warm import Running
 
-RE_EXECUTE = """
+_RE_EXECUTE = """
 import sys
 import dagster as dg
 import os
@@ -26,20 +26,16 @@ with dg.DagsterInstance.get() as instance:
     with dg.execute_job(recipe, instance, reexecution_options=options, raise_on_error=False) as result:
         print(*{event.step_key for event in result.all_events if event.event_type_value == "STEP_START"})
 """
-"""What the UI's button and the daemon do with a run that failed, or that run monitoring finds dead."""
 
 
-def started(project: Project, *options: str) -> subprocess.Popen[str]:
+def started(project: Project, *options: str) -> Running:
     """`reverse-etl run people --json` in progress, a process group of its own."""
-    return subprocess.Popen(
-        [str(Path(sys.executable).with_name("reverse-etl")), "run", "people", "--json", *options],
-        cwd=project.folder,
-        env=project.env(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    return warm.started("run", "people", "--json", *options, folder=project.folder, environment=project.env())
+
+
+def re_executed(project: Project, run_id: str) -> CompletedProcess[str]:
+    """What the UI's button and the daemon do with a run that failed, or that run monitoring finds dead."""
+    return warm.python(_RE_EXECUTE, run_id, folder=project.folder, environment=project.env())
 
 
 def batches(sandbox: RunningSandbox) -> list[list[str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl_tests.e2e.in_progress import batches, history, started
+from reverse_etl_tests.e2e.in_progress import batches, history
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import free_port
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
@@ -142,7 +142,7 @@ def test_an_error_that_is_made_of_one_ends_any_command_with_130(project: Project
 def test_a_run_is_canceled(project: Project, sandbox: RunningSandbox, times: int) -> None:
     """Once in order, twice at once: canceled in the history, and the next run sends the rest."""
     sandbox.faults([SLOW])
-    code, said = interrupted(started(project), lambda: bool(batches(sandbox)), times=times)
+    code, said = interrupted(command(project, "run", "people", "--json"), lambda: bool(batches(sandbox)), times=times)
     assert (130, False) == (code, "Traceback" in said), said
     assert "people: canceled" in said
     (run,) = history(project)

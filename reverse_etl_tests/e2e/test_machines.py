@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ import pytest
 
 from reverse_etl.files.storage import Storage
 from reverse_etl.ledger.journal import whole_lines
-from reverse_etl_tests.e2e.in_progress import RE_EXECUTE, batches, history, sent, started
+from reverse_etl_tests import warm
+from reverse_etl_tests.e2e.in_progress import batches, history, re_executed, sent, started
 from reverse_etl_tests.project import Project, fill
 from reverse_etl_tests.servers.s3 import RunningS3, running_s3
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
@@ -122,7 +122,7 @@ def test_a_step_is_re_executed_on_another_machine(machines: Machines, sandbox: R
     sandbox.faults([{"match": {"path": "/api/v2/batch"}, "skip": 4, "times": 1, "do": {"status": 401}}, refused])
     code, report = machines.one.run("people")
     assert (5, "failed") == (code, report["status"])
-    done = machines.other.command(sys.executable, "-c", RE_EXECUTE, report["run_id"])
+    done = re_executed(machines.other, report["run_id"])
     assert "people__people_delivery" == done.stdout.strip(), done.stderr
     newest = history(machines.other)[0]
     counts = [newest["rows"][name] for name in ("extracted", "delivered", "refused", "undelivered")]
@@ -132,7 +132,7 @@ def test_a_step_is_re_executed_on_another_machine(machines: Machines, sandbox: R
     with (machines.one.folder / "failed.csv").open(newline="") as file:
         assert {"1", str(PEOPLE)} == {row["identifier"] for row in csv.DictReader(file)}
     # And once more where it began: what the other machine did is known there.
-    again = machines.one.command(sys.executable, "-c", RE_EXECUTE, newest["run_id"])
+    again = re_executed(machines.one, newest["run_id"])
     assert "people__people_delivery" == again.stdout.strip(), again.stderr
     assert {1} == set(sent(sandbox).values())
 
@@ -149,7 +149,7 @@ def test_failed_rows_and_validated_rows_are_found_on_another_machine(
     shown = machines.other.reverse_etl("errors", "people").stdout
     assert f"failed_rows/people/{report['run_id']}.csv" in shown
     assert "no longer there" not in shown
-    loaded = machines.other.command(sys.executable, "-c", LOAD)
+    loaded = warm.python(LOAD, folder=machines.other.folder, environment=machines.other.env())
     assert str(PEOPLE) == loaded.stdout.strip(), loaded.stderr
     sandbox.clear_faults()
     done = machines.other.reverse_etl("retry", "people", "--json")

@@ -16,9 +16,15 @@ from typing import Any
 import httpx
 import pytest
 
+from reverse_etl.report import Status
+from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import list_runs
+from reverse_etl.state.store import open_store
+from reverse_etl_tests import warm
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import running_ui
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
+from reverse_etl_tests.warm import Running
 
 pytestmark = pytest.mark.thorough
 
@@ -35,19 +41,17 @@ def busy(project: Project, sandbox: RunningSandbox) -> Iterator[Project]:
     sandbox.clear_faults()
 
 
-def started(project: Project, sync: str) -> subprocess.Popen[str]:
+def started(project: Project, sync: str) -> Running:
     """`reverse-etl run` in progress, a process group of its own, with its run in the history."""
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("reverse-etl")), "run", sync],
-        cwd=project.folder,
-        env=project.env(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    wait_until(lambda: "running" in statuses(project, sync), timeout_s=60)
+    process = warm.started("run", sync, folder=project.folder, environment=project.env())
+    wait_until(lambda: is_running(project, sync), timeout_s=60)
     return process
+
+
+def is_running(project: Project, sync: str) -> bool:
+    """Whether a run of a sync is in the history, and has not ended."""
+    store = open_store(Home(project.folder / "home").state_url)
+    return any(run.status is Status.RUNNING for run in list_runs(store, sync))
 
 
 def history(project: Project, sync: str) -> list[dict[str, Any]]:
@@ -172,7 +176,7 @@ def test_after_the_whole_machine_died_dagster_ends_the_run(busy: Project, sandbo
     (home / "dagster.yaml").write_text(shipped.replace("poll_interval_seconds: 30", "poll_interval_seconds: 1"))
     with running_ui(busy.folder, busy.env()) as url:
         run_id = _launch(url, "people")
-        wait_until(lambda: "running" in statuses(busy, "people"), timeout_s=60)
+        wait_until(lambda: is_running(busy, "people"), timeout_s=60)
         _kill_everything(busy)
     sandbox.clear_faults()
     with running_ui(busy.folder, busy.env()) as url:
@@ -191,7 +195,7 @@ def test_a_backfill_and_a_run_are_in_each_others_way(project: Project, sandbox: 
     sandbox.faults([{**SLOW, "do": {"delay_s": 300}}])
     with running_ui(project.folder, project.env()) as url:
         first = _backfill(url, "people")
-        wait_until(lambda: "running" in statuses(project, "people"), timeout_s=60)
+        wait_until(lambda: is_running(project, "people"), timeout_s=60)
         assert 0 == project.reverse_etl("resume", "due").returncode
         second = _backfill(url, "orders")
         wait_until(lambda: "skipped" in statuses(project, "orders"), timeout_s=60)

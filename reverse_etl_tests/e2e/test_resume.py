@@ -7,14 +7,13 @@ import json
 import os
 import signal
 import sqlite3
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from reverse_etl_tests.e2e.in_progress import RE_EXECUTE, batches, history, sent, started
+from reverse_etl_tests.e2e.in_progress import batches, history, re_executed, sent, started
 from reverse_etl_tests.project import Project, fill
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
 
@@ -129,7 +128,7 @@ def test_dagster_re_executes_from_the_failed_step(slow: Project, sandbox: Runnin
     sandbox.clear_faults()
     refuse = {"refuse_items": {"ids": [str(PEOPLE)]}}
     sandbox.faults([{"match": {"path": "/api/v2/batch"}, "always": True, "do": refuse}])
-    done = slow.command(sys.executable, "-c", RE_EXECUTE, first["run_id"])
+    done = re_executed(slow, first["run_id"])
     assert "people__people_delivery" == done.stdout.strip(), done.stderr
     newest, first = history(slow)
     assert ("some_rows_failed", "failed") == (newest["status"], first["status"])

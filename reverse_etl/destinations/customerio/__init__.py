@@ -83,7 +83,7 @@ def steps(config: Config) -> Iterator[Step]:
 
 def first_rows(asks: Asks) -> FirstRows:
     """What people, objects or events need, asked of a person."""
-    from reverse_etl.destinations.customerio.first_rows import first_rows
+    from reverse_etl.destinations.customerio.questions import first_rows
 
     return first_rows(asks)
 

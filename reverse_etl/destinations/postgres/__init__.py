@@ -87,7 +87,7 @@ def steps(config: Config) -> Iterator[Step]:
 
 def first_rows(asks: Asks) -> FirstRows:
     """The table and its key, asked of a person."""
-    from reverse_etl.destinations.postgres.first_rows import first_rows
+    from reverse_etl.destinations.postgres.questions import first_rows
 
     return first_rows(asks)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from reverse_etl_tests import warm
 from reverse_etl_tests.cli.test_init import answered
 from reverse_etl_tests.destinations.postgres.server import Postgres
 from reverse_etl_tests.project import SHOP, Project, fill
@@ -139,10 +138,7 @@ def test_a_run_after_kill_9_writes_only_the_rest(crm: Project, server: Postgres)
         "LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.005); INSERT INTO writes VALUES (new.id); RETURN NULL; "
         "END $$; CREATE TRIGGER slow AFTER INSERT OR UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION slow()"
     )
-    command = [str(Path(sys.executable).with_name("reverse-etl")), "run", "crm_customers", "--json"]
-    process = subprocess.Popen(
-        command, cwd=crm.folder, env=crm.env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+    process = warm.started("run", "crm_customers", "--json", folder=crm.folder, environment=crm.env())
     wait_until(lambda: len(stored(server)) >= 50, timeout_s=60)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
