@@ -30,7 +30,10 @@ def late_row(world: World, kind: str, how: str, changes: dict[str, str] | None =
     return case
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize(
+    "how",
+    [how if how in ("in a savepoint", "prepared") else pytest.param(how, marks=pytest.mark.thorough) for how in HOWS],
+)
 def test_changed_rows_are_read_whenever_they_were_committed(world: World, how: str) -> None:
     """By a reader without rights, from a table whose times are not needed; what did not change is not read again."""
     case = late_row(world, "postgres_marks", how)
