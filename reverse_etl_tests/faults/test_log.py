@@ -224,6 +224,17 @@ def test_very_many_changed_keys_are_not_asked_for(case: LateCase, monkeypatch: p
     whole(case, "5 keys changed, of 20 rows.")
 
 
+@ONLY_POSTGRES
+def test_a_sync_may_turn_from_the_log_to_marks_and_back(case: LateCase) -> None:
+    """What the one left is of no use to the other: everything is read once."""
+    case.place.kind = "postgres_marks"
+    assert 3 == case.run().rows.extracted
+    assert 0 == case.run().rows.extracted
+    case.place.kind = "postgres_log"
+    assert 3 == case.run().rows.extracted
+    assert 0 == case.run().rows.extracted
+
+
 @MARIADB_LATER
 def test_a_full_run_reads_everything_and_leaves_its_own_place(case: LateCase) -> None:
     """Whatever the log has."""

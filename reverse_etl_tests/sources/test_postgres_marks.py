@@ -63,6 +63,8 @@ def test_a_snapshot_is_remembered_with_its_database_and_its_epoch() -> None:
     """The number is of 64 bits; rows are compared with its lower 32."""
     assert "xmin:7312:16384:1:5000000000" == of(5 * BILLION).place
     assert of(5 * BILLION).changed == EVERY_ROW
+    of_a_log = of(5 * BILLION, '{"log": "7312:16384:1|ab|0/12", "rows": 3}')
+    assert (EVERY_ROW, "") == (of_a_log.changed, of_a_log.note)
     found = of(5 * BILLION + 7, of(5 * BILLION).place)
     assert f"age('{5 * BILLION - 2**32}'::pg_catalog.xid)" in found.changed
 

@@ -61,7 +61,8 @@ def mark(before: str, *, identity: Sequence[str], xmin: int, xmax: int) -> Mark:
     """
     place = ":".join(("xmin", *identity, str(xmin)))
     whose, _, number = before.rpartition(":")
-    if not before:
+    if not before.startswith("xmin:"):
+        # Nothing, or what a log left.
         return Mark(place, EVERY_ROW)
     since = int(number)
     if whose != place.rpartition(":")[0] or since > xmax:
