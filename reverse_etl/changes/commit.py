@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import FINGERPRINTS_FILE, copy, parquet, repeats
+from reverse_etl.changes.compare import FINGERPRINTS_FILE, copy, parquet, repeats, row_groups
 from reverse_etl.files.private import whole_file
 from reverse_etl.ledger.journal import JOURNAL_FILE, Journal
 from reverse_etl.report import Outcome
@@ -126,26 +126,28 @@ def doubt_all(before: Path, after: Path, database: duckdb.DuckDBPyConnection) ->
 
 
 def _write_answers(parts: Parts, *, certain: bool) -> None:
-    with pq.ParquetFile(parts.folder / FINGERPRINTS_FILE) as file:
-        rows = sum(pq.read_metadata(path).num_rows for path in parts.paths())
-        answers = _answers(parts, parts.outcomes(rows), certain=certain)
-        with (
-            whole_file(parts.folder / _ANSWERS_FILE) as written,
-            pq.ParquetWriter(written, _SCHEMA, compression="none", use_dictionary=False) as writer,
-        ):
-            for batch in file.iter_batches():
-                answer = pa.array(answers[batch.column("row").to_numpy() - 1])
-                writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, answer], schema=_SCHEMA))
+    rows = sum(pq.read_metadata(path).num_rows for path in parts.paths())
+    answers = _answers(parts, parts.outcomes(rows), certain=certain)
+    with (
+        whole_file(parts.folder / _ANSWERS_FILE) as file,
+        pq.ParquetWriter(file, _SCHEMA, compression="none", use_dictionary=False) as writer,
+    ):
+        for batch in row_groups(parts.folder / FINGERPRINTS_FILE):
+            answer = pa.array(answers[batch.column("row").to_numpy() - 1])
+            writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, answer], schema=_SCHEMA))
 
 
 def _answers(parts: Parts, outcomes: Outcomes, *, certain: bool) -> Outcomes:
     """What is known of each row, by row number - 1."""
-    answers = np.full(len(outcomes), _LEFT, np.uint8)
-    answers[outcomes == Outcome.DELIVERED] = _ACKNOWLEDGED
-    answers[outcomes == Outcome.UNDELIVERED] = _IN_DOUBT
+    meaning = bytearray([_LEFT] * 256)
+    meaning[Outcome.DELIVERED] = _ACKNOWLEDGED
+    meaning[Outcome.UNDELIVERED] = _IN_DOUBT
     if not certain:
         # The checks, too, may have let a row pass when it was sent before.
-        answers[np.isin(outcomes, (Outcome.REFUSED, Outcome.EXCLUDED, Outcome.REJECTED))] = _IN_DOUBT
+        for outcome in (Outcome.REFUSED, Outcome.EXCLUDED, Outcome.REJECTED):
+            meaning[outcome] = _IN_DOUBT
+    # A byte a row, without the eight that an index takes.
+    answers: Outcomes = np.frombuffer(bytearray(outcomes.tobytes().translate(bytes(meaning))), np.uint8)
     for entry in Journal(parts.folder / JOURNAL_FILE).entries():
         if entry.outcome is Outcome.DELIVERED:
             # Accepted, and reported afterwards as not applied, or kept back when the checks were run again.

@@ -23,7 +23,7 @@ from reverse_etl.progress import Progress, emit
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import duckdb
@@ -161,12 +161,11 @@ def enter_plan(parts: Parts, outcomes: Outcomes) -> Differences:
     valid = int(np.count_nonzero(outcomes == Outcome.UNDELIVERED))
     outcomes[outcomes == Outcome.UNDELIVERED] = Outcome.UNCHANGED
     counted = dict.fromkeys(("added", "changed", "in_doubt", "gone"), 0)
-    with pq.ParquetFile(parts.folder / PLAN_FILE) as file:
-        for batch in file.iter_batches(columns=["what", "row"]):
-            rows = batch.column("row").drop_null().to_numpy()
-            outcomes[rows - 1] = Outcome.UNDELIVERED
-            for each in pc.value_counts(batch.column("what")):
-                counted[each["values"].as_py()] += each["counts"].as_py()
+    for batch in row_groups(parts.folder / PLAN_FILE, ["what", "row"]):
+        rows = batch.column("row").drop_null().to_numpy()
+        outcomes[rows - 1] = Outcome.UNDELIVERED
+        for each in pc.value_counts(batch.column("what")):
+            counted[each["values"].as_py()] += each["counts"].as_py()
     sent = counted["added"] + counted["changed"] + counted["in_doubt"]
     return Differences(**counted, unchanged=valid - sent)
 
@@ -199,6 +198,13 @@ def copy(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
         reason = error.strerror if isinstance(error, OSError) else "the disk is full, or fails"
         raise StateError(f"{path} cannot be written: {reason}.", hint="Free some space, then run again.") from None
     return rows
+
+
+def row_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The row groups of a file, one in memory at a time, which ``ParquetFile.iter_batches`` does not keep to."""
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield from file.read_row_group(group, columns).combine_chunks().to_batches()
 
 
 def parquet(path: Path) -> str:

@@ -58,10 +58,10 @@ FROM generate_series(1, %s) AS g
 """
 
 
-def measured_run(project: Project, sync: str) -> dict[str, float]:
+def measured_run(project: Project, sync: str, *, full: bool = True) -> dict[str, float]:
     """Runs one sync as a child and reads its wall clock seconds and peak memory (MB)."""
     began = time.perf_counter()
-    command = [str(Path(sys.executable).with_name("reverse-etl")), "run", sync, "--full", "--json"]
+    command = [str(Path(sys.executable).with_name("reverse-etl")), "run", sync, "--json", *(["--full"] if full else [])]
     read, write = os.pipe()
     pid = os.posix_spawn(
         command[0],

@@ -105,5 +105,6 @@ def _machines(world: World, chance: random.Random, kind: str) -> Iterator[_Machi
     place = world.folder / f"place_{one.name}" / "shared"
     place.mkdir(parents=True, mode=0o700)
     shared = {"REVERSE_ETL_STORAGE_URL": str(place), "REVERSE_ETL_STATE_URL": world.home.state_url}
+    shared["REVERSE_ETL_SECRET"] = "the same on all machines"
     with mock.patch.dict(os.environ, shared):
         yield _Machines(one, other, place)

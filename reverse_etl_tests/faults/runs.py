@@ -74,6 +74,7 @@ class World:
     stack: ExitStack = field(default_factory=ExitStack)
     servers: dict[str, Any] = field(default_factory=dict)
     places: dict[str, Any] = field(default_factory=dict)
+    compares: bool = False
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def case(self, kind: str, chance: random.Random, **chosen: Any) -> Case:
@@ -90,7 +91,7 @@ class World:
         shop = Shop(self.folder / f"{name}.db")
         shop.fill(chosen.get("rows", chance.randint(5, 40)), chance, wide=chosen.get("wide", 0))
         home = chosen.get("home", self.home)
-        sync = compared(kind) if chosen.get("compare") else settings(kind)
+        sync = compared(kind) if chosen.get("compare", self.compares) else settings(kind)
         return Case(
             name=name,
             kind=kind,
