@@ -15,6 +15,7 @@ from _pytest.terminal import TerminalReporter
 from reverse_etl.cli.dagster_home import make_storage
 from reverse_etl.files.private import make_private_folder
 from reverse_etl.state.store import open_store
+from reverse_etl_tests import warm
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
@@ -80,8 +81,10 @@ def new_project(tmp_path: Path, sandbox: RunningSandbox) -> Project:
     return project
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI everything can be installed: a test that was skipped there has not shown what it must."""
+    warm.stop()
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

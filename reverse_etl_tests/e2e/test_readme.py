@@ -128,6 +128,7 @@ def test_the_commands_after_the_demo_work(after_the_demo: tuple[Project, str]) -
     assert (project.folder / ".reverse_etl" / "dagster" / "history" / "runs" / f"{run_id}.db").exists()
 
 
+@pytest.mark.parametrize("after_the_demo", ["clone"], indirect=True)
 def test_the_demo_can_be_run_again(after_the_demo: tuple[Project, str]) -> None:
     """A second demo ends its own sandbox, starts an empty one there, and ends the same."""
     project, _ = after_the_demo
