@@ -91,24 +91,24 @@ class Generations:
         """The file of a stream."""
         return self._path(generation) / f"{stream}.parquet"
 
-    def made(self, generation: int) -> Made | None:
+    def made(self, generation: int, run_id: str) -> Made | None:
         """What a generation is of; None where a file of it is missing or cut short, here and where machines share.
+
+        Numbers start again when what was acknowledged is forgotten, so files of the same number may be of another run.
+
+        Args:
+            generation: Its number.
+            run_id: The changeset that it was made from.
 
         Raises:
             StateError: A newer release wrote it; or the shared place cannot be reached.
         """
-        if self.storage is not None and not (self._path(generation) / _MADE).exists():
+        made = self._here(generation)
+        if self.storage is not None and (made is None or made.run_id != run_id):
             self._fetch(self.storage, generation)
-        try:
-            stored = json.loads((self._path(generation) / _MADE).read_bytes())
-        except (OSError, ValueError):
+            made = self._here(generation)
+        if made is None or made.run_id != run_id:
             return None
-        if stored.get("format", 0) > FORMAT:
-            raise StateError(
-                f"{self._path(generation)} was written by a newer release.",
-                hint="Upgrade: pip install --upgrade reverse-etl",
-            )
-        made = Made(**stored)
         whole = all(_is_whole(self.stream(generation, stream), rows) for stream, rows in made.rows.items())
         return made if whole else None
 
@@ -145,12 +145,19 @@ class Generations:
                 if self.storage is not None:
                     self.storage.remove(f"snapshots/{self.folder.name}/{path.name}")
 
+    def _here(self, generation: int) -> Made | None:
+        try:
+            return _read(self._path(generation), (self._path(generation) / _MADE).read_bytes())
+        except OSError:
+            return None
+
     def _fetch(self, storage: Storage, generation: int) -> None:
         content = storage.read(self._named(generation, _MADE))
-        if content is None:
+        made = None if content is None else _read(self._path(generation), content)
+        if content is None or made is None:
             return
-        make_private_folder(self._path(generation))
-        names = [f"{stream}.parquet" for stream in json.loads(content).get("rows", {})]
+        self.begin(generation)
+        names = [f"{stream}.parquet" for stream in made.rows]
         there = [name for name in names if storage.has(self._named(generation, name))]
         storage.fetch({self._named(generation, name): self._path(generation) / name for name in there})
         with whole_file(self._path(generation) / _MADE) as file:
@@ -161,6 +168,18 @@ class Generations:
 
     def _named(self, generation: int, name: str) -> str:
         return f"snapshots/{self.folder.name}/{self._path(generation).name}/{name}"
+
+
+def _read(path: Path, content: bytes) -> Made | None:
+    try:
+        stored = json.loads(content)
+        newer = stored.get("format", 0) > FORMAT
+        made = None if newer else Made(**stored)
+    except (ValueError, TypeError, AttributeError):
+        return None
+    if newer:
+        raise StateError(f"{path} was written by a newer release.", hint="Upgrade: pip install --upgrade reverse-etl")
+    return made
 
 
 def _is_whole(path: Path, rows: int) -> bool:

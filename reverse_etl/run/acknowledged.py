@@ -61,7 +61,7 @@ def write_generation(run: SyncRun, facts: Facts) -> int | None:
     snapshot = snapshot_of(run.store, run.sync.name)
     if (snapshot.generation, snapshot.sending) != (found.generation, run.folder.path.name):
         return None
-    _write(run, run.folder, facts, found, certain=found.certain)
+    _write(run, run.folder, facts, found, made_by=snapshot.made_by, certain=found.certain)
     return found.generation
 
 
@@ -77,7 +77,7 @@ def settle(run: SyncRun, snapshot: Snapshot) -> Snapshot:
     fetch(folder)
     facts, found = folder.facts(), compared(folder)
     if facts is not None and found is not None and found.generation == snapshot.generation:
-        _write(run, folder, facts, found, certain=False)
+        _write(run, folder, facts, found, made_by=snapshot.made_by, certain=False)
     else:
         _write_doubt(run, snapshot)
     with run.store.writing() as connection:
@@ -85,9 +85,9 @@ def settle(run: SyncRun, snapshot: Snapshot) -> Snapshot:
     return snapshot_of(run.store, run.sync.name)
 
 
-def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, certain: bool) -> None:
+def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, made_by: str, certain: bool) -> None:
     generations, secret = generations_of(run), secret_of(run.home.path)
-    made = generations.made(found.generation) if found.known else None
+    made = generations.made(found.generation, made_by) if found.known else None
     rows = rows_for(folder)
     generations.begin(found.generation + 1)
     counts: dict[str, int] = {}
@@ -111,7 +111,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ce
         Made(
             run_id=folder.path.name,
             read_at=facts.started_at,
-            full_at=now if made is None or found.everything else made.full_at,
+            full_at=now if made is None or (found.everything and facts.is_whole) else made.full_at,
             recipient=rows.recipient.as_text() if rows else "",
             secret_id=secret_id(secret),
             shapes=shapes_of(run.sync),
@@ -124,7 +124,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ce
 def _write_doubt(run: SyncRun, snapshot: Snapshot) -> None:
     """Nothing is known of what was sent: every key that was acknowledged is in doubt."""
     generations = generations_of(run)
-    made = generations.made(snapshot.generation) if snapshot.generation else None
+    made = generations.made(snapshot.generation, snapshot.made_by) if snapshot.generation else None
     generations.begin(snapshot.generation + 1)
     if made is None:
         return

@@ -117,7 +117,7 @@ def _made(run: SyncRun, snapshot: Snapshot, secret: bytes) -> tuple[Made | None,
     """What a generation is of, and why it cannot be used where that is worth a sentence."""
     if not snapshot.generation:
         return None, ""
-    made = generations_of(run).made(snapshot.generation)
+    made = generations_of(run).made(snapshot.generation, snapshot.made_by)
     if made is None:
         return None, "The files that say what was acknowledged are missing or cut short, so every row was sent."
     if made.secret_id != secret_id(secret):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from reverse_etl.run.attend import attend
 from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import find_run
-from reverse_etl.state.snapshots import snapshot_of
+from reverse_etl.state.snapshots import forget_snapshot, snapshot_of
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.completed import ended
@@ -165,6 +167,52 @@ def test_without_what_was_acknowledged_everything_is_sent(case: Case, lost: str)
     assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
     assert ("every row was sent" in report.message) == (lost != "state"), report.message
     assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+
+
+def test_files_of_the_same_number_from_before_all_was_forgotten_do_not_count(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine has them still: it fetches those that count, and a value that came back is sent."""
+    monkeypatch.setenv("REVERSE_ETL_STORAGE_URL", str(tmp_path / "shared"))
+    monkeypatch.setenv("REVERSE_ETL_SECRET", "0123456789abcdef")
+    forget_snapshot(case.store, case.name)
+    change(case, 3, "silver")
+    assert Status.COMPLETED is ended(case.run()).status
+    shutil.copytree(case.home.snapshots, tmp_path / "elsewhere")
+    forget_snapshot(case.store, case.name)
+    change(case, 3, "gold")
+    assert Status.COMPLETED is ended(case.run()).status
+    shutil.rmtree(case.home.snapshots)
+    (tmp_path / "elsewhere").rename(case.home.snapshots)
+    change(case, 3, "silver")
+    assert (Status.COMPLETED, 1, 0, ROWS - 1) == of_rows(ended(case.run()))
+    assert "silver" == plan_of(case, 3)
+
+
+@pytest.mark.parametrize(("scope", "then"), [(Scope(limit=1), ROWS), (Scope(full=True), 0)], ids=["limit", "full"])
+def test_a_run_of_some_rows_leaves_full_every_due(case: Case, scope: Scope, then: int) -> None:
+    """Only a run of all rows puts off when everything is sent again."""
+    case.sync = case.sync.model_copy(
+        update={"changes": case.sync.changes.model_copy(update={"full_every": timedelta(days=7)})}
+    )
+    made = case.home.snapshots / case.name / "g000001" / "made.json"
+    made.write_text(json.dumps(json.loads(made.read_text()) | {"full_at": 0}))
+    run, clock = case.start(), FastClock().clock()
+    with attend(run):
+        extract_changeset(run, case.database, case.workspace, scope=scope, clock=clock)
+        validate_changeset(run)
+        compare_changeset(run)
+        deliver_changeset(run, case.workspace, clock=clock)
+    assert (Status.COMPLETED, then, 0, ROWS - then) == of_rows(ended(case.run()))
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"format": "?"}', '{"other": 1}'])
+def test_a_damaged_note_of_what_was_acknowledged_counts_as_missing(case: Case, content: str) -> None:
+    """Whatever JSON it is: all is sent."""
+    (case.home.snapshots / case.name / "g000001" / "made.json").write_text(content)
+    report = ended(case.run())
+    assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
+    assert "every row was sent" in report.message
 
 
 def test_an_overtaken_run_sends_nothing(case: Case) -> None:
