@@ -119,9 +119,9 @@ def _made(run: SyncRun, snapshot: Snapshot, secret: bytes) -> tuple[Made | None,
         return None, ""
     made = generations_of(run).made(snapshot.generation, snapshot.made_by)
     if made is None:
-        return None, "The files that say what was acknowledged are missing or cut short, so every row was sent."
+        return None, "The files that say what was acknowledged are missing or cut short, so every row is sent."
     if made.secret_id != secret_id(secret):
-        return None, "The secret is not the one that was used before, so every row was sent."
+        return None, "The secret is not the one that was used before, so every row is sent."
     rows = rows_for(run.folder)
     before = Recipient.from_text(made.recipient)
     if rows is None or before is None or not before.is_same(rows.recipient):
@@ -152,7 +152,7 @@ def _is_due(sync: SyncConfig, made: Made) -> bool:
 def _reshaped_note(reshaped: tuple[str, ...]) -> str:
     if not reshaped:
         return ""
-    return "How rows are sent changed in the sync's file, so every row was sent."
+    return "How rows are sent changed in the sync's file, so every row is sent."
 
 
 def _keyed(sync: SyncConfig, stream: str, secret: bytes) -> Keyed:

@@ -91,6 +91,7 @@ class Plan:
         read_from: What the queries were given for ``{{last_sync_time}}``; 0 for everything.
         streams: By stream.
         stopped: Which check would stop the run, a sentence; empty for none.
+        after: The run that is still sending, or stopped while it sent; as long as there is one, no plan is sent.
         notes: What else is worth saying, in sentences.
     """
 
@@ -101,6 +102,7 @@ class Plan:
     read_from: int | None
     streams: dict[str, StreamPlan]
     stopped: str = ""
+    after: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -171,7 +173,8 @@ def make_plan(
         notes.append(found.note)
         if snapshot.sending:
             notes.append(
-                f"Run {snapshot.sending[:8]} stopped while it sent: rows that have no answer are sent besides these."
+                f"Run {snapshot.sending[:8]} is still sending, or stopped while it sent: the next run sends the rows "
+                "that have no answer besides these, and only then a plan can be sent."
             )
     sizes = asyncio.run(_sizes(run.folder, facts, sync, destination))
     streams = {}
@@ -190,6 +193,7 @@ def make_plan(
         facts.read_from,
         streams,
         stopped=validation.stopped,
+        after=snapshot.sending if compares(sync) else "",
         notes=tuple(filter(None, notes)),
     )
 
@@ -213,24 +217,29 @@ def take_plan(run: SyncRun, plan_id: str, recipient: Recipient | None = None) ->
         raise ConfigError(
             f"there is no plan {plan_id} of {run.sync.name}.", hint=f"Make one: reverse-etl plan {run.sync.name}"
         )
-    if why := _not_good(run, folder, facts, recipient):
+    snapshot = snapshot_of(run.store, run.sync.name)
+    if facts.generation is not None and snapshot.sending:
+        raise StateError(
+            f"run {snapshot.sending[:8]} stopped while it sent, and some of its rows have no answer: nothing was sent.",
+            hint=f"Run without a plan first: reverse-etl run {run.sync.name}",
+        ).located(run.sync.where)
+    if why := _not_good(run, folder, facts, recipient, snapshot.generation):
         raise StateError(
             f"{why}: nothing was sent.", hint=f"Make another plan: reverse-etl plan {run.sync.name}"
         ).located(run.sync.where)
     continue_changeset(run.home, run.store, folder, run_id=run.run_id)
 
 
-def _not_good(run: SyncRun, folder: RunFolder, facts: Facts, recipient: Recipient | None) -> str:
+def _not_good(run: SyncRun, folder: RunFolder, facts: Facts, recipient: Recipient | None, generation: int) -> str:
     """Why the rows of a plan are not to be sent any more; empty where they are."""
     rows = rows_for(folder)
     if rows is None or (recipient is not None and not rows.recipient.is_same(recipient)):
         return "the plan was made for another destination than the one of that name now"
-    snapshot = snapshot_of(run.store, run.sync.name)
     if facts.version != run.sync.version:
         return "the sync's file has changed since the plan was made"
     if abs(datetime.now(UTC) - datetime.fromtimestamp(facts.started_at, UTC)) > GOOD_FOR:
         return "the plan is more than an hour old"
-    if facts.generation is not None and (snapshot.generation, snapshot.sending) != (facts.generation, ""):
+    if facts.generation not in (None, generation):
         return "another run has sent rows since the plan was made"
     if facts.reads is Reads.CHANGES and facts.since != sync_state(run.store, run.sync.name).last_sync_time:
         return "another run has been completed since the plan was made"

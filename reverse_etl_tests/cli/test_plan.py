@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl.cli.commands.plan import _why_not_compared
+from reverse_etl.run.plan import Plan, StreamPlan
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
@@ -58,6 +60,17 @@ def test_a_sync_that_does_not_compare_says_what_is_not_known(shop: Project) -> N
     assert "changes: {by: compare}" in planned.stdout
     found = json.loads(shop.reverse_etl("plan", "plain", "--json").stdout)
     assert (3, None, 1) == tuple(found["streams"]["rows"][name] for name in ("to_send", "changed", "rejected"))
+
+
+@pytest.mark.parametrize(
+    ("added", "generation", "says"),
+    [(1, 0, "Nothing is known"), (1, 3, ""), (None, 0, "Which rows")],
+)
+def test_why_everything_counts_as_new_is_said_once(added: int | None, generation: int, says: str) -> None:
+    """A sync that reads the log compares too; where a note gives the reason, nothing else does."""
+    stream = StreamPlan(1, 1, 0, 0, added=added)
+    found = _why_not_compared(Plan("plan-1", "customers", False, generation, 0, {"rows": stream}))
+    assert (says, bool(says)) == (found[: len(says)], bool(found))
 
 
 def test_a_plan_that_is_not_there_is_a_mistake_of_the_user(shop: Project) -> None:

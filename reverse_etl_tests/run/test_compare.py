@@ -165,7 +165,7 @@ def test_without_what_was_acknowledged_everything_is_sent(case: Case, lost: str)
         (generation / lost).unlink()
     report = ended(case.run())
     assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
-    assert ("every row was sent" in report.message) == (lost != "state"), report.message
+    assert ("every row is sent" in report.message) == (lost != "state"), report.message
     assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
 
 
@@ -212,7 +212,7 @@ def test_a_damaged_note_of_what_was_acknowledged_counts_as_missing(case: Case, c
     (case.home.snapshots / case.name / "g000001" / "made.json").write_text(content)
     report = ended(case.run())
     assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
-    assert "every row was sent" in report.message
+    assert "every row is sent" in report.message
 
 
 def test_an_overtaken_run_sends_nothing(case: Case) -> None:

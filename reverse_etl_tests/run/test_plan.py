@@ -93,6 +93,21 @@ def test_a_plan_that_is_overtaken_is_not_sent(case: Case, why: str, monkeypatch:
     assert before == len(sent(case))
 
 
+def test_a_plan_beside_a_run_that_stopped_while_it_sent_waits_for_the_next_run(case: Case) -> None:
+    """Its rows without an answer come first: the plan says so, and a run with it sends nothing."""
+    change(case, 3, "gold")
+    with case.store.writing() as connection:
+        connection.exec_driver_sql("UPDATE reverse_etl_snapshot SET sending = '0123456789'")
+    plan = planned(case)
+    assert "0123456789" == plan.after
+    assert "Run 01234567 is still sending, or stopped" in " ".join(plan.notes)
+    run = case.run(scope=Scope(plan=plan.plan_id))
+    assert isinstance(run.error, StateError)
+    assert f"reverse-etl run {case.name}" in run.error.hint
+    assert Status.COMPLETED is ended(case.run()).status
+    assert not planned(case).after
+
+
 def test_gone_rows_are_counted_and_left_as_they_are(case: Case) -> None:
     """Where all rows were read: a plan counts whom no row names any more."""
     with case.shop.changing() as database:

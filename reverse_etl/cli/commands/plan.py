@@ -84,11 +84,11 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
     payload = sum(each.payload_bytes for each in made.streams.values())
     size = f", {_size(payload)}" if payload else ""
     say(console, f"{counted(requests, 'request')}{size}." if requests else "Nothing to send.")
-    if not made.compares:
-        say(console, _why_not_compared(sync))
+    if not made.compares and (why := _why_not_compared(made)):
+        say(console, why)
     for note in made.notes:
         say(console, note)
-    if made.to_send:
+    if made.to_send and not made.after:
         say(console, "Nothing was sent. To send exactly this within an hour:")
         say(console, f"reverse-etl run {sync.name} --plan {made.plan_id}")
 
@@ -109,9 +109,10 @@ def _lines(stream: StreamPlan) -> list[tuple[str, int, str]]:
     return [(sign, number, what) for sign, number, what in found if number]
 
 
-def _why_not_compared(sync: SyncConfig) -> str:
-    if sync.changes.by == "compare":
-        return "Nothing is known to be acknowledged yet, so every row counts as new."
+def _why_not_compared(made: Plan) -> str:
+    """Why it is not known what changed; empty where a note of the plan says so."""
+    if any(stream.added is not None for stream in made.streams.values()):
+        return "" if made.generation else "Nothing is known to be acknowledged yet, so every row counts as new."
     return (
         "Which rows are new, changed or gone is not known: the sync does not compare. With `changes: {by: compare}` in "
         "its file a run sends only what differs."
