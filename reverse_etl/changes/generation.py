@@ -11,13 +11,13 @@ their files, a generation is put there before it counts.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import make_private_folder, whole_file
@@ -44,6 +44,7 @@ FORMAT: Final = 1
 """Of these files; a release that finds a higher one does not read them."""
 
 _MADE: Final = "made.json"
+_DIGEST: Final = 32
 _KEPT: Final = 1
 """Generations that are kept beside the one that counts."""
 
@@ -61,6 +62,7 @@ class Made:
         shapes: For each stream, a hash of what decides how a row is sent, beside its values.
         rows: For each stream, how many keys.
         gone: How many of all of them are gone.
+        digests: For each stream, a hash of its file, so that bytes that the disk lost are noticed.
         format: Of the files.
     """
 
@@ -72,6 +74,7 @@ class Made:
     shapes: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     gone: int = 0
+    digests: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -92,7 +95,7 @@ class Generations:
         return self._path(generation) / f"{stream}.parquet"
 
     def made(self, generation: int, run_id: str) -> Made | None:
-        """What a generation is of; None where a file of it is missing or cut short, here and where machines share.
+        """What a generation is of; None where a file of it is missing or damaged, here and where machines share.
 
         Numbers start again when what was acknowledged is forgotten, so files of the same number may be of another run.
 
@@ -109,7 +112,7 @@ class Generations:
             made = self._here(generation)
         if made is None or made.run_id != run_id:
             return None
-        whole = all(_is_whole(self.stream(generation, stream), rows) for stream, rows in made.rows.items())
+        whole = all(_digest(self.stream(generation, stream)) == made.digests.get(stream) for stream in made.rows)
         return made if whole else None
 
     def begin(self, generation: int) -> None:
@@ -129,6 +132,7 @@ class Generations:
         Raises:
             StateError: They cannot be written.
         """
+        made = replace(made, digests={stream: _digest(self.stream(generation, stream)) for stream in made.rows})
         with whole_file(self._path(generation) / _MADE) as file:
             file.write(json.dumps(asdict(made)).encode())
         if self.storage is not None:
@@ -182,8 +186,10 @@ def _read(path: Path, content: bytes) -> Made | None:
     return made
 
 
-def _is_whole(path: Path, rows: int) -> bool:
+def _digest(path: Path) -> str:
+    """Of a file; empty where there is none, or it cannot be read."""
     try:
-        return bool(pq.read_metadata(path).num_rows == rows)
-    except (OSError, pa.ArrowException):
-        return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, hashlib.blake2b).hexdigest()[:_DIGEST]
+    except OSError:
+        return ""

@@ -119,7 +119,7 @@ def _made(run: SyncRun, snapshot: Snapshot, secret: bytes) -> tuple[Made | None,
         return None, ""
     made = generations_of(run).made(snapshot.generation, snapshot.made_by)
     if made is None:
-        return None, "The files that say what was acknowledged are missing or cut short, so every row is sent."
+        return None, "The files that say what was acknowledged are missing or damaged, so every row is sent."
     if made.secret_id != secret_id(secret):
         return None, "The secret is not the one that was used before, so every row is sent."
     rows = rows_for(run.folder)

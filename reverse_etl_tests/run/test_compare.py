@@ -149,7 +149,7 @@ def test_full_sends_everything(case: Case) -> None:
     assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
 
 
-@pytest.mark.parametrize("lost", ["made.json", "rows.parquet", "cut", "secret", "state"])
+@pytest.mark.parametrize("lost", ["made.json", "rows.parquet", "cut", "bytes", "secret", "state"])
 def test_without_what_was_acknowledged_everything_is_sent(case: Case, lost: str) -> None:
     """A lost file, a file that was cut short, another secret, a lost pointer: all is sent, and the message says so."""
     generation = case.home.snapshots / case.name / f"g{snapshot_of(case.store, case.name).generation:06d}"
@@ -158,6 +158,9 @@ def test_without_what_was_acknowledged_everything_is_sent(case: Case, lost: str)
     elif lost == "state":
         with case.store.writing() as connection:
             connection.exec_driver_sql("DELETE FROM reverse_etl_snapshot")
+    elif lost == "bytes":
+        content = (generation / "rows.parquet").read_bytes()
+        (generation / "rows.parquet").write_bytes(content[:4] + bytes(60) + content[64:])
     elif lost == "cut":
         content = (generation / "rows.parquet").read_bytes()
         (generation / "rows.parquet").write_bytes(content[: len(content) // 2])
