@@ -61,6 +61,7 @@ class Reading:
         whole: Whether they are all rows: a key that none of them has is gone.
         certain: Whether no row was sent twice: a refusal then says that nothing was applied.
         other_shape: Whether rows were acknowledged in another shape than the one that they are sent in now.
+        leave: Whether who is gone also leaves a segment: once back, they are sent again, whatever their values are.
         expires_s: Keys that are gone for longer are forgotten, seconds; None: never.
     """
 
@@ -68,6 +69,7 @@ class Reading:
     whole: bool
     certain: bool
     other_shape: bool = False
+    leave: bool = False
     expires_s: int | None = None
 
 
@@ -99,6 +101,8 @@ def commit(
         """
     else:
         was = "NULL" if reading.other_shape else "o.rh"
+        if reading.leave and reading.whole:
+            was = f"CASE WHEN n.kh IS NOT NULL THEN {was} END"
         gone_at = (
             f"CASE WHEN n.kh IS NULL THEN coalesce(o.gone_at, {reading.read_at}) END" if reading.whole else "o.gone_at"
         )

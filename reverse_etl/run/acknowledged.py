@@ -101,6 +101,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
                 whole=facts.has_all_rows,
                 certain=certain,
                 other_shape=name in found.reshaped,
+                leave=run.sync.mirrors,
                 expires_s=kind_of(run.sync).forgets_after_s(run.sync, name),
             )
             counts[name], here = commit(folder.parts(name), before, after, database, reading)

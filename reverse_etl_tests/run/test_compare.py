@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.changeset.scope import Scope
+from reverse_etl.config.inline import parse_sync
 from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.run.attend import attend
 from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
@@ -23,6 +24,7 @@ from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case, World
 from reverse_etl_tests.faults.shop import KINDS
+from reverse_etl_tests.faults.shop import compared as compared_settings
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 ROWS = 9
@@ -216,6 +218,22 @@ def test_a_damaged_note_of_what_was_acknowledged_counts_as_missing(case: Case, c
     report = ended(case.run())
     assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
     assert "every row is sent" in report.message
+
+
+def test_who_comes_back_joins_a_mirrored_segment_again(case: Case) -> None:
+    """Who is gone has left it: they are sent once more when they are back, though no value differs."""
+    segment = {"people": {"identify_by": "id", "segment": {"name": "all", "mirror": True}}}
+    basic = {"database": "shop", "workspace": "main", "schedule": "manual"}
+    case.sync = parse_sync(case.name, basic | compared_settings("people") | segment)
+    assert Status.COMPLETED is ended(case.run()).status
+    with case.shop.changing() as database:
+        row = database.execute("SELECT * FROM shop WHERE rowid = 3").fetchone()
+        database.execute("DELETE FROM shop WHERE rowid = 3")
+    assert (Status.COMPLETED, 0, 0, ROWS - 1) == of_rows(ended(case.run()))
+    with case.shop.changing() as database:
+        database.execute(f"INSERT INTO shop VALUES ({', '.join('?' * len(row))})", row)
+    assert (Status.COMPLETED, 1, 0, ROWS - 1) == of_rows(ended(case.run()))
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
 
 
 def test_an_overtaken_run_sends_nothing(case: Case) -> None:
