@@ -26,6 +26,7 @@ MODULES: Final = (
     "kills",
     "machines",
     "workspaces",
+    "histories",
     "first_runs",
 )
 

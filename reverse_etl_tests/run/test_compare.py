@@ -137,6 +137,22 @@ def test_a_value_that_changes_and_comes_back_around_a_lost_answer_is_sent_again(
     assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
 
 
+def test_a_refusal_after_an_attempt_without_an_answer_leaves_the_row_in_doubt(case: Case) -> None:
+    """The first attempt may have been applied: when the old value is back, it is sent, though it was acknowledged."""
+    change(case, 3, "silver")
+    case.run()
+    change(case, 3, "gold")
+    batch = {"path": "/api/v2/batch"}
+    lost = {"match": batch, "times": 1, "do": {"status": 500, "apply": True}}
+    case.sandbox.faults([lost, {"match": batch, "always": True, "do": {"refuse_items": {"ids": ["p3"]}}}])
+    assert (Status.SOME_ROWS_FAILED, 0, 1, ROWS - 1) == of_rows(ended(case.run()))
+    assert "gold" == plan_of(case, 3)
+    case.sandbox.clear_faults()
+    change(case, 3, "silver")
+    assert (Status.COMPLETED, 1, 0, ROWS - 1) == of_rows(ended(case.run()))
+    assert "silver" == plan_of(case, 3)
+
+
 def test_full_sends_everything(case: Case) -> None:
     """Whatever was acknowledged; the run after it sends nothing."""
     run, clock = case.start(), FastClock().clock()

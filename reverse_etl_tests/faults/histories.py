@@ -1,0 +1,87 @@
+"""Syncs that compare, over many runs: rows change, come back to earlier values and vanish while runs go wrong."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from reverse_etl.changeset.scope import Scope
+from reverse_etl.report import Status
+from reverse_etl.run.plan import make_plan
+from reverse_etl_tests.faults.catalogue import family
+from reverse_etl_tests.faults.refusals import BATCH
+from reverse_etl_tests.faults.runs import Case, Ended, World
+
+_ROWS = 5
+_PLANS = ("free", None)
+"""Two, so that values come back; NULL clears the attribute."""
+
+
+@family(60, at_once=10)
+def histories_compared(world: World, chance: random.Random, seed: int) -> None:
+    """Rows change to and fro between runs that meet refusals, lost answers, 401, new file versions, `--full`, plans."""
+    case = world.case("people", chance, rows=_ROWS, items=2, in_flight=chance.randint(1, 3), compare=True)
+    people = case.sync.people
+    assert people is not None
+    clearing = case.sync.model_copy(update={"people": people.model_copy(update={"empty_values": "delete"})})
+    case.sync = clearing
+    stopped: Ended | None = None
+    for step in range(chance.randint(4, 8)):
+        _change(case, chance)
+        case.sandbox.faults(_faults(chance))
+        if chance.random() < 0.5:
+            # Rows that were read for another version of the file are not sent: what was left half sent is settled.
+            case.sync = clearing.model_copy(update={"version": f"{seed} {step}"})
+        ended = _run(case, chance, stopped)
+        stopped = ended if ended.report is not None and ended.report.status is Status.FAILED else None
+    case.sandbox.clear_faults()
+    for _ in range(2):
+        # The first may continue what an earlier one left.
+        last = case.run()
+        assert last.report is not None
+        assert last.report.status is Status.COMPLETED, last.report.message
+    there, wanted = _plans_there(case), {row.id: row.plan or None for row in case.shop.rows()}
+    assert wanted == there, f"not as the source: {sorted(wanted.items() ^ there.items(), key=str)}"
+    before = len(case.sandbox.requests())
+    again = case.run()
+    assert again.report is not None
+    assert (Status.COMPLETED, 0) == (again.report.status, again.report.total.delivered)
+    assert not [each for each in case.sandbox.requests()[before:] if each["path"] == BATCH["path"]]
+
+
+def _run(case: Case, chance: random.Random, stopped: Ended | None) -> Ended:
+    """A run of its own, of everything, of a plan, or a re-execution of the one that stopped."""
+    how = chance.random()
+    if how < 0.15 and stopped is not None:
+        return case.run(root=stopped.root_run_id)
+    if how < 0.2:
+        return case.run(scope=Scope(full=True))
+    if how < 0.35:
+        plan = make_plan(case.sync, case.home, case.store, case.database, case.workspace)
+        if chance.random() < 0.5:
+            _change(case, chance)
+        return case.run(scope=Scope(plan=plan.plan_id))
+    return case.run()
+
+
+def _change(case: Case, chance: random.Random) -> None:
+    with case.shop.changing() as database:
+        for number in chance.sample(range(1, _ROWS + 1), chance.randint(0, 3)):
+            database.execute("UPDATE shop SET plan = ? WHERE rowid = ?", [chance.choice(_PLANS), number])
+
+
+def _faults(chance: random.Random) -> list[dict[str, Any]]:
+    """Nothing, or one or two of: refused rows, an answer lost after a request was applied, withdrawn credentials."""
+    refused = [f"p{number}" for number in chance.sample(range(1, _ROWS + 1), 2)]
+    known: list[dict[str, Any]] = [
+        {"match": BATCH, "always": True, "do": {"refuse_items": {"ids": refused}}},
+        {"match": BATCH, "skip": chance.randint(0, 2), "do": {"status": 500, "apply": True}},
+        {"match": BATCH, "skip": chance.randint(0, 2), "do": {"drop": "after_apply"}},
+        {"match": BATCH, "skip": chance.randint(0, 2), "always": True, "do": {"status": 401}},
+        {"match": BATCH, "skip": chance.randint(0, 2), "always": True, "do": {"status": 401, "apply": True}},
+    ]
+    return chance.sample(known, chance.choice([0, 1, 1, 2, 3]))
+
+
+def _plans_there(case: Case) -> dict[str, str | None]:
+    return {person["id"]: person["attributes"].get("plan") or None for person in case.sandbox.people()}
