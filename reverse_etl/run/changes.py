@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from reverse_etl.changes.compare import Keyed, enter_plan, write_fingerprints, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
 from reverse_etl.changes.secret import secret_id, secret_of
+from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.recipient import Recipient, rows_for
-from reverse_etl.changeset.scope import Reads
+from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.errors import ReverseEtlError, StateError
 from reverse_etl.run.acknowledged import compares, generations_of, kind_of, scratch_of, settle, shapes_of
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
@@ -32,12 +33,30 @@ def generation_to_compare_with(run: SyncRun) -> int | None:
     What an earlier run left half sent, and this one does not continue, is accounted for first.
 
     Raises:
-        StateError: Its files cannot be read or written.
+        ConfigError: The secret is missing or too short.
+        StateError: It cannot be read, or the files of what was acknowledged not be read or written.
     """
     if not compares(run.sync):
         return None
+    # A secret that cannot be used ends the run before anything is read.
+    secret_of(run.home.path)
     known = snapshot_of(run.store, run.sync.name)
     return settle(run, known).generation if known.sending else known.generation
+
+
+def with_all_rows_when_due(run: SyncRun, scope: Scope) -> Scope:
+    """What a run reads: everything where `full_every` is due and its queries would return what changed alone.
+
+    Args:
+        run: The run.
+        scope: What it was asked to read.
+    """
+    sync = run.sync
+    if scope != WHAT_CHANGED or sync.changes.full_every is None or not reads_only_changes(sync):
+        return scope
+    snapshot = snapshot_of(run.store, sync.name)
+    made = generations_of(run).made(snapshot.generation, snapshot.made_by) if snapshot.generation else None
+    return Scope(full=True) if made is not None and _is_due(sync, made) else scope
 
 
 def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:

@@ -137,6 +137,7 @@ def make_plan(
 
     plan_id = f"{PREFIX}{secrets.token_hex(4)}"
     run = SyncRun(sync, plan_id, plan_id, home, store, datetime.now(UTC))
+    scope = changes.with_all_rows_when_due(run, scope)
     identified = identify_recipient(run, destination, scope=scope)
     snapshot = snapshot_of(store, sync.name)
     remembered = scope.from_last_sync_time and not identified.another

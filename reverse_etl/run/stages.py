@@ -72,6 +72,7 @@ def extract_changeset(
     from reverse_etl.sources import connect, dialect
 
     scope.check(run.sync)
+    scope = changes.with_all_rows_when_due(run, scope)
     late = late_of(run.sync.changes, database.late)
     known = identify_recipient(run, destination, scope=scope, clock=clock) if destination else None
     remembered = scope.from_last_sync_time and not (known and known.another)

@@ -23,7 +23,7 @@ from reverse_etl.state.store import open_store
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case, World
-from reverse_etl_tests.faults.shop import KINDS
+from reverse_etl_tests.faults.shop import KINDS, settings
 from reverse_etl_tests.faults.shop import compared as compared_settings
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
@@ -165,6 +165,31 @@ def test_full_sends_everything(case: Case) -> None:
     assert report is not None
     assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
     assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+
+
+def test_everything_is_read_when_it_is_due_also_by_a_query_of_what_changed(case: Case) -> None:
+    """Without it, such a query returns too little to send everything."""
+    where = {"database": "shop", "workspace": "main", "schedule": "manual"}
+    case.sync = parse_sync(case.name, {**where, **settings("people"), "changes": {"by": "compare"}})
+    assert (Status.COMPLETED, 0, 0, 0) == of_rows(ended(case.run()))
+    changes = case.sync.changes.model_copy(update={"full_every": timedelta()})
+    case.sync = case.sync.model_copy(update={"changes": changes})
+    assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(ended(case.run()))
+
+
+@pytest.mark.parametrize("wrong", ["short file", "no variable"])
+def test_a_secret_that_cannot_be_used_ends_the_run_before_it_reads(
+    case: Case, wrong: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No row is read, let alone a failed row."""
+    if wrong == "short file":
+        (case.home.path / "secret").write_bytes(b"short")
+    else:
+        monkeypatch.setenv("REVERSE_ETL_STORAGE_URL", str(tmp_path / "shared"))
+    run = case.run()
+    assert run.error is not None
+    assert "secret" in str(run.error).lower()
+    assert 0 == ended(run).total.extracted
 
 
 @pytest.mark.parametrize("lost", ["made.json", "rows.parquet", "cut", "bytes", "secret", "state"])
