@@ -48,7 +48,8 @@ class Lines:
     in_close: int
 
 
-_counted: dict[tuple[str, bool], Lines] = {}
+_counted: dict[tuple[str, bool, bool], Lines] = {}
+"""By kind of sync, whether some rows fail, and whether the sync compares."""
 
 
 @family(len(KINDS) * _POINTS, at_once=10)
@@ -56,13 +57,14 @@ def killed(world: World, chance: random.Random, seed: int) -> None:
     """Our process is killed with -9 before a line of its code, at 70 points from the first read to the close's end."""
     kind_number, point = seed % len(KINDS), seed // len(KINDS)
     some_fail = bool(point % 2)
-    key = KINDS[kind_number], some_fail
+    kind = KINDS[kind_number]
+    key = kind, some_fail, world.compares
     if key not in _counted:
-        case, _, _ = _case(world, chance, *key)
+        case, _, _ = _case(world, chance, kind, some_fail)
         # What is imported once for all runs is none of a run's lines.
         case.run()
-        _counted[key] = lines_of_a_whole_run(_case(world, chance, *key)[0])
-    case, refused, rejected = _case(world, chance, *key)
+        _counted[key] = lines_of_a_whole_run(_case(world, chance, kind, some_fail)[0])
+    case, refused, rejected = _case(world, chance, kind, some_fail)
     run, rows = case.start(), case.shop.rows()
     first_in_close = _POINTS - _IN_CLOSE
     share = kind_number / len(KINDS)

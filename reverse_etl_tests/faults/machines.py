@@ -20,7 +20,8 @@ from reverse_etl_tests.faults.truth import a_clean_run_mends_everything, books_a
 
 _ROWS, _ITEMS, _IN_FLIGHT = 24, 3, 3
 
-_counted: dict[str, Lines] = {}
+_counted: dict[tuple[str, bool], Lines] = {}
+"""By kind of sync, and whether the sync compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,16 @@ class _Machines:
 def machine_lost(world: World, chance: random.Random, seed: int) -> None:
     """The machine of a run is lost, at 50 points of its code; another one continues, and then the first again."""
     kind = KINDS[seed % len(KINDS)]
+    key = kind, world.compares
     with _machines(world, chance, kind) as machines:
-        if kind not in _counted:
+        if key not in _counted:
             machines.one.run()
             with _machines(world, chance, kind) as others:
-                _counted[kind] = lines_of_a_whole_run(others.one)
+                _counted[key] = lines_of_a_whole_run(others.one)
     with _machines(world, chance, kind) as machines:
         one, other = machines.one, machines.other
         run, rows = one.start(), one.shop.rows()
-        kill(one, run, int(_counted[kind].before_close * (seed + 0.5) / 50), in_close=False)
+        kill(one, run, int(_counted[key].before_close * (seed + 0.5) / 50), in_close=False)
         # A re-execution needs what the extraction put there.
         whole = run.folder.shared is not None and run.folder.shared.storage.has(f"{run.folder.shared.name}/facts.json")
         again = whole and run.folder.parts("rows").folder.joinpath("outcomes.npy").exists() and chance.random() < 0.5
