@@ -73,14 +73,14 @@ def test_a_module_has_one_idea(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
+    "package",
     [path for path in MODULES if path.name == "__init__.py"],
     ids=lambda path: path.relative_to(PACKAGE).parent.as_posix(),
 )
-def test_a_package_names_nothing_like_one_of_its_modules(path: Path) -> None:
+def test_a_package_names_nothing_like_one_of_its_modules(package: Path) -> None:
     """Importing that module would put it in the other's place."""
-    own = {node.name for node in parsed(path).body if isinstance(node, Definition)}
-    assert set() == own & {each.stem for each in path.parent.iterdir()}
+    own = {node.name for node in parsed(package).body if isinstance(node, Definition)}
+    assert set() == own & {each.stem for each in package.parent.iterdir()}
 
 
 @every_module

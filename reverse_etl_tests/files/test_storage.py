@@ -89,8 +89,8 @@ def test_another_process_sees_what_changed(storage: Storage) -> None:
     ("url", "words"),
     [
         ("abfs://container/folder", "adlfs"),
-        ("s3://", "REVERSE_ETL_STORAGE_URL is not a URL that can be used"),
-        ("nonsense://x", "REVERSE_ETL_STORAGE_URL is not a URL that can be used"),
+        ("s3://", "REVERSE_ETL_STORAGE_URL is not a usable URL"),
+        ("nonsense://x", "REVERSE_ETL_STORAGE_URL is not a usable URL"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_explained(url: str, words: str) -> None:
