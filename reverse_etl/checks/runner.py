@@ -7,12 +7,10 @@ Which rules a sync has is decided in ``rules``.
 from __future__ import annotations
 
 import difflib
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,8 +43,7 @@ from reverse_etl.checks.base import (
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.config.streams import ROWS
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.files.private import make_private_folder
-from reverse_etl.files.scratch import scratch_database
+from reverse_etl.files.scratch import scratch_in
 from reverse_etl.progress import Progress, emit
 from reverse_etl.report import Counts, Outcome
 
@@ -98,7 +95,7 @@ def validate(sync: OutgoingRows, folder: RunFolder) -> Validation:
         each.require_columns()
     with ExitStack() as stack:
         # Opening it takes 20 ms, which a run without rows does not need.
-        database = cache(lambda: stack.enter_context(_database(folder.path / "scratch")))
+        database = cache(lambda: stack.enter_context(scratch_in(folder.path / "scratch")))
         for each in passes:
             each.run(database)
     results = tuple(result for each in passes for result in each.results())
@@ -283,13 +280,3 @@ class _Pass:
             for finding in rule.findings_across(self.parts, database()):
                 found.add(finding)
         return found
-
-
-@contextmanager
-def _database(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    try:
-        make_private_folder(scratch)
-        with scratch_database(scratch) as database:
-            yield database
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -77,7 +77,7 @@ def one_statement(sql: str, dialect: Dialect) -> str:
 
 
 def reads_changes(sql: str) -> bool:
-    """Whether a query is told to return only what changed."""
+    """Whether a query asks for only what changed."""
     return PLACEHOLDER.search(sql) is not None or CHANGED.search(sql) is not None
 
 

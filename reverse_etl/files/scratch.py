@@ -7,8 +7,11 @@ DuckDB turns the bar on by itself in a process that looks interactive, ``python 
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
+
+from reverse_etl.files.private import make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,3 +63,14 @@ def scratch_database(folder: Path, *, file: str = "") -> Iterator[duckdb.DuckDBP
     }
     with connect(folder / file if file else ":memory:", settings=settings) as database:
         yield database
+
+
+@contextmanager
+def scratch_in(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same in a folder of its own, which is made and, at the end, removed with all in it."""
+    try:
+        make_private_folder(folder)
+        with scratch_database(folder) as database:
+            yield database
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

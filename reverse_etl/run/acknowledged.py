@@ -6,9 +6,8 @@ Which rows differ from it is for ``changes``.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,17 +18,12 @@ from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.errors import StateError
-from reverse_etl.files.private import make_private_folder
-from reverse_etl.files.scratch import scratch_database
+from reverse_etl.files.scratch import scratch_in
 from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.run.sharing import fetch
 from reverse_etl.state.snapshots import Snapshot, move_snapshot, snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import duckdb
-
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.powers import Compares
@@ -92,7 +86,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
     generations.begin(found.generation + 1)
     counts: dict[str, int] = {}
     gone = 0
-    with scratch_of(folder) as database:
+    with scratch_in(folder.path / "scratch") as database:
         for name in facts.streams:
             before = generations.stream(found.generation, name) if made and name in made.rows else None
             after = generations.stream(found.generation + 1, name)
@@ -129,7 +123,7 @@ def _write_doubt(run: SyncRun, snapshot: Snapshot) -> None:
     generations.begin(snapshot.generation + 1)
     if made is None:
         return
-    with scratch_of(run.folder) as database:
+    with scratch_in(run.folder.path / "scratch") as database:
         for name in made.rows:
             doubt_all(
                 generations.stream(snapshot.generation, name),
@@ -160,15 +154,3 @@ def shapes_of(sync: SyncConfig) -> dict[str, str]:
 def generations_of(run: SyncRun) -> Generations:
     """The generations of a run's sync."""
     return Generations(run.home.snapshots / run.sync.name, storage_from_environment())
-
-
-@contextmanager
-def scratch_of(folder: RunFolder) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database for a while, in a run's folder."""
-    scratch = folder.path / "scratch"
-    try:
-        make_private_folder(scratch)
-        with scratch_database(scratch) as database:
-            yield database
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

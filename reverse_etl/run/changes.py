@@ -17,7 +17,8 @@ from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.errors import ReverseEtlError, StateError
-from reverse_etl.run.acknowledged import compares, generations_of, kind_of, scratch_of, settle, shapes_of
+from reverse_etl.files.scratch import scratch_in
+from reverse_etl.run.acknowledged import compares, generations_of, kind_of, settle, shapes_of
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
         note=note or _reshaped_note(reshaped),
     )
     kind = kind_of(sync)
-    with scratch_of(folder) as database:
+    with scratch_in(folder.path / "scratch") as database:
         for name in facts.streams:
             parts, outcomes = folder.parts(name), folder.outcomes(name)
             before = generations_of(run).stream(snapshot.generation, name) if made and name in made.rows else None

@@ -29,7 +29,7 @@ class LogSql(Protocol):
         ...
 
     def oldest(self, table: str) -> str:
-        """A query of the oldest place that a table's log has, as text; NULL where it has none. Empty: nobody knows."""
+        """A query of the oldest place that a table's log has, as text; NULL where it has none. Empty: not known."""
         ...
 
     def keys(self, table: str, column: str, since: str, until: str) -> str:

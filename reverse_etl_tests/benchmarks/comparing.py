@@ -120,7 +120,7 @@ def _commit(parts: Parts, before: Path | None, after: Path, database: object, ou
 
 
 def _write(parts: Parts, rows: int, *, changed: int = 0) -> None:
-    """Rows without anything but their numbers, and their fingerprints; with ``changed``, each so many is another."""
+    """Rows without anything but numbers and fingerprints; with ``changed``, one of that many has another value."""
     chance = np.random.default_rng(1)
     batches = (
         pa.RecordBatch.from_arrays([pa.array(np.arange(first, first + _BATCH) + 1)], names=[ROW_NUMBER])

@@ -23,9 +23,9 @@ with connect(config) as session, connect(config):
     for batch in session.stream(f"SELECT {SHOWN} AS shown"):
         shown += batch.column(0).to_pylist()
 """,
-    "the checks": """
-from reverse_etl.checks.runner import _database
-with _database(folder / "scratch") as database:
+    "checks and comparisons": """
+from reverse_etl.files.scratch import scratch_in
+with scratch_in(folder / "scratch") as database:
     shown += database.execute(f"SELECT {SHOWN}").fetchone()
 """,
     "what failed before": """

@@ -169,7 +169,7 @@ def test_the_file_is_private_and_the_only_one(world: World) -> None:
 
 
 def test_a_lost_file_makes_the_next_run_read_everything(world: World) -> None:
-    """Nobody knows which rows failed: all are read."""
+    """It is not known which rows failed: all are read."""
     case = carrying(world)
     put(case, {2: "bad"})
     run(case)

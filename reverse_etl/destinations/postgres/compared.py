@@ -25,7 +25,7 @@ _VALUE: Final = "="
 
 
 def as_sent(batch: pa.RecordBatch, sync: Outgoing) -> AsSent:
-    """The keys of a batch, and its values by column; a key of several columns is told from another by their lengths."""
+    """The keys of a batch, and its values by column; a key of several columns holds their lengths."""
     keys = [_text(batch, name) for name in sync.rows.identify_by]
     names = attribute_columns([name for name in batch.schema.names if name != ROW_NUMBER], sync.stream(ROWS))
     written = {

@@ -127,6 +127,7 @@ def written_keys(
         if code == _PURGED:
             raise GapError("The server no longer has its binary log since the last completed run.") from None
         raise QueryError(f"the server's binary log could not be read (error {code}).") from None
+    # What the library raises, by assert among others, where it meets bytes that it does not know.
     except (ArithmeticError, AssertionError, LookupError, NotImplementedError, TypeError, ValueError, struct.error):
         raise GapError("The server's binary log has an entry that is not known here.") from None
     if keys:
