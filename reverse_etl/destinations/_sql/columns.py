@@ -59,3 +59,18 @@ class Column:
     octets: int | None = None
     values: tuple[str, ...] = ()
     holds_nul: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column of a table; engines add what is theirs.
+
+    Attributes:
+        fits: What fits.
+        generated: Whether it is computed from others.
+        has_default: Whether a row may leave it out.
+    """
+
+    fits: Column
+    generated: bool
+    has_default: bool

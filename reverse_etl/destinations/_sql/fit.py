@@ -8,11 +8,13 @@ How one kind of value becomes another is in ``_values``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.parts import ROW_NUMBER, numbers_where
+from reverse_etl.changeset.text import as_text
 from reverse_etl.destinations._sql._misfits import Misfit
 from reverse_etl.destinations._sql._values import convert
 from reverse_etl.destinations._sql.columns import Column
@@ -22,14 +24,17 @@ from reverse_etl.report import Outcome, Reason
 from reverse_etl.sources.base import logical_type
 
 
-def fit(batch: pa.RecordBatch, columns: Sequence[Column], *, timezone: str) -> Fitted:
+def fit(batch: pa.RecordBatch, columns: Sequence[Column], *, timezone: str, keeps_when_empty: bool = False) -> Fitted:
     """Converts a batch, and names the rows that do not fit.
 
     Args:
         batch: Canonical columns (``sources.base``), ``ROW_NUMBER`` among them.
         columns: The table's, each of them in the batch.
         timezone: What date-times without a zone are in, there.
+        keeps_when_empty: Whether NULL keeps what is there; whether there is a value to keep, the table alone knows.
     """
+    if keeps_when_empty:
+        columns = [replace(column, nullable=True) for column in columns]
     arrays: list[pa.Array] = []
     kept_back: list[KeptBack] = []
     for column in columns:
@@ -52,3 +57,9 @@ def _missing(given: pa.Array, column: Column) -> Sequence[Misfit]:
     if column.key:
         return (Misfit(pc.is_null(given), "missing_identifier", "a column of `identify_by` is empty."),)
     return (Misfit(pc.is_null(given), "null", "the column must not be empty (NOT NULL)."),)
+
+
+def identifiers(batch: pa.RecordBatch, key: Sequence[str]) -> pa.StringArray:
+    """Each row's key, of several columns with a comma between them; empty where it is missing."""
+    texts = [as_text(batch.column(name), batch.schema.field(name)).fill_null("") for name in key]
+    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ", ")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from reverse_etl.destinations._sql import columns
 from reverse_etl.destinations._sql.columns import Column, Kind
 
 if TYPE_CHECKING:
@@ -98,27 +99,21 @@ _HEADER: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class TableColumn:
+class TableColumn(columns.TableColumn):
     """One column of a table.
 
     Attributes:
-        fits: What fits.
         is_array: Whether it holds several values.
         has_equality: Whether its values can be compared.
         identity: ``a`` for one that only the table numbers, ``d`` for one that it numbers by default.
-        generated: Whether it is computed from others.
-        has_default: Whether a row may leave it out.
         counts: Whether the default comes from a sequence.
         may: ``INSERT``, ``UPDATE`` and ``SELECT``, those that this user may do.
         sequence_without_usage: The sequence of its default, where this user may not use it.
     """
 
-    fits: Column
     is_array: bool
     has_equality: bool
     identity: str
-    generated: bool
-    has_default: bool
     counts: bool
     may: frozenset[str]
     sequence_without_usage: str

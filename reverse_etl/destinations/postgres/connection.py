@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any, Final
 
 import psycopg
 
+from reverse_etl.destinations._sql.tunnelled import Tunnelled
 from reverse_etl.destinations.base import TryAgain
-from reverse_etl.destinations.postgres.config import DEFAULT_PORT, Config
-from reverse_etl.errors import (
-    DestinationRefusedError,
-    DestinationUnavailableError,
-    SourceError,
-    UnauthorizedError,
-)
-from reverse_etl.sources._ssh import tunnel
+from reverse_etl.destinations.postgres.config import Config
+from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
 from reverse_etl.sources.postgres.login import connection_parameters, facts, problem_of
 
 _CONNECT_S: Final = 10.0
@@ -28,17 +22,14 @@ class Link:
 
     Args:
         config: Where to connect to.
-        name: How messages call the destination.
 
     Attributes:
         user: Who writes, once connected.
     """
 
-    def __init__(self, config: Config, name: str) -> None:
-        self._config = config
-        self._name = name
-        self._way = ExitStack()
-        self._server: Config | None = None
+    def __init__(self, config: Config) -> None:
+        self._name = config.label
+        self._way = Tunnelled(config)
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._reached = False
         self.user = ""
@@ -54,12 +45,7 @@ class Link:
         """
         if self._connection is not None and not self._connection.closed:
             return self._connection
-        server = self._tunnelled()
-        if server.ca_file is not None and not server.ca_file.is_file():
-            raise DestinationRefusedError(
-                f"{self._name}: there is no file {server.ca_file}.",
-                hint="Check `ca_file`, a PEM file with the authority.",
-            )
+        server = self._way.server()
         parameters = connection_parameters(server, most_s=_CONNECT_S) | {"tcp_user_timeout": _SILENT_MS}
         about = facts(server, parameters)
         try:
@@ -86,19 +72,3 @@ class Link:
         """Closes the connection and the tunnel."""
         await self.drop()
         self._way.close()
-
-    def _tunnelled(self) -> Config:
-        """Where to connect to: the port of the tunnel, opened once, where there is to be one."""
-        if self._server is not None:
-            return self._server
-        ssh = self._config.ssh_tunnel
-        if ssh is None:
-            self._server = self._config
-            return self._server
-        host, port = self._config.address(DEFAULT_PORT)
-        try:
-            local = self._way.enter_context(tunnel(ssh, host=host, port=port, where=self._name))
-        except SourceError as error:
-            raise DestinationUnavailableError(error.message, hint=error.hint) from None
-        self._server = self._config.model_copy(update={"tunnel_port": local})
-        return self._server

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
+from reverse_etl.destinations._sql import connection_check as shared
 from reverse_etl.destinations.base import TryAgain
-from reverse_etl.destinations.postgres.config import DEFAULT_PORT
 from reverse_etl.destinations.postgres.connection import Link
 from reverse_etl.errors import DestinationError
 from reverse_etl.report import Step
-from reverse_etl.sources import engine
-from reverse_etl.sources._connection_check import network
-from reverse_etl.sources.base import Endpoint
 from reverse_etl.sources.postgres.errors import condition
 
 if TYPE_CHECKING:
@@ -29,19 +26,12 @@ SELECT pg_is_in_recovery(), EXISTS (SELECT FROM pg_namespace WHERE nspname = %(s
 
 
 def steps(config: Config) -> Iterator[Step]:
-    """Connects step by step; the first step that fails is the last. Rights on a table are looked at by each run."""
-    if config.ssh_tunnel is None:
-        host, port = config.address(DEFAULT_PORT)
-        endpoint = Endpoint(host=host, port=port, tls=config.tls, ca_file=config.ca_file, login="")
-        for step in network(endpoint, engine(config.type)):
-            yield step
-            if not step.ok:
-                return
-    yield from asyncio.run(_logged_in(config))
+    """Connects, logs in, and looks at the schema."""
+    return shared.steps(config, lambda: asyncio.run(_logged_in(config)))
 
 
 async def _logged_in(config: Config) -> list[Step]:
-    link = Link(config, config.label)
+    link = Link(config)
     try:
         connection = await link.connected()
         if isinstance(connection, TryAgain):

@@ -8,27 +8,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from reverse_etl.changeset.recipient import Recipient
-from reverse_etl.changeset.text import as_text
-from reverse_etl.destinations._sql.fit import fit
+from reverse_etl.destinations._sql import requirements as shared
+from reverse_etl.destinations._sql.fit import fit, identifiers
+from reverse_etl.destinations._sql.kind import at_address
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
 from reverse_etl.destinations.postgres import catalogue, failures, requirements
-from reverse_etl.destinations.postgres.config import DEFAULT_PORT
 from reverse_etl.destinations.postgres.connection import Link
 from reverse_etl.destinations.postgres.transaction import Transaction
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.postgres.errors import condition
 
 if TYPE_CHECKING:
+    from reverse_etl.destinations._sql.config import Rows
     from reverse_etl.destinations.postgres.catalogue import Table
-    from reverse_etl.destinations.postgres.config import Config, Rows
+    from reverse_etl.destinations.postgres.config import Config
     from reverse_etl.destinations.postgres.statements import Statements
     from reverse_etl.destinations.tables import Fitted
     from reverse_etl.pacing.retry import Patience
@@ -59,13 +58,13 @@ class PostgresTable:
 
     def __init__(self, config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience) -> None:
         self.name, self.kind = config.label, config.type
-        self.recipient = Recipient.at(*map(str, config.address(DEFAULT_PORT)), config.database.resolve())
+        self.recipient = at_address(config)
         self.rows_per_transaction = config.rows_per_transaction
         self._config = config
         self._rows = rows
         self._columns = columns
         self._patience = patience
-        self._link = Link(config, self.name)
+        self._link = Link(config)
         self._table: Table | None = None
         self._statements: Statements | None = None
         self._in_doubt: _InDoubt | None = None
@@ -87,17 +86,17 @@ class PostgresTable:
 
     def identifiers(self, batch: pa.RecordBatch) -> pa.StringArray:
         """Each row's key, of several columns with a comma between them."""
-        texts = [as_text(batch.column(name), batch.schema.field(name)).fill_null("") for name in self._rows.identify_by]
-        return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ", ")
+        return identifiers(batch, self._rows.identify_by)
 
     def fit(self, batch: pa.RecordBatch) -> Fitted:
         """Converts a batch to the table's types, and names the rows that do not fit."""
         statements = self._prepared[1]
-        columns = [column.fits for column in statements.columns]
-        if statements.keeps_when_empty:
-            # Whether there is a value to keep, the table alone knows.
-            columns = [replace(column, nullable=True) for column in columns]
-        return fit(batch, columns, timezone=self._config.timezone)
+        return fit(
+            batch,
+            [column.fits for column in statements.columns],
+            timezone=self._config.timezone,
+            keeps_when_empty=statements.keeps_when_empty,
+        )
 
     async def write(self, batch: pa.RecordBatch) -> Answer:
         """Writes a slice in one transaction, as ``TableDestination`` defines it."""
@@ -148,17 +147,14 @@ class PostgresTable:
         return table
 
     async def _find(self, connection: psycopg.AsyncConnection[Any]) -> Table:
-        key = self._rows.identify_by
-        names = [(self._config.schema_name, self._rows.table)]
-        if "." in self._rows.table:
-            schema, _, name = self._rows.table.partition(".")
-            names.append((schema, name))
-        for schema, name in names:
-            table = await catalogue.table(connection, schema, name, key=key)
+        places = shared.places(self._config.schema_name, self._rows.table)
+        for schema, name in places:
+            table = await catalogue.table(connection, schema, name, key=self._rows.identify_by)
             if table is not None:
                 return table
-        schema, name = names[-1]
-        raise requirements.no_table(schema, name, await catalogue.table_names(connection, schema), where=self.name)
+        schema, name = places[-1]
+        known = await catalogue.table_names(connection, schema)
+        raise shared.no_table(("schema", schema), name, known, where=self.name)
 
     async def _resolve(self, connection: psycopg.AsyncConnection[Any], doubt: _InDoubt) -> Answer | None:
         """What became of the transaction in doubt; None where it was rolled back: the slice is written again."""

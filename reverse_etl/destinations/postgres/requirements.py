@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from reverse_etl.config.model import nearest
+from reverse_etl.destinations._sql import requirements as shared
+from reverse_etl.destinations._sql.config import Rows
 from reverse_etl.destinations.postgres.catalogue import Table, TableColumn
-from reverse_etl.destinations.postgres.config import Rows
 from reverse_etl.destinations.postgres.statements import Statements, quoted
 from reverse_etl.errors import ConfigError, DestinationRefusedError
 
@@ -38,11 +38,11 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str, us
         raise ConfigError(f"{where}: {full} is {other}.", hint="Name the table behind it in `rows: {table: ...}`.")
     if table.has_rules:
         raise ConfigError(f"{where}: table {full} has rules that rewrite statements.", hint="Use triggers instead.")
-    _require_columns(table, rows, names, f"{where}: table {full}")
+    shared.require_columns(table.columns, rows, names, where=f"{where}: table {full}")
     written = [column for name, column in table.columns.items() if name in names]
     _require_writable(written, rows, f"{where}: table {full}")
     if rows.write != "update_only":
-        _require_complete(table, names, f"{where}: table {full}")
+        shared.require_complete(table.columns, names, where=f"{where}: table {full}")
     _require_rights(table, written, rows, where=where, user=user)
     counts = any(column.counts and name not in names for name, column in table.columns.items())
     return Statements(
@@ -56,44 +56,16 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str, us
     )
 
 
-def no_table(schema: str, name: str, known: Sequence[str], *, where: str) -> ConfigError:
-    """A table that is not there, and the one that was probably meant."""
-    near = nearest(name, known)
-    if not known:
-        return ConfigError(
-            f"{where} has no schema {schema} with tables.", hint="Check `schema` and `database` in connections.yaml."
-        )
-    meant = f"Did you mean {near}?" if near is not None else f"Schema {schema} has {_some(known)}."
-    return ConfigError(f"{where} has no table {schema}.{name}.", hint=meant)
-
-
-def _require_columns(table: Table, rows: Rows, names: Sequence[str], where: str) -> None:
-    for name in rows.identify_by:
-        if name not in names:
-            near = nearest(name, names)
-            hint = f"Did you mean `{near}`?" if near else "Name columns of the query in `identify_by`."
-            raise ConfigError(f"`identify_by` names {name}, which the query does not return.", hint=hint)
-    for name in names:
-        if name not in table.columns:
-            near = nearest(name, table.columns)
-            hint = (
-                f"Did you mean `{near}`? Write `... AS {near}` in the query." if near else "Leave it out of the query."
-            )
-            raise ConfigError(f"{where} has no column {name}.", hint=hint)
-
-
-def _require_writable(written: Iterable[TableColumn], rows: Rows, where: str) -> None:
-    written = list(written)
+def _require_writable(written: Sequence[TableColumn], rows: Rows, where: str) -> None:
+    shared.require_writable(written, rows, where=where)
     for column in written:
-        name, only_matched = column.fits.name, column.fits.key and rows.write == "update_only"
+        name = column.fits.name
         if column.is_array:
             raise ConfigError(
                 f"{where}: column {name} is an array ({column.fits.type}), which cannot be written.",
                 hint="Leave it out of the query.",
             )
-        if column.generated and not only_matched:
-            raise ConfigError(f"{where}: column {name} is generated.", hint="Leave it out of the query.")
-        if column.identity == "a" and not only_matched:
+        if column.identity == "a" and not shared.only_matched(column, rows):
             raise ConfigError(
                 f"{where}: column {name} is numbered by the table alone (GENERATED ALWAYS AS IDENTITY).",
                 hint="Leave it out of the query, or write `update_only`, or ask for: "
@@ -104,24 +76,6 @@ def _require_writable(written: Iterable[TableColumn], rows: Rows, where: str) ->
                 f"{where}: values of column {name} ({column.fits.type}) cannot be compared.",
                 hint="Name another column in `identify_by`.",
             )
-    if rows.write == "update_only" and all(column.fits.key for column in written):
-        raise ConfigError(
-            f"{where}: there is nothing to update: the query has no columns but those of `identify_by`.",
-            hint="Add columns to the query.",
-        )
-
-
-def _require_complete(table: Table, names: Sequence[str], where: str) -> None:
-    missing = [
-        name
-        for name, column in table.columns.items()
-        if name not in names and not (column.fits.nullable or column.has_default or column.generated)
-    ]
-    if missing:
-        raise ConfigError(
-            f"{where} needs a value for {_some(missing)}, which the query does not return.",
-            hint="Add it to the query, or write `update_only`.",
-        )
 
 
 def _require_rights(table: Table, written: Sequence[TableColumn], rows: Rows, *, where: str, user: str) -> None:
@@ -150,8 +104,3 @@ def _require_rights(table: Table, written: Sequence[TableColumn], rows: Rows, *,
             f"{where}: user {user} lacks rights to write to table {table.schema}.{table.name}.",
             hint=f"Ask for: {asked}.",
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

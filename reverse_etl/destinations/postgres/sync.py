@@ -1,86 +1,20 @@
-"""What a sync's rows are in PostgreSQL: rows of a table that exists."""
+"""Rows of a table of PostgreSQL."""
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
-from reverse_etl.config.streams import ROWS, Stream
-from reverse_etl.config.syncs import OutgoingRows, SyncConfig
-from reverse_etl.destinations.postgres.config import Rows
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reverse_etl.checks.base import AnyRule
+from reverse_etl.destinations._sql.sync import TableRows, TableSync
 
 
-class Outgoing(OutgoingRows):
+class Outgoing(TableRows):
     """Rows on their way to a table."""
 
     DESTINATION: ClassVar[str] = "postgres"
     TITLE: ClassVar[str] = "PostgreSQL"
     MAX_COLUMNS: ClassVar[int] = 1_600
     """Source: postgresql.org/docs/current/limits.html."""
-    SECTIONS: ClassVar[frozenset[str]] = frozenset({"rows"})
-
-    rows: Rows = Field(description="Rows are rows of a table.")
-
-    @property
-    def kind(self) -> str:
-        """What a row is."""
-        return "rows"
-
-    @cached_property
-    def streams(self) -> tuple[Stream, ...]:
-        """Its rows alone."""
-        key = self.rows.identify_by
-        return (Stream(ROWS, self.rows_query, identifier=key, required=key),)
-
-    def rules(self) -> dict[str, list[AnyRule]]:
-        """Each row has its key, and no other row has it."""
-        from reverse_etl.checks.base import Rule, Severity
-        from reverse_etl.checks.builtin.duplicates import IdentifierUnique
-        from reverse_etl.checks.builtin.identifiers import Present
-
-        present = Rule("identifier_present", Severity.REJECT, "Every row has a value in each column of its key.")
-        unique = Rule("identifier_unique", Severity.REJECT, "No key is in two rows with different values.")
-        key = self.rows.identify_by
-        return {
-            ROWS: [
-                *(Present(_of_column(present, key, name), name) for name in key),
-                # In a table, keys that differ in case are different keys, addresses too.
-                IdentifierUnique(unique, key, any_case=frozenset()),
-            ]
-        }
 
 
-class Sync(Outgoing, SyncConfig):
+class Sync(Outgoing, TableSync):
     """One sync to a table."""
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The table."""
-        return (self.rows.table,)
-
-    def asked(self) -> dict[str, Any]:
-        """The table, its key and how rows are written."""
-        return {"rows": self.rows.model_dump(mode="json")}
-
-    @classmethod
-    def streams_of(cls, values: Mapping[str, Any]) -> list[Stream]:
-        """Its rows, with the columns of the key."""
-        rows = values.get("rows")
-        key = rows.get("identify_by", ()) if isinstance(rows, dict) else ()
-        names = [key] if isinstance(key, str) else key if isinstance(key, list) else []
-        required = tuple(name for name in names if isinstance(name, str))
-        return [Stream(ROWS, str(values.get("query") or ""), required=required)]
-
-
-def _of_column(rule: Any, key: tuple[str, ...], name: str) -> Any:
-    """The rule, called after its column where the key has several."""
-    from dataclasses import replace
-
-    return rule if len(key) == 1 else replace(rule, name=f"{rule.name}_{name}")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from reverse_etl.config.environment import EnvText, Secret
-from reverse_etl.destinations.postgres.config import Config, Rows
+from reverse_etl.destinations._sql.config import Rows
+from reverse_etl.destinations.postgres.config import Config
 from reverse_etl.destinations.postgres.destination import opened
 from reverse_etl.pacing.retry import Patience
 from reverse_etl_tests.destinations.sql.tables import Prepared, SqlServer

@@ -13,8 +13,8 @@ import pytest
 
 from reverse_etl.changeset.parts import with_row_numbers
 from reverse_etl.config.environment import EnvText
+from reverse_etl.destinations._sql.preview import shown
 from reverse_etl.destinations.postgres import steps
-from reverse_etl.destinations.postgres.preview import shown
 from reverse_etl.sources.base import marked
 from reverse_etl_tests.destinations.postgres.server import Postgres
 from reverse_etl_tests.servers.postgres import DATABASE, USER

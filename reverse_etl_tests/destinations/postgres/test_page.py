@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 
 from reverse_etl.config.connections import FOLDER
+from reverse_etl.destinations._sql.config import Rows
 from reverse_etl.destinations.postgres import Config
-from reverse_etl.destinations.postgres.config import Rows
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.postgres.server import Postgres
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE

@@ -1,4 +1,4 @@
-"""What is asked for a first sync to PostgreSQL: the table, and its key."""
+"""What is asked for a first sync to a table: its name, and its key."""
 
 from __future__ import annotations
 

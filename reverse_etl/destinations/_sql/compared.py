@@ -17,14 +17,14 @@ from reverse_etl.destinations.powers import AsSent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reverse_etl.destinations.postgres.sync import Outgoing
+    from reverse_etl.destinations._sql.sync import TableRows
 
 _NULL: Final = "null"
 _VALUE: Final = "="
 """Stands before every value, so that none is like NULL, which a table is given too."""
 
 
-def as_sent(batch: pa.RecordBatch, sync: Outgoing) -> AsSent:
+def as_sent(batch: pa.RecordBatch, sync: TableRows) -> AsSent:
     """The keys of a batch, and its values by column; a key of several columns holds their lengths."""
     keys = [_text(batch, name) for name in sync.rows.identify_by]
     names = attribute_columns([name for name in batch.schema.names if name != ROW_NUMBER], sync.stream(ROWS))

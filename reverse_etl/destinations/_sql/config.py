@@ -1,0 +1,74 @@
+"""What every database is asked for as a destination: a server, a table of it, and how rows get in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from reverse_etl.config.connections import DestinationConfig, ServerAddress, Timezone
+from reverse_etl.config.environment import EnvText
+from reverse_etl.config.intervals import Interval
+from reverse_etl.config.model import YamlModel
+
+MOST_ROWS: Final = 100_000
+"""Of one transaction."""
+
+
+class TableServer(ServerAddress, DestinationConfig):
+    """One entry of ``destinations``: a server, and a user who may write there.
+
+    Attributes:
+        timezone: What date-times without a zone are in, there.
+        rows_per_transaction: Engines have defaults of their own.
+        lock_timeout: How long a statement waits for rows that another transaction is changing.
+    """
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = DestinationConfig.SET_BY_LOADER | ServerAddress.SET_BY_LOADER
+
+    user: EnvText = Field(description="A user who may write to the table; ${NAME} is replaced.")
+    timezone: Timezone = Field(default="UTC", description="What columns for date-times without a zone are in.")
+    rows_per_transaction: int = Field(
+        default=25_000, ge=1, le=MOST_ROWS, description="Rows that are written, and become visible, together."
+    )
+    lock_timeout: Interval = Field(
+        default=timedelta(seconds=10), description="How long to wait for rows that another transaction is changing."
+    )
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port; those of a tunnel while one is open. Raises UnsetVariableError."""
+        return self.address(self.port or 0)
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("names a column twice")
+    return names
+
+
+class Rows(YamlModel):
+    """What becomes of a sync's rows. Columns are those of the query, by equal names.
+
+    Attributes:
+        table: As the server spells it; with its schema or database before it where it is not in the destination's.
+        identify_by: The columns that identify a row of the table.
+        write: ``update_only`` leaves out rows that the table does not have, ``add_only`` those that it has.
+        empty_values: Whether NULL and '' are written, or keep what is there.
+    """
+
+    table: str = Field(min_length=1, description="A table that exists, or schema.table.")
+    identify_by: Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_once)] = Field(
+        min_length=1, description="The column, or the list of columns, that identifies a row."
+    )
+    write: Literal["add_and_update", "update_only", "add_only"] = Field(
+        default="add_and_update", description="update_only changes rows that exist, add_only adds those that do not."
+    )
+    empty_values: Literal["write", "ignore"] = Field(
+        default="write", description="NULL and '': write them, or keep what is there."
+    )

@@ -1,0 +1,69 @@
+"""What every database gives as a kind of destination, whatever its engine: ``base.Kind``, and ``powers.Compares``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.destinations._sql.config import TableServer
+    from reverse_etl.destinations._sql.sync import TableRows
+    from reverse_etl.destinations.first_sync import Asks, FirstRows
+    from reverse_etl.destinations.powers import AsSent
+    from reverse_etl.pacing.rate_limit import Clock
+
+
+def at_address(config: TableServer) -> Recipient:
+    """The database at its address. It is not asked: another one restored behind the same address is taken for it."""
+    from reverse_etl.changeset.recipient import Recipient
+
+    host, port = config.place
+    return Recipient.at(host, str(port), config.database.resolve())
+
+
+async def ask(config: TableServer, *, clock: Clock | None = None) -> Recipient:  # noqa: ARG001 - there is nothing to wait for
+    """The same: it is known without asking."""
+    return at_address(config)
+
+
+async def ask_once(config: TableServer, *, clock: Clock | None = None) -> Recipient | None:  # noqa: ARG001 - likewise
+    """The same."""
+    return at_address(config)
+
+
+def first_rows(asks: Asks) -> FirstRows:
+    """The table and its key, asked of a person."""
+    from reverse_etl.destinations._sql.questions import first_rows
+
+    return first_rows(asks)
+
+
+def shown(batch: pa.RecordBatch, sync: TableRows, stream: str) -> list[bytes]:  # noqa: ARG001 - one of its streams
+    """Each row as JSON, by column: what is compared with the table."""
+    from reverse_etl.destinations._sql.preview import shown
+
+    return shown(batch)
+
+
+def as_sent(batch: pa.RecordBatch, sync: TableRows, stream: str) -> AsSent:  # noqa: ARG001 - it has one
+    """The key of each row, and its values."""
+    from reverse_etl.destinations._sql.compared import as_sent
+
+    return as_sent(batch, sync)
+
+
+def identity(sync: TableRows, stream: str) -> tuple[str, ...]:  # noqa: ARG001 - it has one
+    """The table and its key."""
+    return (sync.rows.table, *sync.rows.identify_by)
+
+
+def shape(sync: TableRows, stream: str) -> str:  # noqa: ARG001 - it has one
+    """How rows are written."""
+    return sync.rows.model_dump_json()
+
+
+def forgets_after_s(sync: TableRows, stream: str) -> int | None:  # noqa: ARG001 - rows may return
+    """Never."""
+    return None
