@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from reverse_etl.changeset.parts import Outcomes, Parts
 
-_ANSWERS_FILE: Final = "answers.parquet"
+ANSWERS_FILE: Final = "answers.parquet"
 
-_LEFT: Final = 0
+LEFT: Final = 0
 """Nothing happened to the row's key, or nothing that counts."""
-_ACKNOWLEDGED: Final = 1
+ACKNOWLEDGED: Final = 1
 _IN_DOUBT: Final = 2
 
 _SCHEMA: Final = pa.schema(
@@ -90,14 +90,14 @@ def commit(
     """
     _write_answers(parts, certain=reading.certain)
     database.execute("SET preserve_insertion_order = false")
-    now = parquet(parts.folder / _ANSWERS_FILE)
+    now = parquet(parts.folder / ANSWERS_FILE)
     if repeats(now, database):
         now = f"({_OF_KEYS.format(now)})"
     if before is None:
         query = f"""
-            SELECT kh, kl, CASE WHEN answer = {_ACKNOWLEDGED} THEN rh END AS rh, answer = {_ACKNOWLEDGED} AS known,
+            SELECT kh, kl, CASE WHEN answer = {ACKNOWLEDGED} THEN rh END AS rh, answer = {ACKNOWLEDGED} AS known,
                 NULL::BIGINT AS gone_at
-            FROM {now} WHERE answer <> {_LEFT}
+            FROM {now} WHERE answer <> {LEFT}
         """
     else:
         was = "NULL" if reading.other_shape else "o.rh"
@@ -108,19 +108,23 @@ def commit(
         )
         query = f"""
             SELECT coalesce(n.kh, o.kh) AS kh, coalesce(n.kl, o.kl) AS kl,
-                CASE coalesce(n.answer, {_LEFT}) WHEN {_ACKNOWLEDGED} THEN n.rh WHEN {_LEFT} THEN {was} END AS rh,
-                coalesce(o.known, false) OR coalesce(n.answer = {_ACKNOWLEDGED}, false) AS known,
+                CASE coalesce(n.answer, {LEFT}) WHEN {ACKNOWLEDGED} THEN n.rh WHEN {LEFT} THEN {was} END AS rh,
+                coalesce(o.known, false) OR coalesce(n.answer = {ACKNOWLEDGED}, false) AS known,
                 CASE WHEN n.kh IS NULL THEN {gone_at} END AS gone_at
             FROM {now} n FULL JOIN {parquet(before)} o ON n.kh = o.kh AND n.kl = o.kl
-            WHERE NOT (o.kh IS NULL AND n.answer = {_LEFT})
+            WHERE NOT (o.kh IS NULL AND n.answer = {LEFT})
         """
         if reading.expires_s is not None and reading.whole:
             oldest = reading.read_at - reading.expires_s
             query += f" AND NOT (n.kh IS NULL AND coalesce(o.gone_at, {reading.read_at}) < {oldest})"
     keys = copy(database, query, after)
-    (parts.folder / _ANSWERS_FILE).unlink()
     [(gone,)] = database.execute(f"SELECT count(gone_at) FROM {parquet(after)}").fetchall()
     return keys, gone
+
+
+def forget_answers(parts: Parts) -> None:
+    """Removes what a commit wrote beside the rows for others that enter them too."""
+    (parts.folder / ANSWERS_FILE).unlink(missing_ok=True)
 
 
 def doubt_all(before: Path, after: Path, database: duckdb.DuckDBPyConnection) -> int:
@@ -133,7 +137,7 @@ def _write_answers(parts: Parts, *, certain: bool) -> None:
     rows = sum(pq.read_metadata(path).num_rows for path in parts.paths())
     answers = _answers(parts, parts.outcomes(rows), certain=certain)
     with (
-        whole_file(parts.folder / _ANSWERS_FILE) as file,
+        whole_file(parts.folder / ANSWERS_FILE) as file,
         pq.ParquetWriter(file, _SCHEMA, compression="none", use_dictionary=False) as writer,
     ):
         for batch in row_groups(parts.folder / FINGERPRINTS_FILE):
@@ -143,8 +147,10 @@ def _write_answers(parts: Parts, *, certain: bool) -> None:
 
 def _answers(parts: Parts, outcomes: Outcomes, *, certain: bool) -> Outcomes:
     """What is known of each row, by row number - 1."""
-    meaning = bytearray([_LEFT] * 256)
-    meaning[Outcome.DELIVERED] = _ACKNOWLEDGED
+    meaning = bytearray([LEFT] * 256)
+    meaning[Outcome.DELIVERED] = ACKNOWLEDGED
+    # Or nothing of what differs is sent: then this is what the row is compared with from now on.
+    meaning[Outcome.UNCHANGED] = ACKNOWLEDGED
     meaning[Outcome.UNDELIVERED] = _IN_DOUBT
     if not certain:
         # The checks, too, may have let a row pass when it was sent before.

@@ -8,7 +8,7 @@ Only fingerprints are compared, never values, so that memory does not grow with 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -55,6 +55,8 @@ class Differences:
         in_doubt: Sent before without an answer, or to be sent again whatever was acknowledged.
         unchanged: As they were acknowledged.
         gone: Keys that were acknowledged and that no row has.
+        settled: Of the unchanged, those that read differently, without anything in it that is sent.
+        attributes: In how many of the changed rows an attribute differs, by its name, as far as that is known.
     """
 
     added: int = 0
@@ -62,15 +64,13 @@ class Differences:
     in_doubt: int = 0
     unchanged: int = 0
     gone: int = 0
+    settled: int = 0
+    attributes: dict[str, int] = field(default_factory=dict)
 
     @property
     def to_send(self) -> int:
         """Rows that are sent."""
         return self.added + self.changed + self.in_doubt
-
-    def as_stored(self) -> dict[str, int]:
-        """As the constructor takes it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,23 +151,24 @@ def write_plan(parts: Parts, before: Path | None, database: duckdb.DuckDBPyConne
     copy(database, f"{sent} UNION ALL {gone}", parts.folder / PLAN_FILE)
 
 
-def enter_plan(parts: Parts, outcomes: Outcomes) -> Differences:
+def enter_plan(parts: Parts, outcomes: Outcomes, attributes: dict[str, int] | None = None) -> Differences:
     """Marks the rows that are not to be sent as unchanged, and counts; ``outcomes`` are changed in place.
 
     Args:
         parts: The rows, with their plan.
         outcomes: Of the checks.
+        attributes: How many rows differ in an attribute, by its name; None where that is not known.
     """
     valid = int(np.count_nonzero(outcomes == Outcome.UNDELIVERED))
     outcomes[outcomes == Outcome.UNDELIVERED] = Outcome.UNCHANGED
-    counted = dict.fromkeys(("added", "changed", "in_doubt", "gone"), 0)
+    counted = dict.fromkeys(("added", "changed", "in_doubt", "settled", "gone"), 0)
     for batch in row_groups(parts.folder / PLAN_FILE, ["what", "row"]):
-        rows = batch.column("row").drop_null().to_numpy()
+        rows = batch.column("row").filter(pc.not_equal(batch.column("what"), "settled")).drop_null().to_numpy()
         outcomes[rows - 1] = Outcome.UNDELIVERED
         for each in pc.value_counts(batch.column("what")):
             counted[each["values"].as_py()] += each["counts"].as_py()
     sent = counted["added"] + counted["changed"] + counted["in_doubt"]
-    return Differences(**counted, unchanged=valid - sent)
+    return Differences(unchanged=valid - sent, attributes=attributes or {}, **counted)
 
 
 def repeats(now: str, database: duckdb.DuckDBPyConnection) -> bool:

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.changes.attributes import StreamValues
 from reverse_etl.changes.compare import Differences
 from reverse_etl.files.private import whole_file
 
@@ -31,6 +32,8 @@ class Compared:
         gone_before: Keys of that generation that were gone already.
         certain: Whether no row was sent twice so far.
         note: Why everything is sent, in a sentence; empty where there is no reason to say so.
+        shapes: In which shape the rows of each stream are sent: ``generation.Made``.
+        values: The streams whose values are remembered, with what is known of them.
     """
 
     generation: int
@@ -41,6 +44,8 @@ class Compared:
     gone_before: int = 0
     certain: bool = True
     note: str = ""
+    shapes: dict[str, str] = field(default_factory=dict)
+    values: dict[str, StreamValues] = field(default_factory=dict)
 
     @property
     def to_send(self) -> int:
@@ -50,7 +55,9 @@ class Compared:
     @property
     def changes_anything(self) -> bool:
         """Whether the next generation differs from this one."""
-        return bool(self.to_send or self.gone_before or any(each.gone for each in self.streams.values()))
+        differs = any(each.gone or each.settled for each in self.streams.values())
+        first_values = any(not each.known for each in self.values.values())
+        return bool(self.to_send or self.gone_before or differs or first_values)
 
 
 def compared(folder: RunFolder) -> Compared | None:
@@ -60,7 +67,8 @@ def compared(folder: RunFolder) -> Compared | None:
         return None
     stored = json.loads(path.read_text())
     streams = {name: Differences(**each) for name, each in stored.pop("streams").items()}
-    return Compared(streams=streams, reshaped=tuple(stored.pop("reshaped")), **stored)
+    values = {name: StreamValues.from_stored(each) for name, each in stored.pop("values", {}).items()}
+    return Compared(streams=streams, reshaped=tuple(stored.pop("reshaped")), values=values, **stored)
 
 
 def keep(folder: RunFolder, found: Compared) -> None:

@@ -3,6 +3,7 @@
     <home>/snapshots/<sync>/g000041/
         rows.parquet        one row a key that may be in the destination because of this sync: ``SCHEMA``
         …                   one more for each further stream
+        rows.values.parquet the values that its run acknowledged, where they are remembered: ``changes.values``
         made.json           ``Made``; written last, so its presence seals the others
 
 Which generation counts is in ``state.snapshots``: a folder that it does not name is nothing. Where machines share
@@ -63,6 +64,11 @@ class Made:
         rows: For each stream, how many keys.
         gone: How many of all of them are gone.
         digests: For each stream, a hash of its file, so that bytes that the disk lost are noticed.
+        follows: The changeset that the generation before was made from; empty for the first one.
+        attributes: For each stream whose values are remembered, the names of its attributes, in the order of their
+            columns. Names are only added.
+        values: For each of these streams, the generations whose files of values are still needed, the oldest first,
+            each with a hash of the file.
         format: Of the files.
     """
 
@@ -75,6 +81,9 @@ class Made:
     rows: dict[str, int] = field(default_factory=dict)
     gone: int = 0
     digests: dict[str, str] = field(default_factory=dict)
+    follows: str = ""
+    attributes: dict[str, list[str]] = field(default_factory=dict)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -93,6 +102,32 @@ class Generations:
     def stream(self, generation: int, stream: str) -> Path:
         """The file of a stream."""
         return self._path(generation) / f"{stream}.parquet"
+
+    def values(self, generation: int, stream: str) -> Path:
+        """The file of the values of a stream that a generation's run acknowledged."""
+        return self._path(generation) / _values_file(stream)
+
+    def needed_values(self, made: Made, stream: str) -> list[Path]:
+        """The files that have a stream's values, the oldest first; none where one of them is missing or damaged.
+
+        Args:
+            made: What a generation is of.
+            stream: The stream.
+
+        Raises:
+            StateError: The shared place cannot be reached.
+        """
+        found = []
+        for generation, digest in made.values.get(stream, {}).items():
+            path = self.values(int(generation), stream)
+            named = self._named(int(generation), path.name)
+            if _digest(path) != digest and self.storage is not None and self.storage.has(named):
+                make_private_folder(path.parent)
+                self.storage.fetch({named: path})
+            if _digest(path) != digest:
+                return []
+            found.append(path)
+        return found
 
     def made(self, generation: int, run_id: str) -> Made | None:
         """What a generation is of; None where a file of it is missing or damaged, here and where machines share.
@@ -132,22 +167,62 @@ class Generations:
         Raises:
             StateError: They cannot be written.
         """
-        made = replace(made, digests={stream: _digest(self.stream(generation, stream)) for stream in made.rows})
+        made = replace(
+            made,
+            digests={stream: _digest(self.stream(generation, stream)) for stream in made.rows},
+            values={
+                stream: {
+                    number: _digest(self.values(generation, stream)) if number == str(generation) else digest
+                    for number, digest in numbers.items()
+                }
+                for stream, numbers in made.values.items()
+            },
+        )
         with whole_file(self._path(generation) / _MADE) as file:
             file.write(json.dumps(asdict(made)).encode())
         if self.storage is not None:
             names = [f"{stream}.parquet" for stream in made.rows]
+            names += [_values_file(stream) for stream in made.values if str(generation) in made.values[stream]]
             self.storage.put({self._named(generation, name): self._path(generation) / name for name in names})
             self.storage.put({self._named(generation, _MADE): self._path(generation) / _MADE})
 
-    def forget_before(self, generation: int) -> None:
-        """Removes generations that nothing needs any more. Raises StateError where the shared place is out of reach."""
-        for path in self.folder.glob("g*") if self.folder.exists() else ():
-            number = path.name.removeprefix("g")
-            if number.isdecimal() and int(number) < generation - _KEPT:
-                shutil.rmtree(path, ignore_errors=True)
+    def forget_before(self, generation: int, *, kept_since: float | None = None) -> None:
+        """Removes what nothing needs any more. Raises StateError where the shared place is out of reach.
+
+        Args:
+            generation: The one that counts.
+            kept_since: Values that were acknowledged since then are kept, Unix seconds; None: no longer than needed.
+        """
+        numbers = sorted(
+            int(path.name[1:])
+            for path in (self.folder.glob("g*") if self.folder.exists() else ())
+            if path.name[1:].isdecimal()
+        )
+        made = {number: self._here(number) for number in numbers}
+        kept = {
+            number: each
+            for number, each in made.items()
+            if each is not None
+            and (number >= generation - _KEPT or (kept_since is not None and each.read_at >= kept_since))
+        }
+        needed = {int(number) for each in kept.values() for numbers in each.values.values() for number in numbers}
+        for number in numbers:
+            if number >= generation - _KEPT:
+                continue
+            if number in kept or number in needed:
+                self._forget_fingerprints(number, made[number])
+                continue
+            shutil.rmtree(self._path(number), ignore_errors=True)
+            if self.storage is not None:
+                self.storage.remove(f"snapshots/{self.folder.name}/{self._path(number).name}")
+
+    def _forget_fingerprints(self, generation: int, made: Made | None) -> None:
+        for stream in made.rows if made is not None else ():
+            path = self.stream(generation, stream)
+            if path.exists():
+                path.unlink()
                 if self.storage is not None:
-                    self.storage.remove(f"snapshots/{self.folder.name}/{path.name}")
+                    self.storage.remove(self._named(generation, path.name))
 
     def _here(self, generation: int) -> Made | None:
         try:
@@ -162,6 +237,7 @@ class Generations:
             return
         self.begin(generation)
         names = [f"{stream}.parquet" for stream in made.rows]
+        names += [_values_file(stream) for stream in made.values if str(generation) in made.values[stream]]
         there = [name for name in names if storage.has(self._named(generation, name))]
         storage.fetch({self._named(generation, name): self._path(generation) / name for name in there})
         with whole_file(self._path(generation) / _MADE) as file:
@@ -172,6 +248,10 @@ class Generations:
 
     def _named(self, generation: int, name: str) -> str:
         return f"snapshots/{self.folder.name}/{self._path(generation).name}/{name}"
+
+
+def _values_file(stream: str) -> str:
+    return f"{stream}.values.parquet"
 
 
 def _read(path: Path, content: bytes) -> Made | None:

@@ -31,6 +31,8 @@ _CHANGING: Final = (
     EXCLUDED_FILE,
     "fingerprints.parquet",
     "plan.parquet",
+    "sent.parquet",
+    "changed_attributes.parquet",
     "compared.json",
     "outcomes.npy",
     "failed-check.parquet",

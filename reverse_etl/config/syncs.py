@@ -50,6 +50,7 @@ class OutgoingRows(YamlModel, ABC):
         TITLE: What people call the kind.
         MAX_COLUMNS: Columns that a row may have there.
         SECTIONS: The keys that define what a row is.
+        VALUES: Those of them whose rows are known value by value, so that acknowledged ones can be remembered.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
@@ -57,6 +58,7 @@ class OutgoingRows(YamlModel, ABC):
     TITLE: ClassVar[str] = ""
     MAX_COLUMNS: ClassVar[int] = 300
     SECTIONS: ClassVar[frozenset[str]] = frozenset()
+    VALUES: ClassVar[frozenset[str]] = frozenset()
 
     name: str = "push"
 
@@ -171,6 +173,11 @@ class SyncConfig(OutgoingRows):
         return {}
 
     @property
+    def remembers_values(self) -> bool:
+        """Whether the values that were acknowledged are remembered, not only what shows that they changed."""
+        return self.changes.keep is not None
+
+    @property
     def schedule_name(self) -> str:
         """What its schedule is called in Dagster, where it has one."""
         return f"{self.name}_schedule"
@@ -191,7 +198,12 @@ class SyncConfig(OutgoingRows):
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """A schedule has a cadence."""
+        """A schedule has a cadence; values are kept of rows that are known by their attributes."""
+        changes = given.get("changes")
+        if isinstance(changes, Mapping) and changes.get("keep") is not None and not cls.VALUES & given.keys():
+            of = " and ".join(sorted(cls.VALUES, reverse=True))
+            for_whom = f"keep is for {of}" if of else f"keep is not for rows in {cls.TITLE}"
+            yield "changes", f"{for_whom}: no values of these rows are remembered"
         schedule = given.get("schedule")
         if isinstance(schedule, Mapping) and not {"every", "cron"} & ScheduleConfig.as_meant(schedule).keys():
             yield "schedule", "does not say when: add every or cron, or write `schedule: manual`"

@@ -72,6 +72,15 @@ class Compares(Protocol):
         ...
 
 
+@runtime_checkable
+class Merges(Protocol):
+    """A kind of destination that leaves an attribute as it is where a row lacks it: each is known by itself."""
+
+    def cleared(self, sync: Any, stream: str) -> str | None:
+        """The text that clears an attribute; None for a stream whose rows are known as a whole alone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """From when on what a destination reports is of a run.

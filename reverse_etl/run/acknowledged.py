@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reverse_etl.changes.commit import Reading, commit, doubt_all
+from reverse_etl.changes.commit import Reading, commit, doubt_all, forget_answers
 from reverse_etl.changes.compared import Compared, compared
+from reverse_etl.changes.enter_values import enter_values
 from reverse_etl.changes.fingerprints import VERSION
 from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.secret import secret_id, secret_of
@@ -61,8 +62,11 @@ def write_generation(run: SyncRun, facts: Facts) -> int | None:
 
 def forget_old_generations(run: SyncRun, generation: int) -> None:
     """Removes the files that nothing needs once a generation counts; what cannot be removed now is removed later."""
+    keep = run.sync.changes.keep
     with suppress(StateError):
-        generations_of(run).forget_before(generation)
+        generations_of(run).forget_before(
+            generation, kept_since=None if keep is None else time.time() - keep.total_seconds()
+        )
 
 
 def settle(run: SyncRun, snapshot: Snapshot) -> Snapshot:
@@ -85,6 +89,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
     rows = rows_for(folder)
     generations.begin(found.generation + 1)
     counts: dict[str, int] = {}
+    needed: dict[str, dict[str, str]] = {}
     gone = 0
     with scratch_in(folder.path / "scratch") as database:
         for name in facts.streams:
@@ -100,6 +105,20 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
             )
             counts[name], here = commit(folder.parts(name), before, after, database, reading)
             gone += here
+            if (values := found.values.get(name)) is not None:
+                files = generations.needed_values(made, name) if made and values.known else []
+                rows_with_values, anew = enter_values(
+                    folder.parts(name),
+                    acknowledged=(before, after),
+                    files=files,
+                    after=generations.values(found.generation + 1, name),
+                    values=values,
+                    database=database,
+                )
+                needed[name] = {} if anew or made is None else dict(made.values[name])
+                if anew or rows_with_values:
+                    needed[name][str(found.generation + 1)] = ""
+            forget_answers(folder.parts(name))
     now = int(time.time())
     generations.seal(
         found.generation + 1,
@@ -109,9 +128,12 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
             full_at=now if made is None or (found.everything and facts.is_whole) else made.full_at,
             recipient=rows.recipient.as_text() if rows else "",
             secret_id=secret_id(secret),
-            shapes=shapes_of(run.sync),
+            shapes=found.shapes or shapes_of(run.sync),
             rows=counts,
             gone=gone,
+            follows=made_by if made is not None else "",
+            attributes={name: list(found.values[name].names) for name in needed},
+            values=needed,
         ),
     )
 
@@ -130,7 +152,10 @@ def _write_doubt(run: SyncRun, snapshot: Snapshot) -> None:
                 generations.stream(snapshot.generation + 1, name),
                 database,
             )
-    generations.seal(snapshot.generation + 1, replace(made, run_id=snapshot.sending))
+    generations.seal(
+        snapshot.generation + 1,
+        replace(made, run_id=snapshot.sending, follows=snapshot.made_by, attributes={}, values={}),
+    )
 
 
 def kind_of(sync: SyncConfig) -> Compares:
@@ -142,6 +167,18 @@ def kind_of(sync: SyncConfig) -> Compares:
     if not isinstance(found, Compares):
         raise TypeError(f"{sync.DESTINATION} does not compare")
     return found
+
+
+def clears(sync: SyncConfig) -> dict[str, str]:
+    """The streams whose values are remembered, each with the text that clears an attribute there."""
+    from reverse_etl.destinations import kind
+    from reverse_etl.destinations.powers import Merges
+
+    found = kind(sync.DESTINATION)
+    if not sync.remembers_values or not isinstance(found, Merges):
+        return {}
+    cleared = {stream.name: found.cleared(sync, stream.name) for stream in sync.streams}
+    return {name: text for name, text in cleared.items() if text is not None}
 
 
 def shapes_of(sync: SyncConfig) -> dict[str, str]:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reverse_etl.changes.attributes import StreamValues, still_there, write_changed, write_sent
+from reverse_etl.changes.changed_rows import changed_rows
 from reverse_etl.changes.compare import Keyed, enter_plan, write_fingerprints, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
 from reverse_etl.changes.secret import secret_id, secret_of
@@ -18,10 +20,11 @@ from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.errors import ReverseEtlError, StateError
 from reverse_etl.files.scratch import scratch_in
-from reverse_etl.run.acknowledged import compares, generations_of, kind_of, settle, shapes_of
+from reverse_etl.run.acknowledged import clears, compares, generations_of, kind_of, settle, shapes_of
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
 if TYPE_CHECKING:
+    from reverse_etl.changes.changed_rows import ChangedRow
     from reverse_etl.changes.generation import Made
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.syncs import SyncConfig
@@ -88,7 +91,9 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
         gone_before=made.gone if made else 0,
         certain=snapshot.sending != folder.path.name,
         note=note or _reshaped_note(reshaped),
+        shapes=shapes,
     )
+    cleared = clears(sync)
     kind = kind_of(sync)
     with scratch_in(folder.path / "scratch") as database:
         for name in facts.streams:
@@ -97,10 +102,39 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
             as_sent = partial(kind.as_sent, sync=sync, stream=name)
             write_fingerprints(parts, outcomes, as_sent, _keyed(sync, name, secret))
             write_plan(parts, before, database, all_rows=everything or name in reshaped)
-            found.streams[name] = enter_plan(parts, outcomes)
+            attributes: dict[str, int] = {}
+            if name in cleared:
+                files = generations_of(run).needed_values(made, name) if made else []
+                names = made.attributes[name] if made and files else ()
+                values = StreamValues(tuple(names), cleared[name], known=bool(files))
+                keyed = _keyed(sync, name, secret)
+                values = write_sent(parts, outcomes, as_sent, keyed, values)
+                values = found.values[name] = still_there(files, values, database)
+                attributes = write_changed(parts, files, database, values)
+            found.streams[name] = enter_plan(parts, outcomes, attributes)
             parts.write_outcomes(outcomes)
     keep(folder, found)
     return found
+
+
+def first_changes(run: SyncRun, found: Compared, *, with_values: bool) -> dict[str, tuple[ChangedRow, ...]]:
+    """The first rows of each stream of which it is known what changed.
+
+    Args:
+        run: The run.
+        found: What its comparison found.
+        with_values: Whether keys and values are shown.
+    """
+    snapshot = snapshot_of(run.store, run.sync.name)
+    made, _ = _made(run, snapshot, secret_of(run.home.path))
+    if made is None:
+        return {}
+    shown = {}
+    with scratch_in(run.folder.path / "scratch") as database:
+        for name, values in found.values.items():
+            files = generations_of(run).needed_values(made, name)
+            shown[name] = changed_rows(run.folder.parts(name), files, values, database, with_values=with_values)
+    return shown
 
 
 def begin_sending(run: SyncRun) -> None:

@@ -30,6 +30,7 @@ from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl.state.syncs import sync_state
 
 if TYPE_CHECKING:
+    from reverse_etl.changes.changed_rows import ChangedRow
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
@@ -60,6 +61,9 @@ class StreamPlan:
         in_doubt: Those that are sent again because it is not known what arrived, or because all are; None likewise.
         unchanged: Rows that are as they were acknowledged; None likewise.
         gone: Keys that were acknowledged and that no row has; None likewise, and where not all rows were read.
+        attributes: In how many of the changed rows an attribute differs, by its name, as far as that is known.
+        removed: Attributes that the query has no more and that stay in the destination.
+        first: The first rows of which it is known what changed.
         rejected_by: Why rows are rejected, by check.
         requests: Requests that they would be sent in.
         payload_bytes: Of these rows in the requests.
@@ -74,6 +78,9 @@ class StreamPlan:
     in_doubt: int | None = None
     unchanged: int | None = None
     gone: int | None = None
+    attributes: dict[str, int] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+    first: tuple[ChangedRow, ...] = ()
     rejected_by: dict[str, int] = field(default_factory=dict)
     requests: int = 0
     payload_bytes: int = 0
@@ -111,7 +118,7 @@ class Plan:
         return 0 if self.stopped else sum(each.to_send for each in self.streams.values())
 
     def as_json(self) -> dict[str, Any]:
-        """As the command prints it: counts, no value."""
+        """As the command prints it: counts, and no value unless the plan was made with values."""
         return asdict(self)
 
 
@@ -123,8 +130,18 @@ def make_plan(
     destination: DestinationConfig,
     *,
     scope: Scope = WHAT_CHANGED,
+    with_values: bool = False,
 ) -> Plan:
     """Reads, checks and compares; the workspace is only asked who it is.
+
+    Args:
+        sync: The sync.
+        home: Where files lie.
+        store: The state.
+        database: The sync's database.
+        destination: Where its rows would go.
+        scope: What is read.
+        with_values: Whether the plan shows old and new values of the first rows that changed.
 
     Raises:
         SourceError: The database cannot give the rows.
@@ -179,10 +196,14 @@ def make_plan(
             )
     sizes = asyncio.run(_sizes(run.folder, facts, sync, destination))
     streams = {}
+    shown = changes.first_changes(run, found, with_values=with_values) if found is not None else {}
     for name, counts in validation.counts.items():
         streams[name] = _stream_plan(count(run.folder.outcomes(name)), counts, rejected_by[name], sizes[name])
         if found is not None:
             each = asdict(found.streams[name])
+            del each["settled"]
+            each["first"] = shown.get(name, ())
+            each["removed"] = found.values[name].removed if name in found.values else ()
             if not facts.has_all_rows:
                 each["gone"] = None
             streams[name] = StreamPlan(**(asdict(streams[name]) | each))

@@ -53,6 +53,21 @@ def test_a_plan_is_read_and_then_sent(shop: Project, sandbox: RunningSandbox) ->
     assert 0 == shop.reverse_etl("plan", "customers", "--exit-code").returncode
 
 
+def test_a_plan_shows_values_where_they_are_wanted(shop: Project) -> None:
+    """The attributes that differ always; keys, old and new values with `--values` alone, in JSON too."""
+    shop.write("customers.yaml", people(QUERY, "changes: {by: compare, keep: 30d}\n"))
+    assert 7 == shop.reverse_etl("run", "customers").returncode
+    with closing(sqlite3.connect(shop.folder / "shop.db")) as database, database:
+        database.execute("UPDATE customers SET plan = 'gold' WHERE id = '1'")
+    plain, shown = (shop.reverse_etl("plan", "customers", *more).stdout for more in ((), ("--values",)))
+    assert ["~", "1", "changed:", "plan", "1"] == plain.splitlines()[1].split()
+    assert ("gold" in plain, '~ "1"  plan "free" → "gold"' in shown) == (False, True)
+    assert max(map(len, shown.splitlines())) <= 80
+    found = json.loads(shop.reverse_etl("plan", "customers", "--values", "--json").stdout)
+    [first] = found["streams"]["rows"]["first"]
+    assert {"row_number": 2, "attributes": ["plan"], "key": '"1"', "values": {"plan": ['"free"', '"gold"']}} == first
+
+
 def test_a_sync_that_does_not_compare_says_what_is_not_known(shop: Project) -> None:
     """Counts of what would be sent and would fail, and the key that tells more."""
     planned = shop.reverse_etl("plan", "plain")

@@ -17,10 +17,14 @@ from reverse_etl.errors import CheckFailedError, ReverseEtlError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from reverse_etl.changes.changed_rows import ChangedRow
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.run.plan import Plan, StreamPlan
 
-EXAMPLES: Final = ("plan customers", "plan customers --json", "plan customers --full")
+EXAMPLES: Final = ("plan customers", "plan customers --json", "plan customers --full", "plan customers --values")
+
+_LONGEST: Final = 40
+"""Characters of a value."""
 
 SOMETHING_TO_SEND: Final = 10
 """The exit code with ``--exit-code`` where rows would be sent."""
@@ -32,6 +36,9 @@ def plan(
     full: Annotated[bool, typer.Option("--full", help="As `run --full` would read.")] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help=f"End with {SOMETHING_TO_SEND} where rows would be sent, for CI.")
+    ] = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="Show old and new values of the first rows that changed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -55,6 +62,7 @@ def plan(
                 project.databases[config.database],
                 project.destinations[config.destination],
                 scope=Scope(full=full),
+                with_values=values,
             )
     except ReverseEtlError as error:
         error.located(config.where)
@@ -77,6 +85,10 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
         say(console, f"{sync.name}: {counted(stream.extracted, row)} read{since}{compared}", style="bold")
         for sign, number, what in _lines(stream):
             say(console, f"  {sign} {number:>11,}  {what}", indent=" " * 17)
+        if stream.removed:
+            say(console, f"Attributes no longer in the query: {', '.join(stream.removed)} (they stay in {sync.TITLE}).")
+        for changed in stream.first:
+            _show_values(changed, console)
     if made.stopped:
         say(console, f"A run over these rows would send nothing: {made.stopped}")
         return
@@ -93,12 +105,23 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
         say(console, f"reverse-etl run {sync.name} --plan {made.plan_id}")
 
 
+def _show_values(changed: ChangedRow, console: Console) -> None:
+    """A row's old and new values, where the plan was made with values."""
+    if changed.key is not None:
+        pairs = (
+            f"{name} {words.value(old or 'not known', _LONGEST)} → {words.value(new or '', _LONGEST)}"
+            for name, (old, new) in changed.values.items()
+        )
+        say(console, f"  ~ {words.value(changed.key, _LONGEST)}  {' · '.join(pairs)}", indent=" " * 4)
+
+
 def _lines(stream: StreamPlan) -> list[tuple[str, int, str]]:
     """A sign, a number and a word for each kind of rows that there are."""
     reasons = ", ".join(f"{name} {rows:,}" for name, rows in stream.rejected_by.items())
+    attributes = " · ".join(f"{name} {rows:,}" for name, rows in stream.attributes.items())
     found: list[tuple[str, int | None, str]] = [
         ("+", stream.added, "new"),
-        ("~", stream.changed, "changed"),
+        ("~", stream.changed, f"changed: {attributes}" if attributes else "changed"),
         ("?", stream.in_doubt, "sent again, whatever was acknowledged"),
         ("=", stream.unchanged, "unchanged: not sent"),
         ("-", stream.gone, "acknowledged before, and no longer returned: left as they are"),

@@ -29,6 +29,7 @@ __all__ = [
     "ask",
     "ask_once",
     "at_address",
+    "cleared",
     "first_rows",
     "forgets_after_s",
     "identity",
@@ -100,6 +101,13 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
     from reverse_etl.destinations.customerio.compared import as_sent
 
     return as_sent(batch, sync, stream)
+
+
+def cleared(sync: Outgoing, stream: str) -> str | None:
+    """What clears an attribute of people and objects."""
+    from reverse_etl.destinations.customerio.compared import cleared
+
+    return cleared(sync, stream)
 
 
 def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:

@@ -13,7 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.config.streams import ROWS
-from reverse_etl.destinations.customerio.operations import attributes, ends, identifier, ids_of_events, object_types
+from reverse_etl.destinations.customerio.operations import (
+    CLEARED,
+    CLEARED_PERSON,
+    attributes,
+    ends,
+    identifier,
+    ids_of_events,
+    object_types,
+)
 from reverse_etl.destinations.powers import AsSent
 
 if TYPE_CHECKING:
@@ -47,6 +55,13 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
     else:
         keys = _object(batch, sync.objects.object_type if sync.objects is not None else 1)
     return AsSent(keys, attributes(batch, sync, stream))
+
+
+def cleared(sync: Outgoing, stream: str) -> str | None:
+    """What clears an attribute of people and objects; a relationship's end with it, an event's never change."""
+    if stream != ROWS or sync.events is not None:
+        return None
+    return CLEARED_PERSON if sync.people is not None else CLEARED
 
 
 def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 MAX_SLICE_ROWS: Final = 10_000
 """Rows that are encoded at once: enough to be fast, few enough that the text of a slice stays small."""
 
-_CLEARED_PERSON: Final = '""'
+CLEARED_PERSON: Final = '""'
 """Clears an attribute of a person; the API names no other way (v1 practice)."""
 
-_CLEARED: Final = "null"
+CLEARED: Final = "null"
 """Clears an attribute of an object or a relationship."""
 
 _PEOPLE_IDENTIFIERS: Final = ("id", "email")
@@ -86,25 +86,25 @@ def attributes(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> dict[str, 
     """The JSON text of each attribute of a batch's rows, by name and in order; null where it is left out."""
     names = attribute_columns(batch.schema.names[:-1], sync.stream(stream))
     if stream == "relationships" and sync.relationships is not None:
-        texts = _texts(batch, names, cleared=_CLEARED if sync.relationships.empty_values == "delete" else None)
+        texts = _texts(batch, names, cleared=CLEARED if sync.relationships.empty_values == "delete" else None)
         ended = ends(batch)
         return {name: pc.if_else(ended, None, text) for name, text in texts.items()}
     if sync.people is not None:
         return _person_attributes(batch, names, sync.people)
     if sync.objects is not None:
-        return _texts(batch, names, cleared=_CLEARED if sync.objects.empty_values == "delete" else None)
+        return _texts(batch, names, cleared=CLEARED if sync.objects.empty_values == "delete" else None)
     return _texts(batch, names, cleared=None)
 
 
 def _person_attributes(
     batch: pa.RecordBatch, names: tuple[str, ...], config: PeopleConfig
 ) -> dict[str, pa.StringArray]:
-    texts = _texts(batch, names, cleared=_CLEARED_PERSON if config.empty_values == "delete" else None)
+    texts = _texts(batch, names, cleared=CLEARED_PERSON if config.empty_values == "delete" else None)
     for other in set(_PEOPLE_IDENTIFIERS) & set(names):
         written = identifier(batch, other)
         # A person's id cannot be cleared: an empty one is refused (Customer.io, invalid API requests).
         cleared = config.empty_values == "delete" and other != "id"
-        texts[other] = pc.fill_null(written, _CLEARED_PERSON) if cleared else written
+        texts[other] = pc.fill_null(written, CLEARED_PERSON) if cleared else written
     return texts
 
 

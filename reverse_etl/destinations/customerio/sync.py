@@ -126,6 +126,7 @@ class Outgoing(OutgoingRows):
     TITLE: ClassVar[str] = "Customer.io"
     MAX_COLUMNS: ClassVar[int] = 300
     SECTIONS: ClassVar[frozenset[str]] = frozenset(KINDS)
+    VALUES: ClassVar[frozenset[str]] = frozenset({"people", "objects"})
 
     people: PeopleConfig | None = None
     objects: ObjectsConfig | None = None

@@ -1,0 +1,69 @@
+"""The values that a destination acknowledged, attribute by attribute, beside the fingerprints of whole rows.
+
+    <generation>/<stream>.values.parquet    ``kh``, ``kl``, ``key``, and ``a0``, ``a1`` …: the text of each attribute
+
+A generation has the values of its own run's rows alone; which generations' files are still needed is in ``made.json``,
+and so are the names of ``a0``, ``a1`` …: DuckDB does not distinguish `Plan` from `plan`. A text is null where nothing
+was ever acknowledged, and ``UNKNOWN`` where something else may have arrived since.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow.parquet as pq
+
+from reverse_etl.changes.compare import parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import duckdb
+
+UNKNOWN: Final = "?"
+"""Stands for the text of an attribute that was sent without an answer; it is no JSON, so no value is like it."""
+
+IDENTITY: Final = ("kh", "kl", "key")
+
+
+def column(place: int) -> str:
+    """The column of the attribute at a place of the list of names."""
+    return f"a{place}"
+
+
+def columns(names: Sequence[str]) -> list[str]:
+    """The columns of these attributes."""
+    return [column(place) for place in range(len(names))]
+
+
+def latest_values(files: Sequence[Path], names: Sequence[str], database: duckdb.DuckDBPyConnection) -> str:
+    """The newest values of each key, as a table of DuckDB's SQL: ``kh``, ``kl``, ``key``, ``a0`` ….
+
+    Args:
+        files: Of generations, the oldest first, which has all keys that the store had then. At least one.
+        names: Of the attributes, as many as there are by now.
+        database: Keeps which file has the newest values of a key, for a while.
+    """
+    oldest, *later = files
+    if not later:
+        return f"({_all_columns(oldest, names)})"
+    each = (f"SELECT kh, kl, {place} AS place FROM {parquet(path)}" for place, path in enumerate(later))
+    keys = " UNION ALL ".join(each)
+    database.execute(f"""
+        CREATE OR REPLACE TEMP TABLE latest_keys AS
+        SELECT kh, kl, max(place) AS place FROM ({keys}) GROUP BY kh, kl
+    """)
+    newer = " UNION ALL ".join(
+        f"SELECT * FROM ({_all_columns(path, names)}) SEMI JOIN (SELECT kh, kl FROM latest_keys WHERE place = {place}) "
+        "USING (kh, kl)"
+        for place, path in enumerate(later)
+    )
+    return f"(SELECT * FROM ({_all_columns(oldest, names)}) ANTI JOIN latest_keys USING (kh, kl) UNION ALL {newer})"
+
+
+def _all_columns(path: Path, names: Sequence[str]) -> str:
+    """A file's rows with a column for each attribute, those among them that it was written without."""
+    there = set(pq.read_schema(path).names)
+    texts = [name if name in there else f"NULL::VARCHAR AS {name}" for name in columns(names)]
+    return f"SELECT {', '.join((*IDENTITY, *texts))} FROM {parquet(path)}"

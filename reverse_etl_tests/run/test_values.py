@@ -1,0 +1,259 @@
+"""The values that a destination acknowledged are those that it has, and a plan names the attributes that differ."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from reverse_etl.changes.generation import Generations, Made
+from reverse_etl.changes.values import UNKNOWN, columns, latest_values
+from reverse_etl.changeset.scope import Scope
+from reverse_etl.config.inline import parse_sync
+from reverse_etl.files.scratch import scratch_in
+from reverse_etl.report import Status
+from reverse_etl.run.plan import Plan, make_plan
+from reverse_etl.state.snapshots import snapshot_of
+from reverse_etl_tests.faults.completed import ended
+from reverse_etl_tests.faults.runs import Case
+from reverse_etl_tests.faults.shop import compared as compared_settings
+from reverse_etl_tests.run.test_compare import ROWS, change, compared, of_rows, plan_of
+from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+
+PLACES = {"database": "shop", "workspace": "main", "schedule": "manual"}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[RunningSandbox]:
+    """A workspace without a rate limit: the clock of these runs jumps over waits."""
+    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
+        yield running
+
+
+def remembering(case: Case, **people: Any) -> Case:
+    """The same case with a sync that remembers values."""
+    settings = compared_settings(case.kind)
+    section = "objects" if case.kind == "objects" else "people"
+    changes = {"changes": {"by": "compare", "keep": "30d"}}
+    case.sync = parse_sync(case.name, PLACES | settings | changes | {section: settings[section] | people})
+    return case
+
+
+@pytest.fixture
+def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
+    """A sync of people that remembers values, and has completed once."""
+    case = remembering(compared(tmp_path, sandbox))
+    assert Status.COMPLETED is ended(case.run()).status
+    return case
+
+
+def planned(case: Case, *, values: bool = False) -> Plan:
+    """The plan of the case's next run."""
+    return make_plan(case.sync, case.home, case.store, case.database, case.workspace, with_values=values)
+
+
+def made_of(case: Case) -> tuple[Generations, Made]:
+    """The files that count, and what they are of."""
+    generations = Generations(case.home.snapshots / case.name)
+    snapshot = snapshot_of(case.store, case.name)
+    made = generations.made(snapshot.generation, snapshot.made_by)
+    assert made is not None
+    return generations, made
+
+
+def remembered(case: Case) -> dict[str, dict[str, str | None]]:
+    """What is remembered of each row, by its key: the JSON text of each attribute."""
+    generations, made = made_of(case)
+    names = made.attributes["rows"]
+    files = generations.needed_values(made, "rows")
+    assert files
+    with scratch_in(case.home.path / "looked") as database:
+        chosen = ", ".join(("key", *columns(names)))
+        found = database.execute(f"SELECT {chosen} FROM {latest_values(files, names, database)}").fetchall()
+    return {key: dict(zip(names, texts, strict=True)) for key, *texts in found}
+
+
+def there(case: Case) -> dict[str, dict[str, str]]:
+    """What the workspace has of each row, by its key, as JSON text."""
+    if case.kind == "objects":
+        held = {f'1 "{each["object_id"]}"': each["attributes"] for each in case.sandbox.objects()}
+    else:
+        known = {each["id"]: {"email": each["email"], **each["attributes"]} for each in case.sandbox.people()}
+        held = {json.dumps(key): attributes for key, attributes in known.items()}
+    return {
+        key: {name: json.dumps(value, ensure_ascii=False) for name, value in attributes.items() if value is not None}
+        for key, attributes in held.items()
+    }
+
+
+def require_equal(case: Case) -> None:
+    """What is remembered is what is there, for every attribute that is not in doubt."""
+    held = there(case)
+    for key, texts in remembered(case).items():
+        known = {name: text for name, text in texts.items() if text != UNKNOWN}
+        assert {name: text for name, text in known.items() if text not in (None, '""', "null")} == {
+            name: text for name, text in held.get(key, {}).items() if name in known
+        }, key
+
+
+@pytest.mark.parametrize("kind", ["people", "objects"])
+@pytest.mark.parametrize("empty_values", ["ignore", "delete"])
+def test_remembered_values_are_those_that_the_workspace_has(
+    kind: str, empty_values: str, tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    """Over runs with changes to and fro, NULL, refusals and lost answers; in the end nothing is in doubt."""
+    case = remembering(compared(tmp_path, sandbox, kind), empty_values=empty_values)
+    chance = random.Random(f"{kind} {empty_values}")  # noqa: S311 - repeatable
+    batch = {"path": "/api/v2/batch"}
+    for _ in range(8):
+        for number in chance.sample(range(1, ROWS + 1), 3):
+            change(case, number, chance.choice(["free", "pro", None]))
+        faults: list[dict[str, Any]] = [
+            {"match": batch, "always": True, "do": {"refuse_items": {"ids": ["p2"]}}},
+            {"match": batch, "times": 1, "do": {"status": 500, "apply": True}},
+            {"match": batch, "skip": 1, "always": True, "do": {"status": 401, "apply": True}},
+        ]
+        case.sandbox.faults(chance.sample(faults, chance.choice([0, 1, 2])))
+        if chance.random() < 0.5:
+            case.sync = case.sync.model_copy(update={"version": str(chance.random())})
+        case.run()
+        if snapshot_of(case.store, case.name).generation and not snapshot_of(case.store, case.name).sending:
+            require_equal(case)
+    case.sandbox.clear_faults()
+    for _ in range(2):
+        assert Status.COMPLETED is ended(case.run()).status
+    require_equal(case)
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+
+
+def test_a_plan_names_the_attributes_that_differ(case: Case) -> None:
+    """How many rows each, and the first rows by number; keys and values only where they are wanted."""
+    for number in (3, 5):
+        change(case, number, "gold")
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET visits = 7 WHERE rowid = 5")
+    stream = planned(case).streams["rows"]
+    assert ({"plan": 2, "visits": 1}, 2) == (stream.attributes, stream.changed)
+    assert [(3, ("plan",), None, {}), (5, ("plan", "visits"), None, {})] == [
+        (each.row_number, each.attributes, each.key, each.values) for each in stream.first
+    ]
+    shown = planned(case, values=True)
+    [third, fifth] = shown.streams["rows"].first
+    assert ('"p3"', '"gold"', "7") == (third.key, third.values["plan"][1], fifth.values["visits"][1])
+    assert third.values["plan"][0] == there(case)['"p3"'].get("plan")
+
+
+def test_an_attribute_that_becomes_null_is_left_as_it_is_and_the_row_is_unchanged(case: Case) -> None:
+    """Under `empty_values: ignore` nothing is sent; afterwards the row is not looked at again."""
+    change(case, 3, "gold")
+    case.run()
+    change(case, 3, None)
+    assert (0, ROWS) == ((stream := planned(case).streams["rows"]).to_send, stream.unchanged)
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+    assert ('"gold"', "gold") == (remembered(case)['"p3"']["plan"], plan_of(case, 3))
+    generation = snapshot_of(case.store, case.name).generation
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+    assert generation == snapshot_of(case.store, case.name).generation
+    change(case, 3, "silver")
+    assert {"plan": 1} == planned(case).streams["rows"].attributes
+
+
+def test_values_are_learned_from_unchanged_rows_when_they_are_first_remembered(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    """A sync that compared without values sends nothing for it, and knows them after one run."""
+    case = compared(tmp_path, sandbox)
+    assert Status.COMPLETED is ended(case.run()).status
+    remembering(case)
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+    assert ROWS == len(remembered(case))
+    require_equal(case)
+    change(case, 3, "gold")
+    assert {"plan": 1} == planned(case).streams["rows"].attributes
+
+
+@pytest.mark.parametrize("lost", ["gone", "cut"])
+def test_without_a_file_of_values_they_are_learned_again(case: Case, lost: str) -> None:
+    """Fingerprints still say which rows differ, so that no other row is sent."""
+    change(case, 3, "gold")
+    case.run()
+    oldest = case.home.snapshots / case.name / "g000001" / "rows.values.parquet"
+    if lost == "gone":
+        oldest.unlink()
+    else:
+        oldest.write_bytes(oldest.read_bytes()[:-9])
+    change(case, 4, "gold")
+    assert (Status.COMPLETED, 1, 0, ROWS - 1) == of_rows(ended(case.run()))
+    assert ROWS == len(remembered(case))
+    require_equal(case)
+
+
+def test_values_lie_in_few_files(case: Case) -> None:
+    """Above a quarter of the rows in newer files, all are written into one; those of one run lie there alone."""
+    change(case, 3, "gold")
+    case.run()
+    assert ["1", "2"] == list(made_of(case)[1].values["rows"])
+    for number in (4, 5):
+        change(case, number, "gold")
+    case.run()
+    assert ["3"] == list(made_of(case)[1].values["rows"])
+    require_equal(case)
+    assert ROWS == len(remembered(case))
+
+
+def test_a_machine_without_the_files_fetches_them(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where machines share their files, values are among them."""
+    monkeypatch.setenv("REVERSE_ETL_STORAGE_URL", str(tmp_path / "shared"))
+    monkeypatch.setenv("REVERSE_ETL_SECRET", "0123456789abcdef")
+    case.run()
+    change(case, 3, "gold")
+    case.run()
+    shutil.rmtree(case.home.snapshots)
+    change(case, 3, "silver")
+    assert {"plan": 1} == planned(case).streams["rows"].attributes
+
+
+def test_an_attribute_that_left_the_query_is_named(case: Case) -> None:
+    """It stays in the workspace; the plan says so, and no row is sent for it."""
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'gold'")
+    case.run()
+    settings = compared_settings("people") | {"query": "SELECT id, email, visits FROM shop"}
+    case.sync = parse_sync(case.name, PLACES | settings | {"changes": {"by": "compare", "keep": "30d"}})
+    stream = planned(case).streams["rows"]
+    assert (("plan",), 0, ROWS) == (stream.removed, stream.to_send, stream.unchanged)
+
+
+def test_without_values_no_value_lies_in_the_store(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """With them, they lie in the files of values alone."""
+    case = compared(tmp_path, sandbox)
+    change(case, 3, "planted")
+    case.run()
+    assert not files_with(case, "planted")
+    remembering(case)
+    change(case, 4, "planted")
+    case.run()
+    assert {"rows.values.parquet"} == files_with(case, "planted")
+
+
+def files_with(case: Case, text: str) -> set[str]:
+    """The names of the store's files that hold a text, decompressed."""
+    found = set()
+    for path in (case.home.snapshots / case.name).rglob("*.*"):
+        content = str(pq.read_table(path).to_pylist()) if path.suffix == ".parquet" else path.read_text()
+        found |= {path.name} if text in content else set()
+    return found
+
+
+def test_a_scope_of_some_rows_keeps_the_values_of_others(case: Case) -> None:
+    """`--limit` reads two rows: of the others the values stay."""
+    change(case, 1, "gold")
+    case.run(scope=Scope(limit=2))
+    assert ROWS == len(remembered(case))
+    require_equal(case)
