@@ -9,20 +9,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from reverse_etl.changeset.columns import identifiers
+from reverse_etl.changeset.columns import is_one_of, known_as
 from reverse_etl.changeset.failed_rows_csv import RUN_AS_ITS_OWN_CELL, RUN_BY_SPREADSHEETS, made_harmless
 from reverse_etl.changeset.picking import Condition, condition, picked
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.text import number_text
 from reverse_etl.errors import QueryError, StateError
 from reverse_etl.files.scratch import scratch_database
+from reverse_etl.shaping.shape import READ_AS, ShapedSession, Source
 from reverse_etl.sources.base import logical_type
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class RowsAgain:
     """The rows of one stream whose identifier is one of those that are asked for.
 
     Attributes:
-        session: An open session.
+        session: An open session, which shapes the rows where the stream asks for it.
         stream: The stream.
         dialect: The database's.
         wanted: Which are.
@@ -125,7 +125,7 @@ class RowsAgain:
         missing: Identifiers that are not found, likewise.
     """
 
-    session: Session
+    session: Session | ShapedSession
     stream: Stream
     dialect: Dialect
     wanted: Wanted
@@ -177,7 +177,7 @@ class RowsAgain:
                     with closing(self.session.stream(picked(text, asked.sql, self.dialect))) as stream:
                         for batch in stream:
                             kept = self._only(batch, wanted)
-                            found.update(identifiers(kept, self.stream).to_pylist())
+                            found.update(known_as(kept, self.stream))
                             yield kept
                 except QueryError:
                     if found:
@@ -207,7 +207,7 @@ class RowsAgain:
             return
         with closing(self.session.stream(text)) as stream:
             for batch in stream:
-                here = pa.table({"identifier": identifiers(batch, self.stream)})
+                here = pa.table({"identifier": pa.array(known_as(batch, self.stream), _TEXT)})
                 database.register("here", here)
                 found = database.sql(
                     "SELECT DISTINCT identifier FROM here SEMI JOIN missing USING (identifier)"
@@ -216,7 +216,7 @@ class RowsAgain:
                 database.unregister("here")
                 if found:
                     wanted = pa.array([identifier for (identifier,) in found], _TEXT)
-                    yield batch.filter(pc.is_in(identifiers(batch, self.stream), value_set=wanted))
+                    yield batch.filter(is_one_of(batch, self.stream, wanted))
 
     def _not_found(self, probe: pa.RecordBatch, database: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
         sql = (
@@ -241,15 +241,26 @@ class RowsAgain:
         """
         if self.gone is not None:
             return batch
-        return batch.filter(pc.is_in(identifiers(batch, self.stream), value_set=wanted))
+        return batch.filter(is_one_of(batch, self.stream, wanted))
 
     def _is_number(self, probe: pa.RecordBatch) -> bool:
-        field = probe.schema.field(self.stream.identifier[0])
+        field = self._read_as(probe)
         return logical_type(field) == "decimal" or pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
 
     def _condition(self, wanted: pa.StringArray, probe: pa.RecordBatch) -> Condition:
         """What the query is asked for; of several identifying columns there is none, the whole query is read."""
-        if len(self.stream.identifier) > 1:
+        source = self._source()
+        if source is None:
             return Condition("", exact=False)
-        (column,) = self.stream.identifier
-        return condition(column, wanted.to_pylist(), probe.schema.field(column), self.dialect)
+        found = condition(source.column, wanted.to_pylist(), self._read_as(probe), self.dialect)
+        return found if source.exact else replace(found, exact=False)
+
+    def _read_as(self, probe: pa.RecordBatch) -> pa.Field:
+        read_as = READ_AS.format(0)
+        return probe.schema.field(read_as if read_as in probe.schema.names else self.stream.identifier[0])
+
+    def _source(self) -> Source | None:
+        """The column of the query that the rows are asked for by; None where there is not one."""
+        if isinstance(self.session, ShapedSession):
+            return self.session.shaper.source()
+        return Source(self.stream.identifier[0], exact=True) if len(self.stream.identifier) == 1 else None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, reads_changes, tokens_of
+from reverse_etl.config.streams import ROWS
 
 if TYPE_CHECKING:
     from reverse_etl.config.dialect import Dialect
@@ -29,6 +30,10 @@ def asked(sync: SyncConfig, dialect: Dialect) -> dict[str, str]:
         white space and the case of SQL's own words make no difference; a key that is left out is its default.
     """
     found = {"database": _hash(sync.database), "query": _hash(_normal(sync.query, dialect))}
+    for stream in sync.streams:
+        # Keys that are not there have no hash: so a file that was written before they could be is as it was.
+        before = "" if stream.name == ROWS else f"{stream.name}."
+        found |= {f"{before}{key}": _hash(text) for key, text in sync.shape(stream.name).asked().items()}
     for section, keys in sync.asked().items():
         found[section] = _hash("")
         for key, value in keys.items():

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changeset.again import RowsAgain, wanted_database
-from reverse_etl.changeset.columns import identifiers
+from reverse_etl.changeset.columns import is_one_of
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import make_private_folder, whole_file
 
@@ -97,7 +97,7 @@ class WithCarried:
                 if not set(stream.identifier) <= set(batch.schema.names):
                     yield batch
                     return
-                others = batch.filter(pc.invert(pc.is_in(identifiers(batch, stream), value_set=known)))
+                others = batch.filter(pc.invert(is_one_of(batch, stream, known)))
                 if others.num_rows or not number:
                     yield others
         with closing(self.again.batches()) as again:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.dialect import UNKNOWN, Dialect
 from reverse_etl.errors import ConfigError
+from reverse_etl.shaping.shape import READ_AS
 
 if TYPE_CHECKING:
     from reverse_etl.config.streams import Stream
@@ -34,6 +35,29 @@ def identifiers(batch: pa.RecordBatch, stream: Stream) -> pa.StringArray:
     texts = [as_text(batch.column(name), batch.schema.field(name)) for name in stream.identifier]
     joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ", ", null_handling="skip")
     return joined.fill_null("")
+
+
+def read_identifiers(batch: pa.RecordBatch, stream: Stream) -> pa.StringArray | None:
+    """The same as the query has them, of rows whose shaping may have changed them; None where it did not."""
+    names = [READ_AS.format(place) for place in range(len(stream.identifier))]
+    if not set(names) <= set(batch.schema.names):
+        return None
+    renamed = [batch.schema.field(name).with_name(own) for name, own in zip(names, stream.identifier, strict=True)]
+    columns = [batch.column(name) for name in names]
+    return identifiers(pa.RecordBatch.from_arrays(columns, schema=pa.schema(renamed)), stream)
+
+
+def is_one_of(batch: pa.RecordBatch, stream: Stream, wanted: pa.StringArray) -> pa.BooleanArray:
+    """Where a row's identifier, or what the query has for it, is one of these; without nulls."""
+    found = pc.is_in(identifiers(batch, stream), value_set=wanted)
+    read = read_identifiers(batch, stream)
+    return found if read is None else pc.or_(found, pc.is_in(read, value_set=wanted))
+
+
+def known_as(batch: pa.RecordBatch, stream: Stream) -> list[str]:
+    """Every identifier that a row of the batch has, or that the query has for it."""
+    read = read_identifiers(batch, stream)
+    return [*identifiers(batch, stream).to_pylist(), *(read.to_pylist() if read is not None else ())]
 
 
 def require_columns(names: Sequence[str], sync: OutgoingRows, stream: Stream, *, dialect: Dialect = UNKNOWN) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted
+from reverse_etl.changeset.aside import Aside
 from reverse_etl.changeset.asked import asked, difference, reads_by_time, reads_only_changes, sentence
 from reverse_etl.changeset.carried import CarriedRows, WithCarried
 from reverse_etl.changeset.columns import identifiers, require_columns
@@ -30,6 +31,7 @@ from reverse_etl.config.unnamed_columns import unnamed_in_result
 from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError, QueryError
 from reverse_etl.progress import Progress, emit
+from reverse_etl.shaping.shape import ShapedSession, Shaper, visible
 from reverse_etl.sources.base import start_of
 from reverse_etl.sources.powers import EVERY_ROW
 
@@ -79,6 +81,7 @@ def extract(
     wanted: Wanted | None = None,
     timezone: str = "UTC",
     generation: int | None = None,
+    unshaped: dict[str, list[pa.RecordBatch]] | None = None,
 ) -> Facts:
     """Runs the sync's queries and stores their rows; a changeset that is already sealed is returned as it is.
 
@@ -97,6 +100,7 @@ def extract(
         wanted: The rows that a scope of named rows means.
         timezone: How an event's time is read where it is text without a zone.
         generation: What counts as acknowledged before they are read; for what comes after.
+        unshaped: Takes the rows of streams that are shaped as their queries returned them, by stream: for few rows.
 
     Raises:
         ConfigError: A column that the sync needs is not in the result.
@@ -127,20 +131,27 @@ def extract(
     for stream in sync.streams:
         text = render(stream.query, read_from, changed, NO_END if scope.until is None else scope.until)
         again: RowsAgain | WithCarried | None = None
+        reading = _reading(sync, session, stream, unshaped)
         if wanted is not None:
             # Of people who were named, the further queries need not have any.
-            again = RowsAgain(session, stream, dialect, wanted, scope.reads is not Reads.ONLY or stream.name == ROWS)
+            again = RowsAgain(reading, stream, dialect, wanted, scope.reads is not Reads.ONLY or stream.name == ROWS)
         elif log is not None and log.keys is not None:
-            again = RowsAgain(session, stream, dialect, log.keys, gone=log.keys.write_gone)
-        read = again.batches() if again else session.stream(text, limit=scope.limit)
+            again = RowsAgain(reading, stream, dialect, log.keys, gone=log.keys.write_gone)
+        read = again.batches() if again else reading.stream(text, limit=scope.limit)
         if carried is not None and (log is not None or reads_changes(stream.query)):
-            again = WithCarried(read, RowsAgain(session, stream, dialect, carried, tells_missing=False), carried)
+            again = WithCarried(read, RowsAgain(reading, stream, dialect, carried, tells_missing=False), carried)
             read = again.batches()
         keys = _Keys()
         with closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
             batches = (sync.as_read(batch, timezone=timezone) for batch in batches)
-            rows = folder.parts(stream.name).write(keys.summed(stream, with_row_numbers(batches)))
+            batches = with_row_numbers(batches)
+            if isinstance(reading, ShapedSession):
+                aside = Aside(folder.parts(stream.name), stream, reading.shaper.whys)
+                folder.parts(stream.name).write(keys.summed(stream, aside.passing(batches)))
+                rows = aside.rows
+            else:
+                rows = folder.parts(stream.name).write(keys.summed(stream, batches))
         streams[stream.name] = StreamFacts(rows, keys.total, **(again.counts() if again else {}))
     sync.read_beside(folder, session)
     notes = _notes(sync, before, start, read_from, everything, dialect=dialect) if only_changes else ()
@@ -165,6 +176,16 @@ def extract(
     )
     folder.seal(facts)
     return facts
+
+
+def _reading(
+    sync: SyncConfig, session: Session, stream: Stream, unshaped: dict[str, list[pa.RecordBatch]] | None
+) -> Session | ShapedSession:
+    shape = sync.shape(stream.name)
+    if not shape:
+        return session
+    shaper = Shaper(shape, stream, sync.where)
+    return ShapedSession(session, shaper, None if unshaped is None else unshaped.setdefault(stream.name, []))
 
 
 def _everything(before: Before, seen: Mark | None, log: FromLog | None) -> str | None:
@@ -209,9 +230,10 @@ def _usable(
     emit(Progress("extract", stream.name, rows))
     for number, batch in enumerate(batches):
         if number == 0:
-            _require_sane_columns(sync, stream, batch.schema.names)
-            require_columns(batch.schema.names, sync, stream, dialect=dialect)
-            unnamed = unnamed_in_result(batch.schema.names, stream.query, dialect)
+            names = visible(batch.schema.names)
+            _require_sane_columns(sync, stream, names)
+            require_columns(names, sync, stream, dialect=dialect)
+            unnamed = unnamed_in_result(names, stream.query, dialect)
             if unnamed:
                 raise ConfigError(f"the {stream.label}: {unnamed}.").located(sync.where)
         rows += batch.num_rows

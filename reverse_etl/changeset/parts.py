@@ -5,6 +5,9 @@
         rows/part-000000.parquet    the rows of a stream: the columns as queried, plus ROW_NUMBER, last
         rows/outcomes.npy           uint8 per row (``report.Outcome``), at index row number - 1
         rows/excluded.json          the rows that each rule leaves out: how many, and the first of them
+        rows/shaped.npy             the same of the rows that shaping leaves out, which are in no part; and with it
+        rows/left_out.json          as ``excluded.json``, and
+        rows/failed-shape.parquet   as the following, of those that could not be shaped
         rows/failed-check.parquet   FailedRow columns of rows that a check rejected, by row number
         rows/failed-delivery.parquet  the same for rows that the destination refused or that were not delivered
         …/…                         the same again for each further stream, by its name
@@ -17,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_FILE, Excluded
 from reverse_etl.changeset.facts import Facts as Facts
 from reverse_etl.files.private import make_private_folder, whole_file
 from reverse_etl.report import Counts, FailedRow, Outcome, Reason
@@ -39,31 +43,16 @@ ROW_NUMBER = "__row_number__"
 Outcomes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 """``Outcome`` of each row of a stream, the row number less 1 being its place."""
 
-EXCLUDED_FILE = "excluded.json"
-FIRST_EXCLUDED = 100
+SHAPED_FILE = "shaped.npy"
+STAGES = ("shape", "check", "delivery")
+"""After which of them failed rows are stored."""
+
 
 FAILED_ROW_SCHEMA = pa.schema(
     [("row_number", pa.int64())] + [(name, pa.string()) for name in ("query", "identifier", "stage", *Reason._fields)]
 )
 
 _OFTEN_THE_SAME = ["query", "stage", "reason", "field", "message"]
-
-
-@dataclass(slots=True)
-class Excluded:
-    """The rows that one rule leaves out; those that an earlier one leaves out, or that any rejects, do not count.
-
-    Attributes:
-        rule: The rule's name.
-        message: Why, a sentence.
-        rows: How many.
-        first: The numbers of the first ``FIRST_EXCLUDED``, ascending.
-    """
-
-    rule: str
-    message: str = ""
-    rows: int = 0
-    first: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +135,17 @@ class Parts:
             (self.folder / name).unlink(missing_ok=True)
 
     def outcomes(self, rows: int) -> Outcomes:
-        """The stored outcome of each row, or ``UNDELIVERED`` for all when none are stored yet."""
-        path = self.folder / "outcomes.npy"
-        if not path.exists():
+        """The stored outcome of each row; when none are stored yet, as shaping left them."""
+        return self._stored_outcomes("outcomes.npy") if self.checked else self.shaped(rows)
+
+    def shaped(self, rows: int) -> Outcomes:
+        """The outcome of the rows that shaping left out, and ``UNDELIVERED`` for all others."""
+        if not (self.folder / SHAPED_FILE).exists():
             return np.zeros(rows, dtype=np.uint8)
-        return np.asarray(np.load(path), dtype=np.uint8)
+        return self._stored_outcomes(SHAPED_FILE)
+
+    def _stored_outcomes(self, name: str) -> Outcomes:
+        return np.asarray(np.load(self.folder / name), dtype=np.uint8)
 
     def write_outcomes(self, outcomes: Outcomes) -> None:
         """Stores the outcome of each row, whole or not at all."""
@@ -166,7 +161,14 @@ class Parts:
 
     def excluded(self) -> list[Excluded]:
         """The rows that are left out, by rule; nothing before the checks have come to their end."""
-        path = self.folder / EXCLUDED_FILE
+        return self._excluded(EXCLUDED_FILE)
+
+    def left_out(self) -> list[Excluded]:
+        """The same of those that shaping left out."""
+        return self._excluded(LEFT_OUT_FILE)
+
+    def _excluded(self, name: str) -> list[Excluded]:
+        path = self.folder / name
         return [Excluded(**each) for each in json.loads(path.read_text())] if path.exists() else []
 
     def sendable(self, outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
@@ -178,11 +180,12 @@ class Parts:
 
     def valid(self) -> Iterator[pa.RecordBatch]:
         """The rows that passed the checks, sent or not, in order; batches may be empty."""
-        rows = sum(pq.read_metadata(path).num_rows for path in self.paths())
-        kept_back = np.isin(self.outcomes(rows), (Outcome.REJECTED, Outcome.EXCLUDED))
+        kept_back: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
+        if self.checked:
+            kept_back = np.isin(self.outcomes(0), (Outcome.REJECTED, Outcome.EXCLUDED))
         for batch in self.batches():
             numbers = batch.column(batch.num_columns - 1).to_numpy()
-            yield batch.filter(pa.array(~kept_back[numbers - 1]))
+            yield batch if kept_back is None else batch.filter(pa.array(~kept_back[numbers - 1]))
 
     def write_failed(self, stage: str, batches: Iterable[pa.RecordBatch]) -> int:
         """Stores failed rows (``FAILED_ROW_SCHEMA``, ascending row numbers) found at a stage; returns how many.
@@ -203,12 +206,12 @@ class Parts:
 
     def failed_count(self) -> int:
         """How many failed rows are stored so far."""
-        paths = (self.folder / f"failed-{stage}.parquet" for stage in ("check", "delivery"))
+        paths = (self.folder / f"failed-{stage}.parquet" for stage in STAGES)
         return sum(pq.read_metadata(path).num_rows for path in paths if path.exists())
 
     def failed(self) -> Iterator[FailedRow]:
-        """Every failed row stored so far: those of the checks, then those of the delivery."""
-        for stage in ("check", "delivery"):
+        """Every failed row stored so far: stage after stage."""
+        for stage in STAGES:
             path = self.folder / f"failed-{stage}.parquet"
             if path.exists():
                 with pq.ParquetFile(path) as file:

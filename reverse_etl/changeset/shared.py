@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reverse_etl.changeset.parts import EXCLUDED_FILE
+from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_FILE
+from reverse_etl.changeset.parts import SHAPED_FILE
 from reverse_etl.files.private import LOCK_FILE
 from reverse_etl.files.storage import Storage
 
@@ -24,7 +25,10 @@ FACTS: Final = "facts.json"
 JOURNAL: Final = "journal"
 """The folder, in that of a stream, with the pieces of its journal."""
 
-_READ_ONCE: Final = ("part-*.parquet", "suppressed.parquet", "gone_keys.parquet")
+_READ_ONCE: Final = (
+    *("part-*.parquet", "suppressed.parquet", "gone_keys.parquet"),
+    *(SHAPED_FILE, LEFT_OUT_FILE, "failed-shape.parquet"),
+)
 """Files that the extraction writes and that never change."""
 
 _CHANGING: Final = (

@@ -9,13 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA, FIRST_EXCLUDED, Excluded
+from reverse_etl.changeset.excluded import FIRST_EXCLUDED, Excluded
+from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA
 from reverse_etl.checks.base import SAMPLE_ROWS, CheckResult, ColumnFinding, Finding, Rule, Severity
 
 STAGE = "check"
 
 _KEEPS_BACK = (Severity.REJECT, Severity.STOP)
 
+Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 Marks = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
@@ -34,31 +36,28 @@ class Tally:
         """Whether rows with a finding are rejected."""
         return self.rule.severity in _KEEPS_BACK
 
-    def add(
-        self, findings: Iterable[Finding | ColumnFinding], *, first: int, count: int
-    ) -> tuple[Marks, list[Finding]]:
+    def add(self, findings: Iterable[Finding | ColumnFinding], numbers: Numbers) -> tuple[Marks, list[Finding]]:
         """Counts the findings of one batch.
 
         Args:
             findings: Of this batch alone.
-            first: The batch's first row number.
-            count: The batch's rows.
+            numbers: The batch's row numbers, ascending.
 
         Returns:
             One mark a row of the batch, and the findings that have rows.
         """
-        marks: Marks = np.zeros(count, dtype=np.bool_)
+        marks: Marks = np.zeros(len(numbers), dtype=np.bool_)
         with_rows = []
         for finding in findings:
             self.message = self.message or finding.message
             if finding.field:
                 self.fields[finding.field] = None
             if isinstance(finding, Finding):
-                marks[finding.rows.to_numpy() - first] = True
+                marks[np.searchsorted(numbers, finding.rows.to_numpy())] = True
                 with_rows.append(finding)
         self.rows += int(marks.sum())
         if len(self.sample) < SAMPLE_ROWS:
-            found = np.flatnonzero(marks)[: SAMPLE_ROWS - len(self.sample)] + first
+            found = numbers[marks][: SAMPLE_ROWS - len(self.sample)]
             self.sample.extend(int(row) for row in found)
         return marks, with_rows
 
@@ -81,7 +80,7 @@ def note_excluded(
     excluded: dict[str, Excluded],
     rule: Rule,
     findings: Sequence[Finding],
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+    rows: Numbers,
 ) -> None:
     """Adds rows of one batch to those that a rule leaves out; ``excluded`` is by the rule's name."""
     if len(rows):
@@ -91,7 +90,7 @@ def note_excluded(
 
 
 def failed_rows(
-    identifiers: pa.StringArray, findings: Sequence[tuple[Rule, Finding]], *, stream: str, first: int
+    identifiers: pa.StringArray, findings: Sequence[tuple[Rule, Finding]], *, stream: str, numbers: Numbers
 ) -> pa.RecordBatch:
     """The failed rows of one batch, ascending, as ``FAILED_ROW_SCHEMA``; the first broken rule is the reason.
 
@@ -99,14 +98,14 @@ def failed_rows(
         identifiers: Of every row of the batch.
         findings: Those that keep rows back, in the order of the rules.
         stream: The name of the stream.
-        first: The batch's first row number.
+        numbers: The batch's row numbers, ascending.
     """
     count = len(identifiers)
     nothing = pa.nulls(count, pa.string())
     reasons, fields, messages = nothing, nothing, nothing
     for rule, finding in findings:
         marks = np.zeros(count, dtype=np.bool_)
-        marks[finding.rows.to_numpy() - first] = True
+        marks[np.searchsorted(numbers, finding.rows.to_numpy())] = True
         found = pa.array(marks)
         fresh = pc.and_(found, pc.is_null(reasons))
         before = pc.utf8_rtrim(messages, characters=".")
@@ -115,9 +114,8 @@ def failed_rows(
         reasons = pc.if_else(fresh, pa.scalar(rule.name), reasons)
         fields = pc.if_else(fresh, pa.scalar(finding.field), fields)
     failed = reasons.is_valid()
-    numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
     columns = [
-        numbers,
+        pa.array(numbers, pa.int64()),
         pa.repeat(pa.scalar(stream), count),
         identifiers,
         pa.repeat(pa.scalar(STAGE), count),

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.columns import identifiers, require_columns
+from reverse_etl.changeset.excluded import Excluded
 from reverse_etl.changeset.parts import (
     ROW_NUMBER,
-    Excluded,
     Facts,
     Outcomes,
     Parts,
@@ -28,7 +28,7 @@ from reverse_etl.changeset.parts import (
     count,
     numbers_where,
 )
-from reverse_etl.checks._findings import Marks, Tally, failed_rows, note_excluded
+from reverse_etl.checks._findings import Marks, Numbers, Tally, failed_rows, note_excluded
 from reverse_etl.checks.base import (
     AnyRule,
     BatchRule,
@@ -128,11 +128,11 @@ class _Across:
         rows = finding.rows.to_numpy() - 1
         self.codes[rows[self.codes[rows] == 0]] = self.kinds.index(kind) + 1
 
-    def findings(self, first: int, count: int) -> Iterator[Finding | ColumnFinding]:
+    def findings(self, numbers: Numbers) -> Iterator[Finding | ColumnFinding]:
         yield from self.about_columns
-        codes = self.codes[first - 1 : first - 1 + count]
+        codes = self.codes[numbers - 1]
         for number, (column, message) in enumerate(self.kinds, start=1):
-            rows = np.flatnonzero(codes == number) + first
+            rows = numbers[codes == number]
             if len(rows):
                 yield Finding(pa.array(rows, pa.int64()), column, message)
 
@@ -182,7 +182,8 @@ class _Pass:
             for each in self.rules
             if isinstance(each, ChangesetRule) and self._judges(each.rule)
         }
-        outcomes = np.zeros(self.rows, dtype=np.uint8)
+        outcomes = self.parts.shaped(self.rows)
+        self.excluded = {each.rule: each for each in self.parts.left_out()}
         self.parts.forget_outcomes()
         self.parts.write_failed("check", self._checked(across, outcomes))
         if self.excluded:
@@ -213,13 +214,13 @@ class _Pass:
         done = failed = 0
         for batch in self.parts.batches():
             size = batch.num_rows
-            first = batch.column(ROW_NUMBER)[0].as_py() if size else 1
-            here = outcomes[first - 1 : first - 1 + size]
+            numbers = np.asarray(batch.column(ROW_NUMBER).to_numpy(), dtype=np.int64)
+            here = outcomes[numbers - 1]
             kept_back: list[tuple[Rule, Finding]] = []
             excluded: list[tuple[Rule, list[Finding], Marks]] = []
-            if size and first > self.rows - self.not_found:
-                here[:] = Outcome.REJECTED
-                yield self._gone(batch, first)
+            if size and numbers[0] > self.rows - self.not_found:
+                outcomes[numbers - 1] = Outcome.REJECTED
+                yield self._gone(batch, numbers)
                 done, failed = done + size, failed + size
                 emit(Progress("validate", self.stream.name, done, failed, self.rows))
                 continue
@@ -227,10 +228,10 @@ class _Pass:
                 if isinstance(each, BatchRule):
                     findings = iter(each.findings(batch, self.facts.started_at))
                 elif isinstance(each, ChangesetRule) and each.rule.name in across:
-                    findings = across[each.rule.name].findings(first, size)
+                    findings = across[each.rule.name].findings(numbers)
                 else:
                     continue
-                marks, with_rows = tally.add(findings, first=first, count=size)
+                marks, with_rows = tally.add(findings, numbers)
                 if tally.keeps_back:
                     here[marks] = Outcome.REJECTED
                     kept_back.extend((each.rule, finding) for finding in with_rows)
@@ -239,17 +240,16 @@ class _Pass:
                     here[left_out] = Outcome.EXCLUDED
                     excluded.append((each.rule, with_rows, left_out))
             for rule, with_rows, left_out in excluded:
-                note_excluded(
-                    self.excluded, rule, with_rows, np.flatnonzero(left_out & (here == Outcome.EXCLUDED)) + first
-                )
+                note_excluded(self.excluded, rule, with_rows, numbers[left_out & (here == Outcome.EXCLUDED)])
+            outcomes[numbers - 1] = here
             done += size
             if kept_back:
                 names = identifiers(batch, self.stream)
-                yield failed_rows(names, kept_back, stream=self.stream.name, first=first)
+                yield failed_rows(names, kept_back, stream=self.stream.name, numbers=numbers)
             failed += int(np.count_nonzero(here == Outcome.REJECTED))
             emit(Progress("validate", self.stream.name, done, failed, self.rows))
 
-    def _gone(self, batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
+    def _gone(self, batch: pa.RecordBatch, numbers: Numbers) -> pa.RecordBatch:
         """Rows of a retry that the database no longer has stay failed rows; no rule is asked about them."""
         names = identifiers(batch, self.stream)
         run = f"reverse-etl run {self.sync.name}"
@@ -272,7 +272,7 @@ class _Pass:
                 ),
             )
         ]
-        return failed_rows(names, findings, stream=self.stream.name, first=first)
+        return failed_rows(names, findings, stream=self.stream.name, numbers=numbers)
 
     def _across(self, rule: ChangesetRule, database: Callable[[], duckdb.DuckDBPyConnection]) -> _Across:
         found = _Across(np.zeros(self.rows, dtype=np.uint8))

@@ -39,6 +39,10 @@ _SYNONYMS: Final = {
 """What other tools call our keys."""
 
 
+Misfit = tuple[str | tuple[str | int, ...], str]
+"""A key, or the path to a deeper one, and a sentence."""
+
+
 def nearest(word: object, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, or None."""
     words = {name.lower(): name for name in known}
@@ -63,14 +67,14 @@ class YamlModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @classmethod
-    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:  # noqa: ARG003 - for subclasses
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:  # noqa: ARG003 - for subclasses
         """Keys that do not go together.
 
         Args:
             given: The keys as written, misspelled ones as they were meant; values not validated yet.
 
         Yields:
-            The key at fault (empty for the mapping as a whole) and a sentence.
+            The key at fault (empty for the mapping as a whole), or the path to a deeper one, and a sentence.
         """
         yield from ()
 
@@ -101,7 +105,9 @@ class YamlModel(BaseModel):
         # An after-validator would run only when every key is fine and so hide its finding behind the others.
         misfits = [
             InitErrorDetails(
-                type=PydanticCustomError("misfit", "{text}", {"text": text}), loc=(key,) if key else (), input=None
+                type=PydanticCustomError("misfit", "{text}", {"text": text}),
+                loc=key if isinstance(key, tuple) else (key,) if key else (),
+                input=None,
             )
             for key, text in found
         ]

@@ -10,6 +10,7 @@ from reverse_etl.config.draft import Draft, has, near
 from reverse_etl.config.log_changes import log_problems
 from reverse_etl.config.problems import Path, did_you_mean
 from reverse_etl.config.row_choice import advice
+from reverse_etl.config.shape_problems import shape_problems
 from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.config.statement import Column, spelled
 from reverse_etl.config.streams import Stream
@@ -50,6 +51,7 @@ def _look_at(draft: Draft, stream: Stream, title: str) -> None:
     if statement.warning:
         draft.warn_in(stream.at, 1, statement.warning)
     columns = draft.columns[stream.at] = statement.columns
+    shape_problems(draft, stream.at, columns)
     if statement.problems:
         return
     for line, text in advice(stream.query, draft.dialect):

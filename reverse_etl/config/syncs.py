@@ -18,9 +18,10 @@ from pydantic import AfterValidator, AliasChoices, Field, SerializeAsAny
 from reverse_etl.config.changes import ChangesConfig
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import DatabaseConfig, DestinationConfig, RetentionConfig
-from reverse_etl.config.model import YamlModel
+from reverse_etl.config.model import Misfit, YamlModel
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.config.schedule import Schedule, ScheduleConfig
+from reverse_etl.config.shaping import NO_SHAPE, Shape, ShapedModel
 from reverse_etl.config.streams import ROWS, Stream
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ class OutgoingRows(YamlModel, ABC):
         """The stream of a name. Raises KeyError where the sync has none."""
         return {stream.name: stream for stream in self.streams}[name]
 
+    def shape(self, stream: str) -> Shape:  # noqa: ARG002 - for subclasses
+        """What becomes of the rows of a stream before they are checked."""
+        return NO_SHAPE
+
     def rules(self) -> dict[str, list[AnyRule]]:
         """The rules that the destination has for the rows, by the name of the stream."""
         return {stream.name: [] for stream in self.streams}
@@ -104,7 +109,7 @@ class OutgoingRows(YamlModel, ABC):
         return "the rows of the DataFrame"
 
 
-class SyncConfig(OutgoingRows):
+class SyncConfig(OutgoingRows, ShapedModel):
     """One sync, without what its rows are: that is in the fields that its destination adds.
 
     Attributes:
@@ -155,6 +160,11 @@ class SyncConfig(OutgoingRows):
         """Its checks."""
         return self.checks
 
+    def shape(self, stream: str) -> Shape:
+        """What the keys beside its query ask for."""
+        section = self if stream == ROWS else getattr(self, stream, None)
+        return section.own_shape if isinstance(section, ShapedModel) else NO_SHAPE
+
     def as_read(self, batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:  # noqa: ARG002 - for subclasses
         """A batch as the changeset keeps it; ``timezone`` is that of times without one in the database."""
         return batch
@@ -197,7 +207,7 @@ class SyncConfig(OutgoingRows):
         """Adds to a file's problems and warnings, once its queries were read and before it is validated."""
 
     @classmethod
-    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
         """A schedule has a cadence; values are kept of rows that are known by their attributes."""
         changes = given.get("changes")
         if isinstance(changes, Mapping) and changes.get("keep") is not None and not cls.VALUES & given.keys():
@@ -207,6 +217,7 @@ class SyncConfig(OutgoingRows):
         schedule = given.get("schedule")
         if isinstance(schedule, Mapping) and not {"every", "cron"} & ScheduleConfig.as_meant(schedule).keys():
             yield "schedule", "does not say when: add every or cron, or write `schedule: manual`"
+        yield from super().misfits(given)
 
 
 @dataclass(frozen=True, slots=True)

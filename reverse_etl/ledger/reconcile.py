@@ -57,10 +57,10 @@ def _stored(
     columns: Sequence[str],
 ) -> int:
     """Sum of the keys of some rows, from their files; files without any are not read."""
-    total = first = 0
+    total = 0
     for path in parts.paths():
-        last = first + pq.read_metadata(path).num_rows
-        here, first = wanted[first:last], last
+        numbers = pq.read_table(path, columns=[ROW_NUMBER])[ROW_NUMBER].to_numpy()
+        here = wanted[numbers - 1]
         if here.any():
             table = pq.read_table(path, columns=[*columns, ROW_NUMBER], memory_map=False)
             batch = table.combine_chunks().to_batches()[0].filter(pa.array(here))

@@ -32,7 +32,7 @@ def _errors(schema: dict[str, Any], value: Any, root: dict[str, Any], at: str) -
             fitting = sum(not list(_errors(form, value, root, at)) for form in wanted)
             if fitting == 0 or (keyword == "oneOf" and fitting > 1):
                 yield f"{at}: fits {fitting} of {keyword}"
-        elif keyword in ("properties", "additionalProperties", "propertyNames", "required"):
+        elif keyword in ("properties", "patternProperties", "additionalProperties", "propertyNames", "required"):
             if isinstance(value, dict):
                 yield from _of_object(keyword, schema, value, root, at)
         elif keyword == "items":
@@ -45,7 +45,7 @@ def _errors(schema: dict[str, Any], value: Any, root: dict[str, Any], at: str) -
 def _of_object(
     keyword: str, schema: dict[str, Any], value: dict[str, Any], root: dict[str, Any], at: str
 ) -> Iterator[str]:
-    wanted, known = schema[keyword], schema.get("properties", {})
+    wanted, known, patterns = schema[keyword], schema.get("properties", {}), schema.get("patternProperties", {})
     if keyword == "required":
         yield from (f"{at}: lacks {name}" for name in wanted if name not in value)
     for name, inner in value.items():
@@ -53,7 +53,10 @@ def _of_object(
             yield from _errors(known[name], inner, root, f"{at}.{name}")
         elif keyword == "propertyNames":
             yield from _errors(wanted, name, root, f"{at}.{name}")
-        elif keyword == "additionalProperties" and name not in known:
+        elif keyword == "patternProperties":
+            for pattern in (each for each in patterns if re.search(each, name)):
+                yield from _errors(wanted[pattern], inner, root, f"{at}.{name}")
+        elif keyword == "additionalProperties" and not (name in known or any(re.search(p, name) for p in patterns)):
             if wanted is False:
                 yield f"{at}.{name}: unknown"
             else:

@@ -16,11 +16,12 @@ from reverse_etl.cli.tables import Rows, print_line, say
 from reverse_etl.errors import ReverseEtlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from rich.text import Text
 
-    from reverse_etl.changeset.parts import Parts, RunFolder
+    from reverse_etl.changeset.parts import RunFolder
     from reverse_etl.config.loader import ProjectConfig
     from reverse_etl.config.syncs import SyncConfig
 
@@ -43,6 +44,8 @@ class PreviewedRow:
         operation: The JSON that would be sent, to the byte; None when nothing would be.
         values: The row as the query returned it, as text by column; empty for NULL. Numbers that identify it are
             spelled as they are sent.
+        shaped: The same of what `where`, `columns` and `transform` make of it; None where the sync has none of them, or
+            the row is left out.
     """
 
     query: str
@@ -51,6 +54,7 @@ class PreviewedRow:
     reason: str
     operation: str | None
     values: dict[str, str]
+    shaped: dict[str, str] | None = None
 
 
 def preview(
@@ -87,7 +91,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
         ConfigError: A needed column is missing.
     """
     from reverse_etl.changeset.extract import Before, extract
-    from reverse_etl.changeset.parts import RunFolder
+    from reverse_etl.changeset.parts import RunFolder, with_row_numbers
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.checks.runner import validate
     from reverse_etl.config.changes import late_of
@@ -101,7 +105,8 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
     before = Before() if full else sync_state(store, sync.name).before()
     late = late_of(sync.changes, database.late)
     with tempfile.TemporaryDirectory(prefix="reverse-etl-") as path:
-        folder = RunFolder(Path(path))
+        folder = RunFolder(Path(path) / "preview")
+        read: dict[str, list[pa.RecordBatch]] = {}
         with connect(database) as session:
             extract(
                 sync,
@@ -112,16 +117,19 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
                 dialect=dialect(database),
                 scope=Scope(limit=limit),
                 timezone=database.timezone,
+                unshaped=read,
             )
         validation = validate(sync, folder)
         if validation.stopped:
             say(words.console(stderr=True), f"A run over these rows would stop: {validation.stopped}")
         if note := sync.note(folder):
             say(words.console(stderr=True), note)
-        yield from _rows(sync, folder)
+        numbered = {stream: list(with_row_numbers(batches)) for stream, batches in read.items()}
+        yield from _rows(sync, folder, numbered)
 
 
-def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
+def _rows(sync: SyncConfig, folder: RunFolder, read: Mapping[str, list[pa.RecordBatch]]) -> Iterator[PreviewedRow]:
+    """The rows of every stream; ``read`` has those of streams that are shaped as their queries returned them."""
     from reverse_etl.changeset.parts import ROW_NUMBER
     from reverse_etl.destinations import kind
     from reverse_etl.report import Outcome
@@ -131,7 +139,8 @@ def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
         excluded = {number: f"{each.rule}: {each.message}" for each in parts.excluded() for number in each.first}
         reasons = excluded | {row.row_number: f"{row.why.reason}: {row.why.message}" for row in parts.failed()}
         operations: dict[int, str] = {}
-        values = dict(_values(parts, stream.identifier))
+        after = dict(_values(parts.batches(), stream.identifier))
+        before = dict(_values(read[stream.name], stream.identifier)) if stream.name in read else after
         for batch in parts.sendable(outcomes):
             numbers = batch.column(ROW_NUMBER).to_pylist()
             operations |= zip(
@@ -140,16 +149,17 @@ def _rows(sync: SyncConfig, folder: RunFolder) -> Iterator[PreviewedRow]:
         for number, outcome in enumerate(outcomes.tolist(), start=1):
             verdict = "valid" if outcome == Outcome.UNDELIVERED else Outcome(outcome).name.lower()
             reason, operation = reasons.get(number, ""), operations.get(number)
-            yield PreviewedRow(stream.name, number, verdict, reason, operation, values[number])
+            shaped = after.get(number) if stream.name in read else None
+            yield PreviewedRow(stream.name, number, verdict, reason, operation, before[number], shaped)
 
 
-def _values(parts: Parts, identifier: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _values(batches: Iterable[pa.RecordBatch], identifier: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     from reverse_etl.changeset.parts import ROW_NUMBER
     from reverse_etl.changeset.text import as_text
     from reverse_etl.checks._batch import is_number
     from reverse_etl.sources._instants import values as python_values
 
-    for batch in parts.batches():
+    for batch in batches:
         fields = zip(batch.columns, batch.schema, strict=True)
         columns = [
             as_text(column, field).to_pylist()
@@ -169,7 +179,8 @@ def _as_json(rows: list[PreviewedRow]) -> str:
 
     shown = [asdict(row) | {"operation": row.operation and orjson.Fragment(row.operation)} for row in rows]
     for row in shown:
-        del row["values"]
+        if row["shaped"] is None:
+            del row["shaped"], row["values"]
     return orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
@@ -190,7 +201,11 @@ def _show(sync: SyncConfig, rows: list[PreviewedRow], *, operations: bool) -> No
         return
     for query in dict.fromkeys(row.query for row in rows):
         console.print()
-        _table([row for row in rows if row.query == query]).show(console)
+        here = [row for row in rows if row.query == query]
+        _table(here).show(console)
+        if any(row.shaped is not None for row in here):
+            console.print()
+            _shaped_table(here).show(console)
     console.print()
     say(console, "See what would be sent, to the byte, with --operations.")
 
@@ -204,6 +219,16 @@ def _table(rows: list[PreviewedRow]) -> Rows:
     for row in rows:
         values = [words.value(each, _LONGEST) for each in row.values.values()]
         table.add(str(row.row_number), _verdict(row), *values, *([row.reason] if why else []))
+    return table
+
+
+def _shaped_table(rows: list[PreviewedRow]) -> Rows:
+    """What became of the rows of one query that is shaped."""
+    shaped = [(str(row.row_number), row.shaped) for row in rows if row.shaped is not None]
+    name = f"{rows[0].query}, shaped"
+    table = Rows((name, *shaped[0][1]), numbers=(name,))
+    for number, values in shaped:
+        table.add(number, *(words.value(each, _LONGEST) for each in values.values()))
     return table
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, Field
 
 from reverse_etl.config.intervals import Interval
-from reverse_etl.config.model import YamlModel
+from reverse_etl.config.model import Misfit, YamlModel
+from reverse_etl.config.shaping import ShapedModel
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.destinations.customerio.api_words import API_WORDS
@@ -101,7 +102,7 @@ class EventsConfig(YamlModel):
     suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
 
 
-class RelationshipsConfig(YamlModel):
+class RelationshipsConfig(ShapedModel):
     """The second query: who belongs to which object. ``deleted`` true in a row removes the relationship.
 
     Beside ``objects`` it sets what becomes of suppressed people; beside ``people`` that section does.
@@ -180,7 +181,7 @@ class Outgoing(OutgoingRows):
         return self.people is not None and self.people.segment is not None and self.people.segment.mirror
 
     @classmethod
-    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
         """Exactly one kind; events have no relationships."""
         kinds = [kind for kind in KINDS if given.get(kind) is not None]
         empty = [kind for kind in KINDS if kind in given and given[kind] is None]
@@ -225,7 +226,11 @@ class Sync(Outgoing, SyncConfig):
     def asked(self) -> dict[str, Any]:
         """Its kind and its relationships."""
         sections = {name: getattr(self, name) for name in (*KINDS, "relationships")}
-        return {name: section.model_dump(mode="json") for name, section in sections.items() if section is not None}
+        return {
+            name: section.model_dump(mode="json", exclude=set(ShapedModel.model_fields))
+            for name, section in sections.items()
+            if section is not None
+        }
 
     @classmethod
     def streams_of(cls, values: Mapping[str, Any]) -> list[Stream]:

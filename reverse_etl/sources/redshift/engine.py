@@ -14,7 +14,7 @@ from pydantic import Field
 
 from reverse_etl.config.connections import ServerConfig
 from reverse_etl.config.environment import EnvText
-from reverse_etl.config.model import YamlModel
+from reverse_etl.config.model import Misfit, YamlModel
 from reverse_etl.errors import MissingDriverError
 from reverse_etl.sources.postgres.start import ask_for_tls as ask_for_tls
 
@@ -69,7 +69,7 @@ class Config(ServerConfig):
     iam: IamConfig | None = Field(default=None, description="A password lent by AWS, instead of `password`.")
 
     @classmethod
-    def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
         """See ``YamlModel``."""
         yield from super().misfits(given)
         iam = given.get("iam")

@@ -84,6 +84,17 @@ def test_a_run_brings_the_rows_into_the_table(crm: Project, server: Postgres) ->
     assert ROWS == stored(server)
 
 
+def test_rows_that_where_leaves_out_are_not_in_the_table(crm: Project, server: Postgres) -> None:
+    """They are excluded, and `preview` says why."""
+    crm.write("crm_customers.yaml", f"{SYNC}where:\n  plan: {{is_not: pro}}\n")
+    shown = json.loads(crm.reverse_etl("preview", "crm_customers", "--json").stdout)
+    assert ["valid", "excluded", "valid"] == [row["verdict"] for row in shown], shown
+    assert "filtered: it does not meet `where`." == shown[1]["reason"]
+    code, report = crm.run("crm_customers")
+    assert (0, 2, 1) == (code, report["rows"]["delivered"], report["rows"]["excluded"]), report
+    assert [ROWS[0], ROWS[2]] == stored(server)
+
+
 def test_the_first_sync_that_init_writes_runs(server: Postgres, tmp_path: Path) -> None:
     """From an empty folder to rows in the table; only what is special about the tests' server is added by hand."""
     fill(tmp_path / "shop.db", [*ROWS])

@@ -1,0 +1,114 @@
+"""The rows that shaping leaves out: each keeps its number and has an outcome, and none of them is in a part.
+
+What becomes of them is stored beside the parts (``parts``): an outcome a row, how many each reason leaves out, and the
+lines of those that could not be shaped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reverse_etl.changeset.columns import identifiers, read_identifiers
+from reverse_etl.changeset.excluded import FIRST_EXCLUDED, LEFT_OUT_FILE, Excluded
+from reverse_etl.changeset.parts import (
+    FAILED_ROW_SCHEMA,
+    ROW_NUMBER,
+    SHAPED_FILE,
+    Parts,
+)
+from reverse_etl.files.private import make_private_folder, whole_file
+from reverse_etl.report import Outcome, Reason
+from reverse_etl.shaping.shape import LEFT, visible
+
+if TYPE_CHECKING:
+    from reverse_etl.config.streams import Stream
+    from reverse_etl.shaping.shape import Why
+
+
+@dataclass(slots=True)
+class Aside:
+    """The rows of one stream that shaping leaves out, and how many rows there were in all.
+
+    Attributes:
+        parts: Where they are noted.
+        stream: The stream.
+        whys: Why, as the column ``LEFT`` counts them; grows while rows are read.
+        rows: Rows so far.
+    """
+
+    parts: Parts
+    stream: Stream
+    whys: list[Why]
+    rows: int = 0
+    _outcomes: list[np.ndarray[tuple[int], np.dtype[np.uint8]]] = field(default_factory=list)
+    _excluded: dict[str, Excluded] = field(default_factory=dict)
+    _failed: pq.ParquetWriter | None = None
+
+    def passing(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows that are not left out, without the columns of shaping; when all were read, the others are noted.
+
+        Args:
+            batches: With ``ROW_NUMBER`` and, but for rows that were not read from the query, ``LEFT``.
+
+        Raises:
+            StateError: The folder cannot be written.
+        """
+        make_private_folder(self.parts.folder)
+        with ExitStack() as stack:
+            for batch in batches:
+                self.rows += batch.num_rows
+                left = np.asarray(batch.column(LEFT).cast(pa.int32()).fill_null(0).to_numpy(), dtype=np.int32)
+                if left.any():
+                    self._note(batch, left, stack)
+                    batch = batch.filter(pa.array(left == 0))
+                else:
+                    self._outcomes.append(np.zeros(batch.num_rows, dtype=np.uint8))
+                yield batch.select(visible(batch.schema.names))
+        self._write()
+
+    def _note(self, batch: pa.RecordBatch, left: np.ndarray[tuple[int], np.dtype[np.int32]], stack: ExitStack) -> None:
+        numbers = np.asarray(batch.column(ROW_NUMBER).to_numpy())
+        outcomes = np.array([Outcome.UNDELIVERED, *(why.outcome for why in self.whys)], dtype=np.uint8)[left]
+        self._outcomes.append(outcomes)
+        for code in np.unique(left[left > 0]):
+            why = self.whys[code - 1]
+            if why.outcome is Outcome.EXCLUDED:
+                reason = why.cause.why
+                known = self._excluded.setdefault(reason.reason, Excluded(reason.reason, reason.message))
+                here = numbers[left == code]
+                known.rows += len(here)
+                known.first += here[: FIRST_EXCLUDED - len(known.first)].tolist()
+        failed = outcomes == Outcome.REJECTED
+        if failed.any():
+            if self._failed is None:
+                file = stack.enter_context(whole_file(self.parts.folder / "failed-shape.parquet"))
+                self._failed = stack.enter_context(pq.ParquetWriter(file, FAILED_ROW_SCHEMA))
+            self._failed.write_batch(self._lines(batch.filter(pa.array(failed)), left[failed] - 1))
+
+    def _lines(self, batch: pa.RecordBatch, codes: np.ndarray[tuple[int], np.dtype[np.int32]]) -> pa.RecordBatch:
+        causes = [(why.cause.stage, *why.cause.why) for why in self.whys]
+        texts = {
+            name: pa.array(each, pa.string()).take(pa.array(codes))
+            for name, each in zip(("stage", *Reason._fields), zip(*causes, strict=True), strict=True)
+        }
+        known = read_identifiers(batch, self.stream)
+        names = known if known is not None else identifiers(batch, self.stream)
+        columns = {"row_number": batch.column(ROW_NUMBER), "query": [self.stream.name] * batch.num_rows}
+        return pa.RecordBatch.from_pydict({**columns, "identifier": names, **texts}, schema=FAILED_ROW_SCHEMA)
+
+    def _write(self) -> None:
+        outcomes = np.concatenate(self._outcomes) if self._outcomes else np.zeros(0, dtype=np.uint8)
+        if not outcomes.any():
+            return
+        with whole_file(self.parts.folder / SHAPED_FILE) as file:
+            np.save(file, outcomes)
+        with whole_file(self.parts.folder / LEFT_OUT_FILE) as file:
+            file.write(json.dumps([asdict(each) for each in self._excluded.values()]).encode())

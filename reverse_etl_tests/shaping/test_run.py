@@ -1,0 +1,143 @@
+"""Rows that are shaped on their way to the workspace: counts, outcomes, failed rows, whichever way they are read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reverse_etl.changeset.scope import Scope
+from reverse_etl.config.inline import parse_sync
+from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.run.plan import make_plan
+from reverse_etl_tests.faults.completed import ended
+from reverse_etl_tests.faults.runs import Case, World, new_world
+from reverse_etl_tests.faults.shop import settings
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A workspace that answers as often as it is asked."""
+    with new_world(tmp_path_factory.mktemp("shaping")) as world:
+        yield world
+
+
+def shaped(world: World, kind: str = "people", *, rows: int = 6, **keys: Any) -> Case:
+    """A sync of rows whose plans are a, b, a, b …, with keys of its file added."""
+    case = world.case(kind, random.Random(1), rows=rows, items=2)  # noqa: S311 - repeatable
+    case.workspace = case.workspace.model_copy(update={"app_api_key": None})
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = CASE rowid % 2 WHEN 1 THEN 'a' ELSE 'b' END, visits = rowid")
+    return ask(case, **keys)
+
+
+def ask(case: Case, **keys: Any) -> Case:
+    """Changes the sync's file."""
+    keys = {**settings(case.kind), **keys}
+    case.sync = parse_sync(case.name, {"database": "shop", "workspace": "main", "schedule": "manual", **keys})
+    return case
+
+
+def people(case: Case) -> dict[str, Any]:
+    """Everyone in the workspace, with one attribute."""
+    return {person["id"]: person["attributes"].get("plan") for person in case.sandbox.people()}
+
+
+def counts(report: RunReport) -> Counts:
+    """Of the rows."""
+    return report.streams["rows"]
+
+
+def test_rows_that_where_leaves_out_are_excluded(world: World) -> None:
+    """Counted, no failed rows, and not there; the run is completed."""
+    case = shaped(world, where={"plan": {"is_not": "a"}, "visits": {"at_least": 3}})
+    report = ended(case.run())
+    assert (Status.COMPLETED, Counts(6, delivered=2, excluded=4)) == (report.status, counts(report))
+    assert {"p4": "b", "p6": "b"} == people(case)
+
+
+def test_no_row_is_kept(world: World) -> None:
+    """Nothing is sent."""
+    case = shaped(world, where={"plan": "c"})
+    report = ended(case.run())
+    assert (Status.COMPLETED, Counts(6, excluded=6)) == (report.status, counts(report))
+    assert {} == people(case)
+
+
+def test_checks_do_not_see_rows_that_are_left_out(world: World) -> None:
+    """Neither checks of a row nor those across rows: a row that is left out is no duplicate."""
+    case = shaped(world, where={"plan": "a"}, checks=[{"accepted_values": {"column": "plan", "values": ["a"]}}])
+    with case.shop.changing() as database:
+        database.execute("INSERT INTO shop (id, email, plan, visits) VALUES ('p1', 'other@example.com', 'b', 9)")
+        database.execute("INSERT INTO shop (id, email, plan, visits) VALUES (NULL, 'none@example.com', 'b', 9)")
+    report = ended(case.run())
+    assert (Status.COMPLETED, Counts(8, delivered=3, excluded=5)) == (report.status, counts(report))
+
+
+def test_a_row_keeps_the_number_that_it_has_in_the_query(world: World) -> None:
+    """Failed rows of the checks and of the workspace, beside rows that are left out."""
+    case = shaped(world, where={"plan": "b"}, checks=[{"in_range": {"column": "visits", "max": 5}}])
+    case.sandbox.faults([{"match": {"path": "/api/v2/batch"}, "always": True, "do": {"refuse_items": {"ids": ["p4"]}}}])
+    report = ended(case.run())
+    case.sandbox.clear_faults()
+    assert Counts(6, delivered=1, rejected=1, refused=1, excluded=3) == counts(report)
+    rows = {(row.row_number, row.identifier, row.stage) for row in _failed(case, report)}
+    assert {(6, "p6", "check"), (4, "p4", "customerio")} == rows
+
+
+def test_relationships_have_conditions_of_their_own(world: World) -> None:
+    """Beside those of the rows."""
+    keys = settings("related")
+    people = {"identify_by": "id"}
+    case = shaped(
+        world, "related", people=people, relationships={**keys["relationships"], "where": {"object_id": "o1"}}
+    )
+    report = ended(case.run())
+    assert Status.COMPLETED is report.status
+    assert Counts(6, delivered=2, excluded=4) == report.streams["relationships"]
+    assert Counts(6, delivered=6) == counts(report)
+
+
+def test_compared_rows_that_no_longer_meet_where_are_not_sent(world: World) -> None:
+    """Of what is compared, too; what `where` means now is what the next run sends."""
+    keys: dict[str, Any] = {"changes": {"by": "compare"}, "query": "SELECT id, email, plan, visits FROM shop"}
+    case = shaped(world, where={"plan": "a"}, **keys)
+    assert Counts(6, delivered=3, excluded=3) == counts(ended(case.run()))
+    assert Counts(6, unchanged=3, excluded=3) == counts(ended(case.run()))
+    ask(case, where={"visits": {"at_least": 2}}, **keys)
+    planned = make_plan(case.sync, case.home, case.store, case.database, case.workspace)
+    assert (3, 1) == (planned.streams["rows"].to_send, planned.streams["rows"].excluded)
+    assert Counts(6, delivered=3, unchanged=2, excluded=1) == counts(ended(case.run()))
+
+
+def test_named_rows_are_shaped_too(world: World) -> None:
+    """`--only`: one that does not meet `where` is found, and left out."""
+    from reverse_etl.run.named_rows import keep_identifiers
+
+    case = shaped(world, where={"plan": "a"})
+    chosen = keep_identifiers(case.home, case.store, case.name, ["p1", "p2", "p99"])
+    report = ended(case.run(scope=Scope(only=chosen)))
+    assert Counts(3, delivered=1, excluded=1, rejected=1) == counts(report)
+
+
+def test_carried_rows_are_shaped_too(world: World) -> None:
+    """A row that failed and does not meet `where` any more is carried no longer."""
+    checks = [{"accepted_values": {"column": "plan", "values": ["a", "b"]}}]
+    keys: dict[str, Any] = {"checks": checks, "failed_rows": "carry", "where": {"visits": {"at_most": 10}}}
+    keys["query"] = "SELECT id, email, plan, visits FROM shop WHERE updated_at >= {{last_sync_time}} ORDER BY rowid"
+    case = shaped(world, **keys)
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'bad' WHERE rowid <= 2")
+    assert Counts(6, delivered=4, rejected=2) == counts(ended(case.run()))
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'a', updated_at = 0, visits = CASE rowid WHEN 1 THEN 1 ELSE 20 END")
+    report = ended(case.run())
+    assert (Status.COMPLETED, Counts(2, delivered=1, excluded=1)) == (report.status, counts(report))
+    assert report.carried is not None
+    assert 0 == report.carried.left
+
+
+def _failed(case: Case, report: RunReport) -> list[Any]:
+    return list(case.home.run_folder(case.name, report.run_id).failed())
