@@ -37,6 +37,7 @@ PLAN_FILE: Final = "plan.parquet"
 _SCHEMA: Final = pa.schema(
     [("kh", pa.uint64()), ("kl", pa.uint64()), ("rh", pa.uint64()), ("row", pa.int64()), ("sendable", pa.bool_())]
 )
+_OF_CHECKS: Final = (Outcome.REJECTED, Outcome.EXCLUDED)
 _LAST: Final = """
     SELECT kh, kl, arg_max(rh, row) AS rh, list(row) AS rows, true AS sendable FROM {} WHERE sendable GROUP BY kh, kl
 """
@@ -119,6 +120,14 @@ def write_fingerprints(
             writer.write_batch(found.filter(pc.is_valid(sent.keys)) if sent.keys.null_count else found)
             done += batch.num_rows
             emit(Progress("compare", parts.stream, done, total=len(outcomes)))
+
+
+def as_checked(outcomes: Outcomes) -> Outcomes:
+    """The outcomes as the checks left them: what a comparison or a delivery has made of them before is taken back.
+
+    What was delivered is in the journal.
+    """
+    return np.where(np.isin(outcomes, _OF_CHECKS), outcomes, np.uint8(Outcome.UNDELIVERED))
 
 
 def write_plan(parts: Parts, before: Path | None, database: duckdb.DuckDBPyConnection, *, all_rows: bool) -> None:

@@ -20,6 +20,7 @@ from reverse_etl.ledger.journal import JOURNAL_FILE, Entry, Journal, ranges
 from reverse_etl.ledger.journal_upload import JournalUpload
 from reverse_etl.report import Cause, Counts, Outcome, Reason
 
+_OF_DELIVERY: Final = (Outcome.UNDELIVERED, Outcome.DELIVERED, Outcome.REFUSED)
 _MOST_CAUSES: Final = 50_000
 """How many causes are kept apart; messages of further ones are left out, so that memory stays bounded."""
 
@@ -55,8 +56,9 @@ class Ledger:
         self._cause_of_row = np.zeros(len(outcomes), dtype=np.uint32)
         path = parts.folder / JOURNAL_FILE
         self._journal = Journal(path, JournalUpload(parts.shared, parts.stream, path) if parts.shared else None)
+        before = outcomes.copy()
         for entry in self._journal.entries():
-            self._replay(entry)
+            self._replay(entry, before)
         self.delivered = int(np.count_nonzero(outcomes == Outcome.DELIVERED))
         self.failed = int(np.count_nonzero(self._cause_of_row))
         self.excluded = 0
@@ -139,13 +141,14 @@ class Ledger:
             self._journal.append(entry)
         self._enter(entry.places(), entry)
 
-    def _replay(self, entry: Entry) -> None:
+    def _replay(self, entry: Entry, before: Outcomes) -> None:
         places = entry.places()
         if len(places) and places[-1] >= len(self.outcomes):
             raise StateError(f"the journal in {self._parts.folder} is of other rows.", hint="Run the whole sync again.")
-        # A row that the checks, run again, keep back now is a failed row of theirs and is not sent.
-        here = self.outcomes[places]
-        self._enter(places, entry, (here == Outcome.UNDELIVERED) | (here == entry.outcome))
+        # A row that the checks, run again, keep back now is a failed row of theirs and is not sent. What was reported
+        # after an answer is a later entry.
+        here = before[places]
+        self._enter(places, entry, np.isin(here, (*_OF_DELIVERY, entry.outcome)))
 
     def _enter(
         self, places: _Places, entry: Entry, mine: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None

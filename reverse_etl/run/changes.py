@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changes.attributes import StreamValues, still_there, write_changed, write_sent
 from reverse_etl.changes.changed_rows import changed_rows
-from reverse_etl.changes.compare import Keyed, enter_plan, write_fingerprints, write_plan
+from reverse_etl.changes.compare import Keyed, as_checked, enter_plan, write_fingerprints, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.asked import reads_only_changes
@@ -97,7 +97,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
     kind = kind_of(sync)
     with scratch_in(folder.path / "scratch") as database:
         for name in facts.streams:
-            parts, outcomes = folder.parts(name), folder.outcomes(name)
+            parts, outcomes = folder.parts(name), as_checked(folder.outcomes(name))
             before = generations_of(run).stream(snapshot.generation, name) if made and name in made.rows else None
             as_sent = partial(kind.as_sent, sync=sync, stream=name)
             write_fingerprints(parts, outcomes, as_sent, _keyed(sync, name, secret))

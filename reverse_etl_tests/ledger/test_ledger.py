@@ -109,6 +109,19 @@ def test_rows_that_the_checks_keep_back_now_stay_theirs(tmp_path: Path) -> None:
     assert [Outcome.REJECTED, Outcome.DELIVERED] == run.outcomes.tolist()
 
 
+@pytest.mark.parametrize("outcomes_are", [Outcome.UNDELIVERED, Outcome.DELIVERED, Outcome.REFUSED])
+def test_what_was_reported_after_an_answer_is_the_last_word(tmp_path: Path, outcomes_are: Outcome) -> None:
+    """Whatever was written of the row before the end: nothing, that it was accepted, or that it was not applied."""
+    run = Run(tmp_path, 2)
+    ledger = open_books(run)
+    ledger.deliver([1, 2], [10, 20])
+    ledger.fail([2], [0], Outcome.REFUSED, BAD)
+    run.parts.write_outcomes(np.array([Outcome.DELIVERED, outcomes_are], np.uint8))
+    again = reopened(run)
+    assert [Outcome.DELIVERED, Outcome.REFUSED] == run.outcomes.tolist()
+    assert (1, 1) == (again.delivered, again.failed)
+
+
 def test_a_journal_of_other_rows_is_refused(tmp_path: Path) -> None:
     """Row 9 of a changeset of two rows: the folder is not what it was."""
     run = Run(tmp_path, 2)

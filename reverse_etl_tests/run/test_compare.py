@@ -153,6 +153,22 @@ def test_a_refusal_after_an_attempt_without_an_answer_leaves_the_row_in_doubt(ca
     assert "silver" == plan_of(case, 3)
 
 
+def test_rows_that_were_delivered_are_compared_again_as_the_checks_left_them(case: Case) -> None:
+    """The step of a run that has ended, executed again by hand: its rows are what was acknowledged."""
+    change(case, 3, "gold")
+    run, clock = case.start(), FastClock().clock()
+    with attend(run):
+        extract_changeset(run, case.database, case.workspace, clock=clock)
+        validate_changeset(run)
+    for changed in (1, 0):
+        with attend(run):
+            found = compare_changeset(run).streams["rows"]
+            report = deliver_changeset(run, case.workspace, clock=clock)
+        assert (changed, ROWS - changed) == (found.to_send, found.unchanged)
+        assert (Status.COMPLETED, changed, 0, ROWS - changed) == of_rows(report)
+    assert "gold" == plan_of(case, 3)
+
+
 def test_full_sends_everything(case: Case) -> None:
     """Whatever was acknowledged; the run after it sends nothing."""
     run, clock = case.start(), FastClock().clock()
