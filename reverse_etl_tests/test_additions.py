@@ -134,7 +134,7 @@ _OF_POSTGRES = {
     'examples("postgres"': 'examples("planted"',
     "(postgres)": "(planted)",
     "type: postgres": "type: planted",
-    '"destinations" / "postgres.md"': '"destinations" / "planted.md"',
+    'page = "postgres.md"': 'page = "planted.md"',
 }
 ADDITIONS = {
     "engine": Addition(

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.errors import QueryError, SourceUnavailableError
 
 MOST_S: Final = 24 * 86_400.0
 """What servers count in 32 bits of milliseconds: 24 days."""
+
+
+class Problem(NamedTuple):
+    """Why there is no connection.
+
+    Attributes:
+        what: Without a full stop.
+        hint: The next thing to do.
+        passes: Whether it may be over in a minute.
+        credentials: Whether user or password were refused.
+    """
+
+    what: str
+    hint: str
+    passes: bool
+    credentials: bool
 
 
 @dataclass(frozen=True, slots=True)

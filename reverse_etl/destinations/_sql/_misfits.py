@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 
 from reverse_etl.destinations._sql.columns import Column
 
+LEAST, GREATEST = -(2**63), 2**63 - 1
+"""Integers of Arrow."""
+
 
 class Misfit(NamedTuple):
     """Values that do not fit, and why.
@@ -30,7 +33,8 @@ Converted = tuple[pa.Array, Sequence[Misfit]]
 
 
 def outside(given: pa.Array, lowest: int, highest: int) -> pa.BooleanArray:
-    """Which integers are below the lowest or above the highest."""
+    """Which integers are below the lowest or above the highest; these may be beyond 64 bits."""
+    lowest, highest = max(lowest, LEAST), min(highest, GREATEST)
     return pc.or_(pc.less(given, pa.scalar(lowest, given.type)), pc.greater(given, pa.scalar(highest, given.type)))
 
 
@@ -47,6 +51,11 @@ def out_of_range(mask: pa.BooleanArray, column: Column) -> Misfit:
 def not_an_integer(mask: pa.BooleanArray) -> Misfit:
     """Numbers with a fraction, or none at all, for a column of integers."""
     return Misfit(mask, "not_an_integer", "the number is not an integer.")
+
+
+def not_finite(mask: pa.BooleanArray, column: Column) -> Misfit:
+    """NaN and infinity, for a column that has none of them."""
+    return Misfit(mask, "not_a_number", f"{column.type} holds neither NaN nor infinity.")
 
 
 def wrong(given: pa.Array, what: str, column: Column) -> Converted:

@@ -10,7 +10,14 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.destinations._sql._misfits import Converted, Misfit, not_an_integer, out_of_range, whole_digits
+from reverse_etl.destinations._sql._misfits import (
+    GREATEST,
+    Converted,
+    Misfit,
+    not_an_integer,
+    out_of_range,
+    whole_digits,
+)
 from reverse_etl.destinations._sql.columns import Column, Kind
 
 _MOST_EXPONENT: Final = 400
@@ -31,7 +38,8 @@ def text(given: pa.Array, column: Column) -> Converted:
         nul = pc.match_substring(given, "\0")
         misfits.append(Misfit(nul, "nul_character", "the text holds a NUL character."))
     if column.kind is Kind.INTEGER:
-        return pc.if_else(_outside_any(misfits), pa.scalar(None), _digits(given)).cast(pa.int64()), misfits
+        digits = pc.if_else(_outside_any(misfits), pa.scalar(None), _digits(given))
+        return (digits if column.integers[1] > GREATEST else digits.cast(pa.int64())), misfits
     return _plain(given) if column.kind is Kind.NUMERIC else given, misfits
 
 
@@ -70,9 +78,14 @@ def _zoned_clock(given: pa.Array, _column: Column) -> list[Misfit]:
     return [Misfit(_unlike(given, f"{_CLOCK}{_ZONE}?$"), "not_a_date_time", message)]
 
 
-def _number(given: pa.Array, _column: Column) -> list[Misfit]:
-    no_number = pc.and_(_unlike(given, _NUMBER), _unlike(given, _NO_NUMBER))
-    return [Misfit(no_number, "not_a_number", "the text is not a number.")]
+def _number(given: pa.Array, column: Column) -> list[Misfit]:
+    no_number = _unlike(given, _NUMBER)
+    if not column.finite:
+        no_number = pc.and_(no_number, _unlike(given, _NO_NUMBER))
+    misfits = [Misfit(no_number, "not_a_number", "the text is not a number.")]
+    if column.unsigned:
+        misfits.append(out_of_range(pc.match_substring_regex(given, r"^\s*-.*[1-9]"), column))
+    return misfits
 
 
 def _whole_number(given: pa.Array, column: Column) -> list[Misfit]:

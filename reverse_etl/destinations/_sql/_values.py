@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.destinations._sql._misfits import (
+    GREATEST,
     Converted,
     Misfit,
     not_an_integer,
+    not_finite,
     out_of_range,
     outside,
     whole_digits,
@@ -28,7 +31,8 @@ _LEAST_SINGLE: Final = 7.006492321624086e-46
 """A number of at most half the least of 32 bits rounds to nothing."""
 _FIRST, _AFTER_LAST = -62_135_596_800_000_000, 253_402_300_800_000_000
 """The years 1 to 9999 in microseconds since 1970."""
-_DAY_US: Final = 86_400_000_000
+_DIGITS: Final = 6
+"""Of a second, in microseconds."""
 
 
 def convert(given: pa.Array, logical: str, column: Column, timezone: str) -> Converted:
@@ -69,6 +73,8 @@ def convert(given: pa.Array, logical: str, column: Column, timezone: str) -> Con
 def _boolean(given: pa.Array, column: Column) -> Converted:
     if column.kind is Kind.BOOLEAN:
         return given, ()
+    if column.takes_booleans:
+        return given.cast(pa.int8()).cast(pa.int64()), ()
     if column.kind in (Kind.TEXT, Kind.ENUM, Kind.JSON, Kind.OTHER):
         return text(given.cast(pa.string()), column)
     return wrong(given, "a boolean", column)
@@ -79,11 +85,13 @@ def _integer(given: pa.Array, column: Column) -> Converted:
         return given, (out_of_range(outside(given, *column.integers), column),)
     if column.kind is Kind.NUMERIC:
         most = 10 ** min(whole_digits(column), 19) - 1
-        return given, (out_of_range(outside(given, -most, most), column),) if most < 10**18 else ()
+        least = 0 if column.unsigned else -most
+        return given, (out_of_range(outside(given, least, most), column),) if most < 10**18 or not least else ()
     if column.kind is Kind.FLOAT:
         most = 2**24 if column.single else _EXACT
         inexact = pc.and_(outside(given, -most, most), pc.not_equal(_rounded(given, column), given))
-        return given, (Misfit(inexact, "not_exact", f"{column.type} cannot hold all digits of the number."),)
+        misfits = [Misfit(inexact, "not_exact", f"{column.type} cannot hold all digits of the number.")]
+        return given, [*misfits, *_signed(given, column)]
     if column.kind is Kind.BOOLEAN:
         return pc.equal(given, 1), (out_of_range(outside(given, 0, 1), column),)
     if column.kind in (Kind.TEXT, Kind.ENUM, Kind.JSON, Kind.OTHER):
@@ -100,7 +108,7 @@ def _rounded(given: pa.Array, column: Column) -> pa.Array:
 def _float(given: pa.Array, column: Column) -> Converted:
     if column.kind is Kind.INTEGER:
         whole = pc.and_(pc.is_finite(given), pc.equal(given, pc.trunc(given)))
-        lowest, highest = (float(end) for end in column.integers)
+        lowest, highest = float(column.integers[0]), float(min(column.integers[1], GREATEST))
         # 2**63 is a float, 2**63 - 1 is none: it rounds to what is already too much.
         above = pc.greater_equal if highest > _EXACT else pc.greater
         too_great = pc.and_(whole, pc.or_(pc.less(given, lowest), above(given, highest)))
@@ -112,12 +120,22 @@ def _float(given: pa.Array, column: Column) -> Converted:
         if column.precision is None:
             return texts, ()
         most = 10.0 ** whole_digits(column)
-        return texts, (out_of_range(pc.greater_equal(pc.abs(pc.round(given, ndigits=column.scale)), most), column),)
+        great = out_of_range(pc.greater_equal(pc.abs(pc.round(given, ndigits=column.scale)), most), column)
+        return texts, [great, *_signed(given, column), *_finite(given, column)]
     if column.kind is Kind.FLOAT:
-        return given, (out_of_range(_not_single(given), column),) if column.single else ()
+        single = [out_of_range(_not_single(given), column)] if column.single else []
+        return given, [*single, *_signed(given, column), *_finite(given, column)]
     if column.kind in (Kind.TEXT, Kind.JSON, Kind.OTHER):
         return text(given.cast(pa.string()), column)
     return wrong(given, "a number", column)
+
+
+def _signed(given: pa.Array, column: Column) -> Sequence[Misfit]:
+    return (out_of_range(pc.less(given, pa.scalar(0, given.type)), column),) if column.unsigned else ()
+
+
+def _finite(given: pa.Array, column: Column) -> Sequence[Misfit]:
+    return (not_finite(pc.invert(pc.is_finite(given)), column),) if column.finite else ()
 
 
 def _not_single(given: pa.Array) -> pa.BooleanArray:
@@ -146,7 +164,8 @@ def _date(given: pa.Array, column: Column, timezone: str) -> Converted:
     if column.kind is Kind.WALL_CLOCK:
         return days, (beyond,)
     if column.kind is Kind.INSTANT:
-        return instants_of(days, timezone), (beyond,)
+        instants = instants_of(days, timezone)
+        return instants, (beyond, *_held(instants, column))
     if column.kind in (Kind.TEXT, Kind.OTHER):
         texts, misfits = text(given.cast(pa.string()), column)
         return texts, (beyond, *misfits)
@@ -156,7 +175,7 @@ def _date(given: pa.Array, column: Column, timezone: str) -> Converted:
 def _instant(given: pa.Array, column: Column, timezone: str) -> Converted:
     beyond = out_of_range(outside(given.cast(pa.int64()), _FIRST, _AFTER_LAST - 1), column)
     if column.kind is Kind.INSTANT:
-        return given, (beyond,)
+        return _cut(given, column), (beyond, *_held(given, column))
     if column.kind in (Kind.TEXT, Kind.OTHER):
         texts, misfits = text(pc.strftime(given, format="%Y-%m-%dT%H:%M:%SZ"), column)
         return texts, (beyond, *misfits)
@@ -164,7 +183,20 @@ def _instant(given: pa.Array, column: Column, timezone: str) -> Converted:
         return wrong(given, "a date-time", column)
     local = walls_of(given, timezone)
     if column.kind is Kind.WALL_CLOCK:
-        return local, (beyond,)
+        return _cut(local, column), (beyond,)
     into_day = pc.subtract(local.cast(pa.int64()), pc.floor_temporal(local, unit="day").cast(pa.int64()))
     cut_off = Misfit(pc.not_equal(into_day, 0), "has_a_time", f"the date-time is not midnight in {timezone}.")
     return pc.floor_temporal(local, unit="day").cast(pa.date32()), (beyond, cut_off)
+
+
+def _held(instants: pa.Array, column: Column) -> Sequence[Misfit]:
+    if column.instants is None:
+        return ()
+    return (out_of_range(outside(instants.cast(pa.int64()), *column.instants), column),)
+
+
+def _cut(times: pa.Array, column: Column) -> pa.Array:
+    """Without the digits that some servers cut off and others round."""
+    if column.fraction >= _DIGITS:
+        return times
+    return pc.floor_temporal(times, multiple=10 ** (_DIGITS - column.fraction), unit="microsecond")

@@ -44,6 +44,11 @@ class Column:
         octets: The same in bytes of UTF-8.
         values: Those of ``ENUM``.
         holds_nul: Whether a text may hold the character NUL.
+        finite: Whether numbers that are none (NaN, infinity) do not fit.
+        unsigned: Whether ``FLOAT`` and ``NUMERIC`` hold nothing below 0.
+        instants: Earliest and latest of ``INSTANT``, microseconds since 1970.
+        fraction: Digits of a second that ``INSTANT`` and ``WALL_CLOCK`` keep; what is beyond is cut off.
+        takes_booleans: Whether ``INTEGER`` stands for booleans too.
     """
 
     name: str
@@ -59,6 +64,11 @@ class Column:
     octets: int | None = None
     values: tuple[str, ...] = ()
     holds_nul: bool = True
+    finite: bool = False
+    unsigned: bool = False
+    instants: tuple[int, int] | None = None
+    fraction: int = 6
+    takes_booleans: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING
+
+from reverse_etl.errors import MissingDriverError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.destinations.powers import AsSent
     from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience
 
 
 def at_address(config: TableServer) -> Recipient:
@@ -67,3 +71,20 @@ def shape(sync: TableRows, stream: str) -> str:  # noqa: ARG001 - it has one
 def forgets_after_s(sync: TableRows, stream: str) -> int | None:  # noqa: ARG001 - rows may return
     """Never."""
     return None
+
+
+def require_driver(config: TableServer, module: str) -> None:
+    """Raises MissingDriverError where a driver is not installed, which the extra of the engine's name has."""
+    if importlib.util.find_spec(module) is None:
+        raise MissingDriverError(
+            f"{config.label}: the driver {module} is not installed.",
+            hint=f'Run: pip install "reverse-etl[{config.type}]"',
+        )
+
+
+def patience_of(config: TableServer, clock: Clock | None) -> Patience:
+    """A retry budget of its own, from the environment."""
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience, RetryPolicy
+
+    return Patience(RetryPolicy.from_environment(), name=config.label, clock=clock or Clock())

@@ -12,12 +12,13 @@ from reverse_etl.destinations._sql.kind import (
     first_rows,
     forgets_after_s,
     identity,
+    patience_of,
+    require_driver,
     shape,
     shown,
 )
 from reverse_etl.destinations.postgres.config import Config
 from reverse_etl.destinations.postgres.sync import Outgoing, Sync
-from reverse_etl.errors import MissingDriverError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,27 +56,15 @@ def open_destination(
     clock: Clock | None = None,
 ) -> AbstractAsyncContextManager[PostgresTable]:
     """The table, for one run of one sync. Raises MissingDriverError where psycopg is not installed."""
-    _require_driver(config)
+    require_driver(config, "psycopg")
     from reverse_etl.destinations.postgres.destination import opened
-    from reverse_etl.pacing.rate_limit import Clock
-    from reverse_etl.pacing.retry import Patience, RetryPolicy
 
-    patience = patience or Patience(RetryPolicy.from_environment(), name=config.label, clock=clock or Clock())
-    return opened(config, sync.rows, columns, patience=patience)
+    return opened(config, sync.rows, columns, patience=patience or patience_of(config, clock))
 
 
 def steps(config: Config) -> Iterator[Step]:
     """Connects and logs in. Raises MissingDriverError where psycopg is not installed."""
-    _require_driver(config)
+    require_driver(config, "psycopg")
     from reverse_etl.destinations.postgres.connection_check import steps
 
     return steps(config)
-
-
-def _require_driver(config: Config) -> None:
-    try:
-        import psycopg  # noqa: F401 - only whether it is there
-    except ImportError as error:
-        raise MissingDriverError(
-            f"{config.label}: the driver psycopg is not installed.", hint='Run: pip install "reverse-etl[postgres]"'
-        ) from error

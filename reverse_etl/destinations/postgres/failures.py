@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.destinations._sql import refusals
 from reverse_etl.destinations.base import Refusal, TryAgain
 from reverse_etl.destinations.postgres.statements import NOT_APPLIED
-from reverse_etl.report import Reason
 from reverse_etl.sources.postgres.errors import condition
 
 if TYPE_CHECKING:
@@ -26,22 +26,22 @@ NOT_A_ROWS: Final = (
 _DENIED: Final = "42501"
 
 _REASONS: Final = {
-    "23502": ("null", "a column that must not be empty (NOT NULL) would be"),
-    "23503": ("missing_reference", "a row of another table that it refers to is missing"),
-    "23505": ("duplicate_value", "another row has the same value, which must be unique"),
-    "23514": ("breaks_check", "a check of the table does not hold"),
-    "23P01": ("overlaps", "another row excludes it"),
-    "44000": ("breaks_check", "the view's check does not hold"),
-    "P0001": ("trigger", "a trigger of the table refused it"),
-    "P0004": ("trigger", "a trigger of the table refused it"),
-    _DENIED: ("row_policy", "a policy of the table (row-level security) refused it"),
-    NOT_APPLIED: ("not_applied", "it was written without an error and is not there: a trigger left it out"),
-    "22001": ("too_long", "a text is too long"),
-    "22003": ("out_of_range", "a number is out of range"),
-    "22007": ("wrong_value", "a date or time cannot be read"),
-    "22008": ("out_of_range", "a date or time is out of range"),
-    "22P02": ("wrong_value", "a text cannot be read as its column's type"),
-    "22P05": ("not_in_encoding", "a character does not exist in the database's encoding, or in jsonb"),
+    "23502": "null",
+    "23503": "missing_reference",
+    "23505": "duplicate_value",
+    "23514": "breaks_check",
+    "23P01": "overlaps",
+    "44000": "breaks_check",
+    "P0001": "trigger",
+    "P0004": "trigger",
+    _DENIED: "row_policy",
+    NOT_APPLIED: "not_applied",
+    "22001": "too_long",
+    "22003": "out_of_range",
+    "22007": "wrong_value",
+    "22008": "out_of_range",
+    "22P02": "wrong_value",
+    "22P05": "not_in_encoding",
 }
 
 _SLOW_DOWN: Final = {"40001", "40P01", "55P03", "53300"}
@@ -75,12 +75,12 @@ def is_a_rows_fault(state: str, table: Table) -> bool:
 
 def refusal(place: int, state: str, *, constraint: str, column: str, table: Table) -> Refusal:
     """Why the database refused a row, by SQLSTATE; the field is the constraint's columns where it has some."""
-    reason, message = _REASONS.get(state, ("refused", f"{condition(state)} ({state})"))
+    reason = _REASONS.get(state, "refused")
     if state == "23514" and not constraint and table.kind == "p":
-        reason, message = "no_partition", "no partition of the table takes it"
+        reason = "no_partition"
     columns = table.constraints.get(constraint) or ((column,) if column else ())
-    named = f" (constraint {constraint})" if constraint else ""
-    return Refusal(place, Reason(reason, ", ".join(columns), f"{message}{named}."))
+    message = f"{condition(state)} ({state})" if reason == "refused" else ""
+    return refusals.refusal(place, reason, columns, constraint=constraint, message=message)
 
 
 def trouble(error: psycopg.Error, *, lost: bool) -> TryAgain | None:

@@ -17,18 +17,14 @@ from psycopg import sql
 from pyarrow import csv
 
 from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.postgres import failures
 from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, READ_BAD, Statements
-from reverse_etl.report import Reason
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.postgres.catalogue import Table
 
-_AMBIGUOUS: Final = {
-    "duplicate_key": "an earlier row of the query has the same key.",
-    "matches_several_rows": "several rows of the table have its key.",
-}
 _TWICE: Final = "21000"
 """ON CONFLICT meets a key twice."""
 
@@ -100,9 +96,9 @@ class Transaction:
             await copy.write(text.getbuffer())
 
     async def _take_ambiguous(self) -> list[Refusal]:
-        field = ", ".join(column.fits.name for column in self._statements.columns if column.fits.key)
+        key = [column.fits.name for column in self._statements.columns if column.fits.key]
         found = await self._fetch(self._statements.take_ambiguous())
-        return [Refusal(place, Reason(reason, field, _AMBIGUOUS[reason])) for place, reason in found]
+        return [refusal(place, reason, key) for place, reason in found]
 
     async def _write_rows(self) -> list[Refusal]:
         """Writes the stage, and gives the rows that the database refuses."""

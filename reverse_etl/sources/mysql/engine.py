@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import importlib.util
 import socket
-import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
 from reverse_etl.config.connections import ServerConfig
-from reverse_etl.errors import SourceUnavailableError
 
 if TYPE_CHECKING:
     from reverse_etl.sources.base import Session
-    from reverse_etl.sources.mysql.wire import Address
 
 LAST_SYNC_TIME: Final = "FROM_UNIXTIME({{last_sync_time}})"
 COLUMNS: Final = (
@@ -58,23 +54,15 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
         MissingDriverError: Neither asyncmy nor PyMySQL is installed.
     """
     from reverse_etl.sources.mysql.errors import Messages
+    from reverse_etl.sources.mysql.login import address_of, facts
     from reverse_etl.sources.mysql.session import MysqlSession
     from reverse_etl.sources.mysql.wire import driver
 
     where = f"database {name} (mysql)"
     open_wire = driver(where)
-    address = _address(config, where)
-    messages = Messages(
-        where,
-        {
-            "host": config.host.resolve(),
-            "port": str(config.port or DEFAULT_PORT),
-            "user": address.user,
-            "database": address.database,
-            "password": f"the value of {config.password.template}" if config.password else "`password`",
-        },
-        config.query_timeout,
-    )
+    answer_s = max(1.0, min(10.0, config.query_timeout.total_seconds()))
+    address = address_of(config, where, answer_s=answer_s)
+    messages = Messages(where, facts(config, rights="SELECT"), config.query_timeout)
     session = MysqlSession(
         open_wire,
         address,
@@ -116,62 +104,3 @@ def _received(plain: socket.socket, count: int) -> bytes:
             raise ConnectionError("the server closed the connection")
         data += part
     return data
-
-
-def _address(config: Config, where: str) -> Address:
-    from reverse_etl.sources.mysql.wire import Address
-
-    host, port = config.address(DEFAULT_PORT)
-    if host.startswith("/") and not Path(host).is_socket():
-        raise SourceUnavailableError(
-            f"{where}: there is no socket {host}.", hint="Check `host`, and that the server runs."
-        )
-    return Address(
-        host=host,
-        port=port,
-        user=config.user.resolve(),
-        password=config.password.resolve().encode() if config.password else b"",
-        database=config.database.resolve(),
-        tls=None if host.startswith("/") else _tls(config, where),
-        answer_s=max(1.0, min(10.0, config.query_timeout.total_seconds())),
-    )
-
-
-class _NamedContext(ssl.SSLContext):
-    """Checks certificates against one name, whatever address the driver connects to: a tunnel's is this machine's."""
-
-    name: str
-
-    def wrap_bio(self, *buffers: Any, **options: Any) -> ssl.SSLObject:
-        return super().wrap_bio(*buffers, **options | {"server_hostname": self.name})
-
-    def wrap_socket(self, *sockets: Any, **options: Any) -> ssl.SSLSocket:
-        return super().wrap_socket(*sockets, **options | {"server_hostname": self.name})
-
-
-def _tls(config: Config, where: str) -> ssl.SSLContext | None:
-    from reverse_etl.sources._tls import system_authorities
-
-    if config.tls == "disable":
-        return None
-    context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.name = config.host.resolve()
-    if config.tls == "require":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    if config.ca_file is not None and not config.ca_file.is_file():
-        raise SourceUnavailableError(
-            f"{where}: there is no file {config.ca_file}.", hint="Check `ca_file`, a PEM file with the authority."
-        )
-    authorities = config.ca_file or system_authorities()
-    try:
-        if authorities is None:
-            context.load_default_certs()
-        else:
-            context.load_verify_locations(authorities)
-    except OSError:
-        raise SourceUnavailableError(
-            f"{where}: `ca_file` cannot be used.", hint="Check that it is a readable PEM file."
-        ) from None
-    return context

@@ -9,51 +9,17 @@ mariadb.com/kb/en/mariadb-error-code-reference/.
 
 from __future__ import annotations
 
-import errno
 import re
-import socket
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 from reverse_etl.sources import _messages
-from reverse_etl.sources.mysql.wire import LOST
+from reverse_etl.sources.mysql.login import one_line, place, problem_of
 
 if TYPE_CHECKING:
     from reverse_etl.sources.mysql.wire import Refused
 
-
-_LOGIN: Final = {
-    1040: ("the server has no connection left", "Try again later, or ask for a higher max_connections."),
-    1203: ("user {user} has no connection left", "Try again later, or ask for a higher max_user_connections."),
-    1226: ("user {user} has used up what the server grants", "Try again later, or ask for higher limits."),
-    1044: (
-        "user {user} may not use database {database}",
-        "Check `database`, or ask for: GRANT SELECT ON `{database}`.* TO '{user}'@'%'.",
-    ),
-    1045: (
-        "user {user} or the password was refused",
-        "Check `user` and {password}; a user may also be bound to a host, or to encrypted connections.",
-    ),
-    1049: ("there is no database {database} on the server", "Check `database`."),
-    1053: ("the server is stopping", "Try again in a minute."),
-    1129: ("the server blocks this machine after failed logins", "Ask for: FLUSH HOSTS."),
-    1130: ("the server refuses connections from this machine", "Ask for a user whose host part covers this machine."),
-    1251: ("the server wants a way of logging in that the driver does not know", "Ask for another authentication."),
-    2026: (
-        "the server does not speak TLS",
-        "Turn TLS on there, or set `tls: disable` when the network is private.",
-    ),
-    2059: ("the server wants a way of logging in that the driver does not know", "Ask for another authentication."),
-    3118: ("user {user} is locked", "Ask for: ALTER USER '{user}'@'%' ACCOUNT UNLOCK."),
-    3159: ("the server takes no unencrypted connection", "Leave `tls` at verify-full."),
-    4151: ("user {user} is locked", "Ask for: ALTER USER '{user}'@'%' ACCOUNT UNLOCK."),
-    **dict.fromkeys(
-        (1820, 1862), ("the password of user {user} has expired", "Set another, and its value in the environment.")
-    ),
-}
-"""By the server's or the driver's code: what it means, and what to do."""
 
 _SCHEMA: Final = {
     1046: "Put the database before the table: database.table.",
@@ -128,17 +94,13 @@ class Messages(_messages.Messages):
 
     def login(self, refused: Refused) -> SourceUnavailableError:
         """Why there is no connection."""
-        what, hint = self._network(refused) or _LOGIN.get(refused.code) or (_one_line(refused.text), "")
-        if refused.code == 1045 and refused.text.endswith("(using password: NO)"):
-            what, hint = "user {user} needs a password", "Set `password: ${{NAME}}` in connections.yaml."
-        hint = hint or f"The server's error {refused.code}: its administrator knows more."
-        return SourceUnavailableError(f"{self.where}: {what.format(**self.facts)}.", hint=hint.format(**self.facts))
+        problem = problem_of(refused, self.facts)
+        return self.unavailable(problem.what, problem.hint)
 
     def silent(self) -> SourceUnavailableError:
         """Nothing answers."""
-        return SourceUnavailableError(
-            f"{self.where}: {self._place()} does not answer.",
-            hint="Check `host`, `port` and the firewalls in between.",
+        return self.unavailable(
+            f"{place(self.facts)} does not answer", "Check `host`, `port` and the firewalls in between."
         )
 
     def refused(self, refused: Refused, *, sql: str = "") -> SourceError:
@@ -160,7 +122,7 @@ class Messages(_messages.Messages):
         if code in _DENIALS and (denied := self._denied(refused.text)):
             return denied
         if sql and code in _SCHEMA:
-            text = _syntax(refused.text, sql) if code == 1064 else _one_line(refused.text)
+            text = _syntax(refused.text, sql) if code == 1064 else one_line(refused.text)
             return QueryError(f"{self.where}: {text}.", hint=_SCHEMA[code])
         what = _STOPPED.get(code, "error")
         return QueryError(
@@ -199,54 +161,13 @@ class Messages(_messages.Messages):
             return QueryError(f"{self.where}: user {user} may not use database {match[1]}.", hint=hint)
         return None
 
-    def _network(self, refused: Refused) -> tuple[str, str] | None:
-        """The network's or TLS's own reason, if it is one of them."""
-        because = refused.because
-        if isinstance(because, ssl.SSLCertVerificationError):
-            if "ostname" in because.verify_message or "IP address" in because.verify_message:
-                return (
-                    "the server's certificate is for another name than {host}",
-                    "Use the name in the certificate as `host`.",
-                )
-            return (
-                "the server's certificate is not by an authority that this machine trusts",
-                "Set `ca_file` to the authority's PEM file (cloud providers publish theirs).",
-            )
-        if isinstance(because, ssl.SSLError):
-            return "no encrypted connection can be made", "Check which TLS versions the server takes."
-        if isinstance(because, socket.gaierror):
-            return "there is no host {host}", "Check `host`."
-        if isinstance(because, ConnectionRefusedError):
-            place = self._place()
-            return f"nothing answers at {place}", "Check `host` and `port`, and that the server runs."
-        if isinstance(because, TimeoutError) or (refused.code == LOST and "timed out" in refused.text):
-            return f"{self._place()} does not answer", "Check `host`, `port` and the firewalls in between."
-        if refused.code == 0 and "sequence" in refused.text:
-            return f"what answers at {self._place()} is not a MySQL server", "Check `host` and `port`."
-        # asyncmy finds its own end closed where the other is closed at once.
-        hung_up = isinstance(because, ConnectionError) or getattr(because, "errno", 0) == errno.EBADF
-        if refused.code == LOST or hung_up:
-            return f"{self._place()} closed the connection", "Check `host` and `port`, and that it is a MySQL server."
-        if isinstance(because, OSError):
-            reason = (because.strerror or "no reason given").lower()
-            return f"{self._place()} cannot be reached ({reason})", "Check `host`, `port` and the network."
-        return None
-
-    def _place(self) -> str:
-        return self.facts["host"] if self.facts["host"].startswith("/") else "{host} port {port}".format(**self.facts)
-
 
 def _syntax(text: str, sql: str) -> str:
     """What is wrong without the sentence about the manual."""
     near = re.search(r"near '(.*)' at line (\d+)", text, re.DOTALL)
     if near is None:
-        return _one_line(text)
+        return one_line(text)
     if near[1] and re.search(r";\s*" + re.escape(near[1]), sql):
         return "the query has more than one statement"
-    there = _one_line(near[1])
+    there = one_line(near[1])
     return f"syntax error near '{there[:80]}' (line {near[2]})" if there else "syntax error at the end of the query"
-
-
-def _one_line(text: str) -> str:
-    # Braces would be taken for places of facts.
-    return " ".join(text.split()).rstrip(".").replace("{", "(").replace("}", ")")

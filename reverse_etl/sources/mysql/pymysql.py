@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pymysql  # type: ignore[import-untyped]
@@ -71,6 +72,17 @@ class PymysqlWire:
             self._give_up()
         elif connection.open:
             connection.close()
+
+    def watch(self, silent_ms: int) -> None:
+        """From now on, what was sent may stay this long without an answer of the server's machine."""
+        with suppress(OSError, AttributeError):
+            self._connection._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silent_ms)
+
+    def interrupt(self) -> None:
+        """Has another thread, which waits for the server, find the connection lost."""
+        with suppress(OSError, AttributeError):
+            # Not TLS's own, which would pull it from under that thread.
+            socket.socket.shutdown(self._connection._sock, socket.SHUT_RDWR)
 
     def _definitions(self, count: int) -> list[str]:
         names = [self._connection._read_packet(FieldDescriptorPacket).name for _ in range(count)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from reverse_etl.sources._messages import Problem
 from reverse_etl.sources._tls import system_authorities
 
 if TYPE_CHECKING:
@@ -92,22 +93,6 @@ _PASSES: Final = re.compile(
 _CREDENTIALS: Final = re.compile(
     'password authentication failed|no password supplied|is not permitted to log in|role ".*" does not exist'
 )
-
-
-class Problem(NamedTuple):
-    """Why there is no connection.
-
-    Attributes:
-        what: Without a full stop.
-        hint: The next thing to do.
-        passes: Whether it may be over in a minute.
-        credentials: Whether user or password were refused.
-    """
-
-    what: str
-    hint: str
-    passes: bool
-    credentials: bool
 
 
 def problem_of(error: psycopg.Error, facts: dict[str, str]) -> Problem:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -15,7 +16,7 @@ from reverse_etl.destinations.postgres.config import Config
 from reverse_etl.destinations.postgres.destination import opened
 from reverse_etl.pacing.retry import Patience
 from reverse_etl_tests.destinations.sql.tables import Prepared, SqlServer
-from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
+from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD, PASSWORD_VARIABLE, USER, PostgresServer
 
 WRITER = f"""
 GRANT USAGE ON SCHEMA public TO {USER};
@@ -36,6 +37,16 @@ class Postgres(SqlServer):
     running: PostgresServer
     port: int
     settings: dict[str, Any] = field(default_factory=dict)
+    kind: ClassVar[str] = "postgres"
+    database: ClassVar[str] = DATABASE
+    user: ClassVar[str] = USER
+    password: ClassVar[str] = PASSWORD
+    password_variable: ClassVar[str] = PASSWORD_VARIABLE
+
+    @property
+    def ca_file(self) -> Path:
+        """The server's."""
+        return self.running.ca_file
 
     def run(self, sql: str) -> None:
         """As superuser."""

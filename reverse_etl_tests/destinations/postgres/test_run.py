@@ -1,169 +1,35 @@
-"""A sync from SQLite into a table, as a user runs it: commands in a project folder."""
+"""A sync from SQLite into a table of PostgreSQL, as a user runs it."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-from pathlib import Path
+from typing import ClassVar
 
-import pytest
+from reverse_etl_tests.destinations.sql.runs import SYNC, SqlRuns, crm, stored
+from reverse_etl_tests.destinations.sql.tables import SqlServer
+from reverse_etl_tests.project import Project, fill
+from reverse_etl_tests.servers.postgres import USER
 
-from reverse_etl_tests import warm
-from reverse_etl_tests.cli.test_init import answered
-from reverse_etl_tests.destinations.postgres.server import Postgres
-from reverse_etl_tests.project import SHOP, Project, fill
-from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD, PASSWORD_VARIABLE, USER
-from reverse_etl_tests.servers.sandbox import wait_until
-
-TABLE = "CREATE TABLE customers (id bigint PRIMARY KEY, email text UNIQUE, plan text CHECK (plan <> 'bad'))"
-SYNC = """\
-description: Customers, in the CRM's own table
-database: shop
-destination: crm
-schedule: manual
-rows: {table: customers, identify_by: id}
-query: |
-  SELECT id, email, plan FROM customers
-"""
-CONNECTIONS = """\
-databases:
-{shop}destinations:
-  crm:
-    type: postgres
-    host: localhost
-    port: {port}
-    database: {database}
-    user: {user}
-    password: ${{{password}}}
-    ca_file: {ca_file}
-    rows_per_transaction: {rows}
-"""
-ROWS = [(1, "a@x", "free"), (2, "b@x", "pro"), (3, "c@x", "free")]
+__all__ = ["crm"]
 
 
-@pytest.fixture
-def crm(server: Postgres, tmp_path: Path) -> Project:
-    """Three customers in SQLite, and a sync of them into the empty table."""
-    project = Project(tmp_path)
-    fill(tmp_path / "shop.db", [*ROWS])
-    connect(project, server)
-    project.write("crm_customers.yaml", SYNC)
-    server.run(TABLE)
-    return project
+class TestRuns(SqlRuns):
+    """As the suite says."""
 
+    steps: ClassVar[list[str]] = ["address", "port", "TLS", "log in", "server", "schema", "temporary tables"]
+    revoke = f"REVOKE INSERT ON customers FROM {USER}"
 
-def connect(project: Project, server: Postgres, *, rows: int = 25_000) -> None:
-    """Writes ``connections.yaml``."""
-    text = CONNECTIONS.format(
-        shop=SHOP, port=server.port, database=DATABASE, user=USER, password=PASSWORD_VARIABLE,
-        ca_file=server.running.ca_file, rows=rows,
-    )  # fmt: skip
-    project.write("connections.yaml", text)
+    def make_slow(self, server: SqlServer) -> None:
+        """By a trigger."""
+        server.run(
+            "CREATE TABLE writes (id bigint); GRANT INSERT ON writes TO reader; CREATE FUNCTION slow() RETURNS trigger "
+            "LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.005); INSERT INTO writes VALUES (new.id); RETURN NULL; "
+            "END $$; CREATE TRIGGER slow AFTER INSERT OR UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION slow()"
+        )
 
-
-def stored(server: Postgres) -> list[tuple[object, ...]]:
-    """The table's rows."""
-    return server.fetch("SELECT id, email, plan FROM customers ORDER BY id")
-
-
-def test_a_run_brings_the_rows_into_the_table(crm: Project, server: Postgres) -> None:
-    """Validate, test the connection, preview, run; a second run is as good."""
-    assert 0 == crm.reverse_etl("validate").returncode
-    tested = json.loads(crm.reverse_etl("test-connection", "crm", "--json").stdout)
-    assert ["address", "port", "TLS", "log in", "server", "schema", "temporary tables"] == [
-        step["name"] for step in tested if step["ok"]
-    ]
-    shown = json.loads(crm.reverse_etl("preview", "crm_customers", "--json").stdout)
-    assert ["valid"] * 3 == [row["verdict"] for row in shown], shown
-    assert {"id": 1, "email": "a@x", "plan": "free"} == shown[0]["operation"]
-    assert [] == stored(server)
-    for _ in range(2):
+    def test_addresses_that_differ_in_case_are_two_keys(self, crm: Project, server: SqlServer) -> None:
+        """As the table has it, where Customer.io has one person; neither row is a duplicate."""
+        fill(crm.folder / "shop.db", [(1, "a@x", "free"), (2, "A@x", "pro")])
+        crm.write("crm_customers.yaml", SYNC.replace("identify_by: id", "identify_by: email"))
         code, report = crm.run("crm_customers")
-        assert (0, "completed", 3) == (code, report["status"], report["rows"]["delivered"]), report
-    assert ROWS == stored(server)
-
-
-def test_rows_that_where_leaves_out_are_not_in_the_table(crm: Project, server: Postgres) -> None:
-    """They are excluded, and `preview` says why."""
-    crm.write("crm_customers.yaml", f"{SYNC}where:\n  plan: {{is_not: pro}}\n")
-    shown = json.loads(crm.reverse_etl("preview", "crm_customers", "--json").stdout)
-    assert ["valid", "excluded", "valid"] == [row["verdict"] for row in shown], shown
-    assert "filtered: it does not meet `where`." == shown[1]["reason"]
-    code, report = crm.run("crm_customers")
-    assert (0, 2, 1) == (code, report["rows"]["delivered"], report["rows"]["excluded"]), report
-    assert [ROWS[0], ROWS[2]] == stored(server)
-
-
-def test_the_first_sync_that_init_writes_runs(server: Postgres, tmp_path: Path) -> None:
-    """From an empty folder to rows in the table; only what is special about the tests' server is added by hand."""
-    fill(tmp_path / "shop.db", [*ROWS])
-    server.run(TABLE)
-    connections = ("sqlite", "", "../shop.db", "postgres", "crm", "localhost", DATABASE, USER)
-    sync = ("members", "customers", "id", "customers", "", "email, plan", "updated_at", "manual")
-    done = answered(tmp_path, *connections, *sync)
-    assert (0, "") == (done.returncode, done.stdout), done.stderr
-    project = Project(tmp_path, {"CRM_PASSWORD": PASSWORD})
-    with (tmp_path / "syncs" / "connections.yaml").open("a") as written:
-        written.write(f"    port: {server.port}\n    ca_file: {server.running.ca_file}\n")
-    code, report = project.run("members")
-    assert (0, 3) == (code, report["rows"]["delivered"]), report
-    assert ROWS == stored(server)
-
-
-def test_bad_rows_are_failed_rows(crm: Project, server: Postgres) -> None:
-    """The others arrive; `errors` and the CSV name each row, its constraint and column, and no value."""
-    fill(crm.folder / "shop.db", [*ROWS, (4, "a@x", "free"), (5, "e@x", "bad"), (None, "n@x", "free"), (7, "g@x", "x")])
-    code, report = crm.run("crm_customers")
-    assert (7, "some_rows_failed", 4) == (code, report["status"], report["rows"]["delivered"]), report
-    assert [1, 2, 3, 7] == [row[0] for row in stored(server)]
-    rows = json.loads(crm.reverse_etl("errors", "crm_customers", "--json").stdout)["failed_rows"]
-    assert {("4", "duplicate_value", "email"), ("5", "breaks_check", "plan")} <= {
-        (row["identifier"], row["reason"], row["field"]) for row in rows
-    }
-    fill(crm.folder / "shop.db", [*ROWS, (4, "d@x", "free"), (5, "e@x", "good"), (6, "n@x", "free"), (7, "g@x", "x")])
-    code, report = crm.run("crm_customers")
-    assert (0, 7) == (code, len(stored(server))), report
-
-
-@pytest.mark.thorough
-def test_what_is_wrong_ends_the_run_before_a_row_is_written(crm: Project, server: Postgres) -> None:
-    """The author's mistakes with 2, the destination's with 5."""
-    crm.write("crm_customers.yaml", SYNC.replace("table: customers", "table: custmers"))
-    done = crm.reverse_etl("run", "crm_customers")
-    assert (2, True) == (done.returncode, "Did you mean customers?" in done.stderr + done.stdout), done.stderr
-    crm.write("crm_customers.yaml", SYNC)
-    server.run(f"REVOKE INSERT ON customers FROM {USER}")
-    done = crm.reverse_etl("run", "crm_customers")
-    assert (5, True) == (done.returncode, "GRANT INSERT" in done.stderr + done.stdout), done.stderr
-    assert [] == stored(server)
-
-
-@pytest.mark.thorough
-def test_a_run_after_kill_9_writes_only_the_rest(crm: Project, server: Postgres) -> None:
-    """What was committed and noted is not written again; nothing is lost."""
-    fill(crm.folder / "shop.db", [(n, f"p{n}@x", "free") for n in range(1, 201)])
-    connect(crm, server, rows=10)
-    server.run(
-        "CREATE TABLE writes (id bigint); GRANT INSERT ON writes TO reader; CREATE FUNCTION slow() RETURNS trigger "
-        "LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.005); INSERT INTO writes VALUES (new.id); RETURN NULL; "
-        "END $$; CREATE TRIGGER slow AFTER INSERT OR UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION slow()"
-    )
-    process = warm.started("run", "crm_customers", "--json", folder=crm.folder, environment=crm.env())
-    wait_until(lambda: len(stored(server)) >= 50, timeout_s=60)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert 50 <= len(stored(server)) < 200
-    code, report = crm.run("crm_customers")
-    assert (0, "completed", 200) == (code, report["status"], report["rows"]["delivered"]), report
-    assert [(200, 200)] == server.fetch("SELECT count(*), count(DISTINCT id) FROM writes")
-    assert 200 == len(stored(server))
-
-
-def test_addresses_that_differ_in_case_are_two_keys(crm: Project, server: Postgres) -> None:
-    """As the table has it, where Customer.io has one person; neither row is a duplicate."""
-    fill(crm.folder / "shop.db", [(1, "a@x", "free"), (2, "A@x", "pro")])
-    crm.write("crm_customers.yaml", SYNC.replace("identify_by: id", "identify_by: email"))
-    code, report = crm.run("crm_customers")
-    assert (0, 2) == (code, report["rows"]["delivered"])
-    assert [(1, "a@x", "free"), (2, "A@x", "pro")] == stored(server)
+        assert (0, 2) == (code, report["rows"]["delivered"])
+        assert [(1, "a@x", "free"), (2, "A@x", "pro")] == stored(server)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 
@@ -34,9 +34,23 @@ class SqlServer(ABC):
 
     Attributes:
         port: Where the destination connects to; a relay's, in tests of the network.
+        kind: The destination's ``type``.
+        database: Its name.
+        user: Who writes, with ``password``, which the environment variable ``password_variable`` holds.
+        ca_file: The authority of its certificate, which is for ``localhost``.
     """
 
     port: int
+    kind: ClassVar[str]
+    database: ClassVar[str]
+    user: ClassVar[str]
+    password: ClassVar[str]
+    password_variable: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def ca_file(self) -> Path:
+        """As above."""
 
     @abstractmethod
     def run(self, sql: str) -> None:

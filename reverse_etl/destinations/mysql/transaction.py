@@ -1,0 +1,203 @@
+"""One slice of rows: staged, written in one transaction, and the rows that the database refuses.
+
+The slice is put into a temporary stage by a few long statements, and written in two more: one that changes rows, one
+that adds them. Where one of them fails for a row's sake, halves of it are tried until the row is found; a failed
+statement leaves nothing behind, and those before it stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations._sql.columns import Kind
+from reverse_etl.destinations._sql.refusals import refusal
+from reverse_etl.destinations.base import Accepted, Refusal
+from reverse_etl.destinations.mysql import failures
+from reverse_etl.destinations.mysql.literals import Piece, pieces
+from reverse_etl.destinations.mysql.statements import DROP_STAGE, FILL_STAGE, Statements, among, between
+from reverse_etl.sources.mysql.wire import Refused
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.mysql.catalogue import Table
+    from reverse_etl.destinations.mysql.connection import Session
+
+_MANY: Final = 100
+"""After so many bad rows, halves are no way to find the next ones."""
+_MOST_BYTES: Final = 1 << 20
+"""Of one statement; fewer where the server takes less."""
+_AROUND: Final = 1_000
+"""Bytes of a statement around its rows, more than enough."""
+
+
+class Transaction:
+    """A slice on its way into the table. Methods raise ``Refused`` for what is no row's fault.
+
+    Args:
+        session: Outside of a transaction.
+        table: What is in the catalogue.
+        statements: Those for the table.
+        batch: As ``fit`` gives it.
+    """
+
+    def __init__(self, session: Session, table: Table, statements: Statements, batch: pa.RecordBatch) -> None:
+        self._session = session
+        self._table = table
+        self._statements = statements
+        self._batch = batch.drop_columns([ROW_NUMBER])
+        self._refusals: list[Refusal] = []
+        self._staged = np.ones(batch.num_rows, bool)
+
+    def stage(self) -> None:
+        """Fills the stage, in transactions of its own; rows that the server cannot read stay out."""
+        self._session.run(DROP_STAGE)
+        self._session.run(self._statements.make_stage())
+        most_bytes = self._session.packet_bytes - _AROUND
+        for piece in pieces(self._batch, min(_MOST_BYTES, most_bytes)):
+            if piece.nbytes > most_bytes:
+                message = "the row is longer than the server takes (max_allowed_packet)"
+                self._unstage(refusal(piece.first, "too_long", message=message))
+            else:
+                self._stage(piece)
+
+    def landed(self, answer: Accepted) -> bool:
+        """Whether what an answer calls delivered is in the table: its transaction was committed."""
+        existing, changed = self._plan()
+        left_out = [*(refusal.place for refusal in answer.refusals), *answer.excluded]
+        delivered = np.ones(len(self._staged), bool)
+        delivered[left_out] = False
+        return bool((existing & ~changed)[delivered].all())
+
+    def write(self) -> Accepted:
+        """Writes the rows, and gives those that are refused or left out; all others are in the table."""
+        self._take(self._ambiguous())
+        existing, changed = self._plan()
+        new = self._staged & ~existing
+        excluded = np.zeros(len(new), bool)
+        if not self._statements.adds:
+            excluded, new = new, excluded
+        elif self._statements.write == "add_only":
+            excluded = existing
+        if changed.any():
+            self._write(changed, self._statements.update, lambda where: [self._statements.update(where)])
+        if new.any():
+            self._write(new, self._insert, self._upsert)
+        return Accepted(tuple(sorted(self._refusals)), tuple(np.flatnonzero(excluded).tolist()))
+
+    def _stage(self, piece: Piece) -> None:
+        def attempt(start: int, end: int) -> None:
+            self._session.run(FILL_STAGE + piece.text(start, end))
+
+        for at, refused in _faults(len(piece), attempt):
+            self._unstage(failures.refusal(piece.first + at, refused, self._table, self._statements))
+
+    def _ambiguous(self) -> Iterator[Refusal]:
+        """Rows whose key an earlier one has, or several rows of the table."""
+        key = self._statements.key
+        if not self._distinct:
+            for (place,) in self._session.rows(self._statements.find_again()):
+                yield refusal(int(place), "duplicate_key", key)
+        if not self._statements.unique_key:
+            for (place,) in self._session.rows(self._statements.find_several()):
+                yield refusal(int(place), "matches_several_rows", key)
+
+    @property
+    def _distinct(self) -> bool:
+        """Whether no two keys are equal, as far as that is known without the table's collations."""
+        columns = [column.fits for column in self._statements.columns if column.fits.key]
+        if len(columns) > 1 or columns[0].kind is not Kind.INTEGER:
+            return False
+        keys = self._batch.column(columns[0].name)
+        return bool(pc.count_distinct(keys).as_py() == len(keys)) and pa.types.is_integer(keys.type)
+
+    def _take(self, found: Iterator[Refusal]) -> None:
+        """Refuses rows, and removes them from the stage."""
+        taken = {refusal.place: refusal for refusal in reversed([*found])}
+        if taken:
+            self._session.run(self._statements.take(sorted(taken)))
+        for each in taken.values():
+            self._unstage(each)
+
+    def _plan(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which of the staged rows the table has, and which of those differ."""
+        ((existing, changed),) = self._session.rows(self._statements.plan())
+        return self._mask(existing), self._mask(changed)
+
+    def _mask(self, places: str) -> np.ndarray:
+        mask = np.zeros(len(self._staged), bool)
+        if places:
+            mask[np.fromstring(places, np.int64, sep=",")] = True
+        return mask
+
+    def _insert(self, where: str) -> str:
+        return self._statements.insert(where, looks=False)
+
+    def _upsert(self, where: str) -> list[str]:
+        """For rows that were new: another writer may have added one of them."""
+        update = [self._statements.update(where)] if self._statements.updates else []
+        return [*update, self._statements.insert(where, looks=True)]
+
+    def _write(self, rows: np.ndarray, at_once: Callable[[str], str], carefully: Callable[[str], list[str]]) -> None:
+        """Writes rows in one statement, or where that fails, in as many as it takes to name those that are refused."""
+        places = np.flatnonzero(rows)
+        everything = len(places) == int(self._staged.sum())
+        where = "TRUE" if everything else among(places.tolist())
+        try:
+            self._session.run(at_once(where))
+        except Refused as refused:
+            if not failures.is_a_rows_fault(refused):
+                raise
+        else:
+            return
+
+        def attempt(start: int, end: int) -> None:
+            some = places[start:end]
+            condition = between(some[0], some[-1])
+            if not everything and some[-1] - some[0] >= len(some):
+                condition = among(some.tolist())
+            for statement in carefully(condition):
+                self._session.run(statement)
+
+        for at, fault in _faults(len(places), attempt):
+            self._refusals.append(failures.refusal(int(places[at]), fault, self._table, self._statements))
+
+    def _unstage(self, refusal: Refusal) -> None:
+        """Refuses a row that is not in the stage."""
+        self._refusals.append(refusal)
+        self._staged[refusal.place] = False
+
+
+def _faults(count: int, attempt: Callable[[int, int], None]) -> Iterator[tuple[int, Refused]]:
+    """Attempts all, halves of what fails, and gives each that fails alone, in order.
+
+    Args:
+        count: How many there are.
+        attempt: Attempts those from the first number to before the second.
+    """
+    todo: list[tuple[int, int]] = [(0, count)]
+    found = 0
+    while todo:
+        start, end = todo.pop()
+        try:
+            attempt(start, end)
+        except Refused as refused:
+            if not failures.is_a_rows_fault(refused):
+                raise
+            if end - start == 1:
+                found += 1
+                yield start, refused
+            else:
+                todo += _parts(start, end, one_by_one=found >= _MANY)
+
+
+def _parts(start: int, end: int, *, one_by_one: bool) -> Sequence[tuple[int, int]]:
+    """The first part last."""
+    if one_by_one:
+        return [(at, at + 1) for at in reversed(range(start, end))]
+    middle = (start + end) // 2
+    return [(middle, end), (start, middle)]

@@ -1,0 +1,36 @@
+"""A sync from SQLite into a table of MariaDB, as a user runs it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE
+from reverse_etl_tests.destinations.sql.runs import SYNC, SqlRuns, crm, stored
+from reverse_etl_tests.destinations.sql.tables import SqlServer
+from reverse_etl_tests.project import Project, fill
+
+__all__ = ["crm"]
+
+
+class TestRuns(SqlRuns):
+    """As the suite says."""
+
+    steps: ClassVar[list[str]] = ["address", "port", "TLS", "log in", "server", "temporary tables"]
+    revoke = f"REVOKE INSERT ON {DATABASE}.* FROM {ACCOUNT}"
+
+    def make_slow(self, server: SqlServer) -> None:
+        """By triggers."""
+        server.run("CREATE TABLE writes (id bigint)")
+        for event in ("INSERT", "UPDATE"):
+            server.run(
+                f"CREATE TRIGGER slow_{event} AFTER {event} ON customers FOR EACH ROW "
+                "BEGIN DO SLEEP(0.005); INSERT INTO writes VALUES (new.id); END"
+            )
+
+    def test_addresses_that_differ_in_case_are_one_key(self, crm: Project, server: SqlServer) -> None:
+        """As the table's collation has it: the first of them is written, the other is refused."""
+        fill(crm.folder / "shop.db", [(1, "a@x", "free"), (2, "A@x", "pro")])
+        crm.write("crm_customers.yaml", SYNC.replace("identify_by: id", "identify_by: email"))
+        code, report = crm.run("crm_customers")
+        assert (7, 1, 1) == (code, report["rows"]["delivered"], report["rows"]["refused"]), report
+        assert [(1, "a@x", "free")] == stored(server)
