@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from reverse_etl.changeset.scope import Scope
@@ -275,6 +276,31 @@ def test_a_damaged_note_of_what_was_acknowledged_counts_as_missing(case: Case, c
     report = ended(case.run())
     assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
     assert "every row is sent" in report.message
+
+
+@pytest.mark.parametrize("kind", ["related", "emails"])
+def test_no_value_and_no_identifier_is_in_what_is_remembered(
+    kind: str, tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    """In no file of it, unpacked: neither of what was acknowledged nor of what is in doubt."""
+    case = compared(tmp_path, sandbox, kind)
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET id = 'planted-id-' || rowid, plan = 'planted-plan-' || rowid")
+        database.execute("UPDATE shop SET email = id || '@example.com'")
+    assert Status.COMPLETED is ended(case.run()).status
+    change(case, 3, "planted-plan-again")
+    case.sandbox.faults([{"match": {"path": "/api/v2/batch"}, "always": True, "do": {"status": 401, "apply": True}}])
+    case.run()
+    case.sandbox.clear_faults()
+    case.sync = case.sync.model_copy(update={"version": "another"})
+    assert Status.COMPLETED is ended(case.run()).status
+    written = ""
+    for path in case.home.snapshots.rglob("*.*"):
+        unpacked = str(pq.read_table(path).to_pydict()) if path.suffix == ".parquet" else ""
+        written += unpacked + path.read_bytes().decode("latin-1")
+    assert '"digests"' in written
+    assert "planted" not in written
+    assert "planted-plan-again" in str(sent(case))
 
 
 def test_who_comes_back_joins_a_mirrored_segment_again(case: Case) -> None:
