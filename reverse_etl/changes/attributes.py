@@ -1,9 +1,9 @@
 """Which attributes of a row differ from what was acknowledged: looked at only where its fingerprint does.
 
 <run folder>/<stream>/sent.parquet                  the texts of the rows to send: ``kh``, ``kl``, ``key``, ``row``,
-                                                    ``what``, ``a0`` …
+``what``, ``a0`` …
 <run folder>/<stream>/changed_attributes.parquet    of rows whose acknowledged values are known, by row number:
-                                                    ``attributes``, a 1 for each that is to be sent, a 0 for others
+``attributes``, a mark for each as ``changes.chosen`` has them
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import PLAN_FILE, copy, parquet, repeats, row_groups
+from reverse_etl.changes.chosen import AS_IT_IS, CHANGED_FILE, CHOSEN, LEFT_OUT, marks_of
+from reverse_etl.changes.compare import FINGERPRINTS_FILE, PLAN_FILE, copy, parquet, repeats, row_groups
 from reverse_etl.changes.fingerprints import fingerprints, subkey
 from reverse_etl.changes.values import column, columns, latest_values
 from reverse_etl.changeset.parts import ROW_NUMBER
@@ -24,7 +25,7 @@ from reverse_etl.files.private import whole_file
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -34,33 +35,106 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.powers import AsSent
 
 SENT_FILE: Final = "sent.parquet"
-CHANGED_FILE: Final = "changed_attributes.parquet"
 
 _WHATS: Final = ("unchanged", "added", "changed", "in_doubt")
-
-Bits = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamValues:
-    """What is known of the values of a stream's rows.
+    """What is known of the values of a stream's rows, and what becomes of them.
 
     Attributes:
         names: Of the attributes, in the order of their columns; those that the query has no more among them.
         cleared: The text that clears an attribute.
         known: Whether values were acknowledged before; without, those of all rows are written down.
         removed: The names of those that the query has no more and that stand in the destination.
+        narrow: Whether of a changed row only those are sent that differ.
+        clear: Whether removed ones are cleared.
     """
 
     names: tuple[str, ...]
     cleared: str
     known: bool = False
     removed: tuple[str, ...] = ()
+    narrow: bool = False
+    clear: bool = False
+
+    @property
+    def removed_columns(self) -> list[str]:
+        """The columns of the removed attributes."""
+        return [column(self.names.index(name)) for name in self.removed]
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of those that are not sent of every row."""
+        if self.narrow:
+            return self.names
+        return self.removed if self.clear else ()
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
         """What was stored as JSON."""
-        return cls(tuple(stored["names"]), stored["cleared"], stored["known"], tuple(stored["removed"]))
+        return cls(**{**stored, "names": tuple(stored["names"]), "removed": tuple(stored["removed"])})
+
+
+def with_attributes_of(
+    parts: Parts,
+    as_sent: Callable[[pa.RecordBatch], AsSent],
+    before: Sequence[Path],
+    values: StreamValues,
+    database: duckdb.DuckDBPyConnection,
+) -> StreamValues:
+    """What is known of values, with the names of new attributes, and of those that left and that some row still has.
+
+    Args:
+        parts: The rows.
+        as_sent: What the destination is sent of a batch.
+        before: The files of values that were acknowledged before; none where they are not known.
+        values: What is known.
+        database: For a while.
+    """
+    here: dict[str, None] = {}
+    for batch in parts.batches():
+        here = dict.fromkeys(as_sent(batch.slice(0, 0)).attributes)
+        break
+    new = [name for name in here if name not in set(values.names)]
+    gone = tuple(name for name in values.names if name not in here) if here else ()
+    values = replace(values, names=(*values.names, *new), removed=gone)
+    if not before or not gone:
+        return replace(values, removed=())
+    held = ", ".join(f"bool_or({each} <> '{values.cleared}')" for each in values.removed_columns)
+    [found] = database.execute(f"SELECT {held} FROM {latest_values(before, values.names, database)}").fetchall()
+    return replace(values, removed=tuple(name for name, there in zip(gone, found, strict=True) if there))
+
+
+def plan_clearing(
+    parts: Parts, before: Sequence[Path], database: duckdb.DuckDBPyConnection, values: StreamValues
+) -> None:
+    """Adds the rows to the plan that have a removed attribute to be cleared, and nothing else to be sent.
+
+    Args:
+        parts: The rows, with their plan.
+        before: The files of values that were acknowledged before.
+        database: For a while.
+        values: What is known.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    if not values.clear or not values.removed:
+        return
+    plan, now = parquet(parts.folder / PLAN_FILE), parquet(parts.folder / FINGERPRINTS_FILE)
+    held = " OR ".join(f"{each} <> '{values.cleared}'" for each in values.removed_columns)
+    query = f"""
+        SELECT row, kh, kl, what FROM {plan}
+        UNION ALL
+        SELECT n.row, n.kh, n.kl, 'changed' AS what
+        FROM (SELECT * FROM {now} WHERE sendable) n
+        SEMI JOIN (SELECT kh, kl FROM {latest_values(before, values.names, database)} WHERE {held}) o
+            ON n.kh = o.kh AND n.kl = o.kl
+        ANTI JOIN {plan} p ON n.kh = p.kh AND n.kl = p.kl
+    """
+    copy(database, query, parts.folder / PLAN_FILE)
 
 
 def write_sent(
@@ -69,7 +143,7 @@ def write_sent(
     as_sent: Callable[[pa.RecordBatch], AsSent],
     keyed: Keyed,
     values: StreamValues,
-) -> StreamValues:
+) -> None:
     """Writes the texts of the rows to send and, where no values are known, of those that are unchanged too.
 
     Args:
@@ -79,22 +153,12 @@ def write_sent(
         keyed: What fingerprints are made with.
         values: What is known.
 
-    Returns:
-        The same, with the names of attributes that are new, and as removed those that are not among the rows' any more.
-
     Raises:
         StateError: It cannot be written.
     """
     high, low = (subkey(keyed.secret, "key", half, *keyed.identity) for half in ("high", "low"))
-    for batch in parts.batches():
-        here = as_sent(batch.slice(0, 0)).attributes
-        new = [name for name in here if name not in set(values.names)]
-        removed = tuple(name for name in values.names if name not in here)
-        values = replace(values, names=(*values.names, *new), removed=removed)
-        break
-    texts = columns(values.names)
     identity = [("kh", pa.uint64()), ("kl", pa.uint64()), ("key", pa.string()), ("row", pa.int64())]
-    schema = pa.schema([*identity, ("what", pa.string()), *((name, pa.string()) for name in texts)])
+    schema = pa.schema([*identity, ("what", pa.string()), *((name, pa.string()) for name in columns(values.names))])
     planned = _planned(parts, outcomes)
     wanted = planned > 0 if values.known else (planned > 0) | (outcomes == Outcome.UNDELIVERED)
     with (
@@ -102,21 +166,18 @@ def write_sent(
         pq.ParquetWriter(file, schema, compression="zstd", compression_level=1, use_dictionary=["what"]) as writer,
     ):
         for batch in parts.batches():
-            numbers = batch.column(ROW_NUMBER).to_numpy()
-            batch = batch.filter(pa.array(wanted[numbers - 1]))
-            sent = as_sent(batch)
-            numbers = batch.column(ROW_NUMBER).to_numpy()
-            nothing = pa.nulls(batch.num_rows, pa.string())
+            some = batch.filter(pa.array(wanted[batch.column(ROW_NUMBER).to_numpy() - 1]))
+            sent, numbers = as_sent(some), some.column(ROW_NUMBER)
+            nothing = pa.nulls(some.num_rows, pa.string())
             found = [
                 pa.array(fingerprints(sent.keys, high)),
                 pa.array(fingerprints(sent.keys, low)),
                 sent.keys,
-                batch.column(ROW_NUMBER),
-                pa.array(_WHATS).take(pa.array(planned[numbers - 1])),
+                numbers,
+                pa.array(_WHATS).take(pa.array(planned[numbers.to_numpy() - 1])),
                 *(sent.attributes.get(name, nothing) for name in values.names),
             ]
             writer.write_batch(pa.RecordBatch.from_arrays(found, schema=schema))
-    return values
 
 
 def write_changed(
@@ -141,28 +202,15 @@ def write_changed(
     if not before:
         (parts.folder / CHANGED_FILE).unlink(missing_ok=True)
         return {}
-    sent = parquet(parts.folder / SENT_FILE)
-    alone = ""
-    if repeats(sent, database):
-        alone = f"ANTI JOIN (SELECT kh, kl FROM {sent} GROUP BY kh, kl HAVING count(*) > 1) USING (kh, kl)"
-    bits = ", ".join(
-        f"CASE WHEN s.{name} IS NOT NULL AND s.{name} IS DISTINCT FROM o.{name} THEN '1' ELSE '0' END"
-        for name in columns(values.names)
-    )
-    query = f"""
-        SELECT s.row, concat('', {bits or "''"}) AS attributes
-        FROM (SELECT * FROM {sent} WHERE what = 'changed') s {alone}
-        JOIN {latest_values(before, values.names, database)} o ON s.kh = o.kh AND s.kl = o.kl
-        ORDER BY s.row
-    """
-    copy(database, query, parts.folder / CHANGED_FILE)
+    copy(database, _marks(parts, before, database, values), parts.folder / CHANGED_FILE)
     counts = np.zeros(len(values.names), np.int64)
     nothing = 0
-    for _, changed in changed_attributes(parts, len(values.names)):
-        counts += changed.sum(axis=0)
-        nothing += int(np.count_nonzero(~changed.any(axis=1)))
+    for _, marks in marks_of(parts, len(values.names)):
+        counts += (marks == CHOSEN).sum(axis=0)
+        nothing += int(np.count_nonzero((marks == LEFT_OUT).all(axis=1)))
     if nothing:
-        none = f"SELECT row FROM {parquet(parts.folder / CHANGED_FILE)} WHERE NOT contains(attributes, '1')"
+        marked = parquet(parts.folder / CHANGED_FILE)
+        none = f"SELECT row FROM {marked} WHERE NOT regexp_matches(attributes, '[^{chr(LEFT_OUT)}]')"
         query = f"""
             SELECT p.* REPLACE (CASE WHEN n.row IS NULL THEN p.what ELSE 'settled' END AS what)
             FROM {parquet(parts.folder / PLAN_FILE)} p LEFT JOIN ({none}) n ON p.row = n.row
@@ -172,45 +220,36 @@ def write_changed(
     return dict(sorted(((name, rows) for name, rows in found if rows), key=lambda each: -each[1]))
 
 
-def still_there(before: Sequence[Path], values: StreamValues, database: duckdb.DuckDBPyConnection) -> StreamValues:
-    """The same, with those removed attributes alone that some row has in the destination.
-
-    Args:
-        before: The files of values that were acknowledged before; none where they are not known.
-        values: What is known.
-        database: For a while.
+def _marks(parts: Parts, before: Sequence[Path], database: duckdb.DuckDBPyConnection, values: StreamValues) -> str:
+    """The marks of each row, as a query. Rows in doubt are sent whole; removed attributes are cleared of them too."""
+    sent = parquet(parts.folder / SENT_FILE)
+    alone = ""
+    if repeats(sent, database):
+        alone = f"ANTI JOIN (SELECT kh, kl FROM {sent} GROUP BY kh, kl HAVING count(*) > 1) USING (kh, kl)"
+    cleared = values.removed_columns if values.clear else []
+    yes, no, as_it_is = (f"'{chr(mark)}'" for mark in (CHOSEN, LEFT_OUT, AS_IT_IS))
+    marks = [
+        f"CASE WHEN o.{name} <> '{values.cleared}' THEN {yes} ELSE {no} END"
+        if name in cleared
+        else f"CASE WHEN s.what <> 'changed' THEN {as_it_is} "
+        f"WHEN s.{name} IS NOT NULL AND s.{name} IS DISTINCT FROM o.{name} THEN {yes} ELSE {no} END"
+        for name in columns(values.names)
+    ]
+    which = "what IN ('changed', 'in_doubt')" if cleared else "what = 'changed'"
+    joined = ", ".join(marks) or "''"
+    return f"""
+        SELECT s.row, concat('', {joined}) AS attributes
+        FROM (SELECT * FROM {sent} WHERE {which}) s {alone}
+        JOIN {latest_values(before, values.names, database)} o ON s.kh = o.kh AND s.kl = o.kl
+        ORDER BY s.row
     """
-    if not before or not values.removed:
-        return replace(values, removed=())
-    places = [column(values.names.index(name)) for name in values.removed]
-    held = ", ".join(f"bool_or({each} <> '{values.cleared}')" for each in places)
-    [found] = database.execute(f"SELECT {held} FROM {latest_values(before, values.names, database)}").fetchall()
-    return replace(values, removed=tuple(name for name, there in zip(values.removed, found, strict=True) if there))
-
-
-def changed_attributes(
-    parts: Parts, attributes: int
-) -> Iterator[tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Bits]]:
-    """Row numbers, ascending, and whether each attribute of these rows is to be sent; a row group at a time.
-
-    Args:
-        parts: The rows.
-        attributes: How many there are.
-    """
-    path = parts.folder / CHANGED_FILE
-    for batch in row_groups(path) if path.exists() else ():
-        texts = batch.column("attributes")
-        _, offsets, data = texts.buffers()
-        first = int(np.frombuffer(offsets, np.int32)[texts.offset])
-        flat = np.frombuffer(data or b"", np.uint8)[first : first + batch.num_rows * attributes]
-        yield batch.column("row").to_numpy(), (flat == ord("1")).reshape(batch.num_rows, attributes)
 
 
 def _planned(parts: Parts, outcomes: Outcomes) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     """What the plan says of each row, as a place in ``_WHATS``, by row number - 1."""
     planned = np.zeros(len(outcomes), np.uint8)
     for batch in row_groups(parts.folder / PLAN_FILE, ["what", "row"]):
-        batch = batch.filter(pc.is_valid(batch.column("row")))
-        places = pc.fill_null(pc.index_in(batch.column("what"), pa.array(_WHATS)), 0)
-        planned[batch.column("row").to_numpy() - 1] = places.to_numpy()
+        rows = batch.filter(pc.is_valid(batch.column("row")))
+        places = pc.fill_null(pc.index_in(rows.column("what"), pa.array(_WHATS)), 0)
+        planned[rows.column("row").to_numpy() - 1] = places.to_numpy()
     return planned

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changes.attributes import CHANGED_FILE, SENT_FILE
+from reverse_etl.changes.attributes import SENT_FILE
+from reverse_etl.changes.chosen import CHANGED_FILE, CHOSEN
 from reverse_etl.changes.compare import parquet
 from reverse_etl.changes.values import UNKNOWN, columns, latest_values
 
@@ -64,7 +65,7 @@ def changed_rows(
     found = database.execute(f"""
         SELECT c.row, c.attributes, s.key, [{old}], [{new}]
         FROM (
-            SELECT * FROM {parquet(parts.folder / CHANGED_FILE)} WHERE contains(attributes, '1')
+            SELECT * FROM {parquet(parts.folder / CHANGED_FILE)} WHERE contains(attributes, '{chr(CHOSEN)}')
             ORDER BY row LIMIT {FIRST}
         ) c
         JOIN {parquet(parts.folder / SENT_FILE)} s ON c.row = s.row
@@ -73,7 +74,7 @@ def changed_rows(
     """).fetchall()
     shown = []
     for number, bits, key, was, now in found:
-        places = [place for place, bit in enumerate(bits) if bit == "1"]
+        places = [place for place, bit in enumerate(bits) if bit == chr(CHOSEN)]
         differs = {
             values.names[place]: (None if was[place] == UNKNOWN else was[place], now[place] or values.cleared)
             for place in places

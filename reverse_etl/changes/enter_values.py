@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changes.attributes import CHANGED_FILE, SENT_FILE
+from reverse_etl.changes.attributes import SENT_FILE
+from reverse_etl.changes.chosen import CHANGED_FILE, CHOSEN
 from reverse_etl.changes.commit import ACKNOWLEDGED, ANSWERS_FILE, LEFT
 from reverse_etl.changes.compare import copy, parquet, repeats
 from reverse_etl.changes.values import UNKNOWN, columns, latest_values
@@ -84,7 +85,7 @@ def _answered(parts: Parts, values: StreamValues, database: duckdb.DuckDBPyConne
         marks = f"LEFT JOIN {parquet(parts.folder / CHANGED_FILE)} c ON c.row = s.row"
         cleared = f"'{values.cleared}'"
     texts = [
-        f"coalesce(s.{name}, CASE WHEN c.attributes[{place}] = '1' THEN {cleared} END) AS {name}"
+        f"coalesce(s.{name}, CASE WHEN c.attributes[{place}] = '{chr(CHOSEN)}' THEN {cleared} END) AS {name}"
         if marks
         else f"s.{name}"
         for place, name in enumerate(names, start=1)

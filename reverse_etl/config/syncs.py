@@ -94,6 +94,16 @@ class OutgoingRows(YamlModel, ABC):
         return False
 
     @property
+    def sends_changed_attributes(self) -> bool:
+        """Whether of a changed row only the attributes are sent that differ."""
+        return False
+
+    @property
+    def clears_removed_attributes(self) -> bool:
+        """Whether an attribute that its query has no more is cleared."""
+        return False
+
+    @property
     def rows_query(self) -> str:
         """The query that returns them; empty where they do not come from one."""
         return ""
@@ -185,7 +195,7 @@ class SyncConfig(OutgoingRows, ShapedModel):
     @property
     def remembers_values(self) -> bool:
         """Whether the values that were acknowledged are remembered, not only what shows that they changed."""
-        return self.changes.keep is not None
+        return self.changes.keep is not None or self.sends_changed_attributes or self.clears_removed_attributes
 
     @property
     def schedule_name(self) -> str:

@@ -14,7 +14,7 @@ from reverse_etl.changeset.parts import Outcomes, Parts
 from reverse_etl.delivery.sender import Sender
 from reverse_etl.delivery.settling import Progress
 from reverse_etl.delivery.table_sender import TableSender
-from reverse_etl.destinations.base import Destination
+from reverse_etl.destinations.base import Destination, Items
 from reverse_etl.destinations.tables import TableDestination
 from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
 from reverse_etl.ledger.ledger import Identifiers, Ledger
@@ -53,6 +53,7 @@ async def deliver(
     clock: Clock | None = None,
     reserve: Reserve | None = None,
     identified_by: Sequence[str] | None = None,
+    items_of: Items | None = None,
 ) -> Delivered:
     """Sends the rows that have no outcome yet, and writes down what became of every row.
 
@@ -69,6 +70,7 @@ async def deliver(
         clock: Time.
         reserve: Where turns are shared with other processes; None: this delivery has the rate limit for itself.
         identified_by: The columns that failed rows are called by; None where that is not known.
+        items_of: Encodes rows; by default the destination.
 
     Raises:
         UnauthorizedError: The credentials are refused.
@@ -85,7 +87,9 @@ async def deliver(
         sender = TableSender(table, ledger, patience, progress=progress)
     else:
         ledger = Ledger(parts, outcomes, destination.identifiers, identified_by=identified_by)
-        sender = Sender(destination, ledger, patience, clock=clock, progress=progress, reserve=reserve)
+        sender = Sender(
+            destination, ledger, patience, clock=clock, progress=progress, reserve=reserve, items_of=items_of
+        )
     left = STOPPED
     try:
         await sender.send(parts)

@@ -12,7 +12,7 @@ from reverse_etl.destinations.tables import TableDestination
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.parts import Outcomes, Parts
-    from reverse_etl.destinations.base import Destination
+    from reverse_etl.destinations.base import Destination, Items
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,19 @@ class Estimate:
         return Estimate(self.requests + other.requests, self.payload_bytes + other.payload_bytes)
 
 
-def estimate(parts: Parts, outcomes: Outcomes, destination: Destination | TableDestination) -> Estimate:
+def estimate(
+    parts: Parts,
+    outcomes: Outcomes,
+    destination: Destination | TableDestination,
+    items_of: Items | None = None,
+) -> Estimate:
     """What the delivery of one stream would send; nothing is asked of the destination.
 
     Args:
         parts: The rows.
         outcomes: One a row: those that are ``UNDELIVERED`` would be sent.
         destination: Open, and not prepared.
+        items_of: Encodes rows; by default the destination.
     """
     if isinstance(destination, TableDestination):
         rows = sum(batch.num_rows for batch in parts.sendable(outcomes))
@@ -48,7 +54,7 @@ def estimate(parts: Parts, outcomes: Outcomes, destination: Destination | TableD
     for batch in parts.sendable(outcomes):
         for start in range(0, batch.num_rows, SLICE_ROWS):
             rows_of_slice = batch.slice(start, SLICE_ROWS)
-            items = destination.items(rows_of_slice, parts.stream)
+            items = (items_of or destination.items)(rows_of_slice, parts.stream)
             numbers = rows_of_slice.column(ROW_NUMBER).to_pylist()
             identifiers = destination.identifiers(rows_of_slice, parts.stream)
             for _, request in lanes.add(numbers, numbers, items, identifiers):

@@ -17,7 +17,7 @@ from reverse_etl.changeset.row_keys import row_keys
 from reverse_etl.delivery.batches import Request
 from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
-from reverse_etl.destinations.base import Accepted, Destination, RequestRefused, TryAgain
+from reverse_etl.destinations.base import Accepted, Destination, Items, RequestRefused, TryAgain
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.concurrency import InFlight, together
@@ -54,10 +54,12 @@ class Sender:
         clock: Clock,
         progress: Progress | None = None,
         reserve: Reserve | None = None,
+        items_of: Items | None = None,
     ) -> None:
         limits = destination.limits
         self._clock = clock
         self._destination = destination
+        self._items_of = items_of or destination.items
         self._ledger = ledger
         self._patience = patience
         self._settling = Settling(ledger, destination.name, destination.kind, progress)
@@ -127,7 +129,7 @@ class Sender:
             if kept.any():
                 free = pa.array(~kept)
                 batch, identifiers, keys = batch.filter(free), identifiers.filter(free), keys[~kept]
-            items = self._destination.items(batch, parts.stream)
+            items = self._items_of(batch, parts.stream)
             for lane, request in lanes.add(batch.column(ROW_NUMBER).to_pylist(), keys.tolist(), items, identifiers):
                 await queues[lane].put(request)
             self._fail_too_large(lanes.too_large())

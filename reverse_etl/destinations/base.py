@@ -6,7 +6,7 @@ destination only knows how its rows are encoded and what its answers mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -93,6 +93,9 @@ class RequestRefused:
 
 
 Answer = Accepted | RequestRefused | TryAgain
+
+Items = Callable[[pa.RecordBatch, str], list[bytes]]
+"""Encodes the rows of a stream, as ``Destination.items`` does."""
 
 
 @dataclass(frozen=True, slots=True)

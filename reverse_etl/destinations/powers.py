@@ -81,6 +81,22 @@ class Merges(Protocol):
         ...
 
 
+@runtime_checkable
+class SendsSome(Protocol):
+    """A destination with items that can be made of some of a row's attributes."""
+
+    def items_of(self, batch: pa.RecordBatch, stream: str, chosen: Mapping[str, pa.BooleanArray]) -> list[bytes]:
+        """The same as ``Destination.items``, of chosen attributes.
+
+        Args:
+            batch: The rows.
+            stream: Theirs.
+            chosen: By attribute, as long as the rows: whether it is sent, and cleared where the row has no value for
+                it; null where it is sent as the row has it. Attributes that are not named are sent as well.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """From when on what a destination reports is of a run.

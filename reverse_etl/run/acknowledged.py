@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reverse_etl.changes.attributes import StreamValues
 from reverse_etl.changes.commit import Reading, commit, doubt_all, forget_answers
 from reverse_etl.changes.compared import Compared, compared
 from reverse_etl.changes.enter_values import enter_values
@@ -25,6 +26,8 @@ from reverse_etl.run.sharing import fetch
 from reverse_etl.state.snapshots import Snapshot, move_snapshot, snapshot_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.powers import Compares
@@ -179,6 +182,12 @@ def clears(sync: SyncConfig) -> dict[str, str]:
         return {}
     cleared = {stream.name: found.cleared(sync, stream.name) for stream in sync.streams}
     return {name: text for name, text in cleared.items() if text is not None}
+
+
+def values_of(sync: SyncConfig, names: Sequence[str], cleared: str, *, known: bool) -> StreamValues:
+    """What is known of the values of a stream before its rows are compared, and what the sync's file makes of them."""
+    narrow, clear = sync.sends_changed_attributes, sync.clears_removed_attributes
+    return StreamValues(tuple(names), cleared, known, narrow=narrow, clear=clear)
 
 
 def shapes_of(sync: SyncConfig) -> dict[str, str]:

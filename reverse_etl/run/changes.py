@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changes.attributes import StreamValues, still_there, write_changed, write_sent
+from reverse_etl.changes.attributes import plan_clearing, with_attributes_of, write_changed, write_sent
 from reverse_etl.changes.changed_rows import changed_rows
 from reverse_etl.changes.compare import Keyed, as_checked, enter_plan, write_fingerprints, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
@@ -20,7 +20,7 @@ from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.errors import ReverseEtlError, StateError
 from reverse_etl.files.scratch import scratch_in
-from reverse_etl.run.acknowledged import clears, compares, generations_of, kind_of, settle, shapes_of
+from reverse_etl.run.acknowledged import clears, compares, generations_of, kind_of, settle, shapes_of, values_of
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.run.record import SyncRun
+
+
+_NO_VALUES: Final = "The values that were acknowledged are not known yet, so rows that changed are sent whole."
 
 
 def generation_to_compare_with(run: SyncRun) -> int | None:
@@ -106,11 +109,14 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
             if name in cleared:
                 files = generations_of(run).needed_values(made, name) if made else []
                 names = made.attributes[name] if made and files else ()
-                values = StreamValues(tuple(names), cleared[name], known=bool(files))
-                keyed = _keyed(sync, name, secret)
-                values = write_sent(parts, outcomes, as_sent, keyed, values)
-                values = found.values[name] = still_there(files, values, database)
+                known = values_of(sync, names, cleared[name], known=bool(files))
+                values = with_attributes_of(parts, as_sent, files, known, database)
+                plan_clearing(parts, files, database, values)
+                write_sent(parts, outcomes, as_sent, _keyed(sync, name, secret), values)
                 attributes = write_changed(parts, files, database, values)
+                found.values[name] = values
+                if made is not None and values.narrow and not files:
+                    found = replace(found, note=f"{found.note} {_NO_VALUES}".strip())
             found.streams[name] = enter_plan(parts, outcomes, attributes)
             parts.write_outcomes(outcomes)
     keep(folder, found)

@@ -23,6 +23,7 @@ from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.run import changes
 from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
+from reverse_etl.run.narrowed import items_of
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.sharing import continue_changeset, fetch, put_changeset
@@ -280,6 +281,10 @@ def _stream_plan(counts: Counts, checked: Counts, rejected_by: dict[str, int], s
     )
 
 
+def _size(folder: RunFolder, stream: str, destination: Destination | TableDestination) -> Estimate:
+    return estimate(folder.parts(stream), folder.outcomes(stream), destination, items_of(folder, stream, destination))
+
+
 async def _sizes(folder: RunFolder, facts: Facts, sync: SyncConfig, config: DestinationConfig) -> dict[str, Estimate]:
     from reverse_etl.config.streams import ROWS
     from reverse_etl.destinations import kind
@@ -288,4 +293,4 @@ async def _sizes(folder: RunFolder, facts: Facts, sync: SyncConfig, config: Dest
     columns = schema.names if schema is not None else []
     destination: Destination | TableDestination
     async with kind(config.type).open_destination(sync, config, columns) as destination:
-        return {name: estimate(folder.parts(name), folder.outcomes(name), destination) for name in facts.streams}
+        return {name: _size(folder, name, destination) for name in facts.streams}

@@ -10,6 +10,7 @@ from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import confirm
 from reverse_etl.config.streams import ROWS
 from reverse_etl.progress import Progress, emit
+from reverse_etl.run.narrowed import items_of
 from reverse_etl.run.recipient import another_recipient
 from reverse_etl.run.undelivered import identified
 
@@ -86,6 +87,7 @@ async def send(
                     clock=clock,
                     reserve=reserve,
                     identified_by=sent.identifier,
+                    items_of=items_of(folder, stream, destination),
                 )
                 repeated |= delivered.repeated
                 if stream == ROWS and isinstance(destination, Finishes):

@@ -19,11 +19,16 @@ _PLANS = ("free", None)
 
 @family(60, at_once=10)
 def histories_compared(world: World, chance: random.Random, seed: int) -> None:
-    """Rows change to and fro between runs that meet refusals, lost answers, 401, new file versions, `--full`, plans."""
+    """Rows change to and fro between runs that meet refusals, lost answers, 401, new file versions, `--full`, plans.
+
+    Whole rows are sent, or the attributes that differ.
+    """
     case = world.case("people", chance, rows=_ROWS, items=2, in_flight=chance.randint(1, 3), compare=True)
     people = case.sync.people
     assert people is not None
-    clearing = case.sync.model_copy(update={"people": people.model_copy(update={"empty_values": "delete"})})
+    send = chance.choice(["whole_rows", "changed_attributes"])
+    asked = people.model_copy(update={"empty_values": "delete", "send": send})
+    clearing = case.sync.model_copy(update={"people": asked})
     case.sync = clearing
     stopped: Ended | None = None
     for step in range(chance.randint(4, 8)):
@@ -40,7 +45,7 @@ def histories_compared(world: World, chance: random.Random, seed: int) -> None:
         last = case.run()
         assert last.report is not None
         assert last.report.status is Status.COMPLETED, last.report.message
-    there, wanted = _plans_there(case), {row.id: row.plan or None for row in case.shop.rows()}
+    there, wanted = _there(case), {row.id: (row.plan or None, row.visits) for row in case.shop.rows()}
     assert wanted == there, f"not as the source: {sorted(wanted.items() ^ there.items(), key=str)}"
     before = len(case.sandbox.requests())
     again = case.run()
@@ -68,6 +73,8 @@ def _change(case: Case, chance: random.Random) -> None:
     with case.shop.changing() as database:
         for number in chance.sample(range(1, _ROWS + 1), chance.randint(0, 3)):
             database.execute("UPDATE shop SET plan = ? WHERE rowid = ?", [chance.choice(_PLANS), number])
+        for number in chance.sample(range(1, _ROWS + 1), chance.randint(0, 2)):
+            database.execute("UPDATE shop SET visits = ? WHERE rowid = ?", [chance.randrange(2), number])
 
 
 def _faults(chance: random.Random) -> list[dict[str, Any]]:
@@ -83,5 +90,7 @@ def _faults(chance: random.Random) -> list[dict[str, Any]]:
     return chance.sample(known, chance.choice([0, 1, 1, 2, 3]))
 
 
-def _plans_there(case: Case) -> dict[str, str | None]:
-    return {person["id"]: person["attributes"].get("plan") or None for person in case.sandbox.people()}
+def _there(case: Case) -> dict[str, tuple[str | None, int]]:
+    """The plan and the visits of each person in the workspace."""
+    found = {person["id"]: person["attributes"] for person in case.sandbox.people()}
+    return {key: (attributes.get("plan") or None, attributes["visits"]) for key, attributes in found.items()}

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -53,7 +54,7 @@ def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
     return case
 
 
-def sent(case: Case) -> list[str]:
+def sent(case: Case) -> list[Any]:
     """The bodies of the batches that the workspace has taken."""
     return [request["body"] for request in case.sandbox.requests() if request["path"] == "/api/v2/batch"]
 
@@ -168,6 +169,19 @@ def test_rows_that_were_delivered_are_compared_again_as_the_checks_left_them(cas
         assert (changed, ROWS - changed) == (found.to_send, found.unchanged)
         assert (Status.COMPLETED, changed, 0, ROWS - changed) == of_rows(report)
     assert "gold" == plan_of(case, 3)
+
+
+def test_a_run_that_stopped_counts_in_the_shape_that_it_sent_in(case: Case) -> None:
+    """Its file got a segment before the next run, which everybody joins."""
+    change(case, 3, "gold")
+    case.sandbox.faults([{"match": {"path": "/api/v2/batch"}, "always": True, "do": {"status": 401}}])
+    assert Status.FAILED is ended(case.run()).status
+    case.sandbox.clear_faults()
+    segment = {"people": {"identify_by": "id", "segment": {"name": "all"}}}
+    basic = {"database": "shop", "workspace": "main", "schedule": "manual"}
+    case.sync = parse_sync(case.name, basic | compared_settings("people") | segment)
+    case.sync = case.sync.model_copy(update={"version": "another"})
+    assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(ended(case.run()))
 
 
 def test_full_sends_everything(case: Case) -> None:

@@ -23,7 +23,7 @@ from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.faults.shop import compared as compared_settings
-from reverse_etl_tests.run.test_compare import ROWS, change, compared, of_rows, plan_of
+from reverse_etl_tests.run.test_compare import ROWS, change, compared, of_rows, plan_of, sent
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 PLACES = {"database": "shop", "workspace": "main", "schedule": "manual"}
@@ -90,6 +90,13 @@ def there(case: Case) -> dict[str, dict[str, str]]:
         key: {name: json.dumps(value, ensure_ascii=False) for name, value in attributes.items() if value is not None}
         for key, attributes in held.items()
     }
+
+
+def items(case: Case) -> list[dict[str, Any]]:
+    """The items of the batches that the workspace was sent."""
+    return [
+        item for request in case.sandbox.requests() if "batch" in request["path"] for item in request["body"]["batch"]
+    ]
 
 
 def require_equal(case: Case) -> None:
@@ -249,6 +256,65 @@ def files_with(case: Case, text: str) -> set[str]:
         content = str(pq.read_table(path).to_pylist()) if path.suffix == ".parquet" else path.read_text()
         found |= {path.name} if text in content else set()
     return found
+
+
+@pytest.mark.parametrize("kind", ["people", "objects"])
+def test_of_a_changed_row_the_attributes_that_differ_are_sent(
+    kind: str, tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    """Also after a crash, by the run that goes on; what somebody else wrote into another attribute stays."""
+    case = remembering(compared(tmp_path, sandbox, kind), send="changed_attributes")
+    assert Status.COMPLETED is ended(case.run()).status
+    change(case, 3, "gold")
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET visits = 7 WHERE rowid IN (4, 5)")
+    plan = planned(case)
+    before, many = len(sent(case)), len(items(case))
+    case.sandbox.faults([{"match": {"path": "/api/v2/batch"}, "skip": 1, "always": True, "do": {"status": 401}}])
+    stopped = case.run()
+    assert (Status.FAILED, before + 2) == (ended(stopped).status, len(sent(case)))
+    case.sandbox.clear_faults()
+    assert Status.COMPLETED is ended(case.run(root=stopped.root_run_id)).status
+    after = items(case)[many:]
+    narrowed = [{"plan": "gold"}, {"visits": 7}, {"visits": 7}, {"visits": 7}]
+    assert narrowed == [item["attributes"] for item in after]
+    assert sum(each.payload_bytes for each in plan.streams.values()) == sum(
+        len(json.dumps(item, separators=(",", ":"))) for item in after[:3]
+    )
+    require_equal(case)
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+
+
+def test_a_row_in_doubt_is_sent_whole(case: Case) -> None:
+    """What arrived of it is not known; afterwards it is known again, and narrowed."""
+    remembering(case, send="changed_attributes")
+    change(case, 3, "gold")
+    batch = {"path": "/api/v2/batch"}
+    case.sandbox.faults([{"match": batch, "always": True, "do": {"status": 401, "apply": True}}])
+    case.run()
+    case.sandbox.clear_faults()
+    case.sync = case.sync.model_copy(update={"version": "another"})
+    for plan, names in (("silver", {"email", "plan", "visits"}), ("free", {"plan"})):
+        change(case, 3, plan)
+        assert (Status.COMPLETED, 1, 0, ROWS - 1) == of_rows(ended(case.run()))
+        item = items(case)[-1]
+        assert names == set(item["attributes"])
+        assert plan == plan_of(case, 3)
+    require_equal(case)
+
+
+def test_without_known_values_a_changed_row_is_sent_whole(case: Case) -> None:
+    """When the file of values is lost: the run's message says so, and the next run knows them."""
+    remembering(case, send="changed_attributes")
+    (case.home.snapshots / case.name / "g000001" / "rows.values.parquet").unlink()
+    change(case, 3, "gold")
+    report = ended(case.run())
+    assert (Status.COMPLETED, 1) == (report.status, report.total.delivered)
+    assert "rows that changed are sent whole" in report.message
+    assert {"email", "plan", "visits"} == set(items(case)[-1]["attributes"])
+    change(case, 3, "silver")
+    assert "sent whole" not in ended(case.run()).message
+    assert {"plan"} == set(items(case)[-1]["attributes"])
 
 
 def test_a_scope_of_some_rows_keeps_the_values_of_others(case: Case) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -138,8 +138,12 @@ class CustomerIO:
 
     def items(self, batch: pa.RecordBatch, stream: str) -> list[bytes]:
         """Each row as one operation."""
-        self._masking.add_columns(batch.schema.names[:-1])
-        return operations.items(batch, self._sync, stream)
+        return self.items_of(batch, stream, {})
+
+    def items_of(self, batch: pa.RecordBatch, stream: str, chosen: Mapping[str, pa.BooleanArray]) -> list[bytes]:
+        """Each row as one operation, with chosen attributes."""
+        self._masking.add_columns((*batch.schema.names[:-1], *chosen))
+        return operations.items(batch, self._sync, stream, chosen)
 
     async def send(self, items: Sequence[bytes]) -> Answer:
         """Sends one batch. Messages of Customer.io come back without values of rows."""
@@ -222,17 +226,12 @@ class CustomerIO:
         """
         why = f"until {self.name} has applied what it accepted, to read back what it did not"
         await self._patience.waits.wait(0 if at_once else read_back.wait_s(self._app_url()), why)
-        until = self._clock.now() + read_back.MOST_S
+        clock, until = self._clock, self._clock.now() + read_back.MOST_S
         return await activities.since(
-            self._client, self._feed_patience, self._activity_types, window, clock=self._clock, until=until
+            self._client, self._feed_patience, self._activity_types, window, clock=clock, until=until
         )
 
-    def not_applied(
-        self,
-        parts: Parts,
-        outcomes: Outcomes,
-        found: list[activities.Activity],
-    ) -> Iterator[KeptBack]:
+    def not_applied(self, parts: Parts, outcomes: Outcomes, found: list[activities.Activity]) -> Iterator[KeptBack]:
         """The delivered rows of a query that activities are about."""
         return read_back.not_applied(self._sync, parts, outcomes, found)
 
@@ -264,9 +263,8 @@ class CustomerIO:
         default = self._default_type(stream)
         if self._object_types is None or default is None:
             return None
-        types = operations.object_types(batch, default)
-        unknown = pc.invert(pc.is_in(types, value_set=pa.array(list(self._object_types), pa.string())))
-        rows = numbers_where(batch, unknown)
+        known = pa.array(list(self._object_types), pa.string())
+        rows = numbers_where(batch, pc.invert(pc.is_in(operations.object_types(batch, default), value_set=known)))
         message = f"the workspace has no such object type; it has {lookup.named(self._object_types)}."
         why = Reason(_UNKNOWN_OBJECT_TYPE, "object_type", message)
         return KeptBack(rows, Outcome.REJECTED, why) if len(rows) else None

@@ -21,6 +21,8 @@ from reverse_etl.destinations.customerio.ulids import event_ids
 from reverse_etl.sources.base import logical_type
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reverse_etl.destinations.customerio.sync import (
         EventsConfig,
         ObjectsConfig,
@@ -46,17 +48,21 @@ _MOST_SECONDS: Final = 2**43
 _Text: TypeAlias = "pa.StringArray | pa.StringScalar"
 
 
-def items(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:
+def items(
+    batch: pa.RecordBatch, sync: Outgoing, stream: str, chosen: Mapping[str, pa.BooleanArray] | None = None
+) -> list[bytes]:
     """Encodes each row of a batch (with ``ROW_NUMBER``) as one item, in order; as long as the batch.
 
     Args:
         batch: Rows that passed the checks. Others are encoded too, but Customer.io would refuse them.
         sync: The sync.
         stream: The name of one of its streams.
+        chosen: Which attributes are sent, as ``powers.SendsSome`` has it; None for those that a row has.
     """
     encoded: list[bytes] = []
     for start in range(0, batch.num_rows, MAX_SLICE_ROWS):
-        encoded += _split(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, stream))
+        some = {name: marks.slice(start, MAX_SLICE_ROWS) for name, marks in (chosen or {}).items()}
+        encoded += _split(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, stream, some))
     return encoded
 
 
@@ -69,8 +75,10 @@ def object_types(batch: pa.RecordBatch, default: int) -> pa.StringArray:
     return pc.if_else(pc.fill_null(pc.equal(types, ""), True), str(default), types)
 
 
-def _operations(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> pa.StringArray:
-    texts = attributes(batch, sync, stream)
+def _operations(
+    batch: pa.RecordBatch, sync: Outgoing, stream: str, chosen: Mapping[str, pa.BooleanArray]
+) -> pa.StringArray:
+    texts = _chosen(attributes(batch, sync, stream), chosen, CLEARED_PERSON if sync.people is not None else CLEARED)
     if stream == "relationships" and sync.relationships is not None:
         return _relationships(batch, texts, sync.relationships)
     if sync.people is not None:
@@ -94,6 +102,17 @@ def attributes(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> dict[str, 
     if sync.objects is not None:
         return _texts(batch, names, cleared=CLEARED if sync.objects.empty_values == "delete" else None)
     return _texts(batch, names, cleared=None)
+
+
+def _chosen(
+    texts: dict[str, pa.StringArray], chosen: Mapping[str, pa.BooleanArray], cleared: str
+) -> dict[str, pa.StringArray]:
+    """The texts of what is sent, in the order of the columns; those that are cleared and have no column come last."""
+    for name, marks in chosen.items():
+        text = texts.get(name, pa.nulls(len(marks), pa.string()))
+        sent = pc.if_else(pc.fill_null(marks, False), pc.fill_null(text, cleared), None)
+        texts[name] = pc.if_else(pc.is_null(marks), text, sent)
+    return texts
 
 
 def _person_attributes(

@@ -31,6 +31,9 @@ KINDS: Final[tuple[Kind, ...]] = ("people", "objects", "events")
 Identifier = Literal["id", "email"]
 EmptyValues = Literal["ignore", "delete"]
 Duplicates = Literal["reject", "keep_last"]
+Send = Literal["whole_rows", "changed_attributes"]
+
+_SEND: Final = "Of rows that changed: everything, or with changes.by: compare only the attributes that differ."
 
 MAX_EVENT_NAME_BYTES: Final = 100
 """Source: docs.customer.io/journeys/invalid-api-requests."""
@@ -68,6 +71,7 @@ class PeopleConfig(YamlModel):
     )
     segment: SegmentConfig | None = Field(default=None, description="A manual segment that delivered people join.")
     empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
+    send: Send = Field(default="whole_rows", description=_SEND)
     suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
     suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
     duplicates: Duplicates = Field(default="reject", description="Rows that share an identifier and differ.")
@@ -78,6 +82,7 @@ class ObjectsConfig(YamlModel):
 
     object_type: int = Field(default=1, ge=1, description="Used when the query has no object_type column.")
     empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
+    send: Send = Field(default="whole_rows", description=_SEND)
     duplicates: Duplicates = Field(default="reject", description="Rows that share an identifier and differ.")
 
 
@@ -180,6 +185,12 @@ class Outgoing(OutgoingRows):
         """Whether people leave its segment whom its query does not return."""
         return self.people is not None and self.people.segment is not None and self.people.segment.mirror
 
+    @property
+    def sends_changed_attributes(self) -> bool:
+        """Whether of a changed row only the attributes are sent that differ."""
+        section = self.people or self.objects
+        return section is not None and section.send == "changed_attributes"
+
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
         """Exactly one kind; events have no relationships."""
@@ -198,7 +209,19 @@ class Outgoing(OutgoingRows):
             for key in ("suppressed", "suppression_list"):
                 if key in RelationshipsConfig.as_meant(relationships):
                     yield "relationships", f"{key} goes under people; relationships follow it"
+        yield from _needs_comparing(given)
         yield from super().misfits(given)
+
+
+def _needs_comparing(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What of people and objects only a sync that compares can do."""
+    changes = given.get("changes")
+    by = changes.get("by") if isinstance(changes, Mapping) else None
+    for kind, model in (("people", PeopleConfig), ("objects", ObjectsConfig)):
+        section = given.get(kind)
+        written = model.as_meant(section) if isinstance(section, Mapping) else {}
+        if written.get("send") == "changed_attributes" and by != "compare":
+            yield kind, "send: changed_attributes needs `changes: {by: compare}`: else it is not known what differs"
 
 
 class Sync(Outgoing, SyncConfig):
