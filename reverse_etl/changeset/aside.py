@@ -42,12 +42,14 @@ class Aside:
         stream: The stream.
         whys: Why, as the column ``LEFT`` counts them; grows while rows are read.
         rows: Rows so far.
+        rejected: Those of them that could not be shaped.
     """
 
     parts: Parts
     stream: Stream
     whys: list[Why]
     rows: int = 0
+    rejected: int = 0
     _outcomes: list[np.ndarray[tuple[int], np.dtype[np.uint8]]] = field(default_factory=list)
     _excluded: dict[str, Excluded] = field(default_factory=dict)
     _failed: pq.ParquetWriter | None = None
@@ -88,6 +90,7 @@ class Aside:
                 known.first += here[: FIRST_EXCLUDED - len(known.first)].tolist()
         failed = outcomes == Outcome.REJECTED
         if failed.any():
+            self.rejected += int(np.count_nonzero(failed))
             if self._failed is None:
                 file = stack.enter_context(whole_file(self.parts.folder / "failed-shape.parquet"))
                 self._failed = stack.enter_context(pq.ParquetWriter(file, FAILED_ROW_SCHEMA))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -33,8 +34,11 @@ def identifiers(batch: pa.RecordBatch, stream: Stream) -> pa.StringArray:
     One of several columns is their texts, as far as there are any, with a comma and a blank between.
     """
     texts = [as_text(batch.column(name), batch.schema.field(name)) for name in stream.identifier]
-    joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ", ", null_handling="skip")
-    return joined.fill_null("")
+    if len(texts) > 1:
+        # Arrow leaves out rows in which every part is null, and the column is too short (26.0).
+        texts[0] = pc.if_else(reduce(pc.and_, (text.is_null() for text in texts)), "", texts[0])
+        return pc.binary_join_element_wise(*texts, ", ", null_handling="skip")
+    return texts[0].fill_null("")
 
 
 def read_identifiers(batch: pa.RecordBatch, stream: Stream) -> pa.StringArray | None:

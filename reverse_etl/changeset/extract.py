@@ -31,6 +31,7 @@ from reverse_etl.config.unnamed_columns import unnamed_in_result
 from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError, QueryError
 from reverse_etl.progress import Progress, emit
+from reverse_etl.shaping.columns import RunFacts
 from reverse_etl.shaping.shape import ShapedSession, Shaper, visible
 from reverse_etl.sources.base import start_of
 from reverse_etl.sources.powers import EVERY_ROW
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from reverse_etl.config.dialect import Dialect
+    from reverse_etl.config.shaping import Shape
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.sources.base import Session, Start
@@ -128,10 +130,12 @@ def extract(
     # A reading of everything has them among its rows.
     carried = before.carried if scope.reads is Reads.CHANGES and read_from else None
     streams = {}
+    known = RunFacts(datetime.fromtimestamp(mark.last_sync_time, UTC), folder.path.name, sync.name)
     for stream in sync.streams:
         text = render(stream.query, read_from, changed, NO_END if scope.until is None else scope.until)
         again: RowsAgain | WithCarried | None = None
-        reading = _reading(sync, session, stream, unshaped)
+        shape = sync.shape(stream.name)
+        reading = _shaped(shape, session, Shaper(shape, stream, sync.where, known, timezone), unshaped)
         if wanted is not None:
             # Of people who were named, the further queries need not have any.
             again = RowsAgain(reading, stream, dialect, wanted, scope.reads is not Reads.ONLY or stream.name == ROWS)
@@ -141,7 +145,7 @@ def extract(
         if carried is not None and (log is not None or reads_changes(stream.query)):
             again = WithCarried(read, RowsAgain(reading, stream, dialect, carried, tells_missing=False), carried)
             read = again.batches()
-        keys = _Keys()
+        keys, not_shaped = _Keys(), 0
         with closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
             batches = (sync.as_read(batch, timezone=timezone) for batch in batches)
@@ -149,10 +153,10 @@ def extract(
             if isinstance(reading, ShapedSession):
                 aside = Aside(folder.parts(stream.name), stream, reading.shaper.whys)
                 folder.parts(stream.name).write(keys.summed(stream, aside.passing(batches)))
-                rows = aside.rows
+                rows, not_shaped = aside.rows, aside.rejected
             else:
                 rows = folder.parts(stream.name).write(keys.summed(stream, batches))
-        streams[stream.name] = StreamFacts(rows, keys.total, **(again.counts() if again else {}))
+        streams[stream.name] = StreamFacts(rows, keys.total, unshaped=not_shaped, **(again.counts() if again else {}))
     sync.read_beside(folder, session)
     notes = _notes(sync, before, start, read_from, everything, dialect=dialect) if only_changes else ()
     facts = Facts(
@@ -178,14 +182,13 @@ def extract(
     return facts
 
 
-def _reading(
-    sync: SyncConfig, session: Session, stream: Stream, unshaped: dict[str, list[pa.RecordBatch]] | None
+def _shaped(
+    shape: Shape, session: Session, shaper: Shaper, unshaped: dict[str, list[pa.RecordBatch]] | None
 ) -> Session | ShapedSession:
-    shape = sync.shape(stream.name)
+    """The session as the stream is to read it."""
     if not shape:
         return session
-    shaper = Shaper(shape, stream, sync.where)
-    return ShapedSession(session, shaper, None if unshaped is None else unshaped.setdefault(stream.name, []))
+    return ShapedSession(session, shaper, None if unshaped is None else unshaped.setdefault(shaper.stream.name, []))
 
 
 def _everything(before: Before, seen: Mark | None, log: FromLog | None) -> str | None:

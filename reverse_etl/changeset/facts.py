@@ -22,6 +22,7 @@ class StreamFacts:
         not_found: Of a retry: this many rows at the end have nothing but the identifier that is no longer found.
         carried: This many rows at the end failed in an earlier run, and were read for that reason.
         gone: Identifiers of rows that failed in an earlier run and are not found any more.
+        unshaped: Rows that could not be shaped: whose they are may not be known.
     """
 
     rows: int
@@ -29,6 +30,7 @@ class StreamFacts:
     not_found: int = 0
     carried: int = 0
     gone: int = 0
+    unshaped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Facts:
     @property
     def has_all_rows(self) -> bool:
         """Whether these are all rows that the queries return, so that what none of them has is gone."""
-        return self.is_whole and self.read_from == 0
+        return self.is_whole and self.read_from == 0 and not any(each.unshaped for each in self.streams.values())
 
     @property
     def total(self) -> int:

@@ -120,11 +120,11 @@ def read_condition(written: Any, at: Path = ("where",)) -> tuple[Condition | Non
         at: Where it is.
 
     Returns:
-        The condition, None where something is wrong.
+        The condition as far as it could be read, None where nothing could.
     """
     problems: list[tuple[Path, str]] = []
     found = _mapping(written, at, "all", problems)
-    return (None if problems else found), problems
+    return found, problems
 
 
 def _mapping(
@@ -202,7 +202,7 @@ def _values(operator: str, given: Any) -> tuple[tuple[Value, ...], str]:
         given = [given]
     values = []
     for each in given:
-        value = _value(each)
+        value = plain_value(each)
         if value is None:
             hint = "is empty: rows without a value are `{exists: false}`" if each is None else "must be a plain value"
             return (), hint
@@ -228,7 +228,8 @@ def _misfit(operator: str, values: list[Value]) -> str:
     return ""
 
 
-def _value(given: Any) -> Value | None:
+def plain_value(given: Any) -> Value | None:
+    """A text, number or boolean as it is compared; dates as text; None for anything else."""
     given = exact(given)
     if isinstance(given, Decimal):
         return given if given.is_finite() else None

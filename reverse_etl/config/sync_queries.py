@@ -10,7 +10,7 @@ from reverse_etl.config.draft import Draft, has, near
 from reverse_etl.config.log_changes import log_problems
 from reverse_etl.config.problems import Path, did_you_mean
 from reverse_etl.config.row_choice import advice
-from reverse_etl.config.shape_problems import shape_problems
+from reverse_etl.config.shape_problems import shape_problems, shaped_columns
 from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.config.statement import Column, spelled
 from reverse_etl.config.streams import Stream
@@ -50,12 +50,19 @@ def _look_at(draft: Draft, stream: Stream, title: str) -> None:
         return
     if statement.warning:
         draft.warn_in(stream.at, 1, statement.warning)
-    columns = draft.columns[stream.at] = statement.columns
-    shape_problems(draft, stream.at, columns)
+    shape_problems(draft, stream.at, statement.columns, stream.required)
+    columns = draft.columns[stream.at] = shaped_columns(draft, stream.at, statement.columns)
     if statement.problems:
         return
     for line, text in advice(stream.query, draft.dialect):
         draft.warn_in(stream.at, line, text)
+    made = (*stream.at[:-1], "columns")
+    if columns and isinstance(draft.at(made), Mapping):
+        for needed in stream.required:
+            if not has(columns, needed):
+                hint = f", or {stream.hints[needed]}" if needed in stream.hints else ""
+                draft.problem(made, f"makes no column `{needed}`, without which no row can be sent: add it{hint}")
+        return
     for needed in stream.required if columns is not None else ():
         if text := _missing(needed, columns or (), draft.dialect, stream.hints.get(needed, "")):
             draft.problem_in(stream.at, 1, text)

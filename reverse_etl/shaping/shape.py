@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.report import Cause, Outcome, Reason
+from reverse_etl.shaping.columns import RunFacts, with_columns
 from reverse_etl.shaping.where import kept
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ LEFT: Final = "__left__"
 
 READ_AS: Final = "__read_as_{}__"
 """Names of the columns that hold what the query has for each of the stream's identifying columns."""
+
+NOT_CONVERTIBLE: Final = "not_convertible"
+"""The reason of rows in which a column could not be made."""
 
 FILTERED: Final = Cause("where", Reason("filtered", "", "it does not meet `where`."))
 
@@ -72,12 +76,16 @@ class Shaper:
         shape: What its sync asks for.
         stream: Which stream.
         where: For messages: where the sync is written.
+        facts: What a column may hold of the run.
+        timezone: How a text of a time without a zone is read.
         whys: Why rows were left out, in the order in which that was found.
     """
 
     shape: Shape
     stream: Stream
     where: str
+    facts: RunFacts
+    timezone: str = "UTC"
     whys: list[Why] = field(default_factory=list)
 
     def shaped(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -87,21 +95,56 @@ class Shaper:
             ConfigError: A column is not there, or does not hold what the sync asks of it.
         """
         left = np.zeros(batch.num_rows, dtype=np.int32)
+        made = batch
         try:
             if self.shape.where is not None:
-                left[~np.asarray(kept(self.shape.where, batch).to_numpy(zero_copy_only=False))] = self._code(
-                    Why(Outcome.EXCLUDED, FILTERED)
-                )
+                self._leave(left, kept(self.shape.where, batch), Why(Outcome.EXCLUDED, FILTERED), where=False)
+            if self.shape.columns is not None:
+                made, lost = with_columns(self.shape.columns, batch, self.facts, timezone=self.timezone, of="the query")
+                for each in lost:
+                    cause = Cause("columns", Reason(NOT_CONVERTIBLE, each.column, each.message))
+                    self._leave(left, each.rows, Why(Outcome.REJECTED, cause))
         except ReverseEtlError as error:
             error.located(self.where)
             raise
-        return batch.append_column(pa.field(LEFT, pa.int32()), pa.array(left))
+        columns = [*made.columns, *self._read_as(batch), pa.array(left)]
+        fields = [*made.schema, *self._read_as_fields(batch), pa.field(LEFT, pa.int32())]
+        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
     def source(self) -> Source | None:
         """Which column of the query names the rows; None where that is not one column, or not known."""
-        if len(self.stream.identifier) != 1:
-            return None
-        return Source(self.stream.identifier[0], exact=True)
+        sources = self._sources()
+        return sources[0] if sources is not None and len(sources) == 1 else None
+
+    def _sources(self) -> list[Source] | None:
+        """Which column of the query each of the identifying ones is; None where one of them is made of several."""
+        found = []
+        for name in self.stream.identifier:
+            value = self.shape.columns.get(name) if self.shape.columns is not None else None
+            if self.shape.columns is None:
+                found.append(Source(name, exact=True))
+            elif value is not None and value.source == "column":
+                found.append(Source(value.columns[0], exact=value.is_the_column))
+        return found if len(found) == len(self.stream.identifier) else None
+
+    def _read_as_fields(self, batch: pa.RecordBatch) -> list[pa.Field]:
+        sources = self._sources() or []
+        if all(source.exact for source in sources):
+            return []
+        return [
+            batch.schema.field(source.column).with_name(READ_AS.format(place)) for place, source in enumerate(sources)
+        ]
+
+    def _read_as(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        sources = self._sources() or []
+        return [] if all(each.exact for each in sources) else [batch.column(each.column) for each in sources]
+
+    def _leave(
+        self, left: np.ndarray[tuple[int], np.dtype[np.int32]], rows: pa.BooleanArray, why: Why, *, where: bool = True
+    ) -> None:
+        """Leaves out the rows at which the mask is ``where``, but for those that are left out already."""
+        mask = np.asarray(rows.to_numpy(zero_copy_only=False))
+        left[(mask == where) & (left == 0)] = self._code(why)
 
     def _code(self, why: Why) -> int:
         if why not in self.whys:

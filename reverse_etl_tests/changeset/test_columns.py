@@ -8,6 +8,7 @@ import pytest
 from reverse_etl.changeset.columns import attribute_columns, identifiers, require_columns
 from reverse_etl.config.dialect import UNKNOWN
 from reverse_etl.config.schedule import ScheduleConfig
+from reverse_etl.config.streams import Stream
 from reverse_etl.destinations.customerio.sync import (
     EventsConfig,
     ObjectsConfig,
@@ -146,3 +147,12 @@ def test_a_word_of_the_api_is_no_column(config: Sync, query: str, word: str, ref
         return
     with pytest.raises(ConfigError, match=f"column `{word}` is a word of Customer.io's API"):
         require_columns(names, config, config.stream(query))
+
+
+def test_a_key_of_several_columns_of_which_none_has_a_value_is_empty() -> None:
+    """The others keep theirs."""
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array([1, None, None, 4], pa.int64()), pa.array(["a", None, "c", None], pa.string())], names=["one", "two"]
+    )
+    stream = Stream("rows", "", identifier=("one", "two"))
+    assert ["1, a", "", "c", "4"] == identifiers(batch, stream).to_pylist()

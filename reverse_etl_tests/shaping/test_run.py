@@ -139,5 +139,82 @@ def test_carried_rows_are_shaped_too(world: World) -> None:
     assert 0 == report.carried.left
 
 
+COLUMNS: dict[str, Any] = {
+    "id": {"template": "c-{id}"},
+    "email": {"column": "email", "then": ["trim", "lower"]},
+    "plan": {"column": "plan", "then": "upper"},
+    "source": {"value": "shop"},
+}
+
+
+def test_columns_are_what_is_sent(world: World) -> None:
+    """And nothing else; the check sees them too."""
+    case = shaped(world, columns=COLUMNS, checks=[{"accepted_values": {"column": "plan", "values": ["A", "B"]}}])
+    assert Status.COMPLETED is ended(case.run()).status
+    [person] = [each for each in case.sandbox.people() if each["id"] == "c-p3"]
+    attributes = {key: value for key, value in person["attributes"].items() if not key.startswith("cio")}
+    assert {"plan": "A", "source": "shop"} == {key: attributes[key] for key in ("plan", "source")}
+    assert ("p3@example.com", False) == (person["email"], "visits" in attributes)
+
+
+def test_a_value_that_cannot_be_converted_rejects_its_row(world: World) -> None:
+    """A failed row with the column, called as the query calls it; last sync time stays; corrected, it arrives."""
+    case = shaped(
+        world, columns={"id": {"column": "email", "as": "text"}, "visits": {"column": "plan", "as": "integer"}}
+    )
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = CASE rowid WHEN 2 THEN 'secret-value' ELSE '7' END")
+    report = ended(case.run())
+    assert (Status.SOME_ROWS_FAILED, Counts(6, delivered=5, rejected=1)) == (report.status, counts(report))
+    [row] = _failed(case, report)
+    assert (2, "p2@example.com", "columns") == (row.row_number, row.identifier, row.stage)
+    message = "column `visits` cannot be made: the value of `plan` is not a whole number of 64 bits."
+    assert ("not_convertible", "visits", message) == row.why
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = '8'")
+    assert Counts(1, delivered=1) == counts(ended(case.run(scope=Scope(retry_of=report.run_id))))
+
+
+@pytest.mark.parametrize(
+    "key", [{"column": "id", "then": "upper"}, {"template": "{id}!"}, "email"], ids=["upper", "template", "renamed"]
+)
+@pytest.mark.parametrize("fails_while", ["shaped", "checked"])
+def test_rows_that_failed_are_found_again(world: World, key: Any, fails_while: str) -> None:
+    """By what the query has, or by what was made of it; carried and retried."""
+    keys: dict[str, Any] = {"failed_rows": "carry", "columns": {"id": key, "plan": "plan"}}
+    if fails_while == "shaped":
+        keys["columns"]["plan"] = {"column": "plan", "as": "integer"}
+    else:
+        keys["checks"] = [{"accepted_values": {"column": "plan", "values": ["1", "2"]}}]
+    keys["query"] = "SELECT id, email, plan, visits FROM shop WHERE updated_at >= {{last_sync_time}} ORDER BY rowid"
+    case = shaped(world, **keys)
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = CASE rowid WHEN 2 THEN 'bad' ELSE '1' END")
+    first = ended(case.run())
+    assert Counts(6, delivered=5, rejected=1) == counts(first)
+    lost = fails_while == "shaped" and isinstance(key, dict) and "template" in key
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = '2', updated_at = 0")
+    assert Counts(1, delivered=1) == counts(ended(case.run(scope=Scope(retry_of=first.run_id))))
+    if not lost:
+        report = ended(case.run())
+        assert (Status.COMPLETED, Counts(1, delivered=1)) == (report.status, counts(report))
+
+
+def test_a_row_that_cannot_be_shaped_is_not_gone(world: World) -> None:
+    """Nobody is while there is one: whose it is may not be known."""
+    keys: dict[str, Any] = {"changes": {"by": "compare"}, "query": "SELECT id, email, plan, visits FROM shop"}
+    case = shaped(world, columns={"id": "id", "plan": "plan", "n": {"column": "visits", "as": "integer"}}, **keys)
+    assert Counts(6, delivered=6) == counts(ended(case.run()))
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET visits = 'many' WHERE rowid = 2")
+    assert Counts(6, rejected=1, unchanged=5) == counts(ended(case.run()))
+    planned = make_plan(case.sync, case.home, case.store, case.database, case.workspace)
+    assert planned.streams["rows"].gone is None
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET visits = 2 WHERE rowid = 2")
+    assert Counts(6, unchanged=6) == counts(ended(case.run()))
+
+
 def _failed(case: Case, report: RunReport) -> list[Any]:
     return list(case.home.run_folder(case.name, report.run_id).failed())

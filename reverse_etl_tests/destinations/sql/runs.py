@@ -104,6 +104,18 @@ class SqlRuns:
         assert (0, 2, 1) == (code, report["rows"]["delivered"], report["rows"]["excluded"]), report
         assert [ROWS[0], ROWS[2]] == stored(server)
 
+    def test_columns_of_the_table_are_made_of_those_of_the_query(self, crm: Project, server: SqlServer) -> None:
+        """A key under another name, with its type; `validate` names a column that is not there."""
+        columns = "columns:\n  id: {column: number, as: integer}\n  email: {column: email, then: upper}\n"
+        query = SYNC.replace("SELECT id, email, plan", "SELECT CAST(id AS TEXT) AS number, email, plan")
+        crm.write("crm_customers.yaml", f"{query}{columns}  plan: {{column: plna}}\n")
+        refused = crm.reverse_etl("validate")
+        assert "columns.plan: the query has no column 'plna'; did you mean `plan`?" in refused.stdout + refused.stderr
+        crm.write("crm_customers.yaml", query + columns)
+        code, report = crm.run("crm_customers")
+        assert (0, 3) == (code, report["rows"]["delivered"]), report
+        assert [(number, text.upper(), None) for number, text, _ in ROWS] == stored(server)
+
     def test_the_first_sync_that_init_writes_runs(self, server: SqlServer, tmp_path: Path) -> None:
         """From an empty folder to rows in the table; only what is special about the tests' server is added by hand."""
         fill(tmp_path / "shop.db", [*ROWS])
