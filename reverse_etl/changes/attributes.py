@@ -50,6 +50,7 @@ class StreamValues:
         removed: The names of those that the query has no more and that stand in the destination.
         narrow: Whether of a changed row only those are sent that differ.
         clear: Whether removed ones are cleared.
+        lasting: Those that the destination lets no one clear.
     """
 
     names: tuple[str, ...]
@@ -58,23 +59,29 @@ class StreamValues:
     removed: tuple[str, ...] = ()
     narrow: bool = False
     clear: bool = False
+    lasting: tuple[str, ...] = ()
 
     @property
-    def removed_columns(self) -> list[str]:
-        """The columns of the removed attributes."""
-        return [column(self.names.index(name)) for name in self.removed]
+    def to_clear(self) -> tuple[str, ...]:
+        """The names of removed attributes that are cleared."""
+        return tuple(name for name in self.removed if name not in self.lasting) if self.clear else ()
+
+    def columns_of(self, names: Sequence[str]) -> list[str]:
+        """The columns of some attributes."""
+        return [column(self.names.index(name)) for name in names]
 
     @property
     def chosen(self) -> tuple[str, ...]:
         """The names of those that are not sent of every row."""
         if self.narrow:
             return self.names
-        return self.removed if self.clear else ()
+        return self.to_clear
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
         """What was stored as JSON."""
-        return cls(**{**stored, "names": tuple(stored["names"]), "removed": tuple(stored["removed"])})
+        lists = {name: tuple(stored[name]) for name in ("names", "removed", "lasting")}
+        return cls(**{**stored, **lists})
 
 
 def with_attributes_of(
@@ -102,7 +109,7 @@ def with_attributes_of(
     values = replace(values, names=(*values.names, *new), removed=gone)
     if not before or not gone:
         return replace(values, removed=())
-    held = ", ".join(f"bool_or({each} <> '{values.cleared}')" for each in values.removed_columns)
+    held = ", ".join(f"bool_or({each} <> '{values.cleared}')" for each in values.columns_of(gone))
     [found] = database.execute(f"SELECT {held} FROM {latest_values(before, values.names, database)}").fetchall()
     return replace(values, removed=tuple(name for name, there in zip(gone, found, strict=True) if there))
 
@@ -121,10 +128,10 @@ def plan_clearing(
     Raises:
         StateError: It cannot be written.
     """
-    if not values.clear or not values.removed:
+    if not values.to_clear:
         return
     plan, now = parquet(parts.folder / PLAN_FILE), parquet(parts.folder / FINGERPRINTS_FILE)
-    held = " OR ".join(f"{each} <> '{values.cleared}'" for each in values.removed_columns)
+    held = " OR ".join(f"{each} <> '{values.cleared}'" for each in values.columns_of(values.to_clear))
     query = f"""
         SELECT row, kh, kl, what FROM {plan}
         UNION ALL
@@ -226,7 +233,7 @@ def _marks(parts: Parts, before: Sequence[Path], database: duckdb.DuckDBPyConnec
     alone = ""
     if repeats(sent, database):
         alone = f"ANTI JOIN (SELECT kh, kl FROM {sent} GROUP BY kh, kl HAVING count(*) > 1) USING (kh, kl)"
-    cleared = values.removed_columns if values.clear else []
+    cleared = values.columns_of(values.to_clear)
     yes, no, as_it_is = (f"'{chr(mark)}'" for mark in (CHOSEN, LEFT_OUT, AS_IT_IS))
     marks = [
         f"CASE WHEN o.{name} <> '{values.cleared}' THEN {yes} ELSE {no} END"

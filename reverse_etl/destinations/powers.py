@@ -80,6 +80,10 @@ class Merges(Protocol):
         """The text that clears an attribute; None for a stream whose rows are known as a whole alone."""
         ...
 
+    def lasting(self, sync: Any, stream: str) -> tuple[str, ...]:
+        """The attributes that nothing clears."""
+        ...
+
 
 @runtime_checkable
 class SendsSome(Protocol):

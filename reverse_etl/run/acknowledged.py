@@ -26,8 +26,6 @@ from reverse_etl.run.sharing import fetch
 from reverse_etl.state.snapshots import Snapshot, move_snapshot, snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.powers import Compares
@@ -172,22 +170,20 @@ def kind_of(sync: SyncConfig) -> Compares:
     return found
 
 
-def clears(sync: SyncConfig) -> dict[str, str]:
-    """The streams whose values are remembered, each with the text that clears an attribute there."""
+def remembered_streams(sync: SyncConfig) -> dict[str, StreamValues]:
+    """The streams whose values are remembered, and what the sync's file makes of them; nothing is known of any yet."""
     from reverse_etl.destinations import kind
     from reverse_etl.destinations.powers import Merges
 
     found = kind(sync.DESTINATION)
     if not sync.remembers_values or not isinstance(found, Merges):
         return {}
-    cleared = {stream.name: found.cleared(sync, stream.name) for stream in sync.streams}
-    return {name: text for name, text in cleared.items() if text is not None}
-
-
-def values_of(sync: SyncConfig, names: Sequence[str], cleared: str, *, known: bool) -> StreamValues:
-    """What is known of the values of a stream before its rows are compared, and what the sync's file makes of them."""
     narrow, clear = sync.sends_changed_attributes, sync.clears_removed_attributes
-    return StreamValues(tuple(names), cleared, known, narrow=narrow, clear=clear)
+    return {
+        stream.name: StreamValues((), text, narrow=narrow, clear=clear, lasting=found.lasting(sync, stream.name))
+        for stream in sync.streams
+        if (text := found.cleared(sync, stream.name)) is not None
+    }
 
 
 def shapes_of(sync: SyncConfig) -> dict[str, str]:

@@ -20,7 +20,7 @@ from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.errors import ReverseEtlError, StateError
 from reverse_etl.files.scratch import scratch_in
-from reverse_etl.run.acknowledged import clears, compares, generations_of, kind_of, settle, shapes_of, values_of
+from reverse_etl.run.acknowledged import compares, generations_of, kind_of, remembered_streams, settle, shapes_of
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
         note=note or _reshaped_note(reshaped),
         shapes=shapes,
     )
-    cleared = clears(sync)
+    remembered = remembered_streams(sync)
     kind = kind_of(sync)
     with scratch_in(folder.path / "scratch") as database:
         for name in facts.streams:
@@ -106,10 +106,10 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
             write_fingerprints(parts, outcomes, as_sent, _keyed(sync, name, secret))
             write_plan(parts, before, database, all_rows=everything or name in reshaped)
             attributes: dict[str, int] = {}
-            if name in cleared:
+            if name in remembered:
                 files = generations_of(run).needed_values(made, name) if made else []
                 names = made.attributes[name] if made and files else ()
-                known = values_of(sync, names, cleared[name], known=bool(files))
+                known = replace(remembered[name], names=tuple(names), known=bool(files))
                 values = with_attributes_of(parts, as_sent, files, known, database)
                 plan_clearing(parts, files, database, values)
                 write_sent(parts, outcomes, as_sent, _keyed(sync, name, secret), values)

@@ -237,6 +237,61 @@ def test_an_attribute_that_left_the_query_is_named(case: Case) -> None:
     assert (("plan",), 0, ROWS) == (stream.removed, stream.to_send, stream.unchanged)
 
 
+@pytest.mark.parametrize("send", ["whole_rows", "changed_attributes"])
+@pytest.mark.parametrize("kind", ["people", "objects"])
+def test_an_attribute_that_left_the_query_is_cleared_once_where_that_is_wanted(
+    kind: str, send: str, tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    """Of rows that have it, changed or not, also after a time of keeping it; a row in doubt is sent whole with it."""
+    case = compared(tmp_path, sandbox, kind)
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = CASE WHEN rowid > 2 THEN 'gold' END")
+    remembering(case)
+    assert Status.COMPLETED is ended(case.run()).status
+    columns_ = "id AS object_id, visits" if kind == "objects" else "id, email, visits"
+    section = "objects" if kind == "objects" else "people"
+    fewer = compared_settings(kind) | {"query": f"SELECT {columns_} FROM shop"}
+    fewer["changes"] = {"by": "compare", "keep": "30d"}
+    case.sync = parse_sync(case.name, PLACES | fewer)
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+    fewer[section] |= {"removed_attributes": "clear", "send": send}
+    case.sync = parse_sync(case.name, PLACES | fewer)
+    change(case, 3, "silver")
+    stream = planned(case).streams["rows"]
+    assert (ROWS - 2, {"plan": ROWS - 2}) == (stream.to_send, stream.attributes)
+    batch = {"path": "/api/v2/batch"}
+    case.sandbox.faults([{"match": batch, "skip": 1, "always": True, "do": {"status": 401}}])
+    many = len(items(case))
+    assert Status.FAILED is ended(case.run()).status
+    case.sandbox.clear_faults()
+    case.sync = case.sync.model_copy(update={"version": "another"})
+    assert (Status.COMPLETED, ROWS - 4, 0, 4) == of_rows(ended(case.run()))
+    assert not any("plan" in texts for texts in there(case).values())
+    first = items(case)[many]["attributes"]
+    assert ("" if kind == "people" else None) == first["plan"]
+    assert ({"plan"} if send == "changed_attributes" else {"plan", *texts_of(kind)}) == set(first)
+    require_equal(case)
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+    assert not planned(case).streams["rows"].removed
+
+
+def texts_of(kind: str) -> set[str]:
+    """The attributes that are left in the query."""
+    return {"visits"} if kind == "objects" else {"email", "visits"}
+
+
+def test_the_id_of_a_person_is_not_cleared(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """It was an attribute of people by e-mail: an empty one would be refused."""
+    case = compared(tmp_path, sandbox)
+    settings = compared_settings("people") | {"changes": {"by": "compare"}}
+    settings["people"] = {"identify_by": "email", "removed_attributes": "clear"}
+    case.sync = parse_sync(case.name, PLACES | settings)
+    assert Status.COMPLETED is ended(case.run()).status
+    settings["query"] = "SELECT email, plan, visits FROM shop"
+    case.sync = parse_sync(case.name, PLACES | settings)
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+
+
 def test_without_values_no_value_lies_in_the_store(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """With them, they lie in the files of values alone."""
     case = compared(tmp_path, sandbox)

@@ -86,7 +86,8 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
         for sign, number, what in _lines(stream):
             say(console, f"  {sign} {number:>11,}  {what}", indent=" " * 17)
         if stream.removed:
-            say(console, f"Attributes no longer in the query: {', '.join(stream.removed)} (they stay in {sync.TITLE}).")
+            then = "cleared" if sync.clears_removed_attributes else f"they stay in {sync.TITLE}"
+            say(console, f"Attributes no longer in the query: {', '.join(stream.removed)} ({then}).")
         for changed in stream.first:
             _show_values(changed, console)
     if made.stopped:

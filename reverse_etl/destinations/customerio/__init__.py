@@ -33,6 +33,7 @@ __all__ = [
     "first_rows",
     "forgets_after_s",
     "identity",
+    "lasting",
     "open_destination",
     "shape",
     "shown",
@@ -115,6 +116,11 @@ def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:
     from reverse_etl.destinations.customerio.compared import identity
 
     return identity(sync, stream)
+
+
+def lasting(sync: Outgoing, stream: str) -> tuple[str, ...]:  # noqa: ARG001 - only rows have attributes that are cleared
+    """The id of a person."""
+    return ("id",) if sync.people is not None else ()
 
 
 def shape(sync: Outgoing, stream: str) -> str:

@@ -14,6 +14,7 @@ from reverse_etl.config.shaping import ShapedModel
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.destinations.customerio.api_words import API_WORDS
+from reverse_etl.destinations.customerio.compare_config import RemovedAttributes, Send, needs_comparing
 from reverse_etl.destinations.customerio.segment_config import SegmentConfig
 from reverse_etl.destinations.customerio.suppression_config import Suppressed, SuppressionListConfig
 
@@ -31,9 +32,6 @@ KINDS: Final[tuple[Kind, ...]] = ("people", "objects", "events")
 Identifier = Literal["id", "email"]
 EmptyValues = Literal["ignore", "delete"]
 Duplicates = Literal["reject", "keep_last"]
-Send = Literal["whole_rows", "changed_attributes"]
-
-_SEND: Final = "Of rows that changed: everything, or with changes.by: compare only the attributes that differ."
 
 MAX_EVENT_NAME_BYTES: Final = 100
 """Source: docs.customer.io/journeys/invalid-api-requests."""
@@ -71,7 +69,8 @@ class PeopleConfig(YamlModel):
     )
     segment: SegmentConfig | None = Field(default=None, description="A manual segment that delivered people join.")
     empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
-    send: Send = Field(default="whole_rows", description=_SEND)
+    send: Send = "whole_rows"
+    removed_attributes: RemovedAttributes = "keep"
     suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
     suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
     duplicates: Duplicates = Field(default="reject", description="Rows that share an identifier and differ.")
@@ -82,7 +81,8 @@ class ObjectsConfig(YamlModel):
 
     object_type: int = Field(default=1, ge=1, description="Used when the query has no object_type column.")
     empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
-    send: Send = Field(default="whole_rows", description=_SEND)
+    send: Send = "whole_rows"
+    removed_attributes: RemovedAttributes = "keep"
     duplicates: Duplicates = Field(default="reject", description="Rows that share an identifier and differ.")
 
 
@@ -191,6 +191,12 @@ class Outgoing(OutgoingRows):
         section = self.people or self.objects
         return section is not None and section.send == "changed_attributes"
 
+    @property
+    def clears_removed_attributes(self) -> bool:
+        """Whether an attribute that the query has no more is cleared."""
+        section = self.people or self.objects
+        return section is not None and section.removed_attributes == "clear"
+
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
         """Exactly one kind; events have no relationships."""
@@ -209,19 +215,8 @@ class Outgoing(OutgoingRows):
             for key in ("suppressed", "suppression_list"):
                 if key in RelationshipsConfig.as_meant(relationships):
                     yield "relationships", f"{key} goes under people; relationships follow it"
-        yield from _needs_comparing(given)
+        yield from needs_comparing(given, {"people": PeopleConfig, "objects": ObjectsConfig})
         yield from super().misfits(given)
-
-
-def _needs_comparing(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What of people and objects only a sync that compares can do."""
-    changes = given.get("changes")
-    by = changes.get("by") if isinstance(changes, Mapping) else None
-    for kind, model in (("people", PeopleConfig), ("objects", ObjectsConfig)):
-        section = given.get(kind)
-        written = model.as_meant(section) if isinstance(section, Mapping) else {}
-        if written.get("send") == "changed_attributes" and by != "compare":
-            yield kind, "send: changed_attributes needs `changes: {by: compare}`: else it is not known what differs"
 
 
 class Sync(Outgoing, SyncConfig):
