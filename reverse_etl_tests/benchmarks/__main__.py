@@ -1,9 +1,10 @@
 """``make bench``: every benchmark of the shipped path, one after the other."""
 
-from reverse_etl_tests.benchmarks import comparing, end_to_end, extraction, orchestration
+from reverse_etl_tests.benchmarks import comparing, end_to_end, extraction, orchestration, tables
 
 if __name__ == "__main__":
     end_to_end.main()
     comparing.main()
     extraction.main()
     orchestration.main()
+    tables.main()

@@ -1,6 +1,6 @@
-"""Rows of 10 columns, already extracted and checked, delivered to a table of a private PostgreSQL as shipped.
+"""Rows of 10 columns, extracted and checked, delivered to a table of a private PostgreSQL or MariaDB as shipped.
 
-    python -m reverse_etl_tests.benchmarks.tables [ROWS]
+    python -m reverse_etl_tests.benchmarks.tables [ROWS [postgres|mysql]]
 
 For each state of the table: wall time, the processor's time here and on the server, rows for each second of both, and
 the peak of the memory here.
@@ -16,7 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +29,22 @@ import pyarrow as pa
 import pytest
 
 from reverse_etl_tests.benchmarks.memory import peak_mb
+from reverse_etl_tests.destinations.mysql import server as mysql
+from reverse_etl_tests.destinations.mysql.server import Mysql
 from reverse_etl_tests.destinations.postgres.server import EMPTY, WRITER, Postgres
-from reverse_etl_tests.destinations.sql.tables import Delivery
-from reverse_etl_tests.servers.postgres import (
-    PASSWORD,
-    PASSWORD_VARIABLE,
-    PostgresServer,
-    find_binaries,
-    postgres_server,
-)
+from reverse_etl_tests.destinations.sql.tables import Delivery, SqlServer
+from reverse_etl_tests.servers import mariadb
+from reverse_etl_tests.servers.postgres import PostgresServer, find_binaries, postgres_server
 
 ROWS = 100_000
 BATCH_ROWS = 25_000
 COLUMNS = ["first", "last", "plan", "city", "note"]
-TABLE = """
-CREATE TABLE plans (name text PRIMARY KEY); INSERT INTO plans SELECT 'plan ' || n FROM generate_series(0, 9) AS n;
-CREATE TABLE customers (id bigint {key}, email text UNIQUE, first text, last text, plan text REFERENCES plans,
-  city varchar(40), note text NOT NULL, score int CHECK (score < 1000000), balance numeric(12,2), seen timestamptz);
+_PLANS = ", ".join(f"('plan {n}')" for n in range(10))
+TABLE = f"""
+CREATE TABLE plans (name {{short}} PRIMARY KEY); INSERT INTO plans VALUES {_PLANS};
+CREATE TABLE customers (id bigint {{key}}, email {{text}} UNIQUE, first {{text}}, last {{text}}, plan {{short}},
+  city varchar(40), note {{text}} NOT NULL, score int CHECK (score < 1000000), balance numeric(12,2), seen {{instant}},
+  FOREIGN KEY (plan) REFERENCES plans (name));
 INSERT INTO customers (id, email, note) VALUES (-1, 'taken@example.com', '');
 """
 CASES = {
@@ -77,7 +80,89 @@ def batch(first: int, rows: int, kind: str) -> pa.RecordBatch:
     )
 
 
-def deliver_in(folder: str, server: Postgres, rows: int, kind: str) -> dict[str, Any]:
+class Place(ABC):
+    """A private server of one engine, and a database of it that is made empty.
+
+    Attributes:
+        server: What is written to.
+    """
+
+    server: Any
+
+    @abstractmethod
+    def empty(self) -> None:
+        """Nothing but a user who may write to what is made later."""
+
+    @abstractmethod
+    def make(self, *, key: str) -> None:
+        """The table, whose key is ``key``: ``PRIMARY KEY``, or nothing."""
+
+    @abstractmethod
+    def cpu_s(self) -> float:
+        """What connections that are over took of the server's processors."""
+
+
+@dataclass(slots=True)
+class PostgresPlace(Place):
+    """PostgreSQL."""
+
+    server: Postgres
+
+    def empty(self) -> None:
+        """As above."""
+        self.server.run(EMPTY + WRITER)
+
+    def make(self, *, key: str) -> None:
+        """As above."""
+        self.server.run(TABLE.format(key=key, text="text", short="text", instant="timestamptz"))
+
+    def cpu_s(self) -> float:
+        """As above."""
+        pid = (self.server.running.folder / "data" / "postmaster.pid").read_text().splitlines()[0]
+        return _cpu_s(int(pid), 13)
+
+
+@dataclass(slots=True)
+class MysqlPlace(Place):
+    """MariaDB."""
+
+    server: Mysql
+
+    def empty(self) -> None:
+        """As above."""
+        self.server.run(f"{mysql.EMPTY}; {mysql.WRITER}", database=None)
+
+    def make(self, *, key: str) -> None:
+        """As above."""
+        self.server.run(TABLE.format(key=key, text="varchar(60)", short="varchar(20)", instant="timestamp NULL"))
+
+    def cpu_s(self) -> float:
+        """As above."""
+        return _cpu_s(self.server.running.pid, 11)
+
+
+def _cpu_s(pid: int, first: int) -> float:
+    """Two fields of a process's ``stat``, from that number on behind its name: of its own, or of its ended children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[first : first + 2])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def place(kind: str) -> Iterator[Place]:
+    """Starts a server."""
+    if kind == "postgres":
+        binaries = find_binaries()
+        assert binaries is not None
+        with postgres_server(binaries) as running:
+            yield PostgresPlace(Postgres(running, running.port))
+    else:
+        programs = mariadb.find_programs()
+        assert programs is not None
+        with mariadb.mariadb_server(programs) as server:
+            yield MysqlPlace(Mysql(server, server.port))
+
+
+def deliver_in(folder: str, server: SqlServer, rows: int, kind: str) -> dict[str, Any]:
     """Delivers rows that are stored before the clock starts."""
     batches = (batch(first, min(BATCH_ROWS, rows - first), kind) for first in range(0, rows, BATCH_ROWS))
     delivery = Delivery(server, Path(folder), batches, {"table": "customers", "identify_by": "id"})
@@ -92,51 +177,55 @@ def deliver_in(folder: str, server: Postgres, rows: int, kind: str) -> dict[str,
     }
 
 
-def deliver_apart(server: Postgres, rows: int, kind: str) -> dict[str, Any]:
+def deliver_apart(server: Postgres | Mysql, rows: int, kind: str) -> dict[str, Any]:
     """One delivery in a process of its own."""
+    pid = server.running.pid if isinstance(server, Mysql) else 0
     with tempfile.TemporaryDirectory() as folder:
-        told = json.dumps([folder, str(server.running.folder), server.port, rows, kind])
-        command = [sys.executable, "-m", "reverse_etl_tests.benchmarks.tables", "child", told]
+        given = json.dumps([server.kind, folder, str(server.running.folder), server.port, pid, rows, kind])
+        command = [sys.executable, "-m", "reverse_etl_tests.benchmarks.tables", "child", given]
         done: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return done
 
 
-def server_cpu_s(server: PostgresServer) -> float:
-    """What the server's ended processes took, those of connections among them."""
-    pid = (server.folder / "data" / "postmaster.pid").read_text().splitlines()[0]
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[13:15])) / os.sysconf("SC_CLK_TCK")
+def main(rows: int = ROWS, kinds: Sequence[str] = ("postgres", "mysql")) -> None:
+    """Prints a line for each engine and case."""
+    for kind in kinds:
+        with pytest.MonkeyPatch.context() as patch, place(kind) as where:
+            patch.setenv(where.server.password_variable, where.server.password)
+            for case, change in CASES.items():
+                _measure(where, rows, case, change)
 
 
-def main() -> None:
-    """Prints a line for each case."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
-    binaries = find_binaries()
-    assert binaries is not None
-    with pytest.MonkeyPatch.context() as patch, postgres_server(binaries) as running:
-        patch.setenv(PASSWORD_VARIABLE, PASSWORD)
-        server = Postgres(running, running.port)
-        for case, kind in CASES.items():
-            if case.startswith(("new", "1 % bad")):
-                server.run(EMPTY + WRITER)
-                server.run(TABLE.format(key="" if "no unique" in case else "PRIMARY KEY"))
-            before = server_cpu_s(running)
-            done = deliver_apart(server, rows, kind)
-            cpu = server_cpu_s(running) - before
-            rate = rows / (done["client"] + cpu)
-            print(
-                f"{case:26} {done['wall']:6.2f} s  {done['client']:5.2f} s here + {cpu:5.2f} s there  "
-                f"{rate:9,.0f} rows/core-s  {done['peak_mb']:4.0f} MB  "
-                f"{done['delivered']:,} delivered {done['reasons'] or ''}"
-            )
+def _measure(where: Place, rows: int, case: str, change: str) -> None:
+    if case.startswith(("new", "1 % bad")):
+        where.empty()
+        where.make(key="" if "no unique" in case else "PRIMARY KEY")
+    before = where.cpu_s()
+    done = deliver_apart(where.server, rows, change)
+    cpu = where.cpu_s() - before
+    rate = rows / (done["client"] + cpu)
+    print(
+        f"{where.server.kind:8} {case:26} {done['wall']:6.2f} s  {done['client']:5.2f} s here + {cpu:5.2f} s there  "
+        f"{rate:9,.0f} rows/core-s  {done['peak_mb']:4.0f} MB  "
+        f"{done['delivered']:,} delivered {done['reasons'] or ''}",
+        flush=True,
+    )
 
 
 def child() -> None:
-    """One delivery, for ``main``."""
-    folder, server_folder, port, rows, kind = json.loads(sys.argv[2])
-    running = PostgresServer(port, Path(server_folder) / "ca.pem", Path(server_folder))
-    print(json.dumps(deliver_in(folder, Postgres(running, port), rows, kind)))
+    """One delivery, for ``deliver_apart``."""
+    engine, folder, of_server, port, pid, rows, kind = json.loads(sys.argv[2])
+    authority = Path(of_server) / "ca.pem"
+    server: Postgres | Mysql
+    if engine == "postgres":
+        server = Postgres(PostgresServer(port, authority, Path(of_server)), port)
+    else:
+        server = Mysql(mariadb.MariadbServer(port, pid, authority, Path(of_server)), port)
+    print(json.dumps(deliver_in(folder, server, rows, kind)))
 
 
 if __name__ == "__main__":
-    child() if sys.argv[1:2] == ["child"] else main()
+    if sys.argv[1:2] == ["child"]:
+        child()
+    else:
+        main(*map(int, sys.argv[1:2]), *([sys.argv[2:3]] if sys.argv[2:3] else []))

@@ -87,8 +87,13 @@ def find_programs() -> tuple[str, str] | None:
 
 
 @contextmanager
-def mariadb_server(programs: tuple[str, str]) -> Iterator[MariadbServer]:
-    """Starts a server with an empty database ``shop`` and stops it again; takes about a second."""
+def mariadb_server(programs: tuple[str, str], *, version: str = "") -> Iterator[MariadbServer]:
+    """Starts a server with an empty database ``shop`` and stops it again; takes about a second.
+
+    Args:
+        programs: As ``find_programs`` gives them.
+        version: What the server calls its version, where it is to be taken for MySQL.
+    """
     folder = Path(tempfile.mkdtemp(prefix="my-"))
     install, daemon = programs
     try:
@@ -100,7 +105,8 @@ def mariadb_server(programs: tuple[str, str]) -> Iterator[MariadbServer]:
         data = f"--datadir={folder / 'data'}"
         options = ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"]
         subprocess.run([*as_nobody, install, *options], check=True, capture_output=True, cwd=folder)
-        with _running([*as_nobody, daemon, "--no-defaults", data], folder) as server:
+        called = [f"--version={version}"] if version else []
+        with _running([*as_nobody, daemon, "--no-defaults", data, *called], folder) as server:
             _fill(server)
             yield server
     finally:

@@ -84,6 +84,11 @@ def is_a_rows_fault(refused: Refused) -> bool:
     return not refused.lost and (refused.code in _REASONS or refused.code >= _OWN_NUMBERS)
 
 
+def a_rows_fault() -> str:
+    """The same question in SQL, of the number in braces."""
+    return f"({{0}} IN ({', '.join(map(str, _REASONS))}) OR {{0}} >= {_OWN_NUMBERS})"
+
+
 def denied(refused: Refused) -> bool:
     """Whether the user lacks a right."""
     return refused.code in _DENIALS

@@ -17,6 +17,16 @@ from reverse_etl.destinations.mysql.catalogue import TableColumn, quoted
 STAGE: Final = "reverse_etl_stage"
 DROP_STAGE: Final = f"DROP TEMPORARY TABLE IF EXISTS {STAGE}"
 FILL_STAGE: Final = f"INSERT INTO {STAGE} VALUES "
+BAD: Final = "reverse_etl_bad"
+MAKE_BAD: Final = f"CREATE TEMPORARY TABLE IF NOT EXISTS {BAD} (place INT, code INT, text TEXT) ENGINE = InnoDB"
+EMPTY_BAD: Final = f"DELETE FROM {BAD}"
+READ_BAD: Final = f"SELECT place, code, text FROM {BAD} ORDER BY place"
+FEW: Final = 12
+"""Rows that are tried together where a slice holds bad ones."""
+_FIRST, _LAST, _FAILED = "reverse_etl_first", "reverse_etl_last", "reverse_etl_failed"
+_CODE, _TEXT, _ROW = "reverse_etl_code", "reverse_etl_text", "reverse_etl_row"
+"""Variables of blocks."""
+_DUPLICATE: Final = 1062
 _INDEXED: Final = 100
 """Characters of a text in an index of the stage."""
 
@@ -79,23 +89,79 @@ class Statements:
 
     def plan(self) -> str:
         """The places of rows that the table has, and of those among them that differ, with commas between them."""
-        changed = f"GROUP_CONCAT(CASE WHEN {self._differs} THEN s.place END)" if self.updates else "NULL"
+        changed = f"GROUP_CONCAT(CASE WHEN {self._differs('s')} THEN s.place END)" if self.updates else "NULL"
         return f"SELECT GROUP_CONCAT(s.place), {changed} FROM {self._joined}"
 
     def update(self, where: str) -> str:
         """Changes the rows that the table has and that differ, of those ``s`` for which a condition holds."""
-        sets = ", ".join(f"t.{self._name(at)} = {self._value(at)}" for at in self._data)
-        return f"UPDATE {self._joined} SET {sets} WHERE {where} AND {self._differs}"
+        return f"UPDATE {self._joined} SET {self._sets('s')} WHERE {where} AND {self._differs('s')}"
 
     def insert(self, where: str, *, looks: bool) -> str:
         """Adds rows ``s`` for which a condition holds; with ``looks`` only those that the table does not have."""
         names = ", ".join(self._name(at) for at in range(len(self.columns)))
         values = ", ".join(f"s.c{at}" for at in range(len(self.columns)))
-        match = " AND ".join(f"o.{self._name(at)} = s.c{at}" for at in self._key)
-        new = f" AND NOT EXISTS (SELECT 1 FROM {self.table} AS o WHERE {match})" if looks else ""
+        new = f" AND NOT EXISTS (SELECT 1 FROM {self.table} AS t WHERE {self._match('s')})" if looks else ""
         return (
             f"INSERT INTO {self.table} ({names}) SELECT {values} FROM {STAGE} AS s WHERE {where}{new} ORDER BY s.place"
         )
+
+    def upsert(self, where: str) -> list[str]:
+        """Changes and adds rows ``s`` for which a condition holds, whichever of both they need by now."""
+        update = [self.update(where)] if self.updates else []
+        return [*update, *([self.insert(where, looks=True)] if self.adds else [])]
+
+    def update_each(self, where: str, *, a_rows_fault: str) -> str:
+        """A block of MariaDB that changes rows ``s`` of a condition one by one; into ``BAD`` go those that fail.
+
+        A statement that fails leaves nothing behind, so no savepoint is needed.
+
+        Args:
+            where: The condition.
+            a_rows_fault: An SQL condition on the error's number; where it does not hold, the whole block fails.
+        """
+        return f"""
+BEGIN NOT ATOMIC
+  DECLARE {_CODE} INT;
+  DECLARE {_TEXT} TEXT;
+  FOR {_ROW} IN (SELECT s.* FROM {STAGE} AS s WHERE {where} ORDER BY s.place) DO
+    BEGIN
+      {_handler(a_rows_fault, f"INSERT INTO {BAD} VALUES ({_ROW}.place, {_CODE}, {_TEXT})")};
+      {self._update_one};
+    END;
+  END FOR;
+END"""
+
+    def insert_each(self, *, a_rows_fault: str) -> str:
+        """The same for a stage of rows that are to be added: a few at a time, and where they fail row by row.
+
+        Where a key is there by now, another writer has added the row: it is changed.
+        """
+        few = self.insert(f"s.place BETWEEN {_FIRST} AND {_FIRST} + {FEW - 1}", looks=False)
+        one = f"s.place = {_ROW}.place"
+        bad = f"INSERT INTO {BAD} VALUES ({_ROW}.place, {_CODE}, {_TEXT})"
+        again = "; ".join([*([self._update_one] if self.updates else []), self.insert(one, looks=True)])
+        return f"""
+BEGIN NOT ATOMIC
+  DECLARE {_LAST}, {_CODE} INT;
+  DECLARE {_FIRST}, {_FAILED} INT DEFAULT 0;
+  DECLARE {_TEXT} TEXT;
+  SELECT MAX(place) INTO {_LAST} FROM {STAGE};
+  WHILE {_FIRST} <= {_LAST} DO
+    SET {_FAILED} = 0;
+    BEGIN {_handler(a_rows_fault, f"SET {_FAILED} = 1")}; {few}; END;
+    IF {_FAILED} THEN
+      FOR {_ROW} IN (SELECT * FROM {STAGE} WHERE place BETWEEN {_FIRST} AND {_FIRST} + {FEW - 1} ORDER BY place) DO
+        SET {_FAILED} = 0;
+        BEGIN {_handler(a_rows_fault, f"SET {_FAILED} = 1")}; {self.insert(one, looks=False)}; END;
+        IF {_FAILED} AND {_CODE} = {_DUPLICATE} THEN
+          BEGIN {_handler(a_rows_fault, bad)}; {again}; END;
+        ELSEIF {_FAILED} THEN {bad};
+        END IF;
+      END FOR;
+    END IF;
+    SET {_FIRST} = {_FIRST} + {FEW};
+  END WHILE;
+END"""
 
     def probes(self) -> dict[str, str]:
         """Statements that touch no row, by the right on the table that they need."""
@@ -123,15 +189,24 @@ class Statements:
         """Stage and table, read in the order in which one of them has an index for the other's rows."""
         stage, table = f"{STAGE} AS s", f"{self.table} AS t"
         first, second = (stage, table) if self.indexed else (table, stage)
-        match = " AND ".join(f"t.{self._name(at)} = s.c{at}" for at in self._key)
-        return f"{first} STRAIGHT_JOIN {second} ON {match}"
+        return f"{first} STRAIGHT_JOIN {second} ON {self._match('s')}"
 
     @property
-    def _differs(self) -> str:
+    def _update_one(self) -> str:
+        """The update of a block's row: handlers do not see errors of an update of joined tables."""
+        return f"UPDATE {self.table} AS t SET {self._sets(_ROW)} WHERE {self._match(_ROW)} AND {self._differs(_ROW)}"
+
+    def _match(self, row: str) -> str:
+        return " AND ".join(f"t.{self._name(at)} = {row}.c{at}" for at in self._key)
+
+    def _sets(self, row: str) -> str:
+        return ", ".join(f"t.{self._name(at)} = {self._value(at, row)}" for at in self._data)
+
+    def _differs(self, row: str) -> str:
         """Whether row ``t`` has other values than it would get, by the byte: a collation has different texts equal."""
         pairs = []
         for at in self._data:
-            old, new = f"t.{self._name(at)}", self._value(at)
+            old, new = f"t.{self._name(at)}", self._value(at, row)
             if self.columns[at].charset:
                 old, new = f"CAST({old} AS BINARY)", f"CAST({new} AS BINARY)"
             pairs.append(f"{old} <=> {new}")
@@ -140,13 +215,14 @@ class Statements:
     def _name(self, at: int) -> str:
         return quoted(self.columns[at].fits.name)
 
-    def _value(self, at: int) -> str:
+    def _value(self, at: int, row: str) -> str:
         """What an existing row gets."""
+        new = f"{row}.c{at}"
         if not self.keeps_when_empty:
-            return f"s.c{at}"
+            return new
         # A collation may have blanks equal to nothing.
-        empty = f"LENGTH(s.c{at}) = 0" if self.columns[at].fits.kind is Kind.TEXT else "FALSE"
-        return f"IF(s.c{at} IS NULL OR {empty}, t.{self._name(at)}, s.c{at})"
+        empty = f"LENGTH({new}) = 0" if self.columns[at].fits.kind is Kind.TEXT else "FALSE"
+        return f"IF({new} IS NULL OR {empty}, t.{self._name(at)}, {new})"
 
     def _index_part(self, at: int) -> str:
         column = self.columns[at].fits
@@ -154,14 +230,15 @@ class Statements:
         return f"c{at}({_INDEXED})" if long else f"c{at}"
 
 
-def between(first: int, last: int) -> str:
-    """A condition for the rows of these places and those between them."""
-    return f"s.place BETWEEN {first} AND {last}"
-
-
 def among(places: Sequence[int]) -> str:
     """A condition for the rows of these places."""
     return f"s.place IN ({_list(places)})"
+
+
+def _handler(a_rows_fault: str, then: str) -> str:
+    get = f"GET DIAGNOSTICS CONDITION 1 {_CODE} = MYSQL_ERRNO, {_TEXT} = MESSAGE_TEXT"
+    fault = a_rows_fault.format(_CODE)
+    return f"DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN {get}; IF NOT {fault} THEN RESIGNAL; END IF; {then}; END"
 
 
 def _list(places: Sequence[int]) -> str:

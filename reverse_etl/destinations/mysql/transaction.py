@@ -1,8 +1,9 @@
 """One slice of rows: staged, written in one transaction, and the rows that the database refuses.
 
 The slice is put into a temporary stage by a few long statements, and written in two more: one that changes rows, one
-that adds them. Where one of them fails for a row's sake, halves of it are tried until the row is found; a failed
-statement leaves nothing behind, and those before it stay.
+that adds them. Where one of them fails for a row's sake, a block on the server writes a few rows at a time and names
+each row that fails; MySQL has no such blocks, so there halves are tried until the row is found. A failed statement
+leaves nothing behind, and those before it stay.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.mysql import failures
 from reverse_etl.destinations.mysql.literals import Piece, pieces
-from reverse_etl.destinations.mysql.statements import DROP_STAGE, FILL_STAGE, Statements, among, between
+from reverse_etl.destinations.mysql.statements import (
+    DROP_STAGE,
+    EMPTY_BAD,
+    FEW,
+    FILL_STAGE,
+    MAKE_BAD,
+    READ_BAD,
+    Statements,
+    among,
+)
 from reverse_etl.sources.mysql.wire import Refused
 
 if TYPE_CHECKING:
@@ -84,9 +94,9 @@ class Transaction:
         elif self._statements.write == "add_only":
             excluded = existing
         if changed.any():
-            self._write(changed, self._statements.update, lambda where: [self._statements.update(where)])
+            self._update(changed)
         if new.any():
-            self._write(new, self._insert, self._upsert)
+            self._insert(new)
         return Accepted(tuple(sorted(self._refusals)), tuple(np.flatnonzero(excluded).tolist()))
 
     def _stage(self, piece: Piece) -> None:
@@ -134,37 +144,59 @@ class Transaction:
             mask[np.fromstring(places, np.int64, sep=",")] = True
         return mask
 
-    def _insert(self, where: str) -> str:
-        return self._statements.insert(where, looks=False)
-
-    def _upsert(self, where: str) -> list[str]:
-        """For rows that were new: another writer may have added one of them."""
-        update = [self._statements.update(where)] if self._statements.updates else []
-        return [*update, self._statements.insert(where, looks=True)]
-
-    def _write(self, rows: np.ndarray, at_once: Callable[[str], str], carefully: Callable[[str], list[str]]) -> None:
-        """Writes rows in one statement, or where that fails, in as many as it takes to name those that are refused."""
+    def _where(self, rows: np.ndarray) -> str:
         places = np.flatnonzero(rows)
-        everything = len(places) == int(self._staged.sum())
-        where = "TRUE" if everything else among(places.tolist())
-        try:
-            self._session.run(at_once(where))
-        except Refused as refused:
-            if not failures.is_a_rows_fault(refused):
-                raise
-        else:
+        return "TRUE" if len(places) == int(self._staged.sum()) else among(places.tolist())
+
+    def _update(self, changed: np.ndarray) -> None:
+        where = self._where(changed)
+        if self._passes(self._statements.update(where)):
             return
+        if self._session.is_mariadb:
+            self._run_block(self._statements.update_each(where, a_rows_fault=failures.a_rows_fault()))
+        else:
+            self._write_parts(changed)
+
+    def _insert(self, new: np.ndarray) -> None:
+        if self._passes(self._statements.insert(self._where(new), looks=False)):
+            return
+        if not self._session.is_mariadb:
+            self._write_parts(new)
+            return
+        if others := np.flatnonzero(self._staged & ~new).tolist():
+            self._session.run(self._statements.take(others))
+        self._run_block(self._statements.insert_each(a_rows_fault=failures.a_rows_fault()))
+
+    def _passes(self, statement: str) -> bool:
+        """Whether no row makes a statement fail."""
+        try:
+            self._session.run(statement)
+        except Refused as refused:
+            if failures.is_a_rows_fault(refused):
+                return False
+            raise
+        return True
+
+    def _run_block(self, block: str) -> None:
+        for statement in (MAKE_BAD, EMPTY_BAD, block):
+            self._session.run(statement)
+        for place, code, text in self._session.rows(READ_BAD):
+            self._refuse(int(place), Refused(int(code), text))
+
+    def _write_parts(self, rows: np.ndarray) -> None:
+        places = np.flatnonzero(rows)
 
         def attempt(start: int, end: int) -> None:
-            some = places[start:end]
-            condition = between(some[0], some[-1])
-            if not everything and some[-1] - some[0] >= len(some):
-                condition = among(some.tolist())
-            for statement in carefully(condition):
+            some = places[start:end].tolist()
+            # Another writer may have added one of the new rows.
+            for statement in self._statements.upsert(among(some)):
                 self._session.run(statement)
 
         for at, fault in _faults(len(places), attempt):
-            self._refusals.append(failures.refusal(int(places[at]), fault, self._table, self._statements))
+            self._refuse(int(places[at]), fault)
+
+    def _refuse(self, place: int, fault: Refused) -> None:
+        self._refusals.append(failures.refusal(place, fault, self._table, self._statements))
 
     def _unstage(self, refusal: Refusal) -> None:
         """Refuses a row that is not in the stage."""
@@ -192,12 +224,12 @@ def _faults(count: int, attempt: Callable[[int, int], None]) -> Iterator[tuple[i
                 found += 1
                 yield start, refused
             else:
-                todo += _parts(start, end, one_by_one=found >= _MANY)
+                todo += _parts(start, end, few=found >= _MANY)
 
 
-def _parts(start: int, end: int, *, one_by_one: bool) -> Sequence[tuple[int, int]]:
+def _parts(start: int, end: int, *, few: bool) -> Sequence[tuple[int, int]]:
     """The first part last."""
-    if one_by_one:
-        return [(at, at + 1) for at in reversed(range(start, end))]
-    middle = (start + end) // 2
-    return [(middle, end), (start, middle)]
+    step = (end - start + 1) // 2
+    if few:
+        step = FEW if end - start > FEW else 1
+    return [(at, min(at + step, end)) for at in reversed(range(start, end, step))]

@@ -19,7 +19,14 @@ from reverse_etl.destinations.mysql.config import Config
 from reverse_etl.destinations.mysql.destination import opened
 from reverse_etl.pacing.retry import Patience
 from reverse_etl_tests.destinations.sql.tables import Prepared, SqlServer
-from reverse_etl_tests.servers.mariadb import PASSWORD, PASSWORD_VARIABLE, MariadbServer
+from reverse_etl_tests.servers.mariadb import (
+    INSTALL,
+    PASSWORD,
+    PASSWORD_VARIABLE,
+    MariadbServer,
+    find_programs,
+    mariadb_server,
+)
 
 DATABASE = "crm"
 USER = "writer"
@@ -99,7 +106,23 @@ def _zoned(value: Any, zoned: bool) -> Any:
 @pytest.fixture
 def server(mariadb: MariadbServer) -> Iterator[Mysql]:
     """An empty database, gone afterwards."""
-    empty = Mysql(mariadb, mariadb.port)
+    yield from emptied(mariadb)
+
+
+@pytest.fixture(scope="session")
+def as_mysql() -> Iterator[MariadbServer]:
+    """A MariaDB that calls itself MySQL 8.0: what is MariaDB's alone is not used."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip(INSTALL)
+    with pytest.MonkeyPatch.context() as patch, mariadb_server(programs, version="8.0.36") as running:
+        patch.setenv(PASSWORD_VARIABLE, PASSWORD)
+        yield running
+
+
+def emptied(running: MariadbServer) -> Iterator[Mysql]:
+    """An empty database of a server, gone afterwards."""
+    empty = Mysql(running, running.port)
     empty.run(f"{EMPTY}; {WRITER}", database=None)
     yield empty
     empty.run(EMPTY, database=None)

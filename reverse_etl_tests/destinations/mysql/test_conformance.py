@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
+import pytest
+
+from reverse_etl_tests.destinations.mysql.server import Mysql, emptied
 from reverse_etl_tests.destinations.sql.conformance import SqlConformance
 from reverse_etl_tests.destinations.sql.tables import SqlServer
+from reverse_etl_tests.servers.mariadb import MariadbServer
 
 _COUNTS = """
 CREATE TABLE IF NOT EXISTS writes (id bigint);
@@ -55,3 +59,13 @@ class TestMysql(SqlConformance):
     def quoted(self, name: str) -> str:
         """In backticks."""
         return "`" + name.replace("`", "``") + "`"
+
+
+@pytest.mark.thorough
+class TestAsMysql(TestMysql):
+    """The same with the statements for MySQL, which has no blocks: bad rows are found by halves."""
+
+    @pytest.fixture
+    def server(self, as_mysql: MariadbServer) -> Iterator[Mysql]:
+        """A MariaDB that calls itself MySQL."""
+        yield from emptied(as_mysql)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reverse_etl_tests.benchmarks.tables import TABLE, deliver_apart
-from reverse_etl_tests.destinations.postgres.server import EMPTY, WRITER, Postgres
+from reverse_etl_tests.benchmarks.tables import PostgresPlace, deliver_apart
+from reverse_etl_tests.destinations.postgres.server import Postgres
 
 pytestmark = pytest.mark.thorough
 
@@ -18,8 +18,9 @@ def test_memory_is_flat(server: Postgres, kind: str) -> None:
     """Within 15 % of each other; 1 % of the rows bad, or none."""
     done = {}
     for rows in (FEW, MANY):
-        server.run(EMPTY + WRITER)
-        server.run(TABLE.format(key="PRIMARY KEY"))
+        place = PostgresPlace(server)
+        place.empty()
+        place.make(key="PRIMARY KEY")
         done[rows] = deliver_apart(server, rows, kind)
         bad = rows // 100 if kind else 0
         assert (rows - bad, bad) == (done[rows]["delivered"], sum(done[rows]["reasons"].values()))

@@ -35,6 +35,10 @@ NASTY = [
 """Texts that quoting, delimiters or NULL markers may alter."""
 
 
+_FINE = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
+"""Each example makes its table anew, and each engine has its own."""
+
+
 class SqlConformance(ABC):
     """What a table looks like after rows were delivered, and what became of each row.
 
@@ -71,6 +75,16 @@ class SqlConformance(ABC):
             self.writes(server),
             server.fetch("SELECT id, score FROM customers ORDER BY id"),
         )
+
+    @pytest.mark.parametrize("texts", [("Anna", "ANNA"), ("René", "Rene"), ("a", "a "), ("é", "e\u0301"), ("", " ")])
+    def test_a_change_of_spelling_alone_is_a_change(
+        self, server: SqlServer, tmp_path: Path, texts: tuple[str, str]
+    ) -> None:
+        """Whatever texts the table's collation has equal: case, accents, blanks at the end."""
+        server.run(TABLE)
+        for text in texts:
+            delivered(server, tmp_path / str(len(server.fetch("SELECT * FROM customers"))), {"id": [1], "note": [text]})
+            assert [(text,)] == server.fetch("SELECT note FROM customers")
 
     def test_columns_of_others_keep_their_values(self, server: SqlServer, tmp_path: Path) -> None:
         """What the query does not return is not written."""
@@ -301,7 +315,7 @@ class SqlConformance(ABC):
         assert [2] == delivery.numbers(Outcome.REFUSED)
         assert [(1, *[rows[name][0] for name in names])] == server.fetch(f"SELECT * FROM {table}")
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+    @settings(max_examples=8, deadline=None, suppress_health_check=_FINE, database=None)
     @given(
         bad=st.dictionaries(st.integers(1, 30), st.sampled_from(["check", "reference", "unique", "null", "trigger"])),
         rows_per_transaction=st.sampled_from([7, 100]),
