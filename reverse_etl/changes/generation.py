@@ -24,6 +24,7 @@ from reverse_etl.errors import StateError
 from reverse_etl.files.private import make_private_folder, whole_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from reverse_etl.files.storage import Storage
@@ -46,8 +47,6 @@ FORMAT: Final = 1
 
 _MADE: Final = "made.json"
 _DIGEST: Final = 32
-_KEPT: Final = 1
-"""Generations that are kept beside the one that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,7 @@ class Made:
             columns. Names are only added.
         values: For each of these streams, the generations whose files of values are still needed, the oldest first,
             each with a hash of the file.
+        made_at: When it was made, Unix seconds; 0 where an earlier release made it.
         format: Of the files.
     """
 
@@ -84,6 +84,7 @@ class Made:
     follows: str = ""
     attributes: dict[str, list[str]] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
+    made_at: int = 0
     format: int = FORMAT
 
 
@@ -101,11 +102,11 @@ class Generations:
 
     def stream(self, generation: int, stream: str) -> Path:
         """The file of a stream."""
-        return self._path(generation) / f"{stream}.parquet"
+        return self.path(generation) / f"{stream}.parquet"
 
     def values(self, generation: int, stream: str) -> Path:
         """The file of the values of a stream that a generation's run acknowledged."""
-        return self._path(generation) / _values_file(stream)
+        return self.path(generation) / _values_file(stream)
 
     def needed_values(self, made: Made, stream: str) -> list[Path]:
         """The files that have a stream's values, the oldest first; none where one of them is missing or damaged.
@@ -119,12 +120,8 @@ class Generations:
         """
         found = []
         for generation, digest in made.values.get(stream, {}).items():
-            path = self.values(int(generation), stream)
-            named = self._named(int(generation), path.name)
-            if _digest(path) != digest and self.storage is not None and self.storage.has(named):
-                make_private_folder(path.parent)
-                self.storage.fetch({named: path})
-            if _digest(path) != digest:
+            path = self._with_digest(int(generation), stream, digest)
+            if path is None:
                 return []
             found.append(path)
         return found
@@ -141,18 +138,51 @@ class Generations:
         Raises:
             StateError: A newer release wrote it; or the shared place cannot be reached.
         """
-        made = self._here(generation)
+        made = self.noted(generation)
         if self.storage is not None and (made is None or made.run_id != run_id):
             self._fetch(self.storage, generation)
-            made = self._here(generation)
+            made = self.noted(generation)
         if made is None or made.run_id != run_id:
             return None
         whole = all(_digest(self.stream(generation, stream)) == made.digests.get(stream) for stream in made.rows)
         return made if whole else None
 
+    def chain(self, generation: int, run_id: str) -> Iterator[tuple[int, Made]]:
+        """A generation and those before it, as far as they are kept, whether or not their fingerprints still are.
+
+        Args:
+            generation: The newest.
+            run_id: The changeset that it was made from.
+
+        Raises:
+            StateError: A newer release wrote one; or the shared place cannot be reached.
+        """
+        while generation > 0:
+            made = self.noted(generation)
+            if self.storage is not None and (made is None or made.run_id != run_id):
+                content = self.storage.read(self.named(generation, _MADE))
+                made = None if content is None else _read(self.path(generation), content)
+            if made is None or made.run_id != run_id:
+                return
+            yield generation, made
+            generation, run_id = generation - 1, made.follows
+
+    def own_values(self, generation: int, made: Made, stream: str) -> Path | None:
+        """The file of the values that a generation's run acknowledged; None where there is none, or it is damaged."""
+        digest = made.values.get(stream, {}).get(str(generation))
+        return self._with_digest(generation, stream, digest) if digest else None
+
+    def _with_digest(self, generation: int, stream: str, digest: str) -> Path | None:
+        path = self.values(generation, stream)
+        named = self.named(generation, path.name)
+        if _digest(path) != digest and self.storage is not None and self.storage.has(named):
+            make_private_folder(path.parent)
+            self.storage.fetch({named: path})
+        return path if _digest(path) == digest else None
+
     def begin(self, generation: int) -> None:
         """Makes the folder of a generation; what an interrupted run left of it is removed. Raises StateError."""
-        path = self._path(generation)
+        path = self.path(generation)
         try:
             shutil.rmtree(path, ignore_errors=True)
             make_private_folder(path)
@@ -178,76 +208,41 @@ class Generations:
                 for stream, numbers in made.values.items()
             },
         )
-        with whole_file(self._path(generation) / _MADE) as file:
+        with whole_file(self.path(generation) / _MADE) as file:
             file.write(json.dumps(asdict(made)).encode())
         if self.storage is not None:
             names = [f"{stream}.parquet" for stream in made.rows]
             names += [_values_file(stream) for stream in made.values if str(generation) in made.values[stream]]
-            self.storage.put({self._named(generation, name): self._path(generation) / name for name in names})
-            self.storage.put({self._named(generation, _MADE): self._path(generation) / _MADE})
+            self.storage.put({self.named(generation, name): self.path(generation) / name for name in names})
+            self.storage.put({self.named(generation, _MADE): self.path(generation) / _MADE})
 
-    def forget_before(self, generation: int, *, kept_since: float | None = None) -> None:
-        """Removes what nothing needs any more. Raises StateError where the shared place is out of reach.
-
-        Args:
-            generation: The one that counts.
-            kept_since: Values that were acknowledged since then are kept, Unix seconds; None: no longer than needed.
-        """
-        numbers = sorted(
-            int(path.name[1:])
-            for path in (self.folder.glob("g*") if self.folder.exists() else ())
-            if path.name[1:].isdecimal()
-        )
-        made = {number: self._here(number) for number in numbers}
-        kept = {
-            number: each
-            for number, each in made.items()
-            if each is not None
-            and (number >= generation - _KEPT or (kept_since is not None and each.read_at >= kept_since))
-        }
-        needed = {int(number) for each in kept.values() for numbers in each.values.values() for number in numbers}
-        for number in numbers:
-            if number >= generation - _KEPT:
-                continue
-            if number in kept or number in needed:
-                self._forget_fingerprints(number, made[number])
-                continue
-            shutil.rmtree(self._path(number), ignore_errors=True)
-            if self.storage is not None:
-                self.storage.remove(f"snapshots/{self.folder.name}/{self._path(number).name}")
-
-    def _forget_fingerprints(self, generation: int, made: Made | None) -> None:
-        for stream in made.rows if made is not None else ():
-            path = self.stream(generation, stream)
-            if path.exists():
-                path.unlink()
-                if self.storage is not None:
-                    self.storage.remove(self._named(generation, path.name))
-
-    def _here(self, generation: int) -> Made | None:
+    def noted(self, generation: int) -> Made | None:
+        """What the files of a number are of on this machine, whether or not they are whole; None for none."""
         try:
-            return _read(self._path(generation), (self._path(generation) / _MADE).read_bytes())
+            return _read(self.path(generation), (self.path(generation) / _MADE).read_bytes())
         except OSError:
             return None
 
     def _fetch(self, storage: Storage, generation: int) -> None:
-        content = storage.read(self._named(generation, _MADE))
-        made = None if content is None else _read(self._path(generation), content)
+        content = storage.read(self.named(generation, _MADE))
+        made = None if content is None else _read(self.path(generation), content)
         if content is None or made is None:
             return
         self.begin(generation)
         names = [f"{stream}.parquet" for stream in made.rows]
         names += [_values_file(stream) for stream in made.values if str(generation) in made.values[stream]]
-        there = [name for name in names if storage.has(self._named(generation, name))]
-        storage.fetch({self._named(generation, name): self._path(generation) / name for name in there})
-        with whole_file(self._path(generation) / _MADE) as file:
+        there = [name for name in names if storage.has(self.named(generation, name))]
+        storage.fetch({self.named(generation, name): self.path(generation) / name for name in there})
+        with whole_file(self.path(generation) / _MADE) as file:
             file.write(content)
 
-    def _path(self, generation: int) -> Path:
+    def path(self, generation: int) -> Path:
+        """The folder of a generation."""
         return self.folder / f"g{generation:06d}"
 
-    def _named(self, generation: int, name: str) -> str:
-        return f"snapshots/{self.folder.name}/{self._path(generation).name}/{name}"
+    def named(self, generation: int, *name: str) -> str:
+        """What a generation's folder is called in the shared place, or a file of it."""
+        return "/".join(("snapshots", self.folder.name, self.path(generation).name, *name))
 
 
 def _values_file(stream: str) -> str:

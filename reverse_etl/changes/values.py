@@ -47,7 +47,7 @@ def latest_values(files: Sequence[Path], names: Sequence[str], database: duckdb.
     """
     oldest, *later = files
     if not later:
-        return f"({_all_columns(oldest, names)})"
+        return f"({all_columns(oldest, names)})"
     each = (f"SELECT kh, kl, {place} AS place FROM {parquet(path)}" for place, path in enumerate(later))
     keys = " UNION ALL ".join(each)
     database.execute(f"""
@@ -55,15 +55,21 @@ def latest_values(files: Sequence[Path], names: Sequence[str], database: duckdb.
         SELECT kh, kl, max(place) AS place FROM ({keys}) GROUP BY kh, kl
     """)
     newer = " UNION ALL ".join(
-        f"SELECT * FROM ({_all_columns(path, names)}) SEMI JOIN (SELECT kh, kl FROM latest_keys WHERE place = {place}) "
+        f"SELECT * FROM ({all_columns(path, names)}) SEMI JOIN (SELECT kh, kl FROM latest_keys WHERE place = {place}) "
         "USING (kh, kl)"
         for place, path in enumerate(later)
     )
-    return f"(SELECT * FROM ({_all_columns(oldest, names)}) ANTI JOIN latest_keys USING (kh, kl) UNION ALL {newer})"
+    return f"(SELECT * FROM ({all_columns(oldest, names)}) ANTI JOIN latest_keys USING (kh, kl) UNION ALL {newer})"
 
 
-def _all_columns(path: Path, names: Sequence[str]) -> str:
-    """A file's rows with a column for each attribute, those among them that it was written without."""
+def all_columns(path: Path, names: Sequence[str], *more: str) -> str:
+    """A file's rows with a column for each attribute, those among them that it was written without.
+
+    Args:
+        path: The file.
+        names: Of the attributes.
+        more: Other columns of it.
+    """
     there = set(pq.read_schema(path).names)
     texts = [name if name in there else f"NULL::VARCHAR AS {name}" for name in columns(names)]
-    return f"SELECT {', '.join((*IDENTITY, *texts))} FROM {parquet(path)}"
+    return f"SELECT {', '.join((*IDENTITY, *more, *texts))} FROM {parquet(path)}"

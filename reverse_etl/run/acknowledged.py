@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changes.attributes import StreamValues
 from reverse_etl.changes.commit import Reading, commit, doubt_all, forget_answers
+from reverse_etl.changes.compare import Keyed
 from reverse_etl.changes.compared import Compared, compared
 from reverse_etl.changes.enter_values import enter_values
 from reverse_etl.changes.fingerprints import VERSION
+from reverse_etl.changes.forget import forget_before
 from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.recipient import rows_for
@@ -65,8 +67,8 @@ def forget_old_generations(run: SyncRun, generation: int) -> None:
     """Removes the files that nothing needs once a generation counts; what cannot be removed now is removed later."""
     keep = run.sync.changes.keep
     with suppress(StateError):
-        generations_of(run).forget_before(
-            generation, kept_since=None if keep is None else time.time() - keep.total_seconds()
+        forget_before(
+            generations_of(run), generation, kept_since=None if keep is None else time.time() - keep.total_seconds()
         )
 
 
@@ -135,6 +137,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
             follows=made_by if made is not None else "",
             attributes={name: list(found.values[name].names) for name in needed},
             values=needed,
+            made_at=now,
         ),
     )
 
@@ -155,7 +158,14 @@ def _write_doubt(run: SyncRun, snapshot: Snapshot) -> None:
             )
     generations.seal(
         snapshot.generation + 1,
-        replace(made, run_id=snapshot.sending, follows=snapshot.made_by, attributes={}, values={}),
+        replace(
+            made,
+            run_id=snapshot.sending,
+            follows=snapshot.made_by,
+            attributes={},
+            values={},
+            made_at=int(time.time()),
+        ),
     )
 
 
@@ -184,6 +194,11 @@ def remembered_streams(sync: SyncConfig) -> dict[str, StreamValues]:
         for stream in sync.streams
         if (text := found.cleared(sync, stream.name)) is not None
     }
+
+
+def keyed(sync: SyncConfig, stream: str, secret: bytes) -> Keyed:
+    """What the fingerprints of a stream are made with."""
+    return Keyed(secret, sync.name, (sync.DESTINATION, sync.destination, *kind_of(sync).identity(sync, stream)))
 
 
 def shapes_of(sync: SyncConfig) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changes.attributes import plan_clearing, with_attributes_of, write_changed, write_sent
 from reverse_etl.changes.changed_rows import changed_rows
-from reverse_etl.changes.compare import Keyed, as_checked, enter_plan, write_fingerprints, write_plan
+from reverse_etl.changes.compare import as_checked, enter_plan, write_fingerprints, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.asked import reads_only_changes
@@ -20,7 +20,7 @@ from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.errors import ReverseEtlError, StateError
 from reverse_etl.files.scratch import scratch_in
-from reverse_etl.run.acknowledged import compares, generations_of, kind_of, remembered_streams, settle, shapes_of
+from reverse_etl.run.acknowledged import compares, generations_of, keyed, kind_of, remembered_streams, settle, shapes_of
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
             parts, outcomes = folder.parts(name), as_checked(folder.outcomes(name))
             before = generations_of(run).stream(snapshot.generation, name) if made and name in made.rows else None
             as_sent = partial(kind.as_sent, sync=sync, stream=name)
-            write_fingerprints(parts, outcomes, as_sent, _keyed(sync, name, secret))
+            write_fingerprints(parts, outcomes, as_sent, keyed(sync, name, secret))
             write_plan(parts, before, database, all_rows=everything or name in reshaped)
             attributes: dict[str, int] = {}
             if name in remembered:
@@ -112,7 +112,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
                 known = replace(remembered[name], names=tuple(names), known=bool(files))
                 values = with_attributes_of(parts, as_sent, files, known, database)
                 plan_clearing(parts, files, database, values)
-                write_sent(parts, outcomes, as_sent, _keyed(sync, name, secret), values)
+                write_sent(parts, outcomes, as_sent, keyed(sync, name, secret), values)
                 attributes = write_changed(parts, files, database, values)
                 found.values[name] = values
                 if made is not None and values.narrow and not files:
@@ -213,7 +213,3 @@ def _reshaped_note(reshaped: tuple[str, ...]) -> str:
     if not reshaped:
         return ""
     return "How rows are sent changed in the sync's file, so every row is sent."
-
-
-def _keyed(sync: SyncConfig, stream: str, secret: bytes) -> Keyed:
-    return Keyed(secret, sync.name, (sync.DESTINATION, sync.destination, *kind_of(sync).identity(sync, stream)))

@@ -66,6 +66,12 @@ def test_a_plan_shows_values_where_they_are_wanted(shop: Project) -> None:
     found = json.loads(shop.reverse_etl("plan", "customers", "--values", "--json").stdout)
     [first] = found["streams"]["rows"]["first"]
     assert {"row_number": 2, "attributes": ["plan"], "key": '"1"', "values": {"plan": ['"free"', '"gold"']}} == first
+    shop.reverse_etl("run", "customers")
+    lines = shop.reverse_etl("history", "customers", "--key", "1").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert 'plan "free" "gold"' in [" ".join(line.split()[-3:]) for line in lines], lines
+    [newest, _] = json.loads(shop.reverse_etl("history", "customers", "--key", "1", "--json").stdout)
+    assert {"plan": ['"free"', '"gold"']} == newest["attributes"]
 
 
 def test_a_sync_that_does_not_compare_says_what_is_not_known(shop: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -14,24 +15,36 @@ from reverse_etl.cli.tables import Rows, say
 
 if TYPE_CHECKING:
     from reverse_etl.report import RunReport
+    from reverse_etl.state.home import Home
     from reverse_etl.state.store import Store
 
-EXAMPLES: Final = ("history customers",)
+EXAMPLES: Final = ("history customers", "history customers --key 42")
+
+_LONGEST: Final = 30
+"""Characters of a value in a table."""
 
 
 def history(
     sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
     limit: Annotated[int, typer.Option(min=1, help="At most this many runs, the newest first.")] = 20,
+    key: Annotated[
+        str,
+        typer.Option("--key", metavar="ID", help="Show what runs changed of this row (needs changes.keep)."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show the past runs of a sync, skipped ones included."""
+    """Show the past runs of a sync, skipped ones included; or what they changed of one row."""
     from reverse_etl.state.home import Home
     from reverse_etl.state.run_history import list_runs
     from reverse_etl.state.store import open_store
     from reverse_etl.state.workspace_lease import end_lost
 
-    store = open_store(Home.from_environment(syncs).state_url)
+    home = Home.from_environment(syncs)
+    store = open_store(home.state_url)
+    if key:
+        _show_key(sync, syncs, key, home, store, limit=limit, as_json=as_json)
+        return
     end_lost(store)
     require_known(store, sync, syncs)
     runs = list_runs(store, sync, limit=limit)
@@ -41,6 +54,25 @@ def history(
         _show(runs, datetime.now(UTC))
     else:
         say(words.console(), no_runs(sync))
+
+
+def _show_key(sync: str, syncs: Path, key: str, home: Home, store: Store, *, limit: int, as_json: bool) -> None:
+    from reverse_etl.config.loader import load_project
+    from reverse_etl.run.key_history import history_of_key
+
+    found = history_of_key(sync_named(load_project(syncs), sync), home, store, key)[:limit]
+    if as_json:
+        words.print_json([asdict(each) for each in found])
+    elif not found:
+        say(words.console(), f"{sync} has acknowledged no row with this identifier, as far as values are kept.")
+    else:
+        table = Rows(("run", "acknowledged (UTC)", "attribute", "before", "after"))
+        for each in found:
+            for name, (old, new) in each.attributes.items():
+                before, after = old or "", new or "not known"
+                shown = (words.value(text, _LONGEST) for text in (name, before, after))
+                table.add(each.run_id[:8], words.minute(words.at_unix(each.at)), *shown)
+        table.show(words.console())
 
 
 def require_known(store: Store, sync: str, syncs: Path) -> None:
