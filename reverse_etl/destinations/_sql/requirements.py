@@ -10,7 +10,7 @@ from reverse_etl.destinations._sql.config import Rows
 from reverse_etl.errors import ConfigError
 
 
-def no_table(holder: tuple[str, str], name: str, known: Sequence[str], *, where: str) -> ConfigError:
+def no_table(holder: tuple[str, str], name: str, known: Sequence[str], *, where: str, unseen: str = "") -> ConfigError:
     """A table that is not there, and the one that was probably meant.
 
     Args:
@@ -18,16 +18,18 @@ def no_table(holder: tuple[str, str], name: str, known: Sequence[str], *, where:
         name: The table's, as asked for.
         known: Those that are there.
         where: How messages call the destination.
+        unseen: A sentence about tables that this user may not see.
     """
     word, holder_name = holder
     near = nearest(name, known)
     if not known:
         keys = " and ".join(f"`{key}`" for key in dict.fromkeys((word, "database")))
         return ConfigError(
-            f"{where} has no {word} {holder_name} with tables.", hint=f"Check {keys} in connections.yaml."
+            f"{where} has no {word} {holder_name} with tables.",
+            hint=f"Check {keys} in connections.yaml. {unseen}".rstrip(),
         )
     meant = f"Did you mean {near}?" if near is not None else f"{word.capitalize()} {holder_name} has {some(known)}."
-    return ConfigError(f"{where} has no table {holder_name}.{name}.", hint=meant)
+    return ConfigError(f"{where} has no table {holder_name}.{name}.", hint=f"{meant} {unseen}".rstrip())
 
 
 def places(holder: str, table: str) -> list[tuple[str, str]]:

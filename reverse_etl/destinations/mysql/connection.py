@@ -33,6 +33,8 @@ _SILENT_MS: Final = 60_000
 _RESTARTED_S: Final = 5
 """Two readings of when a server started may differ by less."""
 
+_NO_LIMIT: Final = 2**64 - 1
+
 SQL_MODE: Final = ",".join(
     (
         *("STRICT_ALL_TABLES", "NO_ZERO_DATE", "NO_ZERO_IN_DATE", "ERROR_FOR_DIVISION_BY_ZERO"),
@@ -76,6 +78,7 @@ class Session:
     def __init__(self, wire: PymysqlWire, lock_s: int) -> None:
         self._wire = wire
         try:
+            self.run(f"SET SESSION sql_big_selects = 1, sql_select_limit = {_NO_LIMIT}")
             ((identifier, version, user, packet, read_only, by_statement, now),) = self.rows(_FACTS)
             ((_, uptime),) = self.rows(_UPTIME)
             self.version, self.is_mariadb = version, "MariaDB" in version
@@ -130,8 +133,8 @@ class Session:
         yield (
             f"SET SESSION autocommit = 1, sql_mode = '{SQL_MODE}', time_zone = '+00:00', completion_type = 'NO_CHAIN', "
             f"innodb_lock_wait_timeout = {lock_s}, lock_wait_timeout = {lock_s}, foreign_key_checks = 1, "
-            "unique_checks = 1, sql_safe_updates = 0, sql_big_selects = 1, sql_select_limit = DEFAULT, "
-            f"sql_auto_is_null = 0, group_concat_max_len = {self.packet_bytes}, "
+            "unique_checks = 1, sql_safe_updates = 0, sql_auto_is_null = 0, "
+            f"group_concat_max_len = {self.packet_bytes}, "
             f"wait_timeout = GREATEST(@@session.wait_timeout, 3600){checks}"
         )
 

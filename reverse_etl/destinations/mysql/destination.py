@@ -142,7 +142,9 @@ class MysqlTable:
             if table is not None:
                 return table
         database, name = places[-1]
-        raise shared.no_table(("database", database), name, catalogue.table_names(session, database), where=self.name)
+        known = catalogue.table_names(session, database)
+        unseen = "A user sees the tables that it has a right on."
+        raise shared.no_table(("database", database), name, known, where=self.name, unseen=unseen)
 
     def _require_rights(self, session: Session, table: Table, statements: Statements) -> None:
         """Asks for nothing but does what a run does, with no rows: that way roles and patterns count too."""

@@ -25,8 +25,10 @@ FEW: Final = 12
 """Rows that are tried together where a slice holds bad ones."""
 _FIRST, _LAST, _FAILED = "reverse_etl_first", "reverse_etl_last", "reverse_etl_failed"
 _CODE, _TEXT, _ROW = "reverse_etl_code", "reverse_etl_text", "reverse_etl_row"
+_NUMBER: Final = "reverse_etl_number"
 """Variables of blocks."""
 _DUPLICATE: Final = 1062
+_AT_LINE: Final = 4094
 _INDEXED: Final = 100
 """Characters of a text in an index of the stage."""
 
@@ -121,7 +123,7 @@ class Statements:
         """
         return f"""
 BEGIN NOT ATOMIC
-  DECLARE {_CODE} INT;
+  DECLARE {_CODE}, {_NUMBER} INT;
   DECLARE {_TEXT} TEXT;
   FOR {_ROW} IN (SELECT s.* FROM {STAGE} AS s WHERE {where} ORDER BY s.place) DO
     BEGIN
@@ -142,7 +144,7 @@ END"""
         again = "; ".join([*([self._update_one] if self.updates else []), self.insert(one, looks=True)])
         return f"""
 BEGIN NOT ATOMIC
-  DECLARE {_LAST}, {_CODE} INT;
+  DECLARE {_LAST}, {_CODE}, {_NUMBER} INT;
   DECLARE {_FIRST}, {_FAILED} INT DEFAULT 0;
   DECLARE {_TEXT} TEXT;
   SELECT MAX(place) INTO {_LAST} FROM {STAGE};
@@ -236,7 +238,10 @@ def among(places: Sequence[int]) -> str:
 
 
 def _handler(a_rows_fault: str, then: str) -> str:
-    get = f"GET DIAGNOSTICS CONDITION 1 {_CODE} = MYSQL_ERRNO, {_TEXT} = MESSAGE_TEXT"
+    # Warnings come before the error, and behind it the lines of triggers at which it was raised.
+    get = f"GET DIAGNOSTICS CONDITION {_NUMBER} {_CODE} = MYSQL_ERRNO, {_TEXT} = MESSAGE_TEXT"
+    find = f"REPEAT {get}; SET {_NUMBER} = {_NUMBER} - 1; UNTIL {_CODE} <> {_AT_LINE} OR {_NUMBER} = 0 END REPEAT"
+    get = f"GET DIAGNOSTICS {_NUMBER} = NUMBER; {find}"
     fault = a_rows_fault.format(_CODE)
     return f"DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN {get}; IF NOT {fault} THEN RESIGNAL; END IF; {then}; END"
 
