@@ -14,7 +14,7 @@ from reverse_etl.checks.base import Gate, Rule, Severity
 from reverse_etl.cli.commands.run import show
 from reverse_etl.counted import counted
 from reverse_etl.notify.alert import Alert, Kind
-from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.report import Carried, Counts, RunReport, Status
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 ONE = Counts(extracted=1, rejected=1)
@@ -48,6 +48,25 @@ def test_a_count_with_what_it_counts(count: int, words: tuple[str, ...], text: s
 def test_a_gate_counts_one_row(gate: Gate, text: str) -> None:
     """What it says stops the run."""
     assert text == gate.exceeded(ONE)
+
+
+@pytest.mark.parametrize(
+    ("carried", "text"),
+    [
+        (Carried(read=1, delivered=1), "1 row carried from earlier runs, 1 delivered now"),
+        (Carried(read=2, left=1), "2 rows carried from earlier runs, 0 delivered now, 1 row carried to the next run"),
+        (Carried(left=3), "3 rows carried to the next run"),
+        (Carried(gone=1), ""),
+    ],
+)
+def test_a_run_counts_the_rows_that_it_carries(carried: Carried, text: str) -> None:
+    """Those that there are."""
+    report = RunReport("people", "a", Status.COMPLETED, MONDAY, carried=carried)
+    shown = StringIO()
+    show(report, Console(file=shown, width=120))
+    first = shown.getvalue().splitlines()[0].strip()
+    assert text == (first if text else "")
+    assert text or first.startswith("people: completed")
 
 
 def test_a_run_and_its_alert_count_one_row_each() -> None:

@@ -126,6 +126,11 @@ class Generations:
             found.append(path)
         return found
 
+    @property
+    def are_here(self) -> bool:
+        """Whether there are any on this machine."""
+        return any(self.folder.glob(f"g*/{_MADE}"))
+
     def made(self, generation: int, run_id: str) -> Made | None:
         """What a generation is of; None where a file of it is missing or damaged, here and where machines share.
 

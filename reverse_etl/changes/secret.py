@@ -33,19 +33,8 @@ def secret_of(home: Path) -> bytes:
         ConfigError: The variable is too short, or machines share their files and it is not set.
         StateError: The file cannot be read or made.
     """
-    if text := value_of(SECRET_VARIABLE):
-        if len(text) < _LEAST_CHARACTERS:
-            raise ConfigError(
-                f"{SECRET_VARIABLE} has fewer than {_LEAST_CHARACTERS} characters.",
-                hint="Make one with: openssl rand -hex 32",
-            )
+    if text := from_variable():
         return hashlib.blake2b(text.encode(), digest_size=_BYTES).digest()
-    if value_of(STORAGE_URL_VARIABLE):
-        raise ConfigError(
-            f"`changes: {{by: compare}}` needs {SECRET_VARIABLE} where machines share their files "
-            f"({STORAGE_URL_VARIABLE}).",
-            hint="Set it to the same value on all of them. Make one with: openssl rand -hex 32",
-        )
     path = home / "secret"
     try:
         return _read(path) if path.exists() else _made(path)
@@ -54,6 +43,27 @@ def secret_of(home: Path) -> bytes:
             f"{path} cannot be read: {error.strerror or error}.",
             hint="Let the user who runs the syncs own the home folder.",
         ) from None
+
+
+def from_variable() -> str:
+    """What the variable holds; empty where the home folder has the secret.
+
+    Raises:
+        ConfigError: It is too short, or machines share their files and it is not set.
+    """
+    text = value_of(SECRET_VARIABLE)
+    if text and len(text) < _LEAST_CHARACTERS:
+        raise ConfigError(
+            f"{SECRET_VARIABLE} has fewer than {_LEAST_CHARACTERS} characters.",
+            hint="Make one with: openssl rand -hex 32",
+        )
+    if not text and value_of(STORAGE_URL_VARIABLE):
+        raise ConfigError(
+            f"`changes: {{by: compare}}` needs {SECRET_VARIABLE} where machines share their files "
+            f"({STORAGE_URL_VARIABLE}).",
+            hint="Set it to the same value on all of them. Make one with: openssl rand -hex 32",
+        )
+    return text
 
 
 def secret_id(secret: bytes) -> str:

@@ -68,11 +68,13 @@ class Validation:
         results: One a rule, in rule order, stream by stream.
         counts: By stream. Valid rows are ``undelivered``, because nothing is sent yet.
         stopped: Which check stops the run and why, a sentence; empty when rows may be sent.
+        would_stop: The same where no run is in progress.
     """
 
     results: tuple[CheckResult, ...]
     counts: dict[str, Counts]
     stopped: str = ""
+    would_stop: str = ""
 
 
 def validate(sync: OutgoingRows, folder: RunFolder) -> Validation:
@@ -99,15 +101,20 @@ def validate(sync: OutgoingRows, folder: RunFolder) -> Validation:
         for each in passes:
             each.run(database)
     results = tuple(result for each in passes for result in each.results())
-    return Validation(results, {each.stream.name: each.counts for each in passes}, _stopped(results))
+    return Validation(results, {each.stream.name: each.counts for each in passes}, *_stopped(results))
 
 
-def _stopped(results: Sequence[CheckResult]) -> str:
+def _stopped(results: Sequence[CheckResult]) -> tuple[str, str]:
+    """Which check stops the run, in two tenses."""
     for result in results:
         if result.rule.severity is Severity.STOP and not result.passed:
             label = "" if result.stream == ROWS else f" on the {result.stream}"
-            return f"check {result.rule.name}{label} stopped the run, nothing was sent: {result.message}"
-    return ""
+            check = f"check {result.rule.name}{label}"
+            return (
+                f"{check} stopped the run, nothing was sent: {result.message}",
+                f"{check} would stop the run, and nothing would be sent: {result.message}",
+            )
+    return "", ""
 
 
 @dataclass(slots=True)

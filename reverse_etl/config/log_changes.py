@@ -23,6 +23,11 @@ def log_problems(draft: Draft, streams: Sequence[Stream]) -> None:
     if len(streams) > 1:
         text = f"the log tells which rows changed, not which {streams[1].name}: leave them to a sync of their own"
         draft.problem(("changes", "by"), text)
+    if len(streams[0].identifier) > 1:
+        text = (
+            f"the log names rows by one column, and the key has {len(streams[0].identifier)}: compare all rows instead"
+        )
+        draft.problem(("changes", "by"), text)
     for stream in streams:
         if reads_changes(stream.query):
             text = "with `changes: {by: log}` the query returns every row: leave the placeholder out"

@@ -49,6 +49,7 @@ class OutgoingRows(YamlModel, ABC):
         name: What distinguishes them from the rows of others; a sync's name.
         DESTINATION: The kind of destination that the model belongs to.
         TITLE: What people call the kind.
+        PLACE: What they call one of the kind, in messages.
         MAX_COLUMNS: Columns that a row may have there.
         SECTIONS: The keys that define what a row is.
         VALUES: Those of them whose rows are known value by value, so that acknowledged ones can be remembered.
@@ -57,6 +58,7 @@ class OutgoingRows(YamlModel, ABC):
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
     DESTINATION: ClassVar[str] = ""
     TITLE: ClassVar[str] = ""
+    PLACE: ClassVar[str] = "destination"
     MAX_COLUMNS: ClassVar[int] = 300
     SECTIONS: ClassVar[frozenset[str]] = frozenset()
     VALUES: ClassVar[frozenset[str]] = frozenset()

@@ -48,7 +48,8 @@ def _take(run: SyncRun) -> None:
         heartbeat.stop(run.lease_id)
         if not isinstance(error, Exception):
             message = (
-                f"{run.sync.where}: the run was canceled while waiting for the workspace. Nothing was read or sent."
+                f"{run.sync.where}: the run was canceled while waiting for the {run.sync.PLACE}. "
+                "Nothing was read or sent."
             )
             close(run, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
         raise

@@ -62,7 +62,7 @@ def with_all_rows_when_due(run: SyncRun, scope: Scope) -> Scope:
     if scope != WHAT_CHANGED or sync.changes.full_every is None or not reads_only_changes(sync):
         return scope
     snapshot = snapshot_of(run.store, sync.name)
-    made = generations_of(run).made(snapshot.generation, snapshot.made_by) if snapshot.generation else None
+    made = generations_of(run).made(snapshot.generation, snapshot.made_by) if snapshot.made_by else None
     return Scope(full=True) if made is not None and _is_due(sync, made) else scope
 
 
@@ -175,8 +175,8 @@ def note_repeats(folder: RunFolder) -> None:
 
 def _made(run: SyncRun, snapshot: Snapshot, secret: bytes) -> tuple[Made | None, str]:
     """What a generation is of, and why it cannot be used where that is worth a sentence."""
-    if not snapshot.generation:
-        return None, ""
+    if not snapshot.made_by:
+        return None, _why_nothing_is_known(run, snapshot)
     made = generations_of(run).made(snapshot.generation, snapshot.made_by)
     if made is None:
         return None, "The files that say what was acknowledged are missing or damaged, so every row is sent."
@@ -187,6 +187,15 @@ def _made(run: SyncRun, snapshot: Snapshot, secret: bytes) -> tuple[Made | None,
     if rows is None or before is None or not before.is_same(rows.recipient):
         return None, ""
     return made, ""
+
+
+def _why_nothing_is_known(run: SyncRun, snapshot: Snapshot) -> str:
+    """A sentence; empty before the first run that compares has ended."""
+    if snapshot.generation:
+        return "Rows were sent without comparing since rows were compared last, so every row is sent."
+    if snapshot == Snapshot() and generations_of(run).are_here:
+        return "The state database no longer knows what was acknowledged, so every row is sent."
+    return ""
 
 
 def _require_newest(run: SyncRun, generation: int | None, snapshot: Snapshot) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reverse_etl.state.runs import Carrying
 
 
-_NOT_CONFIRMED: Final = "The workspace did not identify itself, so last sync time stays."
+_NOT_CONFIRMED: Final = "The {} did not identify itself, so last sync time stays."
 
 
 def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: int = 0) -> RunReport:
@@ -80,7 +80,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         status, exit_code = Status.FAILED, StateError.exit_code
         message = f"{message} Besides, {not_kept}" if message else f"{run.sync.where}: {not_kept}"
     confirmed = rows_are_for is None or rows_are_for.confirmed
-    if rows_are_for is not None and (note := rows_are_for.note or ("" if confirmed or exit_code else _NOT_CONFIRMED)):
+    not_confirmed = "" if confirmed or exit_code else _NOT_CONFIRMED.format(run.sync.PLACE)
+    if rows_are_for is not None and (note := rows_are_for.note or not_confirmed):
         message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
     kept = status is Status.COMPLETED or (carrying is not None and not carrying.holds)
     if total.failed and not kept and (note := _not_read_again(run, facts, rows_are_for)):

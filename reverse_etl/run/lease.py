@@ -42,7 +42,7 @@ def take_lease(run: SyncRun, pause: Callable[[float], object] = time.sleep) -> N
             raise _skipped(run, other)
         if looked % _SAY_EVERY == 0:
             so_far = f", for {looked // _SAY_EVERY} min so far" if looked else ""
-            sentence = f"Waits for the workspace{so_far}: {_in_the_way(run, other)}."
+            sentence = f"Waits for the {run.sync.PLACE}{so_far}: {_in_the_way(run, other)}."
             run.waits(sentence)
             emit(Waiting(sentence))
         looked += 1
@@ -92,4 +92,4 @@ def _skipped(run: SyncRun, other: Lease) -> WorkspaceBusyError:
 def _in_the_way(run: SyncRun, other: Lease) -> str:
     since = f"since {other.taken_at:%H:%M:%S} UTC"
     waits = f", and {other.waits}" if other.waits else ""
-    return f"{other.label} is in progress in workspace {run.sync.destination} {since}{waits}"
+    return f"{other.label} is in progress in {run.sync.PLACE} {run.sync.destination} {since}{waits}"

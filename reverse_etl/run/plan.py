@@ -26,6 +26,7 @@ from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.narrowed import items_of
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.record import SyncRun
+from reverse_etl.run.send import mirrors
 from reverse_etl.run.sharing import continue_changeset, fetch, put_changeset
 from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl.state.syncs import sync_state
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from reverse_etl.state.store import Store
 
 PREFIX: Final = "plan-"
+
+_LEAVE: Final = "Everyone who is not among these rows leaves the segment; who is in it is found out when the run sends."
+_LEAVES_NO_ONE: Final = "As long as rows fail, no one leaves the segment."
 
 GOOD_FOR: Final = timedelta(hours=1)
 """Rows that were read longer ago are read again rather than sent."""
@@ -195,6 +199,8 @@ def make_plan(
                 f"Run {snapshot.sending[:8]} is still sending, or stopped while it sent: the next run sends the rows "
                 "that have no answer besides these, and only then a plan can be sent."
             )
+    if mirrors(sync, facts) and not validation.stopped:
+        notes.append(_LEAVES_NO_ONE if any(each.rejected for each in validation.counts.values()) else _LEAVE)
     sizes = asyncio.run(_sizes(run.folder, facts, sync, destination))
     streams = {}
     shown = changes.first_changes(run, found, with_values=with_values) if found is not None else {}
@@ -215,7 +221,7 @@ def make_plan(
         snapshot.generation,
         facts.read_from,
         streams,
-        stopped=validation.stopped,
+        stopped=validation.would_stop,
         after=snapshot.sending if compares(sync) else "",
         notes=tuple(filter(None, notes)),
     )
@@ -233,13 +239,7 @@ def take_plan(run: SyncRun, plan_id: str, recipient: Recipient | None = None) ->
         ConfigError: There is no such plan of this sync.
         StateError: It is too old, or was overtaken.
     """
-    folder = run.home.run_folder(run.sync.name, plan_id)
-    fetch(folder)
-    facts = folder.facts()
-    if facts is None or not plan_id.startswith(PREFIX):
-        raise ConfigError(
-            f"there is no plan {plan_id} of {run.sync.name}.", hint=f"Make one: reverse-etl plan {run.sync.name}"
-        )
+    folder, facts = find_plan(run.home, run.sync.name, plan_id)
     snapshot = snapshot_of(run.store, run.sync.name)
     if facts.generation is not None and snapshot.sending:
         raise StateError(
@@ -251,6 +251,16 @@ def take_plan(run: SyncRun, plan_id: str, recipient: Recipient | None = None) ->
             f"{why}: nothing was sent.", hint=f"Make another plan: reverse-etl plan {run.sync.name}"
         ).located(run.sync.where)
     continue_changeset(run.home, run.store, folder, run_id=run.run_id)
+
+
+def find_plan(home: Home, sync: str, plan_id: str) -> tuple[RunFolder, Facts]:
+    """The rows of a plan, and what its reading knew. Raises ConfigError where there is no such plan of the sync."""
+    folder = home.run_folder(sync, plan_id)
+    fetch(folder)
+    facts = folder.facts()
+    if facts is None or not plan_id.startswith(PREFIX):
+        raise ConfigError(f"there is no plan {plan_id} of {sync}.", hint=f"Make one: reverse-etl plan {sync}")
+    return folder, facts
 
 
 def _not_good(run: SyncRun, folder: RunFolder, facts: Facts, recipient: Recipient | None, generation: int) -> str:

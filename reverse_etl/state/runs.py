@@ -172,7 +172,7 @@ def record_skipped(
         run_id=run_id or f"skipped-{sync}-{at.timestamp():.0f}",
         status=Status.SKIPPED,
         started_at=at,
-        message=message or f"Run {blocking_run_id} was in progress in workspace {workspace}.",
+        message=message or f"Run {blocking_run_id} was in progress.",
         exit_code=WorkspaceBusyError.exit_code,
     )
     with store.writing() as connection:

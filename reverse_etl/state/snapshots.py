@@ -22,8 +22,8 @@ class Snapshot:
     """What is known of a sync's acknowledged rows.
 
     Attributes:
-        generation: The files that say so; 0 where there are none.
-        made_by: The changeset whose run made them; empty for none.
+        generation: The files that say so; 0 where there never were any.
+        made_by: The changeset whose run made them; empty where there are none, or they were forgotten.
         sending: The changeset that may be partly sent, and is not accounted for in the files; empty for none.
     """
 
@@ -69,9 +69,13 @@ def move_snapshot(connection: sa.Connection, sync: str, *, generation: int, chan
 
 
 def forget_snapshot(store: Store, sync: str) -> None:
-    """Forgets what a sync's destination acknowledged, as a run that does not compare must before it sends."""
+    """Forgets what a sync's destination acknowledged, as a run that does not compare must before it sends.
+
+    Its number moves on, so that rows that were compared before are overtaken.
+    """
+    forgotten = {"generation": SNAPSHOT.c.generation + 1, "made_by": "", "sending": ""}
     with store.writing() as connection:
-        connection.execute(sa.delete(SNAPSHOT).where(SNAPSHOT.c.sync == sync))
+        connection.execute(sa.update(SNAPSHOT).where(SNAPSHOT.c.sync == sync).values(**forgotten))
 
 
 def _still(sync: str, generation: int, changeset: str) -> sa.Update:

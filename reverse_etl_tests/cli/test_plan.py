@@ -11,6 +11,9 @@ import pytest
 
 from reverse_etl.cli.commands.plan import _why_not_compared
 from reverse_etl.run.plan import Plan, StreamPlan
+from reverse_etl.state.home import Home
+from reverse_etl.state.run_history import list_runs
+from reverse_etl.state.store import open_store
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
@@ -51,6 +54,18 @@ def test_a_plan_is_read_and_then_sent(shop: Project, sandbox: RunningSandbox) ->
         "another run has sent rows since the plan was made" in " ".join(again.stderr.split()),
     )
     assert 0 == shop.reverse_etl("plan", "customers", "--exit-code").returncode
+
+
+def test_a_plan_says_which_check_would_stop_the_run(shop: Project) -> None:
+    """Of what has not happened."""
+    shop.write("customers.yaml", people(QUERY, "checks: [{max_failed_rows: {limit: 10%}}]\n"))
+    planned = shop.reverse_etl("plan", "customers")
+    assert 4 == planned.returncode
+    last = " ".join(planned.stdout.split())
+    assert last.endswith(
+        "Check max_failed_rows would stop the run, and nothing would be sent: 1 of 4 rows failed, more than the 10% "
+        "allowed."
+    )
 
 
 def test_a_plan_shows_values_where_they_are_wanted(shop: Project) -> None:
@@ -95,6 +110,7 @@ def test_why_everything_counts_as_new_is_said_once(added: int | None, generation
 
 
 def test_a_plan_that_is_not_there_is_a_mistake_of_the_user(shop: Project) -> None:
-    """Exit code 2, and the command that makes one."""
+    """Exit code 2, and the command that makes one; no run begins, so the history has none."""
     run = shop.reverse_etl("run", "customers", "--plan", "plan-00000000")
-    assert (2, True) == (run.returncode, "reverse-etl plan customers" in run.stderr)
+    assert (2, True) == (run.returncode, "reverse-etl plan customers" in " ".join(run.stderr.split()))
+    assert [] == list_runs(open_store(Home.at(shop.folder / "home").state_url))

@@ -59,6 +59,31 @@ def test_good_files_are_summed_up_for_people(syncs: Path) -> None:
     assert "2 syncs, 3 databases, 2 workspaces: no problems." in err
 
 
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"REVERSE_ETL_STORAGE_URL": "s3://bucket/files"}, "needs REVERSE_ETL_SECRET where machines share their files"),
+        ({"REVERSE_ETL_SECRET": "short"}, "REVERSE_ETL_SECRET has fewer than 16 characters"),
+        ({"REVERSE_ETL_STORAGE_URL": "s3://bucket/files", "REVERSE_ETL_SECRET": 32 * "a"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_secret_that_runs_need_here_is_a_problem_of_the_syncs_that_compare(
+    syncs: Path, variables: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its file and line, and not of a sync that compares nothing."""
+    (syncs / "orders.yaml").write_text(MANUAL + "changes: {by: compare}\n", encoding="utf-8")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code, out, _ = run(validate)
+    line = len(MANUAL.splitlines()) + 1
+    assert (2 if words else 0) == code
+    assert words in out
+    assert bool(words) == out.startswith(f"syncs/orders.yaml:{line}: changes.by: ")
+    assert len(out.splitlines()) <= 2
+    assert 0 == run(validate, "customers")[0]
+
+
 def test_json_is_a_list_of_problems(syncs: Path) -> None:
     """Empty where there are none; otherwise each with its place, warnings too, and exit code 2 for errors."""
     assert (0, "[]\n", "") == run(validate, "--json")

@@ -60,6 +60,10 @@ def test_a_table_has_a_section_of_its_own(tmp_path: Path) -> None:
         (f"{PEOPLE}destination: crm\n", "rows: is missing"),
         (f"{ROWS}workspace: main\n", "rows: unknown key"),
         (PEOPLE, "workspace: is missing"),
+        (
+            f"{ROWS.replace(': id}', ': [id, shop]}')}destination: crm\nchanges: {{by: log, tables: {{people: id}}}}\n",
+            "changes.by: the log names rows by one column, and the key has 2: compare all rows instead",
+        ),
     ],
 )
 def test_a_sync_has_the_section_of_its_destination(tmp_path: Path, sync: str, problem: str) -> None:

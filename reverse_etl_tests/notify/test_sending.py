@@ -125,7 +125,7 @@ def test_skips_in_a_row_are_counted_from_the_last_run_that_ended(store: Store, w
         record_skipped(store, "people", "main", NOON + number * HOUR, "other")
         send_alerts([SYNC], channels(on=NOT_STALE), store=store, now=NOON + number * HOUR)
     assert ["skipped"] == kinds(webhook)
-    assert "Run other was in progress in workspace main." == webhook.bodies[0]["message"]
+    assert "Run other was in progress." == webhook.bodies[0]["message"]
     run(store, 4, Status.COMPLETED, at=NOON + 4 * HOUR)
     assert 0 == facts_of(store, ["people"])["people"].skipped_in_a_row
     send_alerts([SYNC], channels(), store=store, now=NOON + 4 * HOUR)

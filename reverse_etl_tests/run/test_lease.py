@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from reverse_etl.config.loader import load_project
+from reverse_etl.errors import WorkspaceBusyError
+from reverse_etl.plugins import load
 from reverse_etl.progress import Waiting, listening
 from reverse_etl.report import Status
 from reverse_etl.run.attend import attend
@@ -64,6 +66,16 @@ def test_it_says_so_at_once_and_every_minute(run: SyncRun) -> None:
     mine = workspace_lease.holder(run.store, "main")
     assert mine is not None
     assert ("r1", 125) == (mine.run_id, looks)
+
+
+def test_a_destination_that_is_no_workspace_is_not_called_one(run: SyncRun) -> None:
+    """By the word that its own entry in ``connections.yaml`` has."""
+    basic = {"database": "shop", "destination": "main", "schedule": "manual", "query": "SELECT 1 AS id"}
+    rows = {"rows": {"table": "people", "identify_by": "id"}}
+    sync = load("reverse_etl.destinations", "postgres").Sync.model_validate({"name": "people", **basic, **rows})
+    with pytest.raises(WorkspaceBusyError, match="run elsewher of orders is in progress in destination main since"):
+        take_lease(replace(run, sync=sync))
+    assert "workspace" not in list_runs(run.store)[0].message
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.changeset.scope import Scope
+from reverse_etl.config.inline import parse_sync
 from reverse_etl.errors import ConfigError, ReverseEtlError, StateError
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.plan import Plan, make_plan
@@ -16,6 +17,7 @@ from reverse_etl.state.run_history import list_runs
 from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.faults.shop import KINDS
+from reverse_etl_tests.faults.shop import compared as compared_settings
 from reverse_etl_tests.run.test_compare import ROWS, change, compared, plan_of, sent
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
@@ -72,6 +74,16 @@ def test_a_plan_is_sent_exactly(case: Case) -> None:
     assert (Status.COMPLETED, 1, "gold") == (report.status, report.total.delivered, plan_of(case, 3))
     assert 2 == ended(case.run()).total.delivered
     assert ("silver", "gold") == (plan_of(case, 3), plan_of(case, 4))
+
+
+def test_a_plan_says_that_a_mirrored_segment_loses_people(case: Case) -> None:
+    """As long as no row fails: then it is left as it is."""
+    segment = {"people": {"identify_by": "id", "segment": {"name": "all", "mirror": True}}}
+    basic = {"database": "shop", "workspace": "main", "schedule": "manual"}
+    case.sync = parse_sync(case.name, basic | compared_settings("people") | segment)
+    assert "Everyone who is not among these rows leaves the segment" in " ".join(planned(case).notes)
+    change(case, 3, "x" * 1_001)
+    assert "As long as rows fail, no one leaves the segment." in planned(case).notes
 
 
 @pytest.mark.parametrize("why", ["another run", "changed file", "no such plan", "too old"])

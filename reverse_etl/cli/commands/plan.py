@@ -91,7 +91,7 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
         for changed in stream.first:
             _show_values(changed, console)
     if made.stopped:
-        say(console, f"A run over these rows would send nothing: {made.stopped}")
+        say(console, made.stopped[0].upper() + made.stopped[1:])
         return
     requests = sum(each.requests for each in made.streams.values())
     payload = sum(each.payload_bytes for each in made.streams.values())

@@ -121,7 +121,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
             )
         validation = validate(sync, folder)
         if validation.stopped:
-            say(words.console(stderr=True), f"A run over these rows would stop: {validation.stopped}")
+            say(words.console(stderr=True), validation.would_stop[0].upper() + validation.would_stop[1:])
         if note := sync.note(folder):
             say(words.console(stderr=True), note)
         numbered = {stream: list(with_row_numbers(batches)) for stream, batches in read.items()}

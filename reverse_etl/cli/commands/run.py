@@ -119,6 +119,8 @@ def run(
 
     def run_one(config: SyncConfig) -> RunReport:
         scope.check(config)
+        if plan:
+            _require_plan(config.name, syncs, plan)
         resolve_credentials(project, config)
         asked = replace(scope, only=_kept(sync, syncs, only)) if only else scope
         report = execute(config, syncs, scope=asked, verbose=verbose)
@@ -155,6 +157,14 @@ def _run_several(
     if as_json:
         words.print_json([each.as_json() for each in ended])
     return worst(ended)
+
+
+def _require_plan(sync: str, syncs: Path, plan: str) -> None:
+    """Raises ConfigError where there is no such plan, before a run of it begins."""
+    from reverse_etl.run.plan import find_plan
+    from reverse_etl.state.home import Home
+
+    find_plan(Home.from_environment(syncs), sync, plan)
 
 
 def _kept(sync: str, syncs: Path, only: list[str]) -> str:
@@ -244,9 +254,12 @@ def show(report: RunReport, console: Console) -> None:
                 if (number := getattr(counts, name))
             ]
             say(console, f"  {', '.join(parts)}", indent="  ")
-    if (carried := report.carried) and (carried.read or carried.left):
-        taken = f"{counted(carried.read, 'row')} carried from earlier runs, {carried.delivered:,} delivered now; "
-        say(console, f"  {taken}{carried.left:,} carried on", indent="  ")
+    if carried := report.carried:
+        parts = [f"{counted(carried.read, 'row')} carried from earlier runs", f"{carried.delivered:,} delivered now"]
+        parts = parts if carried.read else []
+        parts += [f"{counted(carried.left, 'row')} carried to the next run"] if carried.left else []
+        if parts:
+            say(console, f"  {', '.join(parts)}", indent="  ")
     colour = {"completed": "green", "some_rows_failed": "yellow"}.get(report.status.value, "red")
     end = words.text(f"{report.sync}: ").append(report.status.value, colour)
     say(console, end.append(f" in {report.duration_s:.1f} s"))

@@ -14,6 +14,7 @@ from reverse_etl.counted import counted
 
 if TYPE_CHECKING:
     from reverse_etl.config.problems import Problem
+    from reverse_etl.config.sync_file import SyncFile
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 
 EXAMPLES: Final = ("validate", "validate customers --json")
@@ -46,6 +47,7 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
     for name in names:
         require_named(found.syncs, name, str(syncs))
     problems, warnings = found.concerning(names) if names else (found.problems, found.warnings)
+    problems = [*problems, *_secret_problems([found.syncs[name] for name in names or found.syncs])]
     if as_json:
         words.print_json(
             [_as_json(problem, "error") for problem in sorted(set(problems))]
@@ -68,6 +70,23 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
         say(people, f"{', '.join(names)}: no problems.", style="bold green")
     else:
         _print_table(people, found.project, [found.project.syncs[name] for name in names or found.project.syncs])
+
+
+def _secret_problems(syncs: list[SyncFile]) -> list[Problem]:
+    """What runs of syncs that compare would end with here, before they read."""
+    from reverse_etl.changes.secret import from_variable
+    from reverse_etl.config.problems import problem_at
+    from reverse_etl.errors import ConfigError
+
+    try:
+        from_variable()
+    except ConfigError as error:
+        text = error.message.removesuffix(".")
+    else:
+        return []
+    changes = [(sync, sync.document.values.get("changes")) for sync in syncs]
+    comparing = [sync for sync, each in changes if isinstance(each, dict) and each.get("by") in ("compare", "log")]
+    return [problem_at(sync.file, sync.document, ("changes", "by"), text) for sync in comparing]
 
 
 def _print_table(people: Any, project: ProjectConfig, shown: list[SyncConfig]) -> None:

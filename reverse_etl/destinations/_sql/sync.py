@@ -72,7 +72,7 @@ class TableSync(TableRows, SyncConfig):
         key = rows.get("identify_by", ()) if isinstance(rows, dict) else ()
         names = [key] if isinstance(key, str) else key if isinstance(key, list) else []
         required = tuple(name for name in names if isinstance(name, str))
-        return [Stream(ROWS, str(values.get("query") or ""), required=required)]
+        return [Stream(ROWS, str(values.get("query") or ""), identifier=required, required=required)]
 
 
 def _of_column(rule: Any, key: tuple[str, ...], name: str) -> Any:

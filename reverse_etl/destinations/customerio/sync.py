@@ -130,6 +130,7 @@ class Outgoing(OutgoingRows):
 
     DESTINATION: ClassVar[str] = "customerio"
     TITLE: ClassVar[str] = "Customer.io"
+    PLACE: ClassVar[str] = "workspace"
     MAX_COLUMNS: ClassVar[int] = 300
     SECTIONS: ClassVar[frozenset[str]] = frozenset(KINDS)
     VALUES: ClassVar[frozenset[str]] = frozenset({"people", "objects"})
