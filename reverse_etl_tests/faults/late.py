@@ -186,7 +186,11 @@ class OpenTransaction:
 
 @dataclass(slots=True)
 class LateCase:
-    """A sync of people of one place."""
+    """A sync of people of one place.
+
+    Attributes:
+        name: The sync's; empty: that of the table.
+    """
 
     world: World
     place: Place
@@ -196,18 +200,19 @@ class LateCase:
     query: str = ""
     empty_values: str = "ignore"
     more: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
 
     def run(self, *, full: bool = False) -> RunReport:
         """One run of the product's stages."""
-        name = self.place.table
+        table, name = self.place.table, self.name or self.place.table
         since = _SINCE[self.place.engine]
-        changed = f"{{{{changed: {name}}}}}" if self.place.kind.endswith("_marks") else f"at >= {since}"
+        changed = f"{{{{changed: {table}}}}}" if self.place.kind.endswith("_marks") else f"at >= {since}"
         changes: dict[str, Any] = self.changes
         if self.place.kind.endswith("_log"):
-            changed, changes = "true", {"by": "log", "tables": self.changes or {name: "id"}}
+            changed, changes = "true", {"by": "log", "tables": self.changes or {table: "id"}}
         settings = {
             "people": {"identify_by": "id", "empty_values": self.empty_values},
-            "query": self.query or f"SELECT {self.columns} FROM {name} WHERE {changed}",
+            "query": self.query or f"SELECT {self.columns} FROM {table} WHERE {changed}",
             "changes": changes,
             **self.more,
         }
