@@ -58,6 +58,7 @@ def test_a_null_adds_nothing() -> None:
     assert 0 == len(fingerprints(pa.array([], pa.string()), KEY))
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=40)), max_size=30), st.integers(0, 5))
 def test_batches_may_be_cut_anywhere(texts: list[str | None], start: int) -> None:
     """A slice of a batch has the fingerprints of its rows."""
@@ -103,6 +104,7 @@ def canonical(draw: st.DrawFn) -> pa.RecordBatch:
     return numbered([{"id": "1", "plan": draw(st.none() | values)}], schema)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(canonical(), min_size=2, max_size=8), st.sampled_from(["ignore", "delete"]))
 def test_rows_are_equal_exactly_where_their_operations_are(rows: list[pa.RecordBatch], empty_values: str) -> None:
     """Whatever type their values have in each batch: another operation has another fingerprint, and no other has."""
@@ -119,7 +121,7 @@ WIDE_ROWS = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(WIDE_ROWS, st.randoms(use_true_random=False), st.sampled_from(["ignore", "delete"]))
 def test_order_of_rows_and_columns_and_cuts_make_no_difference(
     rows: list[dict[str, Any]], chance: random.Random, empty_values: str
