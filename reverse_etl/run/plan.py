@@ -10,31 +10,30 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import count
-from reverse_etl.changeset.recipient import keep_rows_for, rows_for
-from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
+from reverse_etl.changeset.recipient import keep_rows_for
+from reverse_etl.changeset.scope import WHAT_CHANGED, Scope
 from reverse_etl.config.changes import late_of
 from reverse_etl.delivery.estimate import Estimate, estimate
-from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.run import changes
 from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.narrowed import items_of
+from reverse_etl.run.planned_run import PREFIX
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.send import mirrors
-from reverse_etl.run.sharing import continue_changeset, fetch, put_changeset
+from reverse_etl.run.sharing import put_changeset
 from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl.state.syncs import sync_state
 
 if TYPE_CHECKING:
     from reverse_etl.changes.changed_rows import ChangedRow
     from reverse_etl.changeset.parts import Facts, RunFolder
-    from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.base import Destination
@@ -43,13 +42,8 @@ if TYPE_CHECKING:
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import Store
 
-PREFIX: Final = "plan-"
-
 _LEAVE: Final = "Everyone who is not among these rows leaves the segment; who is in it is found out when the run sends."
 _LEAVES_NO_ONE: Final = "As long as rows fail, no one leaves the segment."
-
-GOOD_FOR: Final = timedelta(hours=1)
-"""Rows that were read longer ago are read again rather than sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,58 +219,6 @@ def make_plan(
         after=snapshot.sending if compares(sync) else "",
         notes=tuple(filter(None, notes)),
     )
-
-
-def take_plan(run: SyncRun, plan_id: str, recipient: Recipient | None = None) -> None:
-    """Lets a run send the rows of a plan.
-
-    Args:
-        run: The run.
-        plan_id: The plan.
-        recipient: Who is there now; None where that is not asked.
-
-    Raises:
-        ConfigError: There is no such plan of this sync.
-        StateError: It is too old, or was overtaken.
-    """
-    folder, facts = find_plan(run.home, run.sync.name, plan_id)
-    snapshot = snapshot_of(run.store, run.sync.name)
-    if facts.generation is not None and snapshot.sending:
-        raise StateError(
-            f"run {snapshot.sending[:8]} stopped while it sent, and some of its rows have no answer: nothing was sent.",
-            hint=f"Run without a plan first: reverse-etl run {run.sync.name}",
-        ).located(run.sync.where)
-    if why := _not_good(run, folder, facts, recipient, snapshot.generation):
-        raise StateError(
-            f"{why}: nothing was sent.", hint=f"Make another plan: reverse-etl plan {run.sync.name}"
-        ).located(run.sync.where)
-    continue_changeset(run.home, run.store, folder, run_id=run.run_id)
-
-
-def find_plan(home: Home, sync: str, plan_id: str) -> tuple[RunFolder, Facts]:
-    """The rows of a plan, and what its reading knew. Raises ConfigError where there is no such plan of the sync."""
-    folder = home.run_folder(sync, plan_id)
-    fetch(folder)
-    facts = folder.facts()
-    if facts is None or not plan_id.startswith(PREFIX):
-        raise ConfigError(f"there is no plan {plan_id} of {sync}.", hint=f"Make one: reverse-etl plan {sync}")
-    return folder, facts
-
-
-def _not_good(run: SyncRun, folder: RunFolder, facts: Facts, recipient: Recipient | None, generation: int) -> str:
-    """Why the rows of a plan are not to be sent any more; empty where they are."""
-    rows = rows_for(folder)
-    if rows is None or (recipient is not None and not rows.recipient.is_same(recipient)):
-        return "the plan was made for another destination than the one of that name now"
-    if facts.version != run.sync.version:
-        return "the sync's file has changed since the plan was made"
-    if abs(datetime.now(UTC) - datetime.fromtimestamp(facts.started_at, UTC)) > GOOD_FOR:
-        return "the plan is more than an hour old"
-    if facts.generation not in (None, generation):
-        return "another run has sent rows since the plan was made"
-    if facts.reads is Reads.CHANGES and facts.since != sync_state(run.store, run.sync.name).last_sync_time:
-        return "another run has been completed since the plan was made"
-    return ""
 
 
 def _stream_plan(counts: Counts, checked: Counts, rejected_by: dict[str, int], size: Estimate) -> StreamPlan:

@@ -67,7 +67,7 @@ def extract_changeset(
         SourceError: The database cannot give the rows.
         ConfigError: The query's result lacks a needed column.
     """
-    from reverse_etl.run.plan import take_plan
+    from reverse_etl.run.planned_run import take_plan
     from reverse_etl.run.resume import take_over
     from reverse_etl.sources import connect, dialect
 

@@ -96,7 +96,7 @@ def test_a_plan_that_is_overtaken_is_not_sent(case: Case, why: str, monkeypatch:
     elif why == "changed file":
         case.sync = case.sync.model_copy(update={"version": "another"})
     elif why == "too old":
-        monkeypatch.setattr("reverse_etl.run.plan.GOOD_FOR", -timedelta(days=1))
+        monkeypatch.setattr("reverse_etl.run.planned_run.GOOD_FOR", -timedelta(days=1))
     before = len(sent(case))
     wanted = Scope(plan="plan-00000000") if why == "no such plan" else Scope(plan=plan.plan_id)
     run = case.run(scope=wanted)

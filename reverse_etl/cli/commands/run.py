@@ -161,7 +161,7 @@ def _run_several(
 
 def _require_plan(sync: str, syncs: Path, plan: str) -> None:
     """Raises ConfigError where there is no such plan, before a run of it begins."""
-    from reverse_etl.run.plan import find_plan
+    from reverse_etl.run.planned_run import find_plan
     from reverse_etl.state.home import Home
 
     find_plan(Home.from_environment(syncs), sync, plan)
