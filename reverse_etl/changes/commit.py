@@ -6,6 +6,7 @@ fingerprint afterwards, so that it is sent again whatever its values are then.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import FINGERPRINTS_FILE, copy, parquet, repeats, row_groups
+from reverse_etl.changes.compare import FINGERPRINTS_FILE, NAMED, copy, parquet, repeats, row_groups
+from reverse_etl.changes.gone import named, removed
 from reverse_etl.files.private import whole_file
 from reverse_etl.ledger.journal import JOURNAL_FILE, Journal
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import duckdb
@@ -26,28 +29,28 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.parts import Outcomes, Parts
 
 ANSWERS_FILE: Final = "answers.parquet"
+_REMOVED_FILE: Final = "removed.parquet"
 
 LEFT: Final = 0
 """Nothing happened to the row's key, or nothing that counts."""
 ACKNOWLEDGED: Final = 1
 _IN_DOUBT: Final = 2
 
-_SCHEMA: Final = pa.schema(
+_EMPTY: Final = pa.schema(
     [
-        ("kh", pa.uint64()),
-        ("kl", pa.uint64()),
-        ("rh", pa.uint64()),
-        ("row", pa.int64()),
-        ("sendable", pa.bool_()),
-        ("answer", pa.uint8()),
+        *(("kh", pa.uint64()), ("kl", pa.uint64()), ("rh", pa.uint64()), ("row", pa.int64())),
+        *(("sendable", pa.bool_()), *NAMED, ("deleted", pa.bool_()), ("answer", pa.uint8())),
     ]
 )
+"""Of a file without rows."""
+
+_OF_NAMED: Final = " arg_max(key, row) AS key, arg_max(other, row) AS other, arg_max(deleted, row) AS deleted,"
 
 _OF_KEYS: Final = f"""
-    SELECT kh, kl, coalesce(arg_max(rh, row) FILTER (sendable), 0) AS rh,
+    SELECT kh, kl, coalesce(arg_max(rh, row) FILTER (sendable), 0) AS rh,{{named}}
         CASE WHEN bool_or(answer = {_IN_DOUBT}) OR count(DISTINCT answer) FILTER (sendable) > 1 THEN {_IN_DOUBT}
             ELSE max(answer) END AS answer
-    FROM {{}} GROUP BY kh, kl
+    FROM {{now}} GROUP BY kh, kl
 """
 """One row a key: where its rows do not agree, it is in doubt."""
 
@@ -63,6 +66,9 @@ class Reading:
         other_shape: Whether rows were acknowledged in another shape than the one that they are sent in now.
         leave: Whether who is gone also leaves a segment: once back, they are sent again, whatever their values are.
         expires_s: Keys that are gone for longer are forgotten, seconds; None: never.
+        named: Whether the keys themselves are remembered, so that they can be removed.
+        among: The fingerprints of keys that are gone where no row has them; None: all of them are, if ``whole``.
+        removals: The rows that stand for keys that were to be removed; None where there are none.
     """
 
     read_at: int
@@ -71,6 +77,9 @@ class Reading:
     other_shape: bool = False
     leave: bool = False
     expires_s: int | None = None
+    named: bool = False
+    among: Path | None = None
+    removals: Parts | None = None
 
 
 def commit(
@@ -88,36 +97,14 @@ def commit(
     Raises:
         StateError: It cannot be written.
     """
-    _write_answers(parts, certain=reading.certain)
+    _write_answers(parts, reading)
     database.execute("SET preserve_insertion_order = false")
     now = parquet(parts.folder / ANSWERS_FILE)
     if repeats(now, database):
-        now = f"({_OF_KEYS.format(now)})"
-    if before is None:
-        query = f"""
-            SELECT kh, kl, CASE WHEN answer = {ACKNOWLEDGED} THEN rh END AS rh, answer = {ACKNOWLEDGED} AS known,
-                NULL::BIGINT AS gone_at
-            FROM {now} WHERE answer <> {LEFT}
-        """
-    else:
-        was = "NULL" if reading.other_shape else "o.rh"
-        if reading.leave and reading.whole:
-            was = f"CASE WHEN n.kh IS NOT NULL THEN {was} END"
-        gone_at = (
-            f"CASE WHEN n.kh IS NULL THEN coalesce(o.gone_at, {reading.read_at}) END" if reading.whole else "o.gone_at"
-        )
-        query = f"""
-            SELECT coalesce(n.kh, o.kh) AS kh, coalesce(n.kl, o.kl) AS kl,
-                CASE coalesce(n.answer, {LEFT}) WHEN {ACKNOWLEDGED} THEN n.rh WHEN {LEFT} THEN {was} END AS rh,
-                coalesce(o.known, false) OR coalesce(n.answer = {ACKNOWLEDGED}, false) AS known,
-                CASE WHEN n.kh IS NULL THEN {gone_at} END AS gone_at
-            FROM {now} n FULL JOIN {parquet(before)} o ON n.kh = o.kh AND n.kl = o.kl
-            WHERE NOT (o.kh IS NULL AND n.answer = {LEFT})
-        """
-        if reading.expires_s is not None and reading.whole:
-            oldest = reading.read_at - reading.expires_s
-            query += f" AND NOT (n.kh IS NULL AND coalesce(o.gone_at, {reading.read_at}) < {oldest})"
+        now = f"({_OF_KEYS.format(now=now, named=_OF_NAMED if reading.named else '')})"
+    query = _first(now, reading) if before is None else _following(now, parts, before, reading)
     keys = copy(database, query, after)
+    (parts.folder / _REMOVED_FILE).unlink(missing_ok=True)
     [(gone,)] = database.execute(f"SELECT count(gone_at) FROM {parquet(after)}").fetchall()
     return keys, gone
 
@@ -127,22 +114,83 @@ def forget_answers(parts: Parts) -> None:
     (parts.folder / ANSWERS_FILE).unlink(missing_ok=True)
 
 
+def _first(now: str, reading: Reading) -> str:
+    """What is acknowledged where nothing was before."""
+    also = ", key, other" if reading.named else ""
+    kept = f"answer <> {LEFT}"
+    if reading.named:
+        kept += f" AND NOT (deleted AND answer = {ACKNOWLEDGED})"
+    return f"""
+        SELECT kh, kl, CASE WHEN answer = {ACKNOWLEDGED} THEN rh END AS rh, answer = {ACKNOWLEDGED} AS known,
+            NULL::BIGINT AS gone_at{also}
+        FROM {now} WHERE {kept}
+    """
+
+
+def _following(now: str, parts: Parts, before: Path, reading: Reading) -> str:
+    """What is acknowledged after what was before."""
+    was = "NULL" if reading.other_shape else "o.rh"
+    if reading.leave and reading.whole:
+        was = f"CASE WHEN n.kh IS NOT NULL THEN {was} END"
+    old, also, removed = parquet(before), "", ""
+    missing = "true" if reading.whole else "false"
+    if reading.among is not None:
+        missing = f"EXISTS (SELECT 1 FROM {parquet(reading.among)} a WHERE a.kh = o.kh AND a.kl = o.kl)"
+    kept = f"NOT (o.kh IS NULL AND n.answer = {LEFT})"
+    if reading.named:
+        old = named(before)
+        also = ", coalesce(n.key, o.key) AS key, CASE WHEN n.kh IS NULL THEN o.other ELSE n.other END AS other"
+        # What the destination was made to let go of is not there because of this sync.
+        kept += f" AND NOT (n.kh IS NOT NULL AND n.deleted AND n.answer = {ACKNOWLEDGED})"
+    if reading.removals is not None:
+        _write_removed(parts, reading.removals, reading)
+        removed = f"LEFT JOIN {parquet(parts.folder / _REMOVED_FILE)} r ON r.kh = o.kh AND r.kl = o.kl"
+        kept += f" AND r.answer IS DISTINCT FROM {ACKNOWLEDGED}"
+        was = f"CASE WHEN r.answer IS DISTINCT FROM {_IN_DOUBT} THEN {was} END"
+    if reading.expires_s is not None and reading.whole:
+        oldest = reading.read_at - reading.expires_s
+        kept += f" AND NOT (n.kh IS NULL AND coalesce(o.gone_at, {reading.read_at}) < {oldest})"
+    gone_at = f"CASE WHEN {missing} THEN coalesce(o.gone_at, {reading.read_at}) ELSE o.gone_at END"
+    return f"""
+        SELECT coalesce(n.kh, o.kh) AS kh, coalesce(n.kl, o.kl) AS kl,
+            CASE coalesce(n.answer, {LEFT}) WHEN {ACKNOWLEDGED} THEN n.rh WHEN {LEFT} THEN {was} END AS rh,
+            coalesce(o.known, false) OR coalesce(n.answer = {ACKNOWLEDGED}, false) AS known,
+            CASE WHEN n.kh IS NULL THEN {gone_at} END AS gone_at{also}
+        FROM {now} n FULL JOIN {old} o ON n.kh = o.kh AND n.kl = o.kl {removed}
+        WHERE {kept}
+    """
+
+
 def doubt_all(before: Path, after: Path, database: duckdb.DuckDBPyConnection) -> int:
     """Writes a generation in which every key of another one is in doubt; returns how many. Raises StateError."""
     database.execute("SET preserve_insertion_order = false")
-    return copy(database, f"SELECT kh, kl, NULL::UBIGINT AS rh, known, gone_at FROM {parquet(before)}", after)
+    return copy(database, f"SELECT * REPLACE (NULL::UBIGINT AS rh) FROM {parquet(before)}", after)
 
 
-def _write_answers(parts: Parts, *, certain: bool) -> None:
+def _write_answers(parts: Parts, reading: Reading) -> None:
+    """Writes the rows' fingerprints with what is known of each."""
+    _write_known(parts, row_groups(parts.folder / FINGERPRINTS_FILE), parts.folder / ANSWERS_FILE, reading)
+
+
+def _write_removed(parts: Parts, removals: Parts, reading: Reading) -> None:
+    """Writes the keys that were to be removed with what is known of each."""
+    _write_known(removals, removed(parts), parts.folder / _REMOVED_FILE, reading)
+
+
+def _write_known(parts: Parts, keyed: Iterator[pa.RecordBatch], path: Path, reading: Reading) -> None:
     rows = sum(pq.read_metadata(path).num_rows for path in parts.paths())
-    answers = _answers(parts, parts.outcomes(rows), certain=certain)
-    with (
-        whole_file(parts.folder / ANSWERS_FILE) as file,
-        pq.ParquetWriter(file, _SCHEMA, compression="none", use_dictionary=False) as writer,
-    ):
-        for batch in row_groups(parts.folder / FINGERPRINTS_FILE):
+    answers = _answers(parts, parts.outcomes(rows), certain=reading.certain)
+    with ExitStack() as stack:
+        file, writer = stack.enter_context(whole_file(path)), None
+        for batch in keyed:
             answer = pa.array(answers[batch.column("row").to_numpy() - 1])
-            writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, answer], schema=_SCHEMA))
+            with_answer = batch.append_column("answer", answer)
+            if writer is None:
+                writer = pq.ParquetWriter(file, with_answer.schema, compression="none", use_dictionary=False)
+                stack.enter_context(writer)
+            writer.write_batch(with_answer)
+        if writer is None:
+            stack.enter_context(pq.ParquetWriter(file, _EMPTY))
 
 
 def _answers(parts: Parts, outcomes: Outcomes, *, certain: bool) -> Outcomes:

@@ -1,6 +1,7 @@
 """One stream's rows compared with what the destination acknowledged: which of them are to be sent.
 
-    <run folder>/<stream>/fingerprints.parquet    each row with a key: ``kh``, ``kl``, ``rh``, ``row``, ``sendable``
+    <run folder>/<stream>/fingerprints.parquet    each row with a key: ``kh``, ``kl``, ``rh``, ``row``, ``sendable``,
+                                                  and where something becomes of what is gone ``NAMED``
     <run folder>/<stream>/plan.parquet            what differs: ``row`` (null where gone), ``kh``, ``kl``, ``what``
 
 Only fingerprints are compared, never values, so that memory does not grow with the rows.
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changes.fingerprints import fingerprints, row_fingerprints, subkey
+from reverse_etl.changeset.columns import deleted_rows, key_columns
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.files.private import whole_file
 from reverse_etl.progress import Progress, emit
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     import duckdb
 
     from reverse_etl.changeset.parts import Outcomes, Parts
+    from reverse_etl.config.gone import Gone
+    from reverse_etl.config.streams import Stream
     from reverse_etl.destinations.powers import AsSent
 
 FINGERPRINTS_FILE: Final = "fingerprints.parquet"
@@ -38,8 +42,16 @@ _SCHEMA: Final = pa.schema(
     [("kh", pa.uint64()), ("kl", pa.uint64()), ("rh", pa.uint64()), ("row", pa.int64()), ("sendable", pa.bool_())]
 )
 _OF_CHECKS: Final = (Outcome.REJECTED, Outcome.EXCLUDED)
+NAMED: Final = (("key", pa.list_(pa.string())), ("other", pa.uint64()))
+"""What is remembered of a key so that it can be removed: the texts of the columns that name it, which a fingerprint
+does not give back, and the fingerprint of its other identifier; 0 for none."""
+
+_DELETED: Final = ("deleted", pa.bool_())
+"""Whether the row says of itself that it is gone."""
+
 _LAST: Final = """
-    SELECT kh, kl, arg_max(rh, row) AS rh, list(row) AS rows, true AS sendable FROM {} WHERE sendable GROUP BY kh, kl
+    SELECT kh, kl, arg_max(rh, row) AS rh, list(row) AS rows, true AS sendable, {deleted} AS deleted
+    FROM {now} WHERE sendable GROUP BY kh, kl
 """
 _NOTHING: Final = (
     "(SELECT 0::UBIGINT AS kh, 0::UBIGINT AS kl, 0::UBIGINT AS rh, true AS known, 0::BIGINT AS gone_at WHERE false)"
@@ -58,6 +70,7 @@ class Differences:
         gone: Keys that were acknowledged and that no row has.
         settled: Of the unchanged, those that read differently, without anything in it that is sent.
         attributes: In how many of the changed rows an attribute differs, by its name, as far as that is known.
+        deleted: Of the rows that are sent, those that say of themselves that they are gone.
     """
 
     added: int = 0
@@ -67,6 +80,7 @@ class Differences:
     gone: int = 0
     settled: int = 0
     attributes: dict[str, int] = field(default_factory=dict)
+    deleted: int = 0
 
     @property
     def to_send(self) -> int:
@@ -82,11 +96,23 @@ class Keyed:
         secret: The home folder's.
         sync: The sync's name.
         identity: Whose the keys are: destination, kind of thing, identifier. Equal in syncs that name the same things.
+        named: The stream, where the keys themselves are remembered; None where their fingerprints are enough.
     """
 
     secret: bytes
     sync: str
     identity: tuple[str, ...]
+    named: Stream | None = None
+
+    def columns(self, batch: pa.RecordBatch, sent: AsSent) -> list[pa.Array]:
+        """Those beside the fingerprints: ``NAMED``, and whether a row says that it is gone; none without ``named``."""
+        if self.named is None:
+            return []
+        if sent.other is None:
+            other = pa.array(np.zeros(batch.num_rows, np.uint64))
+        else:
+            other = pa.array(fingerprints(sent.other, subkey(self.secret, "other", self.sync)))
+        return [_lists(key_columns(batch, self.named)), other, deleted_rows(batch)]
 
 
 def write_fingerprints(
@@ -101,10 +127,11 @@ def write_fingerprints(
         keyed: What fingerprints are made with.
     """
     high, low = (subkey(keyed.secret, "key", half, *keyed.identity) for half in ("high", "low"))
+    schema = _SCHEMA if keyed.named is None else pa.schema([*_SCHEMA, *NAMED, _DELETED])
     done = 0
     with (
         whole_file(parts.folder / FINGERPRINTS_FILE) as file,
-        pq.ParquetWriter(file, _SCHEMA, compression="none", use_dictionary=False) as writer,
+        pq.ParquetWriter(file, schema, compression="none", use_dictionary=False) as writer,
     ):
         for batch in parts.batches():
             sent = as_sent(batch)
@@ -115,8 +142,9 @@ def write_fingerprints(
                 pa.array(row_fingerprints(sent.attributes, batch.num_rows, keyed.secret, keyed.sync)),
                 numbers,
                 pa.array(outcomes[numbers.to_numpy() - 1] == Outcome.UNDELIVERED),
+                *keyed.columns(batch, sent),
             ]
-            found = pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+            found = pa.RecordBatch.from_arrays(columns, schema=schema)
             writer.write_batch(found.filter(pc.is_valid(sent.keys)) if sent.keys.null_count else found)
             done += batch.num_rows
             emit(Progress("compare", parts.stream, done, total=len(outcomes)))
@@ -130,7 +158,15 @@ def as_checked(outcomes: Outcomes) -> Outcomes:
     return np.where(np.isin(outcomes, _OF_CHECKS), outcomes, np.uint8(Outcome.UNDELIVERED))
 
 
-def write_plan(parts: Parts, before: Path | None, database: duckdb.DuckDBPyConnection, *, all_rows: bool) -> None:
+def write_plan(
+    parts: Parts,
+    before: Path | None,
+    database: duckdb.DuckDBPyConnection,
+    *,
+    all_rows: bool,
+    gone: Gone | None = None,
+    among: Path | None = None,
+) -> None:
     """Writes what differs from what was acknowledged. Raises StateError.
 
     Args:
@@ -138,6 +174,8 @@ def write_plan(parts: Parts, before: Path | None, database: duckdb.DuckDBPyConne
         before: What was acknowledged, as ``generation.SCHEMA``; None for nothing.
         database: For a while.
         all_rows: Whether every row is in doubt.
+        gone: What becomes of what is gone: of rows that say so of themselves, those alone are sent that may be there.
+        among: The fingerprints of keys, of which those are gone that no row has; None: all are looked at.
     """
     database.execute("SET preserve_insertion_order = false")
     now = parquet(parts.folder / FINGERPRINTS_FILE)
@@ -146,18 +184,21 @@ def write_plan(parts: Parts, before: Path | None, database: duckdb.DuckDBPyConne
     last, row = now, "n.row"
     if repeats(now, database):
         # The last row of a key says what becomes of it: all of its rows are sent, or none.
-        last, row = f"({_LAST.format(now)})", "unnest(n.rows)"
+        deleted = "arg_max(deleted, row)" if gone else "false"
+        last, row = f"({_LAST.format(now=now, deleted=deleted)})", "unnest(n.rows)"
+    there = "NOT n.deleted OR (o.kh IS NOT NULL" + (" AND o.known)" if gone and gone.keeps_unknown else ")")
     sent = f"""
         SELECT {row} AS row, n.kh, n.kl,
             CASE WHEN o.kh IS NULL THEN 'added' WHEN {acknowledged} IS NULL THEN 'in_doubt' ELSE 'changed' END AS what
         FROM {last} n LEFT JOIN {old} o ON n.kh = o.kh AND n.kl = o.kl
-        WHERE n.sendable AND {acknowledged} IS DISTINCT FROM n.rh
+        WHERE n.sendable AND {acknowledged} IS DISTINCT FROM n.rh AND ({there if gone else "true"})
     """
-    gone = f"""
+    looked_at = "" if among is None else f"SEMI JOIN {parquet(among)} a ON a.kh = o.kh AND a.kl = o.kl"
+    missing = f"""
         SELECT NULL::BIGINT AS row, o.kh, o.kl, 'gone' AS what
-        FROM {old} o ANTI JOIN {now} n ON n.kh = o.kh AND n.kl = o.kl
+        FROM {old} o {looked_at} ANTI JOIN {now} n ON n.kh = o.kh AND n.kl = o.kl
     """
-    copy(database, f"{sent} UNION ALL {gone}", parts.folder / PLAN_FILE)
+    copy(database, f"{sent} UNION ALL {missing}", parts.folder / PLAN_FILE)
 
 
 def enter_plan(parts: Parts, outcomes: Outcomes, attributes: dict[str, int] | None = None) -> Differences:
@@ -178,6 +219,20 @@ def enter_plan(parts: Parts, outcomes: Outcomes, attributes: dict[str, int] | No
             counted[each["values"].as_py()] += each["counts"].as_py()
     sent = counted["added"] + counted["changed"] + counted["in_doubt"]
     return Differences(unchanged=valid - sent, attributes=attributes or {}, **counted)
+
+
+def count_deleted(parts: Parts, database: duckdb.DuckDBPyConnection) -> int:
+    """How many of the rows that are to be sent say of themselves that they are gone."""
+    plan, now = parquet(parts.folder / PLAN_FILE), parquet(parts.folder / FINGERPRINTS_FILE)
+    [(found,)] = database.execute(f"SELECT count(*) FROM {plan} p JOIN {now} n USING (row) WHERE n.deleted").fetchall()
+    return int(found)
+
+
+def _lists(texts: list[pa.StringArray]) -> pa.ListArray:
+    """One list a row, of the texts of each column."""
+    rows, wide = len(texts[0]), len(texts)
+    values = pa.concat_arrays(texts).take(pa.array(np.arange(rows * wide).reshape(wide, rows).T.ravel()))
+    return pa.ListArray.from_arrays(pa.array(np.arange(0, rows * wide + 1, wide, dtype=np.int32)), values)
 
 
 def repeats(now: str, database: duckdb.DuckDBPyConnection) -> bool:

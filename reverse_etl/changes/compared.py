@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changes.attributes import StreamValues
 from reverse_etl.changes.compare import Differences
+from reverse_etl.changes.gone import GoneKeys
 from reverse_etl.files.private import whole_file
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class Compared:
         note: Why everything is sent, in a sentence; empty where there is no reason to say so.
         shapes: In which shape the rows of each stream are sent: ``generation.Made``.
         values: The streams whose values are remembered, with what is known of them.
+        gone: By stream, what becomes of keys that are gone, where something does and it is known who they are.
+        names: Whether keys are remembered by name from now on, of which only fingerprints were known.
+        too_many: By stream, why nothing is sent, because more would be removed than may be at once: a sentence.
     """
 
     generation: int
@@ -46,6 +50,14 @@ class Compared:
     note: str = ""
     shapes: dict[str, str] = field(default_factory=dict)
     values: dict[str, StreamValues] = field(default_factory=dict)
+    gone: dict[str, GoneKeys] = field(default_factory=dict)
+    names: bool = False
+    too_many: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing is sent; empty where it is."""
+        return " ".join(self.too_many.values())
 
     @property
     def to_send(self) -> int:
@@ -57,7 +69,7 @@ class Compared:
         """Whether the next generation differs from this one."""
         differs = any(each.gone or each.settled for each in self.streams.values())
         first_values = any(not each.known for each in self.values.values())
-        return bool(self.to_send or self.gone_before or differs or first_values)
+        return bool(self.to_send or self.names or self.gone_before or differs or first_values)
 
 
 def compared(folder: RunFolder) -> Compared | None:
@@ -68,7 +80,9 @@ def compared(folder: RunFolder) -> Compared | None:
     stored = json.loads(path.read_text())
     streams = {name: Differences(**each) for name, each in stored.pop("streams").items()}
     values = {name: StreamValues.from_stored(each) for name, each in stored.pop("values", {}).items()}
-    return Compared(streams=streams, reshaped=tuple(stored.pop("reshaped")), values=values, **stored)
+    gone = {name: GoneKeys(**each) for name, each in stored.pop("gone", {}).items()}
+    reshaped = tuple(stored.pop("reshaped"))
+    return Compared(streams=streams, reshaped=reshaped, values=values, gone=gone, **stored)
 
 
 def keep(folder: RunFolder, found: Compared) -> None:

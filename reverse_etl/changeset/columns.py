@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.dialect import UNKNOWN, Dialect
+from reverse_etl.config.gone import DELETED
 from reverse_etl.errors import ConfigError
 from reverse_etl.shaping.shape import READ_AS
 
@@ -62,6 +63,26 @@ def known_as(batch: pa.RecordBatch, stream: Stream) -> list[str]:
     """Every identifier that a row of the batch has, or that the query has for it."""
     read = read_identifiers(batch, stream)
     return [*identifiers(batch, stream).to_pylist(), *(read.to_pylist() if read is not None else ())]
+
+
+def deleted_rows(batch: pa.RecordBatch) -> pa.BooleanArray:
+    """Whether a row says of itself that it is gone, by a column ``deleted``; as long as the batch, without nulls."""
+    index = batch.schema.get_field_index(DELETED)
+    if index < 0:
+        return pa.array([False] * batch.num_rows)
+    written = as_text(batch.column(index), batch.schema.field(index))
+    return pc.fill_null(pc.is_in(written, pa.array(["true", "1"])), False)
+
+
+def key_columns(batch: pa.RecordBatch, stream: Stream) -> list[pa.StringArray]:
+    """The text of each column that names a row in its destination; null where it is empty, or is not in the result."""
+    texts = []
+    for name in stream.key:
+        at = batch.schema.get_field_index(name)
+        texts.append(
+            as_text(batch.column(at), batch.schema.field(at)) if at >= 0 else pa.nulls(batch.num_rows, pa.string())
+        )
+    return texts
 
 
 def require_columns(names: Sequence[str], sync: OutgoingRows, stream: Stream, *, dialect: Dialect = UNKNOWN) -> None:

@@ -177,6 +177,7 @@ def extract(
         place=seen.place if seen else log.as_place(rows) if log else "",
         generation=generation,
         carried=before.carried.run_id if before.carried else "",
+        gone_max=scope.gone_max,
     )
     folder.seal(facts)
     return facts

@@ -57,6 +57,7 @@ class Facts:
             where no query asks for it.
         carried: The run that left the failed rows that were remembered when it was read; empty for none.
         note: What is worth saying of the reading, in sentences; empty when nothing is.
+        gone_max: How much of what is gone the run may remove, instead of what the sync allows; empty for that.
         generation: What counted as acknowledged before the rows were read; None for a sync that does not compare.
     """
 
@@ -77,6 +78,7 @@ class Facts:
     place: str = ""
     generation: int | None = None
     carried: str = ""
+    gone_max: str = ""
 
     @property
     def next_last_sync_time(self) -> int | None:

@@ -10,7 +10,7 @@
         rows/failed-shape.parquet   as the following, of those that could not be shaped
         rows/failed-check.parquet   FailedRow columns of rows that a check rejected, by row number
         rows/failed-delivery.parquet  the same for rows that the destination refused or that were not delivered
-        …/…                         the same again for each further stream, by its name
+        …/…                         the same for each further stream, and for keys to remove (``Stream.gone``)
 
 Parts are read one record batch at a time; nothing here holds a whole changeset in memory.
 """
@@ -44,6 +44,7 @@ Outcomes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 """``Outcome`` of each row of a stream, the row number less 1 being its place."""
 
 SHAPED_FILE = "shaped.npy"
+REMOVALS_FILE = "removals.json"
 STAGES = ("shape", "check", "delivery")
 """After which of them failed rows are stored."""
 
@@ -237,14 +238,22 @@ class RunFolder:
 
     def failed(self, *, attempt: int = 1) -> Iterator[FailedRow]:
         """Every failed row of every stream, as one of an attempt; none before the extraction is complete."""
-        facts = self.facts()
-        for stream in facts.streams if facts else ():
+        for stream in self.sent():
             yield from (replace(row, attempt=attempt) for row in self.parts(stream).failed())
 
     def outcomes(self, stream: str) -> Outcomes:
         """What became of each row of a stream; of none before the extraction is complete."""
+        return self.parts(stream).outcomes(self.sent().get(stream, 0))
+
+    def sent(self) -> dict[str, int]:
+        """How many rows each stream has, and then how many keys are removed; empty before they were read."""
         facts = self.facts()
-        return self.parts(stream).outcomes(facts.streams[stream].rows if facts else 0)
+        return {name: read.rows for name, read in facts.streams.items()} | self.removals() if facts else {}
+
+    def removals(self) -> dict[str, int]:
+        """How many keys are removed, by the name of their stream (``Stream.gone``)."""
+        path = self.path / REMOVALS_FILE
+        return dict(json.loads(path.read_text())) if path.exists() else {}
 
     def seal(self, facts: Facts) -> None:
         """Says that extraction is complete."""

@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final, Self
 
 from reverse_etl.changeset.asked import reads_by_time
+from reverse_etl.config.limits import parse_limit
 from reverse_etl.config.sql_text import PLACEHOLDER, UNTIL
 from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError
@@ -61,6 +62,7 @@ class Scope:
         only: The id of a list of identifiers (``changeset.chosen``): only their rows, whenever they changed.
         retry_of: The id of a run: only the rows that failed in it, whenever they changed.
         plan: The id of a plan: the rows that it read.
+        gone_max: How much of what is gone may be removed, ``20%`` or a number; empty for what the sync allows.
     """
 
     full: bool = False
@@ -70,6 +72,7 @@ class Scope:
     only: str = ""
     retry_of: str = ""
     plan: str = ""
+    gone_max: str = ""
 
     @classmethod
     def of(
@@ -82,6 +85,7 @@ class Scope:
         only: str = "",
         retry_of: str = "",
         plan: str = "",
+        gone_max: str = "",
         mark: str = "",
     ) -> Self:
         """What options ask for.
@@ -94,6 +98,7 @@ class Scope:
             only: As in ``Scope``.
             retry_of: As in ``Scope``.
             plan: As in ``Scope``.
+            gone_max: As in ``Scope``.
             mark: What stands before the options' names where they are written.
 
         Raises:
@@ -115,13 +120,15 @@ class Scope:
             raise ConfigError(f"{mark}until needs {mark}since beside it.")
         if limit < 0:
             raise ConfigError(f"{mark}limit is less than 1.", hint=f"Give a number of rows, such as {mark}limit 10.")
+        if gone_max:
+            _require_limit(gone_max, f"{mark}gone_max".replace("_", "-") if mark else "gone_max")
         begin = math.floor(_seconds(since, f"{mark}since")) if since else None
         end = math.ceil(_seconds(until, f"{mark}until")) if until else None
         if begin is not None and begin > datetime.now(UTC).timestamp():
             raise ConfigError(f"{mark}since is in the future: nothing has changed since then.")
         if begin is not None and end is not None and end <= begin:
             raise ConfigError(f"{mark}until is not after {mark}since.")
-        return cls(full, begin, end, limit or None, only, retry_of, plan)
+        return cls(full, begin, end, limit or None, only, retry_of, plan, gone_max)
 
     def as_options(self) -> dict[str, str | int | bool]:
         """What ``of`` is to be given for it; what is left out is not in it."""
@@ -134,7 +141,7 @@ class Scope:
             "until": until,
             "limit": self.limit or 0,
         }
-        given |= {"only": self.only, "retry_of": self.retry_of, "plan": self.plan}
+        given |= {"only": self.only, "retry_of": self.retry_of, "plan": self.plan, "gone_max": self.gone_max}
         return {name: value for name, value in given.items() if value}
 
     @property
@@ -185,6 +192,13 @@ class Scope:
 
 
 WHAT_CHANGED: Final = Scope()
+
+
+def _require_limit(text: str, option: str) -> None:
+    try:
+        parse_limit(text)
+    except ValueError:
+        raise ConfigError(f"{option} is no limit.", hint=f"Write {option} 20%, or a number of rows.") from None
 
 
 def _seconds(text: str, option: str) -> float:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_FILE
-from reverse_etl.changeset.parts import SHAPED_FILE
+from reverse_etl.changeset.parts import REMOVALS_FILE, SHAPED_FILE
 from reverse_etl.files.private import LOCK_FILE
 from reverse_etl.files.storage import Storage
 
@@ -38,6 +38,8 @@ _CHANGING: Final = (
     "sent.parquet",
     "changed_attributes.parquet",
     "compared.json",
+    "gone.parquet",
+    REMOVALS_FILE,
     "outcomes.npy",
     "failed-check.parquet",
     "failed-delivery.parquet",
@@ -89,6 +91,7 @@ class SharedFolder:
         found = {
             self._named(path.relative_to(here).as_posix()): path for name in _CHANGING for path in here.rglob(name)
         }
+        found |= {self._named(path.relative_to(here).as_posix()): path for path in here.glob("gone_*/part-*.parquet")}
         self.storage.put(found)
         changing = [name for name in self.storage.names(self.name) if Path(name).name in _CHANGING]
         gone = {name for name in changing if self._named(name) not in found}

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from reverse_etl.checks._settings import GateSeverity, Limit, RowLimit, rule_of
+from reverse_etl.checks._settings import GateSeverity, RowLimit, rule_of
 from reverse_etl.checks.base import AnyRule, Rule
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.config.limits import Limit
 from reverse_etl.counted import counted
 from reverse_etl.report import Counts
 

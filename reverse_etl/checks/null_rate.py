@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from reverse_etl.changeset.parts import Parts
-from reverse_etl.checks._settings import GateSeverity, Limit, Share, rule_of
+from reverse_etl.checks._settings import GateSeverity, Share, rule_of
 from reverse_etl.checks.base import AnyRule, ColumnFinding, Rule
 from reverse_etl.config.checks import CheckConfig
+from reverse_etl.config.limits import Limit
 from reverse_etl.counted import counted
 
 if TYPE_CHECKING:

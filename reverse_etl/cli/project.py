@@ -20,6 +20,13 @@ SyncsFolder = Annotated[
     Path, typer.Option("--syncs", envvar="REVERSE_ETL_SYNCS", help="The folder of connections.yaml and the syncs.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+GoneMax = Annotated[
+    str,
+    typer.Option(
+        metavar="LIMIT",
+        help="Of what is gone, remove up to this share (20%) or number, instead of what the sync's file allows.",
+    ),
+]
 
 
 def sync_named(project: ProjectConfig, name: str) -> SyncConfig:

@@ -42,6 +42,8 @@ def parse_interval(text: str) -> timedelta:
 def format_interval(length: timedelta) -> str:
     """The shortest way to write a length of whole seconds: ``timedelta(minutes=120)`` is ``2h``."""
     seconds = int(length.total_seconds())
+    if not seconds:
+        return "0s"
     unit = next(unit for unit in ("w", "d", "h", "m", "s") if seconds % _SECONDS[unit] == 0)
     return f"{seconds // _SECONDS[unit]}{unit}"
 

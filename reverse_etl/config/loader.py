@@ -14,6 +14,7 @@ from typing import Final
 
 from reverse_etl.config.connections_file import NAME, Connections, read_connections
 from reverse_etl.config.document import Document, read_document
+from reverse_etl.config.gone_problems import beside, conflicts
 from reverse_etl.config.problems import Problem, did_you_mean, lines
 from reverse_etl.config.sync_file import SyncFile, read_sync
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -126,11 +127,14 @@ def _load(folder: Path) -> Inspection:
         config = read_sync(sync, connections, problems=problems, warnings=warnings)
         if config is not None:
             syncs[sync.name] = config
+    problems += conflicts(syncs, read)
     for name, problem in connections.watched if connections is not None else []:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
     if problems or connections is None:
         return Inspection(None, problems, warnings, read)
+    for name, others in beside(syncs).items():
+        syncs[name] = syncs[name].model_copy(update={"beside": others})
     project = ProjectConfig(
         directory=folder,
         databases=connections.databases,

@@ -19,6 +19,7 @@ class Stream:
         query: One SELECT as written, with ``{{last_sync_time}}`` not yet replaced.
         at: The query's place in the sync's file, key by key.
         identifier: The columns that name what a row is about, as failed rows show it.
+        key: The columns that name what a row is about in the destination, all of which it needs to remove it again.
         required: Columns without which no row can be sent, ``identifier`` included.
         apart: Columns with a meaning of their own, whether or not the result has them; all others are attributes.
         reserved: Words of the destination that no column may be named, each with the way out.
@@ -30,11 +31,17 @@ class Stream:
     query: str
     at: tuple[str, ...] = ("query",)
     identifier: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     apart: frozenset[str] = frozenset()
     reserved: Mapping[str, str] = field(default_factory=dict)
     hints: Mapping[str, str] = field(default_factory=dict)
     repeats: bool = False
+
+    @property
+    def gone(self) -> str:
+        """What the stream of keys is called that are to be removed: a folder's name, and ``FailedRow.query``."""
+        return f"gone_{self.name}"
 
     @property
     def label(self) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.parts import RunFolder
     from reverse_etl.checks.base import AnyRule
     from reverse_etl.config.draft import Draft
+    from reverse_etl.config.gone import Gone
     from reverse_etl.sources.base import Session
 
 # Dagster 1.13.27, dagster/_core/utils.py, is_valid_email.
@@ -90,6 +91,10 @@ class OutgoingRows(YamlModel, ABC):
     def read_beside(self, folder: RunFolder, session: Session | None) -> None:
         """Reads what a run needs beside the rows into its folder. Raises ConfigError, QueryError."""
 
+    def gone(self, stream: str) -> Gone | None:  # noqa: ARG002 - for subclasses
+        """What becomes of what a stream's query no longer returns; None where it stays."""
+        return None
+
     @property
     def mirrors(self) -> bool:
         """Whether what its query does not return is taken away."""
@@ -133,14 +138,16 @@ class SyncConfig(OutgoingRows, ShapedModel):
         query: One SELECT, with ``{{last_sync_time}}`` not yet replaced.
         failed_rows: Whether failed rows hold last sync time, or are carried from run to run.
         max_rows: A query with more rows fails before anything is sent.
+        beside: Other syncs that name the same things: a stream of this one, the other sync and its stream.
         owners: E-mail addresses or ``team:name``, for Dagster.
     """
 
-    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name", "file", "version"})
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name", "file", "version", "beside"})
 
     name: str = Field(min_length=1)
     file: str = ""
     version: str = ""
+    beside: tuple[tuple[str, str, str], ...] = ()
     description: str = Field(default="", description="A sentence for people; Dagster shows it.")
     database: str = Field(min_length=1, description="A key of databases in connections.yaml.")
     destination: str = Field(

@@ -55,6 +55,7 @@ class ChangesetConfig(dg.Config):
             read only their rows. Identifiers themselves are nothing to write here, because Dagster keeps it.
         retry_of: The id of a run: read again only the rows that failed in it. Last sync time stays.
         plan: The id of a plan that `reverse-etl plan` made: send exactly the rows that it read.
+        gone_max: Of what is gone, remove up to this share (20%) or number, instead of what the sync's file allows.
     """
 
     full: bool = False
@@ -64,6 +65,7 @@ class ChangesetConfig(dg.Config):
     only: str = ""
     retry_of: str = ""
     plan: str = ""
+    gone_max: str = ""
 
 
 _CHANGESET_CONFIG = ChangesetConfig.to_config_schema()
@@ -152,11 +154,23 @@ def _compared(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
             f"rows_{name}": sum(getattr(each, name) for each in found.streams.values())
             for name in ("added", "changed", "in_doubt", "unchanged", "gone")
         }
+        counts["rows_removed"] = sum(each.removed for each in found.gone.values())
         yield dg.MaterializeResult(
             metadata={"dagster/row_count": found.to_send, "compared_with_generation": found.generation, **counts}
         )
+        yield from checks.gone_results(sync, found)
+        if found.stopped:
+            raise StepFailedError(f"{sync.where}: {found.stopped}", failed_rows_csv(find_run(run.store, run.run_id)))
 
-    return stage_asset(compared, specs.stages["compared"], resources={HOME}, rows=dg.Nothing, pool=run_tags.pool(sync))
+    asset = specs.stages["compared"]
+    return stage_asset(
+        compared,
+        asset,
+        resources={HOME},
+        rows=dg.Nothing,
+        pool=run_tags.pool(sync),
+        checks=checks.gone_specs(sync, asset.key),
+    )
 
 
 def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.AssetsDefinition:

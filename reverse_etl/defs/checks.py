@@ -4,9 +4,11 @@ What a rule finds is decided in room 4; here it only gets its Dagster form. No r
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import dagster as dg
 
+from reverse_etl.changes.compared import Compared
 from reverse_etl.checks.base import CheckResult, Rule, Severity
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.config.syncs import SyncConfig
@@ -48,6 +50,38 @@ def validation_results(results: tuple[CheckResult, ...]) -> Iterator[dg.AssetChe
                 "sample_row_numbers": dg.MetadataValue.text(", ".join(map(str, result.sample_rows)) or "none"),
             },
         )
+
+
+def gone_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """One check per stream of which something becomes of what is gone."""
+    return [
+        dg.AssetCheckSpec(
+            _gone_name(stream.name),
+            asset=asset,
+            blocking=True,
+            description="No more is gone than may be removed at once (gone_max, gone_max_rows).",
+        )
+        for stream in sync.streams
+        if sync.gone(stream.name) is not None
+    ]
+
+
+def gone_results(sync: SyncConfig, found: Compared) -> Iterator[dg.AssetCheckResult]:
+    """Whether nothing was sent because too much is gone, with the counts of what is."""
+    for stream in sync.streams:
+        if sync.gone(stream.name) is not None:
+            why = found.too_many.get(stream.name)
+            keys = found.gone.get(stream.name)
+            yield dg.AssetCheckResult(
+                check_name=_gone_name(stream.name),
+                passed=why is None,
+                description=why or (None if keys else "It is not known who is gone: nothing is removed."),
+                metadata=asdict(keys) if keys else {},
+            )
+
+
+def _gone_name(stream: str) -> str:
+    return "gone_max" if stream == "rows" else f"{stream}_gone_max"
 
 
 def delivery_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:

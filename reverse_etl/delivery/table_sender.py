@@ -12,10 +12,12 @@ from functools import partial
 
 import pyarrow as pa
 
+from reverse_etl.changeset.columns import deleted_rows
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
 from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
+from reverse_etl.destinations.powers import Deletes
 from reverse_etl.destinations.tables import Fitted, TableDestination
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.retry import Patience
@@ -23,10 +25,11 @@ from reverse_etl.pacing.retry import Patience
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    """Rows that are written together, and those of them that do not fit."""
+    """Rows that are written together, or deleted because they are gone; and those of them that do not fit."""
 
     fitted: Fitted
     keys: Keys
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class _Rows:
 
     batch: pa.RecordBatch
     keys: list[int]
+    gone: bool
 
     @property
     def numbers(self) -> list[int]:
@@ -44,8 +48,8 @@ class _Rows:
     def halves(self) -> list[_Rows]:
         middle = len(self.keys) // 2
         return [
-            _Rows(self.batch.slice(0, middle), self.keys[:middle]),
-            _Rows(self.batch.slice(middle), self.keys[middle:]),
+            _Rows(self.batch.slice(0, middle), self.keys[:middle], self.gone),
+            _Rows(self.batch.slice(middle), self.keys[middle:], self.gone),
         ]
 
 
@@ -65,6 +69,7 @@ class TableSender:
         self._ledger = ledger
         self._patience = patience
         self._settling = Settling(ledger, destination.name, destination.kind, progress)
+        self._deletes = isinstance(destination, Deletes) and destination.deletes
         self._stopping = False
         self._writing = False
         self._rows = 0
@@ -110,7 +115,13 @@ class TableSender:
                 piece = batch.slice(start, most)
                 identifiers = self._destination.identifiers(piece)
                 keys = row_keys(piece.column(ROW_NUMBER), identifiers, parts.stream)
-                yield _Slice(self._destination.fit(piece), keys)
+                there = ~deleted_rows(piece).to_numpy(zero_copy_only=False) if self._deletes else None
+                if there is None or there.all():
+                    yield _Slice(self._destination.fit(piece), keys)
+                    continue
+                if there.any():
+                    yield _Slice(self._destination.fit(piece.filter(pa.array(there))), keys[there])
+                yield _Slice(Fitted(piece.filter(pa.array(~there)), ()), keys[~there], gone=True)
 
     async def _write(self, piece: _Slice) -> None:
         batch, keys = piece.fitted.batch, piece.keys
@@ -118,7 +129,7 @@ class TableSender:
         if kept.any():
             batch, keys = batch.filter(pa.array(~kept)), keys[~kept]
         if batch.num_rows:
-            await self._settle(_Rows(batch, keys.tolist()))
+            await self._settle(_Rows(batch, keys.tolist(), piece.gone))
         self._settling.report()
 
     async def _settle(self, rows: _Rows) -> None:
@@ -141,6 +152,8 @@ class TableSender:
             raise asyncio.CancelledError
         self._writing = True
         try:
+            if rows.gone and isinstance(self._destination, Deletes):
+                return await self._destination.delete(rows.batch)
             return await self._destination.write(rows.batch)
         finally:
             self._writing = False

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from reverse_etl.changeset.parts import Outcomes, Parts
     from reverse_etl.changeset.recipient import Recipient
-    from reverse_etl.destinations.base import KeptBack
+    from reverse_etl.destinations.base import Answer, KeptBack
 
 
 @runtime_checkable
@@ -37,6 +37,29 @@ class Removes(Protocol):
         ...
 
 
+@runtime_checkable
+class Deletes(Protocol):
+    """A table from which rows can be deleted.
+
+    Attributes:
+        deletes: Whether rows that say of themselves that they are gone (``changeset.columns``) are to be deleted.
+    """
+
+    deletes: bool
+
+    async def delete(self, batch: pa.RecordBatch) -> Answer:
+        """Deletes the rows with the keys of a slice, as ``TableDestination.write`` writes one; some may be gone.
+
+        Args:
+            batch: The columns of the key, in any type, and ``ROW_NUMBER``.
+
+        Raises:
+            UnauthorizedError: The credentials are refused.
+            DestinationRefusedError: No row can be deleted.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AsSent:
     """What a destination is sent of a batch, as far as two readings of a row are compared by it.
@@ -45,10 +68,13 @@ class AsSent:
         keys: What the destination knows a row by, as it compares keys itself; as long as the batch, null for none.
         attributes: The text of each attribute in what is sent, by name; null where it is left out. Rows for which all
             texts are equal are sent alike.
+        other: What else the destination knows a row by, alike; None where there is no such thing. A key that is gone
+            while a row has its other identifier was given another key, and is not gone.
     """
 
     keys: pa.StringArray
     attributes: Mapping[str, pa.StringArray]
+    other: pa.StringArray | None = None
 
 
 @runtime_checkable

@@ -86,8 +86,7 @@ def merge(folder: RunFolder) -> None:
     """
     if folder.shared is None:
         return
-    facts = folder.facts()
-    for stream in facts.streams if facts else ():
+    for stream in folder.sent():
         path = folder.path / stream / JOURNAL_FILE
         there = whole_lines(folder.shared.journal(stream))
         here = whole_lines(path.read_bytes() if path.exists() else b"")

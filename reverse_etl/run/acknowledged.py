@@ -19,6 +19,7 @@ from reverse_etl.changes.enter_values import enter_values
 from reverse_etl.changes.fingerprints import VERSION
 from reverse_etl.changes.forget import forget_before
 from reverse_etl.changes.generation import Generations, Made
+from reverse_etl.changes.gone import gone_in_log
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.errors import StateError
@@ -95,7 +96,8 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
     needed: dict[str, dict[str, str]] = {}
     gone = 0
     with scratch_in(folder.path / "scratch") as database:
-        for name in facts.streams:
+        for stream in run.sync.streams:
+            name = stream.name
             before = generations.stream(found.generation, name) if made and name in made.rows else None
             after = generations.stream(found.generation + 1, name)
             reading = Reading(
@@ -105,6 +107,9 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
                 other_shape=name in found.reshaped,
                 leave=run.sync.mirrors,
                 expires_s=kind_of(run.sync).forgets_after_s(run.sync, name),
+                named=run.sync.gone(name) is not None,
+                among=gone_in_log(folder.parts(name)),
+                removals=folder.parts(stream.gone) if stream.gone in folder.removals() else None,
             )
             counts[name], here = commit(folder.parts(name), before, after, database, reading)
             gone += here
@@ -198,7 +203,8 @@ def remembered_streams(sync: SyncConfig) -> dict[str, StreamValues]:
 
 def keyed(sync: SyncConfig, stream: str, secret: bytes) -> Keyed:
     """What the fingerprints of a stream are made with."""
-    return Keyed(secret, sync.name, (sync.DESTINATION, sync.destination, *kind_of(sync).identity(sync, stream)))
+    identity = (sync.DESTINATION, sync.destination, *kind_of(sync).identity(sync, stream))
+    return Keyed(secret, sync.name, identity, sync.stream(stream) if sync.gone(stream) is not None else None)
 
 
 def shapes_of(sync: SyncConfig) -> dict[str, str]:
@@ -208,6 +214,6 @@ def shapes_of(sync: SyncConfig) -> dict[str, str]:
     return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
 
 
-def generations_of(run: SyncRun) -> Generations:
-    """The generations of a run's sync."""
-    return Generations(run.home.snapshots / run.sync.name, storage_from_environment())
+def generations_of(run: SyncRun, sync: str = "") -> Generations:
+    """The generations of a run's sync, or of another one."""
+    return Generations(run.home.snapshots / (sync or run.sync.name), storage_from_environment())

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changes.attributes import plan_clearing, with_attributes_of, write_changed, write_sent
 from reverse_etl.changes.changed_rows import changed_rows
-from reverse_etl.changes.compare import as_checked, enter_plan, write_fingerprints, write_plan
+from reverse_etl.changes.compare import as_checked, count_deleted, enter_plan, write_fingerprints, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
+from reverse_etl.changes.gone import GoneKeys, gone_in_log, remembers_names
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.recipient import Recipient, rows_for
@@ -21,6 +22,7 @@ from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.errors import ReverseEtlError, StateError
 from reverse_etl.files.scratch import scratch_in
 from reverse_etl.run.acknowledged import compares, generations_of, keyed, kind_of, remembered_streams, settle, shapes_of
+from reverse_etl.run.gone import look_for_gone, note_gone_in_log, prepare_removals, too_many
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
 if TYPE_CHECKING:
@@ -59,11 +61,11 @@ def with_all_rows_when_due(run: SyncRun, scope: Scope) -> Scope:
         scope: What it was asked to read.
     """
     sync = run.sync
-    if scope != WHAT_CHANGED or sync.changes.full_every is None or not reads_only_changes(sync):
+    if replace(scope, gone_max="") != WHAT_CHANGED or sync.changes.full_every is None or not reads_only_changes(sync):
         return scope
     snapshot = snapshot_of(run.store, sync.name)
     made = generations_of(run).made(snapshot.generation, snapshot.made_by) if snapshot.made_by else None
-    return Scope(full=True) if made is not None and _is_due(sync, made) else scope
+    return replace(scope, full=True) if made is not None and _is_due(sync, made) else scope
 
 
 def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
@@ -98,27 +100,48 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
     )
     remembered = remembered_streams(sync)
     kind = kind_of(sync)
+    names = False
+    notes = [found.note]
     with scratch_in(folder.path / "scratch") as database:
-        for name in facts.streams:
+        for stream in sync.streams:
+            name, gone = stream.name, sync.gone(stream.name)
             parts, outcomes = folder.parts(name), as_checked(folder.outcomes(name))
             before = generations_of(run).stream(snapshot.generation, name) if made and name in made.rows else None
             as_sent = partial(kind.as_sent, sync=sync, stream=name)
-            write_fingerprints(parts, outcomes, as_sent, keyed(sync, name, secret))
-            write_plan(parts, before, database, all_rows=everything or name in reshaped)
+            with_secret = keyed(sync, name, secret)
+            write_fingerprints(parts, outcomes, as_sent, with_secret)
+            note_gone_in_log(folder.path, parts, stream, as_sent, with_secret)
+            among = gone_in_log(parts)
+            whole = facts.has_all_rows or among is not None
+            write_plan(parts, before, database, all_rows=everything or name in reshaped, gone=gone, among=among)
             attributes: dict[str, int] = {}
             if name in remembered:
                 files = generations_of(run).needed_values(made, name) if made else []
-                names = made.attributes[name] if made and files else ()
-                known = replace(remembered[name], names=tuple(names), known=bool(files))
+                known_names = made.attributes[name] if made and files else ()
+                known = replace(remembered[name], names=tuple(known_names), known=bool(files))
                 values = with_attributes_of(parts, as_sent, files, known, database)
                 plan_clearing(parts, files, database, values)
-                write_sent(parts, outcomes, as_sent, keyed(sync, name, secret), values)
+                write_sent(parts, outcomes, as_sent, with_secret, values)
                 attributes = write_changed(parts, files, database, values)
                 found.values[name] = values
                 if made is not None and values.narrow and not files:
-                    found = replace(found, note=f"{found.note} {_NO_VALUES}".strip())
+                    notes.append(_NO_VALUES)
             found.streams[name] = enter_plan(parts, outcomes, attributes)
             parts.write_outcomes(outcomes)
+            if gone is None or before is None or not whole:
+                continue
+            looked = look_for_gone(run, facts, stream, before, database, among)
+            notes.append(looked.note)
+            deleted = count_deleted(parts, database)
+            found.streams[name] = replace(found.streams[name], deleted=deleted)
+            if looked.keys is not None:
+                found.gone[name] = looked.keys
+            if why := too_many(sync, stream, gone, facts, looked.keys or GoneKeys(), deleted):
+                found.too_many[name] = why
+            names |= not remembers_names(before)
+    found = replace(found, names=names, note=" ".join(filter(None, notes)))
+    if not found.stopped:
+        prepare_removals(run, found.gone)
     keep(folder, found)
     return found
 

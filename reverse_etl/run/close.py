@@ -58,8 +58,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
 
     facts, rows_are_for = run.folder.facts(), rows_for(run.folder)
     if facts is not None and status is not None:
-        write_undelivered(run.sync, run.folder, facts, status=status, exit_code=exit_code)
-    streams = {stream: count(run.folder.outcomes(stream)) for stream in facts.streams} if facts else {}
+        write_undelivered(run.sync, run.folder, status=status, exit_code=exit_code)
+    streams = {stream: count(run.folder.outcomes(stream)) for stream in run.folder.sent()}
     total = sum(streams.values(), Counts())
     csv = run.home.failed_rows_csv(run.sync.name, run.run_id)
     attempt = attempt_of(run.store, run.run_id, root_run_id=run.root_run_id, began_at=run.began_at)

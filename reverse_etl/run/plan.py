@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from reverse_etl.changes.gone import gone_in_log
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import keep_rows_for
@@ -22,7 +23,9 @@ from reverse_etl.delivery.estimate import Estimate, estimate
 from reverse_etl.run import changes
 from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
+from reverse_etl.run.gone import NOTHING_SENT, deleted_too_many
 from reverse_etl.run.narrowed import items_of
+from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.run.planned_run import PREFIX
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.record import SyncRun
@@ -32,8 +35,7 @@ from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl.state.syncs import sync_state
 
 if TYPE_CHECKING:
-    from reverse_etl.changes.changed_rows import ChangedRow
-    from reverse_etl.changeset.parts import Facts, RunFolder
+    from reverse_etl.changeset.parts import RunFolder
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.base import Destination
@@ -44,81 +46,6 @@ if TYPE_CHECKING:
 
 _LEAVE: Final = "Everyone who is not among these rows leaves the segment; who is in it is found out when the run sends."
 _LEAVES_NO_ONE: Final = "As long as rows fail, no one leaves the segment."
-
-
-@dataclass(frozen=True, slots=True)
-class StreamPlan:
-    """What would become of the rows of one stream.
-
-    Attributes:
-        extracted: Rows that were read.
-        to_send: Of these, rows that would be sent.
-        rejected: Rows that the checks reject: they would be failed rows.
-        excluded: Rows that are left out by choice.
-        added: Of the rows to send, those that were never acknowledged; None where the sync does not compare.
-        changed: Those that differ from what was acknowledged; None likewise.
-        in_doubt: Those that are sent again because it is not known what arrived, or because all are; None likewise.
-        unchanged: Rows that are as they were acknowledged; None likewise.
-        gone: Keys that were acknowledged and that no row has; None likewise, and where not all rows were read.
-        attributes: In how many of the changed rows an attribute differs, by its name, as far as that is known.
-        removed: Attributes that the query has no more and that stay in the destination.
-        first: The first rows of which it is known what changed.
-        rejected_by: Why rows are rejected, by check.
-        requests: Requests that they would be sent in.
-        payload_bytes: Of these rows in the requests.
-    """
-
-    extracted: int
-    to_send: int
-    rejected: int
-    excluded: int
-    added: int | None = None
-    changed: int | None = None
-    in_doubt: int | None = None
-    unchanged: int | None = None
-    gone: int | None = None
-    attributes: dict[str, int] = field(default_factory=dict)
-    removed: tuple[str, ...] = ()
-    first: tuple[ChangedRow, ...] = ()
-    rejected_by: dict[str, int] = field(default_factory=dict)
-    requests: int = 0
-    payload_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run of a sync would do.
-
-    Attributes:
-        plan_id: For ``run --plan``.
-        sync: The sync's name.
-        compares: Whether it is known what differs from what was acknowledged.
-        generation: What it was compared with; 0 for nothing.
-        read_from: What the queries were given for ``{{last_sync_time}}``; 0 for everything.
-        streams: By stream.
-        stopped: Which check would stop the run, a sentence; empty for none.
-        after: The run that is still sending, or stopped while it sent; as long as there is one, no plan is sent.
-        notes: What else is worth saying, in sentences.
-    """
-
-    plan_id: str
-    sync: str
-    compares: bool
-    generation: int
-    read_from: int | None
-    streams: dict[str, StreamPlan]
-    stopped: str = ""
-    after: str = ""
-    notes: tuple[str, ...] = ()
-
-    @property
-    def to_send(self) -> int:
-        """Rows that would be sent."""
-        return 0 if self.stopped else sum(each.to_send for each in self.streams.values())
-
-    def as_json(self) -> dict[str, Any]:
-        """As the command prints it: counts, and no value unless the plan was made with values."""
-        return asdict(self)
 
 
 def make_plan(
@@ -195,7 +122,9 @@ def make_plan(
             )
     if mirrors(sync, facts) and not validation.stopped:
         notes.append(_LEAVES_NO_ONE if any(each.rejected for each in validation.counts.values()) else _LEAVE)
-    sizes = asyncio.run(_sizes(run.folder, facts, sync, destination))
+    too_many = found.stopped if found else deleted_too_many(run, facts)
+    stopped = validation.would_stop or too_many.replace(NOTHING_SENT, "")
+    sizes = asyncio.run(_sizes(run.folder, sync, destination))
     streams = {}
     shown = changes.first_changes(run, found, with_values=with_values) if found is not None else {}
     for name, counts in validation.counts.items():
@@ -205,8 +134,11 @@ def make_plan(
             del each["settled"]
             each["first"] = shown.get(name, ())
             each["removed"] = found.values[name].removed if name in found.values else ()
-            if not facts.has_all_rows:
+            if not facts.has_all_rows and gone_in_log(run.folder.parts(name)) is None:
                 each["gone"] = None
+            kept = asdict(found.gone[name]) if name in found.gone else {}
+            to_remove, _ = kept.pop("removed", 0), kept.pop("known", 0)
+            each |= {"to_remove": to_remove, "kept": {why: keys for why, keys in kept.items() if keys}}
             streams[name] = StreamPlan(**(asdict(streams[name]) | each))
     return Plan(
         plan_id,
@@ -215,7 +147,7 @@ def make_plan(
         snapshot.generation,
         facts.read_from,
         streams,
-        stopped=validation.would_stop,
+        stopped=stopped,
         after=snapshot.sending if compares(sync) else "",
         notes=tuple(filter(None, notes)),
     )
@@ -237,12 +169,19 @@ def _size(folder: RunFolder, stream: str, destination: Destination | TableDestin
     return estimate(folder.parts(stream), folder.outcomes(stream), destination, items_of(folder, stream, destination))
 
 
-async def _sizes(folder: RunFolder, facts: Facts, sync: SyncConfig, config: DestinationConfig) -> dict[str, Estimate]:
+async def _sizes(folder: RunFolder, sync: SyncConfig, config: DestinationConfig) -> dict[str, Estimate]:
     from reverse_etl.config.streams import ROWS
+    from reverse_etl.delivery.removal import removal
     from reverse_etl.destinations import kind
 
     schema = folder.parts(ROWS).schema()
     columns = schema.names if schema is not None else []
     destination: Destination | TableDestination
     async with kind(config.type).open_destination(sync, config, columns) as destination:
-        return {name: _size(folder, name, destination) for name in facts.streams}
+        found = {}
+        for stream in sync.streams:
+            found[stream.name] = _size(folder, stream.name, destination)
+            if stream.gone in folder.removals():
+                parts, outcomes = folder.parts(stream.gone), folder.outcomes(stream.gone)
+                found[stream.name] += estimate(parts, outcomes, removal(destination, stream.name))
+        return found

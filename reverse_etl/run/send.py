@@ -51,6 +51,7 @@ async def send(
     """
     from reverse_etl.delivery import read_back
     from reverse_etl.delivery.deliver import deliver
+    from reverse_etl.delivery.removal import removal
     from reverse_etl.destinations import kind
     from reverse_etl.destinations.powers import Finishes, Removes
     from reverse_etl.pacing.rate_limit import Clock
@@ -61,7 +62,7 @@ async def send(
     patience = Patience(RetryPolicy.from_environment(), name=config.label, clock=clock)
     schema = folder.parts(ROWS).schema()
     columns = schema.names if schema is not None else []
-    waiting = list(sync.streams)
+    waiting = _in_order(sync, folder)
     repeated = False
     with _outcomes_of_the_rest(folder, waiting):
         async with kind(config.type).open_destination(
@@ -73,24 +74,22 @@ async def send(
             await read_back.begin(destination, folder)
             reserve = RateSlots(state_url, config.name).reserve if state_url else None
             while waiting:
-                sent = waiting.pop(0)
-                stream = sent.name
-                parts, outcomes = folder.parts(stream), folder.outcomes(stream)
-                progress = partial(_emit, stream)
-                emit(Progress("deliver", stream, 0))
+                name, stream = waiting.pop(0)
+                parts, outcomes = folder.parts(name), folder.outcomes(name)
+                emit(Progress("deliver", name, 0))
                 delivered = await deliver(
                     parts,
                     outcomes,
-                    destination,
-                    progress=progress,
+                    destination if name == stream.name else removal(destination, stream.name),
+                    progress=partial(_emit, name),
                     patience=patience,
                     clock=clock,
                     reserve=reserve,
-                    identified_by=sent.identifier,
-                    items_of=items_of(folder, stream, destination),
+                    identified_by=stream.identifier,
+                    items_of=items_of(folder, name, destination),
                 )
                 repeated |= delivered.repeated
-                if stream == ROWS and isinstance(destination, Finishes):
+                if name == ROWS and isinstance(destination, Finishes):
                     await destination.after_delivery(parts, outcomes)
             await read_back.finish(destination, folder, sync.streams)
             if mirrors(sync, facts) and isinstance(destination, Removes) and _is_whole(folder, facts):
@@ -108,20 +107,29 @@ def _is_whole(folder: RunFolder, facts: Facts) -> bool:
     return not any(count(folder.outcomes(stream)).failed for stream in facts.streams)
 
 
+def _in_order(sync: OutgoingRows, folder: RunFolder) -> list[tuple[str, Stream]]:
+    """What is sent: the streams, and last what is gone, that which needs another first. Each with the stream it is of.
+
+    A relationship is removed before its person or its object.
+    """
+    removals = folder.removals()
+    gone = [(stream.gone, stream) for stream in reversed(sync.streams) if stream.gone in removals]
+    return [*((stream.name, stream) for stream in sync.streams), *gone]
+
+
 def _emit(stream: str, settled: int, failed: int, total: int) -> None:
     emit(Progress("deliver", stream, settled, failed, total))
 
 
 @contextmanager
-def _outcomes_of_the_rest(folder: RunFolder, waiting: list[Stream]) -> Iterator[None]:
+def _outcomes_of_the_rest(folder: RunFolder, waiting: list[tuple[str, Stream]]) -> Iterator[None]:
     """Whatever ends the delivery early, the rows of the streams still waiting are failed rows with that cause."""
     from reverse_etl.delivery.deliver import leave_undelivered
 
     try:
         yield
     except BaseException as error:
-        for stream in waiting:
-            parts = folder.parts(stream.name)
-            outcomes = folder.outcomes(stream.name)
+        for name, stream in waiting:
+            parts, outcomes = folder.parts(name), folder.outcomes(name)
             leave_undelivered(parts, outcomes, identified(stream), error, identified_by=stream.identifier)
         raise

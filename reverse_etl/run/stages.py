@@ -21,7 +21,8 @@ from reverse_etl.config.changes import late_of
 from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
-from reverse_etl.run import changes
+from reverse_etl.run import changes, gone
+from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.close import close
 from reverse_etl.run.interrupts import heard, run_interruptibly
@@ -130,7 +131,9 @@ def validate_changeset(run: SyncRun) -> Validation:
 
 @heard()
 def compare_changeset(run: SyncRun) -> Compared:
-    """Marks the rows that are as the destination acknowledged them before: they are not sent.
+    """Marks the rows that are as the destination acknowledged them before, and finds who is gone.
+
+    Where more is gone than may be removed at once, the run is closed as failed; the caller ends it.
 
     Raises:
         StateError: There is no changeset in the run's folder; or another run has sent newer rows.
@@ -138,6 +141,9 @@ def compare_changeset(run: SyncRun) -> Compared:
     _begin(run)
     found = changes.compare(run, _facts(run))
     put(run)
+    if found.stopped:
+        error = CheckFailedError(found.stopped).located(run.sync.where)
+        close(run, Status.FAILED, message=str(error), exit_code=error.exit_code)
     return found
 
 
@@ -157,9 +163,12 @@ def deliver_changeset(run: SyncRun, destination: DestinationConfig, *, clock: Cl
 
     _begin(run)
     facts = _facts(run)
-    sends = bool(facts.total or mirrors(run.sync, facts))
+    sends = bool(facts.total or run.folder.removals() or mirrors(run.sync, facts))
     position = feed_read_to(run.store, run.sync.name)
     if sends:
+        if not compares(run.sync):
+            gone.require_few_deleted(run, facts)
+        gone.leave_removals(run)
         changes.begin_sending(run)
     if sends or read_back.is_due(position, datetime.now(UTC)):
         read_back.continue_from(run.folder, position)

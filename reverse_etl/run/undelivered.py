@@ -13,20 +13,19 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from reverse_etl.changeset.parts import Facts, RunFolder
+    from reverse_etl.changeset.parts import RunFolder
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
 
 _STOPPED_BY_CHECK: Final = Cause("delivery", Reason("stopped", "", "a check stopped the run: no row was sent."))
 
 
-def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, status: Status, exit_code: int) -> None:
+def write_undelivered(sync: SyncConfig, folder: RunFolder, *, status: Status, exit_code: int) -> None:
     """Writes the lines of rows without an outcome where the stage that ended the run has not done so.
 
     Args:
         sync: The sync.
         folder: The run's folder, in which no other process works.
-        facts: What the extraction knew.
         status: How the run ended.
         exit_code: What its command ends with.
 
@@ -39,12 +38,15 @@ def write_undelivered(sync: SyncConfig, folder: RunFolder, facts: Facts, *, stat
         cause = CANCELED
     else:
         cause = _STOPPED_BY_CHECK if exit_code == CheckFailedError.exit_code else STOPPED
-    for stream in sync.streams:
-        parts = folder.parts(stream.name)
-        if not parts.checked:
+    sent = folder.sent()
+    named = [(stream.name, stream) for stream in sync.streams]
+    named += [(stream.gone, stream) for stream in sync.streams if stream.gone in sent]
+    for name, stream in named:
+        parts = folder.parts(name)
+        if name == stream.name and not parts.checked:
             # The checks were interrupted: what they had found so far is not what they would have found.
             parts.forget_outcomes()
-        outcomes = parts.outcomes(facts.streams[stream.name].rows)
+        outcomes = parts.outcomes(sent[name])
         counts = count(outcomes)
         if counts.undelivered and counts.failed != parts.failed_count():
             ledger = Ledger(parts, outcomes, identified(stream), identified_by=stream.identifier)

@@ -9,13 +9,8 @@ from reverse_etl.changeset.columns import attribute_columns, identifiers, requir
 from reverse_etl.config.dialect import UNKNOWN
 from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.config.streams import Stream
-from reverse_etl.destinations.customerio.sync import (
-    EventsConfig,
-    ObjectsConfig,
-    PeopleConfig,
-    RelationshipsConfig,
-    Sync,
-)
+from reverse_etl.destinations.customerio.sections import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig
+from reverse_etl.destinations.customerio.sync import Sync
 from reverse_etl.errors import ConfigError
 from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 

@@ -16,9 +16,10 @@ import pytest
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.config.schedule import ScheduleConfig
+from reverse_etl.destinations.customerio.sections import PeopleConfig
 from reverse_etl.destinations.customerio.suppression import list_of, store_suppressed
 from reverse_etl.destinations.customerio.suppression_config import SuppressionListConfig
-from reverse_etl.destinations.customerio.sync import PeopleConfig, Sync
+from reverse_etl.destinations.customerio.sync import Sync
 from reverse_etl.errors import ConfigError
 from reverse_etl.sources import connect
 from reverse_etl.sources.sqlite import Config as SQLite

@@ -21,13 +21,8 @@ from reverse_etl.checks.rules import rules_for
 from reverse_etl.checks.runner import Validation, validate
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.schedule import ScheduleConfig
-from reverse_etl.destinations.customerio.sync import (
-    EventsConfig,
-    ObjectsConfig,
-    PeopleConfig,
-    RelationshipsConfig,
-    Sync,
-)
+from reverse_etl.destinations.customerio.sections import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig
+from reverse_etl.destinations.customerio.sync import Sync
 from reverse_etl.report import Counts, FailedRow, Outcome
 from reverse_etl.sources.base import marked
 

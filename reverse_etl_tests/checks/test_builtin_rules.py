@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from reverse_etl.changeset.parts import RunFolder
+from reverse_etl.destinations.customerio.sections import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig
 from reverse_etl.destinations.customerio.suppression import store_suppressed
 from reverse_etl.destinations.customerio.suppression_config import SuppressionListConfig
-from reverse_etl.destinations.customerio.sync import EventsConfig, ObjectsConfig, PeopleConfig, RelationshipsConfig
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.sources._instants import beyond_years, without_dates
 from reverse_etl.sources.base import marked

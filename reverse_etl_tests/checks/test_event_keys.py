@@ -14,7 +14,7 @@ from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
 from reverse_etl.checks.runner import validate
 from reverse_etl.destinations.customerio.event_keys import event_keys
 from reverse_etl.destinations.customerio.rules.event_keys import repeated_note
-from reverse_etl.destinations.customerio.sync import EventsConfig
+from reverse_etl.destinations.customerio.sections import EventsConfig
 from reverse_etl.report import Counts, Outcome, Status
 from reverse_etl.run.verdict import verdict
 from reverse_etl.sources._arrow import canonical

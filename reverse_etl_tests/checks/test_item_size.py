@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations.customerio.operations import items
 from reverse_etl.destinations.customerio.rules.sizes import item_bytes
-from reverse_etl.destinations.customerio.sync import ObjectsConfig, PeopleConfig, Sync
+from reverse_etl.destinations.customerio.sections import ObjectsConfig, PeopleConfig
+from reverse_etl.destinations.customerio.sync import Sync
 from reverse_etl.sources.base import marked
 from reverse_etl_tests.checks.conformance import EVENTS, MEMBERSHIPS, OBJECTS, PEOPLE, sync
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.checks import unique
-from reverse_etl.destinations.customerio.sync import PeopleConfig
+from reverse_etl.destinations.customerio.sections import PeopleConfig
 from reverse_etl.report import Outcome
 from reverse_etl_tests.checks.conformance import check, split, sync
 

@@ -15,7 +15,7 @@ from reverse_etl.checks import accepted_values, max_failed_rows, not_null, null_
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.checks.runner import validate
 from reverse_etl.config.checks import CheckConfig
-from reverse_etl.destinations.customerio.sync import PeopleConfig, RelationshipsConfig
+from reverse_etl.destinations.customerio.sections import PeopleConfig, RelationshipsConfig
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.progress import Progress, listening
 from reverse_etl.report import Counts, FailedRow, Outcome, Reason

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.cli.commands.plan import _why_not_compared
-from reverse_etl.run.plan import Plan, StreamPlan
+from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import open_store

@@ -13,8 +13,8 @@ from reverse_etl.config.connections_file import CHANNELS, SOURCES
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_connections, load_project
 from reverse_etl.config.sync_file import CHECKS
+from reverse_etl.destinations.customerio.sections import RelationshipsConfig
 from reverse_etl.destinations.customerio.segment_config import SegmentConfig
-from reverse_etl.destinations.customerio.sync import RelationshipsConfig
 from reverse_etl.errors import ConfigError, ConfigProblemsError
 from reverse_etl.plugins import load, names
 from reverse_etl.sources.postgres import Config as Postgres

@@ -83,7 +83,8 @@ class World:
         Args:
             kind: One of ``shop.KINDS``.
             chance: Decides everything that is not chosen.
-            chosen: ``rows``, ``wide``, ``items`` (of one request), ``in_flight``, ``sandbox``, ``home``, ``compare``.
+            chosen: ``rows``, ``wide``, ``items`` (of one request), ``in_flight``, ``sandbox``, ``home``, ``compare``,
+                and ``section``: keys of the section that says what a row is.
         """
         sandbox = chosen.get("sandbox", self.sandbox)
         sandbox.reset()
@@ -92,6 +93,8 @@ class World:
         shop.fill(chosen.get("rows", chance.randint(5, 40)), chance, wide=chosen.get("wide", 0))
         home = chosen.get("home", self.home)
         sync = compared(kind) if chosen.get("compare", self.compares) else settings(kind)
+        [section] = {"people", "objects", "events"} & sync.keys()
+        sync[section] = {**sync[section], **chosen.get("section", {})}
         return Case(
             name=name,
             kind=kind,
@@ -188,7 +191,7 @@ class Case:
         elif stage == "validate":
             return bool(validate_changeset(run).stopped)
         elif stage == "compare":
-            compare_changeset(run)
+            return bool(compare_changeset(run).stopped)
         else:
             deliver_changeset(run, self.workspace, clock=clock)
         return False

@@ -12,7 +12,8 @@ from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.errors import ConfigError, ReverseEtlError, StateError
 from reverse_etl.report import RunReport, Status
-from reverse_etl.run.plan import Plan, make_plan
+from reverse_etl.run.plan import make_plan
+from reverse_etl.run.planned import Plan
 from reverse_etl.state.run_history import list_runs
 from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case

@@ -9,7 +9,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
-from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
+from reverse_etl.cli.project import AsJson, GoneMax, SyncsFolder, resolve_credentials, sync_named, sync_names
 from reverse_etl.cli.tables import say
 from reverse_etl.counted import counted
 from reverse_etl.errors import CheckFailedError, ReverseEtlError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reverse_etl.changes.changed_rows import ChangedRow
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.run.plan import Plan, StreamPlan
+    from reverse_etl.run.planned import Plan, StreamPlan
 
 EXAMPLES: Final = ("plan customers", "plan customers --json", "plan customers --full", "plan customers --values")
 
@@ -28,6 +28,15 @@ _LONGEST: Final = 40
 
 SOMETHING_TO_SEND: Final = 10
 """The exit code with ``--exit-code`` where rows would be sent."""
+
+
+_WHY_LEFT: Final = {
+    "waits": "not gone for long enough",
+    "renamed": "under another identifier now",
+    "elsewhere": "sent by another sync",
+    "unknown": "perhaps sent, and never acknowledged",
+    "unnamed": "identifier not remembered",
+}
 
 
 def plan(
@@ -40,6 +49,7 @@ def plan(
     values: Annotated[
         bool, typer.Option("--values", help="Show old and new values of the first rows that changed.")
     ] = False,
+    gone_max: GoneMax = "",
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would send, change and reject; nothing is sent, and last sync time stays."""
@@ -61,7 +71,7 @@ def plan(
                 open_store(home.state_url),
                 project.databases[config.database],
                 project.destinations[config.destination],
-                scope=Scope(full=full),
+                scope=Scope.of(full=full, gone_max=gone_max, mark="--"),
                 with_values=values,
             )
     except ReverseEtlError as error:
@@ -125,12 +135,20 @@ def _lines(stream: StreamPlan) -> list[tuple[str, int, str]]:
         ("~", stream.changed, f"changed: {attributes}" if attributes else "changed"),
         ("?", stream.in_doubt, "sent again, whatever was acknowledged"),
         ("=", stream.unchanged, "unchanged: not sent"),
-        ("-", stream.gone, "acknowledged before, and no longer returned: left as they are"),
+        ("-", stream.to_remove, "acknowledged before, and no longer returned: gone, as the sync's file says"),
+        ("-", stream.deleted, "of the rows above, marked as deleted"),
+        (" ", None if stream.gone is None else stream.gone - stream.to_remove, _left(stream)),
         (">", stream.to_send if stream.added is None else None, "to send"),
         ("!", stream.rejected, f"would fail: {reasons}" if reasons else "would fail"),
         ("x", stream.excluded, "left out"),
     ]
     return [(sign, number, what) for sign, number, what in found if number]
+
+
+def _left(stream: StreamPlan) -> str:
+    """What is said of keys that are gone and left as they are."""
+    reasons = ", ".join(f"{_WHY_LEFT[why]} {keys:,}" for why, keys in stream.kept.items())
+    return f"no longer returned, and left as they are{f': {reasons}' if reasons else ''}"
 
 
 def _why_not_compared(made: Plan) -> str:

@@ -12,7 +12,7 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
 from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, was_interrupted
-from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
+from reverse_etl.cli.project import AsJson, GoneMax, SyncsFolder, resolve_credentials, sync_named, sync_names
 from reverse_etl.cli.tables import say
 from reverse_etl.counted import counted
 from reverse_etl.report import Status
@@ -35,6 +35,7 @@ EXAMPLES: Final = (
     "run customers --since 2026-01-05 --until 2026-02-01T12:00:00Z",
     "run customers --only 42 --only 43",
     "run customers --limit 10",
+    "run customers --gone-max 20%",
     "run --all",
     "run --workspace main --json",
 )
@@ -95,6 +96,7 @@ def run(
     plan: Annotated[
         str, typer.Option(metavar="ID", help="Send exactly the rows of a plan that `reverse-etl plan` made.")
     ] = "",
+    gone_max: GoneMax = "",
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
@@ -112,8 +114,13 @@ def run(
         raise typer.BadParameter("goes with one sync.", param_hint="--only")
     if plan and several:
         raise typer.BadParameter("goes with one sync.", param_hint="--plan")
+    if gone_max and (plan or several):
+        how = "make the plan with it" if plan else "goes with one sync"
+        raise typer.BadParameter(f"{how}.", param_hint="--gone-max")
     named = "asked for" if only else ""
-    scope = Scope.of(full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, mark="--")
+    scope = Scope.of(
+        full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, gone_max=gone_max, mark="--"
+    )
     project = load_project(syncs)
     people = words.console(stderr=True)
 
@@ -247,7 +254,10 @@ def show(report: RunReport, console: Console) -> None:
         say(console, f"  what changed since {words.clock(words.at_unix(report.read_from))}", indent="  ")
     for stream, counts in report.streams.items():
         if counts.extracted or (stream == "rows" and report.status is Status.COMPLETED):
-            parts = [f"{counted(counts.extracted, stream.removesuffix('s'))} read", f"{counts.delivered:,} delivered"]
+            gone = stream.startswith("gone_")
+            row = stream.removesuffix("s").replace("_", " ")
+            read, delivered = ("", " applied") if gone else (" read", " delivered")
+            parts = [f"{counted(counts.extracted, row)}{read}", f"{counts.delivered:,}{delivered}"]
             parts += [
                 f"{number:,} {name}"
                 for name in ("unchanged", "rejected", "refused", "excluded", "undelivered")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.changeset.columns import attribute_columns
+from reverse_etl.changeset.columns import attribute_columns, deleted_rows
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.changeset.text import as_text, framed
 from reverse_etl.config.streams import ROWS
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reverse_etl.destinations._sql.sync import TableRows
+
+_GONE: Final = "\0deleted"
+"""Stands among the values of what is gone, with a name that no column has."""
 
 _NULL: Final = "null"
 _VALUE: Final = "="
@@ -33,6 +36,8 @@ def as_sent(batch: pa.RecordBatch, sync: TableRows) -> AsSent:
         for name in names
         if name not in sync.rows.identify_by
     }
+    if sync.gone(ROWS) is not None:
+        written[_GONE] = pc.if_else(deleted_rows(batch), "true", pa.scalar(None, pa.string()))
     return AsSent(keys[0] if len(keys) == 1 else _together(keys), written)
 
 

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from reverse_etl.config.connections import DestinationConfig, ServerAddress, Timezone
 from reverse_etl.config.environment import EnvText
-from reverse_etl.config.intervals import Interval
-from reverse_etl.config.model import YamlModel
+from reverse_etl.config.gone import GoneMax, GoneMaxRows, MayBeGone
+from reverse_etl.config.intervals import Interval, IntervalOrZero
 
 MOST_ROWS: Final = 100_000
 """Of one transaction."""
@@ -52,7 +52,7 @@ def _once(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-class Rows(YamlModel):
+class Rows(MayBeGone):
     """What becomes of a sync's rows. Columns are those of the query, by equal names.
 
     Attributes:
@@ -60,6 +60,7 @@ class Rows(YamlModel):
         identify_by: The columns that identify a row of the table.
         write: ``update_only`` leaves out rows that the table does not have, ``add_only`` those that it has.
         empty_values: Whether NULL and '' are written, or keep what is there.
+        gone: What becomes of rows that the query no longer returns, or whose column ``deleted`` is true.
     """
 
     table: str = Field(min_length=1, description="A table that exists, or schema.table.")
@@ -72,3 +73,12 @@ class Rows(YamlModel):
     empty_values: Literal["write", "ignore"] = Field(
         default="write", description="NULL and '': write them, or keep what is there."
     )
+    gone: Literal["nothing", "delete"] = Field(
+        default="nothing",
+        description="Rows of this sync that the query no longer returns, or whose column deleted is true: delete them.",
+    )
+    gone_wait: IntervalOrZero = Field(
+        default=timedelta(), description="How long a row must be missing before gone applies."
+    )
+    gone_max: GoneMax = 5.0
+    gone_max_rows: GoneMaxRows = 1_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
+from reverse_etl.config.gone import GONE_KEYS
 from reverse_etl.errors import MissingDriverError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def identity(sync: TableRows, stream: str) -> tuple[str, ...]:  # noqa: ARG001 -
 
 def shape(sync: TableRows, stream: str) -> str:  # noqa: ARG001 - it has one
     """How rows are written."""
-    return sync.rows.model_dump_json()
+    return sync.rows.model_dump_json(exclude=set(GONE_KEYS))
 
 
 def forgets_after_s(sync: TableRows, stream: str) -> int | None:  # noqa: ARG001 - rows may return

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from reverse_etl.config.gone import DELETED, GONE_KEYS, Gone
+from reverse_etl.config.gone_problems import look_at_gone
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.destinations._sql.config import Rows
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reverse_etl.checks.base import AnyRule
+    from reverse_etl.config.draft import Draft
 
 
 class TableRows(OutgoingRows):
@@ -33,7 +36,12 @@ class TableRows(OutgoingRows):
     def streams(self) -> tuple[Stream, ...]:
         """Its rows alone."""
         key = self.rows.identify_by
-        return (Stream(ROWS, self.rows_query, identifier=key, required=key),)
+        apart = frozenset({DELETED}) if self.gone(ROWS) is not None else frozenset()
+        return (Stream(ROWS, self.rows_query, identifier=key, key=key, required=key, apart=apart),)
+
+    def gone(self, stream: str) -> Gone | None:  # noqa: ARG002 - it has one
+        """What becomes of rows that are gone."""
+        return self.rows.when_gone
 
     def rules(self) -> dict[str, list[AnyRule]]:
         """Each row has its key, and no other row has it."""
@@ -63,7 +71,12 @@ class TableSync(TableRows, SyncConfig):
 
     def asked(self) -> dict[str, Any]:
         """The table, its key and how rows are written."""
-        return {"rows": self.rows.model_dump(mode="json")}
+        return {"rows": self.rows.model_dump(mode="json", exclude=set(GONE_KEYS))}
+
+    @classmethod
+    def look_at(cls, draft: Draft) -> None:
+        """A query with `gone` returns everything, every time."""
+        look_at_gone(draft, "rows")
 
     @classmethod
     def streams_of(cls, values: Mapping[str, Any]) -> list[Stream]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,9 @@ RemovedAttributes = Annotated[
     Literal["keep", "clear"],
     Field(description="Attributes that the query returned before and does not now: kept, or cleared (by: compare)."),
 ]
+
+COMPARE_KEYS: Final = frozenset({"send", "removed_attributes"})
+"""They decide how much is sent of a row that changed, and nothing about which rows there are."""
 
 
 def needs_comparing(given: Mapping[str, Any], sections: Mapping[str, type[YamlModel]]) -> Iterator[tuple[str, str]]:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.changeset.columns import deleted_rows
 from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations.customerio.operations import (
     CLEARED,
     CLEARED_PERSON,
     attributes,
-    ends,
     identifier,
     ids_of_events,
     object_types,
@@ -25,15 +25,16 @@ from reverse_etl.destinations.customerio.operations import (
 from reverse_etl.destinations.powers import AsSent
 
 if TYPE_CHECKING:
-    from reverse_etl.destinations.customerio.sync import Outgoing, RelationshipsConfig
+    from reverse_etl.destinations.customerio.sections import RelationshipsConfig
+    from reverse_etl.destinations.customerio.sync import Outgoing
 
 _RENDERING: Final = 1
 """Of the texts; to be raised where the same value is written in another way than before."""
 
 _LATE: Final = timedelta(days=7)
 
-_ENDED: Final = "\0deleted"
-"""Stands among a relationship's attributes, with a name that no column has."""
+_GONE: Final = "\0deleted"
+"""Stands among the attributes of what is gone, with a name that no column has."""
 
 _SHAPES: Final = {
     "people": {"identify_by", "write", "empty_values", "segment"},
@@ -50,11 +51,17 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
         return _relationships(batch, sync, sync.relationships)
     if sync.events is not None:
         return AsSent(ids_of_events(batch, sync.events, sync.name), {})
+    texts, other = attributes(batch, sync, stream), None
     if sync.people is not None:
         keys = _person(batch, sync.people.identify_by)
+        other = _person(batch, "email" if sync.people.identify_by == "id" else "id")
     else:
         keys = _object(batch, sync.objects.object_type if sync.objects is not None else 1)
-    return AsSent(keys, attributes(batch, sync, stream))
+    if (gone := sync.gone(stream)) is not None:
+        # Where another thing becomes of them than before, they alone are sent again.
+        done = json.dumps([gone.action, gone.attributes], sort_keys=True)
+        texts[_GONE] = pc.if_else(deleted_rows(batch), done, pa.scalar(None, pa.string()))
+    return AsSent(keys, texts, other)
 
 
 def cleared(sync: Outgoing, stream: str) -> str | None:
@@ -91,7 +98,7 @@ def _relationships(batch: pa.RecordBatch, sync: Outgoing, config: RelationshipsC
     person = _person(batch, config.identify_by)
     thing = _object(batch, config.object_type)
     texts = attributes(batch, sync, "relationships")
-    texts[_ENDED] = pc.if_else(ends(batch), "true", pa.scalar(None, pa.string()))
+    texts[_GONE] = pc.if_else(deleted_rows(batch), "true", pa.scalar(None, pa.string()))
     return AsSent(pc.binary_join_element_wise(person, thing, " "), texts)
 
 

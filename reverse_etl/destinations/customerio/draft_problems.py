@@ -7,19 +7,20 @@ from typing import Any, Final
 
 from reverse_etl.config.dialect import UNKNOWN
 from reverse_etl.config.draft import Draft, has, near
+from reverse_etl.config.gone_problems import look_at_gone
 from reverse_etl.config.problems import Path
 from reverse_etl.config.row_choice import left_out_by
 from reverse_etl.config.sql_text import PLACEHOLDER, UNTIL, reads_changes
 from reverse_etl.config.statement import read_statement
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.destinations.customerio.api_words import API_WORDS
-from reverse_etl.destinations.customerio.sync import (
-    KINDS,
+from reverse_etl.destinations.customerio.sections import (
     EventsConfig,
     PeopleConfig,
     RelationshipsConfig,
     event_name_problem,
 )
+from reverse_etl.destinations.customerio.sync import KINDS
 
 _ROWS: Final[Path] = ("query",)
 _LISTS: Final[tuple[Path, ...]] = tuple(
@@ -68,6 +69,9 @@ def look_at(draft: Draft) -> None:
     _event_key(draft)
     _lists(draft)
     _mirror(draft)
+    for section in ("people", "objects"):
+        look_at_gone(draft, section)
+    look_at_gone(draft, "relationships", ("relationships", "query"))
     _log(draft)
     _app_key(draft)
 

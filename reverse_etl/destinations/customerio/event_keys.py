@@ -17,7 +17,7 @@ from reverse_etl.changeset.occurred_at import OCCURRED_AT, occurred_at
 from reverse_etl.changeset.text import as_text, framed
 
 if TYPE_CHECKING:
-    from reverse_etl.destinations.customerio.sync import EventsConfig
+    from reverse_etl.destinations.customerio.sections import EventsConfig
 
 EVENT_ID: Final = "event_id"
 

@@ -5,6 +5,7 @@ Source for every shape: Customer.io's Track API OpenAPI, August 2026.
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -12,24 +13,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.changeset.columns import attribute_columns
+from reverse_etl.changeset.columns import attribute_columns, deleted_rows
 from reverse_etl.changeset.occurred_at import occurred_at
 from reverse_etl.changeset.text import as_text, unix_seconds
+from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations.customerio.event_keys import EVENT_ID, event_keys
 from reverse_etl.destinations.customerio.json_text import identifier_text, json_text, quoted
 from reverse_etl.destinations.customerio.ulids import event_ids
 from reverse_etl.sources.base import logical_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from reverse_etl.destinations.customerio.sync import (
+    from reverse_etl.config.gone import Gone
+    from reverse_etl.destinations.customerio.sections import (
         EventsConfig,
         ObjectsConfig,
-        Outgoing,
         PeopleConfig,
         RelationshipsConfig,
     )
+    from reverse_etl.destinations.customerio.sync import Outgoing
 
 MAX_SLICE_ROWS: Final = 10_000
 """Rows that are encoded at once: enough to be fast, few enough that the text of a slice stays small."""
@@ -93,10 +96,18 @@ def _operations(
 def attributes(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> dict[str, pa.StringArray]:
     """The JSON text of each attribute of a batch's rows, by name and in order; null where it is left out."""
     names = attribute_columns(batch.schema.names[:-1], sync.stream(stream))
+    if sync.gone(stream) is not None and stream == ROWS:
+        gone = deleted_rows(batch)
+        texts = _attributes(batch, names, sync)
+        return {name: pc.if_else(gone, None, text) for name, text in texts.items()}
     if stream == "relationships" and sync.relationships is not None:
         texts = _texts(batch, names, cleared=CLEARED if sync.relationships.empty_values == "delete" else None)
-        ended = ends(batch)
+        ended = deleted_rows(batch)
         return {name: pc.if_else(ended, None, text) for name, text in texts.items()}
+    return _attributes(batch, names, sync)
+
+
+def _attributes(batch: pa.RecordBatch, names: tuple[str, ...], sync: Outgoing) -> dict[str, pa.StringArray]:
     if sync.people is not None:
         return _person_attributes(batch, names, sync.people)
     if sync.objects is not None:
@@ -132,19 +143,36 @@ def _people(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: Peo
     if config.write == "update_only":
         members.insert(0, pa.scalar(',"_update":true'))
     start = _identified(batch, config.identify_by)
-    return _join(*start, ',"action":"identify","attributes":{', _comma(members), "}}")
+    written = _join(*start, ',"action":"identify","attributes":{', _comma(members), "}}")
+    if (gone := config.when_gone) is None:
+        return written
+    return pc.if_else(deleted_rows(batch), _join(*start, _gone_person(texts, gone, config)), written)
+
+
+def _gone_person(texts: Iterable[str], gone: Gone, config: PeopleConfig) -> str:
+    """What follows the identifiers of a person who is gone."""
+    if gone.action not in ("set", "clear"):
+        return f',"action":"{gone.action}"}}'
+    update = {"_update": True} if config.write == "update_only" else {}
+    # A person's id cannot be cleared.
+    cleared = {name: "" for name in texts if name != "id"} if gone.action == "clear" else {}
+    attributes = json.dumps({**update, **cleared, **gone.attributes}, ensure_ascii=False, separators=(",", ":"))
+    return f',"action":"identify","attributes":{attributes}}}'
 
 
 def _objects(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: ObjectsConfig) -> pa.StringArray:
     identifiers = _object_identifiers(batch, config.object_type)
-    members = _comma(_members(texts))
-    return _join('{"type":"object","identifiers":', *identifiers, ',"action":"identify","attributes":{', members, "}}")
+    start = _join('{"type":"object","identifiers":', *identifiers)
+    written = _join(start, ',"action":"identify","attributes":{', _comma(_members(texts)), "}}")
+    if config.when_gone is None:
+        return written
+    return pc.if_else(deleted_rows(batch), _join(start, ',"action":"delete"}'), written)
 
 
 def _relationships(
     batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: RelationshipsConfig
 ) -> pa.StringArray:
-    ended = ends(batch)
+    ended = deleted_rows(batch)
     written: _Text = pa.scalar("")
     if texts:
         written = pc.if_else(ended, "", _join(',"relationship_attributes":{', _comma(_members(texts)), "}"))
@@ -213,16 +241,6 @@ def _milliseconds(batch: pa.RecordBatch) -> pa.Int64Array:
 def _numbers(column: pa.StringArray) -> pa.DoubleArray:
     written = pc.match_substring_regex(column, r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$")
     return pc.cast(pc.if_else(written, column, None), pa.float64())
-
-
-def ends(batch: pa.RecordBatch) -> pa.BooleanArray:
-    """Whether a row removes its relationship; no nulls."""
-    index = batch.schema.get_field_index("deleted")
-    if index < 0:
-        return pa.array([False] * batch.num_rows)
-    return pc.fill_null(
-        pc.is_in(as_text(batch.column(index), batch.schema.field(index)), pa.array(["true", "1"])), False
-    )
 
 
 def _identified(batch: pa.RecordBatch, identify_by: str) -> tuple[_Text | str, ...]:

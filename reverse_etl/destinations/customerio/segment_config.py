@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from reverse_etl.config.model import YamlModel
-from reverse_etl.config.percent import PATTERN, parse_percent
-
-
-def _percent(value: object) -> object:
-    share = value if isinstance(value, float) else parse_percent(value)
-    if share is None or not 0 <= share <= 100:
-        raise ValueError("must be a share from 0% to 100%, as in 50%")
-    return share
+from reverse_etl.config.percent import Percent
 
 
 class SegmentConfig(YamlModel):
@@ -32,11 +25,9 @@ class SegmentConfig(YamlModel):
         default=False,
         description="People whom the query no longer returns leave the segment; views that it reads have no LIMIT.",
     )
-    mirror_max_removed: Annotated[
-        float,
-        BeforeValidator(_percent),
-        WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["50%"]}),
-    ] = Field(default=50.0, description="A run that would remove more of the segment fails and removes no one.")
+    mirror_max_removed: Percent = Field(
+        default=50.0, description="A run that would remove more of the segment fails and removes no one."
+    )
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

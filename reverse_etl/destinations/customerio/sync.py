@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field
-
-from reverse_etl.config.intervals import Interval
-from reverse_etl.config.model import Misfit, YamlModel
+from reverse_etl.config.gone import DELETED, GONE_KEYS, Gone
+from reverse_etl.config.model import Misfit
 from reverse_etl.config.shaping import ShapedModel
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.destinations.customerio.api_words import API_WORDS
-from reverse_etl.destinations.customerio.compare_config import RemovedAttributes, Send, needs_comparing
-from reverse_etl.destinations.customerio.segment_config import SegmentConfig
-from reverse_etl.destinations.customerio.suppression_config import Suppressed, SuppressionListConfig
+from reverse_etl.destinations.customerio.compare_config import COMPARE_KEYS, needs_comparing
+from reverse_etl.destinations.customerio.sections import (
+    EventsConfig,
+    ObjectsConfig,
+    PeopleConfig,
+    RelationshipsConfig,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,97 +31,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["people", "objects", "events"]
 KINDS: Final[tuple[Kind, ...]] = ("people", "objects", "events")
-
-Identifier = Literal["id", "email"]
-EmptyValues = Literal["ignore", "delete"]
-Duplicates = Literal["reject", "keep_last"]
-
-MAX_EVENT_NAME_BYTES: Final = 100
-"""Source: docs.customer.io/journeys/invalid-api-requests."""
-
-
-def event_name_problem(text: str) -> str:
-    """Why Customer.io refuses every event of this name, as what follows the key; empty where it takes them."""
-    if not text.strip():
-        return "is blank: write the event's name"
-    if len(text.encode()) > MAX_EVENT_NAME_BYTES:
-        return f"is longer than {MAX_EVENT_NAME_BYTES} bytes: Customer.io refuses every such event"
-    return ""
-
-
-def _event_name(text: str) -> str:
-    if problem := event_name_problem(text):
-        raise ValueError(problem if text.strip() else f"{problem}, or leave it out and select a column `name`")
-    return text
-
-
-class PeopleConfig(YamlModel):
-    """Rows are people.
-
-    Attributes:
-        identify_by: The column that identifies the person; the other identifier is set as an attribute.
-        suppressed: Whether a suppressed person is left out silently or is a failed row.
-        suppression_list: Who is suppressed, beside those whom Customer.io itself reports.
-        duplicates: What becomes of rows that share an identifier and differ in values.
-    """
-
-    identify_by: Identifier = Field(default="id", description="The column that identifies the person.")
-    write: Literal["add_and_update", "update_only", "add_only"] = Field(
-        default="add_and_update",
-        description="update_only changes people who exist, add_only adds those who do not (needs app_api_key).",
-    )
-    segment: SegmentConfig | None = Field(default=None, description="A manual segment that delivered people join.")
-    empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
-    send: Send = "whole_rows"
-    removed_attributes: RemovedAttributes = "keep"
-    suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
-    suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
-    duplicates: Duplicates = Field(default="reject", description="Rows that share an identifier and differ.")
-
-
-class ObjectsConfig(YamlModel):
-    """Rows are objects. ``object_type`` stands in where the query has no ``object_type`` column."""
-
-    object_type: int = Field(default=1, ge=1, description="Used when the query has no object_type column.")
-    empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
-    send: Send = "whole_rows"
-    removed_attributes: RemovedAttributes = "keep"
-    duplicates: Duplicates = Field(default="reject", description="Rows that share an identifier and differ.")
-
-
-class EventsConfig(YamlModel):
-    """Rows are events. Without ``name`` the query has a ``name`` column; older than ``max_age`` is left out.
-
-    An event's key is its ``event_id``, or else the columns of ``event_key``, or else identifier, name and time.
-    """
-
-    name: Annotated[str, AfterValidator(_event_name)] | None = Field(
-        default=None,
-        min_length=1,
-        max_length=MAX_EVENT_NAME_BYTES,
-        description="The event's name; otherwise a column name.",
-    )
-    identify_by: Identifier = Field(default="id", description="The column that identifies the person of the event.")
-    event_key: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), description="Columns that distinguish events without an event_id."
-    )
-    max_age: Interval | None = Field(default=None, description="Events older than this are not sent.")
-    suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
-    suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
-
-
-class RelationshipsConfig(ShapedModel):
-    """The second query: who belongs to which object. ``deleted`` true in a row removes the relationship.
-
-    Beside ``objects`` it sets what becomes of suppressed people; beside ``people`` that section does.
-    """
-
-    identify_by: Identifier = Field(default="id", description="The column that identifies the person.")
-    object_type: int = Field(default=1, ge=1, description="Used when the query has no object_type column.")
-    query: str = Field(min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
-    empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
-    suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
-    suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
 
 
 class Outgoing(OutgoingRows):
@@ -157,12 +69,20 @@ class Outgoing(OutgoingRows):
                 at=("relationships", "query"),
                 identifier=required[:1],
                 required=required,
-                apart=frozenset((*required, "object_type", "deleted")),
+                key=(*required, "object_type"),
+                apart=frozenset((*required, "object_type", DELETED)),
                 reserved=API_WORDS["relationships"],
                 repeats=True,
             )
             streams.append(stream)
         return tuple(streams)
+
+    def gone(self, stream: str) -> Gone | None:
+        """What becomes of people, objects or relationships that are gone; events never are."""
+        section = self.relationships if stream != ROWS else self.people or self.objects
+        gone = section.when_gone if section is not None else None
+        # A person may be there without this sync; an object or a relationship is its own.
+        return replace(gone, keeps_unknown=True) if gone is not None and section is self.people else gone
 
     @property
     def suppression(self) -> PeopleConfig | EventsConfig | RelationshipsConfig | None:
@@ -246,7 +166,7 @@ class Sync(Outgoing, SyncConfig):
         """Its kind and its relationships."""
         sections = {name: getattr(self, name) for name in (*KINDS, "relationships")}
         return {
-            name: section.model_dump(mode="json", exclude=set(ShapedModel.model_fields))
+            name: section.model_dump(mode="json", exclude={*ShapedModel.model_fields, *GONE_KEYS, *COMPARE_KEYS})
             for name, section in sections.items()
             if section is not None
         }
@@ -268,19 +188,24 @@ class Sync(Outgoing, SyncConfig):
 
 def _rows_stream(sync: Outgoing) -> Stream:
     """What the columns of the rows of people, objects or events mean."""
+    key: tuple[str, ...] = ()
     if (events := sync.events) is not None:
         named = () if events.name else ("name",)
         sent = (events.identify_by, *named, "occurred_at")
         required, apart = (*sent, *events.event_key), (*sent, "event_id")
     elif sync.objects is not None:
-        required, apart = ("object_id",), ("object_id", "object_type")
+        required, key = ("object_id",), ("object_id", "object_type")
+        apart = key
     else:
-        required = apart = (sync.people.identify_by if sync.people is not None else "id",)
+        required = apart = key = (sync.people.identify_by if sync.people is not None else "id",)
+    if sync.gone(ROWS) is not None:
+        apart = (*apart, DELETED)
     return Stream(
         name=ROWS,
         query=sync.rows_query,
         identifier=required[:1],
         required=required,
+        key=key,
         apart=frozenset(apart),
         reserved=API_WORDS[sync.kind],
         hints={"name": "set events.name"} if events is not None else {},

@@ -23,6 +23,7 @@ SELECT c.oid, c.relkind, row_security_active(c.oid) AS has_policies,
                AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 3 = 3) AS may_swallow_rows,
        has_schema_privilege(n.oid, 'USAGE') AS schema_usage,
        has_database_privilege(current_database(), 'TEMPORARY') AS temporary,
+       has_table_privilege(c.oid, 'DELETE') AS may_delete,
        pg_is_in_recovery() AS read_only, current_setting('server_version_num')::int AS version,
        EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisunique AND indimmediate AND indisvalid
                AND indpred IS NULL AND indexprs IS NULL AND %(key)s = ARRAY(
@@ -135,6 +136,7 @@ class Table:
         may_swallow_rows: Whether a trigger may leave rows out without an error.
         schema_usage: Whether this user may look into the schema.
         temporary: Whether this user may make temporary tables.
+        may_delete: Whether this user may delete rows.
         read_only: Whether the server is a standby.
         version: As in 150018.
     """
@@ -150,6 +152,7 @@ class Table:
     may_swallow_rows: bool
     schema_usage: bool
     temporary: bool
+    may_delete: bool
     read_only: bool
     version: int
 

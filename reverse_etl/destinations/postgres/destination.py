@@ -6,10 +6,10 @@ the transaction. What happens in between is in ``transaction``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
 import pyarrow as pa
@@ -53,6 +53,10 @@ class _InDoubt:
     answer: Accepted
 
 
+_Act: TypeAlias = Callable[[Transaction, pa.RecordBatch], Awaitable[Accepted]]
+"""What becomes of a slice within its transaction."""
+
+
 class PostgresTable:
     """A ``destinations.tables.TableDestination``."""
 
@@ -62,7 +66,8 @@ class PostgresTable:
         self.rows_per_transaction = config.rows_per_transaction
         self._config = config
         self._rows = rows
-        self._columns = columns
+        self._columns = shared.written_columns(columns, rows)
+        self.deletes = rows.when_gone is not None
         self._patience = patience
         self._link = Link(config)
         self._table: Table | None = None
@@ -100,12 +105,21 @@ class PostgresTable:
 
     async def write(self, batch: pa.RecordBatch) -> Answer:
         """Writes a slice in one transaction, as ``TableDestination`` defines it."""
+        return await self._settled(batch, self._prepared[1], Transaction.write)
+
+    async def delete(self, batch: pa.RecordBatch) -> Answer:
+        """Deletes a slice in one transaction, as ``powers.Deletes`` defines it."""
+        keys = self._prepared[1].of_keys()
+        names = [column.fits.name for column in keys.columns]
+        return await self._settled(shared.keys_as_text(batch, names), keys, Transaction.delete)
+
+    async def _settled(self, batch: pa.RecordBatch, statements: Statements, act: _Act) -> Answer:
         connection = await self._link.connected()
         if isinstance(connection, TryAgain):
             return connection
         try:
             settled = await self._resolve(connection, self._in_doubt) if self._in_doubt is not None else None
-            return settled if settled is not None else await self._transact(connection, batch)
+            return settled if settled is not None else await self._transact(connection, batch, statements, act)
         except psycopg.Error as error:
             lost = connection.broken or (isinstance(error, psycopg.OperationalError) and not error.sqlstate)
             await self._link.drop()
@@ -170,11 +184,12 @@ class PostgresTable:
         self._in_doubt = None
         return doubt.answer if status == "committed" else None
 
-    async def _transact(self, connection: psycopg.AsyncConnection[Any], batch: pa.RecordBatch) -> Answer:
-        table, statements = self._prepared
-        transaction = Transaction(connection, table, statements)
+    async def _transact(
+        self, connection: psycopg.AsyncConnection[Any], batch: pa.RecordBatch, statements: Statements, act: _Act
+    ) -> Answer:
+        transaction = Transaction(connection, self._prepared[0], statements)
         number = await transaction.begin(batch.schema, self._settings)
-        answer = await transaction.write(batch)
+        answer = await act(transaction, batch)
         self._in_doubt = _InDoubt(number, answer)
         await connection.execute("COMMIT")
         self._in_doubt = None

@@ -87,6 +87,8 @@ def _require_rights(table: Table, written: Sequence[TableColumn], rows: Rows, *,
     lacking = {right for right in needed for column in written if right not in column.may}
     if rows.write != "add_only" and any(not column.fits.key and "UPDATE" not in column.may for column in written):
         lacking.add("UPDATE")
+    if rows.when_gone is not None and not table.may_delete:
+        lacking.add("DELETE")
     if lacking:
         grants.append(f"{', '.join(sorted(lacking))} ON {quoted(table.schema)}.{quoted(table.name)}")
     if not table.temporary:

@@ -7,7 +7,7 @@ The stage has a column for each place, ``c0`` and so on, in the types that the r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pyarrow as pa
@@ -69,6 +69,19 @@ class Statements:
         """Copies the rows into it."""
         names = ", ".join(f"c{at}" for at in range(len(self.columns)))
         return f"COPY {STAGE} ({names}, place) FROM STDIN (FORMAT csv)"
+
+    def of_keys(self) -> Statements:
+        """Those for slices of keys alone."""
+        return replace(self, columns=[column for column in self.columns if column.fits.key])
+
+    def delete_rows(self) -> str:
+        """Deletes the table's rows with the keys of the stage."""
+        return f"DELETE FROM {self.table} AS t USING {self._rows()} AS s WHERE {self._match('t')}"
+
+    def still_there(self) -> str:
+        """The places of keys of the stage that the table has."""
+        there = f"EXISTS (SELECT FROM {self.table} AS t WHERE {self._match('t')})"
+        return f"SELECT s.place FROM {self._rows()} AS s WHERE {there} ORDER BY 1"
 
     def take_ambiguous(self) -> str:
         """Removes rows that match several of the table's, or whose key an earlier one has; gives place and reason.

@@ -20,7 +20,7 @@ from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.postgres import failures
-from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, READ_BAD, Statements
+from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, NOT_APPLIED, READ_BAD, Statements
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.postgres.catalogue import Table
@@ -85,6 +85,21 @@ class Transaction:
             excluded = [place for (place,) in await self._fetch(statements.take_left_out())]
         refusals += await self._write_rows()
         return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)))
+
+    async def delete(self, batch: pa.RecordBatch) -> Accepted:
+        """Deletes the rows with these keys, and gives those that a trigger kept; all others are not in the table.
+
+        Raises:
+            psycopg.Error: It failed: nothing is deleted.
+        """
+        await self._stage(batch)
+        await self._run(self._statements.delete_rows())
+        left = await self._fetch(self._statements.still_there()) if self._statements.finds_swallowed else []
+        return Accepted(
+            tuple(
+                failures.refusal(place, NOT_APPLIED, constraint="", column="", table=self._table) for (place,) in left
+            )
+        )
 
     async def _stage(self, batch: pa.RecordBatch) -> None:
         places = pa.array(np.arange(batch.num_rows, dtype=np.int32))

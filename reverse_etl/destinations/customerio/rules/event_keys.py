@@ -25,7 +25,7 @@ from reverse_etl.destinations.customerio.event_keys import EVENT_ID, event_keys,
 if TYPE_CHECKING:
     import duckdb
 
-    from reverse_etl.destinations.customerio.sync import EventsConfig
+    from reverse_etl.destinations.customerio.sections import EventsConfig
 
 REPEATED: Final = "event_repeated"
 """The rule's name."""

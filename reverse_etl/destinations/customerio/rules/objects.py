@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from reverse_etl.checks._batch import broken, columns, text
 from reverse_etl.checks.base import Finding, Rule
+from reverse_etl.config.gone import DELETED
 from reverse_etl.sources.base import logical_type
 
 OBJECT_TYPE = "object_type"
-DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class DeletedIsBoolean:
     """``deleted``, where the column is there, is boolean.
 
     The integers 0 and 1 count, because MySQL and SQLite have no other booleans. NULL is an empty value:
-    the relationship is not deleted.
+    what the row is about is not deleted.
     """
 
     rule: Rule

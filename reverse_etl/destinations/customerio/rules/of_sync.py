@@ -19,16 +19,17 @@ from reverse_etl.destinations.customerio.rules import (
     sizes,
     suppressed,
 )
-from reverse_etl.destinations.customerio.sync import MAX_EVENT_NAME_BYTES
+from reverse_etl.destinations.customerio.sections import MAX_EVENT_NAME_BYTES
 
 if TYPE_CHECKING:
-    from reverse_etl.destinations.customerio.sync import (
+    from reverse_etl.config.gone import MayBeGone
+    from reverse_etl.destinations.customerio.sections import (
         EventsConfig,
         ObjectsConfig,
-        Outgoing,
         PeopleConfig,
         RelationshipsConfig,
     )
+    from reverse_etl.destinations.customerio.sync import Outgoing
 
 
 def rules_of(sync: Outgoing) -> dict[str, list[AnyRule]]:
@@ -53,6 +54,7 @@ def _people(sync: Outgoing, people: PeopleConfig) -> list[AnyRule]:
         *_identifier(by, "id"),
         *_suppressed(sync, "id", "email"),
         emails.EmailValid(_reject("email_valid", "Every `email` that is not empty is a valid address."), ("email",)),
+        *_deleted(people),
         *_attributes(sync, "rows", delete=people.empty_values == "delete"),
         _unique((by,), keep_last=people.duplicates == "keep_last"),
         *_attribute_warnings(sync, "rows"),
@@ -65,6 +67,7 @@ def _objects(sync: Outgoing, settings: ObjectsConfig) -> list[AnyRule]:
     return [
         *_identifier("object_id"),
         objects.ObjectTypeValid(_reject("object_type_valid", "`object_type` is a positive integer.")),
+        *_deleted(settings),
         *_attributes(sync, "rows", delete=settings.empty_values == "delete"),
         _unique(("object_type", "object_id"), keep_last=settings.duplicates == "keep_last"),
         *_attribute_warnings(sync, "rows"),
@@ -80,7 +83,7 @@ def _relationships(sync: Outgoing, relationships: RelationshipsConfig) -> list[A
         identifiers.Present(_reject("object_id_present", "Every row has an `object_id`."), "object_id"),
         identifiers.Length(_reject("object_id_length", "No `object_id` is longer than 150 bytes."), ("object_id",)),
         objects.ObjectTypeValid(_reject("object_type_valid", "`object_type` is a positive integer.")),
-        objects.DeletedIsBoolean(_reject("deleted_is_boolean", "`deleted` is boolean.")),
+        _deleted_is_boolean(),
         *_attributes(sync, "relationships", delete=relationships.empty_values == "delete"),
         _unique(("object_type", "object_id", by)),
         *_attribute_warnings(sync, "relationships"),
@@ -127,6 +130,14 @@ def _identifier(column: str, other: str = "") -> list[AnyRule]:
         identifiers.Present(_reject("identifier_present", f"Every row has an identifier in `{column}`."), column),
         identifiers.Length(_reject("identifier_length", f"No identifier is longer than {limit} bytes."), checked),
     ]
+
+
+def _deleted(settings: MayBeGone) -> list[AnyRule]:
+    return [] if settings.when_gone is None else [_deleted_is_boolean()]
+
+
+def _deleted_is_boolean() -> AnyRule:
+    return objects.DeletedIsBoolean(_reject("deleted_is_boolean", "`deleted` is boolean."))
 
 
 def _email(identify_by: str) -> list[AnyRule]:

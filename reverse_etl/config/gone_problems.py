@@ -1,0 +1,108 @@
+"""What can be wrong with `gone` in a sync's file: a query that does not return everything, every time; other syncs.
+
+Who is gone is known of a whole reading alone, so what leaves rows out by itself would remove everybody else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl import plugins
+from reverse_etl.config.connections_file import DESTINATIONS
+from reverse_etl.config.dialect import UNKNOWN
+from reverse_etl.config.draft import Draft, has
+from reverse_etl.config.gone import DELETED
+from reverse_etl.config.problems import Path, Problem, problem_at
+from reverse_etl.config.row_choice import left_out_by
+from reverse_etl.config.sql_text import PLACEHOLDER, reads_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from reverse_etl.config.sync_file import SyncFile
+    from reverse_etl.config.syncs import SyncConfig
+
+_TAKES_AWAY: Final = frozenset({"delete", "suppress"})
+
+
+def look_at_gone(draft: Draft, section: str, query: Path = ("query",)) -> None:
+    """Adds what is wrong with a section's `gone`, once its query was read.
+
+    Args:
+        draft: The file.
+        section: The key with `gone`.
+        query: Where the query of its rows is.
+    """
+    gone, sql = draft.at((section, "gone")), draft.at(query)
+    if gone in (None, "nothing") or not isinstance(sql, str):
+        return
+    at: Path = (section, "gone")
+    known = draft.columns.get(query)
+    by = draft.at(("changes", "by"))
+    whole = by == "log" or (by == "compare" and not reads_changes(sql))
+    if not whole:
+        if known is None or has(known, DELETED):
+            return
+        what = "{{last_sync_time}}" if PLACEHOLDER.search(sql) else "{{changed: ...}}"
+        leave = f"leave {what} out of the query and write" if reads_changes(sql) else "write"
+        draft.problem(
+            at,
+            f"needs to know which rows are gone: {leave} `changes: {{by: compare}}`, or select a boolean column "
+            f"`{DELETED}`, as in `deleted_at IS NOT NULL AS {DELETED}`",
+        )
+        return
+    for line, what in left_out_by(sql, draft.dialect or UNKNOWN):
+        text = f"{section}.gone removes everything that the query leaves out, and {what} decides what that is: "
+        draft.problem_in(query, line, text + f"leave it out of the query, or gone out of {section}")
+
+
+def beside(syncs: Mapping[str, SyncConfig]) -> dict[str, tuple[tuple[str, str, str], ...]]:
+    """Which other syncs name the same things, of each sync of which something becomes of what is gone.
+
+    Returns:
+        By the sync's name, for each of its streams, the other sync and its stream.
+    """
+    found = {}
+    for sync in syncs.values():
+        if here := [(mine, other.name, theirs) for mine, other, theirs, alike in _others(sync, syncs) if alike]:
+            found[sync.name] = tuple(here)
+    return found
+
+
+def conflicts(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) -> Iterator[Problem]:
+    """What is not known of other syncs, and must be where one deletes."""
+    for sync in syncs.values():
+        for mine, other, _, alike in _others(sync, syncs):
+            gone = sync.gone(mine)
+            if gone is None or gone.action not in _TAKES_AWAY:
+                continue
+            section = sync.kind if mine == "rows" else mine
+            things = f"sync {other.name} sends {section} to {sync.destination} too"
+            if not alike:
+                text = f"{things}, by another identifier, so it is not known whom both send: write `gone: nothing`"
+            elif other.changes.by == "last_sync_time":
+                text = (
+                    f"{things}, and does not compare, so it is not known whom: write `changes: {{by: compare}}` there, "
+                )
+                text += "or `gone: nothing` here"
+            else:
+                continue
+            file = files[sync.name]
+            yield problem_at(file.file, file.document, (section, "gone"), text)
+
+
+def _others(sync: SyncConfig, syncs: Mapping[str, SyncConfig]) -> Iterator[tuple[str, SyncConfig, str, bool]]:
+    """Each stream of the sync, with the streams of others that name the same kind of things, and whether alike."""
+    streams = [stream.name for stream in sync.streams if sync.gone(stream.name) is not None]
+    if not streams:
+        return
+    kind = plugins.load(DESTINATIONS, sync.DESTINATION)
+    for other in syncs.values():
+        if other.name == sync.name or (other.DESTINATION, other.destination) != (sync.DESTINATION, sync.destination):
+            continue
+        for mine in streams:
+            identity = kind.identity(sync, mine)
+            for theirs in other.streams:
+                found = kind.identity(other, theirs.name)
+                if found[0] == identity[0]:
+                    yield mine, other, theirs.name, found == identity
