@@ -66,7 +66,7 @@ class Statements:
     @property
     def updates(self) -> bool:
         """Whether rows that the table has are changed."""
-        return self.write != "add_only" and bool(self._data)
+        return self.write != "add_only" and bool(self._set)
 
     def make_stage(self) -> str:
         """A temporary table for slices."""
@@ -174,7 +174,7 @@ END"""
             nothing = "FROM (SELECT 1) AS one WHERE FALSE"
             probes["INSERT"] = f"INSERT INTO {self.table} ({', '.join(names)}) SELECT {nulls} {nothing}"
         if self.updates:
-            sets = ", ".join(f"{self._name(at)} = NULL" for at in self._data)
+            sets = ", ".join(f"{self._name(at)} = NULL" for at in self._set)
             probes["UPDATE"] = f"UPDATE {self.table} SET {sets} WHERE FALSE"
         return probes
 
@@ -183,8 +183,14 @@ END"""
         return [at for at, column in enumerate(self.columns) if column.fits.key]
 
     @property
-    def _data(self) -> list[int]:
-        return [at for at, column in enumerate(self.columns) if not column.fits.key]
+    def _set(self) -> list[int]:
+        """What an existing row gets; of the key, texts alone can differ from those that are equal to them."""
+        finds = self.write == "update_only"
+        return [
+            at
+            for at, column in enumerate(self.columns)
+            if not column.fits.key or (column.charset and not finds and not column.generated)
+        ]
 
     @property
     def _joined(self) -> str:
@@ -202,12 +208,12 @@ END"""
         return " AND ".join(f"t.{self._name(at)} = {row}.c{at}" for at in self._key)
 
     def _sets(self, row: str) -> str:
-        return ", ".join(f"t.{self._name(at)} = {self._value(at, row)}" for at in self._data)
+        return ", ".join(f"t.{self._name(at)} = {self._value(at, row)}" for at in self._set)
 
     def _differs(self, row: str) -> str:
         """Whether row ``t`` has other values than it would get, by the byte: a collation has different texts equal."""
         pairs = []
-        for at in self._data:
+        for at in self._set:
             old, new = f"t.{self._name(at)}", self._value(at, row)
             if self.columns[at].charset:
                 old, new = f"CAST({old} AS BINARY)", f"CAST({new} AS BINARY)"

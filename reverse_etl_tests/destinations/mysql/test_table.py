@@ -147,7 +147,7 @@ COLLATIONS = [
 def test_keys_are_equal_where_the_collation_has_them_equal(
     server: Mysql, tmp_path: Path, collation: str, keys: list[str], distinct: int, key: str
 ) -> None:
-    """The first of them is written, the others are refused; a later spelling finds the row, whose key stays."""
+    """The first of them is written, the others are refused; a later spelling finds the row, which takes it."""
     charset = collation.partition("_")[0]
     kind = f"varchar(40) CHARACTER SET {charset} COLLATE {collation}"
     server.run(f"CREATE TABLE customers (email {kind} {key}, score int)")
@@ -156,10 +156,31 @@ def test_keys_are_equal_where_the_collation_has_them_equal(
     assert (distinct, len(keys) - distinct) == (len(stored), len(delivery.reasons()))
     assert {("duplicate_key", "email")} >= set(delivery.reasons().values())
     delivered(server, tmp_path / "2", {"email": [keys[1]], "score": [2]}, identify_by="email")
-    assert (stored, 1) == (
-        server.fetch("SELECT email FROM customers"),
-        len(server.fetch("SELECT * FROM customers WHERE score = 2")),
+    assert distinct == len(server.fetch("SELECT * FROM customers"))
+    assert [(keys[1],)] == server.fetch("SELECT email FROM customers WHERE score = 2")
+
+
+def test_update_only_leaves_the_key_as_it_is(server: Mysql, tmp_path: Path) -> None:
+    """It finds rows by it, and does without the right to write it."""
+    server.run(
+        "CREATE TABLE customers (email varchar(40) PRIMARY KEY, score int); INSERT INTO customers VALUES ('A', 0)"
     )
+    delivered(server, tmp_path, {"email": ["a"], "score": [1]}, identify_by="email", write="update_only")
+    assert [("A", 1)] == server.fetch("SELECT * FROM customers")
+
+
+def test_a_spelling_that_other_tables_refer_to(server: Mysql, tmp_path: Path) -> None:
+    """Where the reference forbids it, the row is refused; where it follows, the others follow."""
+    for rule in ("RESTRICT", "CASCADE"):
+        server.run("DROP TABLE IF EXISTS orders, customers; CREATE TABLE customers (email varchar(40) PRIMARY KEY)")
+        server.run(
+            "CREATE TABLE orders (email varchar(40), FOREIGN KEY (email) REFERENCES customers (email) "
+            f"ON UPDATE {rule}); INSERT INTO customers VALUES ('A'); INSERT INTO orders VALUES ('A')"
+        )
+        delivery = delivered(server, tmp_path / rule, {"email": ["a"]}, identify_by="email")
+        outcome = {} if rule == "CASCADE" else {1: ("refused", "")}
+        stored = "a" if rule == "CASCADE" else "A"
+        assert (outcome, [(stored,)]) == (delivery.reasons(), server.fetch("SELECT email FROM customers"))
 
 
 def test_numbers_are_not_used_up_by_rows_that_exist(server: Mysql, tmp_path: Path) -> None:

@@ -1,38 +1,11 @@
-"""Rows of a DataFrame into a table, from a Dagster project of a user's own."""
+"""Rows of a DataFrame into a table of PostgreSQL."""
 
 from __future__ import annotations
 
-import pandas as pd
-import pytest
+from reverse_etl_tests.destinations.sql.pushes import SqlPushes, crm
 
-from reverse_etl import DestinationResource
-from reverse_etl.errors import ConfigError
-from reverse_etl_tests.destinations.postgres.server import Postgres
-from reverse_etl_tests.destinations.sql.conformance import TABLE
-from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER
+__all__ = ["crm"]
 
 
-@pytest.fixture
-def crm(server: Postgres) -> DestinationResource:
-    """The destination with a table, by its settings alone: there is no folder of syncs."""
-    server.run(TABLE)
-    where = {"host": server.running.host, "port": server.port, "ca_file": str(server.running.ca_file)}
-    who = {"database": DATABASE, "user": USER, "password": f"${{{PASSWORD_VARIABLE}}}"}
-    return DestinationResource(name="crm", settings={"type": "postgres", **where, **who})
-
-
-def test_rows_are_checked_and_written(crm: DestinationResource, server: Postgres) -> None:
-    """By the destination's own rules; each that is not written says why."""
-    frame = pd.DataFrame({"id": [1, None, 3, 4], "email": ["a@x", "b@x", "c@x", "a@x"], "score": [10, 20, 30, 40]})
-    pushed = crm.push(frame, rows={"table": "customers", "identify_by": "id"})
-    assert (4, 2) == (pushed.counts.extracted, pushed.counts.delivered)
-    assert [(2, "identifier_present"), (4, "duplicate_value")] == [
-        (row.row_number, row.why.reason) for row in sorted(pushed.failed_rows, key=lambda row: row.row_number)
-    ]
-    assert [(1, "a@x"), (3, "c@x")] == server.fetch("SELECT id, email FROM customers ORDER BY id")
-
-
-def test_a_missing_column_ends_it(crm: DestinationResource) -> None:
-    """Before a row is written."""
-    with pytest.raises(ConfigError, match="returns no column `id`"):
-        crm.push(pd.DataFrame({"email": ["a@x"]}), rows={"table": "customers", "identify_by": "id"})
+class TestPushes(SqlPushes):
+    """As the suite says."""

@@ -1,71 +1,32 @@
-"""A table behind an SSH server: the same delivery, the same TLS; and each way in which the tunnel can fail."""
+"""A table of PostgreSQL behind an SSH server."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import pytest
 
-from reverse_etl.config.environment import Secret
-from reverse_etl.destinations.postgres import steps
-from reverse_etl.errors import DestinationUnavailableError
-from reverse_etl.report import Outcome
-from reverse_etl_tests.destinations.postgres.server import Postgres
-from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
-from reverse_etl_tests.destinations.sql.tables import delivered
-from reverse_etl_tests.servers.sshd import PASSPHRASE, SshServer, ssh_server, tunnel
+from reverse_etl_tests.destinations.sql.tables import SqlServer
+from reverse_etl_tests.destinations.sql.tunnels import SqlTunnels
+from reverse_etl_tests.servers.sshd import ssh_server
 
 __all__ = ["ssh_server"]
 
 pytestmark = pytest.mark.thorough
 
-WHO = """
-CREATE TABLE seen (tls boolean); GRANT INSERT ON seen TO reader;
+LOOKS = """
 CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-INSERT INTO seen SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid(); RETURN NULL; END $$;
+IF NOT (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) THEN RAISE SQLSTATE '28000'; END IF; RETURN NULL;
+END $$;
 CREATE TRIGGER look AFTER INSERT ON customers FOR EACH STATEMENT EXECUTE FUNCTION look()
 """
 
 
-def test_rows_arrive_through_the_tunnel(
-    server: Postgres, ssh_server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a key under a passphrase; the certificate is verified against the server's own name."""
-    monkeypatch.setenv("TEST_KEY_PASSPHRASE", PASSPHRASE)
-    protected = {"key_file": ssh_server.protected_key_file, "key_passphrase": Secret("${TEST_KEY_PASSPHRASE}")}
-    server.run(TABLE)
-    server.run(WHO)
-    settings = {"ssh_tunnel": tunnel(ssh_server, **protected)}
-    delivery = delivered(server, tmp_path, PEOPLE, settings=settings)
-    assert [1, 2, 3] == delivery.numbers(Outcome.DELIVERED)
-    assert [(3,)] == server.fetch("SELECT count(*) FROM customers")
-    assert [(True,)] == server.fetch("SELECT DISTINCT tls FROM seen")
+class TestTunnels(SqlTunnels):
+    """As the suite says."""
 
+    steps: ClassVar[list[str]] = ["log in", "server", "schema", "temporary tables"]
 
-def test_the_connection_is_tested_through_it(server: Postgres, ssh_server: SshServer) -> None:
-    """Up to the schema; address and port are the SSH server's to know."""
-    done = list(steps(server.config(ssh_tunnel=tunnel(ssh_server))))
-    assert all(step.ok for step in done), done
-    assert ["log in", "server", "schema", "temporary tables"] == [step.name for step in done]
-    (refused,) = steps(server.config(ssh_tunnel=tunnel(ssh_server, key_file=ssh_server.stranger_key_file)))
-    assert (False, True) == (refused.ok, bool(refused.hint))
-
-
-def test_each_failure_has_its_sentence(server: Postgres, ssh_server: SshServer, tmp_path: Path) -> None:
-    """A stranger's key, no key, an unknown server, or none: nothing is written, and each says what to do."""
-    server.run(TABLE)
-    stranger = tmp_path / "known_hosts"
-    stranger.write_text(ssh_server.known_hosts.read_text().replace(f":{ssh_server.port}", ":1"))
-    failures: dict[str, dict[str, Any]] = {
-        "known_hosts does not have": {"known_hosts": stranger},
-        "does not let .* in": {"key_file": ssh_server.stranger_key_file},
-        "there is no key file": {"key_file": tmp_path / "no_key"},
-        "does not answer": {"port": 1, "known_hosts": ssh_server.known_hosts},
-    }
-    for number, (said, changes) in enumerate(failures.items()):
-        settings = {"ssh_tunnel": tunnel(ssh_server, **changes)}
-        with pytest.raises(DestinationUnavailableError, match=f"destination crm: .*{said}") as refused:
-            delivered(server, tmp_path / str(number), PEOPLE, settings=settings)
-        assert refused.value.hint
-    assert [(0,)] == server.fetch("SELECT count(*) FROM customers")
+    def require_tls(self, server: SqlServer) -> None:
+        """By a trigger."""
+        server.run(LOOKS)

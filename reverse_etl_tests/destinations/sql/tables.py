@@ -61,6 +61,10 @@ class SqlServer(ABC):
         """The rows of a query, likewise."""
 
     @abstractmethod
+    def config(self, **settings: Any) -> Any:
+        """The entry ``crm`` of ``destinations``, with these settings besides."""
+
+    @abstractmethod
     def open(
         self, rows: dict[str, Any], columns: Sequence[str], patience: Patience, **settings: Any
     ) -> AbstractAsyncContextManager[Prepared]:

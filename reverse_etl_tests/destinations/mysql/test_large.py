@@ -1,0 +1,20 @@
+"""A million rows into a table of MariaDB."""
+
+from __future__ import annotations
+
+import pytest
+
+from reverse_etl_tests.benchmarks.tables import MysqlPlace
+from reverse_etl_tests.destinations.mysql.server import Mysql
+from reverse_etl_tests.destinations.sql.large import SqlLarge
+
+pytestmark = pytest.mark.thorough
+
+
+class TestLarge(SqlLarge):
+    """As the suite says."""
+
+    @pytest.fixture
+    def place(self, server: Mysql) -> MysqlPlace:
+        """The tests' server."""
+        return MysqlPlace(server)
