@@ -283,6 +283,21 @@ def test_a_run_of_some_rows_leaves_full_every_due(case: Case, scope: Scope, then
     assert (Status.COMPLETED, then, 0, ROWS - then) == of_rows(ended(case.run()))
 
 
+def test_what_a_newer_release_acknowledged_is_not_read(case: Case) -> None:
+    """The run ends with how to go on, and nothing is sent; with that release again, it goes on."""
+    made = case.home.snapshots / case.name / "g000001" / "made.json"
+    written = made.read_text()
+    made.write_text(json.dumps(json.loads(written) | {"format": 99, "other": 1}))
+    change(case, 3, "gold")
+    before = len(sent(case))
+    for run in (case.run(), case.run()):
+        assert "was written by a newer release" in str(run.error)
+        assert "Upgrade: pip install --upgrade reverse-etl" in str(run.error)
+    assert before == len(sent(case))
+    made.write_text(written)
+    assert (Status.COMPLETED, 1, 0, ROWS - 1) == of_rows(ended(case.run()))
+
+
 @pytest.mark.parametrize("content", ["{}", "[]", '{"format": "?"}', '{"other": 1}'])
 def test_a_damaged_note_of_what_was_acknowledged_counts_as_missing(case: Case, content: str) -> None:
     """Whatever JSON it is: all is sent."""

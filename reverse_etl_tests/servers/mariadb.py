@@ -87,12 +87,13 @@ def find_programs() -> tuple[str, str] | None:
 
 
 @contextmanager
-def mariadb_server(programs: tuple[str, str], *, version: str = "") -> Iterator[MariadbServer]:
+def mariadb_server(programs: tuple[str, str], *, version: str = "", log: bool = True) -> Iterator[MariadbServer]:
     """Starts a server with an empty database ``shop`` and stops it again; takes about a second.
 
     Args:
         programs: As ``find_programs`` gives them.
         version: What the server calls its version, where it is to be taken for MySQL.
+        log: Whether it has a binary log.
     """
     folder = Path(tempfile.mkdtemp(prefix="my-"))
     install, daemon = programs
@@ -106,7 +107,7 @@ def mariadb_server(programs: tuple[str, str], *, version: str = "") -> Iterator[
         options = ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"]
         subprocess.run([*as_nobody, install, *options], check=True, capture_output=True, cwd=folder)
         called = [f"--version={version}"] if version else []
-        with _running([*as_nobody, daemon, "--no-defaults", data, *called], folder) as server:
+        with _running([*as_nobody, daemon, "--no-defaults", data, *called], folder, log=log) as server:
             _fill(server)
             yield server
     finally:
@@ -114,7 +115,7 @@ def mariadb_server(programs: tuple[str, str], *, version: str = "") -> Iterator[
 
 
 @contextmanager
-def _running(program: list[str], folder: Path) -> Iterator[MariadbServer]:
+def _running(program: list[str], folder: Path, *, log: bool = True) -> Iterator[MariadbServer]:
     port = _free_port()
     settings = {
         "port": port,
@@ -125,7 +126,7 @@ def _running(program: list[str], folder: Path) -> Iterator[MariadbServer]:
         "ssl-ca": folder / "ca.pem",
         "ssl-cert": folder / "server.pem",
         "ssl-key": folder / "server.key",
-        "log-bin": "log",
+        **({"log-bin": "log"} if log else {}),
         "binlog-format": "ROW",
         "binlog-row-metadata": "FULL",
         "log-bin-trust-function-creators": "ON",
@@ -134,8 +135,8 @@ def _running(program: list[str], folder: Path) -> Iterator[MariadbServer]:
         "innodb-buffer-pool-size": "32M",
         "max-connections": 30,
     }
-    log = folder / "log"
-    with log.open("wb") as output:
+    output_file = folder / "log"
+    with output_file.open("wb") as output:
         process = subprocess.Popen(
             [*program, *(f"--{name}={value}" for name, value in settings.items())],
             stdout=output,
@@ -143,7 +144,7 @@ def _running(program: list[str], folder: Path) -> Iterator[MariadbServer]:
             cwd=folder,
         )
         try:
-            _wait_until_ready(process, port, log)
+            _wait_until_ready(process, port, output_file)
             yield MariadbServer(port, process.pid, folder / "ca.pem", folder)
         finally:
             process.send_signal(signal.SIGTERM)

@@ -12,7 +12,15 @@ from reverse_etl.config.environment import EnvText
 from reverse_etl.errors import QueryError
 from reverse_etl.sources import connect
 from reverse_etl.sources.powers import ChangeLog, GapError, HasLog
-from reverse_etl_tests.servers.mariadb import PASSWORD, USER, MariadbServer
+from reverse_etl_tests.servers.mariadb import (
+    INSTALL,
+    PASSWORD,
+    PASSWORD_VARIABLE,
+    USER,
+    MariadbServer,
+    find_programs,
+    mariadb_server,
+)
 from reverse_etl_tests.servers.sandbox import wait_until
 from reverse_etl_tests.sources.test_mysql import settings_of
 
@@ -222,3 +230,20 @@ def test_a_log_that_does_not_name_rows_is_no_log(tables: MariadbServer, variable
     assert problem == (
         f"The server's binary log does not name rows ({variable} is {value}): set {variable} = {normal}."
     )
+
+
+@pytest.mark.thorough
+def test_a_server_without_a_binary_log_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after it was switched off: there is no place that a run could go on from, so it reads everything."""
+    programs = find_programs()
+    assert programs is not None, INSTALL
+    monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
+    with mariadb_server(programs, log=False) as server:
+        with server.admin() as admin:
+            admin.execute("CREATE TABLE log_people (id CHAR(6) PRIMARY KEY)")
+        with log_of(server, {"log_people": "id"}, USER) as log:
+            status = log.status()
+            with pytest.raises(GapError, match="log_bin is OFF"):
+                log.now()
+    words = "The server's binary log does not name rows (log_bin is OFF): set log_bin = ON."
+    assert (False, (words,)) == (status.exists, status.problems)
