@@ -31,7 +31,7 @@ class ChangesConfig(YamlModel):
     by: Literal["last_sync_time", "compare", "log"] = Field(
         default="last_sync_time",
         description="compare: send only rows that differ from what the destination acknowledged before. "
-        "log: read only rows whose keys the database's log names (not BigQuery, Redshift, SQLite, DuckDB).",
+        "log: read only rows whose keys the database's log names (not Redshift, SQLite, DuckDB).",
     )
     tables: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default={},

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -56,6 +57,11 @@ _STATEMENTS: Final = {
 }
 
 
+_CHANGES: Final = re.compile(r"CHANGES\(TABLE `([^`]+)`, TIMESTAMP '([^']+)', TIMESTAMP '([^']+)'\)")
+_TABLES: Final = re.compile(r"`([^`]+)`\.INFORMATION_SCHEMA\.TABLES")
+"""When tables were made is in another one, `<dataset>.__tables`: DuckDB does not know."""
+
+
 class RefusedError(Exception):
     """An answer that BigQuery gives instead of a result: HTTP status, reason, message."""
 
@@ -96,7 +102,7 @@ class Warehouse:
 
     def analyze(self, sql: str, dataset: str | None) -> Analyzed:
         """Reads a statement without running it."""
-        tree = _parse(sql)
+        tree = _parse(_TABLES.sub(r"`\1.__tables`", _CHANGES.sub(self._changes, sql)))
         if tree is None:
             return Analyzed("SCRIPT")
         if not isinstance(tree, exp.Query):
@@ -127,6 +133,17 @@ class Warehouse:
             raise RefusedError(499, "stopped", "Job execution was cancelled: User requested cancellation") from None
         except duckdb.Error as error:
             raise RefusedError(400, "invalidQuery", f"Bad value while running: {error}") from None
+
+    def _changes(self, called: re.Match[str]) -> str:
+        """What changed in a table is in another one, `<table>__changes`, with the time `changed_at`."""
+        table, start, end = called[1], datetime.fromisoformat(called[2]), datetime.fromisoformat(called[3])
+        now = datetime.now(UTC)
+        if not timedelta() < end - start <= timedelta(days=1):
+            raise RefusedError(400, "invalidQuery", "CHANGES takes at most one day between its two times.")
+        if end > now - timedelta(minutes=10) or start < now - timedelta(days=7):
+            raise RefusedError(400, "invalidQuery", "CHANGES reads from seven days to ten minutes ago.")
+        times = f"changed_at >= TIMESTAMP '{called[2]}' AND changed_at < TIMESTAMP '{called[3]}'"
+        return f"(SELECT * FROM `{table}__changes` WHERE {times})"
 
     def _resolve(self, table: exp.Table, default: str | None) -> None:
         """Makes the table's name DuckDB's, or says what BigQuery says."""

@@ -1,4 +1,4 @@
-"""Logs that are asked in SQL, against counterparts that know the documented statements: SQL Server, Snowflake."""
+"""Logs that are asked in SQL, against counterparts of SQL Server, Snowflake and BigQuery that know their statements."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from reverse_etl.errors import QueryError
 from reverse_etl.sources import connect
 from reverse_etl.sources.powers import ChangeLog, GapError, HasLog
 from reverse_etl_tests.servers._tds_changes import Tracked
+from reverse_etl_tests.servers.bigquery import DATASET, BigqueryServer
 from reverse_etl_tests.servers.snowflake import SnowflakeServer
 from reverse_etl_tests.servers.tds import TdsServer
-from reverse_etl_tests.sources import test_snowflake, test_sqlserver
+from reverse_etl_tests.sources import test_bigquery, test_snowflake, test_sqlserver
 
 TABLES = {"dbo.customers": "id", "dbo.orders": "customer"}
 
@@ -117,5 +118,80 @@ def test_a_table_without_change_tracking_comes_with_the_statement(changes: Snowf
         (problem,) = log.status().problems
         assert "What changed in nothing could not be read" in problem
         assert problem.endswith("ALTER TABLE nothing SET CHANGE_TRACKING = TRUE.")
+        with pytest.raises(GapError, match="What changed in nothing could not be read"):
+            log.now()
+
+
+@pytest.fixture
+def history(bigquery: BigqueryServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[BigqueryServer]:
+    """The BigQuery stand-in, with a table that is a month old and what changed in it."""
+    monkeypatch.setenv(test_bigquery.KEY, bigquery.key())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bigquery.ca_file))
+    month_ago = datetime.now(UTC) - timedelta(days=30)
+    with bigquery.database.cursor() as admin:
+        admin.execute(f"CREATE TABLE {DATASET}.leads (id BIGINT, plan TEXT)")
+        admin.execute(f"CREATE TABLE {DATASET}.leads__changes (id BIGINT, plan TEXT, changed_at TIMESTAMPTZ)")
+        admin.execute(f"CREATE TABLE {DATASET}.__tables (table_name TEXT, creation_time TIMESTAMPTZ)")
+        admin.execute(f"INSERT INTO {DATASET}.__tables VALUES ('leads', ?), ('nothing', ?)", [month_ago, month_ago])
+        yield bigquery
+        admin.execute(f"DROP TABLE {DATASET}.leads__changes")
+        admin.execute(f"DROP TABLE {DATASET}.leads")
+        admin.execute(f"DROP TABLE {DATASET}.__tables")
+
+
+def changed(history: BigqueryServer, key: int, **ago: float) -> None:
+    """A row of the table was written so long ago."""
+    with history.database.cursor() as admin:
+        at = datetime.now(UTC) - timedelta(**ago)
+        admin.execute(f"INSERT INTO {DATASET}.leads__changes VALUES (?, 'x', ?)", [key, at])
+
+
+def moved(place: str, **ago: float) -> str:
+    """The place of a run that was so long ago."""
+    about, tables, at = place.rsplit("|", 2)
+    return f"{about}|{tables}|{datetime.fromisoformat(at) - timedelta(**ago)}"
+
+
+def test_change_history_names_the_keys_between_two_times(history: BigqueryServer) -> None:
+    """Up to ten minutes ago, day by day; what is newer comes with the next run."""
+    for key, ago in ((1, {"hours": 1}), (2, {"hours": 30}), (3, {"days": 6}), (4, {"minutes": 5}), (1, {"days": 3})):
+        changed(history, key, **ago)
+    with log_of(test_bigquery.settings_of(history), {"leads": "id"}) as log:
+        now = log.now()
+        assert set() == keys(log, now)
+        assert {("leads", "1")} == keys(log, moved(now, hours=2))
+        assert {("leads", str(key)) for key in (1, 2, 3)} == keys(log, moved(now, days=6, hours=1))
+        assert (True, ()) == ((status := log.status()).exists, status.problems)
+        assert not log.drop()
+    with log_of(test_bigquery.settings_of(history, dataset=None), {f"{DATASET}.leads": "id"}) as log:
+        assert {(f"{DATASET}.leads", "1")} == keys(log, moved(log.now(), hours=2))
+
+
+def test_what_change_history_does_not_tell_is_a_gap(history: BigqueryServer) -> None:
+    """Longer ago than time travel reaches, a table that was made again, another dataset, other tables."""
+    with log_of(test_bigquery.settings_of(history), {"leads": "id"}) as log:
+        now = log.now()
+        for days in (7, 8, 400):
+            with pytest.raises(GapError, match="What changed in leads could not be read"):
+                keys(log, moved(now, days=days))
+        with pytest.raises(GapError, match="The database was restored, or it is another one"):
+            keys(log, f"other{now}")
+        with pytest.raises(GapError, match=r"`changes\.tables` is not as it was"):
+            keys(log, now.replace("|", "|0", 1))
+        with history.database.cursor() as admin:
+            made = f"UPDATE {DATASET}.__tables SET creation_time = ? WHERE table_name = 'leads'"
+            admin.execute(made, [datetime.now(UTC) - timedelta(hours=1)])
+            with pytest.raises(GapError, match="no longer has what changed in leads since the last completed run"):
+                keys(log, moved(now, hours=2))
+            admin.execute(made, [datetime.now(UTC) - timedelta(days=30)])
+
+
+def test_a_table_without_change_history_comes_with_the_statement(history: BigqueryServer) -> None:
+    """And so does one that is not there."""
+    with log_of(test_bigquery.settings_of(history), {"leads": "id", "nothing": "id", "gone": "id"}) as log:
+        first, second = log.status().problems
+        assert "What changed in nothing could not be read" in first
+        assert first.endswith("ALTER TABLE `nothing` SET OPTIONS (enable_change_history = TRUE).")
+        assert second.endswith("ALTER TABLE `gone` SET OPTIONS (enable_change_history = TRUE).")
         with pytest.raises(GapError, match="What changed in nothing could not be read"):
             log.now()

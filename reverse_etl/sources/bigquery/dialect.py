@@ -14,4 +14,5 @@ DIALECT: Final = Dialect(
     quote=r"\'",
     # A number with a fraction is a float there, and an integer beyond 64 bits none.
     exact_number="BIGNUMERIC '{}'",
+    has_log=True,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from reverse_etl.sources.bigquery import Config
     from reverse_etl.sources.bigquery.login import Login
+    from reverse_etl.sources.powers import ChangeLog
 
 LABELS: Final = {"app": "reverse-etl"}
 """On every job, for readers of the project's costs. Labels have no upper case and no dots."""
@@ -102,6 +103,13 @@ class BigquerySession:
         (batch,) = self.stream("SELECT CURRENT_TIMESTAMP() AS now")
         now: datetime = batch.column(0)[0].as_py()
         return now.astimezone(UTC)
+
+    def log(self, name: str, tables: Mapping[str, str]) -> ChangeLog:  # noqa: ARG002 - nothing is made for us
+        from reverse_etl.sources._sql_log import SqlLog
+        from reverse_etl.sources.bigquery.log import Changes
+
+        dataset = f"{self._dataset.project}.{self._dataset.dataset_id}" if self._dataset else ""
+        return SqlLog(tables, Changes(self._messages.project, dataset), self.stream)
 
     def server(self) -> str:
         return f"BigQuery API 2, location {self._location}"
