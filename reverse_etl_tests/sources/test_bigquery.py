@@ -726,13 +726,14 @@ def test_the_documented_statements_are_what_they_are_for(filled: BigqueryServer)
     for number, day in enumerate(days):
         filled.database.execute("INSERT INTO shop.customers (id, updated_at) VALUES (?, ?)", [number, str(day)])
     since = int(datetime(2024, 2, 1, tzinfo=UTC).timestamp())
-    grant, query, partitioned = (replaced(example, since) for example in examples("sql"))
+    grant, query, partitioned, kept = (replaced(example, since) for example in examples("sql"))
 
     with connect(settings_of(filled)) as session:
         assert [row["id"] for row in rows(session, query)] == [1]
         with pytest.raises(QueryError, match="CREATE TABLE AS SELECT"):
             rows(session, partitioned)
     assert isinstance(sqlglot.parse_one(grant, read="bigquery"), sqlglot.exp.Grant)
+    assert isinstance(sqlglot.parse_one(kept, read="bigquery"), sqlglot.exp.Alter)
 
 
 def replaced(query: str, since: int) -> str:
