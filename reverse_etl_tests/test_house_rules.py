@@ -148,11 +148,12 @@ def test_only_its_folder_knows_customerio(path: Path) -> None:
 CATCHING = {
     "cli/main.py",
     "notify/sending.py",
+    "shaping/_python_child.py",
     "sources/snowflake/chunks.py",
     "sources/snowflake/login.py",
     "sources/sqlserver/wire.py",
 }
-"""The outermost line; alerts, which never fail a run; threads that carry what ended them to the one that waits."""
+"""The outermost line; alerts, which never fail a run; functions of users; threads that tell the one that waits."""
 
 
 @every_module

@@ -29,8 +29,10 @@ from reverse_etl.report import Outcome, Reason
 from reverse_etl.shaping.shape import LEFT, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reverse_etl.config.streams import Stream
-    from reverse_etl.shaping.shape import Why
+    from reverse_etl.shaping.whys import Why
 
 
 @dataclass(slots=True)
@@ -115,3 +117,23 @@ class Aside:
             np.save(file, outcomes)
         with whole_file(self.parts.folder / LEFT_OUT_FILE) as file:
             file.write(json.dumps([asdict(each) for each in self._excluded.values()]).encode())
+
+
+def complete(parts: Parts, names: Sequence[str]) -> None:
+    """Gives each part the columns that a transform gave in later ones, without values. Raises StateError.
+
+    Args:
+        parts: The parts.
+        names: All columns, in order.
+    """
+    for number, path in enumerate(parts.paths()):
+        schema = pq.read_schema(path)
+        missing = [name for name in names if name not in schema.names]
+        if missing:
+            table = pq.read_table(path)
+            for name in missing:
+                table = table.append_column(pa.field(name, pa.null()), pa.nulls(table.num_rows))
+            others = [name for name in schema.names if name not in names and name != ROW_NUMBER]
+            table = table.select([*names, *others, ROW_NUMBER]).combine_chunks()
+            arrays = [column.combine_chunks() for column in table.columns]
+            parts.write_part(number, pa.RecordBatch.from_arrays(arrays, schema=table.schema))

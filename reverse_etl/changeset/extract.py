@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted
-from reverse_etl.changeset.aside import Aside
+from reverse_etl.changeset.aside import Aside, complete
 from reverse_etl.changeset.asked import asked, difference, reads_by_time, reads_only_changes, sentence
 from reverse_etl.changeset.carried import CarriedRows, WithCarried
 from reverse_etl.changeset.columns import identifiers, require_columns
@@ -135,7 +135,8 @@ def extract(
         text = render(stream.query, read_from, changed, NO_END if scope.until is None else scope.until)
         again: RowsAgain | WithCarried | None = None
         shape = sync.shape(stream.name)
-        reading = _shaped(shape, session, Shaper(shape, stream, sync.where, known, timezone), unshaped)
+        shaper = Shaper(shape, stream, sync.where, known, timezone)
+        reading = _shaped(shape, session, shaper, unshaped)
         if wanted is not None:
             # Of people who were named, the further queries need not have any.
             again = RowsAgain(reading, stream, dialect, wanted, scope.reads is not Reads.ONLY or stream.name == ROWS)
@@ -146,7 +147,7 @@ def extract(
             again = WithCarried(read, RowsAgain(reading, stream, dialect, carried, tells_missing=False), carried)
             read = again.batches()
         keys, not_shaped = _Keys(), 0
-        with closing(read):
+        with closing(shaper), closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
             batches = (sync.as_read(batch, timezone=timezone) for batch in batches)
             batches = with_row_numbers(batches)
@@ -154,6 +155,7 @@ def extract(
                 aside = Aside(folder.parts(stream.name), stream, reading.shaper.whys)
                 folder.parts(stream.name).write(keys.summed(stream, aside.passing(batches)))
                 rows, not_shaped = aside.rows, aside.rejected
+                complete(folder.parts(stream.name), shaper.names if shape.columns is None else ())
             else:
                 rows = folder.parts(stream.name).write(keys.summed(stream, batches))
         streams[stream.name] = StreamFacts(rows, keys.total, unshaped=not_shaped, **(again.counts() if again else {}))

@@ -83,13 +83,14 @@ class Parts:
             for number, batch in enumerate(batches):
                 if written is not None:
                     written.result()
-                written = writer.submit(self._write_part, number, batch)
+                written = writer.submit(self.write_part, number, batch)
                 rows += batch.num_rows
             if written is not None:
                 written.result()
         return rows
 
-    def _write_part(self, number: int, batch: pa.RecordBatch) -> None:
+    def write_part(self, number: int, batch: pa.RecordBatch) -> None:
+        """Stores one part, in the place of the one of that number, from 0. Raises StateError."""
         # Dictionaries cost twice the time, and twice the space that zstd alone takes.
         with whole_file(self.folder / f"part-{number:06d}.parquet") as file:
             pq.write_table(

@@ -16,7 +16,7 @@ def shaped_columns(draft: Draft, at: Path, columns: tuple[Column, ...] | None) -
     written = draft.at((*at[:-1], "columns"))
     if isinstance(written, Mapping) and written:
         return tuple(Column(name, exact=True) for name in written if isinstance(name, str))
-    return columns
+    return None if draft.at((*at[:-1], "transform")) else columns
 
 
 def shape_problems(draft: Draft, at: Path, columns: tuple[Column, ...] | None, required: tuple[str, ...]) -> None:
@@ -39,9 +39,12 @@ def shape_problems(draft: Draft, at: Path, columns: tuple[Column, ...] | None, r
     if by == "log" and names_rows is not None and not names_rows.is_the_column:
         text = "the log names rows by a column as it is: name the column alone"
         draft.problem(names_rows.at, text)
+    if by == "log" and draft.at((*beside, "transform")) is not None:
+        draft.problem(("changes", "by"), "the log names rows as the query has them, and a transform may name others")
     if columns is None:
         return
-    for value in made.values():
+    by_transform = draft.at((*beside, "transform")) is not None
+    for value in made.values() if not by_transform else ():
         for name in dict.fromkeys(value.columns):
             if not has(columns, name):
                 draft.problem(value.at, f"the query has no column {name!r}{near(name, columns)}")

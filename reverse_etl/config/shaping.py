@@ -11,6 +11,7 @@ from pydantic import Field, WithJsonSchema
 from reverse_etl.config.column_values import RUN_FACTS, SOURCES, THEN, TYPES, ColumnValue, read_columns
 from reverse_etl.config.conditions import OPERATORS, Condition, read_condition
 from reverse_etl.config.model import Misfit, YamlModel
+from reverse_etl.config.transforms import Transform, TransformBesideFile
 
 _TESTS = {
     "type": "object",
@@ -50,17 +51,19 @@ class Shape:
     Attributes:
         where: Which are kept; None for all.
         columns: What each column of the destination is made of; None where they are those of the query.
+        transform: A function of the rows that are kept; None for none.
     """
 
     where: Condition | None = None
     columns: Mapping[str, ColumnValue] | None = None
+    transform: Transform | None = None
 
     def __bool__(self) -> bool:
-        return self.where is not None or self.columns is not None
+        return any(part is not None for part in (self.where, self.columns, self.transform))
 
     def asked(self) -> dict[str, str]:
         """A text for each key that is there, which differs where the key means something else."""
-        parts = {"where": self.where, "columns": self.columns}
+        parts = {"where": self.where, "transform": self.transform, "columns": self.columns}
         return {key: repr(part) for key, part in parts.items() if part is not None}
 
 
@@ -72,6 +75,7 @@ class ShapedModel(YamlModel):
 
     Attributes:
         only_where: As it is written.
+        transform: The file that was read.
         columns: As they are written.
     """
 
@@ -79,6 +83,9 @@ class ShapedModel(YamlModel):
         default=None, alias="where", description="Conditions by column: rows that do not meet them are left out."
     )
 
+    transform: TransformBesideFile | None = Field(
+        default=None, description="A .py or .js file with transform(row), relative to this file; after where."
+    )
     columns: Annotated[dict[str, Any] | None, WithJsonSchema(_COLUMNS)] = Field(
         default=None, description="The destination's columns, each with what it is made of; no other is sent."
     )
@@ -87,7 +94,7 @@ class ShapedModel(YamlModel):
     def own_shape(self) -> Shape:
         """What these keys ask for."""
         where = read_condition(self.only_where)[0] if self.only_where else None
-        return Shape(where, read_columns(self.columns)[0] if self.columns else None)
+        return Shape(where, read_columns(self.columns)[0] if self.columns else None, self.transform)
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:

@@ -76,14 +76,24 @@ def read_sync(
     draft = Draft(sync.file, sync.document, dialect, entry, problems, warnings)
     query_problems(draft, model.streams_of(sync.document.values), checks, title=model.TITLE)
     model.look_at(draft)
-    values |= {"name": sync.name, "file": sync.file, "version": hashlib.sha256(sync.content).hexdigest()[:12]}
+    values |= {"name": sync.name, "file": sync.file}
     try:
-        return model.model_validate(
+        read = model.model_validate(
             {**values, "checks": tuple(checks.values())}, context={FOLDER: sync.folder} if sync.folder else None
         )
+        return read.model_copy(update={"version": _version(sync.content, read)})
     except ValidationError as error:
         problems.extend(model_problems(error, model=model, file=sync.file, document=sync.document))
         return None
+
+
+def _version(content: bytes, sync: SyncConfig) -> str:
+    """A short hash of the file, and of the transforms beside it."""
+    found = hashlib.sha256(content)
+    for stream in sync.streams:
+        if (transform := sync.shape(stream.name).transform) is not None:
+            found.update(transform.source.encode())
+    return found.hexdigest()[:12]
 
 
 def _model(values: Mapping[str, Any], entry: Mapping[str, Any] | None) -> type[SyncConfig]:

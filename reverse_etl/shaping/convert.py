@@ -94,7 +94,8 @@ def text_of(column: pa.Array, kind: ColumnKind) -> Converted:
     if kind == "date":
         return pc.cast(inside, pa.string()), "", beyond
     texts = pc.strftime(inside, format="%Y-%m-%dT%H:%M:%S")
-    return pc.binary_join_element_wise(_without_zeros(texts), "Z", ""), "", beyond
+    # Without zeros that end the fraction of a second.
+    return pc.replace_substring_regex(texts, pattern=r"(?:\.0+|(\.[0-9]*[1-9])0*)?$", replacement=r"\1Z"), "", beyond
 
 
 def _unquoted(text: str | None) -> str | None:
@@ -102,12 +103,6 @@ def _unquoted(text: str | None) -> str | None:
     if text is None or text.strip() == "null":
         return None
     return str(json.loads(text)) if text.startswith('"') else text
-
-
-def _without_zeros(texts: pa.StringArray) -> pa.StringArray:
-    """Seconds without zeros that end their fraction."""
-    shorter = pc.replace_substring_regex(texts, pattern=r"(\.[0-9]*?)0+$", replacement=r"\1")
-    return pc.replace_substring_regex(shorter, pattern=r"\.$", replacement="")
 
 
 def _integers(column: pa.Array, kind: ColumnKind) -> Converted:

@@ -18,7 +18,9 @@ import pyarrow as pa
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.report import Cause, Outcome, Reason
 from reverse_etl.shaping.columns import RunFacts, with_columns
+from reverse_etl.shaping.transform import Transformer
 from reverse_etl.shaping.where import kept
+from reverse_etl.shaping.whys import Why
 
 if TYPE_CHECKING:
     from reverse_etl.config.shaping import Shape
@@ -37,22 +39,13 @@ NOT_CONVERTIBLE: Final = "not_convertible"
 FILTERED: Final = Cause("where", Reason("filtered", "", "it does not meet `where`."))
 
 
+Codes = np.ndarray[tuple[int], np.dtype[np.int32]]
+"""Of each row of a batch, as ``LEFT`` has it."""
+
+
 def is_hidden(name: str) -> bool:
     """Whether a column is one that only shaping has."""
     return name == LEFT or name.startswith(READ_AS.partition("{")[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """Why rows go no further.
-
-    Attributes:
-        outcome: ``EXCLUDED`` or ``REJECTED``.
-        cause: Where, and the reason.
-    """
-
-    outcome: Outcome
-    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +72,7 @@ class Shaper:
         facts: What a column may hold of the run.
         timezone: How a text of a time without a zone is read.
         whys: Why rows were left out, in the order in which that was found.
+        names: The keys of what the transform gave so far, in order.
     """
 
     shape: Shape
@@ -87,6 +81,10 @@ class Shaper:
     facts: RunFacts
     timezone: str = "UTC"
     whys: list[Why] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    _codes: dict[Why, int] = field(default_factory=dict)
+    _read: list[str] | None = None
+    _transformer: Transformer | None = None
 
     def shaped(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch of the query's result as the stream has it, as long, with the columns that ``is_hidden`` tells.
@@ -96,11 +94,15 @@ class Shaper:
         """
         left = np.zeros(batch.num_rows, dtype=np.int32)
         made = batch
+        self._read = batch.schema.names
         try:
             if self.shape.where is not None:
                 self._leave(left, kept(self.shape.where, batch), Why(Outcome.EXCLUDED, FILTERED), where=False)
+            if self.shape.transform is not None:
+                made = self._transformed(batch, left)
             if self.shape.columns is not None:
-                made, lost = with_columns(self.shape.columns, batch, self.facts, timezone=self.timezone, of="the query")
+                of = "the query" if self.shape.transform is None else "the transform"
+                made, lost = with_columns(self.shape.columns, made, self.facts, timezone=self.timezone, of=of)
                 for each in lost:
                     cause = Cause("columns", Reason(NOT_CONVERTIBLE, each.column, each.message))
                     self._leave(left, each.rows, Why(Outcome.REJECTED, cause))
@@ -111,6 +113,41 @@ class Shaper:
         fields = [*made.schema, *self._read_as_fields(batch), pa.field(LEFT, pa.int32())]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
+    def close(self) -> None:
+        """Ends the process of the transform."""
+        if self._transformer is not None:
+            self._transformer.close()
+
+    def _transformed(self, batch: pa.RecordBatch, left: Codes) -> pa.RecordBatch:
+        """The batch as the transform makes it, as long; null in the rows that are left out."""
+        if self._transformer is None and self.shape.transform is not None:
+            self._transformer = Transformer(self.shape.transform, self.timezone)
+        places = np.flatnonzero(left == 0)
+        if self._transformer is None or not len(places):
+            return self._empty(batch.num_rows)
+        whole = len(places) == batch.num_rows
+        found = self._transformer.made(batch if whole else batch.take(pa.array(places)))
+        for place, why in found.whys:
+            left[places[place]] = self._code(why)
+        made = found.batch
+        self.names = [*self.names, *(name for name in made.schema.names if name not in self.names)]
+        if not made.num_columns:
+            return self._empty(batch.num_rows)
+        if not whole:
+            index = np.full(batch.num_rows, -1, dtype=np.int64)
+            index[places] = np.arange(len(places))
+            made = made.take(pa.array(index, mask=index < 0))
+        for name in self.names:
+            if name not in made.schema.names:
+                made = made.append_column(pa.field(name, pa.null()), pa.nulls(made.num_rows))
+        return made.select(self.names)
+
+    def _empty(self, rows: int) -> pa.RecordBatch:
+        """Rows of which none has a result: with the columns that are known so far, at least those that are needed."""
+        needed = [name for value in (self.shape.columns or {}).values() for name in value.columns]
+        names = list(dict.fromkeys([*self.names, *(needed if self.shape.columns else self.stream.required)]))
+        return pa.RecordBatch.from_arrays([pa.nulls(rows) for _ in names], names=names)
+
     def source(self) -> Source | None:
         """Which column of the query names the rows; None where that is not one column, or not known."""
         sources = self._sources()
@@ -119,13 +156,15 @@ class Shaper:
     def _sources(self) -> list[Source] | None:
         """Which column of the query each of the identifying ones is; None where one of them is made of several."""
         found = []
+        as_it_is = self.shape.transform is None
         for name in self.stream.identifier:
             value = self.shape.columns.get(name) if self.shape.columns is not None else None
             if self.shape.columns is None:
-                found.append(Source(name, exact=True))
+                found.append(Source(name, exact=as_it_is))
             elif value is not None and value.source == "column":
-                found.append(Source(value.columns[0], exact=value.is_the_column))
-        return found if len(found) == len(self.stream.identifier) else None
+                found.append(Source(value.columns[0], exact=as_it_is and value.is_the_column))
+        known = self._read is None or all(source.column in self._read for source in found)
+        return found if known and len(found) == len(self.stream.identifier) else None
 
     def _read_as_fields(self, batch: pa.RecordBatch) -> list[pa.Field]:
         sources = self._sources() or []
@@ -139,17 +178,17 @@ class Shaper:
         sources = self._sources() or []
         return [] if all(each.exact for each in sources) else [batch.column(each.column) for each in sources]
 
-    def _leave(
-        self, left: np.ndarray[tuple[int], np.dtype[np.int32]], rows: pa.BooleanArray, why: Why, *, where: bool = True
-    ) -> None:
+    def _leave(self, left: Codes, rows: pa.BooleanArray, why: Why, *, where: bool = True) -> None:
         """Leaves out the rows at which the mask is ``where``, but for those that are left out already."""
         mask = np.asarray(rows.to_numpy(zero_copy_only=False))
         left[(mask == where) & (left == 0)] = self._code(why)
 
     def _code(self, why: Why) -> int:
-        if why not in self.whys:
+        code = self._codes.get(why)
+        if code is None:
             self.whys.append(why)
-        return self.whys.index(why) + 1
+            code = self._codes[why] = len(self.whys)
+        return code
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,7 @@ def test_both_schemas_are_written_into_a_folder(tmp_path: Path) -> None:
     assert err.splitlines() == [
         f"Wrote {tmp_path}/a/b/sync.schema.json",
         f"Wrote {tmp_path}/a/b/connections.schema.json",
+        f"Wrote {tmp_path}/a/b/transform.d.ts",
     ]
     assert json.loads((tmp_path / "a/b/sync.schema.json").read_bytes()) == sync_schema()
     assert json.loads((tmp_path / "a/b/connections.schema.json").read_bytes()) == connections_schema()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from reverse_etl.changeset.aside import complete
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.report import Counts, RunReport, Status
@@ -214,6 +218,97 @@ def test_a_row_that_cannot_be_shaped_is_not_gone(world: World) -> None:
     with case.shop.changing() as database:
         database.execute("UPDATE shop SET visits = 2 WHERE rowid = 2")
     assert Counts(6, unchanged=6) == counts(ended(case.run()))
+
+
+PYTHON = """\
+def transform(row):
+    if row["visits"] == 5:
+        raise ValueError(row["id"])
+    if row["visits"] == 6:
+        return None
+    return {"id": "c-" + row["id"], "plan": row["plan"].upper(), "visits": row["visits"] * 2}
+"""
+JAVASCRIPT = """\
+function transform(row) {
+  if (row.visits === 5) throw new Error(row.id);
+  if (row.visits === 6) return null;
+  return { id: "c-" + row.id, plan: row.plan.toUpperCase(), visits: row.visits * 2 };
+}
+"""
+
+
+@pytest.mark.parametrize(("name", "source"), [("t.py", PYTHON), ("t.js", JAVASCRIPT)])
+def test_rows_go_through_a_function(world: World, tmp_path: Path, name: str, source: str) -> None:
+    """After `where`, before `columns`; one that it fails for is a failed row, one without a result is left out."""
+    (tmp_path / name).write_text(source)
+    columns = {"id": "id", "plan": "plan", "twice": "visits"}
+    case = shaped(world, where={"visits": {"more_than": 1}}, transform=str(tmp_path / name), columns=columns)
+    report = ended(case.run())
+    assert (Status.SOME_ROWS_FAILED, Counts(6, delivered=3, rejected=1, excluded=2)) == (report.status, counts(report))
+    found = {each["id"]: (each["attributes"]["plan"], each["attributes"]["twice"]) for each in case.sandbox.people()}
+    assert {"c-p2": ("B", 4), "c-p3": ("A", 6), "c-p4": ("B", 8)} == found
+    [row] = _failed(case, report)
+    assert (5, "p5", "transform", "transform_failed") == (row.row_number, row.identifier, row.stage, row.why.reason)
+    line, error = {"t.py": (3, "ValueError"), "t.js": (2, "Error")}[name]
+    assert f"{tmp_path / name}:{line}: the transform raised {error}." == row.why.message
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET visits = 9 WHERE rowid = 5")
+    assert Counts(1, delivered=1) == counts(ended(case.run(scope=Scope(retry_of=report.run_id))))
+    assert 4 == len(case.sandbox.people())
+
+
+def test_rows_that_a_function_renames_are_carried_by_either_name(world: World, tmp_path: Path) -> None:
+    """One that it failed for has the query's, one that a check rejected the function's."""
+    (tmp_path / "t.py").write_text(PYTHON)
+    keys: dict[str, Any] = {"failed_rows": "carry", "transform": str(tmp_path / "t.py")}
+    keys["query"] = "SELECT id, email, plan, visits FROM shop WHERE updated_at >= {{last_sync_time}} ORDER BY rowid"
+    keys["checks"] = [{"accepted_values": {"column": "plan", "values": ["A", "B"]}}]
+    case = shaped(world, **keys)
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'bad' WHERE rowid = 1")
+    first = ended(case.run())
+    assert Counts(6, delivered=3, rejected=2, excluded=1) == counts(first)
+    assert {"c-p1", "p5"} == {row.identifier for row in _failed(case, first)}
+    assert Counts(2, rejected=2) == counts(ended(case.run()))
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'a', visits = 1, updated_at = 0 WHERE rowid IN (1, 5)")
+    assert (Status.COMPLETED, Counts(2, delivered=2)) == ((again := ended(case.run())).status, counts(again))
+
+
+def test_a_changed_file_is_a_changed_sync(world: World, tmp_path: Path) -> None:
+    """Its version differs, and the next run says so."""
+    (tmp_path / "t.py").write_text("def transform(row):\n    return row\n")
+    query = "SELECT id, email, plan, visits FROM shop WHERE updated_at >= {{last_sync_time}} ORDER BY rowid"
+    case = shaped(world, transform=str(tmp_path / "t.py"), query=query)
+    before = case.sync.version
+    assert Status.COMPLETED is ended(case.run()).status
+    (tmp_path / "t.py").write_text("def transform(row):\n    return {**row, 'more': 1}\n")
+    ask(case, transform=str(tmp_path / "t.py"), query=query)
+    assert before != case.sync.version
+    assert "transform changed since the last completed run" in ended(case.run()).message
+
+
+def test_no_row_has_a_result(world: World, tmp_path: Path) -> None:
+    """Nothing is sent, and the run says why."""
+    (tmp_path / "t.py").write_text("def transform(row):\n    return None\n")
+    report = ended(shaped(world, transform=str(tmp_path / "t.py")).run())
+    assert (Status.COMPLETED, Counts(6, excluded=6)) == (report.status, counts(report))
+    (tmp_path / "t.py").write_text("def transform(row):\n    return row['x']\n")
+    report = ended(shaped(world, transform=str(tmp_path / "t.py"), columns={"id": "id", "n": "other"}).run())
+    assert Counts(6, rejected=6) == counts(report)
+
+
+def test_keys_that_only_later_rows_have_are_columns_of_all(tmp_path: Path) -> None:
+    """Each part has them, in one order, without values where there were none."""
+    parts = Parts(tmp_path / "rows", "rows")
+    first = pa.record_batch({"id": [1, 2], ROW_NUMBER: [1, 2]})
+    second = pa.record_batch({"id": [3], "more": ["x"], ROW_NUMBER: [3]})
+    parts.write([first, second])
+    complete(parts, ["id", "more"])
+    assert [["id", "more", ROW_NUMBER]] * 2 == [batch.schema.names for batch in parts.batches()]
+    assert [None, None, "x"] == [value for batch in parts.batches() for value in batch.column("more").to_pylist()]
+    assert (schema := parts.schema()) is not None
+    assert pa.string() == schema.field("more").type
 
 
 def _failed(case: Case, report: RunReport) -> list[Any]:

@@ -11,6 +11,9 @@ import typer
 
 EXAMPLES: Final = ("schema --output .",)
 
+TYPES: Final = "transform.d.ts"
+"""Of a transform in JavaScript."""
+
 
 class Kind(StrEnum):
     """Which file."""
@@ -22,18 +25,19 @@ class Kind(StrEnum):
 Which = Annotated[Kind, typer.Argument(help="Which file's schema to print.")]
 Output = Annotated[
     Path | None,
-    typer.Option(
-        "--output", metavar="DIR", help="Write sync.schema.json and connections.schema.json into this folder."
-    ),
+    typer.Option("--output", metavar="DIR", help="Write both schemas, and the types of transforms, into this folder."),
 ]
 
 
 def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
-    """Print the JSON Schema of a sync's file or of connections.yaml, or write both.
+    """Print the JSON Schema of a sync's file or of connections.yaml, or write both, and types for JavaScript.
 
     An editor with the YAML language server uses it when a file's first line is
-    `# yaml-language-server: $schema=sync.schema.json` (the path is relative to the file).
+    `# yaml-language-server: $schema=sync.schema.json` (the path is relative to the file). A transform in JavaScript has
+    the types when its first line is `/// <reference path="transform.d.ts" />`.
     """
+    import importlib.resources
+
     import orjson
 
     from reverse_etl.config.schema import connections_schema, sync_schema
@@ -43,11 +47,14 @@ def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
     if output is None:
         print(orjson.dumps(schemas[which](), option=orjson.OPT_INDENT_2).decode())  # noqa: T201
         return
-    for kind, made in schemas.items():
-        path = output / f"{kind}.schema.json"
+    pretty = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    files = {f"{kind}.schema.json": orjson.dumps(made(), option=pretty) for kind, made in schemas.items()}
+    files[TYPES] = importlib.resources.files("reverse_etl.shaping").joinpath(TYPES).read_bytes()
+    for name, content in files.items():
+        path = output / name
         try:
             output.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(orjson.dumps(made(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            path.write_bytes(content)
         except OSError as error:
             raise StateError(
                 f"{path} cannot be written: {error.strerror}.", hint="Name a folder that is yours with --output."
