@@ -17,7 +17,7 @@ from reverse_etl.changeset.parts import ROW_NUMBER, numbers_where
 from reverse_etl.changeset.text import as_text
 from reverse_etl.destinations._sql._misfits import Misfit
 from reverse_etl.destinations._sql._values import convert
-from reverse_etl.destinations._sql.columns import Column
+from reverse_etl.destinations._sql.columns import Column, Kind
 from reverse_etl.destinations.base import KeptBack
 from reverse_etl.destinations.tables import Fitted
 from reverse_etl.report import Outcome, Reason
@@ -63,3 +63,29 @@ def identifiers(batch: pa.RecordBatch, key: Sequence[str]) -> pa.StringArray:
     """Each row's key, of several columns with a comma between them; empty where it is missing."""
     texts = [as_text(batch.column(name), batch.schema.field(name)).fill_null("") for name in key]
     return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ", ")
+
+
+def key_values(batch: pa.RecordBatch, key: Sequence[Column]) -> pa.RecordBatch:
+    """The columns of a key, and ``ROW_NUMBER``, where values may be the texts that identifiers are shown as.
+
+    Date-times are Unix seconds then (``changeset.text``), booleans words.
+    """
+    arrays = [_of_identifier(batch.column(column.name), column) for column in key]
+    fields = [batch.schema.field(column.name).with_type(array.type) for column, array in zip(key, arrays, strict=True)]
+    number = batch.schema.get_field_index(ROW_NUMBER)
+    return pa.RecordBatch.from_arrays(
+        [*arrays, batch.column(number)], schema=pa.schema([*fields, batch.schema.field(number)])
+    )
+
+
+def _of_identifier(values: pa.Array, column: Column) -> pa.Array:
+    if not pa.types.is_string(values.type):
+        return values
+    if column.kind in (Kind.INSTANT, Kind.WALL_CLOCK):
+        seconds = pc.match_substring_regex(values, r"^-?\d{1,12}$")
+        if pc.all(pc.fill_null(seconds, True)).as_py():
+            return pc.multiply(values.cast(pa.int64()), 1_000_000).cast(pa.timestamp("us", "UTC"))
+    if column.takes_booleans:
+        for word, number in (("true", "1"), ("false", "0")):
+            values = pc.if_else(pc.equal(values, word), number, values)
+    return values

@@ -23,6 +23,7 @@ MESSAGES: Final = {
     "null": "a column that must not be empty (NOT NULL) would be",
     "out_of_range": "a value is out of range",
     "overlaps": "another row excludes it",
+    "referenced": "rows of another table refer to it",
     "row_policy": "a policy of the table (row-level security) refused it",
     "too_long": "a value is too long",
     "trigger": "a trigger of the table refused it",

@@ -6,15 +6,16 @@ to COMMIT is lost, the connection is ended, and the rows are looked for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql import requirements as shared
-from reverse_etl.destinations._sql.fit import fit, identifiers
+from reverse_etl.destinations._sql.fit import fit, identifiers, key_values
 from reverse_etl.destinations._sql.kind import at_address
 from reverse_etl.destinations.base import Accepted, Answer, TryAgain
 from reverse_etl.destinations.mysql import catalogue, failures, requirements
@@ -54,7 +55,8 @@ class MysqlTable:
         self.rows_per_transaction = config.rows_per_transaction
         self._config = config
         self._rows = rows
-        self._columns = columns
+        self._columns = shared.written_columns(columns, rows)
+        self.deletes = rows.when_gone is not None
         self._patience = patience
         self._link = Link(config)
         self._table: Table | None = None
@@ -88,11 +90,18 @@ class MysqlTable:
 
     async def write(self, batch: pa.RecordBatch) -> Answer:
         """Writes a slice in one transaction, as ``TableDestination`` defines it."""
+        return await self._settled(partial(self._write, batch))
+
+    async def delete(self, batch: pa.RecordBatch) -> Answer:
+        """Deletes a slice in one transaction, as ``powers.Deletes`` defines it."""
+        return await self._settled(partial(self._delete, batch))
+
+    async def _settled(self, act: Callable[[Session], Accepted]) -> Answer:
         session = await self._link.connected()
         if isinstance(session, TryAgain):
             return session
         try:
-            return await self._link.run(partial(self._transact, batch))
+            return await self._link.run(act)
         except Refused as refused:
             await self._link.drop(lost=session.place if refused.lost else None)
             if (trouble := failures.trouble(refused)) is not None:
@@ -159,9 +168,8 @@ class MysqlTable:
             )
         session.run(DROP_STAGE)
 
-    def _transact(self, batch: pa.RecordBatch, session: Session) -> Accepted:
-        table, statements = self._prepared
-        transaction = Transaction(session, table, statements, batch)
+    def _write(self, batch: pa.RecordBatch, session: Session) -> Accepted:
+        transaction = Transaction(session, *self._prepared, batch)
         transaction.stage()
         doubt, self._in_doubt = self._in_doubt, None
         if doubt is not None and transaction.landed(doubt):
@@ -173,6 +181,23 @@ class MysqlTable:
         except Refused as refused:
             self._in_doubt = answer if refused.lost else None
             raise
+        return answer
+
+    def _delete(self, batch: pa.RecordBatch, session: Session) -> Accepted:
+        """What is deleted already is no row's fault: a lost COMMIT needs no question."""
+        table, statements = self._prepared
+        keys = statements.of_keys()
+        fitted = fit(
+            key_values(batch, [column.fits for column in keys.columns]),
+            [column.fits for column in keys.columns],
+            timezone=self._config.timezone,
+        )
+        transaction = Transaction(session, table, keys, fitted.batch)
+        transaction.leave_out(fitted.kept_back, batch.column(ROW_NUMBER))
+        transaction.stage()
+        session.run("START TRANSACTION")
+        answer = transaction.delete()
+        session.run("COMMIT")
         return answer
 
     def _cannot_write(self, refused: Refused) -> DestinationRefusedError:

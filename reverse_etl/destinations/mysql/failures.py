@@ -28,14 +28,10 @@ _REASONS: Final = {
     **dict.fromkeys((1406, 1118), "too_long"),
     **dict.fromkeys((1264, 1416, 1441, 1690), "out_of_range"),
     **dict.fromkeys((1265, 1292, 1366, 1367, 1411, 1525, 3140, 3141, 3144, 3156), "wrong_value"),
-    **dict.fromkeys((1217, 1451, 1365), "refused"),
+    **dict.fromkeys((1217, 1451), "referenced"),
+    1365: "refused",
 }
 """Errors that are a row's own."""
-_OTHERS: Final = {
-    1217: "rows of another table refer to the value that it would change",
-    1451: "rows of another table refer to the value that it would change",
-    1365: "division by zero in an expression of the table",
-}
 _OWN_NUMBERS: Final = 20_000
 """From here on, numbers are those of a trigger's author."""
 _DENIALS: Final = {1044, 1142, 1143, 1227, 1370}
@@ -109,7 +105,7 @@ def refusal(place: int, refused: Refused, table: Table, statements: Statements) 
         name = found[1] or found[2]
         if name in table.checks:
             return refusals.refusal(place, reason, table.checks[name], constraint=name)
-    message = f"{_OTHERS.get(code, 'the server refused it')} (error {code})" if reason == "refused" else ""
+    message = f"an expression of the table divides by zero (error {code})" if reason == "refused" else ""
     return refusals.refusal(place, reason, _columns(text, table, statements), message=message)
 
 

@@ -61,6 +61,7 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str) ->
         keeps_when_empty=rows.empty_values == "ignore",
         unique_key=table.is_unique(rows.identify_by),
         indexed=table.is_indexed(rows.identify_by),
+        deletes=rows.when_gone is not None,
     )
 
 

@@ -8,7 +8,7 @@ or pad is rounded and padded before it is compared. No statement names the stage
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reverse_etl.destinations._sql.columns import Kind
@@ -44,6 +44,7 @@ class Statements:
         keeps_when_empty: Whether NULL and '' keep what is there.
         unique_key: Whether no two rows of the table have the same key.
         indexed: Whether the table has an index by which rows of a key are found.
+        deletes: Whether rows that are gone are deleted.
     """
 
     table: str
@@ -52,6 +53,7 @@ class Statements:
     keeps_when_empty: bool
     unique_key: bool
     indexed: bool
+    deletes: bool
 
     @property
     def key(self) -> list[str]:
@@ -106,6 +108,22 @@ class Statements:
         return (
             f"INSERT INTO {self.table} ({names}) SELECT {values} FROM {STAGE} AS s WHERE {where}{new} ORDER BY s.place"
         )
+
+    def of_keys(self) -> Statements:
+        """Those for slices of keys alone."""
+        return replace(self, columns=[self.columns[at] for at in self._key])
+
+    def delete(self, where: str) -> str:
+        """Deletes the table's rows with the keys of rows ``s`` for which a condition holds, as they are spelt.
+
+        A key that differs in its spelling is that of another row of the query, to which the row belongs by now.
+        """
+        same = [
+            f"CAST(t.{self._name(at)} AS BINARY) = CAST(s.c{at} AS BINARY)"
+            for at in self._key
+            if self.columns[at].charset
+        ]
+        return f"DELETE t FROM {self._joined} WHERE {' AND '.join([where, *same])}"
 
     def upsert(self, where: str) -> list[str]:
         """Changes and adds rows ``s`` for which a condition holds, whichever of both they need by now."""
@@ -176,6 +194,8 @@ END"""
         if self.updates:
             sets = ", ".join(f"{self._name(at)} = NULL" for at in self._set)
             probes["UPDATE"] = f"UPDATE {self.table} SET {sets} WHERE FALSE"
+        if self.deletes:
+            probes["DELETE"] = f"DELETE FROM {self.table} WHERE FALSE"
         return probes
 
     @property

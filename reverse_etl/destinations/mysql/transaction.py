@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.columns import Kind
 from reverse_etl.destinations._sql.refusals import refusal
-from reverse_etl.destinations.base import Accepted, Refusal
+from reverse_etl.destinations.base import Accepted, KeptBack, Refusal
 from reverse_etl.destinations.mysql import failures
 from reverse_etl.destinations.mysql.literals import Piece, pieces
 from reverse_etl.destinations.mysql.statements import (
@@ -75,6 +75,18 @@ class Transaction:
             else:
                 self._stage(piece)
 
+    def leave_out(self, kept_back: Sequence[KeptBack], numbers: pa.Int64Array) -> None:
+        """Refuses rows that do not fit; their keys are null, and match nothing.
+
+        Args:
+            kept_back: Which, and why; a row may be in several.
+            numbers: The row numbers of the slice, ascending.
+        """
+        for each in kept_back:
+            for place in np.searchsorted(numbers.to_numpy(), each.rows.to_numpy()).tolist():
+                if self._staged[place]:
+                    self._unstage(Refusal(place, each.why))
+
     def landed(self, answer: Accepted) -> bool:
         """Whether what an answer calls delivered is in the table: its transaction was committed."""
         existing, changed = self._plan()
@@ -98,6 +110,12 @@ class Transaction:
         if new.any():
             self._insert(new)
         return Accepted(tuple(sorted(self._refusals)), tuple(np.flatnonzero(excluded).tolist()))
+
+    def delete(self) -> Accepted:
+        """Deletes the rows with these keys, and gives those that cannot be; all others are not in the table."""
+        if not self._passes(self._statements.delete("TRUE")):
+            self._in_parts(self._staged, lambda where: [self._statements.delete(where)])
+        return Accepted(tuple(sorted(self._refusals)))
 
     def _stage(self, piece: Piece) -> None:
         def attempt(start: int, end: int) -> None:
@@ -155,13 +173,14 @@ class Transaction:
         if self._session.is_mariadb:
             self._run_block(self._statements.update_each(where, a_rows_fault=failures.a_rows_fault()))
         else:
-            self._write_parts(changed)
+            self._in_parts(changed, self._statements.upsert)
 
     def _insert(self, new: np.ndarray) -> None:
         if self._passes(self._statements.insert(self._where(new), looks=False)):
             return
         if not self._session.is_mariadb:
-            self._write_parts(new)
+            # Another writer may have added one of them.
+            self._in_parts(new, self._statements.upsert)
             return
         if others := np.flatnonzero(self._staged & ~new).tolist():
             self._session.run(self._statements.take(others))
@@ -183,13 +202,17 @@ class Transaction:
         for place, code, text in self._session.rows(READ_BAD):
             self._refuse(int(place), Refused(int(code), text))
 
-    def _write_parts(self, rows: np.ndarray) -> None:
+    def _in_parts(self, rows: np.ndarray, statements: Callable[[str], list[str]]) -> None:
+        """Halves of what fails, until each row that does is found.
+
+        Args:
+            rows: Which of the staged ones.
+            statements: Those for a condition.
+        """
         places = np.flatnonzero(rows)
 
         def attempt(start: int, end: int) -> None:
-            some = places[start:end].tolist()
-            # Another writer may have added one of the new rows.
-            for statement in self._statements.upsert(among(some)):
+            for statement in statements(among(places[start:end].tolist())):
                 self._session.run(statement)
 
         for at, fault in _faults(len(places), attempt):

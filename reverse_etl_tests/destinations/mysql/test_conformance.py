@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from reverse_etl_tests.destinations.mysql.server import Mysql, emptied
+from reverse_etl_tests.destinations.mysql.server import ACCOUNT, Mysql, emptied
 from reverse_etl_tests.destinations.sql.conformance import SqlConformance
 from reverse_etl_tests.destinations.sql.tables import SqlServer
 from reverse_etl_tests.servers.mariadb import MariadbServer
@@ -27,6 +27,7 @@ SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not below zero'; END IF;
 class TestMysql(SqlConformance):
     """Over TLS, as a user who may do no more than write."""
 
+    grant_delete = f"GRANT DELETE ON customers TO {ACCOUNT}"
     types: ClassVar[Mapping[str, str]] = {
         "varchar(40)": "varchar(40)",
         "text": "text",

@@ -17,6 +17,8 @@ class TestRuns(SqlRuns):
 
     steps: ClassVar[list[str]] = ["address", "port", "TLS", "log in", "server", "temporary tables"]
     revoke = f"REVOKE INSERT ON {DATABASE}.* FROM {ACCOUNT}"
+    grant_delete = f"GRANT DELETE ON customers TO {ACCOUNT}"
+    referenced = "referenced"
 
     def make_slow(self, server: SqlServer) -> None:
         """By triggers."""

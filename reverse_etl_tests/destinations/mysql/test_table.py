@@ -178,9 +178,46 @@ def test_a_spelling_that_other_tables_refer_to(server: Mysql, tmp_path: Path) ->
             f"ON UPDATE {rule}); INSERT INTO customers VALUES ('A'); INSERT INTO orders VALUES ('A')"
         )
         delivery = delivered(server, tmp_path / rule, {"email": ["a"]}, identify_by="email")
-        outcome = {} if rule == "CASCADE" else {1: ("refused", "")}
+        outcome = {} if rule == "CASCADE" else {1: ("referenced", "")}
         stored = "a" if rule == "CASCADE" else "A"
         assert (outcome, [(stored,)]) == (delivery.reasons(), server.fetch("SELECT email FROM customers"))
+
+
+KEYS: list[tuple[str, list[Any], list[Any]]] = [
+    ("varchar(40)", ["A", "b"], ["a", "b"]),
+    ("varchar(40) COLLATE utf8mb4_bin", ["A", "b"], ["A"]),
+    ("datetime", [AT.replace(microsecond=0), FIRST], [AT.replace(microsecond=0)]),
+    ("timestamp", [AT.replace(microsecond=0), FIRST], [str(int(AT.timestamp()))]),
+    ("date", [dt.date(2024, 2, 29), dt.date(2024, 3, 1)], ["2024-02-29"]),
+    ("tinyint(1)", [True, False], ["true"]),
+    ("decimal(6,2)", ["1.50", "2.00"], ["1.5"]),
+    ("bigint unsigned", ["18446744073709551615", "1"], ["18446744073709551615"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "keys", "gone"), KEYS)
+def test_rows_that_are_gone_are_found_by_their_keys(
+    server: Mysql, tmp_path: Path, kind: str, keys: list[Any], gone: list[Any]
+) -> None:
+    """Also as identifiers are written; a key that is spelt otherwise now is that of another row."""
+    server.run(f"CREATE TABLE customers (id {kind} PRIMARY KEY, score int); GRANT DELETE ON customers TO {ACCOUNT}")
+
+    def column(values: list[Any]) -> Any:
+        return pa.array(values, pa.timestamp("us", "UTC")) if isinstance(values[0], dt.datetime) else values
+
+    delivered(server, tmp_path / "1", {"id": column(keys), "score": [0] * len(keys)})
+    rows = {"id": column(gone), "deleted": [True] * len(gone)}
+    delivery = delivered(server, tmp_path / "2", rows, gone="delete")
+    assert {} == delivery.reasons()
+    assert 1 == len(server.fetch("SELECT * FROM customers"))
+
+
+def test_a_key_that_does_not_fit_is_not_deleted(server: Mysql, tmp_path: Path) -> None:
+    """It is a failed row; the others are deleted."""
+    server.run("CREATE TABLE customers (id int PRIMARY KEY); INSERT INTO customers VALUES (1), (2)")
+    server.run(f"GRANT DELETE ON customers TO {ACCOUNT}")
+    delivery = delivered(server, tmp_path, {"id": ["x", "2"], "deleted": [True, True]}, gone="delete")
+    assert ([1], [(1,)]) == (delivery.numbers(Outcome.REFUSED), server.fetch("SELECT id FROM customers"))
 
 
 def test_numbers_are_not_used_up_by_rows_that_exist(server: Mysql, tmp_path: Path) -> None:
@@ -346,6 +383,7 @@ RIGHTS = {
     "SELECT, UPDATE, CREATE TEMPORARY TABLES": "INSERT ON `crm`.`customers`",
     "INSERT, UPDATE, CREATE TEMPORARY TABLES": "SELECT ON `crm`.`customers`",
     "SELECT, INSERT, UPDATE": "CREATE TEMPORARY TABLES ON `crm`.*",
+    "SELECT, INSERT, UPDATE, CREATE TEMPORARY TABLES ": "DELETE ON `crm`.`customers`",
     "SELECT": "INSERT, UPDATE ON `crm`.`customers` TO 'writer'@'%'; GRANT CREATE TEMPORARY TABLES ON `crm`.*",
 }
 
@@ -355,8 +393,9 @@ def test_a_right_that_is_missing_is_named_before_the_run(server: Mysql, tmp_path
     """Each with the GRANT to ask for; nothing is written."""
     server.run(TABLE)
     server.run(f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {ACCOUNT}; GRANT {granted} ON {DATABASE}.* TO {ACCOUNT}")
+    gone = "delete" if "DELETE" in RIGHTS[granted] else "nothing"
     with pytest.raises(DestinationRefusedError, match="lacks rights") as raised:
-        delivered(server, tmp_path, PEOPLE)
+        delivered(server, tmp_path, PEOPLE, gone=gone)
     assert f"GRANT {RIGHTS[granted]} TO {ACCOUNT}" in raised.value.hint
     assert [] == server.fetch("SELECT * FROM customers")
 

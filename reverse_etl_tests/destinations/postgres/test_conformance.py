@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from reverse_etl_tests.destinations.sql.conformance import SqlConformance
 from reverse_etl_tests.destinations.sql.tables import SqlServer
+from reverse_etl_tests.servers.postgres import USER
 
 _RAISES = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -24,6 +25,7 @@ CREATE TRIGGER count_write AFTER INSERT OR UPDATE ON customers FOR EACH ROW EXEC
 class TestPostgres(SqlConformance):
     """Over TLS, as a user who may do no more than write."""
 
+    grant_delete = f"GRANT DELETE ON customers TO {USER}"
     types: ClassVar[Mapping[str, str]] = {
         "varchar(40)": "varchar(40)",
         "text": "text",

@@ -45,9 +45,11 @@ class SqlConformance(ABC):
     Attributes:
         types: The engine's name of a type, by the SQL standard's.
         last_instant: The last that a column with a zone holds.
+        grant_delete: Gives the right to delete rows of ``customers``.
     """
 
     types: ClassVar[Mapping[str, str]]
+    grant_delete: ClassVar[str]
     last_instant: ClassVar[dt.datetime] = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
     def test_new_rows_arrive(self, server: SqlServer, tmp_path: Path) -> None:
@@ -108,6 +110,27 @@ class SqlConformance(ABC):
         delivery = delivered(server, tmp_path, PEOPLE, write="add_only")
         assert ([1, 3], [2]) == (delivery.numbers(Outcome.DELIVERED), delivery.numbers(Outcome.EXCLUDED))
         assert [(1, "a@x", 10), (2, "old@x", 5), (3, "c@x", 30)] == self._people(server)
+
+    @pytest.mark.parametrize("key", ["PRIMARY KEY", ""])
+    def test_rows_that_say_that_they_are_gone_are_deleted(self, server: SqlServer, tmp_path: Path, key: str) -> None:
+        """Those that are not there are as good; the others are written, and other rows are left alone."""
+        server.run(f"CREATE TABLE customers (id bigint {key}, score int)")
+        server.run("INSERT INTO customers VALUES (1, 1), (2, 2), (7, 7)")
+        server.run(self.grant_delete)
+        rows = {"id": [1, 2, 3, 4], "score": [None, 20, None, 40], "deleted": [True, False, True, None]}
+        delivery = delivered(server, tmp_path, rows, gone="delete")
+        assert [1, 2, 3, 4] == delivery.numbers(Outcome.DELIVERED)
+        assert [(2, 20), (4, 40), (7, 7)] == server.fetch("SELECT id, score FROM customers ORDER BY id")
+
+    def test_a_row_that_another_table_needs_is_not_deleted(self, server: SqlServer, tmp_path: Path) -> None:
+        """It fails alone."""
+        server.run(f"{TABLE}; INSERT INTO customers VALUES (1, 'a', 1, ''), (2, 'b', 2, ''), (3, 'c', 3, '')")
+        server.run("CREATE TABLE orders (customer bigint, FOREIGN KEY (customer) REFERENCES customers (id))")
+        server.run(f"INSERT INTO orders VALUES (2); {self.grant_delete}")
+        rows = {"id": [1, 2, 3], "deleted": [True] * 3}
+        delivery = delivered(server, tmp_path, rows, gone="delete")
+        assert ([2], [1, 3]) == (delivery.numbers(Outcome.REFUSED), delivery.numbers(Outcome.DELIVERED))
+        assert [(2,)] == server.fetch("SELECT id FROM customers")
 
     def test_null_and_empty_text_stay_apart(self, server: SqlServer, tmp_path: Path) -> None:
         """Both are written as they are."""

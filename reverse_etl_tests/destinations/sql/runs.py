@@ -75,10 +75,14 @@ class SqlRuns:
     Attributes:
         steps: Those of ``test-connection``.
         revoke: Takes the right to add rows.
+        grant_delete: Gives the right to delete rows.
+        referenced: Why a row cannot be deleted that another table refers to.
     """
 
     steps: ClassVar[list[str]]
     revoke: ClassVar[str]
+    grant_delete: ClassVar[str]
+    referenced: ClassVar[str]
 
     def test_a_run_brings_the_rows_into_the_table(self, crm: Project, server: SqlServer) -> None:
         """Validate, test the connection, preview, run; a second run is as good."""
@@ -174,6 +178,47 @@ class SqlRuns:
         assert (0, "completed", 200) == (code, report["status"], report["rows"]["delivered"]), report
         assert [(200, 200)] == server.fetch("SELECT count(*), count(DISTINCT id) FROM writes")
         assert 200 == len(stored(server))
+
+    def test_rows_that_are_gone_are_deleted(self, crm: Project, server: SqlServer) -> None:
+        """Only this sync's rows, with the right to do so; a row that another one needs is a failed row."""
+        server.run("INSERT INTO customers VALUES (77, 'own@x', 'free')")
+        sync = SYNC.replace("identify_by: id}", "identify_by: id, gone: delete}")
+        crm.write("crm_customers.yaml", sync)
+        refused = crm.reverse_etl("validate")
+        assert (2, True) == (refused.returncode, "`changes: {by: compare}`" in refused.stdout + refused.stderr)
+        crm.write("crm_customers.yaml", sync + "changes: {by: compare}\n")
+        lacking = crm.reverse_etl("run", "crm_customers")
+        assert (5, True) == (lacking.returncode, "GRANT DELETE" in lacking.stdout + lacking.stderr)
+        server.run(self.grant_delete)
+        code, report = crm.run("crm_customers")
+        assert 0 == code, report
+        server.run("CREATE TABLE orders (customer bigint, FOREIGN KEY (customer) REFERENCES customers (id))")
+        server.run("INSERT INTO orders VALUES (2)")
+        fill(crm.folder / "shop.db", [ROWS[0]])
+        planned = json.loads(crm.reverse_etl("plan", "crm_customers", "--json").stdout)
+        assert (2, 2) == (planned["streams"]["rows"]["gone"], planned["streams"]["rows"]["to_remove"]), planned
+        code, report = crm.run("crm_customers", "--plan", planned["plan_id"])
+        assert (7, 1, 1) == (code, report["gone_rows"]["delivered"], report["gone_rows"]["refused"]), report
+        assert [1, 2, 77] == [row[0] for row in stored(server)]
+        [failed] = json.loads(crm.reverse_etl("errors", "crm_customers", "--json").stdout)["failed_rows"]
+        assert ("gone_rows", "2", self.referenced) == (failed["query"], failed["identifier"], failed["reason"])
+        server.run("DROP TABLE orders")
+        code, report = crm.run("crm_customers")
+        assert (0, [1, 77]) == (code, [row[0] for row in stored(server)]), report
+
+    def test_a_column_deleted_deletes_rows(self, crm: Project, server: SqlServer) -> None:
+        """At once, and without comparing; it is no column of the table, and the limit is looked at first."""
+        server.run(f"{self.grant_delete}; INSERT INTO customers VALUES (2, 'old@x', 'free')")
+        rows = "rows: {table: customers, identify_by: id, gone: delete, gone_max_rows: LIMIT}"
+        text = SYNC.replace("rows: {table: customers, identify_by: id}", rows)
+        text = text.replace("SELECT id", "SELECT plan = 'pro' AS deleted, id")
+        crm.write("crm_customers.yaml", text.replace("LIMIT", "0"))
+        stopped, report = crm.run("crm_customers")
+        assert (4, True) == (stopped, "--gone-max 1" in report["message"]), report
+        assert [2] == [row[0] for row in stored(server)]
+        code, report = crm.run("crm_customers", "--gone-max", "1")
+        assert (0, 3) == (code, report["rows"]["delivered"]), report
+        assert [1, 3] == [row[0] for row in stored(server)]
 
     def make_slow(self, server: SqlServer) -> None:
         """Has each row of ``customers`` that is written take 5 ms, and writes it down in ``writes``."""
