@@ -21,6 +21,7 @@ from reverse_etl.changes.compare import FINGERPRINTS_FILE, PLAN_FILE, copy, parq
 from reverse_etl.changes.fingerprints import fingerprints, subkey
 from reverse_etl.changes.values import column, columns, latest_values
 from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations.powers import GONE
 from reverse_etl.files.private import whole_file
 from reverse_etl.report import Outcome
 
@@ -223,8 +224,8 @@ def write_changed(
             FROM {parquet(parts.folder / PLAN_FILE)} p LEFT JOIN ({none}) n ON p.row = n.row
         """
         copy(database, query, parts.folder / PLAN_FILE)
-    found = zip(values.names, counts.tolist(), strict=True)
-    return dict(sorted(((name, rows) for name, rows in found if rows), key=lambda each: -each[1]))
+    found = ((name, rows) for name, rows in zip(values.names, counts.tolist(), strict=True) if rows and name != GONE)
+    return dict(sorted(found, key=lambda each: -each[1]))
 
 
 def _marks(parts: Parts, before: Sequence[Path], database: duckdb.DuckDBPyConnection, values: StreamValues) -> str:

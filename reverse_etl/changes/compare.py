@@ -175,7 +175,7 @@ def write_plan(
         database: For a while.
         all_rows: Whether every row is in doubt.
         gone: What becomes of what is gone: of rows that say so of themselves, those alone are sent that may be there.
-        among: The fingerprints of keys, of which those are gone that no row has; None: all are looked at.
+        among: As ``gone_of`` takes it.
     """
     database.execute("SET preserve_insertion_order = false")
     now = parquet(parts.folder / FINGERPRINTS_FILE)
@@ -193,12 +193,25 @@ def write_plan(
         FROM {last} n LEFT JOIN {old} o ON n.kh = o.kh AND n.kl = o.kl
         WHERE n.sendable AND {acknowledged} IS DISTINCT FROM n.rh AND ({there if gone else "true"})
     """
-    looked_at = "" if among is None else f"SEMI JOIN {parquet(among)} a ON a.kh = o.kh AND a.kl = o.kl"
     missing = f"""
         SELECT NULL::BIGINT AS row, o.kh, o.kl, 'gone' AS what
-        FROM {old} o {looked_at} ANTI JOIN {now} n ON n.kh = o.kh AND n.kl = o.kl
+        FROM {gone_of(old, among)} o ANTI JOIN {now} n ON n.kh = o.kh AND n.kl = o.kl
     """
     copy(database, f"{sent} UNION ALL {missing}", parts.folder / PLAN_FILE)
+
+
+def gone_of(old: str, among: Path | None) -> str:
+    """The acknowledged keys that are gone if no row has them, as a table.
+
+    Args:
+        old: What was acknowledged, as a table.
+        among: The fingerprints of keys that have no row any more, and beside which those alone are gone that were
+            before; None: all rows were read.
+    """
+    if among is None:
+        return old
+    named = f"SELECT 1 FROM {parquet(among)} a WHERE a.kh = g.kh AND a.kl = g.kl"
+    return f"(SELECT * FROM {old} g WHERE g.gone_at IS NOT NULL OR EXISTS ({named}))"
 
 
 def enter_plan(parts: Parts, outcomes: Outcomes, attributes: dict[str, int] | None = None) -> Differences:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import FINGERPRINTS_FILE, NAMED, copy, parquet, row_groups, write_fingerprints
+from reverse_etl.changes.compare import FINGERPRINTS_FILE, NAMED, copy, gone_of, parquet, row_groups, write_fingerprints
 from reverse_etl.changeset.columns import attribute_columns
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.config.gone import DELETED
@@ -82,7 +82,7 @@ def find_gone(
         database: For a while.
         gone: What is done with what is gone.
         read_at: When the rows were read, Unix seconds.
-        among: The fingerprints of keys, of which those are gone that no row has; None: all are looked at.
+        among: As ``compare.gone_of`` takes it.
         elsewhere: What other syncs acknowledged that name the same things.
     """
     now, old = parquet(parts.folder / FINGERPRINTS_FILE), named(before)
@@ -91,14 +91,13 @@ def find_gone(
         "THEN 'elsewhere'"
         for path in elsewhere
     )
-    looked_at = "" if among is None else f"SEMI JOIN {parquet(among)} a ON a.kh = o.kh AND a.kl = o.kl"
     why = f"""
         CASE WHEN {"NOT o.known" if gone.keeps_unknown else "false"} THEN 'unknown'
             WHEN o.key IS NULL THEN 'unnamed'
             WHEN o.other <> 0 AND o.other IN (SELECT other FROM {now} WHERE other <> 0) THEN 'renamed'{also}
             WHEN {read_at} - coalesce(o.gone_at, {read_at}) < {gone.wait_s} THEN 'waits' ELSE 'removed' END
     """
-    missing = f"{old} o {looked_at} ANTI JOIN {now} n ON n.kh = o.kh AND n.kl = o.kl"
+    missing = f"{gone_of(old, among)} o ANTI JOIN {now} n ON n.kh = o.kh AND n.kl = o.kl"
     found = f"SELECT o.kh, o.kl, o.key, {why} AS why FROM {missing}"
     path = parts.folder / GONE_FILE
     row = "CASE WHEN why = 'removed' THEN row_number() OVER (PARTITION BY why ORDER BY kh, kl) END"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,6 +58,10 @@ class Deletes(Protocol):
             DestinationRefusedError: No row can be deleted.
         """
         ...
+
+
+GONE: Final = "\0deleted"
+"""Among the attributes of ``AsSent``, what becomes of a row that says that it is gone; no column has that name."""
 
 
 @dataclass(frozen=True, slots=True)

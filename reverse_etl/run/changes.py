@@ -110,7 +110,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
             as_sent = partial(kind.as_sent, sync=sync, stream=name)
             with_secret = keyed(sync, name, secret)
             write_fingerprints(parts, outcomes, as_sent, with_secret)
-            note_gone_in_log(folder.path, parts, stream, as_sent, with_secret)
+            note_gone_in_log(run, facts, stream, as_sent, with_secret)
             among = gone_in_log(parts)
             whole = facts.has_all_rows or among is not None
             write_plan(parts, before, database, all_rows=everything or name in reshaped, gone=gone, among=among)

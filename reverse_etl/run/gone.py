@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reverse_etl.changes.compare import FINGERPRINTS_FILE
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
-    import pyarrow as pa
 
     from reverse_etl.changes.compare import Keyed
     from reverse_etl.changeset.parts import Facts, Parts
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.powers import AsSent
     from reverse_etl.run.record import SyncRun
+
+_NO_KEYS: Final = pa.array([], pa.string())
 
 NOTHING_SENT: Final = ": nothing was sent"
 """In the sentences about a run that removes too much."""
@@ -83,18 +85,24 @@ def look_for_gone(
     if unknown:
         return Looked(note=unknown)
     keys = find_gone(parts, before, database, gone, read_at=facts.started_at, among=among, elsewhere=elsewhere)
-    return Looked(keys)
+    note = ""
+    if keys.unnamed:
+        left = counted(keys.unnamed, "row is", "rows are")
+        note = f"{left} gone and left as they are: when they were acknowledged, their identifiers were not remembered."
+    return Looked(keys, note)
 
 
 def note_gone_in_log(
-    folder: Path, parts: Parts, stream: Stream, as_sent: Callable[[pa.RecordBatch], AsSent], keyed: Keyed
+    run: SyncRun, facts: Facts, stream: Stream, as_sent: Callable[[pa.RecordBatch], AsSent], keyed: Keyed
 ) -> None:
     """Writes the fingerprints of the keys that a database's log named and that have no row, where it was asked."""
-    path = folder / GONE_IN_LOG
-    if path.exists():
-        keys = pq.read_table(path, columns=["key"]).column("key").combine_chunks()
-        [column] = stream.identifier
-        write_gone_in_log(keys, parts, column, as_sent, keyed)
+    if run.sync.changes.by != "log" or not facts.is_whole or facts.has_all_rows:
+        return
+    path = run.folder.path / GONE_IN_LOG
+    # Where nothing changed, no key was looked for.
+    keys = pq.read_table(path, columns=["key"]).column("key").combine_chunks() if path.exists() else _NO_KEYS
+    [column] = stream.identifier
+    write_gone_in_log(keys, run.folder.parts(stream.name), column, as_sent, keyed)
 
 
 def too_many(sync: SyncConfig, stream: Stream, gone: Gone, facts: Facts, keys: GoneKeys, deleted: int) -> str:

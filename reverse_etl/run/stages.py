@@ -169,6 +169,8 @@ def deliver_changeset(run: SyncRun, destination: DestinationConfig, *, clock: Cl
         if not compares(run.sync):
             gone.require_few_deleted(run, facts)
         gone.leave_removals(run)
+    if sends or compares(run.sync):
+        # Also where nothing is sent it may be remembered since when a row is gone.
         changes.begin_sending(run)
     if sends or read_back.is_due(position, datetime.now(UTC)):
         read_back.continue_from(run.folder, position)

@@ -59,6 +59,22 @@ def plans(case: LateCase) -> dict[str, str]:
     return {person["id"]: person["attributes"]["plan"] for person in case.world.sandbox.people()}
 
 
+def test_what_the_log_names_as_deleted_is_removed(case: LateCase) -> None:
+    """Not before its time, though the log names it once alone; and not who is back by then."""
+    people = {"identify_by": "id", "gone": "delete", "gone_wait": "1h"}
+    case.more = {"people": people}
+    case.run(full=True)
+    write(case, "DELETE FROM {t} WHERE id = 'old1'", "DELETE FROM {t} WHERE id = 'old2'")
+    assert ["rows"] == [*case.run().streams]
+    write(case, "INSERT INTO {t} VALUES ('old2', 'free', now())")
+    case.run()
+    assert {"old0", "old1", "old2"} == case.sent()
+    case.more = {"people": people | {"gone_wait": "0s"}}
+    assert 1 == case.run().streams["gone_rows"].delivered
+    assert {"old0", "old2"} == case.sent()
+    assert ["rows"] == [*case.run().streams]
+
+
 def test_rows_whose_keys_the_log_names_are_read(case: LateCase) -> None:
     """Added and changed ones, once each; who was deleted, or has another key, is gone."""
     assert 0 == case.run().rows.extracted

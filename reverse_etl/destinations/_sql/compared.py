@@ -12,15 +12,12 @@ from reverse_etl.changeset.columns import attribute_columns, deleted_rows
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.changeset.text import as_text, framed
 from reverse_etl.config.streams import ROWS
-from reverse_etl.destinations.powers import AsSent
+from reverse_etl.destinations.powers import GONE, AsSent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reverse_etl.destinations._sql.sync import TableRows
-
-_GONE: Final = "\0deleted"
-"""Stands among the values of what is gone, with a name that no column has."""
 
 _NULL: Final = "null"
 _VALUE: Final = "="
@@ -37,7 +34,7 @@ def as_sent(batch: pa.RecordBatch, sync: TableRows) -> AsSent:
         if name not in sync.rows.identify_by
     }
     if sync.gone(ROWS) is not None:
-        written[_GONE] = pc.if_else(deleted_rows(batch), "true", pa.scalar(None, pa.string()))
+        written[GONE] = pc.if_else(deleted_rows(batch), "true", pa.scalar(None, pa.string()))
     return AsSent(keys[0] if len(keys) == 1 else _together(keys), written)
 
 

@@ -22,7 +22,7 @@ from reverse_etl.destinations.customerio.operations import (
     ids_of_events,
     object_types,
 )
-from reverse_etl.destinations.powers import AsSent
+from reverse_etl.destinations.powers import GONE, AsSent
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.sections import RelationshipsConfig
@@ -32,9 +32,6 @@ _RENDERING: Final = 1
 """Of the texts; to be raised where the same value is written in another way than before."""
 
 _LATE: Final = timedelta(days=7)
-
-_GONE: Final = "\0deleted"
-"""Stands among the attributes of what is gone, with a name that no column has."""
 
 _SHAPES: Final = {
     "people": {"identify_by", "write", "empty_values", "segment"},
@@ -60,7 +57,7 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
     if (gone := sync.gone(stream)) is not None:
         # Where another thing becomes of them than before, they alone are sent again.
         done = json.dumps([gone.action, gone.attributes], sort_keys=True)
-        texts[_GONE] = pc.if_else(deleted_rows(batch), done, pa.scalar(None, pa.string()))
+        texts[GONE] = pc.if_else(deleted_rows(batch), done, pa.scalar(None, pa.string()))
     return AsSent(keys, texts, other)
 
 
@@ -98,7 +95,7 @@ def _relationships(batch: pa.RecordBatch, sync: Outgoing, config: RelationshipsC
     person = _person(batch, config.identify_by)
     thing = _object(batch, config.object_type)
     texts = attributes(batch, sync, "relationships")
-    texts[_GONE] = pc.if_else(deleted_rows(batch), "true", pa.scalar(None, pa.string()))
+    texts[GONE] = pc.if_else(deleted_rows(batch), "true", pa.scalar(None, pa.string()))
     return AsSent(pc.binary_join_element_wise(person, thing, " "), texts)
 
 

@@ -5,7 +5,6 @@ Source for every shape: Customer.io's Track API OpenAPI, August 2026.
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -19,13 +18,13 @@ from reverse_etl.changeset.text import as_text, unix_seconds
 from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations.customerio.event_keys import EVENT_ID, event_keys
 from reverse_etl.destinations.customerio.json_text import identifier_text, json_text, quoted
+from reverse_etl.destinations.customerio.removal import person_who_is_gone
 from reverse_etl.destinations.customerio.ulids import event_ids
 from reverse_etl.sources.base import logical_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from reverse_etl.config.gone import Gone
     from reverse_etl.destinations.customerio.sections import (
         EventsConfig,
         ObjectsConfig,
@@ -146,18 +145,7 @@ def _people(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: Peo
     written = _join(*start, ',"action":"identify","attributes":{', _comma(members), "}}")
     if (gone := config.when_gone) is None:
         return written
-    return pc.if_else(deleted_rows(batch), _join(*start, _gone_person(texts, gone, config)), written)
-
-
-def _gone_person(texts: Iterable[str], gone: Gone, config: PeopleConfig) -> str:
-    """What follows the identifiers of a person who is gone."""
-    if gone.action not in ("set", "clear"):
-        return f',"action":"{gone.action}"}}'
-    update = {"_update": True} if config.write == "update_only" else {}
-    # A person's id cannot be cleared.
-    cleared = {name: "" for name in texts if name != "id"} if gone.action == "clear" else {}
-    attributes = json.dumps({**update, **cleared, **gone.attributes}, ensure_ascii=False, separators=(",", ":"))
-    return f',"action":"identify","attributes":{attributes}}}'
+    return pc.if_else(deleted_rows(batch), _join(*start, person_who_is_gone(texts, gone, config)), written)
 
 
 def _objects(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: ObjectsConfig) -> pa.StringArray:
