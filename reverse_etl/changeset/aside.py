@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changeset.columns import identifiers, read_identifiers
@@ -29,10 +30,14 @@ from reverse_etl.report import Outcome, Reason
 from reverse_etl.shaping.shape import LEFT, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from reverse_etl.config.streams import Stream
+    from reverse_etl.shaping.shape import Shaper
     from reverse_etl.shaping.whys import Why
+
+
+FAILED_FILE: Final = "failed-shape.parquet"
 
 
 @dataclass(slots=True)
@@ -94,7 +99,7 @@ class Aside:
         if failed.any():
             self.rejected += int(np.count_nonzero(failed))
             if self._failed is None:
-                file = stack.enter_context(whole_file(self.parts.folder / "failed-shape.parquet"))
+                file = stack.enter_context(whole_file(self.parts.folder / FAILED_FILE))
                 self._failed = stack.enter_context(pq.ParquetWriter(file, FAILED_ROW_SCHEMA))
             self._failed.write_batch(self._lines(batch.filter(pa.array(failed)), left[failed] - 1))
 
@@ -117,6 +122,35 @@ class Aside:
             np.save(file, outcomes)
         with whole_file(self.parts.folder / LEFT_OUT_FILE) as file:
             file.write(json.dumps([asdict(each) for each in self._excluded.values()]).encode())
+
+
+def write_shaped(
+    parts: Parts,
+    shaper: Shaper,
+    numbered: Iterator[pa.RecordBatch],
+    *,
+    through: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]] = iter,
+) -> Aside:
+    """Stores the rows that shaping does not leave out, and notes the others. Raises StateError.
+
+    Args:
+        parts: Where they go.
+        shaper: What shaped them, or does while they come.
+        numbered: All rows, as ``Aside.passing`` takes them.
+        through: What those that are stored pass.
+    """
+    aside = Aside(parts, shaper.stream, shaper.whys)
+    parts.write(through(aside.passing(numbered)))
+    if shaper.shape.columns is None:
+        complete(parts, shaper.names)
+    return aside
+
+
+def not_shaped(parts: Parts) -> dict[str, int]:
+    """How many rows could not be shaped, by reason."""
+    path = parts.folder / FAILED_FILE
+    counted = pc.value_counts(pq.read_table(path, columns=["reason"])["reason"]) if path.exists() else ()
+    return {each["values"].as_py(): each["counts"].as_py() for each in counted}
 
 
 def complete(parts: Parts, names: Sequence[str]) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted
-from reverse_etl.changeset.aside import Aside, complete
+from reverse_etl.changeset.aside import write_shaped
 from reverse_etl.changeset.asked import asked, difference, reads_by_time, reads_only_changes, sentence
 from reverse_etl.changeset.carried import CarriedRows, WithCarried
 from reverse_etl.changeset.columns import identifiers, require_columns
@@ -152,10 +153,8 @@ def extract(
             batches = (sync.as_read(batch, timezone=timezone) for batch in batches)
             batches = with_row_numbers(batches)
             if isinstance(reading, ShapedSession):
-                aside = Aside(folder.parts(stream.name), stream, reading.shaper.whys)
-                folder.parts(stream.name).write(keys.summed(stream, aside.passing(batches)))
+                aside = write_shaped(folder.parts(stream.name), shaper, batches, through=partial(keys.summed, stream))
                 rows, not_shaped = aside.rows, aside.rejected
-                complete(folder.parts(stream.name), shaper.names if shape.columns is None else ())
             else:
                 rows = folder.parts(stream.name).write(keys.summed(stream, batches))
         streams[stream.name] = StreamFacts(rows, keys.total, unshaped=not_shaped, **(again.counts() if again else {}))

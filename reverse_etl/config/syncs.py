@@ -18,7 +18,7 @@ from pydantic import AfterValidator, AliasChoices, Field, SerializeAsAny
 from reverse_etl.config.changes import ChangesConfig
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import DatabaseConfig, DestinationConfig, RetentionConfig
-from reverse_etl.config.model import Misfit, YamlModel
+from reverse_etl.config.model import Misfit
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.config.schedule import Schedule, ScheduleConfig
 from reverse_etl.config.shaping import NO_SHAPE, Shape, ShapedModel
@@ -43,7 +43,7 @@ def _owner(text: str) -> str:
     return text
 
 
-class OutgoingRows(YamlModel, ABC):
+class OutgoingRows(ShapedModel, ABC):
     """What rows are in their destination: enough to check and to send them, wherever they come from.
 
     Attributes:
@@ -80,9 +80,10 @@ class OutgoingRows(YamlModel, ABC):
         """The stream of a name. Raises KeyError where the sync has none."""
         return {stream.name: stream for stream in self.streams}[name]
 
-    def shape(self, stream: str) -> Shape:  # noqa: ARG002 - for subclasses
-        """What becomes of the rows of a stream before they are checked."""
-        return NO_SHAPE
+    def shape(self, stream: str) -> Shape:
+        """What becomes of the rows of a stream before they are checked: what the keys beside its query ask for."""
+        section = self if stream == ROWS else getattr(self, stream, None)
+        return section.own_shape if isinstance(section, ShapedModel) else NO_SHAPE
 
     def rules(self) -> dict[str, list[AnyRule]]:
         """The rules that the destination has for the rows, by the name of the stream."""
@@ -126,7 +127,7 @@ class OutgoingRows(YamlModel, ABC):
         return "the rows of the DataFrame"
 
 
-class SyncConfig(OutgoingRows, ShapedModel):
+class SyncConfig(OutgoingRows):
     """One sync, without what its rows are: that is in the fields that its destination adds.
 
     Attributes:
@@ -178,11 +179,6 @@ class SyncConfig(OutgoingRows, ShapedModel):
     def requested_checks(self) -> tuple[CheckConfig, ...]:
         """Its checks."""
         return self.checks
-
-    def shape(self, stream: str) -> Shape:
-        """What the keys beside its query ask for."""
-        section = self if stream == ROWS else getattr(self, stream, None)
-        return section.own_shape if isinstance(section, ShapedModel) else NO_SHAPE
 
     def as_read(self, batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:  # noqa: ARG002 - for subclasses
         """A batch as the changeset keeps it; ``timezone`` is that of times without one in the database."""

@@ -91,7 +91,7 @@ def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         yield dg.MaterializeResult(
             metadata={
                 "dagster/row_count": facts.streams[ROWS].rows,
-                **columns.read_columns(sync.query, dialect(database), schema, specs.table_key),
+                **columns.read_columns(sync, dialect(database), schema, specs.table_key),
                 **{
                     f"{stream.removesuffix('s')}_rows": read.rows
                     for stream, read in facts.streams.items()

@@ -7,6 +7,8 @@ import pyarrow as pa
 
 from reverse_etl.changeset.lineage import column_origins
 from reverse_etl.config.dialect import Dialect
+from reverse_etl.config.streams import ROWS
+from reverse_etl.config.syncs import SyncConfig
 
 _SCHEMA = "dagster/column_schema"
 _LINEAGE = "dagster/column_lineage"
@@ -15,15 +17,26 @@ Metadata = Mapping[str, dg.TableSchema | dg.TableColumnLineage]
 
 
 def read_columns(
-    query: str, dialect: Dialect, schema: pa.Schema | None, table_key: Callable[[tuple[str, ...]], dg.AssetKey]
+    sync: SyncConfig, dialect: Dialect, schema: pa.Schema | None, table_key: Callable[[tuple[str, ...]], dg.AssetKey]
 ) -> Metadata:
-    """The changeset's columns, each with the columns of the tables that the query makes it of."""
-    fields = list(schema or ())
-    origins = column_origins(query, dialect, tuple(field.name for field in fields))
+    """The changeset's columns, each with the columns of the tables that the query makes it of.
+
+    What a transform makes a column of is not known.
+    """
+    fields, shape = list(schema or ()), sync.shape(ROWS)
+    of: dict[str, tuple[str, ...]] = {field.name: (field.name,) for field in fields if shape.transform is None}
+    if shape.columns is not None and of:
+        of = {name: value.columns for name, value in shape.columns.items()}
+    names = tuple(dict.fromkeys(name for made_of in of.values() for name in made_of))
+    origins = column_origins(sync.query, dialect, names)
     deps = {
-        column: [dg.TableColumnDep(table_key(table), name) for table, name in found]
-        for column, found in origins.items()
+        column: [
+            dg.TableColumnDep(table_key(table), name)
+            for table, name in dict.fromkeys(found for source in made_of for found in origins.get(source, ()))
+        ]
+        for column, made_of in of.items()
     }
+    deps = {column: found for column, found in deps.items() if found}
     return {_SCHEMA: _table_schema(fields), _LINEAGE: dg.TableColumnLineage(deps)}
 
 

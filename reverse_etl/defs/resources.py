@@ -87,13 +87,14 @@ class DestinationResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return parse_destination(self.name, self.settings)
         return _entry(load_connections(Path(self.syncs)).destinations, self.name, self._noun, self.syncs)
 
-    def push(self, frame: "pd.DataFrame", **rows: dict[str, Any]) -> Pushed:
+    def push(self, frame: "pd.DataFrame", **rows: Any) -> Pushed:
         """Checks the rows of a DataFrame by the destination's rules and sends those that pass.
 
         Args:
             frame: One row per person, object, event or row of a table; columns as in a sync's query.
             **rows: The section that a sync file to this destination has, with its settings. Customer.io:
                 ``push(frame, people={"identify_by": "email"})``; a table: ``push(frame, rows={"table": ...})``.
+                Beside it ``where``, ``transform`` (relative to the current folder) and ``columns``, as in a file.
 
         Returns:
             Counts by outcome, and the failed rows with their numbers and reasons.

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changes.gone import gone_in_log
+from reverse_etl.changeset.aside import not_shaped
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import keep_rows_for
@@ -110,6 +111,8 @@ def make_plan(
         }
         for stream in facts.streams
     }
+    for stream, reasons in rejected_by.items():
+        reasons |= not_shaped(run.folder.parts(stream))
     found = None
     notes = [facts.note, sync.note(run.folder), identified.rows.note]
     if compares(sync):

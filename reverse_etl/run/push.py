@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -41,19 +42,26 @@ def push_frame(frame: pd.DataFrame, rows: OutgoingRows, config: DestinationConfi
         ConfigError: A needed column is missing.
         DestinationError: The destination stopped the delivery.
     """
+    from reverse_etl.changeset.aside import write_shaped
     from reverse_etl.changeset.columns import require_columns
     from reverse_etl.checks.runner import validate
+    from reverse_etl.shaping.columns import RunFacts
+    from reverse_etl.shaping.shape import Shaper, visible
     from reverse_etl.sources._arrow import canonical
 
+    now, stream = datetime.now(UTC), rows.stream(ROWS)
     batch = canonical(as_batch(frame), timezone="UTC")
-    require_columns(batch.schema.names, rows, rows.stream(ROWS))
-    written = folder.parts(ROWS).write(with_row_numbers([batch]))
+    facts_of_run = RunFacts(now.replace(microsecond=0), rows.name, rows.name)
+    with closing(Shaper(rows.shape(ROWS), stream, rows.where, facts_of_run)) as shaper:
+        shaped = shaper.shaped(batch)
+        require_columns(visible(shaped.schema.names), rows, stream)
+        aside = write_shaped(folder.parts(ROWS), shaper, with_row_numbers([shaped]))
     rows.read_beside(folder, None)
     facts = Facts(
         sync=rows.name,
         since=0,
-        started_at=int(datetime.now(UTC).timestamp()),
-        streams={ROWS: StreamFacts(written)},
+        started_at=int(now.timestamp()),
+        streams={ROWS: StreamFacts(aside.rows, unshaped=aside.rejected)},
     )
     folder.seal(facts)
     validate(rows, folder)

@@ -70,6 +70,11 @@ class Child:
     _process: subprocess.Popen[bytes] | None = None
     _progress: Any = field(default=None)
 
+    @property
+    def process_id(self) -> int:
+        """Of the process; 0 where there is none."""
+        return self._process.pid if self._process is not None else 0
+
     def call(self, message: bytes, *, answers: int) -> list[bytes]:
         """What the process answers.
 

@@ -113,6 +113,11 @@ class Shaper:
         fields = [*made.schema, *self._read_as_fields(batch), pa.field(LEFT, pa.int32())]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
+    @property
+    def process_id(self) -> int:
+        """Of the process of the transform; 0 where there is none."""
+        return self._transformer.child.process_id if self._transformer is not None else 0
+
     def close(self) -> None:
         """Ends the process of the transform."""
         if self._transformer is not None:

@@ -1,10 +1,11 @@
 """``make bench``: every benchmark of the shipped path, one after the other."""
 
-from reverse_etl_tests.benchmarks import comparing, end_to_end, extraction, orchestration, tables
+from reverse_etl_tests.benchmarks import comparing, end_to_end, extraction, orchestration, shaping, tables
 
 if __name__ == "__main__":
     end_to_end.main()
     comparing.main()
     extraction.main()
+    shaping.main()
     orchestration.main()
     tables.main()

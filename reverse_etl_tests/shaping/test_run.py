@@ -215,6 +215,7 @@ def test_a_row_that_cannot_be_shaped_is_not_gone(world: World) -> None:
     assert Counts(6, rejected=1, unchanged=5) == counts(ended(case.run()))
     planned = make_plan(case.sync, case.home, case.store, case.database, case.workspace)
     assert planned.streams["rows"].gone is None
+    assert {"not_convertible": 1} == planned.streams["rows"].rejected_by
     with case.shop.changing() as database:
         database.execute("UPDATE shop SET visits = 2 WHERE rowid = 2")
     assert Counts(6, unchanged=6) == counts(ended(case.run()))

@@ -33,6 +33,23 @@ class SqlPushes:
         ]
         assert [(1, "a@x"), (3, "c@x")] == server.fetch("SELECT id, email FROM customers ORDER BY id")
 
+    def test_rows_are_shaped_as_those_of_a_sync(self, crm: DestinationResource, server: SqlServer) -> None:
+        """Left out by a condition, and refused by a type."""
+        frame = pd.DataFrame({"number": ["1", "x", "3", "4"], "mail": ["A@X", "b@x", "c@x", None]})
+        pushed = crm.push(
+            frame,
+            rows={"table": "customers", "identify_by": "id"},
+            where={"mail": {"exists": True}},
+            columns={"id": {"column": "number", "as": "integer"}, "email": {"column": "mail", "then": "lower"}},
+        )
+        assert (4, 2, 1, 1) == (
+            pushed.counts.extracted, pushed.counts.delivered, pushed.counts.rejected, pushed.counts.excluded
+        )  # fmt: skip
+        assert [(2, "x", "not_convertible")] == [
+            (row.row_number, row.identifier, row.why.reason) for row in pushed.failed_rows
+        ]
+        assert [(1, "a@x"), (3, "c@x")] == server.fetch("SELECT id, email FROM customers ORDER BY id")
+
     def test_a_missing_column_ends_it(self, crm: DestinationResource) -> None:
         """Before a row is written."""
         with pytest.raises(ConfigError, match="returns no column `id`"):
