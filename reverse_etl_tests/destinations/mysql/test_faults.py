@@ -46,6 +46,7 @@ class TestFaults(SqlFaults):
     troubles: ClassVar[Mapping[str, str]] = TROUBLES
     lasting = "1021"
     goodbye_bytes = 5
+    many_places = 60
     ruins: ClassVar[Mapping[str, str]] = RUINS
 
     @pytest.fixture(params=[*TROUBLES])

@@ -1,4 +1,4 @@
-"""A million rows into a table of MariaDB."""
+"""Many rows into a table of MariaDB."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ pytestmark = pytest.mark.thorough
 
 class TestLarge(SqlLarge):
     """As the suite says."""
+
+    sizes = (50_000, 150_000)
 
     @pytest.fixture
     def place(self, server: Mysql) -> MysqlPlace:

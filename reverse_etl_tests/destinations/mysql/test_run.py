@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
+
 from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE
-from reverse_etl_tests.destinations.sql.runs import SYNC, SqlRuns, crm, stored
+from reverse_etl_tests.destinations.sql.runs import SYNC, Engine, SqlRun, SqlRuns, crm, stored
 from reverse_etl_tests.destinations.sql.tables import SqlServer
 from reverse_etl_tests.project import Project, fill
 
 __all__ = ["crm"]
 
 
-class TestRuns(SqlRuns):
+class MysqlEngine(Engine):
     """As the suite says."""
 
     steps: ClassVar[list[str]] = ["address", "port", "TLS", "log in", "server", "temporary tables"]
@@ -28,6 +30,15 @@ class TestRuns(SqlRuns):
                 f"CREATE TRIGGER slow_{event} AFTER {event} ON customers FOR EACH ROW "
                 "BEGIN DO SLEEP(0.005); INSERT INTO writes VALUES (new.id); END"
             )
+
+
+class TestRun(MysqlEngine, SqlRun):
+    """As the suite says."""
+
+
+@pytest.mark.thorough
+class TestRuns(MysqlEngine, SqlRuns):
+    """Likewise; what an engine has no part in is tested with PostgreSQL each time."""
 
     def test_addresses_that_differ_in_case_are_one_key(self, crm: Project, server: SqlServer) -> None:
         """As the table's collation has it: the first of them is written, the other is refused."""

@@ -1,4 +1,4 @@
-"""A million rows into a table of PostgreSQL."""
+"""Many rows into a table of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ pytestmark = pytest.mark.thorough
 
 class TestLarge(SqlLarge):
     """As the suite says."""
+
+    sizes = (300_000, 1_000_000)
 
     @pytest.fixture
     def place(self, server: Postgres) -> PostgresPlace:

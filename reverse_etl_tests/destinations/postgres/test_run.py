@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from reverse_etl_tests.destinations.sql.runs import SYNC, SqlRuns, crm, stored
+from reverse_etl_tests.destinations.sql.runs import SYNC, SqlRun, SqlRuns, crm, stored
 from reverse_etl_tests.destinations.sql.tables import SqlServer
 from reverse_etl_tests.project import Project, fill
 from reverse_etl_tests.servers.postgres import USER
@@ -12,7 +12,7 @@ from reverse_etl_tests.servers.postgres import USER
 __all__ = ["crm"]
 
 
-class TestRuns(SqlRuns):
+class TestRuns(SqlRun, SqlRuns):
     """As the suite says."""
 
     steps: ClassVar[list[str]] = ["address", "port", "TLS", "log in", "server", "schema", "temporary tables"]

@@ -98,12 +98,14 @@ class SqlFaults(ABC):
         troubles: The server's codes of what passes, each with words of the reason.
         lasting: One of them.
         goodbye_bytes: What the client sends last, to say that it goes.
+        many_places: On how many a connection is cut in the long test.
         ruins: Statements that leave no way to write, each with words of the error.
     """
 
     troubles: ClassVar[Mapping[str, str]]
     lasting: ClassVar[str]
     goodbye_bytes: ClassVar[int]
+    many_places: ClassVar[int] = 150
     ruins: ClassVar[Mapping[str, str]]
 
     def test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing(
@@ -114,8 +116,8 @@ class SqlFaults(ABC):
 
     @pytest.mark.thorough
     def test_a_connection_that_is_cut_at_many_more_places(self, server: SqlServer, tmp_path: Path) -> None:
-        """The same at 150 places of either side."""
-        self._sampled(server, tmp_path, 150)
+        """The same at many places of either side."""
+        self._sampled(server, tmp_path, self.many_places)
 
     def test_trouble_of_the_server_is_tried_again(self, server: SqlServer, tmp_path: Path, trouble: str) -> None:
         """It is no row's fault: the slice is rolled back and written again."""

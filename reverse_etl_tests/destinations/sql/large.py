@@ -1,27 +1,35 @@
-"""A million rows into a table: all arrive, each bad one is named, and memory stays that of the first slices."""
+"""Many rows into a table: all arrive, each bad one is named, and memory stays that of the first slices."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import pytest
 
 from reverse_etl_tests.benchmarks.tables import Place, deliver_apart
 
-FEW, MANY = 300_000, 1_000_000
 FLAT = 1.15
 
 
 class SqlLarge:
-    """Subclass it beside each suite, with the fixture ``place``."""
+    """Subclass it beside each suite, with the fixture ``place``.
+
+    Attributes:
+        sizes: Few rows, and many.
+    """
+
+    sizes: ClassVar[tuple[int, int]]
 
     @pytest.mark.parametrize("kind", ["", "bad"])
     def test_memory_is_flat(self, place: Place, kind: str) -> None:
         """Within 15 % of each other; 1 % of the rows bad, or none."""
         done = {}
-        for rows in (FEW, MANY):
+        few, many = self.sizes
+        for rows in (few, many):
             place.empty()
             place.make(key="PRIMARY KEY")
             done[rows] = deliver_apart(place.server, rows, kind)
             bad = rows // 100 if kind else 0
             assert (rows - bad, bad) == (done[rows]["delivered"], sum(done[rows]["reasons"].values()))
             assert [(rows - bad + 1,)] == place.server.fetch("SELECT count(*) FROM customers")
-        assert done[MANY]["peak_mb"] < FLAT * done[FEW]["peak_mb"], done
+        assert done[many]["peak_mb"] < FLAT * done[few]["peak_mb"], done

@@ -69,8 +69,8 @@ def stored(server: SqlServer) -> list[tuple[object, ...]]:
     return server.fetch("SELECT id, email, plan FROM customers ORDER BY id")
 
 
-class SqlRuns:
-    """Rows in the table, reports and exit codes.
+class Engine:
+    """What differs.
 
     Attributes:
         steps: Those of ``test-connection``.
@@ -83,6 +83,14 @@ class SqlRuns:
     revoke: ClassVar[str]
     grant_delete: ClassVar[str]
     referenced: ClassVar[str]
+
+    def make_slow(self, server: SqlServer) -> None:
+        """Has each row of ``customers`` that is written take 5 ms, and writes it down in ``writes``."""
+        raise NotImplementedError
+
+
+class SqlRun(Engine):
+    """A run and what leads to it."""
 
     def test_a_run_brings_the_rows_into_the_table(self, crm: Project, server: SqlServer) -> None:
         """Validate, test the connection, preview, run; a second run is as good."""
@@ -97,6 +105,10 @@ class SqlRuns:
             code, report = crm.run("crm_customers")
             assert (0, "completed", 3) == (code, report["status"], report["rows"]["delivered"]), report
         assert ROWS == stored(server)
+
+
+class SqlRuns(Engine):
+    """Rows in the table, reports and exit codes."""
 
     def test_rows_that_where_leaves_out_are_not_in_the_table(self, crm: Project, server: SqlServer) -> None:
         """They are excluded, and `preview` says why."""
@@ -219,7 +231,3 @@ class SqlRuns:
         code, report = crm.run("crm_customers", "--gone-max", "1")
         assert (0, 3) == (code, report["rows"]["delivered"]), report
         assert [1, 3] == [row[0] for row in stored(server)]
-
-    def make_slow(self, server: SqlServer) -> None:
-        """Has each row of ``customers`` that is written take 5 ms, and writes it down in ``writes``."""
-        raise NotImplementedError
