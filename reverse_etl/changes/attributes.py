@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 SENT_FILE: Final = "sent.parquet"
 
+OTHERWISE: Final = "otherwise"
+"""What is done with the row is something else than to send its attributes: it is deleted, for example."""
+
 _WHATS: Final = ("unchanged", "added", "changed", "in_doubt")
 
 
@@ -78,6 +81,10 @@ class StreamValues:
             return self.names
         return self.to_clear
 
+    def named(self, names: Sequence[str]) -> Self:
+        """The same with these attributes."""
+        return replace(self, names=tuple(names))
+
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
         """What was stored as JSON."""
@@ -103,7 +110,8 @@ def with_attributes_of(
     """
     here: dict[str, None] = {}
     for batch in parts.batches():
-        here = dict.fromkeys(as_sent(batch.slice(0, 0)).attributes)
+        texts = as_sent(batch.slice(0, 0)).attributes
+        here = {name: None for name in texts if name != GONE}
         break
     new = [name for name in here if name not in set(values.names)]
     gone = tuple(name for name in values.names if name not in here) if here else ()
@@ -177,12 +185,15 @@ def write_sent(
             some = batch.filter(pa.array(wanted[batch.column(ROW_NUMBER).to_numpy() - 1]))
             sent, numbers = as_sent(some), some.column(ROW_NUMBER)
             nothing = pa.nulls(some.num_rows, pa.string())
+            what = pa.array(_WHATS).take(pa.array(planned[numbers.to_numpy() - 1]))
+            if GONE in sent.attributes:
+                what = pc.if_else(pc.is_valid(sent.attributes[GONE]), OTHERWISE, what)
             found = [
                 pa.array(fingerprints(sent.keys, high)),
                 pa.array(fingerprints(sent.keys, low)),
                 sent.keys,
                 numbers,
-                pa.array(_WHATS).take(pa.array(planned[numbers.to_numpy() - 1])),
+                what,
                 *(sent.attributes.get(name, nothing) for name in values.names),
             ]
             writer.write_batch(pa.RecordBatch.from_arrays(found, schema=schema))
@@ -224,7 +235,7 @@ def write_changed(
             FROM {parquet(parts.folder / PLAN_FILE)} p LEFT JOIN ({none}) n ON p.row = n.row
         """
         copy(database, query, parts.folder / PLAN_FILE)
-    found = ((name, rows) for name, rows in zip(values.names, counts.tolist(), strict=True) if rows and name != GONE)
+    found = ((name, rows) for name, rows in zip(values.names, counts.tolist(), strict=True) if rows)
     return dict(sorted(found, key=lambda each: -each[1]))
 
 

@@ -26,14 +26,15 @@ AS_IT_IS: Final = ord("-")
 """The attribute is sent as the row has it."""
 
 
-def marks_of(parts: Parts, attributes: int) -> Iterator[tuple[Numbers, Marks]]:
+def marks_of(parts: Parts, attributes: int, *, file: str = CHANGED_FILE) -> Iterator[tuple[Numbers, Marks]]:
     """Row numbers, ascending, and a mark for each attribute of these rows; a row group at a time.
 
     Args:
         parts: The rows.
         attributes: How many there are.
+        file: Which file of the stream's folder has them.
     """
-    path = parts.folder / CHANGED_FILE
+    path = parts.folder / file
     for batch in row_groups(path) if path.exists() else ():
         texts = batch.column("attributes")
         _, offsets, data = texts.buffers()

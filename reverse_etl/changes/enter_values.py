@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changes.attributes import SENT_FILE
-from reverse_etl.changes.chosen import CHANGED_FILE, CHOSEN
+from reverse_etl.changes.attributes import OTHERWISE, SENT_FILE
+from reverse_etl.changes.chosen import AS_IT_IS, CHANGED_FILE, CHOSEN
 from reverse_etl.changes.commit import ACKNOWLEDGED, ANSWERS_FILE, LEFT
 from reverse_etl.changes.compare import copy, parquet, repeats
 from reverse_etl.changes.values import UNKNOWN, columns, latest_values
@@ -80,12 +80,12 @@ def _answered(parts: Parts, values: StreamValues, database: duckdb.DuckDBPyConne
     """
     names = columns(values.names)
     sent, answers = parquet(parts.folder / SENT_FILE), parquet(parts.folder / ANSWERS_FILE)
-    marks, cleared = "", "NULL"
+    marks = ""
     if (parts.folder / CHANGED_FILE).exists():
         marks = f"LEFT JOIN {parquet(parts.folder / CHANGED_FILE)} c ON c.row = s.row"
-        cleared = f"'{values.cleared}'"
     texts = [
-        f"coalesce(s.{name}, CASE WHEN c.attributes[{place}] = '{chr(CHOSEN)}' THEN {cleared} END) AS {name}"
+        f"CASE WHEN c.row IS NULL OR c.attributes[{place}] = '{chr(AS_IT_IS)}' THEN s.{name} "
+        f"WHEN c.attributes[{place}] = '{chr(CHOSEN)}' THEN coalesce(s.{name}, '{values.cleared}') END AS {name}"
         if marks
         else f"s.{name}"
         for place, name in enumerate(names, start=1)
@@ -106,7 +106,9 @@ def _entries(answered: str, old: str, names: Sequence[str], *, before: Path | No
     """The values that differ from what was known of them, and those of which nothing is known any more."""
     was = {name: f"CASE WHEN s.what <> 'added' THEN o.{name} END" for name in names}
     texts = ", ".join(
-        f"CASE WHEN s.certain THEN coalesce(s.{name}, {was[name]}) "
+        f"CASE WHEN s.what = '{OTHERWISE}' THEN CASE WHEN s.certain THEN {was[name]} "
+        f"WHEN {was[name]} IS NOT NULL THEN '{UNKNOWN}' END "
+        f"WHEN s.certain THEN coalesce(s.{name}, {was[name]}) "
         f"WHEN s.{name} IS NULL OR s.{name} = {was[name]} THEN {was[name]} ELSE '{UNKNOWN}' END AS {name}"
         for name in names
     )

@@ -70,6 +70,7 @@ class Made:
         values: For each of these streams, the generations whose files of values are still needed, the oldest first,
             each with a hash of the file.
         made_at: When it was made, Unix seconds; 0 where an earlier release made it.
+        sent_by: The run that sent it; empty where that is the changeset's own, or not known.
         format: Of the files.
     """
 
@@ -86,6 +87,7 @@ class Made:
     attributes: dict[str, list[str]] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     made_at: int = 0
+    sent_by: str = ""
     format: int = FORMAT
 
 

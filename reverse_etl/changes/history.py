@@ -55,7 +55,7 @@ def history_of(
             name: (_shown(before.get(name)), _shown(text)) for name, text in now.items() if before.get(name) != text
         }
         if own and differs:
-            found.append(Acknowledged(made.run_id, made.made_at or made.read_at, differs))
+            found.append(Acknowledged(made.sent_by or made.run_id, made.made_at or made.read_at, differs))
         before = now
     return found[::-1]
 

@@ -37,13 +37,16 @@ def columns(names: Sequence[str]) -> list[str]:
     return [column(place) for place in range(len(names))]
 
 
-def latest_values(files: Sequence[Path], names: Sequence[str], database: duckdb.DuckDBPyConnection) -> str:
+def latest_values(
+    files: Sequence[Path], names: Sequence[str], database: duckdb.DuckDBPyConnection, *, keep_in: str = "latest_keys"
+) -> str:
     """The newest values of each key, as a table of DuckDB's SQL: ``kh``, ``kl``, ``key``, ``a0`` ….
 
     Args:
         files: Of generations, the oldest first, which has all keys that the store had then. At least one.
         names: Of the attributes, as many as there are by now.
         database: Keeps which file has the newest values of a key, for a while.
+        keep_in: The table for that: one for each of several in a query.
     """
     oldest, *later = files
     if not later:
@@ -51,15 +54,15 @@ def latest_values(files: Sequence[Path], names: Sequence[str], database: duckdb.
     each = (f"SELECT kh, kl, {place} AS place FROM {parquet(path)}" for place, path in enumerate(later))
     keys = " UNION ALL ".join(each)
     database.execute(f"""
-        CREATE OR REPLACE TEMP TABLE latest_keys AS
+        CREATE OR REPLACE TEMP TABLE {keep_in} AS
         SELECT kh, kl, max(place) AS place FROM ({keys}) GROUP BY kh, kl
     """)
     newer = " UNION ALL ".join(
-        f"SELECT * FROM ({all_columns(path, names)}) SEMI JOIN (SELECT kh, kl FROM latest_keys WHERE place = {place}) "
+        f"SELECT * FROM ({all_columns(path, names)}) SEMI JOIN (SELECT kh, kl FROM {keep_in} WHERE place = {place}) "
         "USING (kh, kl)"
         for place, path in enumerate(later)
     )
-    return f"(SELECT * FROM ({all_columns(oldest, names)}) ANTI JOIN latest_keys USING (kh, kl) UNION ALL {newer})"
+    return f"(SELECT * FROM ({all_columns(oldest, names)}) ANTI JOIN {keep_in} USING (kh, kl) UNION ALL {newer})"
 
 
 def all_columns(path: Path, names: Sequence[str], *more: str) -> str:

@@ -38,6 +38,8 @@ class Reads(StrEnum):
     """The rows with identifiers that were named."""
     RETRY = "retry"
     """The rows that failed in an earlier run."""
+    UNDO = "undo"
+    """Nothing: the rows take back what an earlier run sent."""
 
     @property
     def is_whole(self) -> bool:
@@ -47,7 +49,7 @@ class Reads(StrEnum):
     @property
     def is_sample(self) -> bool:
         """Whether shares and numbers of its rows mean nothing: it reads a few, whichever they are."""
-        return self in (Reads.LIMIT, Reads.ONLY, Reads.RETRY)
+        return self in (Reads.LIMIT, Reads.ONLY, Reads.RETRY, Reads.UNDO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ JOURNAL: Final = "journal"
 """The folder, in that of a stream, with the pieces of its journal."""
 
 _READ_ONCE: Final = (
-    *("part-*.parquet", "suppressed.parquet", "gone_keys.parquet"),
+    *("part-*.parquet", "suppressed.parquet", "gone_keys.parquet", "undo.parquet"),
     *(SHAPED_FILE, LEFT_OUT_FILE, "failed-shape.parquet"),
 )
 """Files that the extraction writes and that never change."""

@@ -35,7 +35,7 @@ _COMMANDS: Final = "reverse_etl.cli.commands"
 """The folder that has a module for each."""
 
 _IN_HELP: Final = (
-    *("demo", "validate", "test-connection", "preview", "run", "status", "history", "errors", "retry"),
+    *("demo", "validate", "test-connection", "preview", "run", "status", "history", "errors", "retry", "undo"),
     *("pause", "resume", "sandbox", "schema", "init", "ui"),
 )
 """The order of the help; any other command comes after them, by name."""

@@ -114,6 +114,16 @@ class Merges(Protocol):
         """The attributes that nothing clears."""
         ...
 
+    def rows_of(self, keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Any) -> pa.RecordBatch:
+        """Rows of the first stream, without ``ROW_NUMBER``, of which ``AsSent`` is this.
+
+        Args:
+            keys: As ``AsSent`` has them.
+            texts: Of each attribute, by name, as long as the keys; null, or what clears it, for none.
+            sync: The sync.
+        """
+        ...
+
 
 @runtime_checkable
 class SendsSome(Protocol):

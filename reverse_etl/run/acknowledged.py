@@ -143,6 +143,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
             attributes={name: list(found.values[name].names) for name in needed},
             values=needed,
             made_at=now,
+            sent_by=run.run_id if run.folder.path == folder.path else "",
         ),
     )
 
@@ -170,6 +171,7 @@ def _write_doubt(run: SyncRun, snapshot: Snapshot) -> None:
             attributes={},
             values={},
             made_at=int(time.time()),
+            sent_by="",
         ),
     )
 

@@ -16,6 +16,7 @@ from reverse_etl.changes.compare import as_checked, count_deleted, enter_plan, w
 from reverse_etl.changes.compared import Compared, compared, keep
 from reverse_etl.changes.gone import GoneKeys, gone_in_log, remembers_names
 from reverse_etl.changes.secret import secret_id, secret_of
+from reverse_etl.changes.undo import take_undo
 from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
@@ -87,7 +88,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
     made, note = _made(run, snapshot, secret)
     shapes = shapes_of(sync)
     reshaped = tuple(name for name in shapes if made is not None and made.shapes.get(name) != shapes[name])
-    everything = facts.reads in (Reads.FULL, Reads.ONLY) or (made is not None and _is_due(sync, made))
+    everything = facts.reads in (Reads.FULL, Reads.ONLY, Reads.UNDO) or (made is not None and _is_due(sync, made))
     found = Compared(
         generation=snapshot.generation,
         known=made is not None,
@@ -119,10 +120,19 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
                 files = generations_of(run).needed_values(made, name) if made else []
                 known_names = made.attributes[name] if made and files else ()
                 known = replace(remembered[name], names=tuple(known_names), known=bool(files))
-                values = with_attributes_of(parts, as_sent, files, known, database)
+                undone = facts.reads is Reads.UNDO
+                if undone and not files:
+                    raise _overtaken(run)
+                values = (
+                    replace(known, narrow=True)
+                    if undone
+                    else with_attributes_of(parts, as_sent, files, known, database)
+                )
                 plan_clearing(parts, files, database, values)
                 write_sent(parts, outcomes, as_sent, with_secret, values)
-                attributes = write_changed(parts, files, database, values)
+                attributes = (
+                    take_undo(parts, values, database) if undone else write_changed(parts, files, database, values)
+                )
                 found.values[name] = values
                 if made is not None and values.narrow and not files:
                     notes.append(_NO_VALUES)

@@ -153,7 +153,7 @@ def _carry(run: SyncRun, facts: Facts | None, attempt: int) -> tuple[Carrying | 
 
 def _not_read_again(run: SyncRun, facts: Facts | None, rows: RowsFor | None) -> str:
     """What to do for the failed rows of a run that read rows which last sync time does not stand for."""
-    if facts is None or facts.since or facts.retry_of or (rows is not None and rows.note):
+    if facts is None or facts.since or facts.retry_of or facts.reads is Reads.UNDO or (rows is not None and rows.note):
         return ""
     if not sync_state(run.store, run.sync.name).last_sync_time:
         return ""

@@ -27,10 +27,11 @@ def find_run(store: Store, run_id: str) -> RunReport | None:
     return found[0] if found else None
 
 
-def runs_called(store: Store, sync: str, run_id: str) -> list[RunReport]:
-    """The sync's run with an id; where there is none, up to two runs whose ids begin with it. Raises StateError."""
+def runs_called(store: Store, sync: str | None, run_id: str) -> list[RunReport]:
+    """The sync's run with an id, or any sync's; without one, up to two whose ids begin with it. Raises StateError."""
     begins_so = sa.func.substr(RUN.c.run_id, 1, len(run_id)) == run_id
-    wanted = sa.select(RUN).where(RUN.c.sync == sync, begins_so).order_by(sa.func.length(RUN.c.run_id)).limit(2)
+    of_sync = sa.true() if sync is None else RUN.c.sync == sync
+    wanted = sa.select(RUN).where(of_sync, begins_so).order_by(sa.func.length(RUN.c.run_id)).limit(2)
     found = _runs(store, wanted)
     return found[:1] if found and found[0].run_id == run_id else found
 
@@ -127,6 +128,13 @@ def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None =
     if syncs is not None:
         wanted = wanted.where(SYNC.c.name.in_(syncs))
     return {row.name: row.delivered_at for row in connection.execute(wanted) if row.delivered_at is not None}
+
+
+def root_of_run(store: Store, run_id: str) -> str:
+    """The run whose changeset a run uses, as far as it is in the history: itself otherwise. Raises StateError."""
+    with store.reading() as connection:
+        found = connection.execute(sa.select(RUN.c.root_run_id).where(RUN.c.run_id == run_id)).scalar_one_or_none()
+    return found or run_id
 
 
 def recipient_of_run(store: Store, run_id: str) -> Recipient | None:

@@ -8,7 +8,7 @@ from reverse_etl.destinations.customerio.sync import Outgoing, Sync
 from reverse_etl.destinations.customerio.workspace import WorkspaceConfig as Config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     import pyarrow as pa
@@ -35,6 +35,7 @@ __all__ = [
     "identity",
     "lasting",
     "open_destination",
+    "rows_of",
     "shape",
     "shown",
     "steps",
@@ -121,6 +122,13 @@ def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:
 def lasting(sync: Outgoing, stream: str) -> tuple[str, ...]:  # noqa: ARG001 - only rows have attributes that are cleared
     """The id of a person."""
     return ("id",) if sync.people is not None else ()
+
+
+def rows_of(keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Outgoing) -> pa.RecordBatch:
+    """People or objects with these keys and attributes."""
+    from reverse_etl.destinations.customerio.compared import rows_of
+
+    return rows_of(keys, texts, sync)
 
 
 def shape(sync: Outgoing, stream: str) -> str:

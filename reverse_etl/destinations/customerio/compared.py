@@ -17,14 +17,18 @@ from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations.customerio.operations import (
     CLEARED,
     CLEARED_PERSON,
+    PEOPLE_IDENTIFIERS,
     attributes,
     identifier,
     ids_of_events,
     object_types,
 )
 from reverse_etl.destinations.powers import GONE, AsSent
+from reverse_etl.sources.base import marked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reverse_etl.destinations.customerio.sections import RelationshipsConfig
     from reverse_etl.destinations.customerio.sync import Outgoing
 
@@ -66,6 +70,27 @@ def cleared(sync: Outgoing, stream: str) -> str | None:
     if stream != ROWS or sync.events is not None:
         return None
     return CLEARED_PERSON if sync.people is not None else CLEARED
+
+
+def rows_of(keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Outgoing) -> pa.RecordBatch:
+    """The rows of which ``as_sent`` makes these keys and texts; a text that clears an attribute becomes none."""
+    columns: dict[str, pa.Array] = {}
+    fields: list[pa.Field] = []
+    if sync.people is not None:
+        columns[sync.people.identify_by] = _strings(keys)
+    else:
+        kinds, _, ids = zip(*(key.partition(" ") for key in keys.to_pylist()), strict=True)
+        columns |= {"object_type": pa.array(kinds), "object_id": _strings(pa.array(ids))}
+    fields += [pa.field(name, pa.string()) for name in columns]
+    for name, column in texts.items():
+        identifies = sync.people is not None and name in PEOPLE_IDENTIFIERS
+        columns[name] = _strings(column) if identifies else column
+        fields.append(pa.field(name, pa.string()) if identifies else marked(name, "json"))
+    return pa.RecordBatch.from_arrays(list(columns.values()), schema=pa.schema(fields))
+
+
+def _strings(texts: pa.StringArray) -> pa.StringArray:
+    return pa.array([None if text is None else json.loads(text) for text in texts.to_pylist()], pa.string())
 
 
 def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ CLEARED_PERSON: Final = '""'
 CLEARED: Final = "null"
 """Clears an attribute of an object or a relationship."""
 
-_PEOPLE_IDENTIFIERS: Final = ("id", "email")
+PEOPLE_IDENTIFIERS: Final = ("id", "email")
 
 _MOST_SECONDS: Final = 2**43
 """Beyond any year that a check lets through, and still exact in milliseconds."""
@@ -129,7 +129,7 @@ def _person_attributes(
     batch: pa.RecordBatch, names: tuple[str, ...], config: PeopleConfig
 ) -> dict[str, pa.StringArray]:
     texts = _texts(batch, names, cleared=CLEARED_PERSON if config.empty_values == "delete" else None)
-    for other in set(_PEOPLE_IDENTIFIERS) & set(names):
+    for other in set(PEOPLE_IDENTIFIERS) & set(names):
         written = identifier(batch, other)
         # A person's id cannot be cleared: an empty one is refused (Customer.io, invalid API requests).
         cleared = config.empty_values == "delete" and other != "id"

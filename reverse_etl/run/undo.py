@@ -1,0 +1,169 @@
+"""What takes back the changes of an earlier run: a plan whose rows have the values that were acknowledged before it.
+
+It is sent as any plan is, so it is a run of its own, in the history, and refused where another run sent rows meanwhile.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reverse_etl.changes.undo import Run, Undone, write_undo
+from reverse_etl.changeset.asked import asked
+from reverse_etl.changeset.facts import StreamFacts
+from reverse_etl.changeset.parts import Facts
+from reverse_etl.changeset.recipient import Recipient, keep_rows_for
+from reverse_etl.changeset.scope import Reads
+from reverse_etl.config.streams import ROWS
+from reverse_etl.errors import ConfigError, StateError
+from reverse_etl.files.scratch import scratch_in
+from reverse_etl.run.acknowledged import generations_of, remembered_streams
+from reverse_etl.run.planned_run import PREFIX
+from reverse_etl.run.recipient import identify_recipient
+from reverse_etl.run.record import SyncRun
+from reverse_etl.run.sharing import put_changeset
+from reverse_etl.state.run_history import root_of_run
+from reverse_etl.state.snapshots import snapshot_of
+
+if TYPE_CHECKING:
+    from reverse_etl.changes.generation import Made
+    from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.report import RunReport
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What would be taken back.
+
+    Attributes:
+        run_id: The run.
+        sync: Its sync.
+        plan_id: The rows, for ``run --plan``.
+        undone: What is taken back, and what cannot be.
+        beside: What of the run is never taken back, in words.
+    """
+
+    run_id: str
+    sync: str
+    plan_id: str
+    undone: Undone
+    beside: tuple[str, ...] = field(default_factory=tuple)
+
+
+def make_undo(
+    sync: SyncConfig,
+    home: Home,
+    store: Store,
+    database: DatabaseConfig,
+    destination: DestinationConfig,
+    report: RunReport,
+) -> Undo:
+    """Makes the rows that take back what a run changed; nothing is sent.
+
+    Args:
+        sync: The sync.
+        home: Where files lie.
+        store: The state.
+        database: The sync's database, for its list of suppressed people.
+        destination: Where its rows go.
+        report: The run that is taken back.
+
+    Raises:
+        ConfigError: The sync remembers no values.
+        StateError: What the run changed is not known any more; or another run is not accounted for.
+        DestinationError: The destination does not identify itself.
+    """
+    from reverse_etl.destinations import kind
+    from reverse_etl.destinations.powers import Merges
+    from reverse_etl.sources import connect, dialect
+
+    if not sync.remembers_values:
+        raise ConfigError(
+            f"{sync.where} remembers no values, so nothing can be taken back.",
+            hint="Write `changes: {by: compare, keep: 30d}` in its file: runs from then on can be taken back.",
+        )
+    plan_id = f"{PREFIX}{secrets.token_hex(4)}"
+    run = SyncRun(sync, plan_id, plan_id, home, store, datetime.now(UTC))
+    snapshot = snapshot_of(store, sync.name)
+    if snapshot.sending:
+        raise StateError(
+            f"run {snapshot.sending[:8]} is still sending, or stopped while it sent: nothing can be taken back now.",
+            hint=f"Run first: reverse-etl run {sync.name}",
+        ).located(sync.where)
+    chain = list(generations_of(run).chain(snapshot.generation, snapshot.made_by))
+    files, names = _files(run, report, chain)
+    identified = identify_recipient(run, destination)
+    before = Recipient.from_text(chain[0][1].recipient)
+    if before is None or not before.is_same(identified.rows.recipient):
+        raise StateError(
+            f"{destination.label} is not the one that acknowledged these rows: nothing can be taken back there."
+        ).located(sync.where)
+    values = remembered_streams(sync)[ROWS].named(names)
+    folder = run.folder
+    of = kind(sync.DESTINATION)
+    if not isinstance(of, Merges):
+        raise TypeError(f"{sync.DESTINATION} remembers no values")
+    rows_of = partial(of.rows_of, sync=sync)
+    with scratch_in(folder.path / "scratch") as scratch:
+        undone = write_undo(folder.parts(ROWS), files, values, rows_of, scratch)
+    with connect(database) as session:
+        sync.read_beside(folder, session)
+    streams = {stream.name: StreamFacts(undone.rows if stream.name == ROWS else 0) for stream in sync.streams}
+    folder.seal(
+        Facts(
+            sync=sync.name,
+            since=0,
+            started_at=int(datetime.now(UTC).timestamp()),
+            streams=streams,
+            reads=Reads.UNDO,
+            version=sync.version,
+            asked=asked(sync, dialect(database)),
+            note=f"The changes of run {report.run_id[:8]} were taken back; last sync time stays as it is.",
+            generation=snapshot.generation,
+        )
+    )
+    keep_rows_for(folder, identified.rows)
+    put_changeset(run)
+    others = tuple(stream.name for stream in sync.streams if stream.name != ROWS)
+    return Undo(report.run_id, sync.name, plan_id, undone, others)
+
+
+def _changeset_of(run: SyncRun, report: RunReport) -> str:
+    root = root_of_run(run.store, report.run_id)
+    run.home.find_continued(run.sync.name, root)
+    return run.home.changeset_run_id(run.sync.name, root)
+
+
+def _files(run: SyncRun, report: RunReport, chain: list[tuple[int, Made]]) -> tuple[Run, list[str]]:
+    """The files around the run, and the names of the attributes now. Raises StateError where they are not all there."""
+    generations = generations_of(run)
+    changesets = {report.run_id, _changeset_of(run, report)}
+    at = next((place for place, (_, made) in enumerate(chain) if changesets & {made.sent_by, made.run_id}), None)
+    if at is None:
+        raise StateError(
+            f"what run {report.run_id[:8]} changed is not known: it changed nothing, or its values are no longer kept.",
+            hint="How long they are kept is in the sync's file: `changes: {by: compare, keep: 30d}`.",
+        ).located(run.sync.where)
+    (newest, current), (number, made) = chain[0], chain[at]
+    names = current.attributes.get(ROWS, [])
+    own, now = generations.own_values(number, made, ROWS), generations.needed_values(current, ROWS)
+    earlier = chain[at + 1][1] if at + 1 < len(chain) else None
+    before = generations.needed_values(earlier, ROWS) if earlier is not None and earlier.values.get(ROWS) else []
+    known = [each.attributes.get(ROWS, []) for each in (made, earlier) if each is not None]
+    if (
+        own is None
+        or not now
+        or any(names[: len(each)] != each for each in known)
+        or (earlier is not None and earlier.values.get(ROWS) and not before)
+    ):
+        raise StateError(
+            f"what run {report.run_id[:8]} changed is not known: the files of its values, or of those before it, are "
+            "missing or damaged.",
+        ).located(run.sync.where)
+    return Run(own, before, now, generations.stream(newest, ROWS)), names
