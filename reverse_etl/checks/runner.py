@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -145,7 +145,7 @@ class _Across:
                 yield Finding(pa.array(rows, pa.int64()), column, message)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Pass:
     """The rules of one stream over its parts."""
 
@@ -211,18 +211,11 @@ class _Pass:
                 yield tally.result(self.stream.name, self.rows)
 
     def _judges(self, rule: Rule) -> bool:
-        """A share of a few rows, such as those that failed before, is no share of all.
-
-        Rows that take something back have a few columns alone, which passed the sync's own checks before.
-        """
-        if self.facts.reads is Reads.UNDO and rule.name not in self.built_in:
+        """A share of a few rows is none of all; rows that take something back passed the sync's own checks before."""
+        undone = self.facts.reads is Reads.UNDO
+        if undone and rule.name not in {each.rule.name for each in self.sync.rules()[self.stream.name]}:
             return False
         return not (rule.of_the_whole and self.facts.reads.is_sample)
-
-    @cached_property
-    def built_in(self) -> frozenset[str]:
-        """The names of the rules that the destination has for its rows."""
-        return frozenset(each.rule.name for each in self.sync.rules()[self.stream.name])
 
     def _counts_of_found(self) -> Counts:
         gone = self.not_found

@@ -196,6 +196,7 @@ def test_what_cannot_be_taken_back_is_not(case: Case, why: str) -> None:
     assert many == len(items(case))
 
 
+@pytest.mark.thorough
 def test_histories_are_taken_back_from_their_end(case: Case) -> None:
     """Runs of random changes: undone one after the other, the newest first, each gives what was there before it."""
     chance = random.Random(5)  # noqa: S311 - repeatable

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from reverse_etl.changes.compare import parquet
 from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.values import UNKNOWN, columns, latest_values
 from reverse_etl.changeset.scope import Scope
@@ -76,7 +77,9 @@ def remembered(case: Case) -> dict[str, dict[str, str | None]]:
     assert files
     with scratch_in(case.home.path / "looked") as database:
         chosen = ", ".join(("key", *columns(names)))
-        found = database.execute(f"SELECT {chosen} FROM {latest_values(files, names, database)}").fetchall()
+        there_now = parquet(generations.stream(snapshot_of(case.store, case.name).generation, "rows"))
+        known = f"{latest_values(files, names, database)} SEMI JOIN {there_now} USING (kh, kl)"
+        found = database.execute(f"SELECT {chosen} FROM {known}").fetchall()
     return {key: dict(zip(names, texts, strict=True)) for key, *texts in found}
 
 
@@ -110,6 +113,7 @@ def require_equal(case: Case) -> None:
         }, key
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["people", "objects"])
 @pytest.mark.parametrize("empty_values", ["ignore", "delete"])
 def test_remembered_values_are_those_that_the_workspace_has(
@@ -138,6 +142,39 @@ def test_remembered_values_are_those_that_the_workspace_has(
         assert Status.COMPLETED is ended(case.run()).status
     require_equal(case)
     assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("gone", ["delete", "clear", {"set": {"visits": 0}}], ids=["delete", "clear", "set"])
+def test_values_of_who_is_gone_and_comes_back_are_those_that_the_workspace_has(
+    gone: Any, tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    """By rows that vanish and by a column `deleted`, with lost answers: what was there before is nothing to rely on."""
+    case = compared(tmp_path, sandbox)
+    chance = random.Random(f"gone {gone}")  # noqa: S311 - repeatable
+    settings = compared_settings("people") | {"changes": {"by": "compare", "keep": "30d"}}
+    settings["people"] |= {"gone": gone, "gone_wait": "0s", "send": "changed_attributes"}
+    settings["query"] = "SELECT id, email, nullif(plan, 'bye') AS plan, visits, plan = 'bye' AS deleted FROM shop"
+    case.sync = parse_sync(case.name, PLACES | settings)
+    rows = {row.number: row for row in case.shop.rows()}
+    batch = {"path": "/api/v2/batch"}
+    for step in range(14):
+        with case.shop.changing() as database:
+            for number in chance.sample(range(1, ROWS + 1), 3):
+                database.execute("DELETE FROM shop WHERE rowid = ?", [number])
+                if chance.random() < 0.7:
+                    plan, row = chance.choice(["a", "b", None, "bye"]), rows[number]
+                    found = (number, row.id, row.email, plan, chance.randint(1, 2))
+                    database.execute("INSERT INTO shop (rowid, id, email, plan, visits) VALUES (?, ?, ?, ?, ?)", found)
+        faults: list[dict[str, Any]] = [
+            {"match": batch, "times": 1, "do": {"status": 500, "apply": True}},
+            {"match": batch, "skip": chance.randint(0, 1), "always": True, "do": {"status": 401, "apply": True}},
+        ]
+        case.sandbox.faults(chance.sample(faults, chance.choice([0, 0, 1])))
+        case.sync = case.sync.model_copy(update={"version": str(step)})
+        case.run()
+        if not snapshot_of(case.store, case.name).sending:
+            require_equal(case)
 
 
 def test_a_plan_names_the_attributes_that_differ(case: Case) -> None:
