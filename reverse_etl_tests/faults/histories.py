@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.report import Status
 from reverse_etl.run.plan import make_plan
+from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.refusals import BATCH
 from reverse_etl_tests.faults.runs import Case, Ended, World
@@ -27,12 +31,13 @@ def histories_compared(world: World, chance: random.Random, seed: int) -> None:
     people = case.sync.people
     assert people is not None
     send = chance.choice(["whole_rows", "changed_attributes"])
-    asked = people.model_copy(update={"empty_values": "delete", "send": send})
+    gone = chance.choice(["nothing", "delete"])
+    asked = people.model_copy(update={"empty_values": "delete", "send": send, "gone": gone, "gone_wait": timedelta()})
     clearing = case.sync.model_copy(update={"people": asked})
     case.sync = clearing
     stopped: Ended | None = None
     for step in range(chance.randint(4, 8)):
-        _change(case, chance)
+        _change(case, chance, vanish=gone == "delete")
         case.sandbox.faults(_faults(chance))
         if chance.random() < 0.5:
             # Rows that were read for another version of the file are not sent: what was left half sent is settled.
@@ -46,6 +51,10 @@ def histories_compared(world: World, chance: random.Random, seed: int) -> None:
         assert last.report is not None
         assert last.report.status is Status.COMPLETED, last.report.message
     there, wanted = _there(case), {row.id: (row.plan or None, row.visits) for row in case.shop.rows()}
+    for left in there.keys() - wanted.keys() if gone == "delete" else ():
+        # Of whom no row was ever acknowledged, nobody is deleted.
+        assert _is_unknown(case, left), f"{left} is gone, was acknowledged, and is there"
+        del there[left]
     assert wanted == there, f"not as the source: {sorted(wanted.items() ^ there.items(), key=str)}"
     before = len(case.sandbox.requests())
     again = case.run()
@@ -69,8 +78,29 @@ def _run(case: Case, chance: random.Random, stopped: Ended | None) -> Ended:
     return case.run()
 
 
-def _change(case: Case, chance: random.Random) -> None:
+def _is_unknown(case: Case, person: str) -> bool:
+    """Whether the store remembers a person as one who may have been sent, and was never acknowledged."""
+    snapshot = snapshot_of(case.store, case.name)
+    file = case.home.snapshots / case.name / f"g{snapshot.generation:06d}" / "rows.parquet"
+    known = {row["key"][0]: row["known"] for row in pq.read_table(file).to_pylist() if row["key"]}
+    return known.get(person) is False
+
+
+def _change(case: Case, chance: random.Random, *, vanish: bool = False) -> None:
     with case.shop.changing() as database:
+        if vanish:
+            # Never all of them: a query without a row stops the run.
+            for number in chance.sample(range(2, _ROWS + 1), chance.randint(0, 2)):
+                gone = database.execute("DELETE FROM shop WHERE rowid = ?", [number]).rowcount
+                if not gone:
+                    values = (
+                        number,
+                        f"p{number}",
+                        f"p{number}@example.com",
+                        chance.choice(_PLANS),
+                        chance.randrange(2),
+                    )
+                    database.execute("INSERT INTO shop (rowid, id, email, plan, visits) VALUES (?, ?, ?, ?, ?)", values)
         for number in chance.sample(range(1, _ROWS + 1), chance.randint(0, 3)):
             database.execute("UPDATE shop SET plan = ? WHERE rowid = ?", [chance.choice(_PLANS), number])
         for number in chance.sample(range(1, _ROWS + 1), chance.randint(0, 2)):
