@@ -112,7 +112,8 @@ class Keyed:
             other = pa.array(np.zeros(batch.num_rows, np.uint64))
         else:
             other = pa.array(fingerprints(sent.other, subkey(self.secret, "other", self.sync)))
-        return [_lists(key_columns(batch, self.named)), other, deleted_rows(batch)]
+        names = list(sent.names) if sent.names is not None else key_columns(batch, self.named)
+        return [_lists(names), other, deleted_rows(batch)]
 
 
 def write_fingerprints(

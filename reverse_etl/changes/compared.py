@@ -34,6 +34,7 @@ class Compared:
         certain: Whether no row was sent twice so far.
         note: Why everything is sent, in a sentence; empty where there is no reason to say so.
         shapes: In which shape the rows of each stream are sent: ``generation.Made``.
+        identities: What the keys of each stream name: ``generation.Made``.
         values: The streams whose values are remembered, with what is known of them.
         gone: By stream, what becomes of keys that are gone, where something does and it is known who they are.
         names: Whether keys are remembered by name from now on, of which only fingerprints were known.
@@ -49,6 +50,7 @@ class Compared:
     certain: bool = True
     note: str = ""
     shapes: dict[str, str] = field(default_factory=dict)
+    identities: dict[str, str] = field(default_factory=dict)
     values: dict[str, StreamValues] = field(default_factory=dict)
     gone: dict[str, GoneKeys] = field(default_factory=dict)
     names: bool = False

@@ -40,16 +40,14 @@ def look_at_gone(draft: Draft, section: str, query: Path = ("query",)) -> None:
     known = draft.columns.get(query)
     by = draft.at(("changes", "by"))
     whole = by == "log" or (by == "compare" and not reads_changes(sql))
-    if not whole:
-        if known is None or has(known, DELETED):
-            return
+    if not whole and known is not None and not has(known, DELETED):
         what = "{{last_sync_time}}" if PLACEHOLDER.search(sql) else "{{changed: ...}}"
         leave = f"leave {what} out of the query and write" if reads_changes(sql) else "write"
-        draft.problem(
-            at,
-            f"needs to know which rows are gone: {leave} `changes: {{by: compare}}`, or select a boolean column "
-            f"`{DELETED}`, as in `deleted_at IS NOT NULL AS {DELETED}`",
-        )
+        text = f"needs to know which rows are gone: {leave} `changes: {{by: compare}}`, or select a boolean column "
+        draft.problem(at, f"{text}`{DELETED}`, as in `deleted_at IS NOT NULL AS {DELETED}`")
+        return
+    if by not in ("compare", "log"):
+        # Only rows that say so of themselves are removed.
         return
     for line, what in left_out_by(sql, draft.dialect or UNKNOWN):
         text = f"{section}.gone removes everything that the query leaves out, and {what} decides what that is: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
@@ -74,11 +74,13 @@ class AsSent:
             texts are equal are sent alike.
         other: What else the destination knows a row by, alike; None where there is no such thing. A key that is gone
             while a row has its other identifier was given another key, and is not gone.
+        names: The texts of the columns that name a row (``Stream.key``), where they are not those of the batch.
     """
 
     keys: pa.StringArray
     attributes: Mapping[str, pa.StringArray]
     other: pa.StringArray | None = None
+    names: Sequence[pa.StringArray] | None = None
 
 
 @runtime_checkable

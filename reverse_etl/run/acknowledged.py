@@ -137,6 +137,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
             recipient=rows.recipient.as_text() if rows else "",
             secret_id=secret_id(secret),
             shapes=found.shapes or shapes_of(run.sync),
+            identities=found.identities or identities_of(run.sync),
             rows=counts,
             gone=gone,
             follows=made_by if made is not None else "",
@@ -205,15 +206,29 @@ def remembered_streams(sync: SyncConfig) -> dict[str, StreamValues]:
 
 def keyed(sync: SyncConfig, stream: str, secret: bytes) -> Keyed:
     """What the fingerprints of a stream are made with."""
-    identity = (sync.DESTINATION, sync.destination, *kind_of(sync).identity(sync, stream))
-    return Keyed(secret, sync.name, identity, sync.stream(stream) if sync.gone(stream) is not None else None)
+    return Keyed(
+        secret, sync.name, _identity(sync, stream), sync.stream(stream) if sync.gone(stream) is not None else None
+    )
+
+
+def identities_of(sync: SyncConfig) -> dict[str, str]:
+    """For each stream, a hash of what its keys name: with another one, acknowledged keys are of other things."""
+    return {stream.name: _hash("\0".join(_identity(sync, stream.name))) for stream in sync.streams}
+
+
+def _identity(sync: SyncConfig, stream: str) -> tuple[str, ...]:
+    return sync.DESTINATION, sync.destination, *kind_of(sync).identity(sync, stream)
 
 
 def shapes_of(sync: SyncConfig) -> dict[str, str]:
     """For each stream, a hash of what decides how a row is sent, beside its values."""
     kind = kind_of(sync)
     texts = {stream.name: f"{VERSION} {kind.shape(sync, stream.name)}" for stream in sync.streams}
-    return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
+    return {name: _hash(text) for name, text in texts.items()}
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def generations_of(run: SyncRun, sync: str = "") -> Generations:

@@ -22,7 +22,16 @@ from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.errors import ReverseEtlError, StateError
 from reverse_etl.files.scratch import scratch_in
-from reverse_etl.run.acknowledged import compares, generations_of, keyed, kind_of, remembered_streams, settle, shapes_of
+from reverse_etl.run.acknowledged import (
+    compares,
+    generations_of,
+    identities_of,
+    keyed,
+    kind_of,
+    remembered_streams,
+    settle,
+    shapes_of,
+)
 from reverse_etl.run.gone import look_for_gone, note_gone_in_log, prepare_removals, too_many
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
@@ -35,6 +44,9 @@ if TYPE_CHECKING:
 
 
 _NO_VALUES: Final = "The values that were acknowledged are not known yet, so rows that changed are sent whole."
+
+
+_OTHER_KEYS: Final = "What identifies rows is another thing than before, so every row is sent."
 
 
 def generation_to_compare_with(run: SyncRun) -> int | None:
@@ -98,6 +110,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
         certain=snapshot.sending != folder.path.name,
         note=note or _reshaped_note(reshaped),
         shapes=shapes,
+        identities=identities_of(sync),
     )
     remembered = remembered_streams(sync)
     kind = kind_of(sync)
@@ -219,6 +232,11 @@ def _made(run: SyncRun, snapshot: Snapshot, secret: bytes) -> tuple[Made | None,
     before = Recipient.from_text(made.recipient)
     if rows is None or before is None or not before.is_same(rows.recipient):
         return None, ""
+    here, shapes = identities_of(run.sync), shapes_of(run.sync)
+    # An earlier release did not write down what keys name: what else decides how rows are sent tells it, too.
+    was, now = (made.identities, here) if made.identities else (made.shapes, shapes)
+    if any(was[name] != now[name] for name in was.keys() & now.keys()):
+        return None, _OTHER_KEYS if made.identities else _reshaped_note(tuple(was))
     return made, ""
 
 

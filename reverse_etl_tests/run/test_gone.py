@@ -315,3 +315,28 @@ def _put_back(case: Case, number: int) -> None:
             "INSERT INTO shop (rowid, id, email, plan, visits) VALUES (?, ?, ?, 'x', 1)",
             [number, f"p{number}", f"p{number}@example.com"],
         )
+
+
+def test_keys_of_another_kind_are_not_gone(case: Case) -> None:
+    """A sync that identifies people by another column, or names its workspace otherwise, starts anew."""
+    other = with_section(case, gone="delete", gone_wait="0s", identify_by="email")
+    report = ended(other.run())
+    assert (["rows"], ROWS) == ([*report.streams], report.rows.delivered), report.message
+    assert "What identifies rows is another thing" in report.message
+    assert everybody() <= ids(case)
+    assert ["rows"] == [*ended(other.run()).streams]
+    assert everybody() <= ids(case)
+
+
+def test_an_object_is_removed_with_the_type_that_it_was_sent_with(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """Also after the sync's default is another: objects of the new type stay."""
+    case = compared(world(tmp_path, sandbox), "objects")
+    case.run()
+    objects = case.sync.objects
+    assert objects is not None
+    other = objects.model_copy(update={"object_type": 2})
+    case = replace(case, sync=case.sync.model_copy(update={"objects": other}))
+    case.run(scope=Scope(gone_max="100%"))
+    assert {("2", f"p{number}") for number in range(1, ROWS + 1)} == {
+        (str(each["object_type_id"]), each["object_id"]) for each in sandbox.objects()
+    }

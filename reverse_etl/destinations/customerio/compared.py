@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.changeset.columns import deleted_rows
+from reverse_etl.changeset.columns import deleted_rows, key_columns
 from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations.customerio.operations import (
     CLEARED,
@@ -62,7 +62,7 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
         # Where another thing becomes of them than before, they alone are sent again.
         done = json.dumps([gone.action, gone.attributes], sort_keys=True)
         texts[GONE] = pc.if_else(deleted_rows(batch), done, pa.scalar(None, pa.string()))
-    return AsSent(keys, texts, other)
+    return AsSent(keys, texts, other, _names(batch, sync, stream))
 
 
 def cleared(sync: Outgoing, stream: str) -> str | None:
@@ -121,7 +121,17 @@ def _relationships(batch: pa.RecordBatch, sync: Outgoing, config: RelationshipsC
     thing = _object(batch, config.object_type)
     texts = attributes(batch, sync, "relationships")
     texts[GONE] = pc.if_else(deleted_rows(batch), "true", pa.scalar(None, pa.string()))
-    return AsSent(pc.binary_join_element_wise(person, thing, " "), texts)
+    return AsSent(pc.binary_join_element_wise(person, thing, " "), texts, None, _names(batch, sync, "relationships"))
+
+
+def _names(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[pa.StringArray]:
+    """The columns of the key, each row with the object type that it is sent with: the default may be another later."""
+    key = sync.stream(stream).key
+    names = key_columns(batch, sync.stream(stream))
+    section = sync.relationships if stream != ROWS else sync.objects
+    if section is not None:
+        names[key.index("object_type")] = object_types(batch, section.object_type)
+    return names
 
 
 def _person(batch: pa.RecordBatch, identify_by: str) -> pa.StringArray:

@@ -1,0 +1,93 @@
+"""What `validate` says of `gone`: who is gone is known of a whole reading alone, and of other syncs that compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.config.loader import inspect_project
+
+CONNECTIONS = """\
+databases: {shop: {type: sqlite, path: shop.db}}
+workspaces: {main: {region: us, site_id: "${KEY}", track_api_key: "${KEY}"}}
+"""
+HEAD = "database: shop\nworkspace: main\nschedule: manual\n"
+
+
+def problems(folder: Path, **syncs: str) -> list[str]:
+    """What is wrong with syncs, by the problem's place and text."""
+    files = {name: HEAD + text for name, text in syncs.items()}
+    for name, text in {"connections": CONNECTIONS, **files}.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return [f"{each.key}: {each.text}" for each in inspect_project(folder).problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("people: {gone: delete}\nquery: SELECT id FROM t\n", "people.gone: needs to know which rows are gone: write"),
+        (
+            "people: {gone: delete}\nchanges: {by: compare}\nquery: SELECT id FROM t WHERE at >= {{last_sync_time}}\n",
+            "people.gone: needs to know which rows are gone: leave {{last_sync_time}} out",
+        ),
+        ("people: {gone: delete}\nchanges: {by: compare}\nquery: SELECT id FROM t LIMIT 10\n", "LIMIT decides"),
+        (
+            "objects: {gone: delete}\nchanges: {by: compare}\nquery: SELECT id AS object_id FROM t "
+            "WHERE at > datetime('now', '-1 day')\n",
+            "the clock decides",
+        ),
+        (
+            "people: {gone: delete}\nchanges: {by: compare}\n"
+            "query: SELECT id, d AS deleted FROM t WHERE at >= {{last_sync_time}} LIMIT 5\n",
+            "LIMIT decides",
+        ),
+        (
+            "people: {}\nrelationships: {gone: delete, query: 'SELECT id, o AS object_id FROM r LIMIT 5'}\n"
+            "changes: {by: compare}\nquery: SELECT id FROM t\n",
+            "relationships.query: relationships.gone removes everything",
+        ),
+        ("people: {gone_wait: 2h}\nquery: SELECT id FROM t\n", "people.gone_wait: goes with `gone`"),
+        (
+            "people: {gone: suppress, gone_wait: 0s}\nchanges: {by: compare}\nquery: SELECT id FROM t\n",
+            "suppress cannot be undone",
+        ),
+        ("people: {gone: remove}\nchanges: {by: compare}\nquery: SELECT id FROM t\n", "people.gone: must be"),
+        ("people: {gone: {sett: {a: 1}}}\nchanges: {by: compare}\nquery: SELECT id FROM t\n", "people.gone"),
+    ],
+)
+def test_what_cannot_tell_who_is_gone_is_refused(tmp_path: Path, text: str, found: str) -> None:
+    """With the key or the line, and the way out."""
+    texts = problems(tmp_path, one=text)
+    assert any(found in each for each in texts), texts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "people: {gone: delete}\nquery: SELECT id, d AS deleted FROM t WHERE at >= {{last_sync_time}} LIMIT 5\n",
+        "people: {gone: {set: {left: true}}, gone_max: 20%}\nchanges: {by: compare}\nquery: SELECT id FROM t\n",
+        "objects: {gone: delete}\nchanges: {by: compare}\nquery: SELECT id AS object_id FROM t\n",
+    ],
+)
+def test_what_can_is_taken(tmp_path: Path, text: str) -> None:
+    """A column that says so, or a whole reading that is compared."""
+    assert [] == problems(tmp_path, one=text)
+
+
+WHOLE = "changes: {by: compare}\nquery: SELECT id, email FROM t\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ("people: {}\nquery: SELECT id FROM u\n", "sync two sends people to main too, and does not compare"),
+        (f"people: {{identify_by: email}}\n{WHOLE}", "sync two sends people to main too, by another identifier"),
+        (f"people: {{}}\n{WHOLE}", ""),
+        ("objects: {}\nquery: SELECT id AS object_id FROM t\n", ""),
+    ],
+)
+def test_where_one_deletes_the_others_are_known(tmp_path: Path, other: str, found: str) -> None:
+    """Whoever another sync still sends stays, so it must be known whom it sends."""
+    texts = problems(tmp_path, one=f"people: {{gone: delete}}\n{WHOLE}", two=other)
+    assert (len(texts) == 1 and found in texts[0]) if found else texts == []
