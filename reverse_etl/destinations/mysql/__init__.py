@@ -57,9 +57,11 @@ def open_destination(
 ) -> AbstractAsyncContextManager[MysqlTable]:
     """The table, for one run of one sync. Raises MissingDriverError where PyMySQL is not installed."""
     require_driver(config, "pymysql")
-    from reverse_etl.destinations.mysql.destination import opened
+    from reverse_etl.destinations._sql.table import opened
+    from reverse_etl.destinations.mysql.destination import MysqlTable
 
-    return opened(config, sync.rows, columns, patience=patience or patience_of(config, clock))
+    table = MysqlTable(config, sync.rows, columns, patience=patience or patience_of(config, clock))
+    return opened(table)
 
 
 def steps(config: Config) -> Iterator[Step]:

@@ -6,8 +6,7 @@ to COMMIT is lost, the connection is ended, and the rows are looked for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,78 +14,30 @@ import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql import requirements as shared
-from reverse_etl.destinations._sql.fit import fit, identifiers, key_values
-from reverse_etl.destinations._sql.kind import at_address
+from reverse_etl.destinations._sql.fit import fit, key_values
+from reverse_etl.destinations._sql.table import SqlTable
 from reverse_etl.destinations.base import Accepted, Answer, TryAgain
 from reverse_etl.destinations.mysql import catalogue, failures, requirements
+from reverse_etl.destinations.mysql.catalogue import Table
+from reverse_etl.destinations.mysql.config import Config
 from reverse_etl.destinations.mysql.connection import Link, Session
-from reverse_etl.destinations.mysql.statements import DROP_STAGE
+from reverse_etl.destinations.mysql.statements import DROP_STAGE, Statements
 from reverse_etl.destinations.mysql.transaction import Transaction
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.mysql.wire import Refused
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._sql.config import Rows
-    from reverse_etl.destinations.mysql.catalogue import Table
-    from reverse_etl.destinations.mysql.config import Config
-    from reverse_etl.destinations.mysql.statements import Statements
-    from reverse_etl.destinations.tables import Fitted
     from reverse_etl.pacing.retry import Patience
 
 
-@asynccontextmanager
-async def opened(
-    config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience
-) -> AsyncIterator[MysqlTable]:
-    """A table, closed at the end; arguments are those of ``open_destination``."""
-    table = MysqlTable(config, rows, columns, patience=patience)
-    try:
-        yield table
-    finally:
-        await table.close()
-
-
-class MysqlTable:
-    """A ``destinations.tables.TableDestination``."""
+class MysqlTable(SqlTable[Config, Table, Statements]):
+    """A table of MySQL or MariaDB."""
 
     def __init__(self, config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience) -> None:
-        self.name, self.kind = config.label, config.type
-        self.recipient = at_address(config)
-        self.rows_per_transaction = config.rows_per_transaction
-        self._config = config
-        self._rows = rows
-        self._columns = shared.written_columns(columns, rows)
-        self.deletes = rows.when_gone is not None
-        self._patience = patience
+        super().__init__(config, rows, columns, patience=patience)
         self._link = Link(config)
-        self._table: Table | None = None
-        self._statements: Statements | None = None
         self._in_doubt: Accepted | None = None
-
-    async def prepare(self) -> None:
-        """Makes sure, before the first row, that the table can take what the sync writes.
-
-        Raises:
-            UnauthorizedError: The credentials are refused.
-            DestinationUnavailableError: The server does not answer.
-            DestinationRefusedError: It cannot be verified, or the user lacks a right.
-            ConfigError: There is no such table, or it cannot take what the query returns.
-        """
-        self._table, self._statements = await self._patience.until_settled(self._look)
-
-    def identifiers(self, batch: pa.RecordBatch) -> pa.StringArray:
-        """Each row's key, of several columns with a comma between them."""
-        return identifiers(batch, self._rows.identify_by)
-
-    def fit(self, batch: pa.RecordBatch) -> Fitted:
-        """Converts a batch to the table's types, and names the rows that do not fit."""
-        statements = self._prepared[1]
-        return fit(
-            batch,
-            [column.fits for column in statements.columns],
-            timezone=self._config.timezone,
-            keeps_when_empty=statements.keeps_when_empty,
-        )
 
     async def write(self, batch: pa.RecordBatch) -> Answer:
         """Writes a slice in one transaction, as ``TableDestination`` defines it."""
@@ -106,7 +57,7 @@ class MysqlTable:
             await self._link.drop(lost=session.place if refused.lost else None)
             if (trouble := failures.trouble(refused)) is not None:
                 return trouble
-            raise self._cannot_write(refused) from None
+            raise self._cannot(refused) from None
         except BaseException:
             await self._link.drop(lost=session.place)
             raise
@@ -115,14 +66,7 @@ class MysqlTable:
         """Closes the connection."""
         await self._link.close()
 
-    @property
-    def _prepared(self) -> tuple[Table, Statements]:
-        if self._table is None or self._statements is None:
-            raise RuntimeError("prepare comes first")
-        return self._table, self._statements
-
     async def _look(self) -> tuple[Table, Statements] | TryAgain:
-        """The table, as the server has it now, and what is run for each slice."""
         session = await self._link.connected()
         if isinstance(session, TryAgain):
             return session
@@ -130,14 +74,14 @@ class MysqlTable:
             await self._link.drop()
             return TryAgain("the server only reads: it is a replica", hint="Name the primary server as `host`.")
         try:
-            return await self._link.run(self._found)
+            return await self._link.run(self._read)
         except Refused as refused:
             await self._link.drop()
             if (trouble := failures.trouble(refused)) is not None:
                 return trouble
-            raise self._cannot_write(refused) from None
+            raise self._cannot(refused) from None
 
-    def _found(self, session: Session) -> tuple[Table, Statements]:
+    def _read(self, session: Session) -> tuple[Table, Statements]:
         requirements.require_version(session, where=self.name)
         table = self._find(session)
         statements = requirements.statements(table, self._rows, self._columns, where=self.name)
@@ -200,12 +144,10 @@ class MysqlTable:
         session.run("COMMIT")
         return answer
 
-    def _cannot_write(self, refused: Refused) -> DestinationRefusedError:
+    def _cannot(self, refused: Refused) -> DestinationRefusedError:
         what = "the user lacks a right" if failures.denied(refused) else "the server refuses the statement"
-        return DestinationRefusedError(
-            f"{self.name}: rows cannot be written to table {self._rows.table}: {what} (error {refused.code}).",
-            hint="Run the sync again: what changed about the table is found before the first row.",
-        )
+        hint = "Run the sync again: what changed about the table is found before the first row."
+        return self._cannot_write(f"{what} (error {refused.code})", hint)
 
 
 def _denied(session: Session, probe: str) -> bool:

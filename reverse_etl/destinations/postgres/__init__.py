@@ -57,9 +57,11 @@ def open_destination(
 ) -> AbstractAsyncContextManager[PostgresTable]:
     """The table, for one run of one sync. Raises MissingDriverError where psycopg is not installed."""
     require_driver(config, "psycopg")
-    from reverse_etl.destinations.postgres.destination import opened
+    from reverse_etl.destinations._sql.table import opened
+    from reverse_etl.destinations.postgres.destination import PostgresTable
 
-    return opened(config, sync.rows, columns, patience=patience or patience_of(config, clock))
+    table = PostgresTable(config, sync.rows, columns, patience=patience or patience_of(config, clock))
+    return opened(table)
 
 
 def steps(config: Config) -> Iterator[Step]:

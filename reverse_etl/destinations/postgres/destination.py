@@ -6,8 +6,7 @@ the transaction. What happens in between is in ``transaction``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,34 +14,20 @@ import psycopg
 import pyarrow as pa
 
 from reverse_etl.destinations._sql import requirements as shared
-from reverse_etl.destinations._sql.fit import fit, identifiers
-from reverse_etl.destinations._sql.kind import at_address
+from reverse_etl.destinations._sql.table import SqlTable
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
 from reverse_etl.destinations.postgres import catalogue, failures, requirements
+from reverse_etl.destinations.postgres.catalogue import Table
+from reverse_etl.destinations.postgres.config import Config
 from reverse_etl.destinations.postgres.connection import Link
+from reverse_etl.destinations.postgres.statements import Statements
 from reverse_etl.destinations.postgres.transaction import Transaction
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.postgres.errors import condition
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._sql.config import Rows
-    from reverse_etl.destinations.postgres.catalogue import Table
-    from reverse_etl.destinations.postgres.config import Config
-    from reverse_etl.destinations.postgres.statements import Statements
-    from reverse_etl.destinations.tables import Fitted
     from reverse_etl.pacing.retry import Patience
-
-
-@asynccontextmanager
-async def opened(
-    config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience
-) -> AsyncIterator[PostgresTable]:
-    """A table, closed at the end; arguments are those of ``open_table``."""
-    table = PostgresTable(config, rows, columns, patience=patience)
-    try:
-        yield table
-    finally:
-        await table.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,51 +42,13 @@ _Act: TypeAlias = Callable[[Transaction, pa.RecordBatch], Awaitable[Accepted]]
 """What becomes of a slice within its transaction."""
 
 
-class PostgresTable:
-    """A ``destinations.tables.TableDestination``."""
+class PostgresTable(SqlTable[Config, Table, Statements]):
+    """A table of PostgreSQL."""
 
     def __init__(self, config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience) -> None:
-        self.name, self.kind = config.label, config.type
-        self.recipient = at_address(config)
-        self.rows_per_transaction = config.rows_per_transaction
-        self._config = config
-        self._rows = rows
-        self._columns = shared.written_columns(columns, rows)
-        self.deletes = rows.when_gone is not None
-        self._patience = patience
+        super().__init__(config, rows, columns, patience=patience)
         self._link = Link(config)
-        self._table: Table | None = None
-        self._statements: Statements | None = None
         self._in_doubt: _InDoubt | None = None
-
-    async def prepare(self) -> None:
-        """Makes sure, before the first row, that the table can take what the sync writes.
-
-        Raises:
-            UnauthorizedError: The credentials are refused.
-            DestinationUnavailableError: The server does not answer.
-            DestinationRefusedError: It cannot be verified, or the user lacks a right.
-            ConfigError: There is no such table, or it cannot take what the query returns.
-        """
-        table: Table = await self._patience.until_settled(self._look)
-        self._statements = requirements.statements(
-            table, self._rows, self._columns, where=self.name, user=self._link.user
-        )
-        self._table = table
-
-    def identifiers(self, batch: pa.RecordBatch) -> pa.StringArray:
-        """Each row's key, of several columns with a comma between them."""
-        return identifiers(batch, self._rows.identify_by)
-
-    def fit(self, batch: pa.RecordBatch) -> Fitted:
-        """Converts a batch to the table's types, and names the rows that do not fit."""
-        statements = self._prepared[1]
-        return fit(
-            batch,
-            [column.fits for column in statements.columns],
-            timezone=self._config.timezone,
-            keeps_when_empty=statements.keeps_when_empty,
-        )
 
     async def write(self, batch: pa.RecordBatch) -> Answer:
         """Writes a slice in one transaction, as ``TableDestination`` defines it."""
@@ -128,7 +75,7 @@ class PostgresTable:
             if failures.is_a_rows_fault(error.sqlstate or "", self._prepared[0]):
                 refusal = failures.refusal(0, error.sqlstate or "", constraint="", column="", table=self._prepared[0])
                 return RequestRefused(refusal.why)
-            raise self._cannot_write(error) from None
+            raise self._cannot(error) from None
         except BaseException:
             await self._link.drop()
             raise
@@ -137,14 +84,7 @@ class PostgresTable:
         """Closes the connection."""
         await self._link.close()
 
-    @property
-    def _prepared(self) -> tuple[Table, Statements]:
-        if self._table is None or self._statements is None:
-            raise RuntimeError("prepare comes first")
-        return self._table, self._statements
-
-    async def _look(self) -> Table | TryAgain:
-        """The table, as the server has it now."""
+    async def _look(self) -> tuple[Table, Statements] | TryAgain:
         connection = await self._link.connected()
         if isinstance(connection, TryAgain):
             return connection
@@ -154,11 +94,12 @@ class PostgresTable:
             await self._link.drop()
             if (trouble := failures.trouble(error, lost=connection.broken)) is not None:
                 return trouble
-            raise self._cannot_write(error) from None
+            raise self._cannot(error) from None
         if table.read_only:
             await self._link.drop()
             return TryAgain("the server only reads: it is a standby", hint="Name the primary server as `host`.")
-        return table
+        user = self._link.user
+        return table, requirements.statements(table, self._rows, self._columns, where=self.name, user=user)
 
     async def _find(self, connection: psycopg.AsyncConnection[Any]) -> Table:
         places = shared.places(self._config.schema_name, self._rows.table)
@@ -200,10 +141,7 @@ class PostgresTable:
         lock_ms = round(self._config.lock_timeout.total_seconds() * 1000)
         return {"lock_timeout": f"{lock_ms}ms", "TimeZone": self._config.timezone}
 
-    def _cannot_write(self, error: psycopg.Error) -> DestinationRefusedError:
+    def _cannot(self, error: psycopg.Error) -> DestinationRefusedError:
         state = error.sqlstate or ""
         what = f"{condition(state)} ({state})" if state else "the driver failed"
-        return DestinationRefusedError(
-            f"{self.name}: rows cannot be written to table {self._rows.table}: {what}.",
-            hint="Look into the server's log, which has the whole message.",
-        )
+        return self._cannot_write(what, "Look into the server's log, which has the whole message.")

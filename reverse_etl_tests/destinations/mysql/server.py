@@ -15,8 +15,9 @@ from pymysql.constants import CLIENT, FIELD_TYPE  # type: ignore[import-untyped]
 
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.destinations._sql.config import Rows
+from reverse_etl.destinations._sql.table import opened
 from reverse_etl.destinations.mysql.config import Config
-from reverse_etl.destinations.mysql.destination import opened
+from reverse_etl.destinations.mysql.destination import MysqlTable
 from reverse_etl.pacing.retry import Patience
 from reverse_etl_tests.destinations.sql.tables import Prepared, SqlServer
 from reverse_etl_tests.servers.mariadb import (
@@ -96,7 +97,7 @@ class Mysql(SqlServer):
         self, rows: dict[str, Any], columns: Sequence[str], patience: Patience, **settings: Any
     ) -> AbstractAsyncContextManager[Prepared]:
         """The destination, over TLS, as a user who may write to the tables of ``crm``."""
-        return opened(self.config(**settings), Rows.model_validate(rows), columns, patience=patience)
+        return opened(MysqlTable(self.config(**settings), Rows.model_validate(rows), columns, patience=patience))
 
 
 def _zoned(value: Any, zoned: bool) -> Any:

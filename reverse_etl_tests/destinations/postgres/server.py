@@ -12,8 +12,9 @@ import pytest
 
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.destinations._sql.config import Rows
+from reverse_etl.destinations._sql.table import opened
 from reverse_etl.destinations.postgres.config import Config
-from reverse_etl.destinations.postgres.destination import opened
+from reverse_etl.destinations.postgres.destination import PostgresTable
 from reverse_etl.pacing.retry import Patience
 from reverse_etl_tests.destinations.sql.tables import Prepared, SqlServer
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD, PASSWORD_VARIABLE, USER, PostgresServer
@@ -76,7 +77,7 @@ class Postgres(SqlServer):
         self, rows: dict[str, Any], columns: Sequence[str], patience: Patience, **settings: Any
     ) -> AbstractAsyncContextManager[Prepared]:
         """The destination, over TLS, as a user who may write to the tables of ``public``."""
-        return opened(self.config(**settings), Rows.model_validate(rows), columns, patience=patience)
+        return opened(PostgresTable(self.config(**settings), Rows.model_validate(rows), columns, patience=patience))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Subclass it beside each suite, and give the server as the fixture ``server``.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from abc import ABC
@@ -89,6 +90,14 @@ def cut(upstream: int, after: int | None = None, side: int = 0) -> Iterator[Cut]
         yield relay
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
+
+
+class Waits(FastClock):
+    """Gives the server's own processes, which end what was cut, a moment of the real time."""
+
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0.02)
+        await super()._sleep(seconds)
 
 
 class SqlFaults(ABC):
@@ -226,7 +235,8 @@ class SqlFaults(ABC):
         with cut(server.port, after, side) as relay:
             settings = {"tls": "disable", "ca_file": None, "rows_per_transaction": 10, "port": relay.port}
             section = {**SECTION, "write": "add_only"}
-            delivery = Delivery(server, folder, [BATCH], section, settings | {"host": EnvText("127.0.0.1")})
+            settings["host"] = EnvText("127.0.0.1")
+            delivery = Delivery(server, folder, [BATCH], section, settings, time=Waits())
             delivery.deliver(policy=RetryPolicy(away_s=600))
         assert list(range(1, ROWS + 1)) == delivery.numbers(Outcome.DELIVERED)
         assert [(ROWS,)] == server.fetch("SELECT count(*) FROM customers WHERE score = 7")
