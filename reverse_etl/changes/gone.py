@@ -38,6 +38,9 @@ GONE_FILE: Final = "gone.parquet"
 _IN_LOG: Final = "gone_in_log"
 """A folder beside the rows, with the keys that a database's log names and that have no row."""
 
+FIRST: Final = 20
+"""Keys that a plan shows."""
+
 _BATCH_ROWS: Final = 10_000
 
 
@@ -152,6 +155,15 @@ def removed(parts: Parts) -> Iterator[pa.RecordBatch]:
     path = parts.folder / GONE_FILE
     for batch in row_groups(path, ["kh", "kl", "row"]) if path.exists() else ():
         yield batch.filter(pc.is_valid(batch.column("row")))
+
+
+def first_removed(parts: Parts) -> tuple[str, ...]:
+    """The first keys that are removed, as people write them: of several columns with a comma between."""
+    path = parts.folder / GONE_FILE
+    for batch in row_groups(path, ["key", "row"]) if path.exists() else ():
+        shown = batch.filter(pc.is_valid(batch.column("row"))).slice(0, FIRST)
+        return tuple(", ".join(part or "" for part in key) for key in shown.column("key").to_pylist())
+    return ()
 
 
 def remembers_names(path: Path) -> bool:

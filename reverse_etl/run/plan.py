@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changes.gone import gone_in_log
+from reverse_etl.changes.gone import first_removed, gone_in_log
 from reverse_etl.changeset.aside import not_shaped
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import count
@@ -142,6 +142,8 @@ def make_plan(
             kept = asdict(found.gone[name]) if name in found.gone else {}
             to_remove, _ = kept.pop("removed", 0), kept.pop("known", 0)
             each |= {"to_remove": to_remove, "kept": {why: keys for why, keys in kept.items() if keys}}
+            if with_values:
+                each["first_gone"] = first_removed(run.folder.parts(name))
             streams[name] = StreamPlan(**(asdict(streams[name]) | each))
     return Plan(
         plan_id,

@@ -28,6 +28,7 @@ class StreamPlan:
         first: The first rows of which it is known what changed.
         deleted: Of the rows to send, those that say of themselves that they are gone.
         to_remove: Of the gone keys, those that would be removed.
+        first_gone: The first of them, of several columns with a comma between; empty unless values are asked for.
         kept: How many are left as they are, by reason: ``waits``, ``renamed``, ``elsewhere``, ``unknown``, ``unnamed``.
         rejected_by: Why rows are rejected, by check.
         requests: Requests that they would be sent in.
@@ -48,6 +49,7 @@ class StreamPlan:
     first: tuple[ChangedRow, ...] = ()
     deleted: int = 0
     to_remove: int = 0
+    first_gone: tuple[str, ...] = ()
     kept: dict[str, int] = field(default_factory=dict)
     rejected_by: dict[str, int] = field(default_factory=dict)
     requests: int = 0

@@ -14,6 +14,7 @@ import pytest
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.report import Counts, Status
+from reverse_etl.run.plan import make_plan
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.faults.completed import ended
@@ -340,3 +341,15 @@ def test_an_object_is_removed_with_the_type_that_it_was_sent_with(tmp_path: Path
     assert {("2", f"p{number}") for number in range(1, ROWS + 1)} == {
         (str(each["object_type_id"]), each["object_id"]) for each in sandbox.objects()
     }
+
+
+def test_a_plan_says_who_would_go(case: Case) -> None:
+    """Counts in any case, names when values are asked for; its run removes them."""
+    remove(case, 3, 5)
+    plain = make_plan(case.sync, case.home, case.store, case.database, case.workspace).streams["rows"]
+    assert (2, 2, (), 1) == (plain.gone, plain.to_remove, plain.first_gone, plain.requests)
+    plan = make_plan(case.sync, case.home, case.store, case.database, case.workspace, with_values=True)
+    assert {"p3", "p5"} == set(plan.streams["rows"].first_gone)
+    assert everybody() == ids(case)
+    assert Counts(2, delivered=2) == ended(case.run(scope=Scope(plan=plan.plan_id))).streams["gone_rows"]
+    assert everybody(3, 5) == ids(case)

@@ -47,7 +47,7 @@ def plan(
         bool, typer.Option("--exit-code", help=f"End with {SOMETHING_TO_SEND} where rows would be sent, for CI.")
     ] = False,
     values: Annotated[
-        bool, typer.Option("--values", help="Show old and new values of the first rows that changed.")
+        bool, typer.Option("--values", help="Show old and new values of the first rows that changed, and who is gone.")
     ] = False,
     gone_max: GoneMax = "",
     as_json: AsJson = False,
@@ -100,6 +100,10 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
             say(console, f"Attributes no longer in the query: {', '.join(stream.removed)} ({then}).")
         for changed in stream.first:
             _show_values(changed, console)
+        for key in stream.first_gone:
+            say(console, f"  - {words.value(key, _LONGEST)}", indent=" " * 4)
+        if len(stream.first_gone) < stream.to_remove and stream.first_gone:
+            say(console, f"  - and {stream.to_remove - len(stream.first_gone):,} more")
     if made.stopped:
         say(console, made.stopped[0].upper() + made.stopped[1:])
         return
