@@ -20,6 +20,7 @@ from reverse_etl.errors import ConfigError
 from reverse_etl.shaping.shape import READ_AS
 
 if TYPE_CHECKING:
+    from reverse_etl.config.shaping import Shape
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import OutgoingRows
 
@@ -104,11 +105,18 @@ def require_columns(names: Sequence[str], sync: OutgoingRows, stream: Stream, *,
             raise ConfigError(f"column `{taken}` is a word of {sync.TITLE}'s API.", hint=hint).located(sync.where)
     for needed in stream.required:
         if needed not in names:
-            error = ConfigError(
-                f"the {stream.label} returns no column `{needed}`.",
-                hint=_fix(needed, names, stream=stream, dialect=dialect),
-            )
-            raise error.located(sync.where)
+            raise _missing(needed, names, sync.shape(stream.name), stream=stream, dialect=dialect).located(sync.where)
+
+
+def _missing(needed: str, names: Sequence[str], shape: Shape, *, stream: Stream, dialect: Dialect) -> ConfigError:
+    """That a column is not there, with what to do where the columns are made."""
+    if shape.columns is not None:
+        return ConfigError(f"columns makes no column `{needed}`.", hint=f"Add `{needed}: ...` to columns.")
+    if shape.transform is not None:
+        hint = f"It returned: {', '.join(names)}."
+        return ConfigError(f"{shape.transform.file}: the transform returned no `{needed}` for any row.", hint=hint)
+    hint = _fix(needed, names, stream=stream, dialect=dialect)
+    return ConfigError(f"the {stream.label} returns no column `{needed}`.", hint=hint)
 
 
 def _fix(needed: str, names: Sequence[str], *, stream: Stream, dialect: Dialect) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from reverse_etl.errors import ReverseEtlError
+from reverse_etl.errors import ConfigError, ReverseEtlError
 from reverse_etl.report import Cause, Outcome, Reason
 from reverse_etl.shaping.columns import RunFacts, with_columns
 from reverse_etl.shaping.transform import Transformer
@@ -35,6 +35,9 @@ READ_AS: Final = "__read_as_{}__"
 
 NOT_CONVERTIBLE: Final = "not_convertible"
 """The reason of rows in which a column could not be made."""
+
+MOST_COLUMNS: Final = 2_000
+"""More than any destination takes."""
 
 FILTERED: Final = Cause("where", Reason("filtered", "", "it does not meet `where`."))
 
@@ -109,6 +112,7 @@ class Shaper:
         except ReverseEtlError as error:
             error.located(self.where)
             raise
+        self._require_names(made.schema.names)
         columns = [*made.columns, *self._read_as(batch), pa.array(left)]
         fields = [*made.schema, *self._read_as_fields(batch), pa.field(LEFT, pa.int32())]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
@@ -182,6 +186,17 @@ class Shaper:
     def _read_as(self, batch: pa.RecordBatch) -> list[pa.Array]:
         sources = self._sources() or []
         return [] if all(each.exact for each in sources) else [batch.column(each.column) for each in sources]
+
+    def _require_names(self, names: Sequence[str]) -> None:
+        """Makes sure that no column has a name of shaping's own, and that there are not very many."""
+        hidden = [name for name in names if is_hidden(name)]
+        if hidden:
+            message = f"there is a column named `{hidden[0]}`."
+            raise ConfigError(message, hint="Give it another name.").located(self.where)
+        if len(names) > MOST_COLUMNS:
+            message = f"the transform returned more than {MOST_COLUMNS:,} different keys."
+            hint = "Keys are columns: give what differs from row to row as a value, under one key."
+            raise ConfigError(message, hint=hint).located(self.where)
 
     def _leave(self, left: Codes, rows: pa.BooleanArray, why: Why, *, where: bool = True) -> None:
         """Leaves out the rows at which the mask is ``where``, but for those that are left out already."""

@@ -182,7 +182,7 @@ class Transformer:
             return LEFT_OUT
         message = {
             "no_object": f"{file}: the transform returned no object but {name}.",
-            "timed_out": f"{file}: the transform took longer than {self.child.gone_s:g} s and was stopped.",
+            "timed_out": f"{file}: the transform took too long and was stopped, after {self.child.gone_s:g} s at most.",
             "ended": f"{file}: the transform ended its process.",
         }.get(kind, f"{file}{f':{line}' if line else ''}: the transform raised {name}.")
         return _rejected(FAILED, message)

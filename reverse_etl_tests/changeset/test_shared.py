@@ -8,10 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from reverse_etl.changeset.aside import Aside
 from reverse_etl.changeset.facts import StreamFacts
-from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
+from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.shared import SharedFolder
+from reverse_etl.config.streams import Stream
 from reverse_etl.files.storage import Storage
+from reverse_etl.report import Cause, Outcome, Reason
+from reverse_etl.shaping.shape import FILTERED, LEFT
+from reverse_etl.shaping.whys import Why
 
 NAME = "changesets/people/run"
 
@@ -44,6 +49,27 @@ def shared(folder: RunFolder) -> SharedFolder:
     """Its shared side."""
     assert folder.shared is not None
     return folder.shared
+
+
+def test_rows_that_shaping_left_out_are_the_same_on_another_machine(tmp_path: Path, storage: Storage) -> None:
+    """Their outcomes, their number, and the lines of those that could not be shaped."""
+    one = machine(tmp_path, "one", storage)
+    left = pa.array([0, 1, 2], pa.int32())
+    batch = pa.record_batch({"id": ["a", "b", "c"], LEFT: left, ROW_NUMBER: pa.array([1, 2, 3], pa.int64())})
+    why = Why(Outcome.REJECTED, Cause("columns", Reason("not_convertible", "id", "why")))
+    aside = Aside(one.parts("rows"), Stream("rows", "", identifier=("id",)), [Why(Outcome.EXCLUDED, FILTERED), why])
+    one.parts("rows").write(aside.passing(iter([batch])))
+    one.seal(Facts(sync="people", since=0, started_at=1, streams={"rows": StreamFacts(aside.rows)}))
+    shared(one).put_changeset(one.path)
+    other = machine(tmp_path, "other", storage)
+    shared(other).fetch(other.path)
+    for folder in (one, other):
+        parts = folder.parts("rows")
+        assert [Outcome.UNDELIVERED, Outcome.EXCLUDED, Outcome.REJECTED] == parts.outcomes(3).tolist()
+        assert [("filtered", 1, [2])] == [(each.rule, each.rows, each.first) for each in parts.left_out()]
+        assert [(3, "c", "not_convertible")] == [
+            (row.row_number, row.identifier, row.why.reason) for row in folder.failed()
+        ]
 
 
 def test_rows_and_their_outcomes_are_the_same_on_another_machine(tmp_path: Path, storage: Storage) -> None:

@@ -299,6 +299,22 @@ def test_no_row_has_a_result(world: World, tmp_path: Path) -> None:
     assert Counts(6, rejected=6) == counts(report)
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("return {'__left__': 1, **row}", "there is a column named `__left__`"),
+        ("return {**row, **{f'k{n}': n for n in range(2001)}}", "more than 2,000 different keys"),
+        ("return {'name': row['id']}", "the transform returned no `id` for any row. It returned: name."),
+    ],
+)
+def test_what_a_function_returns_must_be_rows(world: World, tmp_path: Path, source: str, message: str) -> None:
+    """Otherwise the run ends before anything is sent."""
+    (tmp_path / "t.py").write_text(f"def transform(row):\n    {source}\n")
+    report = ended(shaped(world, transform=str(tmp_path / "t.py")).run())
+    assert (Status.FAILED, 2) == (report.status, report.exit_code)
+    assert message in report.message
+
+
 def test_keys_that_only_later_rows_have_are_columns_of_all(tmp_path: Path) -> None:
     """Each part has them, in one order, without values where there were none."""
     parts = Parts(tmp_path / "rows", "rows")
