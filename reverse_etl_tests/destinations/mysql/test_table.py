@@ -289,6 +289,7 @@ MODES = {
     "group_concat_max_len": ("4",),
     "collation_connection": ("'latin1_bin'",),
     "max_join_size": ("1",),
+    "binlog_format": ("'STATEMENT'",),
 }
 
 

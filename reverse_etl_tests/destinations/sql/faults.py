@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from abc import ABC
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -24,7 +25,7 @@ from reverse_etl.pacing.retry import RetryPolicy
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
-from reverse_etl_tests.destinations.sql.tables import Delivery, SqlServer, delivered
+from reverse_etl_tests.destinations.sql.tables import Delivery, Prepared, SqlServer, delivered
 
 ROWS = 40
 BATCH = pa.RecordBatch.from_pydict({"id": list(range(1, ROWS + 1)), "score": [7] * ROWS})
@@ -170,6 +171,29 @@ class SqlFaults(ABC):
             )
             assert 1 == delivery.deliver().retries
         assert [(20,)] == server.fetch("SELECT score FROM customers WHERE id = 2")
+
+    def test_an_interrupt_ends_what_the_server_is_waited_for(self, server: SqlServer, tmp_path: Path) -> None:
+        """At once, however long the lock; the slice is written afterwards as if nothing had been."""
+        server.run(TABLE)
+        server.run("INSERT INTO customers VALUES (2, 'b@x', 0, NULL)")
+        delivery = Delivery(server, tmp_path, [pa.RecordBatch.from_pydict(PEOPLE)], SECTION, {"lock_timeout": "60s"})
+        done = []
+
+        async def interrupted(destination: Prepared) -> None:
+            batch = destination.fit(next(delivery.parts.batches())).batch
+            writing = asyncio.create_task(destination.write(batch))
+            await asyncio.sleep(0.3)
+            began = time.monotonic()
+            writing.cancel()
+            await asyncio.wait({writing})
+            done.append((writing.cancelled(), time.monotonic() - began < 5))
+            other("ROLLBACK")
+
+        with self.other_writer(server) as other:
+            other("UPDATE customers SET score = 1 WHERE id = 2")
+            delivery.deliver(around=interrupted)
+        assert [(True, True)] == done
+        assert [(1, 10), (2, 20), (3, 30)] == server.fetch("SELECT id, score FROM customers ORDER BY id")
 
     def test_a_deadlock_with_another_writer_ends_well(self, server: SqlServer, tmp_path: Path) -> None:
         """One of both is the server's victim: where it is ours, the slice is written again."""

@@ -23,6 +23,11 @@ BIG = Column("c", "bigint", Kind.INTEGER)
 NUMERIC = Column("c", "numeric(5,2)", Kind.NUMERIC, precision=5, scale=2)
 DOUBLE = Column("c", "double precision", Kind.FLOAT)
 REAL = Column("c", "real", Kind.FLOAT, single=True)
+UNSIGNED = Column("c", "bigint unsigned", Kind.INTEGER, integers=(0, 2**64 - 1), takes_booleans=True)
+FINITE = Column("c", "double unsigned", Kind.FLOAT, finite=True, unsigned=True)
+PRICE = Column("c", "decimal(5,2) unsigned", Kind.NUMERIC, precision=5, scale=2, finite=True, unsigned=True)
+STAMP = Column("c", "timestamp(2)", Kind.INSTANT, instants=(1_000_000, 2**31 * 1_000_000 - 1), fraction=2)
+CLOCK = Column("c", "datetime", Kind.WALL_CLOCK, fraction=0)
 TEXT = Column("c", "varchar(5)", Kind.TEXT, characters=5, holds_nul=False)
 NAME = Column("c", "name", Kind.TEXT, octets=5)
 
@@ -77,6 +82,27 @@ MISFITS: list[tuple[pa.Field, Column, list[Any], dict[str, list[int]]]] = [
     (INT, REAL, [2**24, 2**24 + 1], {"not_exact": [2]}),
     (FLOAT, REAL, [0.1, 3.4e38, 3.5e38, 1e-45, 1e-46, INF, NAN, -0.0], {"out_of_range": [3, 5]}),
     (STRING, DOUBLE, ["1.5e10", "x"], {"not_a_number": [2]}),
+    (INT, UNSIGNED, [0, 2**63 - 1, -1], {"out_of_range": [3]}),
+    (STRING, UNSIGNED, ["18446744073709551615", "18446744073709551616", "-1", "0"], {"out_of_range": [2, 3]}),
+    (FLOAT, UNSIGNED, [2.0**62, 2.0**63, -0.0, -1.0], {"out_of_range": [2, 4]}),
+    (FLOAT, FINITE, [0.5, NAN, INF, -0.0, -0.5], {"not_a_number": [2, 3], "out_of_range": [5]}),
+    (STRING, FINITE, ["1e3", "nan", "-inf", "-0", "-2"], {"not_a_number": [2, 3], "out_of_range": [5]}),
+    (INT, FINITE, [1, -1], {"out_of_range": [2]}),
+    (INT, PRICE, [999, 1000, 0, -1], {"out_of_range": [2, 4]}),
+    (FLOAT, PRICE, [1.5, NAN, -0.01], {"not_a_number": [2], "out_of_range": [3]}),
+    (DECIMAL, PRICE, ["999.99", "-0.00", "-0.01"], {"out_of_range": [3]}),
+    (
+        TIME,
+        STAMP,
+        [
+            dt.datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+            dt.datetime(1970, 1, 1, tzinfo=UTC),
+            dt.datetime(2038, 1, 19, 3, 14, 7, 999_999, UTC),
+            dt.datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC),
+        ],
+        {"out_of_range": [2, 4]},
+    ),
+    (DATE, STAMP, [dt.date(2024, 1, 1), dt.date(1970, 1, 1), dt.date(2039, 1, 1)], {"out_of_range": [2, 3]}),
     (
         STRING,
         TEXT,
@@ -142,6 +168,10 @@ STAGED: list[tuple[pa.Field, Column, Any, pa.DataType, str]] = [
     (DECIMAL, NUMERIC, "1.2e1", pa.string(), "12"),
     (FLOAT, NUMERIC, 0.1, pa.string(), "0.1"),
     (BOOL, TEXT, True, pa.string(), "true"),
+    (BOOL, UNSIGNED, True, pa.int64(), "1"),
+    (STRING, UNSIGNED, " 018446744073709551615.0", pa.string(), "18446744073709551615"),
+    (TIME, STAMP, dt.datetime(2024, 7, 1, 22, 0, 0, 987_654, UTC), INSTANT, "2024-07-01 22:00:00.980000Z"),
+    (TIME, CLOCK, dt.datetime(1960, 1, 1, 0, 0, 0, 1, UTC), pa.timestamp("us"), "1960-01-01 01:00:00.000000"),
     (TIME, of(Kind.DATE), dt.datetime(2024, 7, 1, 22, tzinfo=UTC), pa.date32(), "2024-07-02"),
     (TIME, of(Kind.WALL_CLOCK), dt.datetime(2024, 1, 1, tzinfo=UTC), pa.timestamp("us"), "2024-01-01 01:00:00.000000"),
     (TIME, of(Kind.TEXT), dt.datetime(1900, 1, 1, 0, 0, 0, 1, UTC), pa.string(), "1900-01-01T00:00:00.000001Z"),
