@@ -207,8 +207,13 @@ def _answers(parts: Parts, outcomes: Outcomes, *, certain: bool) -> Outcomes:
     # A byte a row, without the eight that an index takes.
     answers: Outcomes = np.frombuffer(bytearray(outcomes.tobytes().translate(bytes(meaning))), np.uint8)
     for entry in Journal(parts.folder / JOURNAL_FILE).entries():
+        places = entry.places()
+        # The run stopped when it had compared again, before it looked at what was answered before.
+        not_entered = places[outcomes[places] == Outcome.UNDELIVERED]
         if entry.outcome is Outcome.DELIVERED:
             # Accepted, and reported afterwards as not applied, or kept back when the checks were run again.
-            places = entry.places()
             answers[places[~np.isin(outcomes[places], (Outcome.DELIVERED, Outcome.UNCHANGED))]] = _IN_DOUBT
+            answers[not_entered] = ACKNOWLEDGED
+        else:
+            answers[not_entered] = _IN_DOUBT
     return answers

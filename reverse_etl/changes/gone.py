@@ -108,9 +108,20 @@ def find_gone(
     database.execute("SET preserve_insertion_order = true")
     copy(database, f"SELECT kh, kl, key, why, {row} AS row FROM ({found}) ORDER BY row", path)
     database.execute("SET preserve_insertion_order = false")
-    counts = dict(database.execute(f"SELECT why, count(*) FROM {parquet(path)} GROUP BY why").fetchall())
-    [(known,)] = database.execute(f"SELECT count(*) FROM {old} o WHERE o.known").fetchall()
-    return GoneKeys(**counts, known=known)
+    return gone_before(parts, before, database)
+
+
+def gone_before(parts: Parts, before: Path, database: duckdb.DuckDBPyConnection) -> GoneKeys:
+    """What ``find_gone`` found.
+
+    Args:
+        parts: The rows.
+        before: What was acknowledged.
+        database: For a while.
+    """
+    found = f"SELECT why, count(*) FROM {parquet(parts.folder / GONE_FILE)} GROUP BY why"
+    [(known,)] = database.execute(f"SELECT count(*) FROM {parquet(before)} WHERE known").fetchall()
+    return GoneKeys(**dict(database.execute(found).fetchall()), known=known)
 
 
 def gone_in_log(parts: Parts) -> Path | None:

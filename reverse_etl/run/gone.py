@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reverse_etl.changes.compare import FINGERPRINTS_FILE
-from reverse_etl.changes.gone import GoneKeys, find_gone, write_gone_in_log, write_removals
+from reverse_etl.changes.gone import GoneKeys, find_gone, gone_before, write_gone_in_log, write_removals
 from reverse_etl.changeset.columns import deleted_rows
 from reverse_etl.changeset.from_log import GONE_FILE as GONE_IN_LOG
 from reverse_etl.changeset.parts import REMOVALS_FILE, ROW_NUMBER
@@ -84,6 +84,9 @@ def look_for_gone(
     elsewhere, unknown = _elsewhere(run, stream.name)
     if unknown:
         return Looked(note=unknown)
+    if stream.gone in run.folder.removals() and not may_remove(run):
+        # What became of them is known by their numbers.
+        return Looked(gone_before(parts, before, database))
     keys = find_gone(parts, before, database, gone, read_at=facts.started_at, among=among, elsewhere=elsewhere)
     note = ""
     if keys.unnamed:

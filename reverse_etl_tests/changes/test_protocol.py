@@ -19,11 +19,10 @@ import pytest
 import sqlalchemy as sa
 
 from reverse_etl.changes import commit
-from reverse_etl.changes.secret import secret_of
 from reverse_etl.changeset.parts import Outcomes, Parts
 from reverse_etl.files.scratch import scratch_in
 from reverse_etl.report import Outcome
-from reverse_etl.run import acknowledged, changes
+from reverse_etl.run import acknowledged, changes, gone
 from reverse_etl.run.record import SyncRun
 from reverse_etl.state import snapshots
 from reverse_etl.state.home import Home
@@ -31,7 +30,7 @@ from reverse_etl.state.schema import SNAPSHOT
 from reverse_etl.state.snapshots import Snapshot, snapshot_of
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.changes import protocol
-from reverse_etl_tests.changes.protocol import OLDER, STALE, UNKNOWN, Histories
+from reverse_etl_tests.changes.protocol import OLDER, REMOVED, STALE, UNKNOWN, Histories
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,10 +44,10 @@ _REAL_ANSWERS: Final = commit._answers
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home folder with a state database and a secret."""
+    """A home folder with a state database and a secret, the same one every time: it orders the keys."""
     home = Home.at(tmp_path_factory.mktemp("protocol") / "home")
     open_store(home.state_url)
-    secret_of(home.path)
+    (home.path / "secret").write_bytes(bytes(range(32)))
     return home
 
 
@@ -76,7 +75,7 @@ def harm_of(seed: int, template: Home, keys: int = KEYS) -> list[str]:
     home = Home.at(template.path.with_name(f"seed{seed}"))
     shutil.copytree(template.path, home.path, dirs_exist_ok=True)
     try:
-        return Histories(home, random.Random(seed), keys).play()  # noqa: S311 - repeatable, not secret
+        return Histories(home, random.Random(seed), keys, removes=bool(seed % 2)).play()  # noqa: S311 - repeatable, not secret
     finally:
         shutil.rmtree(home.path)
 
@@ -153,6 +152,11 @@ def new_keys_in_doubt_are_not_remembered(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(commit, "copy", copy)
 
 
+def removals_are_continued(patch: pytest.MonkeyPatch) -> None:
+    """Whoever continues the rows also removes who was gone when they were read."""
+    patch.setattr(gone, "may_remove", lambda _: True)
+
+
 Rule = tuple[Callable[[pytest.MonkeyPatch], None], str]
 
 RULES: Final[dict[str, Rule]] = {
@@ -162,6 +166,7 @@ RULES: Final[dict[str, Rule]] = {
     "the mark comes before the first request": (marks_come_after_sending, STALE),
     "overtaken rows are not sent": (overtaken_rows_are_sent, OLDER),
     "new keys in doubt are remembered": (new_keys_in_doubt_are_not_remembered, UNKNOWN),
+    "removals are not continued": (removals_are_continued, REMOVED),
     "a refusal after a doubt leaves the doubt": (all_are_certain, STALE),
 }
 """How each is left out, and what goes wrong then."""
