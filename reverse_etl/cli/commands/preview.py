@@ -178,8 +178,9 @@ def _as_json(rows: list[PreviewedRow]) -> str:
     import orjson
 
     shown = [asdict(row) | {"operation": row.operation and orjson.Fragment(row.operation)} for row in rows]
+    shaped = {row.query for row in rows if row.shaped is not None}
     for row in shown:
-        if row["shaped"] is None:
+        if row["query"] not in shaped:
             del row["shaped"], row["values"]
     return orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE).decode()
 

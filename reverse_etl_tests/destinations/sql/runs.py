@@ -116,6 +116,8 @@ class SqlRuns(Engine):
         shown = json.loads(crm.reverse_etl("preview", "crm_customers", "--json").stdout)
         assert ["valid", "excluded", "valid"] == [row["verdict"] for row in shown], shown
         assert "filtered: it does not meet `where`." == shown[1]["reason"]
+        assert ("pro", None) == (shown[1]["values"]["plan"], shown[1]["shaped"])
+        assert "free" == shown[0]["shaped"]["plan"]
         code, report = crm.run("crm_customers")
         assert (0, 2, 1) == (code, report["rows"]["delivered"], report["rows"]["excluded"]), report
         assert [ROWS[0], ROWS[2]] == stored(server)
