@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reverse_etl.changes.compare import parquet
 from reverse_etl.changes.values import UNKNOWN, all_columns, columns
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
 
     from reverse_etl.changes.generation import Generations, Made
@@ -25,11 +28,13 @@ class Acknowledged:
         at: When its answers were entered, Unix seconds.
         attributes: The old and the new text of each attribute; an old one is None where nothing of ours was there or it
             is not known, a new one where no answer says whether it arrived.
+        removed: Whether it removed the row, because it was gone.
     """
 
     run_id: str
     at: int
     attributes: dict[str, tuple[str | None, str | None]]
+    removed: bool = False
 
 
 def history_of(
@@ -46,7 +51,13 @@ def history_of(
     """
     found: list[Acknowledged] = []
     before: dict[str, str | None] = {}
+    was_there = False
     for number, made in reversed(chain):
+        there = _is_there(generations.stream(number, stream), key, database)
+        if was_there and there is False:
+            found.append(Acknowledged(made.sent_by or made.run_id, made.made_at or made.read_at, {}, removed=True))
+            before = {}
+        was_there = was_there if there is None else there
         texts = _texts(generations, number, made, stream, key, database)
         if texts is None:
             continue
@@ -58,6 +69,13 @@ def history_of(
             found.append(Acknowledged(made.sent_by or made.run_id, made.made_at or made.read_at, differs))
         before = now
     return found[::-1]
+
+
+def _is_there(path: Path, key: Key, database: duckdb.DuckDBPyConnection) -> bool | None:
+    """Whether a generation has a key; None where its file is no longer there."""
+    if not path.exists():
+        return None
+    return bool(database.execute(f"SELECT 1 FROM {parquet(path)} WHERE kh = ? AND kl = ?", list(key)).fetchall())
 
 
 def _texts(

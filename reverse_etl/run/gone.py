@@ -134,10 +134,11 @@ def too_many(sync: SyncConfig, stream: Stream, gone: Gone, facts: Facts, keys: G
         return f"the query returned no row, so {what} {is_or_are} gone{NOTHING_SENT}. {again}"
     if how_many <= gone.most(known):
         return ""
-    limit_text = f"gone_max: {gone.max_percent:g}%"
-    if how_many > gone.max_rows:
-        limit_text = f"gone_max_rows: {gone.max_rows}"
-    return f"{what} {is_or_are} gone, more than {limit_text} allows{NOTHING_SENT}. {again}"
+    most = gone.most(known)
+    limit_text = (
+        f"gone_max_rows: {most}" if most == gone.max_rows else f"the {most:,} of gone_max: {gone.max_percent:g}%"
+    )
+    return f"{what} {is_or_are} gone, more than {limit_text}{NOTHING_SENT}. {again}"
 
 
 def require_few_deleted(run: SyncRun, facts: Facts) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from reverse_etl.changeset.scope import Scope
+from reverse_etl.config.changes import ChangesConfig
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.report import Counts, Status
+from reverse_etl.run.key_history import history_of_key
 from reverse_etl.run.plan import make_plan
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
@@ -23,6 +25,7 @@ from reverse_etl_tests.faults.shop import compared as compared_settings
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 ROWS = 30
+_KEEPS = ChangesConfig(by="compare", keep=timedelta(days=30))
 
 
 @pytest.fixture(scope="module")
@@ -353,3 +356,18 @@ def test_a_plan_says_who_would_go(case: Case) -> None:
     assert everybody() == ids(case)
     assert Counts(2, delivered=2) == ended(case.run(scope=Scope(plan=plan.plan_id))).streams["gone_rows"]
     assert everybody(3, 5) == ids(case)
+
+
+def test_the_history_of_a_row_says_that_it_was_removed(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """By which run; and it starts anew when the row is back."""
+    case = compared(world(tmp_path, sandbox))
+    case = replace(case, sync=case.sync.model_copy(update={"changes": _KEEPS}))
+    case.run()
+    remove(case, 3)
+    removed = ended(case.run())
+    [last, first] = history_of_key(case.sync, case.home, case.store, "p3")
+    assert (removed.run_id, True, False) == (last.run_id, last.removed, first.removed)
+    _put_back(case, 3)
+    case.run()
+    [back, *_] = history_of_key(case.sync, case.home, case.store, "p3")
+    assert (None, '"x"') == back.attributes["plan"]

@@ -68,6 +68,8 @@ def _show_key(sync: str, syncs: Path, key: str, home: Home, store: Store, *, lim
     else:
         table = Rows(("run", "acknowledged (UTC)", "attribute", "before", "after"))
         for each in found:
+            if each.removed:
+                table.add(each.run_id[:8], words.minute(words.at_unix(each.at)), "removed: it was gone", "", "")
             for name, (old, new) in each.attributes.items():
                 before, after = old or "", new or "not known"
                 shown = (words.value(text, _LONGEST) for text in (name, before, after))
