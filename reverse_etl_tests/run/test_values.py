@@ -144,6 +144,49 @@ def test_remembered_values_are_those_that_the_workspace_has(
     assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
 
 
+@pytest.mark.parametrize("how", ["changed", "deleted", "gone", "forgotten"])
+def test_a_value_from_before_is_sent_where_another_one_or_none_may_be_there(
+    how: str, tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    """After a change, a deletion by a column or by absence without an answer, and after one that was acknowledged.
+
+    In between the row is sent without the attribute, so that nothing new was acknowledged of it.
+    """
+    case = compared(tmp_path, sandbox)
+    settings = compared_settings("people") | {"changes": {"by": "compare"}}
+    settings["people"] |= {"gone": "delete", "gone_wait": "0s", "send": "changed_attributes"}
+    settings["query"] = "SELECT id, email, nullif(plan, 'bye') AS plan, visits, plan = 'bye' AS deleted FROM shop"
+    case.sync = parse_sync(case.name, PLACES | settings)
+    change(case, 3, "silver")
+    assert Status.COMPLETED is ended(case.run()).status
+    if how in ("gone", "forgotten"):
+        with case.shop.changing() as database:
+            row = database.execute("SELECT * FROM shop WHERE rowid = 3").fetchone()
+            database.execute("DELETE FROM shop WHERE rowid = 3")
+    else:
+        change(case, 3, "gold" if how == "changed" else "bye")
+    if how != "forgotten":
+        lost = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"status": 401, "apply": True}}
+        case.sandbox.faults([lost])
+        assert Status.FAILED is ended(case.run()).status
+        case.sandbox.clear_faults()
+        case.sync = case.sync.model_copy(update={"version": "another"})
+    else:
+        assert Status.COMPLETED is ended(case.run()).status
+    assert ('"gold"' if how == "changed" else None) == there(case).get('"p3"', {}).get("plan")
+    if how in ("gone", "forgotten"):
+        with case.shop.changing() as database:
+            database.execute("INSERT INTO shop (rowid, id, email, plan, visits) VALUES (3, ?, ?, NULL, 1)", row[:2])
+    else:
+        change(case, 3, None)
+    assert (Status.COMPLETED, 1) == of_rows(ended(case.run()))[:2]
+    require_equal(case)
+    change(case, 3, "silver")
+    assert (Status.COMPLETED, 1) == of_rows(ended(case.run()))[:2]
+    assert "silver" == plan_of(case, 3)
+    require_equal(case)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("gone", ["delete", "clear", {"set": {"visits": 0}}], ids=["delete", "clear", "set"])
 def test_values_of_who_is_gone_and_comes_back_are_those_that_the_workspace_has(
