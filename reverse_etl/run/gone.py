@@ -187,9 +187,12 @@ def prepare_removals(run: SyncRun, gone: dict[str, GoneKeys]) -> None:
 
 
 def may_remove(run: SyncRun) -> bool:
-    """Whether a run may remove what is gone: only the one that read the rows, or a plan of them."""
+    """Whether a run that has not begun to send may remove what is gone: the rows' reader, or the first with a plan."""
     changeset = run.folder.path.name
-    return run.root_run_id == run.run_id and (changeset == run.run_id or changeset.startswith(PREFIX))
+    if run.root_run_id != run.run_id or not changeset.startswith(PREFIX):
+        return changeset == run.root_run_id == run.run_id
+    # Otherwise another run began to send it, and this one continues.
+    return snapshot_of(run.store, run.sync.name).sending != changeset
 
 
 def leave_removals(run: SyncRun) -> None:

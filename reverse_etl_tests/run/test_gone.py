@@ -220,6 +220,24 @@ def test_a_resumed_run_removes_nothing(case: Case) -> None:
     assert everybody(3, 4) == ids(case)
 
 
+def test_a_run_that_continues_a_plans_run_removes_nothing(case: Case) -> None:
+    """The run that takes a plan removes whom it names; who is back when another run continues it is left alone."""
+    remove(case, 3, 4, 5)
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'gold' WHERE rowid = 7")
+    plan = make_plan(case.sync, case.home, case.store, case.database, case.workspace)
+    batch = {"path": "/api/v2/batch"}
+    case.sandbox.faults([{"match": batch, "skip": 1, "always": True, "do": {"status": 401}}])
+    assert Status.FAILED is ended(case.run(scope=Scope(plan=plan.plan_id))).status
+    case.sandbox.clear_faults()
+    assert everybody() == ids(case)
+    _put_back(case, 3)
+    case.run()
+    assert "p3" in ids(case)
+    assert Status.COMPLETED is ended(case.run()).status
+    assert everybody(4, 5) == ids(case)
+
+
 def test_a_refused_removal_is_a_failed_row_and_comes_again(case: Case) -> None:
     """With its identifier; the next run tries again."""
     remove(case, 3)
