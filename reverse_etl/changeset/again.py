@@ -7,7 +7,7 @@ read from the run's CSV, for only there identifiers are whole. How a query is as
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from reverse_etl.changeset.failed_rows_csv import RUN_AS_ITS_OWN_CELL, RUN_BY_SP
 from reverse_etl.changeset.picking import Condition, condition, picked
 from reverse_etl.changeset.query import render
 from reverse_etl.changeset.text import number_text
+from reverse_etl.counted import counted
 from reverse_etl.errors import QueryError, StateError
 from reverse_etl.files.scratch import scratch_database
 from reverse_etl.shaping.shape import READ_AS, ShapedSession, Source
@@ -34,6 +35,15 @@ if TYPE_CHECKING:
 
 MOST_IDENTIFIERS: Final = 2_000
 """Identifiers that one query asks for."""
+
+
+def left_gone(removals: int) -> str:
+    """What becomes of failed rows that a retry cannot read, because they are gone: a sentence; empty for none."""
+    if not removals:
+        return ""
+    are = counted(removals, "failed row is one that is", "failed rows are ones that are")
+    return f"{are} gone: a retry removes nothing, the next run tries again."
+
 
 _TEXT: Final = pa.string()
 
@@ -85,6 +95,17 @@ class FailedBefore:
         """Failed rows that cannot be asked for. Raises StateError where the CSV is gone."""
         with self.opened() as database:
             (found,) = database.sql("SELECT count(*) FROM wanted WHERE identifier = ''").fetchall()[0]
+        return int(found)
+
+    def removals(self, streams: Sequence[Stream]) -> int:
+        """Failed rows that stand for what is gone, so that no query has them. Raises StateError where the CSV is gone.
+
+        Args:
+            streams: Those of the sync.
+        """
+        with self.opened() as database:
+            sql = "SELECT count(*) FROM wanted WHERE list_contains(?, query)"
+            (found,) = database.execute(sql, [[stream.gone for stream in streams]]).fetchall()[0]
         return int(found)
 
     @contextmanager

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted
+from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted, left_gone
 from reverse_etl.changeset.aside import write_shaped
 from reverse_etl.changeset.asked import asked, difference, reads_by_time, reads_only_changes, sentence
 from reverse_etl.changeset.carried import CarriedRows, WithCarried
@@ -174,7 +174,7 @@ def extract(
         clock_ahead_s=mark.clock_ahead_s,
         moves=start.data_at is not None,
         asked=asked(sync, dialect),
-        note=scope.note() or " ".join(notes),
+        note=scope.note() or " ".join(notes) or _left_gone(wanted, sync),
         place=seen.place if seen else log.as_place(rows) if log else "",
         generation=generation,
         carried=before.carried.run_id if before.carried else "",
@@ -191,6 +191,11 @@ def _shaped(
     if not shape:
         return session
     return ShapedSession(session, shaper, None if unshaped is None else unshaped.setdefault(shaper.stream.name, []))
+
+
+def _left_gone(wanted: Wanted | None, sync: SyncConfig) -> str:
+    """What a retry does not read, a sentence; empty where it reads all that failed."""
+    return left_gone(wanted.removals(sync.streams)) if isinstance(wanted, FailedBefore) else ""
 
 
 def _everything(before: Before, seen: Mark | None, log: FromLog | None) -> str | None:

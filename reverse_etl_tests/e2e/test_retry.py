@@ -67,6 +67,25 @@ def test_only_the_failed_rows_are_sent_and_with_their_newest_values(project: Pro
     assert "No row failed" in said
 
 
+def test_what_is_gone_is_not_retried(project: Project, sandbox: RunningSandbox) -> None:
+    """Where nothing else failed, no run begins, and the next step is named; the failed run stays the last one."""
+    shop = project.folder / "shop.db"
+    fill(shop, [GOOD, ("2", "bob@example.com", "b")])
+    text = people("SELECT id, email, plan FROM customers", "changes: {by: compare}\n")
+    gone = text.replace("{identify_by: id}", "{identify_by: id, gone: delete, gone_wait: 0s}")
+    project.write("people.yaml", gone)
+    assert 0 == project.run("people")[0]
+    fill(shop, [GOOD])
+    sandbox.faults([{"match": {"path": "/api/v2/batch"}, "always": True, "do": {"refuse_items": {"ids": ["2"]}}}])
+    code, failed = project.run("people")
+    assert (7, 1) == (code, failed["gone_rows"]["refused"])
+    sandbox.clear_faults()
+    done = project.reverse_etl("retry", "people")
+    assert (7, True) == (done.returncode, "a retry removes nothing" in done.stderr)
+    assert "reverse-etl run people" in done.stderr
+    assert (0, 1) == ((again := project.run("people"))[0], again[1]["gone_rows"]["delivered"])
+
+
 def test_shares_of_all_rows_judge_no_retry(project: Project, sandbox: RunningSandbox) -> None:
     """Of the rows that failed, all failed: that is no reason not to send those that are mended. 19 digits are whole."""
     gates = "  - max_failed_rows: 60%\n  - row_count: {min: 3}\n  - null_rate: {column: plan, max: 10%}\n"

@@ -250,6 +250,22 @@ def test_a_refused_removal_is_a_failed_row_and_comes_again(case: Case) -> None:
     assert Counts(1, delivered=1) == ended(case.run()).streams["gone_rows"]
 
 
+def test_a_retry_says_that_it_removes_nothing(case: Case) -> None:
+    """What is gone is in no query: a retry leaves it, and the next run tries again."""
+    remove(case, 3)
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'changed' WHERE rowid = 4")
+    refuse = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"refuse_items": {"ids": ["p3", "p4"]}}}
+    case.sandbox.faults([refuse])
+    failed = case.run()
+    case.sandbox.clear_faults()
+    assert 2 == ended(failed).total.failed
+    retried = ended(case.run(scope=Scope(retry_of=failed.run_id)))
+    assert (Status.COMPLETED, {"rows": Counts(1, delivered=1)}) == (retried.status, retried.streams)
+    assert "1 failed row is one that is gone: a retry removes nothing, the next run tries again." in retried.message
+    assert Counts(1, delivered=1) == ended(case.run()).streams["gone_rows"]
+
+
 @pytest.mark.parametrize(
     ("gone", "found"),
     [("suppress", None), ("clear", {}), ({"set": {"is_customer": False}}, {"is_customer": False})],

@@ -26,7 +26,7 @@ def retry(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
     """Send only the rows that failed, read again by their identifiers; last sync time stays as it is."""
-    from reverse_etl.changeset.again import FailedBefore
+    from reverse_etl.changeset.again import FailedBefore, left_gone
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.checks.runner import NO_LONGER_FOUND
     from reverse_etl.cli.commands.errors import chosen_run
@@ -50,17 +50,20 @@ def retry(
         if as_json:
             sys.stdout.write("null\n")
         return
-    unnamed = FailedBefore(report.run_id, home.fetch_failed_rows(sync, report.run_id)).without_identifier()
+    before = FailedBefore(report.run_id, home.fetch_failed_rows(sync, report.run_id))
+    unnamed, removals = before.without_identifier(), before.removals(config.streams)
     if unnamed:
         say(
             people,
             f"{counted(unnamed, 'failed row has', 'failed rows have')} no identifier to ask for and cannot be sent "
             "again by a retry: correct the source, and the next run reads what changed.",
         )
-    if unnamed == failed:
+    if unnamed + removals == failed:
+        if removals:
+            say(people, f"{left_gone(removals)} Run: reverse-etl run {sync}")
         raise typer.Exit(SOME_ROWS_FAILED_EXIT_CODE)
     resolve_credentials(project, config)
-    say(people, f"Retrying {counted(failed - unnamed, 'failed row')} of run {report.run_id[:8]}.")
+    say(people, f"Retrying {counted(failed - unnamed - removals, 'failed row')} of run {report.run_id[:8]}.")
     retried = execute(config, syncs, scope=Scope(retry_of=report.run_id), verbose=verbose)
     if as_json:
         words.print_json_line(retried.as_json())
