@@ -40,8 +40,8 @@ def test_a_count_with_what_it_counts(count: int, words: tuple[str, ...], text: s
 @pytest.mark.parametrize(
     ("gate", "text"),
     [
-        (row_count.RowCount(RULE, 2, None), "the query returned 1 row, fewer than 2."),
-        (row_count.RowCount(RULE, None, 0), "the query returned 1 row, more than 0."),
+        (row_count.RowCount(RULE, 2, None), "1 row to check, fewer than 2."),
+        (row_count.RowCount(RULE, None, 0), "1 row to check, more than 0."),
         (max_failed_rows.MaxFailedRows(RULE, parse_limit("5%")), "1 of 1 row failed, more than the 5% allowed."),
     ],
 )

@@ -50,6 +50,7 @@ class Aside:
         whys: Why, as the column ``LEFT`` counts them; grows while rows are read.
         rows: Rows so far.
         rejected: Those of them that could not be shaped.
+        left_out: Those of them that are left out.
     """
 
     parts: Parts
@@ -57,9 +58,14 @@ class Aside:
     whys: list[Why]
     rows: int = 0
     rejected: int = 0
+    left_out: int = 0
     _outcomes: list[np.ndarray[tuple[int], np.dtype[np.uint8]]] = field(default_factory=list)
     _excluded: dict[str, Excluded] = field(default_factory=dict)
     _failed: pq.ParquetWriter | None = None
+
+    def counts(self) -> dict[str, int]:
+        """What ``StreamFacts`` has of them, once all batches were read."""
+        return {"unshaped": self.rejected, "left_out": self.left_out}
 
     def passing(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows that are not left out, without the columns of shaping; when all were read, the others are noted.
@@ -94,6 +100,7 @@ class Aside:
                 known = self._excluded.setdefault(reason.reason, Excluded(reason.reason, reason.message))
                 here = numbers[left == code]
                 known.rows += len(here)
+                self.left_out += len(here)
                 known.first += here[: FIRST_EXCLUDED - len(known.first)].tolist()
         failed = outcomes == Outcome.REJECTED
         if failed.any():

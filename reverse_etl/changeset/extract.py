@@ -147,17 +147,18 @@ def extract(
         if carried is not None and (log is not None or reads_changes(stream.query)):
             again = WithCarried(read, RowsAgain(reading, stream, dialect, carried, tells_missing=False), carried)
             read = again.batches()
-        keys, not_shaped = _Keys(), 0
+        keys, aside = _Keys(), None
         with closing(shaper), closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
             batches = (sync.as_read(batch, timezone=timezone) for batch in batches)
             batches = with_row_numbers(batches)
             if isinstance(reading, ShapedSession):
                 aside = write_shaped(folder.parts(stream.name), shaper, batches, through=partial(keys.summed, stream))
-                rows, not_shaped = aside.rows, aside.rejected
+                rows = aside.rows
             else:
                 rows = folder.parts(stream.name).write(keys.summed(stream, batches))
-        streams[stream.name] = StreamFacts(rows, keys.total, unshaped=not_shaped, **(again.counts() if again else {}))
+        counts = (again.counts() if again else {}) | (aside.counts() if aside else {})
+        streams[stream.name] = StreamFacts(rows, keys.total, **counts)
     sync.read_beside(folder, session)
     notes = _notes(sync, before, start, read_from, everything, dialect=dialect) if only_changes else ()
     facts = Facts(

@@ -23,6 +23,7 @@ class StreamFacts:
         carried: This many rows at the end failed in an earlier run, and were read for that reason.
         gone: Identifiers of rows that failed in an earlier run and are not found any more.
         unshaped: Rows that could not be shaped: whose they are may not be known.
+        left_out: Rows that shaping leaves out.
     """
 
     rows: int
@@ -31,6 +32,7 @@ class StreamFacts:
     carried: int = 0
     gone: int = 0
     unshaped: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

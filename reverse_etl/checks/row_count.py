@@ -56,7 +56,7 @@ class RowCount:
     def exceeded(self, counts: Counts) -> str:
         """By how much."""
         if self.low is not None and counts.extracted < self.low:
-            return f"the query returned {counted(counts.extracted, 'row')}, fewer than {self.low:,}."
+            return f"{counted(counts.extracted, 'row')} to check, fewer than {self.low:,}."
         if self.high is not None and counts.extracted > self.high:
-            return f"the query returned {counted(counts.extracted, 'row')}, more than {self.high:,}."
+            return f"{counted(counts.extracted, 'row')} to check, more than {self.high:,}."
         return ""

@@ -218,8 +218,13 @@ class _Pass:
         return not (rule.of_the_whole and self.facts.reads.is_sample)
 
     def _counts_of_found(self) -> Counts:
-        gone = self.not_found
-        return replace(self.counts, extracted=self.counts.extracted - gone, rejected=self.counts.rejected - gone)
+        counts, gone, left_out = self.counts, self.not_found, self.facts.streams[self.stream.name].left_out
+        return replace(
+            counts,
+            extracted=counts.extracted - gone - left_out,
+            rejected=counts.rejected - gone,
+            excluded=counts.excluded - left_out,
+        )
 
     def _checked(self, across: dict[str, _Across], outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
         done = failed = 0

@@ -130,8 +130,10 @@ def too_many(sync: SyncConfig, stream: Stream, gone: Gone, facts: Facts, keys: G
             return ""
         return f"{what} {is_or_are} gone, more than --gone-max {facts.gone_max} allows{NOTHING_SENT}."
     again = f"If they are to go, run: reverse-etl run {sync.name} --gone-max {how_many}"
-    if keys.removed and not facts.streams[stream.name].rows and facts.has_all_rows:
-        return f"the query returned no row, so {what} {is_or_are} gone{NOTHING_SENT}. {again}"
+    read = facts.streams[stream.name]
+    if keys.removed and read.rows == read.left_out and facts.has_all_rows:
+        none = "every row was left out" if read.rows else "the query returned no row"
+        return f"{none}, so {what} {is_or_are} gone{NOTHING_SENT}. {again}"
     if how_many <= gone.most(known):
         return ""
     most = gone.most(known)

@@ -61,7 +61,7 @@ def push_frame(frame: pd.DataFrame, rows: OutgoingRows, config: DestinationConfi
         sync=rows.name,
         since=0,
         started_at=int(now.timestamp()),
-        streams={ROWS: StreamFacts(aside.rows, unshaped=aside.rejected)},
+        streams={ROWS: StreamFacts(aside.rows, **aside.counts())},
     )
     folder.seal(facts)
     validate(rows, folder)

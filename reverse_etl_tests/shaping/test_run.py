@@ -80,6 +80,21 @@ def test_checks_do_not_see_rows_that_are_left_out(world: World) -> None:
     assert (Status.COMPLETED, Counts(8, delivered=3, excluded=5)) == (report.status, counts(report))
 
 
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ({"row_count": {"min": 4}}, "3 rows to check, fewer than 4."),
+        ({"max_failed_rows": {"limit": "20%"}}, "1 of 3 rows failed, more than the 20% allowed."),
+    ],
+)
+def test_gates_count_the_rows_that_are_kept(world: World, check: dict[str, Any], message: str) -> None:
+    """Neither numbers nor shares have those that are left out."""
+    checks = [check, {"in_range": {"column": "visits", "max": 4}}]
+    report = ended(shaped(world, where={"plan": "a"}, checks=checks).run())
+    assert Status.FAILED is report.status
+    assert message in report.message
+
+
 def test_a_row_keeps_the_number_that_it_has_in_the_query(world: World) -> None:
     """Failed rows of the checks and of the workspace, beside rows that are left out."""
     case = shaped(world, where={"plan": "b"}, checks=[{"in_range": {"column": "visits", "max": 5}}])
@@ -114,6 +129,20 @@ def test_compared_rows_that_no_longer_meet_where_are_not_sent(world: World) -> N
     planned = make_plan(case.sync, case.home, case.store, case.database, case.workspace)
     assert (3, 1) == (planned.streams["rows"].to_send, planned.streams["rows"].excluded)
     assert Counts(6, delivered=3, unchanged=2, excluded=1) == counts(ended(case.run()))
+
+
+def test_nobody_is_gone_because_every_row_is_left_out(world: World) -> None:
+    """As where the query returns no row: nothing is sent, and the message says how they may go."""
+    gone = {"identify_by": "id", "gone": "delete", "gone_wait": "0s", "gone_max": "100%", "gone_max_rows": 1_000}
+    query = "SELECT id, email, plan, visits FROM shop"
+    keys: dict[str, Any] = {"changes": {"by": "compare"}, "query": query, "people": gone}
+    case = shaped(world, **keys)
+    assert Counts(6, delivered=6) == counts(ended(case.run()))
+    ask(case, where={"plan": "c"}, **keys)
+    report = ended(case.run())
+    assert Status.FAILED is report.status
+    assert "every row was left out, so 6 of 6 known people are gone" in report.message
+    assert 6 == len(case.sandbox.people())
 
 
 def test_named_rows_are_shaped_too(world: World) -> None:
