@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changes.undo import Run, Undone, write_undo
 from reverse_etl.changeset.asked import asked
 from reverse_etl.changeset.facts import StreamFacts
@@ -20,7 +21,7 @@ from reverse_etl.changeset.scope import Reads
 from reverse_etl.config.streams import ROWS
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.scratch import scratch_in
-from reverse_etl.run.acknowledged import generations_of, remembered_streams
+from reverse_etl.run.acknowledged import generations_of, identities_of, remembered_streams
 from reverse_etl.run.planned_run import PREFIX
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.record import SyncRun
@@ -99,11 +100,7 @@ def make_undo(
     chain = list(generations_of(run).chain(snapshot.generation, snapshot.made_by))
     files, names = _files(run, report, chain)
     identified = identify_recipient(run, destination)
-    before = Recipient.from_text(chain[0][1].recipient)
-    if before is None or not before.is_same(identified.rows.recipient):
-        raise StateError(
-            f"{destination.label} is not the one that acknowledged these rows: nothing can be taken back there."
-        ).located(sync.where)
+    _require_same(run, chain[0][1], identified.rows.recipient, destination)
     values = remembered_streams(sync)[ROWS].named(names)
     folder = run.folder
     of = kind(sync.DESTINATION)
@@ -132,6 +129,21 @@ def make_undo(
     put_changeset(run)
     others = tuple(stream.name for stream in sync.streams if stream.name != ROWS)
     return Undo(report.run_id, sync.name, plan_id, undone, others)
+
+
+def _require_same(run: SyncRun, current: Made, recipient: Recipient, destination: DestinationConfig) -> None:
+    """Raises StateError where what was acknowledged is of another destination, or of other keys than those now."""
+    before = Recipient.from_text(current.recipient)
+    if before is None or not before.is_same(recipient):
+        raise StateError(
+            f"{destination.label} is not the one that acknowledged these rows: nothing can be taken back there."
+        ).located(run.sync.where)
+    keys = current.identities in ({}, identities_of(run.sync))
+    if not keys or current.secret_id != secret_id(secret_of(run.home.path)):
+        raise StateError(
+            "what identifies rows, or the secret, is another one than when they were sent: nothing can be taken back.",
+            hint=f"Run the sync, so that what it sends is remembered: reverse-etl run {run.sync.name}",
+        ).located(run.sync.where)
 
 
 def _changeset_of(run: SyncRun, report: RunReport) -> str:

@@ -162,7 +162,7 @@ def test_an_undo_that_stops_goes_on(case: Case) -> None:
     require_equal(case)
 
 
-@pytest.mark.parametrize("why", ["another run", "half sent", "not kept", "no values", "first"])
+@pytest.mark.parametrize("why", ["another run", "half sent", "not kept", "no values", "other keys", "first"])
 def test_what_cannot_be_taken_back_is_not(case: Case, why: str) -> None:
     """Another run between, one that is not accounted for, values that are not there: nothing is sent."""
     first = snapshot_of(case.store, case.name).made_by
@@ -183,6 +183,10 @@ def test_what_cannot_be_taken_back_is_not(case: Case, why: str) -> None:
     elif why == "not kept":
         (case.home.snapshots / case.name / "g000001" / "rows.values.parquet").unlink()
         with pytest.raises(StateError, match="missing or damaged"):
+            undo_of(case, wrong)
+    elif why == "other keys":
+        case.sync = remembering(case, identify_by="email").sync
+        with pytest.raises(StateError, match="what identifies rows"):
             undo_of(case, wrong)
     elif why == "no values":
         case.sync = case.sync.model_copy(update={"changes": case.sync.changes.model_copy(update={"keep": None})})
