@@ -46,12 +46,15 @@ class Run:
         before: The values before it, the oldest file first; none where nothing was acknowledged.
         now: The values that count, the oldest file first.
         keys: The fingerprints that count.
+        removed: The fingerprints before the run, and after it: keys that are in the first alone, it removed. None where
+            that is not known, or cannot be taken back.
     """
 
     own: Path
     before: Sequence[Path]
     now: Sequence[Path]
     keys: Path
+    removed: tuple[Path, Path] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Undone:
         changed_since: Values that a later run replaced: they stay.
         in_doubt: Values of which it is not known whether they arrived, or what was there before.
         never_ours: Values before which nothing of ours was there: they stay.
+        removed: Of the rows, those that the run removed because they were gone: they are sent whole.
     """
 
     rows: int = 0
@@ -73,6 +77,7 @@ class Undone:
     changed_since: int = 0
     in_doubt: int = 0
     never_ours: int = 0
+    removed: int = 0
 
 
 def write_undo(
@@ -100,7 +105,7 @@ def write_undo(
     parts.write(_rows(parts, changed, values, rows_of, database))
     [counted] = database.execute(f"""
         SELECT count(*) FILTER (attributes LIKE '%{_YES}%'), count(*) FILTER (added), coalesce(sum(changed_since), 0),
-            coalesce(sum(in_doubt), 0), coalesce(sum(never_ours), 0)
+            coalesce(sum(in_doubt), 0), coalesce(sum(never_ours), 0), count(*) FILTER (removed)
         FROM {parquet(changed)}
     """).fetchall()
     changed.unlink()
@@ -154,13 +159,32 @@ def _changed(run: Run, values: StreamValues, database: duckdb.DuckDBPyConnection
         for name, found in why.items()
     )
     joined = marks or "''"
-    return f"""
-        SELECT g.key, b.kh IS NULL AS added, concat('', {joined}) AS attributes{texts}{counts}
+    found = f"""
+        SELECT g.kh, g.kl, g.key, b.kh IS NULL AS added, false AS removed,
+            concat('', {joined}) AS attributes{texts}{counts}
         FROM {own} g
         JOIN {now} n ON g.kh = n.kh AND g.kl = n.kl
         SEMI JOIN {parquet(run.keys)} k ON g.kh = k.kh AND g.kl = k.kl
         LEFT JOIN {before} b ON g.kh = b.kh AND g.kl = b.kl
-        ORDER BY g.kh, g.kl
+    """
+    if run.removed is not None and run.before:
+        found = f"{found} UNION ALL {_removed(run, run.removed, before, names)}"
+    return f"SELECT * EXCLUDE (kh, kl) FROM ({found}) ORDER BY kh, kl"
+
+
+def _removed(run: Run, removed: tuple[Path, Path], before: str, names: Sequence[str]) -> str:
+    """A row for each that the run removed and that is not there now, with all that was acknowledged of it before."""
+    was, then = removed
+    known = {name: f"b.{name} IS NOT NULL AND b.{name} <> '{UNKNOWN}'" for name in names}
+    marks = ", ".join(f"CASE WHEN {known[name]} THEN '{_YES}' ELSE '{_NO}' END" for name in names) or "''"
+    texts = "".join(f", CASE WHEN {known[name]} THEN b.{name} END AS {name}" for name in names)
+    return f"""
+        SELECT b.kh, b.kl, b.key, false AS added, true AS removed, concat('', {marks}) AS attributes{texts},
+            0 AS changed_since, 0 AS in_doubt, 0 AS never_ours
+        FROM {before} b
+        SEMI JOIN {parquet(was)} w ON b.kh = w.kh AND b.kl = w.kl
+        ANTI JOIN {parquet(then)} t ON b.kh = t.kh AND b.kl = t.kl
+        ANTI JOIN {parquet(run.keys)} k ON b.kh = k.kh AND b.kl = k.kl
     """
 
 

@@ -216,3 +216,22 @@ def test_histories_are_taken_back_from_their_end(case: Case) -> None:
         assert Status.COMPLETED is undone(case, report).status
         assert before == there(case)
         require_equal(case)
+
+
+@pytest.mark.parametrize("kind", ["people", "objects"])
+def test_who_a_run_removed_is_sent_again(kind: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """Whole, as they were acknowledged; once they are back by another way, there is nothing to bring back."""
+    case = remembering(compared(tmp_path, sandbox, kind), gone="delete", gone_wait="0s")
+    completed(case)
+    before = there(case)
+    with case.shop.changing() as database:
+        database.execute("DELETE FROM shop WHERE rowid IN (3, 5)")
+        database.execute("UPDATE shop SET plan = 'wrong' WHERE rowid = 4")
+    removed = ended(case.run())
+    assert (2, ROWS - 2) == (removed.streams["gone_rows"].delivered, len(there(case)))
+    made = undo_of(case, removed).undone
+    assert (3, 2) == (made.rows, made.removed)
+    report = undone(case, removed)
+    assert (Status.COMPLETED, 3) == (report.status, report.total.delivered), report.message
+    assert before == there(case)
+    assert 0 == undo_of(case, removed).undone.removed

@@ -92,6 +92,9 @@ def _show(made: Undo, title: str, console: Console) -> None:
     attributes = " · ".join(f"{name} {rows:,}" for name, rows in found.attributes.items())
     back = f"{counted(found.rows, 'row')} to take back" + (f": {attributes}" if attributes else "")
     say(console, f"{made.sync}, run {made.run_id[:8]}: {back}", style="bold")
+    if found.removed:
+        again = counted(found.removed, "row that it removed is", "rows that it removed are")
+        say(console, f"  {again} sent again: what else {title} had of them does not come back.", indent="  ")
     stays = [
         (found.added, f"that the run added: they stay in {title}"),
         (found.changed_since, "that a later run replaced: they stay"),
