@@ -100,7 +100,10 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
     made, note = _made(run, snapshot, secret)
     shapes = shapes_of(sync)
     reshaped = tuple(name for name in shapes if made is not None and made.shapes.get(name) != shapes[name])
-    everything = facts.reads in (Reads.FULL, Reads.ONLY, Reads.UNDO) or (made is not None and _is_due(sync, made))
+    # What failed is sent by a retry even if it is as it was acknowledged: a run of everything may have been refused it.
+    everything = facts.reads in (Reads.FULL, Reads.ONLY, Reads.RETRY, Reads.UNDO) or (
+        made is not None and _is_due(sync, made)
+    )
     found = Compared(
         generation=snapshot.generation,
         known=made is not None,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, RunReport, Status
-from reverse_etl.run.acknowledged import forget_old_generations, write_generation
+from reverse_etl.run.acknowledged import compares, forget_old_generations, write_generation
 from reverse_etl.run.carry import carry, failed_rows, forget
 from reverse_etl.run.open_runs import has_closed
 from reverse_etl.run.sharing import put_at_end
@@ -155,10 +156,13 @@ def _not_read_again(run: SyncRun, facts: Facts | None, rows: RowsFor | None) -> 
     """What to do for the failed rows of a run that read rows which last sync time does not stand for."""
     if facts is None or facts.since or facts.retry_of or facts.reads is Reads.UNDO or (rows is not None and rows.note):
         return ""
+    if run.sync.changes.by == "log" or reads_only_changes(run.sync):
+        of_next = "reads only what changed since last sync time"
+    elif compares(run.sync):
+        of_next = f"sends only what differs from what the {run.sync.PLACE} acknowledged"
+    else:
+        return ""
     if not sync_state(run.store, run.sync.name).last_sync_time:
         return ""
     again = "run with --full again, or run" if facts.reads is Reads.FULL else "run"
-    return (
-        f"The next run reads only what changed since last sync time: for these rows, {again}: "
-        f"reverse-etl retry {run.sync.name}"
-    )
+    return f"The next run {of_next}: for these rows, {again}: reverse-etl retry {run.sync.name}"

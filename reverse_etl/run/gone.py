@@ -90,8 +90,9 @@ def look_for_gone(
     keys = find_gone(parts, before, database, gone, read_at=facts.started_at, among=among, elsewhere=elsewhere)
     note = ""
     if keys.unnamed:
-        left = counted(keys.unnamed, "row is", "rows are")
-        note = f"{left} gone and left as they are: when they were acknowledged, their identifiers were not remembered."
+        left = counted(keys.unnamed, "row is gone and left as it is", "rows are gone and left as they are")
+        their = "its identifier was" if keys.unnamed == 1 else "their identifiers were"
+        note = f"{left}: {their} not remembered when the destination acknowledged this."
     return Looked(keys, note)
 
 

@@ -184,6 +184,19 @@ def test_a_run_that_stopped_counts_in_the_shape_that_it_sent_in(case: Case) -> N
     assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(ended(case.run()))
 
 
+def test_a_row_that_a_full_run_could_not_send_is_sent_by_a_retry(case: Case) -> None:
+    """It did not change, so the next run does not send it, which the message of the full one says."""
+    assert Status.COMPLETED is ended(case.run()).status
+    case.sandbox.faults([{"match": {"path": "/api/v2/batch"}, "always": True, "do": {"refuse_items": {"ids": ["p1"]}}}])
+    full = case.run(scope=Scope(full=True))
+    case.sandbox.clear_faults()
+    assert (Status.SOME_ROWS_FAILED, ROWS - 1) == of_rows(ended(full))[:2]
+    assert "The next run sends only what differs from what the workspace acknowledged: for these" in ended(full).message
+    assert 0 == ended(case.run()).rows.delivered
+    assert (Status.COMPLETED, 1, 0, 0) == of_rows(ended(case.run(scope=Scope(retry_of=full.run_id))))
+    assert 0 == ended(case.run()).rows.delivered
+
+
 def test_full_sends_everything(case: Case) -> None:
     """Whatever was acknowledged; the run after it sends nothing."""
     run, clock = case.start(), FastClock().clock()
