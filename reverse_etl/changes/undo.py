@@ -42,7 +42,7 @@ class Run:
     """The files around a run.
 
     Attributes:
-        own: The values that it changed.
+        own: The values that it changed; None for none.
         before: The values before it, the oldest file first; none where nothing was acknowledged.
         now: The values that count, the oldest file first.
         keys: The fingerprints that count.
@@ -50,7 +50,7 @@ class Run:
             that is not known, or cannot be taken back.
     """
 
-    own: Path
+    own: Path | None
     before: Sequence[Path]
     now: Sequence[Path]
     keys: Path
@@ -126,8 +126,10 @@ def take_undo(parts: Parts, values: StreamValues, database: duckdb.DuckDBPyConne
 def _changed(run: Run, values: StreamValues, database: duckdb.DuckDBPyConnection) -> str:
     """A row for each that the run changed: its key, its marks, the texts that it has then, and why others stay."""
     names = columns(values.names)
-    own = f"(SELECT * FROM ({all_columns(run.own, values.names, 'own')}) WHERE own)"
     now = latest_values(run.now, values.names, database, keep_in="keys_now")
+    own = f"(SELECT * FROM {now} WHERE false)"
+    if run.own is not None:
+        own = f"(SELECT * FROM ({all_columns(run.own, values.names, 'own')}) WHERE own)"
     before = latest_values(run.before, values.names, database, keep_in="keys_before") if run.before else None
     if before is None:
         nothing = "".join(f", NULL::VARCHAR AS {name}" for name in names)

@@ -170,8 +170,10 @@ def _files(run: SyncRun, report: RunReport, chain: list[tuple[int, Made]]) -> tu
     earlier = chain[at + 1][1] if at + 1 < len(chain) else None
     before = generations.needed_values(earlier, ROWS) if earlier is not None and earlier.values.get(ROWS) else []
     known = [each.attributes.get(ROWS, []) for each in (made, earlier) if each is not None]
+    # A run that only removed rows has no values of its own.
+    changed_values = str(number) in made.values.get(ROWS, {str(number): ""})
     if (
-        own is None
+        (own is None and changed_values)
         or not now
         or any(names[: len(each)] != each for each in known)
         or (earlier is not None and earlier.values.get(ROWS) and not before)

@@ -218,6 +218,17 @@ def test_histories_are_taken_back_from_their_end(case: Case) -> None:
         require_equal(case)
 
 
+def test_a_run_that_only_removed_is_taken_back(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """It has no values of its own, and that is no damage."""
+    case = completed(remembering(compared(tmp_path, sandbox), gone="delete", gone_wait="0s"))
+    before = there(case)
+    with case.shop.changing() as database:
+        database.execute("DELETE FROM shop WHERE rowid IN (3, 5)")
+    report = undone(case, ended(case.run()))
+    assert (Status.COMPLETED, 2) == (report.status, report.total.delivered), report.message
+    assert before == there(case)
+
+
 @pytest.mark.parametrize("kind", ["people", "objects"])
 def test_who_a_run_removed_is_sent_again(kind: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
     """Whole, as they were acknowledged; once they are back by another way, there is nothing to bring back."""
