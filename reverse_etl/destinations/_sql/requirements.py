@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import pyarrow as pa
-
-from reverse_etl.changeset.parts import ROW_NUMBER
-from reverse_etl.changeset.text import as_text
 from reverse_etl.config.gone import DELETED
 from reverse_etl.config.model import nearest
 from reverse_etl.destinations._sql.columns import TableColumn
@@ -70,12 +66,6 @@ def require_columns(columns: Iterable[str], rows: Rows, names: Sequence[str], *,
 def written_columns(names: Sequence[str], rows: Rows) -> list[str]:
     """Those of a query's columns that are written: not what says that a row is gone."""
     return [name for name in names if rows.when_gone is None or name != DELETED]
-
-
-def keys_as_text(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
-    """The columns of a key as text, and ``ROW_NUMBER``, for a statement that gives them the table's types."""
-    columns = {name: as_text(batch.column(name), batch.schema.field(name)) for name in names}
-    return pa.RecordBatch.from_pydict({**columns, ROW_NUMBER: batch.column(ROW_NUMBER)})
 
 
 def require_writable(written: Iterable[TableColumn], rows: Rows, *, where: str) -> None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import psycopg
 import pyarrow as pa
 
+from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql import requirements as shared
+from reverse_etl.destinations._sql.fit import fit, key_values
 from reverse_etl.destinations._sql.table import SqlTable
-from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
+from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.postgres import catalogue, failures, requirements
 from reverse_etl.destinations.postgres.catalogue import Table
 from reverse_etl.destinations.postgres.config import Config
@@ -57,8 +59,15 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
     async def delete(self, batch: pa.RecordBatch) -> Answer:
         """Deletes a slice in one transaction, as ``powers.Deletes`` defines it."""
         keys = self._prepared[1].of_keys()
-        names = [column.fits.name for column in keys.columns]
-        return await self._settled(shared.keys_as_text(batch, names), keys, Transaction.delete)
+        columns = [column.fits for column in keys.columns]
+        fitted = fit(key_values(batch, columns), columns, timezone=self._config.timezone)
+        answer = await self._settled(fitted.batch, keys, Transaction.delete)
+        if not fitted.kept_back or not isinstance(answer, Accepted):
+            return answer
+        # A key that the table's type cannot hold is of no row; it is null there, and no row is deleted for it.
+        places = {number: place for place, number in enumerate(batch.column(ROW_NUMBER).to_pylist())}
+        kept = [Refusal(places[row], each.why) for each in fitted.kept_back for row in each.rows.to_pylist()]
+        return Accepted(tuple(sorted({*answer.refusals, *kept})), answer.excluded)
 
     async def _settled(self, batch: pa.RecordBatch, statements: Statements, act: _Act) -> Answer:
         connection = await self._link.connected()

@@ -122,6 +122,19 @@ class SqlConformance(ABC):
         assert [1, 2, 3, 4] == delivery.numbers(Outcome.DELIVERED)
         assert [(2, 20), (4, 40), (7, 7)] == server.fetch("SELECT id, score FROM customers ORDER BY id")
 
+    def test_keys_of_any_type_are_deleted_as_they_are_remembered(self, server: SqlServer, tmp_path: Path) -> None:
+        """The text of a key, which a date-time's is not what the table would read from it."""
+        instant, text = self.types["timestamp with time zone"], self.types["varchar(40)"]
+        server.run(f"CREATE TABLE customers (at {instant}, day date, name {text}, PRIMARY KEY (at, day, name))")
+        server.run(self.grant_delete)
+        at, day = dt.datetime(2024, 7, 1, 10, tzinfo=dt.UTC), dt.date(2024, 2, 29)
+        keys = ("at", "day", "name")
+        delivered(server, tmp_path / "1", {"at": [at, at], "day": [day, day], "name": ["a", "b"]}, identify_by=keys)
+        gone = {"at": [str(int(at.timestamp()))], "day": ["2024-02-29"], "name": ["a"], "deleted": [True]}
+        delivery = delivered(server, tmp_path / "2", gone, identify_by=keys, gone="delete")
+        assert ([1], {}) == (delivery.numbers(Outcome.DELIVERED), delivery.reasons())
+        assert [("b",)] == server.fetch("SELECT name FROM customers")
+
     def test_a_row_that_another_table_needs_is_not_deleted(self, server: SqlServer, tmp_path: Path) -> None:
         """It fails alone."""
         server.run(f"{TABLE}; INSERT INTO customers VALUES (1, 'a', 1, ''), (2, 'b', 2, ''), (3, 'c', 3, '')")
