@@ -65,9 +65,9 @@ def enter_values(
         return rows, False
     columns_ = ", ".join(("kh", "kl", "key", *names))
     every = f"""
-        SELECT {columns_}, own FROM {parquet(after)}
+        SELECT {columns_}, own, gone FROM {parquet(after)}
         UNION ALL
-        SELECT {columns_}, false FROM {old}
+        SELECT {columns_}, false, false FROM {old}
         ANTI JOIN {parquet(after)} USING (kh, kl) SEMI JOIN {parquet(now)} USING (kh, kl)
     """
     return copy(database, every, after), True
@@ -117,7 +117,7 @@ def _entries(answered: str, old: str, names: Sequence[str], *, before: Path | No
     comma = ", " if names else ""
     plain = "".join(f", n.{name}" for name in names)
     found = f"""
-        SELECT n.kh, n.kl, n.key{plain}, n.what <> 'unchanged' AS own
+        SELECT n.kh, n.kl, n.key{plain}, n.what <> 'unchanged' AS own, false AS gone
         FROM (
             SELECT s.kh, s.kl, s.key, s.what, o.kh IS NULL OR s.what = 'added' AS is_new{comma}{texts}{comma}{kept}
             FROM {answered} s LEFT JOIN {old} o ON s.kh = o.kh AND s.kl = o.kl
@@ -126,12 +126,19 @@ def _entries(answered: str, old: str, names: Sequence[str], *, before: Path | No
     """
     if before is None or not names:
         return found
+    # The row leaves no value behind, but a mark, for `history` and `undo`.
+    nothing = ", ".join(f"NULL::VARCHAR AS {name}" for name in names)
+    removed = f"""
+        SELECT o.kh, o.kl, o.key, {nothing}, true AS own, true AS gone
+        FROM {old} o SEMI JOIN {parquet(before)} b ON o.kh = b.kh AND o.kl = b.kl
+        ANTI JOIN {parquet(now)} n ON o.kh = n.kh AND o.kl = n.kl
+    """
     lost = ", ".join(f"CASE WHEN o.{name} IS NOT NULL THEN '{UNKNOWN}' END AS {name}" for name in names)
     anything = " OR ".join(f"o.{name} <> '{UNKNOWN}'" for name in names)
     return f"""
-        {found}
-        UNION ALL
-        SELECT o.kh, o.kl, o.key, {lost}, true AS own
+        SELECT * FROM ({found}) SEMI JOIN {parquet(now)} USING (kh, kl)
+        UNION ALL {removed} UNION ALL
+        SELECT o.kh, o.kl, o.key, {lost}, true AS own, false AS gone
         FROM {old} o
         SEMI JOIN (
             SELECT n.kh, n.kl FROM {parquet(now)} n JOIN {parquet(before)} b ON n.kh = b.kh AND n.kl = b.kl

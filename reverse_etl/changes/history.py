@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reverse_etl.changes.compare import parquet
 from reverse_etl.changes.values import UNKNOWN, all_columns, columns
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import duckdb
 
     from reverse_etl.changes.generation import Generations, Made
@@ -51,17 +48,15 @@ def history_of(
     """
     found: list[Acknowledged] = []
     before: dict[str, str | None] = {}
-    was_there = False
     for number, made in reversed(chain):
-        there = _is_there(generations.stream(number, stream), key, database)
-        if was_there and there is False:
-            found.append(Acknowledged(made.sent_by or made.run_id, made.made_at or made.read_at, {}, removed=True))
-            before = {}
-        was_there = was_there if there is None else there
         texts = _texts(generations, number, made, stream, key, database)
         if texts is None:
             continue
-        now, own = texts
+        now, own, gone = texts
+        if gone:
+            found.append(Acknowledged(made.sent_by or made.run_id, made.made_at or made.read_at, {}, removed=True))
+            before = {}
+            continue
         differs = {
             name: (_shown(before.get(name)), _shown(text)) for name, text in now.items() if before.get(name) != text
         }
@@ -71,28 +66,21 @@ def history_of(
     return found[::-1]
 
 
-def _is_there(path: Path, key: Key, database: duckdb.DuckDBPyConnection) -> bool | None:
-    """Whether a generation has a key; None where its file is no longer there."""
-    if not path.exists():
-        return None
-    return bool(database.execute(f"SELECT 1 FROM {parquet(path)} WHERE kh = ? AND kl = ?", list(key)).fetchall())
-
-
 def _texts(
     generations: Generations, number: int, made: Made, stream: str, key: Key, database: duckdb.DuckDBPyConnection
-) -> tuple[dict[str, str | None], bool] | None:
-    """A generation's values of a key, and whether its own run made them; None where it has none of it."""
+) -> tuple[dict[str, str | None], bool, bool] | None:
+    """A generation's values of a key, whether its own run made them, or removed it; None where it has none of it."""
     path = generations.own_values(number, made, stream)
     if path is None:
         return None
     names = made.attributes[stream]
-    chosen = ", ".join(("own", *columns(names)))
-    query = f"SELECT {chosen} FROM ({all_columns(path, names, 'own')}) WHERE kh = ? AND kl = ?"
+    chosen = ", ".join(("own", "gone", *columns(names)))
+    query = f"SELECT {chosen} FROM ({all_columns(path, names, 'own', 'gone')}) WHERE kh = ? AND kl = ?"
     rows = database.execute(query, list(key)).fetchall()
     if not rows:
         return None
-    own, *texts = rows[0]
-    return dict(zip(names, texts, strict=True)), bool(own)
+    own, gone, *texts = rows[0]
+    return dict(zip(names, texts, strict=True)), bool(own), bool(gone)
 
 
 def _shown(text: str | None) -> str | None:

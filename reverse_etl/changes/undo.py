@@ -46,15 +46,14 @@ class Run:
         before: The values before it, the oldest file first; none where nothing was acknowledged.
         now: The values that count, the oldest file first.
         keys: The fingerprints that count.
-        removed: The fingerprints before the run, and after it: keys that are in the first alone, it removed. None where
-            that is not known, or cannot be taken back.
+        brings_back: Whether rows that it removed can be sent again.
     """
 
     own: Path | None
     before: Sequence[Path]
     now: Sequence[Path]
     keys: Path
-    removed: tuple[Path, Path] | None = None
+    brings_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def _changed(run: Run, values: StreamValues, database: duckdb.DuckDBPyConnection
     now = latest_values(run.now, values.names, database, keep_in="keys_now")
     own = f"(SELECT * FROM {now} WHERE false)"
     if run.own is not None:
-        own = f"(SELECT * FROM ({all_columns(run.own, values.names, 'own')}) WHERE own)"
+        own = f"(SELECT * FROM ({all_columns(run.own, values.names, 'own', 'gone')}) WHERE own AND NOT gone)"
     before = latest_values(run.before, values.names, database, keep_in="keys_before") if run.before else None
     if before is None:
         nothing = "".join(f", NULL::VARCHAR AS {name}" for name in names)
@@ -169,14 +168,13 @@ def _changed(run: Run, values: StreamValues, database: duckdb.DuckDBPyConnection
         SEMI JOIN {parquet(run.keys)} k ON g.kh = k.kh AND g.kl = k.kl
         LEFT JOIN {before} b ON g.kh = b.kh AND g.kl = b.kl
     """
-    if run.removed is not None and run.before:
-        found = f"{found} UNION ALL {_removed(run, run.removed, before, names)}"
+    if run.brings_back and run.own is not None and run.before:
+        found = f"{found} UNION ALL {_removed(run, run.own, before, names)}"
     return f"SELECT * EXCLUDE (kh, kl) FROM ({found}) ORDER BY kh, kl"
 
 
-def _removed(run: Run, removed: tuple[Path, Path], before: str, names: Sequence[str]) -> str:
+def _removed(run: Run, own: Path, before: str, names: Sequence[str]) -> str:
     """A row for each that the run removed and that is not there now, with all that was acknowledged of it before."""
-    was, then = removed
     known = {name: f"b.{name} IS NOT NULL AND b.{name} <> '{UNKNOWN}'" for name in names}
     marks = ", ".join(f"CASE WHEN {known[name]} THEN '{_YES}' ELSE '{_NO}' END" for name in names) or "''"
     texts = "".join(f", CASE WHEN {known[name]} THEN b.{name} END AS {name}" for name in names)
@@ -184,8 +182,8 @@ def _removed(run: Run, removed: tuple[Path, Path], before: str, names: Sequence[
         SELECT b.kh, b.kl, b.key, false AS added, true AS removed, concat('', {marks}) AS attributes{texts},
             0 AS changed_since, 0 AS in_doubt, 0 AS never_ours
         FROM {before} b
-        SEMI JOIN {parquet(was)} w ON b.kh = w.kh AND b.kl = w.kl
-        ANTI JOIN {parquet(then)} t ON b.kh = t.kh AND b.kl = t.kl
+        SEMI JOIN (SELECT kh, kl FROM ({all_columns(own, (), "own", "gone")}) WHERE gone) r
+            ON b.kh = r.kh AND b.kl = r.kl
         ANTI JOIN {parquet(run.keys)} k ON b.kh = k.kh AND b.kl = k.kl
     """
 

@@ -1,6 +1,7 @@
 """The values that a destination acknowledged, attribute by attribute, beside the fingerprints of whole rows.
 
-    <generation>/<stream>.values.parquet    ``kh``, ``kl``, ``key``, and ``a0``, ``a1`` …: the text of each attribute
+    <generation>/<stream>.values.parquet    ``kh``, ``kl``, ``key``, and ``a0``, ``a1`` …: the text of each attribute;
+                                            ``own``, whether its run changed them; ``gone``, whether it removed the row
 
 A generation has the values of its own run's rows alone; which generations' files are still needed is in ``made.json``,
 and so are the names of ``a0``, ``a1`` …: DuckDB does not distinguish `Plan` from `plan`. A text is null where nothing
@@ -71,8 +72,9 @@ def all_columns(path: Path, names: Sequence[str], *more: str) -> str:
     Args:
         path: The file.
         names: Of the attributes.
-        more: Other columns of it.
+        more: Other columns of it, each true or false; false where it was written without them.
     """
     there = set(pq.read_schema(path).names)
     texts = [name if name in there else f"NULL::VARCHAR AS {name}" for name in columns(names)]
-    return f"SELECT {', '.join((*IDENTITY, *more, *texts))} FROM {parquet(path)}"
+    others = [name if name in there else f"false AS {name}" for name in more]
+    return f"SELECT {', '.join((*IDENTITY, *others, *texts))} FROM {parquet(path)}"

@@ -30,8 +30,6 @@ from reverse_etl.state.run_history import root_of_run
 from reverse_etl.state.snapshots import snapshot_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from reverse_etl.changes.generation import Made
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.syncs import SyncConfig
@@ -170,7 +168,7 @@ def _files(run: SyncRun, report: RunReport, chain: list[tuple[int, Made]]) -> tu
     earlier = chain[at + 1][1] if at + 1 < len(chain) else None
     before = generations.needed_values(earlier, ROWS) if earlier is not None and earlier.values.get(ROWS) else []
     known = [each.attributes.get(ROWS, []) for each in (made, earlier) if each is not None]
-    # A run that only removed rows has no values of its own.
+    # An earlier release wrote no values for a run that only removed rows.
     changed_values = str(number) in made.values.get(ROWS, {str(number): ""})
     if (
         (own is None and changed_values)
@@ -182,13 +180,7 @@ def _files(run: SyncRun, report: RunReport, chain: list[tuple[int, Made]]) -> tu
             f"what run {report.run_id[:8]} changed is not known: the files of its values, or of those before it, are "
             "missing or damaged.",
         ).located(run.sync.where)
-    return Run(own, before, now, generations.stream(newest, ROWS), _removed(run, chain, at)), names
-
-
-def _removed(run: SyncRun, chain: list[tuple[int, Made]], at: int) -> tuple[Path, Path] | None:
-    """The keys before a run and after it, where what it removed can be brought back."""
     gone = run.sync.gone(ROWS)
-    if at + 1 >= len(chain) or gone is None or gone.action == "suppress":
-        return None
-    before, after = (generations_of(run).stream(chain[place][0], ROWS) for place in (at + 1, at))
-    return (before, after) if before.exists() and after.exists() else None
+    # Whoever is suppressed cannot be brought back by sending them.
+    brings_back = gone is None or gone.action != "suppress"
+    return Run(own, before, now, generations.stream(newest, ROWS), brings_back), names

@@ -399,6 +399,11 @@ def test_the_history_of_a_row_says_that_it_was_removed(tmp_path: Path, sandbox: 
     case.run()
     remove(case, 3)
     removed = ended(case.run())
+    for plan in "abc":
+        # Longer ago than fingerprints are kept.
+        with case.shop.changing() as database:
+            database.execute("UPDATE shop SET plan = ? WHERE rowid = 4", [plan])
+        case.run()
     [last, first] = history_of_key(case.sync, case.home, case.store, "p3")
     assert (removed.run_id, True, False) == (last.run_id, last.removed, first.removed)
     _put_back(case, 3)
