@@ -217,10 +217,13 @@ def test_everything_finds_it(repository: tuple[Path, set[str]]) -> None:
 
 
 @pytest.mark.thorough
-def test_the_copies_of_an_engine_and_a_destination_pass_their_suites(repository: tuple[Path, set[str]]) -> None:
-    """On a real server; and the engine is in the rules and tables of all engines."""
+@pytest.mark.parametrize("suite", ["engine", *ADDITIONS["destination"].own])
+def test_the_copies_of_an_engine_and_a_destination_pass_their_suites(
+    repository: tuple[Path, set[str]], suite: str
+) -> None:
+    """On a real server, a suite at a time; and the engine is in the rules and tables of all engines."""
     of_engines = ("sources/test_house_rules.py", "sources/test_engine_table.py", "-k", "not readme")
-    _pass(repository[0], *ADDITIONS["engine"].own, *ADDITIONS["destination"].own, *of_engines)
+    _pass(repository[0], *((*ADDITIONS["engine"].own, *of_engines) if suite == "engine" else (suite,)))
 
 
 @pytest.mark.thorough
