@@ -5,14 +5,17 @@ What a rule finds is decided in room 4; here it only gets its Dagster form. No r
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from reverse_etl.changes.compared import Compared
 from reverse_etl.checks.base import CheckResult, Rule, Severity
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.report import RunReport, Status
+
+if TYPE_CHECKING:
+    from reverse_etl.changes.compared import Compared
 
 ALL_ROWS_DELIVERED = "all_rows_delivered"
 OUTCOMES_ADD_UP = "outcomes_add_up"
@@ -66,7 +69,7 @@ def gone_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def gone_results(sync: SyncConfig, found: Compared) -> Iterator[dg.AssetCheckResult]:
+def gone_results(sync: SyncConfig, found: "Compared") -> Iterator[dg.AssetCheckResult]:
     """Whether nothing was sent because too much is gone, with the counts of what is."""
     for stream in sync.streams:
         if sync.gone(stream.name) is not None:

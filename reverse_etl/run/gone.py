@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.powers import AsSent
     from reverse_etl.run.record import SyncRun
 
-_NO_KEYS: Final = pa.array([], pa.string())
-
 NOTHING_SENT: Final = ": nothing was sent"
 """In the sentences about a run that removes too much."""
 
@@ -104,7 +102,8 @@ def note_gone_in_log(
         return
     path = run.folder.path / GONE_IN_LOG
     # Where nothing changed, no key was looked for.
-    keys = pq.read_table(path, columns=["key"]).column("key").combine_chunks() if path.exists() else _NO_KEYS
+    read = pq.read_table(path, columns=["key"]).column("key").combine_chunks() if path.exists() else None
+    keys = pa.array([], pa.string()) if read is None else read
     [column] = stream.identifier
     write_gone_in_log(keys, run.folder.parts(stream.name), column, as_sent, keyed)
 

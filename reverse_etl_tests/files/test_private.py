@@ -79,8 +79,8 @@ def test_files_are_made_in_one_place() -> None:
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.open"
     }
-    # The sandbox stands in for what is outside, and imports nothing of ours.
-    assert {"files/private.py", "sandbox/storage.py"} == makers
+    # The sandbox imports nothing of ours; the process of a transform opens nothing but /dev/null.
+    assert {"files/private.py", "sandbox/storage.py", "shaping/_child.py"} == makers
 
 
 def test_a_pipe_or_device_keeps_its_mode(tmp_path: Path) -> None:
