@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, Final, NamedTuple
 
+from reverse_etl.counted import counted
+
 
 class Status(StrEnum):
     """How a run ended, or that it has not yet."""
@@ -64,6 +66,9 @@ class Step:
     hint: str = ""
 
 
+_BESIDE_DELIVERED: Final = ("unchanged", "rejected", "refused", "excluded", "undelivered")
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Rows of one stream by outcome."""
@@ -88,6 +93,20 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+def counts_in_words(stream: str, counts: Counts) -> str:
+    """The counts of a stream for people, such as ``3 rows read, 2 delivered, 1 rejected``.
+
+    Of keys that were to be removed (``Stream.gone``) nothing was read: ``2 gone rows, 2 applied``.
+    """
+    gone = stream.startswith("gone_")
+    row, read, delivered = stream.removesuffix("s").replace("_", " "), " read", "delivered"
+    if gone:
+        read, delivered = "", "applied"
+    others = ((name, getattr(counts, name)) for name in _BESIDE_DELIVERED)
+    parts = [f"{counted(counts.extracted, row)}{read}", f"{counts.delivered:,} {delivered}"]
+    return ", ".join(parts + [f"{rows:,} {name}" for name, rows in others if rows])
 
 
 class Reason(NamedTuple):

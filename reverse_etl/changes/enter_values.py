@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.parts import Parts
 
 _ELSEWHERE: Final = 0.25
-"""Above this share of the keys, in other files than the oldest one, all values are written anew."""
+"""Above this share of the keys, in other files than the oldest one, all values are written again."""
 
 
 def enter_values(

@@ -120,8 +120,13 @@ def gone_before(parts: Parts, before: Path, database: duckdb.DuckDBPyConnection)
         database: For a while.
     """
     found = f"SELECT why, count(*) FROM {parquet(parts.folder / GONE_FILE)} GROUP BY why"
+    return GoneKeys(**dict(database.execute(found).fetchall()), known=count_known(before, database))
+
+
+def count_known(before: Path, database: duckdb.DuckDBPyConnection) -> int:
+    """How many keys of a generation's file were acknowledged."""
     [(known,)] = database.execute(f"SELECT count(*) FROM {parquet(before)} WHERE known").fetchall()
-    return GoneKeys(**dict(database.execute(found).fetchall()), known=known)
+    return int(known)
 
 
 def gone_in_log(parts: Parts) -> Path | None:

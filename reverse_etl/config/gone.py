@@ -18,7 +18,7 @@ DELETED: Final = "deleted"
 """The column that says of a row that it is gone."""
 
 ALWAYS_ALLOWED: Final = 10
-"""So many may be gone whatever share of all that is."""
+"""Rows that may be gone whatever share of all they are."""
 
 _LIMITS: Final = ("gone_wait", "gone_max", "gone_max_rows")
 
@@ -47,7 +47,7 @@ class Gone:
     keeps_unknown: bool = False
 
     def most(self, known: int) -> int:
-        """How many of so many known keys a run acts upon at most."""
+        """The most keys that a run acts upon, of ``known`` ones."""
         return min(max(ALWAYS_ALLOWED, int(known * self.max_percent / 100)), self.max_rows)
 
 

@@ -8,8 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from reverse_etl.counted import counted
-from reverse_etl.report import Counts, with_streams
+from reverse_etl.report import Counts, counts_in_words, with_streams
 
 VERSION = 1
 """Of the JSON form. A key may come; one that is there keeps its name and meaning."""
@@ -75,9 +74,7 @@ class Alert:
             yield self.message
         for name, counts in self.streams.items():
             if counts.extracted:
-                shown = [f"{counted(counts.extracted, name.removesuffix('s'))} read", f"{counts.delivered:,} delivered"]
-                others = {key: value for key, value in asdict(counts).items() if key not in ("extracted", "delivered")}
-                yield ", ".join(shown + [f"{value:,} {key}" for key, value in others.items() if value])
+                yield counts_in_words(name, counts)
         if self.reasons:
             yield "Reasons: " + ", ".join(f"{each.reason} ({each.rows:,})" for each in self.reasons)
         if self.run_id and self.started_at:

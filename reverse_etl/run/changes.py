@@ -14,7 +14,7 @@ from reverse_etl.changes.attributes import plan_clearing, with_attributes_of, wr
 from reverse_etl.changes.changed_rows import changed_rows
 from reverse_etl.changes.compare import as_checked, count_deleted, enter_plan, write_fingerprints, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
-from reverse_etl.changes.gone import GoneKeys, gone_in_log, remembers_names
+from reverse_etl.changes.gone import GoneKeys, count_known, gone_in_log, remembers_names
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changes.undo import take_undo
 from reverse_etl.changeset.asked import reads_only_changes
@@ -129,7 +129,6 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
             write_fingerprints(parts, outcomes, as_sent, with_secret)
             note_gone_in_log(run, facts, stream, as_sent, with_secret)
             among = gone_in_log(parts)
-            whole = facts.has_all_rows or among is not None
             write_plan(parts, before, database, all_rows=everything or name in reshaped, gone=gone, among=among)
             attributes: dict[str, int] = {}
             if name in remembered:
@@ -154,17 +153,20 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
                     notes.append(_NO_VALUES)
             found.streams[name] = enter_plan(parts, outcomes, attributes)
             parts.write_outcomes(outcomes)
-            if gone is None or before is None or not whole:
+            if gone is None or before is None:
                 continue
-            looked = look_for_gone(run, facts, stream, before, database, among)
-            notes.append(looked.note)
+            # Rows that say of themselves that they are gone do so in a reading of what changed, too.
             deleted = count_deleted(parts, database)
             found.streams[name] = replace(found.streams[name], deleted=deleted)
-            if looked.keys is not None:
-                found.gone[name] = looked.keys
-            if why := too_many(sync, stream, gone, facts, looked.keys or GoneKeys(), deleted):
+            keys = GoneKeys(known=count_known(before, database))
+            if facts.has_all_rows or among is not None:
+                looked = look_for_gone(run, facts, stream, before, database, among)
+                notes.append(looked.note)
+                if looked.keys is not None:
+                    keys = found.gone[name] = looked.keys
+                names |= not remembers_names(before)
+            if why := too_many(sync, stream, gone, facts, keys, deleted):
                 found.too_many[name] = why
-            names |= not remembers_names(before)
     found = replace(found, names=names, note=" ".join(filter(None, notes)))
     if not found.stopped:
         prepare_removals(run, found.gone)

@@ -20,6 +20,7 @@ from reverse_etl.changes.gone import GoneKeys, find_gone, gone_before, write_gon
 from reverse_etl.changeset.columns import deleted_rows
 from reverse_etl.changeset.from_log import GONE_FILE as GONE_IN_LOG
 from reverse_etl.changeset.parts import REMOVALS_FILE, ROW_NUMBER
+from reverse_etl.config.gone import DELETED
 from reverse_etl.config.limits import parse_limit
 from reverse_etl.counted import counted
 from reverse_etl.errors import CheckFailedError
@@ -74,7 +75,7 @@ def look_for_gone(
         among: The fingerprints of the keys that a database's log names as gone; None where it named none.
     """
     gone = run.sync.gone(stream.name)
-    if gone is None or not (facts.has_all_rows or among is not None):
+    if gone is None:
         return Looked()
     parts = run.folder.parts(stream.name)
     if unknown := _without_key(parts, facts.streams[stream.name].rows):
@@ -128,7 +129,8 @@ def too_many(sync: SyncConfig, stream: Stream, gone: Gone, facts: Facts, keys: G
         limit = parse_limit(facts.gone_max)
         if not limit.exceeded_by(how_many, known):
             return ""
-        return f"{what} {is_or_are} gone, more than --gone-max {facts.gone_max} allows{NOTHING_SENT}."
+        see = f"See which: reverse-etl plan {sync.name} --values"
+        return f"{what} {is_or_are} gone, more than --gone-max {facts.gone_max} allows{NOTHING_SENT}. {see}"
     again = f"If they are to go, run: reverse-etl run {sync.name} --gone-max {how_many}"
     read = facts.streams[stream.name]
     if keys.removed and read.rows == read.left_out and facts.has_all_rows:
@@ -238,9 +240,9 @@ def _count_deleted(run: SyncRun, stream: str) -> int:
     outcomes, found = run.folder.outcomes(stream), 0
     parts = run.folder.parts(stream)
     schema = parts.schema()
-    if schema is None or "deleted" not in schema.names:
+    if schema is None or DELETED not in schema.names:
         return 0
-    for batch in parts.batches(["deleted"]):
+    for batch in parts.batches([DELETED]):
         sent = outcomes[batch.column(ROW_NUMBER).to_numpy() - 1] == Outcome.UNDELIVERED
         found += int(np.count_nonzero(deleted_rows(batch).to_numpy(zero_copy_only=False) & sent))
     return found

@@ -150,7 +150,7 @@ class Child:
         return self._some(process, length, patience_s)
 
     def _some(self, process: subprocess.Popen[bytes], size: int, patience_s: float | None) -> bytes:
-        """So many bytes. Raises EOFError, TimeoutError: nothing came, and no row was done, for so long."""
+        """This number of bytes. Raises EOFError, TimeoutError: nothing came, and no row was done, for so long."""
         assert process.stdout is not None  # noqa: S101 - for mypy
         number, found = process.stdout.fileno(), bytearray()
         seen, since = tuple(self._progress), time.monotonic()

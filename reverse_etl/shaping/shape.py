@@ -218,7 +218,7 @@ class ShapedSession:
     Attributes:
         session: The session.
         shaper: What shapes them.
-        read: Takes the rows as the query returned them; None where nobody wants them.
+        read: Takes the rows as the query returned them; None where they are not needed.
     """
 
     session: Session

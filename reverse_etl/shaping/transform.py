@@ -33,7 +33,7 @@ TOO_LARGE: Final = "integer_too_large"
 LEFT_OUT: Final = Why(Outcome.EXCLUDED, Cause(STAGE, Reason("left_out", "", "the transform returned nothing for it.")))
 
 MOST_GONE: Final = 20
-"""After so many rows that hang or end their process, it is not the rows."""
+"""After this many rows that hang or end their process, it is not the rows."""
 
 _PLACE: Final = "__place__"
 _AT_ONCE: Final = {"python": 25_000, "javascript": 5_000}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -304,6 +305,43 @@ def test_a_row_that_says_of_itself_that_it_is_gone(tmp_path: Path, sandbox: Runn
     assert Counts(ROWS, delivered=ROWS - len(left), unchanged=len(left)) == report.rows
     assert left == ids(case)
     assert 0 == ended(case.run()).rows.delivered
+
+
+def marking(case: Case, marked: str) -> Case:
+    """The same sync, which reads what changed and has the mark in its query; everything has just changed."""
+    query = case.sync.query.replace("SELECT ", f"SELECT {marked} AS deleted, ", 1)
+    query = query.replace(" ORDER BY", " WHERE updated_at >= {{last_sync_time}} ORDER BY")
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET updated_at = ?", [int(time.time()) + 1])
+    return with_section(case, query=query, gone="delete")
+
+
+@pytest.mark.parametrize("marked", [10, 11], ids=["few", "too_many"])
+def test_rows_that_are_marked_have_the_limit_in_a_reading_of_what_changed_too(case: Case, marked: int) -> None:
+    """A sync that compares and has a placeholder: who else is gone it does not know."""
+    marking(case, "0").run()
+    before = len(case.sandbox.requests())
+    report = ended(marking(case, f"rowid <= {marked}").run())
+    if marked == 10:
+        assert (Status.COMPLETED, 10) == (report.status, report.rows.delivered), report.message
+        return
+    assert (4, everybody()) == (report.exit_code, ids(case))
+    assert "11 of 30 known people are gone, more than the 10 of gone_max: 5%" in report.message
+    assert not [each for each in case.sandbox.requests()[before:] if each["path"] == "/api/v2/batch"]
+
+
+def test_a_row_without_an_identifier_does_not_change_the_limit(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """Twelve of thirty are few enough for half, though it is not known who else is gone."""
+    case = compared(world(tmp_path, sandbox))
+    query = case.sync.query.replace("SELECT ", "SELECT 0 AS deleted, ", 1)
+    with_section(case, query=query, gone="delete", gone_max="50%").run()
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET id = '' WHERE rowid = 30")
+    report = ended(
+        with_section(case, query=query.replace("0 AS", "rowid <= 12 AS"), gone="delete", gone_max="50%").run()
+    )
+    assert 12 == report.rows.delivered, report.message
+    assert "it is not known who is gone" in report.message
 
 
 def test_objects_and_relationships_that_are_gone(tmp_path: Path, sandbox: RunningSandbox) -> None:

@@ -150,7 +150,7 @@ def _lines(stream: StreamPlan) -> list[tuple[str, int, str]]:
 
 
 def _left(stream: StreamPlan) -> str:
-    """What is said of keys that are gone and left as they are."""
+    """The words for keys that are gone and left as they are."""
     reasons = ", ".join(f"{_WHY_LEFT[why]} {keys:,}" for why, keys in stream.kept.items())
     return f"no longer returned, and left as they are{f': {reasons}' if reasons else ''}"
 

@@ -15,7 +15,7 @@ from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, 
 from reverse_etl.cli.project import AsJson, GoneMax, SyncsFolder, resolve_credentials, sync_named, sync_names
 from reverse_etl.cli.tables import say
 from reverse_etl.counted import counted
-from reverse_etl.report import Status
+from reverse_etl.report import Status, counts_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,16 +254,7 @@ def show(report: RunReport, console: Console) -> None:
         say(console, f"  what changed since {words.clock(words.at_unix(report.read_from))}", indent="  ")
     for stream, counts in report.streams.items():
         if counts.extracted or (stream == "rows" and report.status is Status.COMPLETED):
-            gone = stream.startswith("gone_")
-            row = stream.removesuffix("s").replace("_", " ")
-            read, delivered = ("", " applied") if gone else (" read", " delivered")
-            parts = [f"{counted(counts.extracted, row)}{read}", f"{counts.delivered:,}{delivered}"]
-            parts += [
-                f"{number:,} {name}"
-                for name in ("unchanged", "rejected", "refused", "excluded", "undelivered")
-                if (number := getattr(counts, name))
-            ]
-            say(console, f"  {', '.join(parts)}", indent="  ")
+            say(console, f"  {counts_in_words(stream, counts)}", indent="  ")
     if carried := report.carried:
         parts = [f"{counted(carried.read, 'row')} carried from earlier runs", f"{carried.delivered:,} delivered now"]
         parts = parts if carried.read else []

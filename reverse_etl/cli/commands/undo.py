@@ -59,7 +59,7 @@ def undo(
         return
     if not yes:
         if not sys.stdin.isatty():
-            raise typer.BadParameter("is needed where nobody can be asked.", param_hint="--yes")
+            raise typer.BadParameter("is needed where no one can answer: nothing was sent.", param_hint="--yes")
         typer.confirm("Send them, and pause the sync?", abort=True, err=True)
     set_paused(store, sync.name, paused=True)
     sent = execute(sync, syncs, scope=Scope(plan=made.plan_id), verbose=verbose)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.mysql.connection import Session
 
 _MANY: Final = 100
-"""After so many bad rows, halves are no way to find the next ones."""
+"""After this many bad rows, halves are no way to find the next ones."""
 _MOST_BYTES: Final = 1 << 20
 """Of one statement; fewer where the server takes less."""
 _AROUND: Final = 1_000
