@@ -154,7 +154,7 @@ def _compared(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
             f"rows_{name}": sum(getattr(each, name) for each in found.streams.values())
             for name in ("added", "changed", "in_doubt", "unchanged", "gone")
         }
-        counts["rows_removed"] = sum(each.removed for each in found.gone.values())
+        counts["rows_to_remove"] = sum(each.removed for each in found.gone.values())
         yield dg.MaterializeResult(
             metadata={"dagster/row_count": found.to_send, "compared_with_generation": found.generation, **counts}
         )

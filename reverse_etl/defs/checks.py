@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from reverse_etl.changes.compared import Compared
 
 ALL_ROWS_DELIVERED = "all_rows_delivered"
+_TO_REMOVE = {"removed": "to_remove"}
+"""When it is judged, nothing is removed yet; and where it fails, nothing will be."""
+
 OUTCOMES_ADD_UP = "outcomes_add_up"
 NOT_JUDGED = "Not judged in a retry, which reads the failed rows alone."
 
@@ -79,7 +82,7 @@ def gone_results(sync: SyncConfig, found: "Compared") -> Iterator[dg.AssetCheckR
                 check_name=_gone_name(stream.name),
                 passed=why is None,
                 description=why or (None if keys else "It is not known who is gone: nothing is removed."),
-                metadata=asdict(keys) if keys else {},
+                metadata={_TO_REMOVE.get(name, name): rows for name, rows in asdict(keys).items()} if keys else {},
             )
 
 

@@ -204,3 +204,24 @@ def test_a_source_error_ends_the_run_with_its_sentence(
     assert "sync people" in str(said.description)
     assert "shop.db" in str(said.description)
     assert ReverseEtlError.__name__ not in str(said.description)
+
+
+def test_too_many_gone_rows_fail_the_check_of_the_compared_asset(
+    loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance
+) -> None:
+    """With the counts and the sentence; and the delivery does not begin."""
+    query = "SELECT id, email, plan FROM customers"
+    text = people(query, "changes: {by: compare}\n").replace("identify_by: id", "identify_by: id, gone: delete")
+    project.write("people.yaml", text.replace("gone: delete", "gone: delete, gone_wait: 0s, gone_max_rows: 1"))
+    fill(project.folder / "shop.db", [(n, f"p{n}@example.com", "free") for n in range(1, 5)])
+    syncs = loaded.directory
+    assert run(load_project(syncs), instance).success
+    fill(project.folder / "shop.db", [(1, "p1@example.com", "free"), (2, "p2@example.com", "free")])
+    result = run(load_project(syncs), instance)
+    [check] = [each for each in result.get_asset_check_evaluations() if each.check_name == "gone_max"]
+    assert (False, 2, 4) == (check.passed, check.metadata["to_remove"].value, check.metadata["known"].value)
+    assert "2 of 4 known people are gone, more than gone_max_rows: 1" in (check.description or "")
+    [compared] = result.asset_materializations_for_node("people__people_compared")
+    assert (2, 2) == (compared.metadata["rows_to_remove"].value, compared.metadata["rows_unchanged"].value)
+    assert not result.success
+    assert "people__people_delivery" not in {event.node_name for event in result.all_events if event.is_step_success}
