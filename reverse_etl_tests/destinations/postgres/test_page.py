@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reverse_etl_tests.destinations.sql.pages import SqlPage
+from reverse_etl_tests.destinations.sql.steps import SqlSteps
 from reverse_etl_tests.destinations.sql.tables import SqlServer
 from reverse_etl_tests.servers.postgres import DATABASE, USER
 
@@ -26,3 +27,11 @@ class TestPage(SqlPage):
         """Rights on the database, which other tests use."""
         server.run(f"REVOKE ALL ON DATABASE {DATABASE} FROM {USER}")
         server.run(f"GRANT CONNECT, TEMPORARY ON DATABASE {DATABASE} TO PUBLIC")
+
+
+class TestSteps(SqlSteps):
+    """``docs/destinations/README.md``."""
+
+    def grant_delete(self, server: SqlServer) -> None:
+        """On the page's table."""
+        server.run(f"GRANT DELETE ON customers TO {USER}")
