@@ -104,10 +104,14 @@ def mariadb_server(programs: tuple[str, str], *, version: str = "", log: bool = 
             for path in (folder, *folder.iterdir()):
                 os.chown(path, NOBODY, NOBODY)
         data = f"--datadir={folder / 'data'}"
-        options = ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"]
-        subprocess.run([*as_nobody, install, *options], check=True, capture_output=True, cwd=folder)
+        # A server that starts deletes every temporary table in its folder, those of other servers too.
+        own = f"--tmpdir={folder}"
+        options = ["--no-defaults", data, own, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        installed = subprocess.run([*as_nobody, install, *options], capture_output=True, cwd=folder, check=False)
+        if installed.returncode:
+            raise RuntimeError(f"mariadb-install-db: {installed.stderr.decode(errors='replace')[-2000:]}")
         called = [f"--version={version}"] if version else []
-        with _running([*as_nobody, daemon, "--no-defaults", data, *called], folder, log=log) as server:
+        with _running([*as_nobody, daemon, "--no-defaults", data, own, *called], folder, log=log) as server:
             _fill(server)
             yield server
     finally:
