@@ -1,6 +1,6 @@
 """The part of a run that compares: with which generation, what is marked before sending, what is entered afterwards.
 
-Rows that were read against one generation are never sent over a newer one: what they would overwrite may be newer.
+Whether its rows may still be sent is for ``run.overtaken``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from reverse_etl.changes.undo import take_undo
 from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
-from reverse_etl.errors import ReverseEtlError, StateError
 from reverse_etl.files.scratch import scratch_in
 from reverse_etl.run.acknowledged import (
     compares,
@@ -33,6 +32,7 @@ from reverse_etl.run.acknowledged import (
     shapes_of,
 )
 from reverse_etl.run.gone import look_for_gone, note_gone_in_log, prepare_removals, too_many
+from reverse_etl.run.overtaken import overtaken, require_newest
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
     sync, folder = run.sync, run.folder
     snapshot = snapshot_of(run.store, sync.name)
     if not planned:
-        _require_newest(run, facts.generation, snapshot)
+        require_newest(run, facts.generation, snapshot)
     secret = secret_of(run.home.path)
     made, note = _made(run, snapshot, secret)
     shapes = shapes_of(sync)
@@ -137,7 +137,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
                 known = replace(remembered[name], names=tuple(known_names), known=bool(files))
                 undone = facts.reads is Reads.UNDO
                 if undone and not files:
-                    raise _overtaken(run)
+                    raise overtaken(run)
                 values = (
                     replace(known, narrow=True)
                     if undone
@@ -202,19 +202,18 @@ def begin_sending(run: SyncRun) -> None:
     """
     if not compares(run.sync):
         # What it sends is not compared: afterwards, nothing that was acknowledged before is certain.
-        if snapshot_of(run.store, run.sync.name) != Snapshot():
-            forget_snapshot(run.store, run.sync.name)
+        forget_snapshot(run.store, run.sync.name)
         return
-    found = compared(run.folder)
-    if found is None:
-        raise _overtaken(run)
-    if not found.changes_anything:
+    found, snapshot = compared(run.folder), snapshot_of(run.store, run.sync.name)
+    # Also without a row to send it may take away what newer rows brought: who is in a mirrored segment.
+    require_newest(run, found.generation if found else None, snapshot)
+    if found is None or not found.changes_anything:
         return
-    if found.certain and snapshot_of(run.store, run.sync.name).sending == run.folder.path.name:
+    if found.certain and snapshot.sending == run.folder.path.name:
         keep(run.folder, replace(found, certain=False))
     changeset = run.folder.path.name
     if not mark_sending(run.store, run.sync.name, generation=found.generation, changeset=changeset):
-        raise _overtaken(run)
+        raise overtaken(run)
 
 
 def note_repeats(folder: RunFolder) -> None:
@@ -248,25 +247,10 @@ def _made(run: SyncRun, snapshot: Snapshot, secret: bytes) -> tuple[Made | None,
 def _why_nothing_is_known(run: SyncRun, snapshot: Snapshot) -> str:
     """A sentence; empty before the first run that compares has ended."""
     if snapshot.generation:
-        return "Rows were sent without comparing since rows were compared last, so every row is sent."
+        return "The last run that sent rows did not compare them, so every row is sent."
     if snapshot == Snapshot() and generations_of(run).are_here:
         return "The state database no longer knows what was acknowledged, so every row is sent."
     return ""
-
-
-def _require_newest(run: SyncRun, generation: int | None, snapshot: Snapshot) -> None:
-    changeset = run.folder.path.name
-    mine = snapshot.made_by == changeset
-    if (generation == snapshot.generation or mine) and snapshot.sending in ("", changeset):
-        return
-    raise _overtaken(run)
-
-
-def _overtaken(run: SyncRun) -> ReverseEtlError:
-    return StateError(
-        "a later run has sent newer rows than this one read, so nothing was sent.",
-        hint=f"Read them again: reverse-etl run {run.sync.name}",
-    ).located(run.sync.where)
 
 
 def _is_due(sync: SyncConfig, made: Made) -> bool:

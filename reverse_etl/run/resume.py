@@ -17,8 +17,11 @@ from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.ledger.journal import JOURNAL_FILE
 from reverse_etl.ledger.reconcile import same_rows
 from reverse_etl.report import Status
+from reverse_etl.run.acknowledged import compares
+from reverse_etl.run.overtaken import is_newest
 from reverse_etl.run.sharing import continue_changeset, fetch
 from reverse_etl.state.interrupted_runs import CONTINUES, READS_AGAIN, READS_LESS, READS_OTHERS, end_gone, newest_run
+from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl.workers.folder_lock import claimed, was_claimed
 
 if TYPE_CHECKING:
@@ -73,6 +76,8 @@ def take_over(
     reads_changes = scope.reads is Reads.CHANGES
     continued = facts is not None and reads_changes and _continues(sync, folder, facts, mark, late)
     continued = continued and _is_for(folder, recipient)
+    if continued and facts is not None and compares(sync):
+        continued = is_newest(snapshot_of(store, sync.name), facts.generation, folder.path.name)
     if continued:
         continue_changeset(home, store, folder, run_id=run_id)
     if was_claimed(folder.path):

@@ -49,8 +49,7 @@ def mark_sending(store: Store, sync: str, *, generation: int, changeset: str) ->
         changeset: The changeset's run.
     """
     with store.writing() as connection:
-        first = {"sync": sync, "generation": 0, "made_by": "", "sending": ""}
-        store.put(connection, SNAPSHOT, first, {})
+        _begin(store, connection, sync)
         marked = connection.execute(_still(sync, generation, changeset).values(sending=changeset))
         return marked.rowcount == 1
 
@@ -71,11 +70,17 @@ def move_snapshot(connection: sa.Connection, sync: str, *, generation: int, chan
 def forget_snapshot(store: Store, sync: str) -> None:
     """Forgets what a sync's destination acknowledged, as a run that does not compare must before it sends.
 
-    Its number moves on, so that rows that were compared before are overtaken.
+    Its number moves on, so that rows that were read before are overtaken, those of a first run that compares too.
     """
     forgotten = {"generation": SNAPSHOT.c.generation + 1, "made_by": "", "sending": ""}
     with store.writing() as connection:
+        _begin(store, connection, sync)
         connection.execute(sa.update(SNAPSHOT).where(SNAPSHOT.c.sync == sync).values(**forgotten))
+
+
+def _begin(store: Store, connection: sa.Connection, sync: str) -> None:
+    """Enters a sync of which nothing was known."""
+    store.put(connection, SNAPSHOT, {"sync": sync, "generation": 0, "made_by": "", "sending": ""}, {})
 
 
 def _still(sync: str, generation: int, changeset: str) -> sa.Update:

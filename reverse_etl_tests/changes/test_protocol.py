@@ -139,7 +139,7 @@ def marks_come_after_sending(patch: pytest.MonkeyPatch) -> None:
 
 def overtaken_rows_are_sent(patch: pytest.MonkeyPatch) -> None:
     """Whatever was sent since they were read."""
-    patch.setattr(changes, "_require_newest", lambda *_: None)
+    patch.setattr(changes, "require_newest", lambda *_: None)
 
 
 def new_keys_in_doubt_are_not_remembered(patch: pytest.MonkeyPatch) -> None:

@@ -360,7 +360,7 @@ def test_after_runs_that_did_not_compare_everything_is_sent(case: Case) -> None:
     assert "a later run has sent newer rows" in str(case.run(root=stopped.run_id).error)
     report = ended(case.run())
     assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
-    assert "Rows were sent without comparing since rows were compared last, so every row is sent." in report.message
+    assert "The last run that sent rows did not compare them, so every row is sent." in report.message
     assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
 
 
