@@ -245,7 +245,7 @@ class RowsAgain:
             "OR identifier IN (SELECT identifier FROM missing WHERE NOT found)) ORDER BY row_number"
         )
         # What a row of several identifying columns was called is shown in the first of them.
-        shown_in = self.stream.identifier[0]
+        shown_in = "".join(self.stream.identifier[:1])
         schema = pa.schema([pa.field(name, _TEXT if name == shown_in else pa.null()) for name in probe.schema.names])
         with database.cursor() as cursor:
             cursor.execute(sql, [self.stream.name])

@@ -35,6 +35,8 @@ def identifiers(batch: pa.RecordBatch, stream: Stream) -> pa.StringArray:
 
     One of several columns is their texts, as far as there are any, with a comma and a blank between.
     """
+    if not stream.identifier:
+        return pa.array([""] * batch.num_rows, pa.string())
     texts = [as_text(batch.column(name), batch.schema.field(name)) for name in stream.identifier]
     if len(texts) > 1:
         # Arrow leaves out rows in which every part is null, and the column is too short (26.0).
@@ -46,7 +48,7 @@ def identifiers(batch: pa.RecordBatch, stream: Stream) -> pa.StringArray:
 def read_identifiers(batch: pa.RecordBatch, stream: Stream) -> pa.StringArray | None:
     """The same as the query has them, of rows whose shaping may have changed them; None where it did not."""
     names = [READ_AS.format(place) for place in range(len(stream.identifier))]
-    if not set(names) <= set(batch.schema.names):
+    if not names or not set(names) <= set(batch.schema.names):
         return None
     renamed = [batch.schema.field(name).with_name(own) for name, own in zip(names, stream.identifier, strict=True)]
     columns = [batch.column(name) for name in names]

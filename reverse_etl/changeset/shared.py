@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_FILE
-from reverse_etl.changeset.parts import REMOVALS_FILE, SHAPED_FILE
+from reverse_etl.changeset.parts import IN_DOUBT_FILE, REMOVALS_FILE, SHAPED_FILE
 from reverse_etl.files.private import LOCK_FILE
 from reverse_etl.files.storage import Storage
 
@@ -40,6 +40,7 @@ _CHANGING: Final = (
     "compared.json",
     "gone.parquet",
     REMOVALS_FILE,
+    IN_DOUBT_FILE,
     "outcomes.npy",
     "failed-check.parquet",
     "failed-delivery.parquet",

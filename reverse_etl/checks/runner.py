@@ -275,7 +275,7 @@ class _Pass:
         findings = [
             (
                 Rule(reason, Severity.REJECT, ""),
-                Finding(numbers_where(batch, mask), self.stream.identifier[0], message),
+                Finding(numbers_where(batch, mask), "".join(self.stream.identifier[:1]), message),
             )
             for reason, mask, message in (
                 (

@@ -15,9 +15,10 @@ import pyarrow as pa
 from reverse_etl.changeset.columns import deleted_rows
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
+from reverse_etl.delivery.appending import Appending
 from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
-from reverse_etl.destinations.powers import Deletes
+from reverse_etl.destinations.powers import Appends, Deletes
 from reverse_etl.destinations.tables import Fitted, TableDestination
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.retry import Patience
@@ -70,6 +71,8 @@ class TableSender:
         self._patience = patience
         self._settling = Settling(ledger, destination.name, destination.kind, progress)
         self._deletes = isinstance(destination, Deletes) and destination.deletes
+        self._appends = destination if isinstance(destination, Appends) and destination.appends else None
+        self._appending: Appending | None = None
         self._stopping = False
         self._writing = False
         self._rows = 0
@@ -96,25 +99,37 @@ class TableSender:
             await asyncio.gather(work, return_exceptions=True)
 
     async def _transfer(self, parts: Parts) -> None:
+        if self._appends is not None:
+            self._appending = Appending(self._appends, parts)
+            await self._settle_left(self._appending, parts.stream)
         slices = self._slices(parts, self._ledger.outcomes)
         upcoming = asyncio.ensure_future(asyncio.to_thread(next, slices, None))
         try:
             while (piece := await asyncio.shield(upcoming)) is not None and not self._stopping:
                 upcoming = asyncio.ensure_future(asyncio.to_thread(next, slices, None))
                 await self._write(piece)
-                await asyncio.to_thread(self._ledger.sync)
+                await asyncio.to_thread(self._ledger.sync, at_once=self._appends is not None)
         finally:
             # A thread cannot be stopped, and reads the run's folder.
             await asyncio.wait({upcoming})
         self._settling.report()
+
+    async def _settle_left(self, appending: Appending, stream: str) -> None:
+        """Settles the slice that an earlier process was writing when it ended, if it was written or cannot be known."""
+        left = appending.left(self._ledger.outcomes)
+        if left is None:
+            return
+        answer = await self._patience.until_settled(partial(appending.resolved, left), on_trouble=self._end_if_stopping)
+        if answer is not None:
+            self._settling.accept(left.column(ROW_NUMBER).to_pylist(), self._keys(left, stream).tolist(), answer)
+            await asyncio.to_thread(self._ledger.sync, at_once=True)
 
     def _slices(self, parts: Parts, outcomes: Outcomes) -> Iterator[_Slice]:
         most = self._destination.rows_per_transaction
         for batch in parts.sendable(outcomes):
             for start in range(0, batch.num_rows, most):
                 piece = batch.slice(start, most)
-                identifiers = self._destination.identifiers(piece)
-                keys = row_keys(piece.column(ROW_NUMBER), identifiers, parts.stream)
+                keys = self._keys(piece, parts.stream)
                 there = ~deleted_rows(piece).to_numpy(zero_copy_only=False) if self._deletes else None
                 if there is None or there.all():
                     yield _Slice(self._destination.fit(piece), keys)
@@ -122,6 +137,9 @@ class TableSender:
                 if there.any():
                     yield _Slice(self._destination.fit(piece.filter(pa.array(there))), keys[there])
                 yield _Slice(Fitted(piece.filter(pa.array(~there)), ()), keys[~there], gone=True)
+
+    def _keys(self, batch: pa.RecordBatch, stream: str) -> Keys:
+        return row_keys(batch.column(ROW_NUMBER), self._destination.identifiers(batch), stream)
 
     async def _write(self, piece: _Slice) -> None:
         batch, keys = piece.fitted.batch, piece.keys
@@ -154,6 +172,8 @@ class TableSender:
         try:
             if rows.gone and isinstance(self._destination, Deletes):
                 return await self._destination.delete(rows.batch)
+            if self._appending is not None:
+                return await self._appending.attempt(rows.batch)
             return await self._destination.write(rows.batch)
         finally:
             self._writing = False

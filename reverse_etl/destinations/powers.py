@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
     from reverse_etl.changeset.parts import Outcomes, Parts
     from reverse_etl.changeset.recipient import Recipient
-    from reverse_etl.destinations.base import Answer, KeptBack
+    from reverse_etl.destinations.base import Accepted, Answer, KeptBack
+    from reverse_etl.pacing.trouble import TryAgain
 
 
 @runtime_checkable
@@ -57,6 +59,52 @@ class Deletes(Protocol):
             UnauthorizedError: The credentials are refused.
             DestinationRefusedError: No row can be deleted.
         """
+        ...
+
+
+class Fate(Enum):
+    """What became of a slice whose answer was lost."""
+
+    WRITTEN = auto()
+    NOT_WRITTEN = auto()
+    """It may be written again."""
+    UNKNOWN = auto()
+    """There is no way to find out."""
+
+
+Note = Callable[[str, "Accepted"], None]
+"""Keeps, beyond the end of the process, by what a slice can be asked about, and its answer in case it was written."""
+
+
+@runtime_checkable
+class Appends(Protocol):
+    """A table to which rows can be added each time: a slice that is written twice is there twice.
+
+    Attributes:
+        appends: Whether this sync's rows are written so; they are given to ``append`` then, none to ``write``.
+    """
+
+    appends: bool
+
+    async def append(self, batch: pa.RecordBatch, *, token: str, note: Note) -> Answer:
+        """Adds a slice of what ``fit`` gave: all of it but the rows that the answer names, or nothing.
+
+        After ``TryAgain`` the caller asks for the ``fate`` of what was noted in this call, if anything was, and calls
+        again only where that is ``NOT_WRITTEN``.
+
+        Args:
+            batch: As ``TableDestination.write`` takes it.
+            token: Of these rows of this run: the same whenever they are sent, another for all others.
+            note: To be called with a mark once the slice may become visible at any moment: right before COMMIT.
+
+        Raises:
+            UnauthorizedError: The credentials are refused.
+            DestinationRefusedError: No row of this sync can be written.
+        """
+        ...
+
+    async def fate(self, mark: str) -> Fate | TryAgain:
+        """What became of the slice with a mark, which an earlier process may have noted. Raises as ``append``."""
         ...
 
 

@@ -90,11 +90,11 @@ class Ledger:
         self._settle(numbers, keys, outcome, distinct, which)
         self.failed += len(numbers)
 
-    def sync(self) -> None:
-        """Makes what is in the journal survive this process's machine. Raises StateError."""
+    def sync(self, *, at_once: bool = False) -> None:
+        """Makes what is in the journal survive this process's machine: within seconds, or now. Raises StateError."""
         with self._writing():
             self._journal.sync()
-        self._journal.share()
+        self._journal.share(last=at_once)
 
     def close(self, left: Cause) -> Counts:
         """Writes down what others read: first the failed rows, then the outcomes that refer to them.

@@ -61,7 +61,7 @@ def test_rows_made_in_code_are_those_of_a_section() -> None:
         ("customerio", {"people": {}, "events": {}}, "a sync is one of people, objects or events"),
         ("customerio", {}, "what are the rows"),
         ("customerio", {"people": {}, "query": "SELECT 1"}, "push:2: query: unknown key"),
-        ("postgres", {"rows": {"table": "customers"}}, "push:1: rows.identify_by: is missing"),
+        ("postgres", {"rows": {"table": "customers"}}, "push:1: rows: needs `identify_by`"),
         ("postgres", {"rows": {"table": "a", "identify_by": "id"}, "name": "x"}, "push:4: name: unknown key"),
     ):
         with pytest.raises(ConfigProblemsError, match=said):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -11,6 +12,7 @@ from reverse_etl.config.connections import DestinationConfig, ServerAddress, Tim
 from reverse_etl.config.environment import EnvText
 from reverse_etl.config.gone import GoneMax, GoneMaxRows, MayBeGone
 from reverse_etl.config.intervals import Interval, IntervalOrZero
+from reverse_etl.config.model import Misfit
 
 MOST_ROWS: Final = 100_000
 """Of one transaction."""
@@ -57,18 +59,23 @@ class Rows(MayBeGone):
 
     Attributes:
         table: As the server spells it; with its schema or database before it where it is not in the destination's.
-        identify_by: The columns that identify a row of the table.
-        write: ``update_only`` leaves out rows that the table does not have, ``add_only`` those that it has.
+        identify_by: The columns that identify a row of the table; may be empty with ``append``.
+        write: ``update_only`` leaves out rows that the table does not have, ``add_only`` those that it has;
+            ``append`` adds rows whatever the table has.
         empty_values: Whether NULL and '' are written, or keep what is there.
         gone: What becomes of rows that the query no longer returns, or whose column ``deleted`` is true.
     """
 
     table: str = Field(min_length=1, description="A table that exists, or schema.table.")
     identify_by: Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_once)] = Field(
-        min_length=1, description="The column, or the list of columns, that identifies a row."
+        default=(),
+        description="The column, or the list of columns, that identifies a row. append does without: there it only "
+        "names rows among the failed ones.",
     )
-    write: Literal["add_and_update", "update_only", "add_only"] = Field(
-        default="add_and_update", description="update_only changes rows that exist, add_only adds those that do not."
+    write: Literal["add_and_update", "update_only", "add_only", "append"] = Field(
+        default="add_and_update",
+        description="update_only changes rows that exist, add_only adds those that do not, append adds every row, "
+        "each time.",
     )
     empty_values: Literal["write", "ignore"] = Field(
         default="write", description="NULL and '': write them, or keep what is there."
@@ -82,3 +89,16 @@ class Rows(MayBeGone):
     )
     gone_max: GoneMax = 5.0
     gone_max_rows: GoneMaxRows = 1_000
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
+        """Rows are identified, but for those that are only ever added; these are not updated or deleted."""
+        if given.get("write") != "append":
+            if not given.get("identify_by"):
+                yield "", "needs `identify_by`: the column, or the list of columns, that identifies a row"
+        else:
+            if given.get("gone", "nothing") != "nothing":
+                yield "gone", "does not go with `write: append`: rows that were added are not looked for again"
+            if given.get("empty_values") == "ignore":
+                yield "empty_values", "ignore does not go with `write: append`: there is no earlier value to keep"
+        yield from super().misfits(given)

@@ -60,7 +60,9 @@ def _missing(given: pa.Array, column: Column) -> Sequence[Misfit]:
 
 
 def identifiers(batch: pa.RecordBatch, key: Sequence[str]) -> pa.StringArray:
-    """Each row's key, of several columns with a comma between them; empty where it is missing."""
+    """Each row's key, of several columns with a comma between them; empty where it is missing, or there is none."""
+    if not key:
+        return pa.array([""] * batch.num_rows, pa.string())
     texts = [as_text(batch.column(name), batch.schema.field(name)).fill_null("") for name in key]
     return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ", ")
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reverse_etl.config.gone import DELETED, GONE_KEYS, Gone
 from reverse_etl.config.gone_problems import look_at_gone
+from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.destinations._sql.config import Rows
@@ -56,7 +57,7 @@ class TableRows(OutgoingRows):
             ROWS: [
                 *(Present(_of_column(present, key, name), name) for name in key),
                 # In a table, keys that differ in case are different keys, addresses too.
-                IdentifierUnique(unique, key, any_case=frozenset()),
+                *([IdentifierUnique(unique, key, any_case=frozenset())] if key else []),
             ]
         }
 
@@ -75,8 +76,10 @@ class TableSync(TableRows, SyncConfig):
 
     @classmethod
     def look_at(cls, draft: Draft) -> None:
-        """A query with `gone` returns everything, every time."""
+        """A query with `gone` returns everything, every time; what is only added is not to be read twice."""
         look_at_gone(draft, "rows")
+        if draft.at(("rows", "write")) == "append":
+            _look_at_append(draft)
 
     @classmethod
     def streams_of(cls, values: Mapping[str, Any]) -> list[Stream]:
@@ -86,6 +89,20 @@ class TableSync(TableRows, SyncConfig):
         names = [key] if isinstance(key, str) else key if isinstance(key, list) else []
         required = tuple(name for name in names if isinstance(name, str))
         return [Stream(ROWS, str(values.get("query") or ""), identifier=required, required=required)]
+
+
+def _look_at_append(draft: Draft) -> None:
+    by, sql = draft.at(("changes", "by")), draft.at(("query",))
+    if by in ("compare", "log"):
+        if not draft.at(("rows", "identify_by")):
+            text = f"{by} knows rows by their key: name it, as in `rows: {{identify_by: id}}`"
+            draft.problem(("changes", "by"), text)
+    elif isinstance(sql, str) and reads_changes(sql):
+        draft.warn(
+            ("rows", "write"),
+            "append adds a row each time that it is read, and a query since last sync time reads some rows twice "
+            "(`late`, failed rows): to add each once, write `identify_by` and `changes: {by: compare}`",
+        )
 
 
 def _of_column(rule: Any, key: tuple[str, ...], name: str) -> Any:

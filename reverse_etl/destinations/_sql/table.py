@@ -44,6 +44,8 @@ _Statements = TypeVar("_Statements", bound=Statements)
 class SqlTable(ABC, Generic[_Config, _Table, _Statements]):
     """A ``destinations.tables.TableDestination`` but for ``write``, and a ``powers.Deletes`` but for ``delete``.
 
+    An engine that has ``append`` and ``fate`` besides is a ``powers.Appends``.
+
     Args:
         config: The server.
         rows: What becomes of the rows.
@@ -56,6 +58,7 @@ class SqlTable(ABC, Generic[_Config, _Table, _Statements]):
         self.recipient = at_address(config)
         self.rows_per_transaction = config.rows_per_transaction
         self.deletes = rows.when_gone is not None
+        self.appends = rows.write == "append"
         self._config = config
         self._rows = rows
         self._columns = requirements.written_columns(columns, rows)

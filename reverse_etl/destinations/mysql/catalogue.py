@@ -77,11 +77,13 @@ class TableColumn(columns.TableColumn):
         charset: Its character set; empty where it holds no text.
         collation: How its texts are compared.
         writable: Whether a text or number can become its value.
+        counts: Whether the table numbers new rows in it (``AUTO_INCREMENT``).
     """
 
     charset: str
     collation: str
     writable: bool
+    counts: bool = False
 
     @property
     def definition(self) -> str:
@@ -205,6 +207,7 @@ def _column(row: tuple[str, ...], key: Sequence[str], last: int) -> TableColumn:
         charset=charset,
         collation=collation,
         writable=data_type not in _UNWRITABLE,
+        counts="auto_increment" in extra,
     )
 
 

@@ -62,6 +62,10 @@ class Lost:
     identifier: int
     started: int
 
+    def is_of_start(self, started: int) -> bool:
+        """Whether it is of the server that started then, read on another connection."""
+        return abs(self.started - started) <= _RESTARTED_S
+
 
 class Session:
     """One connection, by one thread at a time. Its methods raise ``Refused``.
@@ -225,7 +229,7 @@ class Link:
     def _end_lost(self, session: Session) -> bool:
         """Has the server end a connection that was lost in a transaction; whether it is gone."""
         lost, here = self._lost, session.place
-        if lost is None or abs(lost.started - here.started) > _RESTARTED_S or lost.identifier == here.identifier:
+        if lost is None or not here.is_of_start(lost.started) or lost.identifier == here.identifier:
             self._lost = None
             return True
         with suppress(Refused):

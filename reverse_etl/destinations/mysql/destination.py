@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
@@ -20,15 +20,19 @@ from reverse_etl.destinations.base import Accepted, Answer, TryAgain
 from reverse_etl.destinations.mysql import catalogue, failures, requirements
 from reverse_etl.destinations.mysql.catalogue import Table
 from reverse_etl.destinations.mysql.config import Config
-from reverse_etl.destinations.mysql.connection import Link, Session
+from reverse_etl.destinations.mysql.connection import Link, Lost, Session
 from reverse_etl.destinations.mysql.statements import DROP_STAGE, Statements
 from reverse_etl.destinations.mysql.transaction import Transaction
+from reverse_etl.destinations.powers import Fate, Note
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.mysql.wire import Refused
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._sql.config import Rows
     from reverse_etl.pacing.retry import Patience
+
+
+_Found = TypeVar("_Found")
 
 
 class MysqlTable(SqlTable[Config, Table, Statements]):
@@ -43,11 +47,22 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
         """Writes a slice in one transaction, as ``TableDestination`` defines it."""
         return await self._settled(partial(self._write, batch))
 
+    async def append(self, batch: pa.RecordBatch, *, token: str, note: Note) -> Answer:  # noqa: ARG002 - the server has no place for it
+        """Adds a slice in one transaction, as ``powers.Appends`` defines it."""
+        return await self._settled(partial(self._append, batch, note))
+
+    async def fate(self, mark: str) -> Fate | TryAgain:
+        """Whether the table has a row of the number that it gave; otherwise there is no way to know."""
+        started, identifier, number = mark.split("-")
+        # Until it is ended, its transaction may still be committed.
+        await self._link.drop(lost=Lost(int(identifier), int(started)))
+        return await self._settled(partial(self._fate, int(started), number))
+
     async def delete(self, batch: pa.RecordBatch) -> Answer:
         """Deletes a slice in one transaction, as ``powers.Deletes`` defines it."""
         return await self._settled(partial(self._delete, batch))
 
-    async def _settled(self, act: Callable[[Session], Accepted]) -> Answer:
+    async def _settled(self, act: Callable[[Session], _Found]) -> _Found | TryAgain:
         session = await self._link.connected()
         if isinstance(session, TryAgain):
             return session
@@ -126,6 +141,29 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
             self._in_doubt = answer if refused.lost else None
             raise
         return answer
+
+    def _append(self, batch: pa.RecordBatch, note: Note, session: Session) -> Accepted:
+        transaction = Transaction(session, *self._prepared, batch)
+        transaction.stage()
+        session.run("START TRANSACTION")
+        answer, number = transaction.append()
+        note(f"{session.place.started}-{session.place.identifier}-{number}", answer)
+        session.run("COMMIT")
+        return answer
+
+    def _fate(self, started: int, number: str, session: Session) -> Fate:
+        if not number:
+            return Fate.UNKNOWN
+        try:
+            ((found,),) = session.rows(self._prepared[1].numbered(number))
+        except Refused as refused:
+            if not failures.denied(refused):
+                raise
+            return Fate.UNKNOWN
+        if found == "0":
+            return Fate.NOT_WRITTEN
+        # A server that was restarted may have given the number again.
+        return Fate.WRITTEN if session.place.is_of_start(started) else Fate.UNKNOWN
 
     def _delete(self, batch: pa.RecordBatch, session: Session) -> Accepted:
         """What is deleted already is no row's fault: a lost COMMIT needs no question."""

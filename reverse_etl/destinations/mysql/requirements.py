@@ -62,6 +62,7 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str) ->
         unique_key=table.is_unique(rows.identify_by),
         indexed=table.is_indexed(rows.identify_by),
         deletes=rows.when_gone is not None,
+        numbered_by=next((name for name, column in table.columns.items() if column.counts and name not in names), ""),
     )
 
 

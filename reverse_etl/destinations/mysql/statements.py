@@ -40,11 +40,12 @@ class Statements:
     Attributes:
         table: Database and name, quoted.
         columns: Those that are written, in the order of the stage.
-        write: ``add_and_update``, ``update_only`` or ``add_only``.
+        write: ``add_and_update``, ``update_only``, ``add_only`` or ``append``.
         keeps_when_empty: Whether NULL and '' keep what is there.
         unique_key: Whether no two rows of the table have the same key.
         indexed: Whether the table has an index by which rows of a key are found.
         deletes: Whether rows that are gone are deleted.
+        numbered_by: The column in which the table itself numbers new rows; empty where there is none.
     """
 
     table: str
@@ -54,6 +55,7 @@ class Statements:
     unique_key: bool
     indexed: bool
     deletes: bool
+    numbered_by: str = ""
 
     @property
     def key(self) -> list[str]:
@@ -68,12 +70,12 @@ class Statements:
     @property
     def updates(self) -> bool:
         """Whether rows that the table has are changed."""
-        return self.write != "add_only" and bool(self._set)
+        return self.write not in ("add_only", "append") and bool(self._set)
 
     def make_stage(self) -> str:
         """A temporary table for slices."""
         columns = [f"c{at} {column.definition}" for at, column in enumerate(self.columns)]
-        if not self.indexed:
+        if not self.indexed and self.write != "append":
             columns.append(f"KEY ({', '.join(self._index_part(at) for at in self._key)})")
         return f"CREATE TEMPORARY TABLE {STAGE} (place INT NOT NULL PRIMARY KEY, {', '.join(columns)}) ENGINE = InnoDB"
 
@@ -128,7 +130,11 @@ class Statements:
     def upsert(self, where: str) -> list[str]:
         """Changes and adds rows ``s`` for which a condition holds, whichever of both they need by now."""
         update = [self.update(where)] if self.updates else []
-        return [*update, *([self.insert(where, looks=True)] if self.adds else [])]
+        return [*update, *([self.insert(where, looks=self.write != "append")] if self.adds else [])]
+
+    def numbered(self, number: str) -> str:
+        """Whether the table has a row of a number that it gave."""
+        return f"SELECT COUNT(*) FROM {self.table} WHERE {quoted(self.numbered_by)} = {int(number)}"
 
     def update_each(self, where: str, *, a_rows_fault: str) -> str:
         """A block of MariaDB that changes rows ``s`` of a condition one by one; into ``BAD`` go those that fail.
@@ -159,7 +165,9 @@ END"""
         few = self.insert(f"s.place BETWEEN {_FIRST} AND {_FIRST} + {FEW - 1}", looks=False)
         one = f"s.place = {_ROW}.place"
         bad = f"INSERT INTO {BAD} VALUES ({_ROW}.place, {_CODE}, {_TEXT})"
-        again = "; ".join([*([self._update_one] if self.updates else []), self.insert(one, looks=True)])
+        retried = 0 if self.write == "append" else _DUPLICATE
+        add = self.insert(one, looks=bool(retried))
+        again = "; ".join([*([self._update_one] if self.updates else []), add])
         return f"""
 BEGIN NOT ATOMIC
   DECLARE {_LAST}, {_CODE}, {_NUMBER} INT;
@@ -173,7 +181,7 @@ BEGIN NOT ATOMIC
       FOR {_ROW} IN (SELECT * FROM {STAGE} WHERE place BETWEEN {_FIRST} AND {_FIRST} + {FEW - 1} ORDER BY place) DO
         SET {_FAILED} = 0;
         BEGIN {_handler(a_rows_fault, f"SET {_FAILED} = 1")}; {self.insert(one, looks=False)}; END;
-        IF {_FAILED} AND {_CODE} = {_DUPLICATE} THEN
+        IF {_FAILED} AND {_CODE} = {retried} THEN
           BEGIN {_handler(a_rows_fault, bad)}; {again}; END;
         ELSEIF {_FAILED} THEN {bad};
         END IF;
@@ -186,7 +194,9 @@ END"""
     def probes(self) -> dict[str, str]:
         """Statements that touch no row, by the right on the table that they need."""
         names = [self._name(at) for at in range(len(self.columns))]
-        probes = {"SELECT": f"SELECT {', '.join(names)} FROM {self.table} WHERE FALSE"}
+        probes = {}
+        if self.write != "append":
+            probes["SELECT"] = f"SELECT {', '.join(names)} FROM {self.table} WHERE FALSE"
         if self.adds:
             nulls = ", ".join("NULL" for _ in names)
             nothing = "FROM (SELECT 1) AS one WHERE FALSE"

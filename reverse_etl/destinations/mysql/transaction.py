@@ -95,6 +95,19 @@ class Transaction:
         delivered[left_out] = False
         return bool((existing & ~changed)[delivered].all())
 
+    def append(self) -> tuple[Accepted, str]:
+        """Adds the rows; gives those that are refused, and a number that the table gave one of the others, if it did.
+
+        All others are in the table.
+        """
+        at_once = self._insert(self._staged.copy())
+        answer = Accepted(tuple(sorted(self._refusals)))
+        # After a statement that failed, the server's last number is undefined.
+        if not at_once or not self._statements.numbered_by:
+            return answer, ""
+        ((number,),) = self._session.rows("SELECT LAST_INSERT_ID()")
+        return answer, number
+
     def write(self) -> Accepted:
         """Writes the rows, and gives those that are refused or left out; all others are in the table."""
         self._take(self._ambiguous())
@@ -175,16 +188,18 @@ class Transaction:
         else:
             self._in_parts(changed, self._statements.upsert)
 
-    def _insert(self, new: np.ndarray) -> None:
+    def _insert(self, new: np.ndarray) -> bool:
+        """Adds rows; whether they were added by one statement."""
         if self._passes(self._statements.insert(self._where(new), looks=False)):
-            return
+            return True
         if not self._session.is_mariadb:
             # Another writer may have added one of them.
             self._in_parts(new, self._statements.upsert)
-            return
+            return False
         if others := np.flatnonzero(self._staged & ~new).tolist():
             self._session.run(self._statements.take(others))
         self._run_block(self._statements.insert_each(a_rows_fault=failures.a_rows_fault()))
+        return False
 
     def _passes(self, statement: str) -> bool:
         """Whether no row makes a statement fail."""

@@ -24,6 +24,7 @@ from reverse_etl.destinations.postgres.config import Config
 from reverse_etl.destinations.postgres.connection import Link
 from reverse_etl.destinations.postgres.statements import Statements
 from reverse_etl.destinations.postgres.transaction import Transaction
+from reverse_etl.destinations.powers import Fate, Note
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.postgres.errors import condition
 
@@ -56,6 +57,23 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         """Writes a slice in one transaction, as ``TableDestination`` defines it."""
         return await self._settled(batch, self._prepared[1], Transaction.write)
 
+    async def append(self, batch: pa.RecordBatch, *, token: str, note: Note) -> Answer:  # noqa: ARG002 - it has a number
+        """Adds a slice in one transaction, as ``powers.Appends`` defines it."""
+        return await self._settled(batch, self._prepared[1], Transaction.write, note)
+
+    async def fate(self, mark: str) -> Fate | TryAgain:
+        """What the server says of a transaction."""
+        connection = await self._link.connected()
+        if isinstance(connection, TryAgain):
+            return connection
+        try:
+            return await self._status(connection, mark)
+        except psycopg.Error as error:
+            await self._link.drop()
+            if (trouble := failures.trouble(error, lost=connection.broken)) is not None:
+                return trouble
+            raise self._cannot(error) from None
+
     async def delete(self, batch: pa.RecordBatch) -> Answer:
         """Deletes a slice in one transaction, as ``powers.Deletes`` defines it."""
         keys = self._prepared[1].of_keys()
@@ -69,13 +87,15 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         kept = [Refusal(places[row], each.why) for each in fitted.kept_back for row in each.rows.to_pylist()]
         return Accepted(tuple(sorted({*answer.refusals, *kept})), answer.excluded)
 
-    async def _settled(self, batch: pa.RecordBatch, statements: Statements, act: _Act) -> Answer:
+    async def _settled(
+        self, batch: pa.RecordBatch, statements: Statements, act: _Act, note: Note | None = None
+    ) -> Answer:
         connection = await self._link.connected()
         if isinstance(connection, TryAgain):
             return connection
         try:
             settled = await self._resolve(connection, self._in_doubt) if self._in_doubt is not None else None
-            return settled if settled is not None else await self._transact(connection, batch, statements, act)
+            return settled if settled is not None else await self._transact(connection, batch, statements, act, note)
         except psycopg.Error as error:
             lost = connection.broken or (isinstance(error, psycopg.OperationalError) and not error.sqlstate)
             await self._link.drop()
@@ -122,25 +142,39 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
 
     async def _resolve(self, connection: psycopg.AsyncConnection[Any], doubt: _InDoubt) -> Answer | None:
         """What became of the transaction in doubt; None where it was rolled back: the slice is written again."""
+        fate = await self._status(connection, doubt.transaction)
+        if isinstance(fate, TryAgain):
+            return fate
+        self._in_doubt = None
+        return doubt.answer if fate is Fate.WRITTEN else None
+
+    async def _status(self, connection: psycopg.AsyncConnection[Any], transaction: str) -> Fate | TryAgain:
         try:
-            cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", [doubt.transaction])
+            cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", [transaction])
         except psycopg.errors.InvalidParameterValue:
             # A standby took over before it had the transaction.
-            status = "aborted"
-        else:
-            (status,) = await cursor.fetchone() or ("",)
+            return Fate.NOT_WRITTEN
+        (status,) = await cursor.fetchone() or (None,)
         if status == "in progress":
             return TryAgain("the server has not ended the transaction whose COMMIT had no answer")
-        self._in_doubt = None
-        return doubt.answer if status == "committed" else None
+        # NULL: so long ago that the server forgot.
+        return {"committed": Fate.WRITTEN, "aborted": Fate.NOT_WRITTEN}.get(str(status), Fate.UNKNOWN)
 
     async def _transact(
-        self, connection: psycopg.AsyncConnection[Any], batch: pa.RecordBatch, statements: Statements, act: _Act
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        batch: pa.RecordBatch,
+        statements: Statements,
+        act: _Act,
+        note: Note | None,
     ) -> Answer:
         transaction = Transaction(connection, self._prepared[0], statements)
         number = await transaction.begin(batch.schema, self._settings)
         answer = await act(transaction, batch)
-        self._in_doubt = _InDoubt(number, answer)
+        if note is None:
+            self._in_doubt = _InDoubt(number, answer)
+        else:
+            note(number, answer)
         await connection.execute("COMMIT")
         self._in_doubt = None
         return answer

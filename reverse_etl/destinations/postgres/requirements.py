@@ -51,7 +51,7 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str, us
         write=rows.write,
         keeps_when_empty=rows.empty_values == "ignore",
         unique_key=table.unique_key,
-        looks_first=counts or not table.unique_key or rows.empty_values == "ignore",
+        looks_first=rows.write != "append" and (counts or not table.unique_key or rows.empty_values == "ignore"),
         finds_swallowed=table.may_swallow_rows,
     )
 
@@ -83,9 +83,13 @@ def _require_rights(table: Table, written: Sequence[TableColumn], rows: Rows, *,
     grants = []
     if not table.schema_usage:
         grants.append(f"USAGE ON SCHEMA {quoted(table.schema)}")
-    needed = {"SELECT"} | ({"INSERT"} if rows.write != "update_only" else set())
+    needed = {"INSERT"} if rows.write != "update_only" else set()
+    if rows.write != "append":
+        needed.add("SELECT")
     lacking = {right for right in needed for column in written if right not in column.may}
-    if rows.write != "add_only" and any(not column.fits.key and "UPDATE" not in column.may for column in written):
+    if rows.write not in ("add_only", "append") and any(
+        not column.fits.key and "UPDATE" not in column.may for column in written
+    ):
         lacking.add("UPDATE")
     if rows.when_gone is not None and not table.may_delete:
         lacking.add("DELETE")

@@ -44,7 +44,7 @@ class Statements:
     Attributes:
         table: Schema and name, quoted.
         columns: Those that are written, in the order of the stage.
-        write: ``add_and_update``, ``update_only`` or ``add_only``.
+        write: ``add_and_update``, ``update_only``, ``add_only`` or ``append``.
         keeps_when_empty: Whether NULL and '' keep what is there.
         unique_key: Whether the key is unique in the table itself.
         looks_first: Whether existing rows are updated first and only others inserted: an insert that becomes an
@@ -59,6 +59,11 @@ class Statements:
     unique_key: bool
     looks_first: bool
     finds_swallowed: bool
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether what the table has decides which rows are left out."""
+        return self.write in ("update_only", "add_only")
 
     def make_stage(self, schema: pa.Schema) -> str:
         """A temporary table for slices of these Arrow types, in the order of ``columns``."""
@@ -113,6 +118,8 @@ class Statements:
         With ``finds_swallowed``, rows that were not there before and are not written are put into ``BAD``.
         """
         rows = self._rows(where)
+        if self.write == "append":
+            return self._insert(rows)
         steps = {}
         if self.write != "add_only" and self._data:
             steps["updated"] = self._update(rows) if self.looks_first or self.write == "update_only" else ""
@@ -130,6 +137,11 @@ class Statements:
             not_a_rows_fault: An SQL condition on ``reverse_etl_state``: the whole block fails.
         """
         few = self.write_rows(f"r.place BETWEEN {_FIRST} AND {_FIRST} + {_FEW - 1}")
+        one = self.write_rows(f"r.place = {_PLACE}")
+        if self.write == "append" and self.finds_swallowed:
+            # Rows that have no key cannot be looked for: each is counted.
+            few = f"RAISE SQLSTATE '{NOT_APPLIED}'"
+            one += f"; IF NOT FOUND THEN RAISE SQLSTATE '{NOT_APPLIED}'; END IF"
         return f"""
 #variable_conflict use_column
 DECLARE
@@ -146,7 +158,7 @@ BEGIN
       FOR {_PLACE} IN SELECT s.place FROM {STAGE} AS s WHERE s.place BETWEEN {_FIRST} AND {_FIRST} + {_FEW - 1}
         ORDER BY s.place LOOP
         BEGIN
-          {self.write_rows(f"r.place = {_PLACE}")};
+          {one};
         EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
           GET STACKED DIAGNOSTICS reverse_etl_state = RETURNED_SQLSTATE, reverse_etl_constraint = CONSTRAINT_NAME,
             reverse_etl_column = COLUMN_NAME;
@@ -206,7 +218,7 @@ END"""
         new = f" WHERE NOT EXISTS (SELECT FROM {self.table} AS o WHERE {self._match('o')})" if self.looks_first else ""
         # In the order of the slice: the planner may give the rows in another, and the last of one key wins.
         insert = f"INSERT INTO {self.table} AS t ({names}) SELECT {values} FROM {rows} AS s{new}"
-        if not self.unique_key:
+        if not self.unique_key or self.write == "append":
             return insert
         key = ", ".join(self._name(at) for at in self._key)
         if self.write == "add_only" or not self._data:

@@ -44,6 +44,7 @@ class Transaction:
         self._connection = connection
         self._table = table
         self._statements = statements
+        self._staged = 0
 
     async def begin(self, schema: pa.Schema, settings: Mapping[str, str]) -> str:
         """Begins it with an empty stage for rows of these types, and gives its number.
@@ -78,10 +79,10 @@ class Transaction:
         await self._stage(batch)
         refusals: list[Refusal] = []
         excluded: list[int] = []
-        if statements.looks_first or statements.write != "add_and_update":
+        if statements.looks_first or statements.leaves_out:
             await self._run(INDEX_STAGE)
             refusals += await self._take_ambiguous()
-        if statements.write != "add_and_update":
+        if statements.leaves_out:
             excluded = [place for (place,) in await self._fetch(statements.take_left_out())]
         refusals += await self._write_rows()
         return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)))
@@ -107,6 +108,7 @@ class Transaction:
         text = io.BytesIO()
         csv.write_csv(rows, text, csv.WriteOptions(include_header=False))
         copy_in = self._statements.fill_stage()
+        self._staged = batch.num_rows
         async with self._connection.cursor() as cursor, cursor.copy(copy_in) as copy:
             await copy.write(text.getbuffer())
 
@@ -119,12 +121,15 @@ class Transaction:
         """Writes the stage, and gives the rows that the database refuses."""
         await self._run(f"SAVEPOINT {_SAVEPOINT}")
         try:
-            await self._run(self._statements.write_rows())
+            written = await self._run(self._statements.write_rows())
         except psycopg.Error as error:
             if not failures.is_a_rows_fault(error.sqlstate or "", self._table):
                 raise
             await self._run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
             return await self._write_each(error.sqlstate or "")
+        if self._statements.write == "append" and written.rowcount < self._staged:
+            await self._run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            return await self._write_each(NOT_APPLIED)
         return await self._bad() if self._statements.finds_swallowed else []
 
     async def _write_each(self, state: str) -> list[Refusal]:

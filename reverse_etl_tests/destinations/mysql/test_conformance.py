@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from reverse_etl_tests.destinations.mysql.server import ACCOUNT, Mysql, emptied
+from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE, Mysql, emptied
 from reverse_etl_tests.destinations.sql.conformance import SqlConformance
 from reverse_etl_tests.destinations.sql.tables import SqlServer
 from reverse_etl_tests.servers.mariadb import MariadbServer
@@ -32,6 +32,7 @@ class TestMysql(SqlConformance):
     """Over TLS, as a user who may do no more than write."""
 
     grant_delete = f"GRANT DELETE ON customers TO {ACCOUNT}"
+    revoke_all_but_insert = f"REVOKE SELECT, UPDATE ON {DATABASE}.* FROM {ACCOUNT}"
     types: ClassVar[Mapping[str, str]] = {
         "varchar(40)": "varchar(40)",
         "text": "text",

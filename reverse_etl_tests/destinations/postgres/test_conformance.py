@@ -26,6 +26,7 @@ class TestPostgres(SqlConformance):
     """Over TLS, as a user who may do no more than write."""
 
     grant_delete = f"GRANT DELETE ON customers TO {USER}"
+    revoke_all_but_insert = f"REVOKE SELECT, UPDATE ON customers FROM {USER}"
     types: ClassVar[Mapping[str, str]] = {
         "varchar(40)": "varchar(40)",
         "text": "text",

@@ -46,10 +46,12 @@ class SqlConformance(ABC):
         types: The engine's name of a type, by the SQL standard's.
         last_instant: The last that a column with a zone holds.
         grant_delete: Gives the right to delete rows of ``customers``.
+        revoke_all_but_insert: Leaves no right on ``customers`` but to add rows.
     """
 
     types: ClassVar[Mapping[str, str]]
     grant_delete: ClassVar[str]
+    revoke_all_but_insert: ClassVar[str]
     last_instant: ClassVar[dt.datetime] = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
     def test_new_rows_arrive(self, server: SqlServer, tmp_path: Path) -> None:
@@ -110,6 +112,35 @@ class SqlConformance(ABC):
         delivery = delivered(server, tmp_path, PEOPLE, write="add_only")
         assert ([1, 3], [2]) == (delivery.numbers(Outcome.DELIVERED), delivery.numbers(Outcome.EXCLUDED))
         assert [(1, "a@x", 10), (2, "old@x", 5), (3, "c@x", 30)] == self._people(server)
+
+    @pytest.mark.parametrize("key", [(), ("id",)])
+    def test_append_adds_every_row_each_time(self, server: SqlServer, tmp_path: Path, key: tuple[str, ...]) -> None:
+        """Whatever the table has; it needs no right but to add, and no key."""
+        server.run("CREATE TABLE customers (id bigint, score int)")
+        server.run(self.revoke_all_but_insert)
+        rows = {"id": [1, 2, 3], "score": [1, 2, 3]}
+        for folder in ("1", "2"):
+            delivery = delivered(server, tmp_path / folder, rows, write="append", identify_by=key)
+            assert ([1, 2, 3], []) == (delivery.numbers(Outcome.DELIVERED), delivery.failed())
+        stored = [*zip(*rows.values(), strict=True)]
+        assert sorted([*stored, *stored]) == sorted(server.fetch("SELECT id, score FROM customers"))
+
+    def test_append_names_each_bad_row(self, server: SqlServer, tmp_path: Path) -> None:
+        """What does not fit is not sent, what the table refuses is named; the rest is added, once."""
+        server.run("CREATE TABLE customers (at bigint, score int CHECK (score < 900), email varchar(9) UNIQUE)")
+        count = 60
+        rows = {
+            "at": [*range(count)],
+            "score": [900 if at % 7 == 0 else at for at in range(count)],
+            "email": ["0123456789" if at == 1 else "same" if at in (2, 3) else None for at in range(count)],
+        }
+        delivery = delivered(server, tmp_path, rows, write="append", identify_by=())
+        bad = {at + 1: ("breaks_check", "score") for at in range(0, count, 7)}
+        bad |= {2: ("too_long", "email"), 4: ("duplicate_value", "email")}
+        assert bad == delivery.reasons()
+        assert sorted(set(range(count)) - {row - 1 for row in bad}) == sorted(
+            at for (at,) in server.fetch("SELECT at FROM customers")
+        )
 
     @pytest.mark.parametrize("key", ["PRIMARY KEY", ""])
     def test_rows_that_say_that_they_are_gone_are_deleted(self, server: SqlServer, tmp_path: Path, key: str) -> None:

@@ -165,6 +165,43 @@ class SqlRuns(Engine):
         code, report = crm.run("crm_customers")
         assert (0, 7) == (code, len(stored(server))), report
 
+    def test_append_adds_what_each_run_reads(self, crm: Project, server: SqlServer) -> None:
+        """Without a key: failed rows have none either, as a retry says; `validate` warns where rows are read twice."""
+        server.run("CREATE TABLE visits (email varchar(40), plan varchar(9) CHECK (plan <> 'bad'))")
+        sync = SYNC.replace("{table: customers, identify_by: id}", "{table: visits, write: append}")
+        sync = sync.replace("SELECT id, email", "SELECT email")
+        fill(crm.folder / "shop.db", [*ROWS, (4, "d@x", "bad")])
+        crm.write("crm_customers.yaml", sync)
+        done = crm.reverse_etl("validate")
+        assert (0, False) == (done.returncode, "append" in done.stdout + done.stderr), done
+        planned = json.loads(crm.reverse_etl("plan", "crm_customers", "--json").stdout)
+        assert 4 == planned["streams"]["rows"]["to_send"], planned
+        for times in (1, 2):
+            code, report = crm.run("crm_customers")
+            assert (7, 3, 1) == (code, report["rows"]["delivered"], report["rows"]["refused"]), report
+            assert sorted(row[1:] for row in ROWS * times) == sorted(server.fetch("SELECT email, plan FROM visits"))
+        done = crm.reverse_etl("retry", "crm_customers")
+        assert (7, True) == (done.returncode, "identifier" in done.stdout + done.stderr), done.stdout + done.stderr
+        assert [(6,)] == server.fetch("SELECT count(*) FROM visits")
+        crm.write("crm_customers.yaml", sync.rstrip() + " WHERE updated_at >= {{last_sync_time}}\n")
+        warned = crm.reverse_etl("validate")
+        assert (0, True) == (warned.returncode, "append adds a row each time" in warned.stdout + warned.stderr), warned
+        crm.write("crm_customers.yaml", sync + "changes: {by: compare}\n")
+        refused = crm.reverse_etl("validate")
+        assert (2, True) == (refused.returncode, "compare knows rows by their key" in refused.stdout + refused.stderr)
+
+    def test_append_adds_once_what_compares(self, crm: Project, server: SqlServer) -> None:
+        """What was acknowledged is not added again; a row that changed is added as it is now."""
+        server.run("CREATE TABLE visits (id bigint, email varchar(40), plan varchar(9))")
+        rows = "{table: visits, identify_by: id, write: append}"
+        sync = SYNC.replace("{table: customers, identify_by: id}", rows)
+        crm.write("crm_customers.yaml", f"{sync}changes: {{by: compare}}\n")
+        for changed in (0, 0, 1):
+            fill(crm.folder / "shop.db", [*ROWS[changed:], *[(row[0], "new@x", "pro") for row in ROWS[:changed]]])
+            code, report = crm.run("crm_customers")
+            assert 0 == code, report
+        assert [*ROWS[:1], (1, "new@x", "pro"), *ROWS[1:]] == sorted(server.fetch("SELECT id, email, plan FROM visits"))
+
     @pytest.mark.thorough
     def test_what_is_wrong_ends_the_run_before_a_row_is_written(self, crm: Project, server: SqlServer) -> None:
         """The author's mistakes with 2, the destination's with 5."""
