@@ -24,6 +24,16 @@ VERSION: Final = 1
 """Of what a fingerprint is made of; another one puts every row in doubt."""
 
 _WORD_BYTES: Final = 8
+_WORD_BITS: Final = 3
+"""By how many bits a number of bytes is shifted to be one of words."""
+
+_KEPT: Final = np.array([2 ** (8 * size) - 1 for size in range(_WORD_BYTES)], np.uint64)
+"""Of a last word with that many bytes."""
+
+_ROWS_AT_ONCE: Final = 8_192
+"""Numbers of as many rows are made and forgotten in the cache; more would be new pages of memory for each step."""
+
+_MOST_16_BITS: Final = 2**16 - 1
 _INITIAL: Final = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
 _ROUND: Final = ((0, 1, 2, 3, 13, 16), (2, 1, 0, 3, 17, 21))
 """The two halves of a round: four places of the state, and by how many bits two of them are turned."""
@@ -41,17 +51,8 @@ def fingerprints(texts: pa.StringArray, key: Subkey) -> Fingerprints:
     found = np.zeros(len(texts), np.uint64)
     if len(texts) == texts.null_count:
         return found
-    _, offsets, data = texts.buffers()
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
-    written = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data is not None else np.zeros(0, np.uint8)
-    # A text's last word may reach beyond the last byte.
-    written = np.concatenate((written, np.zeros(_WORD_BYTES, np.uint8)))
-    starts, lengths = ends[:-1] - ends[0], np.diff(ends)
-    windows = np.lib.stride_tricks.as_strided(written, (len(written) - _WORD_BYTES + 1, _WORD_BYTES), (1, 1))
-    words = lengths // _WORD_BYTES
-    order = np.argsort(words, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(words[order])) + 1):
-        found[rows] = _of_one_length(windows, starts[rows], lengths[rows], key)
+    for start in range(0, len(texts), _ROWS_AT_ONCE):
+        found[start : start + _ROWS_AT_ONCE] = _of_some(texts.slice(start, _ROWS_AT_ONCE), key)
     if texts.null_count:
         found[pc.is_null(texts).to_numpy(zero_copy_only=False)] = 0
     return found
@@ -74,43 +75,73 @@ def row_fingerprints(attributes: Mapping[str, pa.StringArray], rows: int, secret
     return total
 
 
-def _of_one_length(
-    windows: np.ndarray[tuple[int, int], np.dtype[np.uint8]],
+def _of_some(texts: pa.StringArray, key: Subkey) -> Fingerprints:
+    """As ``fingerprints``, of texts that fit into the processor's cache; something for null."""
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    size = int(ends[-1] - ends[0])
+    # A text's last word may reach beyond the last byte.
+    written = np.zeros(size + _WORD_BYTES, np.uint8)
+    if size:
+        written[:size] = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    starts, lengths = (ends[:-1] - ends[0]).astype(np.int64), np.diff(ends)
+    words = lengths >> _WORD_BITS
+    most = int(words.max())
+    if int(words.min()) == most:
+        return _of_sorted(written, starts, lengths, key)
+    # The longest first; sixteen bits are sorted by radix.
+    fewer = most - words
+    order = np.argsort(fewer.astype(np.uint16) if most <= _MOST_16_BITS else fewer, kind="stable")
+    found = np.empty(len(texts), np.uint64)
+    found[order] = _of_sorted(written, starts[order], lengths[order], key)
+    return found
+
+
+def _of_sorted(
+    written: np.ndarray[tuple[int], np.dtype[np.uint8]],
     starts: np.ndarray[tuple[int], np.dtype[np.int64]],
-    lengths: np.ndarray[tuple[int], np.dtype[np.int64]],
+    lengths: np.ndarray[tuple[int], np.dtype[np.int32]],
     key: Subkey,
 ) -> Fingerprints:
-    """Texts with the same number of whole words."""
-    state = [np.full(len(starts), key[at % 2] ^ initial, np.uint64) for at, initial in enumerate(_INITIAL)]
-    whole = int(lengths[0]) // _WORD_BYTES
-    for word in range(whole):
-        message = np.ascontiguousarray(windows[starts + _WORD_BYTES * word]).view(np.uint64).ravel()
-        _absorb(state, message)
-    rest = (lengths % _WORD_BYTES).astype(np.uint64) * np.uint64(8)
-    last = np.ascontiguousarray(windows[starts + _WORD_BYTES * whole]).view(np.uint64).ravel()
-    last &= (np.uint64(1) << rest) - np.uint64(1)
-    _absorb(state, last | (lengths.astype(np.uint64) << np.uint64(56)))
+    """Texts in the order of their whole words, the most first; a word of zeros follows the last one's bytes."""
+    # A word at each byte, whatever its alignment.
+    words: Fingerprints = np.ndarray((len(written) - _WORD_BYTES + 1,), np.dtype("<u8"), written.data, strides=(1,))
+    rows, whole = len(starts), lengths >> _WORD_BITS
+    state = [np.full(rows, key[at % 2] ^ initial, np.uint64) for at, initial in enumerate(_INITIAL)]
+    spare = np.empty(rows, np.uint64)
+    for word in range(int(whole[0])):
+        longer = slice(rows - int(np.searchsorted(whole[::-1], word, "right")))
+        _absorb([each[longer] for each in state], words[starts[longer] + _WORD_BYTES * word], spare[longer])
+    last = words[starts + (whole << _WORD_BITS)]
+    last &= _KEPT[lengths & (_WORD_BYTES - 1)]
+    last |= lengths.astype(np.uint64) << 56
+    _absorb(state, last, spare)
     state[2] ^= np.uint64(0xFF)
-    _turn(state, rounds=4)
+    _turn(state, spare, rounds=4)
     mixed: Fingerprints = state[0] ^ state[1] ^ state[2] ^ state[3]
     return mixed
 
 
-def _absorb(state: list[Fingerprints], message: Fingerprints) -> None:
+def _absorb(state: list[Fingerprints], message: Fingerprints, spare: Fingerprints) -> None:
     state[3] ^= message
-    _turn(state, rounds=2)
+    _turn(state, spare, rounds=2)
     state[0] ^= message
 
 
-def _turn(state: list[Fingerprints], *, rounds: int) -> None:
+def _turn(state: list[Fingerprints], spare: Fingerprints, *, rounds: int) -> None:
+    """Mixes the state in place."""
     for _ in range(rounds):
         for a, b, c, d, left, right in _ROUND:
             state[a] += state[b]
-            state[b] = _rotated(state[b], left) ^ state[a]
-            state[a] = _rotated(state[a], 32)
+            _rotate(state[b], left, spare)
+            state[b] ^= state[a]
+            _rotate(state[a], 32, spare)
             state[c] += state[d]
-            state[d] = _rotated(state[d], right) ^ state[c]
+            _rotate(state[d], right, spare)
+            state[d] ^= state[c]
 
 
-def _rotated(values: Fingerprints, bits: int) -> Fingerprints:
-    return (values << np.uint64(bits)) | (values >> np.uint64(64 - bits))
+def _rotate(values: Fingerprints, bits: int, spare: Fingerprints) -> None:
+    np.left_shift(values, bits, out=spare)
+    np.right_shift(values, 64 - bits, out=values)
+    np.bitwise_or(values, spare, out=values)

@@ -18,6 +18,9 @@ from reverse_etl.sources.base import logical_type
 _EXACT_INTEGER: Final = 2.0**53
 """Whole floats below this size are integers; larger ones have only the digits that distinguish them."""
 
+_PLAIN: Final = 1e-3, 1e10
+"""Arrow writes no fraction between them with an exponent."""
+
 _WITH_EXPONENT: Final = r"^-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,3}$"
 _FRACTION: Final = r"^(-?[0-9]+)(?:\.0*|(\.[0-9]*[1-9])0*)$"
 """A number with a fraction: before it, and what of it are not zeros at its end."""
@@ -101,6 +104,13 @@ def _unquoted(value: str) -> str:
 
 
 def _float_text(column: pa.Array) -> pa.StringArray:
-    whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _EXACT_INTEGER))
+    size = pc.abs(column)
+    whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(size, _EXACT_INTEGER))
     integers = pc.cast(pc.if_else(whole, column, pa.scalar(0.0)), pa.int64(), safe=False)
-    return number_text(pc.if_else(whole, pc.cast(integers, pa.string()), pc.cast(column, pa.string())))
+    texts = pc.if_else(whole, pc.cast(integers, pa.string()), pc.cast(column, pa.string()))
+    smallest, largest = _PLAIN
+    plain = pc.or_(whole, pc.and_(pc.greater(size, smallest), pc.less(size, largest)))
+    if pc.all(plain).as_py() is not False:
+        return texts
+    other = pc.fill_null(pc.invert(plain), False)
+    return pc.replace_with_mask(texts, other, number_text(pc.filter(texts, other)))

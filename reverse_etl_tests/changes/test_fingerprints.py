@@ -49,6 +49,14 @@ def test_the_authors_vectors_hold() -> None:
     assert VECTORS == {length: int(found[length]) for length in VECTORS}
 
 
+def test_many_texts_are_as_each_alone() -> None:
+    """More than are hashed at once, of lengths that differ and that are all the same."""
+    for texts in (["é" * (at % 23) + "x" * (at % 7) for at in range(9_001)], [f"{at:09}" for at in range(9_001)]):
+        found = fingerprints(pa.array(texts), KEY)
+        for at in (0, 1, 22, 8_191, 8_192, 8_193, 9_000):
+            assert fingerprints(pa.array([texts[at]]), KEY)[0] == found[at]
+
+
 def test_a_null_adds_nothing() -> None:
     """An attribute that is left out is no attribute; an empty text is one."""
     assert [0, 0] == fingerprints(pa.array([None, None], pa.string()), KEY).tolist()

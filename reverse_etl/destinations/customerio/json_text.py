@@ -6,6 +6,8 @@ need escaping, which few columns have, go through orjson.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -13,6 +15,9 @@ import pyarrow.compute as pc
 
 from reverse_etl.changeset.text import as_text, unix_seconds
 from reverse_etl.sources.base import logical_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TEXT = pa.string()
 _NONE = pa.scalar(None, _TEXT)
@@ -50,7 +55,7 @@ def json_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
         return pc.cast(column, _TEXT)
     if pa.types.is_floating(kind):
-        return pc.if_else(pc.is_finite(column), pc.cast(column, _TEXT), quoted(as_text(column, field)))
+        return _unless(pc.is_finite(column), pc.cast(column, _TEXT), lambda: quoted(as_text(column, field)))
     if pa.types.is_timestamp(kind):
         return pc.cast(unix_seconds(column), _TEXT)
     if pa.types.is_date32(kind):
@@ -65,13 +70,18 @@ def identifier_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
 
 def _marked_text(column: pa.StringArray, mark: str) -> pa.StringArray:
     if mark == "decimal":
-        return pc.if_else(pc.match_substring_regex(column, _NUMBER), column, quoted(_without_empty(column)))
+        return _unless(pc.match_substring_regex(column, _NUMBER), column, lambda: quoted(_without_empty(column)))
     if mark == "json":
         column = pc.utf8_trim(column, characters=" \t\r\n")
         column = pc.if_else(pc.is_in(column, value_set=_EMPTY_JSON), _NONE, column)
         valid = pa.array([None if value is None else _is_json(value) for value in column.to_pylist()], pa.bool_())
         return pc.if_else(valid, column, quoted(column))
     return quoted(_without_empty(column))
+
+
+def _unless(usual: pa.BooleanArray, written: pa.StringArray, otherwise: Callable[[], pa.StringArray]) -> pa.StringArray:
+    """What is written as usual; null where that is null, and what is made otherwise where it is not usual."""
+    return written if pc.all(usual).as_py() is not False else pc.if_else(usual, written, otherwise())
 
 
 def _without_empty(text: pa.StringArray) -> pa.StringArray:

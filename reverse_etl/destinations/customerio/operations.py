@@ -138,11 +138,9 @@ def _person_attributes(
 
 
 def _people(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: PeopleConfig) -> pa.StringArray:
-    members = _members(texts)
-    if config.write == "update_only":
-        members.insert(0, pa.scalar(',"_update":true'))
+    members = _members(texts, first=',"_update":true' if config.write == "update_only" else "")
     start = _identified(batch, config.identify_by)
-    written = _join(*start, ',"action":"identify","attributes":{', _comma(members), "}}")
+    written = _join(*start, ',"action":"identify","attributes":{', *members, "}}")
     if (gone := config.when_gone) is None:
         return written
     return pc.if_else(deleted_rows(batch), _join(*start, person_who_is_gone(texts, gone, config)), written)
@@ -151,7 +149,7 @@ def _people(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: Peo
 def _objects(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: ObjectsConfig) -> pa.StringArray:
     identifiers = _object_identifiers(batch, config.object_type)
     start = _join('{"type":"object","identifiers":', *identifiers)
-    written = _join(start, ',"action":"identify","attributes":{', _comma(_members(texts)), "}}")
+    written = _join(start, ',"action":"identify","attributes":{', *_members(texts), "}}")
     if config.when_gone is None:
         return written
     return pc.if_else(deleted_rows(batch), _join(start, ',"action":"delete"}'), written)
@@ -163,7 +161,7 @@ def _relationships(
     ended = deleted_rows(batch)
     written: _Text = pa.scalar("")
     if texts:
-        written = pc.if_else(ended, "", _join(',"relationship_attributes":{', _comma(_members(texts)), "}"))
+        written = pc.if_else(ended, "", _join(',"relationship_attributes":{', *_members(texts), "}"))
     return _join(
         *_identified(batch, config.identify_by),
         pc.if_else(ended, ',"action":"delete_relationships"', ',"action":"add_relationships"'),
@@ -181,7 +179,7 @@ def _events(
     seconds = unix_seconds(pc.cast(_milliseconds(batch), pa.timestamp("ms", "UTC")))
     head = _join(*_identified(batch, config.identify_by), ',"action":"event","name":', pc.fill_null(name, '""'))
     timestamp = pc.fill_null(_join(',"timestamp":', pc.cast(seconds, pa.string())), "")
-    tail = _join(timestamp, ',"attributes":{', _comma(_members(texts)), "}}")
+    tail = _join(timestamp, ',"attributes":{', *_members(texts), "}}")
     return _join(head, ',"id":"', ids_of_events(batch, config, sync.name), '"', tail)
 
 
@@ -258,22 +256,20 @@ def _texts(batch: pa.RecordBatch, names: tuple[str, ...], *, cleared: str | None
     return texts
 
 
-def _members(texts: dict[str, pa.StringArray]) -> list[_Text]:
-    """One array of ``,"name":value`` a column; null where the attribute is left out."""
-    return [_member(name, written) for name, written in texts.items()]
+def _members(texts: Mapping[str, pa.StringArray], *, first: str = "") -> list[_Text | str]:
+    """The pieces of ``"name":value,"name":value``, to be joined; attributes that a row has not are left out of it.
 
-
-def _member(name: str, written: pa.StringArray) -> pa.StringArray:
-    return _join(f",{quoted(pa.array([name]))[0].as_py()}:", written)
-
-
-def _comma(members: list[_Text]) -> _Text:
-    """The members that are there, parted by commas; each brings the comma before it."""
-    if not members:
-        return pa.scalar("")
-    # Not null_handling="skip" with a comma as separator: Arrow 26 drops rows in which everything is null.
-    joined = pc.binary_join_element_wise(*members, "", null_handling="replace", null_replacement="")
-    return pc.ascii_ltrim(joined, characters=",")
+    Args:
+        texts: Of the attributes.
+        first: What stands before them, with the comma that parts it from what stands before itself; or nothing.
+    """
+    pieces: list[_Text | str] = [first] if first else []
+    for name, written in texts.items():
+        head = f",{quoted(pa.array([name]))[0].as_py()}:"
+        pieces += [pc.fill_null(_join(head, written), "")] if written.null_count else [head, written]
+    if pieces and isinstance(pieces[0], str):
+        return [pieces[0][1:], *pieces[1:]]
+    return [pc.ascii_ltrim(_join(*pieces), characters=",")] if pieces else []
 
 
 def _join(*pieces: _Text | str) -> pa.StringArray:
