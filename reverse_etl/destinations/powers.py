@@ -108,6 +108,15 @@ class Appends(Protocol):
         ...
 
 
+@runtime_checkable
+class MarksRuns(Protocol):
+    """A destination that writes into rows which run they are of."""
+
+    def of_run(self, run_id: str, started_at: int) -> None:
+        """Before ``prepare``: the run, and when it began, Unix seconds. One that continues has those of the first."""
+        ...
+
+
 GONE: Final = "\0deleted"
 """Among the attributes of ``AsSent``, what becomes of a row that says that it is gone; no column has that name."""
 

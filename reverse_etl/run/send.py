@@ -53,7 +53,7 @@ async def send(
     from reverse_etl.delivery.deliver import deliver
     from reverse_etl.delivery.removal import removal
     from reverse_etl.destinations import kind
-    from reverse_etl.destinations.powers import Finishes, Removes
+    from reverse_etl.destinations.powers import Finishes, MarksRuns, Removes
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience, RetryPolicy
     from reverse_etl.state.rate_slots import RateSlots
@@ -68,6 +68,8 @@ async def send(
         async with kind(config.type).open_destination(
             sync, config, columns, patience=patience, clock=clock
         ) as destination:
+            if isinstance(destination, MarksRuns):
+                destination.of_run(folder.path.name, facts.started_at)
             await destination.prepare()
             if not confirm(folder, destination.recipient):
                 raise another_recipient(folder.path.name, sync.name, config)

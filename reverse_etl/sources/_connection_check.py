@@ -109,12 +109,12 @@ def _endpoint(config: DatabaseConfig, engine: Engine) -> Endpoint | None:
     )
 
 
-def network(endpoint: Endpoint, engine: Engine) -> Iterator[Step]:
+def network(endpoint: Endpoint, engine: object) -> Iterator[Step]:
     """Address, port and TLS, up to the first that fails.
 
     Args:
         endpoint: Where the driver is going to connect to.
-        engine: Whose protocol is spoken there.
+        engine: Whose protocol is spoken there; None for HTTP, which begins with TLS.
     """
     host, port = endpoint.host, endpoint.port
     if endpoint.proxy:
@@ -145,7 +145,7 @@ def network(endpoint: Endpoint, engine: Engine) -> Iterator[Step]:
         yield _encryption(endpoint, engine, plain)
 
 
-def _encryption(endpoint: Endpoint, engine: Engine, plain: socket.socket) -> Step:
+def _encryption(endpoint: Endpoint, engine: object, plain: socket.socket) -> Step:
     host = endpoint.host
     if endpoint.tls == "disable":
         return Step("TLS", True, "not encrypted (tls: disable)", "Use verify-full wherever the network is shared.")

@@ -62,3 +62,10 @@ def wrong(given: pa.Array, what: str, column: Column) -> Converted:
     """Values of a kind that cannot become the column's, all of them."""
     message = f"{what} cannot be written to a column of type {column.type}."
     return pa.nulls(len(given), pa.string()), (Misfit(pc.is_valid(given), "wrong_type", message),)
+
+
+def without(values: pa.Array, misfits: Sequence[Misfit]) -> pa.Array:
+    """The same, null where they do not fit."""
+    for misfit in misfits:
+        values = pc.if_else(pc.fill_null(misfit.mask, False), pa.scalar(None, values.type), values)
+    return values

@@ -8,6 +8,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.destinations._sql._exact import exact
 from reverse_etl.destinations._sql._misfits import (
     GREATEST,
     Converted,
@@ -17,6 +18,7 @@ from reverse_etl.destinations._sql._misfits import (
     out_of_range,
     outside,
     whole_digits,
+    without,
     wrong,
 )
 from reverse_etl.destinations._sql._texts import text
@@ -46,7 +48,7 @@ def convert(given: pa.Array, logical: str, column: Column, timezone: str) -> Con
     """
     kind = pa.types
     if kind.is_null(given.type):
-        return given.cast(pa.string()), ()
+        return given.cast(column.arrow or pa.string()), ()
     if kind.is_boolean(given.type):
         fitted, misfits = _boolean(given, column)
     elif kind.is_integer(given.type):
@@ -65,9 +67,11 @@ def convert(given: pa.Array, logical: str, column: Column, timezone: str) -> Con
         fitted, misfits = text(given, column)
     else:
         fitted, misfits = wrong(given, "a binary value", column)
-    for misfit in misfits:
-        fitted = pc.if_else(pc.fill_null(misfit.mask, False), pa.scalar(None, fitted.type), fitted)
-    return fitted, misfits
+    fitted = without(fitted, misfits)
+    if column.arrow is None:
+        return fitted, misfits
+    fitted, unreadable = exact(fitted, column, timezone)
+    return without(fitted, unreadable), [*misfits, *unreadable]
 
 
 def _boolean(given: pa.Array, column: Column) -> Converted:
@@ -119,6 +123,8 @@ def _float(given: pa.Array, column: Column) -> Converted:
         texts = given.cast(pa.string())
         if column.precision is None:
             return texts, ()
+        # A text has digits that a decimal of few cannot hold: a float is rounded.
+        texts = texts if column.arrow is None else given
         most = 10.0 ** whole_digits(column)
         great = out_of_range(pc.greater_equal(pc.abs(pc.round(given, ndigits=column.scale)), most), column)
         return texts, [great, *_signed(given, column), *_finite(given, column)]
@@ -160,7 +166,7 @@ def _date(given: pa.Array, column: Column, timezone: str) -> Converted:
     days = given.cast(pa.timestamp("us"))
     beyond = out_of_range(outside(days.cast(pa.int64()), _FIRST, _AFTER_LAST - 1), column)
     if column.kind is Kind.DATE:
-        return given, (beyond,)
+        return given, (beyond, *_held(given, column))
     if column.kind is Kind.WALL_CLOCK:
         return days, (beyond,)
     if column.kind is Kind.INSTANT:
@@ -186,13 +192,17 @@ def _instant(given: pa.Array, column: Column, timezone: str) -> Converted:
         return _cut(local, column), (beyond,)
     into_day = pc.subtract(local.cast(pa.int64()), pc.floor_temporal(local, unit="day").cast(pa.int64()))
     cut_off = Misfit(pc.not_equal(into_day, 0), "has_a_time", f"the date-time is not midnight in {timezone}.")
-    return pc.floor_temporal(local, unit="day").cast(pa.date32()), (beyond, cut_off)
+    dates = pc.floor_temporal(local, unit="day").cast(pa.date32())
+    return dates, (beyond, cut_off, *_held(dates, column))
 
 
-def _held(instants: pa.Array, column: Column) -> Sequence[Misfit]:
-    if column.instants is None:
+def _held(times: pa.Array, column: Column) -> Sequence[Misfit]:
+    """Instants or days beyond what the column has room for."""
+    held = column.days if column.kind is Kind.DATE else column.instants
+    if held is None:
         return ()
-    return (out_of_range(outside(instants.cast(pa.int64()), *column.instants), column),)
+    numbers = times.cast(pa.int32()) if column.kind is Kind.DATE else times
+    return (out_of_range(outside(numbers.cast(pa.int64()), *held), column),)
 
 
 def _cut(times: pa.Array, column: Column) -> pa.Array:

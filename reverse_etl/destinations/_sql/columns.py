@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Kind(Enum):
@@ -49,6 +53,8 @@ class Column:
         instants: Earliest and latest of ``INSTANT``, microseconds since 1970.
         fraction: Digits of a second that ``INSTANT`` and ``WALL_CLOCK`` keep; what is beyond is cut off.
         takes_booleans: Whether ``INTEGER`` stands for booleans too.
+        days: Earliest and latest of ``DATE``, days since 1970.
+        arrow: What values become at last, for engines that read no text; None where the server reads it.
     """
 
     name: str
@@ -69,6 +75,8 @@ class Column:
     instants: tuple[int, int] | None = None
     fraction: int = 6
     takes_booleans: bool = False
+    days: tuple[int, int] | None = None
+    arrow: pa.DataType | None = None
 
 
 @dataclass(frozen=True, slots=True)

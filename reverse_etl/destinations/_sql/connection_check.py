@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from reverse_etl.plugins import names
 from reverse_etl.report import Step
 from reverse_etl.sources import engine
 from reverse_etl.sources._connection_check import network
@@ -26,7 +27,9 @@ def steps(config: TableServer, logged_in: Callable[[], list[Step]]) -> Iterator[
     if config.ssh_tunnel is None:
         host, port = config.place
         endpoint = Endpoint(host=host, port=port, tls=config.tls, ca_file=config.ca_file, login="")
-        for step in network(endpoint, engine(config.type)):
+        # An engine that is a source may have a handshake of its own.
+        protocol = engine(config.type) if config.type in names("reverse_etl.sources") else None
+        for step in network(endpoint, protocol):
             yield step
             if not step.ok:
                 return

@@ -1,0 +1,191 @@
+"""One sync's way into one table of ClickHouse: a slice of rows is one insert, or two.
+
+There are no transactions. What is written is counted once it was read back. Where an answer is lost, the slice is
+looked for again: what is there is not written twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+
+from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations._sql import requirements as shared
+from reverse_etl.destinations._sql.fit import fit, key_values
+from reverse_etl.destinations._sql.table import SqlTable
+from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
+from reverse_etl.destinations.clickhouse import catalogue, failures, requirements
+from reverse_etl.destinations.clickhouse.catalogue import Table
+from reverse_etl.destinations.clickhouse.config import Config
+from reverse_etl.destinations.clickhouse.connection import Link
+from reverse_etl.destinations.clickhouse.session import Refused, Session
+from reverse_etl.destinations.clickhouse.slices import Slice
+from reverse_etl.destinations.clickhouse.statements import Statements
+from reverse_etl.destinations.powers import Fate, Note
+from reverse_etl.errors import DestinationRefusedError
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations._sql.config import Rows
+    from reverse_etl.destinations.clickhouse.version import Version
+    from reverse_etl.pacing.retry import Patience
+
+
+_REMEMBERED_S: Final = 1_800
+"""Tables remember the tokens of inserts for an hour, if not for longer; by the clock of this machine."""
+
+
+class ClickhouseTable(SqlTable[Config, Table, Statements]):
+    """A table of ClickHouse."""
+
+    def __init__(self, config: Config, rows: Rows, columns: Sequence[str], *, patience: Patience) -> None:
+        super().__init__(config, rows, columns, patience=patience)
+        self._link = Link(config)
+        self._run, self._began_at = uuid4().hex, int(time.time())
+        self._version: Version | None = None
+        self._tried = np.empty(0, np.int64)
+
+    def of_run(self, run_id: str, started_at: int) -> None:
+        """Before ``prepare``: which run the rows are of, as ``powers.MarksRuns`` defines it."""
+        self._run, self._began_at = run_id, started_at
+
+    async def write(self, batch: pa.RecordBatch) -> Answer:
+        """Writes a slice, as ``TableDestination`` defines it."""
+        return await self._settled(partial(self._write, batch))
+
+    async def append(self, batch: pa.RecordBatch, *, token: str, note: Note) -> Answer:
+        """Adds a slice in one insert, as ``powers.Appends`` defines it."""
+        return await self._settled(partial(self._append, batch, token, note))
+
+    async def fate(self, mark: str) -> Fate | TryAgain:
+        """A table that drops what comes again by its token may be given it again, for as long as it remembers."""
+        remembers = self._prepared[0].drops_repeats and time.time() - float(mark) < _REMEMBERED_S
+        return Fate.NOT_WRITTEN if remembers else Fate.UNKNOWN
+
+    async def delete(self, batch: pa.RecordBatch) -> Answer:
+        """Deletes a slice, as ``powers.Deletes`` defines it."""
+        return await self._settled(partial(self._delete, batch))
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._link.close()
+
+    async def _settled(self, act: Callable[[Session], Accepted | RequestRefused]) -> Answer:
+        session = await self._link.connected()
+        if isinstance(session, TryAgain):
+            return session
+        try:
+            return await self._link.run(act)
+        except Refused as refused:
+            return await self._after(refused)
+        except BaseException:
+            await self._link.drop()
+            raise
+
+    async def _look(self) -> tuple[Table, Statements] | TryAgain:
+        session = await self._link.connected()
+        if isinstance(session, TryAgain):
+            return session
+        try:
+            return await self._link.run(self._read)
+        except Refused as refused:
+            return await self._after(refused)
+
+    async def _after(self, refused: Refused) -> TryAgain:
+        """What follows from a refusal that is no row's. Raises DestinationRefusedError for one that lasts."""
+        await self._link.drop()
+        if (trouble := failures.trouble(refused)) is not None:
+            return trouble
+        raise self._cannot(refused) from None
+
+    def _read(self, session: Session) -> tuple[Table, Statements]:
+        table = self._find(session)
+        self._version = requirements.version(table, self._columns, self._began_at, where=self.name)
+        statements = requirements.statements(table, self._rows, self._columns, version=self._version, where=self.name)
+        self._require_rights(session, statements)
+        return table, statements
+
+    def _find(self, session: Session) -> Table:
+        places = shared.places(self._config.database.resolve(), self._rows.table)
+        for database, name in places:
+            table = catalogue.table(session, database, name, key=self._rows.identify_by)
+            if table is not None:
+                return table
+        database, name = places[-1]
+        known = catalogue.table_names(session, database)
+        unseen = "A user sees the tables that it has a right on."
+        raise shared.no_table(("database", database), name, known, where=self.name, unseen=unseen)
+
+    def _require_rights(self, session: Session, statements: Statements) -> None:
+        """Asks for nothing but does what a run does, with no rows: that way roles and patterns count too."""
+        lacking = [right for right, probe in statements.probes().items() if _denied(session, probe)]
+        if statements.deletes and not statements.of.is_deleted and not _may_delete(session, statements):
+            lacking.append("ALTER DELETE")
+        if lacking:
+            table = statements.of
+            raise DestinationRefusedError(
+                f"{self.name}: user {self._link.user} lacks rights to write to table {table.database}.{table.name}.",
+                hint=requirements.lacks_rights(lacking, table, self._link.user),
+            )
+
+    def _write(self, batch: pa.RecordBatch, session: Session) -> Accepted:
+        piece = Slice(session, self._prepared[1], batch, version=self._version, token=self._run)
+        try:
+            answer = piece.write(self._tried)
+        except BaseException:
+            self._tried = np.union1d(self._tried, piece.tried)
+            raise
+        self._tried = np.empty(0, np.int64)
+        return answer
+
+    def _append(self, batch: pa.RecordBatch, token: str, note: Note, session: Session) -> Accepted | RequestRefused:
+        piece = Slice(session, self._prepared[1], batch, version=self._version, token=token)
+        try:
+            return piece.append(token, partial(note, str(time.time())))
+        except Refused as refused:
+            if not failures.is_a_rows_fault(refused):
+                raise
+            return RequestRefused(failures.refusal(0, refused).why)
+
+    def _delete(self, batch: pa.RecordBatch, session: Session) -> Accepted:
+        """What is deleted already is no row's fault: an answer that is lost needs no question."""
+        keys = self._prepared[1].of_keys()
+        columns = [column.fits for column in keys.columns]
+        fitted = fit(key_values(batch, columns), columns, timezone=self._config.timezone)
+        answer = Slice(session, keys, fitted.batch, version=self._version, token=self._run).delete()
+        places = {number: place for place, number in enumerate(batch.column(ROW_NUMBER).to_pylist())}
+        kept = [Refusal(places[row], each.why) for each in fitted.kept_back for row in each.rows.to_pylist()]
+        return Accepted(tuple(sorted({*answer.refusals, *kept})), answer.excluded)
+
+    def _cannot(self, refused: Refused) -> DestinationRefusedError:
+        what = "the server refuses the statement"
+        if failures.denied(refused):
+            what = "the user lacks a right"
+        elif failures.only_reads(refused):
+            what = "the user may only read (profile with readonly)"
+        hint = "Run the sync again: what changed about the table is found before the first row."
+        return self._cannot_write(f"{what} (error {refused.code})", hint)
+
+
+def _denied(session: Session, probe: str) -> bool:
+    try:
+        session.run(probe)
+    except Refused as refused:
+        if not failures.denied(refused):
+            raise
+        return True
+    return False
+
+
+def _may_delete(session: Session, statements: Statements) -> bool:
+    try:
+        return session.rows(statements.may_delete()) != [(0,)]
+    except Refused as refused:
+        if refused.lost:
+            raise
+        return True

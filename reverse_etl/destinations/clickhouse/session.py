@@ -1,0 +1,217 @@
+"""One way of asking ClickHouse: statements over HTTP, with rows beside them; nothing is tried twice, nothing is logged.
+
+The client waits for the server; so what is done with a session is done in a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, Final
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
+from clickhouse_connect.driver.external import ExternalData
+from clickhouse_connect.driver.httputil import get_pool_manager_options
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+_LOG: Final = "clickhouse_connect"
+_CONNECT_S: Final = 10
+_ANSWER_S: Final = 3_600
+_READ_ONLY_SETTING: Final = 164
+LONGEST_STATEMENT: Final = 64 << 20
+"""Bytes; the server's own limit is 256 kB, which lists of keys may exceed."""
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer
+    """What the server refuses, or the way to it.
+
+    Attributes:
+        code: The server's; 0 where there is none.
+        text: Its own words, which may quote rows: they are read and not passed on.
+        because: What the network says.
+    """
+
+    def __init__(self, code: int, text: str, because: BaseException | None = None) -> None:
+        super().__init__(code)
+        self.code, self.text, self.because = code, text, because
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is unknown what the server did."""
+        return self.code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where and as whom to log in.
+
+    Attributes:
+        host: What to connect to.
+        port: Likewise.
+        name: The host that the certificate must be for; that of ``host``, but for a tunnel.
+        tls: ``verify-full``, ``require`` or ``disable``.
+        authorities: A PEM file; None for those that are built in.
+        user: Who.
+        password: May be empty.
+        database: The one that names without a database are in.
+        settings: For every statement.
+    """
+
+    host: str
+    port: int
+    name: str
+    tls: str
+    authorities: str | None
+    user: str
+    password: str
+    database: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Rows beside a statement, as a table of its own.
+
+    Attributes:
+        name: The table's.
+        structure: Its columns, as SQL.
+        data: The rows, as a file of Arrow.
+    """
+
+    name: str
+    structure: str
+    data: bytes
+
+
+class Session:
+    """By one thread at a time. Methods raise ``Refused``.
+
+    Attributes:
+        version: As the server writes it.
+    """
+
+    def __init__(self, address: Address) -> None:
+        _quieten()
+        self._pool = _pool(address)
+        self._client = self._connected(address)
+        self.version = str(self._client.server_version)
+
+    def rows(self, sql: str, *, stage: Stage | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        with _refusals():
+            return [tuple(row) for row in self._client.query(sql, external_data=_external(stage)).result_rows]
+
+    def arrow(self, sql: str, *, stage: Stage | None = None) -> pa.Table:
+        """The same, by column."""
+        with _refusals():
+            answer = self._client.raw_query(sql, fmt="Arrow", external_data=_external(stage))
+        return pa.ipc.open_file(answer).read_all()
+
+    def run(self, sql: str, *, stage: Stage | None = None, settings: Mapping[str, Any] | None = None) -> None:
+        """Runs a statement."""
+        with _refusals():
+            self._client.command(sql, external_data=_external(stage), settings=dict(settings or {}))
+
+    def insert(self, table: str, rows: pa.Table, settings: Mapping[str, Any]) -> None:
+        """Adds rows to a table, by its quoted name and the names of their columns."""
+        with _refusals():
+            self._client.insert_arrow(table, rows, settings=dict(settings))
+
+    def interrupt(self) -> None:
+        """Ends what another thread waits for."""
+        self._pool.interrupt()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        with suppress(ClickHouseError, HTTPError, OSError):
+            self._client.close()
+        self._pool.manager.clear()
+
+    def _connected(self, address: Address) -> Client:
+        interface = "http" if address.tls == "disable" else "https"
+        with _refusals():
+            client = clickhouse_connect.get_client(
+                interface=interface, host=address.host, port=address.port, username=address.user,
+                password=address.password, database=address.database, settings=dict(address.settings),
+                pool_mgr=self._pool.manager, query_retries=0, autogenerate_session_id=False, compress=False,
+                connect_timeout=_CONNECT_S, send_receive_timeout=_ANSWER_S,
+            )  # fmt: skip
+        client.http_retries = 0  # type: ignore[attr-defined]
+        return client
+
+
+class _Pool:
+    """The connections of one session, which can be ended from another thread."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._sockets: list[socket.socket] = []
+        self.manager = PoolManager(**options)
+        self.manager.pool_classes_by_scheme = {
+            "http": self._recorded(HTTPConnectionPool, HTTPConnection),
+            "https": self._recorded(HTTPSConnectionPool, HTTPSConnection),
+        }
+
+    def interrupt(self) -> None:
+        """Shuts what is open."""
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def _recorded(self, pool: type[Any], connection: type[Any]) -> type[Any]:
+        sockets = self._sockets
+
+        class Recorded(connection):  # type: ignore[misc]
+            def connect(self) -> None:
+                super().connect()
+                sockets[:] = [self.sock]
+
+        return type("Pool", (pool,), {"ConnectionCls": Recorded})
+
+
+def _pool(address: Address) -> _Pool:
+    """Without what the environment names as a proxy: a password is for the server alone."""
+    options: dict[str, Any] = {"verify": address.tls == "verify-full", "maxsize": 1, "retries": 0}
+    if address.tls != "disable":
+        options["server_hostname"] = address.name
+        if address.tls == "verify-full":
+            options |= {"assert_hostname": address.name, "ca_cert": address.authorities}
+    if address.tls == "disable":
+        return _Pool({"maxsize": 1, "retries": 0})
+    return _Pool(get_pool_manager_options(**options))
+
+
+def _external(stage: Stage | None) -> ExternalData | None:
+    if stage is None:
+        return None
+    return ExternalData(file_name=stage.name, data=stage.data, fmt="Arrow", structure=stage.structure)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """The client's errors as ``Refused``."""
+    try:
+        yield
+    except ProgrammingError as error:
+        raise Refused(_READ_ONLY_SETTING, str(error)) from None
+    except ClickHouseError as error:
+        raise Refused(getattr(error, "code", None) or 0, str(error), error.__cause__) from None
+    except (HTTPError, HTTPException, OSError, pa.ArrowInvalid) as error:
+        raise Refused(0, str(error), error) from None
+
+
+def _quieten() -> None:
+    """The client logs what the server answers, which may quote rows. A level that is already set is left alone."""
+    log = logging.getLogger(_LOG)
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.CRITICAL)

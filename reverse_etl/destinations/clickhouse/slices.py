@@ -1,0 +1,243 @@
+"""One slice of rows: looked for in the table, and what is new or differs inserted; the rows that the server refuses.
+
+There are no transactions: a slice is two inserts at most, and a repeat finds out by itself what the first attempt did.
+An insert that fails leaves nothing behind. The server names no row, but for a check at most the first: so all rows are
+put to the checks; where none of them is at fault, halves find the one that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations._sql.refusals import refusal
+from reverse_etl.destinations.base import Accepted, Refusal
+from reverse_etl.destinations.clickhouse import failures
+from reverse_etl.destinations.clickhouse.literals import literals
+from reverse_etl.destinations.clickhouse.session import Refused, Stage
+from reverse_etl.destinations.clickhouse.statements import STAGE, Statements
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.clickhouse.session import Session
+    from reverse_etl.destinations.clickhouse.version import Version
+
+    Note = Callable[[Accepted], None]
+
+_HIDDEN: Final = "it was written without an error and is not there: a newer version, a policy or a time limit hides it"
+_KEYS: Final = 5_000
+"""In one statement that deletes: it is kept, as text, until all of its work is done."""
+
+
+class Slice:
+    """A slice on its way into the table. Methods raise ``Refused`` for what is no row's fault.
+
+    Args:
+        session: The way to the server.
+        statements: Those for the table.
+        batch: As ``fit`` gives it.
+        version: What the version column gets; None where the query has it, or there is none.
+        token: What the run calls its inserts.
+    """
+
+    def __init__(
+        self, session: Session, statements: Statements, batch: pa.RecordBatch, *, version: Version | None, token: str
+    ) -> None:
+        self._session = session
+        self._statements = statements
+        self._numbers = batch.column(ROW_NUMBER).to_numpy()
+        self._batch = batch.drop_columns([ROW_NUMBER])
+        self._version = version
+        self._token = token
+        self._refusals: list[Refusal] = []
+        self._left = np.ones(batch.num_rows, bool)
+        self.tried = np.empty(0, np.int64)
+
+    def write(self, tried: np.ndarray) -> Accepted:
+        """Writes the rows, and gives those that are refused or left out; all others are in the table.
+
+        Args:
+            tried: The numbers of rows that an earlier attempt without an answer was to add.
+        """
+        self._refuse_repeats()
+        existing, differs = self._plan(self._left)
+        ours = np.isin(self._numbers, tried) & existing & ~differs
+        new, changed, excluded = self._left & ~existing, existing & differs, np.zeros(len(existing), bool)
+        if not self._statements.adds:
+            excluded, new = new, excluded
+        elif self._statements.write == "add_only":
+            excluded = existing & ~ours
+        if not self._statements.updates:
+            changed = np.zeros(len(existing), bool)
+        self._refuse_nulls(new)
+        new &= self._left
+        self.tried = self._numbers[new]
+        written = new | changed
+        if changed.any():
+            self._insert(changed, self._update, existing=True)
+        if new.any():
+            self._insert(new, self._add, existing=False)
+        self._read_back(written & self._left)
+        return Accepted(tuple(sorted(self._refusals)), tuple(np.flatnonzero(excluded).tolist()))
+
+    def append(self, token: str, note: Note) -> Accepted:
+        """Adds the rows in one insert, and gives those that are refused; raises where none is known to be at fault.
+
+        Args:
+            token: What the insert is called.
+            note: Is called before each attempt, with what is the answer if it succeeds.
+        """
+        for _ in range(2):
+            answer = Accepted(tuple(sorted(self._refusals)))
+            note(answer)
+            if not self._left.any():
+                return answer
+            try:
+                self._add(self._left, token)
+            except Refused as refused:
+                known = len(self._refusals)
+                if refused.code == failures.VIOLATED:
+                    self._refuse_violations(self._left, existing=False)
+                if len(self._refusals) == known:
+                    raise
+            else:
+                return answer
+        raise Refused(failures.VIOLATED, "a check of what is not in the rows")
+
+    def delete(self) -> Accepted:
+        """Deletes the rows with these keys; those that are not there are as good."""
+        if self._statements.of.is_deleted:
+            self._session.run(
+                self._statements.bury(), stage=self._stage(self._left), settings=self._tokens("gone", self._left)
+            )
+            return Accepted()
+        columns = [literals(self._batch.column(column.fits.name), column.fits) for column in self._statements.key]
+        keys = [key for key in zip(*columns, strict=True) if None not in key]
+        for start in range(0, len(keys), _KEYS):
+            self._session.run(self._statements.delete(keys[start : start + _KEYS]))
+        return Accepted()
+
+    def _refuse_repeats(self) -> None:
+        """Rows whose key an earlier one has, as the table has it: of two in one insert, the last would stay."""
+        key = [column.fits.name for column in self._statements.key]
+        if len(key) == 1 and pc.count_distinct(self._batch.column(key[0])).as_py() == self._batch.num_rows:
+            return
+        keys = (
+            pa.Table.from_batches([self._batch])
+            .select(key)
+            .append_column("", pa.array(np.arange(self._batch.num_rows)))
+        )
+        firsts = keys.group_by(key).aggregate([("", "min")]).column("_min").to_numpy()
+        again = np.ones(self._batch.num_rows, bool)
+        again[firsts] = False
+        for place in np.flatnonzero(again).tolist():
+            self._refuse(refusal(place, "duplicate_key", key))
+
+    def _refuse_nulls(self, new: np.ndarray) -> None:
+        """Rows that keep what is there where they are empty, and for which there is nothing."""
+        if not self._statements.keeps_when_empty:
+            return
+        for column in self._statements.columns:
+            if not column.fits.nullable:
+                empty = pc.is_null(self._batch.column(column.fits.name)).to_numpy(zero_copy_only=False)
+                for place in np.flatnonzero(new & self._left & empty).tolist():
+                    self._refuse(refusal(place, "null", [column.fits.name]))
+
+    def _plan(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which of the rows the table has, and which of those differ."""
+        existing, differs = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
+        if rows.any():
+            found = self._session.arrow(self._statements.plan(), stage=self._stage(rows))
+            places = found.column("place").to_numpy()
+            existing[places] = True
+            differs[places] = found.column("differs").to_numpy() != 0
+        return existing, differs
+
+    def _read_back(self, rows: np.ndarray) -> None:
+        existing, differs = self._plan(rows)
+        for place in np.flatnonzero(rows & ~(existing & ~differs)).tolist():
+            self._refuse(refusal(place, "not_applied", message=_HIDDEN))
+
+    def _insert(self, rows: np.ndarray, act: Callable[[np.ndarray], None], *, existing: bool) -> None:
+        """Inserts rows, or all of them that can be."""
+        fault = _fault(act, rows)
+        if fault is None:
+            return
+        if fault.code == failures.VIOLATED:
+            self._refuse_violations(rows, existing=existing)
+        for place, each in _faults(np.flatnonzero(rows & self._left), len(rows), act):
+            self._refuse(failures.refusal(place, each))
+
+    def _refuse_violations(self, rows: np.ndarray, *, existing: bool) -> None:
+        found = self._session.arrow(self._statements.violations(existing=existing), stage=self._stage(rows))
+        checks = self._statements.of.checks
+        for place, failed in zip(found.column("place").to_pylist(), found.column("failed").to_pylist(), strict=True):
+            check = checks[failed[0]]
+            self._refuse(refusal(place, "breaks_check", check.columns, constraint=check.name))
+
+    def _add(self, rows: np.ndarray, token: str = "") -> None:
+        table = pa.Table.from_batches([self._batch]).filter(pa.array(rows))
+        if self._version is not None:
+            table = table.append_column(self._version.name, self._version.repeated(table.num_rows))
+        self._session.insert(self._statements.table, table.combine_chunks(), self._tokens("new", rows, token))
+
+    def _update(self, rows: np.ndarray) -> None:
+        self._session.run(self._statements.update(), stage=self._stage(rows), settings=self._tokens("changed", rows))
+
+    def _tokens(self, what: str, rows: np.ndarray, token: str = "") -> dict[str, str]:
+        """The settings by which a table that remembers its inserts drops one that comes again."""
+        numbers = self._numbers[rows]
+        name = token or f"{self._token}:{what}:{numbers[0]}-{numbers[-1]}:{len(numbers)}"
+        return {"insert_deduplicate": "1", "insert_deduplication_token": name}
+
+    def _stage(self, rows: np.ndarray) -> Stage:
+        places = pa.array(np.flatnonzero(rows).astype(np.uint32))
+        batch = self._batch if rows.all() else self._batch.filter(pa.array(rows))
+        names = ["place", *(f"c{at}" for at in range(batch.num_columns))]
+        staged = pa.RecordBatch.from_arrays([places, *batch.columns], names=names)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, staged.schema) as file:
+            file.write_batch(staged)
+        return Stage(STAGE, self._statements.structure(), sink.getvalue().to_pybytes())
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._refusals.append(refusal)
+        self._left[refusal.place] = False
+
+
+def _faults(places: np.ndarray, count: int, act: Callable[[np.ndarray], None]) -> Iterator[tuple[int, Refused]]:
+    """Attempts all, halves of what fails, and gives each that fails alone.
+
+    Args:
+        places: Of the rows.
+        count: How many rows the slice has.
+        act: Inserts the rows of a mask.
+    """
+    todo = [places]
+    while todo:
+        some = todo.pop()
+        if not len(some):
+            continue
+        rows = np.zeros(count, bool)
+        rows[some] = True
+        fault = _fault(act, rows)
+        if fault is not None and len(some) == 1:
+            yield int(some[0]), fault
+        elif fault is not None:
+            middle = len(some) // 2
+            todo += [some[middle:], some[:middle]]
+
+
+def _fault(act: Callable[[np.ndarray], None], rows: np.ndarray) -> Refused | None:
+    """Why rows are refused, for a row's sake; None where they are not."""
+    try:
+        act(rows)
+    except Refused as refused:
+        if failures.is_a_rows_fault(refused):
+            return refused
+        raise
+    return None

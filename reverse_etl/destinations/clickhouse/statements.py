@@ -1,0 +1,222 @@
+"""The SQL that finds out what the table has of a slice, and that brings rows into it.
+
+The slice goes beside each statement as a table of its own, ``reverse_etl_stage``: a column for each place, ``c0`` and
+so on, of the table's own type, and the row's ``place`` in the slice. New rows are inserted as they are. A row that
+exists is inserted whole, with what it has in other columns: an insert without them would empty them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reverse_etl.destinations._sql.columns import Kind
+from reverse_etl.destinations.clickhouse import types
+from reverse_etl.destinations.clickhouse.catalogue import Table, TableColumn, literal, quoted
+
+STAGE: Final = "reverse_etl_stage"
+PLACE: Final = "reverse_etl_place"
+_OLD: Final = "reverse_etl_"
+"""Before the place of a column of the table, where its own name could be another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What is run for each slice.
+
+    Attributes:
+        of: The table.
+        columns: Those that are written, in the order of the stage.
+        write: ``add_and_update``, ``update_only``, ``add_only`` or ``append``.
+        keeps_when_empty: Whether NULL and '' keep what is there.
+        deletes: Whether rows that are gone are deleted.
+        version: What the version column gets, as SQL; empty where the query has it, or there is none.
+    """
+
+    of: Table
+    columns: Sequence[TableColumn]
+    write: str
+    keeps_when_empty: bool
+    deletes: bool
+    version: str
+
+    @property
+    def table(self) -> str:
+        """Database and name, quoted."""
+        return f"{quoted(self.of.database)}.{quoted(self.of.name)}"
+
+    @property
+    def key(self) -> list[TableColumn]:
+        """Its columns."""
+        return [column for column in self.columns if column.fits.key]
+
+    @property
+    def adds(self) -> bool:
+        """Whether rows that the table does not have are added."""
+        return self.write != "update_only"
+
+    @property
+    def updates(self) -> bool:
+        """Whether rows that the table has are changed."""
+        return self.write in ("add_and_update", "update_only") and len(self.columns) > len(self.key)
+
+    def structure(self) -> str:
+        """The stage's columns."""
+        columns = [f"c{at} {self._type(column)}" for at, column in enumerate(self.columns)]
+        return ", ".join(["place UInt32", *columns])
+
+    def plan(self) -> str:
+        """The places of rows that the table has, each with whether it differs."""
+        differs = [f"NOT {self._equal(at)}" for at, column in enumerate(self.columns) if not column.fits.key]
+        return f"SELECT s.place AS place, toUInt8({' OR '.join(differs) or '0'}) AS differs FROM {self._joined()}"
+
+    def update(self) -> str:
+        """Inserts the rows of the stage that the table has, with what they have in other columns."""
+        names, values = self._merged()
+        return f"INSERT INTO {self.table} ({', '.join(names)}) SELECT {', '.join(values)} FROM {self._joined()}"
+
+    def violations(self, *, existing: bool) -> str:
+        """The places of rows for which checks do not hold, each with the numbers of those, of rows as they would be.
+
+        Args:
+            existing: Whether the rows are those that the table has.
+        """
+        if existing:
+            names, values = self._merged()
+            place, source = "s.place", self._joined()
+        else:
+            names = [quoted(column.fits.name) for column in self.columns]
+            values, place, source = [f"c{at}" for at in range(len(self.columns))], "place", STAGE
+        known = {column.fits.name for column in self.columns} if not existing else set(self.of.columns)
+        rows = ", ".join(
+            [f"{place} AS {PLACE}", *(f"{value} AS {name}" for name, value in zip(names, values, strict=True))]
+        )
+        fails = ", ".join(
+            # Where a check is NULL, it does not hold.
+            f"if(ifNull({check.condition}, 0), -1, {number})" if {*check.columns} <= known else "-1"
+            for number, check in enumerate(self.of.checks)
+        )
+        failed = f"arrayFilter(it -> it >= 0, [{fails}])"
+        found = f"SELECT {PLACE} AS place, {failed} AS failed FROM (SELECT {rows} FROM {source})"
+        return f"SELECT place, failed FROM ({found}) WHERE notEmpty(failed)"
+
+    def bury(self) -> str:
+        """Marks the rows with the keys of the stage as gone, in tables that have a column for it."""
+        columns = [column for column in self.of.columns.values() if self._is_kept(column)]
+        names = [quoted(column.fits.name) for column in columns]
+        values = [
+            self._newest(quoted(name)) if name == self.of.version else quoted(name)
+            for name in (c.fits.name for c in columns)
+        ]
+        return (
+            f"INSERT INTO {self.table} ({', '.join([*names, quoted(self.of.is_deleted)])}) "
+            f"SELECT {', '.join([*values, '1'])} FROM {self._table_rows} WHERE {self._in_stage}"
+        )
+
+    def delete(self, keys: Sequence[Sequence[str]]) -> str:
+        """Deletes rows by their keys.
+
+        Args:
+            keys: Of each row the values of its key, as SQL.
+        """
+        listed = ", ".join(key[0] if len(key) == 1 else f"({', '.join(key)})" for key in keys)
+        return f"DELETE FROM {self.table} WHERE {self._key_names} IN ({listed})"
+
+    def of_keys(self) -> Statements:
+        """Those for slices of keys alone."""
+        from dataclasses import replace
+
+        return replace(self, columns=self.key)
+
+    def probes(self) -> dict[str, str]:
+        """Statements that touch no row, by the right on the table that they need."""
+        columns = self.columns if self.write == "append" else self._all_columns()
+        names = ", ".join(quoted(column.fits.name) for column in columns)
+        values = ", ".join(f"defaultValueOfTypeName({literal(column.fits.type)})" for column in columns)
+        insert = {"INSERT": f"INSERT INTO {self.table} ({names}) SELECT {values} WHERE 0"}
+        return insert if self.write == "append" else {"SELECT": f"SELECT {names} FROM {self.table} WHERE 0", **insert}
+
+    def may_delete(self) -> str:
+        """Whether the user has the right to delete rows; servers before 24.11 cannot be asked."""
+        return f"CHECK GRANT ALTER DELETE ON {self.table}"
+
+    @property
+    def _table_rows(self) -> str:
+        """The table's rows, each key once; where rows do not replace each other there is nothing to look through."""
+        return f"{self.table} FINAL" if self.of.replaces else self.table
+
+    @property
+    def _key_names(self) -> str:
+        names = [quoted(column.fits.name) for column in self.key]
+        return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+    @property
+    def _in_stage(self) -> str:
+        places = ", ".join(f"c{at}" for at, column in enumerate(self.columns) if column.fits.key)
+        return f"{self._key_names} IN (SELECT {places} FROM {STAGE})"
+
+    def _all_columns(self) -> list[TableColumn]:
+        return [column for column in self.of.columns.values() if column in self.columns or self._is_kept(column)]
+
+    def _is_kept(self, column: TableColumn) -> bool:
+        """Whether a row that is inserted anew has to have what it had in a column."""
+        return column.readable and not column.generated and column.fits.name != self.of.is_deleted
+
+    def _joined(self) -> str:
+        """Rows of the table ``t``, under names of ours, and of the stage ``s``, by key."""
+        places = {name: at for at, name in enumerate(self.of.columns)}
+        read = ", ".join(
+            f"{quoted(name)} AS {_OLD}{at}"
+            for name, at in places.items()
+            if self.of.columns[name] in self._all_columns()
+        )
+        on = " AND ".join(
+            f"t.{_OLD}{places[column.fits.name]} = s.c{at}" for at, column in enumerate(self.columns) if column.fits.key
+        )
+        rows = f"SELECT {read} FROM {self._table_rows} WHERE {self._in_stage}"
+        return f"({rows}) AS t INNER JOIN {STAGE} AS s ON {on}"
+
+    def _merged(self) -> tuple[list[str], list[str]]:
+        """The columns of a row that exists, and what it gets in them."""
+        written = {column.fits.name: at for at, column in enumerate(self.columns)}
+        names, values = [], []
+        for column in self._all_columns():
+            name = column.fits.name
+            old = self._old(name)
+            if name in written:
+                value = self._value(written[name])
+            elif name == self.of.version:
+                value = self._newest(old)
+            else:
+                value = old
+            names.append(quoted(name))
+            values.append(value)
+        return names, values
+
+    def _newest(self, old: str) -> str:
+        """The version of a row that is to replace one: never an older one."""
+        return f"greatest({old}, {self.version})"
+
+    def _old(self, name: str) -> str:
+        return f"t.{_OLD}{[*self.of.columns].index(name)}"
+
+    def _equal(self, at: int) -> str:
+        column = self.columns[at]
+        old, new = self._old(column.fits.name), self._value(at)
+        same = f"{old} = {new}"
+        if column.fits.kind is Kind.FLOAT:
+            same = f"({same} OR (isNaN({old}) AND isNaN({new})))"
+        return f"ifNull({same}, {old} IS NULL AND {new} IS NULL)"
+
+    def _value(self, at: int) -> str:
+        """What an existing row gets."""
+        column, new = self.columns[at], f"s.c{at}"
+        if not self.keeps_when_empty or column.fits.key:
+            return new
+        empty = f" OR {new} = ''" if column.fits.kind is Kind.TEXT else ""
+        return f"if({new} IS NULL{empty}, {self._old(column.fits.name)}, {new})"
+
+    def _type(self, column: TableColumn) -> str:
+        plain = types.plain(column.fits.type)
+        return plain if column.fits.key else f"Nullable({plain})"

@@ -1,0 +1,1 @@
+"""Tests of ClickHouse as a destination."""
