@@ -76,7 +76,7 @@ def _holds(world: World, chance: random.Random, seed: int, do: Any, **chosen: An
         outlasts(case, spoilt(chance, do))
 
 
-@family(90)
+@family(60)
 def too_many_requests(world: World, chance: random.Random, seed: int) -> None:
     """Storms of 429, without ``Retry-After``, with seconds, with a date, with nonsense; each tenth never ends."""
 
@@ -88,7 +88,7 @@ def too_many_requests(world: World, chance: random.Random, seed: int) -> None:
     _holds(world, chance, seed, do)
 
 
-@family(110)
+@family(80)
 def server_errors(world: World, chance: random.Random, seed: int) -> None:
     """Bursts of 408, 500, 502, 503 and 504, before or after the rows were applied; each tenth never ends."""
 
@@ -98,7 +98,7 @@ def server_errors(world: World, chance: random.Random, seed: int) -> None:
     _holds(world, chance, seed, do)
 
 
-@family(90)
+@family(60)
 def unreadable_answers(world: World, chance: random.Random, seed: int) -> None:
     """Rows applied, but the answer is cut off, empty or HTML, beside 200 or 207; each tenth never ends."""
 
