@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from reverse_etl.changes.attributes import StreamValues
     from reverse_etl.changeset.parts import Parts
 
+_ENDED: Final = f"(s.what = '{OTHERWISE}' AND s.certain)"
+"""The row says of itself that it is gone, and the destination let go of it; its key may stay known."""
+
 _ELSEWHERE: Final = 0.25
 """Above this share of the keys, in other files than the oldest one, all values are written again."""
 
@@ -67,7 +70,7 @@ def enter_values(
     every = f"""
         SELECT {columns_}, own, gone FROM {parquet(after)}
         UNION ALL
-        SELECT {columns_}, false, false FROM {old}
+        SELECT {columns_}, false, gone FROM {old}
         ANTI JOIN {parquet(after)} USING (kh, kl) SEMI JOIN {parquet(now)} USING (kh, kl)
     """
     return copy(database, every, after), True
@@ -105,39 +108,41 @@ def _answered(parts: Parts, values: StreamValues, database: duckdb.DuckDBPyConne
 def _entries(answered: str, old: str, names: Sequence[str], *, before: Path | None, now: Path) -> str:
     """The values that differ from what was known of them, and those of which nothing is known any more."""
     was = {name: f"CASE WHEN s.what <> 'added' THEN o.{name} END" for name in names}
-    texts = ", ".join(
-        f"CASE WHEN s.what = '{OTHERWISE}' THEN CASE WHEN s.certain THEN {was[name]} "
-        f"WHEN {was[name]} IS NOT NULL THEN '{UNKNOWN}' END "
+    texts = "".join(
+        f", CASE WHEN {_ENDED} THEN NULL WHEN s.what = '{OTHERWISE}' THEN "
+        f"CASE WHEN {was[name]} IS NOT NULL THEN '{UNKNOWN}' END "
         f"WHEN s.certain THEN coalesce(s.{name}, {was[name]}) "
         f"WHEN s.{name} IS NULL OR s.{name} = {was[name]} THEN {was[name]} ELSE '{UNKNOWN}' END AS {name}"
         for name in names
     )
-    differs = " OR ".join(f"n.{name} IS DISTINCT FROM n.was_{name}" for name in names) or "false"
-    kept = ", ".join(f"{was[name]} AS was_{name}" for name in names)
-    comma = ", " if names else ""
+    differs = "".join(f" OR n.{name} IS DISTINCT FROM n.was_{name}" for name in names)
+    kept = "".join(f", {was[name]} AS was_{name}" for name in names)
     plain = "".join(f", n.{name}" for name in names)
     found = f"""
-        SELECT n.kh, n.kl, n.key{plain}, n.what <> 'unchanged' AS own, false AS gone
+        SELECT n.kh, n.kl, n.key{plain}, n.what <> 'unchanged' AS own, n.ended AS gone
         FROM (
-            SELECT s.kh, s.kl, s.key, s.what, o.kh IS NULL OR s.what = 'added' AS is_new{comma}{texts}{comma}{kept}
+            SELECT s.kh, s.kl, s.key, s.what, o.kh IS NULL OR s.what = 'added' AS is_new, {_ENDED} AS ended,
+                coalesce(o.gone, false) AS was_gone{texts}{kept}
             FROM {answered} s LEFT JOIN {old} o ON s.kh = o.kh AND s.kl = o.kl
         ) n
-        WHERE n.is_new OR {differs}
+        WHERE n.is_new OR n.ended <> n.was_gone{differs}
     """
-    if before is None or not names:
+    if before is None:
         return found
     # The row leaves no value behind, but a mark, for `history` and `undo`.
-    nothing = ", ".join(f"NULL::VARCHAR AS {name}" for name in names)
+    nothing = "".join(f", NULL::VARCHAR AS {name}" for name in names)
     removed = f"""
-        SELECT o.kh, o.kl, o.key, {nothing}, true AS own, true AS gone
+        SELECT o.kh, o.kl, o.key{nothing}, true AS own, true AS gone
         FROM {old} o SEMI JOIN {parquet(before)} b ON o.kh = b.kh AND o.kl = b.kl
         ANTI JOIN {parquet(now)} n ON o.kh = n.kh AND o.kl = n.kl
     """
+    known = f"SELECT * FROM ({found}) SEMI JOIN {parquet(now)} USING (kh, kl) UNION ALL {removed}"
+    if not names:
+        return known
     lost = ", ".join(f"CASE WHEN o.{name} IS NOT NULL THEN '{UNKNOWN}' END AS {name}" for name in names)
     anything = " OR ".join(f"o.{name} <> '{UNKNOWN}'" for name in names)
     return f"""
-        SELECT * FROM ({found}) SEMI JOIN {parquet(now)} USING (kh, kl)
-        UNION ALL {removed} UNION ALL
+        {known} UNION ALL
         SELECT o.kh, o.kl, o.key, {lost}, true AS own, false AS gone
         FROM {old} o
         SEMI JOIN (
@@ -151,7 +156,7 @@ def _entries(answered: str, old: str, names: Sequence[str], *, before: Path | No
 
 def _nothing(names: Sequence[str]) -> str:
     texts = "".join(f", ''::VARCHAR AS {name}" for name in names)
-    return f"(SELECT 0::UBIGINT AS kh, 0::UBIGINT AS kl, ''::VARCHAR AS key{texts} WHERE false)"
+    return f"(SELECT 0::UBIGINT AS kh, 0::UBIGINT AS kl, ''::VARCHAR AS key, false AS gone{texts} WHERE false)"
 
 
 def _rows(path: Path, database: duckdb.DuckDBPyConnection) -> int:

@@ -35,6 +35,8 @@ UNDO_FILE: Final = "undo.parquet"
 
 _ROWS: Final = 10_000
 _YES, _NO = chr(CHOSEN), chr(LEFT_OUT)
+_SENT: Final = f"(removed OR attributes LIKE '%{_YES}%')"
+"""Whether anything of a row is to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def write_undo(
     copy(database, _changed(run, values, database), changed)
     parts.write(_rows(parts, changed, values, rows_of, database))
     [counted] = database.execute(f"""
-        SELECT count(*) FILTER (attributes LIKE '%{_YES}%'), count(*) FILTER (added), coalesce(sum(changed_since), 0),
+        SELECT count(*) FILTER ({_SENT}), count(*) FILTER (added), coalesce(sum(changed_since), 0),
             coalesce(sum(in_doubt), 0), coalesce(sum(never_ours), 0), count(*) FILTER (removed)
         FROM {parquet(changed)}
     """).fetchall()
@@ -129,10 +131,11 @@ def _changed(run: Run, values: StreamValues, database: duckdb.DuckDBPyConnection
     own = f"(SELECT * FROM {now} WHERE false)"
     if run.own is not None:
         own = f"(SELECT * FROM ({all_columns(run.own, values.names, 'own', 'gone')}) WHERE own AND NOT gone)"
-    before = latest_values(run.before, values.names, database, keep_in="keys_before") if run.before else None
-    if before is None:
-        nothing = "".join(f", NULL::VARCHAR AS {name}" for name in names)
-        before = f"(SELECT kh, kl{nothing} FROM {own} WHERE false)"
+    nothing = "".join(f", NULL::VARCHAR AS {name}" for name in names)
+    before = f"(SELECT kh, kl, key{nothing} FROM {own} WHERE false)"
+    if run.before:
+        latest = latest_values(run.before, values.names, database, keep_in="keys_before")
+        before = f"(SELECT * EXCLUDE (gone) FROM {latest} WHERE NOT gone)"
     differs = {name: f"(g.{name} IS NOT NULL AND g.{name} IS DISTINCT FROM b.{name})" for name in names}
     unknown = {name: f"(g.{name} = '{UNKNOWN}' OR b.{name} IS NOT DISTINCT FROM '{UNKNOWN}')" for name in names}
     stays = {name: f"(g.{name} IS DISTINCT FROM n.{name})" for name in names}
@@ -169,11 +172,11 @@ def _changed(run: Run, values: StreamValues, database: duckdb.DuckDBPyConnection
         LEFT JOIN {before} b ON g.kh = b.kh AND g.kl = b.kl
     """
     if run.brings_back and run.own is not None and run.before:
-        found = f"{found} UNION ALL {_removed(run, run.own, before, names)}"
+        found = f"{found} UNION ALL {_removed(run, run.own, before, now, names)}"
     return f"SELECT * EXCLUDE (kh, kl) FROM ({found}) ORDER BY kh, kl"
 
 
-def _removed(run: Run, own: Path, before: str, names: Sequence[str]) -> str:
+def _removed(run: Run, own: Path, before: str, now: str, names: Sequence[str]) -> str:
     """A row for each that the run removed and that is not there now, with all that was acknowledged of it before."""
     known = {name: f"b.{name} IS NOT NULL AND b.{name} <> '{UNKNOWN}'" for name in names}
     marks = ", ".join(f"CASE WHEN {known[name]} THEN '{_YES}' ELSE '{_NO}' END" for name in names) or "''"
@@ -182,9 +185,10 @@ def _removed(run: Run, own: Path, before: str, names: Sequence[str]) -> str:
         SELECT b.kh, b.kl, b.key, false AS added, true AS removed, concat('', {marks}) AS attributes{texts},
             0 AS changed_since, 0 AS in_doubt, 0 AS never_ours
         FROM {before} b
-        SEMI JOIN (SELECT kh, kl FROM ({all_columns(own, (), "own", "gone")}) WHERE gone) r
+        SEMI JOIN (SELECT kh, kl FROM ({all_columns(own, (), "own", "gone")}) WHERE own AND gone) r
             ON b.kh = r.kh AND b.kl = r.kl
-        ANTI JOIN {parquet(run.keys)} k ON b.kh = k.kh AND b.kl = k.kl
+        ANTI JOIN (SELECT kh, kl FROM {parquet(run.keys)} ANTI JOIN (SELECT * FROM {now} WHERE gone) USING (kh, kl)) k
+            ON b.kh = k.kh AND b.kl = k.kl
     """
 
 
@@ -197,7 +201,7 @@ def _rows(
 ) -> Iterator[pa.RecordBatch]:
     names = columns(values.names)
     chosen = ", ".join(("key", "attributes", *names))
-    wanted = f"SELECT {chosen} FROM {parquet(changed)} WHERE attributes LIKE '%{_YES}%'"
+    wanted = f"SELECT {chosen} FROM {parquet(changed)} WHERE {_SENT}"
     schema = pa.schema([("row", pa.int64()), ("attributes", pa.string())])
     first = 1
     with (

@@ -41,7 +41,7 @@ def columns(names: Sequence[str]) -> list[str]:
 def latest_values(
     files: Sequence[Path], names: Sequence[str], database: duckdb.DuckDBPyConnection, *, keep_in: str = "latest_keys"
 ) -> str:
-    """The newest values of each key, as a table of DuckDB's SQL: ``kh``, ``kl``, ``key``, ``a0`` ….
+    """The newest values of each key, as a table of DuckDB's SQL: ``kh``, ``kl``, ``key``, ``gone``, ``a0`` ….
 
     Args:
         files: Of generations, the oldest first, which has all keys that the store had then. At least one.
@@ -51,7 +51,7 @@ def latest_values(
     """
     oldest, *later = files
     if not later:
-        return f"({all_columns(oldest, names)})"
+        return f"({all_columns(oldest, names, 'gone')})"
     each = (f"SELECT kh, kl, {place} AS place FROM {parquet(path)}" for place, path in enumerate(later))
     keys = " UNION ALL ".join(each)
     database.execute(f"""
@@ -59,11 +59,13 @@ def latest_values(
         SELECT kh, kl, max(place) AS place FROM ({keys}) GROUP BY kh, kl
     """)
     newer = " UNION ALL ".join(
-        f"SELECT * FROM ({all_columns(path, names)}) SEMI JOIN (SELECT kh, kl FROM {keep_in} WHERE place = {place}) "
-        "USING (kh, kl)"
+        f"SELECT * FROM ({all_columns(path, names, 'gone')}) "
+        f"SEMI JOIN (SELECT kh, kl FROM {keep_in} WHERE place = {place}) USING (kh, kl)"
         for place, path in enumerate(later)
     )
-    return f"(SELECT * FROM ({all_columns(oldest, names)}) ANTI JOIN {keep_in} USING (kh, kl) UNION ALL {newer})"
+    return (
+        f"(SELECT * FROM ({all_columns(oldest, names, 'gone')}) ANTI JOIN {keep_in} USING (kh, kl) UNION ALL {newer})"
+    )
 
 
 def all_columns(path: Path, names: Sequence[str], *more: str) -> str:

@@ -161,6 +161,21 @@ class Compares(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KeysLike:
+    """Which keys, as ``AsSent`` has them, are of one identifier.
+
+    Attributes:
+        exact: These; with none, those that begin and end in a way.
+        start: How they begin.
+        end: How they end; what is between names what the row is beside its identifier.
+    """
+
+    exact: tuple[str, ...] = ()
+    start: str = ""
+    end: str = ""
+
+
 @runtime_checkable
 class Merges(Protocol):
     """A kind of destination that leaves an attribute as it is where a row lacks it: each is known by itself."""
@@ -173,14 +188,21 @@ class Merges(Protocol):
         """The attributes that nothing clears."""
         ...
 
-    def rows_of(self, keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Any) -> pa.RecordBatch:
-        """Rows of the first stream, without ``ROW_NUMBER``, of which ``AsSent`` is this.
+    def rows_of(
+        self, keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Any, stream: str
+    ) -> pa.RecordBatch:
+        """Rows of a stream, without ``ROW_NUMBER``, of which ``AsSent`` is this.
 
         Args:
             keys: As ``AsSent`` has them.
             texts: Of each attribute, by name, as long as the keys; null, or what clears it, for none.
             sync: The sync.
+            stream: One of its streams whose rows are known by attribute.
         """
+        ...
+
+    def keys_like(self, identifier: str, sync: Any, stream: str) -> KeysLike:
+        """The keys of the rows that failed rows show by an identifier."""
         ...
 
 

@@ -22,6 +22,7 @@ from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.gone import gone_in_log
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.recipient import rows_for
+from reverse_etl.config.streams import ROWS
 from reverse_etl.errors import StateError
 from reverse_etl.files.scratch import scratch_in
 from reverse_etl.files.storage import storage_from_environment
@@ -31,7 +32,7 @@ from reverse_etl.state.snapshots import Snapshot, move_snapshot, snapshot_of
 if TYPE_CHECKING:
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.destinations.powers import Compares
+    from reverse_etl.destinations.powers import Compares, Merges
     from reverse_etl.run.record import SyncRun
 
 
@@ -190,18 +191,32 @@ def kind_of(sync: SyncConfig) -> Compares:
 
 def remembered_streams(sync: SyncConfig) -> dict[str, StreamValues]:
     """The streams whose values are remembered, and what the sync's file makes of them; nothing is known of any yet."""
+    if not sync.remembers_values:
+        return {}
+    kind = known_by_attribute(sync)
+    remembered = {}
+    for name in (stream.name for stream in sync.streams):
+        # The settings that need values without `keep` are of the rows alone.
+        if (text := kind.cleared(sync, name)) is not None and (name == ROWS or sync.changes.keep is not None):
+            remembered[name] = StreamValues(
+                (),
+                text,
+                narrow=name == ROWS and sync.sends_changed_attributes,
+                clear=name == ROWS and sync.clears_removed_attributes,
+                lasting=kind.lasting(sync, name),
+            )
+    return remembered
+
+
+def known_by_attribute(sync: SyncConfig) -> Merges:
+    """The kind of destination, in which each attribute is known by itself."""
     from reverse_etl.destinations import kind
     from reverse_etl.destinations.powers import Merges
 
     found = kind(sync.DESTINATION)
-    if not sync.remembers_values or not isinstance(found, Merges):
-        return {}
-    narrow, clear = sync.sends_changed_attributes, sync.clears_removed_attributes
-    return {
-        stream.name: StreamValues((), text, narrow=narrow, clear=clear, lasting=found.lasting(sync, stream.name))
-        for stream in sync.streams
-        if (text := found.cleared(sync, stream.name)) is not None
-    }
+    if not isinstance(found, Merges):
+        raise TypeError(f"{sync.DESTINATION} remembers no values")
+    return found
 
 
 def keyed(sync: SyncConfig, stream: str, secret: bytes) -> Keyed:

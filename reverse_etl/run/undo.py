@@ -21,7 +21,8 @@ from reverse_etl.changeset.scope import Reads
 from reverse_etl.config.streams import ROWS
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.scratch import scratch_in
-from reverse_etl.run.acknowledged import generations_of, identities_of, remembered_streams
+from reverse_etl.report import Status
+from reverse_etl.run.acknowledged import generations_of, identities_of, known_by_attribute, remembered_streams
 from reverse_etl.run.planned_run import PREFIX
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.record import SyncRun
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from reverse_etl.changes.generation import Made
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.errors import ReverseEtlError
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import Store
@@ -46,7 +48,8 @@ class Undo:
         run_id: The run.
         sync: Its sync.
         plan_id: The rows, for ``run --plan``.
-        undone: What is taken back, and what cannot be.
+        undone: What is taken back of the sync's rows, and what cannot be.
+        further: The same of its further streams, by name.
         beside: What of the run is never taken back, in words.
     """
 
@@ -54,7 +57,13 @@ class Undo:
     sync: str
     plan_id: str
     undone: Undone
-    beside: tuple[str, ...] = field(default_factory=tuple)
+    further: dict[str, Undone] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows that are sent, of all streams."""
+        return self.undone.rows + sum(each.rows for each in self.further.values())
 
 
 def make_undo(
@@ -80,8 +89,6 @@ def make_undo(
         StateError: What the run changed is not known any more; or another run is not accounted for.
         DestinationError: The destination does not identify itself.
     """
-    from reverse_etl.destinations import kind
-    from reverse_etl.destinations.powers import Merges
     from reverse_etl.sources import connect, dialect
 
     if not sync.remembers_values:
@@ -98,20 +105,23 @@ def make_undo(
             hint=f"Run first: reverse-etl run {sync.name}",
         ).located(sync.where)
     chain = list(generations_of(run).chain(snapshot.generation, snapshot.made_by))
-    files, names = _files(run, report, chain)
+    at = _place(run, report, chain)
+    remembered = remembered_streams(sync)
+    # A stream whose values were not remembered then cannot be taken back.
+    names = [name for name in remembered if name == ROWS or name in chain[at][1].attributes]
+    files = {name: _files(run, report, chain, at, name) for name in names}
     identified = identify_recipient(run, destination)
     _require_same(run, chain[0][1], identified.rows.recipient, destination)
-    values = remembered_streams(sync)[ROWS].named(names)
-    folder = run.folder
-    of = kind(sync.DESTINATION)
-    if not isinstance(of, Merges):
-        raise TypeError(f"{sync.DESTINATION} remembers no values")
-    rows_of = partial(of.rows_of, sync=sync)
+    folder, kind = run.folder, known_by_attribute(sync)
+    undone: dict[str, Undone] = {}
     with scratch_in(folder.path / "scratch") as scratch:
-        undone = write_undo(folder.parts(ROWS), files, values, rows_of, scratch)
+        for name in names:
+            values = remembered[name].named(chain[0][1].attributes.get(name, []))
+            rows_of = partial(kind.rows_of, sync=sync, stream=name)
+            undone[name] = write_undo(folder.parts(name), files[name], values, rows_of, scratch)
     with connect(database) as session:
         sync.read_beside(folder, session)
-    streams = {stream.name: StreamFacts(undone.rows if stream.name == ROWS else 0) for stream in sync.streams}
+    streams = {stream.name: StreamFacts(undone.get(stream.name, Undone()).rows) for stream in sync.streams}
     folder.seal(
         Facts(
             sync=sync.name,
@@ -127,8 +137,8 @@ def make_undo(
     )
     keep_rows_for(folder, identified.rows)
     put_changeset(run)
-    others = tuple(stream.name for stream in sync.streams if stream.name != ROWS)
-    return Undo(report.run_id, sync.name, plan_id, undone, others)
+    others = tuple(stream.name for stream in sync.streams if stream.name not in undone)
+    return Undo(report.run_id, sync.name, plan_id, undone.pop(ROWS), undone, others)
 
 
 def _require_same(run: SyncRun, current: Made, recipient: Recipient, destination: DestinationConfig) -> None:
@@ -152,35 +162,52 @@ def _changeset_of(run: SyncRun, report: RunReport) -> str:
     return run.home.changeset_run_id(run.sync.name, root)
 
 
-def _files(run: SyncRun, report: RunReport, chain: list[tuple[int, Made]]) -> tuple[Run, list[str]]:
-    """The files around the run, and the names of the attributes now. Raises StateError where they are not all there."""
-    generations = generations_of(run)
+def _place(run: SyncRun, report: RunReport, chain: list[tuple[int, Made]]) -> int:
+    """Where in the chain of generations the run's is. Raises StateError where it is not known any more."""
     changesets = {report.run_id, _changeset_of(run, report)}
     at = next((place for place, (_, made) in enumerate(chain) if changesets & {made.sent_by, made.run_id}), None)
     if at is None:
-        raise StateError(
-            f"what run {report.run_id[:8]} changed is not known: it changed nothing, or its values are no longer kept.",
-            hint="How long they are kept is in the sync's file: `changes: {by: compare, keep: 30d}`.",
-        ).located(run.sync.where)
+        raise _not_there(report).located(run.sync.where)
+    return at
+
+
+def _not_there(report: RunReport) -> ReverseEtlError:
+    """Why nothing is known of what a run changed."""
+    called = f"run {report.run_id[:8]}"
+    if report.status is Status.RUNNING:
+        return StateError(f"{called} has not ended yet: nothing can be taken back.", hint="Wait for its end.")
+    if not report.total.delivered:
+        return StateError(
+            f"{called} changed nothing, because no row of it was delivered: there is nothing to take back."
+        )
+    return StateError(
+        f"the values that {called} changed are not kept: it ran before they were, or longer ago than that.",
+        hint="How long they are kept is in the sync's file: `changes: {by: compare, keep: 30d}`.",
+    )
+
+
+def _files(run: SyncRun, report: RunReport, chain: list[tuple[int, Made]], at: int, stream: str) -> Run:
+    """The files around the run's. Raises StateError where they are not all there."""
+    generations = generations_of(run)
     (newest, current), (number, made) = chain[0], chain[at]
-    names = current.attributes.get(ROWS, [])
-    own, now = generations.own_values(number, made, ROWS), generations.needed_values(current, ROWS)
+    names = current.attributes.get(stream, [])
+    own, now = generations.own_values(number, made, stream), generations.needed_values(current, stream)
     earlier = chain[at + 1][1] if at + 1 < len(chain) else None
-    before = generations.needed_values(earlier, ROWS) if earlier is not None and earlier.values.get(ROWS) else []
-    known = [each.attributes.get(ROWS, []) for each in (made, earlier) if each is not None]
+    before = generations.needed_values(earlier, stream) if earlier is not None and earlier.values.get(stream) else []
+    known = [each.attributes.get(stream, []) for each in (made, earlier) if each is not None]
     # An earlier release wrote no values for a run that only removed rows.
-    changed_values = str(number) in made.values.get(ROWS, {str(number): ""})
+    changed_values = str(number) in made.values.get(stream, {str(number): ""})
     if (
         (own is None and changed_values)
         or not now
         or any(names[: len(each)] != each for each in known)
-        or (earlier is not None and earlier.values.get(ROWS) and not before)
+        or (earlier is not None and earlier.values.get(stream) and not before)
     ):
         raise StateError(
             f"what run {report.run_id[:8]} changed is not known: the files of its values, or of those before it, are "
             "missing or damaged.",
         ).located(run.sync.where)
-    gone = run.sync.gone(ROWS)
+    gone = run.sync.gone(stream)
     # Whoever is suppressed cannot be brought back by sending them.
     brings_back = gone is None or gone.action != "suppress"
-    return Run(own, before, now, generations.stream(newest, ROWS), brings_back), names
+    return Run(own, before, now, generations.stream(newest, stream), brings_back)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from reverse_etl.cli.commands.history import history
 from reverse_etl.errors import ConfigError
@@ -61,3 +63,13 @@ def test_a_sync_whose_file_is_gone_keeps_its_history(project: Remembered) -> Non
     (project.folder / "syncs" / "people.yaml").unlink()
     (project.folder / "syncs" / "staff.yaml").write_text("databse: shop\n")
     assert ["aaaaaaaa-1"] == [entry["run_id"] for entry in run_json(history, "people")]
+
+
+@pytest.mark.parametrize("key", ["", " "])
+def test_an_empty_key_is_refused(key: str, project: Remembered) -> None:
+    """It names no row; it is no way to ask for the runs of the sync."""
+    project.ran("aaaaaaaa-1", ago=HOUR)
+    app = typer.Typer()
+    app.command()(history)
+    shown = CliRunner().invoke(app, ["people", "--key", key])
+    assert (2, True) == (shown.exit_code, "an identifier is not empty" in shown.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.report import RunReport, Status
+from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.run.undo import Undo, make_undo
 from reverse_etl.state.run_history import find_run
 from reverse_etl.state.snapshots import snapshot_of
@@ -198,6 +199,18 @@ def test_what_cannot_be_taken_back_is_not(case: Case, why: str) -> None:
         found = undo_of(case, report).undone
         assert (0, ROWS) == (found.rows, found.added)
     assert many == len(items(case))
+
+
+def test_a_run_that_delivered_nothing_changed_nothing(case: Case) -> None:
+    """The sentence says so; of one that has not ended, and of one whose values are gone, it says that."""
+    same = ended(case.run())
+    with pytest.raises(StateError, match="changed nothing, because no row of it was delivered"):
+        undo_of(case, same)
+    with pytest.raises(StateError, match="has not ended yet"):
+        undo_of(case, replace(same, status=Status.RUNNING))
+    with pytest.raises(StateError, match="are not kept") as error:
+        undo_of(case, replace(same, streams={"rows": Counts(1, delivered=1)}))
+    assert "keep: 30d" in error.value.hint
 
 
 @pytest.mark.thorough

@@ -29,9 +29,9 @@ def history(
     syncs: SyncsFolder = Path("syncs"),
     limit: Annotated[int, typer.Option(min=1, help="At most this many runs, the newest first.")] = 20,
     key: Annotated[
-        str,
+        str | None,
         typer.Option("--key", metavar="ID", help="Show what runs changed of this row (needs changes.keep)."),
-    ] = "",
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the past runs of a sync, skipped ones included; or what they changed of one row."""
@@ -40,6 +40,8 @@ def history(
     from reverse_etl.state.store import open_store
     from reverse_etl.state.workspace_lease import end_lost
 
+    if key is not None and not key.strip():
+        raise typer.BadParameter("an identifier is not empty.", param_hint="--key")
     home = Home.from_environment(syncs)
     store = open_store(home.state_url)
     if key:
@@ -67,12 +69,15 @@ def _show_key(sync: str, syncs: Path, key: str, home: Home, store: Store, *, lim
         say(words.console(), f"{sync} has acknowledged no row with this identifier, as far as values are kept.")
     else:
         table = Rows(("run", "acknowledged (UTC)", "attribute", "before", "after"))
+        kinds = {each.of for each in found if each.stream == "rows"}
         for each in found:
-            if each.removed:
-                table.add(each.run_id[:8], words.minute(words.at_unix(each.at)), "removed: it was gone", "", "")
+            of = f"{each.stream} {each.of}: " if each.stream != "rows" or len(kinds) > 1 else ""
+            if each.removed or not each.attributes:
+                what = "removed: it was gone" if each.removed else "added"
+                table.add(each.run_id[:8], words.minute(words.at_unix(each.at)), f"{of}{what}", "", "")
             for name, (old, new) in each.attributes.items():
                 before, after = old or "", new or "not known"
-                shown = (words.value(text, _LONGEST) for text in (name, before, after))
+                shown = (words.value(text, _LONGEST) for text in (f"{of}{name}", before, after))
                 table.add(each.run_id[:8], words.minute(words.at_unix(each.at)), *shown)
         table.show(words.console())
 

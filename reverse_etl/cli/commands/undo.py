@@ -17,6 +17,7 @@ from reverse_etl.counted import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from reverse_etl.changes.undo import Undone
     from reverse_etl.report import RunReport
     from reverse_etl.run.undo import Undo
     from reverse_etl.state.store import Store
@@ -54,7 +55,7 @@ def undo(
         words.print_json(asdict(made))
         return
     _show(made, sync.TITLE, people)
-    if dry_run or not made.undone.rows:
+    if dry_run or not made.rows:
         say(people, "Nothing was sent.")
         return
     if not yes:
@@ -88,10 +89,17 @@ def _called(store: Store, run_id: str) -> RunReport:
 
 def _show(made: Undo, title: str, console: Console) -> None:
     """What is taken back, and what is not, a line each."""
-    found = made.undone
+    _show_stream(made.undone, title, console, f"{made.sync}, run {made.run_id[:8]}: ")
+    for name, found in made.further.items():
+        _show_stream(found, title, console, f"{name}: ")
+    others = (*made.beside, "memberships of segments", "campaigns and messages that the values started")
+    say(console, f"  Not taken back: {', '.join(others)}.", indent="  ")
+
+
+def _show_stream(found: Undone, title: str, console: Console, of: str) -> None:
     attributes = " · ".join(f"{name} {rows:,}" for name, rows in found.attributes.items())
     back = f"{counted(found.rows, 'row')} to take back" + (f": {attributes}" if attributes else "")
-    say(console, f"{made.sync}, run {made.run_id[:8]}: {back}", style="bold")
+    say(console, f"{of}{back}", style="bold")
     if found.removed:
         again = counted(found.removed, "row that it removed is", "rows that it removed are")
         say(console, f"  {again} sent again: what else {title} had of them does not come back.", indent="  ")
@@ -104,5 +112,3 @@ def _show(made: Undo, title: str, console: Console) -> None:
     for place, (number, why) in enumerate(stays):
         if number:
             say(console, f"  {counted(number, 'value' if place else 'row')} {why}", indent="  ")
-    others = (*made.beside, "memberships of segments", "campaigns and messages that the values started")
-    say(console, f"  Not taken back: {', '.join(others)}.", indent="  ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations.customerio.sync import Outgoing, Sync
 from reverse_etl.destinations.customerio.workspace import WorkspaceConfig as Config
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.destinations.customerio.destination import CustomerIO
     from reverse_etl.destinations.first_sync import Asks, FirstRows
-    from reverse_etl.destinations.powers import AsSent
+    from reverse_etl.destinations.powers import AsSent, KeysLike
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
     from reverse_etl.report import Step
@@ -33,6 +34,7 @@ __all__ = [
     "first_rows",
     "forgets_after_s",
     "identity",
+    "keys_like",
     "lasting",
     "open_destination",
     "rows_of",
@@ -106,7 +108,7 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
 
 
 def cleared(sync: Outgoing, stream: str) -> str | None:
-    """What clears an attribute of people and objects."""
+    """What clears an attribute of people, objects and relationships."""
     from reverse_etl.destinations.customerio.compared import cleared
 
     return cleared(sync, stream)
@@ -119,16 +121,23 @@ def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:
     return identity(sync, stream)
 
 
-def lasting(sync: Outgoing, stream: str) -> tuple[str, ...]:  # noqa: ARG001 - only rows have attributes that are cleared
+def lasting(sync: Outgoing, stream: str) -> tuple[str, ...]:
     """The id of a person."""
-    return ("id",) if sync.people is not None else ()
+    return ("id",) if sync.people is not None and stream == ROWS else ()
 
 
-def rows_of(keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Outgoing) -> pa.RecordBatch:
-    """People or objects with these keys and attributes."""
+def keys_like(identifier: str, sync: Outgoing, stream: str) -> KeysLike:
+    """Those of a person, of objects with an id, or of a person's relationships."""
+    from reverse_etl.destinations.customerio.compared import keys_like
+
+    return keys_like(identifier, sync, stream)
+
+
+def rows_of(keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Outgoing, stream: str) -> pa.RecordBatch:
+    """People, objects or relationships with these keys and attributes."""
     from reverse_etl.destinations.customerio.compared import rows_of
 
-    return rows_of(keys, texts, sync)
+    return rows_of(keys, texts, sync, stream)
 
 
 def shape(sync: Outgoing, stream: str) -> str:

@@ -14,16 +14,15 @@ import pyarrow.compute as pc
 
 from reverse_etl.changeset.columns import deleted_rows, key_columns
 from reverse_etl.config.streams import ROWS
+from reverse_etl.destinations.customerio import operations
 from reverse_etl.destinations.customerio.operations import (
-    CLEARED,
-    CLEARED_PERSON,
     PEOPLE_IDENTIFIERS,
     attributes,
     identifier,
     ids_of_events,
     object_types,
 )
-from reverse_etl.destinations.powers import GONE, AsSent
+from reverse_etl.destinations.powers import GONE, AsSent, KeysLike
 from reverse_etl.sources.base import marked
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
 _RENDERING: Final = 1
 """Of the texts; to be raised where the same value is written in another way than before."""
+
+_DECODER: Final = json.JSONDecoder()
 
 _LATE: Final = timedelta(days=7)
 
@@ -66,27 +67,48 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
 
 
 def cleared(sync: Outgoing, stream: str) -> str | None:
-    """What clears an attribute of people and objects; a relationship's end with it, an event's never change."""
-    if stream != ROWS or sync.events is not None:
-        return None
-    return CLEARED_PERSON if sync.people is not None else CLEARED
+    """What clears an attribute of people, objects and relationships; an event's never change."""
+    return None if sync.events is not None else operations.cleared(sync, stream)
 
 
-def rows_of(keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Outgoing) -> pa.RecordBatch:
+def rows_of(keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Outgoing, stream: str) -> pa.RecordBatch:
     """The rows of which ``as_sent`` makes these keys and texts; a text that clears an attribute becomes none."""
-    columns: dict[str, pa.Array] = {}
-    fields: list[pa.Field] = []
-    if sync.people is not None:
-        columns[sync.people.identify_by] = _strings(keys)
-    else:
-        kinds, _, ids = zip(*(key.partition(" ") for key in keys.to_pylist()), strict=True)
-        columns |= {"object_type": pa.array(kinds), "object_id": _strings(pa.array(ids))}
-    fields += [pa.field(name, pa.string()) for name in columns]
+    columns = _columns_of(keys.to_pylist(), sync, stream)
+    fields = [pa.field(name, pa.string()) for name in columns]
     for name, column in texts.items():
-        identifies = sync.people is not None and name in PEOPLE_IDENTIFIERS
+        identifies = stream == ROWS and sync.people is not None and name in PEOPLE_IDENTIFIERS
         columns[name] = _strings(column) if identifies else column
         fields.append(pa.field(name, pa.string()) if identifies else marked(name, "json"))
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=pa.schema(fields))
+
+
+def keys_like(identifier: str, sync: Outgoing, stream: str) -> KeysLike:
+    """A person's or an object's, whatever its type; of relationships those of the person."""
+    if stream == ROWS and sync.people is None:
+        [written] = operations.identifier(pa.record_batch({"object_id": [identifier]}), "object_id")
+        return KeysLike(end=f" {written}")
+    section = sync.people if stream == ROWS else sync.relationships
+    by = section.identify_by if section is not None else "id"
+    [person] = _person(pa.record_batch({by: [identifier]}), by)
+    return KeysLike(exact=(person.as_py(),)) if stream == ROWS else KeysLike(start=f"{person.as_py()} ")
+
+
+def _columns_of(keys: list[str], sync: Outgoing, stream: str) -> dict[str, pa.Array]:
+    """The columns of the key: what comes before and after the blanks that are in no JSON text."""
+    columns: dict[str, pa.Array] = {}
+    things = keys
+    if stream != ROWS and sync.relationships is not None:
+        # A key begins with a JSON text, which ends where it says.
+        ends = [_DECODER.raw_decode(key)[1] for key in keys]
+        people = [key[:end] for key, end in zip(keys, ends, strict=True)]
+        columns[sync.relationships.identify_by] = _strings(pa.array(people, pa.string()))
+        things = [key[end + 1 :] for key, end in zip(keys, ends, strict=True)]
+    elif sync.people is not None:
+        return {sync.people.identify_by: _strings(pa.array(keys, pa.string()))}
+    kinds_and_ids = [thing.partition(" ") for thing in things]
+    columns["object_type"] = pa.array([kind for kind, _, _ in kinds_and_ids], pa.string())
+    columns["object_id"] = _strings(pa.array([written for _, _, written in kinds_and_ids], pa.string()))
+    return columns
 
 
 def _strings(texts: pa.StringArray) -> pa.StringArray:

@@ -80,7 +80,7 @@ def object_types(batch: pa.RecordBatch, default: int) -> pa.StringArray:
 def _operations(
     batch: pa.RecordBatch, sync: Outgoing, stream: str, chosen: Mapping[str, pa.BooleanArray]
 ) -> pa.StringArray:
-    texts = _chosen(attributes(batch, sync, stream), chosen, CLEARED_PERSON if sync.people is not None else CLEARED)
+    texts = _chosen(attributes(batch, sync, stream), chosen, cleared(sync, stream))
     if stream == "relationships" and sync.relationships is not None:
         return _relationships(batch, texts, sync.relationships)
     if sync.people is not None:
@@ -90,6 +90,11 @@ def _operations(
     if sync.events is not None:
         return _events(batch, texts, sync.events, sync=sync)
     raise TypeError(f"{sync.where} is none of people, objects, events")
+
+
+def cleared(sync: Outgoing, stream: str) -> str:
+    """What clears an attribute, as JSON."""
+    return CLEARED_PERSON if sync.people is not None and stream != "relationships" else CLEARED
 
 
 def attributes(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> dict[str, pa.StringArray]:
