@@ -44,8 +44,10 @@ def sync_schema() -> dict[str, Any]:
         "type": "array",
         "items": {"anyOf": [_check_schema(name, model, schemas[model]) for name, model in checks.items()]},
     }
-    sections = [section for model in syncs for section in model.model_fields if section in model.SECTIONS]
-    named = [key for key in sync["required"] if key != "workspace"]
+    sections = dict.fromkeys(name for model in syncs for name in model.model_fields if name in model.SECTIONS)
+    # What one kind of destination needs, another does not have.
+    needed = set.intersection(*(set(schemas[model]["required"]) for model in syncs))
+    named = [key for key in sync["required"] if key in needed and key != "workspace"]
     return {
         "$schema": _DIALECT,
         **sync,

@@ -56,6 +56,7 @@ class Engine:
         self._folder = folder
         self._session = session.Session(str(folder / "data"))
         self._lock = threading.Lock()
+        self._applied: dict[str, str] = {}
         self.password = password
         self.faults: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
@@ -74,13 +75,9 @@ class Engine:
         if code is not None:
             raise Refused(f"Code: {code}. DB::Exception: planted secret. (PLANTED)")
         with self._lock:
-            settings = [name for name in request.parameters if name not in _NOT_SETTINGS and "_structure" not in name]
-            settings = [name for name in settings if not name.endswith(("_format", "_types"))]
             made: list[str] = []
             try:
-                self._query(f"USE `{request.parameters.get('database', 'default')}`")
-                for name in settings:
-                    self._query(f"SET {name} = '{request.parameters[name]}'")
+                self._apply(request.parameters)
                 for name, data in request.tables.items():
                     structure = request.parameters[f"{name}_structure"]
                     self._query(f"CREATE TEMPORARY TABLE {name} ({structure}) ENGINE = Memory")
@@ -90,8 +87,21 @@ class Engine:
             finally:
                 for name in made:
                     self._query(f"DROP TEMPORARY TABLE {name}")
-                for name in settings:
-                    self._query(f"SET {name} = DEFAULT")
+
+    def _apply(self, parameters: dict[str, str]) -> None:
+        """What a request sets; only what differs from the last one's takes time."""
+        wanted = {
+            name: f"SET {name} = '{value}'"
+            for name, value in parameters.items()
+            if name not in _NOT_SETTINGS and not name.endswith(("_structure", "_format", "_types"))
+        }
+        wanted["database"] = f"USE `{parameters.get('database', 'default')}`"
+        for name in self._applied.keys() - wanted.keys():
+            self._query(f"SET {name} = DEFAULT")
+        for name in [name for name, statement in wanted.items() if self._applied.get(name) != statement]:
+            self._applied.pop(name, None)
+            self._query(wanted[name])
+        self._applied = wanted
 
     def _run(self, request: Request) -> bytes:
         insert = _INSERT.match(request.statement)
@@ -152,6 +162,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     engine: Engine
     context: ssl.SSLContext | None = None
 
