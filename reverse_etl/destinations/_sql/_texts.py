@@ -92,10 +92,12 @@ def _whole_number(given: pa.Array, column: Column) -> list[Misfit]:
     number = _number(given, column)
     digits = _digits(given)
     whole = pc.match_substring_regex(digits, r"^-?\d+$")
-    # 38 digits are more than any integer column has.
-    short = pc.and_(whole, pc.less_equal(pc.utf8_length(digits), 38))
-    decimals = pc.if_else(short, digits, pa.scalar(None, pa.string())).cast(pa.decimal128(38, 0))
-    lowest, highest = (pa.scalar(Decimal(end), pa.decimal128(38, 0)) for end in column.integers)
+    # As many digits as any integer column of 64 bits has, or of more.
+    wide = column.integers[1] >= 10**38
+    number_type = pa.decimal256(76, 0) if wide else pa.decimal128(38, 0)
+    short = pc.and_(whole, pc.less_equal(pc.utf8_length(digits), number_type.precision))
+    decimals = pc.if_else(short, digits, pa.scalar(None, pa.string())).cast(number_type)
+    lowest, highest = (pa.scalar(Decimal(end), number_type) for end in column.integers)
     outside = pc.or_(pc.less(decimals, lowest), pc.greater(decimals, highest))
     too_long = pc.and_(whole, pc.invert(short))
     return [*number, not_an_integer(pc.invert(whole)), out_of_range(pc.or_kleene(too_long, outside), column)]

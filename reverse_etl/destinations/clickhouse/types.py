@@ -30,6 +30,7 @@ _EPOCH: Final = date(1970, 1, 1)
 _MICROSECONDS: Final = 1_000_000
 _MOST_ARROW_BITS: Final = 64
 _MOST_DECIMAL: Final = 38
+_MOST_DIGITS: Final = 76
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2299, 12, 31)
 _LAST_NANOSECOND: Final = 9_223_372_036_854_775
 """Microseconds since 1970: the end of 64 bits of nanoseconds."""
@@ -58,7 +59,9 @@ def holds(text: str) -> dict[str, Any] | None:
 
 def _integer(found: re.Match[str]) -> dict[str, Any]:
     bits = int(found[2])
-    limits = (0, 2**bits - 1) if found[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    # Integers of 256 bits may have more digits than can be looked at.
+    highest = min(2 ** (bits if found[1] else bits - 1) - 1, 10**_MOST_DIGITS - 1)
+    limits = (0 if found[1] else max(-highest - 1, -(10**_MOST_DIGITS) + 1), highest)
     arrow = getattr(pa, f"{found[1].lower()}int{bits}")() if bits <= _MOST_ARROW_BITS else None
     return {"kind": Kind.INTEGER, "integers": limits, "takes_booleans": True, "arrow": arrow}
 
