@@ -13,6 +13,9 @@ import pyarrow as pa
 
 Keys = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
+_Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+_Places = np.ndarray[tuple[int], np.dtype[np.int64]]
+
 MODULUS: Final = 2**64
 
 _GOLDEN: Final = 0x9E3779B97F4A7C15
@@ -27,7 +30,7 @@ def row_keys(numbers: pa.Int64Array, identifiers: pa.StringArray, stream: str) -
         identifiers: As long; no nulls.
         stream: The name of their stream.
     """
-    text = _text_keys(identifiers)
+    text = text_keys(identifiers)
     salt = np.uint64(sum(stream.encode()))
     return _mixed(_mixed(numbers.to_numpy().astype(np.uint64) + salt * np.uint64(_GOLDEN % 2**32)) + text)
 
@@ -37,20 +40,44 @@ def key_sum(keys: Keys) -> int:
     return int(keys.sum(dtype=np.uint64))
 
 
-def _text_keys(text: pa.StringArray) -> Keys:
-    """A weighted sum of each text's bytes; the weight depends on the place within the text."""
+def text_keys(text: pa.StringArray) -> Keys:
+    """A number for each text: a weighted sum of its bytes, the weight depends on the place within the text."""
     _, offsets, data = text.buffers()
     if data is None or len(text) == 0:
         return np.zeros(len(text), dtype=np.uint64)
     ends = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1].astype(np.int64)
-    written = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].astype(np.uint64)
+    written = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
     starts, lengths = ends[:-1] - ends[0], np.diff(ends)
+    if len(written) and lengths.max() <= _PLACES:
+        sums = _sums_of_short(written, starts, lengths)
+    else:
+        sums = _sums(written, starts, lengths)
+    return _mixed(sums + lengths.astype(np.uint64))
+
+
+def _sums_of_short(written: _Bytes, starts: _Places, lengths: _Places) -> Keys:
+    """Place by place, of the texts that are long enough: several times as fast as byte by byte."""
+    order = np.argsort((_PLACES - lengths).astype(np.uint16), kind="stable")
+    ordered, sorted_lengths = starts[order], lengths[order][::-1]
+    found = np.zeros(len(starts), np.uint64)
+    for place, weight in enumerate(_weights()[: sorted_lengths[-1]]):
+        longer = len(starts) - int(np.searchsorted(sorted_lengths, place, "right"))
+        # The one of each byte is added last, to all of them at once.
+        found[:longer] += written[ordered[:longer] + place].astype(np.uint64) * weight
+    totals = np.concatenate((np.zeros(1, np.uint64), np.cumsum(_weights(), dtype=np.uint64)))
+    sums = np.empty_like(found)
+    sums[order] = found
+    sums += totals[lengths]
+    return sums
+
+
+def _sums(written: _Bytes, starts: _Places, lengths: _Places) -> Keys:
     places = np.arange(len(written), dtype=np.int64) - np.repeat(starts, lengths)
-    weighted = (written + np.uint64(1)) * _weights()[places % _PLACES]
+    weighted = (written.astype(np.uint64) + np.uint64(1)) * _weights()[places % _PLACES]
     # Differences of a running sum rather than `reduceat`, which has no word for an empty text.
     running = np.concatenate((np.zeros(1, np.uint64), np.cumsum(weighted, dtype=np.uint64)))
     sums: Keys = running[starts + lengths] - running[starts]
-    return _mixed(sums + lengths.astype(np.uint64))
+    return sums
 
 
 def _weights() -> Keys:

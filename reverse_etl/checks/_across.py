@@ -1,22 +1,32 @@
-"""Rows that share a key, in bounded memory: keys go to a Parquet file beside the parts, DuckDB groups them there."""
+"""Rows that share a key, in bounded memory: keys go to a Parquet file beside the parts, DuckDB groups them there.
+
+Few changesets have such rows. So a number for each key is grouped first, and keys themselves are looked at only where
+two numbers are equal.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.changeset.row_keys import text_keys
 
 if TYPE_CHECKING:
     import duckdb
 
 _SCHEMA = pa.schema([("row_number", pa.int64()), ("key", pa.string()), ("value", pa.string())])
+
+_NUMBERS = pa.schema([("row_number", pa.int64()), ("key", pa.uint64())])
 
 _SHARED = "SELECT row_number FROM {keys} WHERE key IN (SELECT key FROM {keys} GROUP BY key HAVING {which})"
 
@@ -88,15 +98,77 @@ def keys_of(
     database: duckdb.DuckDBPyConnection,
 ) -> Iterator[Keys]:
     """Writes the keys of all batches to a file under ``folder``, which is gone when the block ends."""
+    rows = (pa.RecordBatch.from_arrays(_columns(key(batch)), schema=_SCHEMA) for batch in batches)
+    with _written(rows, _SCHEMA, folder) as path:
+        yield Keys(path, database)
+
+
+@contextmanager
+def shared_keys_of(
+    parts: Parts,
+    names: Sequence[str],
+    key: Callable[[pa.RecordBatch], Keyed],
+    *,
+    database: duckdb.DuckDBPyConnection,
+    contents: Callable[[pa.RecordBatch], Keyed] | None = None,
+) -> Iterator[Keys | None]:
+    """The keys that more than one row has, and perhaps others; None where each is alone.
+
+    Args:
+        parts: The rows.
+        names: The columns that keys are made of.
+        key: The keys of a batch that has these columns.
+        database: Groups them.
+        contents: The same keys of a batch with all columns, where values are needed that cost more to make.
+    """
+    shared = _may_be_shared(parts, names, key, database)
+    if shared is None:
+        yield None
+        return
+    batches = parts.batches(names if contents is None else None)
+    candidates = (batch.filter(pa.array(shared[batch.column(ROW_NUMBER).to_numpy() - 1])) for batch in batches)
+    with_rows = (batch for batch in candidates if batch.num_rows)
+    with keys_of(with_rows, contents or key, folder=parts.folder, database=database) as keys:
+        yield keys
+
+
+def _may_be_shared(
+    parts: Parts, names: Sequence[str], key: Callable[[pa.RecordBatch], Keyed], database: duckdb.DuckDBPyConnection
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+    """One mark a row, by row number - 1: whether another row may have its key; None where no row is marked."""
+    last = 0
+
+    def numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
+        nonlocal last
+        if batch.num_rows:
+            last = batch.column(ROW_NUMBER)[-1].as_py()
+        keyed = key(batch)
+        return pa.RecordBatch.from_arrays([keyed.row_numbers, pa.array(text_keys(keyed.keys))], schema=_NUMBERS)
+
+    marks: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
+    with _written(map(numbered, parts.batches(names)), _NUMBERS, parts.folder) as path:
+        for rows in Keys(path, database).shared():
+            if marks is None:
+                # Rows that shaping left out have numbers, too.
+                marks = np.zeros(last, np.bool_)
+            marks[rows.to_numpy() - 1] = True
+    return marks
+
+
+def _columns(keyed: Keyed) -> list[pa.Array]:
+    return [keyed.row_numbers, keyed.keys, keyed.values]
+
+
+@contextmanager
+def _written(batches: Iterator[pa.RecordBatch], schema: pa.Schema, folder: Path) -> Iterator[Path]:
+    """A file of these batches under ``folder`` for a while."""
     with tempfile.TemporaryDirectory(dir=folder, prefix="keys-") as scratch:
         path = Path(scratch) / "keys.parquet"
-        with pq.ParquetWriter(path, _SCHEMA, compression="zstd", compression_level=1) as writer:
+        # Dictionaries cost twice the time.
+        with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, use_dictionary=False) as writer:
             for batch in batches:
-                keyed = key(batch)
-                writer.write_batch(
-                    pa.RecordBatch.from_arrays([keyed.row_numbers, keyed.keys, keyed.values], schema=_SCHEMA)
-                )
-        yield Keys(path, database)
+                writer.write_batch(batch)
+        yield path
 
 
 def parquet(path: Path) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.text import as_text
-from reverse_etl.checks._across import Keyed, filled, keys_of
+from reverse_etl.checks._across import Keyed, filled, shared_keys_of
 from reverse_etl.checks._settings import rule_of
 from reverse_etl.checks.base import AnyRule, Finding, Rule
 from reverse_etl.config.checks import CheckConfig
@@ -44,9 +44,8 @@ class Unique:
 
     def findings_across(self, parts: Parts, database: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         """Every row whose value another row has too."""
-        batches = parts.batches([self.column])
-        with keys_of(batches, self._key, folder=parts.folder, database=database) as keys:
-            for rows in keys.shared():
+        with shared_keys_of(parts, [self.column], self._key, database=database) as keys:
+            for rows in keys.shared() if keys else ():
                 yield Finding(rows, self.column, f"column `{self.column}` has the same value in more than one row.")
 
     def _key(self, batch: pa.RecordBatch) -> Keyed:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
+from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys, text_keys
 
 Row = tuple[int, str]
 rows = st.lists(st.tuples(st.integers(1, 10**7), st.text(max_size=12)), max_size=20)
@@ -52,3 +52,11 @@ def test_a_piece_of_a_column_has_the_keys_of_its_rows() -> None:
     whole = row_keys(numbers, texts, "rows")
     assert whole[2:].tolist() == row_keys(numbers.slice(2), texts.slice(2), "rows").tolist()
     assert 5 == len(set(whole.tolist()))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(max_size=30), max_size=20))
+def test_a_text_has_the_same_key_whatever_stands_beside_it(texts: list[str]) -> None:
+    """Beside one that is longer than there are weights, texts are summed in another way."""
+    alone = text_keys(pa.array(texts, pa.string()))
+    assert alone.tolist() == text_keys(pa.array([*texts, "x" * 300], pa.string()))[:-1].tolist()

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.text import as_text, framed
-from reverse_etl.checks._across import Keyed, Keys, filled, keys_of
+from reverse_etl.checks._across import Keyed, Keys, filled, shared_keys_of
 from reverse_etl.checks._batch import columns, empty, is_number, text
 from reverse_etl.checks.base import Finding, Rule
 from reverse_etl.sources.base import logical_type
@@ -46,8 +45,8 @@ class IdentifierUnique:
         shown = " and ".join(f"`{name}`" for name in names)
         field = names[-1] if len(names) == 1 else ""
         if self.keep_last:
-            with keys_of(parts.batches(names), self._key, folder=parts.folder, database=database) as keys:
-                for rows in keys.shared_but_last():
+            with shared_keys_of(parts, names, self._key, database=database) as keys:
+                for rows in keys.shared_but_last() if keys else ():
                     yield Finding(rows, field, f"a later row has the same {shown}.")
             return
         contents = partial(content, apart=frozenset(names))
@@ -77,7 +76,7 @@ def shared_keys(
     contents: Callable[[pa.RecordBatch], pa.StringArray],
     database: duckdb.DuckDBPyConnection,
 ) -> Iterator[Keys | None]:
-    """The keys that more than one row has, with what these rows hold; None where there are none.
+    """The keys that more than one row has, and perhaps others, with what these rows hold; None where each is alone.
 
     Args:
         parts: The rows.
@@ -86,19 +85,12 @@ def shared_keys(
         contents: What each row of a batch holds, as one text.
         database: Groups them.
     """
-    with keys_of(parts.batches(names), key, folder=parts.folder, database=database) as keys:
-        shared = _marks(keys.shared(), parts)
-    if shared is None:
-        yield None
-        return
-    candidates = (batch.filter(pa.array(shared[_numbers(batch)])) for batch in parts.batches())
 
     def with_contents(batch: pa.RecordBatch) -> Keyed:
         keyed = key(batch)
         return Keyed(keyed.row_numbers, keyed.keys, _digest(contents(batch), database))
 
-    with_rows = (batch for batch in candidates if batch.num_rows)
-    with keys_of(with_rows, with_contents, folder=parts.folder, database=database) as keys:
+    with shared_keys_of(parts, names, key, database=database, contents=with_contents) as keys:
         yield keys
 
 
@@ -127,18 +119,3 @@ def column_names(parts: Parts) -> list[str]:
     """The result's columns; empty for a result without rows."""
     schema = parts.schema()
     return [] if schema is None else list(schema.names)
-
-
-def _numbers(batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The row numbers of a batch."""
-    return np.asarray(batch.column(ROW_NUMBER).to_numpy(), dtype=np.int64)
-
-
-def _marks(found: Iterator[pa.Int64Array], parts: Parts) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-    """One mark a row, at its row number; None when nothing is found."""
-    marked: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
-    for rows in found:
-        if marked is None:
-            marked = np.zeros(1 + sum(pq.read_metadata(path).num_rows for path in parts.paths()), dtype=np.bool_)
-        marked[rows.to_numpy()] = True
-    return marked

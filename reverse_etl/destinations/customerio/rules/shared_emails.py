@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
-from reverse_etl.checks._across import Keyed, filled, keys_of
+from reverse_etl.checks._across import Keyed, filled, shared_keys_of
 from reverse_etl.checks._batch import text
 from reverse_etl.checks.base import Finding, Rule
 
@@ -29,9 +29,8 @@ class EmailShared:
         schema = parts.schema()
         if schema is None or not {"id", "email"} <= set(schema.names):
             return
-        batches = parts.batches(("id", "email"))
-        with keys_of(batches, _email_and_id, folder=parts.folder, database=database) as keys:
-            for rows in keys.differing():
+        with shared_keys_of(parts, ("id", "email"), _email_and_id, database=database) as keys:
+            for rows in keys.differing() if keys else ():
                 yield Finding(rows, "email", "column `email` is the same for more than one `id`.")
 
 
