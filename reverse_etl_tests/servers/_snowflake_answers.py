@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlglot
@@ -14,6 +14,11 @@ from reverse_etl_tests.servers._snowflake_login import Accounts
 
 HIDDEN: Final = "HIDDEN"
 """A table that only its owner sees."""
+
+WRITTEN: Final = "CRM"
+"""The database that destinations write to; in the others roles only read."""
+_PRIVILEGES: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_WRITES: Final = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
 
 _ERRORS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (
@@ -48,11 +53,15 @@ _ERRORS: Final[tuple[tuple[str, str, str, str], ...]] = (
 
 @dataclass(slots=True)
 class Session:
-    """One login: names in upper case, time limit in seconds."""
+    """One login: names in upper case, time limit in seconds; ``temporary``: what it has made for itself."""
 
     role: str
     warehouse: str
     limit_s: float
+    user: str = ""
+    database: str = ""
+    schema: str = ""
+    temporary: set[str] = field(default_factory=set)
 
 
 def refused(accounts: Accounts, session: Session, sql: str) -> tuple[str, str, str] | None:
@@ -65,6 +74,8 @@ def refused(accounts: Accounts, session: Session, sql: str) -> tuple[str, str, s
         tables = [table.name.upper() for statement in statements for table in statement.find_all(exp.Table)]
         if session.role == "OWNER":
             return None
+        if session.database == WRITTEN:
+            return next((no for each in statements if (no := _unwritable(accounts, session, each))), None)
         unseen = HIDDEN if HIDDEN in tables else tables[0] if tables and not accounts.may_read(session.role) else ""
         if unseen:
             return "002003", f"SQL compilation error:\nObject '{unseen}' does not exist or not authorized.", "02000"
@@ -78,6 +89,61 @@ def refused(accounts: Accounts, session: Session, sql: str) -> tuple[str, str, s
             )
             return "000606", text, "57P03"
     return None
+
+
+def _unwritable(accounts: Accounts, session: Session, statement: exp.Expression) -> tuple[str, str, str] | None:
+    """Why a role may not do what it wants to do in the database that destinations write to."""
+    if isinstance(statement, exp.Create):
+        kind = str(statement.args["kind"]).upper()
+        name = statement.find(exp.Table)
+        schema = f"{session.database}.{session.schema}"
+        if not accounts.may(session.role, f"CREATE {kind}", schema):
+            text = f"SQL access control error:\nInsufficient privileges to operate on schema '{session.schema}'"
+            return "003001", text, "42501"
+        session.temporary.add(name.name.upper() if name is not None else "")
+        return None
+    target = statement.this.find(exp.Table) if isinstance(statement, exp.DML | exp.Merge) else None
+    for table in statement.find_all(exp.Table):
+        if table.name.upper() in session.temporary or not isinstance(table.this, exp.Identifier):
+            continue
+        schema = f"{table.catalog or session.database}.{table.db or session.schema}"
+        known = [each for each in _PRIVILEGES if accounts.may(session.role, each, schema, table.name)]
+        if not known:
+            text = f"SQL compilation error:\nObject '{table.name}' does not exist or not authorized."
+            return "002003", text, "02000"
+        if not _needed(statement, is_target=table is target) <= {*known}:
+            text = f"SQL access control error:\nInsufficient privileges to operate on table '{table.name}'"
+            return "003001", text, "42501"
+    return None
+
+
+def _needed(statement: exp.Expression, *, is_target: bool) -> set[str]:
+    if isinstance(statement, exp.Show):
+        return set()
+    if not is_target:
+        return {"SELECT"}
+    if isinstance(statement, exp.Merge):
+        kinds = {each for kind, each in _WRITES.items() if statement.find(kind) is not None}
+        return {"SELECT", *kinds}
+    return {each for kind, each in _WRITES.items() if isinstance(statement, kind)}
+
+
+def unenforced(sql: str) -> str:
+    """A statement that makes a table, without the constraints that Snowflake stores and does not look at."""
+    with suppress(sqlglot.errors.SqlglotError):
+        tree = sqlglot.parse_one(sql, dialect="snowflake")
+        if isinstance(tree, exp.Create) and str(tree.args["kind"]).upper() == "TABLE":
+            return tree.transform(_without_constraint).sql(dialect="snowflake")
+    return sql
+
+
+def _without_constraint(node: exp.Expression) -> exp.Expression | None:
+    if isinstance(node, exp.ColumnConstraint):
+        if isinstance(node.kind, exp.PrimaryKeyColumnConstraint):
+            return exp.ColumnConstraint(kind=exp.NotNullColumnConstraint())
+        if isinstance(node.kind, exp.UniqueColumnConstraint | exp.Reference):
+            return None
+    return None if isinstance(node, exp.PrimaryKey | exp.ForeignKey | exp.UniqueColumnConstraint) else node
 
 
 def as_snowflake(answer: dict[str, Any]) -> dict[str, Any]:

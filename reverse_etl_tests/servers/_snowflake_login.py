@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 
 ACCOUNT: Final = "ACME-SHOP"
-DATABASES: Final = {"SHOP": ("PUBLIC",)}
+DATABASES: Final = {"SHOP": ("PUBLIC",), "CRM": ("PUBLIC", "STAGING")}
 WAREHOUSES: Final = ("SYNC_WH",)
 
 GRANTS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
@@ -29,6 +29,7 @@ GRANTS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     "SYNC_HEIR": (("USAGE", "ROLE", "SYNC_WRITER"),),
     "SYNC_UNSEEN": (),
     "OWNER": (("OWNERSHIP", "DATABASE", "SHOP"),),
+    "CRM_WRITER": (),
 }
 """What each role may: privilege, kind of object, name."""
 
@@ -50,6 +51,12 @@ class User:
     tokens: dict[str, bool] = field(default_factory=dict)
     roles: tuple[str, ...] = ("SYNC_READER",)
     refusal: tuple[str, str] | None = None
+
+
+_GRANT: Final = re.compile(
+    r"(?P<verb>GRANT|REVOKE) (?P<privileges>[A-Z]+(?: [A-Z]+)*(?:, [A-Z]+(?: [A-Z]+)*)*) ON "
+    r"(?P<kind>(?:FUTURE |ALL )?\w+(?: IN SCHEMA)?) (?P<name>[\w.\"]+) (?:TO|FROM) ROLE (?P<role>\"?\w+\"?)"
+)
 
 
 @dataclass(slots=True)
@@ -74,6 +81,15 @@ class Accounts:
         grants = (grant for name in self.inherited(role) for grant in self.grants[name])
         return any(privilege in ("SELECT", "OWNERSHIP") for privilege, _, _ in grants)
 
+    def may(self, role: str, privilege: str, schema: str, table: str = "") -> bool:
+        """Whether the role has a privilege on a schema, or on a table of it, as both are stored."""
+        names = {("SCHEMA", schema), ("TABLES IN SCHEMA", schema), ("TABLE", f"{schema}.{table}")}
+        return any(
+            privilege == granted and (kind, name) in names
+            for each in self.inherited(role)
+            for granted, kind, name in self.grants.get(each, ())
+        )
+
     def administer(self, sql: str) -> bool:
         """Whether the statement was about users, roles, grants or warehouses; it has then been done."""
         sql = " ".join(sql.split()).rstrip(";")
@@ -88,11 +104,24 @@ class Accounts:
         elif made := re.fullmatch(r"GRANT ROLE (\w+) TO USER (\w+)", sql):
             user = self.users[made[2]]
             self.users[made[2]] = replace(user, roles=(*user.roles, made[1]))
-        elif made := re.fullmatch(
-            r"GRANT (\w+) ON (\w+) ((?:TABLES|VIEWS) IN SCHEMA [\w.]+|[\w.]+) TO ROLE (\w+)", sql
-        ):
-            self.grants[made[4]].append((made[1], made[2], made[3]))
+        elif made := _GRANT.fullmatch(sql):
+            self._change(made)
         return made is not None
+
+    def _change(self, made: re.Match[str]) -> None:
+        """Gives privileges to a role, or takes them."""
+        kind, name = re.sub(r"^(?:FUTURE|ALL) ", "", made["kind"]), made["name"].replace('"', "")
+        if in_schema := re.fullmatch(r"((?:TABLES|VIEWS) IN SCHEMA) ([\w.]+)", f"{kind} {name}"):
+            kind, name = in_schema[1], in_schema[2]
+        grants = self.grants[made["role"].strip('"')]
+        for privilege in made["privileges"].split(", "):
+            grant = (privilege, kind, name.upper())
+            if made["verb"] == "GRANT":
+                grants.append(grant)
+            elif privilege == "ALL":
+                grants[:] = [each for each in grants if each[1:] != grant[1:]]
+            elif grant in grants:
+                grants.remove(grant)
 
 
 def refusal(accounts: Accounts, data: dict[str, Any], names: dict[str, str]) -> tuple[str, str] | None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import uuid4
 
 import fakesnow.server as fakesnow
 import uvicorn
@@ -25,7 +26,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reverse_etl_tests.servers._snowflake_answers import Session, as_snowflake, failure, granted, refused
+from reverse_etl_tests.servers._snowflake_answers import (
+    WRITTEN,
+    Session,
+    as_snowflake,
+    failure,
+    granted,
+    refused,
+    unenforced,
+)
 from reverse_etl_tests.servers._snowflake_login import ACCOUNT, Accounts, User, refusal
 from reverse_etl_tests.servers._snowflake_results import Chunks
 
@@ -43,7 +52,8 @@ Time Travel.
 Source: docs.snowflake.com/en/sql-reference/constructs/changes, read 2026-11.
 """
 
-_CHOSEN: Final = re.compile(r"\bCURRENT_(ROLE|WAREHOUSE)\(\)", re.IGNORECASE)
+_CHOSEN: Final = re.compile(r"\bCURRENT_(ROLE|WAREHOUSE|USER)\(\)", re.IGNORECASE)
+GONE: Final = ("390111", "Session no longer exists. New login required to access the service.")
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -68,9 +78,17 @@ class Service:
         self.chunks = Chunks()
         self.sessions: dict[str, Session] = {}
         self.queries: dict[str, Query] = {}
+        self.started: dict[str, Query] = {}
         self.canned: dict[str, dict[str, Any]] = {}
         self.wanted: dict[str, Any] = {}
-        self.seen: dict[str, list[Any]] = {"logins": [], "statements": [], "aborted": [], "closed": [], "paths": []}
+        self.seen: dict[str, list[Any]] = {
+            "logins": [],
+            "statements": [],
+            "aborted": [],
+            "closed": [],
+            "paths": [],
+            "merged": [],
+        }
 
     def routes(self) -> list[Route]:
         """What is answered, at which path."""
@@ -81,7 +99,10 @@ class Service:
             Route("/queries/v1/query-request", self.query, methods=["POST"]),
             Route("/queries/v1/abort-request", self.abort, methods=["POST"]),
             Route("/queries/{number}/result", self.result),
+            Route("/queries/{started}/abort-request", self.abort_started, methods=["POST"]),
+            Route("/monitoring/queries/{started}", self.status),
             Route("/chunks/{chunk}", self.chunk),
+            Route("/fs_bucket/{path:path}", fakesnow.bucket_upload, methods=["PUT"]),
             Route("/_control", self.control, methods=["GET", "POST"]),
             Route("/{path:path}", self.unknown, methods=["GET", "POST"]),
         ]
@@ -104,7 +125,14 @@ class Service:
         parameters = data.get("SESSION_PARAMETERS", {})
         role = names.get("roleName", self.accounts.users[data["LOGIN_NAME"].upper()].roles[0]).upper()
         limit_s = self.wanted.get("limit_s") or float(parameters.get("STATEMENT_TIMEOUT_IN_SECONDS", 172_800))
-        self.sessions[answer["data"]["token"]] = Session(role, names.get("warehouse", "").upper(), limit_s)
+        self.sessions[answer["data"]["token"]] = Session(
+            role,
+            names.get("warehouse", "").upper(),
+            limit_s,
+            user=data["LOGIN_NAME"].upper(),
+            database=names.get("databaseName", "").upper(),
+            schema=names.get("schemaName", "").upper(),
+        )
         told = {"TIMEZONE": parameters.get("TIMEZONE", "America/Los_Angeles"), "CLIENT_TELEMETRY_ENABLED": True}
         told |= {name: value for name, value in parameters.items() if name in told}
         answer["data"]["parameters"] += [{"name": name, "value": value} for name, value in told.items()]
@@ -137,7 +165,43 @@ class Service:
         query = self.queries.setdefault(number, Query())
         if query.answer is None:
             query.answer = asyncio.create_task(self._run(query, request, body))
+        if self._lost(body["sqlText"]):
+            await query.answer
+            return _failed(*GONE)
+        if body.get("asyncExec"):
+            started = str(uuid4())
+            self.started[started] = query
+            later = {"queryId": started, "getResultUrl": f"/queries/{number}/result", "queryAbortsAfterSecs": 300}
+            return JSONResponse({"success": True, "code": "333334", "message": "Started.", "data": later})
         return await self._answered(number, query)
+
+    async def status(self, request: Request) -> Response:
+        """What has become of a query that was started without waiting for its answer, in whichever session."""
+        if self._lost("status"):
+            return _failed(*GONE)
+        started = request.path_params["started"]
+        query = self.started[started]
+        assert query.answer is not None
+        await asyncio.wait({query.answer}, timeout=HOLD_S)
+        about = {"id": started, "status": "RUNNING"}
+        if query.answer.done():
+            answer = query.answer.result()
+            about["status"] = "SUCCESS" if answer["success"] else "FAILED_WITH_ERROR"
+            about |= {} if answer["success"] else {"errorCode": answer["code"], "errorMessage": answer["message"]}
+        return JSONResponse({"success": True, "data": {"queries": [about]}})
+
+    async def abort_started(self, request: Request) -> Response:
+        """Ends such a query."""
+        self.started[request.path_params["started"]].aborted.set()
+        return JSONResponse({"success": True, "data": None})
+
+    def _lost(self, sql: str) -> bool:
+        """Whether the answer to a statement is to be lost, and its session with it."""
+        lost = self.wanted.get("lost") or {}
+        for word in [word for word, times in lost.items() if times and word in sql]:
+            lost[word] -= 1
+            return True
+        return False
 
     async def result(self, request: Request) -> Response:
         """The answer of a query that took longer."""
@@ -170,7 +234,9 @@ class Service:
 
         By name: ``silent``, ``silent_logins``, ``chunks_stalled`` never answer; ``chunk_refusals`` and
         ``short_chunks`` answer badly, the latter so many times; ``expired`` refuses the next statement; ``limit_s`` is
-        the time limit of the next sessions; ``cancel`` ends what runs; ``canned`` holds answers by statement.
+        the time limit of the next sessions; ``cancel`` ends what runs; ``canned`` holds answers by statement; ``lost``
+        has the answers to so many statements with a word in them end the session, ``status`` for the question what
+        became of one; ``failing`` has them fail with code and text.
         """
         if request.method == "POST":
             self.wanted = await request.json()
@@ -226,6 +292,12 @@ class Service:
             return granted(self.accounts, session.role, grants[1].upper())
         if session.role == "OWNER" and self.accounts.administer(sql):
             sql = "SELECT 'Statement executed successfully.' AS \"status\""
+        for word, (times, code, text) in (self.wanted.get("failing") or {}).items():
+            if times and word in sql:
+                self.wanted["failing"][word] = (times - 1, code, text)
+                return failure(code, text, "57014")
+        if session.role == "OWNER" and session.database == WRITTEN:
+            sql = unenforced(sql)
         refusal = refused(self.accounts, session, sql)
         if refusal is not None:
             return failure(*refusal)
@@ -238,6 +310,8 @@ class Service:
         answer = await _fakesnow(fakesnow.query_request, request, body | {"sqlText": sql})
         if not answer["success"]:
             return as_snowflake(answer)
+        if sql.startswith("MERGE"):
+            self.seen["merged"] += map(int, answer["data"]["rowset"][0])
         await asyncio.to_thread(self.chunks.split, answer["data"], _address(request), token)
         return answer
 

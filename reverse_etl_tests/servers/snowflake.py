@@ -36,6 +36,7 @@ PASSPHRASE = "planted-passphrase-61fa"
 TOKEN = "planted-oauth-token-77c0"
 EXPIRED_TOKEN = "planted-oauth-token-0000"
 OWNER = "OWNER"
+WRITER = "WRITER"
 
 PASSWORD_VARIABLE = "TEST_SNOWFLAKE_READER_PASSWORD"
 KEY_VARIABLE = "TEST_SNOWFLAKE_READER_KEY"
@@ -68,8 +69,8 @@ class SnowflakeServer:
     host: str = "localhost"
 
     @contextmanager
-    def admin(self) -> Iterator[Any]:
-        """A cursor of the database's owner."""
+    def admin(self, database: str = "SHOP") -> Iterator[Any]:
+        """A cursor of a database's owner."""
         import snowflake.connector
 
         with (
@@ -80,7 +81,7 @@ class SnowflakeServer:
                 host="127.0.0.1",
                 port=self.port,
                 protocol="http",
-                database="SHOP",
+                database=database,
                 schema="PUBLIC",
                 warehouse="SYNC_WH",
                 platform_detection_timeout_seconds=0,
@@ -182,6 +183,7 @@ def _users(public_key: str) -> dict[str, User]:
     return {
         USER: User(PASSWORD, public_key, {TOKEN: True, EXPIRED_TOKEN: False}, roles),
         OWNER: User(PASSWORD, roles=(OWNER,)),
+        WRITER: User(PASSWORD, public_key, roles=("CRM_WRITER",)),
         "LOCKED": User(PASSWORD, refusal=("390102", "User temporarily locked. Try again later, or contact ...")),
         "DISABLED": User(PASSWORD, refusal=("390101", "User access disabled. Contact your local ...")),
         "ODD": User(PASSWORD, refusal=("390999", "Something new.")),

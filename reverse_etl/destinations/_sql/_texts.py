@@ -40,7 +40,7 @@ def text(given: pa.Array, column: Column) -> Converted:
     if column.kind is Kind.INTEGER:
         digits = pc.if_else(_outside_any(misfits), pa.scalar(None), _digits(given))
         return (digits if column.integers[1] > GREATEST else digits.cast(pa.int64())), misfits
-    return _plain(given) if column.kind is Kind.NUMERIC else given, misfits
+    return plain(given) if column.kind is Kind.NUMERIC else given, misfits
 
 
 def _long(given: pa.Array, column: Column) -> list[Misfit]:
@@ -105,7 +105,7 @@ def _whole_number(given: pa.Array, column: Column) -> list[Misfit]:
 
 def _digits(given: pa.Array) -> pa.Array:
     """Whole numbers as digits alone; other texts as they are."""
-    return pc.replace_substring_regex(_plain(given), r"^\s*\+?(-?)0*(\d+?)(?:\.0*)?\s*$", r"\1\2")
+    return pc.replace_substring_regex(plain(given), r"^\s*\+?(-?)0*(\d+?)(?:\.0*)?\s*$", r"\1\2")
 
 
 def _outside_any(misfits: Sequence[Misfit]) -> pa.BooleanArray:
@@ -118,16 +118,16 @@ def _exact_number(given: pa.Array, column: Column) -> list[Misfit]:
     number = _number(given, column)
     if column.precision is None:
         return number
-    plain, whole = _plain(given), whole_digits(column)
-    infinite = pc.match_substring_regex(plain, r"(?i)inf")
-    not_a_number = pc.match_substring_regex(plain, r"(?i)nan")
-    great = pc.and_(_unlike(plain, rf"^\s*[+-]?0*\d{{0,{whole}}}(?:\.\d*)?\s*$"), pc.invert(not_a_number))
-    fine = pc.match_substring_regex(plain, rf"\.\d{{{column.scale}}}\d*[1-9]")
+    written, whole = plain(given), whole_digits(column)
+    infinite = pc.match_substring_regex(written, r"(?i)inf")
+    not_a_number = pc.match_substring_regex(written, r"(?i)nan")
+    great = pc.and_(_unlike(written, rf"^\s*[+-]?0*\d{{0,{whole}}}(?:\.\d*)?\s*$"), pc.invert(not_a_number))
+    fine = pc.match_substring_regex(written, rf"\.\d{{{column.scale}}}\d*[1-9]")
     more = f"the number has more than {column.scale} decimals."
     return [*number, out_of_range(pc.or_(great, infinite), column), Misfit(fine, "too_many_decimals", more)]
 
 
-def _plain(given: pa.Array) -> pa.Array:
+def plain(given: pa.Array) -> pa.Array:
     """Numbers without an exponent; those few that have one are written out, the rest is not looked at in Python."""
     exponent = pc.fill_null(pc.match_substring_regex(given, r"\d[eE][+-]?\d"), False)
     if not pc.any(exponent).as_py():

@@ -18,8 +18,8 @@ MOST_ROWS: Final = 100_000
 """Of one transaction."""
 
 
-class TableServer(ServerAddress, DestinationConfig):
-    """One entry of ``destinations``: a server, and a user who may write there.
+class TableTarget(DestinationConfig):
+    """One entry of ``destinations``: a place with tables, and how rows get into them.
 
     Attributes:
         timezone: What date-times without a zone are in, there.
@@ -27,9 +27,6 @@ class TableServer(ServerAddress, DestinationConfig):
         lock_timeout: How long a statement waits for rows that another transaction is changing.
     """
 
-    SET_BY_LOADER: ClassVar[frozenset[str]] = DestinationConfig.SET_BY_LOADER | ServerAddress.SET_BY_LOADER
-
-    user: EnvText = Field(description="A user who may write to the table; ${NAME} is replaced.")
     timezone: Timezone = Field(default="UTC", description="What columns for date-times without a zone are in.")
     rows_per_transaction: int = Field(
         default=25_000, ge=1, le=MOST_ROWS, description="Rows that are written, and become visible, together."
@@ -39,9 +36,28 @@ class TableServer(ServerAddress, DestinationConfig):
     )
 
     @property
+    def whereabouts(self) -> tuple[str, ...]:
+        """What tells the place from others. Raises UnsetVariableError."""
+        raise NotImplementedError
+
+
+class TableServer(ServerAddress, TableTarget):
+    """A server, and a user who may write there."""
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = DestinationConfig.SET_BY_LOADER | ServerAddress.SET_BY_LOADER
+
+    user: EnvText = Field(description="A user who may write to the table; ${NAME} is replaced.")
+
+    @property
     def place(self) -> tuple[str, int]:
         """Host and port; those of a tunnel while one is open. Raises UnsetVariableError."""
         return self.address(self.port or 0)
+
+    @property
+    def whereabouts(self) -> tuple[str, ...]:
+        """Host, port and database."""
+        host, port = self.place
+        return host, str(port), self.database.resolve()
 
 
 def _as_list(value: object) -> object:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from reverse_etl.changeset.recipient import Recipient
-    from reverse_etl.destinations._sql.config import TableServer
+    from reverse_etl.destinations._sql.config import TableTarget
     from reverse_etl.destinations._sql.sync import TableRows
     from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.destinations.powers import AsSent
@@ -20,20 +20,19 @@ if TYPE_CHECKING:
     from reverse_etl.pacing.retry import Patience
 
 
-def at_address(config: TableServer) -> Recipient:
+def at_address(config: TableTarget) -> Recipient:
     """The database at its address. It is not asked: another one restored behind the same address is taken for it."""
     from reverse_etl.changeset.recipient import Recipient
 
-    host, port = config.place
-    return Recipient.at(host, str(port), config.database.resolve())
+    return Recipient.at(*config.whereabouts)
 
 
-async def ask(config: TableServer, *, clock: Clock | None = None) -> Recipient:  # noqa: ARG001 - there is nothing to wait for
+async def ask(config: TableTarget, *, clock: Clock | None = None) -> Recipient:  # noqa: ARG001 - there is nothing to wait for
     """The same: it is known without asking."""
     return at_address(config)
 
 
-async def ask_once(config: TableServer, *, clock: Clock | None = None) -> Recipient | None:  # noqa: ARG001 - likewise
+async def ask_once(config: TableTarget, *, clock: Clock | None = None) -> Recipient | None:  # noqa: ARG001 - likewise
     """The same."""
     return at_address(config)
 
@@ -74,16 +73,17 @@ def forgets_after_s(sync: TableRows, stream: str) -> int | None:  # noqa: ARG001
     return None
 
 
-def require_driver(config: TableServer, module: str) -> None:
+def require_driver(config: TableTarget, module: str) -> None:
     """Raises MissingDriverError where a driver is not installed, which the extra of the engine's name has."""
-    if importlib.util.find_spec(module) is None:
+    parent = module.partition(".")[0]
+    if importlib.util.find_spec(parent) is None or importlib.util.find_spec(module) is None:
         raise MissingDriverError(
             f"{config.label}: the driver {module} is not installed.",
             hint=f'Run: pip install "reverse-etl[{config.type}]"',
         )
 
 
-def patience_of(config: TableServer, clock: Clock | None) -> Patience:
+def patience_of(config: TableTarget, clock: Clock | None) -> Patience:
     """A retry budget of its own, from the environment."""
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience, RetryPolicy

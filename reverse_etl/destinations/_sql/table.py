@@ -16,7 +16,7 @@ from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._sql.columns import TableColumn
-    from reverse_etl.destinations._sql.config import Rows, TableServer
+    from reverse_etl.destinations._sql.config import Rows, TableTarget
     from reverse_etl.destinations.base import TryAgain
     from reverse_etl.destinations.tables import Fitted
     from reverse_etl.pacing.retry import Patience
@@ -36,7 +36,7 @@ class Statements(Protocol):
         ...
 
 
-_Config = TypeVar("_Config", bound="TableServer")
+_Config = TypeVar("_Config", bound="TableTarget")
 _Table = TypeVar("_Table")
 _Statements = TypeVar("_Statements", bound=Statements)
 

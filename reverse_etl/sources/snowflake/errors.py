@@ -137,6 +137,23 @@ _TRANSPORT: Final = range(250_000, 300_000)
 _SESSION_GONE: Final = range(390_100, 390_200)
 
 
+_CREDENTIALS: Final = frozenset({390100, 390101, 390102, 390144, 390195, 390303, 390318})
+_PASSING: Final = ("Connection refused", "timed out|")
+"""How the patterns begin of what may be over after a while."""
+
+
+class LoginError(SourceUnavailableError):
+    """There is no session.
+
+    Attributes:
+        passes: Whether it may be over after a while: nothing answered.
+        credentials: Whether the user, or what proves who it is, was refused.
+    """
+
+    passes = False
+    credentials = False
+
+
 @dataclass(frozen=True, slots=True)
 class Messages(_messages.Messages):
     """Errors of one connection to Snowflake.
@@ -148,12 +165,14 @@ class Messages(_messages.Messages):
     server = "Snowflake"
     faster = "fewer columns, a larger warehouse"
 
-    def login(self, error: BaseException) -> SourceUnavailableError:
+    def login(self, error: BaseException) -> LoginError:
         """Why there is no connection."""
         error = getattr(error, "cause", error)
         number, text = getattr(error, "errno", None), _text(error)
         if number in _LOGIN:
-            return self._unavailable(*_LOGIN[number])
+            found = self._unavailable(*_LOGIN[number])
+            found.credentials = number in _CREDENTIALS
+            return found
         if missing := _OBJECT.search(text):
             kind = missing[1].lower()
             return self._unavailable(
@@ -166,9 +185,11 @@ class Messages(_messages.Messages):
         for chain in ("\n".join(_chain(error)), type(error).__name__):
             for pattern, what, hint in _REACHING:
                 if re.search(pattern, chain):
-                    return self._unavailable(what, hint)
+                    found = self._unavailable(what, hint)
+                    found.passes = pattern.startswith(_PASSING)
+                    return found
         text = _PREFIX.sub("", text).rstrip(".")
-        return SourceUnavailableError(
+        return LoginError(
             f"{self.where}: no connection: {text} ({number}).", hint="Look the number up in Snowflake's documentation."
         )
 
@@ -229,9 +250,9 @@ class Messages(_messages.Messages):
         name = _NAME.search(text)
         return f"GRANT SELECT ON TABLE {name[1] if name else '...'} TO ROLE {self.facts['role']}."
 
-    def _unavailable(self, what: str, hint: str, **more: str) -> SourceUnavailableError:
+    def _unavailable(self, what: str, hint: str, **more: str) -> LoginError:
         facts = self.facts | more
-        return SourceUnavailableError(f"{self.where}: {what.format(**facts)}.", hint=hint.format(**facts))
+        return LoginError(f"{self.where}: {what.format(**facts)}.", hint=hint.format(**facts))
 
     def _query(self, what: str, hint: str, **more: str) -> QueryError:
         facts = self.facts | more

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -20,13 +20,13 @@ from snowflake.connector.util_text import construct_hostname
 
 from reverse_etl.errors import SourceUnavailableError
 from reverse_etl.sources.base import Endpoint
-from reverse_etl.sources.snowflake import DEFAULT_PORT
+from reverse_etl.sources.snowflake.account import DEFAULT_PORT
 from reverse_etl.sources.snowflake.errors import FAILURES, Messages
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
-    from reverse_etl.sources.snowflake import Config
+    from reverse_etl.sources.snowflake.account import Account
 
 QUERY_TAG: Final = "reverse-etl"
 """On every query, for readers of the account's history."""
@@ -47,8 +47,15 @@ _CA_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _DRIVER_LOG: Final = "snowflake.connector"
 
 
-def log_in(config: Config, where: str) -> tuple[SnowflakeConnection, Messages]:
+def log_in(
+    config: Account, where: str, settings: Mapping[str, Any] | None = None
+) -> tuple[SnowflakeConnection, Messages]:
     """Opens a session that reads times in UTC and ends its queries after ``query_timeout``.
+
+    Args:
+        config: The account, and who logs in.
+        where: How messages call it.
+        settings: Parameters of the session besides.
 
     Raises:
         SourceUnavailableError: Snowflake cannot be reached or verified, or refuses the login.
@@ -58,6 +65,7 @@ def log_in(config: Config, where: str) -> tuple[SnowflakeConnection, Messages]:
     parameters = _parameters(config)
     messages = Messages(where, _facts(config, parameters), config.query_timeout)
     parameters |= _secrets(config, messages)
+    parameters["session_parameters"] |= settings or {}
     try:
         return _connected(parameters), messages
     except FAILURES as error:
@@ -91,7 +99,7 @@ def _connect(parameters: dict[str, Any], outcome: Future[SnowflakeConnection]) -
         connection.close(retry=False)
 
 
-def endpoint_of(config: Config) -> Endpoint:
+def endpoint_of(config: Account) -> Endpoint:
     """Where the connector connects to, and through which proxy of the environment."""
     host = _host(config)
     proxy = "" if proxy_bypass(host) else getproxies().get(config.protocol, "")
@@ -106,7 +114,7 @@ def endpoint_of(config: Config) -> Endpoint:
     )
 
 
-def _parameters(config: Config) -> dict[str, Any]:
+def _parameters(config: Account) -> dict[str, Any]:
     """All but the secrets. Source: docs.snowflake.com/en/developer-guide/python-connector/python-connector-api."""
     longest_s = max(1, math.ceil(min(config.query_timeout.total_seconds(), _MOST_S)))
     parameters: dict[str, Any] = {
@@ -156,7 +164,7 @@ def _parameters(config: Config) -> dict[str, Any]:
     return parameters | {name: text.resolve() for name, text in chosen.items() if text is not None}
 
 
-def _secrets(config: Config, messages: Messages) -> dict[str, Any]:
+def _secrets(config: Account, messages: Messages) -> dict[str, Any]:
     """How the user proves who it is. The connector takes a programmatic access token where a password goes."""
     if config.oauth_token is not None:
         return {"authenticator": "oauth", "token": config.oauth_token.resolve()}
@@ -165,7 +173,7 @@ def _secrets(config: Config, messages: Messages) -> dict[str, Any]:
     return {"authenticator": "SNOWFLAKE_JWT", "private_key": _private_key(config, messages)}
 
 
-def _private_key(config: Config, messages: Messages) -> bytes:
+def _private_key(config: Account, messages: Messages) -> bytes:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -198,7 +206,7 @@ def _private_key(config: Config, messages: Messages) -> bytes:
     return key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, plain)
 
 
-def _facts(config: Config, parameters: dict[str, Any]) -> dict[str, str]:
+def _facts(config: Account, parameters: dict[str, Any]) -> dict[str, str]:
     names = ("account", "user", "host", "role", "warehouse", "database", "schema")
     sources = {
         "password": config.password,
@@ -216,12 +224,12 @@ def _facts(config: Config, parameters: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _login_text(config: Config) -> str:
+def _login_text(config: Account) -> str:
     role = f", role {config.role.resolve()}" if config.role else ""
     return f"user {config.user.resolve()}, account {config.account.resolve()}{role}"
 
 
-def _host(config: Config) -> str:
+def _host(config: Account) -> str:
     if config.host is not None:
         return config.host.resolve()
     host: str = construct_hostname(None, config.account.resolve())

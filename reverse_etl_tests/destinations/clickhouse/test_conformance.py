@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from reverse_etl.report import Counts, Outcome
 from reverse_etl_tests.destinations.clickhouse.server import Clickhouse
-from reverse_etl_tests.destinations.sql.conformance import _FINE, INSTANT, SqlConformance
+from reverse_etl_tests.destinations.sql.conformance import FINE, INSTANT, SqlConformance
 from reverse_etl_tests.destinations.sql.tables import Delivery, SqlServer, delivered
 
 CHECKED = "CREATE TABLE customers (id bigint PRIMARY KEY, score int CHECK (score < 900), note varchar(40) NOT NULL)"
@@ -97,7 +97,7 @@ class TestClickhouse(SqlConformance):
             "SELECT d, i, toUnixTimestamp(w) FROM customers ORDER BY id"
         )
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=_FINE, database=None)
+    @settings(max_examples=8, deadline=None, suppress_health_check=FINE, database=None)
     @given(
         bad=st.dictionaries(st.integers(1, 30), st.sampled_from(["check", "null check", "null"])),
         rows_per_transaction=st.sampled_from([7, 100]),

@@ -35,7 +35,7 @@ NASTY = [
 """Texts that quoting, delimiters or NULL markers may alter."""
 
 
-_FINE = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
+FINE = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
 """Each example makes its table anew, and each engine has its own."""
 
 
@@ -382,7 +382,7 @@ class SqlConformance(ABC):
         assert [2] == delivery.numbers(Outcome.REFUSED)
         assert [(1, *[rows[name][0] for name in names])] == server.fetch(f"SELECT * FROM {table}")
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=_FINE, database=None)
+    @settings(max_examples=8, deadline=None, suppress_health_check=FINE, database=None)
     @given(
         bad=st.dictionaries(st.integers(1, 30), st.sampled_from(["check", "reference", "unique", "null", "trigger"])),
         rows_per_transaction=st.sampled_from([7, 100]),

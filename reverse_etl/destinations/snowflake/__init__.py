@@ -1,0 +1,72 @@
+"""Snowflake as a destination: rows into a table that exists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reverse_etl.destinations._sql.kind import (
+    as_sent,
+    ask,
+    ask_once,
+    at_address,
+    first_rows,
+    forgets_after_s,
+    identity,
+    patience_of,
+    require_driver,
+    shape,
+    shown,
+)
+from reverse_etl.destinations.snowflake.config import Config
+from reverse_etl.destinations.snowflake.sync import Outgoing, Sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from reverse_etl.destinations.snowflake.destination import SnowflakeTable
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience
+    from reverse_etl.report import Step
+
+__all__ = [
+    "Config",
+    "Outgoing",
+    "Sync",
+    "as_sent",
+    "ask",
+    "ask_once",
+    "at_address",
+    "first_rows",
+    "forgets_after_s",
+    "identity",
+    "open_destination",
+    "shape",
+    "shown",
+    "steps",
+]
+
+
+def open_destination(
+    sync: Outgoing,
+    config: Config,
+    columns: Sequence[str],
+    *,
+    patience: Patience | None = None,
+    clock: Clock | None = None,
+) -> AbstractAsyncContextManager[SnowflakeTable]:
+    """The table, for one run of one sync. Raises MissingDriverError where the connector is not installed."""
+    require_driver(config, "snowflake.connector")
+    from reverse_etl.destinations._sql.table import opened
+    from reverse_etl.destinations.snowflake.destination import SnowflakeTable
+
+    table = SnowflakeTable(config, sync.rows, columns, patience=patience or patience_of(config, clock))
+    return opened(table)
+
+
+def steps(config: Config) -> Iterator[Step]:
+    """Connects and logs in. Raises MissingDriverError where the connector is not installed."""
+    require_driver(config, "snowflake.connector")
+    from reverse_etl.destinations.snowflake.connection_check import steps
+
+    return steps(config)

@@ -1,0 +1,219 @@
+"""The SQL that brings a slice of rows from a temporary stage into a table.
+
+The stage has a column for each place, ``c0`` and so on, of the type and collation of the table's own, and the row's
+``place`` in the slice. So keys are equal where the table has them equal, and what is compared has been read as the
+table reads it. Unique and primary keys are not enforced by Snowflake: no statement relies on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pyarrow as pa
+
+from reverse_etl.destinations._sql.columns import Kind
+from reverse_etl.destinations.snowflake.catalogue import TableColumn
+
+FILES: Final = "reverse_etl_files"
+MAKE_FILES: Final = f"CREATE TEMPORARY STAGE IF NOT EXISTS {FILES}"
+STAGE: Final = "reverse_etl_stage"
+PLACE: Final = "place"
+
+_FORMAT: Final = "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE NULL_IF = ())"
+"""Without an empty ``NULL_IF`` the text ``\\N`` would be NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What is run for each slice.
+
+    Attributes:
+        table: Database, schema and name, quoted.
+        columns: Those that are written, in the order of the stage.
+        write: ``add_and_update``, ``update_only``, ``add_only`` or ``append``.
+        keeps_when_empty: Whether NULL and '' keep what is there.
+        deletes: Whether rows that are gone are deleted.
+    """
+
+    table: str
+    columns: Sequence[TableColumn]
+    write: str
+    keeps_when_empty: bool
+    deletes: bool
+
+    @property
+    def key(self) -> list[str]:
+        """The names of its columns, as the query has them."""
+        return [self.columns[at].fits.name for at in self._key]
+
+    @property
+    def adds(self) -> bool:
+        """Whether rows that the table does not have are added."""
+        return self.write != "update_only"
+
+    @property
+    def updates(self) -> bool:
+        """Whether rows that the table has are changed."""
+        return self.write not in ("add_only", "append") and bool(self._data)
+
+    def of_keys(self) -> Statements:
+        """Those for slices of keys alone."""
+        return replace(self, columns=[self.columns[at] for at in self._key], keeps_when_empty=False)
+
+    def make_stage(self) -> str:
+        """An empty temporary table for a slice."""
+        columns = ", ".join(f"c{at} {column.definition}" for at, column in enumerate(self.columns))
+        return f"CREATE OR REPLACE TEMPORARY TABLE {STAGE} ({PLACE} NUMBER(10,0), {columns})"
+
+    def fill_stage(self, schema: pa.Schema, name: str) -> str:
+        """Copies a file into it, and removes the file.
+
+        Args:
+            schema: Of the rows as they were made to fit.
+            name: The file's.
+        """
+        reads = [f"$1:{PLACE}::NUMBER(10,0)"]
+        reads += [self._read(at, schema.field(at).type) for at in range(len(self.columns))]
+        return f"COPY INTO {STAGE} FROM (SELECT {', '.join(reads)} FROM @{FILES}/{name}) {_FORMAT} PURGE = TRUE"
+
+    def plan(self) -> str:
+        """The rows that are not simply written.
+
+        Place, which of its key's rows it is, how many of the table's match, the place of a column that a new row lacks.
+        """
+        nth = f"ROW_NUMBER() OVER (PARTITION BY {self._keys('r')} ORDER BY r.{PLACE}) AS nth"
+        numbers = f"SELECT r.*, {nth} FROM {STAGE} AS r"
+        found = f"COUNT(t.{self._name(self._key[0])})"
+        lacking = self._lacking()
+        odd = ["MAX(s.nth) > 1", f"{found} > 1"]
+        if self.write == "update_only":
+            odd.append(f"{found} = 0")
+        if self.write == "add_only":
+            odd.append(f"{found} > 0")
+        if lacking != "NULL":
+            odd.append(f"{lacking} IS NOT NULL")
+        return (
+            f"SELECT s.{PLACE}, MAX(s.nth) AS nth, {found} AS matches, {lacking} AS lacks FROM ({numbers}) AS s "
+            f"LEFT JOIN {self.table} AS t ON {self._match('t')} GROUP BY s.{PLACE} HAVING {' OR '.join(odd)}"
+        )
+
+    def take(self, places: Sequence[int]) -> str:
+        """Removes rows from the stage."""
+        return f"DELETE FROM {STAGE} WHERE {PLACE} IN ({', '.join(map(str, places))})"
+
+    def insert(self) -> str:
+        """Adds the whole stage."""
+        names = ", ".join(self._name(at) for at in range(len(self.columns)))
+        values = ", ".join(f"s.c{at}" for at in range(len(self.columns)))
+        return f"INSERT INTO {self.table} ({names}) SELECT {values} FROM {STAGE} AS s ORDER BY s.{PLACE}"
+
+    def merge(self) -> str:
+        """Writes the stage: changes rows that the table has and that differ, adds those that it does not have."""
+        when = []
+        if self.updates:
+            sets = ", ".join(f"t.{self._name(at)} = s.c{at}" for at in self._data)
+            when.append(f"WHEN MATCHED AND ({self._differs()}) THEN UPDATE SET {sets}")
+        if self.adds:
+            names = ", ".join(self._name(at) for at in range(len(self.columns)))
+            values = ", ".join(f"s.c{at}" for at in range(len(self.columns)))
+            when.append(f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})")
+        return f"MERGE INTO {self.table} AS t USING ({self._source()}) AS s ON {self._match('t')} {' '.join(when)}"
+
+    def unlike(self) -> str:
+        """The places of rows that the table does not have as they were to be written."""
+        differs = f" OR {self._differs()}" if self._data else ""
+        return (
+            f"SELECT s.{PLACE} FROM ({self._source()}) AS s LEFT JOIN {self.table} AS t ON {self._match('t')} "
+            f"WHERE t.{self._name(self._key[0])} IS NULL{differs}"
+        )
+
+    def delete(self) -> str:
+        """Deletes the table's rows with the keys of the stage."""
+        return f"DELETE FROM {self.table} AS t USING {STAGE} AS s WHERE {self._match('t')}"
+
+    def still_there(self) -> str:
+        """The places of keys of the stage that the table has."""
+        return f"SELECT DISTINCT s.{PLACE} FROM {STAGE} AS s JOIN {self.table} AS t ON {self._match('t')}"
+
+    def probes(self) -> dict[str, str]:
+        """Statements that touch no row, by the right on the table that they need."""
+        names = [self._name(at) for at in range(len(self.columns))]
+        probes = {}
+        if self.write != "append":
+            probes["SELECT"] = f"SELECT {', '.join(names)} FROM {self.table} WHERE FALSE"
+        if self.adds:
+            nulls = ", ".join("NULL" for _ in names)
+            nothing = "FROM (SELECT 1 AS one) AS one WHERE FALSE"
+            probes["INSERT"] = f"INSERT INTO {self.table} ({', '.join(names)}) SELECT {nulls} {nothing}"
+        if self.updates:
+            sets = ", ".join(f"{self._name(at)} = NULL" for at in self._data)
+            probes["UPDATE"] = f"UPDATE {self.table} SET {sets} WHERE FALSE"
+        if self.deletes:
+            probes["DELETE"] = f"DELETE FROM {self.table} WHERE FALSE"
+        return probes
+
+    @property
+    def _key(self) -> list[int]:
+        return [at for at, column in enumerate(self.columns) if column.fits.key]
+
+    @property
+    def _data(self) -> list[int]:
+        return [at for at, column in enumerate(self.columns) if not column.fits.key]
+
+    def _name(self, at: int) -> str:
+        return '"' + self.columns[at].stored.replace('"', '""') + '"'
+
+    def _keys(self, alias: str) -> str:
+        return ", ".join(f"{alias}.c{at}" for at in self._key)
+
+    def _match(self, alias: str) -> str:
+        return " AND ".join(f"{alias}.{self._name(at)} = s.c{at}" for at in self._key)
+
+    def _source(self) -> str:
+        """The stage, with the values that existing rows get."""
+        names = [f"s.{PLACE}", *(f"{self._value(at)} AS c{at}" for at in range(len(self.columns)))]
+        there = f" LEFT JOIN {self.table} AS o ON {self._match('o')}" if self.keeps_when_empty else ""
+        return f"SELECT {', '.join(names)} FROM {STAGE} AS s{there}"
+
+    def _value(self, at: int) -> str:
+        given = f"s.c{at}"
+        if not self.keeps_when_empty or at in self._key:
+            return given
+        empty = f"NULLIF({given}, '')" if self.columns[at].fits.kind is Kind.TEXT else given
+        return f"COALESCE({empty}, o.{self._name(at)}, {given})"
+
+    def _differs(self) -> str:
+        """Whether row ``t`` has other values than it would get."""
+        return " OR ".join(
+            f"{self._compared(at, f't.{self._name(at)}')} IS DISTINCT FROM {self._compared(at, f's.c{at}')}"
+            for at in self._data
+        )
+
+    def _compared(self, at: int, value: str) -> str:
+        """A value as it is compared: JSON by its text, a text by its characters whatever the collation."""
+        column = self.columns[at]
+        if column.fits.kind is Kind.JSON:
+            return f"TO_JSON({value})"
+        return f"COLLATE({value}, 'utf8')" if column.collated else value
+
+    def _lacking(self) -> str:
+        """The place of the first column that a new row must not lack and lacks; NULL for none."""
+        needed = [at for at in self._data if not self.columns[at].fits.nullable]
+        if not self.keeps_when_empty or not self.adds or not needed:
+            return "NULL"
+        new = f"t.{self._name(self._key[0])} IS NULL"
+        return f"MIN(CASE {' '.join(f'WHEN {new} AND s.c{at} IS NULL THEN {at}' for at in needed)} END)"
+
+    def _read(self, at: int, given: pa.DataType) -> str:
+        """A value of the file in the column's type."""
+        column = self.columns[at]
+        value = f"$1:c{at}"
+        if column.fits.kind is Kind.JSON:
+            json = f"PARSE_JSON({value}::VARCHAR)"
+            return json if column.form == "VARIANT" else f"{json}::{column.form}"
+        if column.fits.kind is Kind.TEXT:
+            return f"{value}::VARCHAR"
+        text = "::VARCHAR" if pa.types.is_string(given) else ""
+        return f"{value}{text}::{column.fits.type}"
