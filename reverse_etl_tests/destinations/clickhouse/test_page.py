@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.clickhouse.server import Clickhouse
 from reverse_etl_tests.destinations.sql.pages import SqlPage
-from reverse_etl_tests.destinations.sql.tables import delivered
+from reverse_etl_tests.destinations.sql.steps import SqlSteps
+from reverse_etl_tests.destinations.sql.tables import SqlServer, delivered
 
 
 class TestPage(SqlPage):
@@ -24,3 +27,11 @@ class TestPage(SqlPage):
         delivery = delivered(server, tmp_path, {"id": [1, 2], "email": ["a@x", "b@x"], "plan": ["pro", "free"]})
         assert [1, 2] == delivery.numbers(Outcome.DELIVERED)
         assert [(2,)] == server.fetch("SELECT count() FROM customers WHERE version > now() - 3600")
+
+
+@pytest.mark.thorough
+class TestSteps(SqlSteps):
+    """``docs/destinations/README.md``."""
+
+    def grant_delete(self, server: SqlServer) -> None:
+        """The engine has no users."""
