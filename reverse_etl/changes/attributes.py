@@ -55,6 +55,7 @@ class StreamValues:
         narrow: Whether of a changed row only those are sent that differ.
         clear: Whether removed ones are cleared.
         lasting: Those that the destination lets no one clear.
+        left: The names of those that the query has no more.
     """
 
     names: tuple[str, ...]
@@ -64,6 +65,7 @@ class StreamValues:
     narrow: bool = False
     clear: bool = False
     lasting: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def to_clear(self) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ class StreamValues:
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
         """What was stored as JSON."""
-        lists = {name: tuple(stored[name]) for name in ("names", "removed", "lasting")}
+        lists = {name: tuple(stored.get(name, ())) for name in ("names", "removed", "lasting", "left")}
         return cls(**{**stored, **lists})
 
 
@@ -115,7 +117,8 @@ def with_attributes_of(
         break
     new = [name for name in here if name not in set(values.names)]
     gone = tuple(name for name in values.names if name not in here) if here else ()
-    values = replace(values, names=(*values.names, *new), removed=gone)
+    left = gone if here else values.left
+    values = replace(values, names=(*values.names, *new), removed=gone, left=left)
     if not before or not gone:
         return replace(values, removed=())
     held = ", ".join(f"bool_or({each} <> '{values.cleared}')" for each in values.columns_of(gone))

@@ -69,6 +69,7 @@ class Made:
             columns. Names are only added.
         values: For each of these streams, the generations whose files of values are still needed, the oldest first,
             each with a hash of the file.
+        left: For each stream, the names of attributes that its query had no more; as far as it was read.
         identities: For each stream, a hash of what its keys name; empty where an earlier release made it.
         made_at: When it was made, Unix seconds; 0 where an earlier release made it.
         sent_by: The run that sent it; empty where that is the changeset's own, or not known.
@@ -87,6 +88,7 @@ class Made:
     follows: str = ""
     attributes: dict[str, list[str]] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
+    left: dict[str, list[str]] = field(default_factory=dict)
     identities: dict[str, str] = field(default_factory=dict)
     made_at: int = 0
     sent_by: str = ""

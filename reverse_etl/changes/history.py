@@ -73,7 +73,7 @@ def history_of(
         path = generations.own_values(number, made, stream)
         for entry in [] if path is None else _entries(path, made.attributes[stream], keys, database):
             run_id, at = made.sent_by or made.run_id, made.made_at or made.read_at
-            of = entry.key[len(keys.start) : len(entry.key) - len(keys.end)] if not keys.exact else ""
+            of = entry.key[len(keys.start) : len(entry.key) - len(keys.end)] if keys.exact is None else ""
             was = before.get(entry.key)
             if entry.gone and not entry.own:
                 continue
@@ -94,9 +94,10 @@ def history_of(
 
 def _entries(path: Path, names: list[str], keys: KeysLike, database: duckdb.DuckDBPyConnection) -> list[_Entry]:
     chosen = ", ".join(("own", "gone", *columns(names)))
-    which, given = "starts_with(key, ?) AND ends_with(key, ?)", [keys.start, keys.end]
-    if keys.exact:
-        which, given = f"key IN ({', '.join('?' * len(keys.exact))})", [*keys.exact]
+    which = "starts_with(key, $start) AND ends_with(key, $end)"
+    given: dict[str, str | list[str]] = {"start": keys.start, "end": keys.end}
+    if keys.exact is not None:
+        which, given = "list_contains($exact, key)", {"exact": list(keys.exact)}
     query = f"SELECT key, {chosen} FROM ({all_columns(path, names, 'own', 'gone')}) WHERE {which} ORDER BY key"
     rows = database.execute(query, given).fetchall()
     return [_Entry(key, bool(own), bool(gone), dict(zip(names, texts, strict=True))) for key, own, gone, *texts in rows]

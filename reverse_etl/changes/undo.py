@@ -49,6 +49,7 @@ class Run:
         now: The values that count, the oldest file first.
         keys: The fingerprints that count.
         brings_back: Whether rows that it removed can be sent again.
+        overwrites: Whether a row overwrites what it has no value for: then all of its values have to be known.
     """
 
     own: Path | None
@@ -56,6 +57,7 @@ class Run:
     now: Sequence[Path]
     keys: Path
     brings_back: bool = False
+    overwrites: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,10 @@ def write_undo(
     make_private_folder(parts.folder)
     changed = parts.folder / "changed.parquet"
     copy(database, _changed(run, values, database), changed)
-    parts.write(_rows(parts, changed, values, rows_of, database))
+    sent = _sent_names(changed, values, database)
+    if run.overwrites and sent:
+        copy(database, _known_whole(changed, values, sent), changed)
+    parts.write(_rows(parts, changed, values, sent, rows_of, database))
     [counted] = database.execute(f"""
         SELECT count(*) FILTER ({_SENT}), count(*) FILTER (added), coalesce(sum(changed_since), 0),
             coalesce(sum(in_doubt), 0), coalesce(sum(never_ours), 0), count(*) FILTER (removed)
@@ -192,14 +197,38 @@ def _removed(run: Run, own: Path, before: str, now: str, names: Sequence[str]) -
     """
 
 
+def _sent_names(changed: Path, values: StreamValues, database: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The attributes that rows are sent with: those of the query, and of others those that are taken back."""
+    if not values.names:
+        return ()
+    each = ", ".join(f"bool_or(attributes[{place}] = '{_YES}')" for place in range(1, len(values.names) + 1))
+    [chosen] = database.execute(f"SELECT {each} FROM {parquet(changed)}").fetchall()
+    left = set(values.left)
+    return tuple(name for name, back in zip(values.names, chosen, strict=True) if back or name not in left)
+
+
+def _known_whole(changed: Path, values: StreamValues, sent: Sequence[str]) -> str:
+    """The same rows, of which those with a value that is not known are not taken back."""
+    unknown = " OR ".join(f"{each} IS NULL" for each in values.columns_of(sent))
+    nothing = _NO * len(values.names)
+    return f"""
+        SELECT * REPLACE (
+            CASE WHEN ({unknown}) AND NOT removed THEN '{nothing}' ELSE attributes END AS attributes,
+            in_doubt + CASE WHEN ({unknown}) AND NOT removed
+                THEN length(replace(attributes, '{_NO}', '')) ELSE 0 END AS in_doubt
+        ) FROM {parquet(changed)}
+    """
+
+
 def _rows(
     parts: Parts,
     changed: Path,
     values: StreamValues,
+    sent: Sequence[str],
     rows_of: RowsOf,
     database: duckdb.DuckDBPyConnection,
 ) -> Iterator[pa.RecordBatch]:
-    names = columns(values.names)
+    names = values.columns_of(sent)
     chosen = ", ".join(("key", "attributes", *names))
     wanted = f"SELECT {chosen} FROM {parquet(changed)} WHERE {_SENT}"
     schema = pa.schema([("row", pa.int64()), ("attributes", pa.string())])
@@ -210,7 +239,7 @@ def _rows(
         database.sql(wanted).to_arrow_reader(_ROWS) as reader,
     ):
         for batch in reader:
-            texts = {name: batch.column(at).cast(pa.string()) for at, name in zip(names, values.names, strict=True)}
+            texts = {name: batch.column(at).cast(pa.string()) for at, name in zip(names, sent, strict=True)}
             numbers = pa.array(np.arange(first, first + batch.num_rows, dtype=np.int64))
             first += batch.num_rows
             marks = batch.column("attributes").cast(pa.string())

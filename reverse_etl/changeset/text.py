@@ -79,6 +79,20 @@ def framed(texts: pa.StringArray, kind: str = "") -> pa.StringArray:
     return pc.if_else(missing, "~", pc.binary_join_element_wise(kind, lengths, ":", texts, ""))
 
 
+def unframed(text: str) -> list[str]:
+    """The texts of which ``framed`` made one of those that are joined, without a kind; empty where one was missing."""
+    rest, found = text.encode(), []
+    while rest:
+        if rest[:1] == b"~":
+            rest = rest[1:]
+            found.append("")
+            continue
+        length, _, rest = rest.partition(b":")
+        found.append(rest[: int(length)].decode())
+        rest = rest[int(length) :]
+    return found
+
+
 def unix_seconds(column: pa.TimestampArray) -> pa.Int64Array:
     """Date-times as Unix seconds, rounded down, so that times before 1970 stay in their second."""
     microseconds = pc.cast(pc.cast(column, pa.timestamp("us", column.type.tz), safe=False), pa.int64())

@@ -166,12 +166,12 @@ class KeysLike:
     """Which keys, as ``AsSent`` has them, are of one identifier.
 
     Attributes:
-        exact: These; with none, those that begin and end in a way.
+        exact: These; None: those that begin and end in a way.
         start: How they begin.
         end: How they end; what is between names what the row is beside its identifier.
     """
 
-    exact: tuple[str, ...] = ()
+    exact: tuple[str, ...] | None = None
     start: str = ""
     end: str = ""
 
@@ -199,6 +199,10 @@ class Merges(Protocol):
             sync: The sync.
             stream: One of its streams whose rows are known by attribute.
         """
+        ...
+
+    def overwrites(self, sync: Any, stream: str) -> bool:
+        """Whether a row overwrites what it has no value for, so that all of its values have to be known to send it."""
         ...
 
     def keys_like(self, identifier: str, sync: Any, stream: str) -> KeysLike:

@@ -144,6 +144,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
             follows=made_by if made is not None else "",
             attributes={name: list(found.values[name].names) for name in needed},
             values=needed,
+            left={name: list(found.values[name].left) for name in needed},
             made_at=now,
             sent_by=run.run_id if run.folder.path == folder.path else "",
         ),

@@ -134,7 +134,8 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
             if name in remembered:
                 files = generations_of(run).needed_values(made, name) if made else []
                 known_names = made.attributes[name] if made and files else ()
-                known = replace(remembered[name], names=tuple(known_names), known=bool(files))
+                left = tuple(made.left.get(name, ())) if made else ()
+                known = replace(remembered[name], names=tuple(known_names), known=bool(files), left=left)
                 undone = facts.reads is Reads.UNDO
                 if undone and not files:
                     raise overtaken(run)

@@ -6,7 +6,7 @@ It is sent as any plan is, so it is a run of its own, in the history, and refuse
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -116,7 +116,9 @@ def make_undo(
     undone: dict[str, Undone] = {}
     with scratch_in(folder.path / "scratch") as scratch:
         for name in names:
-            values = remembered[name].named(chain[0][1].attributes.get(name, []))
+            current = chain[0][1]
+            left = tuple(current.left.get(name, ()))
+            values = replace(remembered[name], names=tuple(current.attributes.get(name, ())), left=left)
             rows_of = partial(kind.rows_of, sync=sync, stream=name)
             undone[name] = write_undo(folder.parts(name), files[name], values, rows_of, scratch)
     with connect(database) as session:
@@ -210,4 +212,5 @@ def _files(run: SyncRun, report: RunReport, chain: list[tuple[int, Made]], at: i
     gone = run.sync.gone(stream)
     # Whoever is suppressed cannot be brought back by sending them.
     brings_back = gone is None or gone.action != "suppress"
-    return Run(own, before, now, generations.stream(newest, stream), brings_back)
+    overwrites = known_by_attribute(run.sync).overwrites(run.sync, stream)
+    return Run(own, before, now, generations.stream(newest, stream), brings_back, overwrites)

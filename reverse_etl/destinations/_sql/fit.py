@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,15 @@ from reverse_etl.destinations.base import KeptBack
 from reverse_etl.destinations.tables import Fitted
 from reverse_etl.report import Outcome, Reason
 from reverse_etl.sources.base import logical_type
+
+REMEMBERED: Final = "remembered"
+"""The mark of columns whose values are the texts that were remembered of them (``compared``)."""
+
+BETWEEN: Final = ", "
+"""What is between the values of a key of several columns."""
+
+_BOOLEANS: Final = ("true", "1", "false", "0")
+_INSTANTS: Final = r"^-?\d{4,}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z$"
 
 
 def fit(batch: pa.RecordBatch, columns: Sequence[Column], *, timezone: str, keeps_when_empty: bool = False) -> Fitted:
@@ -38,8 +48,10 @@ def fit(batch: pa.RecordBatch, columns: Sequence[Column], *, timezone: str, keep
     arrays: list[pa.Array] = []
     kept_back: list[KeptBack] = []
     for column in columns:
-        given = batch.column(column.name)
-        fitted, misfits = convert(given, logical_type(batch.schema.field(column.name)), column, timezone)
+        given, logical = batch.column(column.name), logical_type(batch.schema.field(column.name))
+        if logical == REMEMBERED:
+            given = _of_identifier(given, column) if column.key else of_remembered(given, column)
+        fitted, misfits = convert(given, logical, column, timezone)
         for misfit in (*_missing(given, column), *misfits):
             rows = numbers_where(batch, misfit.mask)
             if len(rows):
@@ -64,7 +76,7 @@ def identifiers(batch: pa.RecordBatch, key: Sequence[str]) -> pa.StringArray:
     if not key:
         return pa.array([""] * batch.num_rows, pa.string())
     texts = [as_text(batch.column(name), batch.schema.field(name)).fill_null("") for name in key]
-    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, ", ")
+    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, BETWEEN)
 
 
 def key_values(batch: pa.RecordBatch, key: Sequence[Column]) -> pa.RecordBatch:
@@ -87,6 +99,21 @@ def _of_identifier(values: pa.Array, column: Column) -> pa.Array:
         seconds = pc.match_substring_regex(values, r"^-?\d{1,12}$")
         if pc.all(pc.fill_null(seconds, True)).as_py():
             return pc.multiply(values.cast(pa.int64()), 1_000_000).cast(pa.timestamp("us", "UTC"))
+    return _numbers_of_words(values, column)
+
+
+def of_remembered(values: pa.StringArray, column: Column) -> pa.Array:
+    """The values of remembered texts, as the column was given them."""
+    if column.kind is Kind.BOOLEAN and pc.all(pc.fill_null(pc.is_in(values, pa.array(_BOOLEANS)), True)).as_py():
+        return pc.if_else(pc.is_valid(values), pc.is_in(values, pa.array(_BOOLEANS[:2])), pa.scalar(None, pa.bool_()))
+    if column.kind in (Kind.INSTANT, Kind.WALL_CLOCK, Kind.DATE):
+        instants = pc.match_substring_regex(values, _INSTANTS)
+        if values.null_count < len(values) and pc.all(pc.fill_null(instants, True)).as_py():
+            return values.cast(pa.timestamp("us", "UTC"))
+    return _numbers_of_words(values, column)
+
+
+def _numbers_of_words(values: pa.StringArray, column: Column) -> pa.StringArray:
     if column.takes_booleans:
         for word, number in (("true", "1"), ("false", "0")):
             values = pc.if_else(pc.equal(values, word), number, values)

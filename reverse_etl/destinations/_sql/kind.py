@@ -9,13 +9,15 @@ from reverse_etl.config.gone import GONE_KEYS
 from reverse_etl.errors import MissingDriverError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.destinations._sql.config import TableTarget
     from reverse_etl.destinations._sql.sync import TableRows
     from reverse_etl.destinations.first_sync import Asks, FirstRows
-    from reverse_etl.destinations.powers import AsSent
+    from reverse_etl.destinations.powers import AsSent, KeysLike
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
 
@@ -71,6 +73,42 @@ def shape(sync: TableRows, stream: str) -> str:  # noqa: ARG001 - it has one
 def forgets_after_s(sync: TableRows, stream: str) -> int | None:  # noqa: ARG001 - rows may return
     """Never."""
     return None
+
+
+def cleared(sync: TableRows, stream: str) -> str | None:  # noqa: ARG001 - it has one
+    """NULL. Rows that are only added are not known: the table has several of a key."""
+    from reverse_etl.destinations._sql.compared import NULL
+
+    return None if sync.rows.write == "append" else NULL
+
+
+def lasting(sync: TableRows, stream: str) -> tuple[str, ...]:  # noqa: ARG001 - any can be NULL
+    """None: what may not be NULL is found when it is written."""
+    return ()
+
+
+def overwrites(sync: TableRows, stream: str) -> bool:  # noqa: ARG001 - it has one
+    """A row is written whole; unless NULL keeps what is there."""
+    return sync.rows.empty_values == "write"
+
+
+def rows_of(
+    keys: pa.StringArray,
+    texts: Mapping[str, pa.StringArray],
+    sync: TableRows,
+    stream: str,  # noqa: ARG001 - it has one
+) -> pa.RecordBatch:
+    """Rows with these keys and values."""
+    from reverse_etl.destinations._sql.compared import rows_of
+
+    return rows_of(keys, texts, sync)
+
+
+def keys_like(identifier: str, sync: TableRows, stream: str) -> KeysLike:  # noqa: ARG001 - it has one
+    """The key that is shown so."""
+    from reverse_etl.destinations._sql.compared import keys_like
+
+    return keys_like(identifier, sync)
 
 
 def require_driver(config: TableTarget, module: str) -> None:

@@ -92,6 +92,8 @@ class TableSync(TableRows, SyncConfig):
 
 
 def _look_at_append(draft: Draft) -> None:
+    if draft.at(("changes", "keep")) is not None:
+        draft.problem(("changes", "keep"), "does not go with `write: append`: the table keeps every row itself")
     by, sql = draft.at(("changes", "by")), draft.at(("query",))
     if by in ("compare", "log"):
         if not draft.at(("rows", "identify_by")):

@@ -37,6 +37,7 @@ __all__ = [
     "keys_like",
     "lasting",
     "open_destination",
+    "overwrites",
     "rows_of",
     "shape",
     "shown",
@@ -131,6 +132,11 @@ def keys_like(identifier: str, sync: Outgoing, stream: str) -> KeysLike:
     from reverse_etl.destinations.customerio.compared import keys_like
 
     return keys_like(identifier, sync, stream)
+
+
+def overwrites(sync: Outgoing, stream: str) -> bool:  # noqa: ARG001 - any does
+    """An attribute that is not sent stays as it is."""
+    return False
 
 
 def rows_of(keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Outgoing, stream: str) -> pa.RecordBatch:

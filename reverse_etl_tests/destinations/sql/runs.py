@@ -189,6 +189,10 @@ class SqlRuns(Engine):
         crm.write("crm_customers.yaml", sync + "changes: {by: compare}\n")
         refused = crm.reverse_etl("validate")
         assert (2, True) == (refused.returncode, "compare knows rows by their key" in refused.stdout + refused.stderr)
+        keyed = sync.replace("write: append", "write: append, identify_by: id")
+        crm.write("crm_customers.yaml", keyed + "changes: {by: compare, keep: 30d}\n")
+        refused = crm.reverse_etl("validate")
+        assert (2, True) == (refused.returncode, "the table keeps every row itself" in refused.stdout + refused.stderr)
 
     def test_append_adds_once_what_compares(self, crm: Project, server: SqlServer) -> None:
         """What was acknowledged is not added again; a row that changed is added as it is now."""
