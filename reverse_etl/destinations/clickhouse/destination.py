@@ -98,7 +98,8 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
 
     async def _after(self, refused: Refused) -> TryAgain:
         """What follows from a refusal that is no row's. Raises DestinationRefusedError for one that lasts."""
-        await self._link.drop()
+        if refused.lost:
+            await self._link.drop()
         if (trouble := failures.trouble(refused)) is not None:
             return trouble
         raise self._cannot(refused) from None

@@ -11,7 +11,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Final
 
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from reverse_etl.destinations._sql import refusals
 from reverse_etl.destinations.base import Refusal, TryAgain
@@ -85,6 +85,21 @@ _STATUS: Final = re.compile(r"HTTP status (\d+)")
 _PASSING: Final = {"429", "502", "503", "504"}
 
 
+_NETWORK: Final[tuple[tuple[type[BaseException], str, str], ...]] = (
+    (
+        ssl.SSLError,
+        "no encrypted connection can be made",
+        "Check `port` (8443 is that of HTTPS, 8123 is not), and which TLS versions the server takes.",
+    ),
+    (socket.gaierror, "there is no host {{host}}", "Check `host`."),
+    (ConnectionRefusedError, "nothing answers at {place}", "Check `host` and `port`, and that the server runs."),
+    (TimeoutError, "{place} does not answer", "Check `host`, `port` and the firewalls in between."),
+    (NewConnectionError, "{place} cannot be reached", "Check `host`, `port` and the network."),
+    (ConnectTimeoutError, "{place} does not answer", "Check `host`, `port` and the firewalls in between."),
+)
+"""What the network says: the first that is found among what an error comes from."""
+
+
 def is_a_rows_fault(refused: Refused) -> bool:
     """Whether a statement failed for what a row holds, and not for the server's state or the user's rights."""
     return refused.code in _REASONS
@@ -133,23 +148,14 @@ def problem_of(refused: Refused, facts: dict[str, str]) -> Problem:
 def _network(refused: Refused, facts: dict[str, str]) -> tuple[str, str] | None:
     """The network's or TLS's own reason, if it is one of them."""
     place = f"{facts['host']} port {facts['port']}"
-    for because in _chain(refused.because):
+    chain = [*_chain(refused.because)]
+    for because in chain:
         if isinstance(because, ssl.SSLCertVerificationError):
             return _untrusted(because)
-        if isinstance(because, ssl.SSLError):
-            return (
-                "no encrypted connection can be made",
-                "Check `port` (8443 is HTTPS, 8123 is not), and which TLS versions the server takes.",
-            )
-        if isinstance(because, (socket.gaierror, NameResolutionError)):
-            return "there is no host {host}", "Check `host`."
-        if isinstance(because, ConnectionRefusedError):
-            return f"nothing answers at {place}", "Check `host` and `port`, and that the server runs."
-        if isinstance(because, (TimeoutError, ConnectTimeoutError)):
-            return f"{place} does not answer", "Check `host`, `port` and the firewalls in between."
-        if isinstance(because, NewConnectionError):
-            return f"{place} cannot be reached", "Check `host`, `port` and the network."
-    if refused.because is not None:
+    for kind, what, hint in _NETWORK:
+        if any(isinstance(because, kind) for because in chain):
+            return what.format(place=place), hint
+    if chain:
         return f"{place} closed the connection", "Check `host` and `port`, and that it is ClickHouse's HTTP port."
     if refused.lost:
         return (

@@ -103,7 +103,7 @@ class Session:
 
     def __init__(self, address: Address) -> None:
         _quieten()
-        self._pool = _pool(address)
+        self._connections = _connections(address)
         self._client = self._connected(address)
         self.version = str(self._client.server_version)
 
@@ -130,65 +130,66 @@ class Session:
 
     def interrupt(self) -> None:
         """Ends what another thread waits for."""
-        self._pool.interrupt()
+        self._connections.interrupt()
 
     def close(self) -> None:
         """Closes the connection."""
         with suppress(ClickHouseError, HTTPError, OSError):
             self._client.close()
-        self._pool.manager.clear()
+        self._connections.clear()
 
     def _connected(self, address: Address) -> Client:
         interface = "http" if address.tls == "disable" else "https"
         with _refusals():
-            client = clickhouse_connect.get_client(
+            return clickhouse_connect.get_client(
                 interface=interface, host=address.host, port=address.port, username=address.user,
                 password=address.password, database=address.database, settings=dict(address.settings),
-                pool_mgr=self._pool.manager, query_retries=0, autogenerate_session_id=False, compress=False,
+                pool_mgr=self._connections, query_retries=0, autogenerate_session_id=False, compress=False,
                 connect_timeout=_CONNECT_S, send_receive_timeout=_ANSWER_S,
             )  # fmt: skip
-        client.http_retries = 0  # type: ignore[attr-defined]
-        return client
 
 
-class _Pool:
-    """The connections of one session, which can be ended from another thread."""
+class _Connections(PoolManager):
+    """Those of one session, which another thread can end. Nothing is tried twice, and no redirect is followed."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self._sockets: list[socket.socket] = []
-        self.manager = PoolManager(**options)
-        self.manager.pool_classes_by_scheme = {
+        super().__init__(**options)
+        self._open: list[socket.socket] = []
+        self.pool_classes_by_scheme = {
             "http": self._recorded(HTTPConnectionPool, HTTPConnection),
             "https": self._recorded(HTTPSConnectionPool, HTTPSConnection),
         }
 
+    def urlopen(self, *request: Any, **options: Any) -> Any:
+        """As ``PoolManager`` does."""
+        return super().urlopen(*request, **options | {"redirect": False, "retries": False})
+
     def interrupt(self) -> None:
         """Shuts what is open."""
-        for each in self._sockets:
+        for each in self._open:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
     def _recorded(self, pool: type[Any], connection: type[Any]) -> type[Any]:
-        sockets = self._sockets
+        connections = self._open
 
         class Recorded(connection):  # type: ignore[misc]
             def connect(self) -> None:
                 super().connect()
-                sockets[:] = [self.sock]
+                connections[:] = [self.sock]
+                # Where `tls: require` does not verify, there is no need for a warning.
+                self.is_verified = True
 
         return type("Pool", (pool,), {"ConnectionCls": Recorded})
 
 
-def _pool(address: Address) -> _Pool:
+def _connections(address: Address) -> _Connections:
     """Without what the environment names as a proxy: a password is for the server alone."""
-    options: dict[str, Any] = {"verify": address.tls == "verify-full", "maxsize": 1, "retries": 0}
-    if address.tls != "disable":
-        options["server_hostname"] = address.name
-        if address.tls == "verify-full":
-            options |= {"assert_hostname": address.name, "ca_cert": address.authorities}
-    if address.tls == "disable":
-        return _Pool({"maxsize": 1, "retries": 0})
-    return _Pool(get_pool_manager_options(**options))
+    options: dict[str, Any] = get_pool_manager_options(
+        maxsize=1, verify=address.tls == "verify-full", ca_cert=address.authorities, server_hostname=address.name
+    )
+    tls = ("cert_reqs", "ca_certs", "server_hostname")
+    return _Connections({k: v for k, v in options.items() if address.tls != "disable" or k not in tls})
 
 
 def _external(stage: Stage | None) -> ExternalData | None:

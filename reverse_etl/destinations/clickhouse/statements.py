@@ -195,8 +195,11 @@ class Statements:
         return names, values
 
     def _newest(self, old: str) -> str:
-        """The version of a row that is to replace one: never an older one."""
-        return f"greatest({old}, {self.version})"
+        """The version of a row that is to replace one: never an older one, nor the same one in another partition."""
+        moves = any(column.partitions and not column.fits.key for column in self.of.columns.values())
+        return (
+            f"if({old} >= {self.version}, {old} + 1, {self.version})" if moves else f"greatest({old}, {self.version})"
+        )
 
     def _old(self, name: str) -> str:
         return f"t.{_OLD}{[*self.of.columns].index(name)}"
