@@ -87,7 +87,8 @@ class Clickhouse(SqlServer):
 def as_clickhouse(sql: str, engine: str) -> str:
     """A table of the suites: sorted by its key, each other column empty where it may be, checks with names.
 
-    Without a key it is sorted by its first column. There are neither unique columns nor references.
+    Without a key it is sorted by its first column. A check that is NULL holds, as in other engines. There are neither
+    unique columns nor references.
     """
     found = _CREATE.match(sql)
     if found is None:
@@ -102,7 +103,7 @@ def as_clickhouse(sql: str, engine: str) -> str:
     alone = next((name for name, part in zip(names, parts, strict=True) if "PRIMARY KEY" in part), names[0])
     keys = [name.strip() for name in (key or alone).split(",")]
     made = [_column(part, nullable=name not in keys) for name, part in zip(names, parts, strict=True)]
-    made += [f"CONSTRAINT check_{number} CHECK {check}" for number, check in enumerate(checks)]
+    made += [f"CONSTRAINT check_{number} CHECK ifNull({check}, 1)" for number, check in enumerate(checks)]
     return (
         f"CREATE TABLE {found['name']} ({', '.join(made)}) ENGINE = {engine} ORDER BY ({', '.join(keys)}) "
         "SETTINGS non_replicated_deduplication_window = 100"

@@ -23,7 +23,10 @@ from reverse_etl_tests.destinations.clickhouse.server import Clickhouse
 from reverse_etl_tests.destinations.sql.conformance import FINE, INSTANT, SqlConformance
 from reverse_etl_tests.destinations.sql.tables import Delivery, SqlServer, delivered
 
-CHECKED = "CREATE TABLE customers (id bigint PRIMARY KEY, score int CHECK (score < 900), note varchar(40) NOT NULL)"
+CHECKED = (
+    "CREATE TABLE customers (id Int64, score Nullable(Int32), note String, CONSTRAINT check_0 CHECK score < 900) "
+    "ENGINE = ReplacingMergeTree ORDER BY id"
+)
 
 
 class TestClickhouse(SqlConformance):
