@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changes.fingerprints import fingerprints, row_fingerprints, subkey
+from reverse_etl.changeset.ahead import of_batches
 from reverse_etl.changeset.columns import deleted_rows, key_columns
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.files.private import whole_file
@@ -129,25 +130,29 @@ def write_fingerprints(
     """
     high, low = (subkey(keyed.secret, "key", half, *keyed.identity) for half in ("high", "low"))
     schema = _SCHEMA if keyed.named is None else pa.schema([*_SCHEMA, *NAMED, _DELETED])
+
+    def made(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
+        sent = as_sent(batch)
+        numbers = batch.column(ROW_NUMBER)
+        columns = [
+            pa.array(fingerprints(sent.keys, high)),
+            pa.array(fingerprints(sent.keys, low)),
+            pa.array(row_fingerprints(sent.attributes, batch.num_rows, keyed.secret, keyed.sync)),
+            numbers,
+            pa.array(outcomes[numbers.to_numpy() - 1] == Outcome.UNDELIVERED),
+            *keyed.columns(batch, sent),
+        ]
+        found = pa.RecordBatch.from_arrays(columns, schema=schema)
+        return batch.num_rows, found.filter(pc.is_valid(sent.keys)) if sent.keys.null_count else found
+
     done = 0
     with (
         whole_file(parts.folder / FINGERPRINTS_FILE) as file,
         pq.ParquetWriter(file, schema, compression="none", use_dictionary=False) as writer,
     ):
-        for batch in parts.batches():
-            sent = as_sent(batch)
-            numbers = batch.column(ROW_NUMBER)
-            columns = [
-                pa.array(fingerprints(sent.keys, high)),
-                pa.array(fingerprints(sent.keys, low)),
-                pa.array(row_fingerprints(sent.attributes, batch.num_rows, keyed.secret, keyed.sync)),
-                numbers,
-                pa.array(outcomes[numbers.to_numpy() - 1] == Outcome.UNDELIVERED),
-                *keyed.columns(batch, sent),
-            ]
-            found = pa.RecordBatch.from_arrays(columns, schema=schema)
-            writer.write_batch(found.filter(pc.is_valid(sent.keys)) if sent.keys.null_count else found)
-            done += batch.num_rows
+        for rows, found in of_batches(parts, made):
+            writer.write_batch(found)
+            done += rows
             emit(Progress("compare", parts.stream, done, total=len(outcomes)))
 
 

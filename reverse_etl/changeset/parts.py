@@ -49,7 +49,6 @@ IN_DOUBT_FILE = "in_doubt.json"
 STAGES = ("shape", "check", "delivery")
 """After which of them failed rows are stored."""
 
-
 FAILED_ROW_SCHEMA = pa.schema(
     [("row_number", pa.int64())] + [(name, pa.string()) for name in ("query", "identifier", "stage", *Reason._fields)]
 )
@@ -108,12 +107,17 @@ class Parts:
         Args:
             columns: Those to read beside ``ROW_NUMBER``; all when left out.
         """
+        return (self.batch(path, columns) for path in self.paths())
+
+    def batch(self, path: Path, columns: Sequence[str] | None = None) -> pa.RecordBatch:
+        """The rows of one of the ``paths``, as ``batches`` has them."""
         names = None if columns is None else [*columns, ROW_NUMBER]
-        for path in self.paths():
-            with pq.ParquetFile(path) as file:
-                table = file.read(columns=names)
-            table = table if names is None else table.select(names)
-            yield table.combine_chunks().to_batches()[0] if table.num_rows else _empty(table.schema)
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=names)
+        table = table if names is None else table.select(names)
+        return (
+            table.combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
+        )
 
     def schema(self) -> pa.Schema | None:
         """The columns without ``ROW_NUMBER``, each as the first part that has values of it; None without parts."""
@@ -143,9 +147,8 @@ class Parts:
 
     def shaped(self, rows: int) -> Outcomes:
         """The outcome of the rows that shaping left out, and ``UNDELIVERED`` for all others."""
-        if not (self.folder / SHAPED_FILE).exists():
-            return np.zeros(rows, dtype=np.uint8)
-        return self._stored_outcomes(SHAPED_FILE)
+        there = (self.folder / SHAPED_FILE).exists()
+        return self._stored_outcomes(SHAPED_FILE) if there else np.zeros(rows, dtype=np.uint8)
 
     def _stored_outcomes(self, name: str) -> Outcomes:
         return np.asarray(np.load(self.folder / name), dtype=np.uint8)
@@ -171,8 +174,8 @@ class Parts:
         return self._excluded(LEFT_OUT_FILE)
 
     def _excluded(self, name: str) -> list[Excluded]:
-        path = self.folder / name
-        return [Excluded(**each) for each in json.loads(path.read_text())] if path.exists() else []
+        stored = json.loads(path.read_text()) if (path := self.folder / name).exists() else []
+        return [Excluded(**each) for each in stored]
 
     def sendable(self, outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
         """The rows whose outcome is still ``UNDELIVERED``, in order; batches may be empty."""
@@ -294,7 +297,3 @@ def numbers_where(batch: pa.RecordBatch, mask: pa.BooleanArray) -> pa.Int64Array
 def _with_types(schema: pa.Schema, other: pa.Schema) -> pa.Schema:
     fields = (there if pa.types.is_null(field.type) else field for field, there in zip(schema, other, strict=True))
     return pa.schema(fields)
-
-
-def _empty(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reverse_etl.changeset.ahead import of_batches
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.row_keys import text_keys
 
@@ -136,27 +137,31 @@ def _may_be_shared(
     parts: Parts, names: Sequence[str], key: Callable[[pa.RecordBatch], Keyed], database: duckdb.DuckDBPyConnection
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
     """One mark a row, by row number - 1: whether another row may have its key; None where no row is marked."""
-    last = 0
 
     def numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
-        nonlocal last
-        if batch.num_rows:
-            last = batch.column(ROW_NUMBER)[-1].as_py()
         keyed = key(batch)
         return pa.RecordBatch.from_arrays([keyed.row_numbers, pa.array(text_keys(keyed.keys))], schema=_NUMBERS)
 
     marks: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
-    with _written(map(numbered, parts.batches(names)), _NUMBERS, parts.folder) as path:
+    with _written(of_batches(parts, numbered, names), _NUMBERS, parts.folder) as path:
         for rows in Keys(path, database).shared():
             if marks is None:
                 # Rows that shaping left out have numbers, too.
-                marks = np.zeros(last, np.bool_)
+                marks = np.zeros(_last_number(parts), np.bool_)
             marks[rows.to_numpy() - 1] = True
     return marks
 
 
 def _columns(keyed: Keyed) -> list[pa.Array]:
     return [keyed.row_numbers, keyed.keys, keyed.values]
+
+
+def _last_number(parts: Parts) -> int:
+    """The highest row number; 0 without rows."""
+    last = 0
+    for batch in parts.batches(()):
+        last = max(last, pc.max(batch.column(ROW_NUMBER)).as_py() or 0)
+    return last
 
 
 @contextmanager

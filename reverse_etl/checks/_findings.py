@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,6 +74,33 @@ class Tally:
             fields=tuple(self.fields),
             message=self.message,
         )
+
+
+@dataclass(slots=True)
+class Across:
+    """What one rule found across rows, one byte a row: 0, or which of its messages."""
+
+    codes: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    about_columns: list[ColumnFinding] = field(default_factory=list)
+    kinds: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, finding: Finding | ColumnFinding) -> None:
+        if isinstance(finding, ColumnFinding):
+            self.about_columns.append(finding)
+            return
+        kind = (finding.field, finding.message)
+        if kind not in self.kinds:
+            self.kinds.append(kind)
+        rows = finding.rows.to_numpy() - 1
+        self.codes[rows[self.codes[rows] == 0]] = self.kinds.index(kind) + 1
+
+    def findings(self, numbers: Numbers) -> Iterator[Finding | ColumnFinding]:
+        yield from self.about_columns
+        codes = self.codes[numbers - 1]
+        for number, (column, message) in enumerate(self.kinds, start=1):
+            rows = numbers[codes == number]
+            if len(rows):
+                yield Finding(pa.array(rows, pa.int64()), column, message)
 
 
 def note_excluded(

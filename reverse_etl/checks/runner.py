@@ -7,16 +7,17 @@ Which rules a sync has is decided in ``rules``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.changeset.ahead import of_batches
 from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.excluded import Excluded
 from reverse_etl.changeset.parts import (
@@ -29,7 +30,7 @@ from reverse_etl.changeset.parts import (
     numbers_where,
 )
 from reverse_etl.changeset.scope import Reads
-from reverse_etl.checks._findings import Marks, Numbers, Tally, failed_rows, note_excluded
+from reverse_etl.checks._findings import Across, Marks, Numbers, Tally, failed_rows, note_excluded
 from reverse_etl.checks.base import (
     AnyRule,
     BatchRule,
@@ -118,31 +119,12 @@ def _stopped(results: Sequence[CheckResult]) -> tuple[str, str]:
     return "", ""
 
 
-@dataclass(slots=True)
-class _Across:
-    """What one rule found across rows, one byte a row: 0, or which of its messages."""
+_Found: TypeAlias = "list[Finding | ColumnFinding]"
 
-    codes: Outcomes
-    about_columns: list[ColumnFinding] = field(default_factory=list)
-    kinds: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, finding: Finding | ColumnFinding) -> None:
-        if isinstance(finding, ColumnFinding):
-            self.about_columns.append(finding)
-            return
-        kind = (finding.field, finding.message)
-        if kind not in self.kinds:
-            self.kinds.append(kind)
-        rows = finding.rows.to_numpy() - 1
-        self.codes[rows[self.codes[rows] == 0]] = self.kinds.index(kind) + 1
-
-    def findings(self, numbers: Numbers) -> Iterator[Finding | ColumnFinding]:
-        yield from self.about_columns
-        codes = self.codes[numbers - 1]
-        for number, (column, message) in enumerate(self.kinds, start=1):
-            rows = numbers[codes == number]
-            if len(rows):
-                yield Finding(pa.array(rows, pa.int64()), column, message)
+def _findings_of(across: Mapping[str, Across], numbers: Numbers) -> dict[str, _Found]:
+    """What rules across rows found, of some rows."""
+    return {name: [*each.findings(numbers)] for name, each in across.items()}
 
 
 @dataclass(slots=True)
@@ -226,46 +208,50 @@ class _Pass:
             excluded=counts.excluded - left_out,
         )
 
-    def _checked(self, across: dict[str, _Across], outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
+    def _checked(self, across: dict[str, Across], outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
         done = failed = 0
-        for batch in self.parts.batches():
-            size = batch.num_rows
+        for batch, found in of_batches(self.parts, self._found):
             numbers = np.asarray(batch.column(ROW_NUMBER).to_numpy(), dtype=np.int64)
-            here = outcomes[numbers - 1]
-            kept_back: list[tuple[Rule, Finding]] = []
-            excluded: list[tuple[Rule, list[Finding], Marks]] = []
-            if size and numbers[0] > self.rows - self.not_found:
+            if found is None:
                 outcomes[numbers - 1] = Outcome.REJECTED
+                failed += batch.num_rows
                 yield self._gone(batch, numbers)
-                done, failed = done + size, failed + size
-                emit(Progress("validate", self.stream.name, done, failed, self.rows))
-                continue
-            for each, tally in zip(self.rules, self.tallies, strict=True):
-                if not self._judges(each.rule):
-                    continue
-                if isinstance(each, BatchRule):
-                    findings = iter(each.findings(batch, self.facts.started_at))
-                elif isinstance(each, ChangesetRule) and each.rule.name in across:
-                    findings = across[each.rule.name].findings(numbers)
-                else:
-                    continue
-                marks, with_rows = tally.add(findings, numbers)
-                if tally.keeps_back:
-                    here[marks] = Outcome.REJECTED
-                    kept_back.extend((each.rule, finding) for finding in with_rows)
-                elif each.rule.severity is Severity.EXCLUDE:
-                    left_out = marks & (here == Outcome.UNDELIVERED)
-                    here[left_out] = Outcome.EXCLUDED
-                    excluded.append((each.rule, with_rows, left_out))
-            for rule, with_rows, left_out in excluded:
-                note_excluded(self.excluded, rule, with_rows, numbers[left_out & (here == Outcome.EXCLUDED)])
-            outcomes[numbers - 1] = here
-            done += size
-            if kept_back:
-                names = identifiers(batch, self.stream)
-                yield failed_rows(names, kept_back, stream=self.stream.name, numbers=numbers)
-            failed += int(np.count_nonzero(here == Outcome.REJECTED))
+            else:
+                here = outcomes[numbers - 1]
+                kept_back = self._mark(found | _findings_of(across, numbers), numbers, here)
+                outcomes[numbers - 1] = here
+                failed += int(np.count_nonzero(here == Outcome.REJECTED))
+                if kept_back:
+                    names = identifiers(batch, self.stream)
+                    yield failed_rows(names, kept_back, stream=self.stream.name, numbers=numbers)
+            done += batch.num_rows
             emit(Progress("validate", self.stream.name, done, failed, self.rows))
+
+    def _found(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, _Found] | None]:
+        """A batch, and what each rule finds in it, by its name; None where its rows are not there any more."""
+        if batch.num_rows and batch.column(ROW_NUMBER)[0].as_py() > self.rows - self.not_found:
+            return batch, None
+        rules = (each for each in self.rules if isinstance(each, BatchRule) and self._judges(each.rule))
+        return batch, {each.rule.name: [*each.findings(batch, self.facts.started_at)] for each in rules}
+
+    def _mark(self, found: Mapping[str, _Found], numbers: Numbers, here: Outcomes) -> list[tuple[Rule, Finding]]:
+        """Enters the findings of one batch into its outcomes; returns those that keep rows back."""
+        kept_back: list[tuple[Rule, Finding]] = []
+        excluded: list[tuple[Rule, list[Finding], Marks]] = []
+        for each, tally in zip(self.rules, self.tallies, strict=True):
+            if each.rule.name not in found:
+                continue
+            marks, with_rows = tally.add(found[each.rule.name], numbers)
+            if tally.keeps_back:
+                here[marks] = Outcome.REJECTED
+                kept_back.extend((each.rule, finding) for finding in with_rows)
+            elif each.rule.severity is Severity.EXCLUDE:
+                left_out = marks & (here == Outcome.UNDELIVERED)
+                here[left_out] = Outcome.EXCLUDED
+                excluded.append((each.rule, with_rows, left_out))
+        for rule, with_rows, left_out in excluded:
+            note_excluded(self.excluded, rule, with_rows, numbers[left_out & (here == Outcome.EXCLUDED)])
+        return kept_back
 
     def _gone(self, batch: pa.RecordBatch, numbers: Numbers) -> pa.RecordBatch:
         """Rows of a retry that the database no longer has stay failed rows; no rule is asked about them."""
@@ -292,8 +278,8 @@ class _Pass:
         ]
         return failed_rows(names, findings, stream=self.stream.name, numbers=numbers)
 
-    def _across(self, rule: ChangesetRule, database: Callable[[], duckdb.DuckDBPyConnection]) -> _Across:
-        found = _Across(np.zeros(self.rows, dtype=np.uint8))
+    def _across(self, rule: ChangesetRule, database: Callable[[], duckdb.DuckDBPyConnection]) -> Across:
+        found = Across(np.zeros(self.rows, dtype=np.uint8))
         if self.rows:
             for finding in rule.findings_across(self.parts, database()):
                 found.add(finding)
