@@ -34,6 +34,12 @@ _ERRORS: Final[tuple[tuple[str, str, str, str], ...]] = (
         "SQL compilation error:\nUnknown function {}",
     ),
     (
+        r'does not have a column (?:with name|named) "([^"]+)"',
+        "000904",
+        "42000",
+        "SQL compilation error: error line 1 at position 7\ninvalid identifier '{}'",
+    ),
+    (
         r'Referenced (?:column|table) "([^"]+)" not found',
         "000904",
         "42000",

@@ -236,7 +236,8 @@ class Service:
         ``short_chunks`` answer badly, the latter so many times; ``expired`` refuses the next statement; ``limit_s`` is
         the time limit of the next sessions; ``cancel`` ends what runs; ``canned`` holds answers by statement; ``lost``
         has the answers to so many statements with a word in them end the session, ``status`` for the question what
-        became of one; ``failing`` has them fail with code and text.
+        became of one; ``failing`` has them fail with code and text, ``slow`` take so many seconds; those
+        with a word of ``swallowed`` do nothing.
         """
         if request.method == "POST":
             self.wanted = await request.json()
@@ -296,6 +297,10 @@ class Service:
             if times and word in sql:
                 self.wanted["failing"][word] = (times - 1, code, text)
                 return failure(code, text, "57014")
+        for word, seconds in (self.wanted.get("slow") or {}).items():
+            await asyncio.sleep(seconds if word in sql else 0)
+        if any(word in sql for word in self.wanted.get("swallowed") or ()):
+            return {"success": True, "data": {"queryId": "swallowed", "rowset": [["0", "0"]], "total": 1}}
         if session.role == "OWNER" and session.database == WRITTEN:
             sql = unenforced(sql)
         refusal = refused(self.accounts, session, sql)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.snowflake.config import Config
-from reverse_etl.destinations.snowflake.failures import Refused, refused_by
+from reverse_etl.destinations.snowflake.failures import ENDED, Refused, refused_by
 from reverse_etl.errors import DestinationRefusedError, SourceUnavailableError, UnauthorizedError
 from reverse_etl.sources.snowflake.errors import FAILURES, LoginError
 from reverse_etl.sources.snowflake.login import log_in
@@ -108,10 +108,21 @@ class Session:
     def is_running(self, query: str) -> bool:
         """Whether a statement has not ended yet; raises what made it fail."""
         try:
-            status = self._connection.get_query_status_throw_if_error(query)
-            return bool(self._connection.is_still_running(status))
+            status = self._connection.get_query_status(query)
         except FAILURES as error:
             raise refused_by(error) from None
+        if self._connection.is_an_error(status):
+            raise self._failure(query)
+        return bool(self._connection.is_still_running(status))
+
+    def _failure(self, query: str) -> Refused:
+        """What made a statement fail, which has ended: whatever the reason, its answer is not lost."""
+        try:
+            self._connection.get_query_status_throw_if_error(query)
+        except FAILURES as error:
+            refused = refused_by(error)
+            return Refused(ENDED, "") if refused.lost else refused
+        return Refused(ENDED, "")
 
     def interrupt(self) -> None:
         """Ends what another thread waits for, and the session."""
@@ -159,7 +170,8 @@ class Link:
                 cause = error.message.removeprefix(f"{name}: ").rstrip(".")
                 return TryAgain(cause, away=not self._reached, hint=error.hint or "")
             kind = UnauthorizedError if login is not None and login.credentials else DestinationRefusedError
-            raise kind(error.message, hint=error.hint) from None
+            hint = error.hint.replace("`schema`", "`stage_schema`") if self._config.stage_schema else error.hint
+            raise kind(error.message, hint=hint) from None
         except Refused as refused:
             return TryAgain(f"the session cannot be used ({refused.number:06d})")
         self._reached = True

@@ -13,6 +13,8 @@ from reverse_etl.destinations.base import RequestRefused, TryAgain
 
 LOST: Final = 0
 """Stands for a number where there is none: the connection was lost, or the session is gone."""
+ENDED: Final = 604
+"""A statement was canceled."""
 _TRANSPORT: Final = range(250_000, 300_000)
 _SESSION_GONE: Final = range(390_100, 390_200)
 
@@ -33,7 +35,7 @@ _REASONS: Final = {
     200_001: "duplicate_value",
 }
 _CAUSES: Final = {
-    **dict.fromkeys((604, 625), "the service ended the statement"),
+    **dict.fromkeys((ENDED, 625), "the service ended the statement"),
     630: "the statement took longer than query_timeout",
     _TWICE: "another writer changed the table meanwhile",
 }

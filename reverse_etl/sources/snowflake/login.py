@@ -217,7 +217,7 @@ def _facts(config: Account, parameters: dict[str, Any]) -> dict[str, str]:
     key = next(key for key, source in sources.items() if source is not None)
     source = sources[key]
     return {
-        **{name: str(parameters.get(name, f"the user's default {name}")) for name in names},
+        **{name: str(parameters.get(name, "(the user's default)")) for name in names},
         "port": str(parameters["port"]),
         "secret": f"the value of {source}" if not isinstance(source, Path) else str(source),
         "method": key,
