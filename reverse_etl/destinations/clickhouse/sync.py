@@ -18,3 +18,5 @@ class Outgoing(TableRows):
 
 class Sync(Outgoing, TableSync):
     """One sync to a table."""
+
+    VALUES: ClassVar[frozenset[str]] = frozenset({"rows"})

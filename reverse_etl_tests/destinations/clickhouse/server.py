@@ -25,6 +25,7 @@ from reverse_etl_tests.servers.clickhouse import PASSWORD, PASSWORD_VARIABLE, Cl
 DATABASE = "crm"
 USER = "writer"
 _CREATE: Final = re.compile(r"\s*CREATE TABLE (?P<name>`[^`]+`|\w+) \((?P<columns>.*)\)\s*$", re.S)
+_UPDATE: Final = re.compile(r"\s*UPDATE (\w+) SET (.*)", re.S)
 _KEY: Final = re.compile(r"(?:^|, )PRIMARY KEY \(([^)]*)\)$")
 _CHECK: Final = re.compile(r"\s*CHECK \(([^()]+)\)")
 _TYPES: Final = {"date": "Date32", "varchar(40)": "varchar(40)"}
@@ -90,6 +91,8 @@ def as_clickhouse(sql: str, engine: str) -> str:
     Without a key it is sorted by its first column. A check that is NULL holds, as in other engines. There are neither
     unique columns nor references.
     """
+    if update := _UPDATE.match(sql):
+        return f"ALTER TABLE {update[1]} UPDATE {update[2]} WHERE 1 SETTINGS mutations_sync = 1"
     found = _CREATE.match(sql)
     if found is None:
         return sql
