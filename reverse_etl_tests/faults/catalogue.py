@@ -28,6 +28,7 @@ MODULES: Final = (
     "workspaces",
     "histories",
     "first_runs",
+    "table_faults",
 )
 
 

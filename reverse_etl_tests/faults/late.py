@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -31,6 +30,7 @@ from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.runs import World
+from reverse_etl_tests.faults.servers import mariadb_of, postgres_of, standby_of
 from reverse_etl_tests.servers import mariadb, postgres
 from reverse_etl_tests.servers.sandbox import wait_until
 
@@ -237,13 +237,12 @@ class LateCase:
 
 def place(world: World, kind: str) -> Place:
     """A place with a table of its own; its server starts when it is first asked for and ends with the world."""
-    made = world.places.setdefault(kind, _Server(world.stack, kind, world))
+    made = world.places.setdefault(kind, _Server(kind, world))
     return made.place()
 
 
 @dataclass(slots=True)
 class _Server:
-    stack: ExitStack
     kind: str
     world: World
     tables: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
@@ -260,19 +259,9 @@ class _Server:
             return self._mariadb(table)
         return self._postgres(table)
 
-    def _shared(self, name: str, start: Callable[[], Any]) -> Any:
-        if name not in self.world.servers:
-            self.world.servers[name] = self.stack.enter_context(start())
-        return self.world.servers[name]
-
     def _postgres(self, table: str) -> Place:
-        binaries = postgres.find_binaries()
-        assert binaries is not None, postgres.INSTALL
-        primary = self._shared("postgres", lambda: postgres.postgres_server(binaries))
-        os.environ[postgres.PASSWORD_VARIABLE] = postgres.PASSWORD
-        server = primary
-        if self.kind.startswith("standby"):
-            server = self._shared("standby", lambda: postgres.standby_of(primary))
+        primary = postgres_of(self.world)
+        server = standby_of(self.world) if self.kind.startswith("standby") else primary
         user = postgres.WATCHER if self.kind in ("postgres", "postgres_log", "standby") else postgres.USER
         config = load("reverse_etl.sources", "postgres").Config(
             **{**_login(server, user, postgres.PASSWORD_VARIABLE, postgres.DATABASE), "type": "postgres"}
@@ -292,10 +281,7 @@ class _Server:
         return Place(self.kind, table, config, primary.session, settle, stop)
 
     def _mariadb(self, table: str) -> Place:
-        programs = mariadb.find_programs()
-        assert programs is not None, mariadb.INSTALL
-        server = self._shared("mariadb", lambda: mariadb.mariadb_server(programs))
-        os.environ[mariadb.PASSWORD_VARIABLE] = mariadb.PASSWORD
+        server = mariadb_of(self.world)
         user = mariadb.USER if self.kind == "mariadb_unseen" else mariadb.WATCHER
         config = load("reverse_etl.sources", "mysql").Config(
             **{**_login(server, user, mariadb.PASSWORD_VARIABLE, mariadb.DATABASE), "type": "mysql"}

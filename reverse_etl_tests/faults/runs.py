@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.shop import Row, Shop, compared, settings
+from reverse_etl_tests.faults.workspace import Contents, contents, expected
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 LATE_S = 600
@@ -75,7 +76,13 @@ class World:
     servers: dict[str, Any] = field(default_factory=dict)
     places: dict[str, Any] = field(default_factory=dict)
     compares: bool = False
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def shared(self, name: str, start: Callable[[], AbstractContextManager[Any]]) -> Any:
+        """A server, started when it is needed first."""
+        if name not in self.servers:
+            self.servers[name] = self.stack.enter_context(start())
+        return self.servers[name]
 
     def case(self, kind: str, chance: random.Random, **chosen: Any) -> Case:
         """A new sync on a new source, and an empty workspace.
@@ -88,7 +95,7 @@ class World:
         """
         sandbox = chosen.get("sandbox", self.sandbox)
         sandbox.reset()
-        name = f"{kind}_{next(self._numbers)}"
+        name = f"{kind}_{next(self.numbers)}"
         shop = Shop(self.folder / f"{name}.db")
         shop.fill(chosen.get("rows", chance.randint(5, 40)), chance, wide=chosen.get("wide", 0))
         home = chosen.get("home", self.home)
@@ -112,7 +119,7 @@ class World:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Case:
     """One scenario's sync and everything around it."""
 
@@ -127,6 +134,24 @@ class Case:
     store: Store
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _rows_of_folder: dict[Path, list[Row]] = field(default_factory=dict)
+
+    @property
+    def refuses(self) -> str:
+        """The stage at which rows fail that the destination refuses."""
+        return "customerio"
+
+    @property
+    def rejects(self) -> str:
+        """The stage at which its bad rows fail before they are sent."""
+        return "check"
+
+    def contents(self) -> Contents:
+        """What is there."""
+        return contents(self.sandbox, self.kind)
+
+    def expected(self, row: Row) -> tuple[str, str]:
+        """What one row must be there."""
+        return expected(row, self.kind)
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ _CHANGED_LONG_AGO: Final = 100
 _QUERIES: Final = {
     "people": "SELECT id, email, plan, visits FROM shop",
     "related": "SELECT id, email, plan, visits FROM shop",
+    "rows": "SELECT id, email, plan, visits FROM shop",
     "emails": "SELECT email, plan, visits FROM shop",
     "objects": "SELECT id AS object_id, plan, visits FROM shop",
     "events": f"SELECT id, {FIRST_EVENT_AT} + 60 * rowid AS occurred_at, rowid AS event_id, plan, visits FROM shop",
@@ -97,6 +98,8 @@ def settings(kind: str) -> dict[str, Any]:
         return {"events": {"name": "visited", "identify_by": "id"}, **query}
     if kind == "emails":
         return {"people": {"identify_by": "email"}, **query}
+    if kind == "rows":
+        return {"rows": {"identify_by": "id"}, **query}
     if kind == "people":
         return {"people": {"identify_by": "id"}, **query}
     related = "SELECT id, 'o' || (rowid % 3) AS object_id, visits FROM shop" + _WHERE

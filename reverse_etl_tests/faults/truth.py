@@ -14,7 +14,7 @@ from reverse_etl.state.failures import causes_of_run
 from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.runs import Case, Ended
 from reverse_etl_tests.faults.shop import Row
-from reverse_etl_tests.faults.workspace import contents, expected, memberships, segment_members
+from reverse_etl_tests.faults.workspace import memberships, segment_members
 
 
 def books_are_true(case: Case, ended: Ended, *, refused: Iterable[str] = (), rejected: Iterable[str] = ()) -> RunReport:
@@ -52,11 +52,11 @@ def books_are_true(case: Case, ended: Ended, *, refused: Iterable[str] = (), rej
 
 
 def everything_arrived(case: Case, *, but: Iterable[str] = ()) -> None:
-    """Checks that the workspace holds the source's rows, each once, and nothing else, except identifiers left out."""
+    """Checks that the destination holds the source's rows, each once, and nothing else, except identifiers left out."""
     left_out = set(but)
     rows = [row for row in case.shop.rows() if row.identifier(case.kind) not in left_out]
-    wanted = Counter(expected(row, case.kind) for row in rows)
-    found = contents(case.sandbox, case.kind)
+    wanted = Counter(case.expected(row) for row in rows)
+    found = case.contents()
     assert found == wanted, f"lost: {wanted - found}; not of the source, or doubled: {found - wanted}"
     if case.kind == "related":
         assert memberships(case.sandbox) == {row.membership(): row.visits for row in rows}
@@ -102,9 +102,9 @@ def _outcomes_are_true(
     identified = dict(enumerate((row.identifier(case.kind) for row in rows), start=1))
     if query == "rows":
         assert {n: row["identifier"] for n, row in failed[query].items()} == {n: identified[n] for n in must_fail}
-    stages = {Outcome.UNDELIVERED: "delivery", Outcome.REFUSED: "customerio", Outcome.REJECTED: "check"}
+    stages = {Outcome.UNDELIVERED: "delivery", Outcome.REFUSED: case.refuses, Outcome.REJECTED: case.rejects}
     for outcome, stage in stages.items():
-        assert {failed[query][n]["stage"] for n in found[outcome]} <= {stage}
+        assert {failed[query][n]["stage"] for n in found[outcome]} <= {stage}, f"{outcome}"
     names = {outcome: {identified[n] for n in numbers} for outcome, numbers in found.items()}
     assert names[Outcome.REFUSED] <= refused
     assert not names[Outcome.DELIVERED] & (refused | rejected)
@@ -113,8 +113,8 @@ def _outcomes_are_true(
         assert names[Outcome.REJECTED] == rejected & set(identified.values())
     delivered = [row for n, row in enumerate(rows, start=1) if n in found[Outcome.DELIVERED]]
     if query == "rows":
-        there = contents(case.sandbox, case.kind)
-        assert {each for row in delivered if not there[each := expected(row, case.kind)]} == set()
+        there = case.contents()
+        assert {each for row in delivered if not there[each := case.expected(row)]} == set()
     else:
         held = memberships(case.sandbox)
         assert {row.membership(): row.visits for row in delivered}.items() <= held.items()

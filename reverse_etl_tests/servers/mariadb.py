@@ -24,6 +24,8 @@ import pymysql  # type: ignore[import-untyped]
 import pytest
 import trustme
 
+from reverse_etl_tests.servers.starting import started
+
 INSTALL = "MariaDB's server programs are missing: apt-get install mariadb-server, or set MARIADB_BIN to their folder"
 NOBODY = 65534
 DATABASE = "shop"
@@ -33,7 +35,36 @@ PASSWORD = "planted-password-5d1e"
 PASSWORD_VARIABLE = "TEST_MARIADB_READER_PASSWORD"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Daemon:
+    """The server's program, started and stopped."""
+
+    command: list[str]
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> int:
+        """Starts it, waits until it answers, and gives its process."""
+        log = self.folder / "log"
+        with log.open("ab") as output:
+            self.process = started(self.command, output=output, folder=self.folder)
+        _wait_until_ready(self.process, self.port, log)
+        return self.process.pid
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it by a signal."""
+        if self.process is None:
+            return
+        self.process.send_signal(by)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass(slots=True)
 class MariadbServer:
     """A running server.
 
@@ -43,6 +74,7 @@ class MariadbServer:
         ca_file: The authority that issued the certificate.
         folder: Holds the Unix socket ``s``.
         host: The only name that its certificate is for.
+        daemon: Its program, where it was started here.
     """
 
     port: int
@@ -50,11 +82,18 @@ class MariadbServer:
     ca_file: Path
     folder: Path
     host: str = "localhost"
+    daemon: Daemon | None = None
 
     @property
     def unix_socket(self) -> Path:
         """Where it also listens."""
         return self.folder / "s"
+
+    def crash(self) -> None:
+        """Is killed, and starts again."""
+        assert self.daemon is not None
+        self.daemon.stop(signal.SIGKILL)
+        self.pid = self.daemon.start()
 
     @contextmanager
     def admin(self, database: str | None = DATABASE) -> Iterator[Any]:
@@ -139,24 +178,11 @@ def _running(program: list[str], folder: Path, *, log: bool = True) -> Iterator[
         "innodb-buffer-pool-size": "32M",
         "max-connections": 30,
     }
-    output_file = folder / "log"
-    with output_file.open("wb") as output:
-        process = subprocess.Popen(
-            [*program, *(f"--{name}={value}" for name, value in settings.items())],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-        )
-        try:
-            _wait_until_ready(process, port, output_file)
-            yield MariadbServer(port, process.pid, folder / "ca.pem", folder)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    daemon = Daemon([*program, *(f"--{name}={value}" for name, value in settings.items())], folder, port)
+    try:
+        yield MariadbServer(port, daemon.start(), folder / "ca.pem", folder, daemon=daemon)
+    finally:
+        daemon.stop()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -25,6 +25,8 @@ import psycopg
 import pytest
 import trustme
 
+from reverse_etl_tests.servers.starting import started
+
 INSTALL = "PostgreSQL's server programs are missing: apt-get install postgresql, or set PG_BIN to their folder"
 NOBODY = 65534
 DATABASE = "shop"
@@ -168,9 +170,7 @@ def _running(program: list[Any], folder: Path) -> Iterator[PostgresServer]:
     arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     log = folder / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*program, "-D", folder / "data", *arguments], stdout=output, stderr=subprocess.STDOUT, cwd=folder
-        )
+        process = started([*program, "-D", folder / "data", *arguments], output=output, folder=folder)
         try:
             _wait_until_ready(process, folder / "data" / "postmaster.pid", log)
             yield PostgresServer(port, folder / "ca.pem", folder)

@@ -63,7 +63,11 @@ class Transaction:
             *([MAKE_BAD] if self._statements.finds_swallowed else []),
             "SELECT pg_current_xact_id()::text",
         ]
-        cursor = await self._run("; ".join(steps))
+        try:
+            cursor = await self._run("; ".join(steps))
+        except psycopg.errors.FeatureNotSupported:
+            # READ WRITE is what a standby does not support; later statements fail there with this class.
+            raise psycopg.errors.ReadOnlySqlTransaction from None
         while cursor.nextset():
             pass
         (number,) = await cursor.fetchone() or ("",)

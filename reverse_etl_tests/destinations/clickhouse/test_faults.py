@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,38 +15,56 @@ from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.clickhouse.server import Clickhouse
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
 from reverse_etl_tests.destinations.sql.faults import SECTION, SqlFaults
+from reverse_etl_tests.destinations.sql.faulty import FaultyServer
 from reverse_etl_tests.destinations.sql.tables import Delivery, delivered
 
 INSERTS = r"INSERT INTO `?crm`?\.`?customers`? (?!.* WHERE 0$)"
-TROUBLES = {
-    "252": "too many parts",
-    "241": "memory is full",
-    "159": "max_execution_time",
-    "202": "as many statements",
-    "242": "only reads",
-    "243": "disk is full",
-    "319": "does not know what became",
-    "999": "keeper",
-}
 RUINS = {
     "DROP TABLE customers": "error 60",
     "ALTER TABLE customers DROP COLUMN score": "error (16|47)",
 }
 
 
+@dataclass(slots=True)
+class FaultyClickhouse(Clickhouse, FaultyServer):
+    """In trouble on purpose."""
+
+    lasting: ClassVar[str] = "243"
+    troubles: ClassVar[Mapping[str, str]] = {
+        "252": "too many parts",
+        "241": "memory is full",
+        "159": "max_execution_time",
+        "202": "as many statements",
+        "242": "only reads",
+        "243": "disk is full",
+        "319": "does not know what became",
+        "999": "keeper",
+    }
+
+    def raise_first(self, times: int, trouble: str, *, table: str = "customers") -> None:  # noqa: ARG002
+        """By the server itself."""
+        self.running.go_wrong(INSERTS, times, **{"raise": int(trouble)})
+
+    def end_first_sessions(self, times: int, *, table: str = "customers") -> None:  # noqa: ARG002
+        """With no answer."""
+        self.running.go_wrong(INSERTS, times, lose="before")
+
+
 class TestFaults(SqlFaults):
     """There are neither locks of rows nor transactions: what is about them is about other engines."""
 
-    troubles: ClassVar[Mapping[str, str]] = TROUBLES
-    lasting = "243"
     goodbye_bytes = 0
-    many_places = 60
     ruins: ClassVar[Mapping[str, str]] = RUINS
     test_a_row_that_is_locked_is_waited_for_no_longer_than_lock_timeout = None
     test_an_interrupt_ends_what_the_server_is_waited_for = None
     test_a_deadlock_with_another_writer_ends_well = None
 
-    @pytest.fixture(params=[*TROUBLES])
+    @pytest.fixture
+    def server(self, server: Clickhouse) -> FaultyClickhouse:
+        """In trouble on purpose."""
+        return FaultyClickhouse(server.running, server.port, server.client)
+
+    @pytest.fixture(params=[*FaultyClickhouse.troubles])
     def trouble(self, request: pytest.FixtureRequest) -> str:
         """A code."""
         return str(request.param)
@@ -55,27 +74,19 @@ class TestFaults(SqlFaults):
         """A statement."""
         return str(request.param)
 
-    def raise_first(self, server: Clickhouse, times: int, trouble: str) -> None:  # type: ignore[override]
-        """By the server itself."""
-        server.running.go_wrong(INSERTS, times, **{"raise": int(trouble)})
-
-    def end_first_sessions(self, server: Clickhouse, times: int) -> None:  # type: ignore[override]
-        """With no answer."""
-        server.running.go_wrong(INSERTS, times, lose="before")
-
     def test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing(
-        self, plain: Clickhouse, tmp_path: Path
+        self, plain: FaultyClickhouse, tmp_path: Path
     ) -> None:
         """As the suite says, without TLS, which it counts the bytes of."""
         self._sampled(plain, tmp_path, 3)
 
     @pytest.mark.thorough
-    def test_a_connection_that_is_cut_at_many_more_places(self, plain: Clickhouse, tmp_path: Path) -> None:
+    def test_a_connection_that_is_cut_at_many_more_places(self, plain: FaultyClickhouse, tmp_path: Path) -> None:
         """The same at many places of either side."""
-        self._sampled(plain, tmp_path, self.many_places)
+        self._sampled(plain, tmp_path, 60)
 
     @pytest.fixture
-    def plain(self, server: Clickhouse) -> Clickhouse:
+    def plain(self, server: FaultyClickhouse) -> FaultyClickhouse:
         """The same server, where it has no TLS."""
         server.port = server.running.plain_port
         return server

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
 
 from reverse_etl.errors import DestinationUnavailableError
+from reverse_etl_tests.destinations.mysql.faulty import FaultyMysql
 from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE, USER, Mysql
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
 from reverse_etl_tests.destinations.sql.faults import SECTION, SqlFaults
-from reverse_etl_tests.destinations.sql.tables import Delivery, SqlServer, delivered
+from reverse_etl_tests.destinations.sql.tables import Delivery, delivered
 
-ONCE = """
-CREATE TABLE calls (n int AUTO_INCREMENT PRIMARY KEY) ENGINE = Aria;
-CREATE TRIGGER once AFTER INSERT ON customers FOR EACH ROW BEGIN
-INSERT INTO calls VALUES (); IF LAST_INSERT_ID() <= {times} THEN {what}; END IF; END;
-"""
-"""What Aria counts is not rolled back."""
-TROUBLES = {
-    "1205": "locked",
-    "1213": "a deadlock",
-    "1021": "the server's disk is full",
-    "1041": "memory",
-    "1053": "shutting down",
-    "1290": "replica",
-    "1317": "ended the statement",
-    "1969": "max_statement_time",
-}
 RUINS = {
     "DROP TABLE customers": "error 1146",
     "ALTER TABLE customers DROP COLUMN score": "error 1054",
@@ -43,36 +27,23 @@ RUINS = {
 class TestFaults(SqlFaults):
     """As the suite says."""
 
-    troubles: ClassVar[Mapping[str, str]] = TROUBLES
-    lasting = "1021"
     goodbye_bytes = 5
-    many_places = 60
     ruins: ClassVar[Mapping[str, str]] = RUINS
 
-    @pytest.fixture(params=[*TROUBLES])
+    @pytest.fixture
+    def server(self, server: Mysql) -> FaultyMysql:
+        """In trouble on purpose."""
+        return FaultyMysql(server.running, server.port)
+
+    @pytest.fixture(params=[*FaultyMysql.troubles])
     def trouble(self, request: pytest.FixtureRequest) -> str:
-        """An error number."""
+        """An error's code."""
         return str(request.param)
 
     @pytest.fixture(params=[*RUINS])
     def ruin(self, request: pytest.FixtureRequest) -> str:
         """A statement."""
         return str(request.param)
-
-    def raise_first(self, server: SqlServer, times: int, trouble: str) -> None:
-        """By a trigger."""
-        server.run(ONCE.format(times=times, what=f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {trouble}"))
-
-    def end_first_sessions(self, server: SqlServer, times: int) -> None:
-        """By a trigger, which the user who made it may let do so."""
-        server.run(ONCE.format(times=times, what="KILL CONNECTION CONNECTION_ID()"))
-
-    @contextmanager
-    def other_writer(self, server: Mysql) -> Iterator[Callable[[str], Any]]:  # type: ignore[override]
-        """Root."""
-        with server.session() as session, session.cursor() as cursor:
-            cursor.execute("BEGIN")
-            yield cursor.execute
 
 
 def test_a_replica_is_not_written_to(server: Mysql, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.thorough
 class TestLarge(SqlLarge):
     """As the suite says."""
 
-    sizes = (50_000, 150_000)
+    sizes = (75_000, 150_000)
 
     @pytest.fixture
     def place(self, server: Mysql) -> MysqlPlace:

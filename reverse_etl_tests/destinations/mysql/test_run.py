@@ -22,15 +22,6 @@ class MysqlEngine(Engine):
     grant_delete = f"GRANT DELETE ON customers TO {ACCOUNT}"
     referenced = "referenced"
 
-    def make_slow(self, server: SqlServer) -> None:
-        """By triggers."""
-        server.run("CREATE TABLE writes (id bigint)")
-        for event in ("INSERT", "UPDATE"):
-            server.run(
-                f"CREATE TRIGGER slow_{event} AFTER {event} ON customers FOR EACH ROW "
-                "BEGIN DO SLEEP(0.005); INSERT INTO writes VALUES (new.id); END"
-            )
-
 
 class TestRun(MysqlEngine, SqlRun):
     """As the suite says."""

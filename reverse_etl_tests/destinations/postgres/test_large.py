@@ -14,7 +14,7 @@ pytestmark = pytest.mark.thorough
 class TestLarge(SqlLarge):
     """As the suite says."""
 
-    sizes = (300_000, 1_000_000)
+    sizes = (150_000, 450_000)
 
     @pytest.fixture
     def place(self, server: Postgres) -> PostgresPlace:

@@ -20,14 +20,6 @@ class TestRuns(SqlRun, SqlRuns):
     grant_delete = f"GRANT DELETE ON customers TO {USER}"
     referenced = "missing_reference"
 
-    def make_slow(self, server: SqlServer) -> None:
-        """By a trigger."""
-        server.run(
-            "CREATE TABLE writes (id bigint); GRANT INSERT ON writes TO reader; CREATE FUNCTION slow() RETURNS trigger "
-            "LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.005); INSERT INTO writes VALUES (new.id); RETURN NULL; "
-            "END $$; CREATE TRIGGER slow AFTER INSERT OR UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION slow()"
-        )
-
     def test_addresses_that_differ_in_case_are_two_keys(self, crm: Project, server: SqlServer) -> None:
         """As the table has it, where Customer.io has one person; neither row is a duplicate."""
         fill(crm.folder / "shop.db", [(1, "a@x", "free"), (2, "A@x", "pro")])

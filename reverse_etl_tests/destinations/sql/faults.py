@@ -6,15 +6,13 @@ Subclass it beside each suite, and give the server as the fixture ``server``.
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 from abc import ABC
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
@@ -25,72 +23,13 @@ from reverse_etl.pacing.retry import RetryPolicy
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
-from reverse_etl_tests.destinations.sql.tables import Delivery, Prepared, SqlServer, delivered
+from reverse_etl_tests.destinations.sql.faulty import FaultyServer
+from reverse_etl_tests.destinations.sql.tables import Delivery, Prepared, delivered
+from reverse_etl_tests.servers.cut import CLIENT, SERVER, Cut, Moment, cut
 
 ROWS = 40
 BATCH = pa.RecordBatch.from_pydict({"id": list(range(1, ROWS + 1)), "score": [7] * ROWS})
 SECTION = {"table": "customers", "identify_by": "id"}
-
-
-@dataclass(slots=True)
-class Cut:
-    """A relay that closes the first connection after so many bytes, one way or the other.
-
-    Attributes:
-        after: Bytes that the client (or the server) sends before the cut; None never cuts.
-        side: Whose bytes count, 0 the client's, 1 the server's.
-        passed: How many of each have passed on the first connection.
-        connections: How many there were.
-    """
-
-    upstream: int
-    after: int | None = None
-    side: int = 0
-    port: int = 0
-    passed: list[int] = field(default_factory=lambda: [0, 0])
-    connections: int = 0
-
-    def serve(self, listener: socket.socket) -> None:
-        """Accepts until the listener is closed."""
-        with suppress(OSError):
-            while True:
-                near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.upstream))
-                self.connections += 1
-                counted = self.connections == 1
-                threading.Thread(target=self._connect, args=(near, far, counted), daemon=True).start()
-
-    def _connect(self, near: socket.socket, far: socket.socket, counted: bool) -> None:
-        with near, far:
-            back = threading.Thread(target=self._pass_on, args=(far, near, 1 if counted else None), daemon=True)
-            back.start()
-            self._pass_on(near, far, 0 if counted else None)
-            back.join()
-
-    def _pass_on(self, source: socket.socket, target: socket.socket, side: int | None) -> None:
-        with suppress(OSError):
-            while piece := source.recv(65_536):
-                if side is not None:
-                    if side == self.side and self.after is not None:
-                        piece = piece[: max(0, self.after - self.passed[side])]
-                    self.passed[side] += len(piece)
-                target.sendall(piece)
-                if side is not None and side == self.side and self.passed[side] == self.after:
-                    break
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def cut(upstream: int, after: int | None = None, side: int = 0) -> Iterator[Cut]:
-    """Opens one."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        relay = Cut(upstream, after, side, listener.getsockname()[1])
-        threading.Thread(target=relay.serve, args=(listener,), daemon=True).start()
-        yield relay
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
 
 
 class Waits(FastClock):
@@ -105,60 +44,49 @@ class SqlFaults(ABC):
     """What goes wrong between us and the server.
 
     Attributes:
-        troubles: The server's codes of what passes, each with words of the reason.
-        lasting: One of them.
         goodbye_bytes: What the client sends last, to say that it goes.
-        many_places: On how many a connection is cut in the long test.
         ruins: Statements that leave no way to write, each with words of the error.
     """
 
-    troubles: ClassVar[Mapping[str, str]]
-    lasting: ClassVar[str]
     goodbye_bytes: ClassVar[int]
-    many_places: ClassVar[int] = 150
     ruins: ClassVar[Mapping[str, str]]
 
     def test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing(
-        self, server: SqlServer, tmp_path: Path
+        self, server: FaultyServer, tmp_path: Path
     ) -> None:
         """Login, stage, statement, COMMIT and its answer: rows are there, and delivered, not mistaken for others'."""
         self._sampled(server, tmp_path, 9)
 
-    @pytest.mark.thorough
-    def test_a_connection_that_is_cut_at_many_more_places(self, server: SqlServer, tmp_path: Path) -> None:
-        """The same at many places of either side."""
-        self._sampled(server, tmp_path, self.many_places)
-
-    def test_trouble_of_the_server_is_tried_again(self, server: SqlServer, tmp_path: Path, trouble: str) -> None:
+    def test_trouble_of_the_server_is_tried_again(self, server: FaultyServer, tmp_path: Path, trouble: str) -> None:
         """It is no row's fault: the slice is rolled back and written again."""
         server.run(TABLE)
-        self.raise_first(server, 2, trouble)
+        server.raise_first(2, trouble)
         delivery = Delivery(server, tmp_path, [pa.RecordBatch.from_pydict(PEOPLE)], SECTION)
         assert (3, 2) == (delivery.deliver().counts.delivered, server.fetch("SELECT count(*) FROM customers")[0][0] - 1)
 
-    def test_a_session_that_the_server_ends_is_made_again(self, server: SqlServer, tmp_path: Path) -> None:
+    def test_a_session_that_the_server_ends_is_made_again(self, server: FaultyServer, tmp_path: Path) -> None:
         """In the middle of a statement, as when an administrator restarts the server."""
         server.run(TABLE)
-        self.end_first_sessions(server, 2)
+        server.end_first_sessions(2)
         delivery = delivered(server, tmp_path, PEOPLE)
         assert [1, 2, 3] == delivery.numbers(Outcome.DELIVERED)
 
-    def test_trouble_that_lasts_uses_up_the_budget(self, server: SqlServer, tmp_path: Path) -> None:
+    def test_trouble_that_lasts_uses_up_the_budget(self, server: FaultyServer, tmp_path: Path) -> None:
         """Rows are undelivered, the reason is named, and nothing was written."""
         server.run(TABLE)
-        self.raise_first(server, 1_000_000, self.lasting)
+        server.raise_first(1_000_000, server.lasting)
         delivery = Delivery(server, tmp_path, [pa.RecordBatch.from_pydict(PEOPLE)], SECTION)
-        with pytest.raises(DestinationUnavailableError, match=self.troubles[self.lasting]):
+        with pytest.raises(DestinationUnavailableError, match=server.troubles[server.lasting]):
             delivery.deliver()
         assert ([1, 2, 3], []) == (delivery.numbers(Outcome.UNDELIVERED), server.fetch("SELECT * FROM customers"))
 
     def test_a_row_that_is_locked_is_waited_for_no_longer_than_lock_timeout(
-        self, server: SqlServer, tmp_path: Path
+        self, server: FaultyServer, tmp_path: Path
     ) -> None:
         """Then the slice is written again; it arrives once the other transaction has ended."""
         server.run(TABLE)
         server.run("INSERT INTO customers VALUES (2, 'b@x', 0, NULL)")
-        with self.other_writer(server) as other:
+        with server.other_writer() as other:
             other("UPDATE customers SET score = 1 WHERE id = 2")
 
             class Ends(FastClock):
@@ -172,7 +100,7 @@ class SqlFaults(ABC):
             assert 1 == delivery.deliver().retries
         assert [(20,)] == server.fetch("SELECT score FROM customers WHERE id = 2")
 
-    def test_an_interrupt_ends_what_the_server_is_waited_for(self, server: SqlServer, tmp_path: Path) -> None:
+    def test_an_interrupt_ends_what_the_server_is_waited_for(self, server: FaultyServer, tmp_path: Path) -> None:
         """At once, however long the lock; the slice is written afterwards as if nothing had been."""
         server.run(TABLE)
         server.run("INSERT INTO customers VALUES (2, 'b@x', 0, NULL)")
@@ -189,17 +117,17 @@ class SqlFaults(ABC):
             done.append((writing.cancelled(), time.monotonic() - began < 5))
             other("ROLLBACK")
 
-        with self.other_writer(server) as other:
+        with server.other_writer() as other:
             other("UPDATE customers SET score = 1 WHERE id = 2")
             delivery.deliver(around=interrupted)
         assert [(True, True)] == done
         assert [(1, 10), (2, 20), (3, 30)] == server.fetch("SELECT id, score FROM customers ORDER BY id")
 
-    def test_a_deadlock_with_another_writer_ends_well(self, server: SqlServer, tmp_path: Path) -> None:
+    def test_a_deadlock_with_another_writer_ends_well(self, server: FaultyServer, tmp_path: Path) -> None:
         """One of both is the server's victim: where it is ours, the slice is written again."""
         server.run(TABLE)
         server.run("INSERT INTO customers VALUES (1, 'a@x', 0, NULL), (3, 'c@x', 0, NULL)")
-        with self.other_writer(server) as other:
+        with server.other_writer() as other:
             other("UPDATE customers SET note = 'theirs' WHERE id = 3")
 
             def cross() -> None:
@@ -214,7 +142,7 @@ class SqlFaults(ABC):
         assert [1, 2, 3] == delivery.numbers(Outcome.DELIVERED)
         assert [(1, 10), (2, 20), (3, 30)] == server.fetch("SELECT id, score FROM customers ORDER BY id")
 
-    def test_what_changes_after_the_start_ends_the_run(self, server: SqlServer, tmp_path: Path, ruin: str) -> None:
+    def test_what_changes_after_the_start_ends_the_run(self, server: FaultyServer, tmp_path: Path, ruin: str) -> None:
         """The table, a column or a right is gone: no row is to blame, all are undelivered."""
         server.run(TABLE)
         delivery = Delivery(server, tmp_path, [pa.RecordBatch.from_pydict(PEOPLE)], SECTION)
@@ -226,37 +154,24 @@ class SqlFaults(ABC):
             delivery.deliver(around=ruined)
         assert [1, 2, 3] == delivery.numbers(Outcome.UNDELIVERED)
 
-    def raise_first(self, server: SqlServer, times: int, trouble: str) -> None:
-        """Has the first writes of a row fail with a code; the table is that of the suite."""
-        raise NotImplementedError
-
-    def end_first_sessions(self, server: SqlServer, times: int) -> None:
-        """Has the server end the session of the first writes of a row."""
-        raise NotImplementedError
-
-    def other_writer(self, server: SqlServer) -> AbstractContextManager[Any]:
-        """Another session in a transaction: a function that runs a statement there."""
-        raise NotImplementedError
-
-    def _sampled(self, server: SqlServer, folder: Path, points: int) -> None:
+    def _sampled(self, server: FaultyServer, folder: Path, points: int) -> None:
         """Cuts after evenly spread bytes of either side, the last COMMIT and its answer among them."""
         server.run("CREATE TABLE customers (id bigint PRIMARY KEY, score int CHECK (score < 9))")
-        whole = self._added(server, folder / "whole", after=None, side=0)
-        assert 1 == whole.connections
-        for side in (0, 1):
-            last = whole.passed[side] - (self.goodbye_bytes if side == 0 else 0) - 1
+        (whole,) = self._added(server, folder / "whole", None).connections
+        for side in (CLIENT, SERVER):
+            last = whole.passed[side] - (self.goodbye_bytes if side == CLIENT else 0) - 1
             for point in range(1, points + 1):
-                after = last * point // points
-                relay = self._added(server, folder / f"{side}-{point}", after=after, side=side)
-                assert 2 <= relay.connections, f"not cut after {after} of {whole.passed[side]} bytes of side {side}"
+                moment = Moment(last * point // points, side)
+                relay = self._added(server, folder / f"{side}-{point}", moment)
+                assert 2 <= len(relay.connections), f"not cut: {moment} of {whole.passed[side]} bytes"
 
-    def _added(self, server: SqlServer, folder: Path, *, after: int | None, side: int) -> Cut:
+    def _added(self, server: FaultyServer, folder: Path, moment: Moment | None) -> Cut:
         """Adds rows in slices of ten through a connection that is cut.
 
         ``add_only``: a slice that was committed and is written again would be called excluded.
         """
         server.run("TRUNCATE TABLE customers")
-        with cut(server.port, after, side) as relay:
+        with cut(server.port, moment) as relay:
             settings = {"tls": "disable", "ca_file": None, "rows_per_transaction": 10, "port": relay.port}
             section = {**SECTION, "write": "add_only"}
             settings["host"] = EnvText("127.0.0.1")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from reverse_etl_tests import warm
 from reverse_etl_tests.cli.test_init import answered
 from reverse_etl_tests.destinations.sql.tables import SqlServer
 from reverse_etl_tests.project import SHOP, Project, fill
-from reverse_etl_tests.servers.sandbox import wait_until
 
 TABLE = (
     "CREATE TABLE customers (id bigint PRIMARY KEY, email varchar(40) UNIQUE, plan varchar(9) CHECK (plan <> 'bad'))"
@@ -83,10 +79,6 @@ class Engine:
     revoke: ClassVar[str]
     grant_delete: ClassVar[str]
     referenced: ClassVar[str]
-
-    def make_slow(self, server: SqlServer) -> None:
-        """Has each row of ``customers`` that is written take 5 ms, and writes it down in ``writes``."""
-        raise NotImplementedError
 
 
 class SqlRun(Engine):
@@ -217,22 +209,6 @@ class SqlRuns(Engine):
         done = crm.reverse_etl("run", "crm_customers")
         assert (5, True) == (done.returncode, "GRANT INSERT" in done.stderr + done.stdout), done.stderr
         assert [] == stored(server)
-
-    @pytest.mark.thorough
-    def test_a_run_after_kill_9_writes_only_the_rest(self, crm: Project, server: SqlServer) -> None:
-        """What was committed and noted is not written again; nothing is lost."""
-        fill(crm.folder / "shop.db", [(n, f"p{n}@x", "free") for n in range(1, 201)])
-        connect(crm, server, rows=10)
-        self.make_slow(server)
-        process = warm.started("run", "crm_customers", "--json", folder=crm.folder, environment=crm.env())
-        wait_until(lambda: len(stored(server)) >= 50, timeout_s=60)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert 50 <= len(stored(server)) < 200
-        code, report = crm.run("crm_customers")
-        assert (0, "completed", 200) == (code, report["status"], report["rows"]["delivered"]), report
-        assert [(200, 200)] == server.fetch("SELECT count(*), count(DISTINCT id) FROM writes")
-        assert 200 == len(stored(server))
 
     def test_rows_that_are_gone_are_deleted(self, crm: Project, server: SqlServer) -> None:
         """Only this sync's rows, with the right to do so; a row that another one needs is a failed row."""
