@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.snowflake.config import Config
-from reverse_etl.destinations.snowflake.failures import ENDED, Refused, refused_by
+from reverse_etl.destinations.snowflake.failures import ENDED, LOST, Refused, refused_by
 from reverse_etl.errors import DestinationRefusedError, SourceUnavailableError, UnauthorizedError
 from reverse_etl.sources.snowflake.errors import FAILURES, LoginError
 from reverse_etl.sources.snowflake.login import log_in
@@ -108,21 +108,16 @@ class Session:
     def is_running(self, query: str) -> bool:
         """Whether a statement has not ended yet; raises what made it fail."""
         try:
-            status = self._connection.get_query_status(query)
-        except FAILURES as error:
-            raise refused_by(error) from None
-        if self._connection.is_an_error(status):
-            raise self._failure(query)
-        return bool(self._connection.is_still_running(status))
-
-    def _failure(self, query: str) -> Refused:
-        """What made a statement fail, which has ended: whatever the reason, its answer is not lost."""
-        try:
-            self._connection.get_query_status_throw_if_error(query)
+            status = self._connection.get_query_status_throw_if_error(query)
         except FAILURES as error:
             refused = refused_by(error)
-            return Refused(ENDED, "") if refused.lost else refused
-        return Refused(ENDED, "")
+            # The connector has no number where the question itself has failed: nothing is known then.
+            known = getattr(error, "sfqid", None) == query and (getattr(error, "errno", None) or -1) > 0
+            raise (Refused(ENDED, "") if refused.lost and known else refused) from None
+        except (KeyError, TypeError):
+            # The connector looks into an answer that has no data, or a status that it does not know.
+            raise Refused(LOST, "") from None
+        return bool(self._connection.is_still_running(status))
 
     def interrupt(self) -> None:
         """Ends what another thread waits for, and the session."""
