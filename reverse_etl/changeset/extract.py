@@ -180,6 +180,8 @@ def extract(
         generation=generation,
         carried=before.carried.run_id if before.carried else "",
         gone_max=scope.gone_max,
+        adds_max=scope.adds_max,
+        updates_max=scope.updates_max,
     )
     folder.seal(facts)
     return facts

@@ -60,6 +60,8 @@ class Facts:
         carried: The run that left the failed rows that were remembered when it was read; empty for none.
         note: What is worth saying of the reading, in sentences; empty when nothing is.
         gone_max: How much of what is gone the run may remove, instead of what the sync allows; empty for that.
+        adds_max: How many rows it may add to a table, alike.
+        updates_max: How many rows of a table it may change, alike.
         generation: What counted as acknowledged before the rows were read; None for a sync that does not compare.
     """
 
@@ -81,6 +83,8 @@ class Facts:
     generation: int | None = None
     carried: str = ""
     gone_max: str = ""
+    adds_max: str = ""
+    updates_max: str = ""
 
     @property
     def next_last_sync_time(self) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import combinations
@@ -65,6 +65,8 @@ class Scope:
         retry_of: The id of a run: only the rows that failed in it, whenever they changed.
         plan: The id of a plan: the rows that it read.
         gone_max: How much of what is gone may be removed, ``20%`` or a number; empty for what the sync allows.
+        adds_max: How many rows may be added to a table, alike.
+        updates_max: How many rows of a table may be changed, alike.
     """
 
     full: bool = False
@@ -75,6 +77,8 @@ class Scope:
     retry_of: str = ""
     plan: str = ""
     gone_max: str = ""
+    adds_max: str = ""
+    updates_max: str = ""
 
     @classmethod
     def of(
@@ -88,6 +92,8 @@ class Scope:
         retry_of: str = "",
         plan: str = "",
         gone_max: str = "",
+        adds_max: str = "",
+        updates_max: str = "",
         mark: str = "",
     ) -> Self:
         """What options ask for.
@@ -101,6 +107,8 @@ class Scope:
             retry_of: As in ``Scope``.
             plan: As in ``Scope``.
             gone_max: As in ``Scope``.
+            adds_max: As in ``Scope``.
+            updates_max: As in ``Scope``.
             mark: What stands before the options' names where they are written.
 
         Raises:
@@ -122,15 +130,17 @@ class Scope:
             raise ConfigError(f"{mark}until needs {mark}since beside it.")
         if limit < 0:
             raise ConfigError(f"{mark}limit is less than 1.", hint=f"Give a number of rows, such as {mark}limit 10.")
-        if gone_max:
-            _require_limit(gone_max, f"{mark}gone_max".replace("_", "-") if mark else "gone_max")
+        limits = {"gone_max": gone_max, "adds_max": adds_max, "updates_max": updates_max}
+        for name, text in limits.items():
+            if text:
+                _require_limit(text, f"{mark}{name}".replace("_", "-") if mark else name)
         begin = math.floor(_seconds(since, f"{mark}since")) if since else None
         end = math.ceil(_seconds(until, f"{mark}until")) if until else None
         if begin is not None and begin > datetime.now(UTC).timestamp():
             raise ConfigError(f"{mark}since is in the future: nothing has changed since then.")
         if begin is not None and end is not None and end <= begin:
             raise ConfigError(f"{mark}until is not after {mark}since.")
-        return cls(full, begin, end, limit or None, only, retry_of, plan, gone_max)
+        return cls(full, begin, end, limit or None, only, retry_of, plan, **limits)
 
     def as_options(self) -> dict[str, str | int | bool]:
         """What ``of`` is to be given for it; what is left out is not in it."""
@@ -143,8 +153,13 @@ class Scope:
             "until": until,
             "limit": self.limit or 0,
         }
-        given |= {"only": self.only, "retry_of": self.retry_of, "plan": self.plan, "gone_max": self.gone_max}
+        given |= {"only": self.only, "retry_of": self.retry_of, "plan": self.plan}
+        given |= {"gone_max": self.gone_max, "adds_max": self.adds_max, "updates_max": self.updates_max}
         return {name: value for name, value in given.items() if value}
+
+    def without_limits(self) -> Self:
+        """The same reading, whatever is allowed to become of it."""
+        return replace(self, gone_max="", adds_max="", updates_max="")
 
     @property
     def reads(self) -> Reads:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from reverse_etl.checks.base import Rule, Severity
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.limits import Limit, parse_limit
+from reverse_etl.config.limits import RowLimit as RowLimit
 from reverse_etl.config.percent import PATTERN
 
 GateSeverity = Literal["warn", "stop"]
@@ -29,18 +30,6 @@ def _parse_share(value: object) -> Any:
         raise ValueError("must be a share, as in 5%")
     return limit
 
-
-RowLimit = Annotated[
-    Limit,
-    BeforeValidator(parse_limit),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": PATTERN}],
-            "examples": ["5%", 100],
-        }
-    ),
-]
-"""A pydantic field that takes ``5%`` or ``100``."""
 
 Share = Annotated[
     Limit,

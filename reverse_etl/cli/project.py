@@ -29,6 +29,22 @@ GoneMax = Annotated[
 ]
 
 
+AddsMax = Annotated[
+    str,
+    typer.Option(
+        metavar="LIMIT",
+        help="Add up to this share (20%) of a table's rows, or this number, instead of what the sync's file allows.",
+    ),
+]
+UpdatesMax = Annotated[
+    str,
+    typer.Option(
+        metavar="LIMIT",
+        help="Change up to this share (20%) of a table's rows, or this number, instead of what the sync's file allows.",
+    ),
+]
+
+
 def sync_named(project: ProjectConfig, name: str) -> SyncConfig:
     """One sync. Raises ConfigError with the nearest name where there is none of that name."""
     require_named(project.syncs, name, str(project.directory))

@@ -11,16 +11,14 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
+from reverse_etl.config.limits import ALWAYS_ALLOWED
 from reverse_etl.config.model import Misfit, YamlModel
 from reverse_etl.config.percent import Percent
 
 DELETED: Final = "deleted"
 """The column that says of a row that it is gone."""
 
-ALWAYS_ALLOWED: Final = 10
-"""Rows that may be gone whatever share of all they are."""
-
-_LIMITS: Final = ("gone_wait", "gone_max", "gone_max_rows")
+_LIMITS: Final = ("gone_wait", "gone_max", "gone_max_rows", "gone_scope")
 
 GONE_KEYS: Final = frozenset({"gone", *_LIMITS})
 """Keys that decide nothing about rows that are there."""
@@ -37,6 +35,7 @@ class Gone:
         max_percent: Of the keys that are known, the most that a run acts upon, in percent.
         max_rows: The most that a run acts upon, whatever share that is.
         keeps_unknown: Whether what may have been sent, and was never acknowledged, is left alone.
+        of_table: Whether all rows of a table are held against the query's, whoever wrote them, and no store is asked.
     """
 
     action: str
@@ -45,6 +44,7 @@ class Gone:
     max_percent: float = 5.0
     max_rows: int = 1_000
     keeps_unknown: bool = False
+    of_table: bool = False
 
     def most(self, known: int) -> int:
         """The most keys that a run acts upon, of ``known`` ones."""
@@ -78,7 +78,8 @@ class MayBeGone(YamlModel):
             return None
         word, attributes = ("set", gone.set) if isinstance(gone, SetWhenGone) else (gone, {})
         wait_s = int(given["gone_wait"].total_seconds())
-        return Gone(word, attributes, wait_s, given["gone_max"], given["gone_max_rows"])
+        of_table = given.get("gone_scope") == "table"
+        return Gone(word, attributes, wait_s, given["gone_max"], given["gone_max_rows"], of_table=of_table)
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
@@ -89,6 +90,8 @@ class MayBeGone(YamlModel):
                 if key in given:
                     yield key, "goes with `gone`, as in `gone: delete`"
         wait = given.get("gone_wait")
+        if given.get("gone_scope") == "table" and given.get("gone_wait") is not None:
+            yield "gone_wait", "goes with `gone_scope: own`: since when a row of the table is gone is not remembered"
         if gone == "suppress" and isinstance(wait, str) and wait.strip().startswith("0"):
             yield "gone_wait", "suppress cannot be undone: wait for some time, as in 24h, or write `gone: delete`"
         yield from super().misfits(given)

@@ -39,6 +39,9 @@ def look_at_gone(draft: Draft, section: str, query: Path = ("query",)) -> None:
     at: Path = (section, "gone")
     known = draft.columns.get(query)
     by = draft.at(("changes", "by"))
+    if draft.at((section, "gone_scope")) == "table":
+        _look_at_table(draft, section, query, sql)
+        return
     whole = by == "log" or (by == "compare" and not reads_changes(sql))
     if not whole and known is not None and not has(known, DELETED):
         what = "{{last_sync_time}}" if PLACEHOLDER.search(sql) else "{{changed: ...}}"
@@ -49,6 +52,21 @@ def look_at_gone(draft: Draft, section: str, query: Path = ("query",)) -> None:
     if by not in ("compare", "log"):
         # Only rows that say so of themselves are removed.
         return
+    _look_for_all(draft, section, query, sql)
+
+
+def _look_at_table(draft: Draft, section: str, query: Path, sql: str) -> None:
+    if reads_changes(sql):
+        what = "{{last_sync_time}}" if PLACEHOLDER.search(sql) else "{{changed: ...}}"
+        text = f"table removes every row of the table that the query does not return: leave {what} out of the query"
+        draft.problem((section, "gone_scope"), text)
+    if draft.at(("changes", "by")) in ("compare", "log"):
+        text = "goes with `gone_scope: own`: with table, the table itself says what is new, changed and gone"
+        draft.problem(("changes", "by"), text)
+    _look_for_all(draft, section, query, sql)
+
+
+def _look_for_all(draft: Draft, section: str, query: Path, sql: str) -> None:
     for line, what in left_out_by(sql, draft.dialect or UNKNOWN):
         text = f"{section}.gone removes everything that the query leaves out, and {what} decides what that is: "
         draft.problem_in(query, line, text + f"leave it out of the query, or gone out of {section}")
@@ -72,11 +90,13 @@ def conflicts(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) ->
     for sync in syncs.values():
         for mine, other, _, alike in _others(sync, syncs):
             gone = sync.gone(mine)
-            if gone is None or gone.action not in _TAKES_AWAY:
+            if gone is None or (gone.action not in _TAKES_AWAY and not gone.of_table):
                 continue
             section = sync.kind if mine == "rows" else mine
             things = f"sync {other.name} sends {section} to {sync.destination} too"
-            if not alike:
+            if gone.of_table:
+                text = f"sync {other.name} writes to the table too, and its rows would be gone: write `gone_scope: own`"
+            elif not alike:
                 text = f"{things}, by another identifier, so it is not known whom both send: write `gone: nothing`"
             elif other.changes.by == "last_sync_time":
                 text = (

@@ -31,6 +31,11 @@ _SYNONYMS: Final = {
         "start_at": "start starts_at start_time first_run",
         "query": "sql statement select",
         "write": "mode write_mode",
+        "gone": "mirror when_gone on_delete",
+        "gone_max": "limits guards max_deletes",
+        "gone_scope": "scope",
+        "adds_max": "max_creates max_adds",
+        "updates_max": "max_updates",
         "workspace": "destination_workspace",
         "identify_by": "identifier primary_key key match_by",
     }.items()

@@ -6,6 +6,7 @@ The first line of a file names its schema: ``# yaml-language-server: $schema=syn
 from __future__ import annotations
 
 import inspect
+import json
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any, Final
@@ -150,7 +151,9 @@ def _schemas(models: list[type[YamlModel]]) -> tuple[dict[type[YamlModel], dict[
         required = [name for name in schema.get("required", []) if name not in model.SET_BY_LOADER]
         schemas[model] = {**_for_people(schema), "properties": keys, "required": required}
     definitions.pop(CheckConfig.__name__, None)
-    return schemas, definitions
+    # A type that several keys have is defined even where each of them says itself what it takes.
+    text = json.dumps([[*schemas.values()], definitions])
+    return schemas, {name: schema for name, schema in definitions.items() if f"#/$defs/{name}" in text}
 
 
 def _for_people(schema: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reverse_etl.checks.base import AnyRule
     from reverse_etl.config.draft import Draft
     from reverse_etl.config.gone import Gone
+    from reverse_etl.config.limits import Limit
     from reverse_etl.sources.base import Session
 
 # Dagster 1.13.27, dagster/_core/utils.py, is_valid_email.
@@ -95,6 +96,11 @@ class OutgoingRows(ShapedModel, ABC):
     def gone(self, stream: str) -> Gone | None:  # noqa: ARG002 - for subclasses
         """What becomes of what a stream's query no longer returns; None where it stays."""
         return None
+
+    @property
+    def limits(self) -> dict[str, Limit]:
+        """How many rows a run may add to its destination and change there, by the key that says so."""
+        return {}
 
     @property
     def mirrors(self) -> bool:

@@ -56,6 +56,8 @@ class ChangesetConfig(dg.Config):
         retry_of: The id of a run: read again only the rows that failed in it. Last sync time stays.
         plan: The id of a plan that `reverse-etl plan` made: send exactly the rows that it read.
         gone_max: Of what is gone, remove up to this share (20%) or number, instead of what the sync's file allows.
+        adds_max: Add up to this share (20%) of a table's rows, or this number, instead of what the sync's file allows.
+        updates_max: Change up to this share or number of a table's rows, likewise.
     """
 
     full: bool = False
@@ -66,6 +68,8 @@ class ChangesetConfig(dg.Config):
     retry_of: str = ""
     plan: str = ""
     gone_max: str = ""
+    adds_max: str = ""
+    updates_max: str = ""
 
 
 _CHANGESET_CONFIG = ChangesetConfig.to_config_schema()

@@ -6,31 +6,20 @@ The next slice is read and made to fit while one is written. ``settling`` enters
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
 
-from reverse_etl.changeset.columns import deleted_rows
-from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
-from reverse_etl.changeset.row_keys import Keys, row_keys
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.delivery.appending import Appending
 from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
+from reverse_etl.delivery.slices import Slice, keys_of, slices_of
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
 from reverse_etl.destinations.powers import Appends, Deletes
-from reverse_etl.destinations.tables import Fitted, TableDestination
+from reverse_etl.destinations.tables import TableDestination
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.retry import Patience
-
-
-@dataclass(frozen=True, slots=True)
-class _Slice:
-    """Rows that are written together, or deleted because they are gone; and those of them that do not fit."""
-
-    fitted: Fitted
-    keys: Keys
-    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +59,6 @@ class TableSender:
         self._ledger = ledger
         self._patience = patience
         self._settling = Settling(ledger, destination.name, destination.kind, progress)
-        self._deletes = isinstance(destination, Deletes) and destination.deletes
         self._appends = destination if isinstance(destination, Appends) and destination.appends else None
         self._appending: Appending | None = None
         self._stopping = False
@@ -102,7 +90,7 @@ class TableSender:
         if self._appends is not None:
             self._appending = Appending(self._appends, parts)
             await self._settle_left(self._appending, parts.stream)
-        slices = self._slices(parts, self._ledger.outcomes)
+        slices = slices_of(self._destination, parts, self._ledger.outcomes)
         upcoming = asyncio.ensure_future(asyncio.to_thread(next, slices, None))
         try:
             while (piece := await asyncio.shield(upcoming)) is not None and not self._stopping:
@@ -121,27 +109,11 @@ class TableSender:
             return
         answer = await self._patience.until_settled(partial(appending.resolved, left), on_trouble=self._end_if_stopping)
         if answer is not None:
-            self._settling.accept(left.column(ROW_NUMBER).to_pylist(), self._keys(left, stream).tolist(), answer)
+            keys = keys_of(self._destination, left, stream).tolist()
+            self._settling.accept(left.column(ROW_NUMBER).to_pylist(), keys, answer)
             await asyncio.to_thread(self._ledger.sync, at_once=True)
 
-    def _slices(self, parts: Parts, outcomes: Outcomes) -> Iterator[_Slice]:
-        most = self._destination.rows_per_transaction
-        for batch in parts.sendable(outcomes):
-            for start in range(0, batch.num_rows, most):
-                piece = batch.slice(start, most)
-                keys = self._keys(piece, parts.stream)
-                there = ~deleted_rows(piece).to_numpy(zero_copy_only=False) if self._deletes else None
-                if there is None or there.all():
-                    yield _Slice(self._destination.fit(piece), keys)
-                    continue
-                if there.any():
-                    yield _Slice(self._destination.fit(piece.filter(pa.array(there))), keys[there])
-                yield _Slice(Fitted(piece.filter(pa.array(~there)), ()), keys[~there], gone=True)
-
-    def _keys(self, batch: pa.RecordBatch, stream: str) -> Keys:
-        return row_keys(batch.column(ROW_NUMBER), self._destination.identifiers(batch), stream)
-
-    async def _write(self, piece: _Slice) -> None:
+    async def _write(self, piece: Slice) -> None:
         batch, keys = piece.fitted.batch, piece.keys
         kept = self._settling.keep_back(batch.column(ROW_NUMBER).to_numpy(), keys, piece.fitted.kept_back)
         if kept.any():

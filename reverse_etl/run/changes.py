@@ -74,7 +74,11 @@ def with_all_rows_when_due(run: SyncRun, scope: Scope) -> Scope:
         scope: What it was asked to read.
     """
     sync = run.sync
-    if replace(scope, gone_max="") != WHAT_CHANGED or sync.changes.full_every is None or not reads_only_changes(sync):
+    if (
+        replace(scope, gone_max="", adds_max="", updates_max="") != WHAT_CHANGED
+        or sync.changes.full_every is None
+        or not reads_only_changes(sync)
+    ):
         return scope
     snapshot = snapshot_of(run.store, sync.name)
     made = generations_of(run).made(snapshot.generation, snapshot.made_by) if snapshot.made_by else None

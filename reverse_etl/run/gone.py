@@ -123,7 +123,10 @@ def too_many(sync: SyncConfig, stream: Stream, gone: Gone, facts: Facts, keys: G
     how_many, known = keys.removed + deleted, keys.known
     if not how_many:
         return ""
-    what = f"{how_many:,} of {counted(known, f'known {_thing(sync, stream)}', f'known {_things(sync, stream)}')}"
+    one, several = f"known {_thing(sync, stream)}", f"known {_things(sync, stream)}"
+    if gone.of_table:
+        one, several = "row of the table", "rows of the table"
+    what = f"{how_many:,} of {counted(known, one, several)}"
     is_or_are = "is" if how_many == 1 else "are"
     if facts.gone_max:
         limit = parse_limit(facts.gone_max)

@@ -20,11 +20,13 @@ from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import keep_rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Scope
 from reverse_etl.config.changes import late_of
+from reverse_etl.config.streams import ROWS
 from reverse_etl.delivery.estimate import Estimate, estimate
 from reverse_etl.run import changes
 from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.gone import NOTHING_SENT, deleted_too_many
+from reverse_etl.run.in_table import InTable, first_keys, look_into_table
 from reverse_etl.run.narrowed import items_of
 from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.run.planned_run import PREFIX
@@ -125,7 +127,11 @@ def make_plan(
             )
     if mirrors(sync, facts) and not validation.stopped:
         notes.append(_LEAVES_NO_ONE if any(each.rejected for each in validation.counts.values()) else _LEAVE)
+    into_table = look_into_table(run, facts, destination) if not validation.stopped else None
     too_many = found.stopped if found else deleted_too_many(run, facts)
+    if into_table is not None:
+        too_many = too_many or into_table.stopped
+        notes.append(into_table.note)
     stopped = validation.would_stop or too_many.replace(NOTHING_SENT, "")
     sizes = asyncio.run(_sizes(run.folder, sync, destination))
     streams = {}
@@ -145,6 +151,8 @@ def make_plan(
             if with_values:
                 each["first_gone"] = first_removed(run.folder.parts(name))
             streams[name] = StreamPlan(**(asdict(streams[name]) | each))
+    if into_table is not None:
+        streams[ROWS] = _with_table(run, streams[ROWS], into_table, with_values=with_values)
     return Plan(
         plan_id,
         sync.name,
@@ -156,6 +164,15 @@ def make_plan(
         after=snapshot.sending if compares(sync) else "",
         notes=tuple(filter(None, notes)),
     )
+
+
+def _with_table(run: SyncRun, stream: StreamPlan, found: InTable, *, with_values: bool) -> StreamPlan:
+    """A stream's plan, with what was found in the table."""
+    stream = replace(stream, in_table=found.effects)
+    if found.removed is None:
+        return stream
+    first = first_keys(run.folder.parts(run.sync.stream(ROWS).gone)) if with_values else ()
+    return replace(stream, gone=found.removed, to_remove=found.removed, first_gone=first)
 
 
 def _stream_plan(counts: Counts, checked: Counts, rejected_by: dict[str, int], size: Estimate) -> StreamPlan:
@@ -175,7 +192,6 @@ def _size(folder: RunFolder, stream: str, destination: Destination | TableDestin
 
 
 async def _sizes(folder: RunFolder, sync: SyncConfig, config: DestinationConfig) -> dict[str, Estimate]:
-    from reverse_etl.config.streams import ROWS
     from reverse_etl.delivery.removal import removal
     from reverse_etl.destinations import kind
 

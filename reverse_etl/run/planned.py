@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reverse_etl.changes.changed_rows import ChangedRow
+    from reverse_etl.destinations.table_powers import Effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class StreamPlan:
         rejected_by: Why rows are rejected, by check.
         requests: Requests that they would be sent in.
         payload_bytes: Of these rows in the requests.
+        in_table: What sending them would do to the table; None where they do not go into one.
     """
 
     extracted: int
@@ -54,6 +56,7 @@ class StreamPlan:
     rejected_by: dict[str, int] = field(default_factory=dict)
     requests: int = 0
     payload_bytes: int = 0
+    in_table: Effects | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,13 @@ class Plan:
     def to_send(self) -> int:
         """Rows that would be sent, and keys that would be removed."""
         return 0 if self.stopped else sum(each.to_send + each.to_remove for each in self.streams.values())
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether sending it would: where a table is looked at, rows that are there already would not."""
+        found = [each.in_table for each in self.streams.values() if each.in_table is not None]
+        changed = sum(each.inserts + each.updates + each.deletes for each in found)
+        return bool(self.to_send) and (bool(changed) or not found)
 
     def as_json(self) -> dict[str, Any]:
         """As the command prints it: counts, and no value unless the plan was made with values."""

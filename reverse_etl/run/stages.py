@@ -21,7 +21,7 @@ from reverse_etl.config.changes import late_of
 from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
-from reverse_etl.run import changes, gone
+from reverse_etl.run import changes, gone, in_table
 from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.close import close
@@ -163,12 +163,15 @@ def deliver_changeset(run: SyncRun, destination: DestinationConfig, *, clock: Cl
 
     _begin(run)
     facts = _facts(run)
-    sends = bool(facts.total or run.folder.removals() or mirrors(run.sync, facts))
+    looks = in_table.looks_first(run)
+    sends = bool(facts.total or run.folder.removals() or mirrors(run.sync, facts) or looks)
     position = feed_read_to(run.store, run.sync.name)
     if sends:
         if not compares(run.sync):
             gone.require_few_deleted(run, facts)
         gone.leave_removals(run)
+        if looks:
+            in_table.require_within_limits(run, facts, destination, clock=clock)
     if sends or compares(run.sync):
         # Also where nothing is sent it may be remembered since when a row is gone.
         changes.begin_sending(run)

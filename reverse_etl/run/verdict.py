@@ -29,6 +29,7 @@ def verdict(
     """
     from reverse_etl.changes.compared import compared
     from reverse_etl.delivery.read_back import earlier
+    from reverse_etl.run.in_table import note_of
 
     status, what, next_step, exit_code = _verdict(sync, folder, streams, carrying)
     facts = folder.facts()
@@ -38,6 +39,7 @@ def verdict(
         sync.note(folder),
         facts.note if facts else "",
         found.note if found else "",
+        note_of(folder),
         earlier(folder, sync.name),
     )
     # The command to run next ends the line, so that it can be copied.

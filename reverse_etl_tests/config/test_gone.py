@@ -91,3 +91,55 @@ def test_where_one_deletes_the_others_are_known(tmp_path: Path, other: str, foun
     """Whoever another sync still sends stays, so it must be known whom it sends."""
     texts = problems(tmp_path, one=f"people: {{gone: delete}}\n{WHOLE}", two=other)
     assert (len(texts) == 1 and found in texts[0]) if found else texts == []
+
+
+TABLES = """\
+databases: {shop: {type: sqlite, path: shop.db}}
+destinations: {crm: {type: postgres, host: h, database: d, user: u}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "rest", "found"),
+    [
+        ("gone: delete, gone_scope: table", "", ""),
+        ("gone: {set: {deleted_at: now}}, gone_scope: table, gone_max: 20%", "", ""),
+        ("gone: delete, gone_scope: table", "changes: {by: compare}\n", "changes.by: goes with `gone_scope: own`"),
+        ("gone: delete, gone_scope: table, gone_wait: 2h", "", "rows.gone_wait: goes with `gone_scope: own`"),
+        ("gone_scope: table", "", "rows.gone_scope: goes with `gone`"),
+        ("gone: delete, write: append", "", "rows.gone: does not go with `write: append`"),
+        ("updates_max: 5, write: append", "", "rows.updates_max: does not go with `write: append`"),
+        ("adds_max: many", "", "rows.adds_max: must be a number of rows, as in 100, or a share of them, as in 5%"),
+        ("mirror: true", "", "rows.mirror: unknown key; did you mean `gone`?"),
+        ("limits: {deletes: 5%}", "", "rows.limits: unknown key; did you mean `gone_max`?"),
+    ],
+)
+def test_rows_of_a_table_that_are_gone_or_too_many(tmp_path: Path, rows: str, rest: str, found: str) -> None:
+    """Of the sync or of the table; the words of other tools lead to ours."""
+    (tmp_path / "connections.yaml").write_text(TABLES)
+    text = f"database: shop\ndestination: crm\nschedule: manual\nrows: {{table: t, identify_by: id, {rows}}}\n{rest}"
+    (tmp_path / "one.yaml").write_text(f"{text}query: SELECT id, email FROM t\n")
+    texts = [f"{each.key}: {each.text}" for each in inspect_project(tmp_path).problems]
+    assert ([] == texts) if not found else any(each.startswith(found) for each in texts), texts
+
+
+def test_a_table_that_is_mirrored_is_written_by_one_sync(tmp_path: Path) -> None:
+    """The rows of another would be gone."""
+    (tmp_path / "connections.yaml").write_text(TABLES)
+    for name, gone in (("one", ", gone: delete, gone_scope: table"), ("two", "")):
+        rows = f"rows: {{table: t, identify_by: id{gone}}}\n"
+        head = "database: shop\ndestination: crm\nschedule: manual\n"
+        (tmp_path / f"{name}.yaml").write_text(f"{head}{rows}query: SELECT id, email FROM t\n")
+    [problem] = inspect_project(tmp_path).problems
+    assert ("rows.gone", True) == (problem.key, "sync two writes to the table too" in problem.text)
+
+
+@pytest.mark.parametrize("rows", ["adds_max: 5", "gone: delete, gone_scope: table", "gone: {set: {left: true}}"])
+def test_what_a_kind_of_table_cannot_do_is_refused(tmp_path: Path, rows: str) -> None:
+    """Before a run, with the key."""
+    entry = "{type: snowflake, account: a, user: u, warehouse: w, database: d}"
+    (tmp_path / "connections.yaml").write_text(TABLES.replace("{type: postgres, host: h, database: d, user: u}", entry))
+    text = f"database: shop\ndestination: crm\nschedule: manual\nrows: {{table: t, identify_by: id, {rows}}}\n"
+    (tmp_path / "one.yaml").write_text(f"{text}changes: {{by: compare}}\nquery: SELECT id, email FROM t\n")
+    texts = [f"{each.key}: {each.text}" for each in inspect_project(tmp_path).problems]
+    assert any("not for Snowflake" in each for each in texts), texts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from reverse_etl.config.inline import parse_sync
+from reverse_etl.config.inline import parse_rows, parse_sync
 from reverse_etl_tests.reference.commands import all_commands
 
 PAGE = (Path(__file__).parents[2] / "docs" / "changes.md").read_text(encoding="utf-8")
@@ -25,7 +25,14 @@ def test_its_yaml_is_that_of_syncs() -> None:
     blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
     assert blocks
     for block in blocks:
-        parse_sync("customers", AROUND | yaml.safe_load(block))
+        settings = yaml.safe_load(block)
+        if "destination" in settings:
+            assert ("crm", []) == (
+                settings["destination"],
+                [*parse_rows("postgres", {"rows": settings["rows"]}).limits],
+            )
+        else:
+            parse_sync("customers", AROUND | settings)
 
 
 def test_its_commands_and_their_options_exist() -> None:

@@ -9,7 +9,16 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
-from reverse_etl.cli.project import AsJson, GoneMax, SyncsFolder, resolve_credentials, sync_named, sync_names
+from reverse_etl.cli.project import (
+    AddsMax,
+    AsJson,
+    GoneMax,
+    SyncsFolder,
+    UpdatesMax,
+    resolve_credentials,
+    sync_named,
+    sync_names,
+)
 from reverse_etl.cli.tables import say
 from reverse_etl.counted import counted
 from reverse_etl.errors import CheckFailedError, ReverseEtlError
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
 
     from reverse_etl.changes.changed_rows import ChangedRow
     from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.destinations.table_powers import Effects
     from reverse_etl.run.planned import Plan, StreamPlan
 
 EXAMPLES: Final = ("plan customers", "plan customers --json", "plan customers --full", "plan customers --values")
@@ -44,12 +54,15 @@ def plan(
     syncs: SyncsFolder = Path("syncs"),
     full: Annotated[bool, typer.Option("--full", help="As `run --full` would read.")] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help=f"End with {SOMETHING_TO_SEND} where rows would be sent, for CI.")
+        bool,
+        typer.Option("--exit-code", help=f"End with {SOMETHING_TO_SEND} where a run would change anything, for CI."),
     ] = False,
     values: Annotated[
         bool, typer.Option("--values", help="Show old and new values of the first rows that changed, and who is gone.")
     ] = False,
     gone_max: GoneMax = "",
+    adds_max: AddsMax = "",
+    updates_max: UpdatesMax = "",
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would send, change and reject; nothing is sent, and last sync time stays."""
@@ -71,7 +84,7 @@ def plan(
                 open_store(home.state_url),
                 project.databases[config.database],
                 project.destinations[config.destination],
-                scope=Scope.of(full=full, gone_max=gone_max, mark="--"),
+                scope=Scope.of(full=full, gone_max=gone_max, adds_max=adds_max, updates_max=updates_max, mark="--"),
                 with_values=values,
             )
     except ReverseEtlError as error:
@@ -83,7 +96,7 @@ def plan(
         _show(made, config, words.console())
     if made.stopped:
         raise typer.Exit(CheckFailedError.exit_code)
-    if exit_code and made.to_send:
+    if exit_code and made.changes_something:
         raise typer.Exit(SOMETHING_TO_SEND)
 
 
@@ -111,7 +124,8 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
     payload = sum(each.payload_bytes for each in made.streams.values())
     size = f", {_size(payload)}" if payload else ""
     say(console, f"{counted(requests, 'request')}{size}." if requests else "Nothing to send.")
-    if not made.compares and (why := _why_not_compared(made)):
+    looked = any(stream.in_table is not None for stream in made.streams.values())
+    if not made.compares and not looked and (why := _why_not_compared(made)):
         say(console, why)
     for note in made.notes:
         say(console, note)
@@ -142,11 +156,23 @@ def _lines(stream: StreamPlan) -> list[tuple[str, int, str]]:
         ("-", stream.to_remove, "acknowledged before, and no longer returned: gone, as the sync's file says"),
         ("-", stream.deleted, "of the rows above, marked as deleted"),
         (" ", None if stream.gone is None else stream.gone - stream.to_remove, _left(stream)),
-        (">", stream.to_send if stream.added is None else None, "to send"),
+        (">", stream.to_send if stream.added is None and stream.in_table is None else None, "to send"),
+        *(_in_table(stream.in_table) if stream.in_table is not None else ()),
         ("!", stream.rejected, f"would fail: {reasons}" if reasons else "would fail"),
         ("x", stream.excluded, "left out"),
     ]
     return [(sign, number, what) for sign, number, what in found if number]
+
+
+def _in_table(effects: Effects) -> list[tuple[str, int | None, str]]:
+    return [
+        ("+", effects.inserts, "to add to the table"),
+        ("~", effects.updates, "to change in the table"),
+        ("=", effects.unchanged, "in the table already, as they are"),
+        ("-", effects.deletes, "to remove from the table"),
+        ("x", effects.left_out, "left out, because of what the table has (`write`)"),
+        ("!", effects.refused, "would fail: they do not fit the table, or several rows have their key"),
+    ]
 
 
 def _left(stream: StreamPlan) -> str:

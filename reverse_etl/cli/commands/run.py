@@ -12,7 +12,16 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
 from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, was_interrupted
-from reverse_etl.cli.project import AsJson, GoneMax, SyncsFolder, resolve_credentials, sync_named, sync_names
+from reverse_etl.cli.project import (
+    AddsMax,
+    AsJson,
+    GoneMax,
+    SyncsFolder,
+    UpdatesMax,
+    resolve_credentials,
+    sync_named,
+    sync_names,
+)
 from reverse_etl.cli.tables import say
 from reverse_etl.counted import counted
 from reverse_etl.report import Status, counts_in_words
@@ -97,6 +106,8 @@ def run(
         str, typer.Option(metavar="ID", help="Send exactly the rows of a plan that `reverse-etl plan` made.")
     ] = "",
     gone_max: GoneMax = "",
+    adds_max: AddsMax = "",
+    updates_max: UpdatesMax = "",
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
@@ -114,13 +125,12 @@ def run(
         raise typer.BadParameter("goes with one sync.", param_hint="--only")
     if plan and several:
         raise typer.BadParameter("goes with one sync.", param_hint="--plan")
-    if gone_max and (plan or several):
+    limits = {"gone_max": gone_max, "adds_max": adds_max, "updates_max": updates_max}
+    for name in (name for name, value in limits.items() if value and (plan or several)):
         how = "make the plan with it" if plan else "goes with one sync"
-        raise typer.BadParameter(f"{how}.", param_hint="--gone-max")
+        raise typer.BadParameter(f"{how}.", param_hint=f"--{name.replace('_', '-')}")
     named = "asked for" if only else ""
-    scope = Scope.of(
-        full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, gone_max=gone_max, mark="--"
-    )
+    scope = Scope.of(full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, **limits, mark="--")
     project = load_project(syncs)
     people = words.console(stderr=True)
 

@@ -10,9 +10,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from reverse_etl.config.connections import DestinationConfig, ServerAddress, Timezone
 from reverse_etl.config.environment import EnvText
-from reverse_etl.config.gone import GoneMax, GoneMaxRows, MayBeGone
+from reverse_etl.config.gone import GONE_KEYS, GoneMax, GoneMaxRows, MayBeGone, SetWhenGone
 from reverse_etl.config.intervals import Interval, IntervalOrZero
+from reverse_etl.config.limits import AnyRowLimit
 from reverse_etl.config.model import Misfit
+
+NOT_WRITTEN: Final = GONE_KEYS | {"adds_max", "updates_max"}
+"""Keys of ``Rows`` that decide nothing about how a row is written."""
 
 MOST_ROWS: Final = 100_000
 """Of one transaction."""
@@ -80,6 +84,9 @@ class Rows(MayBeGone):
             ``append`` adds rows whatever the table has.
         empty_values: Whether NULL and '' are written, or keep what is there.
         gone: What becomes of rows that the query no longer returns, or whose column ``deleted`` is true.
+        gone_scope: Whether those are rows that the sync wrote, or all of the table's.
+        adds_max: A run that would add more stops before it writes anything; None for no limit.
+        updates_max: Likewise, of rows that it would change.
     """
 
     table: str = Field(min_length=1, description="A table that exists, or schema.table.")
@@ -96,15 +103,28 @@ class Rows(MayBeGone):
     empty_values: Literal["write", "ignore"] = Field(
         default="write", description="NULL and '': write them, or keep what is there."
     )
-    gone: Literal["nothing", "delete"] = Field(
+    gone: Literal["nothing", "delete"] | SetWhenGone = Field(
         default="nothing",
-        description="Rows of this sync that the query no longer returns, or whose column deleted is true: delete them.",
+        description="Rows that the query no longer returns, or whose column deleted is true: delete them, or set "
+        "columns of the table, as in {set: {deleted_at: now}}.",
+    )
+    gone_scope: Literal["own", "table"] = Field(
+        default="own",
+        description="Which rows can be gone: those that this sync wrote, or all rows of the table.",
     )
     gone_wait: IntervalOrZero = Field(
         default=timedelta(), description="How long a row must be missing before gone applies."
     )
     gone_max: GoneMax = 5.0
     gone_max_rows: GoneMaxRows = 1_000
+    adds_max: AnyRowLimit = Field(
+        default=None,
+        description="A run that would add more rows to the table stops: a number, or a share of the table's rows.",
+    )
+    updates_max: AnyRowLimit = Field(
+        default=None,
+        description="A run that would change more rows of the table stops: a number, or a share of the table's rows.",
+    )
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
@@ -115,6 +135,8 @@ class Rows(MayBeGone):
         else:
             if given.get("gone", "nothing") != "nothing":
                 yield "gone", "does not go with `write: append`: rows that were added are not looked for again"
+            if given.get("updates_max") is not None:
+                yield "updates_max", "does not go with `write: append`, which changes no row"
             if given.get("empty_values") == "ignore":
                 yield "empty_values", "ignore does not go with `write: append`: there is no earlier value to keep"
         yield from super().misfits(given)

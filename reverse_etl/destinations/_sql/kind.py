@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from reverse_etl.config.gone import GONE_KEYS
 from reverse_etl.errors import MissingDriverError
 
 if TYPE_CHECKING:
@@ -67,7 +66,9 @@ def identity(sync: TableRows, stream: str) -> tuple[str, ...]:  # noqa: ARG001 -
 
 def shape(sync: TableRows, stream: str) -> str:  # noqa: ARG001 - it has one
     """How rows are written."""
-    return sync.rows.model_dump_json(exclude=set(GONE_KEYS))
+    from reverse_etl.destinations._sql.config import NOT_WRITTEN
+
+    return sync.rows.model_dump_json(exclude=set(NOT_WRITTEN))
 
 
 def forgets_after_s(sync: TableRows, stream: str) -> int | None:  # noqa: ARG001 - rows may return

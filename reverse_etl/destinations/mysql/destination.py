@@ -6,7 +6,8 @@ to COMMIT is lost, the connection is ended, and the rows are looked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,15 +16,17 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql import requirements as shared
 from reverse_etl.destinations._sql.fit import fit, key_values
+from reverse_etl.destinations._sql.marks import marks_of, removed_rows
 from reverse_etl.destinations._sql.table import SqlTable
 from reverse_etl.destinations.base import Accepted, Answer, TryAgain
-from reverse_etl.destinations.mysql import catalogue, failures, requirements
+from reverse_etl.destinations.mysql import catalogue, failures, looking, requirements
 from reverse_etl.destinations.mysql.catalogue import Table
 from reverse_etl.destinations.mysql.config import Config
 from reverse_etl.destinations.mysql.connection import Link, Lost, Session
 from reverse_etl.destinations.mysql.statements import DROP_STAGE, Statements
 from reverse_etl.destinations.mysql.transaction import Transaction
 from reverse_etl.destinations.powers import Fate, Note
+from reverse_etl.destinations.table_powers import Effects
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.mysql.wire import Refused
 
@@ -57,6 +60,25 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
         # Until it is ended, its transaction may still be committed.
         await self._link.drop(lost=Lost(int(identifier), int(started)))
         return await self._settled(partial(self._fate, int(started), number))
+
+    async def effects(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``write`` would do with a slice, as ``table_powers.Foresees`` defines it."""
+        return await self._settled(partial(self._effects, batch))
+
+    async def effects_of_delete(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``delete`` would do with a slice, likewise."""
+        return await self._settled(partial(self._effects_of_delete, batch))
+
+    async def row_count(self) -> int | TryAgain:
+        """How many rows the table has."""
+        return await self._settled(self._count)
+
+    async def not_among(self, rows: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch] | TryAgain:
+        """The keys of the table's rows that none of these rows has, as ``table_powers.Mirrors`` defines it."""
+        keys = self._prepared[1].of_keys()
+        columns = [column.fits for column in keys.columns]
+        fitted = [fit(key_values(batch, columns), columns, timezone=self._config.timezone).batch for batch in rows]
+        return await self._settled(lambda session: looking.not_among(session, keys, fitted))
 
     async def delete(self, batch: pa.RecordBatch) -> Answer:
         """Deletes a slice in one transaction, as ``powers.Deletes`` defines it."""
@@ -99,7 +121,10 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
     def _read(self, session: Session) -> tuple[Table, Statements]:
         requirements.require_version(session, where=self.name)
         table = self._find(session)
-        statements = requirements.statements(table, self._rows, self._columns, where=self.name)
+        where = f"{self.name}: table {table.database}.{table.name}"
+        timezone, at = self._config.timezone, datetime.now(UTC)
+        marks = marks_of(table.columns, self._rows, timezone=timezone, where=where, at=at)
+        statements = requirements.statements(table, self._rows, self._columns, marks, where=self.name)
         self._require_rights(session, table, statements)
         return table, statements
 
@@ -167,20 +192,35 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
 
     def _delete(self, batch: pa.RecordBatch, session: Session) -> Accepted:
         """What is deleted already is no row's fault: a lost COMMIT needs no question."""
-        table, statements = self._prepared
-        keys = statements.of_keys()
-        fitted = fit(
-            key_values(batch, [column.fits for column in keys.columns]),
-            [column.fits for column in keys.columns],
-            timezone=self._config.timezone,
-        )
-        transaction = Transaction(session, table, keys, fitted.batch)
-        transaction.leave_out(fitted.kept_back, batch.column(ROW_NUMBER))
-        transaction.stage()
+        transaction = self._of_gone(batch, session)
         session.run("START TRANSACTION")
         answer = transaction.delete()
         session.run("COMMIT")
         return answer
+
+    def _of_gone(self, batch: pa.RecordBatch, session: Session) -> Transaction:
+        """A slice of rows that are gone, staged."""
+        table, statements = self._prepared
+        key = statements.of_keys().columns
+        fitted = removed_rows(batch, key, statements.marks, timezone=self._config.timezone)
+        transaction = Transaction(session, table, statements.of_gone(), fitted.batch)
+        transaction.leave_out(fitted.kept_back, batch.column(ROW_NUMBER))
+        transaction.stage()
+        return transaction
+
+    def _effects(self, batch: pa.RecordBatch, session: Session) -> Effects:
+        transaction = Transaction(session, *self._prepared, batch)
+        transaction.stage()
+        return looking.effects(transaction)
+
+    def _effects_of_delete(self, batch: pa.RecordBatch, session: Session) -> Effects:
+        gone = self._of_gone(batch, session)
+        ((found,),) = session.rows(gone.statements.count_deleted())
+        return Effects(deletes=int(found))
+
+    def _count(self, session: Session) -> int:
+        ((count,),) = session.rows(f"SELECT COUNT(*) FROM {self._prepared[1].table}")
+        return int(count)
 
     def _cannot(self, refused: Refused) -> DestinationRefusedError:
         what = "the user lacks a right" if failures.denied(refused) else "the server refuses the statement"

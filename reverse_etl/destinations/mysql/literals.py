@@ -44,17 +44,19 @@ class Piece:
         return str(self.texts[self.ends[start] : self.ends[end] - 1].to_pybytes(), "utf-8")
 
 
-def pieces(batch: pa.RecordBatch, most_bytes: int) -> Iterator[Piece]:
+def pieces(batch: pa.RecordBatch, most_bytes: int, first_place: int = 0) -> Iterator[Piece]:
     """Rows with their places before their values, in pieces that a statement can hold.
 
     Args:
         batch: What is written, without row numbers.
         most_bytes: Longest text of a piece; a row that is longer is one of its own.
+        first_place: That of the first row.
     """
     for start in range(0, batch.num_rows, _ROWS):
         part = batch.slice(start, _ROWS)
-        places = pa.array(np.arange(start, start + part.num_rows)).cast(pa.string()).cast(_TEXT)
-        values = pc.binary_join_element_wise(places, *map(_literals, part.columns), pa.scalar(",", _TEXT))
+        numbers = np.arange(start, start + part.num_rows) + first_place
+        places = pa.array(numbers).cast(pa.string()).cast(_TEXT)
+        values = pc.binary_join_element_wise(places, *map(literals, part.columns), pa.scalar(",", _TEXT))
         rows = pc.binary_join_element_wise(pa.scalar("(", _TEXT), values, pa.scalar("),", _TEXT), pa.scalar("", _TEXT))
         _, offsets, texts = rows.buffers()
         ends = np.frombuffer(offsets, np.int64)[rows.offset : rows.offset + part.num_rows + 1]
@@ -62,11 +64,12 @@ def pieces(batch: pa.RecordBatch, most_bytes: int) -> Iterator[Piece]:
         while first < part.num_rows:
             last = int(np.searchsorted(ends, ends[first] + most_bytes, side="right")) - 1
             after = max(first + 1, last)
-            yield Piece(start + first, texts, ends[first : after + 1])
+            yield Piece(start + first + first_place, texts, ends[first : after + 1])
             first = after
 
 
-def _literals(values: pa.Array) -> pa.Array:
+def literals(values: pa.Array) -> pa.Array:
+    """Each value as SQL."""
     kind, types = values.type, pa.types
     if types.is_boolean(kind):
         texts = values.cast(pa.int8()).cast(pa.string())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.destinations._sql import requirements as shared
 from reverse_etl.destinations._sql.config import Rows
-from reverse_etl.destinations.mysql.catalogue import Table, quoted
+from reverse_etl.destinations._sql.marks import Mark
+from reverse_etl.destinations.mysql.catalogue import Table, TableColumn, quoted
 from reverse_etl.destinations.mysql.statements import Statements
 from reverse_etl.errors import ConfigError, DestinationRefusedError
 
@@ -20,13 +21,16 @@ _TABLES: Final = {"BASE TABLE", "SYSTEM VERSIONED"}
 _ENGINE: Final = "InnoDB"
 
 
-def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str) -> Statements:
+def statements(
+    table: Table, rows: Rows, names: Sequence[str], marks: tuple[Mark[TableColumn], ...] = (), *, where: str
+) -> Statements:
     """The statements for a table that can take the rows.
 
     Args:
         table: What is in the catalogue.
         rows: What the sync asks for.
         names: The columns that the sync writes.
+        marks: What it sets in rows that are gone.
         where: How messages call the destination.
 
     Raises:
@@ -61,7 +65,8 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str) ->
         keeps_when_empty=rows.empty_values == "ignore",
         unique_key=table.is_unique(rows.identify_by),
         indexed=table.is_indexed(rows.identify_by),
-        deletes=rows.when_gone is not None,
+        deletes=rows.when_gone is not None and not marks,
+        marks=marks,
         numbered_by=next((name for name, column in table.columns.items() if column.counts and name not in names), ""),
     )
 

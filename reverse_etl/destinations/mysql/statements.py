@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reverse_etl.destinations._sql.columns import Kind
+from reverse_etl.destinations._sql.marks import Mark
 from reverse_etl.destinations.mysql.catalogue import TableColumn, quoted
 
 STAGE: Final = "reverse_etl_stage"
@@ -23,12 +24,8 @@ EMPTY_BAD: Final = f"DELETE FROM {BAD}"
 READ_BAD: Final = f"SELECT place, code, text FROM {BAD} ORDER BY place"
 FEW: Final = 12
 """Rows that are tried together where a slice holds bad ones."""
-_FIRST, _LAST, _FAILED = "reverse_etl_first", "reverse_etl_last", "reverse_etl_failed"
-_CODE, _TEXT, _ROW = "reverse_etl_code", "reverse_etl_text", "reverse_etl_row"
-_NUMBER: Final = "reverse_etl_number"
-"""Variables of blocks."""
-_DUPLICATE: Final = 1062
-_AT_LINE: Final = 4094
+ROW: Final = "reverse_etl_row"
+"""The variable of a block that holds a row of the stage."""
 _INDEXED: Final = 100
 """Characters of a text in an index of the stage."""
 
@@ -45,6 +42,8 @@ class Statements:
         unique_key: Whether no two rows of the table have the same key.
         indexed: Whether the table has an index by which rows of a key are found.
         deletes: Whether rows that are gone are deleted.
+        marks: What is set in rows that are gone; they are deleted where it is nothing.
+        removes: Whether the rows of the slices are gone.
         numbered_by: The column in which the table itself numbers new rows; empty where there is none.
     """
 
@@ -56,6 +55,8 @@ class Statements:
     indexed: bool
     deletes: bool
     numbered_by: str = ""
+    marks: tuple[Mark[TableColumn], ...] = ()
+    removes: bool = False
 
     @property
     def key(self) -> list[str]:
@@ -72,10 +73,10 @@ class Statements:
         """Whether rows that the table has are changed."""
         return self.write not in ("add_only", "append") and bool(self._set)
 
-    def make_stage(self) -> str:
-        """A temporary table for slices."""
+    def make_stage(self, *, indexed: bool = False) -> str:
+        """A temporary table for slices; with an index by key where the table has none, or that is asked for."""
         columns = [f"c{at} {column.definition}" for at, column in enumerate(self.columns)]
-        if not self.indexed and self.write != "append":
+        if (indexed or not self.indexed) and self.write != "append":
             columns.append(f"KEY ({', '.join(self._index_part(at) for at in self._key)})")
         return f"CREATE TEMPORARY TABLE {STAGE} (place INT NOT NULL PRIMARY KEY, {', '.join(columns)}) ENGINE = InnoDB"
 
@@ -115,17 +116,31 @@ class Statements:
         """Those for slices of keys alone."""
         return replace(self, columns=[self.columns[at] for at in self._key])
 
+    def not_among(self, condition: str) -> str:
+        """The keys of the table's rows ``t`` for which a condition holds and that the stage does not have."""
+        keys = ", ".join(f"t.{self._name(at)}" for at in self._key)
+        known = " AND ".join(f"t.{self._name(at)} IS NOT NULL" for at in self._key)
+        join = f"{self.table} AS t LEFT JOIN {STAGE} AS s ON {self._match('s')}"
+        return f"SELECT {keys} FROM {join} WHERE s.place IS NULL AND {known} AND {condition}"
+
+    def of_gone(self) -> Statements:
+        """Those for slices of rows that are gone: their keys, and what is set in them."""
+        columns = [*self.of_keys().columns, *(mark.column for mark in self.marks)]
+        return replace(self, columns=columns, write="update_only", keeps_when_empty=False, removes=True)
+
     def delete(self, where: str) -> str:
-        """Deletes the table's rows with the keys of rows ``s`` for which a condition holds, as they are spelt.
+        """Marks or deletes the table's rows with the keys of rows ``s`` for which a condition holds, as they are spelt.
 
         A key that differs in its spelling is that of another row of the query, to which the row belongs by now.
         """
-        same = [
-            f"CAST(t.{self._name(at)} AS BINARY) = CAST(s.c{at} AS BINARY)"
-            for at in self._key
-            if self.columns[at].charset
-        ]
-        return f"DELETE t FROM {self._joined} WHERE {' AND '.join([where, *same])}"
+        condition = " AND ".join([where, *self._same, *self._unmarked])
+        if self.marks:
+            return f"UPDATE {self._joined} SET {self._sets('s')} WHERE {condition}"
+        return f"DELETE t FROM {self._joined} WHERE {condition}"
+
+    def count_deleted(self) -> str:
+        """How many rows that would delete, of all rows of the stage."""
+        return f"SELECT COUNT(*) FROM {self._joined} WHERE {' AND '.join(['TRUE', *self._same, *self._unmarked])}"
 
     def upsert(self, where: str) -> list[str]:
         """Changes and adds rows ``s`` for which a condition holds, whichever of both they need by now."""
@@ -135,61 +150,6 @@ class Statements:
     def numbered(self, number: str) -> str:
         """Whether the table has a row of a number that it gave."""
         return f"SELECT COUNT(*) FROM {self.table} WHERE {quoted(self.numbered_by)} = {int(number)}"
-
-    def update_each(self, where: str, *, a_rows_fault: str) -> str:
-        """A block of MariaDB that changes rows ``s`` of a condition one by one; into ``BAD`` go those that fail.
-
-        A statement that fails leaves nothing behind, so no savepoint is needed.
-
-        Args:
-            where: The condition.
-            a_rows_fault: An SQL condition on the error's number; where it does not hold, the whole block fails.
-        """
-        return f"""
-BEGIN NOT ATOMIC
-  DECLARE {_CODE}, {_NUMBER} INT;
-  DECLARE {_TEXT} TEXT;
-  FOR {_ROW} IN (SELECT s.* FROM {STAGE} AS s WHERE {where} ORDER BY s.place) DO
-    BEGIN
-      {_handler(a_rows_fault, f"INSERT INTO {BAD} VALUES ({_ROW}.place, {_CODE}, {_TEXT})")};
-      {self._update_one};
-    END;
-  END FOR;
-END"""
-
-    def insert_each(self, *, a_rows_fault: str) -> str:
-        """The same for a stage of rows that are to be added: a few at a time, and where they fail row by row.
-
-        Where a key is there by now, another writer has added the row: it is changed.
-        """
-        few = self.insert(f"s.place BETWEEN {_FIRST} AND {_FIRST} + {FEW - 1}", looks=False)
-        one = f"s.place = {_ROW}.place"
-        bad = f"INSERT INTO {BAD} VALUES ({_ROW}.place, {_CODE}, {_TEXT})"
-        retried = 0 if self.write == "append" else _DUPLICATE
-        add = self.insert(one, looks=bool(retried))
-        again = "; ".join([*([self._update_one] if self.updates else []), add])
-        return f"""
-BEGIN NOT ATOMIC
-  DECLARE {_LAST}, {_CODE}, {_NUMBER} INT;
-  DECLARE {_FIRST}, {_FAILED} INT DEFAULT 0;
-  DECLARE {_TEXT} TEXT;
-  SELECT MAX(place) INTO {_LAST} FROM {STAGE};
-  WHILE {_FIRST} <= {_LAST} DO
-    SET {_FAILED} = 0;
-    BEGIN {_handler(a_rows_fault, f"SET {_FAILED} = 1")}; {few}; END;
-    IF {_FAILED} THEN
-      FOR {_ROW} IN (SELECT * FROM {STAGE} WHERE place BETWEEN {_FIRST} AND {_FIRST} + {FEW - 1} ORDER BY place) DO
-        SET {_FAILED} = 0;
-        BEGIN {_handler(a_rows_fault, f"SET {_FAILED} = 1")}; {self.insert(one, looks=False)}; END;
-        IF {_FAILED} AND {_CODE} = {retried} THEN
-          BEGIN {_handler(a_rows_fault, bad)}; {again}; END;
-        ELSEIF {_FAILED} THEN {bad};
-        END IF;
-      END FOR;
-    END IF;
-    SET {_FIRST} = {_FIRST} + {FEW};
-  END WHILE;
-END"""
 
     def probes(self) -> dict[str, str]:
         """Statements that touch no row, by the right on the table that they need."""
@@ -206,6 +166,13 @@ END"""
             probes["UPDATE"] = f"UPDATE {self.table} SET {sets} WHERE FALSE"
         if self.deletes:
             probes["DELETE"] = f"DELETE FROM {self.table} WHERE FALSE"
+        if self.marks:
+            sets = ", ".join(f"{name} = {name}" for name in (quoted(mark.column.fits.name) for mark in self.marks))
+            probes["UPDATE"] = (
+                f"UPDATE {self.table} SET {sets} WHERE FALSE"
+                if "UPDATE" not in probes
+                else (f"{probes['UPDATE'].removesuffix(' WHERE FALSE')}, {sets} WHERE FALSE")
+            )
         return probes
 
     @property
@@ -223,6 +190,20 @@ END"""
         ]
 
     @property
+    def _unmarked(self) -> list[str]:
+        """Conditions for rows that are not marked as the stage's row asks for."""
+        return [self._differs("s")] if self.marks else []
+
+    @property
+    def _same(self) -> list[str]:
+        """Conditions for keys that are spelt alike."""
+        return [
+            f"CAST(t.{self._name(at)} AS BINARY) = CAST(s.c{at} AS BINARY)"
+            for at in self._key
+            if self.columns[at].charset
+        ]
+
+    @property
     def _joined(self) -> str:
         """Stage and table, read in the order in which one of them has an index for the other's rows."""
         stage, table = f"{STAGE} AS s", f"{self.table} AS t"
@@ -230,9 +211,9 @@ END"""
         return f"{first} STRAIGHT_JOIN {second} ON {self._match('s')}"
 
     @property
-    def _update_one(self) -> str:
+    def update_one(self) -> str:
         """The update of a block's row: handlers do not see errors of an update of joined tables."""
-        return f"UPDATE {self.table} AS t SET {self._sets(_ROW)} WHERE {self._match(_ROW)} AND {self._differs(_ROW)}"
+        return f"UPDATE {self.table} AS t SET {self._sets(ROW)} WHERE {self._match(ROW)} AND {self._differs(ROW)}"
 
     def _match(self, row: str) -> str:
         return " AND ".join(f"t.{self._name(at)} = {row}.c{at}" for at in self._key)
@@ -256,6 +237,8 @@ END"""
     def _value(self, at: int, row: str) -> str:
         """What an existing row gets."""
         new = f"{row}.c{at}"
+        if self.removes and any(mark.now and mark.column is self.columns[at] for mark in self.marks):
+            return f"COALESCE(t.{self._name(at)}, {new})"
         if not self.keeps_when_empty:
             return new
         # A collation may have blanks equal to nothing.
@@ -271,15 +254,6 @@ END"""
 def among(places: Sequence[int]) -> str:
     """A condition for the rows of these places."""
     return f"s.place IN ({_list(places)})"
-
-
-def _handler(a_rows_fault: str, then: str) -> str:
-    # Warnings come before the error, and behind it the lines of triggers at which it was raised.
-    get = f"GET DIAGNOSTICS CONDITION {_NUMBER} {_CODE} = MYSQL_ERRNO, {_TEXT} = MESSAGE_TEXT"
-    find = f"REPEAT {get}; SET {_NUMBER} = {_NUMBER} - 1; UNTIL {_CODE} <> {_AT_LINE} OR {_NUMBER} = 0 END REPEAT"
-    get = f"GET DIAGNOSTICS {_NUMBER} = NUMBER; {find}"
-    fault = a_rows_fault.format(_CODE)
-    return f"DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN {get}; IF NOT {fault} THEN RESIGNAL; END IF; {then}; END"
 
 
 def _list(places: Sequence[int]) -> str:

@@ -20,6 +20,7 @@ from reverse_etl.destinations._sql.columns import Kind
 from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, KeptBack, Refusal
 from reverse_etl.destinations.mysql import failures
+from reverse_etl.destinations.mysql.blocks import insert_each, update_each
 from reverse_etl.destinations.mysql.literals import Piece, pieces
 from reverse_etl.destinations.mysql.statements import (
     DROP_STAGE,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _MANY: Final = 100
 """After this many bad rows, halves are no way to find the next ones."""
-_MOST_BYTES: Final = 1 << 20
+MOST_BYTES: Final = 1 << 20
 """Of one statement; fewer where the server takes less."""
 _AROUND: Final = 1_000
 """Bytes of a statement around its rows, more than enough."""
@@ -58,17 +59,27 @@ class Transaction:
     def __init__(self, session: Session, table: Table, statements: Statements, batch: pa.RecordBatch) -> None:
         self._session = session
         self._table = table
-        self._statements = statements
+        self._statements = self.statements = statements
         self._batch = batch.drop_columns([ROW_NUMBER])
         self._refusals: list[Refusal] = []
         self._staged = np.ones(batch.num_rows, bool)
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self._staged)
+
+    @property
+    def refused(self) -> int:
+        """How many are refused so far."""
+        return len(self._refusals)
 
     def stage(self) -> None:
         """Fills the stage, in transactions of its own; rows that the server cannot read stay out."""
         self._session.run(DROP_STAGE)
         self._session.run(self._statements.make_stage())
         most_bytes = self._session.packet_bytes - _AROUND
-        for piece in pieces(self._batch, min(_MOST_BYTES, most_bytes)):
+        for piece in pieces(self._batch, min(MOST_BYTES, most_bytes)):
             if piece.nbytes > most_bytes:
                 message = "the row is longer than the server takes (max_allowed_packet)"
                 self._unstage(refusal(piece.first, "too_long", message=message))
@@ -108,11 +119,15 @@ class Transaction:
         ((number,),) = self._session.rows("SELECT LAST_INSERT_ID()")
         return answer, number
 
-    def write(self) -> Accepted:
-        """Writes the rows, and gives those that are refused or left out; all others are in the table."""
+    def plan(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which of the rows the table has, which of those differ, and which are new; what is ambiguous is refused."""
         self._take(self._ambiguous())
         existing, changed = self._plan()
-        new = self._staged & ~existing
+        return existing, changed, self._staged & ~existing
+
+    def write(self) -> Accepted:
+        """Writes the rows, and gives those that are refused or left out; all others are in the table."""
+        existing, changed, new = self.plan()
         excluded = np.zeros(len(new), bool)
         if not self._statements.adds:
             excluded, new = new, excluded
@@ -184,7 +199,7 @@ class Transaction:
         if self._passes(self._statements.update(where)):
             return
         if self._session.is_mariadb:
-            self._run_block(self._statements.update_each(where, a_rows_fault=failures.a_rows_fault()))
+            self._run_block(update_each(self._statements, where, a_rows_fault=failures.a_rows_fault()))
         else:
             self._in_parts(changed, self._statements.upsert)
 
@@ -198,7 +213,7 @@ class Transaction:
             return False
         if others := np.flatnonzero(self._staged & ~new).tolist():
             self._session.run(self._statements.take(others))
-        self._run_block(self._statements.insert_each(a_rows_fault=failures.a_rows_fault()))
+        self._run_block(insert_each(self._statements, a_rows_fault=failures.a_rows_fault()))
         return False
 
     def _passes(self, statement: str) -> bool:

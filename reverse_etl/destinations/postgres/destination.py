@@ -6,9 +6,11 @@ the transaction. What happens in between is in ``transaction``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import psycopg
 import pyarrow as pa
@@ -16,15 +18,19 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql import requirements as shared
 from reverse_etl.destinations._sql.fit import fit, key_values
+from reverse_etl.destinations._sql.marks import marks_of, removed_rows
 from reverse_etl.destinations._sql.table import SqlTable
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.postgres import catalogue, failures, requirements
 from reverse_etl.destinations.postgres.catalogue import Table
 from reverse_etl.destinations.postgres.config import Config
 from reverse_etl.destinations.postgres.connection import Link
+from reverse_etl.destinations.postgres.stage import schema_of
 from reverse_etl.destinations.postgres.statements import Statements
 from reverse_etl.destinations.postgres.transaction import Transaction
 from reverse_etl.destinations.powers import Fate, Note
+from reverse_etl.destinations.table_powers import Effects
+from reverse_etl.destinations.tables import Fitted
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.postgres.errors import condition
 
@@ -43,6 +49,9 @@ class _InDoubt:
 
 _Act: TypeAlias = Callable[[Transaction, pa.RecordBatch], Awaitable[Accepted]]
 """What becomes of a slice within its transaction."""
+_Look: TypeAlias = Callable[[Transaction, pa.RecordBatch], Awaitable[Effects]]
+"""What would become of it."""
+_Found = TypeVar("_Found")
 
 
 class PostgresTable(SqlTable[Config, Table, Statements]):
@@ -63,22 +72,11 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
 
     async def fate(self, mark: str) -> Fate | TryAgain:
         """What the server says of a transaction."""
-        connection = await self._link.connected()
-        if isinstance(connection, TryAgain):
-            return connection
-        try:
-            return await self._status(connection, mark)
-        except psycopg.Error as error:
-            await self._link.drop()
-            if (trouble := failures.trouble(error, lost=connection.broken)) is not None:
-                return trouble
-            raise self._cannot(error) from None
+        return await self._asked(partial(self._status, transaction=mark))
 
     async def delete(self, batch: pa.RecordBatch) -> Answer:
         """Deletes a slice in one transaction, as ``powers.Deletes`` defines it."""
-        keys = self._prepared[1].of_keys()
-        columns = [column.fits for column in keys.columns]
-        fitted = fit(key_values(batch, columns), columns, timezone=self._config.timezone)
+        keys, fitted = self._keys(batch)
         answer = await self._settled(fitted.batch, keys, Transaction.delete)
         if not fitted.kept_back or not isinstance(answer, Accepted):
             return answer
@@ -86,6 +84,75 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         places = {number: place for place, number in enumerate(batch.column(ROW_NUMBER).to_pylist())}
         kept = [Refusal(places[row], each.why) for each in fitted.kept_back for row in each.rows.to_pylist()]
         return Accepted(tuple(sorted({*answer.refusals, *kept})), answer.excluded)
+
+    async def effects(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``write`` would do with a slice, as ``table_powers.Foresees`` defines it."""
+        return await self._looked(batch, self._prepared[1], Transaction.effects)
+
+    async def effects_of_delete(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``delete`` would do with a slice, likewise."""
+        keys, fitted = self._keys(batch)
+        return await self._looked(fitted.batch, keys, Transaction.effects_of_delete)
+
+    async def row_count(self) -> int | TryAgain:
+        """How many rows the table has."""
+        return await self._asked(self._count)
+
+    async def _count(self, connection: psycopg.AsyncConnection[Any]) -> int:
+        cursor = await connection.execute(f"SELECT count(*) FROM {self._prepared[1].table}")
+        (count,) = await cursor.fetchone() or (0,)
+        return int(count)
+
+    def _keys(self, batch: pa.RecordBatch) -> tuple[Statements, Fitted]:
+        """A slice of rows that are gone as it is staged, and the statements for it."""
+        statements = self._prepared[1]
+        key = statements.of_keys().columns
+        return statements.of_gone(), removed_rows(batch, key, statements.marks, timezone=self._config.timezone)
+
+    async def not_among(self, rows: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch] | TryAgain:
+        """The keys of the table's rows that none of these rows has, as ``table_powers.Mirrors`` defines it."""
+        keys = self._prepared[1].of_keys()
+        columns = [column.fits for column in keys.columns]
+        names = [column.name for column in columns]
+        fitted = [fit(key_values(batch, columns), columns, timezone=self._config.timezone).batch for batch in rows]
+
+        async def ask(connection: psycopg.AsyncConnection[Any]) -> list[pa.RecordBatch]:
+            transaction = Transaction(connection, self._prepared[0], keys)
+            await transaction.begin(schema_of(fitted, names), self._settings)
+            found = await transaction.not_among(fitted, names)
+            await connection.execute("ROLLBACK")
+            return found
+
+        return await self._asked(ask)
+
+    async def _looked(self, batch: pa.RecordBatch, statements: Statements, look: _Look) -> Effects | TryAgain:
+        """What is found in a transaction that is rolled back."""
+
+        async def ask(connection: psycopg.AsyncConnection[Any]) -> Effects:
+            transaction = Transaction(connection, self._prepared[0], statements)
+            await transaction.begin(batch.schema, self._settings)
+            found = await look(transaction, batch)
+            await connection.execute("ROLLBACK")
+            return found
+
+        return await self._asked(ask)
+
+    async def _asked(self, ask: Callable[[psycopg.AsyncConnection[Any]], Awaitable[_Found]]) -> _Found | TryAgain:
+        """What is found on the connection, where nothing is written."""
+        connection = await self._link.connected()
+        if isinstance(connection, TryAgain):
+            return connection
+        try:
+            return await ask(connection)
+        except psycopg.Error as error:
+            lost = connection.broken
+            await self._link.drop()
+            if (trouble := failures.trouble(error, lost=lost)) is not None:
+                return trouble
+            raise self._cannot(error) from None
+        except BaseException:
+            await self._link.drop()
+            raise
 
     async def _settled(
         self, batch: pa.RecordBatch, statements: Statements, act: _Act, note: Note | None = None
@@ -127,8 +194,11 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         if table.read_only:
             await self._link.drop()
             return TryAgain("the server only reads: it is a standby", hint="Name the primary server as `host`.")
+        where = f"{self.name}: table {table.schema}.{table.name}"
+        timezone, at = self._config.timezone, datetime.now(UTC)
+        marks = marks_of(table.columns, self._rows, timezone=timezone, where=where, at=at)
         user = self._link.user
-        return table, requirements.statements(table, self._rows, self._columns, where=self.name, user=user)
+        return table, requirements.statements(table, self._rows, self._columns, marks, where=self.name, user=user)
 
     async def _find(self, connection: psycopg.AsyncConnection[Any]) -> Table:
         places = shared.places(self._config.schema_name, self._rows.table)

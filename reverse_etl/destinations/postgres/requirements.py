@@ -7,6 +7,7 @@ from typing import Final
 
 from reverse_etl.destinations._sql import requirements as shared
 from reverse_etl.destinations._sql.config import Rows
+from reverse_etl.destinations._sql.marks import Mark
 from reverse_etl.destinations.postgres.catalogue import Table, TableColumn
 from reverse_etl.destinations.postgres.statements import Statements, quoted
 from reverse_etl.errors import ConfigError, DestinationRefusedError
@@ -17,13 +18,22 @@ OLDEST: Final = 130_000
 _OTHER_KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 
-def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str, user: str) -> Statements:
+def statements(
+    table: Table,
+    rows: Rows,
+    names: Sequence[str],
+    marks: tuple[Mark[TableColumn], ...] = (),
+    *,
+    where: str,
+    user: str,
+) -> Statements:
     """The statements for a table that can take the rows.
 
     Args:
         table: What is in the catalogue.
         rows: What the sync asks for.
         names: The columns that the sync writes.
+        marks: What it sets in rows that are gone.
         where: How messages call the destination.
         user: Who writes.
 
@@ -43,7 +53,7 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str, us
     _require_writable(written, rows, f"{where}: table {full}")
     if rows.write != "update_only":
         shared.require_complete(table.columns, names, where=f"{where}: table {full}")
-    _require_rights(table, written, rows, where=where, user=user)
+    _require_rights(table, written, rows, marks, where=where, user=user)
     counts = any(column.counts and name not in names for name, column in table.columns.items())
     return Statements(
         table=f"{quoted(table.schema)}.{quoted(table.name)}",
@@ -53,6 +63,7 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str, us
         unique_key=table.unique_key,
         looks_first=rows.write != "append" and (counts or not table.unique_key or rows.empty_values == "ignore"),
         finds_swallowed=table.may_swallow_rows,
+        marks=marks,
     )
 
 
@@ -78,7 +89,15 @@ def _require_writable(written: Sequence[TableColumn], rows: Rows, where: str) ->
             )
 
 
-def _require_rights(table: Table, written: Sequence[TableColumn], rows: Rows, *, where: str, user: str) -> None:
+def _require_rights(
+    table: Table,
+    written: Sequence[TableColumn],
+    rows: Rows,
+    marks: Sequence[Mark[TableColumn]],
+    *,
+    where: str,
+    user: str,
+) -> None:
     """Rights on columns suffice; what is asked for is shown for the table, the usual way to grant it."""
     grants = []
     if not table.schema_usage:
@@ -91,8 +110,9 @@ def _require_rights(table: Table, written: Sequence[TableColumn], rows: Rows, *,
         not column.fits.key and "UPDATE" not in column.may for column in written
     ):
         lacking.add("UPDATE")
-    if rows.when_gone is not None and not table.may_delete:
+    if rows.when_gone is not None and not marks and not table.may_delete:
         lacking.add("DELETE")
+    lacking |= {right for mark in marks for right in ("SELECT", "UPDATE") if right not in mark.column.may}
     if lacking:
         grants.append(f"{', '.join(sorted(lacking))} ON {quoted(table.schema)}.{quoted(table.name)}")
     if not table.temporary:

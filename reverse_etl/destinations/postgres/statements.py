@@ -13,7 +13,9 @@ from typing import Final
 import pyarrow as pa
 
 from reverse_etl.destinations._sql.columns import Kind
+from reverse_etl.destinations._sql.marks import Mark
 from reverse_etl.destinations.postgres.catalogue import TableColumn
+from reverse_etl.destinations.postgres.stage import literal, stage_type
 
 STAGE: Final = "pg_temp.reverse_etl_stage"
 BAD: Final = "pg_temp.reverse_etl_bad"
@@ -50,6 +52,8 @@ class Statements:
         looks_first: Whether existing rows are updated first and only others inserted: an insert that becomes an
             update would take a number from a sequence, or fail for want of a value that the row has already.
         finds_swallowed: Whether rows that a trigger leaves out are looked for.
+        marks: What is set in rows that are gone; they are deleted where it is nothing.
+        removes: Whether the rows of the slices are gone.
     """
 
     table: str
@@ -59,6 +63,8 @@ class Statements:
     unique_key: bool
     looks_first: bool
     finds_swallowed: bool
+    marks: tuple[Mark[TableColumn], ...] = ()
+    removes: bool = False
 
     @property
     def leaves_out(self) -> bool:
@@ -67,7 +73,7 @@ class Statements:
 
     def make_stage(self, schema: pa.Schema) -> str:
         """A temporary table for slices of these Arrow types, in the order of ``columns``."""
-        columns = [f"c{at} {_stage_type(schema.field(at).type)}" for at in range(len(self.columns))]
+        columns = [f"c{at} {stage_type(schema.field(at).type)}" for at in range(len(self.columns))]
         return f"CREATE TEMPORARY TABLE {STAGE} (place integer, {', '.join(columns)}) ON COMMIT DROP"
 
     def fill_stage(self) -> str:
@@ -79,14 +85,36 @@ class Statements:
         """Those for slices of keys alone."""
         return replace(self, columns=[column for column in self.columns if column.fits.key])
 
+    def of_gone(self) -> Statements:
+        """Those for slices of rows that are gone: their keys, and what is set in them."""
+        keys = self.of_keys()
+        columns = [*keys.columns, *(mark.column for mark in self.marks)]
+        return replace(keys, columns=columns, keeps_when_empty=False, removes=True)
+
     def delete_rows(self) -> str:
-        """Deletes the table's rows with the keys of the stage."""
+        """Deletes the table's rows with the keys of the stage, or marks them."""
+        if self.marks:
+            return self._update(self._rows())
         return f"DELETE FROM {self.table} AS t USING {self._rows()} AS s WHERE {self._match('t')}"
 
     def still_there(self) -> str:
-        """The places of keys of the stage that the table has."""
-        there = f"EXISTS (SELECT FROM {self.table} AS t WHERE {self._match('t')})"
+        """The places of keys of the stage that the table has, and has not marked."""
+        there = f"EXISTS (SELECT FROM {self.table} AS t WHERE {self._match('t')}{self._unmarked})"
         return f"SELECT s.place FROM {self._rows()} AS s WHERE {there} ORDER BY 1"
+
+    def not_among(self) -> str:
+        """The keys, as text, of the table's rows that the stage does not have and that are not marked."""
+        texts = ", ".join(f"t.{self._name(at)}::text" for at in self._key)
+        known = " AND ".join(f"t.{self._name(at)} IS NOT NULL" for at in self._key)
+        marked = [
+            f"t.{quoted(mark.column.fits.name)} IS NOT NULL"
+            if mark.now
+            else f"t.{quoted(mark.column.fits.name)} IS NOT DISTINCT FROM {literal(mark)}"
+            for mark in self.marks
+        ]
+        unmarked = f" AND NOT ({' AND '.join(marked)})" if marked else ""
+        there = f"EXISTS (SELECT FROM {self._rows()} AS s WHERE {self._match('t')})"
+        return f"SELECT {texts} FROM {self.table} AS t WHERE {known}{unmarked} AND NOT {there}"
 
     def take_ambiguous(self) -> str:
         """Removes rows that match several of the table's, or whose key an earlier one has; gives place and reason.
@@ -110,6 +138,14 @@ class Statements:
         return (
             f"DELETE FROM {STAGE} AS d USING (SELECT s.place FROM {self._rows()} AS s WHERE {wanted}) AS found "
             f"WHERE d.place = found.place RETURNING d.place"
+        )
+
+    def count_rows(self) -> str:
+        """How many of the stage's rows the table has, and how many of those differ."""
+        differs = self._differs([self._value(at, f"s.c{at}", "t") for at in self._data]) if self._data else "FALSE"
+        return (
+            f"SELECT count(*), count(*) FILTER (WHERE {differs}) FROM {self._rows()} AS s "
+            f"JOIN {self.table} AS t ON {self._match('t')}"
         )
 
     def write_rows(self, where: str = "") -> str:
@@ -172,6 +208,11 @@ BEGIN
 END"""
 
     @property
+    def _unmarked(self) -> str:
+        """A condition on row ``t`` behind others: it is not marked as the stage's row asks for."""
+        return f" AND {self._differs([self._value(at, f's.c{at}', 't') for at in self._data])}" if self._data else ""
+
+    @property
     def _key(self) -> list[int]:
         return [at for at, column in enumerate(self.columns) if column.fits.key]
 
@@ -192,6 +233,8 @@ END"""
 
     def _value(self, at: int, staged: str, table: str) -> str:
         """What an existing row gets."""
+        if self.removes and any(mark.now and mark.column is self.columns[at] for mark in self.marks):
+            return f"coalesce({table}.{self._name(at)}, {staged})"
         if not self.keeps_when_empty:
             return staged
         empty = f"nullif({staged}, '')" if self.columns[at].fits.kind is Kind.TEXT else staged
@@ -245,18 +288,3 @@ END"""
 
     def _with(self, steps: Sequence[tuple[str, str]]) -> str:
         return f"WITH {', '.join(f'{name} AS ({step})' for name, step in steps)} " if steps else ""
-
-
-def _stage_type(kind: pa.DataType) -> str:
-    types = pa.types
-    if types.is_boolean(kind):
-        return "boolean"
-    if types.is_integer(kind):
-        return "bigint"
-    if types.is_floating(kind):
-        return "double precision"
-    if types.is_date(kind):
-        return "date"
-    if types.is_timestamp(kind):
-        return "timestamp with time zone" if kind.tz else "timestamp"
-    return "text"

@@ -12,6 +12,8 @@ class Outgoing(TableRows):
 
     DESTINATION: ClassVar[str] = "postgres"
     TITLE: ClassVar[str] = "PostgreSQL"
+    FORESEES: ClassVar[bool] = True
+    MARKS: ClassVar[bool] = True
     MAX_COLUMNS: ClassVar[int] = 1_600
     """Source: postgresql.org/docs/current/limits.html."""
 

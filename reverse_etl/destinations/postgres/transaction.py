@@ -7,7 +7,7 @@ on the server writes row by row and names each row that fails; it costs the same
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,7 +20,8 @@ from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.postgres import failures
-from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, NOT_APPLIED, READ_BAD, Statements
+from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, NOT_APPLIED, READ_BAD, STAGE, Statements
+from reverse_etl.destinations.table_powers import Effects
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.postgres.catalogue import Table
@@ -29,6 +30,8 @@ _TWICE: Final = "21000"
 """ON CONFLICT meets a key twice."""
 
 _SAVEPOINT: Final = "reverse_etl"
+_CURSOR: Final = "reverse_etl_keys"
+_FETCHED_ROWS: Final = 10_000
 
 
 class Transaction:
@@ -90,6 +93,43 @@ class Transaction:
             excluded = [place for (place,) in await self._fetch(statements.take_left_out())]
         refusals += await self._write_rows()
         return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)))
+
+    async def effects(self, batch: pa.RecordBatch) -> Effects:
+        """What ``write`` would do, as far as constraints and triggers do not decide it. Raises psycopg.Error."""
+        statements = self._statements
+        if statements.write == "append":
+            return Effects(inserts=batch.num_rows)
+        await self._stage(batch)
+        await self._run(INDEX_STAGE)
+        refused = len(await self._take_ambiguous())
+        left_out = len(await self._fetch(statements.take_left_out())) if statements.leaves_out else 0
+        ((there, updates),) = await self._fetch(statements.count_rows())
+        inserts = batch.num_rows - refused - left_out - there
+        return Effects(inserts, updates, unchanged=there - updates, left_out=left_out, refused=refused)
+
+    async def effects_of_delete(self, batch: pa.RecordBatch) -> Effects:
+        """What ``delete`` would do, likewise."""
+        await self._stage(batch)
+        await self._run(INDEX_STAGE)
+        return Effects(deletes=len(await self._fetch(self._statements.still_there())))
+
+    async def not_among(self, keys: Iterable[pa.RecordBatch], names: Sequence[str]) -> list[pa.RecordBatch]:
+        """The keys, as text, of the table's rows that none of these have, likewise.
+
+        Args:
+            keys: As ``fit`` gives them.
+            names: What the columns of the key are called.
+        """
+        for batch in keys:
+            await self._stage(batch)
+        await self._run(f"ANALYZE {STAGE}")
+        found = []
+        async with self._connection.cursor(name=_CURSOR) as cursor:
+            await cursor.execute(self._statements.not_among())
+            while rows := await cursor.fetchmany(_FETCHED_ROWS):
+                columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+                found.append(pa.RecordBatch.from_arrays(columns, names=[*names]))
+        return found
 
     async def delete(self, batch: pa.RecordBatch) -> Accepted:
         """Deletes the rows with these keys, and gives those that a trigger kept; all others are not in the table.

@@ -32,14 +32,14 @@ class SqlPage:
     def test_the_files_that_it_shows_are_valid(self, tmp_path: Path) -> None:
         """The destination's entry, the section of a sync; keys that are left to other pages are named in the text."""
         text, blocks = self._blocks()
-        entry, rows = (yaml.safe_load(block) for kind, block in blocks if kind == "yaml")
+        entry, *sections = (yaml.safe_load(block) for kind, block in blocks if kind == "yaml")
         shown = entry["destinations"]["crm"]
         model = plugins.load("reverse_etl.destinations", shown["type"]).Config
         config = model.model_validate(shown, context={FOLDER: tmp_path})
         assert {key for key in model.keys() if key not in shown} == {"port", "tls", "ca_file", "ssh_tunnel"}  # noqa: SIM118
         assert all(f"`{key}`" in text for key in ("port", "tls", "ca_file", "ssh_tunnel"))
         assert "Europe/Berlin" == config.timezone
-        assert ("id",) == Rows.model_validate(rows["rows"]).identify_by
+        assert [("id",), ()] == [Rows.model_validate(each["rows"]).identify_by for each in sections]
 
     def test_the_grants_that_it_shows_are_enough(self, server: SqlServer, tmp_path: Path) -> None:
         """A user with these and no other rights writes to the table."""

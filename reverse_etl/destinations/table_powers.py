@@ -1,0 +1,81 @@
+"""What a table may be able to tell beyond taking rows; asked for by ``isinstance``, so ``tables`` never grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from reverse_etl.pacing.trouble import TryAgain
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What writing rows, and deleting some, would do to a table.
+
+    Attributes:
+        inserts: Rows that would be added.
+        updates: Rows of the table that would be changed.
+        unchanged: Rows that the table has already, as they are.
+        deletes: Rows of the table that would be deleted, or marked as gone.
+        left_out: Rows that ``update_only`` or ``add_only`` leaves out.
+        refused: Rows that do not fit, or whose key is that of several rows. What constraints and triggers refuse, only
+            writing shows.
+    """
+
+    inserts: int = 0
+    updates: int = 0
+    unchanged: int = 0
+    deletes: int = 0
+    left_out: int = 0
+    refused: int = 0
+
+    def __add__(self, other: Effects) -> Effects:
+        return Effects(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """A table of which it can be told, before anything is written, what writing would do."""
+
+    async def effects(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``write`` (or ``append``) would do with a slice of what ``fit`` gave; the table is not touched.
+
+        Raises:
+            UnauthorizedError: The credentials are refused.
+            DestinationRefusedError: The table cannot be looked at.
+        """
+        ...
+
+    async def effects_of_delete(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``delete`` would do with a slice, likewise."""
+        ...
+
+    async def row_count(self) -> int | TryAgain:
+        """How many rows the table has. Raises as ``effects``."""
+        ...
+
+
+@runtime_checkable
+class Mirrors(Protocol):
+    """A table whose rows can be held against all that a query returns."""
+
+    async def not_among(self, rows: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch] | TryAgain:
+        """The keys of the table's rows that none of these rows has, as the table compares keys; nothing is changed.
+
+        What a sync's ``gone`` has marked already is not among them.
+
+        Args:
+            rows: All rows of a whole reading, as they were read, with ``ROW_NUMBER``. Gone through once.
+
+        Returns:
+            The columns of the key (``identify_by``) as text, as ``delete`` takes them; in no order.
+
+        Raises:
+            UnauthorizedError: The credentials are refused.
+            DestinationRefusedError: The table cannot be looked at.
+        """
+        ...
