@@ -114,7 +114,7 @@ class Keyed:
         else:
             other = pa.array(fingerprints(sent.other, subkey(self.secret, "other", self.sync)))
         names = list(sent.names) if sent.names is not None else key_columns(batch, self.named)
-        return [_lists(names), other, deleted_rows(batch)]
+        return [lists(names), other, deleted_rows(batch)]
 
 
 def write_fingerprints(
@@ -247,7 +247,7 @@ def count_deleted(parts: Parts, database: duckdb.DuckDBPyConnection) -> int:
     return int(found)
 
 
-def _lists(texts: list[pa.StringArray]) -> pa.ListArray:
+def lists(texts: list[pa.StringArray]) -> pa.ListArray:
     """One list a row, of the texts of each column."""
     rows, wide = len(texts[0]), len(texts)
     values = pa.concat_arrays(texts).take(pa.array(np.arange(rows * wide).reshape(wide, rows).T.ravel()))

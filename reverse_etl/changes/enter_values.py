@@ -68,9 +68,9 @@ def enter_values(
         return rows, False
     columns_ = ", ".join(("kh", "kl", "key", *names))
     every = f"""
-        SELECT {columns_}, own, gone FROM {parquet(after)}
+        SELECT {columns_}, own, gone, added FROM {parquet(after)}
         UNION ALL
-        SELECT {columns_}, false, gone FROM {old}
+        SELECT {columns_}, false, gone, false FROM {old}
         ANTI JOIN {parquet(after)} USING (kh, kl) SEMI JOIN {parquet(now)} USING (kh, kl)
     """
     return copy(database, every, after), True
@@ -119,7 +119,8 @@ def _entries(answered: str, old: str, names: Sequence[str], *, before: Path | No
     kept = "".join(f", {was[name]} AS was_{name}" for name in names)
     plain = "".join(f", n.{name}" for name in names)
     found = f"""
-        SELECT n.kh, n.kl, n.key{plain}, n.what <> 'unchanged' AS own, n.ended AS gone
+        SELECT n.kh, n.kl, n.key{plain}, n.what <> 'unchanged' AS own, n.ended AS gone,
+            n.what = 'added' AS added
         FROM (
             SELECT s.kh, s.kl, s.key, s.what, o.kh IS NULL OR s.what = 'added' AS is_new, {_ENDED} AS ended,
                 coalesce(o.gone, false) AS was_gone{texts}{kept}
@@ -132,7 +133,7 @@ def _entries(answered: str, old: str, names: Sequence[str], *, before: Path | No
     # The row leaves no value behind, but a mark, for `history` and `undo`.
     nothing = "".join(f", NULL::VARCHAR AS {name}" for name in names)
     removed = f"""
-        SELECT o.kh, o.kl, o.key{nothing}, true AS own, true AS gone
+        SELECT o.kh, o.kl, o.key{nothing}, true AS own, true AS gone, false AS added
         FROM {old} o SEMI JOIN {parquet(before)} b ON o.kh = b.kh AND o.kl = b.kl
         ANTI JOIN {parquet(now)} n ON o.kh = n.kh AND o.kl = n.kl
     """
@@ -143,7 +144,7 @@ def _entries(answered: str, old: str, names: Sequence[str], *, before: Path | No
     anything = " OR ".join(f"o.{name} <> '{UNKNOWN}'" for name in names)
     return f"""
         {known} UNION ALL
-        SELECT o.kh, o.kl, o.key, {lost}, true AS own, false AS gone
+        SELECT o.kh, o.kl, o.key, {lost}, true AS own, false AS gone, false AS added
         FROM {old} o
         SEMI JOIN (
             SELECT n.kh, n.kl FROM {parquet(now)} n JOIN {parquet(before)} b ON n.kh = b.kh AND n.kl = b.kl

@@ -123,6 +123,11 @@ def gone_before(parts: Parts, before: Path, database: duckdb.DuckDBPyConnection)
     return GoneKeys(**dict(database.execute(found).fetchall()), known=count_known(before, database))
 
 
+def gone_in_plan(parts: Parts, before: Path, database: duckdb.DuckDBPyConnection) -> GoneKeys | None:
+    """The keys that a plan removes without a reading; None where it names none."""
+    return gone_before(parts, before, database) if (parts.folder / GONE_FILE).exists() else None
+
+
 def count_known(before: Path, database: duckdb.DuckDBPyConnection) -> int:
     """How many keys of a generation's file were acknowledged."""
     [(known,)] = database.execute(f"SELECT count(*) FROM {parquet(before)} WHERE known").fetchall()

@@ -72,6 +72,8 @@ class Undone:
         in_doubt: Values of which it is not known whether they arrived, or what was there before.
         never_ours: Values before which nothing of ours was there: they stay.
         removed: Of the rows, those that the run removed because they were gone: they are sent whole.
+        deleted: Rows that the run added, and that are deleted because that was asked for.
+        elsewhere: Rows that the run added, and that stay because another sync sends them.
     """
 
     rows: int = 0
@@ -81,6 +83,8 @@ class Undone:
     in_doubt: int = 0
     never_ours: int = 0
     removed: int = 0
+    deleted: int = 0
+    elsewhere: int = 0
 
 
 def write_undo(
@@ -246,6 +250,11 @@ def _rows(
             writer.write_batch(pa.RecordBatch.from_arrays([numbers, marks], schema=schema))
             rows = rows_of(batch.column("key").cast(pa.string()), texts)
             yield rows.append_column(pa.field(ROW_NUMBER, pa.int64()), numbers)
+        if first == 1:
+            # A table is looked at by the columns of its rows, also where some are only deleted.
+            nothing = pa.array([], pa.string())
+            rows = rows_of(nothing, dict.fromkeys(sent, nothing))
+            yield rows.append_column(pa.field(ROW_NUMBER, pa.int64()), pa.array([], pa.int64()))
 
 
 def _by_attribute(parts: Parts, file: str, values: StreamValues) -> dict[str, int]:

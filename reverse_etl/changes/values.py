@@ -1,7 +1,8 @@
 """The values that a destination acknowledged, attribute by attribute, beside the fingerprints of whole rows.
 
     <generation>/<stream>.values.parquet    ``kh``, ``kl``, ``key``, and ``a0``, ``a1`` …: the text of each attribute;
-                                            ``own``, whether its run changed them; ``gone``, whether it removed the row
+                                            ``own``, whether its run changed them; ``gone``, whether it removed the row;
+                                            ``added``, whether the row's key was not known before
 
 A generation has the values of its own run's rows alone; which generations' files are still needed is in ``made.json``,
 and so are the names of ``a0``, ``a1`` …: DuckDB does not distinguish `Plan` from `plan`. A text is null where nothing

@@ -14,7 +14,7 @@ from reverse_etl.changes.attributes import plan_clearing, with_attributes_of, wr
 from reverse_etl.changes.changed_rows import changed_rows
 from reverse_etl.changes.compare import as_checked, count_deleted, enter_plan, write_fingerprints, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
-from reverse_etl.changes.gone import GoneKeys, count_known, gone_in_log, remembers_names
+from reverse_etl.changes.gone import GoneKeys, count_known, gone_in_log, gone_in_plan, remembers_names
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changes.undo import take_undo
 from reverse_etl.changeset.asked import reads_only_changes
@@ -164,7 +164,11 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
             deleted = count_deleted(parts, database)
             found.streams[name] = replace(found.streams[name], deleted=deleted)
             keys = GoneKeys(known=count_known(before, database))
-            if facts.has_all_rows or among is not None:
+            if facts.reads is Reads.UNDO:
+                keys = gone_in_plan(parts, before, database) or keys
+                if keys.removed:
+                    found.gone[name] = keys
+            elif facts.has_all_rows or among is not None:
                 looked = look_for_gone(run, facts, stream, before, database, among)
                 notes.append(looked.note)
                 if looked.keys is not None:

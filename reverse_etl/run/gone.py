@@ -80,13 +80,13 @@ def look_for_gone(
     parts = run.folder.parts(stream.name)
     if unknown := _without_key(parts, facts.streams[stream.name].rows):
         return Looked(note=f"{unknown}, so it is not known who is gone: nothing was removed.")
-    elsewhere, unknown = _elsewhere(run, stream.name)
+    others, unknown = elsewhere(run, stream.name)
     if unknown:
         return Looked(note=unknown)
     if stream.gone in run.folder.removals() and not may_remove(run):
         # What became of them is known by their numbers.
         return Looked(gone_before(parts, before, database))
-    keys = find_gone(parts, before, database, gone, read_at=facts.started_at, among=among, elsewhere=elsewhere)
+    keys = find_gone(parts, before, database, gone, read_at=facts.started_at, among=among, elsewhere=others)
     note = ""
     if keys.unnamed:
         left = counted(keys.unnamed, "row is gone and left as it is", "rows are gone and left as they are")
@@ -222,7 +222,7 @@ def _without_key(parts: Parts, rows: int) -> str:
     return f"{counted(without, 'row has', 'rows have')} no identifier" if without else ""
 
 
-def _elsewhere(run: SyncRun, stream: str) -> tuple[list[Path], str]:
+def elsewhere(run: SyncRun, stream: str) -> tuple[list[Path], str]:
     """What other syncs acknowledged of the same things; and why that is not known of one of them, a sentence."""
     found: list[Path] = []
     for mine, other, theirs in run.sync.beside:

@@ -27,6 +27,7 @@ from reverse_etl.run.planned_run import PREFIX
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.sharing import put_changeset
+from reverse_etl.run.undo_added import streams_that_delete, write_deletions
 from reverse_etl.state.run_history import root_of_run
 from reverse_etl.state.snapshots import snapshot_of
 
@@ -51,6 +52,7 @@ class Undo:
         undone: What is taken back of the sync's rows, and what cannot be.
         further: The same of its further streams, by name.
         beside: What of the run is never taken back, in words.
+        notes: Why rows that the run added are not deleted though it was asked for, in sentences.
     """
 
     run_id: str
@@ -59,11 +61,12 @@ class Undo:
     undone: Undone
     further: dict[str, Undone] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
-        """Rows that are sent, of all streams."""
-        return self.undone.rows + sum(each.rows for each in self.further.values())
+        """Rows that are sent or deleted, of all streams."""
+        return sum(each.rows + each.deleted for each in (self.undone, *self.further.values()))
 
 
 def make_undo(
@@ -73,6 +76,9 @@ def make_undo(
     database: DatabaseConfig,
     destination: DestinationConfig,
     report: RunReport,
+    *,
+    delete_added: bool = False,
+    gone_max: str = "",
 ) -> Undo:
     """Makes the rows that take back what a run changed; nothing is sent.
 
@@ -83,9 +89,12 @@ def make_undo(
         database: The sync's database, for its list of suppressed people.
         destination: Where its rows go.
         report: The run that is taken back.
+        delete_added: Whether rows that the run added are deleted.
+        gone_max: How many of them, ``20%`` or a number; empty for what the sync allows.
 
     Raises:
-        ConfigError: The sync remembers no values.
+        ConfigError: The sync remembers no values; or it deletes nothing, and is asked to.
+        CheckFailedError: More would be deleted than may be at once.
         StateError: What the run changed is not known any more; or another run is not accounted for.
         DestinationError: The destination does not identify itself.
     """
@@ -96,6 +105,7 @@ def make_undo(
             f"{sync.where} remembers no values, so nothing can be taken back.",
             hint="Write `changes: {by: compare, keep: 30d}` in its file: runs from then on can be taken back.",
         )
+    deletes = streams_that_delete(sync) if delete_added else ()
     plan_id = f"{PREFIX}{secrets.token_hex(4)}"
     run = SyncRun(sync, plan_id, plan_id, home, store, datetime.now(UTC))
     snapshot = snapshot_of(store, sync.name)
@@ -114,6 +124,7 @@ def make_undo(
     _require_same(run, chain[0][1], identified.rows.recipient, destination)
     folder, kind = run.folder, known_by_attribute(sync)
     undone: dict[str, Undone] = {}
+    notes: list[str] = []
     with scratch_in(folder.path / "scratch") as scratch:
         for name in names:
             current = chain[0][1]
@@ -121,6 +132,11 @@ def make_undo(
             values = replace(remembered[name], names=tuple(current.attributes.get(name, ())), left=left)
             rows_of = partial(kind.rows_of, sync=sync, stream=name)
             undone[name] = write_undo(folder.parts(name), files[name], values, rows_of, scratch)
+            if name in deletes:
+                added, note = write_deletions(run, name, files[name], values, rows_of, scratch, gone_max=gone_max)
+                stay = undone[name].added - added.deleted - added.elsewhere
+                undone[name] = replace(undone[name], added=stay, deleted=added.deleted, elsewhere=added.elsewhere)
+                notes.append(note)
     with connect(database) as session:
         sync.read_beside(folder, session)
     streams = {stream.name: StreamFacts(undone.get(stream.name, Undone()).rows) for stream in sync.streams}
@@ -135,12 +151,13 @@ def make_undo(
             asked=asked(sync, dialect(database)),
             note=f"The changes of run {report.run_id[:8]} were taken back; last sync time stays as it is.",
             generation=snapshot.generation,
+            gone_max=gone_max,
         )
     )
     keep_rows_for(folder, identified.rows)
     put_changeset(run)
     others = tuple(stream.name for stream in sync.streams if stream.name not in undone)
-    return Undo(report.run_id, sync.name, plan_id, undone.pop(ROWS), undone, others)
+    return Undo(report.run_id, sync.name, plan_id, undone.pop(ROWS), undone, others, tuple(filter(None, notes)))
 
 
 def _require_same(run: SyncRun, current: Made, recipient: Recipient, destination: DestinationConfig) -> None:

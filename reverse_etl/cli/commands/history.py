@@ -73,7 +73,7 @@ def _show_key(sync: str, syncs: Path, key: str, home: Home, store: Store, *, lim
         for each in found:
             of = f"{each.stream} {each.of}: " if each.stream != "rows" or len(kinds) > 1 else ""
             if each.removed or not each.attributes:
-                what = "removed: it was gone" if each.removed else "added"
+                what = "removed" if each.removed else "added"
                 table.add(each.run_id[:8], words.minute(words.at_unix(each.at)), f"{of}{what}", "", "")
             for name, (old, new) in each.attributes.items():
                 before, after = old or "", new or "not known"

@@ -29,6 +29,12 @@ def undo(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning, as in `history`.")],
     syncs: SyncsFolder = Path("syncs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be taken back; send nothing.")] = False,
+    delete_added: Annotated[
+        bool, typer.Option("--delete-added", help="Delete the rows that the run added (needs gone: delete).")
+    ] = False,
+    gone_max: Annotated[
+        str, typer.Option("--gone-max", metavar="LIMIT", help="Delete as many of them: 20%, or a number of rows.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
@@ -49,7 +55,10 @@ def undo(
     sync = sync_named(project, report.sync)
     resolve_credentials(project, sync)
     database, destination = project.databases[sync.database], project.destinations[sync.destination]
-    made = make_undo(sync, home, store, database, destination, report)
+    if gone_max and not delete_added:
+        raise typer.BadParameter("goes with --delete-added.", param_hint="--gone-max")
+    gone_max = Scope.of(gone_max=gone_max, mark="--").gone_max
+    made = make_undo(sync, home, store, database, destination, report, delete_added=delete_added, gone_max=gone_max)
     people = words.console(stderr=not dry_run)
     if as_json and dry_run:
         words.print_json(asdict(made))
@@ -92,6 +101,8 @@ def _show(made: Undo, title: str, console: Console) -> None:
     _show_stream(made.undone, title, console, f"{made.sync}, run {made.run_id[:8]}: ")
     for name, found in made.further.items():
         _show_stream(found, title, console, f"{name}: ")
+    for note in made.notes:
+        say(console, f"  {note}", indent="  ")
     others = (*made.beside, "memberships of segments", "campaigns and messages that the values started")
     say(console, f"  Not taken back: {', '.join(others)}.", indent="  ")
 
@@ -103,6 +114,11 @@ def _show_stream(found: Undone, title: str, console: Console, of: str) -> None:
     if found.removed:
         again = counted(found.removed, "row that it removed is", "rows that it removed are")
         say(console, f"  {again} sent again: what else {title} had of them does not come back.", indent="  ")
+    if found.deleted:
+        say(console, f"  {counted(found.deleted, 'row')} that the run added: to be deleted", indent="  ")
+    if found.elsewhere:
+        what = counted(found.elsewhere, "row that the run added stays", "rows that the run added stay")
+        say(console, f"  {what}: another sync sends the same", indent="  ")
     stays = [
         (found.added, f"that the run added: they stay in {title}"),
         (found.changed_since, "that a later run replaced: they stay"),

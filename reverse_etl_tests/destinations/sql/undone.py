@@ -95,9 +95,10 @@ class Table:
         assert (Status.COMPLETED, undone) == (report.status, report.reads == "undo"), report.message
         return report
 
-    def undo_of(self, report: RunReport) -> Undo:
+    def undo_of(self, report: RunReport, *, delete_added: bool = False) -> Undo:
         """What would be taken back of a run."""
-        return make_undo(self.sync, self.home, self.store, self.database, self.server.config(), report)
+        config = self.server.config()
+        return make_undo(self.sync, self.home, self.store, self.database, config, report, delete_added=delete_added)
 
     def undo(self, report: RunReport) -> RunReport:
         """Takes a run back."""
@@ -177,6 +178,18 @@ class SqlUndo:
         table.undo(wrong)
         later = [(*row[:7], "later", *row[8:]) if row[1] == 2 else row for row in before]
         assert [*later, ("new", 9)] == [row[:2] if row[1] == 9 else row for row in table.there()]
+
+    def test_rows_that_a_run_added_are_deleted_where_that_is_asked_for(self, things: Callable[..., Table]) -> None:
+        """By all columns of their key."""
+        table = things(gone="delete")
+        table.run()
+        before = table.there()
+        table.change("INSERT INTO things (shop, no, note) VALUES ('c', 9, 'n'), ('a, b', 2, 'n')")
+        wrong = table.run()
+        made = table.undo_of(wrong, delete_added=True)
+        assert (2, 0) == (made.undone.deleted, made.undone.added)
+        table.run(Scope(plan=made.plan_id), undone=True)
+        assert before == table.there()
 
     def test_a_row_with_a_value_that_is_not_known_is_left_as_it_is(self, things: Callable[..., Table]) -> None:
         """It would be written whole: a run that had no answer left a value in doubt, which NULL would replace."""
