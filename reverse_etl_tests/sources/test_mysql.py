@@ -565,14 +565,14 @@ def greeting(capabilities: int) -> bytes:
     )
 
 
-_CAPABILITIES = 0x00FFF7FF
-"""Everything but TLS and the end of EOF packets."""
+EVERYTHING_BUT_TLS = 0x00FFF7FF
+"""And but the end of EOF packets."""
 
 
 @pytest.mark.parametrize(
     ("first", "said", "step"),
     [
-        (greeting(_CAPABILITIES), "the server does not speak TLS", "does not speak TLS"),
+        (greeting(EVERYTHING_BUT_TLS), "the server does not speak TLS", "does not speak TLS"),
         (packet(b"\xff\x10\x04Too many connections"), "has no connection left", "refuses connections (error 1040)"),
         (packet(b"\xff\x6a\x04Host '10.0.0.1' is not allowed"), "refuses connections from this machine", "error 1130"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "is not a MySQL server", "not a MySQL server"),

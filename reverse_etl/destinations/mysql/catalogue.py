@@ -55,8 +55,8 @@ _LAST_TIMESTAMP: Final = {True: 2**32 - 1, False: 2**31 - 1}
 _VALUE: Final = re.compile(r"'((?:[^'\\]|''|\\.)*)'", re.DOTALL)
 _ESCAPED: Final = re.compile(r"''|\\(.)", re.DOTALL)
 _CHARACTERS: Final = {"0": "\0", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "b": "\b"}
-_TEXT_IN_CLAUSE: Final = re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
-_NAME_IN_CLAUSE: Final = re.compile(r"`((?:[^`]|``)+)`")
+_NAME_IN_CLAUSE: Final = re.compile(r"'(?:[^'\\]|''|\\.)*'|`((?:[^`]|``)+)`", re.DOTALL)
+"""A text, which may hold what looks like a name, or a name, which may hold a quote."""
 
 
 def quoted(name: str) -> str:
@@ -191,8 +191,7 @@ def _keys(rows: Iterable[tuple[str, ...]]) -> dict[str, Key]:
 
 def _names(clause: str, name: str, columns: Mapping[str, TableColumn]) -> tuple[str, ...]:
     """The columns that a check is about; one that belongs to a column has its name."""
-    found = _NAME_IN_CLAUSE.findall(_TEXT_IN_CLAUSE.sub("", clause))
-    named = dict.fromkeys(each.replace("``", "`") for each in found)
+    named = dict.fromkeys(each.replace("``", "`") for each in _NAME_IN_CLAUSE.findall(clause))
     return tuple(each for each in named if each in columns) or ((name,) if name in columns else ())
 
 

@@ -8,6 +8,7 @@ mariadb.com/kb/en/mariadb-error-code-reference.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.destinations._sql import refusals
@@ -70,9 +71,9 @@ _CAUSES: Final = {
 
 _STAGED: Final = re.compile(r"[`'.]c(\d+)[`']")
 _COLUMN: Final = re.compile(r"(?:[Cc]olumn|Field) '([^']+)'")
-_KEY: Final = re.compile(r"for key '(?:[^'.]*\.)?([^'.]+)'$")
+_KEY: Final = re.compile(r".*for key '(.+)'$", re.DOTALL)
 _FOREIGN: Final = re.compile(r"CONSTRAINT `((?:[^`]|``)+)` FOREIGN KEY \(((?:`(?:[^`]|``)+`(?:, )?)+)\) REFERENCES")
-_CHECK: Final = re.compile(r"^(?:CONSTRAINT `(?:[^`]*\.)?((?:[^`]|``)+)` failed|Check constraint '(.+)' is violated)")
+_CHECK: Final = re.compile(r"^(?:CONSTRAINT `((?:[^`]|``)+)` failed|Check constraint '(.+)' is violated)")
 
 
 def is_a_rows_fault(refused: Refused) -> bool:
@@ -96,17 +97,21 @@ def refusal(place: int, refused: Refused, table: Table, statements: Statements) 
     reason = _REASONS.get(code, "trigger")
     if code == 1366 and "string value" in text:
         reason = "not_in_encoding"
-    if reason == "duplicate_value" and (found := _KEY.search(text)) and (key := table.keys.get(found[1])):
-        return refusals.refusal(place, reason, key.columns, constraint=found[1])
+    if reason == "duplicate_value" and (found := _KEY.search(text)) and (name := _known(found[1], table, table.keys)):
+        return refusals.refusal(place, reason, table.keys[name].columns, constraint=name)
     if reason == "missing_reference" and (found := _FOREIGN.search(text)):
         names = [name.replace("``", "`") for name in re.findall(r"`((?:[^`]|``)+)`", found[2])]
         return refusals.refusal(place, reason, names, constraint=found[1].replace("``", "`"))
     if reason == "breaks_check" and (found := _CHECK.search(text)):
-        name = found[1] or found[2]
-        if name in table.checks:
-            return refusals.refusal(place, reason, table.checks[name], constraint=name)
+        name = _known(found[2] or found[1].replace("``", "`"), table, table.checks)
+        return refusals.refusal(place, reason, table.checks.get(name, ()), constraint=name)
     message = f"an expression of the table divides by zero (error {code})" if reason == "refused" else ""
     return refusals.refusal(place, reason, _columns(text, table, statements), message=message)
+
+
+def _known(name: str, table: Table, names: Collection[str]) -> str:
+    """A name as the catalogue has it, which messages write with or without the table's before it; empty for none."""
+    return next((each for each in (name, name.removeprefix(f"{table.name}.")) if each in names), "")
 
 
 def _columns(text: str, table: Table, statements: Statements) -> tuple[str, ...]:

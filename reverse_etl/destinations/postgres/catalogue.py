@@ -168,6 +168,9 @@ async def table(
         name: The table's, exactly.
         key: The columns that are to identify its rows.
     """
+    if any("\0" in each for each in (schema, name, *key)):
+        # The driver sends none; nothing is called so.
+        return None
     async with connection.transaction():
         await connection.execute("SET LOCAL search_path = pg_catalog")
         found = await _rows(connection, _TABLE, {"schema": schema, "table": name, "key": sorted(key)})
@@ -190,6 +193,8 @@ async def table(
 
 async def table_names(connection: psycopg.AsyncConnection[Any], schema: str) -> list[str]:
     """The tables of a schema, sorted; none where there is no such schema."""
+    if "\0" in schema:
+        return []
     query = (
         "SELECT relname AS name FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace AS n ON n.oid = relnamespace "
         "WHERE nspname = %s AND relkind IN ('r', 'p') ORDER BY 1"

@@ -14,8 +14,10 @@ import pytest
 
 from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE, Mysql, emptied
 from reverse_etl_tests.destinations.sql.conformance import SqlConformance
+from reverse_etl_tests.destinations.sql.edges import SqlEdges
 from reverse_etl_tests.destinations.sql.tables import SqlServer
 from reverse_etl_tests.servers.mariadb import MariadbServer
+from reverse_etl_tests.sources.test_mysql import EVERYTHING_BUT_TLS, greeting
 
 _COUNTS = """
 CREATE TABLE IF NOT EXISTS writes (id bigint);
@@ -75,3 +77,13 @@ class TestAsMysql(TestMysql):
     def server(self, as_mysql: MariadbServer) -> Iterator[Mysql]:
         """A MariaDB that calls itself MySQL."""
         yield from emptied(as_mysql)
+
+
+class TestEdges(SqlEdges):
+    """Likewise."""
+
+    double = "double"
+    holds_nul = True
+    quote = "`"
+    grant_delete = f"GRANT DELETE ON {{}} TO {ACCOUNT}"
+    without_tls = greeting(EVERYTHING_BUT_TLS)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from reverse_etl_tests.destinations.sql.conformance import SqlConformance
+from reverse_etl_tests.destinations.sql.edges import SqlEdges
 from reverse_etl_tests.destinations.sql.tables import SqlServer
 from reverse_etl_tests.servers.postgres import USER
 
@@ -54,3 +55,11 @@ class TestPostgres(SqlConformance):
         """What it wrote down."""
         ((count,),) = server.fetch("SELECT count(*) FROM writes")
         return int(count)
+
+
+class TestEdges(SqlEdges):
+    """Likewise."""
+
+    holds_infinity = True
+    grant_delete = f"GRANT DELETE ON {{}} TO {USER}"
+    without_tls = b"N"

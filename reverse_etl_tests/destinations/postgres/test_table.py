@@ -120,6 +120,20 @@ def test_a_deferred_constraint_fails_its_rows_alone(server: Postgres, tmp_path: 
     assert [(1,), (4,)] == server.fetch("SELECT id FROM customers ORDER BY id")
 
 
+@pytest.mark.parametrize("when", ["IMMEDIATE", "DEFERRED"])
+def test_rows_swap_unique_values_where_the_constraint_is_checked_at_the_end(
+    server: Postgres, tmp_path: Path, when: str
+) -> None:
+    """Of the statement, which writes both; another row's value is not taken all the same."""
+    server.run(f"CREATE TABLE customers (id bigint PRIMARY KEY, code int UNIQUE DEFERRABLE INITIALLY {when})")
+    server.run("INSERT INTO customers VALUES (1, 1), (2, 2), (3, 3), (9, 9)")
+    delivery = delivered(server, tmp_path / "1", {"id": [1, 2, 3], "code": [2, 3, 1]})
+    assert [1, 2, 3] == delivery.numbers(Outcome.DELIVERED)
+    assert [(1, 2), (2, 3), (3, 1), (9, 9)] == server.fetch("SELECT * FROM customers ORDER BY id")
+    delivery = delivered(server, tmp_path / "2", {"id": [4, 5], "code": [4, 9]})
+    assert {2: ("duplicate_value", "code")} == delivery.reasons()
+
+
 def test_partitions_exclusions_and_policies_name_their_rows(server: Postgres, tmp_path: Path) -> None:
     """A row without a partition, one that another excludes, one that a policy forbids."""
     server.run(
