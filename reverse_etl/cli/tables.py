@@ -36,12 +36,14 @@ class Rows:
         numbers: Those of them that are set to the right.
         below: The one of sentences, which stand below their rows where the table is too wide; empty for none.
         extras: Those that are left out where the table is too wide, the last one first.
+        always_below: Whether those of ``below`` stand below their rows however wide the terminal is.
     """
 
     columns: tuple[str, ...]
     numbers: Collection[str] = ()
     below: str = ""
     extras: Sequence[str] = ()
+    always_below: bool = False
     _rows: list[tuple[Text, ...]] = field(default_factory=list)
 
     def add(self, *cells: str | Text) -> None:
@@ -52,6 +54,8 @@ class Rows:
         """Prints the table, as wide as the console is at most."""
         shown = list(range(len(self.columns)))
         to_go = [self.columns.index(name) for name in (*self.extras, self.below) if name]
+        if self.always_below:
+            shown.remove(to_go.pop())
         while not (widths := self._widths(console, shown)):
             if not to_go:
                 self._show_blocks(console)

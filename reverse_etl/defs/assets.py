@@ -159,9 +159,12 @@ def _compared(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
             for name in ("added", "changed", "in_doubt", "unchanged", "gone")
         }
         counts["rows_to_remove"] = sum(each.removed for each in found.gone.values())
-        yield dg.MaterializeResult(
-            metadata={"dagster/row_count": found.to_send, "compared_with_generation": found.generation, **counts}
-        )
+        metadata = {"dagster/row_count": found.to_send, "compared_with_generation": found.generation, **counts}
+        # Which attributes differ is known where values are remembered: names and numbers, no value.
+        differs = {name: each.attributes for name, each in found.streams.items() if name in found.values}
+        if differs:
+            metadata["changed_attributes"] = dg.MetadataValue.json(differs)
+        yield dg.MaterializeResult(metadata=metadata)
         yield from checks.gone_results(sync, found)
         if found.stopped:
             raise StepFailedError(f"{sync.where}: {found.stopped}", failed_rows_csv(find_run(run.store, run.run_id)))

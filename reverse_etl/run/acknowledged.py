@@ -45,6 +45,15 @@ def compares(sync: SyncConfig) -> bool:
     return by == "compare" or (by == "log" and isinstance(kind(sync.DESTINATION), Compares))
 
 
+def level(sync: SyncConfig) -> str:
+    """How much is remembered of what was acknowledged: ``hashes``, ``identifiers``, ``values``; empty for nothing."""
+    if not compares(sync):
+        return ""
+    if sync.remembers_values:
+        return "values"
+    return "identifiers" if any(sync.gone(stream.name) for stream in sync.streams) else "hashes"
+
+
 def write_generation(run: SyncRun, facts: Facts) -> int | None:
     """Writes what is acknowledged once a run has come to its end.
 

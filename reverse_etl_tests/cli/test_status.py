@@ -50,6 +50,36 @@ def test_a_run_is_shown_with_the_keys_of_run_json(project: Remembered) -> None:
     assert timedelta(0) <= next_run - datetime.now(UTC) <= HOUR
 
 
+def test_a_sync_that_compares_shows_how(project: Remembered) -> None:
+    """By what, what is remembered, and what becomes of what is gone; others show nothing of it, in lines of 80."""
+    assert {"by": "last_sync_time", "level": None, "gone": {}} == run_json(status)[0]["changes"]
+    assert "changes" not in run(status).stdout
+    file = project.folder / "syncs" / "staff.yaml"
+    plain = file.read_text().replace("{}", "{identify_by: id}")
+    for changes, section, shown in (
+        ("{by: compare}", "", "by: compare · level: hashes"),
+        ("{by: compare}", ", gone: clear", "by: compare · level: identifiers · gone: clear"),
+        ("{by: compare, keep: 30d}", ", gone: clear", "by: compare · level: values · gone: clear"),
+        ("{by: compare}", ", send: changed_attributes", "by: compare · level: values"),
+    ):
+        file.write_text(plain.replace("identify_by: id", f"identify_by: id{section}") + f"changes: {changes}\n")
+        assert shown in run(status).stdout
+        [_, staff] = run_json(status)
+        assert shown.split(" · ")[1] == f"level: {staff['changes']['level']}"
+
+
+def test_in_a_narrow_terminal_how_a_sync_compares_is_below_it(
+    project: Remembered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a line of its own, within 80 columns."""
+    file = project.folder / "syncs" / "staff.yaml"
+    file.write_text(file.read_text().replace("{}", "{gone: clear}") + "changes: {by: compare, keep: 30d}\n")
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(status).stdout.splitlines()
+    assert "  by: compare · level: values · gone: clear" in lines
+    assert max(map(len, lines)) <= 80
+
+
 def test_freshness_counts_from_the_last_delivery(project: Remembered) -> None:
     """A run with failed rows delivered the others; last sync time is that of the completed one all the same."""
     completed = project.ran("r1", ago=5 * HOUR)

@@ -206,6 +206,26 @@ def test_a_source_error_ends_the_run_with_its_sentence(
     assert ReverseEtlError.__name__ not in str(said.description)
 
 
+def test_the_compared_asset_counts_what_differs_by_attribute(
+    loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance
+) -> None:
+    """Names and numbers where values are remembered, and no value; nothing of it where they are not."""
+    query = "SELECT id, email, plan FROM customers"
+    project.write("people.yaml", people(query, "changes: {by: compare, keep: 30d}\n"))
+    fill(project.folder / "shop.db", [(n, f"p{n}@example.com", "free") for n in range(1, 5)])
+    syncs = loaded.directory
+    assert run(load_project(syncs), instance).success
+    fill(project.folder / "shop.db", [(n, f"p{n}@example.com", "planted" if n < 3 else "free") for n in range(1, 5)])
+    result = run(load_project(syncs), instance)
+    [compared] = result.asset_materializations_for_node("people__people_compared")
+    assert {"rows": {"plan": 2}} == compared.metadata["changed_attributes"].value
+    assert "planted" not in str(compared.metadata)
+    project.write("people.yaml", people(query, "changes: {by: compare}\n"))
+    result = run(load_project(syncs), instance)
+    [compared] = result.asset_materializations_for_node("people__people_compared")
+    assert "changed_attributes" not in compared.metadata
+
+
 def test_too_many_gone_rows_fail_the_check_of_the_compared_asset(
     loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance
 ) -> None:

@@ -121,6 +121,14 @@ class SyncStatus:
         return words.from_now(delivered_at, self.now) + (", stale" if self.stale else "")
 
     @property
+    def changes(self) -> dict[str, Any]:
+        """How it finds what changed: ``by``, ``level`` of what is remembered, and what becomes of what is ``gone``."""
+        from reverse_etl.run.acknowledged import level
+
+        done = {stream.name: gone.action for stream in self.sync.streams if (gone := self.sync.gone(stream.name))}
+        return {"by": self.sync.changes.by, "level": level(self.sync) or None, "gone": done}
+
+    @property
     def failed_rows(self) -> int | None:
         """Failed rows of the last run, of both queries; None before the first."""
         return None if self.run is None else self.run.total.failed
@@ -144,6 +152,7 @@ class SyncStatus:
             "stale": self.stale,
             "next_run": words.iso(self.next_run_at),
             "failed_rows": self.failed_rows,
+            "changes": self.changes,
         }
 
 
@@ -196,8 +205,9 @@ def _show(found: list[SyncStatus], project: ProjectConfig) -> None:
         say(console, f"There are no syncs in {project.directory} yet.")
         return
     columns = ("sync", "status", "last run", "rows", "failed", "last sync time", "next run")
-    table = Rows(columns, numbers=("rows", "failed"))
-    for status in found:
+    how = [_changes(status) for status in found]
+    table = Rows((*columns, "changes"), numbers=("rows", "failed"), below="changes", always_below=True)
+    for status, changes in zip(found, how, strict=True):
         run = status.run
         table.add(
             words.text(status.sync.name, "bold"),
@@ -207,10 +217,20 @@ def _show(found: list[SyncStatus], project: ProjectConfig) -> None:
             _failed_rows(status),
             _last_sync_time(status),
             _next_run(status),
+            changes,
         )
     table.show(console)
     if not any(status.run for status in found):
         say(console, "No sync has run yet: start one with `reverse-etl run SYNC`.")
+
+
+def _changes(status: SyncStatus) -> str:
+    """How it finds its changes, where it compares; empty where it does not."""
+    found = status.changes
+    if found["level"] is None:
+        return ""
+    gone = (f"{'' if name == 'rows' else f'{name}.'}gone: {action}" for name, action in found["gone"].items())
+    return " · ".join((f"by: {found['by']}", f"level: {found['level']}", *gone))
 
 
 def _failed_rows(status: SyncStatus) -> str:
