@@ -53,6 +53,7 @@ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 _TYPES: Final = """
 SELECT t.oid, t.typname AS name, n.nspname = 'pg_catalog' AS built_in, t.typtype AS form, t.typcategory AS category,
        t.typbasetype AS base, t.typtypmod AS modifier, t.typnotnull AS not_null,
+       t.typdefault IS NOT NULL AS has_default,
        ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) AS labels
 FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace WHERE t.oid = ANY (%s)
 """
@@ -223,8 +224,10 @@ async def _types(connection: psycopg.AsyncConnection[Any], oids: Iterable[int]) 
 
 def _column(row: dict[str, Any], types: Mapping[int, dict[str, Any]], key: tuple[str, ...]) -> TableColumn:
     base, modifier, not_null = types[row["oid"]], row["modifier"], row["not_null"]
+    has_default = row["has_default"] or bool(row["identity"])
     while base["form"] == "d":
         not_null = not_null or base["not_null"]
+        has_default = has_default or base["has_default"]
         modifier = base["modifier"]
         base = types[base["base"]]
     known = base["name"] if base["built_in"] or base["name"] == "citext" else ""
@@ -235,7 +238,7 @@ def _column(row: dict[str, Any], types: Mapping[int, dict[str, Any]], key: tuple
         has_equality=base["category"] != "G" and known not in ("json", "xml"),
         identity=row["identity"],
         generated=row["generated"],
-        has_default=row["has_default"] or bool(row["identity"]),
+        has_default=has_default,
         counts=bool(row["identity"]) or bool(row["counts"]),
         may=frozenset(right for right, granted in rights.items() if granted),
         sequence_without_usage=row["sequence_without_usage"] or "",

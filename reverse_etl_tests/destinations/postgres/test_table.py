@@ -257,6 +257,17 @@ def test_what_a_table_cannot_take_is_refused_before_the_run(
     assert raised.value.hint
 
 
+def test_a_column_whose_type_has_a_default_needs_no_value(server: Postgres, tmp_path: Path) -> None:
+    """As one that has a default of its own; one without is named before the run."""
+    server.run("CREATE DOMAIN paid AS int NOT NULL DEFAULT 5; CREATE DOMAIN well_paid AS paid")
+    server.run("CREATE TABLE customers (id bigint PRIMARY KEY, x paid, y well_paid)")
+    delivered(server, tmp_path / "1", {"id": [1]})
+    assert [(1, 5, 5)] == server.fetch("SELECT * FROM customers")
+    server.run("ALTER DOMAIN paid DROP DEFAULT")
+    with pytest.raises(ConfigError, match="needs a value for x"):
+        delivered(server, tmp_path / "2", {"id": [2]})
+
+
 def test_update_only_finds_rows_by_a_column_that_the_table_numbers(server: Postgres, tmp_path: Path) -> None:
     """It is matched, and never written."""
     server.run("CREATE TABLE customers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, score int)")

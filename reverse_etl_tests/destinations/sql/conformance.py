@@ -348,6 +348,7 @@ class SqlConformance(ABC):
         [
             ({"id": [1], "emial": ["x"]}, {}, ("emial", "email")),
             ({"id": [1], "Email": ["x"]}, {}, ("Email", "email")),
+            ({"ID": [1]}, {"identify_by": "ID"}, ("no column ID", "`id`")),
             ({"key": [1]}, {"identify_by": "id"}, ("`identify_by` names id",)),
             ({"id": [1]}, {"table": "custmers"}, ("custmers", "customers")),
             ({"id": [1]}, {"table": "CUSTOMERS"}, ("CUSTOMERS", "customers")),
@@ -362,12 +363,14 @@ class SqlConformance(ABC):
         with pytest.raises(ConfigError) as raised:
             delivered(server, tmp_path, columns, **rows)
         assert all(word in str(raised.value) for word in words), str(raised.value)
+        assert raised.value.hint
 
     def test_a_column_that_needs_a_value_is_named_before_the_run(self, server: SqlServer, tmp_path: Path) -> None:
         """NOT NULL without a default; update_only does without."""
         server.run("CREATE TABLE customers (id bigint PRIMARY KEY, plan varchar(9) NOT NULL, score int)")
-        with pytest.raises(ConfigError, match="needs a value for plan"):
+        with pytest.raises(ConfigError, match="needs a value for plan") as raised:
             delivered(server, tmp_path / "1", {"id": [1], "score": [1]})
+        assert raised.value.hint
         delivery = delivered(server, tmp_path / "2", {"id": [1], "score": [1]}, write="update_only")
         assert [1] == delivery.numbers(Outcome.EXCLUDED)
 
