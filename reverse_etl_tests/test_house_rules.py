@@ -187,8 +187,14 @@ def test_annotations_are_not_evaluated(path: Path) -> None:
 
 
 STAGES = {
-    "changeset.extract.extract": {"cli/commands/preview.py", "run/plan.py", "run/stages.py"},
-    "checks.runner.validate": {"cli/commands/preview.py", "run/plan.py", "run/push.py", "run/stages.py"},
+    "changeset.extract.extract": {"cli/commands/preview.py", "run/plan.py", "run/stages.py", "run/verify.py"},
+    "checks.runner.validate": {
+        "cli/commands/preview.py",
+        "run/plan.py",
+        "run/push.py",
+        "run/stages.py",
+        "run/verify.py",
+    },
     "run.send.send": {"run/push.py", "run/stages.py"},
     "delivery.deliver.deliver": {"run/send.py"},
 }

@@ -1,8 +1,11 @@
-"""What a table may be able to tell beyond taking rows; asked for by ``isinstance``, so ``tables`` never grows."""
+"""What a table may be able to tell beyond taking rows; asked for by ``isinstance``, so ``tables`` never grows.
+
+``LooksUp`` is for other destinations as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -77,5 +80,41 @@ class Mirrors(Protocol):
         Raises:
             UnauthorizedError: The credentials are refused.
             DestinationRefusedError: The table cannot be looked at.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What a destination has of rows, beside what it should have.
+
+    Attributes:
+        there: Whether it has the row at all; as long as the rows that were asked about.
+        same: By attribute, as long: whether it has the value, as it compares values itself; null where the row is not
+            there.
+        expected: By attribute, as long: the text that it should have; null for no value.
+        found: The same that it has.
+    """
+
+    there: pa.BooleanArray
+    same: Mapping[str, pa.BooleanArray]
+    expected: Mapping[str, pa.StringArray]
+    found: Mapping[str, pa.StringArray]
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A destination that can be asked what it has of rows, by their keys."""
+
+    async def look_up(self, batch: pa.RecordBatch, stream: str) -> LookedUp | TryAgain:
+        """What it has of a few rows, a thousand at most; nothing is changed.
+
+        Args:
+            batch: Rows of a stream as they are read, with ``ROW_NUMBER``; each can be sent (a table: fits).
+            stream: Theirs.
+
+        Raises:
+            UnauthorizedError: The credentials are refused.
+            DestinationError: The rows cannot be looked up.
         """
         ...

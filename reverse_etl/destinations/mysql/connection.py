@@ -112,6 +112,12 @@ class Session:
             tuple("" if cell is None else cell.decode(errors="replace") for cell in row) for row in self._answer(sql)
         ]
 
+    def cells(self, sql: str) -> list[tuple[str | None, ...]]:
+        """The rows of a query, NULL as None."""
+        return [
+            tuple(None if cell is None else cell.decode(errors="replace") for cell in row) for row in self._answer(sql)
+        ]
+
     def interrupt(self) -> None:
         """Ends what another thread waits for."""
         self._wire.interrupt()

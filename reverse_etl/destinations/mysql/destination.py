@@ -26,7 +26,7 @@ from reverse_etl.destinations.mysql.connection import Link, Lost, Session
 from reverse_etl.destinations.mysql.statements import DROP_STAGE, Statements
 from reverse_etl.destinations.mysql.transaction import Transaction
 from reverse_etl.destinations.powers import Fate, Note
-from reverse_etl.destinations.table_powers import Effects
+from reverse_etl.destinations.table_powers import Effects, LookedUp
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.mysql.wire import Refused
 
@@ -72,6 +72,10 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
     async def row_count(self) -> int | TryAgain:
         """How many rows the table has."""
         return await self._settled(self._count)
+
+    async def look_up(self, batch: pa.RecordBatch, stream: str) -> LookedUp | TryAgain:  # noqa: ARG002 - it has one
+        """What the table has of rows, as ``table_powers.LooksUp`` defines it."""
+        return await self._settled(partial(self._look_up, self.fit(batch).batch))
 
     async def not_among(self, rows: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch] | TryAgain:
         """The keys of the table's rows that none of these rows has, as ``table_powers.Mirrors`` defines it."""
@@ -212,6 +216,11 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
         transaction = Transaction(session, *self._prepared, batch)
         transaction.stage()
         return looking.effects(transaction)
+
+    def _look_up(self, batch: pa.RecordBatch, session: Session) -> LookedUp:
+        transaction = Transaction(session, *self._prepared, batch)
+        transaction.stage()
+        return looking.look_up(session, transaction)
 
     def _effects_of_delete(self, batch: pa.RecordBatch, session: Session) -> Effects:
         gone = self._of_gone(batch, session)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations._sql.looked_up import looked_up
 from reverse_etl.destinations.mysql.catalogue import quoted
 from reverse_etl.destinations.mysql.literals import literals, pieces
 from reverse_etl.destinations.mysql.statements import DROP_STAGE, FILL_STAGE, Statements
@@ -16,6 +17,7 @@ from reverse_etl.destinations.table_powers import Effects
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.mysql.connection import Session
+    from reverse_etl.destinations.table_powers import LookedUp
 
 _GONE: Final = "reverse_etl_gone"
 _FETCHED_ROWS: Final = 10_000
@@ -33,6 +35,12 @@ def effects(transaction: Transaction) -> Effects:
     if statements.write == "add_only":
         return Effects(added, left_out=existing, refused=refused)
     return Effects(added, changed, existing - changed, refused=refused)
+
+
+def look_up(session: Session, transaction: Transaction) -> LookedUp:
+    """What the table has of a slice; it is staged."""
+    statements = transaction.statements
+    return looked_up(session.cells(statements.look_up()), statements.compared, transaction.rows)
 
 
 def not_among(session: Session, statements: Statements, keys: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:

@@ -123,6 +123,20 @@ class Statements:
         join = f"{self.table} AS t LEFT JOIN {STAGE} AS s ON {self._match('s')}"
         return f"SELECT {keys} FROM {join} WHERE s.place IS NULL AND {known} AND {condition}"
 
+    @property
+    def compared(self) -> list[str]:
+        """The columns that are not the key's."""
+        return [column.fits.name for column in self.columns if not column.fits.key]
+
+    def look_up(self) -> str:
+        """The places of the stage's rows that the table has; and for each column whether it is the same, and texts."""
+        parts = []
+        for at, column in enumerate(self.columns):
+            if not column.fits.key:
+                texts = (f"CAST({text} AS CHAR)" for text in (self._value(at, "s"), f"t.{self._name(at)}"))
+                parts += [self._is_same(at, "s"), *texts]
+        return f"SELECT {', '.join(['s.place', *parts])} FROM {self._joined} ORDER BY 1"
+
     def of_gone(self) -> Statements:
         """Those for slices of rows that are gone: their keys, and what is set in them."""
         columns = [*self.of_keys().columns, *(mark.column for mark in self.marks)]
@@ -223,13 +237,14 @@ class Statements:
 
     def _differs(self, row: str) -> str:
         """Whether row ``t`` has other values than it would get, by the byte: a collation has different texts equal."""
-        pairs = []
-        for at in self._set:
-            old, new = f"t.{self._name(at)}", self._value(at, row)
-            if self.columns[at].charset:
-                old, new = f"CAST({old} AS BINARY)", f"CAST({new} AS BINARY)"
-            pairs.append(f"{old} <=> {new}")
-        return f"NOT ({' AND '.join(pairs)})"
+        return f"NOT ({' AND '.join(self._is_same(at, row) for at in self._set)})"
+
+    def _is_same(self, at: int, row: str) -> str:
+        """Whether row ``t`` has the value that it would get."""
+        old, new = f"t.{self._name(at)}", self._value(at, row)
+        if self.columns[at].charset:
+            old, new = f"CAST({old} AS BINARY)", f"CAST({new} AS BINARY)"
+        return f"{old} <=> {new}"
 
     def _name(self, at: int) -> str:
         return quoted(self.columns[at].fits.name)

@@ -29,7 +29,7 @@ from reverse_etl.destinations.postgres.stage import schema_of
 from reverse_etl.destinations.postgres.statements import Statements
 from reverse_etl.destinations.postgres.transaction import Transaction
 from reverse_etl.destinations.powers import Fate, Note
-from reverse_etl.destinations.table_powers import Effects
+from reverse_etl.destinations.table_powers import Effects, LookedUp
 from reverse_etl.destinations.tables import Fitted
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.postgres.errors import condition
@@ -49,8 +49,6 @@ class _InDoubt:
 
 _Act: TypeAlias = Callable[[Transaction, pa.RecordBatch], Awaitable[Accepted]]
 """What becomes of a slice within its transaction."""
-_Look: TypeAlias = Callable[[Transaction, pa.RecordBatch], Awaitable[Effects]]
-"""What would become of it."""
 _Found = TypeVar("_Found")
 
 
@@ -125,10 +123,19 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
 
         return await self._asked(ask)
 
-    async def _looked(self, batch: pa.RecordBatch, statements: Statements, look: _Look) -> Effects | TryAgain:
+    async def look_up(self, batch: pa.RecordBatch, stream: str) -> LookedUp | TryAgain:  # noqa: ARG002 - it has one
+        """What the table has of rows, as ``table_powers.LooksUp`` defines it."""
+        return await self._looked(self.fit(batch).batch, self._prepared[1], Transaction.look_up)
+
+    async def _looked(
+        self,
+        batch: pa.RecordBatch,
+        statements: Statements,
+        look: Callable[[Transaction, pa.RecordBatch], Awaitable[_Found]],
+    ) -> _Found | TryAgain:
         """What is found in a transaction that is rolled back."""
 
-        async def ask(connection: psycopg.AsyncConnection[Any]) -> Effects:
+        async def ask(connection: psycopg.AsyncConnection[Any]) -> _Found:
             transaction = Transaction(connection, self._prepared[0], statements)
             await transaction.begin(batch.schema, self._settings)
             found = await look(transaction, batch)

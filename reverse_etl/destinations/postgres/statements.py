@@ -22,11 +22,6 @@ BAD: Final = "pg_temp.reverse_etl_bad"
 NOT_APPLIED: Final = "02000"
 """Stands for a SQLSTATE where a row was written without an error and is not there. Source: SQL's "no data"."""
 
-_PLACE, _FIRST, _LAST = "reverse_etl_place", "reverse_etl_first", "reverse_etl_last"
-"""Variables of the block."""
-_FEW: Final = 8
-"""Rows of one subtransaction: with 1 % bad rows, one for each row takes the server half as long again."""
-
 _MAKE_BAD: Final = f"CREATE TEMPORARY TABLE {BAD} (place integer, state text, at_constraint text, at_column text) "
 MAKE_BAD: Final = f"{_MAKE_BAD}ON COMMIT DROP"
 READ_BAD: Final = f"SELECT place, state, at_constraint, at_column FROM {BAD} ORDER BY place"
@@ -148,6 +143,21 @@ class Statements:
             f"JOIN {self.table} AS t ON {self._match('t')}"
         )
 
+    def look_up(self) -> str:
+        """The places of the stage's rows that the table has; and for each column whether it is the same, and texts."""
+        parts = []
+        for at in self._data:
+            value = self._value(at, f"s.c{at}", "t")
+            [(old, new)] = self._pairs([at], [value])
+            parts += [f"({old}) IS NOT DISTINCT FROM ({new})", f"({value})::text", f"t.{self._name(at)}::text"]
+        columns = ", ".join(["s.place", *parts])
+        return f"SELECT {columns} FROM {self._rows()} AS s JOIN {self.table} AS t ON {self._match('t')} ORDER BY 1"
+
+    @property
+    def compared(self) -> list[str]:
+        """The columns that are not the key's."""
+        return [self.columns[at].fits.name for at in self._data]
+
     def write_rows(self, where: str = "") -> str:
         """Writes the stage in one statement, or those rows ``r`` of it for which a condition holds.
 
@@ -165,47 +175,6 @@ class Statements:
             return self._finding_swallowed(steps, rows)
         *before, (_, last) = steps.items()
         return f"{self._with(before)}{last}"
-
-    def write_each(self, *, not_a_rows_fault: str) -> str:
-        """The body of a block that writes a few rows at a time, and where they fail row by row: into ``BAD`` go those.
-
-        Args:
-            not_a_rows_fault: An SQL condition on ``reverse_etl_state``: the whole block fails.
-        """
-        few = self.write_rows(f"r.place BETWEEN {_FIRST} AND {_FIRST} + {_FEW - 1}")
-        one = self.write_rows(f"r.place = {_PLACE}")
-        if self.write == "append" and self.finds_swallowed:
-            # Rows that have no key cannot be looked for: each is counted.
-            few = f"RAISE SQLSTATE '{NOT_APPLIED}'"
-            one += f"; IF NOT FOUND THEN RAISE SQLSTATE '{NOT_APPLIED}'; END IF"
-        return f"""
-#variable_conflict use_column
-DECLARE
-  {_FIRST} integer := 0; {_LAST} integer; {_PLACE} integer;
-  reverse_etl_state text; reverse_etl_constraint text; reverse_etl_column text;
-BEGIN
-  SELECT max(s.place) INTO {_LAST} FROM {STAGE} AS s;
-  WHILE {_FIRST} <= {_LAST} LOOP
-    BEGIN
-      {few};
-    EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
-      GET STACKED DIAGNOSTICS reverse_etl_state = RETURNED_SQLSTATE;
-      IF {not_a_rows_fault} THEN RAISE; END IF;
-      FOR {_PLACE} IN SELECT s.place FROM {STAGE} AS s WHERE s.place BETWEEN {_FIRST} AND {_FIRST} + {_FEW - 1}
-        ORDER BY s.place LOOP
-        BEGIN
-          {one};
-        EXCEPTION WHEN OTHERS OR ASSERT_FAILURE THEN
-          GET STACKED DIAGNOSTICS reverse_etl_state = RETURNED_SQLSTATE, reverse_etl_constraint = CONSTRAINT_NAME,
-            reverse_etl_column = COLUMN_NAME;
-          IF {not_a_rows_fault} THEN RAISE; END IF;
-          INSERT INTO {BAD} VALUES ({_PLACE}, reverse_etl_state, reverse_etl_constraint, reverse_etl_column);
-        END;
-      END LOOP;
-    END;
-    {_FIRST} := {_FIRST} + {_FEW};
-  END LOOP;
-END"""
 
     @property
     def _unmarked(self) -> str:
@@ -242,11 +211,16 @@ END"""
 
     def _differs(self, staged: Sequence[str]) -> str:
         """Whether row ``t`` has other values than these, one for each data column."""
+        pairs = self._pairs(self._data, staged)
+        return f"({', '.join(old for old, _ in pairs)}) IS DISTINCT FROM ({', '.join(new for _, new in pairs)})"
+
+    def _pairs(self, places: Sequence[int], staged: Sequence[str]) -> list[tuple[str, str]]:
+        """What row ``t`` has of some columns, and these values, as they can be compared."""
         pairs = []
-        for at, value in zip(self._data, staged, strict=True):
+        for at, value in zip(places, staged, strict=True):
             cast = "" if self.columns[at].has_equality else "::text"
             pairs.append((f"t.{self._name(at)}{cast}", f"({value}){cast}" if cast else value))
-        return f"({', '.join(old for old, _ in pairs)}) IS DISTINCT FROM ({', '.join(new for _, new in pairs)})"
+        return pairs
 
     def _update(self, rows: str) -> str:
         values = [self._value(at, f"s.c{at}", "t") for at in self._data]

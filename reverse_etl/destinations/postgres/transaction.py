@@ -17,14 +17,17 @@ from psycopg import sql
 from pyarrow import csv
 
 from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations._sql.looked_up import looked_up
 from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.postgres import failures
+from reverse_etl.destinations.postgres.blocks import write_each
 from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, NOT_APPLIED, READ_BAD, STAGE, Statements
 from reverse_etl.destinations.table_powers import Effects
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.postgres.catalogue import Table
+    from reverse_etl.destinations.table_powers import LookedUp
 
 _TWICE: Final = "21000"
 """ON CONFLICT meets a key twice."""
@@ -93,6 +96,11 @@ class Transaction:
             excluded = [place for (place,) in await self._fetch(statements.take_left_out())]
         refusals += await self._write_rows()
         return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)))
+
+    async def look_up(self, batch: pa.RecordBatch) -> LookedUp:
+        """What the table has of a slice. Raises psycopg.Error."""
+        await self._stage(batch)
+        return looked_up(await self._fetch(self._statements.look_up()), self._statements.compared, batch.num_rows)
 
     async def effects(self, batch: pa.RecordBatch) -> Effects:
         """What ``write`` would do, as far as constraints and triggers do not decide it. Raises psycopg.Error."""
@@ -187,7 +195,7 @@ class Transaction:
             return refusals + await self._write_rows()
         if not statements.finds_swallowed:
             await self._run(MAKE_BAD)
-        body = statements.write_each(not_a_rows_fault=failures.not_a_rows_fault(self._table))
+        body = write_each(statements, not_a_rows_fault=failures.not_a_rows_fault(self._table))
         await self._run(f"DO LANGUAGE plpgsql {self._literal(body)}")
         return refusals + await self._bad()
 

@@ -1,0 +1,15 @@
+"""Rows of PostgreSQL's tables that are looked up again."""
+
+from __future__ import annotations
+
+from reverse_etl_tests.destinations.sql.verified import SqlLookUps, SqlVerify, crm
+
+__all__ = ["crm"]
+
+
+class TestLookUps(SqlLookUps):
+    """As the suite says."""
+
+
+class TestVerify(SqlVerify):
+    """As the suite says."""
