@@ -25,7 +25,8 @@ class ChangesConfig(YamlModel):
         tables: With ``log``, the tables that the query reads, each with the column that holds the query's identifier.
         late: How long before the last sync time a query starts to read; None: as the database reports.
         full_every: With ``compare``, at which age everything is sent again; None: never.
-        keep: With ``compare``, for how long acknowledged values are kept that newer ones replaced; None: none are kept.
+        keep: With ``compare`` or ``log``, for how long acknowledged values are kept that newer ones replaced; None:
+            none are kept.
     """
 
     by: Literal["last_sync_time", "compare", "log"] = Field(
@@ -48,8 +49,8 @@ class ChangesConfig(YamlModel):
 
     keep: Interval | None = Field(
         default=None,
-        description="With by: compare, keep the values that the destination acknowledged for so long; `plan` then "
-        "names the attributes that differ. For people and objects. Not kept when left out.",
+        description="With by: compare or log, keep the values that the destination acknowledged for so long; `plan` "
+        "then names the attributes that differ. Not kept when left out.",
     )
 
     @classmethod
@@ -62,8 +63,8 @@ class ChangesConfig(YamlModel):
             yield "tables", "goes with `by: log`"
         if given.get("full_every") is not None and by != "compare":
             yield "full_every", "goes with `by: compare`: without it, every row that is read is sent"
-        if given.get("keep") is not None and by != "compare":
-            yield "keep", "goes with `by: compare`: without it, nothing of what was acknowledged is remembered"
+        if given.get("keep") is not None and by not in ("compare", "log"):
+            yield "keep", "goes with `by: compare` or `log`: else nothing of what was acknowledged is remembered"
 
 
 def late_of(changes: ChangesConfig, database: timedelta | None) -> timedelta | None:

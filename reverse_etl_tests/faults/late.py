@@ -18,6 +18,7 @@ from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.inline import parse_sync
+from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.acknowledged import compares
@@ -202,8 +203,9 @@ class LateCase:
     more: dict[str, Any] = field(default_factory=dict)
     name: str = ""
 
-    def run(self, *, full: bool = False) -> RunReport:
-        """One run of the product's stages."""
+    @property
+    def sync(self) -> SyncConfig:
+        """The sync, as its file would have it."""
         table, name = self.place.table, self.name or self.place.table
         since = _SINCE[self.place.engine]
         changed = f"{{{{changed: {table}}}}}" if self.place.kind.endswith("_marks") else f"at >= {since}"
@@ -216,12 +218,16 @@ class LateCase:
             "changes": changes,
             **self.more,
         }
-        sync = parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings})
-        run_id = f"{name}-{len(self.reports)}"
+        return parse_sync(name, {"database": "shop", "workspace": "main", "schedule": "manual", **settings})
+
+    def run(self, *, full: bool = False, plan: str = "") -> RunReport:
+        """One run of the product's stages, of what changed, of everything or of a plan."""
+        sync = self.sync
+        run_id, scope = f"{sync.name}-{len(self.reports)}", Scope(full=full, plan=plan)
         run = SyncRun(sync, run_id, run_id, self.world.home, self.world.store, datetime.now(UTC))
         to = workspace(self.world.sandbox.url)
         with attend(run):
-            extract_changeset(run, self.place.config, to if compares(sync) else None, scope=Scope(full=full))
+            extract_changeset(run, self.place.config, to if compares(sync) else None, scope=scope)
             validate_changeset(run)
             if compares(sync):
                 compare_changeset(run)

@@ -13,6 +13,9 @@ from typing import Any, Final
 import pymysql  # type: ignore[import-untyped]
 import pytest
 
+from reverse_etl.run.key_history import history_of_key
+from reverse_etl.run.undo import make_undo
+from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.faults.late import LateCase, Place, execute, next_second, place
 from reverse_etl_tests.faults.runs import World
 
@@ -213,6 +216,34 @@ def test_no_row_is_lost_and_with_a_store_none_is_sent_twice(world: World, way: s
         if kind.endswith("_log") or changes.get("by") == "compare":
             often = sum((each for [each] in history.sent), Counter())
             assert {} == {version: times for version, times in often.items() if times > 1}
+
+
+@pytest.mark.parametrize("kind", ["postgres_log", pytest.param("mariadb_log", marks=THOROUGH)])
+def test_what_the_log_names_has_a_history_and_is_taken_back(world: World, kind: str) -> None:
+    """With `keep`: changed attributes alone are sent, and a row that the log named as deleted is there again."""
+    with made(world, kind) as where, closing(where.session()) as writer:
+        people = {"identify_by": "id", "send": "changed_attributes", "gone": "delete", "gone_wait": "0s"}
+        changes = {"by": "log", "tables": {where.table: "id"}, "keep": "30d"}
+        query = f"SELECT id, plan, 'x' AS other FROM {where.table}"
+        case = LateCase(world, where, more={"people": people, "changes": changes, "query": query})
+        first = case.run()
+        before = world.sandbox.people()
+        execute(writer, f"UPDATE {where.table} SET plan = 'wrong' WHERE id = 'old0'")
+        execute(writer, f"DELETE FROM {where.table} WHERE id = 'old1'")
+        wrong = case.run()
+        assert (1, 1) == (wrong.streams["rows"].delivered, wrong.streams["gone_rows"].delivered)
+        batches = [each["body"]["batch"] for each in world.sandbox.requests() if each["path"] == "/api/v2/batch"]
+        assert [{"plan": "wrong"}] == [item["attributes"] for item in batches[-2]]
+        home, store = world.home, world.store
+        newest, oldest = history_of_key(case.sync, home, store, "old0")
+        assert (wrong.run_id, ["plan"], first.run_id) == (newest.run_id, [*newest.attributes], oldest.run_id)
+        assert [True, False] == [each.removed for each in history_of_key(case.sync, home, store, "old1")]
+        made_undo = make_undo(case.sync, home, store, where.config, workspace(world.sandbox.url), wrong)
+        assert (2, 1) == (made_undo.undone.rows, made_undo.undone.removed)
+        assert 2 == case.run(plan=made_undo.plan_id).rows.delivered
+        assert [each["attributes"] for each in before] == [
+            each["attributes"] for each in sorted(world.sandbox.people(), key=lambda each: each["id"])
+        ]
 
 
 @THOROUGH

@@ -17,8 +17,10 @@ from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.values import UNKNOWN, columns, latest_values
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.inline import parse_sync
+from reverse_etl.errors import ConfigProblemsError
 from reverse_etl.files.scratch import scratch_in
 from reverse_etl.report import Status
+from reverse_etl.run.acknowledged import remembered_streams
 from reverse_etl.run.plan import make_plan
 from reverse_etl.run.planned import Plan
 from reverse_etl.state.snapshots import snapshot_of
@@ -459,3 +461,12 @@ def test_a_scope_of_some_rows_keeps_the_values_of_others(case: Case) -> None:
     case.run(scope=Scope(limit=2))
     assert ROWS == len(remembered(case))
     require_equal(case)
+
+
+def test_what_the_log_names_is_remembered_and_nothing_is_cleared_by_it() -> None:
+    """Values and changed attributes go with `by: log`; an attribute that left the query is cleared of everyone."""
+    log = {"changes": {"by": "log", "tables": {"shop": "id"}, "keep": "30d"}, "query": "SELECT id, plan FROM shop"}
+    sync = parse_sync("people", PLACES | log | {"people": {"identify_by": "id", "send": "changed_attributes"}})
+    assert ["rows"] == [*remembered_streams(sync)]
+    with pytest.raises(ConfigProblemsError, match="cleared of everyone, and the log names some"):
+        parse_sync("people", PLACES | log | {"people": {"identify_by": "id", "removed_attributes": "clear"}})

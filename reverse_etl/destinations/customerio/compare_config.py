@@ -31,13 +31,18 @@ def needs_comparing(given: Mapping[str, Any], sections: Mapping[str, type[YamlMo
         sections: The models of those that have such keys.
     """
     changes = given.get("changes")
-    if isinstance(changes, Mapping) and changes.get("by") == "compare":
+    by = changes.get("by") if isinstance(changes, Mapping) else None
+    if by == "compare":
         return
+    wanted = {"send": "changed_attributes", "removed_attributes": "clear"}
+    why = "else it is not known what was sent before"
+    if by == "log":
+        del wanted["send"]
+        why = "an attribute is cleared of everyone, and the log names some"
     for name, model in sections.items():
         section = given.get(name)
         written = model.as_meant(section) if isinstance(section, Mapping) else {}
-        wanted = {"send": "changed_attributes", "removed_attributes": "clear"}
         asked = [f"{key}: {value}" for key, value in wanted.items() if written.get(key) == value]
         if asked:
             needs = f"{' and '.join(asked)} {'need' if len(asked) > 1 else 'needs'}"
-            yield name, f"{needs} `changes: {{by: compare}}`: else it is not known what was sent before"
+            yield name, f"{needs} `changes: {{by: compare}}`: {why}"
