@@ -235,6 +235,15 @@ class Generations:
         except OSError:
             return None
 
+    def remove_shared(self, generation: int, run_id: str) -> None:
+        """Removes what the shared place has of a generation, if it is of that changeset. Raises StateError."""
+        if self.storage is None:
+            return
+        content = self.storage.read(self.named(generation, _MADE))
+        made = None if content is None else _read(self.path(generation), content)
+        if made is not None and made.run_id == run_id:
+            self.storage.remove(self.named(generation))
+
     def _fetch(self, storage: Storage, generation: int) -> None:
         content = storage.read(self.named(generation, _MADE))
         made = None if content is None else _read(self.path(generation), content)

@@ -17,7 +17,7 @@ from reverse_etl.changes.compare import Keyed
 from reverse_etl.changes.compared import Compared, compared
 from reverse_etl.changes.enter_values import enter_values
 from reverse_etl.changes.fingerprints import VERSION
-from reverse_etl.changes.forget import forget_before
+from reverse_etl.changes.forget import forget_before, forget_strangers
 from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.gone import gone_in_log
 from reverse_etl.changes.secret import secret_id, secret_of
@@ -76,11 +76,10 @@ def write_generation(run: SyncRun, facts: Facts) -> int | None:
 
 def forget_old_generations(run: SyncRun, generation: int) -> None:
     """Removes the files that nothing needs once a generation counts; what cannot be removed now is removed later."""
-    keep = run.sync.changes.keep
+    keep, now = run.sync.changes.keep, time.time()
     with suppress(StateError):
-        forget_before(
-            generations_of(run), generation, kept_since=None if keep is None else time.time() - keep.total_seconds()
-        )
+        forget_before(generations_of(run), generation, kept_since=None if keep is None else now - keep.total_seconds())
+        forget_strangers(generations_of(run), generation, now=now)
 
 
 def settle(run: SyncRun, snapshot: Snapshot) -> Snapshot:

@@ -397,3 +397,29 @@ def test_an_overtaken_run_sends_nothing(case: Case) -> None:
     assert "old" != plan_of(case, 3)
     assert Status.COMPLETED is ended(case.run()).status
     assert "old" == plan_of(case, 3)
+
+
+def test_files_that_a_lost_state_database_counted_are_removed_in_time(case: Case) -> None:
+    """Those above the number that counts, a month later; what may be asked again, or is not known, stays."""
+    for plan in "abc":
+        change(case, 3, plan)
+        case.run()
+    folder = case.home.snapshots / case.name
+    assert ["g000003", "g000004"] == sorted(path.name for path in folder.iterdir())
+    with case.store.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM reverse_etl_snapshot")
+    (folder / "g000007").mkdir()
+    for name, damaged in (("g000005", "{"), ("g000006", '{"format": 99}')):
+        shutil.copytree(folder / "g000004", folder / name)
+        (folder / name / "made.json").write_text(damaged)
+    shutil.copytree(folder / "g000004", folder / "g000009")
+    case.run()
+    assert {"g000003", "g000004", "g000009"} <= {path.name for path in folder.iterdir()}
+    for name in ("g000003", "g000009"):
+        made = folder / name / "made.json"
+        made.write_text(json.dumps(json.loads(made.read_text()) | {"made_at": 1_700_000_000}))
+    change(case, 3, "d")
+    case.run()
+    left = ["g000001", "g000002", "g000004", "g000005", "g000006", "g000007"]
+    assert left == sorted(path.name for path in folder.iterdir())
+    assert (Status.COMPLETED, 0, 0, ROWS) == of_rows(ended(case.run()))
