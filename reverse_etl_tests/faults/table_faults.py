@@ -40,15 +40,16 @@ def table_connections_cut(world: World, chance: random.Random, seed: int) -> Non
     """Connections to a table's database end before, in and after a COMMIT and at any byte, once or twice in a run."""
     engine, seed = engine_of(seed)
     place = _PLACES[seed % len(_PLACES)]
-    chosen = {"key": chance.choice(["PRIMARY KEY", ""]), "write": chance.choice(["add_and_update", "add_only"])}
-    if place == "anywhere" and (engine, *chosen.values()) not in _passed:
+    key, write = chance.choice(["PRIMARY KEY", ""]), chance.choice(["add_and_update", "add_only"])
+    chosen: dict[str, Any] = {"key": key, "rows": {"write": write}}
+    if place == "anywhere" and (engine, key, write) not in _passed:
         with table_case(world, engine, chance, **chosen) as case:
             _completes(case)
-            _passed[engine, *chosen.values()] = case.relay.connections[-1].passed
+            _passed[engine, key, write] = case.relay.connections[-1].passed
     with table_case(world, engine, chance, **chosen) as case:
-        if chosen["write"] == "add_and_update":
+        if write == "add_and_update":
             case.there_before(chance)
-        whole = _passed.get((engine, *chosen.values()), [0, 0])
+        whole = _passed.get((engine, key, write), [0, 0])
         case.relay.moments = [_moment(case, chance, place, whole)]
         if chance.random() < 0.3:
             case.relay.moments.append(_moment(case, chance, "after COMMIT", whole))
@@ -59,12 +60,14 @@ def table_connections_cut(world: World, chance: random.Random, seed: int) -> Non
         case.each_row_was_written_once()
 
 
-def _moment(case: TableCase, chance: random.Random, place: str, whole: list[int], **more: Any) -> Moment:
+def _moment(
+    case: TableCase, chance: random.Random, place: str, whole: list[int], *, commits: int = _SLICES, **more: Any
+) -> Moment:
     """A byte of the next connection."""
     if place == "anywhere":
         side = chance.choice([CLIENT, SERVER])
         return Moment(chance.randint(1, whole[side] - _GOODBYE), side, **more)
-    nth, commit = chance.randrange(_SLICES), case.server.commit
+    nth, commit = chance.randrange(commits), case.server.commit
     side, after = {
         "before COMMIT": (CLIENT, 0),
         "in COMMIT": (CLIENT, chance.randint(1, len(commit) - 1)),
@@ -86,10 +89,10 @@ def table_writer_killed(world: World, chance: random.Random, seed: int) -> None:
     """Our process is killed with -9 before any line of its code while it writes to a table, or closes the run."""
     engine, point = engine_of(seed)
     some_fail = point % 3 == 2
-    chosen = {"key": "" if point % 4 == 1 else "PRIMARY KEY"}
-    counted = (engine, some_fail, world.compares, *chosen.values())
+    key = "" if point % 4 == 1 else "PRIMARY KEY"
+    counted = (engine, some_fail, world.compares, key)
     if counted not in _lines:
-        with table_case(world, engine, chance, **chosen) as case:
+        with table_case(world, engine, chance, key=key) as case:
             if some_fail:
                 _spoil(case)
             if engine not in {each[0] for each in _lines}:
@@ -97,7 +100,7 @@ def table_writer_killed(world: World, chance: random.Random, seed: int) -> None:
                 case.run()
                 case.server.run(f"DELETE FROM {case.table}")
             _lines[counted] = lines_of_a_whole_run(case)
-    with table_case(world, engine, chance, **chosen) as case:
+    with table_case(world, engine, chance, key=key) as case:
         refused, rejected = _spoil(case) if some_fail else (set(), set())
         run, rows = case.start(), case.shop.rows()
         in_close = point % 6 == 5
@@ -251,3 +254,42 @@ def table_server_only_reads(world: World, chance: random.Random, seed: int) -> N
         assert relay.reached
         a_clean_run_mends_everything(case)
         case.each_row_was_written_once()
+
+
+@family(16 * len(NAMES), at_once=16)
+def table_mirror_cut(world: World, chance: random.Random, seed: int) -> None:
+    """Rows that left the source are deleted from a table when the connection ends, or our process is killed with -9."""
+    engine, seed = engine_of(seed)
+    world.compares = True
+    chosen: dict[str, Any] = {"rows": {"gone": "delete"}, "key": chance.choice(["PRIMARY KEY", ""])}
+    killed = seed % 2
+    counted = (engine, "mirror")
+    if killed and counted not in _lines:
+        with table_case(world, engine, chance, **chosen) as case:
+            _some_leave(case, chance)
+            _lines[counted] = lines_of_a_whole_run(case)
+    with table_case(world, engine, chance, **chosen) as case:
+        _some_leave(case, chance)
+        if killed:
+            lines = _lines[counted].before_close
+            kill(case, case.start(), int(lines * (0.3 + 0.68 * chance.random())), in_close=False)
+            # A run that continues it leaves the deletions to the next one.
+            assert books_are_true(case, case.run()).status is Status.COMPLETED
+        else:
+            case.relay.moments = [_moment(case, chance, _PLACES[seed // 2 % 3], [], commits=2)]
+            _completes(case)
+            assert case.relay.reached
+        a_clean_run_mends_everything(case)
+        theirs = case.server.fetch(f"SELECT plan FROM {case.table} WHERE id = 'theirs'")
+        assert [("their own",)] == theirs
+
+
+def _some_leave(case: TableCase, chance: random.Random) -> None:
+    """After a first run, a slice of rows has left the source, and one has changed; another's row is in the table."""
+    _completes(case)
+    case.server.run(f"INSERT INTO {case.table} VALUES ('theirs', 'their@x', 'their own', 0)")
+    numbers = chance.sample(range(1, ROWS + 1), 2 * SLICE)
+    gone, changed = (", ".join(map(str, some)) for some in (numbers[:SLICE], numbers[SLICE:]))
+    with case.shop.changing() as database:
+        database.execute(f"DELETE FROM shop WHERE rowid IN ({gone})")
+        database.execute(f"UPDATE shop SET visits = visits + 1 WHERE rowid IN ({changed})")

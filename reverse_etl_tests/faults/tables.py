@@ -64,8 +64,8 @@ class TableCase(Case):
         return "delivery"
 
     def contents(self) -> Counter[tuple[str, str]]:
-        """The table's rows."""
-        found = self.server.fetch(f"SELECT id, email, plan, visits FROM {self.table}")
+        """The table's rows, but for those of others."""
+        found = self.server.fetch(f"SELECT id, email, plan, visits FROM {self.table} WHERE id <> 'theirs'")
         return Counter((key, repr(values)) for key, *values in found)
 
     def expected(self, row: Row) -> tuple[str, str]:
@@ -98,7 +98,7 @@ def table_case(world: World, engine: str, chance: random.Random, **chosen: Any) 
         world: Shares the server.
         engine: One of ``ENGINES``.
         chance: Decides what is in the rows.
-        chosen: ``key``: the table's, none by ``""``; ``write``: a write mode; ``settings`` of the destination.
+        chosen: ``key``: the table's, none by ``""``; ``rows``: keys of the section; ``settings`` of the destination.
     """
     server: FaultyServer = world.places.setdefault(f"table of {engine}", None) or ENGINES[engine](world)
     world.places[f"table of {engine}"] = server
@@ -110,8 +110,9 @@ def table_case(world: World, engine: str, chance: random.Random, **chosen: Any) 
         "plan varchar(60), visits bigint CHECK (visits >= 0))"
     )
     server.count_writes(name, f"{name}_writes")
+    server.grant_delete(name)
     sync = compared("rows") if world.compares else settings("rows")
-    sync["rows"] |= {"table": name, "write": chosen.get("write", "add_and_update")}
+    sync["rows"] |= {"table": name, **chosen.get("rows", {})}
     with cut(server.port) as relay:
         config = server.config(
             host=EnvText("127.0.0.1"), port=relay.port, tls="disable", ca_file=None, rows_per_transaction=SLICE,

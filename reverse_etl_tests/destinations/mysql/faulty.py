@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from reverse_etl_tests.destinations.mysql.server import DATABASE, EMPTY, USER, WRITER, Mysql
+from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE, EMPTY, USER, WRITER, Mysql
 from reverse_etl_tests.destinations.sql.faulty import FaultyServer
 from reverse_etl_tests.servers.cut import Cut
 from reverse_etl_tests.servers.mariadb import MariadbServer
@@ -65,6 +65,10 @@ class FaultyMysql(Mysql, FaultyServer):
         with self.session() as session, session.cursor() as cursor:
             cursor.execute("BEGIN")
             yield cursor.execute
+
+    def grant_delete(self, table: str) -> None:
+        """Lets the writer delete rows of a table."""
+        self.run(f"GRANT DELETE ON {table} TO {ACCOUNT}")
 
     def waits(self) -> bool:
         """As InnoDB counts them; its list of transactions is a copy, which who reads it often keeps from renewal."""

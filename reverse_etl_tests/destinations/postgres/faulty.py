@@ -71,6 +71,10 @@ class FaultyPostgres(Postgres, FaultyServer):
             other.execute(f"SET deadlock_timeout = '{'10ms' if yields else '1min'}'; BEGIN")
             yield other.execute
 
+    def grant_delete(self, table: str) -> None:
+        """Lets the writer delete rows of a table."""
+        self.run(f"GRANT DELETE ON {table} TO {USER}")
+
     def waits(self) -> bool:
         """As the server lists them."""
         waiting = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{USER}' AND wait_event_type = 'Lock'"

@@ -48,6 +48,10 @@ class FaultyServer(SqlServer, ABC):
         """
         raise NotImplementedError
 
+    def grant_delete(self, table: str) -> None:
+        """Lets the writer delete rows of a table."""
+        raise NotImplementedError
+
     def waits(self) -> bool:
         """Whether a session of the writer waits for a lock."""
         raise NotImplementedError
