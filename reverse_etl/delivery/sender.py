@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
-from reverse_etl.changeset.row_keys import row_keys
+from reverse_etl.changeset.row_keys import Keys, row_keys
 from reverse_etl.delivery.batches import Request
 from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
@@ -28,7 +28,7 @@ from reverse_etl.pacing.waits import Waits
 from reverse_etl.report import Cause, Outcome, Reason
 
 SLICE_ROWS: Final = 5_000
-"""Rows that are encoded in one go; between two slices answers are read and requests leave."""
+"""Rows that are encoded in one go, and packed in one go; between two slices answers are read and requests leave."""
 
 SLOW_ANSWER_S: Final = 5.0
 """An answer that takes longer is trouble: the workspace is asked less, though it did answer."""
@@ -122,14 +122,14 @@ class Sender:
             return
         lanes = Lanes(self._destination.limits, len(queues))
         async for batch in _slices(parts, self._ledger.outcomes):
-            identifiers = self._destination.identifiers(batch, parts.stream)
-            keys = row_keys(batch.column(ROW_NUMBER), identifiers, parts.stream)
+            identifiers, keys = await asyncio.to_thread(self._identified, batch, parts.stream)
             kept_back = await self._destination.kept_back(batch, parts.stream)
             kept = self._settling.keep_back(batch.column(ROW_NUMBER).to_numpy(), keys, kept_back)
             if kept.any():
                 free = pa.array(~kept)
                 batch, identifiers, keys = batch.filter(free), identifiers.filter(free), keys[~kept]
-            items = self._items_of(batch, parts.stream)
+            # Beside the event loop: meanwhile requests leave, and answers are entered.
+            items = await asyncio.to_thread(self._items_of, batch, parts.stream)
             for lane, request in lanes.add(batch.column(ROW_NUMBER).to_pylist(), keys.tolist(), items, identifiers):
                 await queues[lane].put(request)
             self._fail_too_large(lanes.too_large())
@@ -137,6 +137,10 @@ class Sender:
             await queues[lane].put(request)
         for worker in range(self._workers):
             await queues[worker % len(queues)].put(None)
+
+    def _identified(self, batch: pa.RecordBatch, stream: str) -> tuple[pa.StringArray, Keys]:
+        identifiers = self._destination.identifiers(batch, stream)
+        return identifiers, row_keys(batch.column(ROW_NUMBER), identifiers, stream)
 
     async def _empty(self, queue: asyncio.Queue[Request | None]) -> None:
         try:

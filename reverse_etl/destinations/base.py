@@ -226,7 +226,10 @@ class Destination(Protocol):
         ...
 
     def items(self, batch: pa.RecordBatch, stream: str) -> list[bytes]:
-        """Encodes each row of a batch (with ``ROW_NUMBER``) as one item, in order, as long as the batch."""
+        """Encodes each row of a batch (with ``ROW_NUMBER``) as one item, in order, as long as the batch.
+
+        Batch after batch, and in a thread beside the one that awaits ``send``; so is ``identifiers`` called.
+        """
         ...
 
     async def send(self, items: Sequence[bytes]) -> Answer:

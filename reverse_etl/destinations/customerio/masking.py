@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
+from threading import Lock
 from typing import Final
 
 from reverse_etl.destinations.base import Refusal, refusals_of
@@ -63,15 +64,18 @@ class Masking:
         self._columns: set[str] = set()
         self._known = _Known(self._columns)
         self._field = lru_cache(maxsize=256)(self._shown_field)
+        # Rows are encoded in another thread than the one that reads answers.
+        self._changing = Lock()
         self.add_columns(columns)
 
     def add_columns(self, columns: Iterable[str]) -> None:
         """Takes the names of columns for no values."""
         added = {name for name in columns if any(map(str.isalpha, name))} - self._columns
         if added:
-            self._columns |= added
-            self._known.take(added)
-            self._field.cache_clear()
+            with self._changing:
+                self._columns |= added
+                self._known.take(added)
+                self._field.cache_clear()
 
     def refusals(self, refusals: Sequence[Refusal], items: Sequence[bytes]) -> list[Refusal]:
         """The refusals of an answer, with texts that are short, on one line, and without a value of any row.
@@ -82,6 +86,10 @@ class Masking:
         """
         if not refusals:
             return []
+        with self._changing:
+            return self._masked(refusals, items)
+
+    def _masked(self, refusals: Sequence[Refusal], items: Sequence[bytes]) -> list[Refusal]:
         reasons, fields, messages = zip(*(refusal.why for refusal in refusals), strict=True)
         shown_messages = self._shown(set(messages))
         shown_reasons = self._shown_reasons(set(reasons))
