@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changes.chosen import AS_IT_IS, CHANGED_FILE, CHOSEN, LEFT_OUT, marks_of
-from reverse_etl.changes.compare import FINGERPRINTS_FILE, PLAN_FILE, copy, parquet, repeats, row_groups
+from reverse_etl.changes.compare import PLAN_FILE, copy, parquet, repeats, row_groups
 from reverse_etl.changes.fingerprints import fingerprints, subkey
+from reverse_etl.changes.keyed import FINGERPRINTS_FILE
 from reverse_etl.changes.values import column, columns, latest_values
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations.powers import GONE
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from reverse_etl.changes.compare import Keyed
+    from reverse_etl.changes.keyed import Keyed
     from reverse_etl.changeset.parts import Outcomes, Parts
     from reverse_etl.destinations.powers import AsSent
 

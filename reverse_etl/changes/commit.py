@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import FINGERPRINTS_FILE, NAMED, copy, parquet, repeats, row_groups
+from reverse_etl.changes.compare import copy, parquet, repeats, row_groups
 from reverse_etl.changes.gone import named, removed
+from reverse_etl.changes.keyed import FINGERPRINTS_FILE, NAMED
 from reverse_etl.files.private import whole_file
 from reverse_etl.ledger.journal import JOURNAL_FILE, Journal
 from reverse_etl.report import Outcome
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 ANSWERS_FILE: Final = "answers.parquet"
 _REMOVED_FILE: Final = "removed.parquet"
+
+_ROWS_AT_ONCE: Final = 65_536
 
 LEFT: Final = 0
 """Nothing happened to the row's key, or nothing that counts."""
@@ -195,7 +198,7 @@ def _write_known(parts: Parts, keyed: Iterator[pa.RecordBatch], path: Path, read
 
 def _answers(parts: Parts, outcomes: Outcomes, *, certain: bool) -> Outcomes:
     """What is known of each row, by row number - 1."""
-    meaning = bytearray([LEFT] * 256)
+    meaning = np.full(256, LEFT, np.uint8)
     meaning[Outcome.DELIVERED] = ACKNOWLEDGED
     # Or nothing of what differs is sent: then this is what the row is compared with from now on.
     meaning[Outcome.UNCHANGED] = ACKNOWLEDGED
@@ -204,8 +207,10 @@ def _answers(parts: Parts, outcomes: Outcomes, *, certain: bool) -> Outcomes:
         # The checks, too, may have let a row pass when it was sent before.
         for outcome in (Outcome.REFUSED, Outcome.EXCLUDED, Outcome.REJECTED):
             meaning[outcome] = _IN_DOUBT
-    # A byte a row, without the eight that an index takes.
-    answers: Outcomes = np.frombuffer(bytearray(outcomes.tobytes().translate(bytes(meaning))), np.uint8)
+    answers: Outcomes = np.empty(len(outcomes), np.uint8)
+    for start in range(0, len(outcomes), _ROWS_AT_ONCE):
+        # An index takes eight bytes a row.
+        answers[start : start + _ROWS_AT_ONCE] = meaning[outcomes[start : start + _ROWS_AT_ONCE]]
     for entry in Journal(parts.folder / JOURNAL_FILE).entries():
         places = entry.places()
         # The run stopped when it had compared again, before it looked at what was answered before.

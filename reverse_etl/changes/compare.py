@@ -1,8 +1,6 @@
 """One stream's rows compared with what the destination acknowledged: which of them are to be sent.
 
-    <run folder>/<stream>/fingerprints.parquet    each row with a key: ``kh``, ``kl``, ``rh``, ``row``, ``sendable``,
-                                                  and where something becomes of what is gone ``NAMED``
-    <run folder>/<stream>/plan.parquet            what differs: ``row`` (null where gone), ``kh``, ``kl``, ``what``
+    <run folder>/<stream>/plan.parquet    what differs: ``row`` (null where gone), ``kh``, ``kl``, ``what``
 
 Only fingerprints are compared, never values, so that memory does not grow with the rows.
 """
@@ -17,39 +15,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.fingerprints import fingerprints, row_fingerprints, subkey
-from reverse_etl.changeset.ahead import of_batches
-from reverse_etl.changeset.columns import deleted_rows, key_columns
-from reverse_etl.changeset.parts import ROW_NUMBER
-from reverse_etl.files.private import whole_file
-from reverse_etl.progress import Progress, emit
+from reverse_etl.changes.keyed import FINGERPRINTS_FILE
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import duckdb
 
     from reverse_etl.changeset.parts import Outcomes, Parts
     from reverse_etl.config.gone import Gone
-    from reverse_etl.config.streams import Stream
-    from reverse_etl.destinations.powers import AsSent
 
-FINGERPRINTS_FILE: Final = "fingerprints.parquet"
 PLAN_FILE: Final = "plan.parquet"
 
-_SCHEMA: Final = pa.schema(
-    [("kh", pa.uint64()), ("kl", pa.uint64()), ("rh", pa.uint64()), ("row", pa.int64()), ("sendable", pa.bool_())]
-)
 _OF_CHECKS: Final = (Outcome.REJECTED, Outcome.EXCLUDED)
-NAMED: Final = (("key", pa.list_(pa.string())), ("other", pa.uint64()))
-"""What is remembered of a key so that it can be removed: the texts of the columns that name it, which a fingerprint
-does not give back, and the fingerprint of its other identifier; 0 for none."""
-
-_DELETED: Final = ("deleted", pa.bool_())
-"""Whether the row says of itself that it is gone."""
-
 _LAST: Final = """
     SELECT kh, kl, arg_max(rh, row) AS rh, list(row) AS rows, true AS sendable, {deleted} AS deleted
     FROM {now} WHERE sendable GROUP BY kh, kl
@@ -87,73 +67,6 @@ class Differences:
     def to_send(self) -> int:
         """Rows that are sent."""
         return self.added + self.changed + self.in_doubt
-
-
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """What the fingerprints of a stream are made with.
-
-    Attributes:
-        secret: The home folder's.
-        sync: The sync's name.
-        identity: Whose the keys are: destination, kind of thing, identifier. Equal in syncs that name the same things.
-        named: The stream, where the keys themselves are remembered; None where their fingerprints are enough.
-    """
-
-    secret: bytes
-    sync: str
-    identity: tuple[str, ...]
-    named: Stream | None = None
-
-    def columns(self, batch: pa.RecordBatch, sent: AsSent) -> list[pa.Array]:
-        """Those beside the fingerprints: ``NAMED``, and whether a row says that it is gone; none without ``named``."""
-        if self.named is None:
-            return []
-        if sent.other is None:
-            other = pa.array(np.zeros(batch.num_rows, np.uint64))
-        else:
-            other = pa.array(fingerprints(sent.other, subkey(self.secret, "other", self.sync)))
-        names = list(sent.names) if sent.names is not None else key_columns(batch, self.named)
-        return [lists(names), other, deleted_rows(batch)]
-
-
-def write_fingerprints(
-    parts: Parts, outcomes: Outcomes, as_sent: Callable[[pa.RecordBatch], AsSent], keyed: Keyed
-) -> None:
-    """Writes the fingerprints of all rows that have a key, a batch at a time. Raises StateError.
-
-    Args:
-        parts: The rows.
-        outcomes: Of the checks: a row that they keep back counts as present, and is not compared.
-        as_sent: What the destination is sent of a batch.
-        keyed: What fingerprints are made with.
-    """
-    high, low = (subkey(keyed.secret, "key", half, *keyed.identity) for half in ("high", "low"))
-    schema = _SCHEMA if keyed.named is None else pa.schema([*_SCHEMA, *NAMED, _DELETED])
-
-    def made(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
-        sent = as_sent(batch)
-        numbers = batch.column(ROW_NUMBER)
-        columns = [
-            pa.array(fingerprints(sent.keys, high)),
-            pa.array(fingerprints(sent.keys, low)),
-            pa.array(row_fingerprints(sent.attributes, batch.num_rows, keyed.secret, keyed.sync)),
-            numbers,
-            pa.array(outcomes[numbers.to_numpy() - 1] == Outcome.UNDELIVERED),
-            *keyed.columns(batch, sent),
-        ]
-        found = pa.RecordBatch.from_arrays(columns, schema=schema)
-        return batch.num_rows, found.filter(pc.is_valid(sent.keys)) if sent.keys.null_count else found
-
-    done = 0
-    with (
-        whole_file(parts.folder / FINGERPRINTS_FILE) as file,
-        pq.ParquetWriter(file, schema, compression="none", use_dictionary=False) as writer,
-    ):
-        for rows, found in of_batches(parts, made):
-            writer.write_batch(found)
-            done += rows
-            emit(Progress("compare", parts.stream, done, total=len(outcomes)))
 
 
 def as_checked(outcomes: Outcomes) -> Outcomes:
@@ -247,13 +160,6 @@ def count_deleted(parts: Parts, database: duckdb.DuckDBPyConnection) -> int:
     return int(found)
 
 
-def lists(texts: list[pa.StringArray]) -> pa.ListArray:
-    """One list a row, of the texts of each column."""
-    rows, wide = len(texts[0]), len(texts)
-    values = pa.concat_arrays(texts).take(pa.array(np.arange(rows * wide).reshape(wide, rows).T.ravel()))
-    return pa.ListArray.from_arrays(pa.array(np.arange(0, rows * wide + 1, wide, dtype=np.int32)), values)
-
-
 def repeats(now: str, database: duckdb.DuckDBPyConnection) -> bool:
     """Whether a key is in several rows; ``now`` is a table with ``kh`` and ``kl``."""
     counted = f"SELECT 1 FROM {now} GROUP BY kh, kl HAVING count(*) > 1 LIMIT 1"
@@ -285,10 +191,13 @@ def copy(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
 
 
 def row_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The row groups of a file, one in memory at a time, which ``ParquetFile.iter_batches`` does not keep to."""
+    """The row groups of a file, one in memory at a time, which ``ParquetFile.iter_batches`` does not keep to.
+
+    By this thread alone: each further one keeps memory of its own, and they are as fast.
+    """
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
-            yield from file.read_row_group(group, columns).combine_chunks().to_batches()
+            yield from file.read_row_group(group, columns, use_threads=False).combine_chunks().to_batches()
 
 
 def parquet(path: Path) -> str:

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import FINGERPRINTS_FILE, NAMED, copy, gone_of, parquet, row_groups, write_fingerprints
+from reverse_etl.changes.compare import copy, gone_of, parquet, row_groups
+from reverse_etl.changes.keyed import FINGERPRINTS_FILE, NAMED, write_fingerprints
 from reverse_etl.changeset.columns import attribute_columns
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.config.gone import DELETED
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from reverse_etl.changes.compare import Keyed
+    from reverse_etl.changes.keyed import Keyed
     from reverse_etl.config.gone import Gone
     from reverse_etl.config.streams import Stream
     from reverse_etl.destinations.powers import AsSent

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import NAMED, lists, parquet
+from reverse_etl.changes.compare import parquet
 from reverse_etl.changes.gone import GONE_FILE, named
+from reverse_etl.changes.keyed import NAMED, lists
 from reverse_etl.changes.values import all_columns, columns, latest_values
 from reverse_etl.files.private import make_private_folder, whole_file
 

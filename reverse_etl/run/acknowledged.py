@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changes.attributes import StreamValues
 from reverse_etl.changes.commit import Reading, commit, doubt_all, forget_answers
-from reverse_etl.changes.compare import Keyed
 from reverse_etl.changes.compared import Compared, compared
 from reverse_etl.changes.enter_values import enter_values
 from reverse_etl.changes.fingerprints import VERSION
 from reverse_etl.changes.forget import forget_before, forget_strangers
 from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.gone import gone_in_log
+from reverse_etl.changes.keyed import Keyed
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.config.streams import ROWS

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changes.attributes import plan_clearing, with_attributes_of, write_changed, write_sent
 from reverse_etl.changes.changed_rows import changed_rows
-from reverse_etl.changes.compare import as_checked, count_deleted, enter_plan, write_fingerprints, write_plan
+from reverse_etl.changes.compare import as_checked, count_deleted, enter_plan, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
 from reverse_etl.changes.gone import GoneKeys, count_known, gone_in_log, gone_in_plan, remembers_names
+from reverse_etl.changes.keyed import write_fingerprints
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changes.undo import take_undo
 from reverse_etl.changeset.asked import reads_only_changes

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import FINGERPRINTS_FILE
 from reverse_etl.changes.gone import GoneKeys, find_gone, gone_before, write_gone_in_log, write_removals
+from reverse_etl.changes.keyed import FINGERPRINTS_FILE
 from reverse_etl.changeset.columns import deleted_rows
 from reverse_etl.changeset.from_log import GONE_FILE as GONE_IN_LOG
 from reverse_etl.changeset.parts import REMOVALS_FILE, ROW_NUMBER
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from reverse_etl.changes.compare import Keyed
+    from reverse_etl.changes.keyed import Keyed
     from reverse_etl.changeset.parts import Facts, Parts
     from reverse_etl.config.gone import Gone
     from reverse_etl.config.streams import Stream

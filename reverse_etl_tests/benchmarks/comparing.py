@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reverse_etl.changes.commit import Reading, commit
-from reverse_etl.changes.compare import FINGERPRINTS_FILE, enter_plan, write_plan
+from reverse_etl.changes.compare import enter_plan, write_plan
+from reverse_etl.changes.keyed import FINGERPRINTS_FILE
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.config.loader import load_project
-from reverse_etl.files.scratch import scratch_database
+from reverse_etl.files.scratch import scratch_in
 from reverse_etl.report import Outcome
 from reverse_etl_tests.benchmarks.end_to_end import CONNECTION, TABLE, measured_run
 from reverse_etl_tests.benchmarks.memory import bare_mb, peak_mb
@@ -85,27 +86,32 @@ def keys_alone(rows: int) -> None:
 
 
 def _keys_alone(rows: int) -> None:
+    # As a run has it that reads from a database.
+    pa.set_memory_pool(pa.system_memory_pool())
     with tempfile.TemporaryDirectory() as folder:
         parts = Parts(Path(folder) / "rows", "rows")
         if os.fork() == 0:
             _write(parts, rows)
             os._exit(0)
         os.wait()
-        with scratch_database(Path(folder)) as database:
-            outcomes = np.zeros(rows, np.uint8)
-            _commit(parts, None, Path(folder) / "first.parquet", database, outcomes)
-            if os.fork() == 0:
-                _write(parts, rows, changed=100)
-                os._exit(0)
-            os.wait()
-            began = time.process_time()
-            write_plan(parts, Path(folder) / "first.parquet", database, all_rows=False)
-            outcomes = np.zeros(rows, np.uint8)
+        first, second = Path(folder) / "first.parquet", Path(folder) / "second.parquet"
+        # A run has a database for the comparison, and another one when it ends.
+        with scratch_in(Path(folder) / "scratch") as database:
+            _commit(parts, None, first, database, np.zeros(rows, np.uint8))
+        if os.fork() == 0:
+            _write(parts, rows, changed=100)
+            os._exit(0)
+        os.wait()
+        began = time.process_time()
+        outcomes = np.zeros(rows, np.uint8)
+        with scratch_in(Path(folder) / "scratch") as database:
+            write_plan(parts, first, database, all_rows=False)
             found = enter_plan(parts, outcomes)
-            compared = time.process_time()
-            _commit(parts, Path(folder) / "first.parquet", Path(folder) / "second.parquet", database, outcomes)
-            committed = time.process_time()
-        size = (Path(folder) / "second.parquet").stat().st_size / rows
+        compared = time.process_time()
+        with scratch_in(Path(folder) / "scratch") as database:
+            _commit(parts, first, second, database, outcomes)
+        committed = time.process_time()
+        size = second.stat().st_size / rows
         times = f"compared in {compared - began:.1f} s of processor time, committed in {committed - compared:.1f} s"
         print(
             f"{rows:,} keys, {found.changed:,} changed: {times}; "

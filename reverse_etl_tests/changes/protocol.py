@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import FINGERPRINTS_FILE
+from reverse_etl.changes.keyed import FINGERPRINTS_FILE
 from reverse_etl.changeset.facts import Facts, StreamFacts
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, RunFolder, with_row_numbers
 from reverse_etl.changeset.recipient import Recipient, RowsFor, keep_rows_for
