@@ -1,11 +1,12 @@
-"""Rows of 10 columns, extracted and checked, delivered to a table of a private PostgreSQL or MariaDB as shipped.
+"""Rows of 10 columns, extracted and checked, delivered to a table of a private server of each engine as shipped.
 
-    python -m reverse_etl_tests.benchmarks.tables [ROWS [postgres|mysql]]
+    python -m reverse_etl_tests.benchmarks.tables [ROWS [postgres|mysql|clickhouse]]
 
 For each state of the table: wall time, the processor's time here and on the server, rows for each second of both, and
 the peak of the memory here.
 Each delivery is a process of its own. Of ``1 % bad``, a third each breaks a check, a reference and a unique value, and
-ends with that constraint in the ledger. The server does not wait for its disk (fsync is off); TLS is on.
+ends with that constraint in the ledger; of ClickHouse, all break a check. The server does not wait for its disk (fsync
+is off); TLS is on.
 """
 
 from __future__ import annotations
@@ -22,18 +23,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from reverse_etl_tests.benchmarks.memory import peak_mb
+from reverse_etl_tests.destinations.clickhouse.server import Clickhouse, emptied
 from reverse_etl_tests.destinations.mysql import server as mysql
 from reverse_etl_tests.destinations.mysql.server import Mysql
 from reverse_etl_tests.destinations.postgres.server import EMPTY, WRITER, Postgres
 from reverse_etl_tests.destinations.sql.tables import Delivery, SqlServer
 from reverse_etl_tests.servers import mariadb
+from reverse_etl_tests.servers.clickhouse import ClickhouseServer, clickhouse_server
 from reverse_etl_tests.servers.postgres import PostgresServer, find_binaries, postgres_server
 
 ROWS = 100_000
@@ -46,6 +49,11 @@ CREATE TABLE customers (id bigint {{key}}, email {{text}} UNIQUE, first {{text}}
   city varchar(40), note {{text}} NOT NULL, score int CHECK (score < 1000000), balance numeric(12,2), seen {{instant}},
   FOREIGN KEY (plan) REFERENCES plans (name));
 INSERT INTO customers (id, email, note) VALUES (-1, 'taken@example.com', '');
+"""
+CLICKHOUSE_TABLE = """
+CREATE TABLE crm.customers (id Int64, email String, first String, last String, plan LowCardinality(String),
+  city Nullable(String), note String, score Int32, balance Nullable(Decimal(12, 2)), seen DateTime,
+  CONSTRAINT few CHECK score < 1000000) ENGINE = ReplacingMergeTree ORDER BY id
 """
 CASES = {
     "new": "",
@@ -65,9 +73,9 @@ def batch(first: int, rows: int, kind: str) -> pa.RecordBatch:
     scores = (numbers % 1000).astype(np.int64)
     if kind == "changed":
         scores[::10] += 1
-    if kind == "bad":
+    if kind.startswith("bad"):
         for place in range(0, rows, 100):
-            why = place // 100 % 3
+            why = place // 100 % 3 if kind == "bad" else 0
             if why == 0:
                 scores[place] = 1_000_000
             elif why == 1:
@@ -85,9 +93,11 @@ class Place(ABC):
 
     Attributes:
         server: What is written to.
+        bad: The kind of rows of which 1 % is bad.
     """
 
     server: Any
+    bad: ClassVar[str] = "bad"
 
     @abstractmethod
     def empty(self) -> None:
@@ -141,6 +151,28 @@ class MysqlPlace(Place):
         return _cpu_s(self.server.running.pid, 11)
 
 
+@dataclass(slots=True)
+class ClickhousePlace(Place):
+    """ClickHouse's engine behind an HTTP interface, whose time is the server's too."""
+
+    server: Clickhouse
+    bad: ClassVar[str] = "bad check"
+
+    def empty(self) -> None:
+        """As above."""
+        self.server.client.command("DROP DATABASE IF EXISTS crm")
+        self.server.client.command("CREATE DATABASE crm")
+
+    def make(self, *, key: str) -> None:  # noqa: ARG002 - each table has its key
+        """As above."""
+        self.server.client.command(CLICKHOUSE_TABLE)
+        self.server.client.command("INSERT INTO crm.customers (id, email) VALUES (-1, 'taken@example.com')")
+
+    def cpu_s(self) -> float:
+        """As above."""
+        return _cpu_s(self.server.running.pid, 11)
+
+
 def _cpu_s(pid: int, first: int) -> float:
     """Two fields of a process's ``stat``, from that number on behind its name: of its own, or of its ended children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -155,6 +187,9 @@ def place(kind: str) -> Iterator[Place]:
         assert binaries is not None
         with postgres_server(binaries) as running:
             yield PostgresPlace(Postgres(running, running.port))
+    elif kind == "clickhouse":
+        with clickhouse_server() as behind, emptied(behind) as database:
+            yield ClickhousePlace(database)
     else:
         programs = mariadb.find_programs()
         assert programs is not None
@@ -177,9 +212,9 @@ def deliver_in(folder: str, server: SqlServer, rows: int, kind: str) -> dict[str
     }
 
 
-def deliver_apart(server: Postgres | Mysql, rows: int, kind: str) -> dict[str, Any]:
+def deliver_apart(server: Postgres | Mysql | Clickhouse, rows: int, kind: str) -> dict[str, Any]:
     """One delivery in a process of its own."""
-    pid = server.running.pid if isinstance(server, Mysql) else 0
+    pid = getattr(server.running, "pid", 0)
     with tempfile.TemporaryDirectory() as folder:
         given = json.dumps([server.kind, folder, str(server.running.folder), server.port, pid, rows, kind])
         command = [sys.executable, "-m", "reverse_etl_tests.benchmarks.tables", "child", given]
@@ -187,12 +222,14 @@ def deliver_apart(server: Postgres | Mysql, rows: int, kind: str) -> dict[str, A
     return done
 
 
-def main(rows: int = ROWS, kinds: Sequence[str] = ("postgres", "mysql")) -> None:
+def main(rows: int = ROWS, kinds: Sequence[str] = ("postgres", "mysql", "clickhouse")) -> None:
     """Prints a line for each engine and case."""
     for kind in kinds:
         with pytest.MonkeyPatch.context() as patch, place(kind) as where:
             patch.setenv(where.server.password_variable, where.server.password)
             for case, change in CASES.items():
+                if kind == "clickhouse" and "no unique" in case:
+                    continue
                 _measure(where, rows, case, change)
 
 
@@ -201,7 +238,7 @@ def _measure(where: Place, rows: int, case: str, change: str) -> None:
         where.empty()
         where.make(key="" if "no unique" in case else "PRIMARY KEY")
     before = where.cpu_s()
-    done = deliver_apart(where.server, rows, change)
+    done = deliver_apart(where.server, rows, where.bad if change == "bad" else change)
     cpu = where.cpu_s() - before
     rate = rows / (done["client"] + cpu)
     print(
@@ -216,9 +253,11 @@ def child() -> None:
     """One delivery, for ``deliver_apart``."""
     engine, folder, of_server, port, pid, rows, kind = json.loads(sys.argv[2])
     authority = Path(of_server) / "ca.pem"
-    server: Postgres | Mysql
+    server: Postgres | Mysql | Clickhouse
     if engine == "postgres":
         server = Postgres(PostgresServer(port, authority, Path(of_server)), port)
+    elif engine == "clickhouse":
+        server = Clickhouse(ClickhouseServer(port, 0, Path(of_server)), port, None)
     else:
         server = Mysql(mariadb.MariadbServer(port, pid, authority, Path(of_server)), port)
     print(json.dumps(deliver_in(folder, server, rows, kind)))

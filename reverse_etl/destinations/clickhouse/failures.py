@@ -9,18 +9,14 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from reverse_etl.destinations._sql import refusals
 from reverse_etl.destinations.base import Refusal, TryAgain
+from reverse_etl.destinations.clickhouse.session import Refused, chain
 from reverse_etl.sources._messages import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reverse_etl.destinations.clickhouse.session import Refused
 
 VIOLATED: Final = 469
 _DENIED: Final = 497
@@ -148,14 +144,14 @@ def problem_of(refused: Refused, facts: dict[str, str]) -> Problem:
 def _network(refused: Refused, facts: dict[str, str]) -> tuple[str, str] | None:
     """The network's or TLS's own reason, if it is one of them."""
     place = f"{facts['host']} port {facts['port']}"
-    chain = [*_chain(refused.because)]
-    for because in chain:
+    because_of = [*chain(refused.because)]
+    for because in because_of:
         if isinstance(because, ssl.SSLCertVerificationError):
             return _untrusted(because)
     for kind, what, hint in _NETWORK:
-        if any(isinstance(because, kind) for because in chain):
+        if any(isinstance(because, kind) for because in because_of):
             return what.format(place=place), hint
-    if chain:
+    if because_of:
         return f"{place} closed the connection", "Check `host` and `port`, and that it is ClickHouse's HTTP port."
     if refused.lost:
         return (
@@ -178,19 +174,9 @@ def _untrusted(because: ssl.SSLCertVerificationError) -> tuple[str, str]:
 
 
 def _verifies(refused: Refused) -> bool:
-    return any(isinstance(because, ssl.SSLError) for because in _chain(refused.because))
+    return any(isinstance(because, ssl.SSLError) for because in chain(refused.because))
 
 
 def _status(refused: Refused) -> str:
     found = _STATUS.search(refused.text)
     return found[1] if found else ""
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, and what it comes from."""
-    while error is not None:
-        yield error
-        inner = getattr(error, "reason", None) or next(
-            (each for each in error.args if isinstance(each, BaseException)), None
-        )
-        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__

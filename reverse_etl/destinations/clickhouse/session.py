@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import clickhouse_connect
 import pyarrow as pa
@@ -24,6 +24,8 @@ from urllib3.exceptions import HTTPError
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
+
+_Answer = TypeVar("_Answer")
 
 _LOG: Final = "clickhouse_connect"
 _CONNECT_S: Final = 10
@@ -109,24 +111,21 @@ class Session:
 
     def rows(self, sql: str, *, stage: Stage | None = None) -> list[tuple[Any, ...]]:
         """The rows of a query."""
-        with _refusals():
-            return [tuple(row) for row in self._client.query(sql, external_data=_external(stage)).result_rows]
+        answer = _asked(lambda: self._client.query(sql, external_data=_external(stage)).result_rows)
+        return [tuple(row) for row in answer]
 
     def arrow(self, sql: str, *, stage: Stage | None = None) -> pa.Table:
         """The same, by column."""
-        with _refusals():
-            answer = self._client.raw_query(sql, fmt="Arrow", external_data=_external(stage))
-        return pa.ipc.open_file(answer).read_all()
+        answer = _asked(lambda: self._client.raw_query(sql, fmt="Arrow", external_data=_external(stage)))
+        return _asked(lambda: pa.ipc.open_file(answer).read_all())
 
     def run(self, sql: str, *, stage: Stage | None = None, settings: Mapping[str, Any] | None = None) -> None:
         """Runs a statement."""
-        with _refusals():
-            self._client.command(sql, external_data=_external(stage), settings=dict(settings or {}))
+        _asked(lambda: self._client.command(sql, external_data=_external(stage), settings=dict(settings or {})))
 
     def insert(self, table: str, rows: pa.Table, settings: Mapping[str, Any]) -> None:
         """Adds rows to a table, by its quoted name and the names of their columns."""
-        with _refusals():
-            self._client.insert_arrow(table, rows, settings=dict(settings))
+        _asked(lambda: self._client.insert_arrow(table, rows, settings=dict(settings)))
 
     def interrupt(self) -> None:
         """Ends what another thread waits for."""
@@ -140,13 +139,14 @@ class Session:
 
     def _connected(self, address: Address) -> Client:
         interface = "http" if address.tls == "disable" else "https"
-        with _refusals():
-            return clickhouse_connect.get_client(
+        return _asked(
+            lambda: clickhouse_connect.get_client(
                 interface=interface, host=address.host, port=address.port, username=address.user,
                 password=address.password, database=address.database, settings=dict(address.settings),
                 pool_mgr=self._connections, query_retries=0, autogenerate_session_id=False, compress=False,
                 connect_timeout=_CONNECT_S, send_receive_timeout=_ANSWER_S,
-            )  # fmt: skip
+            )
+        )  # fmt: skip
 
 
 class _Connections(PoolManager):
@@ -198,17 +198,34 @@ def _external(stage: Stage | None) -> ExternalData | None:
     return ExternalData(file_name=stage.name, data=stage.data, fmt="Arrow", structure=stage.structure)
 
 
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """The client's errors as ``Refused``."""
+def _asked(act: Callable[[], _Answer]) -> _Answer:
+    """What is answered; the client's errors are raised as ``Refused``, without what they were about, which is large."""
     try:
-        yield
+        return act()
     except ProgrammingError as error:
-        raise Refused(_READ_ONLY_SETTING, str(error)) from None
+        refused = Refused(_READ_ONLY_SETTING, str(error))
     except ClickHouseError as error:
-        raise Refused(getattr(error, "code", None) or 0, str(error), error.__cause__) from None
+        refused = Refused(getattr(error, "code", None) or 0, str(error), _bare(error.__cause__))
     except (HTTPError, HTTPException, OSError, pa.ArrowInvalid) as error:
-        raise Refused(0, str(error), error) from None
+        refused = Refused(0, str(error), _bare(error))
+    raise refused
+
+
+def _bare(error: BaseException | None) -> BaseException | None:
+    """An error without the frames that it came through, nor those of what it comes from."""
+    for each in chain(error):
+        each.__traceback__ = None
+    return error
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what it comes from."""
+    while error is not None:
+        yield error
+        inner = getattr(error, "reason", None) or next(
+            (each for each in error.args if isinstance(each, BaseException)), None
+        )
+        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
 
 
 def _quieten() -> None:

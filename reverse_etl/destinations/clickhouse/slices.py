@@ -64,9 +64,12 @@ class Slice:
             tried: The numbers of rows that an earlier attempt without an answer was to add.
         """
         self._refuse_repeats()
-        existing, differs = self._plan(self._left)
+        existing = self._existing(self._left)
+        differs = np.zeros(len(existing), bool)
+        if self._statements.updates or len(tried):
+            differs = self._differing(existing)
         ours = np.isin(self._numbers, tried) & existing & ~differs
-        new, changed, excluded = self._left & ~existing, existing & differs, np.zeros(len(existing), bool)
+        new, changed, excluded = self._left & ~existing, differs, np.zeros(len(existing), bool)
         if not self._statements.adds:
             excluded, new = new, excluded
         elif self._statements.write == "add_only":
@@ -76,12 +79,12 @@ class Slice:
         self._refuse_nulls(new)
         new &= self._left
         self.tried = self._numbers[new]
-        written = new | changed
         if changed.any():
             self._insert(changed, self._update, existing=True)
+            self._read_back(changed & self._left & self._differing(changed & self._left))
         if new.any():
             self._insert(new, self._add, existing=False)
-        self._read_back(written & self._left)
+            self._read_back(new & self._left & ~self._existing(new & self._left))
         return Accepted(tuple(sorted(self._refusals)), tuple(np.flatnonzero(excluded).tolist()))
 
     def append(self, token: str, note: Note) -> Accepted:
@@ -124,7 +127,7 @@ class Slice:
     def _refuse_repeats(self) -> None:
         """Rows whose key an earlier one has, as the table has it: of two in one insert, the last would stay."""
         key = [column.fits.name for column in self._statements.key]
-        if len(key) == 1 and pc.count_distinct(self._batch.column(key[0])).as_py() == self._batch.num_rows:
+        if len(key) == 1 and _distinct(self._batch.column(key[0])):
             return
         keys = (
             pa.Table.from_batches([self._batch])
@@ -147,19 +150,28 @@ class Slice:
                 for place in np.flatnonzero(new & self._left & empty).tolist():
                     self._refuse(refusal(place, "null", [column.fits.name]))
 
-    def _plan(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which of the rows the table has, and which of those differ."""
-        existing, differs = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
-        if rows.any():
-            found = self._session.arrow(self._statements.plan(), stage=self._stage(rows))
-            places = found.column("place").to_numpy()
-            existing[places] = True
-            differs[places] = found.column("differs").to_numpy() != 0
-        return existing, differs
+    def _existing(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the rows the table has."""
+        found = self._asked(self._statements.existing(), rows, keys=True)
+        existing = np.zeros(len(rows), bool)
+        existing[found.column("place").to_numpy()] = True
+        return existing
 
-    def _read_back(self, rows: np.ndarray) -> None:
-        existing, differs = self._plan(rows)
-        for place in np.flatnonzero(rows & ~(existing & ~differs)).tolist():
+    def _differing(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the rows the table has otherwise, or not any more."""
+        found = self._asked(self._statements.plan(), rows, keys=False)
+        differs = rows.copy()
+        differs[found.column("place").to_numpy()] = found.column("differs").to_numpy() != 0
+        return differs
+
+    def _asked(self, query: str, rows: np.ndarray, *, keys: bool) -> pa.Table:
+        if rows.any():
+            return self._session.arrow(query, stage=self._stage(rows, keys=keys))
+        return pa.table({"place": pa.array([], pa.uint32()), "differs": pa.array([], pa.uint8())})
+
+    def _read_back(self, hidden: np.ndarray) -> None:
+        """Refuses rows that were written and are not there."""
+        for place in np.flatnonzero(hidden).tolist():
             self._refuse(refusal(place, "not_applied", message=_HIDDEN))
 
     def _insert(self, rows: np.ndarray, act: Callable[[np.ndarray], None], *, existing: bool) -> None:
@@ -194,19 +206,31 @@ class Slice:
         name = token or f"{self._token}:{what}:{numbers[0]}-{numbers[-1]}:{len(numbers)}"
         return {"insert_deduplicate": "1", "insert_deduplication_token": name}
 
-    def _stage(self, rows: np.ndarray) -> Stage:
+    def _stage(self, rows: np.ndarray, *, keys: bool = False) -> Stage:
+        columns = self._statements.staged(keys=keys)
+        batch = self._batch.select([column.fits.name for _, column in columns])
+        if not rows.all():
+            batch = batch.filter(pa.array(rows))
         places = pa.array(np.flatnonzero(rows).astype(np.uint32))
-        batch = self._batch if rows.all() else self._batch.filter(pa.array(rows))
-        names = ["place", *(f"c{at}" for at in range(batch.num_columns))]
+        names = ["place", *(f"c{at}" for at, _ in columns)]
         staged = pa.RecordBatch.from_arrays([places, *batch.columns], names=names)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, staged.schema) as file:
             file.write_batch(staged)
-        return Stage(STAGE, self._statements.structure(), sink.getvalue().to_pybytes())
+        return Stage(STAGE, self._statements.structure(keys=keys), sink.getvalue().to_pybytes())
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refusals.append(refusal)
         self._left[refusal.place] = False
+
+
+def _distinct(values: pa.Array) -> bool:
+    """Whether no two values are equal; those that ascend are seen to be so at once."""
+    if pa.types.is_integer(values.type) and len(values) > 1:
+        numbers = values.to_numpy(zero_copy_only=False)
+        if bool((numbers[1:] > numbers[:-1]).all()):
+            return True
+    return bool(pc.count_distinct(values).as_py() == len(values))
 
 
 def _faults(places: np.ndarray, count: int, act: Callable[[np.ndarray], None]) -> Iterator[tuple[int, Refused]]:
@@ -238,6 +262,7 @@ def _fault(act: Callable[[np.ndarray], None], rows: np.ndarray) -> Refused | Non
         act(rows)
     except Refused as refused:
         if failures.is_a_rows_fault(refused):
-            return refused
+            # Without the rows of the attempt, which are in its frames.
+            return refused.with_traceback(None)
         raise
     return None

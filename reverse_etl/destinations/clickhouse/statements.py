@@ -61,10 +61,20 @@ class Statements:
         """Whether rows that the table has are changed."""
         return self.write in ("add_and_update", "update_only") and len(self.columns) > len(self.key)
 
-    def structure(self) -> str:
-        """The stage's columns."""
-        columns = [f"c{at} {self._type(column)}" for at, column in enumerate(self.columns)]
+    def structure(self, *, keys: bool) -> str:
+        """The stage's columns, or those of the key alone."""
+        columns = [f"c{at} {self._type(column)}" for at, column in self.staged(keys=keys)]
         return ", ".join(["place UInt32", *columns])
+
+    def staged(self, *, keys: bool) -> list[tuple[int, TableColumn]]:
+        """The columns of a stage by their places, or those of the key alone."""
+        return [(at, column) for at, column in enumerate(self.columns) if column.fits.key or not keys]
+
+    def existing(self) -> str:
+        """The places of rows that the table has, of a stage of keys."""
+        places = ", ".join(f"c{at}" for at, _ in self.staged(keys=True))
+        found = f"SELECT {self._key_names} FROM {self._table_rows} WHERE {self._in_stage}"
+        return f"SELECT place FROM {STAGE} WHERE ({places}) IN ({found})"
 
     def plan(self) -> str:
         """The places of rows that the table has, each with whether it differs."""

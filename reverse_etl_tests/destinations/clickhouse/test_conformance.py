@@ -100,7 +100,7 @@ class TestClickhouse(SqlConformance):
             "SELECT d, i, toUnixTimestamp(w) FROM customers ORDER BY id"
         )
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=FINE, database=None)
+    @settings(max_examples=5, deadline=None, suppress_health_check=FINE, database=None)
     @given(
         bad=st.dictionaries(st.integers(1, 30), st.sampled_from(["check", "null check", "null"])),
         rows_per_transaction=st.sampled_from([7, 100]),

@@ -120,7 +120,7 @@ def test_the_client_tries_nothing_twice_by_itself(server: Clickhouse, tmp_path: 
     statements = [each["statement"] for each in server.running.requests()]
     inserts = [at for at, each in enumerate(statements) if each.startswith("INSERT") and "FORMAT Arrow" in each]
     assert 3 == len(inserts)
-    assert all("INNER JOIN" in statements[at - 1] for at in inserts)
+    assert all("FROM reverse_etl_stage" in statements[at - 1] for at in inserts)
 
 
 def test_tokens_tell_runs_and_slices_apart(server: Clickhouse, tmp_path: Path) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
+
 from reverse_etl_tests.destinations.sql.undone import SqlUndo
+
+pytestmark = pytest.mark.thorough
 
 
 class TestUndo(SqlUndo):

@@ -25,7 +25,7 @@ class SqlLarge:
         for rows in (few, many):
             place.empty()
             place.make(key="PRIMARY KEY")
-            done[rows] = deliver_apart(place.server, rows, "bad")
+            done[rows] = deliver_apart(place.server, rows, place.bad)
             bad = rows // 100
             assert (rows - bad, bad) == (done[rows]["delivered"], sum(done[rows]["reasons"].values()))
             assert [(rows - bad + 1,)] == place.server.fetch("SELECT count(*) FROM customers")
