@@ -7,9 +7,10 @@ looked for again: what is there is not written twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -18,9 +19,10 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql import requirements as shared
 from reverse_etl.destinations._sql.fit import fit, key_values
+from reverse_etl.destinations._sql.marks import marks_of, removed_rows
 from reverse_etl.destinations._sql.table import SqlTable
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
-from reverse_etl.destinations.clickhouse import catalogue, failures, requirements
+from reverse_etl.destinations.clickhouse import catalogue, failures, looking, requirements
 from reverse_etl.destinations.clickhouse.catalogue import Table
 from reverse_etl.destinations.clickhouse.config import Config
 from reverse_etl.destinations.clickhouse.connection import Link
@@ -28,16 +30,21 @@ from reverse_etl.destinations.clickhouse.session import Refused, Session
 from reverse_etl.destinations.clickhouse.slices import Slice
 from reverse_etl.destinations.clickhouse.statements import Statements
 from reverse_etl.destinations.powers import Fate, Note
+from reverse_etl.destinations.table_powers import Effects
 from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._sql.config import Rows
     from reverse_etl.destinations.clickhouse.version import Version
     from reverse_etl.pacing.retry import Patience
+    from reverse_etl.report import Reason
 
 
 _REMEMBERED_S: Final = 1_800
 """Tables remember the tokens of inserts for an hour, if not for longer; by the clock of this machine."""
+
+
+_Found = TypeVar("_Found")
 
 
 class ClickhouseTable(SqlTable[Config, Table, Statements]):
@@ -67,6 +74,25 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
         remembers = self._prepared[0].drops_repeats and time.time() - float(mark) < _REMEMBERED_S
         return Fate.NOT_WRITTEN if remembers else Fate.UNKNOWN
 
+    async def effects(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``write`` would do with a slice, as ``table_powers.Foresees`` defines it."""
+        return await self._settled(partial(self._effects, batch))
+
+    async def effects_of_delete(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``delete`` would do with a slice, likewise."""
+        return await self._settled(partial(self._effects_of_delete, batch))
+
+    async def row_count(self) -> int | TryAgain:
+        """How many rows the table has."""
+        return await self._settled(lambda session: looking.row_count(session, self._prepared[1]))
+
+    async def not_among(self, rows: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch] | TryAgain:
+        """The keys of the table's rows that none of these rows has, as ``table_powers.Mirrors`` defines it."""
+        statements = self._prepared[1]
+        columns = [column.fits for column in statements.key]
+        fitted = [fit(key_values(batch, columns), columns, timezone=self._config.timezone).batch for batch in rows]
+        return await self._settled(lambda session: looking.not_among(session, statements, fitted))
+
     async def delete(self, batch: pa.RecordBatch) -> Answer:
         """Deletes a slice, as ``powers.Deletes`` defines it."""
         return await self._settled(partial(self._delete, batch))
@@ -75,7 +101,7 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
         """Closes the connection."""
         await self._link.close()
 
-    async def _settled(self, act: Callable[[Session], Accepted | RequestRefused]) -> Answer:
+    async def _settled(self, act: Callable[[Session], _Found]) -> _Found | TryAgain:
         session = await self._link.connected()
         if isinstance(session, TryAgain):
             return session
@@ -107,7 +133,12 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
     def _read(self, session: Session) -> tuple[Table, Statements]:
         table = self._find(session)
         self._version = requirements.version(table, self._columns, self._began_at, where=self.name)
-        statements = requirements.statements(table, self._rows, self._columns, version=self._version, where=self.name)
+        where = f"{self.name}: table {table.database}.{table.name}"
+        at = datetime.fromtimestamp(self._began_at, UTC)
+        marks = marks_of(table.columns, self._rows, timezone=self._config.timezone, where=where, at=at)
+        statements = requirements.statements(
+            table, self._rows, self._columns, marks, version=self._version, where=self.name
+        )
         self._require_rights(session, statements)
         return table, statements
 
@@ -154,14 +185,29 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
             return RequestRefused(failures.refusal(0, refused).why)
 
     def _delete(self, batch: pa.RecordBatch, session: Session) -> Accepted:
-        """What is deleted already is no row's fault: an answer that is lost needs no question."""
-        keys = self._prepared[1].of_keys()
-        columns = [column.fits for column in keys.columns]
-        fitted = fit(key_values(batch, columns), columns, timezone=self._config.timezone)
-        answer = Slice(session, keys, fitted.batch, version=self._version, token=self._run).delete()
+        """What is gone already is no row's fault: an answer that is lost needs no question."""
+        piece, numbers, refused = self._of_gone(batch, session)
+        answer = piece.write(np.empty(0, np.int64)) if self._prepared[1].marks else piece.delete()
         places = {number: place for place, number in enumerate(batch.column(ROW_NUMBER).to_pylist())}
-        kept = [Refusal(places[row], each.why) for each in fitted.kept_back for row in each.rows.to_pylist()]
-        return Accepted(tuple(sorted({*answer.refusals, *kept})), answer.excluded)
+        refusals = [Refusal(places[numbers[each.place]], each.why) for each in answer.refusals]
+        return Accepted(tuple(sorted({*refusals, *(Refusal(places[row], why) for row, why in refused)})))
+
+    def _of_gone(self, batch: pa.RecordBatch, session: Session) -> tuple[Slice, list[int], list[tuple[int, Reason]]]:
+        """The rows of a slice that are gone, their numbers, and those whose key no row of the table can have."""
+        statements = self._prepared[1]
+        fitted = removed_rows(batch, statements.key, statements.marks, timezone=self._config.timezone)
+        refused = [(row, each.why) for each in fitted.kept_back for row in each.rows.to_pylist()]
+        numbers = fitted.batch.column(ROW_NUMBER).to_numpy()
+        rows = fitted.batch.filter(pa.array(~np.isin(numbers, [row for row, _ in refused])))
+        piece = Slice(session, statements.of_gone(), rows, version=self._version, token=self._run)
+        return piece, rows.column(ROW_NUMBER).to_pylist(), refused
+
+    def _effects(self, batch: pa.RecordBatch, session: Session) -> Effects:
+        statements = self._prepared[1]
+        return looking.effects(Slice(session, statements, batch, version=self._version, token=self._run), statements)
+
+    def _effects_of_delete(self, batch: pa.RecordBatch, session: Session) -> Effects:
+        return looking.effects_of_delete(self._of_gone(batch, session)[0], self._prepared[1])
 
     def _cannot(self, refused: Refused) -> DestinationRefusedError:
         what = "the server refuses the statement"

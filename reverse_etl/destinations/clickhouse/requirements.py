@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reverse_etl.destinations._sql import requirements as shared
+from reverse_etl.destinations._sql.marks import Mark
 from reverse_etl.destinations.clickhouse.catalogue import Table, TableColumn, quoted
 from reverse_etl.destinations.clickhouse.statements import Statements
 from reverse_etl.destinations.clickhouse.version import Version, version_of
@@ -15,13 +16,22 @@ if TYPE_CHECKING:
     from reverse_etl.destinations._sql.config import Rows
 
 
-def statements(table: Table, rows: Rows, names: Sequence[str], *, version: Version | None, where: str) -> Statements:
+def statements(
+    table: Table,
+    rows: Rows,
+    names: Sequence[str],
+    marks: tuple[Mark[TableColumn], ...] = (),
+    *,
+    version: Version | None,
+    where: str,
+) -> Statements:
     """The statements for a table that can take the rows.
 
     Args:
         table: What is in the catalogue.
         rows: What the sync asks for.
         names: The columns that the sync writes.
+        marks: What it sets in rows that are gone.
         version: What ``version`` gives.
         where: How messages call the destination.
 
@@ -44,7 +54,8 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, version: Versi
         columns=written,
         write=rows.write,
         keeps_when_empty=rows.empty_values == "ignore",
-        deletes=rows.when_gone is not None,
+        deletes=rows.when_gone is not None and not marks,
+        marks=marks,
         version=version.sql if version is not None else "",
     )
 

@@ -7,7 +7,8 @@ put to the checks; where none of them is at fault, halves find the one that is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,9 +19,11 @@ from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.clickhouse import failures
+from reverse_etl.destinations.clickhouse.halves import fault_of, faults
 from reverse_etl.destinations.clickhouse.literals import literals
 from reverse_etl.destinations.clickhouse.session import Refused, Stage
-from reverse_etl.destinations.clickhouse.statements import STAGE, Statements
+from reverse_etl.destinations.clickhouse.staging import distinct, stage_of
+from reverse_etl.destinations.clickhouse.statements import Statements
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.clickhouse.session import Session
@@ -31,6 +34,21 @@ if TYPE_CHECKING:
 _HIDDEN: Final = "it was written without an error and is not there: a newer version, a policy or a time limit hides it"
 _KEYS: Final = 5_000
 """In one statement that deletes: it is kept, as text, until all of its work is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with the rows of a slice, as masks; what is in none of them is there as it is, or refused.
+
+    Attributes:
+        new: To be added.
+        changed: To be inserted whole, in place of what is there.
+        excluded: Left out.
+    """
+
+    new: np.ndarray
+    changed: np.ndarray
+    excluded: np.ndarray
 
 
 class Slice:
@@ -63,21 +81,8 @@ class Slice:
         Args:
             tried: The numbers of rows that an earlier attempt without an answer was to add.
         """
-        self._refuse_repeats()
-        existing = self._existing(self._left)
-        differs = np.zeros(len(existing), bool)
-        if self._statements.updates or len(tried):
-            differs = self._differing(existing)
-        ours = np.isin(self._numbers, tried) & existing & ~differs
-        new, changed, excluded = self._left & ~existing, differs, np.zeros(len(existing), bool)
-        if not self._statements.adds:
-            excluded, new = new, excluded
-        elif self._statements.write == "add_only":
-            excluded = existing & ~ours
-        if not self._statements.updates:
-            changed = np.zeros(len(existing), bool)
-        self._refuse_nulls(new)
-        new &= self._left
+        plan = self.plan(tried)
+        new, changed = plan.new, plan.changed
         self.tried = self._numbers[new]
         if changed.any():
             self._insert(changed, self._update, existing=True)
@@ -85,7 +90,35 @@ class Slice:
         if new.any():
             self._insert(new, self._add, existing=False)
             self._read_back(new & self._left & ~self._existing(new & self._left))
-        return Accepted(tuple(sorted(self._refusals)), tuple(np.flatnonzero(excluded).tolist()))
+        return Accepted(tuple(sorted(self._refusals)), tuple(np.flatnonzero(plan.excluded).tolist()))
+
+    def plan(self, tried: np.ndarray) -> Plan:
+        """What is to be done with the rows; those that cannot be written are refused."""
+        self._refuse_repeats()
+        existing, none = self._existing(self._left), np.zeros(len(self._left), bool)
+        looks = self._statements.updates or len(tried) > 0
+        differs = self._differing(existing) if looks else none
+        ours = np.isin(self._numbers, tried) & existing & ~differs
+        changed = differs if self._statements.updates else none
+        absent = self._left & ~existing
+        if not self._statements.adds:
+            return Plan(none, changed, absent)
+        self._refuse_nulls(absent)
+        return Plan(absent & self._left, changed, existing & ~ours if self._statements.write == "add_only" else none)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return len(self._left)
+
+    @property
+    def refused(self) -> int:
+        """How many of them are refused by now."""
+        return len(self._refusals)
+
+    def existing_rows(self) -> int:
+        """How many of its keys the table has."""
+        return int(self._existing(self._left).sum())
 
     def append(self, token: str, note: Note) -> Accepted:
         """Adds the rows in one insert, and gives those that are refused; raises where none is known to be at fault.
@@ -127,7 +160,7 @@ class Slice:
     def _refuse_repeats(self) -> None:
         """Rows whose key an earlier one has, as the table has it: of two in one insert, the last would stay."""
         key = [column.fits.name for column in self._statements.key]
-        if len(key) == 1 and _distinct(self._batch.column(key[0])):
+        if len(key) == 1 and distinct(self._batch.column(key[0])):
             return
         keys = (
             pa.Table.from_batches([self._batch])
@@ -176,12 +209,12 @@ class Slice:
 
     def _insert(self, rows: np.ndarray, act: Callable[[np.ndarray], None], *, existing: bool) -> None:
         """Inserts rows, or all of them that can be."""
-        fault = _fault(act, rows)
+        fault = fault_of(act, rows)
         if fault is None:
             return
         if fault.code == failures.VIOLATED:
             self._refuse_violations(rows, existing=existing)
-        for place, each in _faults(np.flatnonzero(rows & self._left), len(rows), act):
+        for place, each in faults(np.flatnonzero(rows & self._left), len(rows), act):
             self._refuse(failures.refusal(place, each))
 
     def _refuse_violations(self, rows: np.ndarray, *, existing: bool) -> None:
@@ -193,7 +226,7 @@ class Slice:
 
     def _add(self, rows: np.ndarray, token: str = "") -> None:
         table = pa.Table.from_batches([self._batch]).filter(pa.array(rows))
-        if self._version is not None:
+        if self._version is not None and self._version.name not in table.column_names:
             table = table.append_column(self._version.name, self._version.repeated(table.num_rows))
         self._session.insert(self._statements.table, table.combine_chunks(), self._tokens("new", rows, token))
 
@@ -207,62 +240,8 @@ class Slice:
         return {"insert_deduplicate": "1", "insert_deduplication_token": name}
 
     def _stage(self, rows: np.ndarray, *, keys: bool = False) -> Stage:
-        columns = self._statements.staged(keys=keys)
-        batch = self._batch.select([column.fits.name for _, column in columns])
-        if not rows.all():
-            batch = batch.filter(pa.array(rows))
-        places = pa.array(np.flatnonzero(rows).astype(np.uint32))
-        names = ["place", *(f"c{at}" for at, _ in columns)]
-        staged = pa.RecordBatch.from_arrays([places, *batch.columns], names=names)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, staged.schema) as file:
-            file.write_batch(staged)
-        return Stage(STAGE, self._statements.structure(keys=keys), sink.getvalue().to_pybytes())
+        return stage_of(self._statements, self._batch, rows, keys=keys)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refusals.append(refusal)
         self._left[refusal.place] = False
-
-
-def _distinct(values: pa.Array) -> bool:
-    """Whether no two values are equal; those that ascend are seen to be so at once."""
-    if pa.types.is_integer(values.type) and len(values) > 1:
-        numbers = values.to_numpy(zero_copy_only=False)
-        if bool((numbers[1:] > numbers[:-1]).all()):
-            return True
-    return bool(pc.count_distinct(values).as_py() == len(values))
-
-
-def _faults(places: np.ndarray, count: int, act: Callable[[np.ndarray], None]) -> Iterator[tuple[int, Refused]]:
-    """Attempts all, halves of what fails, and gives each that fails alone.
-
-    Args:
-        places: Of the rows.
-        count: How many rows the slice has.
-        act: Inserts the rows of a mask.
-    """
-    todo = [places]
-    while todo:
-        some = todo.pop()
-        if not len(some):
-            continue
-        rows = np.zeros(count, bool)
-        rows[some] = True
-        fault = _fault(act, rows)
-        if fault is not None and len(some) == 1:
-            yield int(some[0]), fault
-        elif fault is not None:
-            middle = len(some) // 2
-            todo += [some[middle:], some[:middle]]
-
-
-def _fault(act: Callable[[np.ndarray], None], rows: np.ndarray) -> Refused | None:
-    """Why rows are refused, for a row's sake; None where they are not."""
-    try:
-        act(rows)
-    except Refused as refused:
-        if failures.is_a_rows_fault(refused):
-            # Without the rows of the attempt, which are in its frames.
-            return refused.with_traceback(None)
-        raise
-    return None

@@ -8,12 +8,14 @@ exists is inserted whole, with what it has in other columns: an insert without t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reverse_etl.destinations._sql.columns import Kind
+from reverse_etl.destinations._sql.marks import Mark
 from reverse_etl.destinations.clickhouse import types
 from reverse_etl.destinations.clickhouse.catalogue import Table, TableColumn, literal, quoted
+from reverse_etl.destinations.clickhouse.literals import literals
 
 STAGE: Final = "reverse_etl_stage"
 PLACE: Final = "reverse_etl_place"
@@ -32,6 +34,8 @@ class Statements:
         keeps_when_empty: Whether NULL and '' keep what is there.
         deletes: Whether rows that are gone are deleted.
         version: What the version column gets, as SQL; empty where the query has it, or there is none.
+        marks: What is set in rows that are gone, where these are not deleted.
+        marking: Whether that is what is written.
     """
 
     of: Table
@@ -40,6 +44,8 @@ class Statements:
     keeps_when_empty: bool
     deletes: bool
     version: str
+    marks: tuple[Mark[TableColumn], ...] = ()
+    marking: bool = False
 
     @property
     def table(self) -> str:
@@ -135,9 +141,25 @@ class Statements:
 
     def of_keys(self) -> Statements:
         """Those for slices of keys alone."""
-        from dataclasses import replace
-
         return replace(self, columns=self.key)
+
+    def of_gone(self) -> Statements:
+        """Those for slices of rows that are gone: of their keys, and of what is set in them."""
+        columns = [*self.key, *(mark.column for mark in self.marks)]
+        return replace(self, columns=columns, write="update_only", keeps_when_empty=False, marking=bool(self.marks))
+
+    def count(self) -> str:
+        """How many rows the table has."""
+        return f"SELECT count() FROM {self._table_rows}"
+
+    def not_among(self, *, staged: bool) -> str:
+        """The keys, as text, of rows that are not marked and of which none is in a stage of keys, if there is one."""
+        texts = ", ".join(f"{_text(column)} AS {_OLD}{at}" for at, column in enumerate(self.key))
+        conditions = [f"NOT ({' AND '.join(map(_marked, self.marks))})"] if self.marks else []
+        if staged:
+            conditions.append(f"NOT ({self._in_stage})")
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return f"SELECT {texts} FROM {self._table_rows}{where}"
 
     def probes(self) -> dict[str, str]:
         """Statements that touch no row, by the right on the table that they need."""
@@ -225,6 +247,8 @@ class Statements:
     def _value(self, at: int) -> str:
         """What an existing row gets."""
         column, new = self.columns[at], f"s.c{at}"
+        if self.marking and any(mark.now and mark.column == column for mark in self.marks):
+            return f"if({_is_set(self._old(column.fits.name), column)}, {self._old(column.fits.name)}, {new})"
         if not self.keeps_when_empty or column.fits.key:
             return new
         empty = f" OR {new} = ''" if column.fits.kind is Kind.TEXT else ""
@@ -233,3 +257,25 @@ class Statements:
     def _type(self, column: TableColumn) -> str:
         plain = types.plain(column.fits.type)
         return plain if column.fits.key else f"Nullable({plain})"
+
+
+def _is_set(value: str, column: TableColumn) -> str:
+    """Whether a column holds a time: where it cannot be empty, the first one stands for none."""
+    return f"ifNull({value} != defaultValueOfTypeName({literal(types.plain(column.fits.type))}), 0)"
+
+
+def _marked(mark: Mark[TableColumn]) -> str:
+    """A condition for rows in which a mark is set."""
+    name = quoted(mark.column.fits.name)
+    if mark.now:
+        return _is_set(name, mark.column)
+    [value] = literals(mark.fitted, mark.column.fits)
+    return f"ifNull({name} = {value}, 0)" if value is not None else f"{name} IS NULL"
+
+
+def _text(column: TableColumn) -> str:
+    """A column of the key as text, as rows that are deleted have it."""
+    name = quoted(column.fits.name)
+    if column.fits.kind is Kind.INSTANT:
+        return f"concat(toString(toDateTime64({name}, 6, 'UTC')), 'Z')"
+    return f"toString({name})"

@@ -115,7 +115,7 @@ def as_clickhouse(sql: str, engine: str) -> str:
 
 def _column(text: str, *, nullable: bool) -> str:
     needed = "NOT NULL" in text
-    text = re.sub(r" ?(?:PRIMARY KEY|UNIQUE|NOT NULL)", "", text).strip()
+    text = re.sub(r" ?(?:PRIMARY KEY|UNIQUE|NOT NULL|NULL)", "", text).strip()
     name, _, kind = text.rpartition("` ") if text.startswith("`") else text.partition(" ")
     name = f"{name}`" if text.startswith("`") else name
     kind = _TYPES.get(kind.strip(), kind.strip())
