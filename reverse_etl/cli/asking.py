@@ -40,6 +40,20 @@ class Terminal:
             if found or default == "":
                 return found
 
+    def named(self, question: str, names: Sequence[str], what: str) -> str:
+        """One of some names, which are shown; any text where there are none, or with a dot."""
+        from reverse_etl.config.problems import did_you_mean
+
+        if names:
+            write(f"{what}: {', '.join(names)}")
+        while names and (answer := self.text(question)) not in names and "." not in answer:
+            write(f"There is no {answer}{did_you_mean(answer, names, otherwise='there are')}")
+        return answer if names else self.text(question)
+
+    def tell(self, sentence: str) -> None:
+        """Says something."""
+        write(sentence)
+
     def choice(self, question: str, choices: Sequence[str], default: str = "") -> str:
         """One of some words."""
         default = default or choices[0]

@@ -6,7 +6,7 @@ destination only knows how its rows are encoded and what its answers mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -176,8 +176,13 @@ class Kind(Protocol):
         """What ``test-connection`` does, step by step; the first that fails is the last."""
         ...
 
-    def first_rows(self, asks: Asks) -> FirstRows:
-        """What `init` asks of the rows of a first sync, and what the answers make of its file."""
+    def first_rows(self, asks: Asks, there: Mapping[str, Sequence[str]]) -> FirstRows:
+        """What `init` asks of the rows of a first sync, and what the answers make of its file.
+
+        Args:
+            asks: A person.
+            there: The tables of the destination with their columns, where it can be asked (``ListsTables``).
+        """
         ...
 
     def shown(self, batch: pa.RecordBatch, sync: Any, stream: str) -> list[bytes]:

@@ -18,6 +18,14 @@ class Asks(Protocol):
         """Texts with commas between them; at least one where there is no default, or one that is not empty."""
         ...
 
+    def named(self, question: str, names: Sequence[str], what: str) -> str:
+        """One of some names, which are shown after a word for them; any text where there are none, or with a dot."""
+        ...
+
+    def tell(self, sentence: str) -> None:
+        """Says something."""
+        ...
+
     def choice(self, question: str, choices: Sequence[str], default: str = "") -> str:
         """One of some words; by default the first."""
         ...

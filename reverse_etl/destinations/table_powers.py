@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,6 +81,43 @@ class Mirrors(Protocol):
             UnauthorizedError: The credentials are refused.
             DestinationRefusedError: The table cannot be looked at.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A table as ``test-connection`` shows it.
+
+    Attributes:
+        name: As the server calls it, with what it is in.
+        columns: Each with its type, and what is special about it, in the table's order.
+        keys: What is unique: ``PRIMARY KEY (id)``.
+        rights: What the user may do with it, in the server's words.
+        lacking: What the user may not do, of all that a sync may need.
+    """
+
+    name: str
+    columns: Sequence[str]
+    keys: Sequence[str]
+    rights: Sequence[str]
+    lacking: Sequence[str]
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A table that can be shown; it need not be prepared."""
+
+    async def describe(self) -> Described | TryAgain:
+        """What is there. Raises ConfigError where there is no such table, DestinationError where it cannot be seen."""
+        ...
+
+
+@runtime_checkable
+class ListsTables(Protocol):
+    """A kind of destination that can say which tables there are."""
+
+    def tables(self, config: Any) -> Mapping[str, Sequence[str]]:
+        """The columns of each table, as a sync's file spells them. Raises ReverseEtlError where it cannot be asked."""
         ...
 
 

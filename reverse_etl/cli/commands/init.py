@@ -12,6 +12,8 @@ from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.cli.tables import print_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.connections_file import Connections
 
@@ -103,7 +105,7 @@ def _sync(asks: Terminal, engine: str, destination: DestinationConfig, tables: T
     """What a row is, when it is read, and the query."""
     from reverse_etl.destinations import kind
 
-    rows = kind(destination.type).first_rows(asks)
+    rows = kind(destination.type).first_rows(asks, _there(destination))
     table = asks.one_of("Table that holds the rows", tables.columns, "table")
     columns = tables.columns.get(table, [])
     if columns:
@@ -126,6 +128,22 @@ def _sync(asks: Terminal, engine: str, destination: DestinationConfig, tables: T
         rows.section: rows.settings,
         "query": _query(engine, table, named, changed.strip()),
     }
+
+
+def _there(destination: DestinationConfig) -> Mapping[str, Sequence[str]]:
+    """The tables of a destination with their columns; none where it has none, or cannot be asked."""
+    from reverse_etl.destinations import kind
+    from reverse_etl.destinations.table_powers import ListsTables
+    from reverse_etl.errors import ReverseEtlError
+
+    of = kind(destination.type)
+    if not isinstance(of, ListsTables):
+        return {}
+    try:
+        return of.tables(destination)
+    except ReverseEtlError as error:
+        write(f"The tables of {destination.name} cannot be listed: {error} Type the table's name.")
+        return {}
 
 
 def _query(engine: str, table: str, named: dict[str, str], changed: str) -> str:

@@ -59,13 +59,34 @@ def _steps(project: ProjectConfig, name: str) -> Iterator[Step]:
     if name in project.destinations:
         from reverse_etl.destinations import kind
 
-        return kind((destination := project.destinations[name]).type).steps(destination)
+        return _destination_steps(
+            project, kind((destination := project.destinations[name]).type).steps(destination), name
+        )
     if name in project.notify:
         return _channel_steps(project.notify[name])
     known = ", ".join(sorted([*project.databases, *project.destinations, *project.notify])) or "none"
     raise ConfigError(
         f"connections.yaml has no database, destination or channel named {name}.", hint=f"It has: {known}."
     )
+
+
+def _destination_steps(project: ProjectConfig, steps: Iterator[Step], name: str) -> Iterator[Step]:
+    """Those of the destination, and what there is to know of the tables that syncs write to."""
+    from reverse_etl.run.table_steps import table_steps
+
+    works = True
+    for step in steps:
+        works = works and step.ok
+        yield step
+    tables: set[tuple[str, str]] = set()
+    for sync in project.syncs.values() if works else ():
+        if sync.destination != name:
+            continue
+        for step in table_steps(sync, project.databases[sync.database], project.destinations[name]):
+            known = (step.name, step.detail)
+            if known not in tables:
+                tables.add(known)
+                yield step
 
 
 def _channel_steps(channel: ChannelConfig) -> Iterator[Step]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reverse_etl.errors import MissingDriverError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -38,11 +38,11 @@ async def ask_once(config: TableTarget, *, clock: Clock | None = None) -> Recipi
     return at_address(config)
 
 
-def first_rows(asks: Asks) -> FirstRows:
+def first_rows(asks: Asks, there: Mapping[str, Sequence[str]]) -> FirstRows:
     """The table and its key, asked of a person."""
     from reverse_etl.destinations._sql.questions import first_rows
 
-    return first_rows(asks)
+    return first_rows(asks, there)
 
 
 def shown(batch: pa.RecordBatch, sync: TableRows, stream: str) -> list[bytes]:  # noqa: ARG001 - one of its streams

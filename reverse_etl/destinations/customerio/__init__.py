@@ -87,7 +87,7 @@ def steps(config: Config) -> Iterator[Step]:
     return steps(config)
 
 
-def first_rows(asks: Asks) -> FirstRows:
+def first_rows(asks: Asks, there: Mapping[str, Sequence[str]]) -> FirstRows:  # noqa: ARG001 - it has no tables
     """What people, objects or events need, asked of a person."""
     from reverse_etl.destinations.customerio.questions import first_rows
 

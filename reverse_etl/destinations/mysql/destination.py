@@ -23,10 +23,11 @@ from reverse_etl.destinations.mysql import catalogue, failures, looking, require
 from reverse_etl.destinations.mysql.catalogue import Table
 from reverse_etl.destinations.mysql.config import Config
 from reverse_etl.destinations.mysql.connection import Link, Lost, Session
+from reverse_etl.destinations.mysql.listing import denied, described
 from reverse_etl.destinations.mysql.statements import DROP_STAGE, Statements
 from reverse_etl.destinations.mysql.transaction import Transaction
 from reverse_etl.destinations.powers import Fate, Note
-from reverse_etl.destinations.table_powers import Effects, LookedUp
+from reverse_etl.destinations.table_powers import Described, Effects, LookedUp
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.mysql.wire import Refused
 
@@ -68,6 +69,10 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
     async def effects_of_delete(self, batch: pa.RecordBatch) -> Effects | TryAgain:
         """What ``delete`` would do with a slice, likewise."""
         return await self._settled(partial(self._effects_of_delete, batch))
+
+    async def describe(self) -> Described | TryAgain:
+        """The table, as ``table_powers.Describes`` defines it."""
+        return await self._settled(lambda session: described(session, self._find(session)))
 
     async def row_count(self) -> int | TryAgain:
         """How many rows the table has."""
@@ -145,9 +150,9 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
 
     def _require_rights(self, session: Session, table: Table, statements: Statements) -> None:
         """Asks for nothing but does what a run does, with no rows: that way roles and patterns count too."""
-        lacking = [right for right, probe in statements.probes().items() if _denied(session, probe)]
+        lacking = [right for right, probe in statements.probes().items() if denied(session, probe)]
         session.run(DROP_STAGE)
-        temporary = not _denied(session, statements.make_stage())
+        temporary = not denied(session, statements.make_stage())
         if lacking or not temporary:
             database = self._config.database.resolve()
             raise DestinationRefusedError(
@@ -235,13 +240,3 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
         what = "the user lacks a right" if failures.denied(refused) else "the server refuses the statement"
         hint = "Run the sync again: what changed about the table is found before the first row."
         return self._cannot_write(f"{what} (error {refused.code})", hint)
-
-
-def _denied(session: Session, probe: str) -> bool:
-    try:
-        session.run(probe)
-    except Refused as refused:
-        if not failures.denied(refused):
-            raise
-        return True
-    return False

@@ -25,11 +25,12 @@ from reverse_etl.destinations.postgres import catalogue, failures, requirements
 from reverse_etl.destinations.postgres.catalogue import Table
 from reverse_etl.destinations.postgres.config import Config
 from reverse_etl.destinations.postgres.connection import Link
+from reverse_etl.destinations.postgres.listing import described
 from reverse_etl.destinations.postgres.stage import schema_of
 from reverse_etl.destinations.postgres.statements import Statements
 from reverse_etl.destinations.postgres.transaction import Transaction
 from reverse_etl.destinations.powers import Fate, Note
-from reverse_etl.destinations.table_powers import Effects, LookedUp
+from reverse_etl.destinations.table_powers import Described, Effects, LookedUp
 from reverse_etl.destinations.tables import Fitted
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.sources.postgres.errors import condition
@@ -95,6 +96,13 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
     async def row_count(self) -> int | TryAgain:
         """How many rows the table has."""
         return await self._asked(self._count)
+
+    async def describe(self) -> Described | TryAgain:
+        """The table, as ``table_powers.Describes`` defines it."""
+        return await self._asked(self._describe)
+
+    async def _describe(self, connection: psycopg.AsyncConnection[Any]) -> Described:
+        return await described(connection, await self._find(connection))
 
     async def _count(self, connection: psycopg.AsyncConnection[Any]) -> int:
         cursor = await connection.execute(f"SELECT count(*) FROM {self._prepared[1].table}")

@@ -17,6 +17,7 @@ __all__ = ["crm"]
 class ClickhouseEngine(Engine):
     """As the suite says."""
 
+    describes = False
     steps: ClassVar[list[str]] = ["address", "port", "TLS", "log in", "server", "writes"]
     # The engine has no rights.
     revoke = "SELECT 1"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reverse_etl_tests.destinations.sql.verified import SqlLookUps, SqlVerify, crm
+from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE
+from reverse_etl_tests.destinations.sql.verified import SqlLookUps, SqlTablesShown, SqlVerify, crm
 
 __all__ = ["crm"]
 
@@ -16,3 +17,10 @@ class TestLookUps(SqlLookUps):
 @pytest.mark.thorough
 class TestVerify(SqlVerify):
     """As the suite says."""
+
+
+@pytest.mark.thorough
+class TestTablesShown(SqlTablesShown):
+    """As the suite says."""
+
+    revoke = f"REVOKE INSERT ON {DATABASE}.* FROM {ACCOUNT}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reverse_etl_tests.destinations.sql.verified import SqlLookUps, SqlVerify, crm
+from reverse_etl_tests.destinations.sql.verified import SqlLookUps, SqlTablesShown, SqlVerify, crm
+from reverse_etl_tests.servers.postgres import USER
 
 __all__ = ["crm"]
 
@@ -13,3 +14,9 @@ class TestLookUps(SqlLookUps):
 
 class TestVerify(SqlVerify):
     """As the suite says."""
+
+
+class TestTablesShown(SqlTablesShown):
+    """As the suite says."""
+
+    revoke = f"REVOKE INSERT ON customers FROM {USER}"

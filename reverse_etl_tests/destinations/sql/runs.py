@@ -70,12 +70,14 @@ class Engine:
 
     Attributes:
         steps: Those of ``test-connection``.
+        describes: Whether its tables are ``Describes``, and ``ListsTables``.
         revoke: Takes the right to add rows.
         grant_delete: Gives the right to delete rows.
         referenced: Why a row cannot be deleted that another table refers to.
     """
 
     steps: ClassVar[list[str]]
+    describes: ClassVar[bool] = True
     revoke: ClassVar[str]
     grant_delete: ClassVar[str]
     referenced: ClassVar[str]
@@ -88,7 +90,15 @@ class SqlRun(Engine):
         """Validate, test the connection, preview, run; a second run is as good."""
         assert 0 == crm.reverse_etl("validate").returncode
         tested = json.loads(crm.reverse_etl("test-connection", "crm", "--json").stdout)
-        assert self.steps == [step["name"] for step in tested if step["ok"]]
+        shown = [step["name"] for step in tested if step["ok"]]
+        assert self.steps == shown[: len(self.steps)]
+        assert "sync crm_customers" == shown[-1]
+        texts = {step["name"].split()[0]: step["detail"] for step in tested}
+        assert "add_and_update id, email, plan by id" == texts["sync"]
+        if self.describes:
+            assert "id bigint" in texts["table"]
+            assert "PRIMARY KEY (id), UNIQUE (email)" == texts["keys"]
+            assert "SELECT, INSERT, UPDATE; not DELETE" == texts["rights"]
         shown = json.loads(crm.reverse_etl("preview", "crm_customers", "--json").stdout)
         assert ["valid"] * 3 == [row["verdict"] for row in shown], shown
         assert {"id": 1, "email": "a@x", "plan": "free"} == shown[0]["operation"]

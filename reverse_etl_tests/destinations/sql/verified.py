@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from reverse_etl.destinations.table_powers import LookedUp, LooksUp
 from reverse_etl.report import Outcome
-from reverse_etl_tests.destinations.sql.runs import ROWS, crm
+from reverse_etl_tests.cli.test_init import answered
+from reverse_etl_tests.destinations.sql.runs import ROWS, SYNC, crm, stored
 from reverse_etl_tests.destinations.sql.tables import Delivery, Prepared, SqlServer, delivered
 from reverse_etl_tests.project import Project, fill
 
@@ -88,3 +89,42 @@ class SqlVerify:
         assert [("2", False, plan), ("3", True, {})] == [tuple(each.values()) for each in first]
         assert "plan theirs instead of pro" in crm.reverse_etl("verify", "crm_customers", "--values").stdout
         assert 1 == json.loads(crm.reverse_etl("verify", "crm_customers", "--sample", "1", "--json").stdout)["sampled"]
+
+
+class SqlTablesShown:
+    """Tables as `test-connection` and `init` show them.
+
+    Attributes:
+        revoke: Takes the right to add rows.
+    """
+
+    revoke: ClassVar[str]
+
+    def test_init_offers_the_tables_and_columns_that_are_there(self, crm: Project, server: SqlServer) -> None:
+        """A table that is not there is asked for again, and so is a key that it does not have."""
+        answers = ("shop", "crm", "members", "custmers", "customers", "idd", "id")
+        done = answered(crm.folder, *answers, "customers", "", "email, plan", "", "manual")
+        assert 0 == done.returncode, done.stderr
+        shown = " ".join(done.stderr.split())
+        for words in (
+            "Tables: customers",
+            "There is no custmers; did you mean `customers`?",
+            "Columns of customers: id, email, plan",
+            "customers has no column idd.",
+        ):
+            assert words in shown, done.stderr
+        code, report = crm.run("members")
+        assert (0, ROWS) == (code, stored(server)), report
+
+    def test_connection_shows_what_a_run_would_refuse(self, crm: Project, server: SqlServer) -> None:
+        """Sync by sync, with the next step; exit code 5."""
+        crm.write("crm_customers.yaml", SYNC.replace("email, plan", "email AS emial"))
+        done = crm.reverse_etl("test-connection", "crm")
+        shown = " ".join(done.stdout.split())
+        assert (5, True) == (done.returncode, "sync crm_customers: " in shown), done.stdout
+        assert "has no column emial. Did you mean `email`?" in shown, done.stdout
+        server.run(self.revoke)
+        crm.write("crm_customers.yaml", SYNC)
+        shown = " ".join(crm.reverse_etl("test-connection", "crm").stdout.split())
+        assert "not INSERT" in shown, shown
+        assert "GRANT INSERT" in shown, shown
