@@ -9,7 +9,7 @@ import asyncio
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -27,6 +27,8 @@ _Result = TypeVar("_Result")
 
 _WAITS_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Between two questions whether a statement has ended; the last one from then on."""
+
+_FETCHED_ROWS: Final = 10_000
 
 _FACTS: Final = "SELECT CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), CURRENT_DATABASE(), CURRENT_VERSION()"
 
@@ -66,6 +68,16 @@ class Session:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql, timeout=max(1, round(self._longest_s)))
                 return [tuple(row) for row in cursor.fetchall()]
+        except FAILURES as error:
+            raise refused_by(error) from None
+
+    def portions(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a query, some at a time."""
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql, timeout=max(1, round(self._longest_s)))
+                while rows := cursor.fetchmany(_FETCHED_ROWS):
+                    yield [tuple(row) for row in rows]
         except FAILURES as error:
             raise refused_by(error) from None
 

@@ -6,8 +6,9 @@ answer is lost, the next session asks by the statement's query id what became of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -15,10 +16,11 @@ import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.fit import fit, key_values
+from reverse_etl.destinations._sql.marks import marks_of, removed_rows
 from reverse_etl.destinations._sql.table import SqlTable
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.powers import Fate, Note
-from reverse_etl.destinations.snowflake import failures, requirements
+from reverse_etl.destinations.snowflake import failures, looking, requirements
 from reverse_etl.destinations.snowflake.catalogue import Table
 from reverse_etl.destinations.snowflake.config import Config
 from reverse_etl.destinations.snowflake.connection import Link, Session
@@ -30,6 +32,7 @@ from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._sql.config import Rows
+    from reverse_etl.destinations.table_powers import Effects
     from reverse_etl.destinations.tables import Fitted
     from reverse_etl.pacing.retry import Patience
 
@@ -84,6 +87,29 @@ class SnowflakeTable(SqlTable[Config, Table, Statements]):
         found = await self._settled(partial(_fate, mark))
         return Fate.NOT_WRITTEN if isinstance(found, RequestRefused) else found
 
+    async def effects(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``write`` would do with a slice, as ``table_powers.Foresees`` defines it."""
+        return await self._looked(lambda session: looking.effects(session, self._prepared[1], batch))
+
+    async def effects_of_delete(self, batch: pa.RecordBatch) -> Effects | TryAgain:
+        """What ``delete`` would do with a slice, likewise."""
+        fitted = self._of_gone(batch).batch
+        return await self._looked(lambda session: looking.effects_of_delete(session, self._gone, fitted))
+
+    async def row_count(self) -> int | TryAgain:
+        """How many rows the table has."""
+        return await self._looked(lambda session: looking.row_count(session, self._prepared[1]))
+
+    async def not_among(self, rows: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch] | TryAgain:
+        """The keys of the table's rows that none of these rows has, as ``table_powers.Mirrors`` defines it."""
+        keys, zone = self._prepared[1].of_keys(), self._config.timezone
+        columns = [column.fits for column in keys.columns]
+        fitted = [
+            readable(fit(key_values(batch, columns), columns, timezone=zone), keys.columns, timezone=zone).batch
+            for batch in rows
+        ]
+        return await self._looked(lambda session: looking.not_among(session, keys, fitted))
+
     async def delete(self, batch: pa.RecordBatch) -> Answer:
         """Deletes a slice by one DELETE, as ``powers.Deletes`` defines it."""
         return await self._settled(partial(self._delete, batch))
@@ -112,6 +138,13 @@ class SnowflakeTable(SqlTable[Config, Table, Statements]):
             await self._link.drop()
             raise
 
+    async def _looked(self, act: Callable[[Session], _Found]) -> _Found | TryAgain:
+        """What is found out without writing."""
+        found = await self._settled(act)
+        if isinstance(found, RequestRefused):
+            raise self._cannot_write(found.why.message.rstrip("."), "Run the sync, which names the row.")
+        return found
+
     async def _look(self) -> tuple[Table, Statements] | TryAgain:
         session = await self._link.connected()
         if isinstance(session, TryAgain):
@@ -127,7 +160,9 @@ class SnowflakeTable(SqlTable[Config, Table, Statements]):
     def _read(self, session: Session) -> tuple[Table, Statements]:
         schema = self._config.schema_name.resolve()
         table = requirements.find(session, schema, self._rows, self._columns, where=self.name)
-        statements = requirements.statements(table, self._rows, self._columns, where=self.name)
+        where, timezone = f"{self.name}: table {table.full}", self._config.timezone
+        marks = marks_of(table.columns, self._rows, timezone=timezone, where=where, at=datetime.now(UTC))
+        statements = requirements.statements(table, self._rows, self._columns, marks, where=self.name)
         self._require_rights(session, table, statements)
         return table, statements
 
@@ -176,13 +211,20 @@ class SnowflakeTable(SqlTable[Config, Table, Statements]):
             raise
         return Accepted()
 
+    @property
+    def _gone(self) -> Statements:
+        return self._prepared[1].of_gone()
+
+    def _of_gone(self, batch: pa.RecordBatch) -> Fitted:
+        """Rows that are gone, as they are staged."""
+        gone, zone = self._gone, self._config.timezone
+        key = self._prepared[1].of_keys().columns
+        return readable(removed_rows(batch, key, gone.marks, timezone=zone), gone.columns, timezone=zone)
+
     def _delete(self, batch: pa.RecordBatch, session: Session) -> Answer:
         """What is deleted already is no row's fault: a lost answer needs no question."""
-        keys = self._prepared[1].of_keys()
-        columns = [column.fits for column in keys.columns]
-        zone = self._config.timezone
-        fitted = readable(fit(key_values(batch, columns), columns, timezone=zone), keys.columns, timezone=zone)
-        piece = Slice(session, keys, fitted.batch)
+        fitted = self._of_gone(batch)
+        piece = Slice(session, self._gone, fitted.batch)
         piece.stage()
         answer = piece.delete()
         if not fitted.kept_back:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.destinations._sql import requirements as shared
-from reverse_etl.destinations.snowflake.catalogue import Table, matching, objects, quoted, read_columns
+from reverse_etl.destinations._sql.marks import Mark
+from reverse_etl.destinations.snowflake.catalogue import Table, TableColumn, matching, objects, quoted, read_columns
 from reverse_etl.destinations.snowflake.statements import Statements
 from reverse_etl.errors import ConfigError
 
@@ -53,12 +54,23 @@ def find(session: Session, schema: str, rows: Rows, names: Sequence[str], *, whe
 
 def _table(session: Session, found: dict[str, str], rows: Rows, names: Sequence[str]) -> Table:
     at = (found["database_name"], found["schema_name"], found["name"])
-    columns = read_columns(session, ".".join(map(quoted, at)), rows.identify_by, names)
+    gone = rows.when_gone
+    marked = gone.attributes if gone is not None else ()
+    columns = read_columns(session, ".".join(map(quoted, at)), rows.identify_by, [*names, *marked])
     return Table(*at, kind=found["kind"], is_dynamic=found.get("is_dynamic") == "Y", columns=columns)
 
 
-def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str) -> Statements:
+def statements(
+    table: Table, rows: Rows, names: Sequence[str], marks: tuple[Mark[TableColumn], ...] = (), *, where: str
+) -> Statements:
     """The statements for a table that can take the rows.
+
+    Args:
+        table: What is in the catalogue.
+        rows: What the sync asks for.
+        names: The columns that the sync writes.
+        marks: What it sets in rows that are gone.
+        where: How messages call the destination.
 
     Raises:
         ConfigError: The sync asks for what the table cannot do.
@@ -90,7 +102,8 @@ def statements(table: Table, rows: Rows, names: Sequence[str], *, where: str) ->
         columns=written,
         write=rows.write,
         keeps_when_empty=rows.empty_values == "ignore",
-        deletes=rows.when_gone is not None,
+        deletes=rows.when_gone is not None and not marks,
+        marks=marks,
     )
 
 

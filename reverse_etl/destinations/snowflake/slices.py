@@ -6,6 +6,7 @@ one learns from it what became of the statement.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -41,13 +42,19 @@ class Slice:
 
     def stage(self) -> None:
         """Fills the stage."""
-        name = f"{uuid4().hex}.parquet"
-        if not self._session.has_files:
-            self._session.run(MAKE_FILES)
-            self._session.has_files = True
-        self._session.put(name, staged_file(self._batch), FILES)
-        self._session.run(self._statements.make_stage())
-        self._session.run(self._statements.fill_stage(self._batch.schema, name))
+        self.stage_all(self._session, self._statements, [self._batch])
+
+    @staticmethod
+    def stage_all(session: Session, statements: Statements, batches: Iterable[pa.RecordBatch]) -> None:
+        """Fills the stage with the rows of several batches."""
+        if not session.has_files:
+            session.run(MAKE_FILES)
+            session.has_files = True
+        session.run(statements.make_stage())
+        for batch in batches:
+            name = f"{uuid4().hex}.parquet"
+            session.put(name, staged_file(batch), FILES)
+            session.run(statements.fill_stage(batch.schema, name))
 
     def plan(self) -> Accepted:
         """Takes the rows out of the stage that are not written, and gives the answer if the others are."""
@@ -71,8 +78,10 @@ class Slice:
         return Accepted(tuple(sorted([*answer.refusals, *hidden])), answer.excluded)
 
     def delete(self) -> Accepted:
-        """Deletes the rows with these keys; what is still there afterwards was added by another writer, or hidden."""
-        self._session.run(self._statements.delete())
+        """Deletes the rows with these keys, or marks them; what is still there afterwards another writer has added."""
+        self._session.run(self._statements.merge() if self._statements.marks else self._statements.delete())
+        if self._statements.marks:
+            return Accepted()
         left = sorted(int(place) for (place,) in self._session.rows(self._statements.still_there()))
         return Accepted(tuple(refusal(place, "not_applied", message="another writer added it again") for place in left))
 

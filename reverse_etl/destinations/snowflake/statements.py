@@ -14,7 +14,8 @@ from typing import Final
 import pyarrow as pa
 
 from reverse_etl.destinations._sql.columns import Kind
-from reverse_etl.destinations.snowflake.catalogue import TableColumn
+from reverse_etl.destinations._sql.marks import Mark
+from reverse_etl.destinations.snowflake.catalogue import TableColumn, literal, quoted
 
 FILES: Final = "reverse_etl_files"
 MAKE_FILES: Final = f"CREATE TEMPORARY STAGE IF NOT EXISTS {FILES}"
@@ -35,6 +36,8 @@ class Statements:
         write: ``add_and_update``, ``update_only``, ``add_only`` or ``append``.
         keeps_when_empty: Whether NULL and '' keep what is there.
         deletes: Whether rows that are gone are deleted.
+        marks: What is set in rows that are gone; they are deleted where it is nothing.
+        removes: Whether the rows of the slices are gone.
     """
 
     table: str
@@ -42,6 +45,8 @@ class Statements:
     write: str
     keeps_when_empty: bool
     deletes: bool
+    marks: tuple[Mark[TableColumn], ...] = ()
+    removes: bool = False
 
     @property
     def key(self) -> list[str]:
@@ -61,6 +66,11 @@ class Statements:
     def of_keys(self) -> Statements:
         """Those for slices of keys alone."""
         return replace(self, columns=[self.columns[at] for at in self._key], keeps_when_empty=False)
+
+    def of_gone(self) -> Statements:
+        """Those for slices of rows that are gone: their keys, and what is set in them."""
+        columns = [*self.of_keys().columns, *(mark.column for mark in self.marks)]
+        return replace(self, columns=columns, write="update_only", keeps_when_empty=False, removes=True)
 
     def make_stage(self) -> str:
         """An empty temporary table for a slice."""
@@ -121,6 +131,29 @@ class Statements:
             when.append(f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})")
         return f"MERGE INTO {self.table} AS t USING ({self._source()}) AS s ON {self._match('t')} {' '.join(when)}"
 
+    def count(self) -> str:
+        """How many rows of the stage the table does not have, has otherwise, and has as they are."""
+        new, differs = f"t.{self._name(self._key[0])} IS NULL", self._differs() if self._data else "FALSE"
+        return (
+            f"SELECT COUNT_IF({new}), COUNT_IF(NOT {new} AND ({differs})), COUNT_IF(NOT {new} AND NOT ({differs})) "
+            f"FROM ({self._source()}) AS s LEFT JOIN {self.table} AS t ON {self._match('t')}"
+        )
+
+    def count_deleted(self) -> str:
+        """How many rows of the table the stage is of that are to be deleted, or marked and are not yet."""
+        differs = f" WHERE {self._differs()}" if self.marks else ""
+        joined = f"({self._source()}) AS s JOIN {self.table} AS t ON {self._match('t')}"
+        return f"SELECT COUNT(*) FROM {joined}{differs}"
+
+    def not_among(self) -> str:
+        """The keys of the table's rows that the stage does not have and that are not marked."""
+        keys = ", ".join(f"t.{self._name(at)}" for at in self._key)
+        known = " AND ".join(f"t.{self._name(at)} IS NOT NULL" for at in self._key)
+        joined = f"{self.table} AS t LEFT JOIN {STAGE} AS s ON {self._match('t')}"
+        marked = " AND ".join(map(_is_marked, self.marks))
+        unmarked = f" AND NOT ({marked})" if marked else ""
+        return f"SELECT {keys} FROM {joined} WHERE s.{PLACE} IS NULL AND {known}{unmarked}"
+
     def unlike(self) -> str:
         """The places of rows that the table does not have as they were to be written."""
         differs = f" OR {self._differs()}" if self._data else ""
@@ -150,6 +183,9 @@ class Statements:
         if self.updates:
             sets = ", ".join(f"{self._name(at)} = NULL" for at in self._data)
             probes["UPDATE"] = f"UPDATE {self.table} SET {sets} WHERE FALSE"
+        elif self.marks:
+            sets = ", ".join(f"{quoted(mark.column.stored)} = NULL" for mark in self.marks)
+            probes["UPDATE"] = f"UPDATE {self.table} SET {sets} WHERE FALSE"
         if self.deletes:
             probes["DELETE"] = f"DELETE FROM {self.table} WHERE FALSE"
         return probes
@@ -163,7 +199,7 @@ class Statements:
         return [at for at, column in enumerate(self.columns) if not column.fits.key]
 
     def _name(self, at: int) -> str:
-        return '"' + self.columns[at].stored.replace('"', '""') + '"'
+        return quoted(self.columns[at].stored)
 
     def _keys(self, alias: str) -> str:
         return ", ".join(f"{alias}.c{at}" for at in self._key)
@@ -174,11 +210,13 @@ class Statements:
     def _source(self) -> str:
         """The stage, with the values that existing rows get."""
         names = [f"s.{PLACE}", *(f"{self._value(at)} AS c{at}" for at in range(len(self.columns)))]
-        there = f" LEFT JOIN {self.table} AS o ON {self._match('o')}" if self.keeps_when_empty else ""
+        there = f" LEFT JOIN {self.table} AS o ON {self._match('o')}" if self.keeps_when_empty or self.removes else ""
         return f"SELECT {', '.join(names)} FROM {STAGE} AS s{there}"
 
     def _value(self, at: int) -> str:
         given = f"s.c{at}"
+        if self.removes and any(mark.now and mark.column is self.columns[at] for mark in self.marks):
+            return f"COALESCE(o.{self._name(at)}, {given})"
         if not self.keeps_when_empty or at in self._key:
             return given
         empty = f"NULLIF({given}, '')" if self.columns[at].fits.kind is Kind.TEXT else given
@@ -217,3 +255,12 @@ class Statements:
             return f"{value}::VARCHAR"
         text = "::VARCHAR" if pa.types.is_string(given) else ""
         return f"{value}{text}::{column.fits.type}"
+
+
+def _is_marked(mark: Mark[TableColumn]) -> str:
+    """A condition for rows ``t`` that have what a mark sets."""
+    name = f"t.{quoted(mark.column.stored)}"
+    if mark.now:
+        return f"{name} IS NOT NULL"
+    value = mark.fitted[0].as_py()
+    return f"{name} IS NOT DISTINCT FROM {literal(value) if isinstance(value, str) else str(value)}"

@@ -205,7 +205,7 @@ class SqlSoftDeletes(ABC):
     ) -> None:
         """With the column's name."""
         server.run(f"CREATE TABLE customers (id bigint PRIMARY KEY, score int, deleted_at {self.instant} NULL)")
-        with pytest.raises(ConfigError, match=words):
+        with pytest.raises(ConfigError, match=f"(?i){words}"):
             delivered(server, tmp_path, {"id": [1], "score": [1]}, gone={"set": {column: value}})
         assert [] == server.fetch("SELECT * FROM customers")
 
