@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from reverse_etl.changes.gone import GoneKeys, find_gone, gone_before, write_gone_in_log, write_removals
 from reverse_etl.changes.keyed import FINGERPRINTS_FILE
+from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.columns import deleted_rows
 from reverse_etl.changeset.from_log import GONE_FILE as GONE_IN_LOG
 from reverse_etl.changeset.parts import REMOVALS_FILE, ROW_NUMBER
@@ -26,7 +27,7 @@ from reverse_etl.counted import counted
 from reverse_etl.errors import CheckFailedError
 from reverse_etl.files.private import whole_file
 from reverse_etl.report import Outcome
-from reverse_etl.run.acknowledged import generations_of
+from reverse_etl.run.acknowledged import generations_of, identities_of
 from reverse_etl.run.planned_run import PREFIX
 from reverse_etl.state.snapshots import snapshot_of
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from reverse_etl.changes.generation import Made
     from reverse_etl.changes.keyed import Keyed
     from reverse_etl.changeset.parts import Facts, Parts
     from reverse_etl.config.gone import Gone
@@ -233,10 +235,17 @@ def elsewhere(run: SyncRun, stream: str) -> tuple[list[Path], str]:
             return [], f"Sync {other} has a run without an end, so it is not known whom it sends: nothing was removed."
         generations = generations_of(run, other)
         made = generations.made(snapshot.generation, snapshot.made_by) if snapshot.made_by else None
-        if made is None or theirs not in made.rows:
+        if made is None or not _names_the_same(run, mine, made, theirs):
             return [], f"It is not known whom sync {other} sends until it has run: nothing was removed."
         found.append(generations.stream(snapshot.generation, theirs))
     return found, ""
+
+
+def _names_the_same(run: SyncRun, mine: str, made: Made, theirs: str) -> bool:
+    """Whether another sync's keys can be held against this one's: by the same secret, of the same things."""
+    # An earlier release did not write down what keys name.
+    same = theirs in made.rows and made.identities.get(theirs) in (None, identities_of(run.sync)[mine])
+    return same and made.secret_id == secret_id(secret_of(run.home.path))
 
 
 def _count_deleted(run: SyncRun, stream: str) -> int:

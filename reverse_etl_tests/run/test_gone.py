@@ -180,15 +180,20 @@ def test_a_part_of_the_rows_says_nothing_of_the_others(case: Case, scope: Scope)
     assert everybody() == ids(case)
 
 
-def test_another_sync_that_still_sends_a_person_keeps_them(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    """Whoever both sent stays until both let go; while the other one is not known, nobody is deleted."""
-    at = world(tmp_path, sandbox)
-    case = compared(at)
-    other = with_section(replace(case, name="other"), gone="delete", gone_wait="0s")
+def beside_each_other(case: Case, other: Case) -> tuple[Case, Case]:
+    """Two syncs that know of each other."""
     one, two = (
         replace(each, sync=each.sync.model_copy(update={"beside": (("rows", beside.name, "rows"),)}))
         for each, beside in ((case, other), (other, case))
     )
+    return one, two
+
+
+def test_another_sync_that_still_sends_a_person_keeps_them(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """Whoever both sent stays until both let go; while the other one is not known, nobody is deleted."""
+    at = world(tmp_path, sandbox)
+    case = compared(at)
+    one, two = beside_each_other(case, with_section(replace(case, name="other"), gone="delete", gone_wait="0s"))
     one.run()
     remove(case, 3)
     unknown = ended(one.run())
@@ -198,6 +203,26 @@ def test_another_sync_that_still_sends_a_person_keeps_them(tmp_path: Path, sandb
     two.run()
     remove(case, 3)
     one.run()
+    assert everybody() == ids(case)
+    two.run()
+    one.run()
+    assert everybody(3) == ids(case)
+
+
+@pytest.mark.parametrize("changed", ["secret", "identifier"])
+def test_another_syncs_keys_of_another_kind_tell_nothing(changed: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """Made with a secret that was lost, or of another identifier: nobody is deleted until that sync has run."""
+    case = compared(world(tmp_path, sandbox))
+    other = with_section(replace(case, name="other"), gone="delete", gone_wait="0s")
+    one, two = beside_each_other(case, other)
+    before = with_section(other, gone="delete", gone_wait="0s", identify_by="email") if changed == "identifier" else two
+    assert Status.COMPLETED is ended(before.run()).status
+    one.run()
+    if changed == "secret":
+        (case.home.path / "secret").unlink()
+        assert "secret" in ended(one.run()).message
+    remove(case, 3)
+    assert "It is not known whom sync other sends" in ended(one.run()).message
     assert everybody() == ids(case)
     two.run()
     one.run()
