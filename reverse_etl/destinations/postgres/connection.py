@@ -15,6 +15,11 @@ from reverse_etl.sources.postgres.login import connection_parameters, facts, pro
 _CONNECT_S: Final = 10.0
 _SILENT_MS: Final = 60_000
 """So long may what was sent stay without an answer of the server's machine."""
+_TIMELINE: Final = (
+    "SELECT pg_catalog.pg_is_in_recovery(), CASE WHEN NOT pg_catalog.pg_is_in_recovery() "
+    "THEN left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END"
+)
+"""A WAL file's name begins with it. Source: postgresql.org/docs/18/wal-internals.html."""
 
 
 class Link:
@@ -25,6 +30,9 @@ class Link:
 
     Attributes:
         user: Who writes, once connected.
+        is_standby: Whether the server only reads.
+        timeline: Of the server's history: a standby that takes over begins another one, in which transactions have
+            numbers of the old one again. Empty for a standby, and where the server does not say.
     """
 
     def __init__(self, config: Config) -> None:
@@ -33,6 +41,8 @@ class Link:
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._reached = False
         self.user = ""
+        self.is_standby = False
+        self.timeline = ""
 
     async def connected(self) -> psycopg.AsyncConnection[Any] | TryAgain:
         """The connection, in autocommit mode; made where there is none.
@@ -60,7 +70,17 @@ class Link:
             raise kind(f"{self._name}: {problem.what}.", hint=problem.hint) from None
         self._reached = True
         self.user = about["user"]
+        self.is_standby, self.timeline = await self._history(self._connection)
         return self._connection
+
+    @staticmethod
+    async def _history(connection: psycopg.AsyncConnection[Any]) -> tuple[bool, str]:
+        """Whether the server only reads, and its timeline; some services have no function for that."""
+        try:
+            standby, timeline = await (await connection.execute(_TIMELINE)).fetchone() or (False, "")
+        except psycopg.Error:
+            return False, ""
+        return bool(standby), timeline or ""
 
     async def drop(self) -> None:
         """Gives the connection up, whatever state it is in; its transaction is rolled back by the server."""

@@ -71,7 +71,7 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
 
     async def fate(self, mark: str) -> Fate | TryAgain:
         """What the server says of a transaction."""
-        return await self._asked(partial(self._status, transaction=mark))
+        return await self._asked(partial(self._status, mark=mark))
 
     async def delete(self, batch: pa.RecordBatch) -> Answer:
         """Deletes a slice in one transaction, as ``powers.Deletes`` defines it."""
@@ -226,14 +226,19 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         raise shared.no_table(("schema", schema), name, known, where=self.name)
 
     async def _resolve(self, connection: psycopg.AsyncConnection[Any], doubt: _InDoubt) -> Answer | None:
-        """What became of the transaction in doubt; None where it was rolled back: the slice is written again."""
+        """What became of the transaction in doubt; None where it may not be there: the slice is written again."""
         fate = await self._status(connection, doubt.transaction)
         if isinstance(fate, TryAgain):
             return fate
         self._in_doubt = None
         return doubt.answer if fate is Fate.WRITTEN else None
 
-    async def _status(self, connection: psycopg.AsyncConnection[Any], transaction: str) -> Fate | TryAgain:
+    async def _status(self, connection: psycopg.AsyncConnection[Any], mark: str) -> Fate | TryAgain:
+        if self._link.is_standby:
+            # It may not have what the primary server has.
+            await self._link.drop()
+            return TryAgain("the server only reads: it is a standby now", hint="Name the primary server as `host`.")
+        timeline, _, transaction = mark.rpartition("/")
         try:
             cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", [transaction])
         except psycopg.errors.InvalidParameterValue:
@@ -242,6 +247,9 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         (status,) = await cursor.fetchone() or (None,)
         if status == "in progress":
             return TryAgain("the server has not ended the transaction whose COMMIT had no answer")
+        if status == "committed" and timeline != self._link.timeline:
+            # A standby took over: the number may be that of another transaction.
+            return Fate.UNKNOWN
         # NULL: so long ago that the server forgot.
         return {"committed": Fate.WRITTEN, "aborted": Fate.NOT_WRITTEN}.get(str(status), Fate.UNKNOWN)
 
@@ -254,7 +262,7 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         note: Note | None,
     ) -> Answer:
         transaction = Transaction(connection, self._prepared[0], statements)
-        number = await transaction.begin(batch.schema, self._settings)
+        number = f"{self._link.timeline}/{await transaction.begin(batch.schema, self._settings)}"
         answer = await act(transaction, batch)
         if note is None:
             self._in_doubt = _InDoubt(number, answer)
