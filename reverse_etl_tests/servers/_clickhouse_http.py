@@ -16,6 +16,7 @@ import ssl
 import sys
 import threading
 import zlib
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
@@ -48,7 +49,8 @@ class Engine:
 
     Attributes:
         faults: Each with ``match``, a regular expression for statements, and ``times``; and what goes wrong: ``raise``,
-            a code; ``lose``, the answer ``before`` or ``after`` the statement.
+            a code; ``lose``, the answer ``before`` or ``after`` the statement; ``instead``, a statement to run;
+            ``hang``, seconds without an answer.
         users: Names that may log in, beside the owner; None for any.
     """
 
@@ -197,7 +199,12 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.engine.fault(request.statement) if user != OWNER else {}
         if user != OWNER:
             self.engine.requests.append({"statement": request.statement, "parameters": parameters})
-        if fault.get("lose") == "before":
+        request.statement = fault.get("instead", request.statement)
+        if "hang" in fault:
+            self.connection.settimeout(fault["hang"])
+            with suppress(OSError):
+                self.connection.recv(1)
+        if fault.get("lose") == "before" or "hang" in fault:
             self._hang_up()
             return
         try:

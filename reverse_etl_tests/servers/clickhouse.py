@@ -58,8 +58,12 @@ class ClickhouseServer:
         return self.folder / "ca.pem" if self.folder is not None else None
 
     def go_wrong(self, match: str, times: int = 1, **what: Any) -> None:
-        """Has the next statements that match fail: ``raise=252``, ``lose="before"``, ``lose="after"``."""
-        self._tell("/_test", [{"match": match, "times": times, **what}])
+        """Has the next statements that match fail: ``raise=252``, ``lose="before"`` and so on."""
+        self.go_wrong_with({"match": match, "times": times, **what})
+
+    def go_wrong_with(self, *faults: dict[str, Any]) -> None:
+        """The same, of several faults (``_clickhouse_http.Engine``)."""
+        self._tell("/_test", faults)
 
     def recover(self) -> None:
         """Nothing goes wrong any more, and nothing was asked."""

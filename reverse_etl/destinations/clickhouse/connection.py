@@ -50,6 +50,7 @@ class Link:
         self._way = Tunnelled(config)
         self._session: Session | None = None
         self._reached = False
+        self._lost = ""
         self.user = config.user.template
 
     async def connected(self) -> Session | TryAgain:
@@ -68,13 +69,17 @@ class Link:
         self.user = address.user
         try:
             self._session = await asyncio.to_thread(Session, address)
+            self._reached = True
+            if not await self.run(self._ended):
+                await self.drop()
+                return TryAgain("the server still works on the statement whose answer was lost")
         except Refused as refused:
+            await self.drop()
             problem = problem_of(refused, self._facts(server, address))
             if problem.passes:
                 return TryAgain(problem.what, away=not self._reached, hint=problem.hint)
             kind = UnauthorizedError if problem.credentials else DestinationRefusedError
             raise kind(f"{name}: {problem.what}.", hint=problem.hint) from None
-        self._reached = True
         return self._session
 
     async def run(self, work: Callable[[Session], _Result]) -> _Result:
@@ -90,9 +95,15 @@ class Link:
             await asyncio.gather(doing, return_exceptions=True)
             raise
 
-    async def drop(self) -> None:
-        """Gives the session up, whatever state it is in."""
+    async def drop(self, *, lost: bool = False) -> None:
+        """Gives the session up, whatever state it is in.
+
+        Args:
+            lost: Whether the server may still work on its last statement: the next session waits for that.
+        """
         session, self._session = self._session, None
+        if session is not None and lost:
+            self._lost = session.writing or self._lost
         if session is not None:
             await asyncio.to_thread(session.close)
 
@@ -100,6 +111,13 @@ class Link:
         """Closes the session and the tunnel."""
         await self.drop()
         self._way.close()
+
+    def _ended(self, session: Session) -> bool:
+        """Whether the server works on nothing of ours any more."""
+        if self._lost and session.still_runs(self._lost):
+            return False
+        self._lost = ""
+        return True
 
     def _address(self, server: Config) -> Address:
         host, port = server.place

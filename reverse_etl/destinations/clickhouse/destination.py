@@ -110,7 +110,7 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
         except Refused as refused:
             return await self._after(refused)
         except BaseException:
-            await self._link.drop()
+            await self._link.drop(lost=True)
             raise
 
     async def _look(self) -> tuple[Table, Statements] | TryAgain:
@@ -125,7 +125,7 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
     async def _after(self, refused: Refused) -> TryAgain:
         """What follows from a refusal that is no row's. Raises DestinationRefusedError for one that lasts."""
         if refused.lost:
-            await self._link.drop()
+            await self._link.drop(lost=True)
         if (trouble := failures.trouble(refused)) is not None:
             return trouble
         raise self._cannot(refused) from None

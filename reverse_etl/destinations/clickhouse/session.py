@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import uuid4
 
 import clickhouse_connect
 import pyarrow as pa
@@ -101,9 +102,11 @@ class Session:
 
     Attributes:
         version: As the server writes it.
+        writing: What the last statement that wrote is called on the server; empty for none.
     """
 
     def __init__(self, address: Address) -> None:
+        self.writing = ""
         _quieten()
         self._connections = _connections(address)
         self._client = self._connected(address)
@@ -121,11 +124,23 @@ class Session:
 
     def run(self, sql: str, *, stage: Stage | None = None, settings: Mapping[str, Any] | None = None) -> None:
         """Runs a statement."""
-        _asked(lambda: self._client.command(sql, external_data=_external(stage), settings=dict(settings or {})))
+        named = self._named(settings or {})
+        _asked(lambda: self._client.command(sql, external_data=_external(stage), settings=named))
 
     def insert(self, table: str, rows: pa.Table, settings: Mapping[str, Any]) -> None:
         """Adds rows to a table, by its quoted name and the names of their columns."""
-        _asked(lambda: self._client.insert_arrow(table, rows, settings=dict(settings)))
+        named = self._named(settings)
+        _asked(lambda: self._client.insert_arrow(table, rows, settings=named))
+
+    def still_runs(self, statement: str) -> bool:
+        """Whether the server works on a statement by its name; a server that does not tell is taken at its word."""
+        query = f"SELECT count() AS running FROM system.processes WHERE query_id = '{statement}'"
+        try:
+            return bool(self.arrow(query).column("running")[0].as_py())
+        except Refused as refused:
+            if refused.lost:
+                raise
+            return False
 
     def interrupt(self) -> None:
         """Ends what another thread waits for."""
@@ -136,6 +151,10 @@ class Session:
         with suppress(ClickHouseError, HTTPError, OSError):
             self._client.close()
         self._connections.clear()
+
+    def _named(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        self.writing = f"reverse-etl-{uuid4().hex}"
+        return {**settings, "query_id": self.writing}
 
     def _connected(self, address: Address) -> Client:
         interface = "http" if address.tls == "disable" else "https"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from reverse_etl_tests.destinations.clickhouse.server import Clickhouse
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
 from reverse_etl_tests.destinations.sql.faults import SECTION, SqlFaults
 from reverse_etl_tests.destinations.sql.faulty import FaultyServer
-from reverse_etl_tests.destinations.sql.tables import Delivery, delivered
+from reverse_etl_tests.destinations.sql.tables import Delivery, Prepared, delivered
 
 INSERTS = r"INSERT INTO `?crm`?\.`?customers`? (?!.* WHERE 0$)"
 RUINS = {
@@ -109,6 +111,38 @@ def test_an_insert_without_an_answer_is_in_the_table_once(
         "SELECT id, email, note FROM customers WHERE id = 2"
     )
     assert sorted([(1,), (3,), *([(2,)] if updated else [])]) == sorted(server.fetch("SELECT id FROM counted"))
+
+
+def test_a_statement_that_still_runs_is_waited_for(server: Clickhouse, tmp_path: Path) -> None:
+    """Its rows are not there yet: another insert would add them again to what looks at inserts."""
+    server.run(TABLE)
+    running = {"match": "FROM system.processes", "instead": "SELECT 1 AS running FORMAT Arrow", "times": 3}
+    server.running.go_wrong_with({"match": INSERTS, "lose": "before", "times": 1}, running)
+    delivery = Delivery(server, tmp_path, [pa.RecordBatch.from_pydict(PEOPLE)], SECTION)
+    done = delivery.deliver()
+    assert (3, 4) == (done.counts.delivered, done.retries)
+    asked = [each for each in server.running.requests() if "system.processes" in each["statement"]]
+    assert (4, 1) == (len(asked), len({each["statement"] for each in asked}))
+
+
+def test_an_interrupt_ends_what_the_server_is_waited_for(server: Clickhouse, tmp_path: Path) -> None:
+    """At once; the slice is written afterwards as if nothing had been."""
+    server.run(TABLE)
+    server.running.go_wrong(INSERTS, hang=30)
+    delivery = Delivery(server, tmp_path, [pa.RecordBatch.from_pydict(PEOPLE)], SECTION)
+    done = []
+
+    async def interrupted(destination: Prepared) -> None:
+        writing = asyncio.create_task(destination.write(destination.fit(next(delivery.parts.batches())).batch))
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        writing.cancel()
+        await asyncio.wait({writing})
+        done.append((writing.cancelled(), time.monotonic() - began < 5))
+
+    delivery.deliver(around=interrupted)
+    assert [(True, True)] == done
+    assert [(1, 10), (2, 20), (3, 30)] == server.fetch("SELECT id, score FROM customers ORDER BY id")
 
 
 def test_the_client_tries_nothing_twice_by_itself(server: Clickhouse, tmp_path: Path) -> None:
