@@ -89,6 +89,11 @@ class MariadbServer:
         """Where it also listens."""
         return self.folder / "s"
 
+    @property
+    def login(self) -> dict[str, Any]:
+        """How PyMySQL gets there, as root."""
+        return {"unix_socket": str(self.unix_socket), "user": "root", "ssl_disabled": True}
+
     def crash(self) -> None:
         """Is killed, and starts again."""
         assert self.daemon is not None

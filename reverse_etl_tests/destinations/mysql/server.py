@@ -75,8 +75,8 @@ class Mysql(SqlServer):
     def session(self, database: str | None = DATABASE) -> Iterator[Any]:
         """A connection of root, in autocommit mode."""
         with pymysql.connect(
-            unix_socket=str(self.running.unix_socket), user="root", database=database, autocommit=True,
-            ssl_disabled=True, client_flag=CLIENT.MULTI_STATEMENTS, charset="utf8mb4",
+            **self.running.login, database=database, autocommit=True, client_flag=CLIENT.MULTI_STATEMENTS,
+            charset="utf8mb4",
         ) as connection:  # fmt: skip
             yield connection
 
