@@ -99,6 +99,7 @@ class Histories:
     chance: random.Random
     keys: int
     removes: bool = False
+    plans: tuple[str | None, ...] = PLANS
     harm: list[str] = field(default_factory=list)
     source: dict[str, str | None] = field(default_factory=dict)
     there: dict[str, str | None] = field(default_factory=dict)
@@ -132,7 +133,7 @@ class Histories:
         # The last row of a key says what becomes of it.
         wanted = {row[0]: row[1] for place, row in enumerate(reading.rows) if place not in reading.rejected}
         for key, plan in wanted.items():
-            if (plan or None) != self.there.get(key, "nobody"):
+            if self._is_wrong(key, plan):
                 self.harm.append(f"{key} is {self.there.get(key, 'nobody')} in the destination, and {plan} in its row")
         if self.removes:
             # Who may have been sent and was never acknowledged is left alone.
@@ -144,6 +145,14 @@ class Histories:
         if sent != self._requests:
             self.harm.append("rows that had not changed were sent again")
         return self.harm
+
+    def _is_wrong(self, key: str, plan: str | None) -> bool:
+        """Whether something else than a row's value is in the destination."""
+        return plan != self.there.get(key, "nobody")
+
+    def _batch(self, rows: list[Row]) -> pa.RecordBatch:
+        """Rows as a query returns them."""
+        return pa.RecordBatch.from_pylist([{"id": key, "plan": plan} for key, plan in rows], _SCHEMA)
 
     def _any_run(self) -> None:
         """A run of its own, of everything, of a plan, or one that continues an earlier one at any of its stages."""
@@ -176,7 +185,7 @@ class Histories:
                 if self.chance.random() < (0.35 if self.removes else 0.2):
                     self.source.pop(f"k{number}", None)
                 else:
-                    self.source[f"k{number}"] = self.chance.choice(PLANS)
+                    self.source[f"k{number}"] = self.chance.choice(self.plans)
 
     def _run(self, again: Reading | None = None, *, reads: Reads = Reads.CHANGES) -> Reading:
         self._runs += 1
@@ -221,8 +230,7 @@ class Histories:
         rows = list(again.rows) if again else self._rows()
         rejected = again.rejected if again else {place for place in range(len(rows)) if self.chance.random() < 0.05}
         reading = Reading(self._runs, rows, rejected)
-        values = [{"id": key, "plan": plan} for key, plan in rows]
-        batches = [pa.RecordBatch.from_pylist(values[at : at + 40], _SCHEMA) for at in range(0, len(values), 40)]
+        batches = [self._batch(rows[at : at + 40]) for at in range(0, len(rows), 40)]
         run.folder.parts(ROWS).write(with_row_numbers(batches))
         keep_rows_for(run.folder, _FOR)
         facts = Facts(
@@ -314,9 +322,9 @@ class Histories:
         ledger = self._ledger(parts, outcomes)
         rows: dict[int, Row] = {}
         for batch in parts.sendable(outcomes):
-            keys = batch.column("id").to_pylist()
-            plans = [None] * len(keys) if removes else batch.column("plan").to_pylist()
-            rows |= zip(batch.column(ROW_NUMBER).to_pylist(), zip(keys, plans, strict=True), strict=True)
+            places = batch.column(ROW_NUMBER).to_pylist()
+            for number, key in zip(places, batch.column("id").to_pylist(), strict=True):
+                rows[number] = (key, None) if removes else reading.rows[number - 1]
         numbers = [*rows]
         apply = self._remove if removes else self._apply
         repeated, late = False, []

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from reverse_etl.changes import enter_values
 from reverse_etl.changes.compare import parquet
 from reverse_etl.changes.generation import Generations, Made
 from reverse_etl.changes.values import UNKNOWN, columns, latest_values
@@ -187,6 +188,59 @@ def test_a_value_from_before_is_sent_where_another_one_or_none_may_be_there(
     assert (Status.COMPLETED, 1) == of_rows(ended(case.run()))[:2]
     assert "silver" == plan_of(case, 3)
     require_equal(case)
+
+
+_WAS = "CASE WHEN s.what <> 'added' THEN o.{name} END"
+
+_MARKS = ("n ON o.kh = n.kh AND o.kl = n.kl", "n ON o.kh = n.kh AND o.kl = n.kl WHERE false")
+"""What notes the rows that a run removed: an earlier release did not."""
+
+RULES = {
+    "changed": [(f"THEN {_WAS} ELSE '{UNKNOWN}' END", f"THEN {_WAS} ELSE {_WAS} END")],
+    "deleted": [(f"CASE WHEN {_WAS} IS NOT NULL THEN '{UNKNOWN}' END", _WAS)],
+    "gone": [("WHERE n.rh IS NULL AND b.rh IS NOT NULL", "WHERE false")],
+    "forgotten": [_MARKS, (_WAS, "o.{name}")],
+}
+"""By the scenario that needs it, the words of the query that are a rule of unknown values, and those without it."""
+
+
+def leave_out(patch: pytest.MonkeyPatch, rules: list[tuple[str, str]]) -> None:
+    """Lets values be entered without some words of the query, of which each has to be there."""
+    real = enter_values._entries
+
+    def entries(answered: str, old: str, names: Any, **named: Any) -> str:
+        whole = query = real(answered, old, names, **named)
+        if named["before"] is None:
+            return whole
+        # Those that name no attribute are there once.
+        words = {(old.format(name=name), new.format(name=name)) for name in names for old, new in rules}
+        for with_it, without in words:
+            if with_it not in whole:
+                raise ValueError(f"the rule is written in other words: {with_it}")
+            query = query.replace(with_it, without)
+        return query
+
+    patch.setattr(enter_values, "_entries", entries)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("how", RULES)
+def test_without_any_rule_a_value_from_before_is_taken_for_the_one_that_is_there(
+    how: str, tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is needed: left out, the scenario that it is for fails."""
+    leave_out(monkeypatch, RULES[how])
+    with pytest.raises(AssertionError):
+        test_a_value_from_before_is_sent_where_another_one_or_none_may_be_there(how, tmp_path, sandbox)
+
+
+@pytest.mark.thorough
+def test_a_key_that_comes_back_starts_from_nothing_in_files_of_an_earlier_release(
+    tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It did not note which rows a run removed."""
+    leave_out(monkeypatch, [_MARKS])
+    test_a_value_from_before_is_sent_where_another_one_or_none_may_be_there("forgotten", tmp_path, sandbox)
 
 
 @pytest.mark.thorough
