@@ -7,17 +7,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changes.attributes import plan_clearing, with_attributes_of, write_changed, write_sent
 from reverse_etl.changes.changed_rows import changed_rows
-from reverse_etl.changes.compare import as_checked, count_deleted, enter_plan, write_plan
 from reverse_etl.changes.compared import Compared, compared, keep
-from reverse_etl.changes.gone import GoneKeys, count_known, gone_in_log, gone_in_plan, remembers_names
-from reverse_etl.changes.keyed import write_fingerprints
 from reverse_etl.changes.secret import secret_id, secret_of
-from reverse_etl.changes.undo import take_undo
 from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
@@ -26,13 +20,11 @@ from reverse_etl.run.acknowledged import (
     compares,
     generations_of,
     identities_of,
-    keyed,
-    kind_of,
-    remembered_streams,
     settle,
     shapes_of,
 )
-from reverse_etl.run.gone import look_for_gone, note_gone_in_log, prepare_removals, too_many
+from reverse_etl.run.comparison import Comparison
+from reverse_etl.run.gone import prepare_removals
 from reverse_etl.run.overtaken import overtaken, require_newest
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
@@ -42,9 +34,6 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.run.record import SyncRun
-
-
-_NO_VALUES: Final = "The values that were acknowledged are not known yet, so rows that changed are sent whole."
 
 
 _OTHER_KEYS: Final = "What identifies rows is another thing than before, so every row is sent."
@@ -120,64 +109,11 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
         shapes=shapes,
         identities=identities_of(sync),
     )
-    remembered = remembered_streams(sync)
-    kind = kind_of(sync)
-    names = False
-    notes = [found.note]
     with scratch_in(folder.path / "scratch") as database:
+        comparison = Comparison(run, facts, made, secret, found, database)
         for stream in sync.streams:
-            name, gone = stream.name, sync.gone(stream.name)
-            parts, outcomes = folder.parts(name), as_checked(folder.outcomes(name))
-            before = generations_of(run).stream(snapshot.generation, name) if made and name in made.rows else None
-            as_sent = partial(kind.as_sent, sync=sync, stream=name)
-            with_secret = keyed(sync, name, secret)
-            write_fingerprints(parts, outcomes, as_sent, with_secret)
-            note_gone_in_log(run, facts, stream, as_sent, with_secret)
-            among = gone_in_log(parts)
-            write_plan(parts, before, database, all_rows=everything or name in reshaped, gone=gone, among=among)
-            attributes: dict[str, int] = {}
-            if name in remembered:
-                files = generations_of(run).needed_values(made, name) if made else []
-                known_names = made.attributes[name] if made and files else ()
-                left = tuple(made.left.get(name, ())) if made else ()
-                known = replace(remembered[name], names=tuple(known_names), known=bool(files), left=left)
-                undone = facts.reads is Reads.UNDO
-                if undone and not files:
-                    raise overtaken(run)
-                values = (
-                    replace(known, narrow=True)
-                    if undone
-                    else with_attributes_of(parts, as_sent, files, known, database)
-                )
-                plan_clearing(parts, files, database, values)
-                write_sent(parts, outcomes, as_sent, with_secret, values)
-                attributes = (
-                    take_undo(parts, values, database) if undone else write_changed(parts, files, database, values)
-                )
-                found.values[name] = values
-                if made is not None and values.narrow and not files:
-                    notes.append(_NO_VALUES)
-            found.streams[name] = enter_plan(parts, outcomes, attributes)
-            parts.write_outcomes(outcomes)
-            if gone is None or before is None:
-                continue
-            # Rows that say of themselves that they are gone do so in a reading of what changed, too.
-            deleted = count_deleted(parts, database)
-            found.streams[name] = replace(found.streams[name], deleted=deleted)
-            keys = GoneKeys(known=count_known(before, database))
-            if facts.reads is Reads.UNDO:
-                keys = gone_in_plan(parts, before, database) or keys
-                if keys.removed:
-                    found.gone[name] = keys
-            elif facts.has_all_rows or among is not None:
-                looked = look_for_gone(run, facts, stream, before, database, among)
-                notes.append(looked.note)
-                if looked.keys is not None:
-                    keys = found.gone[name] = looked.keys
-                names |= not remembers_names(before)
-            if why := too_many(sync, stream, gone, facts, keys, deleted):
-                found.too_many[name] = why
-    found = replace(found, names=names, note=" ".join(filter(None, notes)))
+            comparison.compare(stream)
+    found = replace(found, names=comparison.names, note=" ".join(filter(None, comparison.notes)))
     if not found.stopped:
         prepare_removals(run, found.gone)
     keep(folder, found)
