@@ -108,6 +108,8 @@ def _unwritable(accounts: Accounts, session: Session, statement: exp.Expression)
             return "003001", text, "42501"
         session.temporary.add(name.name.upper() if name is not None else "")
         return None
+    if isinstance(statement, exp.Show) and statement.args.get("scope_kind") != "TABLE":
+        return None
     target = statement.this.find(exp.Table) if isinstance(statement, exp.DML | exp.Merge) else None
     for table in statement.find_all(exp.Table):
         if table.name.upper() in session.temporary or not isinstance(table.this, exp.Identifier):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from reverse_etl.errors import ConfigError
 from reverse_etl.report import Counts, Outcome
-from reverse_etl_tests.destinations.snowflake.server import ROLE, Snowflake
+from reverse_etl_tests.destinations.snowflake.server import ROLE, Account, Snowflake
 from reverse_etl_tests.destinations.sql.conformance import FINE, PEOPLE, TABLE, SqlConformance
 from reverse_etl_tests.destinations.sql.tables import Delivery, SqlServer, delivered
 
@@ -178,8 +178,10 @@ class TestSnowflake(SqlConformance):
         assert (3, False) == (len(delivery.failed()), "planted" in messages)
 
     def count_writes(self, server: SqlServer) -> None:
-        """What the service reports of each MERGE."""
+        """What the counterpart reports of each MERGE."""
         assert isinstance(server, Snowflake)
+        if isinstance(server, Account):
+            pytest.skip("the counterpart counts")
         server.running.behave()
 
     def writes(self, server: SqlServer) -> int:

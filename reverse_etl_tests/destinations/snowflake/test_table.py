@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from reverse_etl.destinations.snowflake.catalogue import matching
+from reverse_etl.destinations.snowflake.config import Config
 from reverse_etl.errors import ConfigError, DestinationRefusedError
 from reverse_etl.report import Outcome
-from reverse_etl_tests.destinations.snowflake.server import ROLE, Snowflake
+from reverse_etl_tests.destinations.snowflake.server import ROLE, Snowflake, entry_of
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
 from reverse_etl_tests.destinations.sql.tables import Delivery, delivered
 
@@ -123,3 +124,14 @@ def test_a_lost_answer_is_settled(server: Snowflake, tmp_path: Path, write: str,
         assert dict.fromkeys((1, 2, 3), ("in_doubt", "")) == delivery.reasons()
     else:
         assert ([1, 2, 3], 1) == (delivery.numbers(Outcome.DELIVERED), done.retries)
+
+
+def test_a_real_account_is_named_by_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which the suite's destination is made."""
+    monkeypatch.setenv("TEST_SNOWFLAKE_DESTINATION_PASSWORD", "")
+    entry = entry_of("snowflake://ME:pass%2Fword@acme-shop/CRM/TESTS?warehouse=WH&role=R")
+    config = Config(**entry)
+    given = [config.account, config.user, config.database, config.schema_name, config.warehouse, config.role]
+    assert ["acme-shop", "ME", "CRM", "TESTS", "WH", "R"] == [text and text.resolve() for text in given]
+    assert config.password is not None
+    assert "pass/word" == config.password.resolve()
