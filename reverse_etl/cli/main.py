@@ -35,8 +35,8 @@ _COMMANDS: Final = "reverse_etl.cli.commands"
 """The folder that has a module for each."""
 
 _IN_HELP: Final = (
-    *("demo", "validate", "test-connection", "preview", "run", "status", "history", "errors", "retry", "undo"),
-    *("pause", "resume", "sandbox", "schema", "init", "ui"),
+    *("demo", "init", "validate", "test-connection", "preview", "plan", "run", "verify", "status", "history"),
+    *("errors", "retry", "undo", "pause", "resume", "log", "sandbox", "schema", "ui"),
 )
 """The order of the help; any other command comes after them, by name."""
 
@@ -44,7 +44,7 @@ _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="reverse-etl",
-    help="Moves people, objects, relationships and events from your databases into Customer.io.",
+    help="Moves people, objects, relationships and events from your databases into Customer.io, and rows into tables.",
     no_args_is_help=True,
     context_settings=_HELP,
     pretty_exceptions_enable=False,

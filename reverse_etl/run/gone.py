@@ -145,7 +145,7 @@ def too_many(sync: SyncConfig, stream: Stream, gone: Gone, facts: Facts, keys: G
         return ""
     most = gone.most(known)
     limit_text = (
-        f"gone_max_rows: {most}" if most == gone.max_rows else f"the {most:,} of gone_max: {gone.max_percent:g}%"
+        f"`gone_max_rows: {most}`" if most == gone.max_rows else f"the {most:,} of `gone_max: {gone.max_percent:g}%`"
     )
     return f"{what} {is_or_are} gone, more than {limit_text}{NOTHING_SENT}. {again}"
 
@@ -173,7 +173,7 @@ def deleted_too_many(run: SyncRun, facts: Facts) -> str:
             most = deleted if limit.percent is not None else limit.rows or 0
         if deleted > most:
             things = counted(deleted, f"{_thing(run.sync, stream)} is", f"{_things(run.sync, stream)} are")
-            named = f"--gone-max {facts.gone_max}" if facts.gone_max else f"gone_max_rows: {gone.max_rows}"
+            named = f"--gone-max {facts.gone_max}" if facts.gone_max else f"`gone_max_rows: {gone.max_rows}`"
             return (
                 f"{things} marked as deleted, more than {named} allows{NOTHING_SENT}. "
                 f"If they are to go, run: reverse-etl run {run.sync.name} --gone-max {deleted}"

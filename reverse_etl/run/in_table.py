@@ -216,7 +216,7 @@ def _stopped(run: SyncRun, facts: Facts, effects: Effects, removed: int | None, 
             continue
         given = facts.adds_max if key == "adds_max" else facts.updates_max
         option = f"--{key.replace('_', '-')}"
-        allowed = f"{option} {given}" if given else f"{key}: {limit}"
+        allowed = f"`{option} {given}`" if given else f"`{key}: {limit}`"
         share = f"the {limit.most(rows):,} of " if limit.percent is not None else ""
         would = counted(how_many, "row would", "rows would")
         return (

@@ -92,7 +92,7 @@ class Remembered:
             duration_s=90.0,
             streams={"rows": Counts(1, 0, 1)} if of_one_row else {"rows": rows, "relationships": relationships},
             failed_rows_csv=str(csv) if failed else "",
-            message="3 rows failed." if failed else "",
+            message=f"3 rows failed. See: reverse-etl errors {sync}" if failed else "",
             exit_code=7 if failed else 0,
         )
         if failed:

@@ -43,6 +43,7 @@ def test_the_table_is_for_people(project: Remembered) -> None:
         assert part in shown
     assert "All 3 with whole e-mail addresses:\nhome/failed_rows/people/aaaaaaaa-1.csv" in shown
     assert "\x1b" not in shown
+    assert (True, False) == ("3 rows failed." in shown, "See: reverse-etl errors" in shown)
 
 
 def test_one_failed_row_is_not_all_of_them(project: Remembered, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.commands.plan import _why_not_compared
+from reverse_etl.cli.commands.plan import _lines, _why_not_compared
+from reverse_etl.config.gone import Gone
+from reverse_etl.destinations.table_powers import Effects
 from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import list_runs
@@ -114,3 +116,28 @@ def test_a_plan_that_is_not_there_is_a_mistake_of_the_user(shop: Project) -> Non
     run = shop.reverse_etl("run", "customers", "--plan", "plan-00000000")
     assert (2, True) == (run.returncode, "reverse-etl plan customers" in " ".join(run.stderr.split()))
     assert [] == list_runs(open_store(Home.at(shop.folder / "home").state_url))
+
+
+@pytest.mark.parametrize(
+    ("gone", "known", "written"),
+    [
+        (
+            Gone("delete"),
+            "acknowledged before, and no longer returned: gone, as the sync's file says",
+            "to remove from",
+        ),
+        (
+            Gone("set", {"left": True}, of_table=True),
+            "in the table, and not in the query: gone, as",
+            "to mark as gone in",
+        ),
+        (Gone("set", {"left": True}), "acknowledged before, and no longer returned: gone", "to mark as gone in"),
+        (Gone("delete", of_table=True), "in the table, and not in the query: gone, as the", "to remove from the table"),
+    ],
+    ids=["own rows, deleted", "the table's, marked", "own rows, marked", "the table's, deleted"],
+)
+def test_what_is_gone_is_called_by_what_becomes_of_it(gone: Gone, known: str, written: str) -> None:
+    """A mirror of a whole table remembers nothing that was acknowledged, and a mark removes nothing."""
+    stream = StreamPlan(extracted=3, to_send=3, rejected=0, excluded=0, to_remove=2, in_table=Effects(deletes=2))
+    removed, in_table = (what for sign, _, what in _lines(stream, gone) if sign == "-")
+    assert (True, True) == (removed.startswith(known), in_table.startswith(written)), (removed, in_table)

@@ -240,7 +240,7 @@ def test_too_many_gone_rows_fail_the_check_of_the_compared_asset(
     result = run(load_project(syncs), instance)
     [check] = [each for each in result.get_asset_check_evaluations() if each.check_name == "gone_max"]
     assert (False, 2, 4) == (check.passed, check.metadata["to_remove"].value, check.metadata["known"].value)
-    assert "2 of 4 known people are gone, more than gone_max_rows: 1" in (check.description or "")
+    assert "2 of 4 known people are gone, more than `gone_max_rows: 1`" in (check.description or "")
     [compared] = result.asset_materializations_for_node("people__people_compared")
     assert (2, 2) == (compared.metadata["rows_to_remove"].value, compared.metadata["rows_unchanged"].value)
     assert not result.success

@@ -351,7 +351,7 @@ def test_rows_that_are_marked_have_the_limit_in_a_reading_of_what_changed_too(ca
         assert (Status.COMPLETED, 10) == (report.status, report.rows.delivered), report.message
         return
     assert (4, everybody()) == (report.exit_code, ids(case))
-    assert "11 of 30 known people are gone, more than the 10 of gone_max: 5%" in report.message
+    assert "11 of 30 known people are gone, more than the 10 of `gone_max: 5%`" in report.message
     assert not [each for each in case.sandbox.requests()[before:] if each["path"] == "/api/v2/batch"]
 
 

@@ -91,7 +91,7 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         ),
     )
     if report.message:
-        say(console, report.message)
+        say(console, report.message.replace(f" See: reverse-etl errors {report.sync}", ""))
     if causes:
         console.print()
         _table_of_causes(causes).show(console)

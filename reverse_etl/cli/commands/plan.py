@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from reverse_etl.changes.changed_rows import ChangedRow
+    from reverse_etl.config.gone import Gone
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.table_powers import Effects
     from reverse_etl.run.planned import Plan, StreamPlan
@@ -106,7 +107,7 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
     for name, stream in made.streams.items():
         row = "row" if name == "rows" else name.removesuffix("s")
         say(console, f"{sync.name}: {counted(stream.extracted, row)} read{since}{compared}", style="bold")
-        for sign, number, what in _lines(stream):
+        for sign, number, what in _lines(stream, sync.gone(name)):
             say(console, f"  {sign} {number:>11,}  {what}", indent=" " * 17)
         if stream.removed:
             then = "cleared" if sync.clears_removed_attributes else f"they stay in {sync.TITLE}"
@@ -144,32 +145,37 @@ def _show_values(changed: ChangedRow, console: Console) -> None:
         say(console, f"  ~ {words.value(changed.key, _LONGEST)}  {' · '.join(pairs)}", indent=" " * 4)
 
 
-def _lines(stream: StreamPlan) -> list[tuple[str, int, str]]:
+def _lines(stream: StreamPlan, gone: Gone | None) -> list[tuple[str, int, str]]:
     """A sign, a number and a word for each kind of rows that there are."""
     reasons = ", ".join(f"{name} {rows:,}" for name, rows in stream.rejected_by.items())
     attributes = " · ".join(f"{name} {rows:,}" for name, rows in stream.attributes.items())
+    of_table = gone is not None and gone.of_table
+    missing = "in the table, and not in the query" if of_table else "acknowledged before, and no longer returned"
+    removal = (
+        "to mark as gone in the table" if gone is not None and gone.action == "set" else "to remove from the table"
+    )
     found: list[tuple[str, int | None, str]] = [
         ("+", stream.added, "new"),
         ("~", stream.changed, f"changed: {attributes}" if attributes else "changed"),
         ("?", stream.in_doubt, "sent again, whatever was acknowledged"),
         ("=", stream.unchanged, "unchanged: not sent"),
-        ("-", stream.to_remove, "acknowledged before, and no longer returned: gone, as the sync's file says"),
+        ("-", stream.to_remove, f"{missing}: gone, as the sync's file says"),
         ("-", stream.deleted, "of the rows above, marked as deleted"),
         (" ", None if stream.gone is None else stream.gone - stream.to_remove, _left(stream)),
         (">", stream.to_send if stream.added is None and stream.in_table is None else None, "to send"),
-        *(_in_table(stream.in_table) if stream.in_table is not None else ()),
+        *(_in_table(stream.in_table, removal) if stream.in_table is not None else ()),
         ("!", stream.rejected, f"would fail: {reasons}" if reasons else "would fail"),
         ("x", stream.excluded, "left out"),
     ]
     return [(sign, number, what) for sign, number, what in found if number]
 
 
-def _in_table(effects: Effects) -> list[tuple[str, int | None, str]]:
+def _in_table(effects: Effects, removal: str) -> list[tuple[str, int | None, str]]:
     return [
         ("+", effects.inserts, "to add to the table"),
         ("~", effects.updates, "to change in the table"),
         ("=", effects.unchanged, "in the table already, as they are"),
-        ("-", effects.deletes, "to remove from the table"),
+        ("-", effects.deletes, removal),
         ("x", effects.left_out, "left out, because of what the table has (`write`)"),
         ("!", effects.refused, "would fail: they do not fit the table, or several rows have their key"),
     ]

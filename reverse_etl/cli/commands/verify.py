@@ -76,7 +76,11 @@ def _show(found: Verified, destination: str, console: Console) -> None:
     if len(found.first) > _MOST_SHOWN:
         say(console, f"  and {len(found.first) - _MOST_SHOWN:,} more")
     if found.differs or found.missing:
-        say(console, "What changed in the source since the last run differs, too: run the sync, then look again.")
+        say(
+            console,
+            "What changed in the source since the last run differs, too: run the sync, then look again. `run --full` "
+            "also writes over what others changed in the table.",
+        )
 
 
 def _shown(row: Difference) -> str:

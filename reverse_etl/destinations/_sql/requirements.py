@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from reverse_etl.config.gone import DELETED
 from reverse_etl.config.model import nearest
 from reverse_etl.destinations._sql.columns import TableColumn
 from reverse_etl.destinations._sql.config import Rows
 from reverse_etl.errors import ConfigError
+
+LEAVE_OUT: Final = "Leave it out of the query, or of `columns` or the transform where the sync has one."
+"""The next step for a column that cannot be written, whichever of them made it."""
 
 
 def no_table(holder: tuple[str, str], name: str, known: Sequence[str], *, where: str, unseen: str = "") -> ConfigError:
@@ -58,7 +62,10 @@ def require_columns(columns: Iterable[str], rows: Rows, names: Sequence[str], *,
         if name not in columns:
             near = nearest(name, columns)
             hint = (
-                f"Did you mean `{near}`? Write `... AS {near}` in the query." if near else "Leave it out of the query."
+                f"Did you mean `{near}`? Write `... AS {near}` in the query, or that name in `columns` or the "
+                "transform where the sync has one."
+                if near
+                else LEAVE_OUT
             )
             raise ConfigError(f"{where} has no column {name}.", hint=hint)
 
@@ -73,7 +80,7 @@ def require_writable(written: Iterable[TableColumn], rows: Rows, *, where: str) 
     written = list(written)
     for column in written:
         if column.generated and not only_matched(column, rows):
-            raise ConfigError(f"{where}: column {column.fits.name} is generated.", hint="Leave it out of the query.")
+            raise ConfigError(f"{where}: column {column.fits.name} is generated.", hint=LEAVE_OUT)
     if rows.write == "update_only" and all(column.fits.key for column in written):
         raise ConfigError(
             f"{where}: there is nothing to update: the query has no columns but those of `identify_by`.",
@@ -96,7 +103,8 @@ def require_complete(columns: Mapping[str, TableColumn], names: Sequence[str], *
     if missing:
         raise ConfigError(
             f"{where} needs a value for {some(missing)}, which the query does not return.",
-            hint="Add it to the query, or write `update_only`.",
+            hint="Add it to the query, and to `columns` or the transform where the sync has one, or write "
+            "`write: update_only`.",
         )
 
 

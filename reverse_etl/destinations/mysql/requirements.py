@@ -54,7 +54,7 @@ def statements(
         if not column.writable:
             raise ConfigError(
                 f"{at}: column {column.fits.name} is a {column.fits.type}, which cannot be written.",
-                hint="Leave it out of the query.",
+                hint=shared.LEAVE_OUT,
             )
     if rows.write != "update_only":
         shared.require_complete(table.columns, names, where=at)

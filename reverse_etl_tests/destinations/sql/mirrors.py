@@ -220,8 +220,12 @@ class SqlMirrorRuns(ABC):
         server.run("INSERT INTO customers VALUES (1, 'a@x', 'free'), (2, 'old@x', 'pro')")
         before = stored(server)
         for limit, option, words in (
-            ("adds_max: 0", "--adds-max", "1 row would be added to table customers, more than adds_max: 0"),
-            ("updates_max: 0", "--updates-max", "1 row would be changed in table customers, more than updates_max: 0"),
+            ("adds_max: 0", "--adds-max", "1 row would be added to table customers, more than `adds_max: 0`"),
+            (
+                "updates_max: 0",
+                "--updates-max",
+                "1 row would be changed in table customers, more than `updates_max: 0`",
+            ),
         ):
             crm.write("crm_customers.yaml", SYNC.replace("identify_by: id}", f"identify_by: id, {limit}}}"))
             planned = crm.reverse_etl("plan", "crm_customers", "--json")
