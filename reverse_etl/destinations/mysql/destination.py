@@ -97,6 +97,10 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
         session = await self._link.connected()
         if isinstance(session, TryAgain):
             return session
+        if session.read_only:
+            # It may not have what the primary server has.
+            await self._link.drop()
+            return TryAgain("the server only reads: it is a replica now", hint="Name the primary server as `host`.")
         try:
             return await self._link.run(act)
         except Refused as refused:

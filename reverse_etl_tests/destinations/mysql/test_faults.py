@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,10 +12,12 @@ import pytest
 
 from reverse_etl.errors import DestinationUnavailableError
 from reverse_etl_tests.destinations.mysql.faulty import FaultyMysql
-from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE, USER, Mysql
+from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE, USER, Mysql, emptied
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
-from reverse_etl_tests.destinations.sql.faults import SECTION, SqlFaults
+from reverse_etl_tests.destinations.sql.faults import SECTION, Back, SqlFaults, through
 from reverse_etl_tests.destinations.sql.tables import Delivery, delivered
+from reverse_etl_tests.servers.cut import SERVER, Moment, cut
+from reverse_etl_tests.servers.mariadb import MariadbServer
 
 RUINS = {
     "DROP TABLE customers": "error 1146",
@@ -70,3 +73,24 @@ def test_a_server_that_becomes_a_replica_is_waited_for(server: Mysql, tmp_path: 
             delivery.deliver(around=demoted)
     finally:
         server.run("SET GLOBAL read_only = OFF")
+
+
+@pytest.mark.thorough
+def test_a_replica_that_lags_is_not_asked_what_became_of_a_commit(
+    server: Mysql, as_mysql: MariadbServer, tmp_path: Path
+) -> None:
+    """It does not have the rows; they are there once, though they are appended."""
+    table = "CREATE TABLE customers (n int AUTO_INCREMENT PRIMARY KEY, id bigint, score int)"
+    server.run(table)
+    for replica in emptied(as_mysql):
+        replica.run(f"{table}; SET GLOBAL read_only = ON")
+        try:
+            with cut(server.port) as relay:
+                fail_over = partial(setattr, relay, "upstream", replica.port)
+                fail_back = partial(setattr, relay, "upstream", server.port)
+                relay.moments = [Moment(0, SERVER, FaultyMysql.commit, 1, act=fail_over)]
+                delivery = through(relay, server, tmp_path, Back(fail_back), write="append")
+                assert 6 == delivery.deliver().counts.delivered
+        finally:
+            replica.run("SET GLOBAL read_only = OFF")
+    assert [(6, 6)] == server.fetch("SELECT count(*), count(DISTINCT id) FROM customers")

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import pyarrow as pa
 import pytest
 
-from reverse_etl.config.environment import EnvText
 from reverse_etl.errors import DestinationUnavailableError
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.postgres.faulty import FaultyPostgres
 from reverse_etl_tests.destinations.postgres.server import Postgres
-from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
-from reverse_etl_tests.destinations.sql.faults import SqlFaults, Waits
-from reverse_etl_tests.destinations.sql.tables import Delivery, delivered
-from reverse_etl_tests.servers.cut import SERVER, Cut, Moment, cut
+from reverse_etl_tests.destinations.sql.faults import Back, SqlFaults, Waits, through
+from reverse_etl_tests.destinations.sql.tables import delivered
+from reverse_etl_tests.servers.cut import SERVER, Moment, cut
 from reverse_etl_tests.servers.postgres import USER, standby_of
 from reverse_etl_tests.servers.sandbox import wait_until
 
@@ -62,27 +59,6 @@ def test_a_standby_is_not_written_to(server: Postgres, tmp_path: Path) -> None:
             delivered(server, tmp_path, PEOPLE)
 
 
-class _Back(Waits):
-    """The name leads to another server after so many waits."""
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        super().__init__()
-        self._act = act
-
-    async def _sleep(self, seconds: float) -> None:
-        await super()._sleep(seconds)
-        if len(self.slept_s) == 3:
-            self._act()
-
-
-def _through(relay: Cut, server: Postgres, folder: Path, clock: FastClock, **rows: Any) -> Delivery:
-    """Two slices of three rows, on their way through a relay."""
-    batch = pa.RecordBatch.from_pydict({"id": [1, 2, 3, 4, 5, 6], "score": [7] * 6})
-    entry = {"tls": "disable", "ca_file": None, "rows_per_transaction": 3, "port": relay.port}
-    settings = {**entry, "host": EnvText("127.0.0.1")}
-    return Delivery(server, folder, [batch], {"table": "customers", **rows}, settings, time=clock)
-
-
 @pytest.mark.thorough
 def test_a_standby_that_lags_is_not_asked_what_became_of_a_commit(server: Postgres, tmp_path: Path) -> None:
     """It does not know; the rows are there once, though they are appended."""
@@ -99,7 +75,7 @@ def test_a_standby_that_lags_is_not_asked_what_became_of_a_commit(server: Postgr
         with standby.admin() as admin:
             admin.execute("SELECT pg_wal_replay_pause()")
         relay.moments = [Moment(0, SERVER, FaultyPostgres.commit, 2, act=fail_over)]
-        delivery = _through(relay, server, tmp_path, _Back(fail_back), write="append")
+        delivery = through(relay, server, tmp_path, Back(fail_back), write="append")
         assert 6 == delivery.deliver().counts.delivered
     assert [(6, 6)] == server.fetch("SELECT count(*), count(DISTINCT id) FROM customers")
 
@@ -131,7 +107,7 @@ def test_a_standby_that_took_over_gets_what_it_did_not_have(server: Postgres, tm
                 wait_until(lambda: admin.execute("SELECT count(*) FROM pg_stat_wal_receiver").fetchone() == (0,))
 
         relay.moments = [Moment(0, SERVER, FaultyPostgres.commit, 2, act=take_over)]
-        delivery = _through(relay, server, tmp_path, Waits(), identify_by="id")
+        delivery = through(relay, server, tmp_path, Waits(), identify_by="id")
         delivery.deliver(progress=lambda *_: part())
         assert [1, 2, 3, 4, 5, 6] == delivery.numbers(Outcome.DELIVERED)
         with standby.admin() as admin:

@@ -9,10 +9,10 @@ import asyncio
 import threading
 import time
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
@@ -24,7 +24,7 @@ from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
 from reverse_etl_tests.destinations.sql.faulty import FaultyServer
-from reverse_etl_tests.destinations.sql.tables import Delivery, Prepared, delivered
+from reverse_etl_tests.destinations.sql.tables import Delivery, Prepared, SqlServer, delivered
 from reverse_etl_tests.servers.cut import CLIENT, SERVER, Cut, Moment, cut
 
 ROWS = 40
@@ -38,6 +38,27 @@ class Waits(FastClock):
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(0.02)
         await super()._sleep(seconds)
+
+
+class Back(Waits):
+    """The name leads to another server after so many waits."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._act = act
+
+    async def _sleep(self, seconds: float) -> None:
+        await super()._sleep(seconds)
+        if len(self.slept_s) == 3:
+            self._act()
+
+
+def through(relay: Cut, server: SqlServer, folder: Path, clock: FastClock, **rows: Any) -> Delivery:
+    """Two slices of three rows, on their way through a relay."""
+    batch = pa.RecordBatch.from_pydict({"id": [1, 2, 3, 4, 5, 6], "score": [7] * 6})
+    entry = {"tls": "disable", "ca_file": None, "rows_per_transaction": 3, "port": relay.port}
+    settings = {**entry, "host": EnvText("127.0.0.1")}
+    return Delivery(server, folder, [batch], {"table": "customers", **rows}, settings, time=clock)
 
 
 class SqlFaults(ABC):
