@@ -30,7 +30,7 @@ from reverse_etl.destinations.clickhouse.session import Refused, Session
 from reverse_etl.destinations.clickhouse.slices import Slice
 from reverse_etl.destinations.clickhouse.statements import Statements
 from reverse_etl.destinations.powers import Fate, Note
-from reverse_etl.destinations.table_powers import Effects
+from reverse_etl.destinations.table_powers import Effects, LookedUp
 from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -81,6 +81,11 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
     async def effects_of_delete(self, batch: pa.RecordBatch) -> Effects | TryAgain:
         """What ``delete`` would do with a slice, likewise."""
         return await self._settled(partial(self._effects_of_delete, batch))
+
+    async def look_up(self, batch: pa.RecordBatch, stream: str) -> LookedUp | TryAgain:  # noqa: ARG002 - it has one
+        """What the table has of rows, as ``table_powers.LooksUp`` defines it."""
+        rows, statements = self.fit(batch).batch, self._prepared[1]
+        return await self._settled(lambda session: looking.look_up(session, statements, rows))
 
     async def row_count(self) -> int | TryAgain:
         """How many rows the table has."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations._sql.looked_up import looked_up
 from reverse_etl.destinations.clickhouse.slices import Slice
 from reverse_etl.destinations.clickhouse.staging import stage_of
 from reverse_etl.destinations.table_powers import Effects
@@ -16,6 +17,7 @@ from reverse_etl.destinations.table_powers import Effects
 if TYPE_CHECKING:
     from reverse_etl.destinations.clickhouse.session import Session
     from reverse_etl.destinations.clickhouse.statements import Statements
+    from reverse_etl.destinations.table_powers import LookedUp
 
 
 def effects(piece: Slice, statements: Statements) -> Effects:
@@ -33,6 +35,13 @@ def effects_of_delete(piece: Slice, statements: Statements) -> Effects:
     if statements.marks:
         return Effects(deletes=int(piece.plan(np.empty(0, np.int64)).changed.sum()))
     return Effects(deletes=piece.existing_rows())
+
+
+def look_up(session: Session, statements: Statements, batch: pa.RecordBatch) -> LookedUp:
+    """What the table has of a few rows, as ``fit`` gives them."""
+    rows = batch.drop_columns([ROW_NUMBER])
+    stage = stage_of(statements, rows, np.ones(rows.num_rows, bool), keys=False)
+    return looked_up(session.rows(statements.look_up(), stage=stage), statements.compared, rows.num_rows)
 
 
 def row_count(session: Session, statements: Statements) -> int:

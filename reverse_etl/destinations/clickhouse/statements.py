@@ -87,6 +87,20 @@ class Statements:
         differs = [f"NOT {self._equal(at)}" for at, column in enumerate(self.columns) if not column.fits.key]
         return f"SELECT s.place AS place, toUInt8({' OR '.join(differs) or '0'}) AS differs FROM {self._joined()}"
 
+    @property
+    def compared(self) -> list[str]:
+        """The columns that are not the key's."""
+        return [column.fits.name for column in self.columns if not column.fits.key]
+
+    def look_up(self) -> str:
+        """The places of rows that the table has; and for each column whether it is the same, and texts."""
+        parts = ["s.place"]
+        for at, column in enumerate(self.columns):
+            if not column.fits.key:
+                texts = (self._value(at), self._old(column.fits.name))
+                parts += [f"toUInt8({self._equal(at)}) = 1", *(f"toString({text})" for text in texts)]
+        return f"SELECT {', '.join(parts)} FROM {self._joined()} ORDER BY 1"
+
     def update(self) -> str:
         """Inserts the rows of the stage that the table has, with what they have in other columns."""
         names, values = self._merged()

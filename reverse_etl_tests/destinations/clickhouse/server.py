@@ -92,7 +92,8 @@ def as_clickhouse(sql: str, engine: str) -> str:
     unique columns nor references.
     """
     if update := _UPDATE.match(sql):
-        return f"ALTER TABLE {update[1]} UPDATE {update[2]} WHERE 1 SETTINGS mutations_sync = 1"
+        sets, _, where = update[2].partition(" WHERE ")
+        return f"ALTER TABLE {update[1]} UPDATE {sets} WHERE {where or 1} SETTINGS mutations_sync = 1"
     found = _CREATE.match(sql)
     if found is None:
         return sql

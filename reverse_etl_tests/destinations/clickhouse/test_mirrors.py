@@ -20,7 +20,9 @@ from reverse_etl_tests.destinations.sql.mirrors import (
     gone_of,
     looked_at,
 )
+from reverse_etl_tests.destinations.sql.runs import ROWS, SYNC, stored
 from reverse_etl_tests.destinations.sql.tables import delivered
+from reverse_etl_tests.project import Project, fill
 
 __all__ = ["crm"]
 
@@ -104,6 +106,21 @@ class TestSoftDeletes(SqlSoftDeletes):
 
 @pytest.mark.thorough
 class TestMirrorRuns(SqlMirrorRuns):
-    """As the suite says."""
+    """As the suite says, but for unique columns."""
 
     grant_delete = "SELECT 1"
+
+    def test_a_table_that_is_mirrored_has_what_the_query_returns(  # type: ignore[override]
+        self, crm: Project, server: Clickhouse
+    ) -> None:
+        """Rows of others go too, within the limits; a refused row stays; an empty result removes nothing."""
+        text = SYNC.replace("identify_by: id}", "identify_by: id, gone: delete, gone_scope: table, gone_max_rows: 2}")
+        crm.write("crm_customers.yaml", text)
+        server.run("INSERT INTO customers VALUES (77, 'own@x', 'free'), (78, 'b@x', 'pro'), (5, 'e@x', 'old')")
+        fill(crm.folder / "shop.db", [*ROWS, (5, "e@x", "bad")])
+        code, report = crm.run("crm_customers")
+        assert (7, 2, 3) == (code, report["gone_rows"]["delivered"], report["rows"]["delivered"]), report
+        assert [1, 2, 3, 5] == [row[0] for row in stored(server)]
+        fill(crm.folder / "shop.db", [])
+        code, report = crm.run("crm_customers")
+        assert (4, 4) == (code, len(stored(server))), report
