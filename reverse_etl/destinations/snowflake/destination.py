@@ -32,7 +32,7 @@ from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._sql.config import Rows
-    from reverse_etl.destinations.table_powers import Effects
+    from reverse_etl.destinations.table_powers import Effects, LookedUp
     from reverse_etl.destinations.tables import Fitted
     from reverse_etl.pacing.retry import Patience
 
@@ -95,6 +95,11 @@ class SnowflakeTable(SqlTable[Config, Table, Statements]):
         """What ``delete`` would do with a slice, likewise."""
         fitted = self._of_gone(batch).batch
         return await self._looked(lambda session: looking.effects_of_delete(session, self._gone, fitted))
+
+    async def look_up(self, batch: pa.RecordBatch, stream: str) -> LookedUp | TryAgain:  # noqa: ARG002 - it has one
+        """What the table has of rows, as ``table_powers.LooksUp`` defines it."""
+        fitted = self.fit(batch).batch
+        return await self._looked(lambda session: looking.look_up(session, self._prepared[1], fitted))
 
     async def row_count(self) -> int | TryAgain:
         """How many rows the table has."""

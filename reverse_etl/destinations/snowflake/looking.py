@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from reverse_etl.destinations._sql.looked_up import looked_up
 from reverse_etl.destinations.snowflake.slices import Slice
-from reverse_etl.destinations.table_powers import Effects
+from reverse_etl.destinations.table_powers import Effects, LookedUp
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.snowflake.connection import Session
@@ -30,6 +31,13 @@ def effects(session: Session, statements: Statements, batch: pa.RecordBatch) -> 
     if statements.write == "add_only":
         return Effects(new, left_out=changed + same, refused=refused)
     return Effects(new, changed, same, refused=refused)
+
+
+def look_up(session: Session, statements: Statements, batch: pa.RecordBatch) -> LookedUp:
+    """What the table has of a slice."""
+    Slice(session, statements, batch).stage()
+    names = [column.fits.name for column in statements.columns if not column.fits.key]
+    return looked_up(session.rows(statements.look_up()), names, batch.num_rows)
 
 
 def effects_of_delete(session: Session, statements: Statements, batch: pa.RecordBatch) -> Effects:

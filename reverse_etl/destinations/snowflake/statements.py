@@ -139,6 +139,16 @@ class Statements:
             f"FROM ({self._source()}) AS s LEFT JOIN {self.table} AS t ON {self._match('t')}"
         )
 
+    def look_up(self) -> str:
+        """The places of the stage's rows that the table has; and for each column whether it is the same, and texts."""
+        parts = []
+        for at in self._data:
+            pair = (f"s.c{at}", f"t.{self._name(at)}")
+            expected, found = (self._compared(at, value) for value in pair)
+            parts += [f"{expected} IS NOT DISTINCT FROM {found}", *(f"{value}::VARCHAR" for value in pair)]
+        joined = f"({self._source()}) AS s JOIN {self.table} AS t ON {self._match('t')}"
+        return f"SELECT {', '.join([f's.{PLACE}', *parts])} FROM {joined} ORDER BY 1"
+
     def count_deleted(self) -> str:
         """How many rows of the table the stage is of that are to be deleted, or marked and are not yet."""
         differs = f" WHERE {self._differs()}" if self.marks else ""
