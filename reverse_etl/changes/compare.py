@@ -85,6 +85,7 @@ def write_plan(
     all_rows: bool,
     gone: Gone | None = None,
     among: Path | None = None,
+    again: Path | None = None,
 ) -> None:
     """Writes what differs from what was acknowledged. Raises StateError.
 
@@ -95,11 +96,15 @@ def write_plan(
         all_rows: Whether every row is in doubt.
         gone: What becomes of what is gone: of rows that say so of themselves, those alone are sent that may be there.
         among: As ``gone_of`` takes it.
+        again: The numbers of rows that are in doubt, whatever was acknowledged of them; None for none.
     """
     database.execute("SET preserve_insertion_order = false")
     now = parquet(parts.folder / FINGERPRINTS_FILE)
     old = _NOTHING if before is None else parquet(before)
     acknowledged = "NULL::UBIGINT" if all_rows else "o.rh"
+    if again is not None and not all_rows:
+        lost = f"SELECT 1 FROM {parquet(again)} a JOIN {now} r USING (row) WHERE r.kh = n.kh AND r.kl = n.kl"
+        acknowledged = f"CASE WHEN NOT EXISTS ({lost}) THEN o.rh END"
     last, row = now, "n.row"
     if repeats(now, database):
         # The last row of a key says what becomes of it: all of its rows are sent, or none.

@@ -132,12 +132,15 @@ class AsSent:
         other: What else the destination knows a row by, alike; None where there is no such thing. A key that is gone
             while a row has its other identifier was given another key, and is not gone.
         names: The texts of the columns that name a row (``Stream.key``), where they are not those of the batch.
+        owners: The keys of the sync's own rows that these belong to, with which the destination removes them; None
+            where there are none.
     """
 
     keys: pa.StringArray
     attributes: Mapping[str, pa.StringArray]
     other: pa.StringArray | None = None
     names: Sequence[pa.StringArray] | None = None
+    owners: pa.StringArray | None = None
 
 
 @runtime_checkable

@@ -13,8 +13,10 @@ from reverse_etl.changes.attributes import plan_clearing, with_attributes_of, wr
 from reverse_etl.changes.compare import as_checked, count_deleted, enter_plan, write_plan
 from reverse_etl.changes.gone import GoneKeys, count_known, gone_in_log, gone_in_plan, remembers_names
 from reverse_etl.changes.keyed import write_fingerprints
+from reverse_etl.changes.returned import write_returned
 from reverse_etl.changes.undo import take_undo
 from reverse_etl.changeset.scope import Reads
+from reverse_etl.config.streams import ROWS
 from reverse_etl.run.acknowledged import generations_of, keyed, kind_of, remembered_streams
 from reverse_etl.run.gone import look_for_gone, note_gone_in_log, too_many
 from reverse_etl.run.overtaken import overtaken
@@ -80,7 +82,8 @@ class Comparison:
         write_fingerprints(parts, outcomes, as_sent, with_secret)
         note_gone_in_log(self.run, self.facts, stream, as_sent, with_secret)
         all_rows, among = found.everything or name in found.reshaped, gone_in_log(parts)
-        write_plan(parts, before, self.database, all_rows=all_rows, gone=gone, among=among)
+        again = None if all_rows or before is None else self._returned(parts, as_sent)
+        write_plan(parts, before, self.database, all_rows=all_rows, gone=gone, among=among, again=again)
         attributes = self._compare_values(parts, outcomes, with_secret)
         found.streams[name] = enter_plan(parts, outcomes, attributes)
         parts.write_outcomes(outcomes)
@@ -95,6 +98,14 @@ class Comparison:
         if self.made is None or stream not in self.made.rows:
             return None
         return generations_of(self.run).stream(self.found.generation, stream)
+
+    def _returned(self, parts: Parts, as_sent: Callable[[pa.RecordBatch], AsSent]) -> Path | None:
+        """The rows of a further stream that belong to one which was removed before, and is back; None for none."""
+        sync, owners = self.run.sync, self._before(ROWS)
+        if parts.stream == ROWS or owners is None or sync.gone(ROWS) is None:
+            return None
+        with_secret = keyed(sync, ROWS, self.secret)
+        return write_returned(parts, self.run.folder.parts(ROWS), owners, as_sent, with_secret, self.database)
 
     def _compare_values(self, parts: Parts, outcomes: Outcomes, with_secret: Keyed) -> dict[str, int]:
         """Compares attributes where values are remembered; gives how many rows differ in each, by its name."""

@@ -410,6 +410,37 @@ def test_relationships_that_are_gone(tmp_path: Path, sandbox: RunningSandbox) ->
     assert everybody(3) == ids(case)
 
 
+@pytest.mark.parametrize("kind", ["people", "objects"])
+def test_who_comes_back_has_their_relationships_again(kind: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """The destination removed them with the person or object, though the query returned them all the time."""
+    case = compared(world(tmp_path, sandbox), "related")
+    identifier = {"identify_by": "id"} if kind == "people" else {"object_type": 1}
+    settings = {
+        "database": "shop",
+        "workspace": "main",
+        "schedule": "manual",
+        kind: {**identifier, "gone": "delete", "gone_wait": "0s"},
+        "query": f"SELECT id{' AS object_id' if kind == 'objects' else ''}, plan FROM shop WHERE plan <> 'away'",
+        "changes": {"by": "compare"},
+        "relationships": {"identify_by": "id", "query": "SELECT id, id AS object_id, visits FROM shop"},
+    }
+    case = replace(case, sync=parse_sync(case.name, settings))
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'here'")
+    assert Status.COMPLETED is ended(case.run()).status
+    before = len(sandbox.relationships())
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'away' WHERE rowid IN (3, 4)")
+    assert Counts(2, delivered=2) == ended(case.run()).streams["gone_rows"]
+    assert before - 2 == len(sandbox.relationships())
+    with case.shop.changing() as database:
+        database.execute("UPDATE shop SET plan = 'here' WHERE rowid = 3")
+    report = ended(case.run())
+    assert (1, 1) == (report.rows.delivered, report.streams["relationships"].delivered), report.message
+    assert before - 1 == len(sandbox.relationships())
+    assert 0 == ended(case.run()).total.delivered
+
+
 def _put_back(case: Case, number: int) -> None:
     with case.shop.changing() as database:
         database.execute(

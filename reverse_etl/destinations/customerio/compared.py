@@ -143,7 +143,11 @@ def _relationships(batch: pa.RecordBatch, sync: Outgoing, config: RelationshipsC
     thing = _object(batch, config.object_type)
     texts = attributes(batch, sync, "relationships")
     texts[GONE] = pc.if_else(deleted_rows(batch), "true", pa.scalar(None, pa.string()))
-    return AsSent(pc.binary_join_element_wise(person, thing, " "), texts, None, _names(batch, sync, "relationships"))
+    owners = thing if sync.objects is not None else None
+    if sync.people is not None and sync.people.identify_by == config.identify_by:
+        owners = person
+    keys = pc.binary_join_element_wise(person, thing, " ")
+    return AsSent(keys, texts, None, _names(batch, sync, "relationships"), owners)
 
 
 def _names(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[pa.StringArray]:
