@@ -15,10 +15,13 @@ from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.destinations._sql.config import Rows
 from reverse_etl.destinations.snowflake.config import Config
 from reverse_etl.report import Outcome
-from reverse_etl_tests.destinations.snowflake.server import Snowflake
+from reverse_etl_tests.destinations.snowflake.server import ROLE, Snowflake
+from reverse_etl_tests.destinations.snowflake.test_run import connect
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
 from reverse_etl_tests.destinations.sql.pages import PAGES
-from reverse_etl_tests.destinations.sql.tables import delivered
+from reverse_etl_tests.destinations.sql.steps import SqlSteps
+from reverse_etl_tests.destinations.sql.tables import SqlServer, delivered
+from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers._snowflake_login import ACCOUNT
 from reverse_etl_tests.servers.snowflake import PASSPHRASE_VARIABLE
 
@@ -71,3 +74,17 @@ def test_rows_of_a_frame_are_checked_and_written(server: Snowflake) -> None:
         (row.row_number, row.why.reason) for row in sorted(pushed.failed_rows, key=lambda row: row.row_number)
     ]
     assert [(1, "a@x")] == server.fetch("SELECT id, email FROM customers")
+
+
+@pytest.mark.thorough
+class TestSteps(SqlSteps):
+    """``docs/destinations/README.md``."""
+
+    def connect(self, project: Project, server: SqlServer) -> None:
+        """By account."""
+        assert isinstance(server, Snowflake)
+        connect(project, server)
+
+    def grant_delete(self, server: SqlServer) -> None:
+        """On the page's table."""
+        server.run(f"GRANT DELETE ON TABLE CRM.PUBLIC.CUSTOMERS TO ROLE {ROLE}")

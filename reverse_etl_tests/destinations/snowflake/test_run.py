@@ -35,13 +35,18 @@ def crm(server: Snowflake, tmp_path: Path) -> Project:
     """Three customers in SQLite, and a sync of them into the empty table."""
     project = Project(tmp_path)
     fill(tmp_path / "shop.db", [*ROWS])
+    connect(project, server)
+    project.write("crm_customers.yaml", SYNC)
+    server.run(TABLE)
+    return project
+
+
+def connect(project: Project, server: Snowflake) -> None:
+    """Writes ``connections.yaml``."""
     text = CONNECTIONS.format(
         shop=SHOP, account=ACCOUNT, port=server.port, user=server.user, password=server.password_variable
     )
     project.write("connections.yaml", text)
-    project.write("crm_customers.yaml", SYNC)
-    server.run(TABLE)
-    return project
 
 
 class TestRun(SqlRun):

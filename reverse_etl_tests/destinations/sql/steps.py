@@ -58,7 +58,7 @@ class SqlSteps:
         assert {"type", "host", "database", "user", "password"} == yaml.safe_load(connections)["destinations"][
             "crm"
         ].keys()
-        connect(project, server)
+        self.connect(project, server)
         server.run(self.table())
         server.run(f"INSERT INTO customers VALUES {OWN}")
         self.grant_delete(server)
@@ -82,6 +82,10 @@ class SqlSteps:
     def stored(self, server: SqlServer) -> list[tuple[object, ...]]:
         """The table's rows."""
         return server.fetch("SELECT id, email, full_name, plan FROM customers ORDER BY id")
+
+    def connect(self, project: Project, server: SqlServer) -> None:
+        """Writes ``connections.yaml`` for the tests' server in the place of the page's."""
+        connect(project, server)
 
     def grant_delete(self, server: SqlServer) -> None:
         """Lets the user delete."""
