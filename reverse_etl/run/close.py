@@ -86,7 +86,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
     kept = status is Status.COMPLETED or (carrying is not None and not carrying.holds)
     if total.failed and not kept and (note := _not_read_again(run, facts, rows_are_for)):
-        message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
+        # Before it stands a command, without a full stop.
+        message = f"{message.removesuffix('.')}. {note}" if message else f"{run.sync.where}: {note}"
     report = RunReport(
         sync=run.sync.name,
         run_id=run.run_id,
