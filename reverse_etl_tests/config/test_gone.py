@@ -134,12 +134,26 @@ def test_a_table_that_is_mirrored_is_written_by_one_sync(tmp_path: Path) -> None
     assert ("rows.gone", True) == (problem.key, "sync two writes to the table too" in problem.text)
 
 
-@pytest.mark.parametrize("rows", ["adds_max: 5", "gone: delete, gone_scope: table", "gone: {set: {left: true}}"])
-def test_what_a_kind_of_table_cannot_do_is_refused(tmp_path: Path, rows: str) -> None:
-    """Before a run, with the key."""
-    entry = "{type: snowflake, account: a, user: u, warehouse: w, database: d}"
-    (tmp_path / "connections.yaml").write_text(TABLES.replace("{type: postgres, host: h, database: d, user: u}", entry))
-    text = f"database: shop\ndestination: crm\nschedule: manual\nrows: {{table: t, identify_by: id, {rows}}}\n"
-    (tmp_path / "one.yaml").write_text(f"{text}changes: {{by: compare}}\nquery: SELECT id, email FROM t\n")
-    texts = [f"{each.key}: {each.text}" for each in inspect_project(tmp_path).problems]
-    assert any("not for Snowflake" in each for each in texts), texts
+@pytest.mark.parametrize(
+    ("objects", "relationships", "warned"),
+    [
+        ("{object_type: 2}", "{query: 'SELECT id, o AS object_id FROM r'}", True),
+        ("{object_type: 2}", "{object_type: 2, query: 'SELECT id, o AS object_id FROM r'}", False),
+        ("{object_type: 2}", "{query: 'SELECT id, o AS object_id, k AS object_type FROM r'}", False),
+        ("{object_type: 1}", "{query: 'SELECT id, o AS object_id FROM r'}", False),
+        ("{}", "{query: 'SELECT id, o AS object_id FROM r'}", False),
+    ],
+)
+def test_relationships_to_objects_of_another_type_are_worth_a_look(
+    tmp_path: Path, objects: str, relationships: str, warned: bool
+) -> None:
+    """The type of the objects beside them is not theirs: who changes one of both changes what the other is about."""
+    query = "query: SELECT id AS object_id FROM t\n"
+    text = f"{HEAD}objects: {objects}\nrelationships: {relationships}\n{query}"
+    for name, content in {"connections": CONNECTIONS, "companies": text}.items():
+        (tmp_path / f"{name}.yaml").write_text(content)
+    found = inspect_project(tmp_path)
+    assert () == tuple(found.problems)
+    warnings = [str(each) for each in found.warnings]
+    assert warned == any("are to objects of type 1, and these objects are of type 2" in each for each in warnings)
+    assert warned == bool(warnings)

@@ -16,24 +16,14 @@ from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.destinations._sql.config import NOT_WRITTEN, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from reverse_etl.checks.base import AnyRule
     from reverse_etl.config.draft import Draft
     from reverse_etl.config.limits import Limit
-    from reverse_etl.config.model import Misfit
 
 
 class TableRows(OutgoingRows):
-    """Rows on their way to a table.
+    """Rows on their way to a table."""
 
-    Attributes:
-        FORESEES: Whether tables of the kind are ``table_powers.Foresees`` and ``Mirrors``.
-        MARKS: Whether rows that are gone can be marked there (``_sql.marks``).
-    """
-
-    FORESEES: ClassVar[bool] = False
-    MARKS: ClassVar[bool] = False
     SECTIONS: ClassVar[frozenset[str]] = frozenset({"rows"})
 
     rows: Rows = Field(description="Rows are rows of a table.")
@@ -53,18 +43,6 @@ class TableRows(OutgoingRows):
     def gone(self, stream: str) -> Gone | None:  # noqa: ARG002 - it has one
         """What becomes of rows that are gone."""
         return self.rows.when_gone
-
-    @classmethod
-    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
-        """What tables of the kind cannot do yet is refused."""
-        rows = given.get("rows")
-        asked = rows if isinstance(rows, Mapping) else {}
-        for key in ("adds_max", "updates_max", "gone_scope") if not cls.FORESEES else ():
-            if asked.get(key) not in (None, "own"):
-                yield ("rows", key), f"is not for {cls.TITLE}, where what a run would do is not known before it is done"
-        if not cls.MARKS and isinstance(asked.get("gone"), Mapping):
-            yield ("rows", "gone"), f"set is not for {cls.TITLE}: write `gone: delete`"
-        yield from super().misfits(given)
 
     @property
     def limits(self) -> dict[str, Limit]:

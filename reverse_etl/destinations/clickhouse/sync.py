@@ -12,8 +12,6 @@ class Outgoing(TableRows):
 
     DESTINATION: ClassVar[str] = "clickhouse"
     TITLE: ClassVar[str] = "ClickHouse"
-    FORESEES: ClassVar[bool] = True
-    MARKS: ClassVar[bool] = True
     MAX_COLUMNS: ClassVar[int] = 1_000
     """The server has no limit; each column is a file of each part."""
 

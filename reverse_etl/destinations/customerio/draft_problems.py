@@ -69,6 +69,7 @@ def look_at(draft: Draft) -> None:
     _event_key(draft)
     _lists(draft)
     _mirror(draft)
+    _object_types(draft)
     for section in ("people", "objects"):
         look_at_gone(draft, section)
     look_at_gone(draft, "relationships", ("relationships", "query"))
@@ -159,6 +160,18 @@ def _mirror(draft: Draft) -> None:
         text = f"segment.mirror removes everyone whom the query leaves out, and {what} decides who that is: "
         text += "leave it out of the query, or mirror out of the segment"
         draft.problem_in(_ROWS, line, text)
+
+
+def _object_types(draft: Draft) -> None:
+    """Relationships that say nothing are to objects of type 1, also beside objects of another type."""
+    objects, relationships = draft.at(("objects",)), draft.at(("relationships",))
+    if not isinstance(objects, dict) or not isinstance(relationships, dict) or "object_type" in relationships:
+        return
+    kind = objects.get("object_type", 1)
+    queries = [draft.columns.get(path) for path in (_ROWS, ("relationships", "query"))]
+    if kind != 1 and not any(known and has(known, "object_type") for known in queries):
+        text = f"are to objects of type 1, and these objects are of type {kind}: write `object_type: {kind}` here too"
+        draft.warn(("relationships",), text)
 
 
 def _log(draft: Draft) -> None:

@@ -12,8 +12,6 @@ class Outgoing(TableRows):
 
     DESTINATION: ClassVar[str] = "mysql"
     TITLE: ClassVar[str] = "MySQL"
-    FORESEES: ClassVar[bool] = True
-    MARKS: ClassVar[bool] = True
     MAX_COLUMNS: ClassVar[int] = 1_017
     """Source: dev.mysql.com/doc/refman/8.4/en/innodb-limits.html."""
 

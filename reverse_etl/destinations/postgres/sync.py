@@ -12,8 +12,6 @@ class Outgoing(TableRows):
 
     DESTINATION: ClassVar[str] = "postgres"
     TITLE: ClassVar[str] = "PostgreSQL"
-    FORESEES: ClassVar[bool] = True
-    MARKS: ClassVar[bool] = True
     MAX_COLUMNS: ClassVar[int] = 1_600
     """Source: postgresql.org/docs/current/limits.html."""
 

@@ -12,8 +12,6 @@ class Outgoing(TableRows):
 
     DESTINATION: ClassVar[str] = "snowflake"
     TITLE: ClassVar[str] = "Snowflake"
-    FORESEES: ClassVar[bool] = True
-    MARKS: ClassVar[bool] = True
     MAX_COLUMNS: ClassVar[int] = 2_000
     """Source: Snowflake's limit for a table, docs.snowflake.com/en/sql-reference/sql/create-table."""
 
