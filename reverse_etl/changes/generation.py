@@ -184,6 +184,11 @@ class Generations:
         digest = made.values.get(stream, {}).get(str(generation))
         return self._with_digest(generation, stream, digest) if digest else None
 
+    def own_is_whole(self, generation: int, made: Made, stream: str) -> bool:
+        """Whether the file of ``own_values`` is there, or there was none to keep."""
+        noted = str(generation) in made.values.get(stream, {})
+        return not noted or self.own_values(generation, made, stream) is not None
+
     def _with_digest(self, generation: int, stream: str, digest: str) -> Path | None:
         path = self.values(generation, stream)
         named = self.named(generation, path.name)

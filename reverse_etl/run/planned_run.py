@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import ConfigError, StateError
@@ -13,6 +16,8 @@ from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl.state.syncs import sync_state
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.run.record import SyncRun
@@ -63,6 +68,8 @@ def find_plan(home: Home, sync: str, plan_id: str) -> tuple[RunFolder, Facts]:
 
 def _not_good(run: SyncRun, folder: RunFolder, facts: Facts, recipient: Recipient | None, generation: int) -> str:
     """Why the rows of a plan are not to be sent any more; empty where they are."""
+    if not all(_can_be_read(path) for stream in facts.streams for path in folder.parts(stream).paths()):
+        return "the plan's files are damaged"
     rows = rows_for(folder)
     if rows is None or (recipient is not None and not rows.recipient.is_same(recipient)):
         return "the plan was made for another destination than the one of that name now"
@@ -75,3 +82,12 @@ def _not_good(run: SyncRun, folder: RunFolder, facts: Facts, recipient: Recipien
     if facts.reads is Reads.CHANGES and facts.since != sync_state(run.store, run.sync.name).last_sync_time:
         return "another run has been completed since the plan was made"
     return ""
+
+
+def _can_be_read(part: Path) -> bool:
+    """Whether a part has its end, which is written last."""
+    try:
+        pq.read_metadata(part)
+    except (OSError, pa.ArrowException):
+        return False
+    return True

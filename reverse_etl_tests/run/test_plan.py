@@ -87,7 +87,7 @@ def test_a_plan_says_that_a_mirrored_segment_loses_people(case: Case) -> None:
     assert "As long as rows fail, no one leaves the segment." in planned(case).notes
 
 
-@pytest.mark.parametrize("why", ["another run", "changed file", "no such plan", "too old"])
+@pytest.mark.parametrize("why", ["another run", "changed file", "no such plan", "too old", "damaged"])
 def test_a_plan_that_is_overtaken_is_not_sent(case: Case, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run came between, the file changed, it is an hour old, or there is none: a sentence, and nothing is sent."""
     change(case, 3, "gold")
@@ -96,6 +96,9 @@ def test_a_plan_that_is_overtaken_is_not_sent(case: Case, why: str, monkeypatch:
         case.run()
     elif why == "changed file":
         case.sync = case.sync.model_copy(update={"version": "another"})
+    elif why == "damaged":
+        for part in case.home.run_folder(case.name, plan.plan_id).path.glob("rows/part-*.parquet"):
+            part.write_bytes(part.read_bytes()[:-9])
     elif why == "too old":
         monkeypatch.setattr("reverse_etl.run.planned_run.GOOD_FOR", -timedelta(days=1))
     before = len(sent(case))

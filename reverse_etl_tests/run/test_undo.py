@@ -13,6 +13,7 @@ import pytest
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.run.key_history import history_of_key
 from reverse_etl.run.undo import Undo, make_undo
 from reverse_etl.state.run_history import find_run
 from reverse_etl.state.snapshots import snapshot_of
@@ -185,6 +186,8 @@ def test_what_cannot_be_taken_back_is_not(case: Case, why: str) -> None:
         (case.home.snapshots / case.name / "g000001" / "rows.values.parquet").unlink()
         with pytest.raises(StateError, match="missing or damaged"):
             undo_of(case, wrong)
+        with pytest.raises(StateError, match="missing or damaged"):
+            history_of_key(case.sync, case.home, case.store, "p3")
     elif why == "other keys":
         case.sync = remembering(case, identify_by="email").sync
         with pytest.raises(StateError, match="what identifies rows"):
@@ -264,3 +267,13 @@ def test_who_a_run_removed_is_sent_again(kind: str, tmp_path: Path, sandbox: Run
     assert (Status.COMPLETED, 3) == (report.status, report.total.delivered), report.message
     assert before == there(case)
     assert 0 == undo_of(case, removed).undone.removed
+
+
+def test_the_history_of_a_row_is_not_empty_where_the_state_database_was_lost(case: Case) -> None:
+    """What it counted is still in files, and nothing says which of them are of this sync now."""
+    assert [] != history_of_key(case.sync, case.home, case.store, "p3")
+    with case.store.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM reverse_etl_snapshot")
+    with pytest.raises(StateError, match="missing or damaged") as caught:
+        history_of_key(case.sync, case.home, case.store, "p3")
+    assert "--full" in str(caught.value.hint)

@@ -228,7 +228,8 @@ def execute(sync: SyncConfig, syncs: Path, *, scope: Scope | None = None, verbos
     if report.status is Status.RUNNING:
         raise StateError(
             f"how run {result.run_id} ended could not be written to {home.path}.",
-            hint="Free some space, then run again: what was delivered stays delivered.",
+            hint="Free some space where the disk is full, or look for the cause with --verbose; then run again: "
+            "what was delivered stays delivered.",
         )
     return report
 
