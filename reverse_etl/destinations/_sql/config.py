@@ -27,13 +27,16 @@ class TableTarget(DestinationConfig):
 
     Attributes:
         timezone: What date-times without a zone are in, there.
-        rows_per_transaction: Engines have defaults of their own.
+        rows_per_transaction: Most rows of a slice; it has no more than a batch that was read (``sources.base``).
         lock_timeout: How long a statement waits for rows that another transaction is changing.
     """
 
     timezone: Timezone = Field(default="UTC", description="What columns for date-times without a zone are in.")
     rows_per_transaction: int = Field(
-        default=25_000, ge=1, le=MOST_ROWS, description="Rows that are written, and become visible, together."
+        default=25_000,
+        ge=1,
+        le=MOST_ROWS,
+        description="Rows that are written, and become visible, together; never more than were read together, 25,000.",
     )
     lock_timeout: Interval = Field(
         default=timedelta(seconds=10), description="How long to wait for rows that another transaction is changing."

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from reverse_etl.config.connections import DestinationConfig
 from reverse_etl.config.environment import EnvText
-from reverse_etl.destinations._sql.config import MOST_ROWS, TableTarget
+from reverse_etl.destinations._sql.config import TableTarget
 from reverse_etl.sources.snowflake.account import Account
 
 
@@ -19,7 +19,6 @@ class Config(Account, TableTarget):
         database: Where tables are.
         schema_name: The same; a table may name another: ``schema.table``.
         stage_schema: Where the temporary table and stage are made, in the same database.
-        rows_per_transaction: Each slice takes several statements, which take as long for few rows as for many.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = DestinationConfig.SET_BY_LOADER
@@ -34,9 +33,6 @@ class Config(Account, TableTarget):
     stage_schema: EnvText | None = Field(
         default=None,
         description="A schema of the database for the temporary table and stage; that of the tables when left out.",
-    )
-    rows_per_transaction: int = Field(
-        default=MOST_ROWS, ge=1, le=MOST_ROWS, description="Rows that are written, and become visible, together."
     )
 
     @property
