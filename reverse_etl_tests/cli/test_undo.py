@@ -26,7 +26,7 @@ def test_a_run_is_taken_back(tmp_path: Path, sandbox: RunningSandbox) -> None:
     shown = shop.reverse_etl("undo", wrong[:8], "--dry-run")
     assert [
         f"customers, run {wrong[:8]}: 3 rows to take back: plan 3",
-        "  1 row that the run added: they stay in Customer.io",
+        "  1 row that the run added: left in Customer.io",
         "  Not taken back: memberships of segments, campaigns and messages that the",
         "  values started.",
         "Nothing was sent.",

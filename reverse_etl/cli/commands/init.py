@@ -97,7 +97,7 @@ def _asked(asks: Terminal, model: type[DatabaseConfig | DestinationConfig], pref
         elif all(isinstance(each, str) for each in types):
             entry[key] = asks.choice(key, types)
         else:
-            entry[key] = asks.text(f"{key} ({about.description})")
+            entry[key] = asks.text(f"{key} ({about.description})".replace("this file", "syncs/connections.yaml"))
     return entry
 
 

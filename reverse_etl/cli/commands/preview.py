@@ -208,7 +208,7 @@ def _show(sync: SyncConfig, rows: list[PreviewedRow], *, operations: bool) -> No
             console.print()
             _shaped_table(here).show(console)
     console.print()
-    say(console, "See what would be sent, to the byte, with --operations.")
+    say(console, "See each row as it would be sent, with --operations.")
 
 
 def _table(rows: list[PreviewedRow]) -> Rows:

@@ -120,10 +120,10 @@ def _show_stream(found: Undone, title: str, console: Console, of: str) -> None:
         what = counted(found.elsewhere, "row that the run added stays", "rows that the run added stay")
         say(console, f"  {what}: another sync sends the same", indent="  ")
     stays = [
-        (found.added, f"that the run added: they stay in {title}"),
-        (found.changed_since, "that a later run replaced: they stay"),
-        (found.in_doubt, "of which it is not known what arrived, or what was there before: they stay"),
-        (found.never_ours, "before which nothing of this sync was there: they stay"),
+        (found.added, f"that the run added: left in {title}"),
+        (found.changed_since, "that a later run replaced: left alone"),
+        (found.in_doubt, "of which it is not known what arrived, or what was there before: left alone"),
+        (found.never_ours, "before which nothing of this sync was there: left alone"),
     ]
     for place, (number, why) in enumerate(stays):
         if number:
