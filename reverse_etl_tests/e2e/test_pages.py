@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -152,9 +153,18 @@ def test_a_failed_run_says_in_words_what_failed(ran: Ran, run: str, said: str) -
 
 def test_the_tick_history_says_why_nothing_ran(ran: Ran) -> None:
     """A tick that asked for no run says for which reason."""
+    from playwright.sync_api import TimeoutError as NotYet
+
     with opened(f"{ran.url}/locations/reverse_etl/schedules/paused_schedule") as page:
         page.get_by_text("0 runs requested").first.wait_for(timeout=TICK_MS)
         shows(page, "Every 1m.")
-        page.get_by_text("0 runs requested").first.hover()
-        page.get_by_text(re.compile("Not due: the next run is at|Paused: ")).first.wait_for()
+        reason = page.get_by_text(re.compile("Not due: the next run is at|Paused: ")).first
+        # A new tick moves the list, away from under the mouse.
+        for _ in range(4):
+            page.mouse.move(0, 0)
+            page.get_by_text("0 runs requested").first.hover()
+            with contextlib.suppress(NotYet):
+                reason.wait_for(timeout=5_000)
+                break
+        reason.wait_for()
         picture(page, "dagster-ticks")
