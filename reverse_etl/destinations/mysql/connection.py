@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from reverse_etl.destinations._sql.interruptible import in_thread
 from reverse_etl.destinations._sql.tunnelled import Tunnelled
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.mysql.config import Config
@@ -206,16 +207,7 @@ class Link:
 
     async def run(self, work: Callable[[Session], _Result]) -> _Result:
         """Does something with the connection in a thread, which an interrupt ends too. Raises ``Refused``."""
-        session = self._session
-        if session is None:
-            raise RuntimeError("connected comes first")
-        doing = asyncio.ensure_future(asyncio.to_thread(work, session))
-        try:
-            return await asyncio.shield(doing)
-        except asyncio.CancelledError:
-            session.interrupt()
-            await asyncio.gather(doing, return_exceptions=True)
-            raise
+        return await in_thread(work, self._session)
 
     async def drop(self, *, lost: Lost | None = None) -> None:
         """Gives the connection up, whatever state it is in; its transaction is rolled back by the server.

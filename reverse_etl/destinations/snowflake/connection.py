@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from reverse_etl.destinations._sql.interruptible import in_thread
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.snowflake.config import Config
 from reverse_etl.destinations.snowflake.failures import ENDED, LOST, Refused, refused_by
@@ -186,16 +187,7 @@ class Link:
 
     async def run(self, work: Callable[[Session], _Result]) -> _Result:
         """Does something with the session in a thread, which an interrupt ends too. Raises ``Refused``."""
-        session = self._session
-        if session is None:
-            raise RuntimeError("connected comes first")
-        doing = asyncio.ensure_future(asyncio.to_thread(work, session))
-        try:
-            return await asyncio.shield(doing)
-        except asyncio.CancelledError:
-            await asyncio.to_thread(session.interrupt)
-            await asyncio.gather(doing, return_exceptions=True)
-            raise
+        return await in_thread(work, self._session)
 
     async def drop(self) -> None:
         """Gives the session up, whatever state it is in."""
