@@ -113,7 +113,7 @@ def verify(
         sync: The sync.
         database: Its database.
         destination: Where its rows go.
-        sample: How many rows to look up, ``MOST_SAMPLED`` at most; fewer where there are not so many.
+        sample: How many rows to look up, ``MOST_SAMPLED`` at most; fewer where there are fewer.
         seed: Chooses the same rows again.
         with_values: Whether keys and values are shown.
 

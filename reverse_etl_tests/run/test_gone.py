@@ -190,7 +190,7 @@ def beside_each_other(case: Case, other: Case) -> tuple[Case, Case]:
 
 
 def test_another_sync_that_still_sends_a_person_keeps_them(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    """Whoever both sent stays until both let go; while the other one is not known, nobody is deleted."""
+    """Whoever both sent stays until both let go; while the other one is not known, no one is deleted."""
     at = world(tmp_path, sandbox)
     case = compared(at)
     one, two = beside_each_other(case, with_section(replace(case, name="other"), gone="delete", gone_wait="0s"))
@@ -211,7 +211,7 @@ def test_another_sync_that_still_sends_a_person_keeps_them(tmp_path: Path, sandb
 
 @pytest.mark.parametrize("changed", ["secret", "identifier"])
 def test_another_syncs_keys_of_another_kind_tell_nothing(changed: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
-    """Made with a secret that was lost, or of another identifier: nobody is deleted until that sync has run."""
+    """Made with a secret that was lost, or of another identifier: no one is deleted until that sync has run."""
     case = compared(world(tmp_path, sandbox))
     other = with_section(replace(case, name="other"), gone="delete", gone_wait="0s")
     one, two = beside_each_other(case, other)

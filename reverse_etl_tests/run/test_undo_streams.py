@@ -51,7 +51,7 @@ def change(case: Case, **columns: Any) -> None:
 
 
 def test_relationships_are_taken_back_with_their_people(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    """An attribute that the run changed has the value from before; one that nobody changed is not sent."""
+    """An attribute that the run changed has the value from before; one that no one changed is not sent."""
     case = related(tmp_path, sandbox)
     before, people = case.sandbox.relationships(), case.sandbox.people()
     change(case, visits=7, plan="wrong")
@@ -93,7 +93,7 @@ def test_a_relationship_that_a_run_ended_is_there_again(
 
 
 def test_the_history_of_a_person_has_their_relationships(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    """Each with its object; nobody else's, though their id begins alike."""
+    """Each with its object; no one else's, though their id begins alike."""
     case = related(tmp_path, sandbox)
     with case.shop.changing() as database:
         database.execute("INSERT INTO shop (id, email, plan, visits) VALUES ('p3\" 1', 'x@example.com', 'pro', 1)")

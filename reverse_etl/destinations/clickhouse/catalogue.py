@@ -168,7 +168,7 @@ def _column(name: str, text: str, default: str, partitions: int, *, key: Sequenc
     return TableColumn(
         fits=fits,
         generated=default in _GENERATED,
-        # Without one the server writes 0 or an empty text, which nobody chose.
+        # Without one the server writes 0 or an empty text, which no one meant.
         has_default=bool(default),
         writable=holds is not None,
         readable=default != "EPHEMERAL",

@@ -206,7 +206,7 @@ class Statements:
         return [column for column in self.of.columns.values() if column in self.columns or self._is_kept(column)]
 
     def _is_kept(self, column: TableColumn) -> bool:
-        """Whether a row that is inserted anew has to have what it had in a column."""
+        """Whether a row that is inserted again has to have what it had in a column."""
         return column.readable and not column.generated and column.fits.name != self.of.is_deleted
 
     def _joined(self) -> str:

@@ -1,4 +1,4 @@
-"""What is told of ClickHouse's tables before it is done, and what is removed from them."""
+"""What is known of ClickHouse's tables before it is done, and what is removed from them."""
 
 from __future__ import annotations
 

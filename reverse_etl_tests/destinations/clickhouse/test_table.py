@@ -148,7 +148,7 @@ def test_rows_that_are_gone_are_marked_where_the_engine_has_a_mark(server: Click
 
 
 def test_a_row_is_inserted_with_what_it_has_in_other_columns(server: Clickhouse, tmp_path: Path) -> None:
-    """Of any type; what is computed is computed anew."""
+    """Of any type; what is computed is computed again."""
     made(
         server,
         "id Int64, score Int32, tags Array(String), map Map(String, Int8) DEFAULT map(), pair Tuple(a Int8, b String) "

@@ -157,7 +157,7 @@ class SqlAppends(ABC):
 
 
 def _delivery(server: SqlServer, folder: Path, port: int, time: FastClock | None = None) -> Delivery:
-    """Slices of ten, over a relay that sees what is said."""
+    """Slices of ten, over a relay that sees the wire."""
     settings = {"tls": "disable", "ca_file": None, "rows_per_transaction": 10, "port": port}
     settings["host"] = EnvText("127.0.0.1")
     section = {"table": "customers", "write": "append"}

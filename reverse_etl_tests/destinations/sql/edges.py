@@ -148,7 +148,7 @@ class SqlEdges(ABC):
         assert not [value for value in ("planted", "424242") if value in said]
 
     def test_a_server_without_tls_is_refused(self, server: SqlServer, tmp_path: Path) -> None:
-        """Nothing is said to it, the password least of all; what to do is."""
+        """Nothing is sent to it, the password least of all; the message has the next step."""
         heard: list[bytes] = []
         with socket.create_server(("127.0.0.1", 0)) as listener:
             thread = threading.Thread(target=self._speak, args=(listener, heard), daemon=True)

@@ -41,7 +41,7 @@ class Waits(FastClock):
 
 
 class Back(Waits):
-    """The name leads to another server after so many waits."""
+    """The name leads to another server after some waits."""
 
     def __init__(self, act: Callable[[], object]) -> None:
         super().__init__()
