@@ -171,6 +171,7 @@ class Service:
         if body.get("asyncExec"):
             started = str(uuid4())
             self.started[started] = query
+            await asyncio.sleep(self.wanted.get("started_late_s", 0))
             later = {"queryId": started, "getResultUrl": f"/queries/{number}/result", "queryAbortsAfterSecs": 300}
             return JSONResponse({"success": True, "code": "333334", "message": "Started.", "data": later})
         return await self._answered(number, query)
@@ -237,7 +238,8 @@ class Service:
         the time limit of the next sessions; ``cancel`` ends what runs; ``canned`` holds answers by statement; ``lost``
         has the answers to so many statements with a word in them end the session, ``status`` for the question what
         became of one; ``failing`` has them fail with code and text, ``slow`` take so many seconds; those
-        with a word of ``swallowed`` do nothing.
+        with a word of ``swallowed`` do nothing; ``started_late_s`` has the ids of those that are not waited for come
+        late.
         """
         if request.method == "POST":
             self.wanted = await request.json()

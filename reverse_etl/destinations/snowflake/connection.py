@@ -51,6 +51,7 @@ class Session:
         self._connection = connection
         self._longest_s = longest_s
         self._running: str | None = None
+        self._starting = self._interrupted = False
         self.has_files = False
         try:
             facts = self.rows(_FACTS)[0]
@@ -102,18 +103,23 @@ class Session:
             raise refused_by(error) from None
 
     def start(self, sql: str) -> str:
-        """Has a statement begin, and gives its query id."""
+        """Has a statement begin, and gives its query id; ``wait`` comes next, and ends it where an interrupt came."""
+        self._starting = True
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute_async(sql)
-                return str(cursor.sfqid)
+                self._running = str(cursor.sfqid)
+                return self._running
         except FAILURES as error:
             raise refused_by(error) from None
+        finally:
+            self._starting = False
 
     def wait(self, query: str) -> None:
-        """Waits until a statement has ended; raises what made it fail."""
+        """Waits until a statement that was started has ended; raises what made it fail."""
         waits = iter(_WAITS_S)
-        self._running = query
+        if self._interrupted:
+            self.interrupt()
         while self.is_running(query):
             time.sleep(next(waits, _WAITS_S[-1]))
         self._running = None
@@ -133,7 +139,13 @@ class Session:
         return bool(self._connection.is_still_running(status))
 
     def interrupt(self) -> None:
-        """Ends what another thread waits for, and the session."""
+        """Ends what another thread waits for, and the session.
+
+        A statement whose id is not known yet can only be ended by the thread that starts it, with the same session.
+        """
+        self._interrupted = True
+        if self._starting:
+            return
         if (query := self._running) is not None:
             with suppress(*FAILURES), self._connection.cursor() as cursor:
                 cursor.abort_query(query)

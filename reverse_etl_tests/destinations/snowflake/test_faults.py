@@ -120,13 +120,14 @@ def test_a_row_that_makes_the_statement_fail_is_found_by_halves(
     assert [(2,), (3,)] == server.fetch("SELECT id FROM customers ORDER BY id")
 
 
-def test_an_interrupt_ends_the_statement(server: Snowflake, tmp_path: Path) -> None:
+@pytest.mark.parametrize("late_s", [0, 0.5], ids=["while it runs", "before its id is known"])
+def test_an_interrupt_ends_the_statement(server: Snowflake, tmp_path: Path, late_s: float) -> None:
     """At once; the slice is written afterwards as if nothing had been."""
     delivery = people(server, tmp_path)
     done = []
 
     async def interrupted(destination: Prepared) -> None:
-        server.running.behave(slow={"MERGE": 30})
+        server.running.behave(slow={"MERGE": 30}, started_late_s=late_s)
         batch = destination.fit(next(delivery.parts.batches())).batch
         writing = asyncio.create_task(destination.write(batch))
         while not any("MERGE" in sql for sql in server.running.seen()["statements"]):
