@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -145,6 +146,47 @@ def unenforced(sql: str) -> str:
     return sql
 
 
+_KEYS: Final = {exp.PrimaryKeyColumnConstraint: "PRIMARY", exp.UniqueColumnConstraint: "UNIQUE"}
+
+
+def keys_of(sql: str) -> tuple[str, list[tuple[str, list[str]]]] | None:
+    """A table that a statement makes, and its keys with their columns, which ``unenforced`` leaves out."""
+    with suppress(sqlglot.errors.SqlglotError):
+        tree = sqlglot.parse_one(sql, dialect="snowflake")
+        if not isinstance(tree, exp.Create) or str(tree.args["kind"]).upper() != "TABLE":
+            return None
+        keys: list[tuple[str, list[str]]] = []
+        for column in tree.find_all(exp.ColumnDef):
+            for each in column.find_all(exp.ColumnConstraint):
+                word = _KEYS.get(type(each.kind))
+                keys += [(word, [_stored(column.this)])] if word else []
+        for key in tree.find_all(exp.PrimaryKey):
+            keys.append(("PRIMARY", [_stored(each) for each in key.expressions]))
+        name = tree.find(exp.Table)
+        return (_stored(name.this) if name is not None else "", keys)
+    return None
+
+
+def _stored(name: exp.Expression) -> str:
+    """A name as the account has it."""
+    return name.name if name.args.get("quoted") else name.name.upper()
+
+
+def listed_keys(kind: str, table: str, keys: list[tuple[str, list[str]]]) -> dict[str, Any]:
+    """What SHOW PRIMARY KEYS, or UNIQUE, answers.
+
+    Source: docs.snowflake.com/en/sql-reference/sql/show-primary-keys, read 2026-11.
+    """
+    names = ("created_on", "database_name", "schema_name", "table_name", "column_name", "key_sequence")
+    rows = [
+        ["2026-01-01", WRITTEN, "PUBLIC", table, column, str(place), f"SYS_CONSTRAINT_{number}"]
+        for number, (word, columns) in enumerate(keys)
+        for place, column in enumerate(columns, 1)
+        if word == kind
+    ]
+    return _texts((*names, "constraint_name"), rows)
+
+
 def _without_constraint(node: exp.Expression) -> exp.Expression | None:
     if isinstance(node, exp.ColumnConstraint):
         if isinstance(node.kind, exp.PrimaryKeyColumnConstraint):
@@ -170,9 +212,14 @@ def granted(accounts: Accounts, current: str, role: str) -> dict[str, Any]:
         return failure("002003", f"SQL compilation error:\nRole '{role}' does not exist or not authorized.", "02000")
     names = ("created_on", "privilege", "granted_on", "name", "granted_to", "grantee_name", "grant_option")
     rows = [["2026-01-01", *grant, "ROLE", role, "false"] for grant in accounts.grants[role]]
+    return _texts(names, rows)
+
+
+def _texts(names: Sequence[str], rows: list[list[str]]) -> dict[str, Any]:
+    """An answer of texts."""
     kinds = [{"name": name, "type": "text", "nullable": True, "length": 256, "byteLength": 1024} for name in names]
     kinds = [kind | {"precision": None, "scale": None} for kind in kinds]
-    data = {"queryResultFormat": "json", "rowset": rows, "rowtype": kinds, "total": len(rows), "queryId": "grants"}
+    data = {"queryResultFormat": "json", "rowset": rows, "rowtype": kinds, "total": len(rows), "queryId": "listed"}
     return {"success": True, "code": None, "message": None, "data": data}
 
 

@@ -32,6 +32,8 @@ from reverse_etl_tests.servers._snowflake_answers import (
     as_snowflake,
     failure,
     granted,
+    keys_of,
+    listed_keys,
     refused,
     unenforced,
 )
@@ -43,6 +45,7 @@ HOLD_S: Final = 0.3
 
 _WAIT: Final = re.compile(r"SYSTEM\$WAIT\(([\d.]+)\)", re.IGNORECASE)
 _GRANTS_OF: Final = re.compile(r'SHOW GRANTS TO ROLE "?(\w+)"?', re.IGNORECASE)
+_KEYS_OF: Final = re.compile(r'SHOW (?P<kind>PRIMARY|UNIQUE) KEYS IN TABLE "CRM"\."PUBLIC"\."(?P<table>[^"]+)"')
 _CHANGES: Final = re.compile(
     r"(\S+) CHANGES\(INFORMATION => DEFAULT\) AT\(TIMESTAMP => (\S+)\) END\(TIMESTAMP => (\S+)\)"
 )
@@ -81,6 +84,7 @@ class Service:
         self.started: dict[str, Query] = {}
         self.canned: dict[str, dict[str, Any]] = {}
         self.wanted: dict[str, Any] = {}
+        self.keys: dict[str, list[tuple[str, list[str]]]] = {}
         self.seen: dict[str, list[Any]] = {
             "logins": [],
             "statements": [],
@@ -304,10 +308,14 @@ class Service:
         if any(word in sql for word in self.wanted.get("swallowed") or ()):
             return {"success": True, "data": {"queryId": "swallowed", "rowset": [["0", "0"]], "total": 1}}
         if session.role == "OWNER" and session.database == WRITTEN:
+            if (made := keys_of(sql)) is not None:
+                self.keys[made[0]] = made[1]
             sql = unenforced(sql)
         refusal = refused(self.accounts, session, sql)
         if refusal is not None:
             return failure(*refusal)
+        if keys := _KEYS_OF.fullmatch(sql.strip()):
+            return listed_keys(keys["kind"], keys["table"], self.keys.get(keys["table"], []))
         for wait in _WAIT.finditer(sql):
             await asyncio.sleep(float(wait[1]))
             sql = sql.replace(wait[0], f"'waited {wait[1]} seconds'")

@@ -54,6 +54,7 @@ __all__ = [
     "shape",
     "shown",
     "steps",
+    "tables",
 ]
 
 
@@ -80,3 +81,11 @@ def steps(config: Config) -> Iterator[Step]:
     from reverse_etl.destinations.clickhouse.connection_check import steps
 
     return steps(config)
+
+
+def tables(config: Config) -> dict[str, list[str]]:
+    """The columns of each table that is there. Raises DestinationError, MissingDriverError, UnsetVariableError."""
+    require_driver(config, "clickhouse_connect")
+    from reverse_etl.destinations.clickhouse.listing import tables
+
+    return tables(config)

@@ -26,11 +26,12 @@ from reverse_etl.destinations.clickhouse import catalogue, failures, looking, re
 from reverse_etl.destinations.clickhouse.catalogue import Table
 from reverse_etl.destinations.clickhouse.config import Config
 from reverse_etl.destinations.clickhouse.connection import Link
+from reverse_etl.destinations.clickhouse.listing import denied, described, may_delete
 from reverse_etl.destinations.clickhouse.session import Refused, Session
 from reverse_etl.destinations.clickhouse.slices import Slice
 from reverse_etl.destinations.clickhouse.statements import Statements
 from reverse_etl.destinations.powers import Fate, Note
-from reverse_etl.destinations.table_powers import Effects, LookedUp
+from reverse_etl.destinations.table_powers import Described, Effects, LookedUp
 from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -90,6 +91,10 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
     async def row_count(self) -> int | TryAgain:
         """How many rows the table has."""
         return await self._settled(lambda session: looking.row_count(session, self._prepared[1]))
+
+    async def describe(self) -> Described | TryAgain:
+        """The table, as ``table_powers.Describes`` defines it."""
+        return await self._settled(lambda session: described(session, self._find(session)))
 
     async def not_among(self, rows: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch] | TryAgain:
         """The keys of the table's rows that none of these rows has, as ``table_powers.Mirrors`` defines it."""
@@ -160,8 +165,8 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
 
     def _require_rights(self, session: Session, statements: Statements) -> None:
         """Asks for nothing but does what a run does, with no rows: that way roles and patterns count too."""
-        lacking = [right for right, probe in statements.probes().items() if _denied(session, probe)]
-        if statements.deletes and not statements.of.is_deleted and not _may_delete(session, statements):
+        lacking = [right for right, probe in statements.probes().items() if denied(session, probe)]
+        if statements.deletes and not statements.of.is_deleted and not may_delete(session, statements):
             lacking.append("ALTER DELETE")
         if lacking:
             table = statements.of
@@ -222,22 +227,3 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
             what = "the user may only read (profile with readonly)"
         hint = "Run the sync again: what changed about the table is found before the first row."
         return self._cannot_write(f"{what} (error {refused.code})", hint)
-
-
-def _denied(session: Session, probe: str) -> bool:
-    try:
-        session.run(probe)
-    except Refused as refused:
-        if not failures.denied(refused):
-            raise
-        return True
-    return False
-
-
-def _may_delete(session: Session, statements: Statements) -> bool:
-    try:
-        return session.rows(statements.may_delete()) != [(0,)]
-    except Refused as refused:
-        if refused.lost:
-            raise
-        return True

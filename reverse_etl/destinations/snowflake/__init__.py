@@ -44,6 +44,7 @@ __all__ = [
     "shape",
     "shown",
     "steps",
+    "tables",
 ]
 
 
@@ -70,3 +71,11 @@ def steps(config: Config) -> Iterator[Step]:
     from reverse_etl.destinations.snowflake.connection_check import steps
 
     return steps(config)
+
+
+def tables(config: Config) -> dict[str, list[str]]:
+    """The columns of each table that is there. Raises DestinationError, MissingDriverError, UnsetVariableError."""
+    require_driver(config, "snowflake.connector")
+    from reverse_etl.destinations.snowflake.listing import tables
+
+    return tables(config)

@@ -25,6 +25,7 @@ from reverse_etl.destinations.snowflake.catalogue import Table
 from reverse_etl.destinations.snowflake.config import Config
 from reverse_etl.destinations.snowflake.connection import Link, Session
 from reverse_etl.destinations.snowflake.failures import Refused
+from reverse_etl.destinations.snowflake.listing import denied, described
 from reverse_etl.destinations.snowflake.slices import Slice
 from reverse_etl.destinations.snowflake.statements import MAKE_FILES, Statements
 from reverse_etl.destinations.snowflake.texts import readable
@@ -32,7 +33,7 @@ from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._sql.config import Rows
-    from reverse_etl.destinations.table_powers import Effects, LookedUp
+    from reverse_etl.destinations.table_powers import Described, Effects, LookedUp
     from reverse_etl.destinations.tables import Fitted
     from reverse_etl.pacing.retry import Patience
 
@@ -105,6 +106,10 @@ class SnowflakeTable(SqlTable[Config, Table, Statements]):
         """How many rows the table has."""
         return await self._looked(lambda session: looking.row_count(session, self._prepared[1]))
 
+    async def describe(self) -> Described | TryAgain:
+        """The table, as ``table_powers.Describes`` defines it."""
+        return await self._looked(lambda session: described(session, self._find(session)))
+
     async def not_among(self, rows: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch] | TryAgain:
         """The keys of the table's rows that none of these rows has, as ``table_powers.Mirrors`` defines it."""
         keys, zone = self._prepared[1].of_keys(), self._config.timezone
@@ -163,18 +168,21 @@ class SnowflakeTable(SqlTable[Config, Table, Statements]):
             raise self._cannot(refused, session) from None
 
     def _read(self, session: Session) -> tuple[Table, Statements]:
-        schema = self._config.schema_name.resolve()
-        table = requirements.find(session, schema, self._rows, self._columns, where=self.name)
+        table = self._find(session)
         where, timezone = f"{self.name}: table {table.full}", self._config.timezone
         marks = marks_of(table.columns, self._rows, timezone=timezone, where=where, at=datetime.now(UTC))
         statements = requirements.statements(table, self._rows, self._columns, marks, where=self.name)
         self._require_rights(session, table, statements)
         return table, statements
 
+    def _find(self, session: Session) -> Table:
+        schema = self._config.schema_name.resolve()
+        return requirements.find(session, schema, self._rows, self._columns, where=self.name)
+
     def _require_rights(self, session: Session, table: Table, statements: Statements) -> None:
         """Asks for nothing but does what a run does, with no rows: that way roles of roles count too."""
-        lacking = [right for right, probe in statements.probes().items() if _denied(session, probe)]
-        temporary = not _denied(session, MAKE_FILES) and not _denied(session, statements.make_stage())
+        lacking = [right for right, probe in statements.probes().items() if denied(session, probe)]
+        temporary = not denied(session, MAKE_FILES) and not denied(session, statements.make_stage())
         if lacking or not temporary:
             staging = self._config.staging.resolve()
             raise DestinationRefusedError(
@@ -242,16 +250,6 @@ class SnowflakeTable(SqlTable[Config, Table, Statements]):
     def _cannot(self, refused: Refused, session: Session) -> DestinationRefusedError:
         what, hint = failures.lasting(refused, role=session.role, warehouse=session.warehouse)
         return self._cannot_write(what, hint)
-
-
-def _denied(session: Session, probe: str) -> bool:
-    try:
-        session.run(probe)
-    except Refused as refused:
-        if refused.number not in {failures.DENIED, *failures.NOT_THERE}:
-            raise
-        return True
-    return False
 
 
 def _fate(query: str, session: Session) -> Fate | TryAgain:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from reverse_etl.destinations._sql.config import Rows
     from reverse_etl.destinations.snowflake.connection import Session
 
-_TABLES: Final = {"TABLE", "TRANSIENT", "HYBRID TABLE"}
+TABLES: Final = {"TABLE", "TRANSIENT", "HYBRID TABLE"}
+"""Kinds of what rows can be written to."""
 
 
 def find(session: Session, schema: str, rows: Rows, names: Sequence[str], *, where: str) -> Table:
@@ -75,7 +76,7 @@ def statements(
     Raises:
         ConfigError: The sync asks for what the table cannot do.
     """
-    if table.kind not in _TABLES:
+    if table.kind not in TABLES:
         raise ConfigError(
             f"{where}: {table.full} is a {table.kind.lower()}.",
             hint="Name the table behind it in `rows: {table: ...}`.",

@@ -17,7 +17,9 @@ __all__ = ["crm"]
 class ClickhouseEngine(Engine):
     """As the suite says."""
 
-    describes = False
+    column = "id Int64"
+    keys = "ReplacingMergeTree ORDER BY (id): the last of a key counts"
+    rights = "SELECT, INSERT, ALTER DELETE"
     steps: ClassVar[list[str]] = ["address", "port", "TLS", "log in", "server", "writes"]
     # The engine has no rights.
     revoke = "SELECT 1"

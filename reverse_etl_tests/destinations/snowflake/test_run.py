@@ -13,7 +13,7 @@ from reverse_etl_tests.destinations.sql.runs import ROWS, SYNC, SqlRun, stored
 from reverse_etl_tests.project import SHOP, Project, fill
 from reverse_etl_tests.servers._snowflake_login import ACCOUNT
 
-TABLE = "CREATE TABLE customers (id bigint PRIMARY KEY, email varchar(40), plan varchar(9))"
+TABLE = "CREATE TABLE customers (id bigint PRIMARY KEY, email varchar(40) UNIQUE, plan varchar(9))"
 CONNECTIONS = """\
 databases:
 {shop}destinations:
@@ -52,7 +52,8 @@ def connect(project: Project, server: Snowflake) -> None:
 class TestRun(SqlRun):
     """As the suite says."""
 
-    describes = False
+    column = "ID NUMBER(38,0)"
+    keys = "PRIMARY KEY (ID) (not enforced), UNIQUE (EMAIL) (not enforced)"
     steps: ClassVar[list[str]] = ["address", "port", "TLS", "log in", "server", "warehouse", "temporary tables"]
 
 

@@ -70,14 +70,18 @@ class Engine:
 
     Attributes:
         steps: Those of ``test-connection``.
-        describes: Whether its tables are ``Describes``, and ``ListsTables``.
+        column: The first column as `test-connection` shows it.
+        keys: What it shows of keys.
+        rights: What it shows of rights.
         revoke: Takes the right to add rows.
         grant_delete: Gives the right to delete rows.
         referenced: Why a row cannot be deleted that another table refers to.
     """
 
     steps: ClassVar[list[str]]
-    describes: ClassVar[bool] = True
+    column: ClassVar[str] = "id bigint"
+    keys: ClassVar[str] = "PRIMARY KEY (id), UNIQUE (email)"
+    rights: ClassVar[str] = "SELECT, INSERT, UPDATE; not DELETE"
     revoke: ClassVar[str]
     grant_delete: ClassVar[str]
     referenced: ClassVar[str]
@@ -95,10 +99,8 @@ class SqlRun(Engine):
         assert "sync crm_customers" == shown[-1]
         texts = {step["name"].split()[0]: step["detail"] for step in tested}
         assert "add_and_update id, email, plan by id" == texts["sync"]
-        if self.describes:
-            assert "id bigint" in texts["table"]
-            assert "PRIMARY KEY (id), UNIQUE (email)" == texts["keys"]
-            assert "SELECT, INSERT, UPDATE; not DELETE" == texts["rights"]
+        assert self.column in texts["table"]
+        assert (self.keys, self.rights) == (texts["keys"], texts["rights"])
         shown = json.loads(crm.reverse_etl("preview", "crm_customers", "--json").stdout)
         assert ["valid"] * 3 == [row["verdict"] for row in shown], shown
         assert {"id": 1, "email": "a@x", "plan": "free"} == shown[0]["operation"]

@@ -67,7 +67,13 @@ class SqlLookUps:
 
 
 class SqlVerify:
-    """The command."""
+    """The command.
+
+    Attributes:
+        unfit: Rows that cannot be sent.
+    """
+
+    unfit: ClassVar[list[tuple[object, ...]]] = [(None, "n@x", "free"), (5, "x" * 41, "free")]
 
     def test_verify_tells_what_differs(self, crm: Project, server: SqlServer) -> None:
         """Counts and columns; keys and values only where they are asked for; exit code 7."""
@@ -77,7 +83,7 @@ class SqlVerify:
         assert (0, shown) == (done.returncode, json.loads(done.stdout))
         server.run("UPDATE customers SET plan = 'theirs' WHERE id = 2")
         server.run("DELETE FROM customers WHERE id = 3")
-        fill(crm.folder / "shop.db", [*ROWS, (None, "n@x", "free"), (5, "x" * 41, "free")])
+        fill(crm.folder / "shop.db", [*ROWS, *self.unfit])
         done = crm.reverse_etl("verify", "crm_customers")
         assert 7 == done.returncode
         lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
@@ -96,9 +102,11 @@ class SqlTablesShown:
 
     Attributes:
         revoke: Takes the right to add rows.
+        email: The column, as the table spells it.
     """
 
     revoke: ClassVar[str]
+    email: ClassVar[str] = "email"
 
     def test_init_offers_the_tables_and_columns_that_are_there(self, crm: Project, server: SqlServer) -> None:
         """A table that is not there is asked for again, and so is a key that it does not have."""
@@ -122,7 +130,7 @@ class SqlTablesShown:
         done = crm.reverse_etl("test-connection", "crm")
         shown = " ".join(done.stdout.split())
         assert (5, True) == (done.returncode, "sync crm_customers: " in shown), done.stdout
-        assert "has no column emial. Did you mean `email`?" in shown, done.stdout
+        assert f"has no column emial. Did you mean `{self.email}`?" in shown, done.stdout
         server.run(self.revoke)
         crm.write("crm_customers.yaml", SYNC)
         shown = " ".join(crm.reverse_etl("test-connection", "crm").stdout.split())
