@@ -16,11 +16,13 @@ class Request:
         numbers: Row numbers.
         keys: The rows' keys (``changeset.row_keys``), as long as ``numbers``.
         items: As long as ``numbers``; never empty.
+        tries: How often its items were sent before and not applied, as only requests that may be too large are.
     """
 
     numbers: list[int]
     keys: list[int]
     items: list[bytes]
+    tries: int = 0
 
     def fullness(self, limits: Limits) -> float:
         """How full it is, by bytes or by items: 1 when nothing more may be in it."""
@@ -31,8 +33,8 @@ class Request:
         """Two requests with the items of this one, which has at least two, in order."""
         middle = len(self.items) // 2
         return (
-            Request(self.numbers[:middle], self.keys[:middle], self.items[:middle]),
-            Request(self.numbers[middle:], self.keys[middle:], self.items[middle:]),
+            Request(self.numbers[:middle], self.keys[:middle], self.items[:middle], self.tries),
+            Request(self.numbers[middle:], self.keys[middle:], self.items[middle:], self.tries),
         )
 
 

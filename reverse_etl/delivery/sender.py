@@ -16,8 +16,11 @@ from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
 from reverse_etl.delivery.batches import Request
 from reverse_etl.delivery.lanes import Lanes
+from reverse_etl.delivery.once import Once
+from reverse_etl.delivery.repeats import refuse_spent, repeats_of, unless_all
 from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
-from reverse_etl.destinations.base import Accepted, Destination, Items, RequestRefused, TryAgain
+from reverse_etl.destinations.base import Accepted, Answer, Destination, Items, RequestRefused, TryAgain
+from reverse_etl.destinations.request_powers import PacesKeys, SendsOnce
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.concurrency import InFlight, together
@@ -67,6 +70,9 @@ class Sender:
         rate, waits = limits.requests_per_second, partial(self._report_wait, patience.waits)
         self._rate = RateLimit(rate, burst_s=_BURST_S, clock=clock, share=lambda: self._in_flight.share, waits=waits)
         self._shared = SharedRate(rate, reserve, clock=clock, waits=waits) if reserve else None
+        self._paces = destination if isinstance(destination, PacesKeys) else None
+        self._key_rates: dict[str, RateLimit] = {}
+        self._once: Once | None = None
         self._workers = limits.max_requests_in_flight
         self._stopping = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -93,6 +99,8 @@ class Sender:
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            if self._once is not None:
+                await self._once.close()
 
     def _stop(self) -> None:
         """No further request; tasks that wait for anything but an answer end."""
@@ -109,6 +117,9 @@ class Sender:
 
     async def _transfer(self, parts: Parts) -> None:
         """Fills the queues and empties them. Rows that must keep their order have a queue for each worker."""
+        if isinstance(self._destination, SendsOnce) and self._destination.once:
+            self._once = Once(self._destination, parts, self._ledger)
+            await self._settle_left(self._once, parts.stream)
         count = self._workers if self._destination.repeats(parts.stream) else 1
         queues = [asyncio.Queue[Request | None](maxsize=self._workers // count) for _ in range(count)]
         workers = (self._empty(queues[worker % count]) for worker in range(self._workers))
@@ -137,6 +148,15 @@ class Sender:
             await queues[lane].put(request)
         for worker in range(self._workers):
             await queues[worker % len(queues)].put(None)
+
+    async def _settle_left(self, once: Once, stream: str) -> None:
+        """Settles the requests that an earlier process had sent when it ended, but those that can be sent again."""
+        for rows in once.left(self._ledger.outcomes):
+            _, keys = await asyncio.to_thread(self._identified, rows, stream)
+            items = await asyncio.to_thread(self._items_of, rows, stream)
+            answer = await self._patience.until_settled(partial(once.resolved, items), on_trouble=self._slow_down)
+            if answer is not None:
+                self._settling.accept(rows.column(ROW_NUMBER).to_pylist(), keys.tolist(), answer)
 
     def _identified(self, batch: pa.RecordBatch, stream: str) -> tuple[pa.StringArray, Keys]:
         identifiers = self._destination.identifiers(batch, stream)
@@ -174,15 +194,32 @@ class Sender:
                     await self._settle(half)
                 return
         else:
+            answer = refuse_spent(answer, request)
             self._settling.accept(request.numbers, request.keys, answer)
+        if self._once is not None:
+            self._once.settled(request.numbers)
         self._settling.report()
+        if isinstance(answer, Accepted) and answer.again:
+            await self._repeat(request, answer)
+
+    async def _repeat(self, request: Request, answer: Accepted) -> None:
+        """Sends what was not applied again, after the wait that the answer asks for."""
+        waited_s = 0.0
+        for after_s, again in repeats_of(answer, request):
+            if after_s > waited_s:
+                self._patience.waits.report(after_s - waited_s, f"because {self._destination.name} asked for it")
+                await self._clock.sleep(after_s - waited_s)
+                waited_s = after_s
+            self._patience.retries += 1
+            await self._settle(again)
 
     def _report_wait(self, waits: Waits, seconds: float) -> None:
         waits.report(seconds, f"for the rate limit of {self._destination.name}")
 
-    async def _attempt(self, request: Request) -> Accepted | RequestRefused | TryAgain:
+    async def _attempt(self, request: Request) -> Answer:
         if self._stopping:
             raise asyncio.CancelledError
+        await self._turns_of_keys(request)
         async with self._in_flight.place():
             await self._rate.turn()
             if self._shared is not None:
@@ -191,7 +228,7 @@ class Sender:
             self._sending |= sending
             asked_at = self._clock.now()
             try:
-                answer = await self._destination.send(request.items)
+                answer = await self._sent(request)
             finally:
                 self._sending -= sending
         if self._clock.now() - asked_at > SLOW_ANSWER_S:
@@ -199,6 +236,24 @@ class Sender:
         elif not isinstance(answer, TryAgain):
             self._in_flight.speed_up()
         return answer
+
+    async def _sent(self, request: Request) -> Answer:
+        once = self._once
+        answer = await (
+            self._destination.send(request.items) if once is None else once.attempt(request.numbers, request.items)
+        )
+        return unless_all(answer, len(request.items)) if isinstance(answer, Accepted) else answer
+
+    async def _turns_of_keys(self, request: Request) -> None:
+        """Waits for what the request is about, before it takes a place that others could have."""
+        if self._paces is None:
+            return
+        for key in self._paces.pace_keys(request.items):
+            rate = self._key_rates.get(key)
+            if rate is None:
+                per_second = self._paces.requests_per_second_per_key
+                rate = self._key_rates[key] = RateLimit(per_second, clock=self._clock)
+            await rate.turn()
 
     def _slow_down(self, trouble: TryAgain) -> None:
         if self._stopping:

@@ -49,7 +49,7 @@ class Settling:
             self._progress(ledger.delivered + ledger.excluded + ledger.failed, ledger.failed, ledger.total)
 
     def accept(self, numbers: Sequence[int], keys: Sequence[int], answer: Accepted) -> None:
-        """Enters an answer about the rows with these numbers and keys (``changeset.row_keys``)."""
+        """Enters an answer about rows (``changeset.row_keys`` has keys), except those that are ``again``."""
         self._refused_in_a_row = 0
         places = [refusal.place for refusal in answer.refusals]
         refused = _at(places, numbers), _at(places, keys)
@@ -60,7 +60,7 @@ class Settling:
         else:
             self._ledger.fail_each(*refused, Outcome.REFUSED, [*map(causes.__getitem__, reasons)])
         self._ledger.exclude(_at(answer.excluded, numbers), _at(answer.excluded, keys))
-        apart = {*places, *answer.excluded}
+        apart = {*places, *answer.excluded, *(each.place for each in answer.again)}
         if apart:
             accepted = [at for at in range(len(numbers)) if at not in apart]
             numbers, keys = _at(accepted, numbers), _at(accepted, keys)

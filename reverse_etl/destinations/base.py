@@ -69,17 +69,38 @@ def refusals_of(
     return [*map(partial(tuple.__new__, Refusal), zip(places, whys, strict=True))]
 
 
+class Again(NamedTuple):
+    """An item that was not applied, for a reason that passes.
+
+    Attributes:
+        place: Of the item in the request, from 0.
+        why: What it is refused for when it was sent ``most`` times.
+        after_s: Seconds to wait before it is sent again.
+        most: How often it is sent in all, in requests of ever fewer items; None: until the retry budget is used up.
+    """
+
+    place: int
+    why: Reason
+    after_s: float = 0.0
+    most: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The request was taken; the items listed were refused or left out, all others are delivered.
+    """The request was taken; the items listed were refused, left out or not applied yet, all others are delivered.
+
+    An item is listed once. A service that applies nothing where one item is at fault refuses that one, and has all
+    others ``again``.
 
     Attributes:
         refusals: At most one an item.
         excluded: Positions of items that were not applied, as the sync's own settings accept.
+        again: Items to be sent again.
     """
 
     refusals: tuple[Refusal, ...] = ()
     excluded: tuple[int, ...] = ()
+    again: tuple[Again, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +111,17 @@ class RequestRefused:
     """
 
     why: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """The request may have been applied, and sent again it would be applied twice (``powers.SendsOnce``).
+
+    Attributes:
+        cause: For people, as ``TryAgain`` has it.
+    """
+
+    cause: str
 
 
 Answer = Accepted | RequestRefused | TryAgain

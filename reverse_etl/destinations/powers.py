@@ -63,7 +63,7 @@ class Deletes(Protocol):
 
 
 class Fate(Enum):
-    """What became of a slice whose answer was lost."""
+    """What became of a slice, or a request, whose answer was lost."""
 
     WRITTEN = auto()
     NOT_WRITTEN = auto()
