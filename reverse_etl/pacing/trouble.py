@@ -15,6 +15,7 @@ class TryAgain:
         slow_down: Whether it was a rate limit.
         away: Whether no server was reached at the address, now or before in this run.
         hint: What to do about it, where that is known.
+        not_sent: Whether surely nothing of the request reached a server.
     """
 
     cause: str
@@ -22,3 +23,4 @@ class TryAgain:
     slow_down: bool = False
     away: bool = False
     hint: str = ""
+    not_sent: bool = False

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from reverse_etl.destinations.customerio.answers import http_date
+from reverse_etl.destinations._http.reply import http_date
 from reverse_etl.destinations.customerio.lookup import entries, next_page, unreadable
 from reverse_etl.destinations.powers import Window
 
 if TYPE_CHECKING:
-    from reverse_etl.destinations.customerio.answers import Reply
+    from reverse_etl.destinations._http.reply import Reply
     from reverse_etl.destinations.customerio.client import Client
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience

@@ -17,20 +17,15 @@ Source: Track API OpenAPI, August 2026; what it leaves open is read so that no r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, Literal, NoReturn
 
 import orjson
 
+from reverse_etl.destinations._http.reply import Reply, try_again
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain, refusals_of
 from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
-from reverse_etl.pacing.retry import MOST_ASKED_S
 from reverse_etl.report import Reason
 
 Api = Literal["Track", "App"]
@@ -41,21 +36,6 @@ _OF_ERROR: Final = itemgetter("batch_index", "reason", "field", "message")
 
 _Parts = tuple[str, str, str]
 """Reason, field and message; each may be empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer, as far as it matters here.
-
-    Attributes:
-        headers: Looked up without regard to case (``httpx.Headers``).
-        leads_to: The host that it redirects to; may be empty.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    leads_to: str = ""
 
 
 def batch_answer(reply: Reply, *, items: int, workspace: str) -> Answer:
@@ -75,7 +55,7 @@ def batch_answer(reply: Reply, *, items: int, workspace: str) -> Answer:
     if reply.status in (200, 207):
         return _accepted(reply, items)
     if reply.status in (400, 413):
-        reason, field, message = first_error(reply.body)
+        reason, field, message = first_error(reply)
         if reply.status == 413:
             return RequestRefused(Reason("too_large", field, message or "the request is too large"))
         return RequestRefused(Reason(reason or "invalid", field, message or "the request was refused with HTTP 400"))
@@ -100,12 +80,8 @@ def trouble(reply: Reply, *, api: Api, workspace: str) -> TryAgain:
     """
     if reply.status in (401, 403):
         raise unauthorized(reply.status, api=api, workspace=workspace)
-    if reply.status in (408, 425, 429) or reply.status >= 500:
-        return TryAgain(
-            cause=f"HTTP {reply.status}",
-            after_s=retry_after_s(reply.headers, now=datetime.now(UTC)),
-            slow_down=reply.status == 429,
-        )
+    if reply.passes:
+        return try_again(reply)
     if 300 <= reply.status < 400:
         _redirected(reply, api=api, workspace=workspace)
     key = f"{api.lower()}_url"
@@ -124,31 +100,13 @@ def unauthorized(status: int, *, api: Api, workspace: str) -> UnauthorizedError:
     )
 
 
-def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
-    """Seconds that a ``Retry-After`` header asks to wait, whether it gives seconds or a date; None without one.
-
-    At most ``MOST_ASKED_S``, whatever it asks for: an answer must not hold a workspace back for a day.
-
-    A date is compared with the server's own clock where the answer has it, so a wrong clock here does no harm.
-    """
-    asked = headers.get("retry-after", "").strip()
-    if not asked:
-        return None
-    try:
-        seconds = Decimal(asked)
-    except InvalidOperation:
-        until, sent = http_date(asked), http_date(headers.get("date", ""))
-        return None if until is None else min(MOST_ASKED_S, max(0.0, (until - (sent or now)).total_seconds()))
-    return float(min(Decimal(MOST_ASKED_S), seconds)) if seconds.is_finite() and seconds >= 0 else None
-
-
-def first_error(body: bytes) -> _Parts:
+def first_error(reply: Reply) -> _Parts:
     """Reason, field and message of a refused request, whole; each empty where the answer has none.
 
     Reads v2's ``{"errors": [{...}]}``, v1's ``{"meta": {"error": "..."}}`` and ``{"meta": {"errors": ["..."]}}``
     and the App API's ``{"errors": [{"detail": "..."}]}``.
     """
-    read = _json(body)
+    read = reply.json
     if not isinstance(read, dict):
         return "", "", ""
     meta = read.get("meta")
@@ -208,7 +166,7 @@ def _of_documented_errors(errors: Any, items: int) -> tuple[Refusal, ...]:
 
 def _of_unnamed_items(reply: Reply) -> RequestRefused:
     """Some items were refused, without their places; the others may have been applied: a repeat does no harm."""
-    reason, field, message = first_error(reply.body)
+    reason, field, message = first_error(reply)
     without = f"the answer was HTTP {reply.status} without a reason; the row may have been applied"
     return RequestRefused(Reason(reason or "invalid", field, message or without))
 
@@ -234,19 +192,3 @@ def _redirected(reply: Reply, *, api: Api, workspace: str) -> NoReturn:
         f"{where} elsewhere (HTTP {reply.status}); nothing was sent on.",
         hint=f"Check region and {api.lower()}_url of this workspace in connections.yaml.",
     )
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def http_date(text: str) -> datetime | None:
-    """The time in a header, aware; None where there is none that can be read."""
-    try:
-        parsed = parsedate_to_datetime(text)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

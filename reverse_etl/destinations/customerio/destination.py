@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from reverse_etl.changeset import columns
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, numbers_where
 from reverse_etl.collector import uncollected
+from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.customerio import activities, lookup, mirror, operations, read_back, segments
-from reverse_etl.destinations.customerio.answers import Reply, about_suppression, batch_answer
+from reverse_etl.destinations.customerio.answers import about_suppression, batch_answer
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.environment import at_address
 from reverse_etl.destinations.customerio.masking import Masking

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from reverse_etl.destinations.customerio.answers import Reply
+from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:

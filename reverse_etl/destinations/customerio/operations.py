@@ -16,8 +16,8 @@ from reverse_etl.changeset.columns import attribute_columns, deleted_rows
 from reverse_etl.changeset.occurred_at import occurred_at
 from reverse_etl.changeset.text import as_text, unix_seconds
 from reverse_etl.config.streams import ROWS
+from reverse_etl.destinations._http.json_text import identifier_text, json_text, quoted
 from reverse_etl.destinations.customerio.event_keys import EVENT_ID, event_keys
-from reverse_etl.destinations.customerio.json_text import identifier_text, json_text, quoted
 from reverse_etl.destinations.customerio.removal import person_who_is_gone
 from reverse_etl.destinations.customerio.ulids import event_ids
 from reverse_etl.sources.base import logical_type

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from reverse_etl.destinations._http.reply import Reply, retry_after_s
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, RequestRefused, TryAgain
-from reverse_etl.destinations.customerio.answers import Reply, batch_answer, retry_after_s, trouble
+from reverse_etl.destinations.customerio.answers import batch_answer, trouble
 from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
 from reverse_etl.report import Reason
 

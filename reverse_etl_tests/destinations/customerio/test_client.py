@@ -18,10 +18,12 @@ import trustme
 
 from reverse_etl import __version__
 from reverse_etl.config.environment import EnvText, Secret
+from reverse_etl.destinations._http.connection import LARGEST_ANSWER_BYTES
+from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.customerio import lookup
-from reverse_etl.destinations.customerio.answers import Api, Reply
-from reverse_etl.destinations.customerio.client import LARGEST_ANSWER_BYTES, Client
+from reverse_etl.destinations.customerio.answers import Api
+from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 from reverse_etl.errors import ConfigError, DestinationUnavailableError, UnauthorizedError, UnsetVariableError
 from reverse_etl.http.certificates import authorities
@@ -421,7 +423,7 @@ def test_an_answer_that_drips_ends_with_the_time_of_its_request(dripping: str, m
 
 def test_a_slow_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """After 3 s: for whose answer, and how long at most."""
-    monkeypatch.setattr("reverse_etl.destinations.customerio.client.VISIBLE_S", 0.05)
+    monkeypatch.setattr("reverse_etl.destinations._http.connection.VISIBLE_S", 0.05)
     heard: list[Progress | Waiting] = []
 
     async def run() -> None:

@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from reverse_etl.config.environment import EnvText
+from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.destinations.base import TryAgain
-from reverse_etl.destinations.customerio.answers import Reply
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.connection_check import steps
 from reverse_etl.errors import ConfigError, DestinationUnavailableError

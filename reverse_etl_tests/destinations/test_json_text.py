@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.destinations.customerio.json_text import identifier_text, json_text, quoted
+from reverse_etl.destinations._http.json_text import identifier_text, json_text, quoted
 from reverse_etl.sources.base import marked
 
 UTC = dt.UTC
