@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reverse_etl_tests.benchmarks.tables import ClickhousePlace
+from reverse_etl_tests.benchmarks.table_places import ClickhousePlace
 from reverse_etl_tests.destinations.clickhouse.server import Clickhouse
 from reverse_etl_tests.destinations.sql.large import SqlLarge
 

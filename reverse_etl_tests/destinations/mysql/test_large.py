@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reverse_etl_tests.benchmarks.tables import MysqlPlace
+from reverse_etl_tests.benchmarks.table_places import MysqlPlace
 from reverse_etl_tests.destinations.mysql.server import Mysql
 from reverse_etl_tests.destinations.sql.large import SqlLarge
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reverse_etl_tests.benchmarks.tables import PostgresPlace
+from reverse_etl_tests.benchmarks.table_places import PostgresPlace
 from reverse_etl_tests.destinations.postgres.server import Postgres
 from reverse_etl_tests.destinations.sql.large import SqlLarge
 

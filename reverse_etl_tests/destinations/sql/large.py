@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from reverse_etl_tests.benchmarks.tables import Place, deliver_apart
+from reverse_etl_tests.benchmarks.table_places import Place
+from reverse_etl_tests.benchmarks.tables import deliver_apart
 
 FLAT = 1.15
 
@@ -24,7 +25,7 @@ class SqlLarge:
         few, many = self.sizes
         for rows in (few, many):
             place.empty()
-            place.make(key="PRIMARY KEY")
+            place.make("constrained")
             done[rows] = deliver_apart(place.server, rows, place.bad)
             bad = rows // 100
             assert (rows - bad, bad) == (done[rows]["delivered"], sum(done[rows]["reasons"].values()))
