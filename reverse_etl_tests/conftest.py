@@ -17,6 +17,7 @@ from reverse_etl.files.private import make_private_folder
 from reverse_etl.state.store import open_store
 from reverse_etl_tests import warm
 from reverse_etl_tests.project import SHOP, Project, fill, people
+from reverse_etl_tests.servers.saas import RunningStandins, Saas, running_standins
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 # The sandbox applies what it accepts at once: there is nothing to wait for.
@@ -49,6 +50,19 @@ def sandbox(sandbox_server: RunningSandbox) -> RunningSandbox:
     sandbox_server.clear_faults()
     sandbox_server.reset()
     return sandbox_server
+
+
+@pytest.fixture(scope="session")
+def saas_servers() -> Iterator[RunningStandins]:
+    """The worker's stand-ins, each started when a test first asks for it."""
+    with running_standins() as standins:
+        yield standins
+
+
+@pytest.fixture
+def saas(saas_servers: RunningStandins) -> Saas:
+    """The worker's stand-in of a name, such as `slack`, empty: `saas("slack").url`."""
+    return saas_servers.empty
 
 
 @pytest.fixture(scope="session")

@@ -109,7 +109,7 @@ def _started(port: int, log: Path) -> DemoSandbox | None:
     from ulid import ULID
 
     name = f"Demo shop {str(ULID())[-6:]}"
-    options = {"port": port, "idle-exit-s": IDLE_EXIT_S, "workspace-name": name}
+    options = {"port": port, "idle-exit-s": IDLE_EXIT_S, "set": f"customerio.workspace_name={name}"}
     command = [sys.executable, "-m", "reverse_etl.sandbox", "--announce"]
     for option, value in options.items():
         command += [f"--{option}", str(value)]

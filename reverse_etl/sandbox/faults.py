@@ -2,10 +2,12 @@
 
 A rule is ``{"match": {"path": prefix, "method": "POST"}, "skip": 2, "times": 1, "do": {...}}``. The first rule that
 matches a request, has let ``skip`` requests pass and has fires left decides; the others do not see that request.
+With ``"every": 3`` it spoils each third of those that follow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
@@ -67,6 +69,8 @@ class Action(_Strict):
         endless: The answer has no end, beside ``status`` or to a request that was applied: its head or its body comes a
             byte at a time, its body is a flood, or a gzip bomb.
         crash: End this server with SIGKILL: before the request is read, or after it was applied.
+        own: A fault that only this service has, by its name.
+        details: What that fault asks for, such as the people it is about.
     """
 
     status: int | None = Field(default=None, ge=200, le=599)
@@ -83,16 +87,18 @@ class Action(_Strict):
     most_items: int | None = Field(default=None, ge=0)
     endless: Literal["head", "body", "flood", "bomb"] | None = None
     crash: Literal["before", "after_apply"] | None = None
+    own: str | None = None
+    details: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _is_one_fault(self) -> Action:
-        chosen = [self.status, self.drop, self.redirect, self.refuse_items, self.most_items, self.crash]
+        chosen = [self.status, self.drop, self.redirect, self.refuse_items, self.most_items, self.crash, self.own]
         chosen += [self.truncate_body or None, self.not_json or None, (self.status is None and self.endless) or None]
         count = sum(each is not None for each in chosen)
         if count > 1 or (count == 0 and not self.delay_s):
             raise ValueError(
                 "one of status, drop, truncate_body, not_json, redirect, refuse_items, most_items, endless, crash, "
-                "or delay_s, must be given"
+                "own, or delay_s, must be given"
             )
         return self
 
@@ -102,11 +108,13 @@ class FaultRule(_Strict):
 
     Attributes:
         skip: Matching requests to let pass first.
-        times: Requests to spoil after that; meaningless with ``always``.
+        every: After those, only each nth of them is spoilt.
+        times: Requests to spoil; meaningless with ``always``.
     """
 
     match: Match = Match()
     skip: int = Field(default=0, ge=0)
+    every: int = Field(default=1, ge=1)
     times: int = Field(default=1, ge=1)
     always: bool = False
     do: Action
@@ -116,9 +124,13 @@ _RULES = TypeAdapter(list[FaultRule])
 
 
 class Faults:
-    """The rules in force, in the order in which they were given."""
+    """The rules in force, in the order in which they were given.
 
-    def __init__(self) -> None:
+    ``own`` are the names of the faults that only this service has.
+    """
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        self._own = tuple(own)
         self._rules: list[FaultRule] = []
         self._seen: list[int] = []
         self._fired: list[int] = []
@@ -130,13 +142,16 @@ class Faults:
             ValueError: They are not a JSON list of rules; none of them is in force then.
         """
         found = _RULES.validate_json(rules)
+        for rule in found:
+            if rule.do.own is not None and rule.do.own not in self._own:
+                raise ValueError(f"{rule.do.own} is none of its own faults, which are {', '.join(self._own) or 'none'}")
         self._rules += found
         self._seen += [0] * len(found)
         self._fired += [0] * len(found)
 
     def clear(self) -> None:
         """Ends all rules."""
-        self.__init__()  # type: ignore[misc]
+        self.__init__(self._own)  # type: ignore[misc]
 
     def active(self) -> int:
         """Rules that may yet fire."""
@@ -150,7 +165,8 @@ class Faults:
             if not rule.always and self._fired[place] >= rule.times:
                 continue
             self._seen[place] += 1
-            if self._seen[place] > rule.skip:
+            after = self._seen[place] - rule.skip
+            if after > 0 and after % rule.every == 0:
                 self._fired[place] += 1
                 return rule.do
         return None

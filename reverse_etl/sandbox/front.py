@@ -1,100 +1,53 @@
 """Everything that happens to a request around its answer: credentials, faults, the list of requests.
 
-Looking (``/_sandbox`` and the page) passes through here unlisted and without credentials, but only for this machine.
+Looking (``/_sandbox`` and the pages) passes through here unlisted and without credentials, but only for this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
 import os
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
+from reverse_etl.sandbox.base import TEXT, Answer, Headers, Standin
 from reverse_etl.sandbox.endless import pour
 from reverse_etl.sandbox.faults import Action, Faults
-from reverse_etl.sandbox.settings import SandboxSettings, is_loopback
+from reverse_etl.sandbox.looking import Looking
+from reverse_etl.sandbox.requests import SeenRequest
+from reverse_etl.sandbox.settings import ServerSettings, is_loopback
 
-_MOST_BYTES_READ = 64_000_000
-_Headers = list[tuple[bytes, bytes]]
-_JSON: _Headers = [(b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store")]
-_TEXT: _Headers = [(b"content-type", b"text/plain; charset=utf-8")]
-
-
-@dataclass(slots=True)
-class SeenRequest:
-    """One request to Track or App API.
-
-    Attributes:
-        number: From 1, in order.
-        at: Unix seconds of arrival.
-        status: As answered; null where no answer was sent.
-        items: Operations or identifiers in its body.
-        body: As sent; null unless bodies are kept.
-        fault: The fault it met, if any.
-    """
-
-    number: int
-    method: str
-    path: str
-    query: str
-    at: float
-    status: int | None = None
-    size_bytes: int = 0
-    items: int = 0
-    duration_s: float = 0.0
-    fault: str = ""
-    body: bytes | None = None
-
-
-@dataclass(slots=True)
-class _Answer:
-    status: int
-    headers: _Headers
-    body: bytes
+_MOST_BYTES_READ = 160_000_000
+_HTML: Headers = [(b"content-type", b"text/html; charset=utf-8")]
 
 
 class Front:
-    """The ASGI application around Track and App API."""
+    """The ASGI application of one stand-in."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        settings: SandboxSettings,
-        faults: Faults,
-        *,
-        when_answered: Callable[[], None] | None = None,
-    ) -> None:
-        self._app = app
-        self._when_answered = when_answered
+    def __init__(self, standin: Standin, settings: ServerSettings) -> None:
+        self.standin = standin
         self._settings = settings
-        self._faults = faults
-        self._track = b"Basic " + base64.b64encode(f"{settings.site_id}:{settings.track_api_key}".encode())
-        self._app_key = b"Bearer " + settings.app_api_key.encode()
+        self._faults = Faults(standin.OWN_FAULTS)
         self.requests: list[SeenRequest] = []
+        self._app = Starlette(routes=[*Looking(standin, self._faults, self.requests).routes, *standin.routes])
         self.last_request_at = time.monotonic()
         self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection's request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         self.in_flight += 1
         try:
-            if scope["path"].startswith(("/api/", "/v1/")):
+            if self.standin.is_call(scope["path"]):
                 await self._serve(scope, receive, send)
             elif self._may_look(scope):
                 await self._app(scope, receive, send)
             else:
-                await _send(send, _Answer(403, _TEXT, b"Only for this machine.\n"))
+                await _send(send, Answer(403, TEXT, b"Only for this machine.\n"))
         finally:
             self.in_flight -= 1
             self.last_request_at = time.monotonic()
@@ -117,7 +70,7 @@ class Front:
 
     async def _spoil(self, fault: Action, scope: Scope, receive: Receive, send: Send, seen: SeenRequest) -> None:
         """Deals with a request the way a fault wants it."""
-        seen.fault = ", ".join(fault.model_dump(exclude_defaults=True))
+        seen.fault = fault.own or ", ".join(fault.model_dump(exclude_defaults=True))
         if fault.crash == "before":
             _crash()
         if fault.drop == "during_request":
@@ -133,20 +86,18 @@ class Front:
             return
         if fault.redirect is not None:
             target = fault.redirect.rstrip("/") + scope["path"]
-            await _send(send, _noted(seen, _Answer(fault.redirect_status, [(b"location", target.encode())], b"")))
+            await _send(send, _noted(seen, Answer(fault.redirect_status, [(b"location", target.encode())], b"")))
             return
         if fault.status is not None:
             if fault.apply:
                 await self._answer(scope, body, seen)
-            headers = [*_TEXT]
-            if fault.retry_after is not None:
-                headers.append((b"retry-after", str(fault.retry_after).encode()))
-            answer = _noted(seen, _Answer(fault.status, headers, fault.body.encode()))
+            answer = _noted(seen, self._worded(fault, fault.status, seen.path))
             if fault.endless is not None:
-                await pour(fault.endless, answer.status, headers, scope, receive, send)
+                await pour(fault.endless, answer.status, answer.headers, scope, receive, send)
             else:
                 await _send(send, answer)
             return
+        scope["sandbox.fault"] = fault
         scope["sandbox.refuse"] = fault.refuse_items
         scope["sandbox.most_items"] = fault.most_items
         answer = await self._answer(scope, body, seen)
@@ -161,12 +112,23 @@ class Front:
             await _send(send, answer, half=True)
             await _hang_up(scope, receive, after_what_is_sent=True)
         elif fault.truncate_body:
-            await _send(send, _Answer(answer.status, answer.headers, answer.body[: len(answer.body) // 2]))
+            await _send(send, Answer(answer.status, answer.headers, answer.body[: len(answer.body) // 2]))
         elif fault.not_json:
             page = b"<html><body><h1>Service temporarily unavailable</h1></body></html>\n"
-            await _send(send, _noted(seen, _Answer(200, [(b"content-type", b"text/html")], page)))
+            await _send(send, _noted(seen, Answer(200, [(b"content-type", b"text/html")], page)))
         else:
             await _send(send, answer)
+
+    def _worded(self, fault: Action, status: int, path: str) -> Answer:
+        """The answer of a fault that names its status."""
+        if fault.body:
+            body = fault.body.encode()
+            answer = Answer(status, [*(_HTML if body.startswith(b"<") else TEXT)], body)
+        else:
+            answer = self.standin.worded(status, path, fault.details)
+        if fault.retry_after is not None:
+            answer.headers = [*answer.headers, (b"retry-after", str(fault.retry_after).encode())]
+        return answer
 
     def _is_forgotten(self, seen: SeenRequest) -> bool:
         """Whether the sandbox was reset since the request came: it must not write into the empty workspace."""
@@ -194,11 +156,12 @@ class Front:
             seen.body = body
         return body
 
-    async def _answer(self, scope: Scope, body: bytes, seen: SeenRequest) -> _Answer:
-        """What Track or App API answers."""
-        if not self._is_authorized(scope):
-            return _noted(seen, _unauthorized(scope["path"]))
-        answer = _Answer(500, [], b"")
+    async def _answer(self, scope: Scope, body: bytes, seen: SeenRequest) -> Answer:
+        """What the stand-in answers."""
+        refused = self.standin.refused(scope)
+        if refused is not None:
+            return _noted(seen, refused)
+        answer = Answer(500, [], b"")
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
@@ -212,36 +175,25 @@ class Front:
                 answer.body += message.get("body", b"")
 
         await self._app(scope, replay, collect)
-        if self._when_answered is not None:
-            self._when_answered()
+        self.standin.answered()
         seen.items = scope.get("sandbox.items", 0)
         return _noted(seen, answer)
-
-    def _is_authorized(self, scope: Scope) -> bool:
-        expected = self._track if scope["path"].startswith("/api/") else self._app_key
-        return hmac.compare_digest(_header(scope, b"authorization"), expected)
 
     def _may_look(self, scope: Scope) -> bool:
         """Whether a browser page of another site is kept out: by its name for us, or by its origin."""
         if self._settings.allow_remote:
             return True
-        origin = _header(scope, b"origin").decode("latin-1")
-        host = urlsplit("//" + _header(scope, b"host").decode("latin-1")).hostname
+        origin = header(scope, b"origin").decode("latin-1")
+        host = urlsplit("//" + header(scope, b"host").decode("latin-1")).hostname
         return (not host or is_loopback(host)) and (not origin or is_loopback(urlsplit(origin).hostname or ""))
 
 
-def _unauthorized(path: str) -> _Answer:
-    if path.startswith("/api/"):
-        return _Answer(401, _TEXT, b"Unauthorized\n")
-    return _Answer(401, _JSON, b'{"errors":[{"detail":"unauthorized","status":"401"}]}\n')
-
-
-def _noted(seen: SeenRequest, answer: _Answer) -> _Answer:
+def _noted(seen: SeenRequest, answer: Answer) -> Answer:
     seen.status = answer.status
     return answer
 
 
-async def _send(send: Send, answer: _Answer, *, half: bool = False) -> None:
+async def _send(send: Send, answer: Answer, *, half: bool = False) -> None:
     """Sends an answer; or only the first half of its body, with the length of all of it."""
     headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -249,7 +201,8 @@ async def _send(send: Send, answer: _Answer, *, half: bool = False) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": half})
 
 
-def _header(scope: Scope, name: bytes) -> bytes:
+def header(scope: Scope, name: bytes) -> bytes:
+    """A request's header, named in lower case; empty where it has none."""
     return next((value for key, value in scope["headers"] if key == name), b"")
 
 

@@ -1,4 +1,4 @@
-"""The sandbox as one server: the parts put together, a port to listen on, and a clean end."""
+"""Stand-ins as one server: an address each, one process, and a clean end."""
 
 from __future__ import annotations
 
@@ -8,112 +8,112 @@ import importlib.util
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
 from reverse_etl.errors import ConfigError
-from reverse_etl.sandbox.app_api import AppApi, RateLimit
-from reverse_etl.sandbox.app_customers import AppCustomers
-from reverse_etl.sandbox.faults import Faults
+from reverse_etl.sandbox.base import Standin
 from reverse_etl.sandbox.front import Front
-from reverse_etl.sandbox.looking import Looking
-from reverse_etl.sandbox.page import page_routes
-from reverse_etl.sandbox.settings import SandboxSettings
-from reverse_etl.sandbox.storage import Saver, load, save
-from reverse_etl.sandbox.track import TrackV2
-from reverse_etl.sandbox.track_v1 import TrackV1
-from reverse_etl.sandbox.validation import Validator
-from reverse_etl.sandbox.workspace import Workspace
+from reverse_etl.sandbox.settings import ServerSettings
+
+Urls = Mapping[str, str]
 
 
-def create_app(settings: SandboxSettings, *, when_idle: Callable[[], None] | None = None) -> Front:
-    """The ASGI application of one workspace.
+class Fronts:
+    """The ASGI application of several stand-ins, told apart by the port that a request came to.
 
-    ``when_idle`` is called once no request has come for ``settings.idle_exit_s``.
+    ``when_idle`` is called once no request has come to any for ``settings.idle_exit_s``.
     """
-    workspace = Workspace(settings)
-    validator = Validator(settings)
-    faults = Faults()
-    app_api = AppApi(workspace, RateLimit(settings.app_rate_limit))
-    routes = [
-        *TrackV2(workspace, validator).routes,
-        *TrackV1(workspace, validator).routes,
-        *AppCustomers(workspace, app_api).routes,
-        *app_api.routes,
-        *page_routes(),
-    ]
-    saver = None
-    if settings.data_file is not None:
-        load(workspace, settings.data_file)
-        # Also an empty workspace is the same one when it is started again.
-        try:
-            save(workspace, settings.data_file)
-        except OSError as error:
-            raise ConfigError(
-                f"{settings.data_file} cannot be written: {error.strerror}.",
-                hint="Name a file in a folder that is yours with --data.",
-            ) from None
-        saver = Saver(workspace, settings.data_file)
 
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_watch(front, settings.idle_exit_s, when_idle))]
-        if saver is not None:
-            tasks.append(asyncio.create_task(saver.run()))
-        yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if saver is not None:
-            saver.save()
+    def __init__(self, fronts: Mapping[int, Front], idle_exit_s: float | None, when_idle: Callable[[], None]) -> None:
+        self._fronts = fronts
+        self._idle_exit_s = idle_exit_s
+        self._when_idle = when_idle
 
-    app = Starlette(routes=routes, lifespan=lifespan)
-    front = Front(app, settings, faults, when_answered=saver.save if saver and settings.durable else None)
-    app.router.routes.extend(Looking(workspace, faults, front.requests).routes)
-    return front
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a request, or begins and ends the time in which they are served."""
+        if scope["type"] == "http":
+            await self._fronts[scope["server"][1]](scope, receive, send)
+            return
+        async with AsyncExitStack() as running:
+            await receive()
+            for front in self._fronts.values():
+                await running.enter_async_context(front.standin.running())
+            watching = asyncio.create_task(self._watch())
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _watch(self) -> None:
+        while self._idle_exit_s is not None:
+            await asyncio.sleep(0.2)
+            last_request_at = max(front.last_request_at for front in self._fronts.values())
+            in_flight = any(front.in_flight for front in self._fronts.values())
+            if not in_flight and time.monotonic() - last_request_at >= self._idle_exit_s:
+                self._when_idle()
+                return
 
 
-def serve(settings: SandboxSettings, *, announce: Callable[[str], None] | None = None) -> bool:
+def serve(
+    settings: ServerSettings, standins: Sequence[Standin], *, announce: Callable[[Urls], None] | None = None
+) -> bool:
     """Serves until SIGINT or SIGTERM, or until idle for long enough. Returns after the contents are saved.
 
-    Returns whether it was SIGINT: Ctrl-C. ``announce`` is called with the address once requests are accepted.
+    Returns whether it was SIGINT: Ctrl-C. ``announce`` is called with the address of each, by its name, once requests
+    are accepted.
 
     Raises:
-        ConfigError: The port is in use or is none, or the host is not this machine's own.
+        ConfigError: A port is in use or is none, or the host is not this machine's own.
     """
     settings.refuse_remote_host()
-    listener = _listen(settings.host, settings.port)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{shown}:{listener.getsockname()[1]}"
-    server = _Server(
-        partial(announce or _silent, url),
-        uvicorn.Config(
-            create_app(settings, when_idle=lambda: setattr(server, "should_exit", True)),
-            http=_closable(_protocol()),
-            ws="none",
-            lifespan="on",
-            log_level="warning",
-            access_log=False,
-            timeout_keep_alive=65,
-            timeout_graceful_shutdown=3,
-            backlog=512,
-        ),
-    )
-    # The contents only grow, and a full collection walks all of them: rare ones keep answers even.
-    gc.set_threshold(50_000, 20, 100)
-    serving = server.serve(sockets=[listener])
-    with listener, closing(serving), asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-        # Closed in any case: Ctrl-C may come before it begins, and Python would warn of a coroutine never awaited.
-        runner.run(serving)
+    with ExitStack() as held:
+        listeners = [
+            held.enter_context(_listen(settings.host, _port(settings, standin, place)))
+            for place, standin in enumerate(standins)
+        ]
+        ports = [listener.getsockname()[1] for listener in listeners]
+        urls = {standin.NAME: f"http://{shown}:{port}" for standin, port in zip(standins, ports, strict=True)}
+        fronts = {port: Front(standin, settings) for standin, port in zip(standins, ports, strict=True)}
+        app = Fronts(fronts, settings.idle_exit_s, lambda: setattr(server, "should_exit", True))
+        server = _Server(
+            partial(announce or _silent, urls),
+            uvicorn.Config(
+                app,
+                http=_closable(_protocol()),
+                ws="none",
+                lifespan="on",
+                log_level="warning",
+                access_log=False,
+                timeout_keep_alive=65,
+                timeout_graceful_shutdown=3,
+                backlog=512,
+            ),
+        )
+        # The contents only grow, and a full collection walks all of them: rare ones keep answers even.
+        gc.set_threshold(50_000, 20, 100)
+        serving = server.serve(sockets=listeners)
+        with closing(serving), asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            # Closed in any case: Ctrl-C may come before it begins, and Python would warn of a coroutine never awaited.
+            runner.run(serving)
     return server.interrupted
 
 
-def _silent(_url: str) -> None:
+def _port(settings: ServerSettings, standin: Standin, place: int) -> int:
+    """The port of the stand-in at a place."""
+    if settings.port is None:
+        return standin.PORT
+    return settings.port + place if settings.port else 0
+
+
+def _silent(_urls: Urls) -> None:
     """Announces nothing."""
 
 
@@ -175,12 +175,3 @@ def _closable(protocol: Any) -> type[Any]:
         self.app_state = {**self.app_state, "connection": self}
 
     return type("Closable", (protocol,), {"__init__": connect})
-
-
-async def _watch(front: Front, idle_exit_s: float | None, when_idle: Callable[[], None] | None) -> None:
-    while True:
-        await asyncio.sleep(0.2)
-        idle_s = time.monotonic() - front.last_request_at
-        if idle_exit_s is not None and when_idle is not None and not front.in_flight and idle_s >= idle_exit_s:
-            when_idle()
-            return

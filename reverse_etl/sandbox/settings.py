@@ -1,78 +1,34 @@
-"""What can be set when a sandbox starts. Nothing here listens or stores."""
+"""What can be set when stand-ins start: of the server here, of each stand-in in its own ``Settings``."""
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from reverse_etl.errors import ConfigError
 
-OBJECT_TYPE_NAMES = ("Companies", "Courses", "Accounts", "Teams", "Orders", "Devices")
-
 
 @dataclass(frozen=True, slots=True)
-class SandboxSettings:
-    """One stand-in workspace.
-
-    Where Customer.io's own documentation is silent or contradicts itself the reading is a switch, and the default is
-    the reading that hides least from a test.
+class ServerSettings:
+    """The one process that serves them.
 
     Attributes:
-        port: 0 lets the system choose one.
-        object_types: How many object types exist, numbered from 1.
+        port: Of the first, the next ones follow; 0 lets the system choose; None is each one's own.
         keep_bodies: Whether ``/_sandbox/requests`` also holds what was sent.
-        suppressed: ``ignore`` answers 200 and does nothing, ``error`` refuses the item.
-        unknown_object_type: ``error`` refuses the item, ``activity`` accepts it and records a failed change.
-        create_missing: Whether an event or a relationship creates the person or object it names.
-        change_email_by_id: Whether an identify by id may change an e-mail address that is set already.
-        kilobyte: What a documented "kb" is, in bytes: 1000 or 1024.
-        oversize_status: Answer to a body over the documented size: 413 or 400.
-        app_rate_limit: App API requests per second; 0 switches the limit off.
-        data_file: Where the contents are kept between starts; None keeps them in memory alone.
-        durable: Whether contents are saved before each answer, so that not even SIGKILL loses what was answered.
         idle_exit_s: Seconds without any request after which the server ends itself; None keeps it running.
         allow_remote: Whether an address other than this machine's own may be listened on.
-        activities_kept: Ordinary activities remembered; refusals are remembered without limit.
     """
 
     host: str = "127.0.0.1"
-    port: int = 8700
-    workspace_name: str = "Sandbox"
-    site_id: str = "sandbox"
-    track_api_key: str = "sandbox"
-    app_api_key: str = "sandbox"
-    region: Literal["us", "eu"] = "us"
-    object_types: int = 3
+    port: int | None = None
     keep_bodies: bool = False
-    suppressed: Literal["ignore", "error"] = "ignore"
-    unknown_object_type: Literal["error", "activity"] = "error"
-    create_missing: bool = True
-    change_email_by_id: bool = False
-    kilobyte: int = 1000
-    oversize_status: int = 413
-    app_rate_limit: float = 10.0
-    data_file: Path | None = None
-    durable: bool = False
     idle_exit_s: float | None = None
     allow_remote: bool = False
-    activities_kept: int = 20_000
-
-    @property
-    def max_request_bytes(self) -> int:
-        """Largest ``/api/v2/batch`` body."""
-        return 500 * self.kilobyte
-
-    @property
-    def max_item_bytes(self) -> int:
-        """Largest item of a batch, and largest ``/api/v2/entity`` body."""
-        return 32 * self.kilobyte
-
-    def object_type_names(self) -> dict[str, str]:
-        """Name by object type id, in the order of the ids."""
-        names = OBJECT_TYPE_NAMES
-        return {str(n): names[n - 1] if n <= len(names) else f"Type {n}" for n in range(1, self.object_types + 1)}
 
     def refuse_remote_host(self) -> None:
         """Keeps a server that holds people's data, behind a known password, off the network.
@@ -96,3 +52,40 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def changed(settings: Any, values: Mapping[str, Any]) -> Any:
+    """A stand-in's settings with some of them changed; texts become what the field is.
+
+    Raises:
+        ValueError: A name is none, or a value does not fit; the message says which.
+    """
+    known = [field.name for field in dataclasses.fields(settings)]
+    for name in values:
+        if name not in known:
+            raise ValueError(f"{name} is none of its settings, which are {', '.join(known)}")
+    now = {name: getattr(settings, name) for name in known}
+    try:
+        return TypeAdapter(type(settings)).validate_python({**now, **values})
+    except ValidationError as error:
+        wrong = error.errors(include_input=False)[0]
+        raise ValueError(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from None
+
+
+def parsed(assignments: Iterable[str], chosen: Iterable[str]) -> dict[str, dict[str, str]]:
+    """``NAME.SETTING=VALUE`` by the name of the stand-in, then of the setting.
+
+    Raises:
+        ConfigError: One is written otherwise, or of a stand-in that is not started.
+    """
+    found: dict[str, dict[str, str]] = {name: {} for name in chosen}
+    for assignment in assignments:
+        place, equals, value = assignment.partition("=")
+        name, dot, setting = place.partition(".")
+        if not (equals and dot and name in found):
+            raise ConfigError(
+                f"--set {place}: not a setting of {', '.join(found)}.",
+                hint="Write --set NAME.SETTING=VALUE, such as --set slack.bot_token=sandbox.",
+            )
+        found[name][setting] = value
+    return found

@@ -11,8 +11,8 @@ import pytest
 
 from reverse_etl.cli.commands.schema import schema
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.sandbox.server import create_app
-from reverse_etl.sandbox.settings import SandboxSettings
+from reverse_etl.sandbox.customerio.settings import SandboxSettings
+from reverse_etl.sandbox.customerio.standin import CustomerIo
 
 PROGRAM = "from reverse_etl.cli.main import main; main()"
 
@@ -29,7 +29,7 @@ def test_a_sandboxs_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) ->
     """With the option to change."""
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot be written: ") as caught:
-        create_app(SandboxSettings(data_file=tmp_path / "file" / "data"))
+        CustomerIo(SandboxSettings(data_file=tmp_path / "file" / "data"))
     assert "--data" in caught.value.hint
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reverse_etl.sandbox.app_api import RateLimit
+from reverse_etl.sandbox.customerio.app_api import RateLimit
 from reverse_etl_tests.sandbox.conftest import APP, Batch, person, thing, to_object
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 

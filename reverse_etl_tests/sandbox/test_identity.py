@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.sandbox import operations
-from reverse_etl.sandbox.identity import is_email
-from reverse_etl.sandbox.settings import SandboxSettings
-from reverse_etl.sandbox.workspace import Workspace
+from reverse_etl.sandbox.customerio import operations
+from reverse_etl.sandbox.customerio.identity import is_email
+from reverse_etl.sandbox.customerio.settings import SandboxSettings
+from reverse_etl.sandbox.customerio.workspace import Workspace
 from reverse_etl_tests.sandbox.conftest import Batch, Item, person, refusals, thing, to_object
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 

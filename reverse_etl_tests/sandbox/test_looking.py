@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reverse_etl.sandbox.activity_log import ActivityLog
+from reverse_etl.sandbox.customerio.activity_log import ActivityLog
 from reverse_etl_tests.sandbox.conftest import Batch, person, to_object
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 

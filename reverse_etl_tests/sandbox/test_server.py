@@ -13,8 +13,9 @@ import pytest
 
 from reverse_etl.errors import ConfigError
 from reverse_etl.sandbox import server as served
+from reverse_etl.sandbox.registry import chosen
 from reverse_etl.sandbox.server import serve
-from reverse_etl.sandbox.settings import SandboxSettings, is_loopback
+from reverse_etl.sandbox.settings import ServerSettings, is_loopback
 from reverse_etl_tests.servers.sandbox import running_sandbox, wait_until
 
 
@@ -39,13 +40,13 @@ def test_a_port_in_use_is_a_clear_error() -> None:
 def test_a_number_that_is_no_port_is_a_clear_error(port: int) -> None:
     """Ports are 0 to 65535."""
     with pytest.raises(ConfigError, match=f"^{port} is not a port: ports are 0 to 65535"):
-        serve(SandboxSettings(port=port))
+        serve(ServerSettings(port=port), chosen([], []))
 
 
 def test_the_network_is_kept_out() -> None:
     """Only loopback addresses are listened on, unless it is asked for: of the server itself, not of `sandbox`."""
     with pytest.raises(ConfigError, match=r"0\.0\.0\.0 is not a loopback address.* -m reverse_etl.sandbox --allow-r"):
-        serve(SandboxSettings(host="0.0.0.0", port=0))  # noqa: S104 - refused is what is tested
+        serve(ServerSettings(host="0.0.0.0", port=0), [])  # noqa: S104 - refused is what is tested
 
 
 def test_the_network_can_be_let_in() -> None:

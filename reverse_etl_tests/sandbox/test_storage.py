@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from reverse_etl.errors import ConfigError
-from reverse_etl.sandbox import operations, storage
-from reverse_etl.sandbox.settings import SandboxSettings
-from reverse_etl.sandbox.storage import Saver, load, save
-from reverse_etl.sandbox.workspace import Workspace
+from reverse_etl.sandbox.customerio import operations, storage
+from reverse_etl.sandbox.customerio.settings import SandboxSettings
+from reverse_etl.sandbox.customerio.storage import Saver, load, save
+from reverse_etl.sandbox.customerio.workspace import Workspace
 from reverse_etl_tests.sandbox.conftest import TRACK, person, thing, to_object
 from reverse_etl_tests.servers.sandbox import running_sandbox, wait_until
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+
+from reverse_etl.sandbox.settings import ServerSettings
 
 START_TIMEOUT_S = 30.0
 
@@ -41,7 +44,7 @@ class RunningSandbox:
     def start(self) -> None:
         """Starts the process and waits until it answers."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "reverse_etl.sandbox", "--announce", *_options(self._settings)],
+            [sys.executable, "-m", "reverse_etl.sandbox", "--announce", *options(self._settings)],
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -162,7 +165,7 @@ class RunningSandbox:
 
 @contextmanager
 def running_sandbox(**settings: Any) -> Iterator[RunningSandbox]:
-    """A sandbox with ``SandboxSettings``' fields; on any free port unless ``port`` is given.
+    """A sandbox with fields of ``ServerSettings`` and ``SandboxSettings``; on any free port unless ``port`` is given.
 
     Numbers that a float does not hold exactly come back as ``Decimal``.
     """
@@ -181,15 +184,23 @@ def wait_until(condition: Any, *, timeout_s: float = 10.0, every_s: float = 0.01
         time.sleep(every_s)
 
 
-def _options(settings: dict[str, Any]) -> list[str]:
-    options = []
-    for name, value in settings.items():
-        option = name.replace("_", "-")
-        if isinstance(value, bool):
-            options.append(f"--{'' if value else 'no-'}{option}")
-        elif value is not None:
-            options.append(f"--{option}={value}")
-    return options
+SERVER = {field.name for field in dataclasses.fields(ServerSettings)}
+
+
+def options(settings: dict[str, Any], name: str = "customerio") -> list[str]:
+    """The command line for settings of the server and of one stand-in."""
+    found = []
+    for setting, value in settings.items():
+        option = setting.replace("_", "-")
+        if value is None:
+            continue
+        if setting not in SERVER:
+            found.append(f"--set={name}.{setting}={value}")
+        elif isinstance(value, bool):
+            found.append(f"--{'' if value else 'no-'}{option}")
+        else:
+            found.append(f"--{option}={value}")
+    return found
 
 
 def _exact(text: str) -> float | Decimal:

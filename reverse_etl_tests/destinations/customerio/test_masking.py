@@ -16,8 +16,8 @@ from reverse_etl.destinations.base import Refusal
 from reverse_etl.destinations.customerio.masking import Masking, shortened
 from reverse_etl.destinations.customerio.words import GRAMMAR, WORDS
 from reverse_etl.report import Reason
-from reverse_etl.sandbox.settings import SandboxSettings
-from reverse_etl.sandbox.validation import Validator
+from reverse_etl.sandbox.customerio.settings import SandboxSettings
+from reverse_etl.sandbox.customerio.validation import Validator
 
 COLUMNS = ("id", "email", "plan", "balance", "note", "list", "First Name", "2024")
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from reverse_etl.sandbox import identity
+from reverse_etl.sandbox.customerio import identity
+from reverse_etl.sandbox.customerio.records import Attributes, CustomObject, Person, Problem
+from reverse_etl.sandbox.customerio.workspace import Workspace
 from reverse_etl.sandbox.exact_json import dumps
-from reverse_etl.sandbox.records import Attributes, CustomObject, Person, Problem
-from reverse_etl.sandbox.workspace import Workspace
 
 Item = dict[str, Any]
 MAX_ATTRIBUTES = 300

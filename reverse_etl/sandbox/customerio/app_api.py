@@ -17,12 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reverse_etl.sandbox import filters
+from reverse_etl.sandbox.customerio import filters
+from reverse_etl.sandbox.customerio.records import CustomObject, Segment
+from reverse_etl.sandbox.customerio.showing import show_activity
+from reverse_etl.sandbox.customerio.track import answer
+from reverse_etl.sandbox.customerio.workspace import Workspace, now_s
 from reverse_etl.sandbox.exact_json import loads
-from reverse_etl.sandbox.records import CustomObject, Segment
-from reverse_etl.sandbox.showing import show_activity
-from reverse_etl.sandbox.track import answer
-from reverse_etl.sandbox.workspace import Workspace, now_s
 
 Shown = dict[str, Any]
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from reverse_etl.errors import ConfigError
+from reverse_etl.sandbox.customerio.records import Activity, CustomObject, Event, Person, Segment
+from reverse_etl.sandbox.customerio.workspace import Workspace
 from reverse_etl.sandbox.exact_json import dumps, loads
-from reverse_etl.sandbox.records import Activity, CustomObject, Event, Person, Segment
-from reverse_etl.sandbox.workspace import Workspace
 
 FORMAT = "reverse-etl sandbox 1"
 QUIET_S = 0.5

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from reverse_etl.sandbox.exact_json import loads
-from reverse_etl.sandbox.front import SeenRequest
-from reverse_etl.sandbox.records import Activity, CustomObject, Event, Person, Segment
+from reverse_etl.sandbox.customerio.records import Activity, CustomObject, Event, Person, Segment
 
 Shown = dict[str, Any]
 
@@ -57,23 +55,6 @@ def show_segment(segment: Segment, *, whole: bool) -> Shown:
     return {**shown, "people": [person.identifiers() for person in segment.members]} if whole else shown
 
 
-def show_request(seen: SeenRequest, *, whole: bool) -> Shown:
-    """A request; ``body`` as JSON where it is, else as text; null unless bodies are kept and shown."""
-    return {
-        "method": seen.method,
-        "path": seen.path,
-        "status": seen.status,
-        "bytes": seen.size_bytes,
-        "items": seen.items,
-        "body": _readable(seen.body) if whole and seen.body is not None else None,
-        "number": seen.number,
-        "query": seen.query,
-        "at": seen.at,
-        "duration_s": seen.duration_s,
-        "fault": seen.fault,
-    }
-
-
 def show_activity(activity: Activity) -> Shown:
     """An activity with the person's identifiers as they are now, else as they were sent."""
     identifiers = activity.sent_identifiers if activity.person is None else activity.person.identifiers()
@@ -114,12 +95,6 @@ def segment_texts(segment: Segment) -> Iterator[Any]:
     yield segment.name
 
 
-def request_texts(seen: SeenRequest) -> Iterator[Any]:
-    """What is searched of a request."""
-    yield f"{seen.method} {seen.path} {seen.status}"
-    yield seen.fault
-
-
 def activity_texts(activity: Activity) -> Iterator[Any]:
     """What is searched of an activity."""
     yield activity.type
@@ -128,10 +103,3 @@ def activity_texts(activity: Activity) -> Iterator[Any]:
     yield from activity.sent_identifiers.values()
     if activity.person is not None:
         yield from activity.person.identifiers().values()
-
-
-def _readable(body: bytes) -> Any:
-    try:
-        return loads(body)
-    except ValueError:
-        return body.decode(errors="replace")

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reverse_etl.sandbox import operations
+from reverse_etl.sandbox.customerio import operations
+from reverse_etl.sandbox.customerio.identity import is_email
+from reverse_etl.sandbox.customerio.records import Problem, Segment
+from reverse_etl.sandbox.customerio.track import answer, oversize
+from reverse_etl.sandbox.customerio.validation import Validator, event_problems
+from reverse_etl.sandbox.customerio.workspace import Workspace, now_s
 from reverse_etl.sandbox.exact_json import loads
-from reverse_etl.sandbox.identity import is_email
-from reverse_etl.sandbox.records import Problem, Segment
-from reverse_etl.sandbox.track import answer, oversize
-from reverse_etl.sandbox.validation import Validator, event_problems
-from reverse_etl.sandbox.workspace import Workspace, now_s
 
 Item = dict[str, Any]
 MAX_BODY_KILOBYTES = 150

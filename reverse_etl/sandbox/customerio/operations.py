@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reverse_etl.sandbox import identity, objects
-from reverse_etl.sandbox.records import Event, Person, Problem
-from reverse_etl.sandbox.workspace import Workspace
+from reverse_etl.sandbox.customerio import identity, objects
+from reverse_etl.sandbox.customerio.records import Event, Person, Problem
+from reverse_etl.sandbox.customerio.workspace import Workspace
 
 Item = dict[str, Any]
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from reverse_etl.sandbox.records import Attributes, Person
-from reverse_etl.sandbox.workspace import Workspace
+from reverse_etl.sandbox.customerio.records import Attributes, Person
+from reverse_etl.sandbox.customerio.workspace import Workspace
 
 MAX_ATTRIBUTES = 300
 

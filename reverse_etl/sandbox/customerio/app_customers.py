@@ -12,11 +12,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reverse_etl.sandbox.app_api import AppApi, NotAllowed, content, page
-from reverse_etl.sandbox.filters import all_attributes, people_filter, text
-from reverse_etl.sandbox.records import Person
-from reverse_etl.sandbox.track import answer
-from reverse_etl.sandbox.workspace import Workspace
+from reverse_etl.sandbox.customerio.app_api import AppApi, NotAllowed, content, page
+from reverse_etl.sandbox.customerio.filters import all_attributes, people_filter, text
+from reverse_etl.sandbox.customerio.records import Person
+from reverse_etl.sandbox.customerio.track import answer
+from reverse_etl.sandbox.customerio.workspace import Workspace
 
 MAX_BULK_IDS = 100
 Shown = dict[str, Any]

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from reverse_etl.sandbox.customerio.records import CustomObject, Person
+from reverse_etl.sandbox.customerio.workspace import Workspace
 from reverse_etl.sandbox.exact_json import dumps
-from reverse_etl.sandbox.records import CustomObject, Person
-from reverse_etl.sandbox.workspace import Workspace
 
 Passes = Callable[[Any], bool]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any
 
-from reverse_etl.sandbox.records import Activity, Identifiers, Person
+from reverse_etl.sandbox.customerio.records import Activity, Identifiers, Person
 
 _BY_NUMBER = attrgetter("number")
 

@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterable
 from typing import Literal
 
-from reverse_etl.sandbox.activity_log import ActivityLog
-from reverse_etl.sandbox.records import CustomObject, Event, Person, Segment
-from reverse_etl.sandbox.settings import SandboxSettings
+from reverse_etl.sandbox.customerio.activity_log import ActivityLog
+from reverse_etl.sandbox.customerio.records import CustomObject, Event, Person, Segment
+from reverse_etl.sandbox.customerio.settings import SandboxSettings
 
 SegmentType = Literal["manual", "dynamic"]
 

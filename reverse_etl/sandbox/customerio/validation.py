@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from reverse_etl.sandbox.customerio.records import Problem
+from reverse_etl.sandbox.customerio.settings import SandboxSettings
 from reverse_etl.sandbox.exact_json import dumps
-from reverse_etl.sandbox.records import Problem
-from reverse_etl.sandbox.settings import SandboxSettings
 
 MAX_ID_BYTES = 150
 MAX_NAME_BYTES = 150

@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reverse_etl.sandbox import operations
+from reverse_etl.sandbox.customerio import operations
+from reverse_etl.sandbox.customerio.records import Problem
+from reverse_etl.sandbox.customerio.validation import Validator
+from reverse_etl.sandbox.customerio.workspace import Workspace, now_s
 from reverse_etl.sandbox.exact_json import dumps, item_sizes, loads
 from reverse_etl.sandbox.faults import RefuseItems
-from reverse_etl.sandbox.records import Problem
-from reverse_etl.sandbox.validation import Validator
-from reverse_etl.sandbox.workspace import Workspace, now_s
 
 _HEADERS = {"content-type": "application/json; charset=utf-8", "cache-control": "no-store"}
 
