@@ -223,6 +223,4 @@ def _checks(created: str, columns: Mapping[str, TableColumn]) -> Iterator[Check]
 
 
 def _unquoted(name: str) -> str:
-    if not name.startswith("`"):
-        return name
-    return re.sub(r"\\(.)|``", lambda it: it[1] or "`", name[1:-1], flags=re.DOTALL)
+    return types.unescaped(name[1:-1].replace("``", "`")) if name.startswith("`") else name

@@ -57,6 +57,11 @@ def holds(text: str) -> dict[str, Any] | None:
     return _SIMPLE.get(text)
 
 
+def unescaped(text: str) -> str:
+    """A text or a name as it is, of what the server writes between quotes."""
+    return _ESCAPED.sub(lambda it: _CHARACTERS.get(it[1], it[1]), text)
+
+
 def _integer(found: re.Match[str]) -> dict[str, Any]:
     bits = int(found[2])
     # Integers of 256 bits may have more digits than can be looked at.
@@ -97,9 +102,7 @@ def _fine_clock(found: re.Match[str]) -> dict[str, Any]:
 
 
 def _enum(found: re.Match[str]) -> dict[str, Any]:
-    values = tuple(
-        _ESCAPED.sub(lambda it: _CHARACTERS.get(it[1], it[1]), value) for value in _VALUE.findall(found.string)
-    )
+    values = tuple(map(unescaped, _VALUE.findall(found.string)))
     return {"kind": Kind.ENUM, "values": values, "arrow": pa.string()}
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from reverse_etl.report import Counts, Outcome
 from reverse_etl_tests.destinations.clickhouse.server import Clickhouse
 from reverse_etl_tests.destinations.sql.conformance import FINE, INSTANT, SqlConformance
+from reverse_etl_tests.destinations.sql.edges import SqlEdges
 from reverse_etl_tests.destinations.sql.tables import Delivery, SqlServer, delivered
 
 CHECKED = (
@@ -151,3 +152,30 @@ class TestClickhouse(SqlConformance):
     def quoted(self, name: str) -> str:
         """In backticks."""
         return "`" + name.replace("`", "``") + "`"
+
+
+class TestEdges(SqlEdges):
+    """Likewise."""
+
+    refuses = 1
+    has_unique = False
+    double = "Float64"
+    holds_infinity = True
+    holds_nul = True
+    quote = "`"
+    without_tls = b"HTTP/1.0 400 Bad Request\r\n\r\n"
+    grant_delete = "SELECT 1"
+    # There is none of them in other engines: Date32 is from 1900 to 2299 (``test_values``).
+    test_dates_from_the_first_year_to_the_last = None
+
+    def make_named(self, server: Clickhouse, table: str, columns: tuple[str, str, str]) -> None:  # type: ignore[override]
+        """Nothing is unique."""
+        key, data, unique = map(self._quoted, columns)
+        server.client.command(
+            f"CREATE TABLE {self._quoted(table)} ({key} Int64, {data} Nullable(Int32), {unique} Nullable(Int32), "
+            f"CONSTRAINT few CHECK {data} < 900) ENGINE = ReplacingMergeTree ORDER BY {key}"
+        )
+
+    def _quoted(self, name: str) -> str:
+        """A backslash is a backslash by another one."""
+        return super()._quoted(name.replace("\\", "\\\\"))

@@ -16,10 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reverse_etl.config.environment import EnvText
 from reverse_etl.errors import ConfigError
 from reverse_etl.report import Counts, Outcome
 from reverse_etl_tests.destinations.snowflake.server import ROLE, Account, Snowflake
 from reverse_etl_tests.destinations.sql.conformance import FINE, PEOPLE, TABLE, SqlConformance
+from reverse_etl_tests.destinations.sql.edges import SqlEdges
 from reverse_etl_tests.destinations.sql.tables import Delivery, SqlServer, delivered
 
 BAD: dict[str, tuple[str, Any, str]] = {
@@ -188,3 +190,31 @@ class TestSnowflake(SqlConformance):
         """Inserted and updated."""
         assert isinstance(server, Snowflake)
         return int(sum(server.running.seen()["merged"]))
+
+
+@pytest.mark.thorough
+class TestEdges(SqlEdges):
+    """Likewise."""
+
+    table = "CREATE TABLE customers (id bigint PRIMARY KEY, email varchar(40), score int)"
+    refuses = 1
+    has_unique = has_checks = False
+    double = "float"
+    holds_infinity = True
+    holds_nul = True
+    grant_delete = f"GRANT DELETE ON ALL TABLES IN SCHEMA CRM.PUBLIC TO ROLE {ROLE}"
+
+    def make_named(self, server: SqlServer, table: str, columns: tuple[str, str, str]) -> None:
+        """Nothing is unique, nothing is checked."""
+        if "'" in table and not isinstance(server, Account):
+            pytest.skip("fakesnow cannot make a table with a quote in its name")
+        key, data, unique = map(self._quoted, columns)
+        server.run(f"CREATE TABLE {self._quoted(table)} ({key} bigint, {data} int, {unique} int)")
+
+    def test_a_server_without_tls_is_refused(  # type: ignore[override]
+        self, server: SqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """But for one on this machine: nothing is sent to it."""
+        monkeypatch.setenv("CRM_HOST", "snowflake.example.com")
+        with pytest.raises(ConfigError, match=r"must start with https"):
+            delivered(server, tmp_path, {"id": [1]}, settings={"host": EnvText("${CRM_HOST}")})

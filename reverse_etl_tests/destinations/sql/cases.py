@@ -61,7 +61,6 @@ CASES: Final = {
         "floats that are no numbers",
         "test_floats_that_are_no_numbers",
         "test_not_a_number_is_the_same_again",
-        snowflake=UNFINISHED,
     ),
     18: _case("texts at their longest", "test_texts_at_their_longest"),
     19: _case("texts of any characters", "test_texts_arrive_character_by_character"),

@@ -35,6 +35,10 @@ class SqlEdges(ABC):
     """What differs is said here.
 
     Attributes:
+        table: A table whose rows are refused for an e-mail address that is taken, for their score, for long texts.
+        refuses: How many of three such rows are refused.
+        has_unique: Whether values can be unique.
+        has_checks: Whether columns can have checks.
         double: The type of floats of 64 bits.
         holds_infinity: Whether such a column holds what is no number.
         holds_nul: Whether a text holds NUL.
@@ -43,6 +47,10 @@ class SqlEdges(ABC):
         grant_delete: Gives the right to delete rows of a table.
     """
 
+    table: ClassVar[str] = TABLE
+    refuses: ClassVar[int] = 3
+    has_unique: ClassVar[bool] = True
+    has_checks: ClassVar[bool] = True
     double: ClassVar[str] = "double precision"
     holds_infinity: ClassVar[bool] = False
     holds_nul: ClassVar[bool] = False
@@ -93,25 +101,24 @@ class SqlEdges(ABC):
     def test_any_name_is_a_name(self, server: SqlServer, tmp_path: Path, name: str, write: str) -> None:
         """Of a table, of its key, of a column that is checked, and of what a row fails by."""
         table, key, data, unique = name, f"{name[:-1]}k", f"{name[:-1]}d", f"{name[:-1]}u"
-        server.run(
-            f"CREATE TABLE {self._quoted(table)} ({self._quoted(key)} bigint PRIMARY KEY, {self._quoted(data)} int "
-            f"CHECK ({self._quoted(data)} < 900), {self._quoted(unique)} int UNIQUE)"
-        )
+        self.make_named(server, table, (key, data, unique))
         server.run(f"INSERT INTO {self._quoted(table)} VALUES (1, 1, 1), (2, 2, 2)")
         rows = {key: [1, 2, 3, 4], data: [10, 900, 30, 40], unique: [1, 2, 2, 4]}
         delivery = delivered(server, tmp_path / "1", rows, table=table, identify_by=key, write=write)
         adds = write == "add_and_update"
-        assert {2: ("breaks_check", data)} | ({3: ("duplicate_value", unique)} if adds else {}) == delivery.reasons()
-        added = [(4, 40, 4)] if adds else []
-        assert [(1, 10, 1), (2, 2, 2), *added] == server.fetch(f"SELECT * FROM {self._quoted(table)} ORDER BY 1")
+        bad = {2: ("breaks_check", data)} if self.has_checks else {}
+        assert bad | ({3: ("duplicate_value", unique)} if adds and self.has_unique else {}) == delivery.reasons()
+        kept = (2, 2, 2) if self.has_checks else (2, 900, 2)
+        added = [kept] if not adds else [kept, (4, 40, 4)] if self.has_unique else [kept, (3, 30, 2), (4, 40, 4)]
+        assert [(1, 10, 1), *added] == server.fetch(f"SELECT * FROM {self._quoted(table)} ORDER BY 1")
         server.run(self.grant_delete.format(self._quoted(table)))
         gone = {key: [1], "deleted": [True]}
         delivered(server, tmp_path / "2", gone, table=table, identify_by=key, gone="delete")
-        assert [(2, 2, 2), *added] == server.fetch(f"SELECT * FROM {self._quoted(table)} ORDER BY 1")
+        assert added == server.fetch(f"SELECT * FROM {self._quoted(table)} ORDER BY 1")
 
     def test_what_no_column_or_table_can_be_called_is_not_there(self, server: SqlServer, tmp_path: Path) -> None:
         """It is no name that is cut off, and no statement."""
-        server.run(TABLE)
+        server.run(self.table)
         for at, name in enumerate(["x" * 64, "x" * 300, "a\0b", '"; DROP TABLE customers; --']):
             with pytest.raises(ConfigError, match="no column"):
                 delivered(server, tmp_path / f"{at}-column", {"id": [1], name: [1]})
@@ -124,7 +131,7 @@ class SqlEdges(ABC):
         self, server: SqlServer, tmp_path: Path, first: int
     ) -> None:
         """A row gives a value up and a new one takes it, in either order of the rows; each outcome is true."""
-        server.run(f"{TABLE}; INSERT INTO customers VALUES (1, 'a@x', 1)")
+        server.run(f"{self.table}; INSERT INTO customers VALUES (1, 'a@x', 1)")
         wanted = {1: "b@x", 2: "a@x"}
         rows = {"id": [first, 3 - first], "email": [wanted[first], wanted[3 - first]]}
         for folder in ("1", "2"):
@@ -140,10 +147,10 @@ class SqlEdges(ABC):
     ) -> None:
         """Neither of rows that fail, nor of the statements that try them."""
         caplog.set_level("DEBUG")
-        server.run(f"{TABLE}; INSERT INTO customers VALUES (9, 'planted@x', 1)")
+        server.run(f"{self.table}; INSERT INTO customers VALUES (9, 'planted@x', 1)")
         rows = {"id": [1, 2, 3], "email": ["planted@x", "planted.too@x", "planted" * 9], "score": [1, 424242, 1]}
         delivery = delivered(server, tmp_path, rows)
-        assert 3 == len(delivery.failed())
+        assert self.refuses == len(delivery.failed())
         said = caplog.text + " ".join(f"{row.why.message}{row.why.field}" for row in delivery.failed())
         assert not [value for value in ("planted", "424242") if value in said]
 
@@ -161,6 +168,14 @@ class SqlEdges(ABC):
             thread.join()
         assert refused.value.hint
         assert server.user.encode() not in b"".join(heard)
+
+    def make_named(self, server: SqlServer, table: str, columns: tuple[str, str, str]) -> None:
+        """A table with three numbers: a key, one with a check, one that is unique."""
+        key, data, unique = map(self._quoted, columns)
+        server.run(
+            f"CREATE TABLE {self._quoted(table)} ({key} bigint PRIMARY KEY, {data} int CHECK ({data} < 900), "
+            f"{unique} int UNIQUE)"
+        )
 
     def _speak(self, listener: socket.socket, heard: list[bytes]) -> None:
         with suppress(OSError):
