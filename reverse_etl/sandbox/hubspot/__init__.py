@@ -1,0 +1,1 @@
+"""A stand-in for HubSpot's CRM: records in batches, properties, lists, associations, limits."""
