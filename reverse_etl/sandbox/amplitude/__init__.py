@@ -1,0 +1,1 @@
+"""A stand-in Amplitude project: events, user and group properties, cohorts."""
