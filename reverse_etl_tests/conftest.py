@@ -15,6 +15,7 @@ from _pytest.terminal import TerminalReporter
 from reverse_etl.cli.dagster_home import make_storage
 from reverse_etl.files.private import make_private_folder
 from reverse_etl.state.store import open_store
+from reverse_etl_tests import dagster_storage as dagster_storage
 from reverse_etl_tests import warm
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.saas import RunningStandins, Saas, running_standins

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,9 @@ from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case, World
 from reverse_etl_tests.faults.shop import KINDS, settings
 from reverse_etl_tests.faults.shop import compared as compared_settings
-from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 ROWS = 9
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """A workspace without a rate limit: the clock of these runs jumps over waits."""
-    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
-        yield running
 
 
 def compared(folder: Path, sandbox: RunningSandbox, kind: str = "people") -> Case:

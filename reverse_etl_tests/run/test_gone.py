@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,17 +22,10 @@ from reverse_etl.state.store import open_store
 from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case, World
 from reverse_etl_tests.faults.shop import compared as compared_settings
-from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 ROWS = 30
 _KEEPS = ChangesConfig(by="compare", keep=timedelta(days=30))
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """A workspace without a rate limit: the clock of these runs jumps over waits."""
-    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
-        yield running
 
 
 def world(folder: Path, sandbox: RunningSandbox) -> World:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,7 @@ from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.run.test_compare import change, compared
 from reverse_etl_tests.run.test_values import remembering
-from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """A workspace without a rate limit: the clock of these runs jumps over waits."""
-    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
-        yield running
+from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ In the middle of each test the sync's file is another one, and afterwards it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,18 +24,11 @@ from reverse_etl_tests.faults.shop import compared as compared_settings
 from reverse_etl_tests.faults.shop import settings
 from reverse_etl_tests.run.test_compare import ROWS, change, compared, of_rows, plan_of, sent
 from reverse_etl_tests.run.test_plan import planned
-from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 BASIC = {"database": "shop", "workspace": "main", "schedule": "manual"}
 BATCH = {"path": "/api/v2/batch"}
 NEWER = "a later run has sent newer rows"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """A workspace without a rate limit: the clock of these runs jumps over waits."""
-    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
-        yield running
 
 
 @pytest.fixture

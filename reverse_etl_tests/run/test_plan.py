@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,14 +19,7 @@ from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.faults.shop import KINDS
 from reverse_etl_tests.faults.shop import compared as compared_settings
 from reverse_etl_tests.run.test_compare import ROWS, change, compared, plan_of, sent
-from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """A workspace without a rate limit: the clock of these runs jumps over waits."""
-    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
-        yield running
+from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 
 @pytest.fixture

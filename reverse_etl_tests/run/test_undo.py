@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,7 @@ from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.run.test_compare import ROWS, change, compared, of_rows, plan_of
 from reverse_etl_tests.run.test_key_history import history
 from reverse_etl_tests.run.test_values import items, remembered, remembering, require_equal, there
-from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """A workspace without a rate limit: the clock of these runs jumps over waits."""
-    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
-        yield running
+from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 
 def completed(case: Case) -> Case:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,9 @@ from reverse_etl_tests.run.test_gone import world
 from reverse_etl_tests.run.test_key_history import history
 from reverse_etl_tests.run.test_undo import completed, undo_of
 from reverse_etl_tests.run.test_values import PLACES, remembering
-from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 DELETES = {"gone": "delete", "gone_wait": "0s"}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """A workspace without a rate limit: the clock of these runs jumps over waits."""
-    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
-        yield running
 
 
 @pytest.fixture

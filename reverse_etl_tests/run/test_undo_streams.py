@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,10 @@ from reverse_etl_tests.run.test_compare import ROWS, compared, of_rows
 from reverse_etl_tests.run.test_key_history import history
 from reverse_etl_tests.run.test_undo import undo_of, undone
 from reverse_etl_tests.run.test_values import PLACES
-from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
+from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 ENDED = {"gone": "", "deleted": ", plan = 'wrong' AS deleted"}
 KEPT = {"by": "compare", "keep": "30d"}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """A workspace without a rate limit: the clock of these runs jumps over waits."""
-    with running_sandbox(keep_bodies=True, app_rate_limit=0) as running:
-        yield running
 
 
 def related(folder: Path, sandbox: RunningSandbox, attribute: str = ", visits", **section: Any) -> Case:
