@@ -47,6 +47,29 @@ def occurred_at(column: pa.Array, field: pa.Field) -> pa.TimestampArray:
     return pa.nulls(len(column), _UTC)
 
 
+def milliseconds(batch: pa.RecordBatch) -> pa.Int64Array:
+    """A batch's ``occurred_at`` as Unix milliseconds, rounded down; null where it is no time, which a check rejects."""
+    index = batch.schema.get_field_index(OCCURRED_AT)
+    if index < 0:
+        return pa.nulls(batch.num_rows, pa.int64())
+    column, field = batch.column(index), batch.schema.field(index)
+    if pa.types.is_timestamp(field.type) or (field.type == pa.string() and logical_type(field) != "decimal"):
+        return (
+            pc.floor_temporal(occurred_at(column, field), unit="millisecond")
+            .cast(pa.timestamp("ms", "UTC"))
+            .cast(pa.int64())
+        )
+    if pa.types.is_date32(field.type):
+        return pc.multiply(column.cast(pa.int32()).cast(pa.int64()), 86_400_000)
+    if pa.types.is_integer(field.type):
+        return pc.if_else(pc.less(pc.abs(column), int(_MOST_SECONDS)), pc.multiply(column, 1000), None)
+    if pa.types.is_floating(field.type) or logical_type(field) == "decimal":
+        numbers = pc.cast(column, pa.float64()) if pa.types.is_floating(field.type) else _floats(column, _NUMBER)
+        bounded = pc.if_else(pc.less(pc.abs(numbers), _MOST_SECONDS), numbers, None)
+        return pc.cast(pc.floor(pc.multiply(bounded, 1000.0)), pa.int64(), safe=False)
+    return pa.nulls(batch.num_rows, pa.int64())
+
+
 def with_zones(batch: pa.RecordBatch, *, timezone: str) -> pa.RecordBatch:
     """A batch whose ``occurred_at``, where it is text, has each instant in UTC; what is not an instant stays as it is.
 

@@ -88,6 +88,11 @@ class Patience:
         self.waits = Waits(name, clock=clock)
         self.retries = 0
 
+    @classmethod
+    def of_run(cls, name: str, clock: Clock | None) -> Patience:
+        """A retry budget of its own, as the environment sets it. Raises ConfigError."""
+        return cls(RetryPolicy.from_environment(), name=name, clock=clock or Clock())
+
     async def until_settled(
         self,
         ask: Callable[[], Awaitable[Settled | TryAgain]],

@@ -352,7 +352,7 @@ class TestDeletedText(RuleConformance):
 class TestEventTimeValid(RuleConformance):
     """Text is a time where it is ISO 8601."""
 
-    module, rule, column, field, sync = "builtin.events", "event_time_valid", "occurred_at", TEXT, EVENTS
+    module, rule, column, field, sync = "builtin.event_times", "event_time_valid", "occurred_at", TEXT, EVENTS
     rows = (
         ("2026-01-06", False),
         ("2026-01-06T01:30:00Z", False),
@@ -368,7 +368,7 @@ class TestEventTimeValid(RuleConformance):
 class TestEventTimeDecimal(RuleConformance):
     """EXTRACT(EPOCH FROM ...) gives a decimal."""
 
-    module, rule, column, field, sync = "builtin.events", "event_time_valid", "occurred_at", DECIMAL, EVENTS
+    module, rule, column, field, sync = "builtin.event_times", "event_time_valid", "occurred_at", DECIMAL, EVENTS
     rows = (("1767600000.25", False), ("NaN", True))
     finds_null = True
 
@@ -376,14 +376,14 @@ class TestEventTimeDecimal(RuleConformance):
 class TestEventInFuture(RuleConformance):
     """A day ahead passes; milliseconds taken for seconds do not."""
 
-    module, rule, column, field, sync = "builtin.events", "event_in_future", "occurred_at", INTEGER, EVENTS
+    module, rule, column, field, sync = "builtin.event_times", "event_in_future", "occurred_at", INTEGER, EVENTS
     rows = ((STARTED_AT, False), (STARTED_AT + 86_400, False), (STARTED_AT + 86_401, True), (STARTED_AT * 1000, True))
 
 
 class TestEventTooOld(RuleConformance):
     """1970 is a zero that was taken for a time."""
 
-    module, rule, column, field, sync = "builtin.events", "event_too_old", "occurred_at", INSTANT, EVENTS
+    module, rule, column, field, sync = "builtin.event_times", "event_too_old", "occurred_at", INSTANT, EVENTS
     rows = (
         (datetime(1970, 1, 1, tzinfo=UTC), True),
         (datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC), True),
@@ -394,7 +394,7 @@ class TestEventTooOld(RuleConformance):
 class TestEventMaxAge(RuleConformance):
     """Older events are left out by the sync's own choice."""
 
-    module, rule, column, field = "builtin.events", "event_max_age", "occurred_at", INTEGER
+    module, rule, column, field = "builtin.event_times", "event_max_age", "occurred_at", INTEGER
     sync = sync(events=EventsConfig(name=None, max_age=timedelta(hours=24)))
     rows = ((STARTED_AT - 86_400, False), (STARTED_AT - 86_401, True))
 

@@ -1,4 +1,4 @@
-"""Columns as JSON text, a column at a time. Which columns a row has, and what surrounds them, is in ``operations``.
+"""Columns as JSON text, a column at a time. Which columns a row has, and what surrounds them, a destination knows.
 
 Arrow's kernels write the JSON: about three times as fast as a dict and ``orjson.dumps`` per row. Only values that
 need escaping, which few columns have, go through orjson.
@@ -6,7 +6,8 @@ need escaping, which few columns have, go through orjson.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import orjson
@@ -17,7 +18,9 @@ from reverse_etl.changeset.text import as_text, unix_seconds
 from reverse_etl.sources.base import logical_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+Text: TypeAlias = "pa.StringArray | pa.StringScalar"
 
 _TEXT = pa.string()
 _NONE = pa.scalar(None, _TEXT)
@@ -66,6 +69,35 @@ def json_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
 def identifier_text(column: pa.Array, field: pa.Field) -> pa.StringArray:
     """Each value as an identifier: a JSON string whatever the type; null where the value is empty."""
     return quoted(_without_empty(as_text(column, field)))
+
+
+def members(texts: Mapping[str, pa.StringArray], *, first: str = "") -> list[Text | str]:
+    """The pieces of ``"name":value,"name":value``, to be joined; attributes that a row has not are left out of it.
+
+    Args:
+        texts: Of the attributes, as ``json_text`` gives them.
+        first: What stands before them, with the comma that parts it from what stands before itself; or nothing.
+    """
+    pieces: list[Text | str] = [first] if first else []
+    for name, written in texts.items():
+        head = f",{quoted(pa.array([name]))[0].as_py()}:"
+        pieces += [pc.fill_null(joined(head, written), "")] if written.null_count else [head, written]
+    if pieces and isinstance(pieces[0], str):
+        return [pieces[0][1:], *pieces[1:]]
+    return [pc.ascii_ltrim(joined(*pieces), characters=",")] if pieces else []
+
+
+def joined(*pieces: Text | str) -> pa.StringArray:
+    """The pieces of each row one after the other; null where one is."""
+    return pc.binary_join_element_wise(*(pa.scalar(p) if isinstance(p, str) else p for p in pieces), "")
+
+
+def as_items(text: pa.StringArray) -> list[bytes]:
+    """The texts as bytes: slices of Arrow's buffer, several times as fast as its own conversion."""
+    _, offsets, data = text.buffers()
+    ends = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1].tolist()
+    written = data.to_pybytes() if data is not None else b""
+    return [written[start:end] for start, end in pairwise(ends)]
 
 
 def _marked_text(column: pa.StringArray, mark: str) -> pa.StringArray:

@@ -124,7 +124,6 @@ def require_driver(config: TableTarget, module: str) -> None:
 
 def patience_of(config: TableTarget, clock: Clock | None) -> Patience:
     """A retry budget of its own, from the environment."""
-    from reverse_etl.pacing.rate_limit import Clock
-    from reverse_etl.pacing.retry import Patience, RetryPolicy
+    from reverse_etl.pacing.retry import Patience
 
-    return Patience(RetryPolicy.from_environment(), name=config.label, clock=clock or Clock())
+    return Patience.of_run(config.label, clock)

@@ -66,8 +66,7 @@ async def open_destination(
         UnsetVariableError: A credential names a variable that is not set.
     """
     clock = clock or Clock()
-    name = f"workspace {workspace.name}"
-    patience = patience or Patience(RetryPolicy.from_environment(), name=name, clock=clock)
+    patience = patience or Patience.of_run(workspace.label, clock)
     async with Client(workspace, transport=transport, clock=clock) as client:
         yield CustomerIO(sync, workspace, client, patience, clock)
 

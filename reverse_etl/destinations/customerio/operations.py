@@ -5,22 +5,20 @@ Source for every shape: Customer.io's Track API OpenAPI, August 2026.
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.columns import attribute_columns, deleted_rows
-from reverse_etl.changeset.occurred_at import occurred_at
+from reverse_etl.changeset.occurred_at import milliseconds
 from reverse_etl.changeset.text import as_text, unix_seconds
 from reverse_etl.config.streams import ROWS
-from reverse_etl.destinations._http.json_text import identifier_text, json_text, quoted
+from reverse_etl.destinations._http.json_text import Text, as_items, identifier_text, joined, json_text, members, quoted
 from reverse_etl.destinations.customerio.event_keys import EVENT_ID, event_keys
 from reverse_etl.destinations.customerio.removal import person_who_is_gone
 from reverse_etl.destinations.customerio.ulids import event_ids
-from reverse_etl.sources.base import logical_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +42,6 @@ CLEARED: Final = "null"
 
 PEOPLE_IDENTIFIERS: Final = ("id", "email")
 
-_MOST_SECONDS: Final = 2**43
-"""Beyond any year that a check lets through, and still exact in milliseconds."""
-
-_Text: TypeAlias = "pa.StringArray | pa.StringScalar"
-
 
 def items(
     batch: pa.RecordBatch, sync: Outgoing, stream: str, chosen: Mapping[str, pa.BooleanArray] | None = None
@@ -64,7 +57,7 @@ def items(
     encoded: list[bytes] = []
     for start in range(0, batch.num_rows, MAX_SLICE_ROWS):
         some = {name: marks.slice(start, MAX_SLICE_ROWS) for name, marks in (chosen or {}).items()}
-        encoded += _split(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, stream, some))
+        encoded += as_items(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, stream, some))
     return encoded
 
 
@@ -143,31 +136,31 @@ def _person_attributes(
 
 
 def _people(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: PeopleConfig) -> pa.StringArray:
-    members = _members(texts, first=',"_update":true' if config.write == "update_only" else "")
+    attributes_of_person = members(texts, first=',"_update":true' if config.write == "update_only" else "")
     start = _identified(batch, config.identify_by)
-    written = _join(*start, ',"action":"identify","attributes":{', *members, "}}")
+    written = joined(*start, ',"action":"identify","attributes":{', *attributes_of_person, "}}")
     if (gone := config.when_gone) is None:
         return written
-    return pc.if_else(deleted_rows(batch), _join(*start, person_who_is_gone(texts, gone, config)), written)
+    return pc.if_else(deleted_rows(batch), joined(*start, person_who_is_gone(texts, gone, config)), written)
 
 
 def _objects(batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: ObjectsConfig) -> pa.StringArray:
     identifiers = _object_identifiers(batch, config.object_type)
-    start = _join('{"type":"object","identifiers":', *identifiers)
-    written = _join(start, ',"action":"identify","attributes":{', *_members(texts), "}}")
+    start = joined('{"type":"object","identifiers":', *identifiers)
+    written = joined(start, ',"action":"identify","attributes":{', *members(texts), "}}")
     if config.when_gone is None:
         return written
-    return pc.if_else(deleted_rows(batch), _join(start, ',"action":"delete"}'), written)
+    return pc.if_else(deleted_rows(batch), joined(start, ',"action":"delete"}'), written)
 
 
 def _relationships(
     batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: RelationshipsConfig
 ) -> pa.StringArray:
     ended = deleted_rows(batch)
-    written: _Text = pa.scalar("")
+    written: Text = pa.scalar("")
     if texts:
-        written = pc.if_else(ended, "", _join(',"relationship_attributes":{', *_members(texts), "}"))
-    return _join(
+        written = pc.if_else(ended, "", joined(',"relationship_attributes":{', *members(texts), "}"))
+    return joined(
         *_identified(batch, config.identify_by),
         pc.if_else(ended, ',"action":"delete_relationships"', ',"action":"add_relationships"'),
         ',"cio_relationships":[{"identifiers":',
@@ -181,65 +174,37 @@ def _events(
     batch: pa.RecordBatch, texts: dict[str, pa.StringArray], config: EventsConfig, *, sync: Outgoing
 ) -> pa.StringArray:
     name = _event_name(batch, config)
-    seconds = unix_seconds(pc.cast(_milliseconds(batch), pa.timestamp("ms", "UTC")))
-    head = _join(*_identified(batch, config.identify_by), ',"action":"event","name":', pc.fill_null(name, '""'))
-    timestamp = pc.fill_null(_join(',"timestamp":', pc.cast(seconds, pa.string())), "")
-    tail = _join(timestamp, ',"attributes":{', *_members(texts), "}}")
-    return _join(head, ',"id":"', ids_of_events(batch, config, sync.name), '"', tail)
+    seconds = unix_seconds(pc.cast(milliseconds(batch), pa.timestamp("ms", "UTC")))
+    head = joined(*_identified(batch, config.identify_by), ',"action":"event","name":', pc.fill_null(name, '""'))
+    timestamp = pc.fill_null(joined(',"timestamp":', pc.cast(seconds, pa.string())), "")
+    tail = joined(timestamp, ',"attributes":{', *members(texts), "}}")
+    return joined(head, ',"id":"', ids_of_events(batch, config, sync.name), '"', tail)
 
 
 def ids_of_events(batch: pa.RecordBatch, config: EventsConfig, sync: str) -> pa.StringArray:
     """The id of each event, a ULID."""
     keys = _row_keys(batch, _event_name(batch, config), config)
-    times = np.asarray(pc.fill_null(_milliseconds(batch), 0).to_numpy(zero_copy_only=False), np.int64)
+    times = np.asarray(pc.fill_null(milliseconds(batch), 0).to_numpy(zero_copy_only=False), np.int64)
     return event_ids(sync, keys, times)
 
 
-def _event_name(batch: pa.RecordBatch, config: EventsConfig) -> _Text:
+def _event_name(batch: pa.RecordBatch, config: EventsConfig) -> Text:
     return quoted(pa.array([config.name]))[0] if config.name else identifier(batch, "name")
 
 
-def _row_keys(batch: pa.RecordBatch, name: _Text, config: EventsConfig) -> list[bytes]:
+def _row_keys(batch: pa.RecordBatch, name: Text, config: EventsConfig) -> list[bytes]:
     """What distinguishes a sync's events. Those with an ``event_id`` keep the ids that the first release gave them."""
     event_id = identifier(batch, EVENT_ID)
-    by_id = _join("id:", pc.fill_null(name, ""), pc.fill_null(event_id, ""))
-    return _split(pc.if_else(pc.is_valid(event_id), by_id, pc.fill_null(event_keys(batch, config), "")))
+    by_id = joined("id:", pc.fill_null(name, ""), pc.fill_null(event_id, ""))
+    return as_items(pc.if_else(pc.is_valid(event_id), by_id, pc.fill_null(event_keys(batch, config), "")))
 
 
-def _milliseconds(batch: pa.RecordBatch) -> pa.Int64Array:
-    """``occurred_at`` as Unix milliseconds, rounded down; null where it is no time, which a check rejects."""
-    index = batch.schema.get_field_index("occurred_at")
-    if index < 0:
-        return pa.nulls(batch.num_rows, pa.int64())
-    column, field = batch.column(index), batch.schema.field(index)
-    if pa.types.is_timestamp(field.type) or (field.type == pa.string() and logical_type(field) != "decimal"):
-        return (
-            pc.floor_temporal(occurred_at(column, field), unit="millisecond")
-            .cast(pa.timestamp("ms", "UTC"))
-            .cast(pa.int64())
-        )
-    if pa.types.is_date32(field.type):
-        return pc.multiply(column.cast(pa.int32()).cast(pa.int64()), 86_400_000)
-    if pa.types.is_integer(field.type):
-        return pc.if_else(pc.less(pc.abs(column), _MOST_SECONDS), pc.multiply(column, 1000), None)
-    if pa.types.is_floating(field.type) or logical_type(field) == "decimal":
-        numbers = pc.cast(column, pa.float64()) if pa.types.is_floating(field.type) else _numbers(column)
-        bounded = pc.if_else(pc.less(pc.abs(numbers), float(_MOST_SECONDS)), numbers, None)
-        return pc.cast(pc.floor(pc.multiply(bounded, 1000.0)), pa.int64(), safe=False)
-    return pa.nulls(batch.num_rows, pa.int64())
-
-
-def _numbers(column: pa.StringArray) -> pa.DoubleArray:
-    written = pc.match_substring_regex(column, r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$")
-    return pc.cast(pc.if_else(written, column, None), pa.float64())
-
-
-def _identified(batch: pa.RecordBatch, identify_by: str) -> tuple[_Text | str, ...]:
+def _identified(batch: pa.RecordBatch, identify_by: str) -> tuple[Text | str, ...]:
     written = pc.fill_null(identifier(batch, identify_by), '""')
     return f'{{"type":"person","identifiers":{{"{identify_by}":', written, "}"
 
 
-def _object_identifiers(batch: pa.RecordBatch, default: int) -> tuple[_Text | str, ...]:
+def _object_identifiers(batch: pa.RecordBatch, default: int) -> tuple[Text | str, ...]:
     object_id = pc.fill_null(identifier(batch, "object_id"), '""')
     return '{"object_type_id":', quoted(object_types(batch, default)), ',"object_id":', object_id, "}"
 
@@ -259,31 +224,3 @@ def _texts(batch: pa.RecordBatch, names: tuple[str, ...], *, cleared: str | None
         written = json_text(batch.column(index), batch.schema.field(index))
         texts[name] = written if cleared is None else pc.fill_null(written, cleared)
     return texts
-
-
-def _members(texts: Mapping[str, pa.StringArray], *, first: str = "") -> list[_Text | str]:
-    """The pieces of ``"name":value,"name":value``, to be joined; attributes that a row has not are left out of it.
-
-    Args:
-        texts: Of the attributes.
-        first: What stands before them, with the comma that parts it from what stands before itself; or nothing.
-    """
-    pieces: list[_Text | str] = [first] if first else []
-    for name, written in texts.items():
-        head = f",{quoted(pa.array([name]))[0].as_py()}:"
-        pieces += [pc.fill_null(_join(head, written), "")] if written.null_count else [head, written]
-    if pieces and isinstance(pieces[0], str):
-        return [pieces[0][1:], *pieces[1:]]
-    return [pc.ascii_ltrim(_join(*pieces), characters=",")] if pieces else []
-
-
-def _join(*pieces: _Text | str) -> pa.StringArray:
-    return pc.binary_join_element_wise(*(pa.scalar(p) if isinstance(p, str) else p for p in pieces), "")
-
-
-def _split(text: pa.StringArray) -> list[bytes]:
-    """The texts as bytes: slices of Arrow's buffer, several times as fast as its own conversion."""
-    _, offsets, data = text.buffers()
-    ends = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1].tolist()
-    written = data.to_pybytes() if data is not None else b""
-    return [written[start:end] for start, end in pairwise(ends)]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reverse_etl.checks.base import AnyRule, Rule, Severity
-from reverse_etl.checks.builtin import duplicates, identifiers, names, time_units, values
+from reverse_etl.checks.builtin import duplicates, event_times, identifiers, names, time_units, values
 from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations.customerio.rules import (
     attributes,
     emails,
     event_keys,
-    events,
     json_attributes,
     objects,
     opt_outs,
@@ -100,13 +99,13 @@ def _events(sync: Outgoing, settings: EventsConfig) -> list[AnyRule]:
             identifiers.Length(length, ("name",), MAX_EVENT_NAME_BYTES),
         ]
     found += [
-        events.TimeValid(_reject("event_time_valid", "Every event's `occurred_at` is a time.")),
-        events.NotInFuture(_reject("event_in_future", "No event is more than a day in the future.")),
-        events.NotTooOld(_reject("event_too_old", "No event is from before 2000.")),
+        event_times.TimeValid(_reject("event_time_valid", "Every event's `occurred_at` is a time.")),
+        event_times.NotInFuture(_reject("event_in_future", "No event is more than a day in the future.")),
+        event_times.NotTooOld(_reject("event_too_old", "No event is from before 2000.")),
     ]
     if max_age is not None:
         rule = Rule("event_max_age", Severity.EXCLUDE, "Events older than the sync's `max_age` are left out.")
-        found.append(events.MaxAge(rule, int(max_age.total_seconds())))
+        found.append(event_times.MaxAge(rule, int(max_age.total_seconds())))
     keys = event_keys.SharedKeys(settings)
     repeated = Rule(
         event_keys.REPEATED,

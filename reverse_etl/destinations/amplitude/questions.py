@@ -1,0 +1,20 @@
+"""What is asked for a first sync to Amplitude."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reverse_etl.destinations.first_sync import Asks, FirstRows, NeededColumn
+
+
+def first_rows(asks: Asks) -> FirstRows:
+    """Users' properties, or events."""
+    send = asks.choice("What is a row", ("user_properties", "events"))
+    by = asks.choice("What identifies a user", ("user_id", "device_id"))
+    settings: dict[str, Any] = {"send": send, "identify_by": by}
+    user = NeededColumn(by, f"Column that holds the {by}", named_alike=False)
+    if send == "user_properties":
+        return FirstRows("amplitude", settings, (user,))
+    settings["event_type"] = asks.text("Type of the event")
+    time = NeededColumn("occurred_at", "Column with the time of the event", named_alike=False)
+    return FirstRows("amplitude", settings, (user, time))

@@ -1,0 +1,1 @@
+"""Amplitude as a destination."""
