@@ -122,6 +122,11 @@ class Reason(NamedTuple):
     field: str
     message: str
 
+    @property
+    def label(self) -> str:
+        """The reason, with its field where it has one: ``too_long (email)``."""
+        return f"{self.reason} ({self.field})" if self.field else self.reason
+
 
 class Cause(NamedTuple):
     """Where rows failed, and why.

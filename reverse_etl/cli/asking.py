@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from getpass import getpass
+from typing import TYPE_CHECKING
 
 from reverse_etl.cli import words
 from reverse_etl.cli.init_tables import chosen
 from reverse_etl.cli.tables import say
+from reverse_etl.config.environment import Secret
+
+if TYPE_CHECKING:
+    from reverse_etl.config.model import YamlModel
 
 
 def write(sentence: str, *, end: str = "\n") -> None:
@@ -82,6 +90,19 @@ class Terminal:
             if found is not None:
                 return found
             write(f"There is no {what} {answer}{did_you_mean(answer, names, otherwise='there are')}")
+
+    def unset_secrets(self, config: YamlModel) -> None:
+        """Asks for the secrets of an entry that the environment does not have: for this process, and kept nowhere.
+
+        Where nobody can type unseen, or nothing is typed, what they are for fails and says why.
+        """
+        for value in (getattr(config, name) for name in type(config).model_fields):
+            if isinstance(value, Secret) and not os.environ.get(variable := value.template[2:-1]):
+                if not sys.stdin.isatty():
+                    return
+                write(f"{variable} is not set: type it to list the tables now, it is not kept; Enter: go on without:")
+                if typed := getpass("  "):
+                    os.environ[variable] = typed
 
     def secret(self, *parts: str) -> str:
         """A reference to an environment variable, noted for the last steps; nothing is asked."""

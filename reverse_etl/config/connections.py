@@ -92,10 +92,12 @@ class DatabaseConfig(YamlModel):
         timezone: How date-times without a zone are read.
         late: How long after its time a row may become visible. None: as the server reports, else 10 minutes.
         USUAL: Keys that have a default and that most entries have nevertheless: `init` writes them too.
+        ASKED: Keys that `init` asks for, and leaves out where there is no answer.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
     USUAL: ClassVar[frozenset[str]] = frozenset({"password"})
+    ASKED: ClassVar[frozenset[str]] = frozenset()
 
     name: str = ""
     type: str = Field(description="The engine.")
@@ -142,6 +144,7 @@ class ServerAddress(YamlModel):
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"tunnel_port"})
+    ASKED: ClassVar[frozenset[str]] = frozenset({"port", "ca_file"})
 
     host: EnvText = Field(description="Host name or address; ${NAME} is replaced.")
     port: int | None = Field(default=None, ge=1, le=65_535, description="The engine's usual port when left out.")
@@ -185,11 +188,13 @@ class DestinationConfig(YamlModel):
         name: Its key in ``destinations``; set by the loader.
         type: The kind, which is the name of its folder in ``reverse_etl.destinations``.
         USUAL: Keys that have a default and that most entries have nevertheless: `init` writes them too.
+        ASKED: Keys that `init` asks for, and leaves out where there is no answer.
         VARIABLES: What the names of the variables begin with that `init` writes; empty: the entry's name.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
     USUAL: ClassVar[frozenset[str]] = frozenset({"password"})
+    ASKED: ClassVar[frozenset[str]] = frozenset()
     VARIABLES: ClassVar[str] = ""
     SECTION: ClassVar[str] = "destinations"
     """Where its entries stand too: a kind may have a word of its own for them."""

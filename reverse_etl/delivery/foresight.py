@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,14 @@ async def _effects(table: TableDestination, piece: Slice, patience: Patience) ->
         raise TypeError(f"{table.name} cannot tell what it would do")
     batch = piece.fitted.batch
     if piece.gone:
-        return await patience.until_settled(partial(table.effects_of_delete, batch))
+        removed = await patience.until_settled(partial(table.effects_of_delete, batch))
+        return removed + Effects(already_gone=max(0, batch.num_rows - removed.deletes))
     kept = [each.rows.to_numpy() for each in piece.fitted.kept_back]
     misfits = np.unique(np.concatenate(kept)) if kept else np.empty(0, np.int64)
     if len(misfits):
         batch = batch.filter(pa.array(~np.isin(batch.column(ROW_NUMBER).to_numpy(), misfits)))
-    found = Effects(refused=len(misfits))
+    reasons: Counter[str] = Counter()
+    for each in piece.fitted.kept_back:
+        reasons[each.why.label] += len(each.rows)
+    found = Effects(refused=len(misfits), refused_by=dict(reasons))
     return found + (await patience.until_settled(partial(table.effects, batch)) if batch.num_rows else Effects())

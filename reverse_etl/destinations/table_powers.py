@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Effects:
         left_out: Rows that ``update_only`` or ``add_only`` leaves out.
         refused: Rows that do not fit, or whose key is that of several rows. What constraints and triggers refuse, only
             writing shows.
+        already_gone: Rows that say that they are gone, or keys to remove, of which the table has no row to remove.
+        refused_by: How many of the refused rows, by a reason with its field; of a row that has several, all of them.
     """
 
     inserts: int = 0
@@ -35,9 +38,16 @@ class Effects:
     deletes: int = 0
     left_out: int = 0
     refused: int = 0
+    already_gone: int = 0
+    refused_by: dict[str, int] = field(default_factory=dict, compare=False)
 
     def __add__(self, other: Effects) -> Effects:
-        return Effects(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        numbers = {
+            each.name: getattr(self, each.name) + getattr(other, each.name)
+            for each in fields(self)
+            if each.name != "refused_by"
+        }
+        return Effects(**numbers, refused_by=dict(Counter(self.refused_by) + Counter(other.refused_by)))
 
 
 @runtime_checkable
@@ -101,6 +111,24 @@ class Described:
     keys: Sequence[str]
     rights: Sequence[str]
     lacking: Sequence[str]
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+    """A table that can be looked at before the rows are read, and so before it is known for sure what they have."""
+
+    async def look_ahead(self, names: Sequence[str] | None, *, any_case: Collection[str] = ()) -> None:
+        """Makes sure, as ``prepare`` does, that the table can take the rows, as far as that is known of them.
+
+        Args:
+            names: Their columns; None where only a reading shows them.
+            any_case: Those that may turn out to be in another case.
+
+        Raises:
+            DestinationError: The table cannot be written to, or the server does not answer.
+            ConfigError: The sync's file and the table do not fit.
+        """
+        ...
 
 
 @runtime_checkable

@@ -27,6 +27,7 @@ from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.gone import NOTHING_SENT, deleted_too_many
 from reverse_etl.run.in_table import InTable, first_keys, look_into_table
+from reverse_etl.run.look_ahead import look_ahead
 from reverse_etl.run.narrowed import items_of
 from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.run.planned_run import PREFIX
@@ -90,6 +91,7 @@ def make_plan(
     state = sync_state(store, sync.name)
     carried = carried_rows(home, sync.name, state.carried)
     before = replace(state.before() if remembered else Before(), carried=carried)
+    look_ahead(sync, destination, dialect(database))
     with connect(database) as session:
         facts = extract(
             sync,

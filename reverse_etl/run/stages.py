@@ -27,6 +27,7 @@ from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.close import close
 from reverse_etl.run.interrupts import heard, run_interruptibly
 from reverse_etl.run.lease import note_wait
+from reverse_etl.run.look_ahead import look_ahead
 from reverse_etl.run.named_rows import named_rows
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.send import mirrors, send
@@ -66,7 +67,7 @@ def extract_changeset(
         DestinationError: The workspace does not identify itself; or those rows failed in another one.
         StateError: The failed rows of the run to retry are no longer there, or the list of identifiers.
         SourceError: The database cannot give the rows.
-        ConfigError: The query's result lacks a needed column.
+        ConfigError: The query's result lacks a needed column; or the destination's table cannot take the rows.
     """
     from reverse_etl.run.planned_run import take_plan
     from reverse_etl.run.resume import take_over
@@ -101,6 +102,8 @@ def extract_changeset(
     if facts is None:
         generation = changes.generation_to_compare_with(run)
         wanted = named_rows(run.sync, run.home, scope)
+        if destination is not None:
+            look_ahead(run.sync, destination, dialect(database), clock=clock)
         with connect(database) as session:
             facts = extract(
                 run.sync, session, run.folder, before=before, dialect=dialect(database), late=late, scope=scope,

@@ -9,10 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.changeset.columns import attribute_columns
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.changes import late_of
+from reverse_etl.config.gone import DELETED
 from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations import kind
 from reverse_etl.destinations.table_powers import Described, Describes
@@ -109,4 +111,7 @@ def _writes(sync: SyncConfig, columns: Sequence[str]) -> str:
         whose = "of the table" if gone.of_table else "of its own"
         becomes = f"; rows {whose} that are gone: {gone.action}"
     by = f" by {key}" if key else ""
-    return f"{asked.get('write', 'writes')} {', '.join(columns)}{by}{becomes}"
+    written = attribute_columns(columns, sync.stream(ROWS))
+    if len(written) < len(columns):
+        becomes += f"; a row is gone where {DELETED} is true"
+    return f"{asked.get('write', 'writes')} {', '.join(written)}{by}{becomes}"

@@ -144,7 +144,19 @@ def test_problems_fit(shop: tuple[Project, RunningSandbox], tmp_path: Path) -> N
     "destination",
     [
         ("no destination", "", "", "moon", "us", "people", "people", "id"),
-        ("postgres", "crm", "a-database-with-a-long-name.example.com", "crm", "writer", "people", "members", "id"),
+        (
+            "postgres",
+            "crm",
+            "a-database-with-a-long-name.example.com",
+            "x",
+            "",
+            "crm",
+            "writer",
+            "",
+            "people",
+            "members",
+            "id",
+        ),
     ],
     ids=lambda typed: typed[0],
 )

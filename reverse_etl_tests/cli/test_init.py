@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from reverse_etl.changeset.query import check_query, render
+from reverse_etl.cli.asking import Terminal
 from reverse_etl.cli.init_tables import chosen
-from reverse_etl.config.loader import load_project
+from reverse_etl.config.loader import load_connections, load_project
 from reverse_etl.plugins import load, names
 from reverse_etl_tests import warm
 from reverse_etl_tests.project import Project
@@ -42,18 +45,51 @@ def test_a_first_sync_of_an_empty_folder_runs(project: Project, sandbox: Running
 def test_each_destination_has_its_own_questions(tmp_path: Path) -> None:
     """Its section, and an entry without what has a default; the sync is valid as it is written."""
     (tmp_path / "syncs").mkdir()
-    connections = ("sqlite", "", "../shop.db", "postgres", "crm", "crm-db.example.com", "crm", "writer")
+    connections = (
+        "sqlite",
+        "",
+        "../shop.db",
+        "postgres",
+        "crm",
+        "crm-db.example.com",
+        "x",
+        "",
+        "crm",
+        "writer",
+        "ca.pem",
+    )
     sync = ("members", "crm.members", ",", "tenant, id", "customers", "", "", "email, plan", "", "1d")
     done = answered(tmp_path, *connections, *sync)
     assert 0 == done.returncode, done.stderr
     assert "export CRM_PASSWORD=..." in done.stderr
+    assert "reverse-etl plan members" in done.stderr
     assert "reverse-etl test-connection crm" in done.stderr
     project = load_project(tmp_path / "syncs")
+    written = (tmp_path / "syncs" / "connections.yaml").read_text()
+    assert ("port:" in written, "ca_file: ca.pem" in written) == (False, True)
+    assert "port: Input should be a valid integer" in done.stderr
     assert ("postgres", "crm") == (project.destinations["crm"].type, project.syncs["members"].destination)
     text = (tmp_path / "syncs" / "members.yaml").read_text()
     assert "destination: crm\n" in text
     assert "rows:\n  table: crm.members\n  identify_by:\n  - tenant\n  - id\n" in text
     assert "query: |\n  SELECT tenant, id, email, plan\n  FROM customers\n" in text
+
+
+def test_a_secret_that_is_not_set_is_asked_for_unseen(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, where a person can type; it is known to this process alone, and to no file."""
+    entry = "{type: postgres, host: h, database: d, user: u, password: '${CRM_PASSWORD}'}"
+    project.write("connections.yaml", f"databases:\n  shop: {{type: sqlite, path: x}}\ndestinations:\n  crm: {entry}\n")
+    destination = load_connections(project.folder / "syncs").destinations["crm"]
+    monkeypatch.setenv("CRM_PASSWORD", "")
+    monkeypatch.setattr("sys.stdin", StringIO())
+    typed = iter(["", "planted"])
+    monkeypatch.setattr("reverse_etl.cli.asking.getpass", lambda _: next(typed))
+    Terminal().unset_secrets(destination)
+    assert ("", 2) == (os.environ["CRM_PASSWORD"], typed.__length_hint__())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for left, known in ((1, ""), (0, "planted"), (0, "planted")):
+        Terminal().unset_secrets(destination)
+        assert (known, left) == (os.environ["CRM_PASSWORD"], typed.__length_hint__())
 
 
 def test_a_file_of_connections_that_lacks_some_is_completed_first(project: Project) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.commands.plan import _lines, _why_not_compared
+from reverse_etl.cli.commands.plan import _in_table, _lines, _why_not_compared
 from reverse_etl.config.gone import Gone
 from reverse_etl.destinations.table_powers import Effects
 from reverse_etl.run.planned import Plan, StreamPlan
@@ -124,20 +124,32 @@ def test_a_plan_that_is_not_there_is_a_mistake_of_the_user(shop: Project) -> Non
         (
             Gone("delete"),
             "acknowledged before, and no longer returned: gone, as the sync's file says",
-            "to remove from",
+            "to remove",
         ),
         (
             Gone("set", {"left": True}, of_table=True),
             "in the table, and not in the query: gone, as",
-            "to mark as gone in",
+            "to mark as gone",
         ),
-        (Gone("set", {"left": True}), "acknowledged before, and no longer returned: gone", "to mark as gone in"),
-        (Gone("delete", of_table=True), "in the table, and not in the query: gone, as the", "to remove from the table"),
+        (Gone("set", {"left": True}), "acknowledged before, and no longer returned: gone", "to mark as gone"),
+        (Gone("delete", of_table=True), "in the table, and not in the query: gone, as the", "to remove"),
     ],
     ids=["own rows, deleted", "the table's, marked", "own rows, marked", "the table's, deleted"],
 )
 def test_what_is_gone_is_called_by_what_becomes_of_it(gone: Gone, known: str, written: str) -> None:
     """A mirror of a whole table remembers nothing that was acknowledged, and a mark removes nothing."""
     stream = StreamPlan(extracted=3, to_send=3, rejected=0, excluded=0, to_remove=2, in_table=Effects(deletes=2))
-    removed, in_table = (what for sign, _, what in _lines(stream, gone) if sign == "-")
+    lines = [*_lines(stream, gone), *_in_table(Effects(deletes=2), gone)]
+    removed, in_table = (what for sign, _, what in lines if sign == "-")
     assert (True, True) == (removed.startswith(known), in_table.startswith(written)), (removed, in_table)
+
+
+def test_what_the_table_would_refuse_has_its_reasons() -> None:
+    """And rows that are gone are counted also where the table has none of them."""
+    effects = Effects(inserts=1, already_gone=2, refused=3, refused_by={"too_long (email)": 2, "null (plan)": 1})
+    effects += Effects(refused=1, refused_by={"null (plan)": 1})
+    assert [
+        ("+", 1, "to add"),
+        ("=", 2, "gone, and not there"),
+        ("!", 4, "would fail: too_long (email) 2, null (plan) 2"),
+    ] == _in_table(effects, Gone("delete"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
 from reverse_etl.cli import words
 from reverse_etl.cli.asking import Terminal, write
@@ -40,6 +40,7 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
     path = syncs / f"{name}.yaml"
     if path.exists():
         raise ConfigError(f"{path} already exists.", hint="Choose another name, or edit that file.")
+    asks.unset_secrets(database)
     tables = tables_of(database)
     if tables.problem:
         write(f"The tables cannot be listed: {tables.problem} Type their names.")
@@ -47,7 +48,7 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
     _write(path, where | _sync(asks, database.type, destination, tables))
     load_project(syncs)
     tests = (f"test-connection {each}" for each in dict.fromkeys((database.name, destination.name)))
-    commands = (*tests, f"preview {name}", f"run {name}")
+    commands = (*tests, f"preview {name}", f"plan {name}", f"run {name}")
     for step in (*(f"export {each}=..." for each in asks.variables), *(f"reverse-etl {each}" for each in commands)):
         print_line(words.console(stderr=True), words.text(f"  {step}"))
 
@@ -88,24 +89,51 @@ def _asked(asks: Terminal, model: type[DatabaseConfig | DestinationConfig], pref
 
     entry: dict[str, Any] = {}
     for name, about in model.model_fields.items():
+        key = about.alias or name
+        if name in model.ASKED:
+            if (given := _optional(asks, model, name)) is not None:
+                entry[key] = given
+            continue
         if not about.is_required() and name not in model.USUAL:
             continue
-        key = about.alias or name
         types = get_args(about.annotation) or (about.annotation,)
         if Secret in types:
             entry[key] = asks.secret(prefix, key)
         elif all(isinstance(each, str) for each in types):
             entry[key] = asks.choice(key, types)
         else:
-            entry[key] = asks.text(f"{key} ({about.description})".replace("this file", "syncs/connections.yaml"))
+            entry[key] = asks.text(_question(model, name))
     return entry
+
+
+def _question(model: type[DatabaseConfig | DestinationConfig], name: str) -> str:
+    about = model.model_fields[name]
+    said = (about.description or "").replace("this file", "syncs/connections.yaml").removesuffix(".")
+    return f"{about.alias or name} ({said})"
+
+
+def _optional(asks: Terminal, model: type[DatabaseConfig | DestinationConfig], name: str) -> int | str | None:
+    """A value that fits, or None where there is no need for one."""
+    from pydantic import TypeAdapter, ValidationError
+
+    about = model.model_fields[name]
+    kind: Any = Annotated[about.annotation, *(about.metadata or (None,))]
+    while given := asks.text(f"{_question(model, name)}; Enter: none", ""):
+        value: int | str = int(given) if given.isascii() and given.isdigit() else given
+        try:
+            TypeAdapter[Any](kind).validate_python(value)
+        except ValidationError as error:
+            write(f"{name}: {error.errors()[0]['msg']}.")
+        else:
+            return value
+    return None
 
 
 def _sync(asks: Terminal, engine: str, destination: DestinationConfig, tables: Tables) -> dict[str, Any]:
     """What a row is, when it is read, and the query."""
     from reverse_etl.destinations import kind
 
-    rows = kind(destination.type).first_rows(asks, _there(destination))
+    rows = kind(destination.type).first_rows(asks, _there(asks, destination))
     table = asks.one_of("Table that holds the rows", tables.columns, "table")
     columns = tables.columns.get(table, [])
     if columns:
@@ -130,7 +158,7 @@ def _sync(asks: Terminal, engine: str, destination: DestinationConfig, tables: T
     }
 
 
-def _there(destination: DestinationConfig) -> Mapping[str, Sequence[str]]:
+def _there(asks: Terminal, destination: DestinationConfig) -> Mapping[str, Sequence[str]]:
     """The tables of a destination with their columns; none where it has none, or cannot be asked."""
     from reverse_etl.destinations import kind
     from reverse_etl.destinations.table_powers import ListsTables
@@ -139,6 +167,7 @@ def _there(destination: DestinationConfig) -> Mapping[str, Sequence[str]]:
     of = kind(destination.type)
     if not isinstance(of, ListsTables):
         return {}
+    asks.unset_secrets(destination)
     try:
         return of.tables(destination)
     except ReverseEtlError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
@@ -107,8 +107,10 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
     for name, stream in made.streams.items():
         row = "row" if name == "rows" else name.removesuffix("s")
         say(console, f"{sync.name}: {counted(stream.extracted, row)} read{since}{compared}", style="bold")
-        for sign, number, what in _lines(stream, sync.gone(name)):
-            say(console, f"  {sign} {number:>11,}  {what}", indent=" " * 17)
+        _show_lines(_lines(stream, sync.gone(name)), console)
+        if stream.in_table is not None and (found := _in_table(stream.in_table, sync.gone(name))):
+            say(console, f"In table {sync.writes[0]}:", style="bold")
+            _show_lines(found, console)
         if stream.removed:
             then = "cleared" if sync.clears_removed_attributes else f"they stay in {sync.TITLE}"
             say(console, f"Attributes no longer in the query: {', '.join(stream.removed)} ({then}).")
@@ -124,8 +126,11 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
     requests = sum(each.requests for each in made.streams.values())
     payload = sum(each.payload_bytes for each in made.streams.values())
     size = f", {_size(payload)}" if payload else ""
-    say(console, f"{counted(requests, 'request')}{size}." if requests else "Nothing to send.")
     looked = any(stream.in_table is not None for stream in made.streams.values())
+    if not requests:
+        say(console, "Nothing to send.")
+    elif not looked:
+        say(console, f"{counted(requests, 'request')}{size}.")
     if not made.compares and not looked and (why := _why_not_compared(made)):
         say(console, why)
     for note in made.notes:
@@ -145,15 +150,21 @@ def _show_values(changed: ChangedRow, console: Console) -> None:
         say(console, f"  ~ {words.value(changed.key, _LONGEST)}  {' · '.join(pairs)}", indent=" " * 4)
 
 
-def _lines(stream: StreamPlan, gone: Gone | None) -> list[tuple[str, int, str]]:
-    """A sign, a number and a word for each kind of rows that there are."""
+_Lines: TypeAlias = list[tuple[str, int, str]]
+"""A sign, a number and a word for each kind of rows that there are."""
+
+
+def _show_lines(lines: _Lines, console: Console) -> None:
+    for sign, number, what in lines:
+        say(console, f"  {sign} {number:>11,}  {what}", indent=" " * 17)
+
+
+def _lines(stream: StreamPlan, gone: Gone | None) -> _Lines:
+    """What becomes of the rows before they are sent."""
     reasons = ", ".join(f"{name} {rows:,}" for name, rows in stream.rejected_by.items())
     attributes = " · ".join(f"{name} {rows:,}" for name, rows in stream.attributes.items())
     of_table = gone is not None and gone.of_table
     missing = "in the table, and not in the query" if of_table else "acknowledged before, and no longer returned"
-    removal = (
-        "to mark as gone in the table" if gone is not None and gone.action == "set" else "to remove from the table"
-    )
     found: list[tuple[str, int | None, str]] = [
         ("+", stream.added, "new"),
         ("~", stream.changed, f"changed: {attributes}" if attributes else "changed"),
@@ -163,22 +174,26 @@ def _lines(stream: StreamPlan, gone: Gone | None) -> list[tuple[str, int, str]]:
         ("-", stream.deleted, "of the rows above, marked as deleted"),
         (" ", None if stream.gone is None else stream.gone - stream.to_remove, _left(stream)),
         (">", stream.to_send if stream.added is None and stream.in_table is None else None, "to send"),
-        *(_in_table(stream.in_table, removal) if stream.in_table is not None else ()),
         ("!", stream.rejected, f"would fail: {reasons}" if reasons else "would fail"),
         ("x", stream.excluded, "left out"),
     ]
     return [(sign, number, what) for sign, number, what in found if number]
 
 
-def _in_table(effects: Effects, removal: str) -> list[tuple[str, int | None, str]]:
-    return [
-        ("+", effects.inserts, "to add to the table"),
-        ("~", effects.updates, "to change in the table"),
-        ("=", effects.unchanged, "in the table already, as they are"),
-        ("-", effects.deletes, removal),
+def _in_table(effects: Effects, gone: Gone | None) -> _Lines:
+    """What becomes of those that are sent, as far as the table shows before it is written to."""
+    marks = gone is not None and gone.action == "set"
+    reasons = ", ".join(f"{name} {rows:,}" for name, rows in effects.refused_by.items())
+    found = [
+        ("+", effects.inserts, "to add"),
+        ("~", effects.updates, "to change"),
+        ("=", effects.unchanged, "there already, as they are"),
+        ("-", effects.deletes, "to mark as gone" if marks else "to remove"),
+        ("=", effects.already_gone, "gone, and not there, or marked as gone" if marks else "gone, and not there"),
         ("x", effects.left_out, "left out, because of what the table has (`write`)"),
-        ("!", effects.refused, "would fail: they do not fit the table, or several rows have their key"),
+        ("!", effects.refused, f"would fail: {reasons}" if reasons else "would fail"),
     ]
+    return [(sign, number, what) for sign, number, what in found if number]
 
 
 def _left(stream: StreamPlan) -> str:

@@ -5,7 +5,8 @@ The servers' own texts quote rows, so none of them is passed on: reasons, and th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from reverse_etl.destinations.base import Refusal
@@ -46,3 +47,8 @@ def refusal(
     """
     named = f" (constraint {constraint})" if constraint else ""
     return Refusal(place, Reason(reason, ", ".join(columns), f"{message or MESSAGES[reason]}{named}."))
+
+
+def reasons_of(refusals: Iterable[Refusal]) -> dict[str, int]:
+    """How many rows are refused, by reason with its field."""
+    return dict(Counter(each.why.label for each in refusals))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, TypeVar
 
 from reverse_etl.config.gone import DELETED
 from reverse_etl.config.model import nearest
 from reverse_etl.destinations._sql.columns import TableColumn
 from reverse_etl.destinations._sql.config import Rows
 from reverse_etl.errors import ConfigError
+
+AnyColumn = TypeVar("AnyColumn", bound=TableColumn)
 
 LEAVE_OUT: Final = "Leave it out of the query, or of `columns` or the transform where the sync has one."
 """The next step for a column that cannot be written, whichever of them made it."""
@@ -58,6 +61,7 @@ def require_columns(columns: Iterable[str], rows: Rows, names: Sequence[str], *,
             near = nearest(name, names)
             hint = f"Did you mean `{near}`?" if near else "Name columns of the query in `identify_by`."
             raise ConfigError(f"`identify_by` names {name}, which the query does not return.", hint=hint)
+    require_key(columns, rows, where=where)
     for name in names:
         if name not in columns:
             near = nearest(name, columns)
@@ -68,6 +72,15 @@ def require_columns(columns: Iterable[str], rows: Rows, names: Sequence[str], *,
                 else LEAVE_OUT
             )
             raise ConfigError(f"{where} has no column {name}.", hint=hint)
+
+
+def require_key(columns: Sequence[str], rows: Rows, *, where: str) -> None:
+    """Raises ConfigError where the table lacks a column of the key; all arguments as ``require_columns`` has them."""
+    for name in rows.identify_by:
+        if name not in columns:
+            near = nearest(name, columns)
+            meant = f"Did you mean `{near}`?" if near else f"It has {some(columns)}."
+            raise ConfigError(f"{where} has no column {name}, which `identify_by` names.", hint=meant)
 
 
 def written_columns(names: Sequence[str], rows: Rows) -> list[str]:
@@ -93,8 +106,15 @@ def only_matched(column: TableColumn, rows: Rows) -> bool:
     return column.fits.key and rows.write == "update_only"
 
 
-def require_complete(columns: Mapping[str, TableColumn], names: Sequence[str], *, where: str) -> None:
-    """Raises ConfigError where a new row would lack a value that the table needs."""
+def left_to_trigger(column: AnyColumn, filled: Collection[str]) -> AnyColumn:
+    """The column as rows are made to fit it: where a trigger may fill it, NULL is the server's to judge."""
+    return replace(column, fits=replace(column.fits, nullable=True)) if column.fits.name in filled else column
+
+
+def require_complete(
+    columns: Mapping[str, TableColumn], names: Sequence[str], *, where: str, otherwise: str = ""
+) -> None:
+    """Raises ConfigError where a new row would lack a value that the table needs; ``otherwise`` is a further hint."""
     missing = [
         name
         for name, column in columns.items()
@@ -104,7 +124,7 @@ def require_complete(columns: Mapping[str, TableColumn], names: Sequence[str], *
         raise ConfigError(
             f"{where} needs a value for {some(missing)}, which the query does not return.",
             hint="Add it to the query, and to `columns` or the transform where the sync has one, or write "
-            "`write: update_only`.",
+            f"`write: update_only`. {otherwise}".rstrip(),
         )
 
 

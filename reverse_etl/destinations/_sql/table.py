@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -76,6 +76,17 @@ class SqlTable(ABC, Generic[_Config, _Table, _Statements]):
         """
         self._found = await self._patience.until_settled(self._look)
 
+    async def look_ahead(self, names: Sequence[str] | None, *, any_case: Collection[str] = ()) -> None:
+        """The same of rows that are not read yet, as ``table_powers.LooksAhead`` defines it."""
+        there = await self._patience.until_settled(self._look_at_columns)
+        if names is None:
+            requirements.require_key(there, self._rows, where=f"{self.name}: table {self._rows.table}")
+            return
+        spelled = {name.lower(): name for name in (*reversed(there), *self._rows.identify_by)}
+        meant = [spelled.get(name.lower(), name) if name in any_case else name for name in names]
+        self._columns = requirements.written_columns(meant, self._rows)
+        await self.prepare()
+
     def identifiers(self, batch: pa.RecordBatch) -> pa.StringArray:
         """Each row's key, of several columns with a comma between them."""
         return identifiers(batch, self._rows.identify_by)
@@ -97,6 +108,10 @@ class SqlTable(ABC, Generic[_Config, _Table, _Statements]):
     @abstractmethod
     async def _look(self) -> tuple[_Table, _Statements] | TryAgain:
         """The table, as the server has it now, and what is run for each slice."""
+
+    @abstractmethod
+    async def _look_at_columns(self) -> Sequence[str] | TryAgain:
+        """The names of the table's columns; raises as ``prepare`` where no sync could write to such a table."""
 
     @property
     def _prepared(self) -> tuple[_Table, _Statements]:

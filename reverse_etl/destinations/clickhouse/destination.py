@@ -152,6 +152,14 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
         self._require_rights(session, statements)
         return table, statements
 
+    async def _look_at_columns(self) -> Sequence[str] | TryAgain:
+        return await self._settled(self._usable_columns)
+
+    def _usable_columns(self, session: Session) -> Sequence[str]:
+        table = self._find(session)
+        requirements.require_kind(table, self._rows, where=self.name)
+        return [*table.columns]
+
     def _find(self, session: Session) -> Table:
         places = shared.places(self._config.database.resolve(), self._rows.table)
         for database, name in places:

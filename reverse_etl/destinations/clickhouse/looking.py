@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.looked_up import looked_up
+from reverse_etl.destinations._sql.refusals import reasons_of
 from reverse_etl.destinations.clickhouse.slices import Slice
 from reverse_etl.destinations.clickhouse.staging import stage_of
 from reverse_etl.destinations.table_powers import Effects
@@ -26,8 +27,10 @@ def effects(piece: Slice, statements: Statements) -> Effects:
         return Effects(inserts=piece.rows)
     plan = piece.plan(np.empty(0, np.int64))
     new, changed, left_out = (int(mask.sum()) for mask in (plan.new, plan.changed, plan.excluded))
-    unchanged = piece.rows - piece.refused - new - changed - left_out
-    return Effects(new, changed, unchanged, left_out=left_out, refused=piece.refused)
+    refused = len(piece.refusals)
+    unchanged = piece.rows - refused - new - changed - left_out
+    reasons = reasons_of(piece.refusals)
+    return Effects(new, changed, unchanged, left_out=left_out, refused=refused, refused_by=reasons)
 
 
 def effects_of_delete(piece: Slice, statements: Statements) -> Effects:

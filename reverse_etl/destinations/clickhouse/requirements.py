@@ -41,8 +41,7 @@ def statements(
     at = f"{where}: table {table.database}.{table.name}"
     _require_engine(table, rows, at)
     shared.require_columns(table.columns, rows, names, where=at)
-    if table.replaces:
-        _require_key(table, rows, at)
+    require_kind(table, rows, where=where)
     written = [table.columns[name] for name in table.columns if name in names]
     shared.require_writable(written, rows, where=at)
     _require_types(table, written, at)
@@ -58,6 +57,15 @@ def statements(
         marks=marks,
         version=version.sql if version is not None else "",
     )
+
+
+def require_kind(table: Table, rows: Rows, *, where: str) -> None:
+    """Raises ConfigError where rows could not be written so to such a table, whatever their columns."""
+    at = f"{where}: table {table.database}.{table.name}"
+    _require_engine(table, rows, at)
+    if table.replaces:
+        shared.require_key([*table.columns], rows, where=at)
+        _require_key(table, rows, at)
 
 
 def version(table: Table, names: Sequence[str], began_at: int, *, where: str) -> Version | None:

@@ -7,7 +7,7 @@ put to the checks; where none of them is at fault, halves find the one that is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -112,9 +112,9 @@ class Slice:
         return len(self._left)
 
     @property
-    def refused(self) -> int:
-        """How many of them are refused by now."""
-        return len(self._refusals)
+    def refusals(self) -> Sequence[Refusal]:
+        """Those that are refused by now."""
+        return self._refusals
 
     def existing_rows(self) -> int:
         """How many of its keys the table has."""

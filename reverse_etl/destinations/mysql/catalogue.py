@@ -31,6 +31,11 @@ _CHECKS: Final = {
 }
 """Of MariaDB, whose names are a table's own, and of MySQL."""
 
+_FILLING: Final = (
+    "SELECT 1 FROM information_schema.triggers WHERE event_object_schema = {schema} AND event_object_table = {name} "
+    "AND event_manipulation = 'INSERT' AND action_timing = 'BEFORE' LIMIT 1"
+)
+
 _BITS: Final = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 _YEARS: Final = (1901, 2155)
 _KINDS: Final = {
@@ -119,6 +124,8 @@ class Table:
         columns: In the table's order, by name.
         keys: By name.
         checks: The columns of each check, by its name.
+        filled: The columns that must not be empty and that a trigger may fill before a row is added, as far as this
+            user sees triggers (MySQL: with the right ``TRIGGER``).
     """
 
     database: str
@@ -128,6 +135,7 @@ class Table:
     columns: Mapping[str, TableColumn]
     keys: Mapping[str, Key]
     checks: Mapping[str, tuple[str, ...]]
+    filled: frozenset[str]
 
     def is_unique(self, names: Iterable[str]) -> bool:
         """Whether no two rows have the same values in these columns."""
@@ -158,6 +166,7 @@ def table(session: Session, database: str, name: str, *, key: Sequence[str]) -> 
     last = _LAST_TIMESTAMP[session.is_mariadb and session.number >= (11, 5)]
     columns = {row[0]: _column(row, key, last) for row in session.rows(_COLUMNS.format(table=where))}
     checks = session.rows(_CHECKS[session.is_mariadb].format(schema=schema, name=exactly))
+    may_fill = bool(session.rows(_FILLING.format(schema=schema, name=exactly)))
     return Table(
         database=database,
         name=name,
@@ -166,6 +175,7 @@ def table(session: Session, database: str, name: str, *, key: Sequence[str]) -> 
         columns=columns,
         keys=_keys(session.rows(_KEYS.format(table=where))),
         checks={name: _names(clause, name, columns) for name, clause in checks},
+        filled=frozenset(name for name, column in columns.items() if may_fill and not column.fits.nullable),
     )
 
 

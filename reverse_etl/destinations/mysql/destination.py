@@ -141,6 +141,15 @@ class MysqlTable(SqlTable[Config, Table, Statements]):
         self._require_rights(session, table, statements)
         return table, statements
 
+    async def _look_at_columns(self) -> Sequence[str] | TryAgain:
+        return await self._settled(self._usable_columns)
+
+    def _usable_columns(self, session: Session) -> Sequence[str]:
+        requirements.require_version(session, where=self.name)
+        table = self._find(session)
+        requirements.require_kind(table, where=self.name)
+        return [*table.columns]
+
     def _find(self, session: Session) -> Table:
         places = shared.places(self._config.database.resolve(), self._rows.table)
         for database, name in places:

@@ -71,7 +71,7 @@ def described(session: Session, table: Table) -> Described:
     for right, probe in statements.probes().items():
         (lacking if denied(session, probe) else rights).append(right)
     name = f"{table.database}.{table.name}"
-    return Described(name, shown_columns(table.columns.values()), sorted(key), rights, lacking)
+    return Described(name, shown_columns(table.columns.values(), table.filled), sorted(key), rights, lacking)
 
 
 def denied(session: Session, probe: str) -> bool:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.looked_up import looked_up
+from reverse_etl.destinations._sql.refusals import reasons_of
 from reverse_etl.destinations.mysql.catalogue import quoted
 from reverse_etl.destinations.mysql.literals import literals, pieces
 from reverse_etl.destinations.mysql.statements import DROP_STAGE, FILL_STAGE, Statements
@@ -27,14 +28,19 @@ def effects(transaction: Transaction) -> Effects:
     """What writing would do, as far as constraints and triggers do not decide it; the slice is staged."""
     statements, rows = transaction.statements, transaction.rows
     if statements.write == "append":
-        return Effects(inserts=rows - transaction.refused, refused=transaction.refused)
+        return Effects(inserts=rows - len(transaction.refusals)) + _refused(transaction)
     existing, changed, added = (int(mask.sum()) for mask in transaction.plan())
-    refused = transaction.refused
+    refused = _refused(transaction)
     if not statements.adds:
-        return Effects(0, changed, existing - changed, left_out=added, refused=refused)
+        return Effects(0, changed, existing - changed, left_out=added) + refused
     if statements.write == "add_only":
-        return Effects(added, left_out=existing, refused=refused)
-    return Effects(added, changed, existing - changed, refused=refused)
+        return Effects(added, left_out=existing) + refused
+    return Effects(added, changed, existing - changed) + refused
+
+
+def _refused(transaction: Transaction) -> Effects:
+    refusals = transaction.refusals
+    return Effects(refused=len(refusals), refused_by=reasons_of(refusals))
 
 
 def look_up(session: Session, transaction: Transaction) -> LookedUp:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _OLDEST: Final = {False: (8, 0, 16), True: (10, 4)}
 """MySQL's and MariaDB's versions with window functions and checks in the catalogue."""
 _TABLES: Final = {"BASE TABLE", "SYSTEM VERSIONED"}
+_UNSEEN: Final = "Where a BEFORE INSERT trigger fills it: MySQL shows it to users who have the right TRIGGER."
 _ENGINE: Final = "InnoDB"
 
 
@@ -36,6 +37,40 @@ def statements(
     Raises:
         ConfigError: The sync asks for what the table cannot do.
     """
+    require_kind(table, where=where)
+    at = f"{where}: table {table.database}.{table.name}"
+    shared.require_columns(table.columns, rows, names, where=at)
+    written = [shared.left_to_trigger(column, table.filled) for name, column in table.columns.items() if name in names]
+    shared.require_writable(written, rows, where=at)
+    for column in written:
+        if not column.writable:
+            raise ConfigError(
+                f"{at}: column {column.fits.name} is a {column.fits.type}, which cannot be written.",
+                hint=shared.LEAVE_OUT,
+            )
+    if rows.write != "update_only":
+        shared.require_complete(table.columns, [*names, *table.filled], where=at, otherwise=_UNSEEN)
+    return Statements(
+        table=f"{quoted(table.database)}.{quoted(table.name)}",
+        columns=written,
+        write=rows.write,
+        keeps_when_empty=rows.empty_values == "ignore",
+        unique_key=table.is_unique(rows.identify_by),
+        indexed=table.is_indexed(rows.identify_by),
+        deletes=rows.when_gone is not None and not marks,
+        marks=marks,
+        filled=tuple(name for name in table.columns if name not in names and _is_left_to_trigger(table, name)),
+        numbered_by=next((name for name, column in table.columns.items() if column.counts and name not in names), ""),
+    )
+
+
+def _is_left_to_trigger(table: Table, name: str) -> bool:
+    column = table.columns[name]
+    return name in table.filled and not (column.has_default or column.generated)
+
+
+def require_kind(table: Table, *, where: str) -> None:
+    """Raises ConfigError where no sync could write to what has the table's name."""
     full = f"{table.database}.{table.name}"
     if table.kind not in _TABLES:
         raise ConfigError(
@@ -46,29 +81,6 @@ def statements(
             f"{where}: table {full} is stored by {table.engine or 'no engine'}, which cannot undo a statement.",
             hint=f"Ask for: ALTER TABLE {quoted(table.database)}.{quoted(table.name)} ENGINE = {_ENGINE}.",
         )
-    at = f"{where}: table {full}"
-    shared.require_columns(table.columns, rows, names, where=at)
-    written = [column for name, column in table.columns.items() if name in names]
-    shared.require_writable(written, rows, where=at)
-    for column in written:
-        if not column.writable:
-            raise ConfigError(
-                f"{at}: column {column.fits.name} is a {column.fits.type}, which cannot be written.",
-                hint=shared.LEAVE_OUT,
-            )
-    if rows.write != "update_only":
-        shared.require_complete(table.columns, names, where=at)
-    return Statements(
-        table=f"{quoted(table.database)}.{quoted(table.name)}",
-        columns=written,
-        write=rows.write,
-        keeps_when_empty=rows.empty_values == "ignore",
-        unique_key=table.is_unique(rows.identify_by),
-        indexed=table.is_indexed(rows.identify_by),
-        deletes=rows.when_gone is not None and not marks,
-        marks=marks,
-        numbered_by=next((name for name, column in table.columns.items() if column.counts and name not in names), ""),
-    )
 
 
 def require_version(session: Session, *, where: str) -> None:

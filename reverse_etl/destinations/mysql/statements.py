@@ -44,6 +44,7 @@ class Statements:
         deletes: Whether rows that are gone are deleted.
         marks: What is set in rows that are gone; they are deleted where it is nothing.
         removes: Whether the rows of the slices are gone.
+        filled: Columns that are not among them, need a value and may get it from a trigger.
         numbered_by: The column in which the table itself numbers new rows; empty where there is none.
     """
 
@@ -54,6 +55,7 @@ class Statements:
     unique_key: bool
     indexed: bool
     deletes: bool
+    filled: Sequence[str] = ()
     numbered_by: str = ""
     marks: tuple[Mark[TableColumn], ...] = ()
     removes: bool = False
@@ -105,8 +107,9 @@ class Statements:
 
     def insert(self, where: str, *, looks: bool) -> str:
         """Adds rows ``s`` for which a condition holds; with ``looks`` only those that the table does not have."""
-        names = ", ".join(self._name(at) for at in range(len(self.columns)))
-        values = ", ".join(f"s.c{at}" for at in range(len(self.columns)))
+        names = ", ".join([*(self._name(at) for at in range(len(self.columns))), *map(quoted, self.filled)])
+        # INSERT ... SELECT looks for a default of what is left out before a trigger fills it.
+        values = ", ".join([*(f"s.c{at}" for at in range(len(self.columns))), *("NULL" for _ in self.filled)])
         new = f" AND NOT EXISTS (SELECT 1 FROM {self.table} AS t WHERE {self._match('s')})" if looks else ""
         return (
             f"INSERT INTO {self.table} ({names}) SELECT {values} FROM {STAGE} AS s WHERE {where}{new} ORDER BY s.place"
@@ -172,9 +175,10 @@ class Statements:
         if self.write != "append":
             probes["SELECT"] = f"SELECT {', '.join(names)} FROM {self.table} WHERE FALSE"
         if self.adds:
-            nulls = ", ".join("NULL" for _ in names)
+            added = [*names, *map(quoted, self.filled)]
+            nulls = ", ".join("NULL" for _ in added)
             nothing = "FROM (SELECT 1) AS one WHERE FALSE"
-            probes["INSERT"] = f"INSERT INTO {self.table} ({', '.join(names)}) SELECT {nulls} {nothing}"
+            probes["INSERT"] = f"INSERT INTO {self.table} ({', '.join(added)}) SELECT {nulls} {nothing}"
         if self.updates:
             sets = ", ".join(f"{self._name(at)} = NULL" for at in self._set)
             probes["UPDATE"] = f"UPDATE {self.table} SET {sets} WHERE FALSE"

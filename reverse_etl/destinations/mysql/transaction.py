@@ -70,9 +70,9 @@ class Transaction:
         return len(self._staged)
 
     @property
-    def refused(self) -> int:
-        """How many are refused so far."""
-        return len(self._refusals)
+    def refusals(self) -> Sequence[Refusal]:
+        """The rows that are refused so far."""
+        return self._refusals
 
     def stage(self) -> None:
         """Fills the stage, in transactions of its own; rows that the server cannot read stay out."""

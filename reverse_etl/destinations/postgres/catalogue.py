@@ -21,6 +21,8 @@ SELECT c.oid, c.relkind, row_security_active(c.oid) AS has_policies,
        EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND ev_type <> '1') AS has_rules,
        EXISTS (SELECT FROM pg_trigger WHERE tgrelid IN (SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid))
                AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 3 = 3) AS may_swallow_rows,
+       EXISTS (SELECT FROM pg_trigger WHERE tgrelid IN (SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid))
+               AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 7 = 7) AS may_fill_rows,
        has_schema_privilege(n.oid, 'USAGE') AS schema_usage,
        has_database_privilege(current_database(), 'TEMPORARY') AS temporary,
        has_table_privilege(c.oid, 'DELETE') AS may_delete,
@@ -32,7 +34,7 @@ SELECT c.oid, c.relkind, row_security_active(c.oid) AS has_policies,
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
-"""``tgtype`` 3: before each row."""
+"""``tgtype`` 3: before each row; 7: before each row that is added."""
 
 _COLUMNS: Final = """
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.atttypid AS oid, a.atttypmod AS modifier,
@@ -135,6 +137,7 @@ class Table:
         has_policies: Whether row-level security is on for this user.
         has_rules: Whether statements are rewritten.
         may_swallow_rows: Whether a trigger may leave rows out without an error.
+        filled: The columns that must not be empty and that a trigger may fill before a row is added.
         schema_usage: Whether this user may look into the schema.
         temporary: Whether this user may make temporary tables.
         may_delete: Whether this user may delete rows.
@@ -151,6 +154,7 @@ class Table:
     has_policies: bool
     has_rules: bool
     may_swallow_rows: bool
+    filled: frozenset[str]
     schema_usage: bool
     temporary: bool
     may_delete: bool
@@ -183,10 +187,13 @@ async def table(
         columns = await _rows(connection, _COLUMNS, [oid])
         types = await _types(connection, {row["oid"] for row in columns})
         constraints = await _rows(connection, _CONSTRAINTS, {"table": oid})
+        by_name = {row["name"]: _column(row, types, key) for row in columns}
+        may_fill = about.pop("may_fill_rows")
         return Table(
             schema=schema,
             name=name,
-            columns={row["name"]: _column(row, types, key) for row in columns},
+            columns=by_name,
+            filled=frozenset(each for each, column in by_name.items() if may_fill and not column.fits.nullable),
             constraints={row["name"]: tuple(row["columns"]) for row in constraints},
             **about,
         )

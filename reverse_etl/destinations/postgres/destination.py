@@ -215,6 +215,14 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         user = self._link.user
         return table, requirements.statements(table, self._rows, self._columns, marks, where=self.name, user=user)
 
+    async def _look_at_columns(self) -> Sequence[str] | TryAgain:
+        return await self._asked(self._usable_columns)
+
+    async def _usable_columns(self, connection: psycopg.AsyncConnection[Any]) -> Sequence[str]:
+        table = await self._find(connection)
+        requirements.require_kind(table, where=self.name)
+        return [*table.columns]
+
     async def _find(self, connection: psycopg.AsyncConnection[Any]) -> Table:
         places = shared.places(self._config.schema_name, self._rows.table)
         for schema, name in places:

@@ -64,7 +64,7 @@ async def described(connection: psycopg.AsyncConnection[Any], table: Table) -> D
     (rights if table.may_delete else lacking).append("DELETE")
     cursor = await connection.execute(_UNIQUE, {"schema": table.schema, "table": table.name})
     keys = [f"{kind} ({', '.join(names)})" for kind, names in await cursor.fetchall()]
-    return Described(f"{table.schema}.{table.name}", shown_columns(columns), keys, rights, lacking)
+    return Described(f"{table.schema}.{table.name}", shown_columns(columns, table.filled), keys, rights, lacking)
 
 
 async def _columns(connection: psycopg.AsyncConnection[Any], schema: str) -> dict[str, list[str]]:

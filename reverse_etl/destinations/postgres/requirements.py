@@ -42,17 +42,12 @@ def statements(
         DestinationRefusedError: The user lacks a right, or the server is too old.
     """
     full = f"{table.schema}.{table.name}"
-    if table.version < OLDEST:
-        raise DestinationRefusedError(f"{where} is PostgreSQL {table.version // 10_000}.", hint="It needs 13 or newer.")
-    if (other := _OTHER_KINDS.get(table.kind)) is not None:
-        raise ConfigError(f"{where}: {full} is {other}.", hint="Name the table behind it in `rows: {table: ...}`.")
-    if table.has_rules:
-        raise ConfigError(f"{where}: table {full} has rules that rewrite statements.", hint="Use triggers instead.")
+    require_kind(table, where=where)
     shared.require_columns(table.columns, rows, names, where=f"{where}: table {full}")
-    written = [column for name, column in table.columns.items() if name in names]
+    written = [shared.left_to_trigger(column, table.filled) for name, column in table.columns.items() if name in names]
     _require_writable(written, rows, f"{where}: table {full}")
     if rows.write != "update_only":
-        shared.require_complete(table.columns, names, where=f"{where}: table {full}")
+        shared.require_complete(table.columns, [*names, *table.filled], where=f"{where}: table {full}")
     _require_rights(table, written, rows, marks, where=where, user=user)
     counts = any(column.counts and name not in names for name, column in table.columns.items())
     return Statements(
@@ -65,6 +60,17 @@ def statements(
         finds_swallowed=table.may_swallow_rows,
         marks=marks,
     )
+
+
+def require_kind(table: Table, *, where: str) -> None:
+    """Raises ConfigError or DestinationRefusedError where no sync could write to what has the table's name."""
+    full = f"{table.schema}.{table.name}"
+    if table.version < OLDEST:
+        raise DestinationRefusedError(f"{where} is PostgreSQL {table.version // 10_000}.", hint="It needs 13 or newer.")
+    if (other := _OTHER_KINDS.get(table.kind)) is not None:
+        raise ConfigError(f"{where}: {full} is {other}.", hint="Name the table behind it in `rows: {table: ...}`.")
+    if table.has_rules:
+        raise ConfigError(f"{where}: table {full} has rules that rewrite statements.", hint="Use triggers instead.")
 
 
 def _require_writable(written: Sequence[TableColumn], rows: Rows, where: str) -> None:

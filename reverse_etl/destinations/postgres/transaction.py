@@ -18,7 +18,7 @@ from pyarrow import csv
 
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.looked_up import looked_up
-from reverse_etl.destinations._sql.refusals import refusal
+from reverse_etl.destinations._sql.refusals import reasons_of, refusal
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.postgres import failures
 from reverse_etl.destinations.postgres.blocks import write_each
@@ -109,11 +109,13 @@ class Transaction:
             return Effects(inserts=batch.num_rows)
         await self._stage(batch)
         await self._run(INDEX_STAGE)
-        refused = len(await self._take_ambiguous())
+        ambiguous = await self._take_ambiguous()
+        refused = len(ambiguous)
         left_out = len(await self._fetch(statements.take_left_out())) if statements.leaves_out else 0
         ((there, updates),) = await self._fetch(statements.count_rows())
         inserts = batch.num_rows - refused - left_out - there
-        return Effects(inserts, updates, unchanged=there - updates, left_out=left_out, refused=refused)
+        reasons = reasons_of(ambiguous)
+        return Effects(inserts, updates, there - updates, left_out=left_out, refused=refused, refused_by=reasons)
 
     async def effects_of_delete(self, batch: pa.RecordBatch) -> Effects:
         """What ``delete`` would do, likewise."""

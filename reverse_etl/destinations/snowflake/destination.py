@@ -167,6 +167,14 @@ class SnowflakeTable(SqlTable[Config, Table, Statements]):
                 return trouble
             raise self._cannot(refused, session) from None
 
+    async def _look_at_columns(self) -> Sequence[str] | TryAgain:
+        return await self._looked(self._usable_columns)
+
+    def _usable_columns(self, session: Session) -> Sequence[str]:
+        table = self._find(session)
+        requirements.require_kind(table, where=self.name)
+        return [*table.columns]
+
     def _read(self, session: Session) -> tuple[Table, Statements]:
         table = self._find(session)
         where, timezone = f"{self.name}: table {table.full}", self._config.timezone

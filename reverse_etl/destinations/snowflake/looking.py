@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from reverse_etl.destinations._sql.looked_up import looked_up
+from reverse_etl.destinations._sql.refusals import reasons_of
 from reverse_etl.destinations.snowflake.slices import Slice
 from reverse_etl.destinations.table_powers import Effects, LookedUp
 
@@ -23,14 +24,15 @@ def effects(session: Session, statements: Statements, batch: pa.RecordBatch) -> 
         return Effects(inserts=batch.num_rows)
     piece = Slice(session, statements, batch)
     piece.stage()
-    refused = len(piece.plan().refusals)
+    refusals = piece.plan().refusals
+    refused = Effects(refused=len(refusals), refused_by=reasons_of(refusals))
     ((new, changed, same),) = session.rows(statements.count())
     new, changed, same = int(new), int(changed), int(same)
     if not statements.adds:
-        return Effects(0, changed, same, left_out=new, refused=refused)
+        return Effects(0, changed, same, left_out=new) + refused
     if statements.write == "add_only":
-        return Effects(new, left_out=changed + same, refused=refused)
-    return Effects(new, changed, same, refused=refused)
+        return Effects(new, left_out=changed + same) + refused
+    return Effects(new, changed, same) + refused
 
 
 def look_up(session: Session, statements: Statements, batch: pa.RecordBatch) -> LookedUp:

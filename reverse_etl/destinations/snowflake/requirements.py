@@ -76,15 +76,7 @@ def statements(
     Raises:
         ConfigError: The sync asks for what the table cannot do.
     """
-    if table.kind not in TABLES:
-        raise ConfigError(
-            f"{where}: {table.full} is a {table.kind.lower()}.",
-            hint="Name the table behind it in `rows: {table: ...}`.",
-        )
-    if table.is_dynamic:
-        raise ConfigError(
-            f"{where}: {table.full} is a dynamic table.", hint="Name a table that Snowflake does not fill."
-        )
+    require_kind(table, where=where)
     at = f"{where}: table {table.full}"
     _require_names(table, names, at)
     shared.require_columns(table.columns, rows, names, where=at)
@@ -106,6 +98,19 @@ def statements(
         deletes=rows.when_gone is not None and not marks,
         marks=marks,
     )
+
+
+def require_kind(table: Table, *, where: str) -> None:
+    """Raises ConfigError where no sync could write to what has the table's name."""
+    if table.kind not in TABLES:
+        raise ConfigError(
+            f"{where}: {table.full} is a {table.kind.lower()}.",
+            hint="Name the table behind it in `rows: {table: ...}`.",
+        )
+    if table.is_dynamic:
+        raise ConfigError(
+            f"{where}: {table.full} is a dynamic table.", hint="Name a table that Snowflake does not fill."
+        )
 
 
 def _require_names(table: Table, names: Sequence[str], at: str) -> None:

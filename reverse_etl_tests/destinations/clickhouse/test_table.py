@@ -13,6 +13,7 @@ from reverse_etl.destinations.clickhouse.config import Config
 from reverse_etl.errors import ConfigError, DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.clickhouse.server import Clickhouse
+from reverse_etl_tests.destinations.sql.ahead import SqlLooksAhead
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
 from reverse_etl_tests.destinations.sql.tables import delivered
 
@@ -283,3 +284,7 @@ def test_a_proxy_of_the_environment_is_not_used(
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     server.run(TABLE)
     assert [1, 2, 3] == delivered(server, tmp_path, PEOPLE).numbers(Outcome.DELIVERED)
+
+
+class TestLooksAhead(SqlLooksAhead):
+    """As the suite says."""

@@ -13,9 +13,11 @@ from typing import ClassVar
 import pytest
 
 from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE, Mysql, emptied
+from reverse_etl_tests.destinations.sql.ahead import SqlLooksAhead
 from reverse_etl_tests.destinations.sql.conformance import SqlConformance
 from reverse_etl_tests.destinations.sql.edges import SqlEdges
 from reverse_etl_tests.destinations.sql.tables import SqlServer
+from reverse_etl_tests.destinations.sql.triggers import SqlTriggers
 from reverse_etl_tests.servers.mariadb import MariadbServer
 from reverse_etl_tests.sources.test_mysql import EVERYTHING_BUT_TLS, greeting
 
@@ -87,3 +89,16 @@ class TestEdges(SqlEdges):
     quote = "`"
     grant_delete = f"GRANT DELETE ON {{}} TO {ACCOUNT}"
     without_tls = greeting(EVERYTHING_BUT_TLS)
+
+
+class TestLooksAhead(SqlLooksAhead):
+    """As the suite says."""
+
+
+class TestTriggers(SqlTriggers):
+    """As the suite says."""
+
+    fills = (
+        "CREATE TRIGGER fill BEFORE INSERT ON customers FOR EACH ROW "
+        "IF NEW.score > 1 THEN SET NEW.plan = coalesce(NEW.plan, 'free'); END IF"
+    )

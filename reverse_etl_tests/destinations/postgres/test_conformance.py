@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from reverse_etl_tests.destinations.sql.ahead import SqlLooksAhead
 from reverse_etl_tests.destinations.sql.conformance import SqlConformance
 from reverse_etl_tests.destinations.sql.edges import SqlEdges
 from reverse_etl_tests.destinations.sql.tables import SqlServer
+from reverse_etl_tests.destinations.sql.triggers import SqlTriggers
 from reverse_etl_tests.servers.postgres import USER
 
 _RAISES = """
@@ -63,3 +65,17 @@ class TestEdges(SqlEdges):
     holds_infinity = True
     grant_delete = f"GRANT DELETE ON {{}} TO {USER}"
     without_tls = b"N"
+
+
+class TestLooksAhead(SqlLooksAhead):
+    """As the suite says."""
+
+
+class TestTriggers(SqlTriggers):
+    """As the suite says."""
+
+    fills = (
+        "CREATE OR REPLACE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.score > 1 THEN "
+        "new.plan = coalesce(new.plan, 'free'); END IF; RETURN new; END $$; "
+        "CREATE TRIGGER fill BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION fill()"
+    )

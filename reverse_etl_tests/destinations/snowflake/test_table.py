@@ -14,6 +14,7 @@ from reverse_etl.destinations.snowflake.config import Config
 from reverse_etl.errors import ConfigError, DestinationRefusedError
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.snowflake.server import ROLE, Snowflake, entry_of
+from reverse_etl_tests.destinations.sql.ahead import SqlLooksAhead
 from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
 from reverse_etl_tests.destinations.sql.tables import Delivery, delivered
 
@@ -135,3 +136,9 @@ def test_a_real_account_is_named_by_a_url(monkeypatch: pytest.MonkeyPatch) -> No
     assert ["acme-shop", "ME", "CRM", "TESTS", "WH", "R"] == [text and text.resolve() for text in given]
     assert config.password is not None
     assert "pass/word" == config.password.resolve()
+
+
+class TestLooksAhead(SqlLooksAhead):
+    """As the suite says."""
+
+    any_case = True

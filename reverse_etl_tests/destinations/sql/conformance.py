@@ -422,8 +422,8 @@ class SqlConformance(ABC):
             )
             counts = delivery.deliver().counts
             assert {number: expected[why] for number, why in bad.items()} == delivery.reasons()
-            nulls = sum(why == "null" for why in bad.values())
-            assert Counts(30, delivered=30 - len(bad), rejected=nulls, refused=len(bad) - nulls) == counts
+            # NULL too is the server's to refuse: the trigger might have filled it.
+            assert Counts(30, delivered=30 - len(bad), refused=len(bad)) == counts
             stored = [n for (n,) in server.fetch("SELECT id FROM customers WHERE plan = 1 AND id < 100 ORDER BY id")]
             assert [n for n in range(1, 31) if n not in bad] == stored == delivery.numbers(Outcome.DELIVERED)
 

@@ -139,16 +139,15 @@ class SqlRuns(Engine):
         assert [(number, text.upper(), None) for number, text, _ in ROWS] == stored(server)
 
     def test_the_first_sync_that_init_writes_runs(self, server: SqlServer, tmp_path: Path) -> None:
-        """From an empty folder to rows in the table; only what is special about the tests' server is added by hand."""
+        """From an empty folder to rows in the table, with a port and an authority of its own."""
         fill(tmp_path / "shop.db", [*ROWS])
         server.run(TABLE)
-        connections = ("sqlite", "", "../shop.db", server.kind, "crm", "localhost", server.database, server.user)
+        place = ("localhost", str(server.port), server.database, server.user, str(server.ca_file))
+        connections = ("sqlite", "", "../shop.db", server.kind, "crm", *place)
         sync = ("members", "customers", "id", "customers", "", "email, plan", "updated_at", "manual")
         done = answered(tmp_path, *connections, *sync)
         assert (0, "") == (done.returncode, done.stdout), done.stderr
         project = Project(tmp_path, {"CRM_PASSWORD": server.password})
-        with (tmp_path / "syncs" / "connections.yaml").open("a") as written:
-            written.write(f"    port: {server.port}\n    ca_file: {server.ca_file}\n")
         code, report = project.run("members")
         assert (0, 3) == (code, report["rows"]["delivered"]), report
         assert ROWS == stored(server)
@@ -211,8 +210,9 @@ class SqlRuns(Engine):
         assert [*ROWS[:1], (1, "new@x", "pro"), *ROWS[1:]] == sorted(server.fetch("SELECT id, email, plan FROM visits"))
 
     @pytest.mark.thorough
-    def test_what_is_wrong_ends_the_run_before_a_row_is_written(self, crm: Project, server: SqlServer) -> None:
-        """The author's mistakes with 2, the destination's with 5."""
+    def test_what_is_wrong_ends_the_run_before_the_rows_are_read(self, crm: Project, server: SqlServer) -> None:
+        """The author's mistakes with 2, the destination's with 5; of a database that could not give the rows."""
+        (crm.folder / "shop.db").unlink()
         crm.write("crm_customers.yaml", SYNC.replace("table: customers", "table: custmers"))
         done = crm.reverse_etl("run", "crm_customers")
         assert (2, True) == (done.returncode, "Did you mean customers?" in done.stderr + done.stdout), done.stderr
