@@ -1,0 +1,1 @@
+"""A stand-in Slack workspace: channels, people, messages, and one incoming webhook."""
