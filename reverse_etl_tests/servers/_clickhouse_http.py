@@ -3,7 +3,8 @@
     python -m reverse_etl_tests.servers._clickhouse_http FOLDER PASSWORD
 
 Listens on a port with TLS and one without, and prints both. One statement at a time. What is asked for by ``/_test``
-goes wrong with the next statements; ``/_test/requests`` gives what was run.
+goes wrong with the next statements; ``/_test/requests`` gives what was run; ``/_test/profile`` sets what users begin
+with.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Engine:
         faults: Each with ``match``, a regular expression for statements, and ``times``; and what goes wrong: ``raise``,
             a code; ``lose``, the answer ``before`` or ``after`` the statement; ``instead``, a statement to run;
             ``hang``, seconds without an answer.
-        users: Names that may log in, beside the owner; None for any.
+        profile: Settings of everybody but the owner, where a request has no others.
     """
 
     def __init__(self, folder: Path, password: str) -> None:
@@ -61,6 +62,7 @@ class Engine:
         self._applied: dict[str, str] = {}
         self.password = password
         self.faults: list[dict[str, Any]] = []
+        self.profile: dict[str, str] = {}
         self.requests: list[dict[str, Any]] = []
 
     def fault(self, statement: str) -> dict[str, Any]:
@@ -79,7 +81,7 @@ class Engine:
         with self._lock:
             made: list[str] = []
             try:
-                self._apply(request.parameters)
+                self._apply(request.parameters if request.owner else self.profile | request.parameters)
                 for name, data in request.tables.items():
                     structure = request.parameters[f"{name}_structure"]
                     self._query(f"CREATE TEMPORARY TABLE {name} ({structure}) ENGINE = Memory")
@@ -128,13 +130,14 @@ class Request:
     """One request, as the interface takes it.
 
     Attributes:
+        owner: Whether it is the owner's.
         statement: SQL.
         data: What is behind it, or instead of it in the body.
         tables: External ones, by name.
     """
 
-    def __init__(self, parameters: dict[str, str], body: bytes, kind: str) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: dict[str, str], body: bytes, kind: str, *, owner: bool) -> None:
+        self.parameters, self.owner = parameters, owner
         self.tables: dict[str, bytes] = {}
         self.statement, self.data = parameters.get("query", ""), body
         if kind.startswith("multipart/form-data"):
@@ -195,7 +198,7 @@ class Handler(BaseHTTPRequestHandler):
         if user != OWNER and password != self.engine.password:
             self._refuse(f"Code: 516. DB::Exception: {user}: Authentication failed. (AUTHENTICATION_FAILED)")
             return
-        request = Request(parameters, body, self.headers.get("Content-Type", ""))
+        request = Request(parameters, body, self.headers.get("Content-Type", ""), owner=user == OWNER)
         fault = self.engine.fault(request.statement) if user != OWNER else {}
         if user != OWNER:
             self.engine.requests.append({"statement": request.statement, "parameters": parameters})
@@ -221,6 +224,9 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/_test/requests":
             found, self.engine.requests = self.engine.requests, []
             self._send(200, json.dumps(found).encode(), {})
+        elif path == "/_test/profile":
+            self.engine.profile = json.loads(body)
+            self._send(200, b"", {})
         else:
             self.engine.faults = json.loads(body)
             self._send(200, b"", {})

@@ -66,9 +66,14 @@ class ClickhouseServer:
         self._tell("/_test", faults)
 
     def recover(self) -> None:
-        """Nothing goes wrong any more, and nothing was asked."""
+        """Nothing goes wrong any more, users begin with no settings, and nothing was asked."""
         self._tell("/_test", [])
+        self._tell("/_test/profile", {})
         self.requests()
+
+    def begin_with(self, **settings: str) -> None:
+        """Has the sessions of all but the owner begin with settings, as by a profile of their users."""
+        self._tell("/_test/profile", settings)
 
     def requests(self) -> list[dict[str, Any]]:
         """What others than the owner had run since: ``statement`` and ``parameters``."""

@@ -30,7 +30,14 @@ _SETTINGS: Final[dict[str, Any]] = {
     "join_use_nulls": 1,
     "prefer_column_name_to_alias": 1,
     "final": 0,
+    "cast_keep_nullable": 0,
+    "transform_null_in": 0,
     "session_timezone": "UTC",
+    # What is looked for in the table is all that is there now, or the statement fails.
+    "limit": 0,
+    "use_query_cache": 0,
+    "apply_deleted_mask": 1,
+    **dict.fromkeys((f"{what}_overflow_mode" for what in ("read", "set", "join", "result", "timeout")), "throw"),
     "max_query_size": LONGEST_STATEMENT,
 }
 """What the server, or the user's profile, may have set otherwise."""

@@ -234,4 +234,7 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
         elif failures.only_reads(refused):
             what = "the user may only read (profile with readonly)"
         hint = "Run the sync again: what changed about the table is found before the first row."
+        if failures.beyond_a_limit(refused):
+            what = "the statement is beyond a limit of the user's profile"
+            hint = "Lower `rows_per_transaction`, or ask for higher limits (max_rows_..., max_bytes_...)."
         return self._cannot_write(f"{what} (error {refused.code})", hint)

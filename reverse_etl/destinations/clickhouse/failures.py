@@ -59,6 +59,9 @@ _CAUSES: Final = {
 }
 """What may be over after a while."""
 
+_LIMITS: Final = {158, 191, 307, 396}
+"""How many rows or bytes a statement may read, give or keep, by the user's profile."""
+
 _LOGIN: Final = {
     **dict.fromkeys((192, 193, 194, 516), ("user {user} or the password was refused", "Check `user` and {password}.")),
     195: (
@@ -114,6 +117,11 @@ def denied(refused: Refused) -> bool:
 def only_reads(refused: Refused) -> bool:
     """Whether the user may only read, by profile."""
     return refused.code == _READ_ONLY
+
+
+def beyond_a_limit(refused: Refused) -> bool:
+    """Whether a statement is larger than the user's profile allows."""
+    return refused.code in _LIMITS
 
 
 def trouble(refused: Refused) -> TryAgain | None:

@@ -32,6 +32,8 @@ _LOG: Final = "clickhouse_connect"
 _CONNECT_S: Final = 10
 _ANSWER_S: Final = 3_600
 _READ_ONLY_SETTING: Final = 164
+_DELETED_AT_ONCE: Final = "lightweight_deletes_sync"
+"""Older servers than 24.4 have no such setting, and wait."""
 LONGEST_STATEMENT: Final = 64 << 20
 """Bytes; the server's own limit is 256 kB, which lists of keys may exceed."""
 
@@ -126,6 +128,10 @@ class Session:
         """Runs a statement."""
         named = self._named(settings or {})
         _asked(lambda: self._client.command(sql, external_data=_external(stage), settings=named))
+
+    def delete(self, sql: str) -> None:
+        """Runs a statement that deletes, to the end of its work."""
+        self.run(sql, settings={_DELETED_AT_ONCE: 2} if _DELETED_AT_ONCE in self._client.server_settings else None)
 
     def insert(self, table: str, rows: pa.Table, settings: Mapping[str, Any]) -> None:
         """Adds rows to a table, by its quoted name and the names of their columns."""

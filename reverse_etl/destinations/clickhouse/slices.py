@@ -154,7 +154,7 @@ class Slice:
         columns = [literals(self._batch.column(column.fits.name), column.fits) for column in self._statements.key]
         keys = [key for key in zip(*columns, strict=True) if None not in key]
         for start in range(0, len(keys), _KEYS):
-            self._session.run(self._statements.delete(keys[start : start + _KEYS]))
+            self._session.delete(self._statements.delete(keys[start : start + _KEYS]))
         return Accepted()
 
     def _refuse_repeats(self) -> None:

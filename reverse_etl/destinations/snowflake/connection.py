@@ -220,6 +220,10 @@ class Link:
             "LOCK_TIMEOUT": lock_s,
             # A copy of a table's name in lower case is another name.
             "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+            # Rows that a result leaves out would be taken for written.
+            "ROWS_PER_RESULTSET": 0,
+            "DATE_INPUT_FORMAT": "AUTO",
+            "TIMESTAMP_INPUT_FORMAT": "AUTO",
         }
         config = self._config.model_copy(update={"schema_name": self._config.staging})
         connection, _ = log_in(config, self._config.label, settings)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from reverse_etl.config.environment import EnvText, Secret
@@ -288,3 +290,51 @@ def test_a_proxy_of_the_environment_is_not_used(
 
 class TestLooksAhead(SqlLooksAhead):
     """As the suite says."""
+
+
+PROFILE = {
+    "session_timezone": "Asia/Tokyo", "date_time_input_format": "best_effort", "limit": "1", "final": "1",
+    "use_query_cache": "1", "query_cache_nondeterministic_function_handling": "ignore",
+    "query_cache_system_table_handling": "ignore", "apply_deleted_mask": "0", "transform_null_in": "1",
+    "cast_keep_nullable": "1", "join_use_nulls": "0", "prefer_column_name_to_alias": "0", "max_block_size": "1",
+    "input_format_null_as_default": "1", "insert_null_as_default": "1", "insert_deduplicate": "0",
+    "async_insert": "1", "wait_for_async_insert": "0", "lightweight_deletes_sync": "0",
+    "output_format_arrow_low_cardinality_as_dictionary": "1",
+}  # fmt: skip
+
+
+def test_settings_of_the_user_do_not_matter(server: Clickhouse, tmp_path: Path) -> None:
+    """Whatever the sessions of its profile begin with: zone, NULL, limits, caches, rows that are deleted later."""
+    server.client.command(
+        "CREATE TABLE customers (id Int64, at DateTime64(6), n Nullable(Int32), s LowCardinality(String), "
+        "other String DEFAULT 'x', CONSTRAINT few CHECK n < 900) ENGINE = ReplacingMergeTree ORDER BY id"
+    )
+    server.client.command(
+        "INSERT INTO customers (id, at, n, s) VALUES (1, 0, 1, 'old'), (2, 0, 2, 'old'), (7, 0, 7, 'gone'), "
+        "(8, 0, 8, 'gone')"
+    )
+    server.running.begin_with(**PROFILE)
+    at = dt.datetime(2024, 7, 1, 22, 30, tzinfo=dt.UTC)
+    instants = pa.array([at] * 6, pa.timestamp("us", "UTC"))
+    rows = {"id": [*range(1, 7)], "at": instants, "n": [10, 20, 30, 40, 900, 60], "s": ["a", "b", "", "d", "e", None]}
+    for folder in ("1", "2"):
+        delivery = delivered(server, tmp_path / folder, rows)
+        assert {5: ("breaks_check", "n"), 6: ("null", "s")} == delivery.reasons()
+    gone = {"id": [7, 8], "n": [1, 1], "deleted": [True, True]}
+    for folder in ("3", "4"):
+        delivery = delivered(server, tmp_path / folder, gone, gone="delete", write="update_only")
+        assert [1, 2] == delivery.numbers(Outcome.DELIVERED)
+    stored = [(1, at, 10, "a", "x"), (2, at, 20, "b", "x"), (3, at, 30, "", "x"), (4, at, 40, "d", "x")]
+    assert stored == server.fetch("SELECT id, at, n, s, other FROM customers ORDER BY id")
+
+
+@pytest.mark.parametrize("limited", ["set", "join"])
+def test_a_limit_that_would_cut_results_short_ends_the_run(server: Clickhouse, tmp_path: Path, limited: str) -> None:
+    """Rows that are there would be taken for missing: the run says which kind of limit it is."""
+    server.run(TABLE)
+    server.run("INSERT INTO customers VALUES (1, 'a', 1, 'x'), (2, 'b', 2, 'x'), (3, 'c', 3, 'x')")
+    server.running.begin_with(**{f"max_rows_in_{limited}": "1", f"{limited}_overflow_mode": "break"})
+    with pytest.raises(DestinationRefusedError, match="a limit of the user's profile") as refused:
+        delivered(server, tmp_path, PEOPLE)
+    assert "rows_per_transaction" in str(refused.value.hint)
+    assert [(1, 1), (2, 2), (3, 3)] == server.fetch("SELECT id, score FROM customers ORDER BY id")

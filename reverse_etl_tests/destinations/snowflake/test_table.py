@@ -127,6 +127,41 @@ def test_a_lost_answer_is_settled(server: Snowflake, tmp_path: Path, write: str,
         assert ([1, 2, 3], 1) == (delivery.numbers(Outcome.DELIVERED), done.retries)
 
 
+def test_settings_of_the_user_do_not_matter(server: Snowflake, tmp_path: Path) -> None:
+    """The login itself says what a session begins with: the counterpart has no parameters of users or accounts.
+
+    Source: docs.snowflake.com/en/sql-reference/parameters, read 2026-11.
+    """
+    server.run(TABLE)
+    server.running.behave()
+    delivered(server, tmp_path, PEOPLE)
+    (login,) = server.running.seen()["logins"]
+    expected = {
+        "TIMEZONE": "UTC", "AUTOCOMMIT": True, "ERROR_ON_NONDETERMINISTIC_MERGE": True, "ROWS_PER_RESULTSET": 0,
+        "ERROR_ON_NONDETERMINISTIC_UPDATE": True, "QUOTED_IDENTIFIERS_IGNORE_CASE": False, "LOCK_TIMEOUT": 10,
+        "DATE_INPUT_FORMAT": "AUTO", "TIMESTAMP_INPUT_FORMAT": "AUTO", "MULTI_STATEMENT_COUNT": 1,
+        "ABORT_DETACHED_QUERY": True,
+    }  # fmt: skip
+    assert expected == {name: login["SESSION_PARAMETERS"].get(name) for name in expected}
+
+
+def test_nothing_is_left_behind(server: Snowflake, tmp_path: Path) -> None:
+    """What is temporary is gone with the session, and the session with the run; no file stays in the stage."""
+    server.run("CREATE TABLE customers (id bigint, score number(3,0))")
+    before = server.running.seen()["sessions"]
+    server.running.behave()
+    delivered(server, tmp_path, {"id": [1, 2], "score": [1, 9999]}, settings={"rows_per_transaction": 1})
+    seen = server.running.seen()
+    assert (before, 1) == (seen["sessions"], len(seen["closed"]))
+    made = [sql for sql in seen["statements"] if sql.startswith("CREATE")]
+    assert made
+    assert all("TEMPORARY" in sql for sql in made)
+    copies = [sql for sql in seen["statements"] if sql.startswith("COPY INTO")]
+    assert copies
+    assert all(sql.endswith("PURGE = TRUE") for sql in copies)
+    assert ["CUSTOMERS"] == [row[1] for row in server.fetch("SHOW TABLES IN SCHEMA CRM.PUBLIC")]
+
+
 def test_a_real_account_is_named_by_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of which the suite's destination is made."""
     monkeypatch.setenv("TEST_SNOWFLAKE_DESTINATION_PASSWORD", "")

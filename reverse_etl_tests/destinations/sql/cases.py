@@ -34,7 +34,6 @@ _TYPE: Final = "test_values_of_a_type_arrive_and_are_no_change_again"
 _TAKES: Final = "test_what_a_table_cannot_take_is_refused_before_the_run"
 _BAD: Final = "test_exactly_the_bad_rows_are_refused"
 _NO_TRIGGERS: Final = "it has no triggers that leave a row out"
-UNFINISHED: Final = "its tests are still to be written"
 
 CASES: Final = {
     1: _case("new rows arrive", "test_new_rows_arrive"),
@@ -149,21 +148,18 @@ CASES: Final = {
         "test_rows_that_are_gone_are_deleted",
         "test_a_second_run_touches_nothing",
     ),
-    45: _case("memory is flat", "test_memory_is_flat", clickhouse=UNFINISHED, snowflake=UNFINISHED),
+    45: _case("memory is flat", "test_memory_is_flat"),
     46: _case("no value in messages", "test_no_message_holds_a_rows_value", "test_no_log_line_holds_a_rows_value"),
     47: _case(
         "settings of the server or the user",
         "test_settings_of_the_user_do_not_matter",
         "test_settings_of_the_server_do_not_matter",
-        clickhouse=UNFINISHED,
-        snowflake=UNFINISHED,
     ),
     48: _case(
         "nothing is left behind",
         "test_nothing_is_left_behind",
         "table_writer_killed",
         clickhouse="it makes no temporary objects",
-        snowflake=UNFINISHED,
     ),
 }
 """By their number."""
