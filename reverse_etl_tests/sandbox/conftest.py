@@ -83,3 +83,10 @@ def to_object(object_id: str = "acme", type_id: str = "1", **attributes: Any) ->
 def refusals(sandbox: RunningSandbox) -> list[tuple[str, str]]:
     """Type and reason of everything accepted and then not done."""
     return [(activity["type"], activity["data"]["reason"]) for activity in sandbox.activities(refused=1)]
+
+
+@pytest.fixture(scope="session")
+def transport() -> Iterator[httpx.HTTPTransport]:
+    """Connections that clients of stand-ins share, made once."""
+    with httpx.HTTPTransport(trust_env=False) as transport:
+        yield transport

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -23,11 +23,10 @@ def hubspot(saas: Saas) -> RunningStandin:
 
 
 @pytest.fixture
-def client(hubspot: RunningStandin) -> Iterator[httpx.Client]:
+def client(hubspot: RunningStandin, transport: httpx.HTTPTransport) -> httpx.Client:
     """A client with the app's token."""
     headers = {"authorization": "Bearer sandbox"}
-    with httpx.Client(base_url=hubspot.url, headers=headers, trust_env=False) as client:
-        yield client
+    return httpx.Client(base_url=hubspot.url, headers=headers, transport=transport, trust_env=False)
 
 
 @pytest.fixture
