@@ -23,6 +23,8 @@ SELECT c.oid, c.relkind, row_security_active(c.oid) AS has_policies,
                AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 3 = 3) AS may_swallow_rows,
        EXISTS (SELECT FROM pg_trigger WHERE tgrelid IN (SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid))
                AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 7 = 7) AS may_fill_rows,
+       c.relkind = 'r' AND NOT c.relhassubclass AND NOT row_security_active(c.oid) AND NOT EXISTS (
+           SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) AS stands_alone,
        has_schema_privilege(n.oid, 'USAGE') AS schema_usage,
        has_database_privilege(current_database(), 'TEMPORARY') AS temporary,
        has_table_privilege(c.oid, 'DELETE') AS may_delete,
@@ -138,6 +140,7 @@ class Table:
         has_rules: Whether statements are rewritten.
         may_swallow_rows: Whether a trigger may leave rows out without an error.
         filled: The columns that must not be empty and that a trigger may fill before a row is added.
+        stands_alone: Whether no other table has rows of it, and no trigger or policy sees its rows.
         schema_usage: Whether this user may look into the schema.
         temporary: Whether this user may make temporary tables.
         may_delete: Whether this user may delete rows.
@@ -155,6 +158,7 @@ class Table:
     has_rules: bool
     may_swallow_rows: bool
     filled: frozenset[str]
+    stands_alone: bool
     schema_usage: bool
     temporary: bool
     may_delete: bool

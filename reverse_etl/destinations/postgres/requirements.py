@@ -15,6 +15,9 @@ from reverse_etl.errors import ConfigError, DestinationRefusedError
 OLDEST: Final = 130_000
 """Older servers cannot report what became of a transaction by ``pg_xact_status``."""
 
+_MERGE: Final = 150_000
+"""Older servers have no MERGE."""
+
 _OTHER_KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 
@@ -49,6 +52,7 @@ def statements(
     if rows.write != "update_only":
         shared.require_complete(table.columns, [*names, *table.filled], where=f"{where}: table {full}")
     _require_rights(table, written, rows, marks, where=where, user=user)
+    updates = rows.write == "add_and_update" and any(not column.fits.key for column in written)
     counts = any(column.counts and name not in names for name, column in table.columns.items())
     return Statements(
         table=f"{quoted(table.schema)}.{quoted(table.name)}",
@@ -57,6 +61,7 @@ def statements(
         keeps_when_empty=rows.empty_values == "ignore",
         unique_key=table.unique_key,
         looks_first=rows.write != "append" and (counts or not table.unique_key or rows.empty_values == "ignore"),
+        merges=updates and table.stands_alone and table.version >= _MERGE,
         finds_swallowed=table.may_swallow_rows,
         marks=marks,
     )

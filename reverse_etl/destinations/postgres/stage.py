@@ -1,4 +1,4 @@
-"""How values get into the stage: the types of its columns, and values in statements."""
+"""How values get into the stage where batches differ, and into statements."""
 
 from __future__ import annotations
 
@@ -24,19 +24,3 @@ def literal(mark: Mark[TableColumn]) -> str:
     """What is set in rows that are gone, as SQL of the column's type."""
     [value] = mark.fitted.cast(pa.string()).to_pylist()
     return f"{sql.Literal(value).as_string()}::{mark.column.fits.type}"
-
-
-def stage_type(kind: pa.DataType) -> str:
-    """The type of the stage's column for values of an Arrow type."""
-    types = pa.types
-    if types.is_boolean(kind):
-        return "boolean"
-    if types.is_integer(kind):
-        return "bigint"
-    if types.is_floating(kind):
-        return "double precision"
-    if types.is_date(kind):
-        return "date"
-    if types.is_timestamp(kind):
-        return "timestamp with time zone" if kind.tz else "timestamp"
-    return "text"

@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from reverse_etl.destinations._sql.columns import Kind
 from reverse_etl.destinations._sql.marks import Mark
+from reverse_etl.destinations.postgres.binary import stage_type
 from reverse_etl.destinations.postgres.catalogue import TableColumn
-from reverse_etl.destinations.postgres.stage import literal, stage_type
+from reverse_etl.destinations.postgres.stage import literal
 
 STAGE: Final = "pg_temp.reverse_etl_stage"
 BAD: Final = "pg_temp.reverse_etl_bad"
@@ -25,6 +26,9 @@ NOT_APPLIED: Final = "02000"
 _MAKE_BAD: Final = f"CREATE TEMPORARY TABLE {BAD} (place integer, state text, at_constraint text, at_column text) "
 MAKE_BAD: Final = f"{_MAKE_BAD}ON COMMIT DROP"
 READ_BAD: Final = f"SELECT place, state, at_constraint, at_column FROM {BAD} ORDER BY place"
+
+_BY_INDEX: Final = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+"""A slice's rows are looked for in the key's index; the planner would rather read the whole table for each slice."""
 
 INDEX_STAGE: Final = f"CREATE INDEX ON {STAGE} (place); ANALYZE {STAGE}"
 
@@ -46,6 +50,8 @@ class Statements:
         unique_key: Whether the key is unique in the table itself.
         looks_first: Whether existing rows are updated first and only others inserted: an insert that becomes an
             update would take a number from a sequence, or fail for want of a value that the row has already.
+        merges: Whether MERGE does it in one reading of the table. Unlike ON CONFLICT it neither locks rows that are
+            the same nor takes numbers from sequences; that another writer adds a key meanwhile makes it fail.
         finds_swallowed: Whether rows that a trigger leaves out are looked for.
         marks: What is set in rows that are gone; they are deleted where it is nothing.
         removes: Whether the rows of the slices are gone.
@@ -57,9 +63,15 @@ class Statements:
     keeps_when_empty: bool
     unique_key: bool
     looks_first: bool
+    merges: bool
     finds_swallowed: bool
     marks: tuple[Mark[TableColumn], ...] = ()
     removes: bool = False
+
+    @property
+    def finds_twice(self) -> bool:
+        """Whether the statement fails where a slice has a key twice, or finds several rows of one."""
+        return not self.looks_first or (self.merges and self.unique_key)
 
     @property
     def leaves_out(self) -> bool:
@@ -74,7 +86,7 @@ class Statements:
     def fill_stage(self) -> str:
         """Copies the rows into it."""
         names = ", ".join(f"c{at}" for at in range(len(self.columns)))
-        return f"COPY {STAGE} ({names}, place) FROM STDIN (FORMAT csv)"
+        return f"COPY {STAGE} ({names}, place) FROM STDIN (FORMAT binary)"
 
     def of_keys(self) -> Statements:
         """Those for slices of keys alone."""
@@ -161,11 +173,14 @@ class Statements:
     def write_rows(self, where: str = "") -> str:
         """Writes the stage in one statement, or those rows ``r`` of it for which a condition holds.
 
-        With ``finds_swallowed``, rows that were not there before and are not written are put into ``BAD``.
+        Those of a condition never by MERGE, which another writer can make fail. With ``finds_swallowed``, rows that
+        were not there before and are not written are put into ``BAD``.
         """
         rows = self._rows(where)
         if self.write == "append":
             return self._insert(rows)
+        if self.merges and not where:
+            return self._merge(rows)
         steps = {}
         if self.write != "add_only" and self._data:
             steps["updated"] = self._update(rows) if self.looks_first or self.write == "update_only" else ""
@@ -228,6 +243,18 @@ class Statements:
         return (
             f"UPDATE {self.table} AS t SET {sets} FROM {rows} AS s WHERE {self._match('t')} AND {self._differs(values)}"
         )
+
+    def _merge(self, rows: str) -> str:
+        names = ", ".join(self._name(at) for at in range(len(self.columns)))
+        news = ", ".join(f"s.c{at}" for at in range(len(self.columns)))
+        values = [self._value(at, f"s.c{at}", "t") for at in self._data]
+        sets = ", ".join(f"{self._name(at)} = {value}" for at, value in zip(self._data, values, strict=True))
+        merge = (
+            f"MERGE INTO {self.table} AS t USING {rows} AS s ON {self._match('t')} "
+            f"WHEN MATCHED AND {self._differs(values)} THEN UPDATE SET {sets} "
+            f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({news})"
+        )
+        return f"{_BY_INDEX}; {merge}" if self.unique_key else merge
 
     def _insert(self, rows: str) -> str:
         names = ", ".join(self._name(at) for at in range(len(self.columns)))

@@ -6,7 +6,6 @@ on the server writes row by row and names each row that fails; it costs the same
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,13 +13,12 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 from psycopg import sql
-from pyarrow import csv
 
-from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.looked_up import looked_up
 from reverse_etl.destinations._sql.refusals import reasons_of, refusal
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.postgres import failures
+from reverse_etl.destinations.postgres.binary import HEADER, TRAILER, encoded
 from reverse_etl.destinations.postgres.blocks import write_each
 from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, NOT_APPLIED, READ_BAD, STAGE, Statements
 from reverse_etl.destinations.table_powers import Effects
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.postgres.catalogue import Table
     from reverse_etl.destinations.table_powers import LookedUp
 
-_TWICE: Final = "21000"
-"""ON CONFLICT meets a key twice."""
+_TWICE: Final = ("21000", "23505")
+"""A key is twice in a slice: of a row that there is, and, for MERGE, of a new one."""
 
 _SAVEPOINT: Final = "reverse_etl"
 _CURSOR: Final = "reverse_etl_keys"
@@ -50,6 +48,7 @@ class Transaction:
         self._connection = connection
         self._table = table
         self._statements = statements
+        self._types: Sequence[pa.DataType] = ()
         self._staged = 0
 
     async def begin(self, schema: pa.Schema, settings: Mapping[str, str]) -> str:
@@ -59,7 +58,9 @@ class Transaction:
             schema: As ``fit`` gives it.
             settings: Of the session, for as long as the transaction lasts: a pooler hands none of them on.
         """
-        texts = {**settings, "DateStyle": "ISO, YMD", "client_min_messages": "error"}
+        self._types = [schema.field(at).type for at in range(len(self._statements.columns))]
+        # Compiling a statement takes longer than a slice.
+        texts = {**settings, "DateStyle": "ISO, YMD", "client_min_messages": "error", "jit": "off"}
         steps = [
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
             *(f"SET LOCAL {name} = {self._literal(value)}" for name, value in texts.items()),
@@ -89,7 +90,7 @@ class Transaction:
         await self._stage(batch)
         refusals: list[Refusal] = []
         excluded: list[int] = []
-        if statements.looks_first or statements.leaves_out:
+        if not statements.finds_twice or statements.leaves_out:
             await self._run(INDEX_STAGE)
             refusals += await self._take_ambiguous()
         if statements.leaves_out:
@@ -157,14 +158,15 @@ class Transaction:
         )
 
     async def _stage(self, batch: pa.RecordBatch) -> None:
-        places = pa.array(np.arange(batch.num_rows, dtype=np.int32))
-        rows = batch.set_column(batch.schema.get_field_index(ROW_NUMBER), "place", places)
-        text = io.BytesIO()
-        csv.write_csv(rows, text, csv.WriteOptions(include_header=False))
-        copy_in = self._statements.fill_stage()
         self._staged = batch.num_rows
-        async with self._connection.cursor() as cursor, cursor.copy(copy_in) as copy:
-            await copy.write(text.getbuffer())
+        columns = [batch.column(at).cast(kind) for at, kind in enumerate(self._types)]
+        places = pa.array(np.arange(batch.num_rows, dtype=np.int32))
+        rows = pa.RecordBatch.from_arrays([*columns, places], names=[*map(str, range(len(columns))), "place"])
+        async with self._connection.cursor() as cursor, cursor.copy(self._statements.fill_stage()) as copy:
+            await copy.write(HEADER)
+            for some in encoded(rows):
+                await copy.write(some)
+            await copy.write(TRAILER)
 
     async def _take_ambiguous(self) -> list[Refusal]:
         key = [column.fits.name for column in self._statements.columns if column.fits.key]
@@ -190,10 +192,10 @@ class Transaction:
         """Writes the stage again, row by row within the server, after a row of it failed."""
         statements = self._statements
         refusals = []
-        if not statements.looks_first and statements.write == "add_and_update":
+        if statements.finds_twice and statements.write == "add_and_update":
             await self._run(INDEX_STAGE)
             refusals = await self._take_ambiguous()
-        if state == _TWICE and refusals:
+        if state in _TWICE and refusals:
             return refusals + await self._write_rows()
         if not statements.finds_swallowed:
             await self._run(MAKE_BAD)

@@ -27,7 +27,7 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {USER};
 """The least that a user needs for tables that are made later; TEMPORARY is everybody's by default."""
 
 EMPTY = """
-DROP SCHEMA public CASCADE; CREATE SCHEMA public;
+DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS crm CASCADE;
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,56 @@ def test_sequences_are_not_used_up_by_rows_that_exist(server: Postgres, tmp_path
         delivered(server, tmp_path / str(run), {"id": [1, 2, 3], "score": [run, run, run]})
     delivered(server, tmp_path / "new", {"id": [4], "score": [0]})
     assert [(1, 1), (2, 2), (3, 3), (4, 4)] == server.fetch("SELECT n, id FROM customers ORDER BY n")
+
+
+WITHOUT_MERGE = {
+    "a table that inherits": "CREATE TABLE more () INHERITS (customers)",
+    "a trigger": "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
+    "CREATE TRIGGER nothing AFTER INSERT ON customers EXECUTE FUNCTION nothing()",
+}
+
+
+@pytest.mark.parametrize("more", ["", *WITHOUT_MERGE])
+def test_a_slice_adds_updates_and_leaves_alone(server: Postgres, tmp_path: Path, more: str) -> None:
+    """Of the same rows some are new, some differ and some are not touched, nor locked; by MERGE and without it."""
+    server.run("CREATE TABLE customers (id bigint PRIMARY KEY, score int, city text)")
+    server.run(WITHOUT_MERGE.get(more, "SELECT 1"))
+    delivered(server, tmp_path / "1", {"id": [1, 2, 3], "score": [1, 2, None], "city": ["a", None, ""]})
+    # A row that ON CONFLICT finds the same is not written, but locked: its xmax is set.
+    versions = f"SELECT id, {'xmin' if more else '(xmin, xmax)'}::text FROM customers"
+    before = dict(server.fetch(versions))
+    columns = {"id": [3, 4, 2, 1], "score": [None, 4, 2, 9], "city": ["", "d", None, "a"]}
+    delivery = delivered(server, tmp_path / "2", columns)
+    assert [1, 2, 3, 4] == delivery.numbers(Outcome.DELIVERED)
+    assert [(1, 9, "a"), (2, 2, None), (3, None, ""), (4, 4, "d")] == server.fetch(
+        "SELECT * FROM customers ORDER BY id"
+    )
+    after = dict(server.fetch(versions))
+    assert {2, 3} == {key for key in before if before[key] == after[key]}
+
+
+def test_a_key_that_another_writer_adds_meanwhile_is_updated(server: Postgres, tmp_path: Path) -> None:
+    """MERGE fails then, having waited for the other writer; the rows of the slice are all there all the same."""
+    server.run("CREATE TABLE customers (id bigint PRIMARY KEY, score int)")
+    with server.running.session() as other, ThreadPoolExecutor() as threads:
+        with other.transaction():
+            other.execute("INSERT INTO customers VALUES (2, 0)")
+            delivery = threads.submit(delivered, server, tmp_path, {"id": [1, 2, 3], "score": [1, 2, 3]})
+            while not server.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+                assert not delivery.done()
+        assert [1, 2, 3] == delivery.result().numbers(Outcome.DELIVERED)
+    assert [(1, 1), (2, 2), (3, 3)] == server.fetch("SELECT * FROM customers ORDER BY id")
+
+
+def test_a_slice_does_not_read_the_whole_table(server: Postgres, tmp_path: Path) -> None:
+    """Its rows are looked for in the key's index, though the planner takes reading 20,000 rows for cheaper."""
+    server.run("CREATE TABLE customers (id bigint PRIMARY KEY, score int)")
+    server.run("INSERT INTO customers SELECT i, 0 FROM generate_series(1, 20000) AS g (i); ANALYZE customers")
+    read = "SELECT coalesce(seq_scan, 0) FROM pg_stat_user_tables WHERE relname = 'customers'"
+    before = server.fetch(read)
+    delivered(server, tmp_path, {"id": list(range(5_000)), "score": [1] * 5_000})
+    assert before == server.fetch(read)
+    assert [(5_000,)] == server.fetch("SELECT count(*) FROM customers WHERE score = 1")
 
 
 def test_a_deferred_constraint_fails_its_rows_alone(server: Postgres, tmp_path: Path) -> None:
