@@ -17,6 +17,7 @@ from reverse_etl.files.private import make_private_folder
 from reverse_etl.state.store import open_store
 from reverse_etl_tests import dagster_storage as dagster_storage
 from reverse_etl_tests import warm
+from reverse_etl_tests.one_duckdb import one_duckdb
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.saas import RunningStandins, Saas, running_standins
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
@@ -36,6 +37,12 @@ def pytest_runtestloop() -> None:
     """From here on garbage is collected, among what the tests themselves make."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_duckdb() -> Iterator[None]:
+    with one_duckdb():
+        yield
 
 
 @pytest.fixture(scope="session")

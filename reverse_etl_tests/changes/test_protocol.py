@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +19,6 @@ import sqlalchemy as sa
 
 from reverse_etl.changes import commit
 from reverse_etl.changeset.parts import Outcomes, Parts
-from reverse_etl.files.scratch import scratch_in
 from reverse_etl.report import Outcome
 from reverse_etl.run import acknowledged, changes, gone
 from reverse_etl.run.record import SyncRun
@@ -49,25 +47,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
     open_store(home.state_url)
     (home.path / "secret").write_bytes(bytes(range(32)))
     return home
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """One database for what is compared in all runs: opening one takes as long as the rest of a run."""
-    with scratch_in(tmp_path_factory.mktemp("scratch")) as opened:
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def one_database(database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the product use it."""
-
-    @contextmanager
-    def shared(_: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-        yield database
-
-    monkeypatch.setattr(changes, "scratch_in", shared)
-    monkeypatch.setattr(acknowledged, "scratch_in", shared)
 
 
 def harm_of(seed: int, template: Home, keys: int = KEYS) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Final
 import pytest
 
 from reverse_etl.state.home import Home
-from reverse_etl_tests.changes.test_protocol import database, one_database, template
+from reverse_etl_tests.changes.test_protocol import template
 from reverse_etl_tests.changes.values_protocol import ValueHistories
 
-__all__ = ["database", "one_database", "template"]
+__all__ = ["template"]
 
 KEYS: Final = 60
 SEQUENCES: Final = 20

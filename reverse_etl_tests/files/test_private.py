@@ -80,7 +80,7 @@ def test_files_are_made_in_one_place() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.open"
     }
     # The sandbox imports nothing of ours; the process of a transform opens nothing but /dev/null.
-    assert {"files/private.py", "sandbox/storage.py", "shaping/_child.py"} == makers
+    assert {"files/private.py", "sandbox/customerio/storage.py", "shaping/_child.py"} == makers
 
 
 def test_a_pipe_or_device_keeps_its_mode(tmp_path: Path) -> None:
