@@ -37,7 +37,7 @@ def identify(operation: str, properties: dict[str, Any], user_id: str = "user-1"
 def send(project: RunningStandin, *events: Any, path: str = "/batch", **more: Any) -> httpx.Response:
     """Sends events."""
     content = {"api_key": "sandbox", "events": list(events), **more}
-    return httpx.post(project.url + path, json=content, trust_env=False)
+    return project.http.post(path, json=content)
 
 
 def test_events_are_taken(project: RunningStandin) -> None:
@@ -162,7 +162,7 @@ def test_requests_that_are_none(
     project: RunningStandin, content: dict[str, Any], error: str, missing: str | None
 ) -> None:
     """Wrong key, no key, no events."""
-    answer = httpx.post(f"{project.url}/batch", json=content, trust_env=False)
+    answer = project.http.post("/batch", json=content)
     assert (400, error, missing) == (answer.status_code, answer.json()["error"], answer.json()["missing_field"])
 
 
@@ -239,7 +239,7 @@ KEYS = ("sandbox", "sandbox")
 def cohort(project: RunningStandin, **more: Any) -> httpx.Response:
     """Uploads a cohort."""
     content = {"name": "At risk", "app_id": 1, "id_type": "BY_USER_ID", "owner": "a@example.com", "published": True}
-    return httpx.post(f"{project.url}/api/3/cohorts/upload", json={**content, **more}, auth=KEYS, trust_env=False)
+    return project.http.post("/api/3/cohorts/upload", json={**content, **more}, auth=KEYS)
 
 
 def test_a_cohort_is_uploaded_replaced_and_changed(project: RunningStandin) -> None:
@@ -254,7 +254,7 @@ def test_a_cohort_is_uploaded_replaced_and_changed(project: RunningStandin) -> N
         {"ids": ["user-2"], "id_type": "BY_NAME", "operation": "REMOVE"},
     ]
     content = {"cohort_id": made["cohort_id"], "skip_invalid_ids": True, "memberships": changes}
-    changed = httpx.post(f"{project.url}/api/3/cohorts/membership", json=content, auth=KEYS, trust_env=False).json()
+    changed = project.http.post("/api/3/cohorts/membership", json=content, auth=KEYS).json()
     assert [["nobody"], []] == [result["skipped_ids"] for result in changed["memberships_result"]]
     assert ["user-1"] == project.records("cohorts")[0]["members"]
 
@@ -262,7 +262,7 @@ def test_a_cohort_is_uploaded_replaced_and_changed(project: RunningStandin) -> N
 def test_a_cohort_of_somebody_unknown_is_refused(project: RunningStandin) -> None:
     """Unless they may be skipped; and without the secret key, anyhow."""
     assert 400 == cohort(project, ids=["nobody"]).status_code
-    answer = httpx.post(f"{project.url}/api/3/cohorts/upload", json={}, auth=("sandbox", "other"), trust_env=False)
+    answer = project.http.post("/api/3/cohorts/upload", json={}, auth=("sandbox", "other"))
     assert 401 == answer.status_code
 
 
@@ -280,9 +280,7 @@ def test_20_000_rows_a_second_are_no_effort(project: RunningStandin) -> None:
     ]
     before_s = _processor_s(project.pid)
     for body in bodies:
-        answer = httpx.post(
-            f"{project.url}/batch", content=body, headers={"content-type": "application/json"}, trust_env=False
-        )
+        answer = project.http.post("/batch", content=body, headers={"content-type": "application/json"})
         assert 1000 == answer.json()["events_ingested"]
     assert 5000 / 20_000 > _processor_s(project.pid) - before_s
 

@@ -26,10 +26,10 @@ def test_records_can_be_looked_at(saas: Saas, name: str) -> None:
     assert kinds
     for kind in kinds:
         assert kinds[kind] == standin.records(kind)
-        shown = httpx.get(f"{standin.url}/_sandbox/", params={"kind": kind}, trust_env=False)
+        shown = standin.http.get("/_sandbox/", params={"kind": kind})
         assert 200 == shown.status_code
         assert kind in shown.text
-    assert registry.load(name).TITLE in httpx.get(f"{standin.url}/_sandbox/", trust_env=False).text
+    assert registry.load(name).TITLE in standin.http.get("/_sandbox/").text
     assert 0 == standin.counts()["requests"]
 
 
@@ -43,7 +43,7 @@ def test_common_faults_come_on_order(saas: Saas, name: str) -> None:
         {"match": match, "skip": 1, "do": {"status": 429}},
         {"match": match, "do": {"status": 502, "body": "<html>Bad gateway</html>"}},
     )
-    answers = [httpx.post(standin.url + ONE_CALL, json={}, trust_env=False) for _ in range(4)]
+    answers = [standin.http.post(ONE_CALL, json={}) for _ in range(4)]
     assert [502, 429, 429] == [answer.status_code for answer in answers[:3]]
     assert [None, "7", None] == [answer.headers.get("retry-after") for answer in answers[:3]]
     assert "text/html; charset=utf-8" == answers[0].headers["content-type"]
@@ -59,7 +59,7 @@ def test_an_answer_can_be_lost(saas: Saas, name: str) -> None:
     standin = saas(name)
     standin.faults({"do": {"drop": "after_apply"}})
     with pytest.raises(httpx.TransportError):
-        httpx.post(standin.url + ONE_CALL, json={}, trust_env=False)
+        standin.http.post(ONE_CALL, json={})
     assert [None] == [seen["status"] for seen in standin.requests()]
 
 
@@ -67,7 +67,7 @@ def test_an_answer_can_be_lost(saas: Saas, name: str) -> None:
 def test_a_fault_that_it_does_not_have_is_refused(saas: Saas, name: str) -> None:
     """With the names of those it has."""
     standin = saas(name)
-    answer = httpx.post(f"{standin.url}/_sandbox/faults", json=[{"do": {"own": "no_such"}}], trust_env=False)
+    answer = standin.http.post("/_sandbox/faults", json=[{"do": {"own": "no_such"}}])
     assert 400 == answer.status_code
     assert "no_such is none of its own faults" in answer.json()["error"]
     for own in registry.load(name).OWN_FAULTS:
@@ -79,7 +79,7 @@ def test_it_can_be_emptied(saas: Saas, name: str) -> None:
     """Requests and faults are forgotten too."""
     standin = saas(name)
     standin.faults({"skip": 9, "do": {"status": 500}})
-    httpx.get(standin.url + ONE_CALL, trust_env=False)
+    standin.http.get(ONE_CALL)
     standin.forget()
     assert ([], []) == (standin.requests(), standin.faults())
 
@@ -88,7 +88,7 @@ def test_it_can_be_emptied(saas: Saas, name: str) -> None:
 def test_wrong_credentials_are_refused(saas: Saas, name: str) -> None:
     """No call is answered as asked without the stand-in's own."""
     standin = saas(name)
-    answer = httpx.post(standin.url + ONE_CALL, json={}, headers={"authorization": "Bearer other"}, trust_env=False)
+    answer = standin.http.post(ONE_CALL, json={}, headers={"authorization": "Bearer other"})
     assert not answer.is_success or not answer.json().get("ok", True)
 
 

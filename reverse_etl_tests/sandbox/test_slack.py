@@ -28,9 +28,9 @@ def slack(saas: Saas) -> RunningStandin:
 def call(slack: RunningStandin, method: str, *, headers: dict[str, str] = BOT, **arguments: Any) -> Any:
     """Calls a method with JSON, or with the address where it reads none; the answer's JSON."""
     if method == "chat.postMessage":
-        answer = httpx.post(f"{slack.url}/api/{method}", json=arguments, headers=headers, trust_env=False)
+        answer = slack.http.post(f"/api/{method}", json=arguments, headers=headers)
     else:
-        answer = httpx.get(f"{slack.url}/api/{method}", params=arguments, headers=headers, trust_env=False)
+        answer = slack.http.get(f"/api/{method}", params=arguments, headers=headers)
     assert 200 == answer.status_code
     return answer.json()
 
@@ -59,7 +59,7 @@ def test_a_message_is_kept_as_it_was_received(slack: RunningStandin) -> None:
 def test_a_form_is_as_good_as_json(slack: RunningStandin) -> None:
     """With blocks as JSON in a text, and the token in it."""
     form = {"token": "sandbox", "channel": "#general", "text": "hi", "blocks": '[{"type": "divider"}]'}
-    assert httpx.post(f"{slack.url}/api/chat.postMessage", data=form, trust_env=False).json()["ok"]
+    assert slack.http.post("/api/chat.postMessage", data=form).json()["ok"]
     assert [{"type": "divider"}] == slack.records("messages")[0]["sent"]["blocks"]
 
 
@@ -164,7 +164,7 @@ def test_a_channel_has_one_message_a_second(slack: RunningStandin) -> None:
     slack.put("channels", {"name": "other"})
     first = post(slack, text="1")
     sent: dict[str, Any] = {"channel": "general", "text": "2"}
-    answer = httpx.post(f"{slack.url}/api/chat.postMessage", json=sent, headers=BOT, trust_env=False)
+    answer = slack.http.post("/api/chat.postMessage", json=sent, headers=BOT)
     assert (429, "1", "ratelimited") == (answer.status_code, answer.headers["retry-after"], answer.json()["error"])
     other = call(slack, "chat.postMessage", channel="other", text="3")
     slack.advance(1)
@@ -187,7 +187,7 @@ def test_a_scope_that_is_missing_is_named(slack: RunningStandin) -> None:
     assert {"ok": False, "error": "missing_scope", "needed": "chat:write", "provided": "channels:read"} == post(
         slack, text="hi"
     )
-    answer = httpx.get(f"{slack.url}/api/auth.test", headers=BOT, trust_env=False)
+    answer = slack.http.get("/api/auth.test", headers=BOT)
     assert "channels:read" == answer.headers["x-oauth-scopes"]
 
 
@@ -229,7 +229,7 @@ def test_look_ups_are_limited(slack: RunningStandin) -> None:
     slack.set(lists_a_minute=2)
     for _ in range(2):
         call(slack, "conversations.list")
-    answer = httpx.get(f"{slack.url}/api/conversations.list", headers=BOT, trust_env=False)
+    answer = slack.http.get("/api/conversations.list", headers=BOT)
     assert (429, "30") == (answer.status_code, answer.headers["retry-after"])
 
 
@@ -255,11 +255,11 @@ def test_a_message_can_be_posted_without_an_answer(slack: RunningStandin) -> Non
     """Or with one that says the server failed."""
     slack.faults({"do": {"status": 500, "apply": True}}, {"do": {"drop": "after_apply"}})
     sent = {"channel": "general", "text": "hi"}
-    answer = httpx.post(f"{slack.url}/api/chat.postMessage", json=sent, headers=BOT, trust_env=False)
+    answer = slack.http.post("/api/chat.postMessage", json=sent, headers=BOT)
     assert (500, "internal_error") == (answer.status_code, answer.json()["error"])
     slack.advance(1)
     with pytest.raises(httpx.TransportError):
-        httpx.post(f"{slack.url}/api/chat.postMessage", json=sent, headers=BOT, trust_env=False)
+        slack.http.post("/api/chat.postMessage", json=sent, headers=BOT)
     assert 2 == slack.counts()["messages"]
 
 
@@ -278,7 +278,7 @@ def test_a_webhook_answers_with_a_text(
     slack: RunningStandin, path: str, content: bytes, status: int, told: str
 ) -> None:
     """Whatever channel the message names, it goes to the webhook's own."""
-    answer = httpx.post(slack.url + path, content=content, trust_env=False)
+    answer = slack.http.post(path, content=content)
     assert (status, told) == (answer.status_code, answer.text)
     assert ["general"] * (status == 200) == [each["channel_name"] for each in slack.records("messages")]
 
@@ -286,10 +286,10 @@ def test_a_webhook_answers_with_a_text(
 def test_a_webhooks_channel_can_be_archived(slack: RunningStandin) -> None:
     """Or have had its message of this second."""
     for _ in range(2):
-        answer = httpx.post(slack.url + HOOK, json={"text": "hi"}, trust_env=False)
+        answer = slack.http.post(HOOK, json={"text": "hi"})
     assert (429, "1") == (answer.status_code, answer.headers["retry-after"])
     slack.put("channels", {"name": "general", "is_archived": True})
-    answer = httpx.post(slack.url + HOOK, json={"text": "hi"}, trust_env=False)
+    answer = slack.http.post(HOOK, json={"text": "hi"})
     assert (410, "channel_is_archived") == (answer.status_code, answer.text)
 
 

@@ -19,6 +19,7 @@ class RunningStandin:
 
     Attributes:
         url: Its address, without a slash at the end.
+        http: A client for calls of the service, made once: making one takes longer than most tests.
     """
 
     def __init__(self, name: str, settings: dict[str, Any]) -> None:
@@ -33,7 +34,7 @@ class RunningStandin:
         announced = self._process.stdout.readline()
         assert announced, f"the sandbox of {name} did not start: exit code {self._process.wait()}"
         self.url: str = json.loads(announced)["url"]
-        self._http = httpx.Client(base_url=f"{self.url}/_sandbox", timeout=START_TIMEOUT_S, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, timeout=START_TIMEOUT_S, trust_env=False)
 
     @property
     def pid(self) -> int:
@@ -90,7 +91,7 @@ class RunningStandin:
 
     def stop(self) -> None:
         """Ends the process."""
-        self._http.close()
+        self.http.close()
         self._process.terminate()
         self._process.wait(10)
         assert self._process.stdout is not None
@@ -101,7 +102,7 @@ class RunningStandin:
         return self._process.poll() is not None
 
     def _call(self, method: str, path: str, content: Any = None, params: dict[str, Any] | None = None) -> Any:
-        response = self._http.request(method, path, json=content, params=params)
+        response = self.http.request(method, f"/_sandbox{path}", json=content, params=params)
         assert response.is_success, response.text
         return response.json()
 

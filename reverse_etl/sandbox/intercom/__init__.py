@@ -1,0 +1,1 @@
+"""A stand-in Intercom workspace: contacts, tags, companies, data attributes."""
