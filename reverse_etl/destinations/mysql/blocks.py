@@ -1,8 +1,14 @@
-"""Blocks that run on MariaDB's server: a slice that holds bad rows, a few rows at a time, and then one by one."""
+"""Blocks that run on MariaDB's server, for a slice that holds bad rows: they are named one by one.
+
+Which ones they are, the warnings of one statement say where they have the numbers of rows; elsewhere a few rows are
+tried at a time.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from reverse_etl.destinations.mysql.statements import BAD, FEW, ROW, STAGE
 
@@ -14,6 +20,11 @@ _CODE, _TEXT = "reverse_etl_code", "reverse_etl_text"
 _NUMBER: Final = "reverse_etl_number"
 """Variables of blocks."""
 _DUPLICATE: Final = 1062
+_LEAVES_OUT: Final = (_DUPLICATE, 1452, 4025)
+"""With IGNORE, a row is left out for these: a unique value, a reference, a check."""
+_MOST_LEFT: Final = 5_000
+"""Of more rows in a slice the numbers are not gathered."""
+LEFT: Final = "SELECT @reverse_etl_left"
 _AT_LINE: Final = 4094
 
 
@@ -46,11 +57,6 @@ def insert_each(statements: Statements, *, a_rows_fault: str) -> str:
     Where a key is there by now, another writer has added the row: it is changed.
     """
     few = statements.insert(f"s.place BETWEEN {_FIRST} AND {_FIRST} + {FEW - 1}", looks=False)
-    one = f"s.place = {ROW}.place"
-    bad = f"INSERT INTO {BAD} VALUES ({ROW}.place, {_CODE}, {_TEXT})"
-    retried = 0 if statements.write == "append" else _DUPLICATE
-    add = statements.insert(one, looks=bool(retried))
-    again = "; ".join([*([statements.update_one] if statements.updates else []), add])
     return f"""
 BEGIN NOT ATOMIC
   DECLARE {_LAST}, {_CODE}, {_NUMBER} INT;
@@ -61,18 +67,79 @@ BEGIN NOT ATOMIC
     SET {_FAILED} = 0;
     BEGIN {_handler(a_rows_fault, f"SET {_FAILED} = 1")}; {few}; END;
     IF {_FAILED} THEN
-      FOR {ROW} IN (SELECT * FROM {STAGE} WHERE place BETWEEN {_FIRST} AND {_FIRST} + {FEW - 1} ORDER BY place) DO
-        SET {_FAILED} = 0;
-        BEGIN {_handler(a_rows_fault, f"SET {_FAILED} = 1")}; {statements.insert(one, looks=False)}; END;
-        IF {_FAILED} AND {_CODE} = {retried} THEN
-          BEGIN {_handler(a_rows_fault, bad)}; {again}; END;
-        ELSEIF {_FAILED} THEN {bad};
-        END IF;
-      END FOR;
+      {_one_by_one(statements, f"place BETWEEN {_FIRST} AND {_FIRST} + {FEW - 1}", a_rows_fault)};
     END IF;
     SET {_FIRST} = {_FIRST} + {FEW};
   END WHILE;
 END"""
+
+
+def insert_rows(statements: Statements, where: str, *, a_rows_fault: str) -> str:
+    """The same for those rows ``s`` of it for which a condition holds, all of them one by one."""
+    return f"""
+BEGIN NOT ATOMIC
+  DECLARE {_CODE}, {_NUMBER} INT;
+  DECLARE {_FAILED} INT DEFAULT 0;
+  DECLARE {_TEXT} TEXT;
+  {_one_by_one(statements, where, a_rows_fault)};
+END"""
+
+
+def insert_the_rest(statements: Statements, where: str) -> str:
+    """A block of MariaDB 10.7 that adds rows ``s`` of a condition but for those that break a constraint.
+
+    ``LEFT`` has its result then, for ``left_places``.
+    """
+    row, added, codes = "reverse_etl_row", "reverse_etl_added", ", ".join(map(str, _LEAVES_OUT))
+    return f"""
+BEGIN NOT ATOMIC
+  DECLARE {_LAST}, {_CODE}, {row}, {added} INT;
+  DECLARE {_NUMBER} INT DEFAULT 1;
+  DECLARE {_TEXT} LONGTEXT DEFAULT '';
+  {statements.insert(where, looks=False, ignore="IGNORE ")};
+  GET DIAGNOSTICS {_LAST} = NUMBER, {added} = ROW_COUNT;
+  WHILE {_NUMBER} <= LEAST({_LAST}, {_MOST_LEFT + 1}) DO
+    GET DIAGNOSTICS CONDITION {_NUMBER} {_CODE} = MYSQL_ERRNO, {row} = ROW_NUMBER;
+    SET {_TEXT} = CONCAT({_TEXT}, ' ', IF({_CODE} IN ({codes}), {row}, 0));
+    SET {_NUMBER} = {_NUMBER} + 1;
+  END WHILE;
+  SET @reverse_etl_left = CONCAT({added}, {_TEXT});
+END"""
+
+
+def left_places(text: str, places: np.ndarray) -> np.ndarray | None:
+    """The places of rows that ``insert_the_rest`` left out; None where it may have done anything else.
+
+    With IGNORE, other faults than those of constraints become warnings too, and the row is added with another value.
+    So each row must have been added, or have one warning, which is about a constraint.
+
+    Args:
+        text: Of ``LEFT``.
+        places: Of the rows that were to be added.
+    """
+    added, *numbers = map(int, text.split()) if text else (-1,)
+    distinct = {number for number in numbers if 0 < number <= len(places)}
+    if len(distinct) < len(numbers) or added + len(numbers) != len(places):
+        return None
+    return places[np.array(sorted(distinct), np.int64) - 1]
+
+
+def _one_by_one(statements: Statements, where: str, a_rows_fault: str) -> str:
+    """A loop that adds rows ``s``; those that fail go into ``BAD``."""
+    one = f"s.place = {ROW}.place"
+    bad = f"INSERT INTO {BAD} VALUES ({ROW}.place, {_CODE}, {_TEXT})"
+    retried = 0 if statements.write == "append" else _DUPLICATE
+    add = statements.insert(one, looks=bool(retried))
+    again = "; ".join([*([statements.update_one] if statements.updates else []), add])
+    return f"""
+  FOR {ROW} IN (SELECT s.* FROM {STAGE} AS s WHERE {where} ORDER BY s.place) DO
+    SET {_FAILED} = 0;
+    BEGIN {_handler(a_rows_fault, f"SET {_FAILED} = 1")}; {statements.insert(one, looks=False)}; END;
+    IF {_FAILED} AND {_CODE} = {retried} THEN
+      BEGIN {_handler(a_rows_fault, bad)}; {again}; END;
+    ELSEIF {_FAILED} THEN {bad};
+    END IF;
+  END FOR"""
 
 
 def _handler(a_rows_fault: str, then: str) -> str:

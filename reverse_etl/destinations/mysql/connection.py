@@ -27,6 +27,10 @@ _Result = TypeVar("_Result")
 RIGHTS: Final = "SELECT, INSERT, UPDATE, CREATE TEMPORARY TABLES"
 """What a user needs."""
 
+_NUMBERS_ROWS: Final = (10, 7)
+"""Source: mariadb.com/kb/en/get-diagnostics."""
+_MOST_WARNINGS: Final = 65_535
+"""The most that a session can keep."""
 _CONNECT_S: Final = 10.0
 _ANSWER_S: Final = 3_600.0
 _SILENT_MS: Final = 60_000
@@ -103,6 +107,11 @@ class Session:
         """The version's numbers."""
         return tuple(int(part) for part in self.version.partition("-")[0].split(".") if part.isdigit())
 
+    @property
+    def numbers_rows(self) -> bool:
+        """Whether its warnings have the numbers of the rows that they are about."""
+        return self.is_mariadb and self.number >= _NUMBERS_ROWS
+
     def run(self, sql: str) -> None:
         """Runs a statement."""
         self._answer(sql)
@@ -140,7 +149,7 @@ class Session:
         # A log of statements cannot repeat what other transactions did in between.
         level = "REPEATABLE READ" if by_statement else "READ COMMITTED"
         yield f"SET SESSION TRANSACTION ISOLATION LEVEL {level}, READ WRITE"
-        checks = ", check_constraint_checks = 1" if self.is_mariadb else ""
+        checks = f", check_constraint_checks = 1, max_error_count = {_MOST_WARNINGS}" if self.is_mariadb else ""
         yield (
             f"SET SESSION autocommit = 1, sql_mode = '{SQL_MODE}', time_zone = '+00:00', completion_type = 'NO_CHAIN', "
             f"innodb_lock_wait_timeout = {lock_s}, lock_wait_timeout = {lock_s}, foreign_key_checks = 1, "

@@ -105,15 +105,14 @@ class Statements:
         """Changes the rows that the table has and that differ, of those ``s`` for which a condition holds."""
         return f"UPDATE {self._joined} SET {self._sets('s')} WHERE {where} AND {self._differs('s')}"
 
-    def insert(self, where: str, *, looks: bool) -> str:
+    def insert(self, where: str, *, looks: bool, ignore: str = "") -> str:
         """Adds rows ``s`` for which a condition holds; with ``looks`` only those that the table does not have."""
         names = ", ".join([*(self._name(at) for at in range(len(self.columns))), *map(quoted, self.filled)])
         # INSERT ... SELECT looks for a default of what is left out before a trigger fills it.
         values = ", ".join([*(f"s.c{at}" for at in range(len(self.columns))), *("NULL" for _ in self.filled)])
         new = f" AND NOT EXISTS (SELECT 1 FROM {self.table} AS t WHERE {self._match('s')})" if looks else ""
-        return (
-            f"INSERT INTO {self.table} ({names}) SELECT {values} FROM {STAGE} AS s WHERE {where}{new} ORDER BY s.place"
-        )
+        rows = f"SELECT {values} FROM {STAGE} AS s WHERE {where}{new} ORDER BY s.place"
+        return f"INSERT {ignore}INTO {self.table} ({names}) {rows}"
 
     def of_keys(self) -> Statements:
         """Those for slices of keys alone."""

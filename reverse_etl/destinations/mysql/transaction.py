@@ -1,8 +1,8 @@
 """One slice of rows: staged, written in one transaction, and the rows that the database refuses.
 
 The slice is put into a temporary stage by a few long statements, and written in two more: one that changes rows, one
-that adds them. Where one of them fails for a row's sake, a block on the server writes a few rows at a time and names
-each row that fails; MySQL has no such blocks, so there halves are tried until the row is found. A failed statement
+that adds them. Where one of them fails for a row's sake, blocks on the server write what can be written and name each
+row that fails; MySQL has no such blocks, so there halves are tried until the row is found. A failed statement
 leaves nothing behind, and those before it stay.
 """
 
@@ -20,12 +20,19 @@ from reverse_etl.destinations._sql.columns import Kind
 from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, KeptBack, Refusal
 from reverse_etl.destinations.mysql import failures
-from reverse_etl.destinations.mysql.blocks import insert_each, update_each
+from reverse_etl.destinations.mysql.blocks import (
+    LEFT,
+    insert_each,
+    insert_rows,
+    insert_the_rest,
+    left_places,
+    update_each,
+)
+from reverse_etl.destinations.mysql.halves import faults
 from reverse_etl.destinations.mysql.literals import Piece, pieces
 from reverse_etl.destinations.mysql.statements import (
     DROP_STAGE,
     EMPTY_BAD,
-    FEW,
     FILL_STAGE,
     MAKE_BAD,
     READ_BAD,
@@ -38,10 +45,9 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.mysql.catalogue import Table
     from reverse_etl.destinations.mysql.connection import Session
 
-_MANY: Final = 100
-"""After this many bad rows, halves are no way to find the next ones."""
 MOST_BYTES: Final = 1 << 20
 """Of one statement; fewer where the server takes less."""
+_SAVEPOINT: Final = "reverse_etl"
 _AROUND: Final = 1_000
 """Bytes of a statement around its rows, more than enough."""
 
@@ -149,7 +155,7 @@ class Transaction:
         def attempt(start: int, end: int) -> None:
             self._session.run(FILL_STAGE + piece.text(start, end))
 
-        for at, refused in _faults(len(piece), attempt):
+        for at, refused in faults(len(piece), attempt):
             self._unstage(failures.refusal(piece.first + at, refused, self._table, self._statements))
 
     def _ambiguous(self) -> Iterator[Refusal]:
@@ -211,10 +217,26 @@ class Transaction:
             # Another writer may have added one of them.
             self._in_parts(new, self._statements.upsert)
             return False
-        if others := np.flatnonzero(self._staged & ~new).tolist():
-            self._session.run(self._statements.take(others))
-        self._run_block(insert_each(self._statements, a_rows_fault=failures.a_rows_fault()))
+        left = self._insert_the_rest(new) if self._session.numbers_rows and not self._statements.filled else None
+        if left is not None:
+            each = insert_rows(self._statements, among(left.tolist()), a_rows_fault=failures.a_rows_fault())
+        else:
+            if others := np.flatnonzero(self._staged & ~new).tolist():
+                self._session.run(self._statements.take(others))
+            each = insert_each(self._statements, a_rows_fault=failures.a_rows_fault())
+        self._run_block(each)
         return False
+
+    def _insert_the_rest(self, new: np.ndarray) -> np.ndarray | None:
+        """Adds the rows that break no constraint, and gives the places of the others; None where none was added."""
+        self._session.run(f"SAVEPOINT {_SAVEPOINT}")
+        left = None
+        if self._passes(insert_the_rest(self._statements, self._where(new))):
+            ((text,),) = self._session.rows(LEFT)
+            left = left_places(text, np.flatnonzero(new))
+        if left is None:
+            self._session.run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        return left
 
     def _passes(self, statement: str) -> bool:
         """Whether no row makes a statement fail."""
@@ -245,7 +267,7 @@ class Transaction:
             for statement in statements(among(places[start:end].tolist())):
                 self._session.run(statement)
 
-        for at, fault in _faults(len(places), attempt):
+        for at, fault in faults(len(places), attempt):
             self._refuse(int(places[at]), fault)
 
     def _refuse(self, place: int, fault: Refused) -> None:
@@ -255,34 +277,3 @@ class Transaction:
         """Refuses a row that is not in the stage."""
         self._refusals.append(refusal)
         self._staged[refusal.place] = False
-
-
-def _faults(count: int, attempt: Callable[[int, int], None]) -> Iterator[tuple[int, Refused]]:
-    """Attempts all, halves of what fails, and gives each that fails alone, in order.
-
-    Args:
-        count: How many there are.
-        attempt: Attempts those from the first number to before the second.
-    """
-    todo: list[tuple[int, int]] = [(0, count)]
-    found = 0
-    while todo:
-        start, end = todo.pop()
-        try:
-            attempt(start, end)
-        except Refused as refused:
-            if not failures.is_a_rows_fault(refused):
-                raise
-            if end - start == 1:
-                found += 1
-                yield start, refused
-            else:
-                todo += _parts(start, end, few=found >= _MANY)
-
-
-def _parts(start: int, end: int, *, few: bool) -> Sequence[tuple[int, int]]:
-    """The first part last."""
-    step = (end - start + 1) // 2
-    if few:
-        step = FEW if end - start > FEW else 1
-    return [(at, min(at + step, end)) for at in reversed(range(start, end, step))]

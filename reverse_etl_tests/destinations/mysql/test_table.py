@@ -8,10 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from reverse_etl.config.environment import EnvText
+from reverse_etl.destinations.mysql.blocks import left_places
 from reverse_etl.errors import ConfigError, DestinationError, DestinationRefusedError, UnauthorizedError
 from reverse_etl.report import Outcome
 from reverse_etl_tests.destinations.mysql.server import ACCOUNT, DATABASE, USER, Mysql
@@ -249,6 +251,49 @@ def test_another_rows_unique_value_is_never_taken(server: Mysql, tmp_path: Path)
     delivery = delivered(server, tmp_path, rows)
     assert {1: ("duplicate_value", "email"), 2: ("duplicate_value", "shop, number")} == delivery.reasons()
     assert [(2, "b@x", 1, 2), (8, "h@x", 1, 8), (9, "i@x", 1, 9)] == server.fetch("SELECT * FROM customers ORDER BY id")
+
+
+@pytest.mark.parametrize("score", [3, 5000])
+def test_bad_rows_among_new_and_old_ones_are_named(server: Mysql, tmp_path: Path, score: int) -> None:
+    """By the warnings of one statement; but not where, as for a score of 5,000, it would store a value of its own."""
+    server.run("CREATE TABLE plans (id int PRIMARY KEY); INSERT INTO plans VALUES (1)")
+    server.run(
+        "CREATE TABLE customers (id bigint PRIMARY KEY, email varchar(9) UNIQUE, plan int, score int, "
+        "CHECK (score <> 77), tens smallint AS (score * 10) STORED, FOREIGN KEY (plan) REFERENCES plans (id)); "
+        "INSERT INTO customers (id, email, plan, score) "
+        "VALUES (2, '2@x', 1, 0), (5, '5@x', 1, 1), (99, 'taken@x', 1, 1)"
+    )
+    columns = {
+        "id": list(range(1, 9)),
+        "email": ["1@x", "2@x", "taken@x", "4@x", "5@x", "6@x", "7@x", "1@x"],
+        "plan": [1, 1, 1, 7, 1, 1, 1, 1],
+        "score": [1, 2, 1, 1, 1, 77, score, 1],
+    }
+    delivery = delivered(server, tmp_path, columns)
+    bad = {3: ("duplicate_value", "email"), 4: ("missing_reference", "plan"), 6: ("breaks_check", "score")}
+    bad |= {8: ("duplicate_value", "email")} | ({7: ("out_of_range", "tens")} if score == 5000 else {})
+    assert bad == delivery.reasons()
+    there = [(n, columns["score"][n - 1] * 10) for n in range(1, 9) if n not in bad]
+    assert [*there, (99, 10)] == server.fetch("SELECT id, tens FROM customers ORDER BY id")
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("2", []),
+        ("1 2", [7]),
+        ("0 2 1", [4, 7]),
+        ("", None),
+        ("1 0", None),
+        ("2 1", None),
+        ("0 1 1", None),
+        ("1 3", None),
+    ],
+)
+def test_rows_are_left_out_only_where_all_is_accounted_for(text: str, places: list[int] | None) -> None:
+    """Of two rows, each is added or has the one warning that leaves it out; whatever else, none is said to be."""
+    left = left_places(text, np.array([4, 7]))
+    assert places == (None if left is None else left.tolist())
 
 
 def test_a_row_without_a_partition_is_named(server: Mysql, tmp_path: Path) -> None:
