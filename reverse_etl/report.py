@@ -95,12 +95,17 @@ class Counts:
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
+def is_gone(stream: str) -> bool:
+    """Whether a stream is of keys that are removed (``Stream.gone``), not of rows that a query returned."""
+    return stream.startswith("gone_")
+
+
 def counts_in_words(stream: str, counts: Counts) -> str:
     """The counts of a stream for people, such as ``3 rows read, 2 delivered, 1 rejected``.
 
     Of keys that were to be removed (``Stream.gone``) nothing was read: ``2 gone rows, 2 applied``.
     """
-    gone = stream.startswith("gone_")
+    gone = is_gone(stream)
     row, read, delivered = stream.removesuffix("s").replace("_", " "), " read", "delivered"
     if gone:
         read, delivered = "", "applied"
@@ -243,6 +248,16 @@ class RunReport:
     def total(self) -> Counts:
         """Those of all streams."""
         return sum(self.streams.values(), Counts())
+
+    @property
+    def gone(self) -> Counts:
+        """Those of the streams of keys that were to be removed (``Stream.gone``), of which nothing was read."""
+        return sum((counts for stream, counts in self.streams.items() if is_gone(stream)), Counts())
+
+    @property
+    def read(self) -> Counts:
+        """Those of the streams that queries returned."""
+        return sum((counts for stream, counts in self.streams.items() if not is_gone(stream)), Counts())
 
     def as_json(self) -> dict[str, Any]:
         """The report as the CLI's ``--json`` prints it; times as ISO 8601 in UTC."""

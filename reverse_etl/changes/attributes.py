@@ -228,8 +228,9 @@ def write_changed(
     copy(database, _marks(parts, before, database, values), parts.folder / CHANGED_FILE)
     counts = np.zeros(len(values.names), np.int64)
     nothing = 0
-    for _, marks in marks_of(parts, len(values.names)):
-        counts += (marks == CHOSEN).sum(axis=0)
+    in_doubt = _rows_in_doubt(parts, database) if values.to_clear else np.empty(0, np.int64)
+    for rows, marks in marks_of(parts, len(values.names)):
+        counts += (marks[~np.isin(rows, in_doubt)] == CHOSEN).sum(axis=0)
         nothing += int(np.count_nonzero((marks == LEFT_OUT).all(axis=1)))
     if nothing:
         marked = parquet(parts.folder / CHANGED_FILE)
@@ -241,6 +242,12 @@ def write_changed(
         copy(database, query, parts.folder / PLAN_FILE)
     found = ((name, rows) for name, rows in zip(values.names, counts.tolist(), strict=True) if rows)
     return dict(sorted(found, key=lambda each: -each[1]))
+
+
+def _rows_in_doubt(parts: Parts, database: duckdb.DuckDBPyConnection) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The numbers of rows that are sent whole: what is cleared of them is no difference that was found."""
+    query = f"SELECT row FROM {parquet(parts.folder / SENT_FILE)} WHERE what = 'in_doubt'"
+    return np.asarray(database.execute(query).fetchnumpy()["row"], np.int64)
 
 
 def _marks(parts: Parts, before: Sequence[Path], database: duckdb.DuckDBPyConnection, values: StreamValues) -> str:

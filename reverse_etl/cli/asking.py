@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from reverse_etl.cli import words
 from reverse_etl.cli.init_tables import chosen
 from reverse_etl.cli.tables import say
-from reverse_etl.config.environment import Secret
 
 if TYPE_CHECKING:
     from reverse_etl.config.model import YamlModel
@@ -96,6 +95,8 @@ class Terminal:
 
         Where nobody can type unseen, or nothing is typed, what they are for fails and says why.
         """
+        from reverse_etl.config.environment import Secret
+
         for value in (getattr(config, name) for name in type(config).model_fields):
             if isinstance(value, Secret) and not os.environ.get(variable := value.template[2:-1]):
                 if not sys.stdin.isatty():

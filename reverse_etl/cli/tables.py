@@ -36,6 +36,7 @@ class Rows:
         numbers: Those of them that are set to the right.
         below: The one of sentences, which stand below their rows where the table is too wide; empty for none.
         extras: Those that are left out where the table is too wide, the last one first.
+        whole: Those of which no line is broken: of times.
         always_below: Whether those of ``below`` stand below their rows however wide the terminal is.
     """
 
@@ -43,6 +44,7 @@ class Rows:
     numbers: Collection[str] = ()
     below: str = ""
     extras: Sequence[str] = ()
+    whole: Collection[str] = ()
     always_below: bool = False
     _rows: list[tuple[Text, ...]] = field(default_factory=list)
 
@@ -68,8 +70,10 @@ class Rows:
         cells = [[text(self.columns[i]), *(row[i] for row in self._rows)] for i in shown]
         wanted = [max(map(_longest_line, column)) for column in cells]
         widths = [
-            max(_SENTENCE if most > _SENTENCE else 0, *map(_longest_word, column))
-            for column, most in zip(cells, wanted, strict=True)
+            most
+            if self.columns[i] in self.whole
+            else max(_SENTENCE if most > _SENTENCE else 0, *map(_longest_word, column))
+            for i, column, most in zip(shown, cells, wanted, strict=True)
         ]
         spare = console.width - len(_GAP) * (len(shown) - 1) - sum(widths)
         if spare < 0:

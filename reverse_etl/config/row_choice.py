@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.config.ranks import ranks
+from reverse_etl.config.sql_nodes import Place, called, line_of
 from reverse_etl.config.sql_text import PLACEHOLDER, blank_placeholders, one_statement, reads_changes, tokens_of
 from reverse_etl.config.statement import quiet_sqlglot
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
     from reverse_etl.config.dialect import Dialect
 
-Place = tuple[int, str]
-"""A line of the query, from 1, and a word or sentence."""
 
 _MARK: Final = "7360294851736029"
 """Stands for last sync time in the tree; no query has this number otherwise."""
@@ -65,9 +65,13 @@ def advice(sql: str, dialect: Dialect) -> tuple[Place, ...]:
 
 @lru_cache(maxsize=1024)
 def left_out_by(sql: str, dialect: Dialect) -> tuple[Place, ...]:
-    """Why a query does not return everybody each time: LIMIT and the like, samples, chance, the clock."""
+    """Why a query does not return everybody each time: LIMIT and the like, ranks, samples, chance, the clock."""
     tree, tokens = _read(sql, dialect)
-    found = [*_cuts(tree, tokens), *(_unsteady(tree, dialect) if tree is not None else _unsteady_words(tokens))]
+    found = [
+        *_cuts(tree, tokens),
+        *ranks(tree),
+        *(_unsteady(tree, dialect) if tree is not None else _unsteady_words(tokens)),
+    ]
     return tuple(dict.fromkeys(found))
 
 
@@ -171,7 +175,7 @@ def _strict(tree: exp.Expr) -> list[Place]:
             text = (
                 f"`{sign[0]}` leaves out rows that changed in the very second of last sync time: write `{sign}`; a row "
             )
-            found.append((_line(node), text + "that is sent again does no harm"))
+            found.append((line_of(node), text + "that is sent again does no harm"))
     return found
 
 
@@ -201,8 +205,8 @@ def _unsteady(tree: exp.Expr, dialect: Dialect) -> Iterator[Place]:
     """Clocks and chance beside what the outermost query, or each of a UNION, merely returns."""
     returned = {id(part) for projection in _returned(tree) for part in projection.walk()}
     for node in tree.walk():
-        if id(node) not in returned and (what := "chance" if _called(node) in _CHANCE else _clock(node, dialect)):
-            yield _line(node), what
+        if id(node) not in returned and (what := "chance" if called(node) in _CHANCE else _clock(node, dialect)):
+            yield line_of(node), what
 
 
 def _returned(tree: exp.Expr) -> list[exp.Expr]:
@@ -230,7 +234,7 @@ def _clock(node: exp.Expr, dialect: Dialect) -> str:
         return "the clock" if node.name.lower() in _CLOCK_VARIABLES else ""
     if isinstance(node, exp.Column):
         return "the clock" if _is_unparsed_clock(node, dialect) else ""
-    name = _called(node)
+    name = called(node)
     arguments = len(node.expressions) if isinstance(node, exp.Anonymous) else int(node.args.get("this") is not None)
     alone = (name in _CLOCKS_WITHOUT_ARGUMENTS and not arguments) or (name == "age" and arguments == 1)
     return "the clock" if name in _CLOCKS or alone else ""
@@ -264,18 +268,6 @@ def _is_only_argument(node: exp.Expr) -> bool:
     return isinstance(node.parent, exp.Anonymous) and len(node.parent.expressions) == 1
 
 
-def _called(node: exp.Expr) -> str:
-    """The name of a function in lower case; empty for what is none."""
-    from sqlglot import exp
-
-    if isinstance(node, exp.Anonymous):
-        return node.name.lower()
-    if not isinstance(node, exp.Func):
-        return ""
-    name = node.sql_name().lower()
-    return "current_timestamp" if name.startswith("current_timestamp") else name
-
-
 def _unsteady_words(tokens: list[Token]) -> Iterator[Place]:
     of_server = False
     for token in tokens:
@@ -285,11 +277,3 @@ def _unsteady_words(tokens: list[Token]) -> Iterator[Place]:
             yield token.line, "the clock"
         if word in _CLOCKS | _CHANCE:
             yield token.line, "chance" if word in _CHANCE else "the clock"
-
-
-def _line(node: exp.Expr) -> int:
-    """The line of a node: sqlglot knows that of names only, so of the nearest one."""
-    for near in (node, *node.walk(), *([node.parent, *node.parent.walk()] if node.parent is not None else [])):
-        if near is not None and "line" in near.meta:
-            return int(near.meta["line"])
-    return 1

@@ -47,8 +47,8 @@ def shape_problems(draft: Draft, at: Path, columns: tuple[Column, ...] | None, r
     for value in made.values() if not by_transform else ():
         for name in dict.fromkeys(value.columns):
             if not has(columns, name):
-                draft.problem(value.at, f"the query has no column {name!r}{near(name, columns)}")
+                draft.problem(value.at, f"the query has no column `{name}`{near(name, columns)}")
     for comparison in columns_of(condition) if condition is not None else ():
         if not has(columns, comparison.column):
-            text = f"the query has no column {comparison.column!r}{near(comparison.column, columns)}"
+            text = f"the query has no column `{comparison.column}`{near(comparison.column, columns)}"
             draft.problem(comparison.at[:-1], text)

@@ -37,7 +37,7 @@ def query_problems(draft: Draft, streams: Sequence[Stream], checks: Mapping[Path
     for path, check in checks.items() if known else ():
         for name in _columns_of(check):
             if known and not has(known, name):
-                draft.problem(path, f"the query has no column {name!r}{near(name, known)}")
+                draft.problem(path, f"the query has no column `{name}`{near(name, known)}")
 
 
 def _look_at(draft: Draft, stream: Stream, title: str) -> None:

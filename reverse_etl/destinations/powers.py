@@ -214,6 +214,15 @@ class Merges(Protocol):
 
 
 @runtime_checkable
+class ShowsTexts(Protocol):
+    """A kind of destination whose texts of values, as ``AsSent`` has them, are not those that people are shown."""
+
+    def shown_text(self, text: str) -> str:
+        """A value as people read it."""
+        ...
+
+
+@runtime_checkable
 class SendsSome(Protocol):
     """A destination with items that can be made of some of a row's attributes."""
 

@@ -26,6 +26,7 @@ from reverse_etl.run.acknowledged import (
 from reverse_etl.run.comparison import Comparison
 from reverse_etl.run.gone import prepare_removals
 from reverse_etl.run.overtaken import overtaken, require_newest
+from reverse_etl.run.shown import shown_key, shown_texts
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
         require_newest(run, facts.generation, snapshot)
     secret = secret_of(run.home.path)
     made, note = _made(run, snapshot, secret)
+    note = " ".join(filter(None, (note, _not_removed(sync) if note and made is None else "")))
     shapes = shapes_of(sync)
     reshaped = tuple(name for name in shapes if made is not None and made.shapes.get(name) != shapes[name])
     # What failed is sent by a retry even if it is as it was acknowledged: a run of everything may have been refused it.
@@ -136,8 +138,15 @@ def first_changes(run: SyncRun, found: Compared, *, with_values: bool) -> dict[s
     with scratch_in(run.folder.path / "scratch") as database:
         for name, values in found.values.items():
             files = generations_of(run).needed_values(made, name)
-            shown[name] = changed_rows(run.folder.parts(name), files, values, database, with_values=with_values)
+            rows = changed_rows(run.folder.parts(name), files, values, database, with_values=with_values)
+            shown[name] = tuple(_as_shown(run.sync, name, row) for row in rows)
     return shown
+
+
+def _as_shown(sync: SyncConfig, stream: str, row: ChangedRow) -> ChangedRow:
+    if row.key is None:
+        return row
+    return replace(row, key=shown_key(sync, stream, row.key), values=shown_texts(sync, row.values))
 
 
 def begin_sending(run: SyncRun) -> None:
@@ -197,6 +206,14 @@ def _why_nothing_is_known(run: SyncRun, snapshot: Snapshot) -> str:
     if snapshot == Snapshot() and generations_of(run).are_here:
         return "The state database no longer knows what was acknowledged, so every row is sent."
     return ""
+
+
+def _not_removed(sync: SyncConfig) -> str:
+    """What is no longer known besides, a sentence; empty where nothing would become of it."""
+    gone = (sync.gone(stream.name) for stream in sync.streams)
+    if sync.changes.by != "compare" or all(each is None or each.of_table for each in gone):
+        return ""
+    return f"What left the query since then is not known, and stays in the {sync.PLACE}."
 
 
 def _is_due(sync: SyncConfig, made: Made) -> bool:

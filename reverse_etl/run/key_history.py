@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.scratch import scratch_database
 from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.run.acknowledged import known_by_attribute, remembered_streams
+from reverse_etl.run.shown import shown_texts
 from reverse_etl.state.snapshots import snapshot_of
 
 if TYPE_CHECKING:
@@ -59,4 +61,5 @@ def history_of_key(sync: SyncConfig, home: Home, store: Store, identifier: str) 
             for stream in streams
             for each in history_of(generations, chain, stream, kind.keys_like(identifier, sync, stream), database)
         ]
+    found = [replace(each, attributes=shown_texts(sync, each.attributes)) for each in found]
     return sorted(found, key=lambda each: -each.at)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from reverse_etl.changeset.recipient import Recipient
+from reverse_etl.changeset.scope import Reads
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.runs import run_reports
 from reverse_etl.state.schema import RUN, RUN_STREAM, SYNC
@@ -111,7 +112,7 @@ def attempt_of(store: Store, run_id: str, *, root_run_id: str, began_at: datetim
 def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None = None) -> dict[str, datetime]:
     """By sync, when its rows last arrived: the aware end of its newest run that came to one, failed rows or not.
 
-    Without those that have no such run in the history.
+    Without those that have no such run in the history; a run that took rows back brought none.
 
     Args:
         connection: To the state database.
@@ -119,7 +120,11 @@ def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None =
     """
     newest = (
         sa.select(RUN.c.finished_at)
-        .where(RUN.c.sync == SYNC.c.name, RUN.c.status.in_(_DELIVERED))
+        .where(
+            RUN.c.sync == SYNC.c.name,
+            RUN.c.status.in_(_DELIVERED),
+            sa.func.coalesce(RUN.c.reads, "") != Reads.UNDO.value,
+        )
         .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
         .limit(1)
         .scalar_subquery()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,6 +73,8 @@ class Remembered:
         status: Status = Status.COMPLETED,
         sync: str = "people",
         of_one_row: bool = False,
+        reads: str = "",
+        streams: Mapping[str, Counts] | None = None,
     ) -> RunReport:
         """A run of 90 s that ended; `some_rows_failed` has the rows FAILED, in the state and in a CSV, or the first.
 
@@ -83,14 +85,16 @@ class Remembered:
         rows, relationships = (Counts(1200, 1198, 2), Counts(10, 9, 0, 1)) if failed else (Counts(1200, 1200), Counts())
         if status in (Status.FAILED, Status.CANCELED):
             rows = Counts()
+        usual = {"rows": Counts(1, 0, 1)} if of_one_row else {"rows": rows, "relationships": relationships}
         csv = self.home.failed_rows_csv(sync, run_id)
         report = RunReport(
             sync=sync,
             run_id=run_id,
             status=status,
+            reads=reads,
             started_at=at,
             duration_s=90.0,
-            streams={"rows": Counts(1, 0, 1)} if of_one_row else {"rows": rows, "relationships": relationships},
+            streams=streams or usual,
             failed_rows_csv=str(csv) if failed else "",
             message=f"3 rows failed. See: reverse-etl errors {sync}" if failed else "",
             exit_code=7 if failed else 0,

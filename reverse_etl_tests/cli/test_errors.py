@@ -41,7 +41,7 @@ def test_the_table_is_for_people(project: Remembered) -> None:
     shown = run(errors, "people").stdout
     for part in ("3 of 1,210 rows failed.", "column `email` is not valid.", "[bold]9·[2J·7", "a***@example.com"):
         assert part in shown
-    assert "All 3 with whole e-mail addresses:\nhome/failed_rows/people/aaaaaaaa-1.csv" in shown
+    assert "All 3 with whole identifiers:\nhome/failed_rows/people/aaaaaaaa-1.csv" in shown
     assert "\x1b" not in shown
     assert (True, False) == ("3 rows failed." in shown, "See: reverse-etl errors" in shown)
 
@@ -51,7 +51,7 @@ def test_one_failed_row_is_not_all_of_them(project: Remembered, tmp_path: Path) 
     project.ran("bbbbbbbb-2", ago=HOUR, status=Status.SOME_ROWS_FAILED, of_one_row=True)
     shown = run(errors, "people").stdout
     assert "1 of 1 row failed." in shown
-    assert "With whole e-mail addresses:\nhome/failed_rows/people/bbbbbbbb-2.csv" in shown
+    assert "With whole identifiers:\nhome/failed_rows/people/bbbbbbbb-2.csv" in shown
     project.home.failed_rows_csv("people", "bbbbbbbb-2").unlink()
     assert "this one has 1 of 1 row," in run(errors, "people", "--csv", str(tmp_path / "mine.csv")).stderr
 

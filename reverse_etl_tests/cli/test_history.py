@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from reverse_etl.cli.commands.history import history
 from reverse_etl.errors import ConfigError
-from reverse_etl.report import Status
+from reverse_etl.report import Counts, Status
 from reverse_etl.state.runs import record_skipped
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 
@@ -42,6 +43,24 @@ def test_the_table_is_for_people(project: Remembered) -> None:
     assert skipped < failed
     for part in ("aaaaaaaa ", "2 hours ago", "1,210", "1,207", "3 rows failed.", "cccccccc-3"):
         assert part in shown
+
+
+def test_what_was_removed_is_counted_apart_and_fits_a_narrow_terminal(
+    project: Remembered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not read; its failures are failed rows. At 80 columns a time is one line, and what fits is shown."""
+    rows, gone = Counts(120_500, delivered=120_000, unchanged=400, rejected=100), Counts(50, delivered=48, refused=2)
+    project.ran("aaaaaaaa-1", ago=HOUR, streams={"rows": rows, "gone_rows": gone})
+    shown = []
+    for columns in ("120", "80"):
+        monkeypatch.setenv("COLUMNS", columns)
+        header, _, line, time, *_ = run(history, "people").stdout.splitlines()
+        shown.append((header.split()[-5:-1] if columns == "120" else header.split()[-4:], line.split()[-5:]))
+        assert re.fullmatch(r" +\d{4}-\d\d-\d\d\s\d\d:\d\d", time)
+        assert max(len(each) for each in (header, line)) <= int(columns)
+    counted = ["120,500", "120,000", "48", "102"]
+    assert (["delivered", "removed", "failed", "unchanged"], [*counted, "400"]) == shown[0]
+    assert (["read", "delivered", "removed", "failed"], ["completed", *counted]) == shown[1]
 
 
 def test_a_sync_that_has_not_run_gets_a_sentence(project: Remembered) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl.changeset.scope import Reads
 from reverse_etl.cli import words
 from reverse_etl.cli.commands.pause import pause
 from reverse_etl.cli.commands.resume import resume
@@ -90,6 +91,13 @@ def test_freshness_counts_from_the_last_delivery(project: Remembered) -> None:
     assert (words.iso(completed.started_at), "3 minutes ago", False, "r3") == (
         people["last_sync_at"], people["freshness"], people["stale"], people["run_id"],
     )  # fmt: skip
+
+
+def test_an_undo_makes_nothing_fresher(project: Remembered) -> None:
+    """It takes rows back to what they were."""
+    project.ran("r1", ago=5 * HOUR)
+    project.ran("r2", ago=timedelta(minutes=5), reads=Reads.UNDO)
+    assert "4 hours ago, stale" == run_json(status)[0]["freshness"]
 
 
 def test_a_sync_that_never_completes_gets_stale(project: Remembered) -> None:

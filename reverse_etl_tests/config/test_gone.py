@@ -33,6 +33,11 @@ def problems(folder: Path, **syncs: str) -> list[str]:
         ),
         ("people: {gone: delete}\nchanges: {by: compare}\nquery: SELECT id FROM t LIMIT 10\n", "LIMIT decides"),
         (
+            "people: {gone: delete}\nchanges: {by: compare}\n"
+            "query: SELECT id FROM (SELECT id, rank() OVER (ORDER BY x) AS n FROM t) AS s WHERE n < 9\n",
+            "rank decides",
+        ),
+        (
             "objects: {gone: delete}\nchanges: {by: compare}\nquery: SELECT id AS object_id FROM t "
             "WHERE at > datetime('now', '-1 day')\n",
             "the clock decides",
@@ -157,3 +162,23 @@ def test_relationships_to_objects_of_another_type_are_worth_a_look(
     warnings = [str(each) for each in found.warnings]
     assert warned == any("are to objects of type 1, and these objects are of type 2" in each for each in warnings)
     assert warned == bool(warnings)
+
+
+@pytest.mark.parametrize(
+    ("people", "theirs", "warned"),
+    [
+        ("gone: delete", "identify_by: email", True),
+        ("gone: delete, identify_by: email", "identify_by: email", False),
+        ("gone: delete", "empty_values: ignore", False),
+        ("gone: nothing", "identify_by: email", False),
+    ],
+)
+def test_relationships_of_who_is_back_are_named_as_people_are(
+    people: str, theirs: str, warned: bool, tmp_path: Path
+) -> None:
+    """Otherwise they are not sent again at once, and `validate` says so."""
+    query = "query: 'SELECT id, email, o AS object_id FROM r'"
+    text = f"people: {{{people}}}\n{WHOLE}relationships: {{{theirs}, {query}}}\n"
+    assert [] == problems(tmp_path, one=text)
+    found = [str(each) for each in inspect_project(tmp_path).warnings]
+    assert warned == any("write `identify_by: id` to have them sent at once" in each for each in found), found

@@ -255,3 +255,30 @@ def test_each_engines_conversion_is_seen_through(dialect: str, time: str, earlie
     assert 1 == len(advice(f"SELECT id FROM t WHERE u > {time}", SPOKEN[dialect]))
     assert () == advice(f"SELECT id FROM t WHERE u >= {time}", SPOKEN[dialect])
     assert () == advice(f"SELECT id FROM t WHERE u > {earlier.format(time)}", SPOKEN[dialect])
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "mysql", "bigquery"])
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (
+            "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY at) AS n FROM t) AS s\nWHERE n <= 9",
+            [(2, "row_number")],
+        ),
+        ("WITH r AS (SELECT id, ntile(9) OVER (ORDER BY x) AS n FROM t)\nSELECT id FROM r WHERE n = 1", [(2, "ntile")]),
+        (
+            "SELECT id FROM (SELECT id, rank() OVER w AS n FROM t WINDOW w AS (ORDER BY x)) AS s WHERE n = 1",
+            [(1, "rank")],
+        ),
+        ("SELECT id FROM (SELECT id, rank() OVER w AS n FROM t WINDOW w AS (PARTITION BY y)) AS s WHERE n = 1", []),
+        (
+            "SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY id ORDER BY at) AS n FROM t) AS s WHERE n = 1",
+            [],
+        ),
+        ("SELECT id, rank() OVER (ORDER BY spent) AS place FROM t WHERE spent > 0", []),
+        ("SELECT id FROM (SELECT id, sum(x) OVER (ORDER BY y) AS n FROM t) AS s WHERE n > 9", []),
+    ],
+)
+def test_a_rank_among_all_rows_cuts_as_limit_does(dialect: str, query: str, found: list[tuple[int, str]]) -> None:
+    """One within a group keeps a row of each, and one that is returned leaves out none."""
+    assert found == list(left_out_by(query, SPOKEN[dialect]))

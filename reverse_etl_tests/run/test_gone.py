@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -79,6 +80,19 @@ def test_who_is_gone_is_deleted_and_counted(case: Case) -> None:
     assert {"rows": Counts(ROWS - 2, unchanged=ROWS - 2), "gone_rows": Counts(2, delivered=2)} == report.streams
     assert everybody(3, 5) == ids(case)
     assert {"rows": Counts(ROWS - 2, unchanged=ROWS - 2)} == ended(case.run()).streams
+
+
+def test_who_left_before_the_store_was_lost_stays_and_the_run_says_so(case: Case) -> None:
+    """Nobody is removed because something is unknown; a sync that removes nobody has nothing to say."""
+    remove(case, 3)
+    shutil.rmtree(case.home.snapshots / case.name)
+    report = ended(case.run())
+    assert (["rows"], everybody()) == ([*report.streams], ids(case))
+    assert "missing or damaged, so every row is sent. What left the query since then is not known" in report.message
+    assert "stays in the workspace." in report.message
+    shutil.rmtree(case.home.snapshots / case.name)
+    stays = ended(with_section(case).run())
+    assert ("missing or damaged" in stays.message, "What left" in stays.message) == (True, False)
 
 
 def test_nothing_is_deleted_by_default(tmp_path: Path, sandbox: RunningSandbox) -> None:

@@ -50,9 +50,10 @@ def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
     return case
 
 
-def planned(case: Case, *, values: bool = False) -> Plan:
+def planned(case: Case, *, values: bool = False, full: bool = False) -> Plan:
     """The plan of the case's next run."""
-    return make_plan(case.sync, case.home, case.store, case.database, case.workspace, with_values=values)
+    scope = Scope(full=full)
+    return make_plan(case.sync, case.home, case.store, case.database, case.workspace, scope=scope, with_values=values)
 
 
 def made_of(case: Case) -> tuple[Generations, Made]:
@@ -281,7 +282,7 @@ def test_a_plan_names_the_attributes_that_differ(case: Case) -> None:
     ]
     shown = planned(case, values=True)
     [third, fifth] = shown.streams["rows"].first
-    assert ('"p3"', '"gold"', "7") == (third.key, third.values["plan"][1], fifth.values["visits"][1])
+    assert ("p3", '"gold"', "7") == (third.key, third.values["plan"][1], fifth.values["visits"][1])
     assert third.values["plan"][0] == there(case)['"p3"'].get("plan")
 
 
@@ -388,6 +389,8 @@ def test_an_attribute_that_left_the_query_is_cleared_once_where_that_is_wanted(
     change(case, 3, "silver")
     stream = planned(case).streams["rows"]
     assert (ROWS - 2, {"plan": ROWS - 2}) == (stream.to_send, stream.attributes)
+    whole = planned(case, full=True).streams["rows"]
+    assert (ROWS, 0, {}) == (whole.in_doubt, whole.changed, whole.attributes)
     batch = {"path": "/api/v2/batch"}
     case.sandbox.faults([{"match": batch, "skip": 1, "always": True, "do": {"status": 401}}])
     many = len(items(case))

@@ -108,7 +108,7 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         which = f"{more} {total.failed:,} with" if total.failed > 1 else "With"
         gone_words, csv = " (no longer there)" if gone else "", words.place(report.failed_rows_csv)
         console.print()
-        say(console, f"{which} whole e-mail addresses{gone_words}:\n{csv}")
+        say(console, f"{which} whole identifiers{gone_words}:\n{csv}")
 
 
 def _show_earlier(store: Store, report: RunReport) -> None:

@@ -103,19 +103,22 @@ def no_runs(sync: str) -> str:
 
 
 def _show(runs: list[RunReport], now: datetime) -> None:
-    left_out = tuple(name for name in ("unchanged", "excluded") if any(getattr(run.total, name) for run in runs))
-    counted = ("read", "delivered", "failed", *left_out)
+    left_out = tuple(name for name in ("unchanged", "excluded") if any(getattr(run.read, name) for run in runs))
+    removed = ("removed",) if any(run.gone.extracted for run in runs) else ()
+    counted = ("read", "delivered", *removed, "failed", *left_out)
     columns = ("run", "started (UTC)", "status", "took", *counted, "message")
-    table = Rows(columns, numbers=("took", *counted), below="message", extras=("took",))
+    extras, whole = (*left_out, "took"), ("started (UTC)",)
+    table = Rows(columns, numbers=("took", *counted), below="message", extras=extras, whole=whole)
     for run in runs:
-        total = run.total
+        total, read = run.total, run.read
+        removals = (run.gone.delivered,) if removed else ()
         table.add(
             run.run_id[:8] if run.status != "skipped" else "",
             f"{words.from_now(run.started_at, now)}\n{words.minute(run.started_at)}",
             words.status_text(run.status.value),
             f"{run.duration_s:.1f} s" if run.duration_s else "",
-            *(f"{count:,}" for count in (total.extracted, total.delivered, total.failed)),
-            *(f"{getattr(total, name):,}" for name in left_out),
+            *(f"{count:,}" for count in (read.extracted, read.delivered, *removals, total.failed)),
+            *(f"{getattr(read, name):,}" for name in left_out),
             "\n".join(filter(None, (_read_from(run), run.message))),
         )
     table.show(words.console())

@@ -55,6 +55,11 @@ def rows_of(keys: pa.StringArray, texts: Mapping[str, pa.StringArray], sync: Tab
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=pa.schema(fields))
 
 
+def shown_text(text: str) -> str:
+    """The value of which ``as_sent`` makes this text; for NULL the word."""
+    return text.removeprefix(_VALUE)
+
+
 def keys_like(identifier: str, sync: TableRows) -> KeysLike:
     """The key of an identifier; of several columns, a comma may be in any of them, too."""
     wide = len(sync.rows.identify_by)

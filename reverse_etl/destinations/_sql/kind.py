@@ -83,6 +83,13 @@ def cleared(sync: TableRows, stream: str) -> str | None:  # noqa: ARG001 - it ha
     return None if sync.rows.write == "append" else NULL
 
 
+def shown_text(text: str) -> str:
+    """A value as the table has it; ``null`` for none."""
+    from reverse_etl.destinations._sql.compared import shown_text
+
+    return shown_text(text)
+
+
 def lasting(sync: TableRows, stream: str) -> tuple[str, ...]:  # noqa: ARG001 - any can be NULL
     """None: what may not be NULL is found when it is written."""
     return ()

@@ -21,6 +21,7 @@ from reverse_etl.destinations._sql.kind import (
     rows_of,
     shape,
     shown,
+    shown_text,
 )
 from reverse_etl.destinations.clickhouse.config import Config
 from reverse_etl.destinations.clickhouse.sync import Outgoing, Sync
@@ -53,6 +54,7 @@ __all__ = [
     "rows_of",
     "shape",
     "shown",
+    "shown_text",
     "steps",
     "tables",
 ]

@@ -73,6 +73,7 @@ def look_at(draft: Draft) -> None:
     for section in ("people", "objects"):
         look_at_gone(draft, section)
     look_at_gone(draft, "relationships", ("relationships", "query"))
+    _returned(draft)
     _log(draft)
     _app_key(draft)
 
@@ -105,7 +106,7 @@ def _event_key(draft: Draft) -> None:
     given = events.get("event_key")
     for name in given if isinstance(given, list) else ():
         if isinstance(name, str) and not has(known, name):
-            draft.problem(("events", "event_key"), f"the query has no column {name!r}{near(name, known)}")
+            draft.problem(("events", "event_key"), f"the query has no column `{name}`{near(name, known)}")
     if not given and not has(known, "event_id"):
         text = (
             "returns no column `event_id`: two events of one person with the same name and time count as one; select "
@@ -172,6 +173,23 @@ def _object_types(draft: Draft) -> None:
     if kind != 1 and not any(known and has(known, "object_type") for known in queries):
         text = f"are to objects of type 1, and these objects are of type {kind}: write `object_type: {kind}` here too"
         draft.warn(("relationships",), text)
+
+
+def _returned(draft: Draft) -> None:
+    """A person who was deleted and is back has their relationships sent again where both are named alike."""
+    by, section = draft.at(("changes", "by")), draft.at(("relationships",))
+    if by not in ("compare", "log") or draft.at(("people", "gone")) != "delete" or not isinstance(section, Mapping):
+        return
+    theirs, own = (
+        str(model.as_meant(keys).get("identify_by", "id"))
+        for model, keys in ((RelationshipsConfig, section), (PeopleConfig, draft.at(("people",))))
+    )
+    if theirs != own:
+        draft.warn(
+            ("relationships",),
+            f"name people by {theirs}, and `people` by {own}: of a person who was deleted and is back, they are sent "
+            f"again only once they change, or with --full; write `identify_by: {own}` to have them sent at once",
+        )
 
 
 def _log(draft: Draft) -> None:

@@ -16,6 +16,7 @@ from reverse_etl.destinations._sql.kind import (
     require_driver,
     shape,
     shown,
+    shown_text,
 )
 from reverse_etl.destinations.snowflake.config import Config
 from reverse_etl.destinations.snowflake.sync import Outgoing, Sync
@@ -43,6 +44,7 @@ __all__ = [
     "open_destination",
     "shape",
     "shown",
+    "shown_text",
     "steps",
     "tables",
 ]

@@ -132,7 +132,7 @@ class SqlRuns(Engine):
         query = SYNC.replace("SELECT id, email, plan", "SELECT CAST(id AS TEXT) AS number, email, plan")
         crm.write("crm_customers.yaml", f"{query}{columns}  plan: {{column: plna}}\n")
         refused = crm.reverse_etl("validate")
-        assert "columns.plan: the query has no column 'plna'; did you mean `plan`?" in refused.stdout + refused.stderr
+        assert "columns.plan: the query has no column `plna`; did you mean `plan`?" in refused.stdout + refused.stderr
         crm.write("crm_customers.yaml", query + columns)
         code, report = crm.run("crm_customers")
         assert (0, 3) == (code, report["rows"]["delivered"]), report
