@@ -97,6 +97,8 @@ class Once:
         fate = await self._destination.fate(items)
         if isinstance(fate, TryAgain):
             return fate
+        if isinstance(fate, Accepted):
+            return fate if len(fate.again) < len(items) else None
         if fate is Fate.UNKNOWN:
             return Accepted(tuple(Refusal(place, _UNKNOWN) for place in range(len(items))))
         return Accepted() if fate is Fate.WRITTEN else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from reverse_etl.destinations.base import Answer, InDoubt
+    from reverse_etl.destinations.base import Accepted, Answer, InDoubt
     from reverse_etl.destinations.powers import Fate
     from reverse_etl.pacing.trouble import TryAgain
 
@@ -25,10 +25,11 @@ class SendsOnce(Protocol):
         """Sends one request, as ``Destination.send`` does; ``TryAgain`` means that nothing of it was applied."""
         ...
 
-    async def fate(self, items: Sequence[bytes]) -> Fate | TryAgain:
+    async def fate(self, items: Sequence[bytes]) -> Fate | Accepted | TryAgain:
         """What became of a request in doubt, which an earlier process may have sent. Raises as ``Destination.send``.
 
-        ``NOT_WRITTEN`` has it sent again; ``UNKNOWN`` leaves its rows as failed ones.
+        ``NOT_WRITTEN`` has it sent again; ``UNKNOWN`` leaves its rows as failed ones. Where some of its items were
+        applied, an answer tells the others to be sent ``again``.
         """
         ...
 

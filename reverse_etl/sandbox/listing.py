@@ -13,7 +13,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reverse_etl.sandbox.base import RecordsToLookAt
 from reverse_etl.sandbox.exact_json import dumps, loads
 
 
@@ -39,12 +38,11 @@ def page(
         rows = [row for row in rows if any(search in str(text).lower() for text in texts(row))]
         total = None
     if asked.get("newest") == "1" and not ordered:
-        rows = (rows if isinstance(rows, list | RecordsToLookAt) else list(rows))[::-1]
+        rows = list(rows)[::-1]
     if total is None:
         rows = rows if isinstance(rows, Collection) else list(rows)
         total = len(rows)
-    wanted = slice(int(offset), None if limit is None else int(offset) + int(limit))
-    chosen = rows[wanted] if isinstance(rows, list | RecordsToLookAt) else islice(rows, wanted.start, wanted.stop)
+    chosen = islice(rows, int(offset), None if limit is None else int(offset) + int(limit))
     response = as_json([show(row) for row in chosen])
     response.headers["x-total-count"] = str(total)
     return response

@@ -74,7 +74,7 @@ class ServiceFaults(ABC):
         path: Where its faults happen: what the rows are sent to.
         own: What only this service does wrong.
         lossy: Those of them after which a request was applied, and not said to be.
-        ends: Those after which a run may end early; the next one delivers the rest.
+        ends: Those after which a run may end early; the next one delivers the rest. They last, or happen ``times``.
         refusals: Reasons for which rows may be refused with the service's own faults; these rows are not there.
         once: Whether a request that is sent twice is applied twice: then rows may be refused as in doubt.
     """
@@ -165,13 +165,13 @@ class ServiceFaults(ABC):
         return [chance.choice(pool) for _ in range(chance.randint(1, 3))]
 
     def _rule(self, chance: random.Random, fault: Fault) -> dict[str, Any]:
-        times = chance.choice((1, 1, 2, 4))
+        do = {key: value for key, value in fault.items() if key != "times"}
         return {
             "match": {"path": self.path},
             "skip": chance.randint(0, 3),
-            "times": times,
-            "always": fault in self.ends,
-            "do": fault,
+            "times": fault.get("times") or chance.choice((1, 1, 2, 4)),
+            "always": fault in self.ends and "times" not in fault,
+            "do": do,
         }
 
     def _parts(self, folder: Path) -> tuple[Parts, pa.RecordBatch]:

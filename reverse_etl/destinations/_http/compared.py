@@ -30,7 +30,7 @@ def as_sent(batch: pa.RecordBatch, sync: ServiceRows) -> AsSent:
     if (gone := sync.gone(ROWS)) is not None:
         done = json.dumps([gone.action, gone.attributes], sort_keys=True)
         texts[GONE] = pc.if_else(deleted_rows(batch), done, pa.scalar(None, pa.string()))
-    keys = [_key_text(batch, name, any_case=name in sync.ANY_CASE) for name in stream.key]
+    keys = [_key_text(batch, name, any_case=name in sync.any_case) for name in stream.key]
     key = keys[0] if len(keys) == 1 else pc.binary_join_element_wise(*map(framed, keys), "")
     return AsSent(key, texts, None, key_columns(batch, stream))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reverse_etl.config.gone import DELETED, GONE_KEYS, Gone
 from reverse_etl.config.gone_problems import look_at_gone
@@ -64,13 +64,12 @@ class Section(Protocol):
 
 
 class ServiceRows(OutgoingRows):
-    """Rows on their way to a service. A subclass has one field, named like its kind.
+    """Rows on their way to a service. A subclass has one field, named like its kind."""
 
-    Attributes:
-        ANY_CASE: Keys that the service compares without regard to case.
-    """
-
-    ANY_CASE: ClassVar[frozenset[str]] = frozenset({"email"})
+    @property
+    def any_case(self) -> frozenset[str]:
+        """The columns of the key that the service compares without regard to case."""
+        return frozenset({"email"})
 
     @property
     def section(self) -> Section:
@@ -115,7 +114,7 @@ class ServiceRows(OutgoingRows):
         unique = Rule("identifier_unique", Severity.REJECT, "No key is in two rows with different values.")
         rules: list[AnyRule] = [Present(present, name) for name in key]
         if key and not self.section.repeats:
-            rules.append(IdentifierUnique(unique, key, any_case=self.ANY_CASE))
+            rules.append(IdentifierUnique(unique, key, any_case=self.any_case))
         return {ROWS: rules}
 
 

@@ -22,10 +22,13 @@ class Outgoing(ServiceRows):
     DESTINATION: ClassVar[str] = "amplitude"
     TITLE: ClassVar[str] = "Amplitude"
     SECTIONS: ClassVar[frozenset[str]] = frozenset({"amplitude"})
-    # Amplitude's ids are equal letter by letter.
-    ANY_CASE: ClassVar[frozenset[str]] = frozenset()
 
     amplitude: Amplitude = Field(description="Rows are users' or groups' properties, or events.")
+
+    @property
+    def any_case(self) -> frozenset[str]:
+        """None: ids are equal letter by letter."""
+        return frozenset()
 
     def rules(self) -> dict[str, list[AnyRule]]:
         """Those of every service, and Amplitude's own."""

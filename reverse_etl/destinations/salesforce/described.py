@@ -1,0 +1,91 @@
+"""The object as the org describes it: which fields there are, and that the sync can write to them.
+
+Source: Salesforce REST API developer guide, sObject Describe, 2026.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reverse_etl.destinations._http.reply import Reply
+from reverse_etl.errors import DestinationRefusedError
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.salesforce.section import Salesforce
+
+Described = Mapping[str, Mapping[str, Any]]
+"""Fields by name."""
+
+
+def described(reply: Reply, section: Salesforce, label: str) -> Described:
+    """The object's fields. Raises DestinationRefusedError."""
+    read = reply.json
+    found = read.get("fields") if isinstance(read, dict) else None
+    if reply.status != 200 or not isinstance(found, list):
+        raise DestinationRefusedError(
+            f"{label}: there is no object {section.object}, or the app's user may not see it (HTTP {reply.status}).",
+            hint="Check the object's API name (custom ones end in __c), and the user's permissions.",
+        )
+    return {str(each.get("name")): each for each in found if isinstance(each, dict)}
+
+
+def require_fields(there: Described, section: Salesforce, columns: Sequence[str], label: str) -> None:
+    """Makes sure, before the first row, that the key identifies records and each column is a field to write to.
+
+    Raises:
+        DestinationRefusedError: It is not; the hint has what to change.
+    """
+    key = there.get(section.identify_by)
+    if key is None:
+        raise _unknown(section.identify_by, there, section, label)
+    if section.identify_by == "Id":
+        if section.write != "update_only":
+            raise DestinationRefusedError(
+                f"{label}: `identify_by: Id` goes with `write: update_only`: Salesforce gives ids itself.",
+                hint="Identify records by an External ID field to add them, or write update_only.",
+            )
+    elif not key.get("externalId"):
+        names = [name for name, each in there.items() if each.get("externalId")]
+        found = f" {section.object} has: {', '.join(names)}." if names else f" {section.object} has none yet."
+        raise DestinationRefusedError(
+            f"{label}: field {section.identify_by} of {section.object} is no External ID.",
+            hint=f"Name an External ID field in identify_by, or tick External ID on the field in Salesforce.{found}",
+        )
+    for column in columns:
+        _require_field(column, there, section, label)
+
+
+def _require_field(column: str, there: Described, section: Salesforce, label: str) -> None:
+    if column == section.identify_by:
+        return
+    relationship, _, parent_key = column.partition(".")
+    if parent_key:
+        if not any(each.get("relationshipName") == relationship for each in there.values()):
+            raise _unknown(relationship, _relationships(there), section, label)
+        return
+    field = there.get(column)
+    if field is None:
+        raise _unknown(column, there, section, label)
+    writes = ("updateable",) if section.write == "update_only" else ("createable", "updateable")
+    if not any(field.get(each) for each in writes):
+        why = "it is calculated" if field.get("calculated") else "the app's user may not write to it"
+        raise DestinationRefusedError(
+            f"{label}: field {column} of {section.object} is read-only: {why}.",
+            hint="Leave the column out of the query, or name another field.",
+        )
+
+
+def _relationships(there: Described) -> Described:
+    return {str(each["relationshipName"]): each for each in there.values() if each.get("relationshipName")}
+
+
+def _unknown(name: str, there: Described, section: Salesforce, label: str) -> DestinationRefusedError:
+    other_case = [each for each in there if each.casefold() == name.casefold()]
+    near = other_case or difflib.get_close_matches(name, [*there], n=1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return DestinationRefusedError(
+        f"{label}: {section.object} has no field {name}, or the app's user may not see it.",
+        hint=f"Columns are named like fields, by their API names; `columns:` renames them.{meant}",
+    )

@@ -1,0 +1,245 @@
+"""Salesforce as a destination: one sync's way into one org, by its collections. ``delivery`` decides when."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.changeset import columns
+from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.config.gone import DELETED
+from reverse_etl.config.streams import ROWS
+from reverse_etl.destinations.base import (
+    Accepted,
+    Again,
+    Answer,
+    InDoubt,
+    KeptBack,
+    Limits,
+    Refusal,
+    RequestRefused,
+    TryAgain,
+)
+from reverse_etl.destinations.salesforce import answers, client, items, lookup
+from reverse_etl.destinations.salesforce.described import described, require_fields
+from reverse_etl.destinations.salesforce.environment import at_address
+from reverse_etl.pacing.rate_limit import Clock
+from reverse_etl.pacing.retry import Patience
+from reverse_etl.report import Outcome, Reason
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.salesforce.client import Client
+    from reverse_etl.destinations.salesforce.config import Config
+    from reverse_etl.destinations.salesforce.sync import Outgoing
+
+MAX_REQUEST_BYTES: Final = 5_000_000
+MAX_ITEM_BYTES: Final = 1_000_000
+
+_OPEN: Final = b'{"allOrNone":false,"records":['
+_CLOSE: Final = b"]}"
+_EXISTS: Final = Reason("already_exists", "", "the org has a record with this key, and add_only leaves it alone.")
+_NOT_ADDED: Final = Reason("not_added", "", "an answer was lost, and the record is not there.")
+_SEVERAL: Final = Reason("several_matches", "", "several records of the org have this key.")
+
+
+@asynccontextmanager
+async def opened(
+    sync: Outgoing,
+    config: Config,
+    names: Sequence[str],
+    *,
+    patience: Patience | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[SalesforceOrg]:
+    """An org, ready for one run of one sync; nothing is asked or sent before ``prepare``."""
+    clock = clock or Clock()
+    async with client.opened(config, clock) as org:
+        yield SalesforceOrg(sync, config, names, org, patience or Patience.of_run(config.label, clock))
+
+
+class SalesforceOrg:
+    """A ``destinations.base.Destination``."""
+
+    def __init__(self, sync: Outgoing, config: Config, names: Sequence[str], org: Client, patience: Patience) -> None:
+        self.name, self.kind = config.label, config.type
+        self.limits = Limits(
+            max_item_bytes=MAX_ITEM_BYTES,
+            max_request_bytes=MAX_REQUEST_BYTES,
+            envelope_bytes=len(_OPEN) + len(_CLOSE),
+            max_items=config.max_records_per_request,
+            requests_per_second=config.requests_per_second,
+            max_requests_in_flight=config.max_requests_in_flight,
+        )
+        self.recipient = at_address(config)
+        self._sync = sync
+        self._section = sync.salesforce
+        self._names = [name for name in names if name != DELETED or self._section.when_gone is None]
+        self._client = org
+        self._patience = patience
+        self.once = self._section.write == "add_only"
+
+    async def prepare(self) -> None:
+        """Makes sure that the org takes what the sync sends. Raises DestinationError."""
+        section = self._section
+        self.recipient = replace(self.recipient, environment=await self._client.who_is_there(self._patience))
+        path = f"{self._client.version}/sobjects/{section.object}/describe"
+        reply = await self._patience.until_settled(partial(self._client.ask, "GET", path))
+        require_fields(described(reply, section, self.name), section, self._names, self.name)
+
+    async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:  # noqa: ARG002 - there is one
+        """For ``add_only``, the rows that the org has a record of. Raises DestinationError."""
+        if not self.once:
+            return ()
+        keys = columns.identifiers(batch, self._sync.stream(ROWS))
+        ids = await self._patience.until_settled(partial(self._ids_of, keys.to_pylist()))
+        there = pc.is_in(pc.utf8_lower(keys), value_set=pa.array([*ids], pa.string()))
+        rows = batch.column(ROW_NUMBER).filter(there)
+        return [KeptBack(rows, Outcome.EXCLUDED, _EXISTS)] if len(rows) else []
+
+    def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
+        """Each row's key."""
+        return columns.identifiers(batch, self._sync.stream(stream))
+
+    def repeats(self, stream: str) -> bool:  # noqa: ARG002 - there is one
+        """No: a record comes once."""
+        return False
+
+    def items(self, batch: pa.RecordBatch, stream: str) -> list[bytes]:  # noqa: ARG002 - there is one
+        """Each row as a record, or as the key of one to delete."""
+        return items.items(batch, self._sync)
+
+    async def send(self, items: Sequence[bytes]) -> Answer:
+        """One request, or several where some of its rows are gone, or are looked up. Raises DestinationError."""
+        gone = [place for place, item in enumerate(items) if item.startswith(_GONE)]
+        if not gone:
+            return await self._write(items)
+        if len(gone) == len(items):
+            return await self._delete(items)
+        there = [place for place in range(len(items)) if place not in {*gone}]
+        return await self._in_turn(items, (there, self._write), (gone, self._delete))
+
+    async def _in_turn(self, items: Sequence[bytes], *steps: tuple[Sequence[int], _Step]) -> Answer:
+        """Some of the items, then the others: what settles nothing has all of them sent again, which does no harm."""
+        found: list[Accepted] = []
+        for places, step in steps:
+            answer = await step([items[place] for place in places])
+            if not isinstance(answer, Accepted):
+                return answer
+            found.append(_at(answer, places))
+        refusals, excluded, again = ([each for one in found for each in getattr(one, name)] for name in _PARTS)
+        return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)), tuple(sorted(again)))
+
+    async def send_once(self, items: Sequence[bytes]) -> Answer | InDoubt:
+        """Adds records; where the answer is lost they may be there. Raises DestinationError."""
+        if any(item.startswith(_GONE) for item in items):
+            return await self.send(items)
+        reply = await self._client.ask("POST", f"{self._client.version}/composite/sobjects", body=_body(items))
+        if isinstance(reply, TryAgain):
+            return reply if reply.not_sent or reply.slow_down else InDoubt(reply.cause)
+        results = self._read(reply, len(items))
+        if isinstance(results, TryAgain):
+            return InDoubt(results.cause)
+        if isinstance(results, RequestRefused):
+            return results
+        return answers.written(results, adds_only=True, key=self._section.identify_by)
+
+    async def fate(self, items: Sequence[bytes]) -> Accepted | TryAgain:
+        """The records that are there were added: before, they were not."""
+        ids = await self._ids_of([self._key_of(item) for item in items])
+        if isinstance(ids, TryAgain):
+            return ids
+        absent = (place for place, item in enumerate(items) if self._key_of(item).lower() not in ids)
+        return Accepted(again=tuple(Again(place, _NOT_ADDED) for place in absent))
+
+    async def _write(self, items: Sequence[bytes]) -> Answer:
+        if self._section.write == "update_only":
+            return await self._update(items)
+        path = f"{self._client.version}/composite/sobjects/{self._section.object}/{self._section.identify_by}"
+        results = self._read(await self._client.ask("PATCH", path, body=_body(items)), len(items))
+        return answers.written(results) if isinstance(results, list) else results
+
+    async def _update(self, items: Sequence[bytes]) -> Answer:
+        """Changes the records that are there, by their ids."""
+        found = await self._found(items)
+        if isinstance(found, TryAgain):
+            return found
+        ids, absent, several = found
+        if not ids:
+            return Accepted(several, absent)
+        path = f"{self._client.version}/composite/sobjects"
+        records = [_by_id(items[place], self._section.identify_by, ids[place]) for place in ids]
+        results = self._read(await self._client.ask("PATCH", path, body=_body(records)), len(records))
+        if not isinstance(results, list):
+            return results
+        answer = _at(answers.written(results), [*ids])
+        return replace(answer, refusals=tuple(sorted([*answer.refusals, *several])), excluded=absent)
+
+    async def _delete(self, items: Sequence[bytes]) -> Answer:
+        found = await self._found(items)
+        if isinstance(found, TryAgain):
+            return found
+        ids, absent, several = found
+        if not ids:
+            return Accepted(several, absent)
+        path = f"{self._client.version}/composite/sobjects?ids={','.join(ids.values())}&allOrNone=false"
+        results = self._read(await self._client.ask("DELETE", path), len(ids))
+        if not isinstance(results, list):
+            return results
+        answer = answers.deleted(results, dict(enumerate(ids)), absent)
+        return replace(answer, refusals=tuple(sorted([*answer.refusals, *several])))
+
+    async def _found(
+        self, items: Sequence[bytes]
+    ) -> tuple[dict[int, str], tuple[int, ...], tuple[Refusal, ...]] | TryAgain:
+        """The record of each item by its place; the places of those without one; those with several, refused."""
+        there = await self._ids_of([self._key_of(item) for item in items])
+        if isinstance(there, TryAgain):
+            return there
+        records = [there.get(self._key_of(item).lower(), []) for item in items]
+        ids = {place: found[0] for place, found in enumerate(records) if len(found) == 1}
+        absent = tuple(place for place, found in enumerate(records) if not found)
+        return ids, absent, tuple(Refusal(place, _SEVERAL) for place, found in enumerate(records) if len(found) > 1)
+
+    async def _ids_of(self, keys: Sequence[str]) -> dict[str, list[str]] | TryAgain:
+        return await lookup.ids_of(self._client, self._section, keys, self.name)
+
+    def _key_of(self, item: bytes) -> str:
+        record = orjson.loads(item)
+        return str(record["gone"] if item.startswith(_GONE) else record[self._section.identify_by])
+
+    def _read(self, reply: Any, records: int) -> list[dict[str, Any]] | RequestRefused | TryAgain:
+        if isinstance(reply, TryAgain):
+            return reply
+        what = f"{self._section.object} by {self._section.identify_by}"
+        return answers.results_of(reply, records=records, label=self.name, what=what)
+
+
+_Step = Callable[[Sequence[bytes]], Awaitable[Answer]]
+_GONE: Final = items.REMOVE
+_PARTS: Final = ("refusals", "excluded", "again")
+
+
+def _body(records: Sequence[bytes]) -> bytes:
+    return b"".join((_OPEN, b",".join(records), _CLOSE))
+
+
+def _by_id(item: bytes, key: str, record_id: str) -> bytes:
+    record = orjson.loads(item)
+    del record[key]
+    return orjson.dumps({**record, "id": record_id})
+
+
+def _at(answer: Accepted, places: Sequence[int]) -> Accepted:
+    """The answer about some items of a request, by their places in the whole of it."""
+    return Accepted(
+        tuple(each._replace(place=places[each.place]) for each in answer.refusals),
+        tuple(places[place] for place in answer.excluded),
+        tuple(each._replace(place=places[each.place]) for each in answer.again),
+    )

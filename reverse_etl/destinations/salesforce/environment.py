@@ -1,0 +1,15 @@
+"""Which org is behind a name: by its id, or else by its address and app."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reverse_etl.changeset.recipient import Recipient
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.salesforce.config import Config
+
+
+def at_address(config: Config) -> Recipient:
+    """The org as it is known without asking. Raises UnsetVariableError, ConfigError."""
+    return Recipient.at(config.base_url(), config.client_id.resolve().strip())

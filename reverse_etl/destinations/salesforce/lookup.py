@@ -1,0 +1,74 @@
+"""Which records the org has of some keys: their ids, by SOQL.
+
+Source: Salesforce SOQL and SOSL reference, 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from reverse_etl.destinations.base import TryAgain
+from reverse_etl.errors import DestinationRefusedError
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.salesforce.client import Client
+    from reverse_etl.destinations.salesforce.section import Salesforce
+
+_MOST_URL: Final = 12_000
+"""Bytes of a query in an address; the limit, headers included, is 16,384."""
+
+
+async def ids_of(
+    client: Client, section: Salesforce, keys: Sequence[str], label: str
+) -> dict[str, list[str]] | TryAgain:
+    """The ids of the records with some keys, by key in lower case; several where several have it.
+
+    Raises:
+        DestinationRefusedError: The org does not answer the query.
+    """
+    field = section.identify_by
+    if field == "Id":
+        return {key.lower(): [key] for key in keys}
+    found: dict[str, list[str]] = {}
+    for query in _queries(section.object, field, keys):
+        path = f"{client.version}/query?q={query}"
+        while path:
+            reply = await client.ask("GET", path)
+            if isinstance(reply, TryAgain):
+                return reply
+            read = reply.json
+            if reply.status != 200 or not isinstance(read, dict) or not isinstance(read.get("records"), list):
+                raise DestinationRefusedError(
+                    f"{label}: Salesforce does not look up {section.object} by {field} (HTTP {reply.status}).",
+                    hint="Check that the app's user may read the object and the field.",
+                )
+            for record in read["records"]:
+                found.setdefault(_folded(record, field), []).append(str(record["Id"]))
+            path = str(read.get("nextRecordsUrl") or "")
+    return found
+
+
+def _folded(record: dict[str, Any], field: str) -> str:
+    value = record.get(field)
+    # A number comes as one: 7.0 is the key 7.
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).lower()
+
+
+def _queries(kind: str, field: str, keys: Sequence[str]) -> Iterator[str]:
+    """One or more queries, each short enough for an address."""
+    start = quote(f"SELECT Id, {field} FROM {kind} WHERE {field} IN (", safe="")
+    end, comma = quote(")", safe=""), quote(",", safe="")
+    written: list[str] = []
+    size = 0
+    for key in keys:
+        escaped = key.replace("\\", "\\\\").replace("'", "\\'")
+        literal = quote(f"'{escaped}'", safe="")
+        if written and size + len(literal) > _MOST_URL:
+            yield f"{start}{comma.join(written)}{end}"
+            written, size = [], 0
+        written.append(literal)
+        size += len(literal) + len(comma)
+    if written:
+        yield f"{start}{comma.join(written)}{end}"

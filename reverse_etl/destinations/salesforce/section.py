@@ -1,0 +1,69 @@
+"""The section of a sync to Salesforce: the object, the field that identifies its records, and how they are written."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reverse_etl.config.gone import GoneMax, GoneMaxRows, MayBeGone
+from reverse_etl.config.intervals import IntervalOrZero
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=80)]
+
+
+class Salesforce(MayBeGone):
+    """Rows are records of an object; a column is a field of its name, ``Account.Customer_No__c`` a parent by its key.
+
+    Attributes:
+        object: By its API name.
+        identify_by: An External ID field, or ``Id``.
+        write: ``update_only`` leaves out rows that the org has no record of, ``add_only`` those that it has one of.
+        empty_values: Whether NULL and '' are left out, or clear the field.
+        gone: What becomes of records that the query no longer returns, or whose column ``deleted`` is true.
+    """
+
+    object: _Name = Field(description="The object's API name, such as Account or Health__c.")
+    identify_by: _Name = Field(description="The External ID field that identifies a record, or Id.")
+    write: Literal["add_and_update", "update_only", "add_only"] = Field(
+        default="add_and_update",
+        description="update_only changes records that exist, add_only adds those that do not.",
+    )
+    empty_values: Literal["ignore", "clear"] = Field(
+        default="ignore", description="NULL and '': left out, or the field is cleared."
+    )
+    gone: Literal["nothing", "delete"] = Field(
+        default="nothing",
+        description="Records that the query no longer returns, or whose column deleted is true: delete them.",
+    )
+    gone_wait: IntervalOrZero = Field(
+        default=timedelta(hours=24), description="How long a record must be missing before gone applies."
+    )
+    gone_max: GoneMax = 5.0
+    gone_max_rows: GoneMaxRows = 1_000
+
+    @property
+    def records(self) -> str:
+        """The object."""
+        return self.object
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The field that identifies a record."""
+        return (self.identify_by,)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The key alone."""
+        return self.key
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Nothing: every column is a field."""
+        return ()
+
+    @property
+    def repeats(self) -> bool:
+        """A record comes once."""
+        return False

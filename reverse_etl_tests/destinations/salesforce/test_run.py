@@ -1,0 +1,236 @@
+"""What a sync does to an org, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from reverse_etl.changeset.parts import Parts, with_row_numbers
+from reverse_etl.config.environment import Secret
+from reverse_etl.delivery.deliver import deliver
+from reverse_etl.destinations.salesforce import steps
+from reverse_etl.destinations.salesforce.destination import opened
+from reverse_etl.errors import (
+    ConfigError,
+    DestinationRefusedError,
+    DestinationUnavailableError,
+    UnauthorizedError,
+)
+from reverse_etl.pacing.retry import Patience, RetryPolicy
+from reverse_etl.report import Outcome
+from reverse_etl_tests.destinations.salesforce.configs import org, sync
+from reverse_etl_tests.destinations.scripted import FastClock
+from reverse_etl_tests.servers.saas import RunningStandin, Saas
+
+
+@pytest.fixture
+def salesforce(saas: Saas) -> RunningStandin:
+    """A new org."""
+    return saas("salesforce")
+
+
+class Org:
+    """Delivers rows to an org, as a run does."""
+
+    def __init__(self, standin: RunningStandin, folder: Path) -> None:
+        self.standin = standin
+        self.folder = folder
+        self.parts = Parts(folder / "rows", "rows")
+
+    def deliver(
+        self, rows: list[dict[str, Any]], config: dict[str, Any] | None = None, **section: Any
+    ) -> list[Outcome]:
+        """The outcome of each row."""
+        batch = pa.RecordBatch.from_pylist(rows)
+        self.parts = Parts(self.folder / f"{len([*self.folder.iterdir()])}" / "rows", "rows")
+        self.parts.write(with_row_numbers([batch]))
+        time = FastClock().clock()
+
+        async def run() -> None:
+            opening = opened(sync(**section), org(self.standin.url, **(config or {})), batch.schema.names, clock=time)
+            async with opening as destination:
+                await destination.prepare()
+                patience = Patience(RetryPolicy(), name=destination.name, clock=time)
+                outcomes = self.parts.outcomes(len(rows))
+                await deliver(self.parts, outcomes, destination, patience=patience, clock=time)
+
+        asyncio.run(run())
+        return [Outcome(each) for each in self.parts.outcomes(len(rows)).tolist()]
+
+    def reasons(self) -> dict[int, tuple[str, str]]:
+        """Why rows failed, and by which column."""
+        return {row.row_number: (row.why.reason, row.why.field) for row in self.parts.failed()}
+
+    def accounts(self, *names: str) -> list[tuple[Any, ...]]:
+        """Fields of the accounts that are there."""
+        held = [each for each in self.standin.records("Account", limit=1_000) if not each["IsDeleted"]]
+        return sorted((tuple(each[name] for name in names) for each in held), key=str)
+
+
+@pytest.fixture
+def crm(salesforce: RunningStandin, tmp_path: Path) -> Org:
+    """An empty org."""
+    return Org(salesforce, tmp_path)
+
+
+def account(number: str, **fields: Any) -> dict[str, Any]:
+    """A row."""
+    return {"Customer_No__c": number, "Name": f"Acme {number}", **fields}
+
+
+def test_records_are_added_and_changed(crm: Org) -> None:
+    """By the External ID; values arrive as what they are, empty ones are left out or cleared."""
+    row = account("1", Phone="1", Health_Score__c=8.5, Is_Active__c=True)
+    assert [Outcome.DELIVERED] == crm.deliver([row])
+    assert [Outcome.DELIVERED] * 2 == crm.deliver([account("1", Phone=None), account("2", Phone="2")])
+    assert [("1", "1", 8.5), ("2", "2", None)] == crm.accounts("Customer_No__c", "Phone", "Health_Score__c")
+    crm.deliver([account("1", Phone=None), account("2", Phone="2")], empty_values="clear")
+    assert [("1", None), ("2", "2")] == crm.accounts("Customer_No__c", "Phone")
+
+
+def test_a_parent_is_named_by_its_key(crm: Org) -> None:
+    """A column with a dot; a parent that is not there refuses the row."""
+    crm.deliver([account("1")])
+    rows = [account("2", **{"Parent.Customer_No__c": "1"}), account("3", **{"Parent.Customer_No__c": "9"})]
+    assert [Outcome.DELIVERED, Outcome.REFUSED] == crm.deliver(rows)
+    [(parent,)] = [each for each in crm.accounts("ParentId") if each[0]]
+    assert parent.startswith("001")
+
+
+@pytest.mark.parametrize(
+    ("write", "outcomes", "names"),
+    [
+        ("update_only", [Outcome.DELIVERED, Outcome.EXCLUDED], [("1", "new")]),
+        ("add_only", [Outcome.EXCLUDED, Outcome.DELIVERED], [("1", "old"), ("2", "new")]),
+    ],
+)
+def test_only_records_that_exist_or_do_not(
+    crm: Org, write: str, outcomes: list[Outcome], names: list[tuple[str, str]]
+) -> None:
+    """The others are left out."""
+    crm.standin.put("Account", {"Customer_No__c": "1", "Name": "old"})
+    rows = [account("1") | {"Name": "new"}, account("2") | {"Name": "new"}]
+    assert outcomes == crm.deliver(rows, write=write)
+    assert names == crm.accounts("Customer_No__c", "Name")
+
+
+def test_rows_that_are_gone_are_deleted(crm: Org) -> None:
+    """Beside rows that are written; what is gone already is left out."""
+    crm.deliver([account("1"), account("2")])
+    rows = [account("1", deleted=True), account("3", deleted=False), account("4", deleted=True)]
+    assert [Outcome.DELIVERED, Outcome.DELIVERED, Outcome.EXCLUDED] == crm.deliver(rows, gone="delete")
+    assert [("2",), ("3",)] == crm.accounts("Customer_No__c")
+
+
+def test_a_bad_row_is_refused_alone(crm: Org) -> None:
+    """With Salesforce's own code and the field."""
+    rows = [account("1"), account("2", Tier__c="Copper"), account("3") | {"Name": "x" * 81}]
+    rows = [{"Tier__c": None, **row} for row in rows]
+    assert [Outcome.DELIVERED, Outcome.REFUSED, Outcome.REFUSED] == crm.deliver(rows)
+    assert {
+        2: ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Tier__c"),
+        3: ("STRING_TOO_LONG", "Name"),
+    } == crm.reasons()
+
+
+def test_several_records_with_a_key_are_not_guessed_among(crm: Org) -> None:
+    """The row is refused, and none of them is written."""
+    crm.standin.put("Account", {"Region_Code__c": "N", "Name": "a"}, {"Region_Code__c": "N", "Name": "b"})
+    rows = [{"Region_Code__c": "N", "Name": "c"}]
+    assert [Outcome.REFUSED] == crm.deliver(rows, identify_by="Region_Code__c", write="update_only")
+    assert ({1: ("several_matches", "")}, [("a",), ("b",)]) == (crm.reasons(), crm.accounts("Name"))
+
+
+def test_locked_records_are_sent_again_in_smaller_requests(crm: Org) -> None:
+    """A lock of another's is no row's fault."""
+    crm.deliver([account("1")])
+    crm.standin.faults({"match": {"path": "/services/data"}, "skip": 2, "do": {"own": "row_lock"}})
+    rows = [account(str(n), **{"Parent.Customer_No__c": "1"}) for n in range(2, 12)]
+    assert [Outcome.DELIVERED] * 10 == crm.deliver(rows)
+
+
+@pytest.mark.parametrize(
+    ("row", "section", "words"),
+    [
+        (account("1"), {"object": "Acount"}, "no object Acount"),
+        (account("1", Helth_Score__c=1), {}, "no field Helth_Score__c"),
+        (account("1", name="x"), {}, "no field name"),
+        (account("1", Score_Band__c="x"), {}, "Score_Band__c of Account is read-only: it is calculated"),
+        (account("1"), {"identify_by": "Name"}, "Name of Account is no External ID"),
+        (account("1", **{"Prent.Customer_No__c": "1"}), {}, "no field Prent"),
+        ({"Id": "1"}, {"identify_by": "Id"}, "goes with `write: update_only`"),
+    ],
+)
+def test_what_the_org_does_not_have_is_found_before_the_first_row(
+    crm: Org, row: dict[str, Any], section: dict[str, Any], words: str
+) -> None:
+    """With what to change."""
+    with pytest.raises(DestinationRefusedError, match=words) as raised:
+        crm.deliver([row], **section)
+    assert raised.value.hint
+    assert [] == crm.accounts("Name")
+
+
+def test_the_days_calls_are_left_to_others(crm: Org) -> None:
+    """A run ends before it uses what is not its own; rows without an answer are undelivered."""
+    crm.standin.set(calls_a_day=20)
+    rows = [account(str(n)) for n in range(40)]
+    with pytest.raises(DestinationUnavailableError, match="of the org's 20 calls of the last 24 hours") as raised:
+        crm.deliver(rows, {"max_records_per_request": 1, "max_requests_in_flight": 1, "daily_calls_left": 50.0})
+    assert "daily_calls_left" in str(raised.value.hint)
+    assert 0 < len(crm.accounts("Name")) < 11
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"client_secret": Secret("${REVERSE_ETL_TESTS_OTHER_KEY}")}, "refused to sign the app in .invalid_client"),
+        ({"client_id": Secret("${REVERSE_ETL_TESTS_OTHER_KEY}")}, "refused to sign the app in .invalid_client_id"),
+        ({"refresh_token": Secret("${REVERSE_ETL_TESTS_OTHER_KEY}")}, "refused to sign the app in .invalid_grant"),
+    ],
+)
+def test_who_cannot_sign_in_is_told_so(
+    crm: Org, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], words: str
+) -> None:
+    """Before anything is sent, without showing a secret."""
+    monkeypatch.setenv("REVERSE_ETL_TESTS_OTHER_KEY", "planted")
+    with pytest.raises(UnauthorizedError, match=words) as raised:
+        crm.deliver([account("1")], settings)
+    assert "planted" not in f"{raised.value} {raised.value.hint}"
+
+
+def test_a_key_that_is_none_is_a_mistake_in_the_file(crm: Org, tmp_path: Path) -> None:
+    """The file is named, its content is not."""
+    (tmp_path / "key.pem").write_text("planted")
+    from reverse_etl.config.environment import EnvText
+
+    settings = {"private_key_file": tmp_path / "key.pem", "user": EnvText("sync@acme.example")}
+    with pytest.raises(ConfigError, match="private key cannot be read") as raised:
+        crm.deliver([account("1")], settings)
+    assert "planted" not in f"{raised.value} {raised.value.hint}"
+
+
+def test_a_connection_is_tested_step_by_step(salesforce: RunningStandin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the org; the step that fails is the last and has its fix."""
+    found = {step.name: step.ok for step in steps(org(salesforce.url))}
+    assert {"connection": True, "credentials": True, "account": True} == found
+    monkeypatch.setenv("REVERSE_ETL_TESTS_OTHER_KEY", "planted")
+    [last] = steps(org(salesforce.url, client_secret=Secret("${REVERSE_ETL_TESTS_OTHER_KEY}")))
+    assert ("credentials", False, True) == (last.name, last.ok, bool(last.hint))
+
+
+def test_two_names_of_one_org_are_one_recipient(crm: Org) -> None:
+    """By the org's id."""
+
+    async def there() -> tuple[str, str]:
+        async with opened(sync(), org(crm.standin.url), ["Customer_No__c"]) as destination:
+            before = destination.recipient.environment
+            await destination.prepare()
+            return before, destination.recipient.environment
+
+    before, after = asyncio.run(there())
+    assert ("", True) == (before, after.startswith("00D"))
