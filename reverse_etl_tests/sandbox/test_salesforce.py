@@ -332,6 +332,17 @@ def test_look_ups_find_by_lists(client: httpx.Client, salesforce: RunningStandin
     assert ([f"c{n}" for n in range(5)], 5) == (found, page["totalSize"])
 
 
+def test_a_key_can_be_a_number(client: httpx.Client, salesforce: RunningStandin) -> None:
+    """Found as one in a collection, by its address and in a statement, where it has no quotes."""
+    body = {"records": [row(Legacy_No__c=7, Name="a"), row(Legacy_No__c="8", Name="b")]}
+    assert [None, None] == codes(client.patch(f"{DATA}/composite/sobjects/Account/Legacy_No__c", json=body))
+    assert 200 == client.patch(f"{DATA}/sobjects/Account/Legacy_No__c/7", json={"Phone": "1"}).status_code
+    assert (400, "INVALID_TYPE_ON_FIELD_IN_RECORD") == error(client.get(f"{DATA}/sobjects/Account/Legacy_No__c/x"))
+    asked = {"q": "SELECT Name, Phone FROM Account WHERE Legacy_No__c IN (7, 8) AND Is_Active__c = false"}
+    found = client.get(f"{DATA}/query", params=asked).json()["records"]
+    assert [("a", "1"), ("b", None)] == [(each["Name"], each["Phone"]) for each in found]
+
+
 @pytest.mark.parametrize(
     ("statement", "code"),
     [
@@ -340,6 +351,10 @@ def test_look_ups_find_by_lists(client: httpx.Client, salesforce: RunningStandin
         ("SELECT Id FROM Account WHERE Nope = 'x'", "INVALID_FIELD"),
         ("SELECT Id FROM Account WHERE Name = 'O'Neill'", "MALFORMED_QUERY"),
         ("SELECT Id FROM Account WHERE Name IN ()", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account WHERE Legacy_No__c IN ('7')", "INVALID_FIELD"),
+        ("SELECT Id FROM Account WHERE Customer_No__c IN (7)", "INVALID_FIELD"),
+        ("SELECT Id FROM Account WHERE Renews_On__c = '2026-01-02'", "INVALID_FIELD"),
+        ("SELECT Id FROM Account WHERE Is_Active__c = 'true'", "INVALID_FIELD"),
         ("SELECT Id, FROM Account", "MALFORMED_QUERY"),
         ("SELECT Id FROM Account ORDER BY Name", "MALFORMED_QUERY"),
         (f"SELECT Id FROM Account WHERE Name = '{'x' * 4001}'", "MALFORMED_QUERY"),

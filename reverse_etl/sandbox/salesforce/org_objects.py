@@ -41,6 +41,7 @@ _ACCOUNT = SObject(
         Field("Name", "string", 80, nillable=False),
         _key("Customer_No__c"),
         Field("Region_Code__c", "string", 20, external_id=True, id_lookup=True),
+        Field("Legacy_No__c", "double", precision=18, external_id=True, unique=True, id_lookup=True),
         Field("ParentId", "reference", 18, reference_to="Account", relationship="Parent"),
         Field("Website", "url", 255),
         Field("Phone", "phone", 40),

@@ -15,9 +15,10 @@ from reverse_etl.sandbox.faults import Action
 from reverse_etl.sandbox.salesforce.composite import rows_of
 from reverse_etl.sandbox.salesforce.locks import errors_of_fault
 from reverse_etl.sandbox.salesforce.org import Org
-from reverse_etl.sandbox.salesforce.problems import RequestError, not_found
+from reverse_etl.sandbox.salesforce.problems import RefusedValueError, RequestError, not_found
 from reverse_etl.sandbox.salesforce.schema import Field
 from reverse_etl.sandbox.salesforce.table import Table
+from reverse_etl.sandbox.salesforce.values import from_text
 from reverse_etl.sandbox.salesforce.writing import Operation, Rows, write
 
 
@@ -37,12 +38,18 @@ class Addressed:
             RequestError: It is no id.
         """
         if self.key.name != "Id":
-            return self.table.find(self.key, self.value)
+            return self.table.find(self.key, self._kept())
         try:
             place = self.table.find_id(self.value)
         except ValueError:
             raise not_found("Provided external ID field does not exist or is not accessible: Id") from None
         return () if place is None else (place,)
+
+    def _kept(self) -> Any:
+        try:
+            return from_text(self.key, self.value)
+        except RefusedValueError as refused:
+            raise RequestError(400, refused.error.code, refused.error.message, refused.error.fields) from None
 
     def place(self) -> int:
         """The one record that it names.

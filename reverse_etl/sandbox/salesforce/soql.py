@@ -13,13 +13,19 @@ from typing import Any
 
 from reverse_etl.sandbox.salesforce.org import Org
 from reverse_etl.sandbox.salesforce.problems import RequestError
-from reverse_etl.sandbox.salesforce.schema import Field, SObject
+from reverse_etl.sandbox.salesforce.schema import NUMBERS, TEXTS, Field, SObject
 from reverse_etl.sandbox.salesforce.table import Table
 
 _LONGEST_STATEMENT = 100_000
 _LONGEST_LITERAL = 4000
 _TOKEN = re.compile(r"\s*(?:('(?:[^'\\]|\\.)*')|([A-Za-z_][\w.]*)|(-?\d[\w.:+-]*)|(!=|<>|[=(),]))")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+class Quoted(str):
+    """A literal in quotes."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ def run(org: Org, query: Query) -> tuple[Table, list[int], Callable[[int], dict[
 def _matching(table: Table, places: list[int] | None, condition: Condition) -> list[int]:
     """Those of the records, null for all, that a condition holds for; by an index where there is one."""
     field = _field(table.sobject, condition.field)
+    _refuse_other_types(field, condition)
     if not condition.negated and None not in condition.values:
         wanted = _by_index(table, field, condition.values)
         if wanted is not None:
@@ -79,6 +86,19 @@ def _matching(table: Table, places: list[int] | None, condition: Condition) -> l
     folded = {_folded(value) for value in condition.values}
     among = table.places() if places is None else places
     return [place for place in among if (_folded(table.value(field.name, place)) in folded) != condition.negated]
+
+
+def _refuse_other_types(field: Field, condition: Condition) -> None:
+    """Texts are in quotes, everything else is not."""
+    kinds: dict[str, type] = {"boolean": bool, "date": str, "datetime": str}
+    wanted = Quoted if field.type in TEXTS else float if field.type in NUMBERS else kinds[field.type]
+    for value in condition.values:
+        if value is not None and type(value) is not wanted:
+            quotes = "be" if wanted is Quoted else "not be"
+            message = (
+                f"value of filter criterion for field '{field.name}' must be of type {field.type} and should {quotes}"
+            )
+            raise RequestError(400, "INVALID_FIELD", f"{message} enclosed in quotes")
 
 
 def _by_index(table: Table, field: Field, values: tuple[Any, ...]) -> set[int] | None:
@@ -190,7 +210,7 @@ class _Parser:
             text = re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), token[1:-1])
             if len(text) > _LONGEST_LITERAL:
                 raise _malformed(f"a literal has more than {_LONGEST_LITERAL} characters")
-            return text
+            return Quoted(text)
         known = {"null": None, "true": True, "false": False}
         if token.lower() in known:
             return known[token.lower()]
