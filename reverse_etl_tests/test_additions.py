@@ -1,4 +1,4 @@
-"""One more engine, destination, check, channel or command is new files alone: a module or folder, its test, its page.
+"""One more engine, destination, check, channel, command or stand-in is new files alone: module or folder, test, page.
 
 A copy of each is put into a copy of the repository, where nothing else is edited; what then must pass is run there.
 """
@@ -67,6 +67,15 @@ def test_it_looks(capsys: pytest.CaptureFixture[str]) -> None:
     """And says so."""
     look_over()
     assert "Nothing" in capsys.readouterr().err
+'''
+A_STANDIN = '''"""A stand-in that is one more."""
+
+from reverse_etl_tests.servers.saas import Saas
+
+
+def test_it_answers(saas: Saas) -> None:
+    """Under its own name."""
+    assert "planted" == saas("planted").counts()["service"]
 '''
 THE_COMMAND = '''"""``reverse-etl look-over``."""
 
@@ -184,6 +193,23 @@ ADDITIONS = {
         must_pass=("reference/test_reference.py::test_every_command_has_examples_that_can_be_typed",),
         own=("cli/test_look_over.py",),
     ),
+    "stand-in": Addition(
+        ("reverse_etl/sandbox/planted", "reverse_etl/sandbox/amplitude"),
+        ("reverse_etl_tests/sandbox/test_planted.py", A_STANDIN),
+        ("docs/sandbox/planted.md", "docs/sandbox/amplitude.md"),
+        {
+            "sandbox.amplitude": "sandbox.planted",
+            'NAME = "amplitude"': 'NAME = "planted"',
+            "8701": "8799",
+            "```json amplitude": "```json planted",
+        },
+        (
+            "sandbox/test_every_standin.py::test_records_can_be_looked_at[planted]",
+            "sandbox/test_every_standin.py::test_ports_of_their_own_do_not_meet",
+            "sandbox/test_documentation.py::test_each_has_a_page_with_its_faults_and_settings[planted]",
+        ),
+        ("sandbox/test_planted.py",),
+    ),
 }
 
 
@@ -209,10 +235,10 @@ def test_it_is_one_module_or_folder_its_test_and_its_page(kind: str, repository:
 
 
 def test_everything_finds_it(repository: tuple[Path, set[str]]) -> None:
-    """House rules, the registries, the examples; and a rule, a channel and a command at work."""
+    """House rules, the registries, the examples; and a rule, a channel, a command and a stand-in at work."""
     root, _ = repository
     found = [name for addition in ADDITIONS.values() for name in addition.must_pass]
-    work = [name for kind in ("check", "channel", "command") for name in ADDITIONS[kind].own]
+    work = [name for kind in ("check", "channel", "command", "stand-in") for name in ADDITIONS[kind].own]
     _pass(root, *found, *work, *_house_rules(root))
 
 
