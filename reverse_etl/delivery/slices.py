@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 
@@ -12,6 +13,9 @@ from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
 from reverse_etl.destinations.powers import Deletes
 from reverse_etl.destinations.tables import Fitted, TableDestination
+
+_MOST_BYTES: Final = 16 << 20
+"""Of batches that are joined; one alone may have more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def slices_of(destination: TableDestination, parts: Parts, outcomes: Outcomes) -
     """
     most = destination.rows_per_transaction
     deletes = isinstance(destination, Deletes) and destination.deletes
-    for batch in parts.sendable(outcomes):
+    for batch in _joined(parts.sendable(outcomes), most):
         for start in range(0, batch.num_rows, most):
             piece = batch.slice(start, most)
             keys = keys_of(destination, piece, parts.stream)
@@ -50,6 +54,29 @@ def slices_of(destination: TableDestination, parts: Parts, outcomes: Outcomes) -
             if there.any():
                 yield Slice(destination.fit(piece.filter(pa.array(there))), keys[there])
             yield Slice(Fitted(piece.filter(pa.array(~there)), ()), keys[~there], gone=True)
+
+
+def _joined(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
+    """Batches that follow each other as one, up to so many rows, where their columns have the same types."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        if held and not (
+            sum(each.num_rows for each in held) + batch.num_rows <= most
+            and sum(each.nbytes for each in held) + batch.nbytes <= _MOST_BYTES
+            and batch.schema.equals(held[0].schema, check_metadata=True)
+        ):
+            # Nothing of it is kept here while it is written.
+            joined, held = _one(held), []
+            yield joined
+            del joined
+        if batch.num_rows:
+            held.append(batch)
+    if held:
+        yield _one(held)
+
+
+def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
 def keys_of(destination: TableDestination, batch: pa.RecordBatch, stream: str) -> Keys:

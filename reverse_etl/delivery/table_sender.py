@@ -103,15 +103,20 @@ class TableSender:
         self._settling.report()
 
     async def _settle_left(self, appending: Appending, stream: str) -> None:
-        """Settles the slice that an earlier process was writing when it ended, if it was written or cannot be known."""
+        """Settles the slice that an earlier process was writing when it ended.
+
+        If it was not written, or may be written again, it is so alone, as it was: that is what the table knows it by.
+        """
         left = appending.left(self._ledger.outcomes)
         if left is None:
             return
         answer = await self._patience.until_settled(partial(appending.resolved, left), on_trouble=self._end_if_stopping)
+        keys = keys_of(self._destination, left, stream)
         if answer is not None:
-            keys = keys_of(self._destination, left, stream).tolist()
-            self._settling.accept(left.column(ROW_NUMBER).to_pylist(), keys, answer)
-            await asyncio.to_thread(self._ledger.sync, at_once=True)
+            self._settling.accept(left.column(ROW_NUMBER).to_pylist(), keys.tolist(), answer)
+        else:
+            await self._write(Slice(await asyncio.to_thread(self._destination.fit, left), keys))
+        await asyncio.to_thread(self._ledger.sync, at_once=True)
 
     async def _write(self, piece: Slice) -> None:
         batch, keys = piece.fitted.batch, piece.keys

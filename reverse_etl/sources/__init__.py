@@ -33,7 +33,7 @@ def connect(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Sess
     from reverse_etl.config.connections import ServerConfig
 
     of = engine(config.type)
-    _free_at_once()
+    free_at_once()
     name = name or config.name
     if not isinstance(config, ServerConfig) or config.ssh_tunnel is None:
         with of.connect(config, name=name) as session:
@@ -59,7 +59,7 @@ def dialect(config: DatabaseConfig) -> Dialect:
     return engine(config.type).DIALECT
 
 
-def _free_at_once() -> None:
+def free_at_once() -> None:
     """Has Arrow allocate as everybody does: its own allocators keep 30 to 70 MB that a streamed result has freed."""
     import pyarrow as pa
 

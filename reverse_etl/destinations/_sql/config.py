@@ -27,7 +27,7 @@ class TableTarget(DestinationConfig):
 
     Attributes:
         timezone: What date-times without a zone are in, there.
-        rows_per_transaction: Most rows of a slice; it has no more than a batch that was read (``sources.base``).
+        rows_per_transaction: Most rows of a slice.
         lock_timeout: How long a statement waits for rows that another transaction is changing.
     """
 
@@ -36,7 +36,7 @@ class TableTarget(DestinationConfig):
         default=25_000,
         ge=1,
         le=MOST_ROWS,
-        description="Rows that are written, and become visible, together; never more than were read together, 25,000.",
+        description="Rows that are written, and become visible, together.",
     )
     lock_timeout: Interval = Field(
         default=timedelta(seconds=10), description="How long to wait for rows that another transaction is changing."

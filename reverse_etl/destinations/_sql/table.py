@@ -13,6 +13,7 @@ from reverse_etl.destinations._sql import requirements
 from reverse_etl.destinations._sql.fit import fit, identifiers
 from reverse_etl.destinations._sql.kind import at_address
 from reverse_etl.errors import DestinationRefusedError
+from reverse_etl.sources import free_at_once
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._sql.columns import TableColumn
@@ -131,6 +132,7 @@ _Opened = TypeVar("_Opened", bound="SqlTable[Any, Any, Any]")
 @asynccontextmanager
 async def opened(table: _Opened) -> AsyncIterator[_Opened]:
     """A table, closed at the end."""
+    free_at_once()
     try:
         yield table
     finally:

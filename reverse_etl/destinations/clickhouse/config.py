@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from reverse_etl.destinations._sql.config import TableServer
+from reverse_etl.destinations._sql.config import MOST_ROWS, TableServer
 
 _SECURE_PORT: Final = 8443
 _PLAIN_PORT: Final = 8123
@@ -26,6 +26,9 @@ class Config(TableServer):
     type: Literal["clickhouse"] = Field(default="clickhouse", description="The destination's kind: ClickHouse.")
     port: Annotated[int | None, AfterValidator(_not_native)] = Field(
         default=None, ge=1, le=65_535, description="The HTTP port: 8443, or 8123 without TLS, when left out."
+    )
+    rows_per_transaction: int = Field(
+        default=50_000, ge=1, le=MOST_ROWS, description="Rows that are written, and become visible, together."
     )
 
     @property

@@ -136,7 +136,7 @@ class Session:
     def insert(self, table: str, rows: pa.Table, settings: Mapping[str, Any]) -> None:
         """Adds rows to a table, by its quoted name and the names of their columns."""
         named = self._named(settings)
-        _asked(lambda: self._client.insert_arrow(table, rows, settings=named))
+        _asked(lambda: self._client.raw_insert(table, rows.schema.names, file_of(rows), settings=named, fmt="Arrow"))
 
     def still_runs(self, statement: str) -> bool:
         """Whether the server works on a statement by its name; a server that does not tell is taken at its word."""
@@ -215,6 +215,20 @@ def _connections(address: Address) -> _Connections:
     )
     tls = ("cert_reqs", "ca_certs", "server_hostname")
     return _Connections({k: v for k, v in options.items() if address.tls != "disable" or k not in tls})
+
+
+def file_of(rows: pa.Table) -> pa.Buffer:
+    """Rows as a file of Arrow, in memory that is asked for once: a file that grows is copied, and twice as large."""
+    counted = pa.MockOutputStream()
+    _write(counted, rows)
+    whole = pa.allocate_buffer(counted.size())
+    _write(pa.FixedSizeBufferWriter(whole), rows)
+    return whole
+
+
+def _write(sink: pa.NativeFile, rows: pa.Table) -> None:
+    with pa.ipc.new_file(sink, rows.schema) as file:
+        file.write_table(rows)
 
 
 def _external(stage: Stage | None) -> ExternalData | None:

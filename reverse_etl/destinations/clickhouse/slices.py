@@ -225,10 +225,10 @@ class Slice:
             self._refuse(refusal(place, "breaks_check", check.columns, constraint=check.name))
 
     def _add(self, rows: np.ndarray, token: str = "") -> None:
-        table = pa.Table.from_batches([self._batch]).filter(pa.array(rows))
+        table = pa.Table.from_batches([self._batch if rows.all() else self._batch.filter(pa.array(rows))])
         if self._version is not None and self._version.name not in table.column_names:
             table = table.append_column(self._version.name, self._version.repeated(table.num_rows))
-        self._session.insert(self._statements.table, table.combine_chunks(), self._tokens("new", rows, token))
+        self._session.insert(self._statements.table, table, self._tokens("new", rows, token))
 
     def _update(self, rows: np.ndarray) -> None:
         self._session.run(self._statements.update(), stage=self._stage(rows), settings=self._tokens("changed", rows))

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reverse_etl.destinations.clickhouse.session import Stage
+from reverse_etl.destinations.clickhouse.session import Stage, file_of
 from reverse_etl.destinations.clickhouse.statements import STAGE
 
 if TYPE_CHECKING:
@@ -29,11 +29,8 @@ def stage_of(statements: Statements, batch: pa.RecordBatch, rows: np.ndarray, *,
     if not rows.all():
         chosen = chosen.filter(pa.array(rows))
     places = pa.array(np.flatnonzero(rows).astype(np.uint32))
-    staged = pa.RecordBatch.from_arrays([places, *chosen.columns], names=["place", *(f"c{at}" for at, _ in columns)])
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, staged.schema) as file:
-        file.write_batch(staged)
-    return Stage(STAGE, statements.structure(keys=keys), sink.getvalue().to_pybytes())
+    staged = pa.Table.from_arrays([places, *chosen.columns], names=["place", *(f"c{at}" for at, _ in columns)])
+    return Stage(STAGE, statements.structure(keys=keys), file_of(staged).to_pybytes())
 
 
 def distinct(values: pa.Array) -> bool:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from reverse_etl.config.connections import DestinationConfig
 from reverse_etl.config.environment import EnvText
-from reverse_etl.destinations._sql.config import TableTarget
+from reverse_etl.destinations._sql.config import MOST_ROWS, TableTarget
 from reverse_etl.sources.snowflake.account import Account
 
 
@@ -30,6 +30,9 @@ class Config(Account, TableTarget):
     )
     database: EnvText = Field(description="The database with the tables; ${NAME} is replaced.")
     schema_name: EnvText = Field(default=EnvText("PUBLIC"), alias="schema", description="The schema with the tables.")
+    rows_per_transaction: int = Field(
+        default=50_000, ge=1, le=MOST_ROWS, description="Rows that are written, and become visible, together."
+    )
     stage_schema: EnvText | None = Field(
         default=None,
         description="A schema of the database for the temporary table and stage; that of the tables when left out.",

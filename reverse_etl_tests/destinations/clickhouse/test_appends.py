@@ -75,3 +75,24 @@ def test_a_row_that_only_the_server_reads_is_found_by_halves(server: Clickhouse,
     delivery.deliver()
     assert {2: ("wrong_value", "")} == delivery.reasons()
     assert [(2,)] == server.fetch("SELECT count(*) FROM customers")
+
+
+def test_half_a_slice_in_doubt_is_sent_again_as_it_was(server: Clickhouse, tmp_path: Path) -> None:
+    """By the next process, though more rows would go with it: with them it would have another name."""
+    server.engine = "MergeTree"
+    server.client.command("CREATE TABLE customers (ip IPv4) ENGINE = MergeTree ORDER BY tuple()" + REMEMBERS)
+    batches = [
+        pa.RecordBatch.from_pydict({"ip": ips})
+        for ips in (["10.0.0.1", "nowhere", "10.0.0.3", "10.0.0.4"], ["10.0.0.5", "10.0.0.6"])
+    ]
+    # The slice, its first half, the halves of that; then the second half.
+    server.running.go_wrong_with({**SECOND, "times": 4}, {**SECOND, "times": 1, "lose": "after"})
+    section = {"table": "customers", "write": "append"}
+    delivery = Delivery(server, tmp_path, batches, section, {"rows_per_transaction": 4}, time=Ends())
+    with pytest.raises(EndedError):
+        delivery.deliver()
+    assert [1] == delivery.numbers(Outcome.DELIVERED)
+    delivery.time = FastClock()
+    delivery.deliver()
+    assert ([1, 3, 4, 5, 6], {2: ("wrong_value", "")}) == (delivery.numbers(Outcome.DELIVERED), delivery.reasons())
+    assert [(5, 5)] == server.fetch("SELECT count(*), count(DISTINCT ip) FROM customers")

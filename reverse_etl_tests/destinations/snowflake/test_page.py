@@ -38,7 +38,7 @@ def test_the_files_that_it_shows_are_valid(tmp_path: Path) -> None:
     shown = {name: entry for each in entries for name, entry in each["destinations"].items()}
     configs = {name: Config.model_validate(entry, context={FOLDER: tmp_path}) for name, entry in shown.items()}
     assert set(Config.keys()) == {key for entry in shown.values() for key in entry}
-    assert ("Europe/Berlin", 25_000) == (configs["crm"].timezone, configs["private_link"].rows_per_transaction)
+    assert ("Europe/Berlin", 50_000) == (configs["crm"].timezone, configs["private_link"].rows_per_transaction)
     assert ("id",) == Rows.model_validate(rows["rows"]).identify_by
 
 
