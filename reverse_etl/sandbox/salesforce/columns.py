@@ -20,6 +20,9 @@ from reverse_etl.sandbox.salesforce.writing import ABSENT, Rows
 
 CLEARS: Final = "#N/A"
 _EXACT_DIGITS = 15
+_PLAIN_INSTANT = r"^[1-8]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$"
+_PLAIN_EMAIL = r"^[\w.+-]+@[\w-]+(\.[\w-]+)+$"
+"""Not all that there are: the rest is told value by value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def _texts(field: Field, column: pa.Array) -> pa.Array:
     if field.restricted:
         right = pc.and_(right, pc.is_in(trimmed, pa.array(field.options, pa.string())))
     elif field.type == "email":
-        right = pc.and_(right, pc.match_substring_regex(trimmed, r"^[^\s@.]+@[^\s@.]+\.[^\s@.]+$"))
+        right = pc.and_(right, pc.match_substring_regex(trimmed, _PLAIN_EMAIL))
     return _where(right, trimmed)
 
 
@@ -147,9 +150,7 @@ def _days(_field: Field, column: pa.Array) -> pa.Array:
 
 
 def _instants(_field: Field, column: pa.Array) -> pa.Array:
-    shaped = _where(
-        pc.match_substring_regex(column, rf"^{values.DAY}T\d\d:\d\d:\d\d(\.\d{{1,3}})?(Z|[+-]\d\d:\d\d)$"), column
-    )
+    shaped = _where(pc.match_substring_regex(column, _PLAIN_INSTANT), column)
     try:
         instants = shaped.cast(pa.timestamp("ms", "UTC"))
     except pa.ArrowInvalid:
