@@ -116,8 +116,8 @@ main()
     ("module", "how"),
     [
         ("dagster", "turned"),
-        ("dagster._core.storage.noop_compute_log_manager", "swallowed"),
-        ("reverse_etl.definitions", "dropped"),
+        pytest.param("dagster._core.storage.noop_compute_log_manager", "swallowed", marks=pytest.mark.thorough),
+        pytest.param("reverse_etl.definitions", "dropped", marks=pytest.mark.thorough),
     ],
 )
 def test_one_that_others_keep_before_the_first_stage_is_heard(

@@ -76,7 +76,7 @@ def _holds(world: World, chance: random.Random, seed: int, do: Any, **chosen: An
         outlasts(case, spoilt(chance, do))
 
 
-@family(60)
+@family(40)
 def too_many_requests(world: World, chance: random.Random, seed: int) -> None:
     """Storms of 429, without ``Retry-After``, with seconds, with a date, with nonsense; each tenth never ends."""
 
@@ -88,7 +88,7 @@ def too_many_requests(world: World, chance: random.Random, seed: int) -> None:
     _holds(world, chance, seed, do)
 
 
-@family(80)
+@family(60)
 def server_errors(world: World, chance: random.Random, seed: int) -> None:
     """Bursts of 408, 500, 502, 503 and 504, before or after the rows were applied; each tenth never ends."""
 
@@ -98,7 +98,7 @@ def server_errors(world: World, chance: random.Random, seed: int) -> None:
     _holds(world, chance, seed, do)
 
 
-@family(60)
+@family(40)
 def unreadable_answers(world: World, chance: random.Random, seed: int) -> None:
     """Rows applied, but the answer is cut off, empty or HTML, beside 200 or 207; each tenth never ends."""
 
@@ -120,7 +120,7 @@ def late_answers(world: World, chance: random.Random, seed: int) -> None:
         outlasts(case, rules)
 
 
-@family(48, at_once=8)
+@family(32, at_once=8)
 def answers_without_end(world: World, chance: random.Random, seed: int) -> None:
     """Rows applied or not, and an answer that drips, floods or is a gzip bomb; each tenth does so for ever."""
     case = world.case(KINDS[seed % len(KINDS)], chance, rows=chance.randint(5, 12), in_flight=chance.randint(1, 3))

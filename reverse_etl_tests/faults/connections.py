@@ -29,7 +29,7 @@ _ANY = (
 )
 
 
-@family(90)
+@family(60)
 def dropped_connections(world: World, chance: random.Random, seed: int) -> None:
     """Reset before the request, in its body, after it, after it was applied, in the answer; each tenth never ends."""
     wide = chance.choice([0, 0, 900])
@@ -56,7 +56,7 @@ def trouble_around_the_rows(world: World, chance: random.Random, seed: int) -> N
     outlasts(case, spoilt(chance, do, path=paths[seed % 3]))
 
 
-@family(80)
+@family(60)
 def everything_at_once(world: World, chance: random.Random, seed: int) -> None:
     """Several kinds of faults in one run, with rows that a check rejects and rows that the workspace refuses."""
     case = world.case(KINDS[seed % len(KINDS)], chance, rows=chance.randint(15, 60))

@@ -21,7 +21,7 @@ from reverse_etl_tests.faults.shop import KINDS
 from reverse_etl_tests.faults.truth import everything_arrived
 
 
-@family(40, at_once=5)
+@family(24, at_once=5)
 def first_runs_at_once(world: World, chance: random.Random, seed: int) -> None:
     """Two to four processes begin at once on a home folder that is not there; each fourth time one is killed."""
     folder = world.folder / f"first_{seed}"

@@ -21,7 +21,7 @@ _PLANS = ("free", None)
 """Two, so that values come back; NULL clears the attribute."""
 
 
-@family(60, at_once=10)
+@family(40, at_once=10)
 def histories_compared(world: World, chance: random.Random, seed: int) -> None:
     """Rows change to and fro between runs that meet refusals, lost answers, 401, new file versions, `--full`, plans.
 

@@ -49,7 +49,7 @@ def refused_rows(world: World, chance: random.Random, seed: int) -> None:
     _hold(case, refused)
 
 
-@family(40)
+@family(30)
 def bad_rows_found_by_halving(world: World, chance: random.Random, seed: int) -> None:
     """Answer 400 to each request with a bad row in it, without saying which row: 0 to 5 bad rows."""
     case = world.case(chance.choice(KINDS), chance, items=chance.randint(1, 16))
@@ -59,7 +59,7 @@ def bad_rows_found_by_halving(world: World, chance: random.Random, seed: int) ->
     _hold(case, refused)
 
 
-@family(40)
+@family(30)
 def rows_refused_without_their_index(world: World, chance: random.Random, seed: int) -> None:
     """Answer 207 whose errors name no row of the request, with 0 to 5 bad rows in it: the others were applied."""
     case = world.case(chance.choice(KINDS), chance, items=chance.randint(1, 16))
@@ -92,7 +92,7 @@ def requests_refused_once(world: World, chance: random.Random, seed: int) -> Non
     a_clean_run_mends_everything(case)
 
 
-@family(40)
+@family(30)
 def requests_too_large(world: World, chance: random.Random, seed: int) -> None:
     """Answer 413 to every request of more than 1 to 4 rows: halves are sent until they fit."""
     case = world.case(chance.choice(KINDS), chance, items=chance.randint(2, 32))
@@ -100,7 +100,7 @@ def requests_too_large(world: World, chance: random.Random, seed: int) -> None:
     _hold(case, set())
 
 
-@family(40)
+@family(30)
 def credentials_withdrawn(world: World, chance: random.Random, seed: int) -> None:
     """Answer 401 or 403 from some request on, or once: the run stops at once; later it is resumed or run again."""
     case = world.case(chance.choice(KINDS), chance, rows=chance.randint(12, 40), items=chance.randint(1, 4))

@@ -34,7 +34,7 @@ def _change(case: Case, chance: random.Random, *, at: float) -> None:
         database.executemany("INSERT INTO shop VALUES (?, ?, ?, ?, ?)", new)
 
 
-@family(50)
+@family(40)
 def source_changes(world: World, chance: random.Random, seed: int) -> None:
     """Rows are changed and added before, between and after the stages of a run; some runs also meet 503."""
     case = world.case(KINDS[seed % len(KINDS)], chance)

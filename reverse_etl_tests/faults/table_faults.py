@@ -35,7 +35,7 @@ _lines: dict[tuple[Any, ...], Lines] = {}
 """Lines of our code in a whole run, likewise."""
 
 
-@family(50 * len(NAMES), at_once=10)
+@family(32 * len(NAMES), at_once=10)
 def table_connections_cut(world: World, chance: random.Random, seed: int) -> None:
     """Connections to a table's database end before, in and after a COMMIT and at any byte, once or twice in a run."""
     engine, seed = engine_of(seed)

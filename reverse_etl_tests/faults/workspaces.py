@@ -17,7 +17,7 @@ _LATER = 9_999_999_999
 _MOMENTS = ("between two runs", "after a run that stopped", *STAGES[1:])
 
 
-@family(50)
+@family(30)
 def exchanged_workspace(world: World, chance: random.Random, seed: int) -> None:
     """Another workspace is behind the name: between two runs, after one that stopped, or between two stages of one."""
     case = world.case(KINDS[seed % len(KINDS)], chance, rows=chance.randint(8, 40))

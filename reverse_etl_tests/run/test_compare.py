@@ -104,8 +104,7 @@ def test_a_refused_row_comes_again_until_it_is_accepted(case: Case) -> None:
     assert "gold" == plan_of(case, 3)
 
 
-@pytest.mark.parametrize("continued", [True, False])
-@pytest.mark.parametrize("folder_is_left", [True, False])
+@pytest.mark.parametrize(("continued", "folder_is_left"), [(True, True), (False, True), (False, False)])
 def test_a_value_that_changes_and_comes_back_around_a_lost_answer_is_sent_again(
     case: Case, continued: bool, folder_is_left: bool
 ) -> None:
@@ -228,7 +227,15 @@ def test_a_secret_that_cannot_be_used_ends_the_run_before_it_reads(
     assert 0 == ended(run).total.extracted
 
 
-@pytest.mark.parametrize("lost", ["made.json", "rows.parquet", "cut", "bytes", "secret", "state"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "bytes",
+        "secret",
+        "state",
+        *(pytest.param(each, marks=pytest.mark.thorough) for each in ("made.json", "rows.parquet", "cut")),
+    ],
+)
 def test_without_what_was_acknowledged_everything_is_sent(case: Case, lost: str) -> None:
     """A lost file, a file that was cut short, another secret, a lost pointer: all is sent, and the message says so."""
     generation = case.home.snapshots / case.name / f"g{snapshot_of(case.store, case.name).generation:06d}"
@@ -303,13 +310,13 @@ def test_what_a_newer_release_acknowledged_is_not_read(case: Case) -> None:
     assert (Status.COMPLETED, 1, 0, ROWS - 1) == of_rows(ended(case.run()))
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"format": "?"}', '{"other": 1}'])
-def test_a_damaged_note_of_what_was_acknowledged_counts_as_missing(case: Case, content: str) -> None:
+def test_a_damaged_note_of_what_was_acknowledged_counts_as_missing(case: Case) -> None:
     """Whatever JSON it is: all is sent."""
-    (case.home.snapshots / case.name / "g000001" / "made.json").write_text(content)
-    report = ended(case.run())
-    assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report)
-    assert "every row is sent" in report.message
+    for number, content in enumerate(["{}", "[]", '{"format": "?"}', '{"other": 1}'], start=1):
+        (case.home.snapshots / case.name / f"g{number:06d}" / "made.json").write_text(content)
+        report = ended(case.run())
+        assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(report), content
+        assert "every row is sent" in report.message
 
 
 @pytest.mark.parametrize("kind", ["related", "emails"])

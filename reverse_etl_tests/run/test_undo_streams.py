@@ -64,8 +64,7 @@ def test_relationships_are_taken_back_with_their_people(tmp_path: Path, sandbox:
     assert (Status.COMPLETED, 0, 0, 2 * ROWS) == of_rows(ended(case.run()))
 
 
-@pytest.mark.parametrize("attribute", ["", ", visits"])
-@pytest.mark.parametrize("how", ["gone", "deleted"])
+@pytest.mark.parametrize(("how", "attribute"), [("gone", ", visits"), ("deleted", "")])
 def test_a_relationship_that_a_run_ended_is_there_again(
     how: str, attribute: str, tmp_path: Path, sandbox: RunningSandbox
 ) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
+
 from reverse_etl_tests.destinations.mysql.server import ACCOUNT
 from reverse_etl_tests.destinations.sql.undone import SqlUndo
+
+pytestmark = pytest.mark.thorough
 
 
 class TestUndo(SqlUndo):

@@ -52,7 +52,9 @@ def people(server: Snowflake, folder: Path, **rows: str) -> Delivery:
     return Delivery(server, folder, [pa.RecordBatch.from_pydict(PEOPLE)], SECTION | rows)
 
 
-@pytest.mark.parametrize("trouble", [*TROUBLES])
+@pytest.mark.parametrize(
+    "trouble", [pytest.param(each, marks=pytest.mark.thorough if each[0] != "000625" else ()) for each in TROUBLES]
+)
 def test_trouble_is_tried_again(server: Snowflake, tmp_path: Path, trouble: tuple[str, str]) -> None:
     """It is no row's fault; the slice is staged and written again."""
     delivery = people(server, tmp_path)
@@ -99,7 +101,14 @@ def test_what_changes_after_the_start_ends_the_run(server: Snowflake, tmp_path: 
     assert [1, 2, 3] == delivery.numbers(Outcome.UNDELIVERED)
 
 
-@pytest.mark.parametrize(("number", "reason"), [("100072", "null"), ("100038", "wrong_value"), ("100999", "refused")])
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        ("100072", "null"),
+        pytest.param("100038", "wrong_value", marks=pytest.mark.thorough),
+        pytest.param("100999", "refused", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_row_that_makes_the_statement_fail_is_found_by_halves(
     server: Snowflake, tmp_path: Path, number: str, reason: str
 ) -> None:

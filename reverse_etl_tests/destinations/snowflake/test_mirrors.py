@@ -17,6 +17,7 @@ __all__ = ["crm"]
 GRANT_DELETE = f"GRANT DELETE ON TABLE CRM.PUBLIC.CUSTOMERS TO ROLE {ROLE}"
 
 
+@pytest.mark.thorough
 class TestForesight(SqlForesight):
     """As the suite says."""
 
@@ -24,6 +25,7 @@ class TestForesight(SqlForesight):
     types: ClassVar[dict[str, str]] = {"timestamp with time zone": "timestamp_ltz", "timestamp": "timestamp_ntz"}
 
 
+@pytest.mark.thorough
 class TestSoftDeletes(SqlSoftDeletes):
     """As the suite says."""
 
