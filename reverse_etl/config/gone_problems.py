@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.sync_file import SyncFile
     from reverse_etl.config.syncs import SyncConfig
 
-_TAKES_AWAY: Final = frozenset({"delete", "suppress"})
+_TAKES_AWAY: Final = frozenset({"archive", "delete", "suppress"})
 
 
 def look_at_gone(draft: Draft, section: str, query: Path = ("query",)) -> None:
@@ -106,7 +106,8 @@ def conflicts(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) ->
             else:
                 continue
             file = files[sync.name]
-            yield problem_at(file.file, file.document, (section, "gone"), text)
+            key = sync.DESTINATION if sync.DESTINATION in sync.SECTIONS else section
+            yield problem_at(file.file, file.document, (key, "gone"), text)
 
 
 def _others(sync: SyncConfig, syncs: Mapping[str, SyncConfig]) -> Iterator[tuple[str, SyncConfig, str, bool]]:

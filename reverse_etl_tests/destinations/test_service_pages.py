@@ -24,7 +24,7 @@ DATABASES = "databases:\n  shop:\n    type: sqlite\n    path: shop.db\n"
 
 def test_there_are_some() -> None:
     """Each service has its page."""
-    assert {"amplitude", "salesforce"} <= {*SERVICES}
+    assert {"amplitude", "hubspot", "salesforce"} <= {*SERVICES}
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -1,0 +1,199 @@
+"""One request of rows on its way into HubSpot: records found, written, archived; then listed and associated.
+
+A row is delivered when all of it is done, so that nothing is left to do for rows of a run that ended early. Every call
+may be repeated: an upsert and an update by id change nothing the second time, what is archived is gone, a member stays
+one. A record that this run may have made itself is known from one that was there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from reverse_etl.destinations.base import Accepted, Again, Answer, Refusal, RequestRefused, TryAgain
+from reverse_etl.destinations.hubspot.batches import MOST_SENDS, Input, Written, folded, written
+from reverse_etl.destinations.hubspot.finding import find
+from reverse_etl.destinations.hubspot.section import EMAIL, RECORD_ID
+from reverse_etl.report import Reason
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.hubspot.after import Afterwards
+    from reverse_etl.destinations.hubspot.client import Client
+    from reverse_etl.destinations.hubspot.section import HubSpot
+
+_RACE: Final = 2
+_SAME_RECORD: Final = Reason("same_record", "", "another row of the request is about the same record.")
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of a request's rows so far, by place; those in none of these are delivered.
+
+    Attributes:
+        ids: Of the records of rows that were written.
+        again: What is sent again, and how often at most.
+    """
+
+    ids: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, Reason] = field(default_factory=dict)
+    excluded: set[int] = field(default_factory=set)
+    again: dict[int, tuple[Reason, int]] = field(default_factory=dict)
+
+    def add(self, answer: Written, *, excludes_missing: bool) -> None:
+        """Enters what a batch's answer says. A conflict is a race with another call, which is over the next time."""
+        self.ids |= answer.ids
+        self.refused |= answer.refused
+        self.again |= {place: (why, MOST_SENDS) for place, why in answer.again.items()}
+        self.again |= {place: (why, _RACE) for place, why in answer.conflicts.items()}
+        if excludes_missing:
+            self.excluded |= answer.missing.keys()
+        else:
+            self.again |= {place: (why, _RACE) for place, why in answer.missing.items()}
+
+    def as_answer(self) -> Accepted:
+        """As ``delivery`` takes it."""
+        return Accepted(
+            tuple(Refusal(place, self.refused[place]) for place in sorted(self.refused)),
+            tuple(sorted(self.excluded)),
+            tuple(Again(place, why, most=most) for place, (why, most) in sorted(self.again.items())),
+        )
+
+
+class Writer:
+    """Writes the records of one sync.
+
+    Attributes:
+        warned: Records that were written with a warning of HubSpot's.
+    """
+
+    def __init__(self, client: Client, section: HubSpot, afterwards: Sequence[Afterwards]) -> None:
+        self._client = client
+        self._section = section
+        self._afterwards = afterwards
+        self._path = f"/crm/v3/objects/{section.object}/batch"
+        self._by = None if section.identify_by == RECORD_ID else section.identify_by
+        self._maybe_made: set[str] = set()
+        self.warned = 0
+
+    async def write(self, items: Sequence[bytes]) -> Answer:
+        """Sends one request's items. Raises DestinationError."""
+        rows = dict(enumerate(map(orjson.loads, items)))
+        gone = {place: row["id"] for place, row in rows.items() if row.get("archive")}
+        settled = Settled()
+        trouble = await self._archive(gone) if gone else None
+        if trouble is None and len(gone) < len(rows):
+            there = [_input(place, row, self._by) for place, row in rows.items() if place not in gone]
+            trouble = await self._write(there, settled)
+        if trouble is None and settled.ids:
+            trouble = await self._finish(rows, settled)
+        if trouble is not None:
+            return trouble
+        self._maybe_made -= {rows[place]["id"] for place in rows if place not in settled.again}
+        return settled.as_answer()
+
+    async def _write(self, inputs: list[Input], settled: Settled) -> RequestRefused | TryAgain | None:
+        section = self._section
+        if self._by is None:
+            return await self._batch("update", inputs, settled, excludes_missing=True)
+        if section.write == "add_and_update" and self._by != EMAIL:
+            return await self._batch("upsert", inputs, settled)
+        # HubSpot's upsert by e-mail address may clear what it is not sent: such records are found, and updated by id.
+        found = await find(self._client, section.object, self._by, [each.key for each in inputs])
+        if not isinstance(found, dict):
+            return found
+        known = {each.place: found[key] for each in inputs if (key := folded(each.key, self._by)) in found}
+        new = [each for each in inputs if each.place not in known]
+        if section.write == "add_only":
+            settled.ids |= {each.place: known[each.place] for each in inputs if self._is_ours(each, known)}
+            settled.excluded |= known.keys() - settled.ids.keys()
+        elif known:
+            updates = self._updates(inputs, known, settled)
+            trouble = await self._batch("update", updates, settled, excludes_missing=section.write == "update_only")
+            if trouble is not None:
+                return trouble
+        if section.write == "update_only":
+            settled.excluded |= {each.place for each in new}
+            return None
+        return await self._create(new, settled) if new else None
+
+    async def _create(self, new: list[Input], settled: Settled) -> RequestRefused | TryAgain | None:
+        self._maybe_made |= {each.key for each in new}
+        trouble = await self._batch("create", new, settled)
+        if not isinstance(trouble, TryAgain):
+            self._maybe_made -= {each.key for each in new if each.place not in settled.ids}
+        return trouble
+
+    def _is_ours(self, each: Input, known: Mapping[int, str]) -> bool:
+        """Whether a record that exists may have been made by an earlier try of this run."""
+        return each.place in known and each.key in self._maybe_made
+
+    def _updates(self, inputs: Sequence[Input], known: Mapping[int, str], settled: Settled) -> list[Input]:
+        """The inputs that change records by id, each once: a contact has several addresses."""
+        found: dict[str, Input] = {}
+        for each in inputs:
+            if each.place not in known:
+                continue
+            properties = {name: text for name, text in each.properties.items() if name != self._by}
+            record = known[each.place]
+            if record in found:
+                settled.again[each.place] = _SAME_RECORD, MOST_SENDS
+            else:
+                found[record] = Input(each.place, record, None, properties)
+        return list(found.values())
+
+    async def _batch(
+        self, verb: str, inputs: list[Input], settled: Settled, *, excludes_missing: bool = False
+    ) -> RequestRefused | TryAgain | None:
+        body = {"inputs": [each.as_json(creates=verb == "create") for each in inputs]}
+        reply = await self._client.call("POST", f"{self._path}/{verb}", body)
+        if isinstance(reply, TryAgain):
+            return reply
+        answer = written(reply, inputs)
+        if answer is None:
+            raise self._client.unusable(reply)
+        if not isinstance(answer, Written):
+            return answer
+        settled.add(answer, excludes_missing=excludes_missing)
+        self.warned += answer.warned
+        return None
+
+    async def _archive(self, keys: Mapping[int, str]) -> RequestRefused | TryAgain | None:
+        """Archives the records with these keys; what is not there is gone already."""
+        ids = list(dict.fromkeys(keys.values()))
+        if self._by is not None:
+            found = await find(self._client, self._section.object, self._by, ids)
+            if not isinstance(found, dict):
+                return found
+            ids = list(dict.fromkeys(found.values()))
+        if not ids:
+            return None
+        reply = await self._client.call("POST", f"{self._path}/archive", {"inputs": [{"id": each} for each in ids]})
+        if isinstance(reply, TryAgain):
+            return reply
+        if reply.status in (400, 409, 413, 414):
+            return RequestRefused(Reason("not_archived", "", "HubSpot does not archive the record."))
+        if reply.status >= 300:
+            raise self._client.unusable(reply)
+        return None
+
+    async def _finish(self, rows: Mapping[int, Any], settled: Settled) -> RequestRefused | TryAgain | None:
+        """What is done with records that were written; those for which it fails are not delivered."""
+        for each in self._afterwards:
+            ids = {place: id_ for place, id_ in settled.ids.items() if place not in settled.refused}
+            others = {place: rows[place]["associate"] for place in ids if "associate" in rows[place]}
+            failed = await each.do(ids, others)
+            if not isinstance(failed, dict):
+                return failed
+            for place, (why, most) in failed.items():
+                if most is None:
+                    settled.refused[place] = why
+                else:
+                    settled.again[place] = why, most
+        return None
+
+
+def _input(place: int, row: dict[str, Any], by: str | None) -> Input:
+    return Input(place, row["id"], by, row["properties"])
