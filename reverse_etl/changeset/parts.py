@@ -46,6 +46,7 @@ Outcomes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 SHAPED_FILE = "shaped.npy"
 REMOVALS_FILE = "removals.json"
 IN_DOUBT_FILE = "in_doubt.json"
+JOBS_FILE = "jobs.json"
 STAGES = ("shape", "check", "delivery")
 """After which of them failed rows are stored."""
 

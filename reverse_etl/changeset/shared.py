@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_FILE
-from reverse_etl.changeset.parts import IN_DOUBT_FILE, REMOVALS_FILE, SHAPED_FILE
+from reverse_etl.changeset.parts import IN_DOUBT_FILE, JOBS_FILE, REMOVALS_FILE, SHAPED_FILE
 from reverse_etl.files.private import LOCK_FILE
 from reverse_etl.files.storage import Storage
 
@@ -41,6 +41,7 @@ _CHANGING: Final = (
     "gone.parquet",
     REMOVALS_FILE,
     IN_DOUBT_FILE,
+    JOBS_FILE,
     "outcomes.npy",
     "failed-check.parquet",
     "failed-delivery.parquet",

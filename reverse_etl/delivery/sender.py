@@ -8,19 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import Keys, row_keys
 from reverse_etl.delivery.batches import Request
+from reverse_etl.delivery.jobs import JobDestination, Jobs
 from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.delivery.once import Once
 from reverse_etl.delivery.repeats import refuse_spent, repeats_of, unless_all
 from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
 from reverse_etl.destinations.base import Accepted, Answer, Destination, Items, RequestRefused, TryAgain
-from reverse_etl.destinations.request_powers import PacesKeys, SendsOnce
+from reverse_etl.destinations.request_powers import PacesKeys, RunsJobs, SendsOnce
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.concurrency import InFlight, together
@@ -120,6 +121,8 @@ class Sender:
         if isinstance(self._destination, SendsOnce) and self._destination.once:
             self._once = Once(self._destination, parts, self._ledger)
             await self._settle_left(self._once, parts.stream)
+        if isinstance(self._destination, RunsJobs):
+            await self._send_jobs(cast("JobDestination", self._destination), parts)
         count = self._workers if self._destination.repeats(parts.stream) else 1
         queues = [asyncio.Queue[Request | None](maxsize=self._workers // count) for _ in range(count)]
         workers = (self._empty(queues[worker % count]) for worker in range(self._workers))
@@ -148,6 +151,16 @@ class Sender:
             await queues[lane].put(request)
         for worker in range(self._workers):
             await queues[worker % len(queues)].put(None)
+
+    async def _send_jobs(self, destination: JobDestination, parts: Parts) -> None:
+        """Sends what jobs take; a cancellation ends the wait for one at once, and the next process asks for it."""
+        jobs = Jobs(destination, self._ledger, self._settling, self._patience, clock=self._clock)
+        waiting = {task for task in (asyncio.current_task(),) if task is not None}
+        self._tasks |= waiting
+        await jobs.send(parts)
+        self._tasks -= waiting
+        self.requests += jobs.count
+        self._fullness += jobs.count
 
     async def _settle_left(self, once: Once, stream: str) -> None:
         """Settles the requests that an earlier process had sent when it ended, but those that can be sent again."""

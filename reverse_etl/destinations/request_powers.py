@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from reverse_etl.destinations.base import Accepted, Answer, InDoubt
+    import pyarrow as pa
+
+    from reverse_etl.destinations.base import Accepted, Answer, InDoubt, Refusal
     from reverse_etl.destinations.powers import Fate
     from reverse_etl.pacing.trouble import TryAgain
 
@@ -46,4 +50,85 @@ class PacesKeys(Protocol):
 
     def pace_keys(self, items: Sequence[bytes]) -> Sequence[str]:
         """What a request with some items is about, each once; empty for nothing that has a limit."""
+        ...
+
+
+class JobState(Enum):
+    """How far a job is."""
+
+    OPEN = auto()
+    """It has not been closed: nothing of it is applied."""
+    AT_WORK = auto()
+    """It was closed, and has not ended."""
+    ENDED = auto()
+    """In whichever way: what became of its rows can be fetched."""
+    UNKNOWN = auto()
+    """The service does not have it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobAnswer:
+    """What became of some rows of a job that has ended, by their places among its keys.
+
+    Attributes:
+        delivered: int64.
+        refusals: At most one a row.
+    """
+
+    delivered: pa.Int64Array
+    refusals: Sequence[Refusal] = ()
+
+
+@runtime_checkable
+class RunsJobs(Protocol):
+    """A service that takes many rows as one job, and says what became of each once the job has ended.
+
+    A job's rows are known by their keys, each of which is in one row. Rows of which a job says nothing were not
+    applied; they are sent again, in another job or by ``Destination.send``. Methods raise as ``Destination.send``.
+
+    Attributes:
+        max_job_bytes: Largest content of one job.
+    """
+
+    max_job_bytes: int
+
+    def takes_jobs(self, rows: int) -> bool:
+        """Whether that many rows are better sent in jobs."""
+        ...
+
+    def job_keys(self, batch: pa.RecordBatch) -> pa.StringArray:
+        """The key of each row, as ``job_answers`` looks for it; null where a job cannot take the row."""
+        ...
+
+    def job_rows(self, batch: pa.RecordBatch) -> bytes:
+        """Rows as a job has them; what comes before the first is with ``fill_job``."""
+        ...
+
+    async def open_job(self) -> str | TryAgain:
+        """Makes a job, and gives its id. Nothing is applied before it is closed."""
+        ...
+
+    async def fill_job(self, job: str, names: Sequence[str], rows: Sequence[bytes]) -> TryAgain | None:
+        """Uploads the content of a job, once."""
+        ...
+
+    async def close_job(self, job: str) -> TryAgain | None:
+        """Has the service begin; closing it again does no harm."""
+        ...
+
+    async def abandon_job(self, job: str) -> None:
+        """Gives up a job that was not closed, as far as that can be done."""
+        ...
+
+    async def state_of_job(self, job: str) -> JobState | TryAgain:
+        """How far it is."""
+        ...
+
+    def job_answers(self, job: str, keys: pa.StringArray) -> AsyncIterator[JobAnswer | TryAgain]:
+        """What became of the rows of a job that has ended, some at a time; ``TryAgain`` settles none and is the last.
+
+        Args:
+            job: Its id.
+            keys: Those of its rows, in order.
+        """
         ...

@@ -57,6 +57,7 @@ class Connection:
         ca_file: A company's authority, trusted beside the usual ones.
         proxy: Whether the environment's proxy is used.
         also_check: What is to be checked, beside ``ca_file`` and ``proxy``, where a certificate is not trusted.
+        most_bytes: Of an answer.
         transport: Stands in for the network.
         clock: Time, for reports of waits.
 
@@ -76,6 +77,7 @@ class Connection:
         ca_file: Path | None = None,
         proxy: ProxyChoice | None = None,
         also_check: str = "the address",
+        most_bytes: int = LARGEST_ANSWER_BYTES,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -83,6 +85,7 @@ class Connection:
         self._label = label
         self._addresses = addresses
         self._also_check = also_check
+        self._most_bytes = most_bytes
         self._proxies = {
             address.url: proxies.proxy_for(address.url, where=label) if proxy else None for address in addresses
         }
@@ -164,7 +167,7 @@ class Connection:
         body = b""
         try:
             async with asyncio.timeout_at(deadline):
-                body = await read_body(answer, most_bytes=LARGEST_ANSWER_BYTES)
+                body = await read_body(answer, most_bytes=self._most_bytes)
         except (TimeoutError, UnusableBodyError, httpx.RequestError):
             if answer.status_code < 300:
                 raise

@@ -85,7 +85,7 @@ def written(results: list[dict[str, Any]], *, adds_only: bool = False, key: str 
         code, why = str(error.get("statusCode") or "invalid"), _reason(error)
         if adds_only and code == "DUPLICATE_VALUE" and key in (error.get("fields") or [key]):
             excluded.append(place)
-        elif _passes(code, why.message):
+        elif passes(code, why.message):
             again.append(Again(place, why, LOCKED_S, MOST_TRIES))
         else:
             refusals.append(Refusal(place, why))
@@ -108,14 +108,15 @@ def deleted(results: list[dict[str, Any]], places: Mapping[int, int], absent: tu
         code, why = str(error.get("statusCode") or "invalid"), _reason(error)
         if code in _GONE:
             excluded.append(places[nth])
-        elif _passes(code, why.message):
+        elif passes(code, why.message):
             again.append(Again(places[nth], why, LOCKED_S, MOST_TRIES))
         else:
             refusals.append(Refusal(places[nth], why))
     return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)), tuple(sorted(again)))
 
 
-def _passes(code: str, message: str) -> bool:
+def passes(code: str, message: str) -> bool:
+    """Whether a record was not written for a reason that passes: a lock, or a trigger that had too much to do."""
     return code == LOCKED or (code == _TRIGGER and any(words in message for words in _OUR_SIZE))
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.salesforce.config import Config
     from reverse_etl.pacing.retry import Patience
 
+MOST_ANSWER_BYTES: Final = 150_000_000
+"""Of a job's results: all that was sent, with the id of each record."""
+
 _USAGE: Final = re.compile(r"(?:^|[,;\s])api-usage=(\d+)/(\d+)")
 _EXPIRED: Final = "INVALID_SESSION_ID"
 _OF_SALESFORCE: Final = (".salesforce.com", ".force.com", ".salesforce.mil")
@@ -43,6 +46,7 @@ async def opened(config: Config, clock: Clock) -> AsyncIterator[Client]:
         ca_file=config.ca_file,
         proxy=config.proxy,
         also_check=config.address_keys,
+        most_bytes=MOST_ANSWER_BYTES,
         clock=clock,
     )
     async with connection:

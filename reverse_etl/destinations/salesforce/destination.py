@@ -28,6 +28,7 @@ from reverse_etl.destinations.base import (
     TryAgain,
 )
 from reverse_etl.destinations.salesforce import answers, client, items, lookup
+from reverse_etl.destinations.salesforce.bulk import BulkJobs
 from reverse_etl.destinations.salesforce.described import described, require_fields
 from reverse_etl.destinations.salesforce.environment import at_address
 from reverse_etl.pacing.rate_limit import Clock
@@ -64,11 +65,13 @@ async def opened(
         yield SalesforceOrg(sync, config, names, org, patience or Patience.of_run(config.label, clock))
 
 
-class SalesforceOrg:
+class SalesforceOrg(BulkJobs):
     """A ``destinations.base.Destination``."""
 
     def __init__(self, sync: Outgoing, config: Config, names: Sequence[str], org: Client, patience: Patience) -> None:
-        self.name, self.kind = config.label, config.type
+        super().__init__(org, sync.salesforce, config.label)
+        self.kind = config.type
+        self._sync = sync
         self.limits = Limits(
             max_item_bytes=MAX_ITEM_BYTES,
             max_request_bytes=MAX_REQUEST_BYTES,
@@ -78,10 +81,7 @@ class SalesforceOrg:
             max_requests_in_flight=config.max_requests_in_flight,
         )
         self.recipient = at_address(config)
-        self._sync = sync
-        self._section = sync.salesforce
         self._names = [name for name in names if name != DELETED or self._section.when_gone is None]
-        self._client = org
         self._patience = patience
         self.once = self._section.write == "add_only"
 

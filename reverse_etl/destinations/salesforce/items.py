@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REMOVE: Final = b'{"gone":'
 """How an item begins that stands for a record to delete: its key follows."""
 
-_INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"
+INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def items(batch: pa.RecordBatch, sync: Outgoing) -> list[bytes]:
@@ -60,7 +60,7 @@ def _value(column: pa.Array, field: pa.Field) -> pa.StringArray:
     """Dates and date-times as ISO 8601; everything else as JSON has it."""
     if pa.types.is_timestamp(column.type):
         instants = pc.cast(column, pa.timestamp("s", column.type.tz), safe=False)
-        return quoted(pc.strftime(instants, format=_INSTANT))
+        return quoted(pc.strftime(instants, format=INSTANT))
     if pa.types.is_date32(column.type):
         return quoted(as_text(column, field))
     return json_text(column, field)

@@ -20,6 +20,7 @@ class Salesforce(MayBeGone):
         object: By its API name.
         identify_by: An External ID field, or ``Id``.
         write: ``update_only`` leaves out rows that the org has no record of, ``add_only`` those that it has one of.
+        via: ``collections`` answers within seconds; jobs take a few calls whatever their size.
         empty_values: Whether NULL and '' are left out, or clear the field.
         gone: What becomes of records that the query no longer returns, or whose column ``deleted`` is true.
     """
@@ -29,6 +30,9 @@ class Salesforce(MayBeGone):
     write: Literal["add_and_update", "update_only", "add_only"] = Field(
         default="add_and_update",
         description="update_only changes records that exist, add_only adds those that do not.",
+    )
+    via: Literal["auto", "collections", "bulk"] = Field(
+        default="auto", description="How rows are sent; auto: in jobs (Bulk API) where there are more than 2,000."
     )
     empty_values: Literal["ignore", "clear"] = Field(
         default="ignore", description="NULL and '': left out, or the field is cleared."

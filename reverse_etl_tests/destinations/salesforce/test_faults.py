@@ -38,10 +38,11 @@ class Accounts(ServiceFaults):
     ends: ClassVar[tuple[Fault, ...]] = ENDS
     refusals: ClassVar[frozenset[str]] = frozenset({"too_large"})
     write: ClassVar[str] = "add_and_update"
+    via: ClassVar[str] = "collections"
 
     def open(self, url: str, clock: Clock) -> AbstractAsyncContextManager[Destination]:
         """Five accounts a request."""
-        return opened(sync(write=self.write), org(url, max_records_per_request=5), NAMES, clock=clock)
+        return opened(sync(write=self.write, via=self.via), org(url, max_records_per_request=5), NAMES, clock=clock)
 
     def rows(self, count: int) -> pa.RecordBatch:
         """Accounts with a revenue."""
@@ -67,6 +68,21 @@ class Accounts(ServiceFaults):
 
 class TestUpsert(Accounts):
     """Records that are there or not."""
+
+
+class TestBulk(Accounts):
+    """Records in jobs, which are never sent twice while one may be at work."""
+
+    path: ClassVar[str] = "/services/data/v66.0/jobs"
+    own: ClassVar[tuple[Fault, ...]] = ({"own": "job_fails"}, {"own": "job_miscounts"}, {"own": "concurrent_limit"})
+    lossy: ClassVar[tuple[Fault, ...]] = ()
+    via: ClassVar[str] = "bulk"
+
+    def held(self, standin: RunningStandin) -> Counter[tuple[str, Any]]:
+        """Accounts by their numbers, which each job wrote at most once."""
+        jobs = [job for job in standin.records("jobs", limit=1_000) if job["state"] == "JobComplete"]
+        assert 1 >= len(jobs), "a job was sent again while the first may have been at work"
+        return super().held(standin)
 
 
 class TestAddOnly(Accounts):

@@ -118,6 +118,33 @@ def test_only_records_that_exist_or_do_not(
     assert names == crm.accounts("Customer_No__c", "Name")
 
 
+def test_many_rows_go_in_one_job(crm: Org) -> None:
+    """Each has its own answer, found by its key; a value that a CSV means otherwise goes by the collections."""
+    rows = [account(f"c{n}", Tier__c="Gold", Phone=None) for n in range(2_100)]
+    rows[7]["Tier__c"] = "Copper"
+    rows[8]["Phone"] = "#N/A"
+    rows[9]["Name"] = 'a "b", \nc'
+    outcomes = crm.deliver(rows, empty_values="clear")
+    assert ({8: Outcome.REFUSED}, Outcome.DELIVERED) == (
+        {number: each for number, each in enumerate(outcomes, 1) if each is not Outcome.DELIVERED},
+        outcomes[0],
+    )
+    assert {8: ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Tier__c")} == crm.reasons()
+    [job] = crm.standin.records("jobs")
+    assert (2_099, 1) == (job["numberRecordsProcessed"], job["numberRecordsFailed"])
+    held = {each["Customer_No__c"]: each for each in crm.standin.records("Account", limit=3_000)}
+    assert (2_099, "#N/A", 'a "b", \nc') == (len(held), held["c8"]["Phone"], held["c9"]["Name"])
+
+
+def test_what_a_job_has_not_touched_is_sent_again(crm: Org) -> None:
+    """A job that failed has written a part; the rest goes in another one, or by the collections."""
+    closing = {"path": "/services/data/v66.0/jobs", "method": "PATCH"}
+    crm.standin.faults({"match": closing, "do": {"own": "job_fails"}})
+    rows = [account(f"c{n}") for n in range(2_100)]
+    assert {Outcome.DELIVERED} == {*crm.deliver(rows)}
+    assert (2_100, "Failed") == (crm.standin.counts()["Account"], crm.standin.records("jobs")[0]["state"])
+
+
 def test_rows_that_are_gone_are_deleted(crm: Org) -> None:
     """Beside rows that are written; what is gone already is left out."""
     crm.deliver([account("1"), account("2")])
