@@ -28,6 +28,7 @@ from reverse_etl.destinations.postgres.connection import Link
 from reverse_etl.destinations.postgres.listing import described
 from reverse_etl.destinations.postgres.stage import schema_of
 from reverse_etl.destinations.postgres.statements import Statements
+from reverse_etl.destinations.postgres.suspects import Suspects, suspects
 from reverse_etl.destinations.postgres.transaction import Transaction
 from reverse_etl.destinations.powers import Fate, Note
 from reverse_etl.destinations.table_powers import Described, Effects, LookedUp
@@ -60,6 +61,7 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         super().__init__(config, rows, columns, patience=patience)
         self._link = Link(config)
         self._in_doubt: _InDoubt | None = None
+        self._suspects: Suspects | None = None
 
     async def write(self, batch: pa.RecordBatch) -> Answer:
         """Writes a slice in one transaction, as ``TableDestination`` defines it."""
@@ -213,7 +215,13 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         timezone, at = self._config.timezone, datetime.now(UTC)
         marks = marks_of(table.columns, self._rows, timezone=timezone, where=where, at=at)
         user = self._link.user
-        return table, requirements.statements(table, self._rows, self._columns, marks, where=self.name, user=user)
+        statements = requirements.statements(table, self._rows, self._columns, marks, where=self.name, user=user)
+        if statements.merges:
+            found = await self._asked(partial(suspects, statements=statements))
+            if isinstance(found, TryAgain):
+                return found
+            self._suspects = found
+        return table, statements
 
     async def _look_at_columns(self) -> Sequence[str] | TryAgain:
         return await self._asked(self._usable_columns)
@@ -269,7 +277,7 @@ class PostgresTable(SqlTable[Config, Table, Statements]):
         act: _Act,
         note: Note | None,
     ) -> Answer:
-        transaction = Transaction(connection, self._prepared[0], statements)
+        transaction = Transaction(connection, self._prepared[0], statements, self._suspects)
         number = f"{self._link.timeline}/{await transaction.begin(batch.schema, self._settings)}"
         answer = await act(transaction, batch)
         if note is None:

@@ -27,7 +27,8 @@ _MAKE_BAD: Final = f"CREATE TEMPORARY TABLE {BAD} (place integer, state text, at
 MAKE_BAD: Final = f"{_MAKE_BAD}ON COMMIT DROP"
 READ_BAD: Final = f"SELECT place, state, at_constraint, at_column FROM {BAD} ORDER BY place"
 
-_BY_INDEX: Final = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+BY_INDEX: Final = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+BY_INDEX_NO_MORE: Final = BY_INDEX.replace("= off", "TO DEFAULT")
 """A slice's rows are looked for in the key's index; the planner would rather read the whole table for each slice."""
 
 INDEX_STAGE: Final = f"CREATE INDEX ON {STAGE} (place); ANALYZE {STAGE}"
@@ -254,7 +255,7 @@ class Statements:
             f"WHEN MATCHED AND {self._differs(values)} THEN UPDATE SET {sets} "
             f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({news})"
         )
-        return f"{_BY_INDEX}; {merge}" if self.unique_key else merge
+        return f"{BY_INDEX}; {merge}" if self.unique_key else merge
 
     def _insert(self, rows: str) -> str:
         names = ", ".join(self._name(at) for at in range(len(self.columns)))

@@ -19,12 +19,14 @@ from reverse_etl.destinations._sql.refusals import reasons_of, refusal
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.postgres import failures
 from reverse_etl.destinations.postgres.binary import HEADER, TRAILER, encoded
-from reverse_etl.destinations.postgres.blocks import write_each
+from reverse_etl.destinations.postgres.blocks import write_each, write_one_by_one
 from reverse_etl.destinations.postgres.statements import INDEX_STAGE, MAKE_BAD, NOT_APPLIED, READ_BAD, STAGE, Statements
+from reverse_etl.destinations.postgres.suspects import TAKE_UP, set_apart
 from reverse_etl.destinations.table_powers import Effects
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.postgres.catalogue import Table
+    from reverse_etl.destinations.postgres.suspects import Suspects
     from reverse_etl.destinations.table_powers import LookedUp
 
 _TWICE: Final = ("21000", "23505")
@@ -42,12 +44,20 @@ class Transaction:
         connection: In autocommit mode, outside of a transaction.
         table: What is in the catalogue.
         statements: Those for the table.
+        suspects: How rows are found that it will refuse; None where they cannot be.
     """
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any], table: Table, statements: Statements) -> None:
+    def __init__(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        table: Table,
+        statements: Statements,
+        suspects: Suspects | None = None,
+    ) -> None:
         self._connection = connection
         self._table = table
         self._statements = statements
+        self._suspects = suspects
         self._types: Sequence[pa.DataType] = ()
         self._staged = 0
 
@@ -176,17 +186,44 @@ class Transaction:
     async def _write_rows(self) -> list[Refusal]:
         """Writes the stage, and gives the rows that the database refuses."""
         await self._run(f"SAVEPOINT {_SAVEPOINT}")
+        suspects = self._suspects
+        looked = suspects is not None and suspects.expected
+        if suspects is not None and looked and (refused := await self._write_apart(suspects)) is not None:
+            return refused
         try:
             written = await self._run(self._statements.write_rows())
         except psycopg.Error as error:
             if not failures.is_a_rows_fault(error.sqlstate or "", self._table):
                 raise
             await self._run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            if suspects is not None and not looked and (refused := await self._write_apart(suspects)) is not None:
+                return refused
             return await self._write_each(error.sqlstate or "")
         if self._statements.write == "append" and written.rowcount < self._staged:
             await self._run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
             return await self._write_each(NOT_APPLIED)
         return await self._bad() if self._statements.finds_swallowed else []
+
+    async def _write_apart(self, suspects: Suspects) -> list[Refusal] | None:
+        """Writes the rows that a constraint will refuse one by one, and first the others; None where that fails."""
+        try:
+            found = await self._run(suspects.query)
+            while found.description is None:
+                found.nextset()
+            places = suspects.places(await found.fetchall(), self._staged)
+            if places:
+                await self._run(f"{set_apart(places)}; {self._statements.write_rows()}")
+        except psycopg.Error as error:
+            if failures.trouble(error, lost=self._connection.broken) is not None:
+                raise
+            places = []
+        if not places:
+            await self._run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            return None
+        await self._run(f"{TAKE_UP}; {INDEX_STAGE}; {MAKE_BAD}")
+        body = write_one_by_one(self._statements, not_a_rows_fault=failures.not_a_rows_fault(self._table))
+        await self._run(f"DO LANGUAGE plpgsql {self._literal(body)}")
+        return await self._bad()
 
     async def _write_each(self, state: str) -> list[Refusal]:
         """Writes the stage again, row by row within the server, after a row of it failed."""

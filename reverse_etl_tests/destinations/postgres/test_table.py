@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,8 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from reverse_etl.config.environment import EnvText
 from reverse_etl.errors import ConfigError, DestinationError, DestinationRefusedError, UnauthorizedError
@@ -157,6 +160,80 @@ def test_a_slice_does_not_read_the_whole_table(server: Postgres, tmp_path: Path)
     delivered(server, tmp_path, {"id": list(range(5_000)), "score": [1] * 5_000})
     assert before == server.fetch(read)
     assert [(5_000,)] == server.fetch("SELECT count(*) FROM customers WHERE score = 1")
+
+
+def test_rows_beside_those_that_are_refused_are_written_together(server: Postgres, tmp_path: Path) -> None:
+    """In one statement, in the slice that first has bad rows and in the next one: all have one (sub)transaction."""
+    server.run("CREATE TABLE plans (id int PRIMARY KEY); INSERT INTO plans VALUES (1)")
+    server.run(
+        "CREATE TABLE customers (id bigint PRIMARY KEY, email text UNIQUE, plan int REFERENCES plans, score int CHECK "
+        "(score < 9)); INSERT INTO customers VALUES (-1, 'taken', 1, 1)"
+    )
+    columns = {"id": [*range(200)], "email": [str(n) for n in range(200)], "plan": [1] * 200, "score": [1] * 200}
+    for first in (0, 100):
+        columns["email"][first + 7], columns["plan"][first + 8], columns["score"][first + 9] = "taken", 2, 9
+    delivery = delivered(server, tmp_path, columns, settings={"rows_per_transaction": 100})
+    assert ["duplicate_value", "missing_reference", "breaks_check"] * 2 == [
+        why for why, _ in delivery.reasons().values()
+    ]
+    written = "SELECT count(*), count(DISTINCT xmin::text) FROM customers WHERE id >= 0 GROUP BY id / 100"
+    assert [(97, 1), (97, 1)] == server.fetch(written)
+
+
+BAD: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
+    "check": ({"score": 99}, ("breaks_check", "score")),
+    "divides by zero": ({"score": 0}, ("refused", "")),
+    "reference": ({"plan": 7}, ("missing_reference", "plan")),
+    "unique": ({"email": "taken@x"}, ("duplicate_value", "email")),
+    "domain": ({"age": -1}, ("breaks_check", "")),
+    "twice": ({"id": 1}, ("duplicate_key", "id")),
+    "check of twice": ({"id": 1, "score": 99}, ("duplicate_key", "id")),
+}
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    bad=st.dictionaries(st.integers(2, 40), st.sampled_from(sorted(BAD)), max_size=12),
+    same=st.sets(st.integers(1, 40), max_size=4),
+    there=st.sets(st.integers(1, 40)),
+)
+def test_of_rows_that_constraints_refuse_each_is_named(
+    server: Postgres, bad: dict[int, str], same: set[int], there: set[int]
+) -> None:
+    """Whether or not it can be asked for beforehand; slices of 20 rows, of which any were there before."""
+    server.run(
+        "DROP TABLE IF EXISTS customers, plans; DROP DOMAIN IF EXISTS age; CREATE DOMAIN age AS int CHECK (value >= 0)"
+    )
+    server.run(
+        "CREATE TABLE plans (id int PRIMARY KEY); INSERT INTO plans VALUES (1); GRANT SELECT ON plans TO " + USER
+    )
+    server.run(
+        "CREATE TABLE customers (id bigint PRIMARY KEY, score int CHECK (100 / score > 1), plan int REFERENCES plans, "
+        "email text UNIQUE, age age, old boolean); INSERT INTO customers VALUES (-1, 1, 1, 'taken@x', 1, true)"
+    )
+    for n in there:
+        server.run(f"INSERT INTO customers (id, old) VALUES ({n}, true)")
+    rows: list[dict[str, Any]] = [{"id": n, "score": 1, "plan": 1, "email": f"{n}@x", "age": 1} for n in range(1, 41)]
+    expected: dict[int, tuple[str, str]] = {}
+    for n, why in bad.items():
+        if "twice" in why and n > 20:
+            continue
+        rows[n - 1] |= BAD[why][0]
+        expected[n] = BAD[why][1]
+    shared = sorted(same - bad.keys())
+    for n in shared:
+        rows[n - 1]["email"] = "shared@x"
+    with tempfile.TemporaryDirectory() as folder:
+        batch = pa.RecordBatch.from_pylist(rows)
+        delivery = delivered(server, Path(folder), batch, settings={"rows_per_transaction": 20})
+        reasons = delivery.reasons()
+    dropped = {n for n in shared if reasons.get(n) == ("duplicate_value", "email")}
+    assert len(dropped) == max(len(shared) - 1, 0)
+    assert expected == {n: why for n, why in reasons.items() if n not in dropped}
+    stored = server.fetch(
+        "SELECT id, email FROM customers WHERE old IS NULL OR score IS NOT NULL AND id > 0 ORDER BY id"
+    )
+    assert [(n, rows[n - 1]["email"]) for n in range(1, 41) if n not in {*expected, *dropped}] == stored
 
 
 def test_a_deferred_constraint_fails_its_rows_alone(server: Postgres, tmp_path: Path) -> None:
