@@ -129,6 +129,15 @@ def own_fault(request: Request, *among: str) -> Action | None:
     return fault if fault is not None and fault.own in among else None
 
 
+async def object_of(request: Request) -> Record:
+    """The body, where it is a JSON object; else an empty one. Numbers are as floats hold them."""
+    try:
+        content = orjson.loads(await request.body())
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def json_answer(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
     """JSON."""
     given = {"content-type": "application/json; charset=utf-8", **(headers or {})}

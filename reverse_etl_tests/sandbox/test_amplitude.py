@@ -226,6 +226,15 @@ def test_faults_about_some_users(project: RunningStandin, own: str, status: int,
     assert 200 == send(project, event()).status_code
 
 
+def test_the_key_can_end_midway(project: RunningStandin) -> None:
+    """Nothing of that request is taken, nor of any after it."""
+    project.faults({"skip": 1, "always": True, "do": {"own": "key_revoked"}})
+    answers = [send(project, event(f"user-{n}")) for n in range(3)]
+    assert [200, 400, 400] == [answer.status_code for answer in answers]
+    assert "Invalid API key: sandbox" == answers[1].json()["error"]
+    assert 1 == project.counts()["events"]
+
+
 def test_fewer_can_be_ingested_than_were_sent(project: RunningStandin) -> None:
     """With 200, and the events are not there."""
     project.faults({"do": {"own": "ingested_fewer", "details": {"ids": ["user-2"]}}})

@@ -95,6 +95,12 @@ def test_content_that_is_refused(api: Api, content: dict[str, Any], code: str, t
     assert 0 == api.standin.counts()["contacts"]
 
 
+def test_a_number_of_many_digits_is_a_float(api: Api) -> None:
+    """As JSON has it in most languages."""
+    content = b'{"external_id": "1", "custom_attributes": {"score": 0.12345678901234567890123}}'
+    assert 200 == api.standin.http.post("/contacts", content=content, headers=HEADERS).status_code
+
+
 def test_an_option_that_is_none_may_be_accepted(api: Api) -> None:
     """Which of the two Intercom does is not settled."""
     api.standin.set(unknown_option="accept")

@@ -99,6 +99,19 @@ def test_a_person_gets_a_message_by_id(slack: RunningStandin) -> None:
     assert first["channel"].startswith("D")
 
 
+def test_blocks_may_be_json_in_a_text(slack: RunningStandin) -> None:
+    """Also where the request is JSON; a text that is none is refused."""
+    assert post(slack, blocks='[{"type": "divider"}]')["ok"]
+    assert [{"type": "divider"}] == slack.records("messages")[0]["sent"]["blocks"]
+    assert "invalid_blocks_format" == post(slack, blocks="[{")["error"]
+
+
+def test_who_has_left_gets_nothing(slack: RunningStandin) -> None:
+    """There is no such channel."""
+    left = next(user["id"] for user in slack.records("users") if user["deleted"])
+    assert "channel_not_found" == post(slack, left, text="hi")["error"]
+
+
 @pytest.mark.parametrize("email", ["nobody@example.com", "cy@example.com"])
 def test_nobody_is_found(slack: RunningStandin, email: str) -> None:
     """Who has left is not found either."""

@@ -11,8 +11,7 @@ from starlette.responses import Response
 
 from reverse_etl.sandbox.amplitude.project import Cohort, Project
 from reverse_etl.sandbox.amplitude.settings import AmplitudeSettings
-from reverse_etl.sandbox.base import json_answer
-from reverse_etl.sandbox.listing import body_of
+from reverse_etl.sandbox.base import json_answer, object_of
 
 MAX_IDS: Final = 100_000
 _UPLOAD_TYPES: Final = {"BY_USER_ID": False, "BY_AMP_ID": True}
@@ -30,7 +29,7 @@ class Cohorts:
 
     async def upload(self, request: Request) -> Response:
         """Makes a cohort, or replaces the members of ``existing_cohort_id``."""
-        wanted = await body_of(request)
+        wanted = await object_of(request)
         missing = [name for name in ("name", "app_id", "id_type", "ids", "owner", "published") if name not in wanted]
         ids, kind = wanted.get("ids"), wanted.get("id_type")
         existing = wanted.get("existing_cohort_id")
@@ -56,7 +55,7 @@ class Cohorts:
 
     async def membership(self, request: Request) -> Response:
         """Adds and removes members; the answer has the ids that were skipped, operation by operation."""
-        wanted = await body_of(request)
+        wanted = await object_of(request)
         cohort = self._project().cohorts.get(str(wanted.get("cohort_id")))
         memberships = wanted.get("memberships")
         if cohort is None:

@@ -18,6 +18,7 @@ from reverse_etl.sandbox.faults import Action
 
 FIREWALL: Final = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1></body></html>"
 OWN_FAULTS: Final = {
+    "key_revoked": "answers 400 as if the API key were another project's",
     "ingested_fewer": "answers 200, takes all but `missing` events (1) or those of `ids`, and counts only what it took",
     "throttled": "answers 429 for the events of `ids`, or for every nth (`every`), and takes nothing",
     "daily_quota": "answers 429 as over the quota of a day for the events of `ids`, and takes nothing",
@@ -70,7 +71,8 @@ class Upload:
         api_key, events = content.get("api_key"), content.get("events")
         if not api_key:
             return refused("Request missing required field", missing_field="api_key")
-        if api_key != settings.api_key:
+        fault = own_fault(request, *OWN_FAULTS)
+        if api_key != settings.api_key or (fault is not None and fault.own == "key_revoked"):
             return refused(f"Invalid API key: {api_key}")
         if not events or type(events) is not list:
             return refused("Request missing required field", missing_field="events")
@@ -80,7 +82,6 @@ class Upload:
             return _too_large()
         options = content.get("options")
         shortest = options.get("min_id_length", 5) if type(options) is dict else 5
-        fault = own_fault(request, *OWN_FAULTS)
         problems = _problems(events, settings, shortest if type(shortest) is int else 5, first_only=first_only)
         if problems:
             return refused("Request has invalid or missing fields", problems)

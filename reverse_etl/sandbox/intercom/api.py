@@ -9,13 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reverse_etl.sandbox.base import json_answer, own_fault
+from reverse_etl.sandbox.base import json_answer, object_of, own_fault
 from reverse_etl.sandbox.faults import Action
 from reverse_etl.sandbox.intercom.answers import NotAllowed, error_list
 from reverse_etl.sandbox.intercom.company_calls import CompanyCalls
 from reverse_etl.sandbox.intercom.contact_calls import ContactCalls
 from reverse_etl.sandbox.intercom.workspace import WINDOW_S
-from reverse_etl.sandbox.listing import body_of
 
 if TYPE_CHECKING:
     from reverse_etl.sandbox.intercom.standin import Intercom
@@ -92,7 +91,7 @@ class Api:
                 headers |= self._counted(fault)
                 self._admit(request, fault)
                 request.scope["sandbox.items"] = int(request.method != "GET")
-                return json_answer(200, do(request, await body_of(request), fault), headers)
+                return json_answer(200, do(request, await object_of(request), fault), headers)
             except NotAllowed as refused:
                 told = {**headers, **refused.headers}
                 return json_answer(refused.status, error_list(refused.code, str(refused)), told)

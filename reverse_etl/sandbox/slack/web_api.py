@@ -11,7 +11,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reverse_etl.sandbox.base import json_answer, own_fault
+from reverse_etl.sandbox.base import json_answer, object_of, own_fault
 from reverse_etl.sandbox.faults import Action
 from reverse_etl.sandbox.slack import showing
 from reverse_etl.sandbox.slack.posting import NotPosted, RateLimited, post
@@ -196,29 +196,23 @@ class WebApi:
 async def _arguments(request: Request, *, takes_json: bool) -> tuple[_Arguments, str]:
     """The arguments from the address and the body, and Slack's warning about the body, if any.
 
-    JSON is read by some methods alone, and the texts of a form may hold JSON.
+    JSON is read by some methods alone; blocks and the like may be JSON in a text, of a form and of JSON.
     """
     found: _Arguments = dict(request.query_params)
-    kind = request.headers.get("content-type", "")
-    if kind.startswith("application/json"):
-        if not takes_json:
-            return found, ""
-        try:
-            content = orjson.loads(await request.body() or b"{}")
-        except ValueError:
-            content = None
-        if isinstance(content, dict):
-            found.update(content)
-        return found, "" if "charset" in kind else "missing_charset"
-    form = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
-    found.update({name: values[-1] for name, values in form.items()})
+    kind, warning = request.headers.get("content-type", ""), ""
+    if not kind.startswith("application/json"):
+        form = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
+        found.update({name: values[-1] for name, values in form.items()})
+    elif takes_json:
+        found.update(await object_of(request))
+        warning = "" if "charset" in kind else "missing_charset"
     for name in _ARGUMENTS_OF_JSON:
         if isinstance(found.get(name), str):
             try:
                 found[name] = orjson.loads(found[name])
             except ValueError:
                 found[name] = "not JSON"
-    return found, ""
+    return found, warning
 
 
 def _page(found: list[Any], arguments: _Arguments) -> tuple[list[Any], str]:

@@ -72,11 +72,13 @@ class SlackWorkspace:
         return member
 
     def find(self, channel: str) -> Channel | None:
-        """The channel of an id or a name, or the conversation with the person of an id, made if need be."""
+        """The channel of an id or a name, or the conversation with a person who has not left, made if need be."""
         if channel in self.channels:
             return self.channels[channel]
         name = channel.removeprefix("#")
         member = self.members.get(name.removeprefix("@"))
+        if member is not None and member.deleted:
+            return None
         if member is not None:
             name = f"dm-{member.id}"
         found = next((each for each in self.channels.values() if each.name == name), None)
