@@ -52,7 +52,11 @@ async def _effects(table: TableDestination, piece: Slice, patience: Patience) ->
     if len(misfits):
         batch = batch.filter(pa.array(~np.isin(batch.column(ROW_NUMBER).to_numpy(), misfits)))
     reasons: Counter[str] = Counter()
+    counted = np.empty(0, np.int64)
     for each in piece.fitted.kept_back:
-        reasons[each.why.label] += len(each.rows)
-    found = Effects(refused=len(misfits), refused_by=dict(reasons))
+        # A failed row has its first reason alone.
+        anew = np.setdiff1d(each.rows.to_numpy(), counted)
+        counted = np.union1d(counted, anew)
+        reasons[each.why.label] += len(anew)
+    found = Effects(refused=len(misfits), refused_by=dict(+reasons))
     return found + (await patience.until_settled(partial(table.effects, batch)) if batch.num_rows else Effects())

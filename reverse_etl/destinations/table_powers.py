@@ -29,7 +29,7 @@ class Effects:
         refused: Rows that do not fit, or whose key is that of several rows. What constraints and triggers refuse, only
             writing shows.
         already_gone: Rows that say that they are gone, or keys to remove, of which the table has no row to remove.
-        refused_by: How many of the refused rows, by a reason with its field; of a row that has several, all of them.
+        refused_by: How many of the refused rows, by a reason with its field; each row counts once.
     """
 
     inserts: int = 0

@@ -82,7 +82,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         message = f"{message} Besides, {not_kept}" if message else f"{run.sync.where}: {not_kept}"
     confirmed = rows_are_for is None or rows_are_for.confirmed
     not_confirmed = "" if confirmed or exit_code else _NOT_CONFIRMED.format(run.sync.PLACE)
-    if rows_are_for is not None and (note := rows_are_for.note or not_confirmed):
+    # It is about what was read.
+    if facts is not None and rows_are_for is not None and (note := rows_are_for.note or not_confirmed):
         message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
     kept = status is Status.COMPLETED or (carrying is not None and not carrying.holds)
     if total.failed and not kept and (note := _not_read_again(run, facts, rows_are_for)):

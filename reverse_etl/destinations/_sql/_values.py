@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,6 +25,7 @@ from reverse_etl.destinations._sql._misfits import (
 from reverse_etl.destinations._sql._texts import text
 from reverse_etl.destinations._sql.columns import Column, Kind
 from reverse_etl.sources._zones import instants_of, walls_of
+from reverse_etl.sources.base import NOT_JSON
 
 _EXACT: Final = 2**53
 """Up to here every integer is a float."""
@@ -159,7 +161,24 @@ def _decimal(given: pa.Array, column: Column) -> Converted:
 def _json(given: pa.Array, column: Column) -> Converted:
     if column.kind in (Kind.JSON, Kind.TEXT, Kind.OTHER):
         return text(given, column)
-    return wrong(given, "JSON", column)
+    # A column of several kinds is JSON (``sources.base``): a number or text among them is the column's to read.
+    several = pc.or_(pc.match_substring_regex(given, r"^\s*[\[{]"), pc.equal(given, NOT_JSON))
+    fitted, misfits = text(_scalars(pc.if_else(several, pa.scalar(None, pa.string()), given)), column)
+    return fitted, [
+        Misfit(several, "wrong_type", f"JSON cannot be written to a column of type {column.type}."),
+        *misfits,
+    ]
+
+
+def _scalars(given: pa.StringArray) -> pa.StringArray:
+    """Numbers and words as they are, texts without their quotes."""
+    quoted = pc.starts_with(given, '"')
+    if not pc.any(quoted).as_py():
+        return given
+    return pa.array(
+        [json.loads(each) if each is not None and each.startswith('"') else each for each in given.to_pylist()],
+        pa.string(),
+    )
 
 
 def _date(given: pa.Array, column: Column, timezone: str) -> Converted:

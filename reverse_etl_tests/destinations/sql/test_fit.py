@@ -12,7 +12,7 @@ from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.columns import Column, Kind
 from reverse_etl.destinations._sql.fit import Fitted, fit
 from reverse_etl.report import Outcome
-from reverse_etl.sources.base import marked
+from reverse_etl.sources.base import NOT_JSON, marked
 
 UTC = dt.UTC
 INSTANT = pa.timestamp("us", "UTC")
@@ -141,6 +141,14 @@ MISFITS: list[tuple[pa.Field, Column, list[Any], dict[str, list[int]]]] = [
     (DATE, of(Kind.INTEGER), [dt.date(2024, 1, 1)], {"wrong_type": [1]}),
     (BOOL, of(Kind.INTEGER), [True, None], {"wrong_type": [1]}),
     (JSON, of(Kind.UUID), ["{}"], {"wrong_type": [1]}),
+    (
+        JSON,
+        TINY,
+        ["1", '"2"', '"abc"', '{"a": 1}', "1.5", "300", None, "[1]"],
+        {"wrong_type": [4, 8], "not_a_number": [3], "not_an_integer": [3, 5], "out_of_range": [6]},
+    ),
+    (JSON, of(Kind.FLOAT), ["1.5", '"2e3"', NOT_JSON, '"x"'], {"wrong_type": [3], "not_a_number": [4]}),
+    (JSON, of(Kind.DATE), ['"2024-02-29"', "7", '"\\u0032024-02-29"'], {"not_a_date": [2]}),
     (pa.field("c", pa.binary()), of(Kind.TEXT), [b"x", None], {"wrong_type": [1]}),
     (INT, Column("c", "integer", Kind.INTEGER, nullable=False), [1, None], {"null": [2]}),
     (pa.field("c", pa.null()), Column("c", "integer", Kind.INTEGER, nullable=False), [None], {"null": [1]}),
