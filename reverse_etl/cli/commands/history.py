@@ -107,7 +107,7 @@ def _show(runs: list[RunReport], now: datetime) -> None:
     removed = ("removed",) if any(run.gone.extracted for run in runs) else ()
     counted = ("read", "delivered", *removed, "failed", *left_out)
     columns = ("run", "started (UTC)", "status", "took", *counted, "message")
-    extras, whole = (*left_out, "took"), ("started (UTC)",)
+    extras, whole = (*left_out, "took"), ("started (UTC)", "took")
     table = Rows(columns, numbers=("took", *counted), below="message", extras=extras, whole=whole)
     for run in runs:
         total, read = run.total, run.read
