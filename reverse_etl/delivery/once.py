@@ -54,6 +54,7 @@ class Once:
         self._path = parts.folder / IN_DOUBT_FILE
         self._noted: dict[_Rows, None] = {}
         self._in_doubt: set[_Rows] = set()
+        self._doubted: set[_Rows] = set()
         self._writing = asyncio.Lock()
 
     def left(self, outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
@@ -83,13 +84,14 @@ class Once:
         try:
             answer = await self._destination.send_once(items)
         except ReverseEtlError:
-            del self._noted[rows]
+            self._forget(rows)
             raise
         if isinstance(answer, InDoubt):
             self._in_doubt.add(rows)
+            self._doubted.add(rows)
             return await self.resolved(items) or self._not_applied(rows, answer.cause)
         if not isinstance(answer, Accepted):
-            del self._noted[rows]
+            self._forget(rows)
         return answer
 
     async def resolved(self, items: Sequence[bytes]) -> Accepted | TryAgain | None:
@@ -114,8 +116,13 @@ class Once:
 
     def _not_applied(self, rows: _Rows, cause: str) -> TryAgain:
         self._in_doubt.discard(rows)
-        del self._noted[rows]
+        self._forget(rows)
         return TryAgain(cause)
+
+    def _forget(self, rows: _Rows) -> None:
+        """Nothing of a request was applied; of one that was in doubt before, the next process asks again."""
+        if rows not in self._doubted:
+            self._noted.pop(rows, None)
 
     async def _write(self) -> None:
         async with self._writing:

@@ -1,0 +1,39 @@
+"""An Intercom workspace as ``connections.yaml`` describes it."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import Field
+
+from reverse_etl.config.environment import Secret
+from reverse_etl.destinations._http.config import ServiceConfig
+
+# https://developers.intercom.com, REST API 2.15, read 2026-08: one host per region.
+_URLS: Final = {
+    "us": "https://api.intercom.io",
+    "eu": "https://api.eu.intercom.io",
+    "au": "https://api.au.intercom.io",
+}
+
+
+class Config(ServiceConfig):
+    """One entry of ``destinations``: an Intercom workspace."""
+
+    type: Literal["intercom"] = Field(default="intercom", description="An Intercom workspace.")
+    region: Literal["us", "eu", "au"] = Field(default="us", description="Where the workspace's data lives.")
+    access_token: Secret = Field(description="${NAME}: the environment variable that holds the app's access token.")
+    requests_per_second: float = Field(
+        default=100, gt=0, le=10_000, allow_inf_nan=False, description="Rate limit of all runs to it."
+    )
+    max_requests_in_flight: int = Field(default=8, ge=1, le=256, description="Rows sent at once.")
+
+    @property
+    def usual_url(self) -> str:
+        """The region's."""
+        return _URLS[self.region]
+
+    @property
+    def address_keys(self) -> str:
+        """Region and address."""
+        return "region and url"
