@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -155,6 +155,7 @@ class TestBigquery(SourceConformance, OverTheNetwork):
     """The suite, over HTTPS."""
 
     engine = "bigquery"
+    null: ClassVar[dict[str, object]] = {case.name: "[]" for case in CASES if "array" in case.name}
     product = "BigQuery API"
     against = "itself" if _REAL else "a stand-in of ours, over HTTPS"
     quotes = "``"
@@ -253,14 +254,6 @@ class TestBigquery(SourceConformance, OverTheNetwork):
                 "the certificate of 127.0.0.1 is refused",
             ),
         ]
-
-    @pytest.fixture(autouse=True)
-    def null_arrays(self, request: pytest.FixtureRequest) -> None:
-        """NULL and the empty array are the same in a result."""
-        test = request.node
-        if test.originalname == "test_null_comes_as_null" and "array" in test.callspec.params["case"].name:
-            reason = "BigQuery gives a NULL array as an empty one"
-            request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
 
 
 @pytest.mark.parametrize(
