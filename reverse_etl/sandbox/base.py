@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import orjson
 from starlette.requests import Request
@@ -29,6 +29,28 @@ class Answer:
     status: int
     headers: Headers
     body: bytes
+
+
+class RecordsToLookAt(Sequence[Record]):
+    """Records that are made when they are looked at: there may be millions."""
+
+    def __init__(self, make: Callable[[int], Record], places: range) -> None:
+        self._make = make
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, wanted: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, wanted: slice) -> RecordsToLookAt: ...
+
+    def __getitem__(self, wanted: int | slice) -> Record | RecordsToLookAt:
+        if isinstance(wanted, slice):
+            return RecordsToLookAt(self._make, self._places[wanted])
+        return self._make(self._places[wanted])
 
 
 class Clock:

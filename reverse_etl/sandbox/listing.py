@@ -13,6 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from reverse_etl.sandbox.base import RecordsToLookAt
 from reverse_etl.sandbox.exact_json import dumps, loads
 
 
@@ -38,11 +39,12 @@ def page(
         rows = [row for row in rows if any(search in str(text).lower() for text in texts(row))]
         total = None
     if asked.get("newest") == "1" and not ordered:
-        rows = list(rows)[::-1]
+        rows = (rows if isinstance(rows, list | RecordsToLookAt) else list(rows))[::-1]
     if total is None:
         rows = rows if isinstance(rows, Collection) else list(rows)
         total = len(rows)
-    chosen = islice(rows, int(offset), None if limit is None else int(offset) + int(limit))
+    wanted = slice(int(offset), None if limit is None else int(offset) + int(limit))
+    chosen = rows[wanted] if isinstance(rows, list | RecordsToLookAt) else islice(rows, wanted.start, wanted.stop)
     response = as_json([show(row) for row in chosen])
     response.headers["x-total-count"] = str(total)
     return response

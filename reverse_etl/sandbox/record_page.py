@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from starlette.responses import HTMLResponse, Response
 
-from reverse_etl.sandbox.base import Standin
+from reverse_etl.sandbox.base import RecordsToLookAt, Standin
 from reverse_etl.sandbox.exact_json import dumps
 from reverse_etl.sandbox.faults import Faults
 from reverse_etl.sandbox.requests import SeenRequest, by_path, show_request
@@ -87,6 +87,8 @@ def _link(kind: str, count: Any, chosen: str) -> str:
 
 def _latest(records: Iterable[dict[str, Any]], search: str) -> list[dict[str, Any]]:
     """The latest rows that have a text, the latest first."""
+    if not search and isinstance(records, RecordsToLookAt):
+        return list(records[-SHOWN_ROWS:])[::-1]
     looked_for = search.lower()
     found = (record for record in records if not looked_for or looked_for in _text(record).lower())
     return list(deque(found, maxlen=SHOWN_ROWS))[::-1]

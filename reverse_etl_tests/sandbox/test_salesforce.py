@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -293,6 +294,8 @@ def test_a_malformed_record_can_fail_the_request(upsert: Write, salesforce: Runn
         answer = upsert(row(Customer_No__c="c1", Name="x"), row(Customer_No__c="c2", Name="x", **wrong))
         assert (400, code) == error(answer)
     assert [] == salesforce.records("Account")
+    unknown_parent = upsert(row(Customer_No__c="c1", Name="x", Parent={"Customer_No__c": "zz"}))
+    assert ["INVALID_FIELD"] == codes(unknown_parent)
 
 
 def test_one_record_has_an_address(client: httpx.Client) -> None:
@@ -441,3 +444,31 @@ def test_records_can_be_refused_on_order(upsert: Write, salesforce: RunningStand
     assert "UNABLE_TO_LOCK_ROW" in wrapped.json()[1]["errors"][0]["message"]
     assert 1 == len(upsert(*rows).json())
     assert 2 == len(salesforce.records("Account"))
+
+
+def test_children_of_one_parent_collide_in_parallel(client: httpx.Client, salesforce: RunningStandin) -> None:
+    """Of two requests at a time the later one's rows are refused, but those of other parents and those sent after."""
+    salesforce.put("Account", *({"Name": key, "Customer_No__c": key} for key in ("p1", "p2", "p3")))
+    address = f"{DATA}/composite/sobjects/Contact/Contact_No__c"
+
+    def send(*keys: str) -> list[str | None]:
+        parents = [{"Account": {"Customer_No__c": key}} for key in keys]
+        records = [
+            row("Contact", Contact_No__c=key, LastName="x", **parent) for key, parent in zip(keys, parents, strict=True)
+        ]
+        return codes(client.patch(address, json={"records": records}))
+
+    salesforce.set(work_s=0.25)
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(lambda keys: send(*keys), [("p1", "p2"), ("p1", "p3")]))
+    assert [[None, None], ["UNABLE_TO_LOCK_ROW", None]] == sorted(answers, key=lambda codes: codes[0] or "")
+    salesforce.set(work_s=0)
+    assert [None, None] == send("p1", "p3")
+
+
+def test_records_can_be_looked_at_in_parts(client: httpx.Client, salesforce: RunningStandin) -> None:
+    """Without those before and after being made."""
+    salesforce.put("Account", *({"Name": f"n{n}"} for n in range(4)))
+    assert ["n1", "n2"] == [each["Name"] for each in salesforce.records("Account", offset=1, limit=2)]
+    assert ["n3", "n2"] == [each["Name"] for each in salesforce.records("Account", newest=1, limit=2)]
+    assert ["n2"] == [each["Name"] for each in salesforce.records("Account", search="n2", limit=2)]

@@ -141,6 +141,7 @@ def test_empty_leaves_and_na_clears(client: httpx.Client, salesforce: RunningSta
         ("Interests__c", "News;Sport", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
         ("Parent.Customer_No__c", "zz", "INVALID_FIELD"),
         ("ParentId", "abc", "MALFORMED_ID"),
+        ("Id", "001Sb0000000001IAA", "INVALID_FIELD_FOR_INSERT_UPDATE"),
         ("Score_Band__c", "A", "INVALID_FIELD_FOR_INSERT_UPDATE"),
     ],
 )

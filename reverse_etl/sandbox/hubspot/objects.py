@@ -69,6 +69,10 @@ class Objects:
         yield from self.live.values()
         yield from self.archived.values()
 
+    def shown(self) -> Iterator[dict[str, Any]]:
+        """Its records as answers show them, each made when it is looked at."""
+        return map(Record.as_json, self)
+
     def find(self, name: str | None, value: str) -> Record | None:
         """The live record under an id, or under the value of a property that finds."""
         if name is None:

@@ -102,7 +102,7 @@ class HubSpot(Standin):
         """Records by type, lists with their members, associations."""
         lists = self._account.lists.by_id.values()
         return {
-            **{each.kind.name: [record.as_json() for record in each] for each in self._account},
+            **{each.kind.name: each.shown() for each in self._account},
             "lists": [{**each.as_json(), "members": list(each.members)} for each in lists],
             "associations": self._account.associations.pairs(),
         }

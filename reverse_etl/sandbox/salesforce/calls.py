@@ -21,6 +21,7 @@ from reverse_etl.sandbox.salesforce.writing import Operation
 Call = Callable[[Request, bytes], Response]
 Responder = Callable[[Request], Awaitable[Response]]
 _LONGEST_URL = 16_384
+_COLLECTIONS: dict[str, Operation] = {"POST": "insert", "PATCH": "update"}
 _WRITE_FAULTS = (*locks.OWN_FAULTS, "missing_results")
 
 
@@ -68,17 +69,12 @@ class Calls:
             self._org, request.path_params["object"], _object(body), own_fault(request, *_WRITE_FAULTS)
         )
 
-    def insert_collection(self, request: Request, body: bytes) -> Response:
-        """New records."""
-        return self._collection(request, body, "insert")
-
-    def update_collection(self, request: Request, body: bytes) -> Response:
-        """Records changed by their ids."""
-        return self._collection(request, body, "update")
-
-    def upsert_collection(self, request: Request, body: bytes) -> Response:
-        """Records made or changed by an external id."""
-        return self._collection(request, body, "upsert")
+    def collection(self, request: Request, body: bytes) -> Response:
+        """Records made, or changed by their ids or by an external id."""
+        asked = self._asked(request, body)
+        request.scope["sandbox.items"] = len(asked.records)
+        locked = request.scope.get("sandbox.locked", set())
+        return composite.write_collection(self._org, asked, locked, own_fault(request, *_WRITE_FAULTS))
 
     def delete_collection(self, request: Request, _body: bytes) -> Response:
         """Records deleted by their ids."""
@@ -152,13 +148,21 @@ class Calls:
         addressed = single.Addressed(self._org, _version(request), request.path_params, writes=True)
         return single.delete(self._org, addressed, own_fault(request, *_WRITE_FAULTS))
 
-    def _collection(self, request: Request, body: bytes, operation: Operation) -> Response:
-        given = _object(body)
-        records = given.get("records")
-        request.scope["sandbox.items"] = len(records) if isinstance(records, list) else 0
+    def parents(self, request: Request, body: bytes) -> set[str]:
+        """The ids of the records that a collection refers to; none of another call, or where it will be refused."""
+        if request.method not in _COLLECTIONS or "/composite/sobjects" not in request.url.path:
+            return set()
+        try:
+            asked = self._asked(request, body)
+            return locks.parents_of(asked.table, asked.rows(self._org))
+        except RequestError:
+            return set()
+
+    def _asked(self, request: Request, body: bytes) -> composite.Collection:
         path = request.path_params
-        upsert_by = (path["object"], path["field"]) if operation == "upsert" else None
-        return composite.write_collection(self._org, operation, given, upsert_by, own_fault(request, *_WRITE_FAULTS))
+        upsert_by = (path["object"], path["field"]) if "field" in path else None
+        operation = "upsert" if upsert_by else _COLLECTIONS[request.method]
+        return composite.collection(self._org, operation, _object(body), upsert_by)
 
     def _page(self, request: Request, query: soql.Query, start: int) -> Response:
         table, places, show = soql.run(self._org, query)

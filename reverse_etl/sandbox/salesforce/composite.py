@@ -7,6 +7,7 @@ the request.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from reverse_etl.sandbox.base import json_answer
 from reverse_etl.sandbox.faults import Action
 from reverse_etl.sandbox.salesforce import values
-from reverse_etl.sandbox.salesforce.locks import errors_of_fault
+from reverse_etl.sandbox.salesforce.locks import errors_of_fault, refuse_locked
 from reverse_etl.sandbox.salesforce.org import Org
 from reverse_etl.sandbox.salesforce.problems import RecordError, RefusedValueError, RequestError
 from reverse_etl.sandbox.salesforce.schema import Field, SObject
@@ -24,10 +25,31 @@ from reverse_etl.sandbox.salesforce.writing import ABSENT, Operation, Outcome, R
 MOST_RECORDS = 200
 
 
-def write_collection(
-    org: Org, operation: Operation, body: dict[str, Any], upsert_by: tuple[str, str] | None, fault: Action | None
-) -> Response:
-    """An insert, update or upsert; ``upsert_by`` are the object and the key field that the path names.
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Records to insert, update or upsert.
+
+    Attributes:
+        key: The field that an upsert finds records by.
+    """
+
+    operation: Operation
+    table: Table
+    key: Field | None
+    records: list[dict[str, Any]]
+    all_or_none: bool
+
+    def rows(self, org: Org) -> Rows:
+        """The records' values, cleaned.
+
+        Raises:
+            RequestError: One is malformed, where that fails the request.
+        """
+        return rows_of(org, self.table, self.records)
+
+
+def collection(org: Org, operation: Operation, body: dict[str, Any], upsert_by: tuple[str, str] | None) -> Collection:
+    """What a body asks for; ``upsert_by`` are the object and the key field that the path names.
 
     Raises:
         RequestError: The request as a whole is malformed.
@@ -43,10 +65,20 @@ def write_collection(
     for each in records:
         if _type_of(each).lower() != table.sobject.name.lower():
             raise RequestError(400, "INVALID_TYPE", f"All records must be of type {table.sobject.name}")
-    rows = rows_of(org, table, records, operation)
-    errors_of_fault(org, table, rows, fault)
-    outcome = write(table, operation, rows, key, org.now(), all_or_none=body.get("allOrNone") is True)
-    results = results_of(table, outcome, told_created=operation == "upsert")
+    return Collection(operation, table, key, records, body.get("allOrNone") is True)
+
+
+def write_collection(org: Org, asked: Collection, locked: set[str], fault: Action | None) -> Response:
+    """Writes a collection; records of the ``locked`` parents, named by their ids, are refused.
+
+    Raises:
+        RequestError: A record is malformed, where that fails the request.
+    """
+    rows = asked.rows(org)
+    errors_of_fault(org, asked.table, rows, fault)
+    refuse_locked(asked.table, rows, locked)
+    outcome = write(asked.table, asked.operation, rows, asked.key, org.now(), all_or_none=asked.all_or_none)
+    results = results_of(asked.table, outcome, told_created=asked.operation == "upsert")
     if fault is not None and fault.own == "missing_results":
         del results[1::2]
     return json_answer(200, results)
@@ -91,7 +123,7 @@ def external_id(sobject: SObject, name: str) -> Field:
     return found
 
 
-def rows_of(org: Org, table: Table, records: list[dict[str, Any]], operation: Operation) -> Rows:
+def rows_of(org: Org, table: Table, records: list[dict[str, Any]]) -> Rows:
     """The records' values, cleaned, column by column.
 
     Raises:
@@ -107,10 +139,10 @@ def rows_of(org: Org, table: Table, records: list[dict[str, Any]], operation: Op
                 continue
             field = relations.get(name.lower()) if isinstance(value, dict) else fields.get(name.lower())
             try:
-                cleaned = _cleaned(org, table, field, name, value, operation)
+                cleaned = _cleaned(org, table, field, name, value)
             except RefusedValueError as refused:
                 error = refused.error
-                if org.settings.malformed == "request" and error.code in ("JSON_PARSER_ERROR", "INVALID_FIELD"):
+                if org.settings.malformed == "request" and (field is None or error.code == "JSON_PARSER_ERROR"):
                     raise RequestError(400, error.code, error.message) from None
                 rows.errors[n] = rows.errors[n] or error
                 continue
@@ -132,14 +164,11 @@ def results_of(table: Table, outcome: Outcome, *, told_created: bool) -> list[di
     return results
 
 
-def _cleaned(org: Org, table: Table, field: Field | None, name: str, value: Any, operation: Operation) -> Any:
+def _cleaned(org: Org, table: Table, field: Field | None, name: str, value: Any) -> Any:
     if field is None:
         message = f"No such column '{name}' on sobject of type {table.sobject.name}"
         raise RefusedValueError(RecordError("INVALID_FIELD", message, (name,)))
     if field.name == "Id":
-        if operation in ("insert", "upsert"):
-            message = f"cannot specify Id in an {operation} call"
-            raise RefusedValueError(RecordError("INVALID_FIELD_FOR_INSERT_UPDATE", message, ("Id",)))
         return value if isinstance(value, str) else None
     if not isinstance(value, dict):
         cleaned = values.from_json(field, value)

@@ -1,12 +1,14 @@
-"""Records that a fault refuses: those of locked parents, and any others.
+"""Records that are refused because their parent is locked, and any others that a fault is about.
 
-``details`` choose them: ``keys`` (values of key fields), ``parents`` (ids or external ids), ``every`` (each nth), or
-all; only where a request has more than ``most`` records. ``code`` and ``message`` are what is told; ``wrapped`` tells a
-lock as an error of a trigger, with the lock in its text.
+A parent is locked while a request writes its children: of two requests at a time the later one's rows are refused.
+A fault's ``details`` choose records: ``keys`` (values of key fields), ``parents`` (ids or external ids), ``every``
+(each nth), or all; only where a request has more than ``most`` records. ``code`` and ``message`` are what is told;
+``wrapped`` tells a lock as an error of a trigger, with the lock in its text.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from reverse_etl.sandbox.faults import Action
@@ -29,6 +31,38 @@ def errors_of_fault(org: Org, table: Table, rows: Rows, fault: Action | None) ->
     error = _error(fault)
     for n in _chosen(org, table, rows, fault.details):
         rows.errors[n] = rows.errors[n] or error
+
+
+class InFlight:
+    """The parents of the records that are being written now."""
+
+    def __init__(self) -> None:
+        self._held: Counter[str] = Counter()
+
+    def hold(self, parents: set[str]) -> set[str]:
+        """Locks parents, by their ids; those that another request holds."""
+        locked = {each for each in parents if self._held[each]}
+        self._held.update(parents)
+        return locked
+
+    def release(self, parents: set[str]) -> None:
+        """Frees parents again."""
+        self._held.subtract(parents)
+
+
+def parents_of(table: Table, rows: Rows) -> set[str]:
+    """The ids of the records that rows refer to."""
+    named = [rows.columns.get(name, []) for name, field in table.stored.items() if field.reference_to]
+    return {each for values in named for each in values if isinstance(each, str)}
+
+
+def refuse_locked(table: Table, rows: Rows, locked: set[str]) -> None:
+    """Refuses the rows of locked parents."""
+    for name, field in table.stored.items():
+        if field.reference_to and locked:
+            for n, parent in enumerate(rows.columns.get(name, [])):
+                if parent in locked:
+                    rows.errors[n] = rows.errors[n] or RecordError("UNABLE_TO_LOCK_ROW", _LOCKED)
 
 
 def _error(fault: Action) -> RecordError:

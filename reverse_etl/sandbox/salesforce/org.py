@@ -35,6 +35,7 @@ class Settings:
         calls_a_day: Of the whole org, in 24 hours that roll.
         calls_of_others: How many of them other programs have used.
         malformed: Whether an unknown field, or a value of another kind, fails its record or the whole request.
+        work_s: How long a call takes. The parents of a collection's records are locked meanwhile.
         shuffle_results: Whether a job's results come in another order than its rows.
         polls_until_done: How many times a job is asked for before it has ended.
         bulk_batch_rows: Rows that a job writes at a time.
@@ -53,6 +54,7 @@ class Settings:
     calls_a_day: int = 100_000
     calls_of_others: int = 0
     malformed: Literal["record", "request"] = "record"
+    work_s: float = 0.0
     shuffle_results: bool = True
     polls_until_done: int = 2
     bulk_batch_rows: int = 10_000

@@ -79,7 +79,7 @@ class Addressed:
 def create(org: Org, name: str, body: dict[str, Any], fault: Action | None) -> Response:
     """A new record."""
     table = org.table(name, writes=True)
-    return _written(org, table, "insert", rows_of(org, table, [body], "insert"), None, fault)
+    return _written(org, table, "insert", rows_of(org, table, [body]), None, fault)
 
 
 def read(addressed: Addressed, version: str, fields: str | None) -> Response:
@@ -101,7 +101,7 @@ def change(
     """A change by id, or an upsert by an external id."""
     table, key = addressed.table, addressed.key
     if key.name == "Id":
-        rows = rows_of(org, table, [body], "update")
+        rows = rows_of(org, table, [body])
         rows.columns["Id"] = [addressed.value]
         return _written(org, table, "update", rows, None, fault)
     several = addressed.several()
@@ -112,9 +112,7 @@ def change(
     if any(each.lower() == key.name.lower() for each in body):
         message = f"The {key.name} field should not be specified in the sobject data."
         raise RequestError(400, "INVALID_FIELD", message, (key.name,))
-    return _written(
-        org, table, "upsert", rows_of(org, table, [{**body, key.name: addressed.value}], "upsert"), key, fault
-    )
+    return _written(org, table, "upsert", rows_of(org, table, [{**body, key.name: addressed.value}]), key, fault)
 
 
 def delete(org: Org, addressed: Addressed, fault: Action | None) -> Response:

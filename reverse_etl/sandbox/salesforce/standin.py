@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final
@@ -58,7 +59,8 @@ class Salesforce(Standin):
         self._org = Org(lambda: self.settings, self.clock)
         self._sign_in = SignIn(self._org)
         self._jobs = Jobs(self._org)
-        calls = Calls(self._org, self._jobs, self._sign_in)
+        self._in_flight = locks.InFlight()
+        self._calls = calls = Calls(self._org, self._jobs, self._sign_in)
         one = "/sobjects/{object}/{value}"
         by_key = "/sobjects/{object}/{field}/{value}"
         job = "/jobs/ingest/{job}"
@@ -74,10 +76,10 @@ class Salesforce(Standin):
             self._route("POST", "/sobjects/{object}", calls.create),
             *(self._route(method, one, call) for method, call in calls.single.items()),
             *(self._route(method, by_key, call) for method, call in calls.single.items()),
-            self._route("POST", "/composite/sobjects", calls.insert_collection),
-            self._route("PATCH", "/composite/sobjects", calls.update_collection),
+            self._route("POST", "/composite/sobjects", calls.collection),
+            self._route("PATCH", "/composite/sobjects", calls.collection),
             self._route("DELETE", "/composite/sobjects", calls.delete_collection),
-            self._route("PATCH", "/composite/sobjects/{object}/{field}", calls.upsert_collection),
+            self._route("PATCH", "/composite/sobjects/{object}/{field}", calls.collection),
             self._route("GET", "/query", calls.query),
             self._route("GET", "/query/{locator}", calls.query_more),
             self._route("POST", "/jobs/ingest", calls.create_job),
@@ -123,7 +125,7 @@ class Salesforce(Standin):
             table = self._org.table(kind, writes=True)
         except RequestError as error:
             raise ValueError(error.message) from None
-        outcome = write(table, "insert", rows_of(self._org, table, [record], "insert"), None, self._org.now())
+        outcome = write(table, "insert", rows_of(self._org, table, [record]), None, self._org.now())
         if outcome.errors[0] is not None:
             raise ValueError(outcome.errors[0].message)
         return table.record(outcome.places[0])
@@ -149,13 +151,25 @@ class Salesforce(Standin):
                         raise not_found()
                 self._refuse_by_fault(request)
                 self._org.count_call()
-                response = call(request, await request.body())
+                body = await request.body()
+                if self.settings.work_s:
+                    await self._work(request, body)
+                response = call(request, body)
             except RequestError as error:
                 response = error.answer()
             response.headers["sforce-limit-info"] = self._org.limit_info()
             return response
 
         return endpoint
+
+    async def _work(self, request: Request, body: bytes) -> None:
+        """Takes the time that a call takes, the parents of its records locked meanwhile."""
+        parents = self._calls.parents(request, body)
+        request.scope["sandbox.locked"] = self._in_flight.hold(parents)
+        try:
+            await asyncio.sleep(self.settings.work_s)
+        finally:
+            self._in_flight.release(parents)
 
     def _refuse_by_fault(self, request: Request) -> None:
         """Refuses a request as a fault wants it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from reverse_etl.sandbox.base import RecordsToLookAt
 from reverse_etl.sandbox.salesforce.ids import place_of, record_id
 from reverse_etl.sandbox.salesforce.schema import Field, SObject
 
@@ -81,9 +82,9 @@ class Table:
         """One record with all its fields."""
         return {field.name: self.value(field.name, place) for field in self.sobject.fields}
 
-    def records(self) -> Iterator[dict[str, Any]]:
+    def records(self) -> RecordsToLookAt:
         """All records, deleted ones included, oldest first."""
-        return (self.record(place) for place in range(len(self.created)))
+        return RecordsToLookAt(self.record, range(len(self.created)))
 
     def add_key(self, field: Field, value: Any, place: int) -> None:
         """A record is found under one more value."""

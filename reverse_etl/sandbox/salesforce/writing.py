@@ -61,6 +61,8 @@ def write(
 ) -> Outcome:
     """Writes them; ``key`` is the field that an upsert finds records by, None for ``Id``."""
     errors = rows.errors
+    if operation == "insert" or key is not None:
+        _refuse_ids(rows, operation)
     if operation == "upsert" and key is not None:
         targets = _found_by_key(table, rows, key)
     elif operation == "insert":
@@ -139,6 +141,13 @@ def _found_by_id(table: Table, rows: Rows, operation: Operation) -> list[int]:
             seen.add(place)
             targets[n] = place
     return targets
+
+
+def _refuse_ids(rows: Rows, operation: Operation) -> None:
+    for n, value in enumerate(rows.columns.get("Id", [])):
+        if value is not None and value is not ABSENT and rows.errors[n] is None:
+            message = f"cannot specify Id in an {operation} call"
+            rows.errors[n] = RecordError("INVALID_FIELD_FOR_INSERT_UPDATE", message, ("Id",))
 
 
 def _refuse_read_only(table: Table, rows: Rows, targets: list[int]) -> None:
