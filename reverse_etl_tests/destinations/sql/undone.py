@@ -237,11 +237,11 @@ class SqlUndo:
         table.change("UPDATE things SET note = 'new', price = NULL WHERE no = 1")
         run = table.run()
         newest, first = table.history("a, b, 1")
-        assert (run.run_id, {"price": ("=10.5", "null"), "note": ('=it\'s = "x"', "=new")}) == (
+        assert (run.run_id, {"price": ("10.5", "null"), "note": ('it\'s = "x"', "new")}) == (
             newest.run_id,
             newest.attributes,
         )
-        assert ("=2026-01-05T00:00:00.250000Z", True) == (first.attributes["seen"][1], first.added)
+        assert ("2026-01-05T00:00:00.250000Z", True) == (first.attributes["seen"][1], first.added)
         assert [[], [], 1] == [table.history("a"), table.history("a, b"), len(table.history("d, 4"))]
 
     def test_a_column_that_left_the_query_is_left_alone(self, things: Callable[..., Table]) -> None:
