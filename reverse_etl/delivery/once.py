@@ -18,6 +18,7 @@ import pyarrow as pa
 from reverse_etl.changeset.parts import IN_DOUBT_FILE, ROW_NUMBER, Outcomes, Parts
 from reverse_etl.destinations.base import Accepted, InDoubt, Refusal, TryAgain
 from reverse_etl.destinations.powers import Fate
+from reverse_etl.destinations.request_powers import RemembersSent
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.files.private import whole_file
 from reverse_etl.ledger.journal import ranges
@@ -28,12 +29,10 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.request_powers import SendsOnce
     from reverse_etl.ledger.ledger import Ledger
 
-_UNKNOWN: Final = Reason(
-    "in_doubt",
-    "",
-    "the answer was lost, and the service cannot say what became of the request: it may have been applied. Look there "
-    "before a retry, which sends it again.",
+_UNKNOWN: Final = (
+    "the answer was lost, and the service cannot say what became of the request: it may have been applied."
 )
+_RETRY: Final = "Look there before a retry, which sends it again."
 
 _Rows = tuple[tuple[int, int], ...]
 
@@ -56,6 +55,8 @@ class Once:
         self._in_doubt: set[_Rows] = set()
         self._doubted: set[_Rows] = set()
         self._writing = asyncio.Lock()
+        doubt = destination.doubt if isinstance(destination, RemembersSent) else _RETRY
+        self._unknown = Reason("in_doubt", "", f"{_UNKNOWN} {doubt}")
 
     def left(self, outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
         """The rows of each request that an earlier process sent and of which it kept no outcome."""
@@ -102,7 +103,7 @@ class Once:
         if isinstance(fate, Accepted):
             return fate if len(fate.again) < len(items) else None
         if fate is Fate.UNKNOWN:
-            return Accepted(tuple(Refusal(place, _UNKNOWN) for place in range(len(items))))
+            return Accepted(tuple(Refusal(place, self._unknown) for place in range(len(items))))
         return Accepted() if fate is Fate.WRITTEN else None
 
     def settled(self, numbers: Sequence[int]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from reverse_etl.changeset.parts import Outcomes, Parts
     from reverse_etl.destinations.base import Accepted, Answer, InDoubt, Refusal
     from reverse_etl.destinations.powers import Fate
     from reverse_etl.pacing.trouble import TryAgain
@@ -130,5 +131,59 @@ class RunsJobs(Protocol):
         Args:
             job: Its id.
             keys: Those of its rows, in order.
+        """
+        ...
+
+
+class SentKeys(Protocol):
+    """What a sync sent before, by keys that hold no value. Kept beyond the run; raises StateError."""
+
+    def known(self, *, in_doubt: bool) -> frozenset[str]:
+        """Those that other runs sent, and those too of which that is ``in_doubt``, as long as they count."""
+        ...
+
+    def keep(self, keys: Sequence[str]) -> None:
+        """Before a request leaves: its keys, in doubt from now on."""
+        ...
+
+    def settle(self, keys: Sequence[str]) -> None:
+        """The request was applied."""
+        ...
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """The request was surely not applied."""
+        ...
+
+
+@runtime_checkable
+class RemembersSent(Protocol):
+    """A service to which nothing is to be sent that an earlier run sent.
+
+    Attributes:
+        remembers_for_s: For how long a key counts, seconds; 0 where this sync remembers nothing.
+        doubt: What a retry does with a row in doubt, in sentences.
+    """
+
+    remembers_for_s: int
+
+    @property
+    def doubt(self) -> str:
+        """What a retry does with a row in doubt."""
+        ...
+
+    def remember(self, sent: SentKeys) -> None:
+        """Before ``prepare``: where keys are kept; a push has no such place."""
+        ...
+
+
+@runtime_checkable
+class LooksAtAll(Protocol):
+    """A service that has to know how many rows there are before it takes the first."""
+
+    async def before_delivery(self, parts: Parts, outcomes: Outcomes) -> None:
+        """After ``prepare``: the rows of the first stream, and what became of them so far.
+
+        Raises:
+            CheckFailedError: They are too many.
         """
         ...

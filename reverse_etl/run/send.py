@@ -12,6 +12,7 @@ from reverse_etl.config.streams import ROWS
 from reverse_etl.progress import Progress, emit
 from reverse_etl.run.narrowed import items_of
 from reverse_etl.run.recipient import another_recipient
+from reverse_etl.run.sent import remember_sent
 from reverse_etl.run.undelivered import identified
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ async def send(
     from reverse_etl.delivery.removal import removal
     from reverse_etl.destinations import kind
     from reverse_etl.destinations.powers import Finishes, MarksRuns, Removes
+    from reverse_etl.destinations.request_powers import LooksAtAll
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience, RetryPolicy
     from reverse_etl.state.rate_slots import RateSlots
@@ -70,11 +72,15 @@ async def send(
         ) as destination:
             if isinstance(destination, MarksRuns):
                 destination.of_run(folder.path.name, facts.started_at)
+            if state_url:
+                remember_sent(destination, sync, folder, facts, state_url=state_url)
             await destination.prepare()
             if not confirm(folder, destination.recipient):
                 raise another_recipient(folder.path.name, sync.name, config)
             await read_back.begin(destination, folder)
             reserve = RateSlots(state_url, config.name).reserve if state_url else None
+            if isinstance(destination, LooksAtAll):
+                await destination.before_delivery(folder.parts(ROWS), folder.outcomes(ROWS))
             while waiting:
                 name, stream = waiting.pop(0)
                 parts, outcomes = folder.parts(name), folder.outcomes(name)

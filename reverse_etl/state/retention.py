@@ -22,6 +22,7 @@ from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.report import Status
 from reverse_etl.state.home import carried_name
 from reverse_etl.state.schema import RUN, SYNC
+from reverse_etl.state.sent_keys import forget_old_keys
 from reverse_etl.state.shared_changesets import forget, unused_since
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def prune(store: Store, home: Home, retention: RetentionConfig, now: datetime) -
     with _left_over(left):
         _prune_stored(store, now - retention.changesets)
     _prune_history(store, home, now - retention.history, left)
+    forget_old_keys(store, now)
     if left:
         more = f" {counted(len(left) - 1, 'other is', 'others are')} left too." if len(left) > 1 else ""
         raise StateError(f"{left[0].message}{more}", hint=left[0].hint)

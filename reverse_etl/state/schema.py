@@ -186,3 +186,16 @@ SNAPSHOT: Final = sa.Table(
     sa.Column("sending", sa.Text, nullable=False, comment="the changeset that may be partly sent; empty for none"),
 )
 """One row per sync that compares: which files say what its destination acknowledged (``changes.generation``)."""
+
+SENT: Final = sa.Table(
+    "reverse_etl_sent",
+    METADATA,
+    sa.Column("sync", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True, comment="a hash; no value"),
+    sa.Column("changeset", sa.Text, nullable=False, comment="of the run that sent it"),
+    sa.Column("sent_at", Moment, nullable=False),
+    sa.Column("forgotten_at", Moment, nullable=False, comment="from when on it does not count"),
+    sa.Column("in_doubt", sa.Boolean, nullable=False),
+    sa.Index("reverse_etl_sent_by_end", "forgotten_at"),
+)
+"""One row per message that counts as sent (``destinations.request_powers.SentKeys``)."""

@@ -1,7 +1,8 @@
 """The way to the state database: its URL, its connections, and its errors in words.
 
 Its tables are in ``schema``; what is remembered is in a module a topic: ``syncs``, ``runs``, ``failures``,
-``workspace_lease``, ``rate_slots``, ``alerts``, ``shared_changesets``. Each call there is one short transaction.
+``workspace_lease``, ``rate_slots``, ``alerts``, ``shared_changesets``, ``sent_keys``. Each call there is one short
+transaction.
 """
 
 from __future__ import annotations

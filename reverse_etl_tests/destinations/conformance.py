@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import pyarrow as pa
 import pytest
 
 from reverse_etl.changeset.parts import with_row_numbers
-from reverse_etl.destinations.base import Accepted, Answer, Destination, TryAgain
+from reverse_etl.destinations.base import Accepted, Answer, Destination, InDoubt, TryAgain
+from reverse_etl.destinations.request_powers import SendsOnce
 from reverse_etl.errors import UnauthorizedError
 from reverse_etl_tests.destinations.scripted import HANG_UP, Said, scripted_server
 
@@ -83,8 +84,45 @@ class DestinationConformance(ABC):
     def _answer(self, said: Said | None) -> Answer:
         async def send() -> Answer:
             async with scripted_server(lambda _: said) as server, self.open(server.url) as destination:
-                answer = await destination.send(destination.items(self._batch(), "rows")[: self.most_items])
+                answer = await self._sent(destination)
                 assert 1 == len(server.requests)
                 return answer
 
         return asyncio.run(send())
+
+    async def _sent(self, destination: Destination) -> Answer:
+        return await destination.send(destination.items(self._batch(), "rows")[: self.most_items])
+
+
+class SendsOnceConformance(DestinationConformance):
+    """The same for a destination whose requests are not to be repeated (``request_powers.SendsOnce``), of one item."""
+
+    @pytest.mark.parametrize(
+        "said", [Said(503, b""), Said(500, b"<html>"), Said(408, b""), HANG_UP, Said(200, b"<html>"), Said(200, b"{")]
+    )
+    def test_no_lasting_answer_is_tried_again(self, said: Said | None) -> None:
+        """What may have been applied is in doubt, and so never sent again by itself."""
+        assert isinstance(self._answer(said), InDoubt)
+
+    def test_a_rate_limit_was_not_applied(self) -> None:
+        """With or without a time to wait."""
+        assert isinstance(self._answer(Said(429, b"")), TryAgain)
+
+    def test_what_never_left_was_not_applied(self) -> None:
+        """A connection that is refused, once the server was there, is tried again."""
+
+        async def check() -> None:
+            async with scripted_server(lambda _: self.accepted) as server:
+                destination = await (opening := self.open(server.url)).__aenter__()
+                await self._sent(destination)
+            try:
+                assert isinstance(await self._sent(destination), TryAgain)
+            finally:
+                await opening.__aexit__(None, None, None)
+
+        asyncio.run(check())
+
+    async def _sent(self, destination: Destination) -> Answer:
+        assert isinstance(destination, SendsOnce)
+        assert destination.once
+        return cast("Answer", await destination.send_once(destination.items(self._batch().slice(0, 1), "rows")))

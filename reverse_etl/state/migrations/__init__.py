@@ -23,6 +23,7 @@ REVISIONS: Final = (
     "0013",
     "0014",
     "0015",
+    "0016",
 )
 """Every revision, oldest first. The last is what this release reads and writes."""
 

@@ -1,0 +1,91 @@
+"""Which rows of a run have a message already, by the keys that are kept beyond it (``request_powers.SentKeys``)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
+from reverse_etl.destinations.base import KeptBack
+from reverse_etl.destinations.slack.items import once_keys
+from reverse_etl.errors import StateError
+from reverse_etl.report import Outcome, Reason
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.request_powers import SentKeys
+    from reverse_etl.destinations.slack.sync import Outgoing
+
+_ALREADY_SENT: Final = Reason("already_sent", "", "a message with these values was sent before.")
+_TO_BE_SENT: Final = (Outcome.UNDELIVERED, Outcome.DELIVERED, Outcome.REFUSED)
+"""Also where an earlier process sent some: a run that is continued comes to the same rows."""
+
+_Rows = Sequence[Mapping[str, Any]]
+
+
+class SentBefore:
+    """The messages that one run does not send.
+
+    Args:
+        sync: What a message is.
+        place: The destination's name.
+
+    Attributes:
+        keys: Where keys are kept; None for a push, which knows its own rows alone.
+    """
+
+    def __init__(self, sync: Outgoing, place: str) -> None:
+        self.keys: SentKeys | None = None
+        self._sync = sync
+        self._place = place
+        self._already_sent = np.zeros(0, np.int64)
+
+    def messages(self, parts: Parts, outcomes: Outcomes) -> int:
+        """The messages of a run; notes the rows that were sent before, or whose values another row has before them."""
+        section = self._sync.slack
+        if not section.once_per:
+            return int(np.isin(outcomes, _TO_BE_SENT).sum())
+        before = self.keys.known(in_doubt=section.on_doubt == "leave") if self.keys is not None else frozenset()
+        seen: set[str] = set()
+        already: list[int] = []
+        for batch in parts.batches(section.once_per):
+            numbers = batch.column(ROW_NUMBER).to_numpy()
+            rows = batch.filter(pa.array(np.isin(outcomes[numbers - 1], _TO_BE_SENT)))
+            keys = once_keys(rows, self._sync, place=self._place)
+            for number, key in zip(rows.column(ROW_NUMBER).to_pylist(), keys, strict=True):
+                if key in before or key in seen:
+                    already.append(number)
+                seen.add(key)
+        self._already_sent = np.array(already, np.int64)
+        return len(seen - before)
+
+    def kept_back(self, batch: pa.RecordBatch) -> Sequence[KeptBack]:
+        """The rows of a batch that are not sent."""
+        numbers = batch.column(ROW_NUMBER).to_numpy()
+        found = numbers[np.isin(numbers, self._already_sent)]
+        return [KeptBack(pa.array(found), Outcome.EXCLUDED, _ALREADY_SENT)] if len(found) else ()
+
+    async def keep(self, rows: _Rows) -> None:
+        """Before a message leaves. Raises StateError."""
+        if self.keys is not None and (keys := _keys(rows)):
+            await asyncio.to_thread(self.keys.keep, keys)
+
+    async def settle(self, rows: _Rows) -> None:
+        """It was posted."""
+        # Kept as in doubt, a key counts as sent too: a message must not be sent again for a database that is away.
+        with suppress(StateError):
+            if self.keys is not None and (keys := _keys(rows)):
+                await asyncio.to_thread(self.keys.settle, keys)
+
+    async def forget(self, rows: _Rows) -> None:
+        """It was surely not posted. Raises StateError."""
+        if self.keys is not None and (keys := _keys(rows)):
+            await asyncio.to_thread(self.keys.forget, keys)
+
+
+def _keys(rows: _Rows) -> list[str]:
+    return [row["once"] for row in rows if "once" in row]
