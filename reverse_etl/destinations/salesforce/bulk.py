@@ -19,6 +19,7 @@ from reverse_etl.changeset.columns import deleted_rows
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.gone import DELETED
+from reverse_etl.destinations._http import fields
 from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.destinations.base import Refusal, TryAgain, refusals_of
 from reverse_etl.destinations.request_powers import JobAnswer, JobState
@@ -28,6 +29,7 @@ from reverse_etl.destinations.salesforce.items import INSTANT
 from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
+    from reverse_etl.destinations._http.fields import Field
     from reverse_etl.destinations.salesforce.client import Client
     from reverse_etl.destinations.salesforce.section import Salesforce
 
@@ -56,6 +58,7 @@ class BulkJobs:
         self._section = section
         self.name = label
         self._jobs = f"{org.version}/jobs/ingest"
+        self._fields: Sequence[Field] = ()
 
     def takes_jobs(self, rows: int) -> bool:
         """Upserts of many rows, or of any number with ``via: bulk``."""
@@ -64,7 +67,7 @@ class BulkJobs:
         return rows > (0 if self._section.via == "bulk" else WORTH_ROWS)
 
     def job_keys(self, batch: pa.RecordBatch) -> pa.StringArray:
-        """Keys in lower case; null for rows that are gone, or have a value that a CSV means otherwise."""
+        """Keys in lower case; null for rows that are gone, do not fit, or have a value that a CSV means otherwise."""
         keys = pc.utf8_lower(as_text(*_column(batch, self._section.identify_by)))
         unfit = deleted_rows(batch) if self._section.when_gone is not None else pa.array([False] * batch.num_rows)
         for name in batch.schema.names:
@@ -72,6 +75,8 @@ class BulkJobs:
             if pa.types.is_string(field.type):
                 odd = pc.or_(pc.equal(column, CLEARED), pc.greater(pc.utf8_length(column), MAX_FIELD))
                 unfit = pc.or_(unfit, pc.fill_null(odd, False))
+        for kept in fields.kept_back(batch, self._fields):
+            unfit = pc.or_(unfit, pc.is_in(batch.column(ROW_NUMBER), value_set=kept.rows))
         return pc.if_else(unfit, pa.scalar(None, pa.string()), keys)
 
     def job_rows(self, batch: pa.RecordBatch) -> bytes:

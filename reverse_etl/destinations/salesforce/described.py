@@ -7,13 +7,31 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from reverse_etl.destinations._http.fields import Field, Kind
 from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.salesforce.section import Salesforce
+
+_KINDS: Final[dict[str, Kind]] = {
+    "string": "text",
+    "textarea": "text",
+    "email": "text",
+    "phone": "text",
+    "url": "text",
+    "picklist": "choice",
+    "multipicklist": "choices",
+    "double": "number",
+    "currency": "number",
+    "percent": "number",
+    "int": "integer",
+    "boolean": "boolean",
+}
+
+NUMBERS: Final = frozenset({"double", "currency", "percent", "int"})
 
 Described = Mapping[str, Mapping[str, Any]]
 """Fields by name."""
@@ -29,6 +47,14 @@ def described(reply: Reply, section: Salesforce, label: str) -> Described:
             hint="Check the object's API name (custom ones end in __c), and the user's permissions.",
         )
     return {str(each.get("name")): each for each in found if isinstance(each, dict)}
+
+
+def fields_of(there: Described, columns: Sequence[str]) -> list[Field]:
+    """What the object says of the fields of some columns; parents are for the org to find.
+
+    A restricted picklist's value can be refused all the same, for a record type or because of another picklist.
+    """
+    return [_field(name, there[name]) for name in columns if name in there]
 
 
 def require_fields(there: Described, section: Salesforce, columns: Sequence[str], label: str) -> None:
@@ -75,6 +101,16 @@ def _require_field(column: str, there: Described, section: Salesforce, label: st
             f"{label}: field {column} of {section.object} is read-only: {why}.",
             hint="Leave the column out of the query, or name another field.",
         )
+
+
+def _field(name: str, about: Mapping[str, Any]) -> Field:
+    kind = _KINDS.get(str(about.get("type")), "other")
+    length = about.get("length")
+    options = about.get("picklistValues") if about.get("restrictedPicklist") else None
+    chosen = tuple(str(each.get("value")) for each in options or () if isinstance(each, dict) and each.get("active"))
+    if kind in ("choice", "choices") and not chosen:
+        kind = "text"
+    return Field(name, kind, length if isinstance(length, int) and length > 0 else None, chosen)
 
 
 def _relationships(there: Described) -> Described:

@@ -16,6 +16,7 @@ from reverse_etl.changeset import columns
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.config.gone import DELETED
 from reverse_etl.config.streams import ROWS
+from reverse_etl.destinations._http import fields
 from reverse_etl.destinations.base import (
     Accepted,
     Again,
@@ -29,7 +30,7 @@ from reverse_etl.destinations.base import (
 )
 from reverse_etl.destinations.salesforce import answers, client, items, lookup
 from reverse_etl.destinations.salesforce.bulk import BulkJobs
-from reverse_etl.destinations.salesforce.described import described, require_fields
+from reverse_etl.destinations.salesforce.described import NUMBERS, described, fields_of, require_fields
 from reverse_etl.destinations.salesforce.environment import at_address
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience
@@ -83,6 +84,7 @@ class SalesforceOrg(BulkJobs):
         self.recipient = at_address(config)
         self._names = [name for name in names if name != DELETED or self._section.when_gone is None]
         self._patience = patience
+        self._key_is_number = False
         self.once = self._section.write == "add_only"
 
     async def prepare(self) -> None:
@@ -91,17 +93,27 @@ class SalesforceOrg(BulkJobs):
         self.recipient = replace(self.recipient, environment=await self._client.who_is_there(self._patience))
         path = f"{self._client.version}/sobjects/{section.object}/describe"
         reply = await self._patience.until_settled(partial(self._client.ask, "GET", path))
-        require_fields(described(reply, section, self.name), section, self._names, self.name)
+        there = described(reply, section, self.name)
+        require_fields(there, section, self._names, self.name)
+        self._fields = fields_of(there, self._names)
+        self._key_is_number = there[section.identify_by].get("type") in NUMBERS
 
     async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:  # noqa: ARG002 - there is one
-        """For ``add_only``, the rows that the org has a record of. Raises DestinationError."""
+        """Rows with values that their fields do not take; for ``add_only``, those that the org has a record of.
+
+        Raises:
+            DestinationError: The org was asked and gave no usable answer.
+        """
+        if self._section.when_gone is not None:
+            batch = batch.filter(pc.invert(columns.deleted_rows(batch)))
+        kept = fields.kept_back(batch, self._fields)
         if not self.once:
-            return ()
+            return kept
         keys = columns.identifiers(batch, self._sync.stream(ROWS))
         ids = await self._patience.until_settled(partial(self._ids_of, keys.to_pylist()))
         there = pc.is_in(pc.utf8_lower(keys), value_set=pa.array([*ids], pa.string()))
         rows = batch.column(ROW_NUMBER).filter(there)
-        return [KeptBack(rows, Outcome.EXCLUDED, _EXISTS)] if len(rows) else []
+        return [*kept, KeptBack(rows, Outcome.EXCLUDED, _EXISTS)] if len(rows) else kept
 
     def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
         """Each row's key."""
@@ -208,7 +220,7 @@ class SalesforceOrg(BulkJobs):
         return ids, absent, tuple(Refusal(place, _SEVERAL) for place, found in enumerate(records) if len(found) > 1)
 
     async def _ids_of(self, keys: Sequence[str]) -> dict[str, list[str]] | TryAgain:
-        return await lookup.ids_of(self._client, self._section, keys, self.name)
+        return await lookup.ids_of(self._client, self._section, keys, self.name, numbers=self._key_is_number)
 
     def _key_of(self, item: bytes) -> str:
         record = orjson.loads(item)

@@ -5,6 +5,7 @@ Source: Salesforce SOQL and SOSL reference, 2026.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -16,14 +17,23 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.salesforce.client import Client
     from reverse_etl.destinations.salesforce.section import Salesforce
 
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
 _MOST_URL: Final = 12_000
 """Bytes of a query in an address; the limit, headers included, is 16,384."""
 
 
 async def ids_of(
-    client: Client, section: Salesforce, keys: Sequence[str], label: str
+    client: Client, section: Salesforce, keys: Sequence[str], label: str, *, numbers: bool = False
 ) -> dict[str, list[str]] | TryAgain:
     """The ids of the records with some keys, by key in lower case; several where several have it.
+
+    Args:
+        client: The org.
+        section: The object and its key.
+        keys: Those to look for.
+        label: What messages call the destination.
+        numbers: Whether the key's field holds numbers: no other key can be of a record then.
 
     Raises:
         DestinationRefusedError: The org does not answer the query.
@@ -32,7 +42,8 @@ async def ids_of(
     if field == "Id":
         return {key.lower(): [key] for key in keys}
     found: dict[str, list[str]] = {}
-    for query in _queries(section.object, field, keys):
+    literals = [key for key in keys if _NUMBER.fullmatch(key)] if numbers else [*map(_quoted, keys)]
+    for query in _queries(section.object, field, literals):
         path = f"{client.version}/query?q={query}"
         while path:
             reply = await client.ask("GET", path)
@@ -56,15 +67,19 @@ def _folded(record: dict[str, Any], field: str) -> str:
     return str(int(value) if isinstance(value, float) and value.is_integer() else value).lower()
 
 
-def _queries(kind: str, field: str, keys: Sequence[str]) -> Iterator[str]:
+def _quoted(key: str) -> str:
+    escaped = key.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _queries(kind: str, field: str, literals: Sequence[str]) -> Iterator[str]:
     """One or more queries, each short enough for an address."""
     start = quote(f"SELECT Id, {field} FROM {kind} WHERE {field} IN (", safe="")
     end, comma = quote(")", safe=""), quote(",", safe="")
     written: list[str] = []
     size = 0
-    for key in keys:
-        escaped = key.replace("\\", "\\\\").replace("'", "\\'")
-        literal = quote(f"'{escaped}'", safe="")
+    for each in literals:
+        literal = quote(each, safe="")
         if written and size + len(literal) > _MOST_URL:
             yield f"{start}{comma.join(written)}{end}"
             written, size = [], 0

@@ -120,20 +120,21 @@ def test_only_records_that_exist_or_do_not(
 
 def test_many_rows_go_in_one_job(crm: Org) -> None:
     """Each has its own answer, found by its key; a value that a CSV means otherwise goes by the collections."""
-    rows = [account(f"c{n}", Tier__c="Gold", Phone=None) for n in range(2_100)]
-    rows[7]["Tier__c"] = "Copper"
+    rows = [account(f"c{n}", Tier__c="Gold", Phone=None, AnnualRevenue="1") for n in range(2_100)]
+    rows[6]["Tier__c"] = "Copper"
+    rows[7]["AnnualRevenue"] = "10000000000000000000"
     rows[8]["Phone"] = "#N/A"
     rows[9]["Name"] = 'a "b", \nc'
     outcomes = crm.deliver(rows, empty_values="clear")
-    assert ({8: Outcome.REFUSED}, Outcome.DELIVERED) == (
+    assert ({7: Outcome.REJECTED, 8: Outcome.REFUSED}, Outcome.DELIVERED) == (
         {number: each for number, each in enumerate(outcomes, 1) if each is not Outcome.DELIVERED},
         outcomes[0],
     )
-    assert {8: ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Tier__c")} == crm.reasons()
+    assert {7: ("invalid_option", "Tier__c"), 8: ("NUMBER_OUTSIDE_VALID_RANGE", "AnnualRevenue")} == crm.reasons()
     [job] = crm.standin.records("jobs")
-    assert (2_099, 1) == (job["numberRecordsProcessed"], job["numberRecordsFailed"])
+    assert (2_098, 1) == (job["numberRecordsProcessed"], job["numberRecordsFailed"])
     held = {each["Customer_No__c"]: each for each in crm.standin.records("Account", limit=3_000)}
-    assert (2_099, "#N/A", 'a "b", \nc') == (len(held), held["c8"]["Phone"], held["c9"]["Name"])
+    assert (2_098, "#N/A", 'a "b", \nc') == (len(held), held["c8"]["Phone"], held["c9"]["Name"])
 
 
 def test_what_a_job_has_not_touched_is_sent_again(crm: Org) -> None:
@@ -145,6 +146,18 @@ def test_what_a_job_has_not_touched_is_sent_again(crm: Org) -> None:
     assert (2_100, "Failed") == (crm.standin.counts()["Account"], crm.standin.records("jobs")[0]["state"])
 
 
+@pytest.mark.parametrize("write", ["update_only", "add_only"])
+def test_a_key_can_be_a_number(crm: Org, write: str) -> None:
+    """A number field, whatever the column's type; what is no number is of no record."""
+    crm.standin.put("Account", {"Legacy_No__c": 7, "Name": "old"})
+    rows: list[dict[str, Any]] = [{"Legacy_No__c": number, "Name": "new"} for number in ("7", "8")]
+    outcomes = crm.deliver(rows, identify_by="Legacy_No__c", write=write)
+    expected = [Outcome.DELIVERED, Outcome.EXCLUDED]
+    assert (expected if write == "update_only" else expected[::-1]) == outcomes
+    held = sorted((each["Legacy_No__c"], each["Name"]) for each in crm.standin.records("Account"))
+    assert ([(7, "new")] if write == "update_only" else [(7, "old"), (8, "new")]) == held
+
+
 def test_rows_that_are_gone_are_deleted(crm: Org) -> None:
     """Beside rows that are written; what is gone already is left out."""
     crm.deliver([account("1"), account("2")])
@@ -153,14 +166,16 @@ def test_rows_that_are_gone_are_deleted(crm: Org) -> None:
     assert [("2",), ("3",)] == crm.accounts("Customer_No__c")
 
 
-def test_a_bad_row_is_refused_alone(crm: Org) -> None:
-    """With Salesforce's own code and the field."""
+def test_a_bad_row_fails_alone(crm: Org) -> None:
+    """Before it is sent where the object says so; otherwise with Salesforce's own code and the field."""
     rows = [account("1"), account("2", Tier__c="Copper"), account("3") | {"Name": "x" * 81}]
-    rows = [{"Tier__c": None, **row} for row in rows]
-    assert [Outcome.DELIVERED, Outcome.REFUSED, Outcome.REFUSED] == crm.deliver(rows)
+    rows = [{"Tier__c": None, "AnnualRevenue": 1, **row} for row in [*rows, account("4", AnnualRevenue=10**19)]]
+    rows = [row | {"AnnualRevenue": str(row["AnnualRevenue"])} for row in rows]
+    assert [Outcome.DELIVERED, Outcome.REJECTED, Outcome.REJECTED, Outcome.REFUSED] == crm.deliver(rows)
     assert {
-        2: ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Tier__c"),
-        3: ("STRING_TOO_LONG", "Name"),
+        2: ("invalid_option", "Tier__c"),
+        3: ("too_long", "Name"),
+        4: ("NUMBER_OUTSIDE_VALID_RANGE", "AnnualRevenue"),
     } == crm.reasons()
 
 
