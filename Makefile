@@ -30,8 +30,8 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup      ## sample shop -> sandbox workspace, end to end
-	$(BIN)/reverse-etl demo
+demo: setup      ## sample shop -> sandbox workspace, end to end; EXAMPLE=health: scores -> Salesforce, Intercom, Slack
+	$(BIN)/reverse-etl demo $(if $(EXAMPLE),--example $(EXAMPLE))
 
 ui: setup        ## Dagster's UI with the syncs of ./syncs, on http://127.0.0.1:3000
 	$(BIN)/reverse-etl ui

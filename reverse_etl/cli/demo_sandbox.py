@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from reverse_etl.errors import ConfigError, DestinationUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
@@ -96,6 +97,40 @@ def start_sandbox(home: Home, workspace: WorkspaceConfig) -> DemoSandbox:
     return sandbox
 
 
+@dataclass(frozen=True, slots=True)
+class DemoServices:
+    """Stand-ins that a demo started, one process.
+
+    Attributes:
+        urls: Their addresses, by name.
+        process: Theirs.
+    """
+
+    urls: Mapping[str, str]
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Ends them, and waits until they are gone."""
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def start_services(home: Home, names: Sequence[str]) -> DemoServices:
+    """Starts empty stand-ins, at their usual ports or, where one is taken, at free ones; they outlive this command.
+
+    Raises:
+        DestinationUnavailableError: They do not start.
+    """
+    log = home.path / "sandbox.log"
+    services = [option for name in names for option in ("--as", name)]
+    started = _process([*services, "--idle-exit-s", str(IDLE_EXIT_S)], log)
+    started = started or _process([*services, "--idle-exit-s", str(IDLE_EXIT_S), "--port", "0"], log)
+    if started is None:
+        raise DestinationUnavailableError("the sandbox did not start.", hint=f"Its log: {log}")
+    announced, process = started
+    return DemoServices(announced["urls"], process)
+
+
 def _stop_former(record: Path) -> None:
     try:
         former = DemoSandbox(**json.loads(record.read_text(encoding="utf-8")))
@@ -110,9 +145,14 @@ def _started(port: int, log: Path) -> DemoSandbox | None:
 
     name = f"Demo shop {str(ULID())[-6:]}"
     options = {"port": port, "idle-exit-s": IDLE_EXIT_S, "set": f"customerio.workspace_name={name}"}
-    command = [sys.executable, "-m", "reverse_etl.sandbox", "--announce"]
-    for option, value in options.items():
-        command += [f"--{option}", str(value)]
+    arguments = [text for option, value in options.items() for text in (f"--{option}", str(value))]
+    started = _process(arguments, log)
+    return None if started is None else DemoSandbox(started[0]["url"], started[1].pid, name, started[1])
+
+
+def _process(arguments: Sequence[str], log: Path) -> tuple[dict[str, Any], subprocess.Popen[bytes]] | None:
+    """What a sandbox announces, and its process; None where it does not start."""
+    command = [sys.executable, "-m", "reverse_etl.sandbox", "--announce", *arguments]
     with log.open("ab") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
@@ -124,4 +164,4 @@ def _started(port: int, log: Path) -> DemoSandbox | None:
     if not line:
         process.wait()
         return None
-    return DemoSandbox(json.loads(line)["url"], process.pid, name, process)
+    return json.loads(line), process

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import typer
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
 
-EXAMPLES: Final = ("demo",)
+EXAMPLES: Final = ("demo", "demo --example health")
 
 SHIPPED = ("companies", "customers")
 
@@ -45,8 +45,16 @@ def demo(
     keep_sandbox: Annotated[
         bool, typer.Option("--keep-sandbox/--stop-sandbox", help="Leave the sandbox running for a look at it.")
     ] = True,
+    example: Annotated[
+        Literal["shop", "health"],
+        typer.Option("--example", help="health: scores to Salesforce, Intercom and Slack, in a folder `health`."),
+    ] = "shop",
 ) -> None:
     """Make the sample shop, start a sandbox, run the shipped syncs end to end; no account needed."""
+    if example == "health":
+        from reverse_etl.cli.demo_health import play
+
+        raise typer.Exit(0 if play(Path("health"), words.console(), keep=keep_sandbox) else 1)
     from reverse_etl.cli.demo_sandbox import start_sandbox
     from reverse_etl.config.loader import load_project
     from reverse_etl.demo.shop import create_shop
