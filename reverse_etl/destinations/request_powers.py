@@ -138,8 +138,12 @@ class RunsJobs(Protocol):
 class SentKeys(Protocol):
     """What a sync sent before, by keys that hold no value. Kept beyond the run; raises StateError."""
 
-    def known(self, *, in_doubt: bool) -> frozenset[str]:
-        """Those that other runs sent, and those too of which that is ``in_doubt``, as long as they count."""
+    def known(self) -> frozenset[str]:
+        """Those that other runs sent, as long as they count."""
+        ...
+
+    def doubts(self) -> dict[str, int]:
+        """Those that other runs may have sent, alike, and when, Unix seconds."""
         ...
 
     def keep(self, keys: Sequence[str]) -> None:
@@ -147,7 +151,7 @@ class SentKeys(Protocol):
         ...
 
     def settle(self, keys: Sequence[str]) -> None:
-        """The request was applied."""
+        """The request was applied, whichever run sent it."""
         ...
 
     def forget(self, keys: Sequence[str]) -> None:

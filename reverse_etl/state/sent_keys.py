@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -53,17 +53,15 @@ class SentKeys:
         self._counted_for = counted_for
         self._now = now
 
-    def known(self, *, in_doubt: bool) -> frozenset[str]:
-        """Those that other runs sent, and those too of which that is in doubt, as long as they count."""
-        wanted = sa.select(SENT.c.key).where(
-            SENT.c.sync == self._sync,
-            SENT.c.changeset != self._changeset,
-            SENT.c.sent_at > self._began_at - self._counted_for,
-        )
-        if not in_doubt:
-            wanted = wanted.where(~SENT.c.in_doubt)
+    def known(self) -> frozenset[str]:
+        """Those that other runs sent, as long as they count."""
         with self._store.reading() as connection:
-            return frozenset(connection.execute(wanted).scalars())
+            return frozenset(row.key for row in connection.execute(self._of_others(in_doubt=False)))
+
+    def doubts(self) -> dict[str, int]:
+        """Those that other runs may have sent, alike, and when, Unix seconds."""
+        with self._store.reading() as connection:
+            return {row.key: int(row.sent_at.timestamp()) for row in connection.execute(self._of_others(in_doubt=True))}
 
     def keep(self, keys: Sequence[str]) -> None:
         """Keeps keys whose request is about to leave."""
@@ -80,16 +78,25 @@ class SentKeys:
                 connection.execute(insert.on_conflict_do_update(index_elements=[SENT.c.sync, SENT.c.key], set_=values))
 
     def settle(self, keys: Sequence[str]) -> None:
-        """The request was applied."""
+        """The request was applied, whichever run sent it."""
         with self._store.writing() as connection:
             for some in _chunks(keys):
-                connection.execute(sa.update(SENT).where(self._own(some)).values(in_doubt=False))
+                these = sa.and_(SENT.c.sync == self._sync, SENT.c.key.in_(some))
+                connection.execute(sa.update(SENT).where(these).values(in_doubt=False))
 
     def forget(self, keys: Sequence[str]) -> None:
         """The request was surely not applied."""
         with self._store.writing() as connection:
             for some in _chunks(keys):
                 connection.execute(sa.delete(SENT).where(self._own(some)))
+
+    def _of_others(self, *, in_doubt: bool) -> sa.Select[Any]:
+        return sa.select(SENT.c.key, SENT.c.sent_at).where(
+            SENT.c.sync == self._sync,
+            SENT.c.changeset != self._changeset,
+            SENT.c.sent_at > self._began_at - self._counted_for,
+            SENT.c.in_doubt == in_doubt,
+        )
 
     def _own(self, keys: Sequence[str]) -> sa.ColumnElement[bool]:
         return sa.and_(SENT.c.sync == self._sync, SENT.c.changeset == self._changeset, SENT.c.key.in_(keys))

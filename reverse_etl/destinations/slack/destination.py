@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -62,11 +63,11 @@ class SlackWorkspace:
 
     def __init__(self, sync: Outgoing, config: Config, workspace: Client, patience: Patience) -> None:
         self.name, self.kind = config.label, config.type
+        self._sync = sync
         self.limits = self._limits(config, 1, MAX_MESSAGE_BYTES)
         self.requests_per_second_per_key = config.messages_per_second_per_channel
         self.recipient = at_address(config)
         self.remembers_for_s = int(sync.slack.once_for.total_seconds()) if sync.slack.once_per else 0
-        self._sync = sync
         self._config = config
         self._client = workspace
         self._patience = patience
@@ -116,6 +117,7 @@ class SlackWorkspace:
         Raises:
             CheckFailedError: They are.
         """
+        await self._settle_earlier(parts, outcomes)
         messages = await asyncio.to_thread(self._sent_before.messages, parts, outcomes)
         section = self._sync.slack
         if section.digest_above is not None and messages > section.digest_above:
@@ -189,16 +191,43 @@ class SlackWorkspace:
             return Fate.NOT_WRITTEN
         return found
 
-    async def _looked_up(self, rows: Sequence[dict[str, Any]]) -> Fate | TryAgain:
+    async def _settle_earlier(self, parts: Parts, outcomes: Outcomes) -> None:
+        """Asks the channels about messages that other runs may have sent, of the rows that this one has."""
+        for row, since in await asyncio.to_thread(self._sent_before.in_doubt, parts, outcomes, self._encoded):
+            ask = partial(self._fate_of_earlier, row, since - history.BEFORE_S)
+            found: Fate = await self._patience.until_settled(ask)
+            if found is Fate.UNKNOWN:
+                found = Fate.NOT_WRITTEN if self._sync.slack.on_doubt == "resend" else Fate.WRITTEN
+            elif found is Fate.WRITTEN:
+                await self._sent_before.settle([row])
+            if found is Fate.WRITTEN:
+                self._sent_before.counts_as_sent(row)
+
+    async def _fate_of_earlier(self, row: dict[str, Any], since: int) -> Fate | TryAgain:
+        channel = await self._readable_channel(row)
+        if not isinstance(channel, str):
+            return channel
+        return await history.fate_of(self._client, channel, once=row["once"], since=since)
+
+    def _encoded(self, batch: pa.RecordBatch) -> list[bytes]:
+        return items.items(batch, self._sync, place=self._config.name, run_id=self._run_id, blocks=False)
+
+    async def _readable_channel(self, row: dict[str, Any]) -> str | Fate | TryAgain:
+        """The id of where a message goes, if that may be read."""
         if self._config.webhook_url is not None:
             return Fate.UNKNOWN
-        channel = await self._channel_of(rows[0])
+        channel = await self._channel_of(row)
         if isinstance(channel, TryAgain):
             return channel
-        if isinstance(channel, RequestRefused) or not channel.startswith(("C", "G")):
-            return Fate.UNKNOWN
+        readable = isinstance(channel, str) and channel.startswith(("C", "G"))
+        return channel if readable and isinstance(channel, str) else Fate.UNKNOWN
+
+    async def _looked_up(self, rows: Sequence[dict[str, Any]]) -> Fate | TryAgain:
+        channel = await self._readable_channel(rows[0])
+        if not isinstance(channel, str):
+            return channel
         key = _key_of(rows)
-        found = await history.fate_of(self._client, channel, key, since=self._since)
+        found = await history.fate_of(self._client, channel, key=key, since=self._since)
         if found is Fate.NOT_WRITTEN and key not in self._looked_for:
             self._looked_for.add(key)
             return TryAgain("the channel does not show the message yet", after_s=history.SHOWN_AFTER_S)
@@ -228,7 +257,7 @@ class SlackWorkspace:
         if "blocks" in rows[0]:
             message["blocks"] = rows[0]["blocks"]
         if channel:
-            message["metadata"] = {"event_type": history.EVENT_TYPE, "event_payload": {"key": _key_of(rows)}}
+            message["metadata"] = history.metadata_of(_key_of(rows), [row["once"] for row in rows if "once" in row])
         return message
 
     @property
@@ -247,15 +276,15 @@ class SlackWorkspace:
                 hint="Add it under OAuth & Permissions in the app's settings, and install the app again.",
             )
 
-    @staticmethod
-    def _limits(config: Config, most: int, size: int) -> Limits:
+    def _limits(self, config: Config, most: int, size: int) -> Limits:
         return Limits(
             max_item_bytes=size,
             max_request_bytes=size,
             envelope_bytes=0,
             max_items=most,
             requests_per_second=config.requests_per_second,
-            max_requests_in_flight=config.max_requests_in_flight,
+            # One after the other, messages into one channel keep the order of the rows.
+            max_requests_in_flight=1 if self._one_channel else config.max_requests_in_flight,
         )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
@@ -26,6 +27,9 @@ _TO_BE_SENT: Final = (Outcome.UNDELIVERED, Outcome.DELIVERED, Outcome.REFUSED)
 
 _Rows = Sequence[Mapping[str, Any]]
 
+Encode = Callable[[pa.RecordBatch], list[bytes]]
+"""Encodes rows as items."""
+
 
 class SentBefore:
     """The messages that one run does not send.
@@ -43,13 +47,29 @@ class SentBefore:
         self._sync = sync
         self._place = place
         self._already_sent = np.zeros(0, np.int64)
+        self._doubtful: set[str] = set()
+
+    def in_doubt(self, parts: Parts, outcomes: Outcomes, encode: Encode) -> list[tuple[dict[str, Any], int]]:
+        """The rows that other runs may have sent, one a key and encoded, and when that was, Unix seconds."""
+        doubts = self.keys.doubts() if self.keys is not None else {}
+        found: dict[str, tuple[dict[str, Any], int]] = {}
+        for batch in parts.sendable(outcomes) if doubts else ():
+            keys = once_keys(batch, self._sync, place=self._place)
+            rows = batch.filter(pa.array([key in doubts for key in keys], pa.bool_()))
+            for row in map(orjson.loads, encode(rows)):
+                found.setdefault(row["once"], (row, doubts[row["once"]]))
+        return [*found.values()]
+
+    def counts_as_sent(self, row: Mapping[str, Any]) -> None:
+        """A message of an earlier run that was posted, or may have been."""
+        self._doubtful.add(row["once"])
 
     def messages(self, parts: Parts, outcomes: Outcomes) -> int:
         """The messages of a run; notes the rows that were sent before, or whose values another row has before them."""
         section = self._sync.slack
         if not section.once_per:
             return int(np.isin(outcomes, _TO_BE_SENT).sum())
-        before = self.keys.known(in_doubt=section.on_doubt == "leave") if self.keys is not None else frozenset()
+        before = self._doubtful | (self.keys.known() if self.keys is not None else frozenset())
         seen: set[str] = set()
         already: list[int] = []
         for batch in parts.batches(section.once_per):
