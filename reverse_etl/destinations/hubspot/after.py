@@ -57,7 +57,9 @@ class JoinList:
         reply = await self.client.call("PUT", path, list(dict.fromkeys(ids.values())))
         if isinstance(reply, TryAgain):
             return reply
-        if reply.status in (400, 413, 414):
+        if reply.status == 409:
+            return TryAgain("HTTP 409")
+        if reply.status in (400, 413):
             return RequestRefused(_NOT_LISTED)
         read = reply.json
         if reply.status >= 300 or not isinstance(read, dict):
@@ -104,7 +106,7 @@ class Relate:
         if isinstance(reply, TryAgain):
             return reply
         read = reply.json
-        if reply.status in (400, 409, 413, 414):
+        if reply.status in (400, 409, 413):
             return RequestRefused(reason_of(read))
         if reply.status not in (200, 201, 207) or not isinstance(read, dict):
             raise self.client.unusable(reply)

@@ -7,7 +7,7 @@
                                     is about the one input that there is
     in neither, beside others       sent again likewise, and refused at last
     neither results nor errors      no answer: nothing was written
-    400, 413, 414                   halves, until the one at fault is alone
+    400, 413                        halves, until the one at fault is alone
     409 for the whole               another call was faster: halves, and one alone is sent once more
     ==============================  ================================================================
 
@@ -34,6 +34,9 @@ _REFUSES: Final = frozenset(
 """Categories of errors that are about the input itself."""
 
 NOT_NAMED: Final = Reason("not_answered", "", "HubSpot's answers named the row neither as written nor as refused.")
+
+
+TOO_LARGE: Final = Reason("too_large", "", "the request is too large.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,9 @@ def written(reply: Reply, inputs: Sequence[Input]) -> Written | RequestRefused |
     read = reply.json
     if reply.status == 409 and len(inputs) == 1:
         return Written(conflicts={inputs[0].place: reason_of(read)})
-    if reply.status in (400, 409, 413, 414):
+    if reply.status == 413:
+        return RequestRefused(TOO_LARGE)
+    if reply.status in (400, 409):
         return RequestRefused(reason_of(read))
     if reply.status not in (200, 201, 207) or not isinstance(read, dict):
         return None

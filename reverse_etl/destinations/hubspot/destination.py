@@ -6,16 +6,20 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset import columns
+from reverse_etl.changeset.parts import ROW_NUMBER, numbers_where
 from reverse_etl.config.streams import ROWS
 from reverse_etl.counted import counted
 from reverse_etl.destinations._http import fields
-from reverse_etl.destinations.base import Answer, KeptBack, Limits
+from reverse_etl.destinations.base import Accepted, Answer, InDoubt, KeptBack, Limits, TryAgain
 from reverse_etl.destinations.hubspot import client, items
+from reverse_etl.destinations.hubspot.adding import MOST_READ, Adder
 from reverse_etl.destinations.hubspot.after import Afterwards, JoinList, Relate
 from reverse_etl.destinations.hubspot.environment import at_address
 from reverse_etl.destinations.hubspot.properties import WORD, association_type, properties, require_list
@@ -23,10 +27,9 @@ from reverse_etl.destinations.hubspot.section import EMAIL, RECORD_ID
 from reverse_etl.destinations.hubspot.writing import Writer
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience
+from reverse_etl.report import Outcome, Reason
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from reverse_etl.destinations._http.fields import Field
     from reverse_etl.destinations.hubspot.client import Client
     from reverse_etl.destinations.hubspot.config import Config
@@ -83,6 +86,8 @@ class HubSpotAccount:
         self._patience = patience
         self._fields: Mapping[str, Field] = {}
         self._writer = Writer(account, sync.hubspot, ())
+        self._adder = Adder(self._writer, sync.hubspot.identify_by)
+        self.once = sync.hubspot.write == "add_only"
 
     async def prepare(self) -> None:
         """Asks for the account and its properties, and makes sure that it can take what the sync sends.
@@ -98,13 +103,18 @@ class HubSpotAccount:
         fields.require_key(self._fields, section.identify_by, where=where, word=WORD)
         fields.require_fields(self._fields, self._property_columns, where=where, word=WORD)
         self._writer = Writer(self._client, section, await self._afterwards(section))
+        self._adder = Adder(self._writer, section.identify_by)
 
     async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:  # noqa: ARG002 - there is one
-        """Rows with values that their properties do not take; of a row that is gone none is sent."""
+        """Rows with values that their properties do not take; for ``add_only``, rows whose records exist.
+
+        Of a row that is gone no value is sent. Raises DestinationError.
+        """
         if self._sync.gone(ROWS) is not None:
             batch = batch.filter(pc.invert(columns.deleted_rows(batch)))
         names = (self._sync.hubspot.identify_by, *self._property_columns)
-        return fields.kept_back(batch, [self._fields[name] for name in names if name in self._fields])
+        found = fields.kept_back(batch, [self._fields[name] for name in names if name in self._fields])
+        return [*found, *await self._existing(batch, found)] if self.once else found
 
     def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
         """Each row's key."""
@@ -122,10 +132,37 @@ class HubSpotAccount:
         """One request of up to 100 rows, in one or several calls. Raises DestinationError."""
         return await self._writer.write(items)
 
+    async def send_once(self, items: Sequence[bytes]) -> Answer | InDoubt:
+        """The same for ``add_only``. Raises DestinationError."""
+        return await self._adder.add(items)
+
+    async def fate(self, items: Sequence[bytes]) -> Accepted | TryAgain:
+        """What became of a request in doubt of ``add_only``. Raises DestinationError."""
+        return await self._adder.fate(items)
+
     def report_warnings(self) -> None:
         """Logs how many records HubSpot wrote with a warning, if any."""
         if self._writer.warned:
             _log.warning("%s: HubSpot warned of %s that it wrote.", self.name, counted(self._writer.warned, "record"))
+
+    async def _existing(self, batch: pa.RecordBatch, found: Sequence[KeptBack]) -> list[KeptBack]:
+        """The rows whose records exist already, of those that are not kept back otherwise."""
+        by = self._sync.hubspot.identify_by
+        if found:
+            others = pa.chunked_array([each.rows for each in found])
+            batch = batch.filter(pc.invert(pc.is_in(batch.column(ROW_NUMBER), value_set=others.combine_chunks())))
+        keys = columns.identifiers(batch, self._sync.stream(ROWS))
+        there: set[str] = set()
+        for start in range(0, len(keys), MOST_READ):
+            part = [key for key in keys[start : start + MOST_READ].to_pylist() if key]
+            answer = await self._patience.until_settled(partial(self._writer.find, part)) if part else {}
+            if not isinstance(answer, dict):
+                raise self._client.unreadable("which records there are")
+            there |= answer.keys()
+        exist = pc.is_in(pc.utf8_lower(keys) if by == EMAIL else keys, value_set=pa.array([*there], pa.string()))
+        rows = numbers_where(batch, exist)
+        why = Reason("exists", by, "the record already exists.")
+        return [KeptBack(rows, Outcome.EXCLUDED, why)] if len(rows) else []
 
     async def _afterwards(self, section: HubSpot) -> list[Afterwards]:
         found: list[Afterwards] = []
@@ -150,5 +187,5 @@ def calls_of(section: HubSpot) -> int:
     if section.write == "add_and_update":
         calls = 3 if section.identify_by == EMAIL else 1
     else:
-        calls = 1 if section.identify_by == RECORD_ID else 2
+        calls = 2 if section.write == "update_only" and section.identify_by != RECORD_ID else 1
     return calls + (section.list is not None) + 2 * (section.associate is not None)

@@ -33,7 +33,7 @@ async def find(
     Raises:
         DestinationError: The API does not answer so.
     """
-    wanted = dict.fromkeys(folded(key, by) for key in keys)
+    wanted = list(dict.fromkeys(folded(key, by) for key in keys))
     properties = [by, _FURTHER_EMAILS] if by == EMAIL else [by]
     body: dict[str, Any] = {"inputs": [{"id": key} for key in wanted], "properties": properties}
     if by != RECORD_ID:
@@ -41,7 +41,11 @@ async def find(
     reply = await client.call("POST", f"/crm/v3/objects/{object_type}/batch/read", body)
     if isinstance(reply, TryAgain):
         return reply
-    if reply.status in (400, 413, 414):
+    if reply.status == 413 and len(wanted) > 1:
+        return await _find_halves(client, object_type, by, wanted)
+    if reply.status in (409, 413):
+        return TryAgain(f"HTTP {reply.status}")
+    if reply.status == 400:
         return RequestRefused(reason_of(reply.json))
     read = reply.json
     if reply.status not in (200, 207) or not isinstance(read, dict):
@@ -53,9 +57,21 @@ async def find(
             if (key := folded(value, by)) in wanted:
                 found[key] = str(result["id"])
     missing = {folded(key, by) for error in errors or () for key in _ids(error)}
-    if wanted.keys() - found.keys() - missing:
+    if {*wanted} - found.keys() - missing:
         # Who is not told of may be there.
         return TryAgain("an answer that does not name every record it was asked for")
+    return found
+
+
+async def _find_halves(
+    client: Client, object_type: str, by: str, wanted: Sequence[str]
+) -> dict[str, str] | RequestRefused | TryAgain:
+    found: dict[str, str] = {}
+    for half in (wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]):
+        answer = await find(client, object_type, by, half)
+        if not isinstance(answer, dict):
+            return answer
+        found |= answer
     return found
 
 

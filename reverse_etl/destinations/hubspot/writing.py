@@ -1,15 +1,15 @@
 """One request of rows on its way into HubSpot: records found, written, archived; then listed and associated.
 
 A row is delivered when all of it is done, so that nothing is left to do for rows of a run that ended early. Every call
-may be repeated: an upsert and an update by id change nothing the second time, what is archived is gone, a member stays
-one. A record that this run may have made itself is known from one that was there before.
+here may be repeated: an upsert and an update by id change nothing the second time, what is archived is gone, a member
+stays one. What may not be is in ``adding``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -62,6 +62,30 @@ class Settled:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The rows of a request, by place.
+
+    Attributes:
+        inputs: Those that are there.
+        gone: The keys of those that are not.
+        others: What identifies the record that a row is associated with.
+    """
+
+    inputs: list[Input]
+    gone: dict[int, str]
+    others: dict[int, str]
+
+    @classmethod
+    def of(cls, items: Sequence[bytes], by: str | None) -> Request:
+        """Reads items; ``by`` is the property of their keys, None for record ids."""
+        rows = dict(enumerate(map(orjson.loads, items)))
+        gone = {place: row["id"] for place, row in rows.items() if row.get("archive")}
+        there = {place: row for place, row in rows.items() if place not in gone}
+        inputs = [Input(place, row["id"], by, row["properties"]) for place, row in there.items()]
+        return cls(inputs, gone, {place: row["associate"] for place, row in there.items() if "associate" in row})
+
+
 class Writer:
     """Writes the records of one sync.
 
@@ -75,60 +99,40 @@ class Writer:
         self._afterwards = afterwards
         self._path = f"/crm/v3/objects/{section.object}/batch"
         self._by = None if section.identify_by == RECORD_ID else section.identify_by
-        self._maybe_made: set[str] = set()
         self.warned = 0
 
     async def write(self, items: Sequence[bytes]) -> Answer:
         """Sends one request's items. Raises DestinationError."""
-        rows = dict(enumerate(map(orjson.loads, items)))
-        gone = {place: row["id"] for place, row in rows.items() if row.get("archive")}
+        request = Request.of(items, self._by)
         settled = Settled()
-        trouble = await self._archive(gone) if gone else None
-        if trouble is None and len(gone) < len(rows):
-            there = [_input(place, row, self._by) for place, row in rows.items() if place not in gone]
-            trouble = await self._write(there, settled)
-        if trouble is None and settled.ids:
-            trouble = await self._finish(rows, settled)
-        if trouble is not None:
-            return trouble
-        self._maybe_made -= {rows[place]["id"] for place in rows if place not in settled.again}
-        return settled.as_answer()
+        trouble = await self.archive(request.gone) if request.gone else None
+        if trouble is None and request.inputs:
+            trouble = await self._write(request.inputs, settled)
+        if trouble is None:
+            trouble = await self.finish(request.others, settled)
+        return settled.as_answer() if trouble is None else trouble
 
     async def _write(self, inputs: list[Input], settled: Settled) -> RequestRefused | TryAgain | None:
         section = self._section
         if self._by is None:
-            return await self._batch("update", inputs, settled, excludes_missing=True)
+            return await self.batch("update", inputs, settled, excludes_missing=True)
         if section.write == "add_and_update" and self._by != EMAIL:
-            return await self._batch("upsert", inputs, settled)
+            return await self.batch("upsert", inputs, settled)
         # HubSpot's upsert by e-mail address may clear what it is not sent: such records are found, and updated by id.
-        found = await find(self._client, section.object, self._by, [each.key for each in inputs])
+        found = await self.find([each.key for each in inputs])
         if not isinstance(found, dict):
             return found
         known = {each.place: found[key] for each in inputs if (key := folded(each.key, self._by)) in found}
         new = [each for each in inputs if each.place not in known]
-        if section.write == "add_only":
-            settled.ids |= {each.place: known[each.place] for each in inputs if self._is_ours(each, known)}
-            settled.excluded |= known.keys() - settled.ids.keys()
-        elif known:
+        if known:
             updates = self._updates(inputs, known, settled)
-            trouble = await self._batch("update", updates, settled, excludes_missing=section.write == "update_only")
+            trouble = await self.batch("update", updates, settled, excludes_missing=section.write == "update_only")
             if trouble is not None:
                 return trouble
         if section.write == "update_only":
             settled.excluded |= {each.place for each in new}
             return None
-        return await self._create(new, settled) if new else None
-
-    async def _create(self, new: list[Input], settled: Settled) -> RequestRefused | TryAgain | None:
-        self._maybe_made |= {each.key for each in new}
-        trouble = await self._batch("create", new, settled)
-        if not isinstance(trouble, TryAgain):
-            self._maybe_made -= {each.key for each in new if each.place not in settled.ids}
-        return trouble
-
-    def _is_ours(self, each: Input, known: Mapping[int, str]) -> bool:
-        """Whether a record that exists may have been made by an earlier try of this run."""
-        return each.place in known and each.key in self._maybe_made
+        return await self.batch("create", new, settled) if new else None
 
     def _updates(self, inputs: Sequence[Input], known: Mapping[int, str], settled: Settled) -> list[Input]:
         """The inputs that change records by id, each once: a contact has several addresses."""
@@ -144,9 +148,17 @@ class Writer:
                 found[record] = Input(each.place, record, None, properties)
         return list(found.values())
 
-    async def _batch(
+    async def batch(
         self, verb: str, inputs: list[Input], settled: Settled, *, excludes_missing: bool = False
     ) -> RequestRefused | TryAgain | None:
+        """Sends one batch, and enters what became of its inputs.
+
+        Args:
+            verb: What it does: ``create``, ``update`` or ``upsert``.
+            inputs: At least one.
+            settled: What became of the rows.
+            excludes_missing: Whether inputs of which there is no record are left out by choice.
+        """
         body = {"inputs": [each.as_json(creates=verb == "create") for each in inputs]}
         reply = await self._client.call("POST", f"{self._path}/{verb}", body)
         if isinstance(reply, TryAgain):
@@ -160,11 +172,11 @@ class Writer:
         self.warned += answer.warned
         return None
 
-    async def _archive(self, keys: Mapping[int, str]) -> RequestRefused | TryAgain | None:
+    async def archive(self, keys: Mapping[int, str]) -> RequestRefused | TryAgain | None:
         """Archives the records with these keys; what is not there is gone already."""
         ids = list(dict.fromkeys(keys.values()))
         if self._by is not None:
-            found = await find(self._client, self._section.object, self._by, ids)
+            found = await self.find(ids)
             if not isinstance(found, dict):
                 return found
             ids = list(dict.fromkeys(found.values()))
@@ -173,18 +185,22 @@ class Writer:
         reply = await self._client.call("POST", f"{self._path}/archive", {"inputs": [{"id": each} for each in ids]})
         if isinstance(reply, TryAgain):
             return reply
-        if reply.status in (400, 409, 413, 414):
+        if reply.status in (400, 409, 413):
             return RequestRefused(Reason("not_archived", "", "HubSpot does not archive the record."))
         if reply.status >= 300:
             raise self._client.unusable(reply)
         return None
 
-    async def _finish(self, rows: Mapping[int, Any], settled: Settled) -> RequestRefused | TryAgain | None:
-        """What is done with records that were written; those for which it fails are not delivered."""
+    async def finish(self, others: Mapping[int, str], settled: Settled) -> RequestRefused | TryAgain | None:
+        """What is done with records that were written; those for which it fails are not delivered.
+
+        Args:
+            others: What identifies the record that each is associated with, by place.
+            settled: What became of the rows; what fails is entered.
+        """
         for each in self._afterwards:
             ids = {place: id_ for place, id_ in settled.ids.items() if place not in settled.refused}
-            others = {place: rows[place]["associate"] for place in ids if "associate" in rows[place]}
-            failed = await each.do(ids, others)
+            failed = await each.do(ids, {place: others[place] for place in ids if place in others}) if ids else {}
             if not isinstance(failed, dict):
                 return failed
             for place, (why, most) in failed.items():
@@ -194,6 +210,6 @@ class Writer:
                     settled.again[place] = why, most
         return None
 
-
-def _input(place: int, row: dict[str, Any], by: str | None) -> Input:
-    return Input(place, row["id"], by, row["properties"])
+    async def find(self, keys: Sequence[str]) -> dict[str, str] | RequestRefused | TryAgain:
+        """The ids of records, by their folded keys, of up to 100."""
+        return await find(self._client, self._section.object, self._by or RECORD_ID, keys)
