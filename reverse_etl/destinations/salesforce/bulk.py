@@ -68,7 +68,7 @@ class BulkJobs:
 
     def job_keys(self, batch: pa.RecordBatch) -> pa.StringArray:
         """Keys in lower case; null for rows that are gone, do not fit, or have a value that a CSV means otherwise."""
-        keys = pc.utf8_lower(as_text(*_column(batch, self._section.identify_by)))
+        keys = pc.utf8_lower(as_text(*_column(batch, self._section.key_column)))
         unfit = deleted_rows(batch) if self._section.when_gone is not None else pa.array([False] * batch.num_rows)
         for name in batch.schema.names:
             column, field = _column(batch, name)
@@ -93,7 +93,7 @@ class BulkJobs:
         asked = {
             "object": self._section.object,
             "operation": "upsert",
-            "externalIdFieldName": self._section.identify_by,
+            "externalIdFieldName": self._section.key_field,
             "contentType": "CSV",
             "lineEnding": "LF",
             "columnDelimiter": "COMMA",
@@ -169,7 +169,7 @@ class BulkJobs:
                 yield answer
 
     def _answer(self, found: pa.Table, keys: pa.StringArray, *, failed: bool) -> JobAnswer | None:
-        named = pc.utf8_lower(found.column(self._section.identify_by).combine_chunks())
+        named = pc.utf8_lower(found.column(self._section.key_column).combine_chunks())
         places = pc.index_in(named, value_set=keys).cast(pa.int64())
         if places.null_count:
             return None
@@ -183,7 +183,7 @@ class BulkJobs:
 
     async def _results(self, job: str, which: str) -> pa.Table | TryAgain:
         """One of the results, as texts: the key, and the error of those that failed."""
-        key = self._section.identify_by
+        key = self._section.key_column
         columns = [key] if which == "successfulResults" else ["sf__Error", key]
         reply = await self._client.ask("GET", f"{self._jobs}/{job}/{which}")
         if isinstance(reply, TryAgain):

@@ -63,20 +63,20 @@ def require_fields(there: Described, section: Salesforce, columns: Sequence[str]
     Raises:
         DestinationRefusedError: It is not; the hint has what to change.
     """
-    key = there.get(section.identify_by)
+    key = there.get(section.key_field)
     if key is None:
-        raise _unknown(section.identify_by, there, section, label)
-    if section.identify_by == "Id":
+        raise _unknown(section.key_field, there, section, label)
+    if section.key_field == "Id":
         if section.write != "update_only":
             raise DestinationRefusedError(
                 f"{label}: `identify_by: Id` goes with `write: update_only`: Salesforce gives ids itself.",
                 hint="Identify records by an External ID field to add them, or write update_only.",
             )
-    elif not key.get("externalId"):
+    elif section.by_domain is None and not key.get("externalId"):
         names = [name for name, each in there.items() if each.get("externalId")]
         found = f" {section.object} has: {', '.join(names)}." if names else f" {section.object} has none yet."
         raise DestinationRefusedError(
-            f"{label}: field {section.identify_by} of {section.object} is no External ID.",
+            f"{label}: field {section.key_field} of {section.object} is no External ID.",
             hint=f"Name an External ID field in identify_by, or tick External ID on the field in Salesforce.{found}",
         )
     for column in columns:
@@ -84,7 +84,7 @@ def require_fields(there: Described, section: Salesforce, columns: Sequence[str]
 
 
 def _require_field(column: str, there: Described, section: Salesforce, label: str) -> None:
-    if column == section.identify_by:
+    if column == section.key_column:
         return
     relationship, _, parent_key = column.partition(".")
     if parent_key:

@@ -31,6 +31,7 @@ from reverse_etl.destinations.base import (
 from reverse_etl.destinations.salesforce import answers, client, items, lookup
 from reverse_etl.destinations.salesforce.bulk import BulkJobs
 from reverse_etl.destinations.salesforce.described import NUMBERS, described, fields_of, require_fields
+from reverse_etl.destinations.salesforce.domains import FREE_MAIL, domain_of
 from reverse_etl.destinations.salesforce.environment import at_address
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience
@@ -39,6 +40,7 @@ from reverse_etl.report import Outcome, Reason
 if TYPE_CHECKING:
     from reverse_etl.destinations.salesforce.client import Client
     from reverse_etl.destinations.salesforce.config import Config
+    from reverse_etl.destinations.salesforce.section import ByDomain
     from reverse_etl.destinations.salesforce.sync import Outgoing
 
 MAX_REQUEST_BYTES: Final = 5_000_000
@@ -47,6 +49,11 @@ MAX_ITEM_BYTES: Final = 1_000_000
 _OPEN: Final = b'{"allOrNone":false,"records":['
 _CLOSE: Final = b"]}"
 _EXISTS: Final = Reason("already_exists", "", "the org has a record with this key, and add_only leaves it alone.")
+_FREE_MAIL: Final = Reason("free_mail_domain", "", "anyone can have an address of this domain.")
+_NO_DOMAIN: Final = Reason("no_domain", "", "the address has no domain.")
+_SAME: Final = Reason(
+    "same_record", "", "another row of the run is of the same account: let the query return one row each."
+)
 _NOT_ADDED: Final = Reason("not_added", "", "an answer was lost, and the record is not there.")
 _SEVERAL: Final = Reason("several_matches", "", "several records of the org have this key.")
 
@@ -85,6 +92,7 @@ class SalesforceOrg(BulkJobs):
         self._names = [name for name in names if name != DELETED or self._section.when_gone is None]
         self._patience = patience
         self._key_is_number = False
+        self._rows_of: dict[str, str] = {}
         self.once = self._section.write == "add_only"
 
     async def prepare(self) -> None:
@@ -96,7 +104,7 @@ class SalesforceOrg(BulkJobs):
         there = described(reply, section, self.name)
         require_fields(there, section, self._names, self.name)
         self._fields = fields_of(there, self._names)
-        self._key_is_number = there[section.identify_by].get("type") in NUMBERS
+        self._key_is_number = there[section.key_field].get("type") in NUMBERS
 
     async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:  # noqa: ARG002 - there is one
         """Rows with values that their fields do not take; for ``add_only``, those that the org has a record of.
@@ -107,6 +115,8 @@ class SalesforceOrg(BulkJobs):
         if self._section.when_gone is not None:
             batch = batch.filter(pc.invert(columns.deleted_rows(batch)))
         kept = fields.kept_back(batch, self._fields)
+        if (by_domain := self._section.by_domain) is not None:
+            kept += _without_domain(batch, by_domain)
         if not self.once:
             return kept
         keys = columns.identifiers(batch, self._sync.stream(ROWS))
@@ -160,7 +170,7 @@ class SalesforceOrg(BulkJobs):
             return InDoubt(results.cause)
         if isinstance(results, RequestRefused):
             return results
-        return answers.written(results, adds_only=True, key=self._section.identify_by)
+        return answers.written(results, adds_only=True, key=self._section.key_field)
 
     async def fate(self, items: Sequence[bytes]) -> Accepted | TryAgain:
         """The records that are there were added: before, they were not."""
@@ -173,7 +183,7 @@ class SalesforceOrg(BulkJobs):
     async def _write(self, items: Sequence[bytes]) -> Answer:
         if self._section.write == "update_only":
             return await self._update(items)
-        path = f"{self._client.version}/composite/sobjects/{self._section.object}/{self._section.identify_by}"
+        path = f"{self._client.version}/composite/sobjects/{self._section.object}/{self._section.key_field}"
         results = self._read(await self._client.ask("PATCH", path, body=_body(items)), len(items))
         return answers.written(results) if isinstance(results, list) else results
 
@@ -183,10 +193,18 @@ class SalesforceOrg(BulkJobs):
         if isinstance(found, TryAgain):
             return found
         ids, absent, several = found
+        if self._section.by_domain is not None:
+            keys = {place: self._key_of(items[place]) for place in ids}
+            # Two addresses of one account: the second row would overwrite the first. What is sent again is the first.
+            same = [
+                place for place, record in ids.items() if self._rows_of.setdefault(record, keys[place]) != keys[place]
+            ]
+            several = tuple(sorted([*several, *(Refusal(place, _SAME) for place in same)]))
+            ids = {place: record for place, record in ids.items() if place not in same}
         if not ids:
             return Accepted(several, absent)
         path = f"{self._client.version}/composite/sobjects"
-        records = [_by_id(items[place], self._section.identify_by, ids[place]) for place in ids]
+        records = [_by_id(items[place], self._section.key_column, ids[place]) for place in ids]
         results = self._read(await self._client.ask("PATCH", path, body=_body(records)), len(records))
         if not isinstance(results, list):
             return results
@@ -224,18 +242,33 @@ class SalesforceOrg(BulkJobs):
 
     def _key_of(self, item: bytes) -> str:
         record = orjson.loads(item)
-        return str(record["gone"] if item.startswith(_GONE) else record[self._section.identify_by])
+        return str(record["gone"] if item.startswith(_GONE) else record[self._section.key_column])
 
     def _read(self, reply: Any, records: int) -> list[dict[str, Any]] | RequestRefused | TryAgain:
         if isinstance(reply, TryAgain):
             return reply
-        what = f"{self._section.object} by {self._section.identify_by}"
+        what = f"{self._section.object} by {self._section.key_field}"
         return answers.results_of(reply, records=records, label=self.name, what=what)
 
 
 _Step = Callable[[Sequence[bytes]], Awaitable[Answer]]
 _GONE: Final = items.REMOVE
 _PARTS: Final = ("refusals", "excluded", "again")
+
+
+def _without_domain(batch: pa.RecordBatch, by_domain: ByDomain) -> list[KeptBack]:
+    """The rows whose address says nothing about a company."""
+    free = {*FREE_MAIL, *(each.lower() for each in by_domain.free_mail)}
+    addresses = batch.column(batch.schema.get_field_index(by_domain.domain_of)).cast(pa.string()).fill_null("")
+    domains = pa.array([domain_of(address) for address in addresses.to_pylist()], pa.string())
+    kept = []
+    for mask, outcome, why in (
+        (pc.equal(domains, ""), Outcome.REJECTED, _NO_DOMAIN),
+        (pc.is_in(domains, value_set=pa.array([*free])), Outcome.EXCLUDED, _FREE_MAIL),
+    ):
+        rows = batch.column(ROW_NUMBER).filter(mask)
+        kept += [KeptBack(rows, outcome, why)] if len(rows) else []
+    return kept
 
 
 def _body(records: Sequence[bytes]) -> bytes:

@@ -29,12 +29,10 @@ def items(batch: pa.RecordBatch, sync: Outgoing) -> list[bytes]:
     """Encodes each row of a batch (with ``ROW_NUMBER``), in order; as long as the batch."""
     section = sync.salesforce
     kind = quoted(pa.array([section.object]))[0].as_py()
-    key = pc.fill_null(
-        identifier_text(batch.column(section.identify_by), batch.schema.field(section.identify_by)), '""'
-    )
+    key = pc.fill_null(identifier_text(batch.column(section.key_column), batch.schema.field(section.key_column)), '""')
     first = f',"attributes":{{"type":{kind}}}'
     record = members(fields(batch, sync), first=first)
-    written = joined("{", *record, f',"{section.identify_by}":', key, "}")
+    written = joined("{", *record, f',"{section.key_column}":', key, "}")
     if section.when_gone is not None:
         written = pc.if_else(deleted_rows(batch), joined(REMOVE.decode(), key, "}"), written)
     return as_items(written)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from reverse_etl.destinations.base import TryAgain
+from reverse_etl.destinations.salesforce.domains import domain_of, domain_of_website, websites_of
 from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
@@ -38,11 +39,36 @@ async def ids_of(
     Raises:
         DestinationRefusedError: The org does not answer the query.
     """
-    field = section.identify_by
+    field, by_domain = section.key_field, section.by_domain
+    if by_domain is not None:
+        return await _by_domain(client, section, keys, label)
     if field == "Id":
         return {key.lower(): [key] for key in keys}
-    found: dict[str, list[str]] = {}
     literals = [key for key in keys if _NUMBER.fullmatch(key)] if numbers else [*map(_quoted, keys)]
+    return await _found(client, section, literals, label)
+
+
+async def _by_domain(
+    client: Client, section: Salesforce, keys: Sequence[str], label: str
+) -> dict[str, list[str]] | TryAgain:
+    """The ids of the records with the domain of each address."""
+    domains = {key: domain_of(key) for key in keys}
+    literals = [*map(_quoted, websites_of(dict.fromkeys(filter(None, domains.values()))))]
+    websites = await _found(client, section, literals, label)
+    if isinstance(websites, TryAgain):
+        return websites
+    there: dict[str, list[str]] = {}
+    for website, ids in websites.items():
+        there.setdefault(domain_of_website(website), []).extend(ids)
+    return {key.lower(): there[domain] for key, domain in domains.items() if domain in there}
+
+
+async def _found(
+    client: Client, section: Salesforce, literals: Sequence[str], label: str
+) -> dict[str, list[str]] | TryAgain:
+    """The ids of the records whose key is one of some, by key in lower case."""
+    field = section.key_field
+    found: dict[str, list[str]] = {}
     for query in _queries(section.object, field, literals):
         path = f"{client.version}/query?q={query}"
         while path:

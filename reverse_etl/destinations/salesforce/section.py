@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from reverse_etl.config.gone import GoneMax, GoneMaxRows, MayBeGone
 from reverse_etl.config.intervals import IntervalOrZero
+from reverse_etl.config.model import Misfit, YamlModel
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=80)]
+
+
+class ByDomain(YamlModel):
+    """Accounts by the domain of an e-mail address.
+
+    Attributes:
+        domain_of: The column with the address.
+        field: Where the object has its website.
+        free_mail: Domains of nobody's in particular, beside the usual ones (``domains.FREE_MAIL``).
+    """
+
+    domain_of: Annotated[str, Field(min_length=1)] = Field(description="The column with the e-mail address.")
+    field: _Name = Field(default="Website", description="The field with the website.")
+    free_mail: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Domains that say nothing about a company, beside gmail.com and the like."
+    )
 
 
 class Salesforce(MayBeGone):
@@ -26,7 +44,10 @@ class Salesforce(MayBeGone):
     """
 
     object: _Name = Field(description="The object's API name, such as Account or Health__c.")
-    identify_by: _Name = Field(description="The External ID field that identifies a record, or Id.")
+    identify_by: _Name | ByDomain = Field(
+        description="The External ID field that identifies a record, or Id; or {domain_of: email} for accounts of the "
+        "domain of an e-mail address."
+    )
     write: Literal["add_and_update", "update_only", "add_only"] = Field(
         default="add_and_update",
         description="update_only changes records that exist, add_only adds those that do not.",
@@ -55,7 +76,35 @@ class Salesforce(MayBeGone):
     @property
     def key(self) -> tuple[str, ...]:
         """The field that identifies a record."""
-        return (self.identify_by,)
+        return (self.key_column,)
+
+    @property
+    def by_domain(self) -> ByDomain | None:
+        """How accounts are found by a domain; None where a field identifies records."""
+        return self.identify_by if isinstance(self.identify_by, ByDomain) else None
+
+    @property
+    def key_column(self) -> str:
+        """The column with the key."""
+        return self.identify_by.domain_of if isinstance(self.identify_by, ByDomain) else self.identify_by
+
+    @property
+    def key_field(self) -> str:
+        """The field that records are found by."""
+        return self.identify_by.field if isinstance(self.identify_by, ByDomain) else self.identify_by
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
+        """Of a domain, records are only ever changed."""
+        if isinstance(given.get("identify_by"), Mapping):
+            if given.get("write") != "update_only":
+                yield (
+                    "identify_by",
+                    "a domain goes with `write: update_only`: it is no key that a record can be added with",
+                )
+            if given.get("gone", "nothing") != "nothing":
+                yield "gone", "goes with an External ID: a domain is no reason to delete an account"
+        yield from super().misfits(given)
 
     @property
     def needed(self) -> tuple[str, ...]:

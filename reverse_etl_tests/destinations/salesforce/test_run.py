@@ -158,6 +158,34 @@ def test_a_key_can_be_a_number(crm: Org, write: str) -> None:
     assert ([(7, "new")] if write == "update_only" else [(7, "old"), (8, "new")]) == held
 
 
+def test_accounts_are_found_by_the_domain_of_an_address(crm: Org) -> None:
+    """Exactly, however the website is written; of several, of none and of free mail, nothing is written."""
+    sites = {
+        "acme": "https://www.Acme.com/",
+        "not acme": "notacme.com",
+        "twin 1": "twin.io",
+        "twin 2": "http://twin.io",
+    }
+    crm.standin.put("Account", *({"Name": name, "Website": site} for name, site in sites.items()))
+    addresses = ["ann@acme.com", "bob@twin.io", "c@gmail.com", "d@nobody.example", "e", "F@ACME.com", "g@own.example"]
+    by = {"domain_of": "email", "free_mail": ["own.example"]}
+    rows = [{"email": address, "Health_Score__c": n} for n, address in enumerate(addresses, 1)]
+    outcomes = crm.deliver(rows, {"max_requests_in_flight": 1}, identify_by=by, write="update_only")
+    assert [
+        Outcome.DELIVERED,
+        Outcome.REFUSED,
+        Outcome.EXCLUDED,
+        Outcome.EXCLUDED,
+        Outcome.REJECTED,
+        Outcome.REFUSED,
+        Outcome.EXCLUDED,
+    ] == outcomes
+    assert {2: ("several_matches", ""), 5: ("no_domain", ""), 6: ("same_record", "")} == crm.reasons()
+    assert {("acme", 1), ("not acme", None), ("twin 1", None), ("twin 2", None)} == {
+        (name, score) for name, score in crm.accounts("Name", "Health_Score__c")
+    }
+
+
 def test_rows_that_are_gone_are_deleted(crm: Org) -> None:
     """Beside rows that are written; what is gone already is left out."""
     crm.deliver([account("1"), account("2")])
