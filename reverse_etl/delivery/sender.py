@@ -21,7 +21,7 @@ from reverse_etl.delivery.once import Once
 from reverse_etl.delivery.repeats import refuse_spent, repeats_of, unless_all
 from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
 from reverse_etl.destinations.base import Accepted, Answer, Destination, Items, RequestRefused, TryAgain
-from reverse_etl.destinations.request_powers import PacesKeys, RunsJobs, SendsOnce
+from reverse_etl.destinations.request_powers import KeepsTogether, PacesKeys, RunsJobs, SendsOnce
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.pacing.concurrency import InFlight, together
@@ -72,6 +72,8 @@ class Sender:
         self._rate = RateLimit(rate, burst_s=_BURST_S, clock=clock, share=lambda: self._in_flight.share, waits=waits)
         self._shared = SharedRate(rate, reserve, clock=clock, waits=waits) if reserve else None
         self._paces = destination if isinstance(destination, PacesKeys) else None
+        together = destination if isinstance(destination, KeepsTogether) else None
+        self._together = together if together is not None and together.keeps_together else None
         self._key_rates: dict[str, RateLimit] = {}
         self._once: Once | None = None
         self._workers = limits.max_requests_in_flight
@@ -123,7 +125,7 @@ class Sender:
             await self._settle_left(self._once, parts.stream)
         if isinstance(self._destination, RunsJobs):
             await self._send_jobs(cast("JobDestination", self._destination), parts)
-        count = self._workers if self._destination.repeats(parts.stream) else 1
+        count = self._workers if self._destination.repeats(parts.stream) or self._together is not None else 1
         queues = [asyncio.Queue[Request | None](maxsize=self._workers // count) for _ in range(count)]
         workers = (self._empty(queues[worker % count]) for worker in range(self._workers))
         await together([self._fill(parts, queues), *workers])
@@ -144,7 +146,8 @@ class Sender:
                 batch, identifiers, keys = batch.filter(free), identifiers.filter(free), keys[~kept]
             # Beside the event loop: meanwhile requests leave, and answers are entered.
             items = await asyncio.to_thread(self._items_of, batch, parts.stream)
-            for lane, request in lanes.add(batch.column(ROW_NUMBER).to_pylist(), keys.tolist(), items, identifiers):
+            alike = identifiers if self._together is None else self._together.together(batch, parts.stream)
+            for lane, request in lanes.add(batch.column(ROW_NUMBER).to_pylist(), keys.tolist(), items, alike):
                 await queues[lane].put(request)
             self._fail_too_large(lanes.too_large())
         for lane, request in lanes.rest():

@@ -54,6 +54,21 @@ class PacesKeys(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsTogether(Protocol):
+    """A service in which some rows are in each other's way, such as children of one parent, unless they go in turn.
+
+    Attributes:
+        keeps_together: Whether this sync has such rows.
+    """
+
+    keeps_together: bool
+
+    def together(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
+        """What rows have in common that go in turn, in any case; as long as the batch, without nulls."""
+        ...
+
+
 class JobState(Enum):
     """How far a job is."""
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from reverse_etl.changeset import columns
 from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.changeset.text import as_text
 from reverse_etl.config.gone import DELETED
 from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations._http import fields
@@ -91,6 +92,9 @@ class SalesforceOrg(BulkJobs):
         self.recipient = at_address(config)
         self._names = [name for name in names if name != DELETED or self._section.when_gone is None]
         self._patience = patience
+        parents = [name for name in self._names if "." in name]
+        self._parent = parents[0] if parents else ""
+        self.keeps_together = bool(parents)
         self._key_is_number = False
         self._rows_of: dict[str, str] = {}
         self.once = self._section.write == "add_only"
@@ -128,6 +132,12 @@ class SalesforceOrg(BulkJobs):
     def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
         """Each row's key."""
         return columns.identifiers(batch, self._sync.stream(stream))
+
+    def together(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
+        """The key of each row's parent, which Salesforce locks while a child is written; or its own."""
+        own = self.identifiers(batch, stream)
+        at = batch.schema.get_field_index(self._parent)
+        return own if at < 0 else pc.coalesce(as_text(batch.column(at), batch.schema.field(at)), own)
 
     def repeats(self, stream: str) -> bool:  # noqa: ARG002 - there is one
         """No: a record comes once."""

@@ -223,6 +223,16 @@ def test_locked_records_are_sent_again_in_smaller_requests(crm: Org) -> None:
     assert [Outcome.DELIVERED] * 10 == crm.deliver(rows)
 
 
+def test_children_of_one_parent_go_in_turn(crm: Org) -> None:
+    """Salesforce locks a parent while a child is written: of two requests at once, one would fail."""
+    crm.deliver([account(f"p{n}") for n in range(3)])
+    crm.standin.set(work_s=0.05)
+    rows = [account(f"c{n}", **{"Parent.Customer_No__c": f"p{n % 3}"}) for n in range(45)]
+    assert {Outcome.DELIVERED} == {*crm.deliver(rows, {"max_records_per_request": 5})}
+    upserts = crm.standin.requests_by_path()
+    assert 10 == sum(each["requests"] for path, each in upserts.items() if path.startswith("PATCH"))
+
+
 @pytest.mark.parametrize(
     ("row", "section", "words"),
     [
