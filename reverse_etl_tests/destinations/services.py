@@ -28,8 +28,6 @@ from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.servers.saas import RunningStandin, Saas
 
 ROWS: Final = 23
-SCENARIOS: Final = 80
-"""Of each class; a service has at least two."""
 _IN_A_TEST: Final = 20
 
 Fault = dict[str, Any]
@@ -77,6 +75,7 @@ class ServiceFaults(ABC):
         ends: Those after which a run may end early; the next one delivers the rest. They last, or happen ``times``.
         refusals: Reasons for which rows may be refused with the service's own faults; these rows are not there.
         once: Whether a request that is sent twice is applied twice: then rows may be refused as in doubt.
+        scenarios: How many there are of the class; a service has 150 in all, or more.
     """
 
     name: ClassVar[str]
@@ -86,6 +85,12 @@ class ServiceFaults(ABC):
     ends: ClassVar[tuple[Fault, ...]] = ()
     refusals: ClassVar[frozenset[str]] = frozenset()
     once: ClassVar[bool] = False
+    scenarios: ClassVar[int] = 80
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Some scenarios make a test."""
+        if "first" in metafunc.fixturenames:
+            metafunc.parametrize("first", range(0, self.scenarios, _IN_A_TEST))
 
     @abstractmethod
     def open(self, url: str, clock: Clock) -> AbstractAsyncContextManager[Destination]:
@@ -107,7 +112,6 @@ class ServiceFaults(ABC):
         """What must be there before."""
 
     @pytest.mark.thorough
-    @pytest.mark.parametrize("first", range(0, SCENARIOS, _IN_A_TEST))
     def test_no_fault_loses_or_doubles_a_row(self, saas: Saas, tmp_path: Path, first: int) -> None:
         """What is called delivered is there, once, and what is not is said; the stand-in has nothing else."""
         standin = saas(self.name)

@@ -37,6 +37,7 @@ class Contacts(ServiceFaults):
     """Contacts with a score, by their number."""
 
     name: ClassVar[str] = "hubspot"
+    scenarios: ClassVar[int] = 40
     path: ClassVar[str] = "/crm/v3/objects/contacts/batch"
     own: ClassVar[tuple[Fault, ...]] = OWN
     lossy: ClassVar[tuple[Fault, ...]] = OWN[:1]

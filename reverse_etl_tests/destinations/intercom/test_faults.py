@@ -26,6 +26,7 @@ class Contacts(ServiceFaults):
     """Contacts with a score."""
 
     name: ClassVar[str] = "intercom"
+    scenarios: ClassVar[int] = 60
     path: ClassVar[str] = "/contacts"
     own: ClassVar[tuple[Fault, ...]] = (*LIMITED, {"own": "conflict_without_id"})
     ends: ClassVar[tuple[Fault, ...]] = ENDS
@@ -65,6 +66,7 @@ class TestCompanies(ServiceFaults):
     """Companies by their ids."""
 
     name: ClassVar[str] = "intercom"
+    scenarios: ClassVar[int] = 60
     path: ClassVar[str] = "/companies"
     own: ClassVar[tuple[Fault, ...]] = (*LIMITED, {"own": "unique_company_constraint"})
     ends: ClassVar[tuple[Fault, ...]] = ENDS

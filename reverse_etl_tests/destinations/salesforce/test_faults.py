@@ -32,6 +32,7 @@ class Accounts(ServiceFaults):
     """Accounts by their customer number."""
 
     name: ClassVar[str] = "salesforce"
+    scenarios: ClassVar[int] = 40
     path: ClassVar[str] = "/services/data/v66.0/composite"
     own: ClassVar[tuple[Fault, ...]] = OWN
     lossy: ClassVar[tuple[Fault, ...]] = OWN[:1]
