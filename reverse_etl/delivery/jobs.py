@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
 
-_WAITS_S: Final = (1.0, 2.0, 3.0, 5.0, 10.0)
-"""Between two questions how far a job is; the last one from then on."""
+_WAITS_S: Final = (0.1, 10.0)
+"""Between two questions how far a job is, least and most."""
+
+_WAITS_SHARE: Final = 0.25
+"""Of the time that a job has taken so far, what is waited until the next question."""
 
 _ENCODED_ROWS: Final = 20_000
 _LIVES_S: Final = 86_400.0
@@ -157,12 +160,14 @@ class Jobs:
 
     async def _ended(self, job: str) -> None:
         """Waits until a job has ended; a service that goes on working is not away."""
-        waits, began_at = iter(_WAITS_S), self._clock.now()
+        least_s, most_s = _WAITS_S
+        began_at = self._clock.now()
         while True:
             state = await self._patience.until_settled(partial(self._destination.state_of_job, job))
-            if state is not JobState.AT_WORK or self._clock.now() - began_at > _LIVES_S:
+            lasts_s = self._clock.now() - began_at
+            if state is not JobState.AT_WORK or lasts_s > _LIVES_S:
                 return
-            wait_s = next(waits, _WAITS_S[-1])
+            wait_s = min(most_s, max(least_s, lasts_s * _WAITS_SHARE))
             self._patience.waits.report(wait_s, f"for job {job} to end")
             await self._clock.sleep(wait_s)
 

@@ -1,6 +1,6 @@
 """``make bench``: every benchmark of the shipped path, one after the other."""
 
-from reverse_etl_tests.benchmarks import comparing, end_to_end, extraction, orchestration, shaping, tables
+from reverse_etl_tests.benchmarks import comparing, end_to_end, extraction, orchestration, services, shaping, tables
 
 if __name__ == "__main__":
     end_to_end.main()
@@ -9,3 +9,4 @@ if __name__ == "__main__":
     shaping.main()
     orchestration.main()
     tables.main()
+    services.main([])

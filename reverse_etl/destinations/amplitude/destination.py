@@ -39,7 +39,8 @@ class AmplitudeProject:
     """A ``destinations.base.Destination``."""
 
     def __init__(self, sync: Outgoing, config: Config, project: Client, patience: Patience) -> None:
-        self.name, self.kind = config.label, config.type
+        self.name = config.label
+        self.kind: str = config.type
         self.limits = Limits(
             max_item_bytes=MAX_ITEM_BYTES,
             max_request_bytes=MAX_REQUEST_BYTES,

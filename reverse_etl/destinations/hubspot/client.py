@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 _ACCOUNT: Final = "/account-info/v3/details"
 _LOCKED_S: Final = 2.0
 _PASSING: Final = {423: _LOCKED_S, 477: None}
-_WINDOWS_S: Final = {"SECONDLY": 1.0}
+_WINDOWS_S: Final = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 0.3}
+"""A rolling window has room for some calls long before it has passed; who asks too early waits longer each time."""
+
 _WINDOW_S: Final = 10.0
 
 

@@ -17,7 +17,7 @@ from reverse_etl.destinations._http.connection import Address, Connection
 from reverse_etl.destinations._http.reply import Reply, try_again
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
-from reverse_etl.pacing.rate_limit import Clock
+from reverse_etl.pacing.rate_limit import Clock, RateLimit
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.intercom.config import Config
@@ -27,6 +27,8 @@ VERSION: Final = "2.15"
 
 _WINDOW_S: Final = 10.0
 """Calls are counted in windows of this length."""
+
+_BURST_S: Final = 0.1
 
 
 @asynccontextmanager
@@ -43,7 +45,7 @@ async def opened(config: Config, clock: Clock) -> AsyncIterator[Client]:
         clock=clock,
     )
     async with connection:
-        yield Client(config, connection, address)
+        yield Client(config, connection, address, clock)
 
 
 class Client:
@@ -53,11 +55,13 @@ class Client:
         label: What messages call the workspace: ``destination support``.
     """
 
-    def __init__(self, config: Config, connection: Connection, address: Address) -> None:
+    def __init__(self, config: Config, connection: Connection, address: Address, clock: Clock) -> None:
         self.label = config.label
         self._region = config.region
         self._connection = connection
         self._address = address
+        # A row costs several calls, and ``delivery`` paces rows.
+        self._rate = RateLimit(config.requests_per_second, burst_s=_BURST_S, clock=clock)
         token = config.credential(config.access_token)
         self._headers = {"authorization": f"Bearer {token}", "intercom-version": VERSION}
 
@@ -77,13 +81,14 @@ class Client:
         return str(app["id_code"])
 
     async def call(self, method: str, path: str, body: Any = None) -> Reply | TryAgain:
-        """One call, now: an answer that is about what was asked, or why there is none.
+        """One call, when the rate allows it: an answer that is about what was asked, or why there is none.
 
         Raises:
             UnauthorizedError: The token is refused.
             DestinationRefusedError: The workspace's plan does not have the call.
         """
         written = b"" if body is None else orjson.dumps(body)
+        await self._rate.turn()
         reply = await self._connection.send(self._address, method, path, body=written, headers=self._headers)
         if isinstance(reply, TryAgain):
             return reply

@@ -6,6 +6,7 @@ failed may have applied a part. Order is not promised, and counters are not beli
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final
@@ -160,19 +161,22 @@ class BulkJobs:
             if isinstance(found, TryAgain):
                 yield found
                 return
+            failed = which == "failedResults"
+            places = await asyncio.to_thread(self._places, found, keys, in_order=not failed)
+            if places.null_count:
+                yield TryAgain("a job's results have rows that it was not sent")
+                return
             for start in range(0, found.num_rows, _CHUNK):
-                some = found.slice(start, _CHUNK)
-                answer = self._answer(some, keys, failed=which == "failedResults")
-                if answer is None:
-                    yield TryAgain("a job's results have rows that it was not sent")
-                    return
-                yield answer
+                some, there = found.slice(start, _CHUNK), places.slice(start, _CHUNK)
+                yield self._answer(some, there, failed=failed)
 
-    def _answer(self, found: pa.Table, keys: pa.StringArray, *, failed: bool) -> JobAnswer | None:
+    def _places(self, found: pa.Table, keys: pa.StringArray, *, in_order: bool) -> pa.Int64Array:
+        """Of all results at once: what finds a key among a job's is made once, and rows in order are few ranges."""
         named = pc.utf8_lower(found.column(self._section.key_column).combine_chunks())
         places = pc.index_in(named, value_set=keys).cast(pa.int64())
-        if places.null_count:
-            return None
+        return places.sort() if in_order else places
+
+    def _answer(self, found: pa.Table, places: pa.Int64Array, *, failed: bool) -> JobAnswer:
         if not failed:
             return JobAnswer(places)
         errors = found.column("sf__Error").fill_null("").to_pylist()

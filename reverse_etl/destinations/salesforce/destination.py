@@ -79,7 +79,7 @@ class SalesforceOrg(BulkJobs):
 
     def __init__(self, sync: Outgoing, config: Config, names: Sequence[str], org: Client, patience: Patience) -> None:
         super().__init__(org, sync.salesforce, config.label)
-        self.kind = config.type
+        self.kind: str = config.type
         self._sync = sync
         self.limits = Limits(
             max_item_bytes=MAX_ITEM_BYTES,

@@ -191,6 +191,15 @@ def test_a_window_that_is_used_up_is_waited_for(support: Support) -> None:
     assert any(1.0 <= each < 2.0 for each in support.time.slept_s)
 
 
+def test_every_call_of_a_row_counts_for_the_rate(support: Support) -> None:
+    """A contact that is there takes two calls: rows arrive at half the rate."""
+    support.standin.put("contacts", *({"external_id": f"c{n}"} for n in range(6)))
+    began_at = support.time.now_s
+    rows = [{"external_id": f"c{n}", "score": 1.5} for n in range(6)]
+    assert [Outcome.DELIVERED] * 6 == support.deliver(rows, {"requests_per_second": 2, "max_requests_in_flight": 1})
+    assert support.time.now_s - began_at > 5.0
+
+
 def test_who_may_not_is_told_so(support: Support, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is sent, without showing a secret; another region is named."""
     monkeypatch.setenv("REVERSE_ETL_TESTS_OTHER_KEY", "planted")

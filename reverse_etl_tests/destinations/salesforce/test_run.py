@@ -39,6 +39,7 @@ class Org:
     def __init__(self, standin: RunningStandin, folder: Path) -> None:
         self.standin = standin
         self.folder = folder
+        self.time = FastClock()
         self.parts = Parts(folder / "rows", "rows")
 
     def deliver(
@@ -48,7 +49,7 @@ class Org:
         batch = pa.RecordBatch.from_pylist(rows)
         self.parts = Parts(self.folder / f"{len([*self.folder.iterdir()])}" / "rows", "rows")
         self.parts.write(with_row_numbers([batch]))
-        time = FastClock().clock()
+        time = self.time.clock()
 
         async def run() -> None:
             opening = opened(sync(**section), org(self.standin.url, **(config or {})), batch.schema.names, clock=time)
@@ -135,6 +136,14 @@ def test_many_rows_go_in_one_job(crm: Org) -> None:
     assert (2_098, 1) == (job["numberRecordsProcessed"], job["numberRecordsFailed"])
     held = {each["Customer_No__c"]: each for each in crm.standin.records("Account", limit=3_000)}
     assert (2_098, "#N/A", 'a "b", \nc') == (len(held), held["c8"]["Phone"], held["c9"]["Name"])
+
+
+def test_a_job_is_asked_for_soon_and_then_ever_less_often(crm: Org) -> None:
+    """A small job does not wait for its next question longer than it takes; a long one uses few of the day's calls."""
+    crm.standin.set(polls_until_done=30)
+    assert [Outcome.DELIVERED] == crm.deliver([{"Customer_No__c": "C1", "Name": "Acme"}], via="bulk")
+    waits = [each for each in crm.time.slept_s if each >= 0.1]
+    assert (sorted(waits), True, 10.0) == (waits, waits[0] < 0.2, waits[-1])
 
 
 def test_what_a_job_has_not_touched_is_sent_again(crm: Org) -> None:
