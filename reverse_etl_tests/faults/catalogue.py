@@ -29,6 +29,7 @@ MODULES: Final = (
     "histories",
     "first_runs",
     "table_faults",
+    "warehouse_faults",
 )
 
 

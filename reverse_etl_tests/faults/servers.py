@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from reverse_etl_tests.faults.runs import World
-from reverse_etl_tests.servers import mariadb, postgres
+from reverse_etl_tests.servers import clickhouse, mariadb, postgres, snowflake
 
 
 def postgres_of(world: World) -> postgres.PostgresServer:
@@ -30,4 +30,18 @@ def mariadb_of(world: World) -> mariadb.MariadbServer:
     assert programs is not None, mariadb.INSTALL
     os.environ[mariadb.PASSWORD_VARIABLE] = mariadb.PASSWORD
     server: mariadb.MariadbServer = world.shared("mariadb", lambda: mariadb.mariadb_server(programs))
+    return server
+
+
+def clickhouse_of(world: World) -> clickhouse.ClickhouseServer:
+    """ClickHouse; the password of its users is in the environment."""
+    os.environ[clickhouse.PASSWORD_VARIABLE] = clickhouse.PASSWORD
+    server: clickhouse.ClickhouseServer = world.shared("clickhouse", clickhouse.clickhouse_server)
+    return server
+
+
+def snowflake_of(world: World) -> snowflake.SnowflakeServer:
+    """Snowflake's counterpart; the password of its users is in the environment."""
+    os.environ[snowflake.PASSWORD_VARIABLE] = snowflake.PASSWORD
+    server: snowflake.SnowflakeServer = world.shared("snowflake", snowflake.snowflake_server)
     return server

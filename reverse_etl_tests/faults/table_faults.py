@@ -27,7 +27,7 @@ from reverse_etl_tests.servers.sandbox import wait_until
 _SLICES: Final = ROWS // SLICE
 _GOODBYE: Final = 40
 """Bytes at the end of a conversation that nothing depends on."""
-_PLACES: Final = ("before COMMIT", "in COMMIT", "after COMMIT", "anywhere", "anywhere")
+PLACES: Final = ("before COMMIT", "in COMMIT", "after COMMIT", "anywhere", "anywhere")
 
 _passed: dict[tuple[Any, ...], list[int]] = {}
 """Bytes of client and server in a whole run, by engine and sync."""
@@ -39,28 +39,28 @@ _lines: dict[tuple[Any, ...], Lines] = {}
 def table_connections_cut(world: World, chance: random.Random, seed: int) -> None:
     """Connections to a table's database end before, in and after a COMMIT and at any byte, once or twice in a run."""
     engine, seed = engine_of(seed)
-    place = _PLACES[seed % len(_PLACES)]
+    place = PLACES[seed % len(PLACES)]
     key, write = chance.choice(["PRIMARY KEY", ""]), chance.choice(["add_and_update", "add_only"])
     chosen: dict[str, Any] = {"key": key, "rows": {"write": write}}
     if place == "anywhere" and (engine, key, write) not in _passed:
         with table_case(world, engine, chance, **chosen) as case:
-            _completes(case)
+            completes(case)
             _passed[engine, key, write] = case.relay.connections[-1].passed
     with table_case(world, engine, chance, **chosen) as case:
         if write == "add_and_update":
             case.there_before(chance)
         whole = _passed.get((engine, key, write), [0, 0])
-        case.relay.moments = [_moment(case, chance, place, whole)]
+        case.relay.moments = [moment_in(case, chance, place, whole)]
         if chance.random() < 0.3:
-            case.relay.moments.append(_moment(case, chance, "after COMMIT", whole))
-        _completes(case)
+            case.relay.moments.append(moment_in(case, chance, "after COMMIT", whole))
+        completes(case)
         assert case.relay.reached, "the connection was not cut"
         case.each_row_was_written_once()
         a_clean_run_mends_everything(case)
         case.each_row_was_written_once()
 
 
-def _moment(
+def moment_in(
     case: TableCase, chance: random.Random, place: str, whole: list[int], *, commits: int = _SLICES, **more: Any
 ) -> Moment:
     """A byte of the next connection."""
@@ -76,7 +76,7 @@ def _moment(
     return Moment(after, side, commit, nth, **more)
 
 
-def _completes(case: TableCase, **how: Any) -> None:
+def completes(case: TableCase, **how: Any) -> None:
     """Checks that a run completes, that its books are true, and that the table is as the source."""
     ended = case.run(**how)
     report = books_are_true(case, ended)
@@ -153,10 +153,10 @@ def table_locked_by_another(world: World, chance: random.Random, seed: int) -> N
                 other(f"INSERT INTO {case.table} VALUES ('{theirs.id}', 'their@x', 'theirs', 1)")
             else:
                 other(f"UPDATE {case.table} SET plan = 'theirs' WHERE id = '{theirs.id}'")
-            clock = _Acts(lambda: other("ROLLBACK"))
+            clock = Acts(lambda: other("ROLLBACK"))
             with ThreadPoolExecutor(1) as meanwhile:
                 done = meanwhile.submit(_meanwhile, case, other, how, first.id)
-                _completes(case, clock=clock.clock())
+                completes(case, clock=clock.clock())
                 done.result()
         a_clean_run_mends_everything(case)
 
@@ -173,7 +173,7 @@ def _meanwhile(case: TableCase, other: Callable[[str], Any], how: str, first: st
     other("COMMIT")
 
 
-class _Acts(FastClock):
+class Acts(FastClock):
     """Does something in the first waits of a run, and gives the server's own processes a moment of the real time."""
 
     def __init__(self, act: Callable[[], object], *, after: int = 1) -> None:
@@ -202,7 +202,7 @@ def table_server_in_trouble(world: World, chance: random.Random, seed: int) -> N
         if lasts:
             _gives_up(case, chance, lambda: server.calm(case.table))
         else:
-            _completes(case)
+            completes(case)
             case.each_row_was_written_once()
         a_clean_run_mends_everything(case)
         case.each_row_was_written_once()
@@ -224,12 +224,12 @@ def _gives_up(case: TableCase, chance: random.Random, mend: Callable[[], object]
 def table_server_restarts(world: World, chance: random.Random, seed: int) -> None:
     """The database's server is killed and started again, before, in or after a COMMIT or at any byte of a run."""
     engine, seed = engine_of(seed)
-    place = _PLACES[seed % 4]
+    place = PLACES[seed % 4]
     with table_case(world, engine, chance, key=chance.choice(["PRIMARY KEY", ""])) as case:
         case.there_before(chance)
         # The first kilobytes are login and stage.
-        case.relay.moments = [_moment(case, chance, place, [3_000, 1_500], act=case.server.crash)]
-        _completes(case, clock=_Acts(case.relay.wait, after=3).clock())
+        case.relay.moments = [moment_in(case, chance, place, [3_000, 1_500], act=case.server.crash)]
+        completes(case, clock=Acts(case.relay.wait, after=3).clock())
         assert case.relay.reached
         case.each_row_was_written_once()
         a_clean_run_mends_everything(case)
@@ -242,13 +242,13 @@ def table_server_only_reads(world: World, chance: random.Random, seed: int) -> N
     stays = seed % 4 == 3
     with table_case(world, engine, chance) as case:
         server, relay = case.server, case.relay
-        relay.moments = [_moment(case, chance, _PLACES[seed % 3], [], act=lambda: server.demote(relay))]
+        relay.moments = [moment_in(case, chance, PLACES[seed % 3], [], act=lambda: server.demote(relay))]
         try:
             if stays:
                 _gives_up(case, chance, lambda: server.promote(relay))
             else:
-                clock = _Acts(lambda: server.promote(relay), after=chance.randint(1, 4))
-                _completes(case, clock=clock.clock())
+                clock = Acts(lambda: server.promote(relay), after=chance.randint(1, 4))
+                completes(case, clock=clock.clock())
         finally:
             server.promote(relay)
         assert relay.reached
@@ -276,8 +276,8 @@ def table_mirror_cut(world: World, chance: random.Random, seed: int) -> None:
             # A run that continues it leaves the deletions to the next one.
             assert books_are_true(case, case.run()).status is Status.COMPLETED
         else:
-            case.relay.moments = [_moment(case, chance, _PLACES[seed // 2 % 3], [], commits=2)]
-            _completes(case)
+            case.relay.moments = [moment_in(case, chance, PLACES[seed // 2 % 3], [], commits=2)]
+            completes(case)
             assert case.relay.reached
         a_clean_run_mends_everything(case)
         theirs = case.server.fetch(f"SELECT plan FROM {case.table} WHERE id = 'theirs'")
@@ -286,7 +286,7 @@ def table_mirror_cut(world: World, chance: random.Random, seed: int) -> None:
 
 def _some_leave(case: TableCase, chance: random.Random) -> None:
     """After a first run, a slice of rows has left the source, and one has changed; another's row is in the table."""
-    _completes(case)
+    completes(case)
     case.server.run(f"INSERT INTO {case.table} VALUES ('theirs', 'their@x', 'their own', 0)")
     numbers = chance.sample(range(1, ROWS + 1), 2 * SLICE)
     gone, changed = (", ".join(map(str, some)) for some in (numbers[:SLICE], numbers[SLICE:]))

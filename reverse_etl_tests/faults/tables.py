@@ -109,11 +109,13 @@ def table_case(world: World, engine: str, chance: random.Random, **chosen: Any) 
 
     Args:
         world: Shares the server.
-        engine: One of ``ENGINES``.
+        engine: One of ``ENGINES``, or of the ``servers`` that are chosen.
         chance: Decides what is in the rows.
-        chosen: ``key``: the table's, none by ``""``; ``rows``: keys of the section; ``settings`` of the destination.
+        chosen: ``key``: the table's, none by ``""``; ``rows``: keys of the section; ``settings`` of the destination;
+            ``of``: the class.
     """
-    server: FaultyServer = world.places.setdefault(f"table of {engine}", None) or ENGINES[engine](world)
+    servers: dict[str, Callable[[World], FaultyServer]] = chosen.get("servers", ENGINES)
+    server: FaultyServer = world.places.setdefault(f"table of {engine}", None) or servers[engine](world)
     world.places[f"table of {engine}"] = server
     name = f"t{next(world.numbers):05}"
     shop = Shop(world.folder / f"{name}.db")
@@ -131,7 +133,7 @@ def table_case(world: World, engine: str, chance: random.Random, **chosen: Any) 
             host=EnvText("127.0.0.1"), port=relay.port, tls="disable", ca_file=None, rows_per_transaction=SLICE,
             **chosen.get("settings", {}),
         )  # fmt: skip
-        case = TableCase(
+        case = chosen.get("of", TableCase)(
             name=name,
             kind="rows",
             shop=shop,

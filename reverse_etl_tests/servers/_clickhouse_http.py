@@ -1,6 +1,6 @@
 """ClickHouse's HTTP interface in front of its engine, which is chdb's: the program that ``clickhouse`` starts.
 
-    python -m reverse_etl_tests.servers._clickhouse_http FOLDER PASSWORD
+    python -m reverse_etl_tests.servers._clickhouse_http FOLDER PASSWORD [PORT PLAIN_PORT]
 
 Listens on a port with TLS and one without, and prints both. One statement at a time. What is asked for by ``/_test``
 goes wrong with the next statements; ``/_test/requests`` gives what was run; ``/_test/profile`` sets what users begin
@@ -286,7 +286,8 @@ def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
     secure = type("SecureHandler", (Handler,), {"context": context})
-    servers = [_Server(("127.0.0.1", 0), secure), _Server(("127.0.0.1", 0), Handler)]
+    port, plain_port = map(int, sys.argv[3:5] or (0, 0))
+    servers = [_Server(("127.0.0.1", port), secure), _Server(("127.0.0.1", plain_port), Handler)]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print(*(server.server_address[1] for server in servers), flush=True)  # noqa: T201 - that is what it is for

@@ -163,6 +163,8 @@ class Service:
             await asyncio.sleep(3600)
         if self.wanted.pop("expired", False):
             return _failed("390112", "Your session has expired. Please login again.")
+        if fakesnow.to_token(request) not in self.sessions:
+            return _failed(*GONE)
         body = await _body(request)
         self.seen["statements"].append(body["sqlText"])
         number = request.query_params["requestId"]
@@ -248,7 +250,7 @@ class Service:
         if request.method == "POST":
             self.wanted = await request.json()
             if self.wanted.get("forget_sessions"):
-                self.sessions.clear()
+                self.sessions = {token: each for token, each in self.sessions.items() if each.role == "OWNER"}
             for saw in (*self.seen.values(), self.chunks.fetched):
                 saw.clear()
             self.chunks.refusals = self.wanted.get("chunk_refusals", 0)

@@ -19,7 +19,7 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +43,7 @@ class ClickhouseServer:
         host: The name that the certificate is for.
         owner: Who makes tables, and its password.
         pid: Its process; 0 where it is none of ours.
+        processes: That process, and those that came after ``crash``.
     """
 
     port: int
@@ -51,6 +52,13 @@ class ClickhouseServer:
     host: str = "localhost"
     owner: tuple[str, str] = ("default", "")
     pid: int = 0
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def crash(self) -> None:
+        """Ends it without warning, and starts it again with its data, on the same ports."""
+        assert self.folder is not None
+        _end(self.processes[-1])
+        self.processes.append(_started(self.folder, self.port, self.plain_port)[0])
 
     @property
     def ca_file(self) -> Path | None:
@@ -105,23 +113,36 @@ def clickhouse_server() -> Iterator[ClickhouseServer]:
         yield ClickhouseServer(found.port or 8443, 0, None, found.hostname or "localhost", owner)
         return
     folder = Path(tempfile.mkdtemp(prefix="ch-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))  # noqa: S108
-    program = [sys.executable, "-m", "reverse_etl_tests.servers._clickhouse_http", str(folder), PASSWORD]
     try:
         _write_certificates(folder)
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=_ROOT)
+        process, ports = _started(folder)
+        server = ClickhouseServer(*ports, folder, pid=process.pid, processes=[process])
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            ports = process.stdout.readline().split()
-            if len(ports) != 2:
-                raise RuntimeError((folder / "log").read_text()[-2000:])
-            yield ClickhouseServer(*map(int, ports), folder, pid=process.pid)
+            yield server
         finally:
-            process.kill()
-            process.communicate()
+            _end(server.processes[-1])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _started(folder: Path, *ports: int) -> tuple[subprocess.Popen[bytes], list[int]]:
+    """The program on ports, or on free ones; and these."""
+    program = [sys.executable, "-m", "reverse_etl_tests.servers._clickhouse_http", str(folder), PASSWORD]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [*program, *map(str, ports)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=_ROOT
+        )
+    assert process.stdout is not None
+    told = process.stdout.readline().split()
+    if len(told) != 2:
+        _end(process)
+        raise RuntimeError((folder / "log").read_text()[-2000:])
+    return process, [*map(int, told)]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
 
 
 _ROOT = Path(__file__).parents[2]

@@ -98,18 +98,21 @@ CASES: Final = {
     36: _case(
         "a connection cut at any byte, and at COMMIT",
         "table_connections_cut",
+        "warehouse_connections_cut",
         "test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing",
         "test_a_connection_that_is_cut_loses_and_doubles_nothing",
     ),
     37: _case(
         "kill -9, then resume",
         "table_writer_killed",
+        "warehouse_writer_killed",
         "test_a_run_after_kill_9_writes_only_the_rest",
         "test_rows_are_there_once_after_the_end_of_the_process",
     ),
     38: _case(
         "a server that restarts; a failover to one that reads",
         "table_server_restarts",
+        "warehouse_server_restarts",
         "table_server_only_reads",
         "test_trouble_of_the_server_is_tried_again",
         "test_trouble_is_tried_again",
