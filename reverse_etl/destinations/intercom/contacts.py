@@ -71,26 +71,35 @@ class Contacts:
         found = await self.find(key)
         if isinstance(found, TryAgain):
             return found
+        if isinstance(found, RequestRefused):
+            return Fate.UNKNOWN
         if len(found) == 1:
             self._ids[key] = found[0]
             return Fate.NOT_WRITTEN
         # One that was made a moment ago is not found by its address yet.
         return Fate.NOT_WRITTEN if self._section.identify_by == "external_id" else Fate.UNKNOWN
 
-    async def find(self, key: str) -> list[str] | TryAgain:
-        """The ids of the contacts with a key that are not archived; those known in this run too."""
+    async def find(self, key: str) -> list[str] | TryAgain | RequestRefused:
+        """The ids of the contacts with a key that are not archived; those known in this run too.
+
+        A refused question says nothing about who is there.
+        """
         if key in self._ids:
             return [self._ids[key]]
         if self._section.identify_by == "external_id":
             reply = await self._client.call("GET", f"/contacts/find_by_external_id/{quote(key, safe='')}")
             if isinstance(reply, TryAgain):
                 return reply
-            return [str(reply.json["id"])] if reply.status == 200 else []
+            if reply.status == 404:
+                return []
+            return [str(reply.json["id"])] if reply.status == 200 else _refused(reply)
         query = {"field": "email", "operator": "=", "value": key}
         reply = await self._client.call("POST", "/contacts/search", {"query": query})
         if isinstance(reply, TryAgain):
             return reply
-        found = reply.json.get("data") if reply.status == 200 else None
+        if reply.status != 200:
+            return _refused(reply)
+        found = reply.json.get("data")
         return [str(each["id"]) for each in found or () if isinstance(each, dict) and each.get("role") != "lead"]
 
     async def _written(self, key: str, body: dict[str, Any]) -> str | Answer | InDoubt:
@@ -98,11 +107,12 @@ class Contacts:
         write, by_email = self._section.write, self._section.identify_by == "email"
         if write != "add_and_update" or by_email or key in self._ids:
             found = await self.find(key)
-            if isinstance(found, TryAgain):
+            if not isinstance(found, list):
                 return found
             if len(found) > 1:
                 return RequestRefused(_SEVERAL)
-            if bool(found) is (write == "add_only") and key not in self._ids:
+            unwanted = write == "add_only" if found else write == "update_only"
+            if unwanted and key not in self._ids:
                 return EXCLUDED
             if found:
                 return await self._changed(key, found[0], body)
@@ -123,7 +133,7 @@ class Contacts:
         _, message = error_of(reply)
         named = _ID.search(message)
         found = [named[1]] if named else await self.find(key)
-        if isinstance(found, TryAgain):
+        if not isinstance(found, list):
             return found
         if len(found) != 1:
             return RequestRefused(_SEVERAL if found else _CONFLICT)
@@ -207,7 +217,7 @@ class Contacts:
 
     async def _take_away(self, key: str) -> Answer:
         found = await self.find(key)
-        if isinstance(found, TryAgain):
+        if not isinstance(found, list):
             return found
         if len(found) != 1:
             return RequestRefused(_SEVERAL) if found else EXCLUDED

@@ -113,6 +113,9 @@ class IntercomWorkspace:
     async def fate(self, items: Sequence[bytes]) -> Fate | TryAgain:
         """Whether the contact is there. Raises DestinationError."""
         [item] = map(orjson.loads, items)
+        if item.get("gone"):
+            # What is gone already does not go again.
+            return Fate.NOT_WRITTEN
         return await self._contacts.fate(str(item["key"]))
 
     async def _settled(self, items: Sequence[bytes]) -> Answer | InDoubt:

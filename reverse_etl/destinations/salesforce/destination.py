@@ -183,11 +183,11 @@ class SalesforceOrg(BulkJobs):
         return answers.written(results, adds_only=True, key=self._section.key_field)
 
     async def fate(self, items: Sequence[bytes]) -> Accepted | TryAgain:
-        """The records that are there were added: before, they were not."""
+        """The records that are there were added: before, they were not. What is to go goes again."""
         ids = await self._ids_of([self._key_of(item) for item in items])
         if isinstance(ids, TryAgain):
             return ids
-        absent = (place for place, item in enumerate(items) if self._key_of(item).lower() not in ids)
+        absent = (at for at, item in enumerate(items) if item.startswith(_GONE) or self._folded(item) not in ids)
         return Accepted(again=tuple(Again(place, _NOT_ADDED) for place in absent))
 
     async def _write(self, items: Sequence[bytes]) -> Answer:
@@ -214,7 +214,7 @@ class SalesforceOrg(BulkJobs):
         if not ids:
             return Accepted(several, absent)
         path = f"{self._client.version}/composite/sobjects"
-        records = [_by_id(items[place], self._section.key_column, ids[place]) for place in ids]
+        records = [lookup.by_id(items[place], self._section.key_column, ids[place]) for place in ids]
         results = self._read(await self._client.ask("PATCH", path, body=_body(records)), len(records))
         if not isinstance(results, list):
             return results
@@ -242,7 +242,7 @@ class SalesforceOrg(BulkJobs):
         there = await self._ids_of([self._key_of(item) for item in items])
         if isinstance(there, TryAgain):
             return there
-        records = [there.get(self._key_of(item).lower(), []) for item in items]
+        records = [there.get(self._folded(item), []) for item in items]
         ids = {place: found[0] for place, found in enumerate(records) if len(found) == 1}
         absent = tuple(place for place, found in enumerate(records) if not found)
         return ids, absent, tuple(Refusal(place, _SEVERAL) for place, found in enumerate(records) if len(found) > 1)
@@ -253,6 +253,9 @@ class SalesforceOrg(BulkJobs):
     def _key_of(self, item: bytes) -> str:
         record = orjson.loads(item)
         return str(record["gone"] if item.startswith(_GONE) else record[self._section.key_column])
+
+    def _folded(self, item: bytes) -> str:
+        return lookup.folded(self._key_of(item), self._section)
 
     def _read(self, reply: Any, records: int) -> list[dict[str, Any]] | RequestRefused | TryAgain:
         if isinstance(reply, TryAgain):
@@ -283,12 +286,6 @@ def _without_domain(batch: pa.RecordBatch, by_domain: ByDomain) -> list[KeptBack
 
 def _body(records: Sequence[bytes]) -> bytes:
     return b"".join((_OPEN, b",".join(records), _CLOSE))
-
-
-def _by_id(item: bytes, key: str, record_id: str) -> bytes:
-    record = orjson.loads(item)
-    del record[key]
-    return orjson.dumps({**record, "id": record_id})
 
 
 def _at(answer: Accepted, places: Sequence[int]) -> Accepted:

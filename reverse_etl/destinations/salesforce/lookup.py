@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+import orjson
+
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.salesforce.domains import domain_of, domain_of_website, websites_of
 from reverse_etl.errors import DestinationRefusedError
@@ -24,10 +26,22 @@ _MOST_URL: Final = 12_000
 """Bytes of a query in an address; the limit, headers included, is 16,384."""
 
 
+def folded(key: str, section: Salesforce) -> str:
+    """What keys of one record have in common: case makes no difference but in ids, of 15 characters above all."""
+    return key if section.key_field == "Id" else key.lower()
+
+
+def by_id(item: bytes, key: str, record_id: str) -> bytes:
+    """A record as it is changed by its id: without the key that it was found by."""
+    record = orjson.loads(item)
+    del record[key]
+    return orjson.dumps({**record, "id": record_id})
+
+
 async def ids_of(
     client: Client, section: Salesforce, keys: Sequence[str], label: str, *, numbers: bool = False
 ) -> dict[str, list[str]] | TryAgain:
-    """The ids of the records with some keys, by key in lower case; several where several have it.
+    """The ids of the records with some keys, by folded key; several where several have it.
 
     Args:
         client: The org.
@@ -43,7 +57,7 @@ async def ids_of(
     if by_domain is not None:
         return await _by_domain(client, section, keys, label)
     if field == "Id":
-        return {key.lower(): [key] for key in keys}
+        return {key: [key] for key in keys}
     literals = [key for key in keys if _NUMBER.fullmatch(key)] if numbers else [*map(_quoted, keys)]
     return await _found(client, section, literals, label)
 

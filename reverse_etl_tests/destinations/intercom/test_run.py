@@ -92,13 +92,14 @@ def test_contacts_are_added_and_changed(support: Support) -> None:
     [
         ("update_only", [Outcome.DELIVERED, Outcome.EXCLUDED], {"c1": "new"}),
         ("add_only", [Outcome.EXCLUDED, Outcome.DELIVERED], {"c1": "old", "c2": "new"}),
+        ("add_and_update", [Outcome.DELIVERED, Outcome.DELIVERED], {"c1": "new", "c2": "new"}),
     ],
 )
 @pytest.mark.parametrize("by", ["external_id", "email"])
 def test_only_contacts_that_exist_or_do_not(
     support: Support, by: str, write: str, outcomes: list[Outcome], there: dict[str, str]
 ) -> None:
-    """The others are left out."""
+    """The others are left out; with add_and_update none is."""
     at = "" if by == "external_id" else "@example.com"
     support.standin.set(search_lag_s=0)
     support.standin.put("contacts", {by: f"c1{at}", "name": "old", "role": "user"})
@@ -118,6 +119,15 @@ def test_an_address_of_several_contacts_is_not_guessed_among(support: Support) -
         support.reasons(),
         {each["name"] for each in support.contacts().values()},
     )
+
+
+@pytest.mark.parametrize(("by", "path"), [("email", "/contacts/search"), ("external_id", "/contacts/find_by")])
+@pytest.mark.parametrize("write", ["add_only", "update_only"])
+def test_a_refused_look_up_is_no_proof_that_nobody_is_there(support: Support, write: str, by: str, path: str) -> None:
+    """The row is refused: no twin is made, and nothing is left out in silence."""
+    support.standin.faults({"match": {"path": path}, "always": True, "do": {"status": 400}})
+    assert [Outcome.REFUSED] == support.deliver([{by: "a@example.com"}], identify_by=by, write=write)
+    assert {} == support.contacts()
 
 
 def test_an_archived_contact_is_refused_or_restored(support: Support) -> None:

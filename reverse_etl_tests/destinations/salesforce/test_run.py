@@ -12,6 +12,7 @@ import pytest
 from reverse_etl.changeset.parts import Parts, with_row_numbers
 from reverse_etl.config.environment import Secret
 from reverse_etl.delivery.deliver import deliver
+from reverse_etl.destinations.base import Accepted
 from reverse_etl.destinations.salesforce import steps
 from reverse_etl.destinations.salesforce.destination import opened
 from reverse_etl.errors import (
@@ -201,6 +202,34 @@ def test_rows_that_are_gone_are_deleted(crm: Org) -> None:
     rows = [account("1", deleted=True), account("3", deleted=False), account("4", deleted=True)]
     assert [Outcome.DELIVERED, Outcome.DELIVERED, Outcome.EXCLUDED] == crm.deliver(rows, gone="delete")
     assert [("2",), ("3",)] == crm.accounts("Customer_No__c")
+
+
+def test_ids_that_differ_in_case_are_of_different_records(crm: Org) -> None:
+    """Of 15 characters: each row changes its own record."""
+    crm.standin.put("Account", *({"Customer_No__c": f"{n:02}", "Name": "old"} for n in range(40)))
+    ids = {number: id_[:15] for number, id_ in crm.accounts("Customer_No__c", "Id")}
+    lower = {id_.lower(): number for number, id_ in ids.items()}
+    [(one, other)] = [(number, lower[id_.lower()]) for number, id_ in ids.items() if lower[id_.lower()] != number][:1]
+    rows = [{"Id": ids[one], "Name": "one"}, {"Id": ids[other], "Name": "other"}]
+    assert [Outcome.DELIVERED] * 2 == crm.deliver(rows, identify_by="Id", write="update_only")
+    assert {one: "one", other: "other"} == {
+        number: name for number, name in crm.accounts("Customer_No__c", "Name") if name != "old"
+    }
+
+
+def test_a_record_to_delete_that_is_in_doubt_is_deleted_again(crm: Org) -> None:
+    """One that is there was not deleted; it is no proof that the row was applied, as it is of one to add."""
+    crm.deliver([account("1")])
+
+    async def fate() -> object:
+        section = sync(write="add_only", gone="delete")
+        async with opened(section, org(crm.standin.url), ["Customer_No__c", "deleted"]) as destination:
+            await destination.prepare()
+            return await destination.fate([b'{"gone":"1"}', b'{"Customer_No__c":"1"}'])
+
+    answer = asyncio.run(fate())
+    assert isinstance(answer, Accepted)
+    assert [0] == [each.place for each in answer.again]
 
 
 def test_a_bad_row_fails_alone(crm: Org) -> None:
