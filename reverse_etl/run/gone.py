@@ -200,8 +200,9 @@ def may_remove(run: SyncRun) -> bool:
     changeset = run.folder.path.name
     if run.root_run_id != run.run_id or not changeset.startswith(PREFIX):
         return changeset == run.root_run_id == run.run_id
-    # Otherwise another run began to send it, and this one continues.
-    return snapshot_of(run.store, run.sync.name).sending != changeset
+    # Otherwise another run began to send it, or has, and this one continues: what it removes has numbers and answers.
+    snapshot = snapshot_of(run.store, run.sync.name)
+    return changeset not in (snapshot.sending, snapshot.made_by)
 
 
 def leave_removals(run: SyncRun) -> None:

@@ -6,18 +6,22 @@ import random
 import shutil
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from reverse_etl.changes.gone import GONE_FILE
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.changes import ChangesConfig
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.report import Counts, Status
+from reverse_etl.run import changes
 from reverse_etl.run.key_history import history_of_key
 from reverse_etl.run.plan import make_plan
+from reverse_etl.run.record import SyncRun
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.faults.completed import ended
@@ -268,6 +272,22 @@ def test_a_run_that_continues_a_plans_run_removes_nothing(case: Case) -> None:
     assert "p3" in ids(case)
     assert Status.COMPLETED is ended(case.run()).status
     assert everybody(4, 5) == ids(case)
+
+
+def test_whoever_continues_a_plan_that_was_sent_leaves_the_numbers_of_who_was_gone(case: Case) -> None:
+    """By them it is known what was answered: the person whose removal was refused does not count as removed."""
+    remove(case, 3, 4, 5)
+    plan = make_plan(case.sync, case.home, case.store, case.database, case.workspace)
+    refuse = {"match": {"path": "/api/v2/batch"}, "always": True, "do": {"refuse_items": {"ids": ["p4"]}}}
+    case.sandbox.faults([refuse])
+    assert Status.SOME_ROWS_FAILED is ended(case.run(scope=Scope(plan=plan.plan_id))).status
+    case.home.continue_changeset(case.sync.name, "again", plan.plan_id)
+    run = SyncRun(case.sync, "again", "again", case.home, case.store, datetime.now(UTC))
+    facts, numbered = run.folder.facts(), pq.read_table(run.folder.parts("rows").folder / GONE_FILE)
+    assert facts is not None
+    assert 3 == numbered.num_rows
+    changes.compare(run, facts)
+    assert numbered == pq.read_table(run.folder.parts("rows").folder / GONE_FILE)
 
 
 def test_a_refused_removal_is_a_failed_row_and_comes_again(case: Case) -> None:
