@@ -51,11 +51,11 @@ _OF_NAMED: Final = " arg_max(key, row) AS key, arg_max(other, row) AS other, arg
 
 _OF_KEYS: Final = f"""
     SELECT kh, kl, coalesce(arg_max(rh, row) FILTER (sendable), 0) AS rh,{{named}}
-        CASE WHEN bool_or(answer = {_IN_DOUBT}) OR count(DISTINCT answer) FILTER (sendable) > 1 THEN {_IN_DOUBT}
-            ELSE max(answer) END AS answer
+        CASE WHEN bool_or(answer = {_IN_DOUBT}) OR count(DISTINCT answer) FILTER (sendable) > 1
+            OR max(turn) > arg_max(turn, row) FILTER (sendable) THEN {_IN_DOUBT} ELSE max(answer) END AS answer
     FROM {{now}} GROUP BY kh, kl
 """
-"""One row a key: where its rows do not agree, it is in doubt."""
+"""One row a key: where its rows do not agree, or an earlier one was accepted after the last one, it is in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,11 @@ def commit(
     Raises:
         StateError: It cannot be written.
     """
-    _write_answers(parts, reading)
     database.execute("SET preserve_insertion_order = false")
+    repeated = repeats(parquet(parts.folder / FINGERPRINTS_FILE), database)
+    _write_answers(parts, reading, with_turns=repeated)
     now = parquet(parts.folder / ANSWERS_FILE)
-    if repeats(now, database):
+    if repeated:
         now = f"({_OF_KEYS.format(now=now, named=_OF_NAMED if reading.named else '')})"
     query = _first(now, reading) if before is None else _following(now, parts, before, reading)
     keys = copy(database, query, after)
@@ -170,9 +171,26 @@ def doubt_all(before: Path, after: Path, database: duckdb.DuckDBPyConnection) ->
     return copy(database, f"SELECT * REPLACE (NULL::UBIGINT AS rh) FROM {parquet(before)}", after)
 
 
-def _write_answers(parts: Parts, reading: Reading) -> None:
-    """Writes the rows' fingerprints with what is known of each."""
-    _write_known(parts, row_groups(parts.folder / FINGERPRINTS_FILE), parts.folder / ANSWERS_FILE, reading)
+def _write_answers(parts: Parts, reading: Reading, *, with_turns: bool) -> None:
+    """Writes the rows' fingerprints with what is known of each, and where keys repeat, in which turn each arrived."""
+    keyed = row_groups(parts.folder / FINGERPRINTS_FILE)
+    if with_turns:
+        keyed = _with_turns(parts, keyed)
+    _write_known(parts, keyed, parts.folder / ANSWERS_FILE, reading)
+
+
+def _with_turns(parts: Parts, keyed: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Adds ``turn``: the place in the journal of the request that brought the row last; 0 for none."""
+    turns = np.zeros(_rows(parts), np.uint32)
+    for turn, entry in enumerate(Journal(parts.folder / JOURNAL_FILE).entries(), start=1):
+        if entry.outcome is Outcome.DELIVERED:
+            turns[entry.places()] = turn
+    for batch in keyed:
+        yield batch.append_column("turn", pa.array(turns[batch.column("row").to_numpy() - 1]))
+
+
+def _rows(parts: Parts) -> int:
+    return sum(pq.read_metadata(path).num_rows for path in parts.paths())
 
 
 def _write_removed(parts: Parts, removals: Parts, reading: Reading) -> None:
@@ -181,8 +199,7 @@ def _write_removed(parts: Parts, removals: Parts, reading: Reading) -> None:
 
 
 def _write_known(parts: Parts, keyed: Iterator[pa.RecordBatch], path: Path, reading: Reading) -> None:
-    rows = sum(pq.read_metadata(path).num_rows for path in parts.paths())
-    answers = _answers(parts, parts.outcomes(rows), certain=reading.certain)
+    answers = _answers(parts, parts.outcomes(_rows(parts)), certain=reading.certain)
     with ExitStack() as stack:
         file, writer = stack.enter_context(whole_file(path)), None
         for batch in keyed:

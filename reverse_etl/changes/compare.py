@@ -86,6 +86,7 @@ def write_plan(
     gone: Gone | None = None,
     among: Path | None = None,
     again: Path | None = None,
+    certain: bool = True,
 ) -> None:
     """Writes what differs from what was acknowledged. Raises StateError.
 
@@ -97,6 +98,8 @@ def write_plan(
         gone: What becomes of what is gone: of rows that say so of themselves, those alone are sent that may be there.
         among: As ``gone_of`` takes it.
         again: The numbers of rows that are in doubt, whatever was acknowledged of them; None for none.
+        certain: Whether none of these rows was sent before, and not entered: the last row of a key may be as it was
+            acknowledged, while an earlier one has arrived since.
     """
     database.execute("SET preserve_insertion_order = false")
     now = parquet(parts.folder / FINGERPRINTS_FILE)
@@ -110,6 +113,7 @@ def write_plan(
         # The last row of a key says what becomes of it: all of its rows are sent, or none.
         deleted = "arg_max(deleted, row)" if gone else "false"
         last, row = f"({_LAST.format(now=now, deleted=deleted)})", "unnest(n.rows)"
+        acknowledged = acknowledged if certain else f"CASE WHEN len(n.rows) = 1 THEN {acknowledged} END"
     there = "NOT n.deleted OR (o.kh IS NOT NULL" + (" AND o.known)" if gone and gone.keeps_unknown else ")")
     sent = f"""
         SELECT {row} AS row, n.kh, n.kl,

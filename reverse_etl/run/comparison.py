@@ -83,7 +83,14 @@ class Comparison:
         note_gone_in_log(self.run, self.facts, stream, as_sent, with_secret)
         all_rows, among = found.everything or name in found.reshaped, gone_in_log(parts)
         again = None if all_rows or before is None else self._returned(parts, as_sent)
-        write_plan(parts, before, self.database, all_rows=all_rows, gone=gone, among=among, again=again)
+        write_plan(
+            *(parts, before, self.database),
+            all_rows=all_rows,
+            gone=gone,
+            among=among,
+            again=again,
+            certain=found.certain,
+        )
         attributes = self._compare_values(parts, outcomes, with_secret)
         found.streams[name] = enter_plan(parts, outcomes, attributes)
         parts.write_outcomes(outcomes)
