@@ -27,6 +27,8 @@ from reverse_etl.ledger.journal import ranges
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reverse_etl.delivery.settling import Settling
     from reverse_etl.ledger.ledger import Ledger
     from reverse_etl.pacing.rate_limit import Clock
@@ -109,7 +111,8 @@ class Jobs:
 
     async def send(self, parts: Parts) -> None:
         """Sends what jobs take; what has no outcome afterwards was not applied. Raises as ``Destination.send``."""
-        noted = _read(parts)
+        await self._end_earlier(parts)
+        noted = _read(parts.folder)
         if noted is not None:
             await self._resume(noted, parts)
         while self._destination.takes_jobs(self._left()):
@@ -139,6 +142,19 @@ class Jobs:
         await asyncio.to_thread(_write, noted, parts)
         await self._patience.until_settled(partial(self._destination.close_job, job))
         await self._settle(noted, parts)
+
+    async def _end_earlier(self, parts: Parts) -> None:
+        """Ends the jobs of earlier runs that nobody continues: they would write their older rows over these."""
+        runs = parts.folder.parent.parent
+        for path in sorted(runs.glob(f"*/{parts.folder.name}/{JOBS_FILE}")):
+            noted = _read(path.parent) if path.parent != parts.folder else None
+            if noted is None:
+                continue
+            state = await self._patience.until_settled(partial(self._destination.state_of_job, noted.job))
+            if state in (JobState.OPEN, JobState.AT_WORK):
+                await self._destination.abandon_job(noted.job)
+                await self._ended(noted.job)
+            await asyncio.to_thread(_note, None, path)
 
     async def _resume(self, noted: _Noted, parts: Parts) -> None:
         """Settles the job that an earlier process has left; one that was not closed is given up."""
@@ -232,17 +248,21 @@ def _portions(destination: RunsJobs, parts: Parts, ledger: Ledger) -> Iterator[_
         yield names, contents, numbers
 
 
-def _read(parts: Parts) -> _Noted | None:
-    path = parts.folder / JOBS_FILE
+def _read(folder: Path) -> _Noted | None:
+    path = folder / JOBS_FILE
     found = orjson.loads(path.read_bytes()) if path.exists() else None
     return _Noted(**found) if found else None
 
 
 def _write(noted: _Noted | None, parts: Parts) -> None:
-    with whole_file(parts.folder / JOBS_FILE) as file:
-        file.write(orjson.dumps(noted))
+    _note(noted, parts.folder / JOBS_FILE)
     if parts.shared is not None:
         parts.shared.put_one(parts.folder.parent, f"{parts.folder.name}/{JOBS_FILE}")
+
+
+def _note(noted: _Noted | None, path: Path) -> None:
+    with whole_file(path) as file:
+        file.write(orjson.dumps(noted))
 
 
 def _forget(parts: Parts) -> None:

@@ -133,7 +133,7 @@ class RunsJobs(Protocol):
         ...
 
     async def abandon_job(self, job: str) -> None:
-        """Gives up a job that was not closed, as far as that can be done."""
+        """Gives up a job, as far as that can be done: what of it was applied stays, nothing more is."""
         ...
 
     async def state_of_job(self, job: str) -> JobState | TryAgain:

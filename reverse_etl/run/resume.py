@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changeset.asked import reads_by_time
 from reverse_etl.changeset.columns import identifiers
-from reverse_etl.changeset.parts import Facts, RunFolder, count
+from reverse_etl.changeset.parts import IN_DOUBT_FILE, JOBS_FILE, Facts, RunFolder, count
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.ledger.journal import JOURNAL_FILE
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 YOUNG_ENOUGH: Final = timedelta(hours=24)
 """Rows that were read longer ago are read again rather than sent."""
+
+_SENT_FILES: Final = (JOURNAL_FILE, JOBS_FILE, IN_DOUBT_FILE)
+"""Of a stream, each shows that something was sent, or is at work."""
 
 _STOPPED: Final = (Status.RUNNING, Status.FAILED, Status.CANCELED)
 
@@ -103,7 +106,7 @@ def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermar
         and facts.version == sync.version
         and facts.is_whole
         and abs(age) < YOUNG_ENOUGH
-        and any((folder.parts(stream).folder / JOURNAL_FILE).exists() for stream in facts.streams)
+        and any((folder.parts(stream).folder / name).exists() for stream in facts.streams for name in _SENT_FILES)
         and same_changeset(sync, folder)
     )
 

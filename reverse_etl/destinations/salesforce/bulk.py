@@ -136,7 +136,7 @@ class BulkJobs:
         raise self._refused(reply, "begin a job")
 
     async def abandon_job(self, job: str) -> None:
-        """Aborts it. Where that cannot be said, the job stays open, and nothing of it is applied."""
+        """Aborts it, at work or not. An open one that cannot be reached stays open, and nothing of it is applied."""
         await self._client.ask("PATCH", f"{self._jobs}/{job}", body=b'{"state":"Aborted"}')
 
     async def state_of_job(self, job: str) -> JobState | TryAgain:

@@ -147,6 +147,32 @@ def test_a_job_is_asked_for_soon_and_then_ever_less_often(crm: Org) -> None:
     assert (sorted(waits), True, 10.0) == (waits, waits[0] < 0.2, waits[-1])
 
 
+@pytest.mark.parametrize("via", ["bulk", "collections"])
+def test_a_job_that_nobody_continues_does_not_overwrite_newer_rows(crm: Org, via: str) -> None:
+    """It is ended before the first of them is sent, whichever way they go."""
+    old = next(with_row_numbers([pa.RecordBatch.from_pylist([account(f"c{n}") | {"Name": "old"} for n in range(3)])]))
+    names = old.schema.names[:-1]
+
+    async def killed() -> str:
+        async with opened(sync(via="bulk"), org(crm.standin.url), names) as destination:
+            job = await destination.open_job()
+            assert isinstance(job, str)
+            assert await destination.fill_job(job, names, [destination.job_rows(old)]) is None
+            assert await destination.close_job(job) is None
+            return job
+
+    job = asyncio.run(killed())
+    note = crm.folder / "killed" / "rows" / "jobs.json"
+    note.parent.mkdir(parents=True)
+    note.write_text(f'{{"job": "{job}", "rows": [[1, 3]]}}')
+    crm.deliver([account(f"c{n}") | {"Name": "new"} for n in range(3)], via=via)
+    assert ("Aborted", "null") == (
+        {each["id"]: each["state"] for each in crm.standin.records("jobs")}[job],
+        note.read_text(),
+    )
+    assert [("new",)] * 3 == crm.accounts("Name")
+
+
 def test_what_a_job_has_not_touched_is_sent_again(crm: Org) -> None:
     """A job that failed has written a part; the rest goes in another one, or by the collections."""
     closing = {"path": "/services/data/v66.0/jobs", "method": "PATCH"}
