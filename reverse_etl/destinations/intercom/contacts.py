@@ -166,7 +166,7 @@ class Contacts:
     async def _tag(self, contact: str, wanted: Any) -> Answer | None:
         """Takes tags off that begin with one of the prefixes, and puts those of the row on; None where that is done."""
         section = self._section.tags
-        if section is None:
+        if section is None or (wanted is None and self._section.empty_values == "ignore"):
             return None
         names = [str(name) for name in wanted] if isinstance(wanted, list) else []
         reply = await self._client.call("GET", f"/contacts/{contact}/tags")
@@ -180,6 +180,8 @@ class Contacts:
                 reply = await self._client.call("DELETE", f"/contacts/{contact}/tags/{tag}")
                 if isinstance(reply, TryAgain):
                     return reply
+                if reply.status not in (200, 404):
+                    return _refused(reply)
         for name in names:
             if name not in there and (answer := await self._put_on(contact, name)) is not None:
                 return answer

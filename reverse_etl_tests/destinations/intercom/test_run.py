@@ -141,13 +141,23 @@ def test_an_archived_contact_is_refused_or_restored(support: Support) -> None:
 
 
 def test_tags_with_a_prefix_are_replaced(support: Support) -> None:
-    """Others stay; a list that is empty takes them off."""
+    """Others stay; a list that is empty takes them off, and none leaves them as they are unless empty values clear."""
     support.standin.put("contacts", {"external_id": "c1", "tags": ["health_red", "vip"]})
     tags = {"column": "user_tags", "replace": ["health_"]}
     support.deliver([{"external_id": "c1", "user_tags": '["health_green","new"]'}], tags=tags)
     assert ["health_green", "new", "vip"] == sorted(support.contacts()["c1"]["tags"])
+    support.deliver([{"external_id": "c1", "user_tags": None}, {"external_id": "c2", "user_tags": "[]"}], tags=tags)
+    assert ["health_green", "new", "vip"] == sorted(support.contacts()["c1"]["tags"])
     support.deliver([{"external_id": "c1", "user_tags": "[]"}], tags=tags)
     assert ["new", "vip"] == sorted(support.contacts()["c1"]["tags"])
+
+
+def test_a_tag_that_cannot_be_taken_off_refuses_its_row(support: Support) -> None:
+    """It is not called delivered with the old tag still on."""
+    support.standin.put("contacts", {"external_id": "c1", "tags": ["health_red"]})
+    support.standin.faults({"match": {"path": "/contacts/", "method": "DELETE"}, "do": {"status": 400}})
+    tags = {"column": "user_tags", "replace": ["health_"]}
+    assert [Outcome.REFUSED] == support.deliver([{"external_id": "c1", "user_tags": "[]"}], tags=tags)
 
 
 def test_attributes_can_come_in_one_column(support: Support) -> None:
