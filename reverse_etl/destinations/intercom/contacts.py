@@ -60,10 +60,10 @@ class Contacts:
         contact = await self._written(str(item["key"]), body)
         if not isinstance(contact, str):
             return contact
-        for step in (self._tag(contact, item.get("tags")), self._attach(contact, item.get("company"))):
-            answer = await step
-            if answer is not None:
-                return answer
+        if (answer := await self._tag(contact, item.get("tags"))) is not None:
+            return answer
+        if (answer := await self._attach(contact, item.get("company"))) is not None:
+            return answer
         return Accepted()
 
     async def fate(self, key: str) -> Fate | TryAgain:
