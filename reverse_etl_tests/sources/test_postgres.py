@@ -117,7 +117,7 @@ _CONTENTS = (
 """What the suite itself needs."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(postgres: PostgresServer) -> PostgresServer:
     """The server with the tables and types that these tests use."""
     with postgres.admin() as admin:

@@ -144,7 +144,9 @@ class MysqlSession:
 
     def _refuse_number_for_time(self, query: str) -> None:
         """MySQL takes a number beside a date-time for a date, such as 1767576600 for one of 2017, and only warns."""
-        for _, _, text in self._wire.answer("SHOW WARNINGS LIMIT 64", self._until):
+        with self._in_words():
+            warnings = self._wire.answer("SHOW WARNINGS LIMIT 64", self._until)
+        for _, _, text in warnings:
             value = _WRONG_TIME.search((text or b"").decode(errors="replace"))
             if value and re.search(rf"(?<!\w){value[1]}(?!\w)", query):
                 raise self._messages.number_for_time()

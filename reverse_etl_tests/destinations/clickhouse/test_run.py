@@ -59,12 +59,13 @@ class TestRuns(ClickhouseEngine, SqlRuns):
         server.engine = "MergeTree"
         super().test_append_adds_once_what_compares(crm, server)
 
-    def test_what_is_wrong_ends_the_run_before_a_row_is_written(  # type: ignore[override]
+    @pytest.mark.thorough
+    def test_what_is_wrong_ends_the_run_before_the_rows_are_read(  # type: ignore[override]
         self, crm: Project, server: Clickhouse
     ) -> None:
         """As if the right to insert were not there."""
         server.running.go_wrong("INSERT .* WHERE 0$", 9, **{"raise": 497})
-        super().test_what_is_wrong_ends_the_run_before_a_row_is_written(crm, server)
+        super().test_what_is_wrong_ends_the_run_before_the_rows_are_read(crm, server)
 
     def test_rows_that_are_gone_are_deleted(self, crm: Project, server: Clickhouse) -> None:  # type: ignore[override]
         """Only this sync's rows."""
