@@ -96,7 +96,7 @@ class _Acts:
 
     def play(self) -> None:
         """All runs."""
-        from reverse_etl.demo.health import alert, change, expected_health
+        from reverse_etl.demo.health import alert, change, expected_health, scores_of
 
         self._title("1. All customers; three are at risk")
         self.alerts += expected_health(self.table).alerts
@@ -104,19 +104,12 @@ class _Acts:
 
         self._title("2. Two more fall below 40, one gets well, and one who is at risk gets worse")
         change(self.table, {"C0010": 31.0, "C0020": 22.5, "C0001": 80.0, "C0002": 5.0}, self.now - 30)
-        self.alerts += [alert(company, score) for company, score in self._companies("C0010", "C0020")]
+        self.alerts += [alert(*each) for each in scores_of(self.table, "C0010", "C0020")]
         self._run_all()
         say(self.console, "Who was at risk already is not alerted about again.")
 
         self._title("3. Nothing has changed")
         self._run_all()
-
-    def _companies(self, *numbers: str) -> list[tuple[str, float]]:
-        import duckdb
-
-        with duckdb.connect(str(self.table), read_only=True) as database:
-            rows = database.execute("SELECT customer_no, company, score FROM customer_health").fetchall()
-        return [(company, score) for number, company, score in rows if number in numbers]
 
     def _run_all(self, *, first: bool = False) -> None:
         for name in SYNCS:

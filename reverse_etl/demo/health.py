@@ -96,6 +96,13 @@ def expected_health(path: Path) -> ExpectedHealth:
     )
 
 
+def scores_of(path: Path, *numbers: str) -> list[tuple[str, float]]:
+    """Company and score of customers."""
+    with closing(_opened(path)) as database:
+        rows = database.execute("SELECT customer_no, company, score FROM customer_health ORDER BY 1").fetchall()
+    return [(company, score) for number, company, score in rows if number in numbers]
+
+
 def alert(company: str, score: float) -> str:
     """The text of a message, as Slack has it: ``&`` is escaped there."""
     written = f"{score:.1f}".removesuffix(".0")

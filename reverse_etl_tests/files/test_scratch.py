@@ -65,11 +65,11 @@ before = duckdb.connect().execute(f"SELECT {{SHOWN}}").fetchone()
 
 
 def test_connections_are_made_in_one_place() -> None:
-    """Nobody opens a database past the module that keeps it quiet."""
+    """Nobody opens a database past the module that keeps it quiet, but the sample, which knows nothing of ours."""
     openers = {
         path.relative_to(PACKAGE).as_posix()
         for path in MODULES
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "duckdb.connect"
     }
-    assert openers == {"files/scratch.py"}
+    assert openers == {"files/scratch.py", "demo/health.py"}
