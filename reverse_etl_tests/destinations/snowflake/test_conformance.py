@@ -207,7 +207,7 @@ class TestEdges(SqlEdges):
     def make_named(self, server: SqlServer, table: str, columns: tuple[str, str, str]) -> None:
         """Nothing is unique, nothing is checked."""
         if "'" in table and not isinstance(server, Account):
-            pytest.skip("fakesnow cannot make a table with a quote in its name")
+            pytest.xfail("fakesnow cannot make a table with a quote in its name")
         key, data, unique = map(self._quoted, columns)
         server.run(f"CREATE TABLE {self._quoted(table)} ({key} bigint, {data} int, {unique} int)")
 
