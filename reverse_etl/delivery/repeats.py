@@ -10,7 +10,7 @@ from reverse_etl.delivery.batches import Request
 from reverse_etl.destinations.base import Accepted, Refusal, TryAgain
 
 _PIECES: Final = 4
-"""Into so many requests go the items of one that were in each other's way."""
+"""The items of one request that were in each other's way go into this many."""
 
 
 def unless_all(answer: Accepted, items: int) -> Accepted | TryAgain:

@@ -26,6 +26,7 @@ from reverse_etl.pacing.waits import VISIBLE_S, Waits
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reverse_etl.destinations._http.config import ServiceConfig
     from reverse_etl.http.proxies import ProxyChoice
 
 LARGEST_ANSWER_BYTES: Final = 32_000_000
@@ -45,6 +46,24 @@ class Address:
 
     url: str
     keys: str
+
+
+def connection_to(
+    config: ServiceConfig, clock: Clock, *, most_bytes: int = LARGEST_ANSWER_BYTES
+) -> tuple[Connection, Address]:
+    """A connection to a service with one address; nothing is asked yet. Raises UnsetVariableError, ConfigError."""
+    address = Address(config.base_url(), config.address_keys)
+    connection = Connection(
+        config.label,
+        [address],
+        most_open=config.max_requests_in_flight,
+        ca_file=config.ca_file,
+        proxy=config.proxy,
+        also_check=config.address_keys,
+        most_bytes=most_bytes,
+        clock=clock,
+    )
+    return connection, address
 
 
 class Connection:

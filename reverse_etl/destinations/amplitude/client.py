@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from reverse_etl.destinations._http.connection import Address, Connection
+from reverse_etl.destinations._http.connection import connection_to
 from reverse_etl.destinations.amplitude.answers import answer_of
 from reverse_etl.destinations.base import Accepted, Answer, RequestRefused, TryAgain
 from reverse_etl.pacing.rate_limit import Clock
 
 if TYPE_CHECKING:
+    from reverse_etl.destinations._http.connection import Address, Connection
     from reverse_etl.destinations.amplitude.config import Config
     from reverse_etl.pacing.retry import Patience
 
@@ -24,16 +25,7 @@ _PATH: Final = "/batch"
 @asynccontextmanager
 async def opened(config: Config, clock: Clock) -> AsyncIterator[Client]:
     """The project; nothing is asked yet. Raises UnsetVariableError, ConfigError, UnauthorizedError."""
-    address = Address(config.base_url(), config.address_keys)
-    connection = Connection(
-        config.label,
-        [address],
-        most_open=config.max_requests_in_flight,
-        ca_file=config.ca_file,
-        proxy=config.proxy,
-        also_check=config.address_keys,
-        clock=clock,
-    )
+    connection, address = connection_to(config, clock)
     async with connection:
         yield Client(config, connection, address)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from reverse_etl.destinations._http.connection import Address, Connection
+from reverse_etl.destinations._http.connection import connection_to
 from reverse_etl.destinations._http.reply import Reply, try_again
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.salesforce import sign_in
@@ -22,6 +22,7 @@ from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableEr
 from reverse_etl.pacing.rate_limit import Clock
 
 if TYPE_CHECKING:
+    from reverse_etl.destinations._http.connection import Address, Connection
     from reverse_etl.destinations.salesforce.config import Config
     from reverse_etl.pacing.retry import Patience
 
@@ -38,17 +39,7 @@ _LIMIT: Final = "REQUEST_LIMIT_EXCEEDED"
 @asynccontextmanager
 async def opened(config: Config, clock: Clock) -> AsyncIterator[Client]:
     """The org; nothing is asked yet. Raises UnsetVariableError, ConfigError."""
-    address = Address(config.base_url(), config.address_keys)
-    connection = Connection(
-        config.label,
-        [address],
-        most_open=config.max_requests_in_flight,
-        ca_file=config.ca_file,
-        proxy=config.proxy,
-        also_check=config.address_keys,
-        most_bytes=MOST_ANSWER_BYTES,
-        clock=clock,
-    )
+    connection, address = connection_to(config, clock, most_bytes=MOST_ANSWER_BYTES)
     async with connection:
         yield Client(config, connection, address)
 

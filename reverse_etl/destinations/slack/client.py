@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from reverse_etl.destinations._http.connection import Address, Connection
+from reverse_etl.destinations._http.connection import connection_to
 from reverse_etl.destinations._http.reply import Reply, try_again
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.slack.answers import AGAIN, DOUBTFUL, answer_of, stop_for_token, webhook_answer_of
@@ -17,6 +17,7 @@ from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
 from reverse_etl.report import Step
 
 if TYPE_CHECKING:
+    from reverse_etl.destinations._http.connection import Address, Connection
     from reverse_etl.destinations.base import Answer, InDoubt
     from reverse_etl.destinations.slack.config import Config
     from reverse_etl.pacing.rate_limit import Clock
@@ -28,16 +29,7 @@ _JSON: Final = "application/json; charset=utf-8"
 @asynccontextmanager
 async def opened(config: Config, clock: Clock) -> AsyncIterator[Client]:
     """The workspace; nothing is asked yet. Raises UnsetVariableError, ConfigError, UnauthorizedError."""
-    address = Address(config.base_url(), config.address_keys)
-    connection = Connection(
-        config.label,
-        [address],
-        most_open=config.max_requests_in_flight,
-        ca_file=config.ca_file,
-        proxy=config.proxy,
-        also_check=config.address_keys,
-        clock=clock,
-    )
+    connection, address = connection_to(config, clock)
     async with connection:
         yield Client(config, connection, address)
 
