@@ -214,6 +214,26 @@ def test_annotations_are_not_evaluated() -> None:
     assert {} == breaking(evaluated)
 
 
+SERVERS = {"postgres", "mariadb", "redshift", "sqlserver", "bigquery", "snowflake", "clickhouse"}
+
+
+def test_what_fills_a_server_of_the_session_fills_it_once() -> None:
+    """A module's tests need not follow each other: what is made for a module is made again, unless it was dropped."""
+
+    def filled_twice(path: Path) -> list[str]:
+        return [
+            node.name
+            for node in parsed(path).body
+            if isinstance(node, ast.FunctionDef)
+            and any("scope='module'" in ast.unparse(decorator) for decorator in node.decorator_list)
+            and SERVERS & {argument.arg for argument in node.args.args}
+            and not any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))
+        ]
+
+    tests = Path(__file__).parent.rglob("*.py")
+    assert {} == {path.name: found for path in tests if (found := filled_twice(path))}
+
+
 STAGES = {
     "changeset.extract.extract": {
         "cli/commands/preview.py",

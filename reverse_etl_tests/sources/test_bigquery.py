@@ -119,7 +119,7 @@ def settings_of(server: BigqueryServer, **changed: Any) -> Config:
     return Config(**(settings | changed))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(bigquery: BigqueryServer) -> BigqueryServer:
     """The stand-in with the tables that these tests use."""
     database = bigquery.database

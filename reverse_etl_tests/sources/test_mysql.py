@@ -164,7 +164,7 @@ def settings_of(server: MariadbServer, **changed: Any) -> Config:
     return Config(**(keys | changed))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(mariadb: MariadbServer) -> MariadbServer:
     """The server with the tables that these tests use."""
     with mariadb.admin() as admin:

@@ -128,7 +128,7 @@ def real_service(url: str, monkeypatch: pytest.MonkeyPatch) -> Config:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(redshift: RedshiftServer) -> RedshiftServer:
     """The stand-in with the tables that these tests use."""
     with redshift.behind.admin(DATABASE) as admin:

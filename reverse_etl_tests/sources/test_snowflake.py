@@ -125,7 +125,7 @@ def real_service(url: str, monkeypatch: pytest.MonkeyPatch) -> Config:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(snowflake: SnowflakeServer) -> SnowflakeServer:
     """The server with the tables that these tests use."""
     with snowflake.admin() as admin:

@@ -91,7 +91,7 @@ def test_what_is_not_tracked_comes_with_the_statement(tracking: TdsServer) -> No
             log.create()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def changes(snowflake: SnowflakeServer) -> SnowflakeServer:
     """The Snowflake counterpart, with a table and what changed in it."""
     with snowflake.admin() as admin:

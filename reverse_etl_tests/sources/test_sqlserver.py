@@ -142,7 +142,7 @@ def unreached(**changed: Any) -> Config:
     return Config(**(settings | changed))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(sqlserver: TdsServer) -> TdsServer:
     """The counterpart with the tables that these tests use."""
     sqlserver.admin(
