@@ -10,7 +10,7 @@ from rich.console import Console
 
 from reverse_etl.checks import max_failed_rows, row_count
 from reverse_etl.checks._settings import parse_limit
-from reverse_etl.checks.base import Gate, Rule, Severity
+from reverse_etl.checks.base import Gate, Rule, Severity, Whole
 from reverse_etl.cli.commands.run import show
 from reverse_etl.counted import counted
 from reverse_etl.notify.alert import Alert, Kind
@@ -47,7 +47,7 @@ def test_a_count_with_what_it_counts(count: int, words: tuple[str, ...], text: s
 )
 def test_a_gate_counts_one_row(gate: Gate, text: str) -> None:
     """What it says stops the run."""
-    assert text == gate.exceeded(ONE)
+    assert text == gate.measure(Whole(ONE), ()).exceeded
 
 
 @pytest.mark.parametrize(

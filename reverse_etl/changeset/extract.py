@@ -182,6 +182,7 @@ def extract(
         gone_max=scope.gone_max,
         adds_max=scope.adds_max,
         updates_max=scope.updates_max,
+        accept=scope.accept,
     )
     folder.seal(facts)
     return facts

@@ -62,6 +62,7 @@ class Facts:
         gone_max: How much of what is gone the run may remove, instead of what the sync allows; empty for that.
         adds_max: How many rows it may add to a table, alike.
         updates_max: How many rows of a table it may change, alike.
+        accept: Checks that the run lets pass once, with commas between; empty for none.
         generation: What counted as acknowledged before the rows were read; None for a sync that does not compare.
     """
 
@@ -85,6 +86,12 @@ class Facts:
     gone_max: str = ""
     adds_max: str = ""
     updates_max: str = ""
+    accept: str = ""
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """The names of the checks that the run lets pass."""
+        return frozenset(filter(None, self.accept.split(",")))
 
     @property
     def next_last_sync_time(self) -> int | None:

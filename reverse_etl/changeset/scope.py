@@ -67,6 +67,7 @@ class Scope:
         gone_max: How much of what is gone may be removed, ``20%`` or a number; empty for what the sync allows.
         adds_max: How many rows may be added to a table, alike.
         updates_max: How many rows of a table may be changed, alike.
+        accept: Names of checks that may be broken without stopping the run, with commas between.
     """
 
     full: bool = False
@@ -79,6 +80,7 @@ class Scope:
     gone_max: str = ""
     adds_max: str = ""
     updates_max: str = ""
+    accept: str = ""
 
     @classmethod
     def of(
@@ -94,6 +96,7 @@ class Scope:
         gone_max: str = "",
         adds_max: str = "",
         updates_max: str = "",
+        accept: str = "",
         mark: str = "",
     ) -> Self:
         """What options ask for.
@@ -109,6 +112,7 @@ class Scope:
             gone_max: As in ``Scope``.
             adds_max: As in ``Scope``.
             updates_max: As in ``Scope``.
+            accept: As in ``Scope``.
             mark: What stands before the options' names where they are written.
 
         Raises:
@@ -140,7 +144,7 @@ class Scope:
             raise ConfigError(f"{mark}since is in the future: nothing has changed since then.")
         if begin is not None and end is not None and end <= begin:
             raise ConfigError(f"{mark}until is not after {mark}since.")
-        return cls(full, begin, end, limit or None, only, retry_of, plan, **limits)
+        return cls(full, begin, end, limit or None, only, retry_of, plan, **limits, accept=accept)
 
     def as_options(self) -> dict[str, str | int | bool]:
         """What ``of`` is to be given for it; what is left out is not in it."""
@@ -155,11 +159,17 @@ class Scope:
         }
         given |= {"only": self.only, "retry_of": self.retry_of, "plan": self.plan}
         given |= {"gone_max": self.gone_max, "adds_max": self.adds_max, "updates_max": self.updates_max}
+        given["accept"] = self.accept
         return {name: value for name, value in given.items() if value}
 
     def without_limits(self) -> Self:
         """The same reading, whatever is allowed to become of it."""
         return replace(self, gone_max="", adds_max="", updates_max="")
+
+    @property
+    def accepted(self) -> list[str]:
+        """The names of the checks that may be broken."""
+        return [name for name in (part.strip() for part in self.accept.split(",")) if name]
 
     @property
     def reads(self) -> Reads:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -115,17 +115,61 @@ class ChangesetRule(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The rows of one stream once each is marked, as gates look at them.
+
+    Attributes:
+        counts: Of the rows that were found; valid ones are ``undelivered``.
+        parts: Where the rows lie.
+        rows: The highest row number that was found; rows after it have nothing but an identifier.
+        started_at: The run's start by the database's clock, Unix seconds.
+    """
+
+    counts: Counts
+    parts: Parts | None = None
+    rows: int = 0
+    started_at: int = 0
+
+    def batches(self, *columns: str) -> Iterator[pa.RecordBatch]:
+        """The rows that were found, a part at a time, each batch with ``ROW_NUMBER`` last."""
+        for batch in self.parts.batches(columns) if self.parts is not None else ():
+            numbers = batch.column(batch.num_columns - 1).to_numpy()
+            found = int(numbers.searchsorted(self.rows, side="right"))
+            yield batch if found == len(numbers) else batch.slice(0, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The number that a gate looked at, and what it found.
+
+    Attributes:
+        value: In the gate's unit: rows, a share from 0 to 1, seconds. None where there is nothing to measure.
+        exceeded: A sentence on how far the gate is exceeded; empty when it is not.
+        note: What is worth saying of a gate that is not exceeded, a sentence; empty when nothing is.
+    """
+
+    value: float | None
+    exceeded: str = ""
+    note: str = ""
+
+
 @runtime_checkable
 class Gate(Protocol):
-    """A rule on the whole changeset's numbers, applied when every row is marked."""
+    """A rule on one number of a whole changeset, applied when every row is marked."""
 
     @property
     def rule(self) -> Rule:
         """Its name and severity: ``warn`` or ``stop``."""
         ...
 
-    def exceeded(self, counts: Counts) -> str:
-        """A sentence on how far the gate is exceeded; empty when it is not."""
+    def measure(self, whole: Whole, past: Sequence[float]) -> Measured:
+        """The number of this changeset, and whether it is beyond what the gate allows.
+
+        Args:
+            whole: The changeset.
+            past: The same number of completed runs that read the same way, the newest first; may be empty.
+        """
         ...
 
 
@@ -146,6 +190,9 @@ class CheckResult:
         fields: The columns at fault, in the order in which they were found.
         message: The first finding's message; empty where there is none.
         judged: Whether it was applied; in a retry, rules ``of_the_whole`` are not.
+        value: The number that a gate looked at; None for other rules, and where there was none.
+        accepted: Whether the run was asked to let it pass, although it is broken.
+        note: What is worth saying of a rule that is not broken; empty when nothing is.
     """
 
     rule: Rule
@@ -157,6 +204,14 @@ class CheckResult:
     fields: tuple[str, ...] = ()
     message: str = ""
     judged: bool = True
+    value: float | None = None
+    accepted: bool = False
+    note: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether it ends the run before anything is sent."""
+        return self.rule.severity is Severity.STOP and not self.passed and not self.accepted
 
     @property
     def passed(self) -> bool:

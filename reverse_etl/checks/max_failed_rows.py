@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import Field
 
 from reverse_etl.checks._settings import GateSeverity, RowLimit, rule_of
-from reverse_etl.checks.base import AnyRule, Rule
+from reverse_etl.checks.base import AnyRule, Measured, Rule, Whole
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.limits import Limit
 from reverse_etl.counted import counted
-from reverse_etl.report import Counts
 
 
 class Config(CheckConfig):
@@ -41,8 +41,9 @@ class MaxFailedRows:
     rule: Rule
     limit: Limit
 
-    def exceeded(self, counts: Counts) -> str:
-        """By how much."""
-        if not self.limit.exceeded_by(counts.rejected, counts.extracted):
-            return ""
-        return f"{counts.rejected:,} of {counted(counts.extracted, 'row')} failed, more than the {self.limit} allowed."
+    def measure(self, whole: Whole, past: Sequence[float]) -> Measured:  # noqa: ARG002
+        """The rows that were rejected."""
+        failed, rows = whole.counts.rejected, whole.counts.extracted
+        if not self.limit.exceeded_by(failed, rows):
+            return Measured(failed)
+        return Measured(failed, f"{failed:,} of {counted(rows, 'row')} failed, more than the {self.limit} allowed.")

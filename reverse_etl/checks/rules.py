@@ -25,7 +25,8 @@ def rules_for(rows: OutgoingRows) -> dict[str, list[AnyRule]]:
     asked = [
         rule for config in rows.requested_checks for rule in load("reverse_etl.checks", config.check).rules(config)
     ]
-    gates = [rule for rule in asked if isinstance(rule, Gate)]
+    # A gate on a column is about the rows that have it.
+    gates = [rule for rule in asked if isinstance(rule, Gate) and not rule.rule.columns]
     built_in = rows.rules()
     return {
         stream.name: _distinct([*built_in[stream.name], *(asked if stream.name == ROWS else gates)])

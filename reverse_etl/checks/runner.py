@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from reverse_etl.changeset.ahead import of_batches
 from reverse_etl.changeset.columns import identifiers, require_columns
@@ -27,7 +26,6 @@ from reverse_etl.changeset.parts import (
     Parts,
     RunFolder,
     count,
-    numbers_where,
 )
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.checks._findings import Across, Marks, Numbers, Tally, failed_rows, note_excluded
@@ -41,7 +39,9 @@ from reverse_etl.checks.base import (
     Gate,
     Rule,
     Severity,
+    Whole,
 )
+from reverse_etl.checks.not_found import not_found
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.config.streams import ROWS
 from reverse_etl.errors import ConfigError, StateError
@@ -55,12 +55,6 @@ if TYPE_CHECKING:
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import OutgoingRows
 
-NO_LONGER_FOUND = "no_longer_found"
-"""The reason of rows that a retry asked for and that the database no longer has."""
-
-NO_IDENTIFIER = "no_identifier"
-"""The reason of rows that a retry cannot ask for."""
-
 
 @dataclass(frozen=True, slots=True)
 class Validation:
@@ -71,18 +65,29 @@ class Validation:
         counts: By stream. Valid rows are ``undelivered``, because nothing is sent yet.
         stopped: Which check stops the run and why, a sentence; empty when rows may be sent.
         would_stop: The same where no run is in progress.
+        let_pass: How to let pass what stops the run, once, a sentence; empty when nothing does.
     """
 
     results: tuple[CheckResult, ...]
     counts: dict[str, Counts]
     stopped: str = ""
     would_stop: str = ""
+    let_pass: str = ""
 
 
-def validate(sync: OutgoingRows, folder: RunFolder) -> Validation:
+Past: TypeAlias = "Mapping[tuple[str, str], Sequence[float]]"
+"""By stream and rule, the numbers of gates in completed runs that read the same way, the newest first."""
+
+
+def validate(sync: OutgoingRows, folder: RunFolder, *, past: Past | None = None) -> Validation:
     """Marks each row of a run's changeset as valid, rejected or excluded, and stores that beside it.
 
     Running it again over the same folder gives the same.
+
+    Args:
+        sync: What the rows are.
+        folder: Where they lie.
+        past: What gates found before; None for nothing.
 
     Raises:
         StateError: The changeset is not complete.
@@ -92,7 +97,7 @@ def validate(sync: OutgoingRows, folder: RunFolder) -> Validation:
     if facts is None:
         raise StateError(f"the changeset in {folder.path} is not complete.", hint="Run the whole sync again.")
     passes = [
-        _Pass(sync, folder.parts(stream.name), stream, rules, facts)
+        _Pass(sync, folder.parts(stream.name), stream, rules, facts, past or {})
         for stream, rules in zip(sync.streams, rules_for(sync).values(), strict=True)
     ]
     for each in passes:
@@ -103,20 +108,28 @@ def validate(sync: OutgoingRows, folder: RunFolder) -> Validation:
         for each in passes:
             each.run(database)
     results = tuple(result for each in passes for result in each.results())
-    return Validation(results, {each.stream.name: each.counts for each in passes}, *_stopped(results))
+    return Validation(results, {each.stream.name: each.counts for each in passes}, *_stopped(results, sync.name, facts))
 
 
-def _stopped(results: Sequence[CheckResult]) -> tuple[str, str]:
-    """Which check stops the run, in two tenses."""
-    for result in results:
-        if result.rule.severity is Severity.STOP and not result.passed:
-            label = "" if result.stream == ROWS else f" on the {result.stream}"
-            check = f"check {result.rule.name}{label}"
-            return (
-                f"{check} stopped the run, nothing was sent: {result.message}",
-                f"{check} would stop the run, and nothing would be sent: {result.message}",
-            )
-    return "", ""
+def _stopped(results: Sequence[CheckResult], sync: str, facts: Facts) -> tuple[str, str, str]:
+    """Which checks stop the run, in two tenses, and how to let them pass once."""
+    stopping = [(_named(result), result) for result in results if result.stops]
+    if not stopping:
+        return "", "", ""
+    (check, first), *others = stopping
+    further = "".join(f" So does {name}: {result.message}" for name, result in others)
+    names = " ".join(f"--accept {name}" for name in dict.fromkeys(result.rule.name for _, result in stopping))
+    samples = facts.reads in (Reads.RETRY, Reads.UNDO)
+    return (
+        f"{check} stopped the run, nothing was sent: {first.message}{further}",
+        f"{check} would stop the run, and nothing would be sent: {first.message}{further}",
+        "" if samples else f"To let it pass in one run: reverse-etl run {sync} {names}",
+    )
+
+
+def _named(result: CheckResult) -> str:
+    label = "" if result.stream == ROWS else f" on the {result.stream}"
+    return f"check {result.rule.name}{label}"
 
 
 _Found: TypeAlias = "list[Finding | ColumnFinding]"
@@ -136,6 +149,7 @@ class _Pass:
     stream: Stream
     rules: Sequence[AnyRule]
     facts: Facts
+    past: Past
     tallies: list[Tally] = field(default_factory=list)
     counts: Counts = Counts()  # noqa: RUF009 - frozen
     excluded: dict[str, Excluded] = field(default_factory=dict)
@@ -186,11 +200,32 @@ class _Pass:
             if not self._judges(each.rule):
                 yield CheckResult(each.rule, self.stream.name, self.rows, 0, judged=False)
             elif isinstance(each, Gate):
-                exceeded = each.exceeded(self._counts_of_found())
-                failed = self.counts.rejected if exceeded else 0
-                yield CheckResult(each.rule, self.stream.name, self.rows, failed, message=exceeded)
+                yield self._of_gate(each)
             else:
-                yield tally.result(self.stream.name, self.rows)
+                yield self._accepted(tally.result(self.stream.name, self.rows))
+
+    def _of_gate(self, gate: Gate) -> CheckResult:
+        counts, found = self._counts_of_found(), self.rows - self.not_found
+        whole = Whole(counts, self.parts, found, self.facts.started_at)
+        measured = gate.measure(whole, self.past.get((self.stream.name, gate.rule.name), ()))
+        failed = self.counts.rejected if measured.exceeded and not gate.rule.columns else 0
+        return self._accepted(
+            CheckResult(
+                gate.rule,
+                self.stream.name,
+                self.rows,
+                failed,
+                fields=gate.rule.columns if measured.exceeded else (),
+                message=measured.exceeded,
+                value=measured.value,
+                note=measured.note,
+            )
+        )
+
+    def _accepted(self, result: CheckResult) -> CheckResult:
+        """The result of a run that was asked to let this check pass."""
+        asked = result.rule.severity is Severity.STOP and result.rule.name in self.facts.accepted
+        return replace(result, accepted=True) if asked and not result.passed else result
 
     def _judges(self, rule: Rule) -> bool:
         """A share of a few rows is none of all; rows that take something back passed the sync's own checks before."""
@@ -215,7 +250,7 @@ class _Pass:
             if found is None:
                 outcomes[numbers - 1] = Outcome.REJECTED
                 failed += batch.num_rows
-                yield self._gone(batch, numbers)
+                yield not_found(batch, self.stream, numbers, sync=self.sync.name)
             else:
                 here = outcomes[numbers - 1]
                 kept_back = self._mark(found | _findings_of(across, numbers), numbers, here)
@@ -252,31 +287,6 @@ class _Pass:
         for rule, with_rows, left_out in excluded:
             note_excluded(self.excluded, rule, with_rows, numbers[left_out & (here == Outcome.EXCLUDED)])
         return kept_back
-
-    def _gone(self, batch: pa.RecordBatch, numbers: Numbers) -> pa.RecordBatch:
-        """Rows of a retry that the database no longer has stay failed rows; no rule is asked about them."""
-        names = identifiers(batch, self.stream)
-        run = f"reverse-etl run {self.sync.name}"
-        without = pc.equal(names, "")
-        findings = [
-            (
-                Rule(reason, Severity.REJECT, ""),
-                Finding(numbers_where(batch, mask), "".join(self.stream.identifier[:1]), message),
-            )
-            for reason, mask, message in (
-                (
-                    NO_LONGER_FOUND,
-                    pc.invert(without),
-                    f"not found under this identifier: the row is gone or has another one now, which {run} reads.",
-                ),
-                (
-                    NO_IDENTIFIER,
-                    without,
-                    f"a retry cannot find a row without an identifier: correct it, then {run}.",
-                ),
-            )
-        ]
-        return failed_rows(names, findings, stream=self.stream.name, numbers=numbers)
 
     def _across(self, rule: ChangesetRule, database: Callable[[], duckdb.DuckDBPyConnection]) -> Across:
         found = Across(np.zeros(self.rows, dtype=np.uint8))

@@ -29,6 +29,16 @@ GoneMax = Annotated[
 ]
 
 
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CHECK",
+        help="Do not stop this once because of a check of that name; may be given several times. Rows that it "
+        "rejects are still rejected.",
+    ),
+]
+
+
 AddsMax = Annotated[
     str,
     typer.Option(

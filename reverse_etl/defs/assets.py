@@ -58,6 +58,7 @@ class ChangesetConfig(dg.Config):
         gone_max: Of what is gone, remove up to this share (20%) or number, instead of what the sync's file allows.
         adds_max: Add up to this share (20%) of a table's rows, or this number, instead of what the sync's file allows.
         updates_max: Change up to this share or number of a table's rows, likewise.
+        accept: Checks that may be broken without stopping this run, with commas between: row_count,null_rate_plan.
     """
 
     full: bool = False
@@ -70,6 +71,7 @@ class ChangesetConfig(dg.Config):
     gone_max: str = ""
     adds_max: str = ""
     updates_max: str = ""
+    accept: str = ""
 
 
 _CHANGESET_CONFIG = ChangesetConfig.to_config_schema()
@@ -136,7 +138,8 @@ def _validated(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         yield from checks.validation_results(validation.results)
         if validation.stopped:
             csv = failed_rows_csv(find_run(run.store, run.run_id))
-            raise StepFailedError(f"{sync.where}: {validation.stopped}", csv)
+            hint = f" {validation.let_pass}" if validation.let_pass else ""
+            raise StepFailedError(f"{sync.where}: {validation.stopped}{hint}", csv)
 
     return stage_asset(
         validated,

@@ -43,19 +43,26 @@ def validation_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheck
 def validation_results(results: tuple[CheckResult, ...]) -> Iterator[dg.AssetCheckResult]:
     """What each rule found, with counts and sample row numbers."""
     for result in results:
-        warns = result.rule.severity is Severity.WARN
+        warns = result.rule.severity is Severity.WARN or result.accepted
         yield dg.AssetCheckResult(
             check_name=check_name(result.rule, result.stream),
             passed=result.passed,
             severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
-            description=result.message or (None if result.judged else NOT_JUDGED),
+            description=_description(result),
             metadata={
                 "rows_checked": result.rows_checked,
                 "rows_failed": result.rows_failed,
                 **({"rows_excluded": result.rows_excluded} if result.rows_excluded else {}),
+                **({} if result.value is None else {"value": result.value}),
                 "sample_row_numbers": dg.MetadataValue.text(", ".join(map(str, result.sample_rows)) or "none"),
             },
         )
+
+
+def _description(result: CheckResult) -> str | None:
+    if result.accepted:
+        return f"Accepted for this run (--accept {result.rule.name}): {result.message}"
+    return result.message or result.note or (None if result.judged else NOT_JUDGED)
 
 
 def gone_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:

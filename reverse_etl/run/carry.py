@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.carried import MOST_CARRIED, CarriedRows, write_carried
 from reverse_etl.changeset.parts import count
-from reverse_etl.checks.runner import NO_LONGER_FOUND
+from reverse_etl.checks.not_found import NO_LONGER_FOUND
 from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.errors import StateError
 from reverse_etl.report import Carried, FailedRow

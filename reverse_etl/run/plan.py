@@ -22,7 +22,7 @@ from reverse_etl.changeset.scope import WHAT_CHANGED, Scope
 from reverse_etl.config.changes import late_of
 from reverse_etl.config.streams import ROWS
 from reverse_etl.delivery.estimate import Estimate, estimate
-from reverse_etl.run import changes
+from reverse_etl.run import changes, judged
 from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.gone import NOTHING_SENT, deleted_too_many
@@ -106,7 +106,7 @@ def make_plan(
         )
     keep_rows_for(run.folder, identified.rows)
     put_changeset(run)
-    validation = validate(sync, run.folder)
+    validation = validate(sync, run.folder, past=judged.past_of(sync, store, facts, plan_id))
     rejected_by = {
         stream: {
             result.rule.name: result.rows_failed

@@ -21,7 +21,7 @@ from reverse_etl.config.changes import late_of
 from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
-from reverse_etl.run import changes, gone, in_table
+from reverse_etl.run import changes, gone, in_table, judged
 from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.close import close
@@ -74,6 +74,7 @@ def extract_changeset(
     from reverse_etl.sources import connect, dialect
 
     scope.check(run.sync)
+    judged.require_known(run.sync, scope.accepted)
     scope = changes.with_all_rows_when_due(run, scope)
     late = late_of(run.sync.changes, database.late)
     known = identify_recipient(run, destination, scope=scope, clock=clock) if destination else None
@@ -124,10 +125,12 @@ def validate_changeset(run: SyncRun) -> Validation:
     from reverse_etl.checks.runner import validate
 
     _begin(run)
-    validation = validate(run.sync, run.folder)
+    facts = _facts(run)
+    validation = validate(run.sync, run.folder, past=judged.past_of(run.sync, run.store, facts, run.root_run_id))
+    judged.remember(run, facts, validation.results)
     put(run)
     if validation.stopped:
-        error = CheckFailedError(validation.stopped).located(run.sync.where)
+        error = CheckFailedError(validation.stopped, hint=validation.let_pass).located(run.sync.where)
         close(run, Status.FAILED, message=str(error), exit_code=error.exit_code)
     return validation
 

@@ -136,6 +136,22 @@ FAILED_CAUSE: Final = sa.Table(
 )
 """Why rows of a run failed, and how many for each cause; counts every failed row."""
 
+CHECK_RESULT: Final = sa.Table(
+    "reverse_etl_check_result",
+    METADATA,
+    _of_run(),
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False, comment="passed, broken, accepted, not_judged"),
+    sa.Column("rows_checked", sa.BigInteger, nullable=False),
+    sa.Column("rows_failed", sa.BigInteger, nullable=False),
+    sa.Column("value", sa.Double, nullable=True, comment="the number that a gate looked at"),
+    sa.Column("everything", sa.Boolean, nullable=True, comment="all rows were read, not what changed; null: a part"),
+    sa.Column("message", sa.Text, nullable=False),
+)
+"""What each check of a run found."""
+
 PACE: Final = sa.Table(
     "reverse_etl_pace",
     METADATA,

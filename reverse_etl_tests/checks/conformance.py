@@ -16,7 +16,7 @@ import pytest
 
 from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.parts import Facts, RunFolder, with_row_numbers
-from reverse_etl.checks.base import CheckResult, Gate, Severity
+from reverse_etl.checks.base import CheckResult, Gate, Severity, Whole
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.checks.runner import Validation, validate
 from reverse_etl.config.checks import CheckConfig
@@ -266,12 +266,12 @@ class GateConformance:
 
     def test_counts_within_pass(self) -> None:
         """On this side of the gate there is no finding."""
-        assert [self.gate().exceeded(counts) for counts in self.within] == [""] * len(self.within)
+        assert [self.gate().measure(Whole(counts), ()).exceeded for counts in self.within] == [""] * len(self.within)
 
     def test_counts_beyond_are_reported_with_the_numbers(self) -> None:
         """Beyond the gate a sentence says by how much."""
         for counts in self.beyond:
-            assert f"{counts.extracted:,}" in self.gate().exceeded(counts)
+            assert f"{counts.extracted:,}" in self.gate().measure(Whole(counts), ()).exceeded
 
     def test_it_stops_unless_it_only_warns(self) -> None:
         """A gate stops the run by default and never keeps single rows back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from reverse_etl.checks import (
     accepted_values,
+    freshness,
     in_range,
     matches,
     max_age,
@@ -21,11 +23,22 @@ from reverse_etl.checks import (
     unique,
 )
 from reverse_etl.checks._settings import Limit
+from reverse_etl.checks.base import Gate, Whole
+from reverse_etl.checks.runner import validate
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.numbers import WrittenNumber
 from reverse_etl.report import Counts
 from reverse_etl.sources.base import marked
-from reverse_etl_tests.checks.conformance import DECIMAL, STARTED_AT, GateConformance, RuleConformance, sync
+from reverse_etl_tests.checks.conformance import (
+    DECIMAL,
+    STARTED_AT,
+    Checked,
+    GateConformance,
+    RuleConformance,
+    check,
+    store,
+    sync,
+)
 
 INTEGER = pa.field("value", pa.int64())
 
@@ -339,6 +352,87 @@ class TestNullRate(RuleConformance):
     about_column, finds_null = True, True
 
 
+class TestFreshness(RuleConformance):
+    """The newest time of all is too old; a column without a time is a finding, too."""
+
+    module, rule = "freshness", "freshness_updated_at"
+    sync = sync(freshness.Config(column="updated_at", max=timedelta(hours=6)))
+    column, field = "updated_at", INTEGER
+    rows = ((STARTED_AT - 90_000, False), (STARTED_AT - 21_601, False), (None, False))
+    about_column, finds_null = True, True
+
+
+@pytest.mark.parametrize(
+    ("newest", "value", "message"),
+    [
+        (STARTED_AT - 21_600, 21_600.0, ""),
+        (STARTED_AT + 5, -5.0, ""),
+        (STARTED_AT - 21_661, 21_661.0, "the newest `updated_at` is 361m old, more than the 6h allowed."),
+        (STARTED_AT - 180_000, 180_000.0, "the newest `updated_at` is 50h old, more than the 6h allowed."),
+    ],
+)
+def test_freshness_says_how_old_the_newest_time_is(newest: int, value: float, message: str, tmp_path: Path) -> None:
+    """At most as old as allowed passes."""
+    config = sync(freshness.Config(column="updated_at", max=timedelta(hours=6)))
+    rows = pa.record_batch({"id": pa.array(["1", "2"]), "updated_at": pa.array([STARTED_AT - 999_999, newest])})
+    result = check(config, tmp_path, [rows]).result("freshness_updated_at")
+    assert (result.value, result.message) == (value, message)
+
+
+def test_without_rows_freshness_is_not_known_and_stops_nothing(tmp_path: Path) -> None:
+    """A run that reads what changed may find nothing."""
+    config = sync(freshness.Config(column="updated_at", max=timedelta(hours=6)))
+    result = check(config, tmp_path, []).result("freshness_updated_at")
+    assert (result.passed, result.value, "cannot be seen" in result.note) == (True, None, True)
+
+
+@pytest.mark.parametrize(
+    ("past", "rows", "message"),
+    [
+        ((), 9, ""),
+        ((100, 104, 1), 50, ""),
+        ((100, 104, 1), 49, "49 rows to check, 51% fewer than the median of the last 3 completed runs (100 rows); "),
+        ((10,), 16, "16 rows to check, 60% more than the last completed run (10 rows); "),
+        ((0, 0), 1, "1 row to check, where there were none in the median of the last 2 completed runs; "),
+        ((0,), 0, ""),
+        ((10, 10, 10, 1000, 1000, 1000, 1000), 10, ""),
+    ],
+)
+def test_a_row_count_is_compared_with_the_median_of_the_last_runs(
+    past: tuple[float, ...], rows: int, message: str
+) -> None:
+    """Up and down; exactly the share that is allowed passes; without a run before, nothing is compared."""
+    rule = row_count.rules(row_count.Config(change="50%", last=3))[0]  # type: ignore[arg-type]
+    assert isinstance(rule, Gate)
+    found = rule.measure(Whole(Counts(extracted=rows)), past)
+    assert (found.value, found.exceeded) == (rows, message and f"{message}50% is allowed.")
+    assert bool(found.note) is not bool(past)
+
+
+@pytest.mark.parametrize(
+    ("past", "message"),
+    [
+        ((), ""),
+        ((0.34, 0.9), ""),
+        ((0.9,), ""),
+        (
+            (0.25, 0.2),
+            "column `phone` is NULL in 2 of 5 rows (40%), 22.5% in the median of the last 2 completed runs; ",
+        ),
+        ((0.0,), "column `phone` is NULL in 2 of 5 rows (40%), 0% in the last completed run; "),
+    ],
+)
+def test_a_null_rate_is_compared_with_the_median_of_the_last_runs(
+    past: tuple[float, ...], message: str, tmp_path: Path
+) -> None:
+    """Only a share that rises is a finding."""
+    config = sync(null_rate.Config(column="phone", change="50%"))  # type: ignore[arg-type]
+    rows = pa.record_batch({"id": pa.array(list("abcde")), "phone": pa.array([None, None, "1", "2", "3"])})
+    run = store(tmp_path, [rows])
+    result = Checked(validate(config, run, past={("rows", "null_rate_phone"): past}), run).result("null_rate_phone")
+    assert (result.value, result.message) == (0.4, message and f"{message}50% more is allowed.")
+
+
 class TestMaxFailedRows(GateConformance):
     """A share of the rows extracted."""
 
@@ -377,7 +471,10 @@ class TestRowCount(GateConformance):
         (max_failed_rows.Config, {"limit": 5, "severity": "reject"}),
         (row_count.Config, {}),
         (row_count.Config, {"min": 2, "max": 1}),
+        (row_count.Config, {"change": "half"}),
+        (row_count.Config, {"change": "50%", "last": 0}),
         (null_rate.Config, {"column": "phone", "max": 5}),
+        (null_rate.Config, {"column": "phone"}),
         (max_age.Config, {"column": "updated_at", "max": "soon"}),
     ],
 )

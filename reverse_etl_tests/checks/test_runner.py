@@ -140,6 +140,31 @@ def test_what_judges_all_rows_judges_no_retry(tmp_path: Path) -> None:
         assert bool(checked.validation.stopped) is stopped
 
 
+def test_a_check_that_is_accepted_stops_nothing_once_and_still_rejects(tmp_path: Path) -> None:
+    """Only the checks that are named; what they found is still told, and rows that they reject stay rejected."""
+    config = sync(row_count.Config(min=3), not_null.Config(column="plan", severity="stop"))
+    run = store(tmp_path, [people(id=["1", "2"], plan=["free", None])])
+    both = validate(config, run)
+    assert both.stopped == (
+        "check row_count stopped the run, nothing was sent: 2 rows to check, fewer than 3. "
+        "So does check not_null_plan: column `plan` is NULL."
+    )
+    assert both.let_pass == (
+        "To let it pass in one run: reverse-etl run customers --accept row_count --accept not_null_plan"
+    )
+    facts = run.facts()
+    assert facts is not None
+    for accept, stopped in (("row_count", "not_null_plan"), ("not_null_plan", "row_count"), ("x", "row_count")):
+        run.seal(replace(facts, accept=accept))
+        assert validate(config, run).stopped.startswith(f"check {stopped} stopped")
+    run.seal(replace(facts, accept="row_count,not_null_plan"))
+    checked = Checked(validate(config, run), run)
+    assert (checked.validation.stopped, checked.validation.let_pass) == ("", "")
+    result = checked.result("row_count")
+    assert (result.passed, result.accepted, result.value) == (False, True, 2)
+    assert checked.outcomes() == [Outcome.UNDELIVERED, Outcome.REJECTED]
+
+
 def test_a_gate_that_only_warns_stops_nothing(tmp_path: Path) -> None:
     """Its result fails, the run goes on."""
     checked = check(sync(row_count.Config(min=2, severity="warn")), tmp_path, [people(id=["1"])])

@@ -111,7 +111,16 @@ def test_a_gate_stops_the_run_before_anything_is_sent(project: Project, sandbox:
     assert (4, "failed") == (code, report["status"])
     assert "max_failed_rows" in report["message"]
     assert (0, 1, 1) == tuple(report["rows"][key] for key in ("delivered", "rejected", "undelivered"))
+    assert report["message"].endswith("To let it pass in one run: reverse-etl run people --accept max_failed_rows")
     assert [] == sandbox.people()
+    unknown = project.reverse_etl("run", "people", "--accept", "max_failed_row")
+    assert 2 == unknown.returncode
+    assert "syncs/people.yaml" in unknown.stderr
+    assert "Did you mean --accept max_failed_rows?" in " ".join(unknown.stderr.split())
+    assert [] == sandbox.people()
+    code, report = project.run("people", "--accept", "max_failed_rows")
+    assert (7, 1, 1) == (code, report["rows"]["delivered"], report["rows"]["rejected"])
+    assert 4 == project.run("people")[0]
 
 
 def test_segment_and_relationships_follow_the_people(project: Project, sandbox: RunningSandbox) -> None:

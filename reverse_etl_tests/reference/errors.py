@@ -233,7 +233,7 @@ def _fail(project: Project) -> None:
     with attend(run):
         extract_changeset(run, loaded.databases["shop"])
         validation = validate_changeset(run)
-    raise errors.CheckFailedError(validation.stopped)
+    raise errors.CheckFailedError(validation.stopped, hint=validation.let_pass)
 
 
 PROVOKED: Final[dict[type[errors.ReverseEtlError], Callable[[Project], None]]] = {

@@ -10,6 +10,7 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
 from reverse_etl.cli.project import (
+    Accept,
     AddsMax,
     AsJson,
     GoneMax,
@@ -64,17 +65,28 @@ def plan(
     gone_max: GoneMax = "",
     adds_max: AddsMax = "",
     updates_max: UpdatesMax = "",
+    accept: Accept = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would send, change and reject; nothing is sent, and last sync time stays."""
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.config.loader import load_project
+    from reverse_etl.run.judged import require_known
     from reverse_etl.run.plan import make_plan
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
+    scope = Scope.of(
+        full=full,
+        gone_max=gone_max,
+        adds_max=adds_max,
+        updates_max=updates_max,
+        accept=",".join(accept or ()),
+        mark="--",
+    )
     project = load_project(syncs)
     config = sync_named(project, sync)
+    require_known(config, scope.accepted)
     resolve_credentials(project, config)
     home = Home.from_environment(syncs)
     try:
@@ -85,7 +97,7 @@ def plan(
                 open_store(home.state_url),
                 project.databases[config.database],
                 project.destinations[config.destination],
-                scope=Scope.of(full=full, gone_max=gone_max, adds_max=adds_max, updates_max=updates_max, mark="--"),
+                scope=scope,
                 with_values=values,
             )
     except ReverseEtlError as error:

@@ -28,7 +28,7 @@ def retry(
     """Send only the rows that failed, read again by their identifiers; last sync time stays as it is."""
     from reverse_etl.changeset.again import FailedBefore, left_gone
     from reverse_etl.changeset.scope import Scope
-    from reverse_etl.checks.runner import NO_LONGER_FOUND
+    from reverse_etl.checks.not_found import NO_LONGER_FOUND
     from reverse_etl.cli.commands.errors import chosen_run
     from reverse_etl.cli.commands.history import no_runs
     from reverse_etl.cli.commands.run import execute, show

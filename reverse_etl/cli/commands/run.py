@@ -13,6 +13,7 @@ from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
 from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, was_interrupted
 from reverse_etl.cli.project import (
+    Accept,
     AddsMax,
     AsJson,
     GoneMax,
@@ -45,6 +46,7 @@ EXAMPLES: Final = (
     "run customers --only 42 --only 43",
     "run customers --limit 10",
     "run customers --gone-max 20%",
+    "run customers --accept row_count",
     "run --all",
     "run --workspace main --json",
 )
@@ -108,12 +110,14 @@ def run(
     gone_max: GoneMax = "",
     adds_max: AddsMax = "",
     updates_max: UpdatesMax = "",
+    accept: Accept = None,
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
     """Run one sync now, or several; ends with the exit code of what happened, of several with that of the worst."""
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.config.loader import load_project
+    from reverse_etl.run.judged import require_known
 
     several = every or bool(destination)
     if bool(sync) == several:
@@ -125,17 +129,25 @@ def run(
         raise typer.BadParameter("goes with one sync.", param_hint="--only")
     if plan and several:
         raise typer.BadParameter("goes with one sync.", param_hint="--plan")
+    if accept is not None and (several or plan):
+        how = "make the plan with it" if plan else "goes with one sync"
+        raise typer.BadParameter(f"{how}.", param_hint="--accept")
     limits = {"gone_max": gone_max, "adds_max": adds_max, "updates_max": updates_max}
     for name in (name for name, value in limits.items() if value and (plan or several)):
         how = "make the plan with it" if plan else "goes with one sync"
         raise typer.BadParameter(f"{how}.", param_hint=f"--{name.replace('_', '-')}")
     named = "asked for" if only else ""
-    scope = Scope.of(full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, **limits, mark="--")
+    accepted = ",".join(accept or ())
+    scope = Scope.of(
+        full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, **limits, accept=accepted,
+        mark="--",
+    )  # fmt: skip
     project = load_project(syncs)
     people = words.console(stderr=True)
 
     def run_one(config: SyncConfig) -> RunReport:
         scope.check(config)
+        require_known(config, scope.accepted)
         if plan:
             _require_plan(config.name, syncs, plan)
         resolve_credentials(project, config)

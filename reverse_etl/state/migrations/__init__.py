@@ -24,6 +24,7 @@ REVISIONS: Final = (
     "0014",
     "0015",
     "0016",
+    "0017",
 )
 """Every revision, oldest first. The last is what this release reads and writes."""
 
