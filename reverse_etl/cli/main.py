@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import gc
 import io
 import os
 import signal
@@ -39,6 +40,8 @@ _IN_HELP: Final = (
     *("errors", "retry", "undo", "pause", "resume", "log", "sandbox", "schema", "ui"),
 )
 """The order of the help; any other command comes after them, by name."""
+
+_OBJECTS_BEFORE_GARBAGE: Final = 4_000
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -148,6 +151,8 @@ def _report_dropped(dropped: sys.UnraisableHookArgs) -> None:
 
 def main() -> None:
     """The entry point of ``reverse-etl``: a user's mistake ends with a sentence, never with a traceback."""
+    # Imports make thousands of classes: to look for garbage after each 700 objects is a tenth of a small run.
+    gc.set_threshold(_OBJECTS_BEFORE_GARBAGE)
     sys.unraisablehook = _report_dropped
     _make_writable()
     pressed = _noted_presses()

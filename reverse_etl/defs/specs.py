@@ -19,7 +19,7 @@ from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import lineage, run_tags
 from reverse_etl.defs.freshness import freshness_policy
 from reverse_etl.defs.translator import Stage, SyncAsset, SyncTranslator
-from reverse_etl.run.acknowledged import compares
+from reverse_etl.run.remembers import compares
 
 _KEPT = "reverse_etl/"
 

@@ -26,6 +26,7 @@ from reverse_etl.config.streams import ROWS
 from reverse_etl.errors import StateError
 from reverse_etl.files.scratch import scratch_in
 from reverse_etl.files.storage import storage_from_environment
+from reverse_etl.run.remembers import compares
 from reverse_etl.run.sharing import fetch
 from reverse_etl.state.snapshots import Snapshot, move_snapshot, snapshot_of
 
@@ -34,24 +35,6 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.powers import Compares, Merges
     from reverse_etl.run.record import SyncRun
-
-
-def compares(sync: SyncConfig) -> bool:
-    """Whether a sync sends only what differs from what was acknowledged: also of what a database's log names."""
-    from reverse_etl.destinations import kind
-    from reverse_etl.destinations.powers import Compares
-
-    by = sync.changes.by
-    return by == "compare" or (by == "log" and isinstance(kind(sync.DESTINATION), Compares))
-
-
-def level(sync: SyncConfig) -> str:
-    """How much is remembered of what was acknowledged: ``hashes``, ``identifiers``, ``values``; empty for nothing."""
-    if not compares(sync):
-        return ""
-    if sync.remembers_values:
-        return "values"
-    return "identifiers" if any(sync.gone(stream.name) for stream in sync.streams) else "hashes"
 
 
 def write_generation(run: SyncRun, facts: Facts) -> int | None:

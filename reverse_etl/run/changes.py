@@ -16,16 +16,11 @@ from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.files.scratch import scratch_in
-from reverse_etl.run.acknowledged import (
-    compares,
-    generations_of,
-    identities_of,
-    settle,
-    shapes_of,
-)
+from reverse_etl.run.acknowledged import generations_of, identities_of, settle, shapes_of
 from reverse_etl.run.comparison import Comparison
 from reverse_etl.run.gone import prepare_removals
 from reverse_etl.run.overtaken import overtaken, require_newest
+from reverse_etl.run.remembers import compares
 from reverse_etl.run.shown import shown_key, shown_texts
 from reverse_etl.state.snapshots import Snapshot, forget_snapshot, mark_sending, snapshot_of
 

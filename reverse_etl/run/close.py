@@ -12,9 +12,10 @@ from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, RunReport, Status
-from reverse_etl.run.acknowledged import compares, forget_old_generations, write_generation
+from reverse_etl.run.acknowledged import forget_old_generations, write_generation
 from reverse_etl.run.carry import carry, failed_rows, forget
 from reverse_etl.run.open_runs import has_closed
+from reverse_etl.run.remembers import compares
 from reverse_etl.run.sharing import put_at_end
 from reverse_etl.run.undelivered import write_undelivered
 from reverse_etl.run.verdict import verdict

@@ -23,7 +23,6 @@ from reverse_etl.config.changes import late_of
 from reverse_etl.config.streams import ROWS
 from reverse_etl.delivery.estimate import Estimate, estimate
 from reverse_etl.run import changes, judged
-from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.gone import NOTHING_SENT, deleted_too_many
 from reverse_etl.run.in_table import InTable, first_keys, look_into_table
@@ -33,6 +32,7 @@ from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.run.planned_run import PREFIX
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.record import SyncRun
+from reverse_etl.run.remembers import compares
 from reverse_etl.run.send import mirrors
 from reverse_etl.run.sharing import put_changeset
 from reverse_etl.state.snapshots import snapshot_of

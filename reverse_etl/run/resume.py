@@ -17,8 +17,8 @@ from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
 from reverse_etl.ledger.journal import JOURNAL_FILE
 from reverse_etl.ledger.reconcile import same_rows
 from reverse_etl.report import Status
-from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.overtaken import is_newest
+from reverse_etl.run.remembers import compares
 from reverse_etl.run.sharing import continue_changeset, fetch
 from reverse_etl.state.interrupted_runs import CONTINUES, READS_AGAIN, READS_LESS, READS_OTHERS, end_gone, newest_run
 from reverse_etl.state.snapshots import snapshot_of

@@ -22,7 +22,6 @@ from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run import changes, gone, in_table, judged
-from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.close import close
 from reverse_etl.run.interrupts import heard, run_interruptibly
@@ -30,6 +29,7 @@ from reverse_etl.run.lease import note_wait
 from reverse_etl.run.look_ahead import look_ahead
 from reverse_etl.run.named_rows import named_rows
 from reverse_etl.run.recipient import identify_recipient
+from reverse_etl.run.remembers import compares
 from reverse_etl.run.send import mirrors, send
 from reverse_etl.run.sharing import fetch, put, put_changeset
 from reverse_etl.state.run_history import find_run

@@ -21,9 +21,9 @@ from reverse_etl.config.inline import parse_sync
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
-from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.attend import attend
 from reverse_etl.run.record import SyncRun
+from reverse_etl.run.remembers import compares
 from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.sources import connect
 from reverse_etl.sources.powers import ChangeLog, HasLog

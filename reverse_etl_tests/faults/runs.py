@@ -23,9 +23,9 @@ from reverse_etl.errors import ReverseEtlError
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
-from reverse_etl.run.acknowledged import compares
 from reverse_etl.run.attend import attend
 from reverse_etl.run.record import SyncRun
+from reverse_etl.run.remembers import compares
 from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import find_run

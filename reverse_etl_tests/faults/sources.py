@@ -9,7 +9,7 @@ from typing import Any
 
 from reverse_etl.errors import UnauthorizedError
 from reverse_etl.report import Status
-from reverse_etl.run.acknowledged import compares
+from reverse_etl.run.remembers import compares
 from reverse_etl.state.syncs import last_sync_time
 from reverse_etl_tests.faults.answers import spoilt
 from reverse_etl_tests.faults.catalogue import family

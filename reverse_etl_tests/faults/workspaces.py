@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from reverse_etl.report import Status
-from reverse_etl.run.acknowledged import compares
+from reverse_etl.run.remembers import compares
 from reverse_etl.state.failures import causes_of_run
 from reverse_etl_tests.faults.catalogue import family
 from reverse_etl_tests.faults.refusals import BATCH

@@ -123,7 +123,7 @@ class SyncStatus:
     @property
     def changes(self) -> dict[str, Any]:
         """How it finds what changed: ``by``, ``level`` of what is remembered, and what becomes of what is ``gone``."""
-        from reverse_etl.run.acknowledged import level
+        from reverse_etl.run.remembers import level
 
         done = {stream.name: gone.action for stream in self.sync.streams if (gone := self.sync.gone(stream.name))}
         return {"by": self.sync.changes.by, "level": level(self.sync) or None, "gone": done}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from reverse_etl.changeset.occurred_at import OCCURRED_AT
 from reverse_etl.config.model import Misfit, YamlModel
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ _Name = Annotated[str, Field(min_length=1, max_length=1_024)]
 
 EVENT_TYPE = "event_type"
 EVENT_ID = "event_id"
+OCCURRED_AT = "occurred_at"
 
 
 class Amplitude(YamlModel):
