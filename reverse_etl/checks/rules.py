@@ -1,4 +1,4 @@
-"""Which rules a sync has: those of its destination, then the checks it asks for, by stream and in order.
+"""Which rules a sync has: those of its destination and the dictionary, then the checks it asks for, by stream.
 
 Known from the sync's file alone, because Dagster declares one asset check a rule before any row is read.
 """
@@ -9,6 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
 from reverse_etl.checks.base import AnyRule, Gate
+from reverse_etl.checks.builtin.contract import contract_rules
 from reverse_etl.config.streams import ROWS
 from reverse_etl.plugins import load
 
@@ -29,7 +30,13 @@ def rules_for(rows: OutgoingRows) -> dict[str, list[AnyRule]]:
     gates = [rule for rule in asked if isinstance(rule, Gate) and not rule.rule.columns]
     built_in = rows.rules()
     return {
-        stream.name: _distinct([*built_in[stream.name], *(asked if stream.name == ROWS else gates)])
+        stream.name: _distinct(
+            [
+                *built_in[stream.name],
+                *contract_rules(rows.contract_of(stream.name)),
+                *(asked if stream.name == ROWS else gates),
+            ]
+        )
         for stream in rows.streams
     }
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from reverse_etl.config.bound import bind, with_contracts
 from reverse_etl.config.connections_file import NAME, Connections, read_connections
+from reverse_etl.config.contracts import DICTIONARY
+from reverse_etl.config.dictionary_file import Dictionary, read_dictionary
 from reverse_etl.config.document import Document, read_document
 from reverse_etl.config.gone_problems import beside, conflicts
 from reverse_etl.config.problems import Problem, did_you_mean, lines
@@ -32,6 +35,7 @@ __all__ = [
 ]
 
 CONNECTIONS: Final = "connections.yaml"
+_DICTIONARY_STEM: Final = Path(DICTIONARY).stem
 
 _ENDINGS: Final = (".yaml", ".yml")
 
@@ -115,11 +119,15 @@ def _load(folder: Path) -> Inspection:
     warnings: list[Problem] = []
     files = sorted(_yaml_files(folder))
     connections = _connections(folder, files, problems)
+    dictionary = Dictionary()
     named: dict[str, SyncFile] = {}
     syncs = {}
     read: dict[str, SyncFile] = {}
     for path in sorted(files, key=lambda path: path.stem):
         if path == folder / CONNECTIONS or (sync := _sync_file(path, problems)) is None:
+            continue
+        if path.stem.lower() == _DICTIONARY_STEM and "query" not in sync.document.values:
+            dictionary = _dictionary(sync, path == folder / DICTIONARY, problems) or dictionary
             continue
         read.setdefault(sync.name, sync)
         _check_name(sync, path, named, problems)
@@ -128,6 +136,9 @@ def _load(folder: Path) -> Inspection:
         if config is not None:
             syncs[sync.name] = config
     problems += conflicts(syncs, read)
+    bound = bind(syncs, read, dictionary)
+    problems += bound.problems
+    warnings += bound.warnings
     for name, problem in connections.watched if connections is not None else []:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
@@ -135,12 +146,15 @@ def _load(folder: Path) -> Inspection:
         return Inspection(None, problems, warnings, read)
     for name, others in beside(syncs).items():
         syncs[name] = syncs[name].model_copy(update={"beside": others})
+    for name, contracts in bound.contracts.items():
+        syncs[name] = with_contracts(syncs[name], contracts)
     project = ProjectConfig(
         directory=folder,
         databases=connections.databases,
         destinations=connections.destinations,
         syncs=syncs,
         notify=connections.notify,
+        dictionary=replace(dictionary, terms=bound.terms),
         retention=connections.retention,
         warnings=tuple(lines(warnings)),
     )
@@ -235,6 +249,15 @@ def _sync_file(path: Path, problems: list[Problem]) -> SyncFile | None:
         return None
     read = _read(path, problems)
     return SyncFile(path.stem, _shown(path), *read, folder=path.parent) if read is not None else None
+
+
+def _dictionary(read: SyncFile, at_the_top: bool, problems: list[Problem]) -> Dictionary | None:
+    """What names mean; a file of this name with a query is a sync, as it always was."""
+    if not at_the_top:
+        text = f"the dictionary is read from {DICTIONARY} in the top folder only: move its definitions there"
+        problems.append(Problem(read.file, 0, "", text))
+        return None
+    return read_dictionary(read.document, file=read.file, problems=problems)
 
 
 def name_problem(name: str) -> str:

@@ -38,6 +38,13 @@ _SYNONYMS: Final = {
         "updates_max": "max_updates",
         "workspace": "destination_workspace",
         "identify_by": "identifier primary_key key match_by",
+        "allowed_values": "accepted_values enum one_of",
+        "text": "string varchar str char uuid",
+        "integer": "int bigint smallint long",
+        "number": "float double decimal numeric real",
+        "boolean": "bool bit",
+        "timestamp": "datetime date_time timestamptz timestamp_tz time",
+        "json": "object array struct variant jsonb map",
     }.items()
     for synonym in synonyms.split()
 }

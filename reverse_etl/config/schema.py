@@ -1,4 +1,4 @@
-"""JSON Schemas of the two kinds of file, for editors. What only all files together show is not in them.
+"""JSON Schemas of the three kinds of file, for editors. What only all files together show is not in them.
 
 The first line of a file names its schema: ``# yaml-language-server: $schema=sync.schema.json``.
 """
@@ -17,6 +17,7 @@ from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import RetentionConfig
 from reverse_etl.config.connections_file import CHANNELS, DESTINATIONS, SOURCES, workspace_kind
+from reverse_etl.config.definitions import DictionaryFile
 from reverse_etl.config.environment import EnvText
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.model import YamlModel
@@ -45,6 +46,7 @@ def sync_schema() -> dict[str, Any]:
         "type": "array",
         "items": {"anyOf": [_check_schema(name, model, schemas[model]) for name, model in checks.items()]},
     }
+    _name_alone(keys)
     sections = dict.fromkeys(name for model in syncs for name in model.model_fields if name in model.SECTIONS)
     # What one kind of destination needs, another does not have.
     needed = set.intersection(*(set(schemas[model]["required"]) for model in syncs))
@@ -57,6 +59,23 @@ def sync_schema() -> dict[str, Any]:
         "required": named,
         "oneOf": [{"required": [section]} for section in sections],
         "anyOf": [{"required": ["workspace"]}, {"required": ["destination"]}],
+        "$defs": definitions,
+    }
+
+
+def dictionary_schema() -> dict[str, Any]:
+    """The schema of ``dictionary.yaml``."""
+    schemas, definitions = _schemas([DictionaryFile])
+    keys = schemas[DictionaryFile]["properties"]
+    for properties in (keys, *(each["properties"] for each in definitions.values())):
+        _name_alone(properties)
+    keys["objects"]["propertyNames"] = {"pattern": "^[1-9][0-9]*$"}
+    return {
+        "$schema": _DIALECT,
+        "title": "What names mean",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": keys,
         "$defs": definitions,
     }
 
@@ -113,6 +132,13 @@ def _by_type(
         schema["required"] = sorted({"type", *schema.get("required", [])})
         made.append(schema)
     return made
+
+
+def _name_alone(properties: dict[str, Any]) -> None:
+    """Lets a definition be a name without keys."""
+    for key in properties.values():
+        if "$ref" in (entries := key.get("additionalProperties") or {}):
+            key["additionalProperties"] = {"anyOf": [entries, {"const": None}]}
 
 
 class _Generator(GenerateJsonSchema):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FolderPath
 from typing import Any, Final
 
@@ -14,10 +14,12 @@ from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import FOLDER
 from reverse_etl.config.connections_file import DESTINATIONS, Connections, workspace_kind
+from reverse_etl.config.dictionary_file import Reading
 from reverse_etl.config.document import Document
 from reverse_etl.config.draft import Draft
 from reverse_etl.config.model import nearest
 from reverse_etl.config.problems import Path, Problem, did_you_mean, model_problems, problem_at
+from reverse_etl.config.statement import Column
 from reverse_etl.config.sync_queries import query_problems
 from reverse_etl.config.syncs import SyncConfig
 
@@ -34,6 +36,7 @@ class SyncFile:
         content: The file's bytes.
         document: What is in it.
         folder: Absolute; relative paths in the file start here. None for settings given in code.
+        columns: Of its queries, by their place, once they were read; None where only the database knows them.
     """
 
     name: str
@@ -41,6 +44,7 @@ class SyncFile:
     content: bytes
     document: Document
     folder: FolderPath | None = None
+    columns: dict[Path, tuple[Column, ...] | None] = field(default_factory=dict)
 
 
 def read_sync(
@@ -73,7 +77,10 @@ def read_sync(
         dialect = connections.dialects.get(named or "")
         entry = reading.destination(values, connections)
     model = _model(values, entry)
-    draft = Draft(sync.file, sync.document, dialect, entry, problems, warnings)
+    if "attributes" in values:
+        terms = Reading(sync.document, sync.file, problems).terms(values["attributes"], ("attributes",))
+        values["attributes"] = {name: term.definition for name, term in terms.items()}
+    draft = Draft(sync.file, sync.document, dialect, entry, problems, warnings, sync.columns)
     query_problems(draft, model.streams_of(sync.document.values), checks, title=model.TITLE)
     model.look_at(draft)
     values |= {"name": sync.name, "file": sync.file}

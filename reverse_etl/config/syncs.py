@@ -6,20 +6,23 @@ A sync defines where rows come from, when, and what they are. The last is the de
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field, SerializeAsAny
+from pydantic import AliasChoices, Field, SerializeAsAny, SkipValidation, WithJsonSchema
 
 from reverse_etl.config.changes import ChangesConfig
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import DatabaseConfig, DestinationConfig, RetentionConfig
+from reverse_etl.config.contracts import Contract, Subject
+from reverse_etl.config.definitions import Definition, Mode
+from reverse_etl.config.dictionary_file import Dictionary
 from reverse_etl.config.model import Misfit
 from reverse_etl.config.notify import ChannelConfig
+from reverse_etl.config.owners import Owner
 from reverse_etl.config.schedule import Schedule, ScheduleConfig
 from reverse_etl.config.shaping import NO_SHAPE, Shape, ShapedModel
 from reverse_etl.config.streams import ROWS, Stream
@@ -33,15 +36,6 @@ if TYPE_CHECKING:
     from reverse_etl.config.gone import Gone
     from reverse_etl.config.limits import Limit
     from reverse_etl.sources.base import Session
-
-# Dagster 1.13.27, dagster/_core/utils.py, is_valid_email.
-_OWNER: Final = re.compile(r"team:\S+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
-
-
-def _owner(text: str) -> str:
-    if _OWNER.fullmatch(text) is None:
-        raise ValueError("an owner is an e-mail address or team:name")
-    return text
 
 
 class OutgoingRows(ShapedModel, ABC):
@@ -127,6 +121,10 @@ class OutgoingRows(ShapedModel, ABC):
         """Checks beside the destination's own rules."""
         return ()
 
+    def contract_of(self, stream: str) -> Contract | None:  # noqa: ARG002 - for subclasses
+        """What the dictionary asks of the columns of a stream; None where it knows nothing of them."""
+        return None
+
     @property
     def where(self) -> str:
         """For messages: where they come from."""
@@ -147,14 +145,18 @@ class SyncConfig(OutgoingRows):
         max_rows: A query with more rows fails before anything is sent.
         beside: Other syncs that name the same things: a stream of this one, the other sync and its stream.
         owners: E-mail addresses or ``team:name``, for Dagster.
+        attributes: What the sync itself says of its columns.
+        contract: None for what the dictionary's file says.
+        contracts: What the dictionary asks of the streams that it knows.
     """
 
-    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name", "file", "version", "beside"})
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name", "file", "version", "beside", "contracts"})
 
     name: str = Field(min_length=1)
     file: str = ""
     version: str = ""
     beside: tuple[tuple[str, str, str], ...] = ()
+    contracts: Annotated[tuple[Contract, ...], SkipValidation, WithJsonSchema({})] = ()
     description: str = Field(default="", description="A sentence for people; Dagster shows it.")
     database: str = Field(min_length=1, description="A key of databases in connections.yaml.")
     destination: str = Field(
@@ -172,8 +174,13 @@ class SyncConfig(OutgoingRows):
     )
     checks: tuple[SerializeAsAny[CheckConfig], ...] = ()
     max_rows: int = Field(default=10_000_000, ge=1, description="A query with more rows fails before sending.")
-    owners: tuple[Annotated[str, AfterValidator(_owner)], ...] = Field(
-        default=(), description="E-mail addresses or team:name."
+    owners: tuple[Owner, ...] = Field(default=(), description="E-mail addresses or team:name.")
+    attributes: dict[str, Definition] = Field(
+        default={}, description="What columns mean, by name; each must be in the result of the query."
+    )
+    contract: Mode | None = Field(
+        default=None,
+        description="What breaks the dictionary is reported (warn), or stops a run before anything is sent (enforce).",
     )
 
     @property
@@ -194,6 +201,14 @@ class SyncConfig(OutgoingRows):
     @abstractmethod
     def writes(self) -> tuple[str, ...]:
         """What it writes to within its destination, as the end of an asset key."""
+
+    def subject(self, stream: str) -> Subject:
+        """What the columns of a stream are names of: the place of their definitions in the dictionary."""
+        return ("syncs", self.name, stream, "attributes")
+
+    def contract_of(self, stream: str) -> Contract | None:
+        """What the dictionary asks of the columns of a stream."""
+        return next((each for each in self.contracts if each.stream == stream), None)
 
     def note(self, folder: RunFolder) -> str:  # noqa: ARG002 - for subclasses
         """What is worth saying of the rows once they are checked, in sentences; empty when nothing is."""
@@ -247,6 +262,7 @@ class ProjectConfig:
 
     Attributes:
         directory: Absolute.
+        dictionary: What names mean; those that syncs define are among them.
         warnings: Lines like those of problems, about what is allowed and worth a look.
     """
 
@@ -256,4 +272,5 @@ class ProjectConfig:
     syncs: dict[str, SyncConfig]
     notify: dict[str, ChannelConfig] = field(default_factory=dict)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
+    dictionary: Dictionary = field(default_factory=Dictionary)
     warnings: tuple[str, ...] = ()

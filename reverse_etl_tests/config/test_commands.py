@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from reverse_etl.cli.commands.schema import schema
 from reverse_etl.cli.commands.validate import validate
 from reverse_etl.cli.main import _register, app
-from reverse_etl.config.schema import connections_schema, sync_schema
+from reverse_etl.config.schema import connections_schema, dictionary_schema, sync_schema
 from reverse_etl.errors import ConfigError
 from reverse_etl_tests.config.projects import CONNECTIONS, CUSTOMERS, write_project
 
@@ -209,7 +209,7 @@ def test_a_schema_is_printed(which: str, expected: Callable[[], dict[str, object
     assert json.loads(out) == expected()
 
 
-def test_both_schemas_are_written_into_a_folder(tmp_path: Path) -> None:
+def test_all_schemas_are_written_into_a_folder(tmp_path: Path) -> None:
     """Made when missing; stdout stays empty."""
     code, out, err = run(schema, "--output", str(tmp_path / "a" / "b"))
 
@@ -217,10 +217,12 @@ def test_both_schemas_are_written_into_a_folder(tmp_path: Path) -> None:
     assert err.splitlines() == [
         f"Wrote {tmp_path}/a/b/sync.schema.json",
         f"Wrote {tmp_path}/a/b/connections.schema.json",
+        f"Wrote {tmp_path}/a/b/dictionary.schema.json",
         f"Wrote {tmp_path}/a/b/transform.d.ts",
     ]
     assert json.loads((tmp_path / "a/b/sync.schema.json").read_bytes()) == sync_schema()
     assert json.loads((tmp_path / "a/b/connections.schema.json").read_bytes()) == connections_schema()
+    assert json.loads((tmp_path / "a/b/dictionary.schema.json").read_bytes()) == dictionary_schema()
 
 
 @pytest.mark.parametrize(

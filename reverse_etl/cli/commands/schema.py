@@ -20,17 +20,18 @@ class Kind(StrEnum):
 
     SYNC = "sync"
     CONNECTIONS = "connections"
+    DICTIONARY = "dictionary"
 
 
 Which = Annotated[Kind, typer.Argument(help="Which file's schema to print.")]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", metavar="DIR", help="Write both schemas, and the types of transforms, into this folder."),
+    typer.Option("--output", metavar="DIR", help="Write all schemas, and the types of transforms, into this folder."),
 ]
 
 
 def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
-    """Print the JSON Schema of a sync's file or of connections.yaml, or write both, and types for JavaScript.
+    """Print the JSON Schema of one kind of file, or write those of all, and types for JavaScript.
 
     An editor with the YAML language server uses it when a file's first line is
     `# yaml-language-server: $schema=sync.schema.json` (the path is relative to the file). A transform in JavaScript has
@@ -40,10 +41,14 @@ def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
 
     import orjson
 
-    from reverse_etl.config.schema import connections_schema, sync_schema
+    from reverse_etl.config.schema import connections_schema, dictionary_schema, sync_schema
     from reverse_etl.errors import StateError
 
-    schemas = {Kind.SYNC: sync_schema, Kind.CONNECTIONS: connections_schema}
+    schemas = {
+        Kind.SYNC: sync_schema,
+        Kind.CONNECTIONS: connections_schema,
+        Kind.DICTIONARY: dictionary_schema,
+    }
     if output is None:
         print(orjson.dumps(schemas[which](), option=orjson.OPT_INDENT_2).decode())  # noqa: T201
         return

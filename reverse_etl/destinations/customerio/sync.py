@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from reverse_etl.changeset.parts import RunFolder
     from reverse_etl.checks.base import AnyRule
+    from reverse_etl.config.contracts import Subject
     from reverse_etl.config.draft import Draft
     from reverse_etl.sources.base import Session
 
@@ -155,6 +156,16 @@ class Sync(Outgoing, SyncConfig):
         if self.objects is not None:
             return (f"object_type_{self.objects.object_type}",)
         return ("people",) if self.events is None else (self.events.name or "events",)
+
+    def subject(self, stream: str) -> Subject:
+        """People's attributes, those of an object type or of its relationships, those of an event."""
+        if stream != ROWS and self.relationships is not None:
+            return ("objects", str(self.relationships.object_type), "relationship_attributes")
+        if self.objects is not None:
+            return ("objects", str(self.objects.object_type), "attributes")
+        if self.events is None:
+            return ("attributes",)
+        return ("events", self.events.name, "attributes") if self.events.name else super().subject(stream)
 
     def note(self, folder: RunFolder) -> str:
         """How many events repeat others."""
