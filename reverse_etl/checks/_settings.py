@@ -17,11 +17,15 @@ GateSeverity = Literal["warn", "stop"]
 """A gate concerns the changeset as a whole, so there is no row that it could keep back."""
 
 
-def rule_of(config: CheckConfig, description: str, column: str = "", *, of_the_whole: bool = False) -> Rule:
-    """The rule of a check: ``not_null`` on ``plan`` is ``not_null_plan``."""
+def rule_of(
+    config: CheckConfig, description: str, column: str = "", *, of_the_whole: bool = False, needs_column: bool = True
+) -> Rule:
+    """The rule of a check: ``not_null`` on ``plan`` is ``not_null_plan``; ``column`` may be any other word, too."""
     words = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
     name = f"{config.check}_{words}" if words else config.check
-    return Rule(name, Severity(config.severity), description, (column,) if column else (), of_the_whole)
+    return Rule(
+        name, Severity(config.severity), description, (column,) if column and needs_column else (), of_the_whole
+    )
 
 
 def _parse_share(value: object) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.files.private import make_private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -26,6 +26,9 @@ _MEMORY: Final = "128MB"
 
 _THREADS: Final = 2
 """Each needs memory of its own."""
+
+_MOST_SPILLED: Final = "20GB"
+"""What a statement that others wrote may put there."""
 
 
 def connect(path: Path | str, *, settings: Mapping[str, Setting], read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -71,6 +74,39 @@ def scratch_in(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         make_private_folder(folder)
         with scratch_database(folder) as database:
+            yield database
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def closed_database(folder: Path, *, reads: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database for statements that others wrote: no file but these, no network, and no setting to change that.
+
+    Args:
+        folder: Made, and removed at the end with all in it; what does not fit into memory goes there.
+        reads: The files that it may read.
+
+    Raises:
+        duckdb.Error: It cannot be opened.
+    """
+    settings: dict[str, Setting] = {
+        "memory_limit": _MEMORY,
+        "threads": _THREADS,
+        "temp_directory": str(folder / "spilled"),
+        "max_temp_directory_size": _MOST_SPILLED,
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_persistent_secrets": "false",
+    }
+    try:
+        make_private_folder(folder)
+        with connect(":memory:", settings=settings) as database:
+            listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in reads)
+            database.execute(f"SET allowed_paths = [{listed}]")
+            database.execute("SET enable_external_access = false")
+            database.execute("SET GLOBAL TimeZone = 'UTC'")
+            database.execute("SET lock_configuration = true")
             yield database
     finally:
         shutil.rmtree(folder, ignore_errors=True)
