@@ -183,6 +183,7 @@ def extract(
         adds_max=scope.adds_max,
         updates_max=scope.updates_max,
         accept=scope.accept,
+        backfill=scope.backfill,
     )
     folder.seal(facts)
     return facts

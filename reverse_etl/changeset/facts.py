@@ -63,6 +63,7 @@ class Facts:
         adds_max: How many rows it may add to a table, alike.
         updates_max: How many rows of a table it may change, alike.
         accept: Checks that the run lets pass once, with commas between; empty for none.
+        backfill: Whether rows are sent that a run leaves out until a person has confirmed them: old events.
         generation: What counted as acknowledged before the rows were read; None for a sync that does not compare.
     """
 
@@ -87,6 +88,7 @@ class Facts:
     adds_max: str = ""
     updates_max: str = ""
     accept: str = ""
+    backfill: bool = False
 
     @property
     def accepted(self) -> frozenset[str]:

@@ -68,6 +68,8 @@ class Scope:
         adds_max: How many rows may be added to a table, alike.
         updates_max: How many rows of a table may be changed, alike.
         accept: Names of checks that may be broken without stopping the run, with commas between.
+        backfill: Whether what a run leaves out until a person has confirmed it is read to be sent. No option of a
+            run: only a plan has such rows, and to send it is to confirm them.
     """
 
     full: bool = False
@@ -81,6 +83,7 @@ class Scope:
     adds_max: str = ""
     updates_max: str = ""
     accept: str = ""
+    backfill: bool = False
 
     @classmethod
     def of(
@@ -144,7 +147,7 @@ class Scope:
             raise ConfigError(f"{mark}since is in the future: nothing has changed since then.")
         if begin is not None and end is not None and end <= begin:
             raise ConfigError(f"{mark}until is not after {mark}since.")
-        return cls(full, begin, end, limit or None, only, retry_of, plan, **limits, accept=accept)
+        return cls(full, begin, end, limit or None, only, retry_of, plan, gone_max, adds_max, updates_max, accept)
 
     def as_options(self) -> dict[str, str | int | bool]:
         """What ``of`` is to be given for it; what is left out is not in it."""

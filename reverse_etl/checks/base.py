@@ -73,6 +73,7 @@ class Rule:
         description: One sentence for Dagster's UI: the rule in words.
         columns: Columns that the result must have, or the check is a mistake in the sync's file.
         of_the_whole: Whether it judges a share or number of all rows, which holds for no part of them.
+        until_confirmed: Whether it judges nothing in a run whose rows a person has confirmed (``Facts.backfill``).
     """
 
     name: str
@@ -80,6 +81,7 @@ class Rule:
     description: str
     columns: tuple[str, ...] = ()
     of_the_whole: bool = False
+    until_confirmed: bool = False
 
 
 @runtime_checkable
@@ -189,7 +191,8 @@ class CheckResult:
         sample_rows: The first ``SAMPLE_ROWS`` row numbers with a finding, ascending.
         fields: The columns at fault, in the order in which they were found.
         message: The first finding's message; empty where there is none.
-        judged: Whether it was applied; in a retry, rules ``of_the_whole`` are not.
+        judged: Whether it was applied; in a retry, rules ``of_the_whole`` are not, in a backfill those
+            ``until_confirmed``.
         value: The number that a gate looked at; None for other rules, and where there was none.
         accepted: Whether the run was asked to let it pass, although it is broken.
         note: What is worth saying of a rule that is not broken; empty when nothing is.

@@ -232,7 +232,8 @@ class _Pass:
         undone = self.facts.reads is Reads.UNDO
         if undone and rule.name not in {each.rule.name for each in self.sync.rules()[self.stream.name]}:
             return False
-        return not (rule.of_the_whole and self.facts.reads.is_sample)
+        confirmed = rule.until_confirmed and self.facts.backfill
+        return not (confirmed or (rule.of_the_whole and self.facts.reads.is_sample))
 
     def _counts_of_found(self) -> Counts:
         counts, gone, left_out = self.counts, self.not_found, self.facts.streams[self.stream.name].left_out

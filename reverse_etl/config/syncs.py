@@ -97,6 +97,11 @@ class OutgoingRows(ShapedModel, ABC):
         return {}
 
     @property
+    def backfills(self) -> bool:
+        """Whether rows are left out until a person has confirmed them: old events."""
+        return False
+
+    @property
     def mirrors(self) -> bool:
         """Whether what its query does not return is taken away."""
         return False

@@ -22,7 +22,7 @@ _TO_REMOVE = {"removed": "to_remove"}
 """When it is judged, nothing is removed yet; and where it fails, nothing will be."""
 
 OUTCOMES_ADD_UP = "outcomes_add_up"
-NOT_JUDGED = "Not judged in a retry, which reads the failed rows alone."
+NOT_JUDGED = "Not judged in this run: it reads a few rows, or its rows were confirmed by a person."
 
 
 def validation_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:

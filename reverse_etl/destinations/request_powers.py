@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -204,5 +205,46 @@ class LooksAtAll(Protocol):
 
         Raises:
             CheckFailedError: They are too many.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """What a run that was confirmed would send.
+
+    Attributes:
+        rows: All rows to send.
+        people: Whose they are.
+        old: Of the rows, those that a run leaves out that was not confirmed.
+        can_trigger: Of the rows, those that are young enough to set something off where they arrive.
+        old_can_trigger: Of these, the old ones.
+        first_at: When the oldest happened, Unix seconds; None without rows.
+        last_at: When the youngest did, likewise.
+        sentence: All of that for a person.
+    """
+
+    rows: int = 0
+    people: int = 0
+    old: int = 0
+    can_trigger: int = 0
+    old_can_trigger: int = 0
+    first_at: int | None = None
+    last_at: int | None = None
+    sentence: str = ""
+
+
+@runtime_checkable
+class Backfills(Protocol):
+    """A kind of destination with old rows that a person confirms."""
+
+    def old_rows(self, rows: Iterator[pa.RecordBatch], sync: Any, *, started_at: int, scratch: Path) -> Backfill:
+        """Counts what is to be confirmed, in bounded memory.
+
+        Args:
+            rows: The rows to send, in canonical types; batches may be empty.
+            sync: Theirs, with ``backfills``.
+            started_at: When they were read by the database's clock, Unix seconds: the present.
+            scratch: A folder to make, and to remove, for what does not fit into memory.
         """
         ...

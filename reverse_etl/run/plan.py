@@ -23,10 +23,12 @@ from reverse_etl.config.changes import late_of
 from reverse_etl.config.streams import ROWS
 from reverse_etl.delivery.estimate import Estimate, estimate
 from reverse_etl.run import changes, judged
+from reverse_etl.run.backfill import backfill_of
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.gone import NOTHING_SENT, deleted_too_many
 from reverse_etl.run.in_table import InTable, first_keys, look_into_table
 from reverse_etl.run.look_ahead import look_ahead
+from reverse_etl.run.named_rows import named_rows
 from reverse_etl.run.narrowed import items_of
 from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.run.planned_run import PREFIX
@@ -101,6 +103,7 @@ def make_plan(
             dialect=dialect(database),
             late=late_of(sync.changes, database.late),
             scope=scope,
+            wanted=named_rows(sync, home, scope),
             timezone=database.timezone,
             generation=snapshot.generation if compares(sync) else None,
         )
@@ -165,6 +168,7 @@ def make_plan(
         stopped=stopped,
         after=snapshot.sending if compares(sync) else "",
         notes=tuple(filter(None, notes)),
+        backfill=None if stopped else backfill_of(sync, run.folder),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reverse_etl.changes.changed_rows import ChangedRow
+    from reverse_etl.destinations.request_powers import Backfill
     from reverse_etl.destinations.table_powers import Effects
 
 
@@ -73,6 +74,7 @@ class Plan:
         stopped: Which check would stop the run, a sentence; empty for none.
         after: The run that is still sending, or stopped while it sent; as long as there is one, no plan is sent.
         notes: What else is worth saying, in sentences.
+        backfill: Old rows among them, which only a run sends that a person has confirmed; None without any.
     """
 
     plan_id: str
@@ -84,6 +86,7 @@ class Plan:
     stopped: str = ""
     after: str = ""
     notes: tuple[str, ...] = ()
+    backfill: Backfill | None = None
 
     @property
     def to_send(self) -> int:

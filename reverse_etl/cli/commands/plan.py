@@ -69,6 +69,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would send, change and reject; nothing is sent, and last sync time stays."""
+    from dataclasses import replace
+
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.config.loader import load_project
     from reverse_etl.run.judged import require_known
@@ -97,7 +99,7 @@ def plan(
                 open_store(home.state_url),
                 project.databases[config.database],
                 project.destinations[config.destination],
-                scope=scope,
+                scope=replace(scope, backfill=config.backfills),
                 with_values=values,
             )
     except ReverseEtlError as error:
@@ -147,6 +149,9 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
         say(console, why)
     for note in made.notes:
         say(console, note)
+    if made.backfill is not None:
+        say(console, made.backfill.sentence)
+        say(console, "A scheduled run leaves the old ones out.")
     if made.to_send and not made.after:
         say(console, "Nothing was sent. To send exactly this within an hour:")
         say(console, f"reverse-etl run {sync.name} --plan {made.plan_id}")

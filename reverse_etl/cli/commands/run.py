@@ -47,6 +47,7 @@ EXAMPLES: Final = (
     "run customers --limit 10",
     "run customers --gone-max 20%",
     "run customers --accept row_count",
+    "run order_placed --since 2026-01-05 --until 2026-02-01 --yes",
     "run --all",
     "run --workspace main --json",
 )
@@ -111,11 +112,15 @@ def run(
     adds_max: AddsMax = "",
     updates_max: UpdatesMax = "",
     accept: Accept = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Send old events, where the sync has `backfill`, without being asked.")
+    ] = False,
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
     """Run one sync now, or several; ends with the exit code of what happened, of several with that of the worst."""
     from reverse_etl.changeset.scope import Scope
+    from reverse_etl.cli.confirmed import confirmed
     from reverse_etl.config.loader import load_project
     from reverse_etl.run.judged import require_known
 
@@ -152,6 +157,7 @@ def run(
             _require_plan(config.name, syncs, plan)
         resolve_credentials(project, config)
         asked = replace(scope, only=_kept(sync, syncs, only)) if only else scope
+        asked = confirmed(config, project, syncs, asked, yes=yes)
         report = execute(config, syncs, scope=asked, verbose=verbose)
         show(report, people)
         return report

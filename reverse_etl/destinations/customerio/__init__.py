@@ -11,6 +11,7 @@ from reverse_etl.destinations.customerio.workspace import WorkspaceConfig as Con
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.destination import CustomerIO
     from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.destinations.powers import AsSent, KeysLike
+    from reverse_etl.destinations.request_powers import Backfill
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
     from reverse_etl.report import Step
@@ -36,6 +38,7 @@ __all__ = [
     "identity",
     "keys_like",
     "lasting",
+    "old_rows",
     "open_destination",
     "overwrites",
     "rows_of",
@@ -78,6 +81,13 @@ async def ask_once(config: Config, *, clock: Clock | None = None) -> Recipient |
     from reverse_etl.destinations.customerio.environment import ask_once
 
     return await ask_once(config, clock=clock)
+
+
+def old_rows(rows: Iterator[pa.RecordBatch], sync: Outgoing, *, started_at: int, scratch: Path) -> Backfill:
+    """How many events, whose, and how many can trigger campaigns."""
+    from reverse_etl.destinations.customerio.backfill import old_rows
+
+    return old_rows(rows, sync, started_at=started_at, scratch=scratch)
 
 
 def steps(config: Config) -> Iterator[Step]:

@@ -135,7 +135,7 @@ def forgets_after_s(sync: Outgoing, stream: str) -> int | None:  # noqa: ARG001 
     """The age at which events are not sent any more, and a week more; people, objects and relationships may return."""
     if sync.events is None:
         return None
-    return int(((sync.events.max_age or timedelta()) + _LATE).total_seconds())
+    return int(((sync.events.oldest or timedelta()) + _LATE).total_seconds())
 
 
 def _relationships(batch: pa.RecordBatch, sync: Outgoing, config: RelationshipsConfig) -> AsSent:

@@ -22,6 +22,9 @@ Duplicates = Literal["reject", "keep_last"]
 MAX_EVENT_NAME_BYTES: Final = 100
 """Source: docs.customer.io/journeys/invalid-api-requests."""
 
+CAN_TRIGGER: Final = timedelta(hours=72)
+"""Events that happened longer ago trigger no campaign. Source: Track API, journeys-track.json, 2026-08."""
+
 
 def event_name_problem(text: str) -> str:
     """Why Customer.io refuses every event of this name, as what follows the key; empty where it takes them."""
@@ -109,9 +112,21 @@ class EventsConfig(YamlModel):
     event_key: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description="Columns that distinguish events without an event_id."
     )
-    max_age: Interval | None = Field(default=None, description="Events older than this are not sent.")
+    max_age: Interval | None = Field(
+        default=None, description="Events older than this are not sent; 72h with backfill, otherwise of any age."
+    )
+    backfill: bool = Field(
+        default=False,
+        description="Events older than max_age are sent, with their own time, by a run that was confirmed; "
+        "all other runs leave them out.",
+    )
     suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
     suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
+
+    @property
+    def oldest(self) -> timedelta | None:
+        """The age of the oldest events that a run sends without asking; None for any age."""
+        return self.max_age or (CAN_TRIGGER if self.backfill else None)
 
 
 class RelationshipsConfig(MayBeGone, ShapedModel):

@@ -103,6 +103,11 @@ class Outgoing(OutgoingRows):
         store_suppressed(self, folder, session)
 
     @property
+    def backfills(self) -> bool:
+        """Whether old events are sent only once a person has confirmed them."""
+        return self.events is not None and self.events.backfill
+
+    @property
     def mirrors(self) -> bool:
         """Whether people leave its segment whom its query does not return."""
         return self.people is not None and self.people.segment is not None and self.people.segment.mirror
@@ -168,16 +173,20 @@ class Sync(Outgoing, SyncConfig):
         return ("events", self.events.name, "attributes") if self.events.name else super().subject(stream)
 
     def note(self, folder: RunFolder) -> str:
-        """How many events repeat others."""
+        """How many events repeat others, and how many are left out for their age."""
+        from reverse_etl.destinations.customerio.backfill import left_out_note
         from reverse_etl.destinations.customerio.rules.event_keys import repeated_note
 
-        return repeated_note(folder.parts(ROWS), self.events)
+        parts = folder.parts(ROWS)
+        notes = repeated_note(parts, self.events), left_out_note(parts, self.events, self.name)
+        return " ".join(filter(None, notes))
 
     def asked(self) -> dict[str, Any]:
         """Its kind and its relationships."""
         sections = {name: getattr(self, name) for name in (*KINDS, "relationships")}
+        excluded = {*ShapedModel.model_fields, *GONE_KEYS, *COMPARE_KEYS, "backfill"}
         return {
-            name: section.model_dump(mode="json", exclude={*ShapedModel.model_fields, *GONE_KEYS, *COMPARE_KEYS})
+            name: section.model_dump(mode="json", exclude=excluded)
             for name, section in sections.items()
             if section is not None
         }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reverse_etl.checks.base import AnyRule, Rule, Severity
 from reverse_etl.checks.builtin import duplicates, event_times, identifiers, names, time_units, values
 from reverse_etl.config.streams import ROWS
+from reverse_etl.destinations.customerio.backfill import MAX_AGE
 from reverse_etl.destinations.customerio.rules import (
     attributes,
     emails,
@@ -90,7 +91,7 @@ def _relationships(sync: Outgoing, relationships: RelationshipsConfig) -> list[A
 
 
 def _events(sync: Outgoing, settings: EventsConfig) -> list[AnyRule]:
-    by, max_age = settings.identify_by, settings.max_age
+    by, oldest = settings.identify_by, settings.oldest
     found: list[AnyRule] = [*_identifier(by), *_email(by), *_suppressed(sync, by)]
     if settings.name is None:
         length = _reject("event_name_length", f"No event name is longer than {MAX_EVENT_NAME_BYTES} bytes.")
@@ -103,9 +104,10 @@ def _events(sync: Outgoing, settings: EventsConfig) -> list[AnyRule]:
         event_times.NotInFuture(_reject("event_in_future", "No event is more than a day in the future.")),
         event_times.NotTooOld(_reject("event_too_old", "No event is from before 2000.")),
     ]
-    if max_age is not None:
-        rule = Rule("event_max_age", Severity.EXCLUDE, "Events older than the sync's `max_age` are left out.")
-        found.append(event_times.MaxAge(rule, int(max_age.total_seconds())))
+    if oldest is not None:
+        description = "Events older than the sync's `max_age` are left out."
+        rule = Rule(MAX_AGE, Severity.EXCLUDE, description, until_confirmed=settings.backfill)
+        found.append(event_times.MaxAge(rule, int(oldest.total_seconds())))
     keys = event_keys.SharedKeys(settings)
     repeated = Rule(
         event_keys.REPEATED,

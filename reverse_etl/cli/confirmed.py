@@ -1,0 +1,95 @@
+"""Old rows that a run sends only once a person has confirmed them: the question, before the first row is sent.
+
+What was confirmed is a plan, and the run sends its rows and no others. Where no one can answer, and without ``--yes``,
+a run leaves the old rows out, like a scheduled one.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from reverse_etl.changeset.scope import Scope
+from reverse_etl.cli import words
+from reverse_etl.cli.bars import shown_progress
+from reverse_etl.cli.tables import say
+from reverse_etl.errors import CheckFailedError, ReverseEtlError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+    from reverse_etl.destinations.request_powers import Backfill
+    from reverse_etl.state.home import Home
+
+
+def confirmed(config: SyncConfig, project: ProjectConfig, syncs: Path, scope: Scope, *, yes: bool) -> Scope:
+    """What a run is to send: the rows of a plan that were confirmed, or what it was asked for without old ones.
+
+    Args:
+        config: The sync.
+        project: All syncs, with what they share.
+        syncs: Their folder.
+        scope: What the run was asked for.
+        yes: Whether the rows are confirmed already.
+
+    Raises:
+        typer.Abort: They are not to be sent.
+        typer.BadParameter: A plan has old rows, and no one can answer.
+        CheckFailedError: A check would stop the run.
+        ReverseEtlError: The rows cannot be read.
+    """
+    from reverse_etl.state.home import Home
+
+    if not config.backfills or scope.retry_of:
+        return scope
+    home = Home.from_environment(syncs)
+    if scope.plan:
+        return _of_plan(config, home, scope, yes=yes)
+    if not yes and not sys.stdin.isatty():
+        return scope
+    plan_id, old = _planned(config, project, home, scope)
+    if old is None:
+        return scope
+    _ask(old, yes=yes)
+    return Scope(plan=plan_id)
+
+
+def _of_plan(config: SyncConfig, home: Home, scope: Scope, *, yes: bool) -> Scope:
+    """The plan that a person named, where it has no old rows, or they are confirmed."""
+    from reverse_etl.run.backfill import backfill_of
+    from reverse_etl.run.planned_run import find_plan
+
+    folder, _ = find_plan(home, config.name, scope.plan)
+    if (old := backfill_of(config, folder)) is not None:
+        if not yes and not sys.stdin.isatty():
+            raise typer.BadParameter("is needed where no one can answer: nothing was sent.", param_hint="--yes")
+        _ask(old, yes=yes)
+    return scope
+
+
+def _planned(config: SyncConfig, project: ProjectConfig, home: Home, scope: Scope) -> tuple[str, Backfill | None]:
+    """A plan of the run, and the old rows in it; none where rows of a run that stopped come first."""
+    from reverse_etl.run.plan import make_plan
+    from reverse_etl.state.store import open_store
+
+    database, destination = project.databases[config.database], project.destinations[config.destination]
+    asked = replace(scope, backfill=True)
+    try:
+        with shown_progress(config.name):
+            made = make_plan(config, home, open_store(home.state_url), database, destination, scope=asked)
+    except ReverseEtlError as error:
+        error.located(config.where)
+        raise
+    if made.stopped:
+        raise CheckFailedError(made.stopped).located(config.where)
+    return made.plan_id, None if made.after else made.backfill
+
+
+def _ask(old: Backfill, *, yes: bool) -> None:
+    say(words.console(stderr=True), old.sentence)
+    if not yes:
+        typer.confirm("Send them?", abort=True, err=True)
