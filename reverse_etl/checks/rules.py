@@ -8,8 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from reverse_etl.checks.base import AnyRule, Gate
+from reverse_etl.checks.base import AnyRule, Gate, Rule, Severity
 from reverse_etl.checks.builtin.contract import contract_rules
+from reverse_etl.checks.builtin.plausible_times import NotIn1970, PastNotInFuture
+from reverse_etl.checks.builtin.time_units import TimeUnitsEqual
+from reverse_etl.checks.builtin.time_zones import TimeZonesEqual
 from reverse_etl.config.streams import ROWS
 from reverse_etl.plugins import load
 
@@ -29,16 +32,34 @@ def rules_for(rows: OutgoingRows) -> dict[str, list[AnyRule]]:
     # A gate on a column is about the rows that have it.
     gates = [rule for rule in asked if isinstance(rule, Gate) and not rule.rule.columns]
     built_in = rows.rules()
+    of_times = time_hygiene()
     return {
         stream.name: _distinct(
             [
                 *built_in[stream.name],
+                *of_times,
                 *contract_rules(rows.contract_of(stream.name)),
                 *(asked if stream.name == ROWS else gates),
             ]
         )
         for stream in rows.streams
     }
+
+
+def time_hygiene() -> list[AnyRule]:
+    """Warnings about times that hold for every destination; they keep no row back."""
+    return [
+        TimeUnitsEqual(_warn("mixed_time_units", "No column mixes seconds and milliseconds.")),
+        TimeZonesEqual(_warn("mixed_time_zones", "No column mixes times with a zone and times without.")),
+        NotIn1970(_warn("time_in_1970", "No column named like a time has one in 1970.")),
+        PastNotInFuture(
+            _warn("past_in_future", "No column such as `created_at` or `last_login_at` lies in the future.")
+        ),
+    ]
+
+
+def _warn(name: str, description: str) -> Rule:
+    return Rule(name, Severity.WARN, description)
 
 
 def _distinct(rules: list[AnyRule]) -> list[AnyRule]:

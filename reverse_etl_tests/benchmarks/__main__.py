@@ -1,12 +1,22 @@
 """``make bench``: every benchmark of the shipped path, one after the other."""
 
-from reverse_etl_tests.benchmarks import comparing, end_to_end, extraction, orchestration, services, shaping, tables
+from reverse_etl_tests.benchmarks import (
+    comparing,
+    end_to_end,
+    extraction,
+    orchestration,
+    services,
+    shaping,
+    tables,
+    validation,
+)
 
 if __name__ == "__main__":
     end_to_end.main()
     comparing.main()
     extraction.main()
     shaping.main()
+    validation.main()
     orchestration.main()
     tables.main()
     services.main([])

@@ -508,6 +508,62 @@ class TestMixedTimeUnitsOfObjects(RuleConformance):
     rows = ((1.7e12, False), (1.7e12, False), (1.7e9, True))
 
 
+class TestMixedTimeZones(RuleConformance):
+    """The rarer kind is the mistake; dates and other texts are neither."""
+
+    module, rule, column, field = "builtin.time_zones", "mixed_time_zones", "created_at", TEXT
+    rows = (
+        ("2026-01-05T10:00:00Z", False),
+        ("2026-01-05 10:00+01:00", False),
+        ("2026-01-05 10:00:00", True),
+        ("2026-01-05", False),
+        ("soon", False),
+        ("", False),
+        (None, False),
+    )
+
+
+class TestMixedTimeZonesAlike(RuleConformance):
+    """Where there are as many of both, those without a zone."""
+
+    module, rule, column, field = "builtin.time_zones", "mixed_time_zones", "login_time", TEXT
+    rows = (("2026-01-05T10:00Z", False), ("20260105T1000", True))
+
+
+class TestTimeIn1970(RuleConformance):
+    """A zero that became a time, in whatever form."""
+
+    module, rule, column, field = "builtin.plausible_times", "time_in_1970", "last_seen_at", INTEGER
+    rows = ((0, True), (86_400 * 364, True), (86_400 * 365, False), (-1, False), (1_767_600_000, False), (None, False))
+
+
+class TestTimeIn1970AsText(RuleConformance):
+    """A date, too."""
+
+    module, rule, column, field = "builtin.plausible_times", "time_in_1970", "birth_date", TEXT
+    rows = (("1970-01-01", True), ("1970-01-01T00:00:00Z", True), ("1971-01-01", False), ("unknown", False))
+
+
+class TestPastInFuture(RuleConformance):
+    """What has happened lies at most a day ahead, as far as clocks and zones differ."""
+
+    module, rule, column, field = "builtin.plausible_times", "past_in_future", "last_login_at", INTEGER
+    rows = (
+        (STARTED_AT, False),
+        (STARTED_AT + 86_400, False),
+        (STARTED_AT + 86_401, True),
+        (1_767_600_000_000, True),
+        (None, False),
+    )
+
+
+@pytest.mark.parametrize("name", ["expires_at", "trial_ends_at", "lifetime", "plan"])
+def test_a_time_that_may_lie_ahead_is_no_warning(name: str, tmp_path: Path) -> None:
+    """Nor is a number that is not named like a time."""
+    rows = pa.record_batch({"id": pa.array(["1"]), name: pa.array([STARTED_AT + 999_999])})
+    assert check(PEOPLE, tmp_path, [rows]).result("past_in_future").passed
+
+
 class _Suppression(RuleConformance):
     """A list with the id ``7`` and the address of another person, whose id is ``eve``."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,12 +13,11 @@ import pyarrow.compute as pc
 from reverse_etl.changeset.parts import Parts
 from reverse_etl.checks._batch import broken, columns
 from reverse_etl.checks._instants import numbers
+from reverse_etl.checks._times import named_like_times
 from reverse_etl.checks.base import Finding, Rule
 
 if TYPE_CHECKING:
     import duckdb
-
-_TIME = re.compile(r"(.*_)?(at|time|date|timestamp)(_.*)?", re.IGNORECASE)
 
 _UNITS = ((1e8, 1e10), (1e11, 1e13), (1e14, 1e16))
 """Seconds, milliseconds and microseconds since 1970: the years 1973 to 2286 of each, which do not overlap."""
@@ -37,8 +35,7 @@ class TimeUnitsEqual:
         database: duckdb.DuckDBPyConnection,  # noqa: ARG002
     ) -> Iterator[Finding]:
         """Rows in the rarer units of each column that has more than one."""
-        schema = parts.schema()
-        names = [name for name in (schema.names if schema is not None else []) if _TIME.fullmatch(name)]
+        names = named_like_times(parts.schema())
         counts = {name: np.zeros(len(_UNITS), dtype=np.int64) for name in names}
         for batch in parts.batches(names) if names else ():
             for name, column, field in columns(batch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reverse_etl.checks.base import AnyRule, Rule, Severity
-from reverse_etl.checks.builtin import duplicates, event_times, identifiers, names, time_units, values
+from reverse_etl.checks.builtin import duplicates, event_times, identifiers, names, values
 from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations.customerio.backfill import MAX_AGE
 from reverse_etl.destinations.customerio.rules import (
@@ -181,7 +181,6 @@ def _attribute_warnings(sync: Outgoing, stream: str) -> list[AnyRule]:
     return [
         names.NameCase(_warn("attribute_name_case", "Attribute names are in snake_case."), apart),
         json_attributes.JsonAttribute(_warn("json_attribute", "No attribute holds JSON."), apart),
-        time_units.TimeUnitsEqual(_warn("mixed_time_units", "No column mixes seconds and milliseconds.")),
     ]
 
 
