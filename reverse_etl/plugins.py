@@ -10,7 +10,9 @@ import importlib.resources
 from functools import cache
 from types import ModuleType
 
-NOT_PLUGINS = frozenset({"__init__", "base", "first_sync", "powers", "request_powers", "table_powers", "tables"})
+NOT_PLUGINS = frozenset(
+    {"__init__", "base", "first_sync", "left_out", "powers", "request_powers", "table_powers", "tables"}
+)
 
 
 @cache

@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import Any, Final, NamedTuple
 
 from reverse_etl.counted import counted
+from reverse_etl.exclusions import ExcludedRows, as_counts
 
 
 class Status(StrEnum):
@@ -223,6 +224,7 @@ class RunReport:
         exit_code: What ``reverse-etl run`` ends with.
         reads: What was read, one word (``changeset.scope.Reads``); empty before it was.
         carried: The failed rows of earlier runs; None where the sync carries none.
+        excluded_by: Why rows were left out, of all streams, most rows first.
     """
 
     sync: str
@@ -238,6 +240,7 @@ class RunReport:
     read_from: int | None = None
     reads: str = ""
     carried: Carried | None = None
+    excluded_by: tuple[ExcludedRows, ...] = ()
 
     @property
     def rows(self) -> Counts:
@@ -268,6 +271,7 @@ class RunReport:
         shown["failed_rows_csv"] = self.failed_rows_csv or None
         shown["message"] = self.message or None
         shown["reads"] = self.reads or None
+        shown["excluded_by"] = as_counts(self.excluded_by)
         return shown
 
 

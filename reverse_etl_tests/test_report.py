@@ -79,6 +79,7 @@ def test_a_report_as_json_has_the_fixed_keys() -> None:
         "exit_code": 0,
         "reads": None,
         "carried": None,
+        "excluded_by": {},
     } == shown
 
 

@@ -6,10 +6,9 @@ lines of those that could not be shaped.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changeset.columns import identifiers, read_identifiers
-from reverse_etl.changeset.excluded import FIRST_EXCLUDED, LEFT_OUT_FILE, Excluded
+from reverse_etl.changeset.excluded import FIRST_EXCLUDED, LEFT_OUT_FILE, Excluded, write_excluded
 from reverse_etl.changeset.parts import (
     FAILED_ROW_SCHEMA,
     ROW_NUMBER,
@@ -127,8 +126,7 @@ class Aside:
             return
         with whole_file(self.parts.folder / SHAPED_FILE) as file:
             np.save(file, outcomes)
-        with whole_file(self.parts.folder / LEFT_OUT_FILE) as file:
-            file.write(json.dumps([asdict(each) for each in self._excluded.values()]).encode())
+        write_excluded(self.parts.folder / LEFT_OUT_FILE, self._excluded.values())
 
 
 def write_shaped(

@@ -5,6 +5,7 @@
         rows/part-000000.parquet    the rows of a stream: the columns as queried, plus ROW_NUMBER, last
         rows/outcomes.npy           uint8 per row (``report.Outcome``), at index row number - 1
         rows/excluded.json          the rows that each rule leaves out: how many, and the first of them
+        rows/excluded-delivery.json as ``excluded.json``, of those that delivery leaves out
         rows/shaped.npy             the same of the rows that shaping leaves out, which are in no part; and with it
         rows/left_out.json          as ``excluded.json``, and
         rows/failed-shape.parquet   as the following, of those that could not be shaped
@@ -20,7 +21,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_FILE, Excluded
+from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_LATER_FILE, Excluded, read_excluded, write_excluded
 from reverse_etl.changeset.facts import Facts as Facts
 from reverse_etl.files.private import make_private_folder, whole_file
 from reverse_etl.report import Counts, FailedRow, Outcome, Reason
@@ -139,7 +140,8 @@ class Parts:
 
     def forget_outcomes(self) -> None:
         """Removes what is known of the rows beside the journal: outcomes, and the lines of failed rows."""
-        for name in ("outcomes.npy", EXCLUDED_FILE, "failed-check.parquet", "failed-delivery.parquet"):
+        known = ("outcomes.npy", EXCLUDED_FILE, LEFT_OUT_LATER_FILE)
+        for name in (*known, "failed-check.parquet", "failed-delivery.parquet"):
             (self.folder / name).unlink(missing_ok=True)
 
     def outcomes(self, rows: int) -> Outcomes:
@@ -161,22 +163,12 @@ class Parts:
             np.save(file, outcomes)
 
     def write_excluded(self, excluded: Iterable[Excluded]) -> None:
-        """Stores which rows are left out. Raises StateError."""
-        make_private_folder(self.folder)
-        with whole_file(self.folder / EXCLUDED_FILE) as file:
-            file.write(json.dumps([asdict(each) for each in excluded]).encode())
+        """Stores which rows are left out before delivery. Raises StateError."""
+        write_excluded(self.folder / EXCLUDED_FILE, excluded)
 
     def excluded(self) -> list[Excluded]:
         """The rows that are left out, by rule; nothing before the checks have come to their end."""
-        return self._excluded(EXCLUDED_FILE)
-
-    def left_out(self) -> list[Excluded]:
-        """The same of those that shaping left out."""
-        return self._excluded(LEFT_OUT_FILE)
-
-    def _excluded(self, name: str) -> list[Excluded]:
-        stored = json.loads(path.read_text()) if (path := self.folder / name).exists() else []
-        return [Excluded(**each) for each in stored]
+        return read_excluded(self.folder / EXCLUDED_FILE)
 
     def sendable(self, outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
         """The rows whose outcome is still ``UNDELIVERED``, in order; batches may be empty."""

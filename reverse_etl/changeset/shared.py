@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_FILE
+from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_FILE, LEFT_OUT_LATER_FILE
 from reverse_etl.changeset.parts import IN_DOUBT_FILE, JOBS_FILE, REMOVALS_FILE, SHAPED_FILE
 from reverse_etl.files.private import LOCK_FILE
 from reverse_etl.files.storage import Storage
@@ -33,6 +33,7 @@ _READ_ONCE: Final = (
 
 _CHANGING: Final = (
     EXCLUDED_FILE,
+    LEFT_OUT_LATER_FILE,
     "fingerprints.parquet",
     "plan.parquet",
     "sent.parquet",

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from reverse_etl.changeset.ahead import of_batches
 from reverse_etl.changeset.columns import identifiers, require_columns
-from reverse_etl.changeset.excluded import Excluded
+from reverse_etl.changeset.excluded import LEFT_OUT_FILE, Excluded, read_excluded
 from reverse_etl.changeset.parts import (
     ROW_NUMBER,
     Facts,
@@ -187,7 +187,7 @@ class _Pass:
             if isinstance(each, ChangesetRule) and self._judges(each.rule)
         }
         outcomes = self.parts.shaped(self.rows)
-        self.excluded = {each.rule: each for each in self.parts.left_out()}
+        self.excluded = {each.rule: each for each in read_excluded(self.parts.folder / LEFT_OUT_FILE)}
         self.parts.forget_outcomes()
         self.parts.write_failed("check", self._checked(across, outcomes))
         if self.excluded:

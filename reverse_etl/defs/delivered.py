@@ -9,6 +9,7 @@ from typing import Final
 
 import dagster as dg
 
+from reverse_etl.exclusions import as_counts
 from reverse_etl.report import Counts, FailedRow, RunReport
 
 FAILED_ROWS_SHOWN: Final = 10
@@ -32,6 +33,7 @@ def delivered_metadata(report: RunReport, first_failed: Iterable[FailedRow]) -> 
         "rows_extracted": total.extracted,
         "rows_delivered": total.delivered,
         "rows_failed": total.failed,
+        **({"excluded_by": dg.MetadataValue.json(as_counts(report.excluded_by))} if report.excluded_by else {}),
         **({f"carried_{name}": rows for name, rows in asdict(report.carried).items()} if report.carried else {}),
         "rows_per_second": round(total.delivered / report.duration_s, 1) if report.duration_s else 0.0,
         "duration_s": round(report.duration_s, 3),

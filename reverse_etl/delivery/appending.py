@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from reverse_etl.changeset.parts import IN_DOUBT_FILE, ROW_NUMBER, Outcomes, Parts
 from reverse_etl.destinations.base import Accepted, Answer, Refusal, TryAgain
+from reverse_etl.destinations.left_out import LeftOut
 from reverse_etl.destinations.powers import Appends, Fate
 from reverse_etl.files.private import whole_file
 from reverse_etl.ledger.journal import ranges
@@ -42,19 +43,20 @@ class _Noted:
         mark: By what the destination knows it.
         rows: First and last of each run of rows.
         refusals: Why rows are refused, if the slice was written: number, reason, field, message.
-        excluded: Rows that are left out then.
+        excluded: Which are left out then, and why, likewise.
     """
 
     mark: str
     rows: Sequence[Sequence[int]]
     refusals: Sequence[tuple[int, str, str, str]]
-    excluded: Sequence[int]
+    excluded: Sequence[tuple[int, str, str, str]]
 
     def answer(self, numbers: Sequence[int]) -> Accepted:
         """The answer about some of its rows, if it was written."""
         places = {number: place for place, number in enumerate(numbers)}
         refusals = [Refusal(places[row], Reason(*why)) for row, *why in self.refusals if row in places]
-        return Accepted(tuple(refusals), tuple(places[row] for row in self.excluded if row in places))
+        excluded = [LeftOut(places[row], Reason(*why)) for row, *why in self.excluded if row in places]
+        return Accepted(tuple(refusals), tuple(excluded))
 
 
 class Appending:
@@ -115,7 +117,8 @@ class Appending:
 
     def _note(self, numbers: Sequence[int], mark: str, answer: Accepted) -> None:
         refusals = [(numbers[each.place], *each.why) for each in answer.refusals]
-        self._noted = _Noted(mark, ranges(numbers), refusals, [numbers[place] for place in answer.excluded])
+        excluded = [(numbers[each.place], *each.why) for each in answer.excluded]
+        self._noted = _Noted(mark, ranges(numbers), refusals, excluded)
         folder = self._parts.folder
         with whole_file(folder / IN_DOUBT_FILE) as file:
             file.write(orjson.dumps(self._noted))

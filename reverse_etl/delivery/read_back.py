@@ -144,7 +144,7 @@ def _enter(destination: Verifies, folder: RunFolder, stream: Stream, found: list
         # Their keys are in the journal already, from when they were accepted.
         keys = [0] * len(numbers)
         if kept.outcome is Outcome.EXCLUDED:
-            ledger.exclude(numbers, keys)
+            ledger.exclude(numbers, keys, [Cause(STAGE, kept.why)])
         else:
             ledger.fail(numbers, keys, kept.outcome, Cause(STAGE, kept.why))
     if ledger is not None:

@@ -59,8 +59,10 @@ class Settling:
             self._ledger.fail(*refused, Outcome.REFUSED, *causes.values())
         else:
             self._ledger.fail_each(*refused, Outcome.REFUSED, [*map(causes.__getitem__, reasons)])
-        self._ledger.exclude(_at(answer.excluded, numbers), _at(answer.excluded, keys))
-        apart = {*places, *answer.excluded, *(each.place for each in answer.again)}
+        left_out = [each.place for each in answer.excluded]
+        whys = [Cause("delivery", each.why) for each in answer.excluded]
+        self._ledger.exclude(_at(left_out, numbers), _at(left_out, keys), whys)
+        apart = {*places, *left_out, *(each.place for each in answer.again)}
         if apart:
             accepted = [at for at in range(len(numbers)) if at not in apart]
             numbers, keys = _at(accepted, numbers), _at(accepted, keys)
@@ -92,7 +94,7 @@ class Settling:
             kept_back |= here
             rows = numbers[here].tolist(), keys[here].tolist()
             if each.outcome is Outcome.EXCLUDED:
-                self._ledger.exclude(*rows)
+                self._ledger.exclude(*rows, [Cause("delivery", each.why)])
             else:
                 self._ledger.fail(*rows, each.outcome, Cause("delivery", each.why))
         return kept_back

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.connections import DestinationConfig
     from reverse_etl.config.syncs import OutgoingRows, SyncConfig
     from reverse_etl.destinations.first_sync import Asks, FirstRows
+    from reverse_etl.destinations.left_out import LeftOut
     from reverse_etl.destinations.tables import TableDestination
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
@@ -94,12 +95,12 @@ class Accepted:
 
     Attributes:
         refusals: At most one an item.
-        excluded: Positions of items that were not applied, as the sync's own settings accept.
+        excluded: At most one an item that was not applied, as the sync's own settings accept.
         again: Items to be sent again.
     """
 
     refusals: tuple[Refusal, ...] = ()
-    excluded: tuple[int, ...] = ()
+    excluded: tuple[LeftOut, ...] = ()
     again: tuple[Again, ...] = ()
 
 

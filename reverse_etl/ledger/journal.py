@@ -2,7 +2,8 @@
 
     <crc32, 8 hex digits> {"outcome":1,"rows":[[1,2300]],"keys":123456789,"cause":null}
 
-Where the rows of a request failed for different causes, ``causes`` has these, and ``which`` the place of each row's.
+Where the rows of a request failed or were left out for different causes, ``causes`` has these, and ``which`` the
+place of each row's.
 
 A line is handed to the operating system at once, so the end of the process loses none, and to the disk within a
 second (``sync``). A last line that is torn is no line. ``ledger`` draws the conclusions.
@@ -38,7 +39,7 @@ class Entry:
         outcome: Theirs; never ``UNDELIVERED``.
         ranges: First and last row number of each run of rows, ascending.
         keys: Sum of the rows' keys (``changeset.row_keys``).
-        causes: Why the rows failed; empty for rows that did not.
+        causes: Why the rows failed or were left out; empty for rows that were delivered.
         which: For each row, by row number, the place of its cause in ``causes``; empty where there is one.
     """
 

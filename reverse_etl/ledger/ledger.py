@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from reverse_etl.changeset.excluded import LEFT_OUT_LATER_FILE, Excluded, write_excluded
 from reverse_etl.changeset.parts import FAILED_ROW_SCHEMA, ROW_NUMBER, Outcomes, Parts, count
 from reverse_etl.changeset.row_keys import MODULUS
 from reverse_etl.errors import StateError
@@ -25,6 +26,7 @@ _MOST_CAUSES: Final = 50_000
 """How many causes are kept apart; messages of further ones are left out, so that memory stays bounded."""
 
 _Places = np.ndarray[tuple[int], np.dtype[np.int64]]
+_Codes = np.ndarray[tuple[int], np.dtype[np.uint32]]
 
 Identifiers = Callable[[pa.RecordBatch, str], pa.StringArray]
 
@@ -60,7 +62,7 @@ class Ledger:
         for entry in self._journal.entries():
             self._replay(entry, before)
         self.delivered = int(np.count_nonzero(outcomes == Outcome.DELIVERED))
-        self.failed = int(np.count_nonzero(self._cause_of_row))
+        self.failed = int(np.count_nonzero(self._failed_here(self._cause_of_row, outcomes)))
         self.excluded = 0
         self.total = self.delivered + self.failed + int(np.count_nonzero(outcomes == Outcome.UNDELIVERED))
 
@@ -69,9 +71,9 @@ class Ledger:
         self._settle(numbers, keys, Outcome.DELIVERED)
         self.delivered += len(numbers)
 
-    def exclude(self, numbers: Sequence[int], keys: Sequence[int]) -> None:
-        """Rows that are left out by the user's own choice."""
-        self._settle(numbers, keys, Outcome.EXCLUDED)
+    def exclude(self, numbers: Sequence[int], keys: Sequence[int], causes: Sequence[Cause]) -> None:
+        """Rows that are left out by the user's own choice, each for the cause at its place, or all for the only one."""
+        self._settle_each(numbers, keys, Outcome.EXCLUDED, causes)
         self.excluded += len(numbers)
 
     def fail(self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, cause: Cause) -> None:
@@ -81,13 +83,7 @@ class Ledger:
 
     def fail_each(self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, causes: Sequence[Cause]) -> None:
         """Rows that failed for good, each for the cause at its place."""
-        distinct = tuple(dict.fromkeys(causes))
-        which: tuple[int, ...] = ()
-        if len(distinct) > 1:
-            places = dict(zip(distinct, range(len(distinct)), strict=True))
-            by_row = [*map(places.__getitem__, causes)]
-            which = tuple(by_row[at] for at in np.argsort(np.array(numbers, np.int64)).tolist())
-        self._settle(numbers, keys, outcome, distinct, which)
+        self._settle_each(numbers, keys, outcome, causes)
         self.failed += len(numbers)
 
     def sync(self, *, at_once: bool = False) -> None:
@@ -112,6 +108,9 @@ class Ledger:
                 self._parts.write_failed("delivery", self._failed_rows(left))
             else:
                 path.unlink(missing_ok=True)
+            excluded, noted = self._excluded(), self._parts.folder / LEFT_OUT_LATER_FILE
+            if excluded or noted.exists():
+                write_excluded(noted, excluded)
             self._parts.write_outcomes(self.outcomes)
         self._journal.share(last=True)
         return count(self.outcomes)
@@ -125,6 +124,17 @@ class Ledger:
                 f"what became of the rows cannot be written to {self._parts.folder}: {error.strerror or error}.",
                 hint="Rows written down as undelivered may have been delivered; running again is safe.",
             ) from error
+
+    def _settle_each(
+        self, numbers: Sequence[int], keys: Sequence[int], outcome: Outcome, causes: Sequence[Cause]
+    ) -> None:
+        distinct = tuple(dict.fromkeys(causes))
+        which: tuple[int, ...] = ()
+        if len(distinct) > 1:
+            places = dict(zip(distinct, range(len(distinct)), strict=True))
+            by_row = [*map(places.__getitem__, causes)]
+            which = tuple(by_row[at] for at in np.argsort(np.array(numbers, np.int64)).tolist())
+        self._settle(numbers, keys, outcome, distinct, which)
 
     def _settle(
         self,
@@ -171,7 +181,26 @@ class Ledger:
         return code
 
     def _has_failed_rows(self) -> bool:
-        return bool(self._codes) or bool((self.outcomes == Outcome.UNDELIVERED).any())
+        failed = bool(self._codes) and bool(self._failed_here(self._cause_of_row, self.outcomes).any())
+        return failed or bool((self.outcomes == Outcome.UNDELIVERED).any())
+
+    @staticmethod
+    def _failed_here(codes: _Codes, outcomes: Outcomes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which of the rows with a cause failed, and were not left out for it."""
+        return np.asarray((codes > 0) & (outcomes != Outcome.EXCLUDED), dtype=np.bool_)
+
+    def _excluded(self) -> list[Excluded]:
+        """The rows that were left out here, by reason."""
+        if not self._codes:
+            return []
+        codes = self._cause_of_row[self.outcomes == Outcome.EXCLUDED]
+        rows = np.bincount(codes, minlength=len(self._codes) + 1)[1:].tolist()
+        found: dict[str, Excluded] = {}
+        for cause, count_ in zip(self._codes, rows, strict=True):
+            if count_:
+                why = cause.why
+                found.setdefault(why.reason, Excluded(why.reason, why.message)).rows += count_
+        return [*found.values()]
 
     def _failed_rows(self, left: Cause) -> Iterator[pa.RecordBatch]:
         """Rows that failed here and rows without an outcome, by row number, a part at a time."""
@@ -182,13 +211,11 @@ class Ledger:
             places = batch.column(ROW_NUMBER).to_numpy() - 1
             codes = self._cause_of_row[places]
             codes = np.where(self.outcomes[places] == Outcome.UNDELIVERED, np.uint32(left_code), codes)
-            failed = codes > 0
+            failed = self._failed_here(codes, self.outcomes[places])
             if failed.any():
                 yield self._columns(batch.filter(pa.array(failed)), codes[failed] - 1, causes)
 
-    def _columns(
-        self, batch: pa.RecordBatch, codes: np.ndarray[tuple[int], np.dtype[np.uint32]], causes: list[pa.StringArray]
-    ) -> pa.RecordBatch:
+    def _columns(self, batch: pa.RecordBatch, codes: _Codes, causes: list[pa.StringArray]) -> pa.RecordBatch:
         columns = {
             "row_number": batch.column(ROW_NUMBER),
             "query": pa.array([self._parts.stream] * batch.num_rows),

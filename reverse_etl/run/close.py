@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changeset.asked import reads_only_changes
+from reverse_etl.changeset.excluded import excluded_by
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
@@ -103,6 +104,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         exit_code=exit_code,
         reads=facts.reads.value if facts else "",
         carried=carrying.counts if carrying else None,
+        excluded_by=excluded_by(run.folder, total.excluded) if total.excluded else (),
     )
     closed = close_run(
         run.store,

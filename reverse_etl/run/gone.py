@@ -19,6 +19,7 @@ from reverse_etl.changes.gone import GoneKeys, find_gone, gone_before, write_gon
 from reverse_etl.changes.keyed import FINGERPRINTS_FILE
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.columns import deleted_rows
+from reverse_etl.changeset.excluded import Excluded
 from reverse_etl.changeset.from_log import GONE_FILE as GONE_IN_LOG
 from reverse_etl.changeset.parts import REMOVALS_FILE, ROW_NUMBER
 from reverse_etl.config.gone import DELETED
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 NOTHING_SENT: Final = ": nothing was sent"
 """In the sentences about a run that removes too much."""
+
+_LEFT_TO_NEXT: Final = ("left_to_next_run", "a run that continues another one removes nothing: the next run does.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,7 @@ def leave_removals(run: SyncRun) -> None:
         left = outcomes == Outcome.UNDELIVERED
         if left.any():
             outcomes[left] = Outcome.EXCLUDED
+            removals.write_excluded([Excluded(*_LEFT_TO_NEXT, rows=int(np.count_nonzero(left)))])
             removals.write_outcomes(outcomes)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from reverse_etl.errors import WorkspaceBusyError
+from reverse_etl.exclusions import from_stored
 from reverse_etl.report import Carried, Counts, FailedRow, RunReport, Status
 from reverse_etl.state import syncs
 from reverse_etl.state.failures import digest, forget_failures, remember_failures
@@ -229,6 +230,7 @@ def _run_report(row: sa.Row[Any], streams: dict[str, Counts]) -> RunReport:
         exit_code=row.exit_code,
         reads=row.reads or "",
         carried=Carried(**json.loads(row.carried)) if row.carried else None,
+        excluded_by=from_stored(json.loads(row.excluded_by or "[]")),
     )
 
 
@@ -252,6 +254,7 @@ def _values(report: RunReport, *, root_run_id: str, workspace: str, since: int |
         "exit_code": report.exit_code,
         "reads": report.reads or None,
         "carried": json.dumps(asdict(report.carried)) if report.carried else None,
+        "excluded_by": json.dumps([asdict(each) for each in report.excluded_by]) if report.excluded_by else None,
         "blocking_run_id": None,
     }
 

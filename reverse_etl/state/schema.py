@@ -90,6 +90,7 @@ RUN: Final = sa.Table(
     sa.Column("exit_code", sa.Integer, nullable=False),
     sa.Column("reads", sa.Text, nullable=True, comment="changeset.scope.Reads"),
     sa.Column("carried", sa.Text, nullable=True, comment="JSON: report.Carried"),
+    sa.Column("excluded_by", sa.Text, nullable=True, comment="JSON: exclusions.ExcludedRows"),
     sa.Column("blocking_run_id", sa.Text, nullable=True, comment="of a skipped run: the one that was in the way"),
     sa.Index("reverse_etl_run_by_sync", "sync", "started_at"),
     sa.Index("reverse_etl_run_by_root", "root_run_id"),

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from reverse_etl.changeset.aside import Aside
+from reverse_etl.changeset.excluded import LEFT_OUT_FILE, read_excluded
 from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.shared import SharedFolder
@@ -66,7 +67,9 @@ def test_rows_that_shaping_left_out_are_the_same_on_another_machine(tmp_path: Pa
     for folder in (one, other):
         parts = folder.parts("rows")
         assert [Outcome.UNDELIVERED, Outcome.EXCLUDED, Outcome.REJECTED] == parts.outcomes(3).tolist()
-        assert [("filtered", 1, [2])] == [(each.rule, each.rows, each.first) for each in parts.left_out()]
+        assert [("filtered", 1, [2])] == [
+            (each.rule, each.rows, each.first) for each in read_excluded(parts.folder / LEFT_OUT_FILE)
+        ]
         assert [(3, "c", "not_convertible")] == [
             (row.row_number, row.identifier, row.why.reason) for row in folder.failed()
         ]

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.errors import ReverseEtlError
+from reverse_etl.exclusions import ExcludedRows
 from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.runs import begin_run, close_run
@@ -75,6 +76,7 @@ class Remembered:
         of_one_row: bool = False,
         reads: str = "",
         streams: Mapping[str, Counts] | None = None,
+        excluded_by: tuple[ExcludedRows, ...] = (),
     ) -> RunReport:
         """A run of 90 s that ended; `some_rows_failed` has the rows FAILED, in the state and in a CSV, or the first.
 
@@ -98,6 +100,7 @@ class Remembered:
             failed_rows_csv=str(csv) if failed else "",
             message=f"3 rows failed. See: reverse-etl errors {sync}" if failed else "",
             exit_code=7 if failed else 0,
+            excluded_by=excluded_by,
         )
         if failed:
             write_failed_rows(csv, failed)

@@ -11,7 +11,8 @@ import pytest
 
 from reverse_etl.cli.commands.errors import chosen_run, errors
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.report import Status
+from reverse_etl.exclusions import ExcludedRows
+from reverse_etl.report import Counts, Status
 from reverse_etl.state.runs import begin_run, record_skipped
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 
@@ -44,6 +45,15 @@ def test_the_table_is_for_people(project: Remembered) -> None:
     assert "All 3 with whole identifiers:\nhome/failed_rows/people/aaaaaaaa-1.csv" in shown
     assert "\x1b" not in shown
     assert (True, False) == ("3 rows failed." in shown, "See: reverse-etl errors" in shown)
+
+
+def test_why_rows_were_left_out_is_the_end(project: Remembered) -> None:
+    """A line a reason: they are no failed rows."""
+    why = (ExcludedRows("suppressed", 2, "person is suppressed"), ExcludedRows("filtered", 1))
+    project.ran("bbbbbbbb-2", ago=HOUR, streams={"rows": Counts(4, delivered=1, excluded=3)}, excluded_by=why)
+    shown = run(errors, "people").stdout
+    expected = "3 rows were left out by choice, which is no error:\n  2 excluded, suppressed: person is suppressed\n"
+    assert f"{expected}  1 excluded, filtered\n" in shown
 
 
 def test_one_failed_row_is_not_all_of_them(project: Remembered, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from reverse_etl.cli.commands.history import history
 from reverse_etl.errors import ConfigError
+from reverse_etl.exclusions import ExcludedRows
 from reverse_etl.report import Counts, Status
 from reverse_etl.state.runs import record_skipped
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
@@ -43,6 +44,15 @@ def test_the_table_is_for_people(project: Remembered) -> None:
     assert skipped < failed
     for part in ("aaaaaaaa ", "2 hours ago", "1,210", "1,207", "3 rows failed.", "cccccccc-3"):
         assert part in shown
+
+
+def test_why_rows_were_left_out_is_shown(project: Remembered) -> None:
+    """In a line for people, and as the run itself printed it for scripts."""
+    why = (ExcludedRows("suppressed", 1_200, "person is suppressed"), ExcludedRows("filtered", 3))
+    report = project.ran("aaaaaaaa-1", ago=HOUR, streams={"rows": Counts(1_203, excluded=1_203)}, excluded_by=why)
+    assert "Excluded: 1,200 suppressed, 3 filtered." in run(history, "people").stdout
+    assert [report.as_json()] == run_json(history, "people")
+    assert {"suppressed": 1_200, "filtered": 3} == report.as_json()["excluded_by"]
 
 
 def test_what_was_removed_is_counted_apart_and_fits_a_narrow_terminal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -11,6 +12,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.defs.delivered import delivered_metadata
+from reverse_etl.exclusions import ExcludedRows
 from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
 from reverse_etl_tests.project import Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -103,3 +105,12 @@ def test_no_cell_breaks_the_table() -> None:
     assert "| 10 | rows | a\\|b &lt;i> | c |\n\nThe first 10 of 1,200." in str(table.value)
     assert "relationships" not in str(table.value)
     assert "planted" not in str(table.value)
+
+
+def test_why_rows_were_left_out_is_metadata() -> None:
+    """By reason; a run that left none out has no such key."""
+    streams = {"rows": Counts(3, delivered=1, excluded=2)}
+    report = RunReport("people", "r", Status.COMPLETED, datetime.now(UTC), streams=streams)
+    assert "excluded_by" not in delivered_metadata(report, [])
+    report = replace(report, excluded_by=(ExcludedRows("suppressed", 2, "person is suppressed"),))
+    assert dg.MetadataValue.json({"suppressed": 2}) == delivered_metadata(report, [])["excluded_by"]

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from reverse_etl.changeset.excluded import LEFT_OUT_LATER_FILE, read_excluded
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts, with_row_numbers
 from reverse_etl.errors import StateError
 from reverse_etl.ledger import ledger as ledger_module
@@ -20,6 +21,8 @@ from reverse_etl_tests.delivery.workspaces import Blocking, Run
 
 LEFT = Cause("delivery", Reason("stopped", "", "the run stopped."))
 BAD = Cause("customerio", Reason("invalid", "plan", "too long"))
+EXISTS = Cause("delivery", Reason("already_exists", "", "it is there."))
+LEFT_OUT = Cause("delivery", Reason("suppressed", "", "person is suppressed"))
 
 
 def open_books(run: Run) -> Ledger:
@@ -39,7 +42,7 @@ def test_the_next_ledger_knows_what_was_settled_before_a_crash(tmp_path: Path) -
     ledger = open_books(run)
     ledger.deliver([3, 1], [30, 10])
     ledger.fail([2], [20], Outcome.REFUSED, BAD)
-    ledger.exclude([5], [50])
+    ledger.exclude([5], [50], [LEFT_OUT])
     assert not (run.parts.folder / "outcomes.npy").exists()
     again = reopened(run)
     expected = [Outcome.DELIVERED, Outcome.REFUSED, Outcome.DELIVERED, Outcome.UNDELIVERED, Outcome.EXCLUDED, 0]
@@ -50,6 +53,35 @@ def test_the_next_ledger_knows_what_was_settled_before_a_crash(tmp_path: Path) -
     assert [(2, "customerio", "invalid", "too long")] == [
         (row.row_number, row.stage, row.why.reason, row.why.message) for row in run.failed()
     ]
+
+
+def test_rows_that_are_left_out_are_counted_by_reason_and_are_no_failed_rows(tmp_path: Path) -> None:
+    """Also those that an earlier process had settled; a row that is left out after an answer counts once."""
+    run = Run(tmp_path, 6)
+    ledger = open_books(run)
+    ledger.exclude([5, 1], [50, 10], [LEFT_OUT, EXISTS])
+    ledger.fail([2], [20], Outcome.REFUSED, BAD)
+    again = reopened(run)
+    assert 1 == again.failed
+    again.exclude([3], [30], [EXISTS])
+    again.deliver([4], [40])
+    again.exclude([4], [0], [EXISTS])
+    again.deliver([6], [60])
+    again.close(LEFT)
+    stored = read_excluded(run.parts.folder / LEFT_OUT_LATER_FILE)
+    assert {("already_exists", "it is there.", 3), ("suppressed", "person is suppressed", 1)} == {
+        (each.rule, each.message, each.rows) for each in stored
+    }
+    assert [2] == [row.row_number for row in run.failed()]
+
+
+def test_rows_that_all_were_left_out_leave_no_failed_rows_file(tmp_path: Path) -> None:
+    """A cause alone is no failed row."""
+    run = Run(tmp_path, 2)
+    ledger = open_books(run)
+    ledger.exclude([1, 2], [10, 20], [EXISTS])
+    ledger.close(LEFT)
+    assert not (run.parts.folder / "failed-delivery.parquet").exists()
 
 
 def test_the_lines_of_failed_rows_take_their_identifiers_alone_from_the_parts(tmp_path: Path) -> None:

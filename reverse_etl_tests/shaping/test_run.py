@@ -14,6 +14,7 @@ from reverse_etl.changeset.aside import complete
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.inline import parse_sync
+from reverse_etl.exclusions import ExcludedRows
 from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.run.plan import make_plan
 from reverse_etl_tests.faults.completed import ended
@@ -59,6 +60,8 @@ def test_rows_that_where_leaves_out_are_excluded(world: World) -> None:
     case = shaped(world, where={"plan": {"is_not": "a"}, "visits": {"at_least": 3}})
     report = ended(case.run())
     assert (Status.COMPLETED, Counts(6, delivered=2, excluded=4)) == (report.status, counts(report))
+    assert (ExcludedRows("filtered", 4, "it does not meet `where`."),) == report.excluded_by
+    assert {"filtered": 4} == report.as_json()["excluded_by"]
     assert {"p4": "b", "p6": "b"} == people(case)
 
 

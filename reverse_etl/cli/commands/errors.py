@@ -12,6 +12,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.commands.history import no_runs, require_known
+from reverse_etl.cli.excluded import say_excluded
 from reverse_etl.cli.project import AsJson, SyncsFolder, sync_names
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
@@ -103,6 +104,11 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         for row in first:
             table.add(f"{row.row_number:,}", row.query, words.value(row.identifier), *row.why)
         table.show(console)
+    if report.excluded_by:
+        console.print()
+        rows = report.total.excluded
+        say(console, f"{counted(rows, 'row was', 'rows were')} left out by choice, which is no error:")
+        say_excluded(report, console)
     if report.failed_rows_csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
         which = f"{more} {total.failed:,} with" if total.failed > 1 else "With"

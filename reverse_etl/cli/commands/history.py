@@ -12,6 +12,7 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named, sync_names
 from reverse_etl.cli.tables import Rows, say
+from reverse_etl.exclusions import in_words
 
 if TYPE_CHECKING:
     from reverse_etl.report import RunReport
@@ -119,9 +120,14 @@ def _show(runs: list[RunReport], now: datetime) -> None:
             f"{run.duration_s:.1f} s" if run.duration_s else "",
             *(f"{count:,}" for count in (read.extracted, read.delivered, *removals, total.failed)),
             *(f"{getattr(read, name):,}" for name in left_out),
-            "\n".join(filter(None, (_read_from(run), run.message))),
+            "\n".join(filter(None, (_read_from(run), run.message, _excluded(run)))),
         )
     table.show(words.console())
+
+
+def _excluded(run: RunReport) -> str:
+    """Why rows were left out, in one line."""
+    return f"Excluded: {in_words(run.excluded_by)}." if run.excluded_by else ""
 
 
 def _read_from(run: RunReport) -> str:

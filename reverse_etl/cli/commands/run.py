@@ -12,6 +12,7 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
 from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, was_interrupted
+from reverse_etl.cli.excluded import say_excluded
 from reverse_etl.cli.project import (
     Accept,
     AddsMax,
@@ -284,12 +285,12 @@ def show(report: RunReport, console: Console) -> None:
     for stream, counts in report.streams.items():
         if counts.extracted or (stream == "rows" and report.status is Status.COMPLETED):
             say(console, f"  {counts_in_words(stream, counts)}", indent="  ")
-    if carried := report.carried:
-        parts = [f"{counted(carried.read, 'row')} carried from earlier runs", f"{carried.delivered:,} delivered now"]
-        parts = parts if carried.read else []
-        parts += [f"{counted(carried.left, 'row')} carried to the next run"] if carried.left else []
-        if parts:
-            say(console, f"  {', '.join(parts)}", indent="  ")
+    say_excluded(report, console)
+    if (carried := report.carried) and (carried.read or carried.left):
+        read = f"{counted(carried.read, 'row')} carried from earlier runs, {carried.delivered:,} delivered now"
+        left = f"{counted(carried.left, 'row')} carried to the next run"
+        parts = [text for text, rows in ((read, carried.read), (left, carried.left)) if rows]
+        say(console, f"  {', '.join(parts)}", indent="  ")
     colour = {"completed": "green", "some_rows_failed": "yellow"}.get(report.status.value, "red")
     end = words.text(f"{report.sync}: ").append(report.status.value, colour)
     say(console, end.append(f" in {report.duration_s:.1f} s"))

@@ -24,6 +24,7 @@ from reverse_etl.destinations.clickhouse.literals import literals
 from reverse_etl.destinations.clickhouse.session import Refused, Stage
 from reverse_etl.destinations.clickhouse.staging import distinct, stage_of
 from reverse_etl.destinations.clickhouse.statements import Statements
+from reverse_etl.destinations.left_out import left_out_by
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.clickhouse.session import Session
@@ -90,7 +91,9 @@ class Slice:
         if new.any():
             self._insert(new, self._add, existing=False)
             self._read_back(new & self._left & ~self._existing(new & self._left))
-        return Accepted(tuple(sorted(self._refusals)), tuple(np.flatnonzero(plan.excluded).tolist()))
+        return Accepted(
+            tuple(sorted(self._refusals)), left_out_by(self._statements.write, np.flatnonzero(plan.excluded).tolist())
+        )
 
     def plan(self, tried: np.ndarray) -> Plan:
         """What is to be done with the rows; those that cannot be written are refused."""

@@ -13,6 +13,7 @@ from reverse_etl.destinations.customerio.activities import Activity
 from reverse_etl.report import Reason
 
 SUPPRESSED: Final = "person is suppressed"
+LEFT_OUT: Final = Reason("suppressed", "", SUPPRESSED)
 
 _CAUSES: Final = (
     (r"suppressed", "", SUPPRESSED),

@@ -15,11 +15,12 @@ from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, numbers_whe
 from reverse_etl.collector import uncollected
 from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits, Refusal, RequestRefused, TryAgain
-from reverse_etl.destinations.customerio import activities, lookup, mirror, operations, read_back, segments
+from reverse_etl.destinations.customerio import activities, causes, lookup, mirror, operations, read_back, segments
 from reverse_etl.destinations.customerio.answers import about_suppression, batch_answer
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.environment import at_address
 from reverse_etl.destinations.customerio.masking import Masking
+from reverse_etl.destinations.left_out import EXISTS, left_out
 from reverse_etl.destinations.powers import Window
 from reverse_etl.errors import ConfigError, DestinationRefusedError
 from reverse_etl.pacing.rate_limit import Clock
@@ -253,10 +254,10 @@ class CustomerIO:
         settings = self._sync.suppression
         if settings is None or settings.suppressed == "ignore_and_complete":
             others = tuple(refusal for refusal in refusals if refusal.place not in suppressed)
-            return Accepted(others, tuple(sorted(suppressed)))
+            return Accepted(others, left_out(suppressed, causes.LEFT_OUT))
         for at, (place, why) in enumerate(refusals):
             if place in suppressed:
-                refusals[at] = Refusal(place, Reason("suppressed", why.field, "person is suppressed"))
+                refusals[at] = Refusal(place, causes.LEFT_OUT._replace(field=why.field))
         return Accepted(tuple(refusals))
 
     def _of_unknown_type(self, batch: pa.RecordBatch, stream: str) -> KeptBack | None:
@@ -276,7 +277,7 @@ class CustomerIO:
         identifiers = self.identifiers(batch, stream).to_pylist()
         exist = await lookup.existing_people(self._client, self._patience, identifiers, id_type=people.identify_by)
         rows = numbers_where(batch, pa.array(exist, pa.bool_()))
-        return KeptBack(rows, Outcome.EXCLUDED, Reason("exists", people.identify_by, "the person already exists."))
+        return KeptBack(rows, Outcome.EXCLUDED, EXISTS)
 
     def _require_default_types(self, known: dict[str, str]) -> None:
         """Refuses a sync whose rows cannot but be of a type that the workspace lacks.

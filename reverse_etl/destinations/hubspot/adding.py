@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.destinations.base import Accepted, Again, Answer, InDoubt, RequestRefused, TryAgain
 from reverse_etl.destinations.hubspot.batches import NOT_NAMED, Input, folded
 from reverse_etl.destinations.hubspot.writing import Request, Settled
+from reverse_etl.destinations.left_out import EXISTS
 from reverse_etl.errors import DestinationError
 from reverse_etl.report import Reason
 
@@ -94,7 +95,7 @@ class Adder:
         for place, key in keys.items():
             if key in found:
                 del settled.again[place]
-                settled.excluded.add(place)
+                settled.excluded[place] = EXISTS
         return None
 
 

@@ -25,9 +25,10 @@ from reverse_etl.destinations.hubspot.environment import at_address
 from reverse_etl.destinations.hubspot.properties import WORD, association_type, properties, require_list
 from reverse_etl.destinations.hubspot.section import EMAIL, RECORD_ID
 from reverse_etl.destinations.hubspot.writing import Writer
+from reverse_etl.destinations.left_out import EXISTS
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience
-from reverse_etl.report import Outcome, Reason
+from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
     from reverse_etl.destinations._http.fields import Field
@@ -161,8 +162,7 @@ class HubSpotAccount:
             there |= answer.keys()
         exist = pc.is_in(pc.utf8_lower(keys) if by == EMAIL else keys, value_set=pa.array([*there], pa.string()))
         rows = numbers_where(batch, exist)
-        why = Reason("exists", by, "the record already exists.")
-        return [KeptBack(rows, Outcome.EXCLUDED, why)] if len(rows) else []
+        return [KeptBack(rows, Outcome.EXCLUDED, EXISTS)] if len(rows) else []
 
     async def _afterwards(self, section: HubSpot) -> list[Afterwards]:
         found: list[Afterwards] = []

@@ -17,6 +17,7 @@ from reverse_etl.destinations.base import Accepted, Again, Answer, Refusal, Requ
 from reverse_etl.destinations.hubspot.batches import MOST_SENDS, Input, Written, folded, written
 from reverse_etl.destinations.hubspot.finding import find
 from reverse_etl.destinations.hubspot.section import EMAIL, RECORD_ID
+from reverse_etl.destinations.left_out import NO_RECORD, LeftOut
 from reverse_etl.report import Reason
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Settled:
 
     ids: dict[int, str] = field(default_factory=dict)
     refused: dict[int, Reason] = field(default_factory=dict)
-    excluded: set[int] = field(default_factory=set)
+    excluded: dict[int, Reason] = field(default_factory=dict)
     again: dict[int, tuple[Reason, int]] = field(default_factory=dict)
 
     def add(self, answer: Written, *, excludes_missing: bool) -> None:
@@ -49,7 +50,7 @@ class Settled:
         self.again |= {place: (why, MOST_SENDS) for place, why in answer.again.items()}
         self.again |= {place: (why, _RACE) for place, why in answer.conflicts.items()}
         if excludes_missing:
-            self.excluded |= answer.missing.keys()
+            self.excluded |= dict.fromkeys(answer.missing, NO_RECORD)
         else:
             self.again |= {place: (why, _RACE) for place, why in answer.missing.items()}
 
@@ -57,7 +58,7 @@ class Settled:
         """As ``delivery`` takes it."""
         return Accepted(
             tuple(Refusal(place, self.refused[place]) for place in sorted(self.refused)),
-            tuple(sorted(self.excluded)),
+            tuple(LeftOut(place, self.excluded[place]) for place in sorted(self.excluded)),
             tuple(Again(place, why, most=most) for place, (why, most) in sorted(self.again.items())),
         )
 
@@ -130,7 +131,7 @@ class Writer:
             if trouble is not None:
                 return trouble
         if section.write == "update_only":
-            settled.excluded |= {each.place for each in new}
+            settled.excluded |= {each.place: NO_RECORD for each in new}
             return None
         return await self.batch("create", new, settled) if new else None
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.destinations.base import Accepted, Answer, InDoubt, RequestRefused, TryAgain
 from reverse_etl.destinations.intercom.client import error_of
+from reverse_etl.destinations.left_out import ALREADY_GONE, EXISTS, NO_RECORD, left_out
 from reverse_etl.destinations.powers import Fate
 from reverse_etl.report import Reason
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.intercom.client import Client
     from reverse_etl.destinations.intercom.section import Intercom
 
-EXCLUDED: Final = Accepted(excluded=(0,))
+_EXISTS: Final = Accepted(excluded=left_out([0], EXISTS))
+_NO_RECORD: Final = Accepted(excluded=left_out([0], NO_RECORD))
+_ALREADY_GONE: Final = Accepted(excluded=left_out([0], ALREADY_GONE))
 
 _ID: Final = re.compile(r"\bid=([0-9a-zA-Z]+)")
 _FIELD: Final = re.compile(r"[Cc]ustom attribute '([^']+)'|^([a-z_]+) ")
@@ -113,7 +116,7 @@ class Contacts:
                 return RequestRefused(_SEVERAL)
             unwanted = write == "add_only" if found else write == "update_only"
             if unwanted and key not in self._ids:
-                return EXCLUDED
+                return _EXISTS if found else _NO_RECORD
             if found:
                 return await self._changed(key, found[0], body)
         return await self._made(key, body)
@@ -129,7 +132,7 @@ class Contacts:
         if reply.status != 409:
             return _refused(reply)
         if self._section.write == "add_only":
-            return EXCLUDED
+            return _EXISTS
         _, message = error_of(reply)
         named = _ID.search(message)
         found = [named[1]] if named else await self.find(key)
@@ -160,7 +163,7 @@ class Contacts:
             return contact
         self._ids.pop(key, None)
         if reply.status == 404:
-            return EXCLUDED if self._section.write == "update_only" else _refused(reply)
+            return _NO_RECORD if self._section.write == "update_only" else _refused(reply)
         return RequestRefused(_CONFLICT) if reply.status == 409 else _refused(reply)
 
     async def _tag(self, contact: str, wanted: Any) -> Answer | None:
@@ -222,7 +225,7 @@ class Contacts:
         if not isinstance(found, list):
             return found
         if len(found) != 1:
-            return RequestRefused(_SEVERAL) if found else EXCLUDED
+            return RequestRefused(_SEVERAL) if found else _ALREADY_GONE
         gone = self._section.when_gone
         if gone is not None and gone.action == "archive":
             reply = await self._client.call("POST", f"/contacts/{found[0]}/archive")
@@ -232,7 +235,7 @@ class Contacts:
             return reply
         self._ids.pop(key, None)
         if reply.status == 404:
-            return EXCLUDED
+            return _ALREADY_GONE
         return Accepted() if reply.status == 200 else _refused(reply)
 
 

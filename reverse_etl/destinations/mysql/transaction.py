@@ -19,6 +19,7 @@ from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.columns import Kind
 from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, KeptBack, Refusal
+from reverse_etl.destinations.left_out import left_out_by
 from reverse_etl.destinations.mysql import failures
 from reverse_etl.destinations.mysql.blocks import (
     LEFT,
@@ -107,7 +108,7 @@ class Transaction:
     def landed(self, answer: Accepted) -> bool:
         """Whether what an answer calls delivered is in the table: its transaction was committed."""
         existing, changed = self._plan()
-        left_out = [*(refusal.place for refusal in answer.refusals), *answer.excluded]
+        left_out = [*(each.place for each in answer.refusals), *(each.place for each in answer.excluded)]
         delivered = np.ones(len(self._staged), bool)
         delivered[left_out] = False
         return bool((existing & ~changed)[delivered].all())
@@ -143,7 +144,9 @@ class Transaction:
             self._update(changed)
         if new.any():
             self._insert(new)
-        return Accepted(tuple(sorted(self._refusals)), tuple(np.flatnonzero(excluded).tolist()))
+        return Accepted(
+            tuple(sorted(self._refusals)), left_out_by(self._statements.write, np.flatnonzero(excluded).tolist())
+        )
 
     def delete(self) -> Accepted:
         """Deletes the rows with these keys, and gives those that cannot be; all others are not in the table."""

@@ -17,6 +17,7 @@ from psycopg import sql
 from reverse_etl.destinations._sql.looked_up import looked_up
 from reverse_etl.destinations._sql.refusals import reasons_of, refusal
 from reverse_etl.destinations.base import Accepted, Refusal
+from reverse_etl.destinations.left_out import left_out_by
 from reverse_etl.destinations.postgres import failures
 from reverse_etl.destinations.postgres.binary import HEADER, TRAILER, encoded
 from reverse_etl.destinations.postgres.blocks import write_each, write_one_by_one
@@ -106,7 +107,7 @@ class Transaction:
         if statements.leaves_out:
             excluded = [place for (place,) in await self._fetch(statements.take_left_out())]
         refusals += await self._write_rows()
-        return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)))
+        return Accepted(tuple(sorted(refusals)), left_out_by(statements.write, excluded))
 
     async def look_up(self, batch: pa.RecordBatch) -> LookedUp:
         """What the table has of a slice. Raises psycopg.Error."""

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.destinations.base import Accepted, Again, Refusal, RequestRefused, TryAgain
+from reverse_etl.destinations.left_out import ALREADY_GONE, EXISTS, LeftOut, left_out
 from reverse_etl.destinations.salesforce.client import error_code
 from reverse_etl.errors import DestinationRefusedError
 from reverse_etl.report import Reason
@@ -84,7 +85,7 @@ def written(results: list[dict[str, Any]], *, adds_only: bool = False, key: str 
         error = _first_error(result)
         code, why = str(error.get("statusCode") or "invalid"), _reason(error)
         if adds_only and code == "DUPLICATE_VALUE" and key in (error.get("fields") or [key]):
-            excluded.append(place)
+            excluded.append(LeftOut(place, EXISTS))
         elif passes(code, why.message):
             again.append(Again(place, why, LOCKED_S, MOST_TRIES))
         else:
@@ -100,14 +101,14 @@ def deleted(results: list[dict[str, Any]], places: Mapping[int, int], absent: tu
         places: Of the item of each result.
         absent: Places of items of which the org has no record.
     """
-    refusals, excluded, again = [], [*absent], []
+    refusals, excluded, again = [], [*left_out(absent, ALREADY_GONE)], []
     for nth, result in enumerate(results):
         if result.get("success") is True:
             continue
         error = _first_error(result)
         code, why = str(error.get("statusCode") or "invalid"), _reason(error)
         if code in _GONE:
-            excluded.append(places[nth])
+            excluded.append(LeftOut(places[nth], ALREADY_GONE))
         elif passes(code, why.message):
             again.append(Again(places[nth], why, LOCKED_S, MOST_TRIES))
         else:

@@ -29,6 +29,7 @@ from reverse_etl.destinations.base import (
     RequestRefused,
     TryAgain,
 )
+from reverse_etl.destinations.left_out import ALREADY_GONE, EXISTS, NO_RECORD, left_out
 from reverse_etl.destinations.salesforce import answers, client, items, lookup
 from reverse_etl.destinations.salesforce.bulk import BulkJobs
 from reverse_etl.destinations.salesforce.described import NUMBERS, described, fields_of, require_fields
@@ -49,7 +50,6 @@ MAX_ITEM_BYTES: Final = 1_000_000
 
 _OPEN: Final = b'{"allOrNone":false,"records":['
 _CLOSE: Final = b"]}"
-_EXISTS: Final = Reason("already_exists", "", "the org has a record with this key, and add_only leaves it alone.")
 _FREE_MAIL: Final = Reason("free_mail_domain", "", "anyone can have an address of this domain.")
 _NO_DOMAIN: Final = Reason("no_domain", "", "the address has no domain.")
 _SAME: Final = Reason(
@@ -127,7 +127,7 @@ class SalesforceOrg(BulkJobs):
         ids = await self._patience.until_settled(partial(self._ids_of, keys.to_pylist()))
         there = pc.is_in(pc.utf8_lower(keys), value_set=pa.array([*ids], pa.string()))
         rows = batch.column(ROW_NUMBER).filter(there)
-        return [*kept, KeptBack(rows, Outcome.EXCLUDED, _EXISTS)] if len(rows) else kept
+        return [*kept, KeptBack(rows, Outcome.EXCLUDED, EXISTS)] if len(rows) else kept
 
     def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
         """Each row's key."""
@@ -212,14 +212,16 @@ class SalesforceOrg(BulkJobs):
             several = tuple(sorted([*several, *(Refusal(place, _SAME) for place in same)]))
             ids = {place: record for place, record in ids.items() if place not in same}
         if not ids:
-            return Accepted(several, absent)
+            return Accepted(several, left_out(absent, NO_RECORD))
         path = f"{self._client.version}/composite/sobjects"
         records = [lookup.by_id(items[place], self._section.key_column, ids[place]) for place in ids]
         results = self._read(await self._client.ask("PATCH", path, body=_body(records)), len(records))
         if not isinstance(results, list):
             return results
         answer = _at(answers.written(results), [*ids])
-        return replace(answer, refusals=tuple(sorted([*answer.refusals, *several])), excluded=absent)
+        return replace(
+            answer, refusals=tuple(sorted([*answer.refusals, *several])), excluded=left_out(absent, NO_RECORD)
+        )
 
     async def _delete(self, items: Sequence[bytes]) -> Answer:
         found = await self._found(items)
@@ -227,7 +229,7 @@ class SalesforceOrg(BulkJobs):
             return found
         ids, absent, several = found
         if not ids:
-            return Accepted(several, absent)
+            return Accepted(several, left_out(absent, ALREADY_GONE))
         path = f"{self._client.version}/composite/sobjects?ids={','.join(ids.values())}&allOrNone=false"
         results = self._read(await self._client.ask("DELETE", path), len(ids))
         if not isinstance(results, list):
@@ -292,6 +294,6 @@ def _at(answer: Accepted, places: Sequence[int]) -> Accepted:
     """The answer about some items of a request, by their places in the whole of it."""
     return Accepted(
         tuple(each._replace(place=places[each.place]) for each in answer.refusals),
-        tuple(places[place] for place in answer.excluded),
+        tuple(each._replace(place=places[each.place]) for each in answer.excluded),
         tuple(each._replace(place=places[each.place]) for each in answer.again),
     )

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from reverse_etl.destinations._sql.refusals import refusal
 from reverse_etl.destinations.base import Accepted, Refusal
+from reverse_etl.destinations.left_out import left_out_by
 from reverse_etl.destinations.snowflake.staged_file import staged_file
 from reverse_etl.destinations.snowflake.statements import FILES, MAKE_FILES
 
@@ -68,11 +69,11 @@ class Slice:
         taken = sorted(each.place for each in refusals)
         for start in range(0, len(taken), _MANY):
             self._session.run(self._statements.take(taken[start : start + _MANY]))
-        return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)))
+        return Accepted(tuple(sorted(refusals)), left_out_by(self._statements.write, excluded))
 
     def read_back(self, answer: Accepted) -> Accepted:
         """An answer, with a refusal of each row that is not in the table as it was written."""
-        kept = {*(each.place for each in answer.refusals), *answer.excluded}
+        kept = {*(each.place for each in answer.refusals), *(each.place for each in answer.excluded)}
         unlike = sorted(int(place) for (place,) in self._session.rows(self._statements.unlike()))
         hidden = [refusal(place, "not_applied", message=_HIDDEN) for place in unlike if place not in kept]
         return Accepted(tuple(sorted([*answer.refusals, *hidden])), answer.excluded)

@@ -25,6 +25,7 @@ REVISIONS: Final = (
     "0015",
     "0016",
     "0017",
+    "0018",
 )
 """Every revision, oldest first. The last is what this release reads and writes."""
 

@@ -18,6 +18,7 @@ from reverse_etl.config.environment import Secret
 from reverse_etl.destinations.base import Accepted, KeptBack, Refusal, RequestRefused
 from reverse_etl.destinations.customerio.destination import CustomerIO, open_destination
 from reverse_etl.destinations.customerio.sync import Sync
+from reverse_etl.destinations.left_out import LeftOut
 from reverse_etl.errors import ConfigError, DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
 from reverse_etl.report import Outcome, Reason
 from reverse_etl_tests.destinations.customerio.configs import numbered, sync, workspace
@@ -76,7 +77,7 @@ def test_messages_come_without_the_items_values() -> None:
 @pytest.mark.parametrize(
     ("suppressed", "expected"),
     [
-        ("ignore_and_complete", Accepted(excluded=(1,))),
+        ("ignore_and_complete", Accepted(excluded=(LeftOut(1, Reason("suppressed", "", "person is suppressed")),))),
         ("ignore_and_fail", Accepted((Refusal(1, Reason("suppressed", "identifiers.id", "person is suppressed")),))),
     ],
 )
@@ -198,7 +199,7 @@ def test_add_only_keeps_back_whoever_exists(sandbox: RunningSandbox, identify_by
 
     (found,) = using(sandbox.url, config, kept)
     assert list(range(1, 251, 2)) == found.rows.to_pylist()
-    assert (Outcome.EXCLUDED, identify_by) == (found.outcome, found.why.field)
+    assert (Outcome.EXCLUDED, "") == (found.outcome, found.why.field)
     assert 3 == sum(request["path"] == "/v1/customers/attributes" for request in sandbox.requests())
 
 

@@ -95,6 +95,7 @@ def test_each_row_is_a_message_and_only_once_per_change(alerts: Project, slack: 
     companies(alerts, ("Acme", 11, "high"), ("Acme", 5, "critical"), ("Acme", 4, "critical"))
     code, report = alerts.run("at_risk")
     assert (0, (1, 2, 0, 0)) == (code, counts(report))
+    assert {"already_sent": 2} == report["excluded_by"]
     assert ["*Acme*: 5"] == texts(slack)[2:]
 
 
