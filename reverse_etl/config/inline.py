@@ -53,13 +53,22 @@ def parse_sync(name: str, settings: Mapping[str, Any]) -> SyncConfig:
     return sync
 
 
-def parse_rows(kind: str, settings: Mapping[str, Any]) -> OutgoingRows:
-    """What rows are in a kind of destination, from the section that a sync's file has. Raises ConfigProblemsError."""
-    file, document, _ = _document("push", dict(settings))
+def parse_rows(kind: str, settings: Mapping[str, Any], *, entry: DestinationConfig | None = None) -> OutgoingRows:
+    """What rows are in a kind of destination, from the section that a sync's file has. Raises ConfigProblemsError.
+
+    Args:
+        kind: The kind's name.
+        settings: The section under its name, and the keys beside it.
+        entry: The destination, where it is known: what it says of all that is sent there holds here too.
+    """
     model: type[OutgoingRows] = plugins.load(DESTINATIONS, kind).Outgoing
+    shared = dict(iter(entry)) if entry is not None else {}
+    file, document, _ = _document("push", model.within(settings, shared))
     problems = [
         problem_at(file, document, (key,), "unknown key") for key in model.SET_BY_LOADER & document.values.keys()
     ]
+    for key, text in model.strays(document.values, shared):
+        problems.append(problem_at(file, document, key if isinstance(key, tuple) else (key,), text))
     _raise(problems)
     try:
         return model.model_validate(document.values)

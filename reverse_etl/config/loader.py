@@ -18,6 +18,7 @@ from reverse_etl.config.contracts import DICTIONARY
 from reverse_etl.config.dictionary_file import Dictionary, read_dictionary
 from reverse_etl.config.document import Document, read_document
 from reverse_etl.config.gone_problems import beside, conflicts
+from reverse_etl.config.lint import lint
 from reverse_etl.config.problems import Problem, did_you_mean, lines
 from reverse_etl.config.sync_file import SyncFile, read_sync
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -139,6 +140,7 @@ def _load(folder: Path) -> Inspection:
     bound = bind(syncs, read, dictionary)
     problems += bound.problems
     warnings += bound.warnings
+    warnings += lint(syncs, read, dictionary, bound.terms)
     for name, problem in connections.watched if connections is not None else []:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FolderPath
 from typing import Any, Final
 
@@ -80,6 +80,9 @@ def read_sync(
     if "attributes" in values:
         terms = Reading(sync.document, sync.file, problems).terms(values["attributes"], ("attributes",))
         values["attributes"] = {name: term.definition for name, term in terms.items()}
+    if entry is not None:
+        values, sync = model.within(values, entry), _within(sync, model, entry)
+        problems.extend(_strays(sync, model, entry))
     draft = Draft(sync.file, sync.document, dialect, entry, problems, warnings, sync.columns)
     query_problems(draft, model.streams_of(sync.document.values), checks, title=model.TITLE)
     model.look_at(draft)
@@ -92,6 +95,16 @@ def read_sync(
     except ValidationError as error:
         problems.extend(model_problems(error, model=model, file=sync.file, document=sync.document))
         return None
+
+
+def _within(sync: SyncFile, model: type[SyncConfig], entry: Mapping[str, Any]) -> SyncFile:
+    document = replace(sync.document, values=model.within(sync.document.values, entry))
+    return replace(sync, document=document)
+
+
+def _strays(sync: SyncFile, model: type[SyncConfig], entry: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, text in model.strays(sync.document.values, entry):
+        yield problem_at(sync.file, sync.document, key if isinstance(key, tuple) else (key,), text)
 
 
 def _version(content: bytes, sync: SyncConfig) -> str:

@@ -71,6 +71,20 @@ class OutgoingRows(ShapedModel, ABC):
     def streams(self) -> tuple[Stream, ...]:
         """What the sync sends, in this order; the first is ``rows``."""
 
+    @classmethod
+    def within(cls, values: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
+        """The keys of a file, with what its destination's entry says of all that is sent there."""
+        return dict(values)
+
+    @classmethod
+    def strays(cls, values: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[Misfit]:  # noqa: ARG003
+        """What a file says otherwise than its destination's entry, which both cannot."""
+        yield from ()
+
+    def identifies(self, stream: str) -> str:  # noqa: ARG002 - for subclasses
+        """The identifier by which a stream names people; empty where it names none, or has a reason to differ."""
+        return ""
+
     def stream(self, name: str) -> Stream:
         """The stream of a name. Raises KeyError where the sync has none."""
         return {stream.name: stream for stream in self.streams}[name]

@@ -105,7 +105,7 @@ class DestinationResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         config = self.config
         with tempfile.TemporaryDirectory(prefix="reverse-etl-") as folder:
-            return push_frame(frame, parse_rows(config.type, rows), config, RunFolder(Path(folder)))
+            return push_frame(frame, parse_rows(config.type, rows, entry=config), config, RunFolder(Path(folder)))
 
     @property
     def _noun(self) -> str:

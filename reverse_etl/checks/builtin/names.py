@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,9 +9,7 @@ import pyarrow as pa
 
 from reverse_etl.checks._batch import columns
 from reverse_etl.checks.base import ColumnFinding, Rule
-
-_SNAKE_CASE = re.compile(r"_?[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
-"""Dots are for ``cio_subscription_preferences.topics.topic_7``."""
+from reverse_etl.config.names import is_snake_case
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +22,5 @@ class NameCase:
     def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[ColumnFinding]:  # noqa: ARG002
         """The columns whose name is in another style."""
         for name, _, _ in columns(batch, apart=self.apart):
-            if _SNAKE_CASE.fullmatch(name) is None:
+            if not is_snake_case(name):
                 yield ColumnFinding(name, f"attribute name `{name}` is not in snake_case.")

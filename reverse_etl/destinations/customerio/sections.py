@@ -16,6 +16,9 @@ from reverse_etl.destinations.customerio.segment_config import SegmentConfig
 from reverse_etl.destinations.customerio.suppression_config import Suppressed, SuppressionListConfig
 
 Identifier = Literal["id", "email"]
+Why = Annotated[
+    str, Field(description="Why these people have another identifier than the workspace says, in a sentence.")
+]
 EmptyValues = Literal["ignore", "delete"]
 Duplicates = Literal["reject", "keep_last"]
 
@@ -53,6 +56,7 @@ class PeopleConfig(MayBeGone):
     """
 
     identify_by: Identifier = Field(default="id", description="The column that identifies the person.")
+    identify_by_reason: Why = ""
     write: Literal["add_and_update", "update_only", "add_only"] = Field(
         default="add_and_update",
         description="update_only changes people who exist, add_only adds those who do not (needs app_api_key).",
@@ -109,6 +113,7 @@ class EventsConfig(YamlModel):
         description="The event's name; otherwise a column name.",
     )
     identify_by: Identifier = Field(default="id", description="The column that identifies the person of the event.")
+    identify_by_reason: Why = ""
     event_key: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description="Columns that distinguish events without an event_id."
     )
@@ -136,6 +141,7 @@ class RelationshipsConfig(MayBeGone, ShapedModel):
     """
 
     identify_by: Identifier = Field(default="id", description="The column that identifies the person.")
+    identify_by_reason: Why = ""
     object_type: int = Field(default=1, ge=1, description="Used when the query has no object_type column.")
     query: str = Field(min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
     empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")

@@ -85,6 +85,25 @@ class Outgoing(OutgoingRows):
         # A person may be there without this sync; an object or a relationship is its own.
         return replace(gone, keeps_unknown=True) if gone is not None and section is self.people else gone
 
+    @classmethod
+    def within(cls, values: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+        """With the workspace's identifier where a section names none."""
+        from reverse_etl.destinations.customerio.one_identifier import within
+
+        return within(values, entry)
+
+    @classmethod
+    def strays(cls, values: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[Misfit]:
+        """Sections with another identifier than the workspace's, and no reason."""
+        from reverse_etl.destinations.customerio.one_identifier import strays
+
+        return strays(values, entry)
+
+    def identifies(self, stream: str) -> str:
+        """``id`` or ``email``."""
+        section = (self.people or self.events) if stream == ROWS else self.relationships
+        return section.identify_by if section is not None and not section.identify_by_reason else ""
+
     @property
     def suppression(self) -> PeopleConfig | EventsConfig | RelationshipsConfig | None:
         """The section that decides about suppressed people; None for a sync without people."""
@@ -184,7 +203,7 @@ class Sync(Outgoing, SyncConfig):
     def asked(self) -> dict[str, Any]:
         """Its kind and its relationships."""
         sections = {name: getattr(self, name) for name in (*KINDS, "relationships")}
-        excluded = {*ShapedModel.model_fields, *GONE_KEYS, *COMPARE_KEYS, "backfill"}
+        excluded = {*ShapedModel.model_fields, *GONE_KEYS, *COMPARE_KEYS, "backfill", "identify_by_reason"}
         return {
             name: section.model_dump(mode="json", exclude=excluded)
             for name, section in sections.items()

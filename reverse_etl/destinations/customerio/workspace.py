@@ -24,6 +24,7 @@ class WorkspaceConfig(DestinationConfig):
 
     Attributes:
         app_api_key: Needed for segments by name, ``add_only``, object types and reading back.
+        identify_by: What all syncs to the workspace name people by; None where each says so itself.
         read_back: Whether a run reads, after its last row, which rows were accepted and not applied.
     """
 
@@ -37,6 +38,9 @@ class WorkspaceConfig(DestinationConfig):
     track_api_key: Secret = Field(description="${NAME}: the environment variable that holds it.")
     app_api_key: Secret | None = Field(
         default=None, description="${NAME}. Needed for segments by name and add_only; lets object types be checked."
+    )
+    identify_by: Literal["id", "email"] | None = Field(
+        default=None, description="The identifier of people in all syncs; one that has another says why."
     )
     read_back: bool = Field(
         default=True, description="With an App API key, look at what became of rows after they were accepted."
