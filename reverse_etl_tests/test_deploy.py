@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from reverse_etl.files.storage import STORAGE_URL_VARIABLE
-from reverse_etl_tests.servers.deployment import DEPLOY, INSTALLED, UNITS, command, unit
+from reverse_etl_tests.servers.deployment import DEPLOY, INSTALLED, UNITS, WORKER, command, unit
 
 ROOT = DEPLOY.parent
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def without_host(words: list[str]) -> list[str]:
     return [Path(word).name if "/" in word else word for word in words[:at] + words[at + 2 :]]
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", [*UNITS, WORKER])
 def test_a_unit_names_programs_files_and_variables_that_exist(name: str) -> None:
     """Programs are in the environment, files in the repository, variables in `dagster.env`."""
     service = unit(name)
@@ -71,12 +71,62 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     """Its own check of the files, with this environment's programs in place of those of an installation."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed: apt-get install systemd")
-    for name in UNITS:
+    for name in (*UNITS, WORKER):
         text = (DEPLOY / "systemd" / f"{name}.service").read_text()
         (tmp_path / f"{name}.service").write_text(text.replace(f"{INSTALLED}/.venv/bin", str(PROGRAMS)))
-    verify = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / f"{name}.service") for name in UNITS)]
+    verify = [
+        "systemd-analyze",
+        "verify",
+        "--man=no",
+        *(str(tmp_path / f"{name}.service") for name in (*UNITS, WORKER)),
+    ]
     done = subprocess.run(verify, capture_output=True, text=True, timeout=60)
     assert "" == "\n".join(line for line in done.stderr.splitlines() if "reverse-etl" in line)
+
+
+@pytest.mark.parametrize("name", [*UNITS, WORKER])
+def test_a_unit_may_do_little(name: str) -> None:
+    """By systemd's own measure, from 0 to 10."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed: apt-get install systemd")
+    file = DEPLOY / "systemd" / f"{name}.service"
+    rating = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", str(file)]
+    done = subprocess.run(rating, capture_output=True, text=True, timeout=60)
+    assert 0 == done.returncode, done.stdout.splitlines()[-1:]
+
+
+def test_celery_has_the_settings_of_dagster_yaml() -> None:
+    """All but the launcher's own launcher and the number of runs."""
+    postgres, celery = loaded(DEPLOY / "dagster.postgres.yaml"), loaded(DEPLOY / "celery" / "dagster.yaml")
+    assert celery["run_launcher"].pop("config")["launcher"]["class"] == "CeleryRunLauncher"
+    for each in (postgres, celery):
+        del each["concurrency"]["runs"]["max_concurrent_runs"]
+    assert postgres == celery
+
+
+@pytest.mark.parametrize("overlay", [(), ("celery/compose.yaml",)], ids=["alone", "celery"])
+def test_compose_takes_the_files(overlay: tuple[str, ...]) -> None:
+    """Its own check; every service that needs the broker's address has it, and workers run what the unit runs."""
+    files = [word for name in ("compose.yaml", *overlay) for word in ("-f", str(DEPLOY / name))]
+    command_line = [str(PROGRAMS / "docker-compose"), "--env-file", str(DEPLOY / "dagster.env"), *files]
+    done = subprocess.run([*command_line, "config"], capture_output=True, text=True, timeout=60)
+    assert (0, "") == (done.returncode, done.stderr)
+    services = yaml.safe_load(done.stdout)["services"]
+    if not overlay:
+        assert "worker" not in services
+        return
+    dagsters = {"migrate", "code", "webserver", "daemon", "worker"}
+    assert dagsters | {"postgres", "redis"} == services.keys()
+    for name in dagsters:
+        assert "redis://redis:6379/0" == services[name]["environment"]["REVERSE_ETL_BROKER_URL"]
+        mounted = {mount["target"]: mount["source"] for mount in services[name]["volumes"]}
+        assert str(DEPLOY / "celery" / "dagster.yaml") == mounted["/var/lib/reverse-etl/dagster/dagster.yaml"]
+    without_name = [
+        word for word in command(unit(WORKER)["ExecStart"][0], SHARED)[1:] if "@" not in word and word != "-n"
+    ]
+    assert without_name == services["worker"]["command"][1:]
+    (path,) = (each.partition("=")[2] for each in unit(WORKER)["Environment"])
+    assert path == services["worker"]["environment"]["PYTHONPATH"]
 
 
 @pytest.mark.parametrize(("name", "service"), list(zip(UNITS, ("code", "webserver", "daemon"), strict=True)))

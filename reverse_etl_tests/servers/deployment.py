@@ -16,6 +16,8 @@ from string import Template
 DEPLOY = Path(__file__).parents[2] / "deploy"
 INSTALLED = "/opt/reverse-etl"
 UNITS = ("reverse-etl-code", "reverse-etl-webserver", "reverse-etl-daemon")
+WORKER = "reverse-etl-worker"
+"""The unit of a machine that executes runs by Celery."""
 
 
 def unit(name: str) -> dict[str, list[str]]:
