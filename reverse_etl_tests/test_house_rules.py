@@ -113,6 +113,7 @@ KNOW_ENGINES = (
     "checks/_sql.py",
     # The state's own database is no source.
     "state/store.py",
+    "state/views.py",
     "state/rate_slots.py",
     # Resources for assets of a user's own, which name what they connect to.
     "defs/bigquery.py",

@@ -9,9 +9,10 @@ from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.overlap import InTheWay, runs_in_the_way
 from reverse_etl.schedule.cadence import Cadence, first_due, format_interval
+from reverse_etl.schedule.longest_interval import longest_interval
 from reverse_etl.state.runs import record_skipped
 from reverse_etl.state.store import Store, open_store
-from reverse_etl.state.syncs import is_paused, note_tick
+from reverse_etl.state.syncs import is_paused, note_interval, note_tick
 
 ON_THE_ROUND = datetime(2020, 1, 5, tzinfo=UTC)
 """A Sunday midnight."""
@@ -41,6 +42,8 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
     def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         at = context.scheduled_execution_time
         store = open_store(getattr(context.resources, HOME).home.state_url)
+        every = longest_interval(sync.schedule, at)
+        note_interval(store, sync.name, None if every is None else every.total_seconds())
         due_at = at if cadence is None else _due(context, cadence, sync, store)
         if due_at is None and cadence is not None:
             return dg.SkipReason(f"Not due: the next run is at {cadence.next_due(at):%Y-%m-%d %H:%M} UTC.")

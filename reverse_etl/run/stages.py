@@ -32,9 +32,10 @@ from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.remembers import compares
 from reverse_etl.run.send import mirrors, send
 from reverse_etl.run.sharing import fetch, put, put_changeset
+from reverse_etl.schedule.longest_interval import longest_interval
 from reverse_etl.state.run_history import find_run
 from reverse_etl.state.runs import begin_run
-from reverse_etl.state.syncs import feed_read_to, remember_feed, sync_state
+from reverse_etl.state.syncs import feed_read_to, note_interval, remember_feed, sync_state
 from reverse_etl.workers.folder_lock import claim
 
 if TYPE_CHECKING:
@@ -219,6 +220,8 @@ def _begin(run: SyncRun, since: int | None = None) -> None:
             started_at=run.began_at,
             since=since,
         )
+        every = longest_interval(run.sync.schedule, datetime.now(UTC))
+        note_interval(run.store, run.sync.name, None if every is None else every.total_seconds())
 
 
 def _facts(run: SyncRun) -> Facts:

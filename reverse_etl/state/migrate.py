@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from reverse_etl.errors import StateError
 from reverse_etl.state.migrations import REVISIONS, VERSION_TABLE
+from reverse_etl.state.views import drop_views, make_views
 
 if TYPE_CHECKING:
     from reverse_etl.state.store import Store
@@ -57,4 +58,6 @@ def _upgrade(connection: sa.Connection) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "reverse_etl.state:migrations")
     config.set_main_option("path_separator", "os")
+    drop_views(connection)
     command.upgrade(config, "head")
+    make_views(connection)

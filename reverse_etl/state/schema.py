@@ -67,6 +67,7 @@ SYNC: Final = sa.Table(
     sa.Column("feed", sa.Text, nullable=True, comment="JSON: delivery.read_back"),
     sa.Column("place", sa.Text, nullable=True, comment="which rows were seen, in the engine's own words"),
     sa.Column("carried", sa.Text, nullable=True, comment="the run whose changeset.carried holds"),
+    sa.Column("interval_s", sa.Double, nullable=True, comment="the longest between due runs; none: by hand"),
 )
 """One row per sync that has been seen, paused or run."""
 
@@ -92,6 +93,7 @@ RUN: Final = sa.Table(
     sa.Column("carried", sa.Text, nullable=True, comment="JSON: report.Carried"),
     sa.Column("excluded_by", sa.Text, nullable=True, comment="JSON: exclusions.ExcludedRows"),
     sa.Column("blocking_run_id", sa.Text, nullable=True, comment="of a skipped run: the one that was in the way"),
+    sa.Column("copied_to", sa.Text, nullable=True, comment="the warehouse that has it (run.monitoring)"),
     sa.Index("reverse_etl_run_by_sync", "sync", "started_at"),
     sa.Index("reverse_etl_run_by_root", "root_run_id"),
 )

@@ -130,6 +130,20 @@ def note_tick(store: Store, sync: str, workspace: str, *, grid: str, at: datetim
     return known
 
 
+def note_interval(store: Store, sync: str, interval_s: float | None) -> None:
+    """Remembers the longest time between due runs of a sync that was seen; None where runs start by hand.
+
+    Raises:
+        StateError: The state database cannot be used.
+    """
+    row = SYNC.c.name == sync
+    with store.reading() as connection:
+        known = connection.execute(sa.select(SYNC.c.interval_s).where(row)).one_or_none()
+    if known is not None and known.interval_s != interval_s:
+        with store.writing() as connection:
+            connection.execute(sa.update(SYNC).where(row).values(interval_s=interval_s))
+
+
 def feed_read_to(store: Store, sync: str) -> str:
     """Up to where a sync's runs have read the feed of what its workspace did not apply; empty where none has.
 

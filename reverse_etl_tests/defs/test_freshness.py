@@ -15,7 +15,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
-from reverse_etl.notify.freshness import longest_interval
+from reverse_etl.schedule.longest_interval import longest_interval
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
 from reverse_etl_tests.defs.daemon import Daemon

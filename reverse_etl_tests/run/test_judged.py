@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.checks import row_count
+from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.errors import ConfigError
 from reverse_etl.report import Status
 from reverse_etl.run.judged import require_known
@@ -56,3 +58,12 @@ def test_a_check_that_stops_nothing_cannot_be_accepted(case: Case) -> None:
     assert str(case.run(scope=Scope(accept="row_cout")).error) == str(unknown.value)
     with pytest.raises(ConfigError, match=r"These can be accepted: row_count\.$"):
         require_known(case.sync, ["email_valid"])
+
+
+def test_a_run_notes_how_often_its_sync_is_due(case: Case) -> None:
+    """So that a view can tell who is stale; also where the schedule has changed, or there is none any more."""
+    for every, known in ((timedelta(hours=4), 14_400.0), (timedelta(hours=1), 3_600.0), (None, None)):
+        case.sync = case.sync.model_copy(update={"schedule": ScheduleConfig(every=every)})
+        assert Status.COMPLETED is ended(case.run()).status
+        with case.store.reading() as connection:
+            assert [(known,)] == connection.exec_driver_sql("SELECT interval_s FROM sync_health").fetchall()

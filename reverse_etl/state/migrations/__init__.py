@@ -26,6 +26,7 @@ REVISIONS: Final = (
     "0016",
     "0017",
     "0018",
+    "0019",
 )
 """Every revision, oldest first. The last is what this release reads and writes."""
 
