@@ -33,7 +33,11 @@ def of_batches(
         function: Called in threads, on several batches at once.
         columns: As ``Parts.batches`` takes them.
     """
-    return in_order(lambda path: function(parts.batch(path, columns)), parts.paths())
+    paths = parts.paths()
+    if len(paths) < 2:
+        # Of a single one nothing is ahead.
+        return (function(parts.batch(path, columns)) for path in paths)
+    return in_order(lambda path: function(parts.batch(path, columns)), paths)
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

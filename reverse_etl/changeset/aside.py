@@ -47,6 +47,7 @@ class Aside:
         parts: Where they are noted.
         stream: The stream.
         whys: Why, as the column ``LEFT`` counts them; grows while rows are read.
+        transformed: Whether the columns are those that a transform returns.
         rows: Rows so far.
         rejected: Those of them that could not be shaped.
         left_out: Those of them that are left out.
@@ -55,6 +56,7 @@ class Aside:
     parts: Parts
     stream: Stream
     whys: list[Why]
+    transformed: bool = False
     rows: int = 0
     rejected: int = 0
     left_out: int = 0
@@ -85,7 +87,9 @@ class Aside:
                     batch = batch.filter(pa.array(left == 0))
                 else:
                     self._outcomes.append(np.zeros(batch.num_rows, dtype=np.uint8))
-                yield batch.select(visible(batch.schema.names))
+                # Without a row, what a transform would have returned is not known.
+                if batch.num_rows or not self.transformed:
+                    yield batch.select(visible(batch.schema.names))
         self._write()
 
     def _note(self, batch: pa.RecordBatch, left: np.ndarray[tuple[int], np.dtype[np.int32]], stack: ExitStack) -> None:
@@ -144,7 +148,7 @@ def write_shaped(
         numbered: All rows, as ``Aside.passing`` takes them.
         through: What those that are stored pass.
     """
-    aside = Aside(parts, shaper.stream, shaper.whys)
+    aside = Aside(parts, shaper.stream, shaper.whys, shaper.shape.transform is not None)
     parts.write(through(aside.passing(numbered)))
     if shaper.shape.columns is None:
         complete(parts, shaper.names)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.shaping import Shape
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.shaping.transform import Transformers
     from reverse_etl.sources.base import Session, Start
     from reverse_etl.sources.powers import Mark
 
@@ -85,6 +86,7 @@ def extract(
     timezone: str = "UTC",
     generation: int | None = None,
     unshaped: dict[str, list[pa.RecordBatch]] | None = None,
+    transformers: Transformers | None = None,
 ) -> Facts:
     """Runs the sync's queries and stores their rows; a changeset that is already sealed is returned as it is.
 
@@ -104,6 +106,7 @@ def extract(
         timezone: How an event's time is read where it is text without a zone.
         generation: What counts as acknowledged before they are read; for what comes after.
         unshaped: Takes the rows of streams that are shaped as their queries returned them, by stream: for few rows.
+        transformers: Keeps the processes of transforms for further extractions.
 
     Raises:
         ConfigError: A column that the sync needs is not in the result.
@@ -136,7 +139,7 @@ def extract(
         text = render(stream.query, read_from, changed, NO_END if scope.until is None else scope.until)
         again: RowsAgain | WithCarried | None = None
         shape = sync.shape(stream.name)
-        shaper = Shaper(shape, stream, sync.where, known, timezone)
+        shaper = Shaper(shape, stream, sync.where, known, timezone, transformers)
         reading = _shaped(shape, session, shaper, unshaped)
         if wanted is not None:
             # Of people who were named, the further queries need not have any.

@@ -55,6 +55,7 @@ FAILED_ROW_SCHEMA = pa.schema(
     [("row_number", pa.int64())] + [(name, pa.string()) for name in ("query", "identifier", "stage", *Reason._fields)]
 )
 
+_FEW = 1_000  # rows, for which threads take longer to start than to work
 _OFTEN_THE_SAME = ["query", "stage", "reason", "field", "message"]
 
 
@@ -115,7 +116,7 @@ class Parts:
         """The rows of one of the ``paths``, as ``batches`` has them."""
         names = None if columns is None else [*columns, ROW_NUMBER]
         with pq.ParquetFile(path) as file:
-            table = file.read(columns=names)
+            table = file.read(columns=names, use_threads=file.metadata.num_rows > _FEW)
         table = table if names is None else table.select(names)
         return (
             table.combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
@@ -150,8 +151,7 @@ class Parts:
 
     def shaped(self, rows: int) -> Outcomes:
         """The outcome of the rows that shaping left out, and ``UNDELIVERED`` for all others."""
-        there = (self.folder / SHAPED_FILE).exists()
-        return self._stored_outcomes(SHAPED_FILE) if there else np.zeros(rows, dtype=np.uint8)
+        return self._stored_outcomes(SHAPED_FILE) if (self.folder / SHAPED_FILE).exists() else np.zeros(rows, np.uint8)
 
     def _stored_outcomes(self, name: str) -> Outcomes:
         return np.asarray(np.load(self.folder / name), dtype=np.uint8)
@@ -214,7 +214,7 @@ class Parts:
             path = self.folder / f"failed-{stage}.parquet"
             if path.exists():
                 with pq.ParquetFile(path) as file:
-                    for batch in file.iter_batches():
+                    for batch in file.iter_batches(use_threads=file.metadata.num_rows > _FEW):
                         yield from map(FailedRow.from_columns, zip(*batch.to_pydict().values(), strict=True))
 
 

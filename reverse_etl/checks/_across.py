@@ -142,6 +142,8 @@ def _may_be_shared(
         keyed = key(batch)
         return pa.RecordBatch.from_arrays([keyed.row_numbers, pa.array(text_keys(keyed.keys))], schema=_NUMBERS)
 
+    if len(parts.paths()) < 2:
+        return _shared_in_memory(parts, [*of_batches(parts, numbered, names)])
     marks: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
     with _written(of_batches(parts, numbered, names), _NUMBERS, parts.folder) as path:
         for rows in Keys(path, database).shared():
@@ -150,6 +152,20 @@ def _may_be_shared(
                 marks = np.zeros(_last_number(parts), np.bool_)
             marks[rows.to_numpy() - 1] = True
     return marks
+
+
+def _shared_in_memory(
+    parts: Parts, numbered: Sequence[pa.RecordBatch]
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+    """The same of the rows of one part, which need no database."""
+    for rows in numbered:
+        _, place, count = np.unique(rows.column(1).to_numpy(), return_inverse=True, return_counts=True)
+        shared = rows.column(0).to_numpy()[count[place] > 1]
+        if len(shared):
+            marks = np.zeros(_last_number(parts), np.bool_)
+            marks[shared - 1] = True
+            return marks
+    return None
 
 
 def _columns(keyed: Keyed) -> list[pa.Array]:

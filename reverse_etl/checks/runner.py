@@ -79,15 +79,16 @@ Past: TypeAlias = "Mapping[tuple[str, str], Sequence[float]]"
 """By stream and rule, the numbers of gates in completed runs that read the same way, the newest first."""
 
 
-def validate(sync: OutgoingRows, folder: RunFolder, *, past: Past | None = None) -> Validation:
-    """Marks each row of a run's changeset as valid, rejected or excluded, and stores that beside it.
-
-    Running it again over the same folder gives the same.
+def validate(
+    sync: OutgoingRows, folder: RunFolder, *, past: Past | None = None, scratch: Scratch | None = None
+) -> Validation:
+    """Marks each row of a changeset as valid, rejected or excluded, beside it; again over it gives the same.
 
     Args:
         sync: What the rows are.
         folder: Where they lie.
         past: What gates found before; None for nothing.
+        scratch: Gives an empty database, for many small changesets; by default each has one of its own.
 
     Raises:
         StateError: The changeset is not complete.
@@ -104,7 +105,7 @@ def validate(sync: OutgoingRows, folder: RunFolder, *, past: Past | None = None)
         each.require_columns()
     with ExitStack() as stack:
         # Opening it takes 20 ms, which a run without rows does not need.
-        database = cache(lambda: stack.enter_context(scratch_in(folder.path / "scratch")))
+        database = scratch or cache(lambda: stack.enter_context(scratch_in(folder.path / "scratch")))
         for each in passes:
             each.run(database)
     results = tuple(result for each in passes for result in each.results())
@@ -133,6 +134,7 @@ def _named(result: CheckResult) -> str:
 
 
 _Found: TypeAlias = "list[Finding | ColumnFinding]"
+Scratch: TypeAlias = "Callable[[], duckdb.DuckDBPyConnection]"
 
 
 def _findings_of(across: Mapping[str, Across], numbers: Numbers) -> dict[str, _Found]:
@@ -178,7 +180,7 @@ class _Pass:
                         hint=f"Did you mean `{near[0]}`?" if near else f"It returns: {', '.join(schema.names)}.",
                     ).located(self.sync.where)
 
-    def run(self, database: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+    def run(self, database: Scratch) -> None:
         emit(Progress("validate", self.stream.name, 0, 0, self.rows))
         self.tallies = [Tally(each.rule) for each in self.rules]
         across = {
@@ -289,7 +291,7 @@ class _Pass:
             note_excluded(self.excluded, rule, with_rows, numbers[left_out & (here == Outcome.EXCLUDED)])
         return kept_back
 
-    def _across(self, rule: ChangesetRule, database: Callable[[], duckdb.DuckDBPyConnection]) -> Across:
+    def _across(self, rule: ChangesetRule, database: Scratch) -> Across:
         found = Across(np.zeros(self.rows, dtype=np.uint8))
         if self.rows:
             for finding in rule.findings_across(self.parts, database()):

@@ -21,6 +21,7 @@ from reverse_etl.config.model import nearest
 from reverse_etl.config.problems import Path, Problem, did_you_mean, model_problems, problem_at
 from reverse_etl.config.statement import Column
 from reverse_etl.config.sync_queries import query_problems
+from reverse_etl.config.sync_tests import read_tests
 from reverse_etl.config.syncs import SyncConfig
 
 CHECKS: Final = "reverse_etl.checks"
@@ -70,6 +71,7 @@ def read_sync(
         problems.append(problem_at(sync.file, sync.document, (key,), text))
     reading = _Reading(sync, problems)
     checks = reading.checks(values.pop("checks", None))
+    tests = values.pop("tests", None)
     dialect = entry = None
     if connections is not None:
         reading.reference("database", connections.database_names)
@@ -84,8 +86,10 @@ def read_sync(
         values, sync = model.within(values, entry), _within(sync, model, entry)
         problems.extend(_strays(sync, model, entry))
     draft = Draft(sync.file, sync.document, dialect, entry, problems, warnings, sync.columns)
-    query_problems(draft, model.streams_of(sync.document.values), checks, title=model.TITLE)
+    streams = model.streams_of(sync.document.values)
+    query_problems(draft, streams, checks, title=model.TITLE)
     model.look_at(draft)
+    values["tests"] = read_tests(draft, tests, streams, getattr(model, "BESIDE", ()))
     values |= {"name": sync.name, "file": sync.file}
     try:
         read = model.model_validate(

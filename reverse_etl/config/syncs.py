@@ -26,6 +26,7 @@ from reverse_etl.config.owners import Owner
 from reverse_etl.config.schedule import Schedule, ScheduleConfig
 from reverse_etl.config.shaping import NO_SHAPE, Shape, ShapedModel
 from reverse_etl.config.streams import ROWS, Stream
+from reverse_etl.config.sync_tests import SyncTest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -163,6 +164,7 @@ class SyncConfig(OutgoingRows):
         failed_rows: Whether failed rows hold last sync time, or are carried from run to run.
         max_rows: A query with more rows fails before anything is sent.
         beside: Other syncs that name the same things: a stream of this one, the other sync and its stream.
+        tests: What must become of rows that are given in place of the database's.
         owners: E-mail addresses or ``team:name``, for Dagster.
         attributes: What the sync itself says of its columns.
         contract: None for what the dictionary's file says.
@@ -192,6 +194,7 @@ class SyncConfig(OutgoingRows):
         "they are delivered.",
     )
     checks: tuple[SerializeAsAny[CheckConfig], ...] = ()
+    tests: tuple[SyncTest, ...] = Field(default=(), description="Tests of the sync: `reverse-etl test` runs them.")
     max_rows: int = Field(default=10_000_000, ge=1, description="A query with more rows fails before sending.")
     owners: tuple[Owner, ...] = Field(default=(), description="E-mail addresses or team:name.")
     attributes: dict[str, Definition] = Field(

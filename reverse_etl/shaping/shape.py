@@ -18,7 +18,7 @@ import pyarrow as pa
 from reverse_etl.errors import ConfigError, ReverseEtlError
 from reverse_etl.report import Cause, Outcome, Reason
 from reverse_etl.shaping.columns import RunFacts, with_columns
-from reverse_etl.shaping.transform import Transformer
+from reverse_etl.shaping.transform import Transformer, Transformers
 from reverse_etl.shaping.where import kept
 from reverse_etl.shaping.whys import Why
 
@@ -74,6 +74,7 @@ class Shaper:
         where: For messages: where the sync is written.
         facts: What a column may hold of the run.
         timezone: How a text of a time without a zone is read.
+        transformers: Where the process of the transform is kept for the next reading; None ends it with this one.
         whys: Why rows were left out, in the order in which that was found.
         names: The keys of what the transform gave so far, in order.
     """
@@ -83,6 +84,7 @@ class Shaper:
     where: str
     facts: RunFacts
     timezone: str = "UTC"
+    transformers: Transformers | None = None
     whys: list[Why] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     _codes: dict[Why, int] = field(default_factory=dict)
@@ -123,14 +125,15 @@ class Shaper:
         return self._transformer.child.process_id if self._transformer is not None else 0
 
     def close(self) -> None:
-        """Ends the process of the transform."""
-        if self._transformer is not None:
+        """Ends the process of the transform, unless it is kept."""
+        if self._transformer is not None and self.transformers is None:
             self._transformer.close()
 
     def _transformed(self, batch: pa.RecordBatch, left: Codes) -> pa.RecordBatch:
         """The batch as the transform makes it, as long; null in the rows that are left out."""
         if self._transformer is None and self.shape.transform is not None:
-            self._transformer = Transformer(self.shape.transform, self.timezone)
+            make = self.transformers.transformer if self.transformers is not None else Transformer
+            self._transformer = make(self.shape.transform, self.timezone)
         places = np.flatnonzero(left == 0)
         if self._transformer is None or not len(places):
             return self._empty(batch.num_rows)

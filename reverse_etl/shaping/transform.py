@@ -218,6 +218,25 @@ class Transformer:
                 raise ConfigError(message, hint="Leave it out of the query, or select it as text.")
 
 
+@dataclass(slots=True)
+class Transformers:
+    """Functions that are called for one reading after the other: the process of each is started once."""
+
+    _made: dict[tuple[Transform, str], Transformer] = field(default_factory=dict)
+
+    def transformer(self, transform: Transform, timezone: str) -> Transformer:
+        """The function in its process."""
+        key = (transform, timezone)
+        if key not in self._made:
+            self._made[key] = Transformer(transform, timezone)
+        return self._made[key]
+
+    def close(self) -> None:
+        """Ends all processes."""
+        for each in self._made.values():
+            each.close()
+
+
 def _rejected(reason: str, message: str, field_: str = "") -> Why:
     return Why(Outcome.REJECTED, Cause(STAGE, Reason(reason, field_, message)))
 

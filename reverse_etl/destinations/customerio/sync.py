@@ -47,6 +47,7 @@ class Outgoing(OutgoingRows):
     MAX_COLUMNS: ClassVar[int] = 300
     SECTIONS: ClassVar[frozenset[str]] = frozenset(KINDS)
     VALUES: ClassVar[frozenset[str]] = frozenset({"people", "objects"})
+    BESIDE: ClassVar[tuple[str, ...]] = ("suppressed",)
 
     people: PeopleConfig | None = None
     objects: ObjectsConfig | None = None
@@ -120,6 +121,11 @@ class Outgoing(OutgoingRows):
         from reverse_etl.destinations.customerio.suppression import store_suppressed
 
         store_suppressed(self, folder, session)
+
+    def queries_beside(self) -> dict[str, str]:
+        """The query of its suppression list, as ``config.sync_tests.ReadsBeside`` has it."""
+        listed = self.suppression.suppression_list if self.suppression is not None else None
+        return {"suppressed": listed.query} if listed is not None and listed.query is not None else {}
 
     @property
     def backfills(self) -> bool:
