@@ -1,4 +1,4 @@
-"""Amplitude: properties of users and groups, and events, by its Batch Event Upload API."""
+"""Amplitude: properties of users and groups, and events, by its Batch Event Upload API; members of cohorts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.destinations.amplitude.cohort import AmplitudeCohort
     from reverse_etl.destinations.amplitude.destination import AmplitudeProject
     from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.destinations.powers import AsSent
@@ -42,12 +43,16 @@ __all__ = [
 def open_destination(
     sync: Outgoing,
     config: Config,
-    columns: Sequence[str],  # noqa: ARG001 - it takes any
+    columns: Sequence[str],
     *,
     patience: Patience | None = None,
     clock: Clock | None = None,
-) -> AbstractAsyncContextManager[AmplitudeProject]:
-    """The project, ready for one run of one sync."""
+) -> AbstractAsyncContextManager[AmplitudeProject | AmplitudeCohort]:
+    """The project, or its cohort, ready for one run of one sync."""
+    if sync.amplitude.send == "cohort":
+        from reverse_etl.destinations.amplitude import cohort
+
+        return cohort.opened(sync, config, columns, patience=patience, clock=clock)
     from reverse_etl.destinations.amplitude.destination import opened
 
     return opened(sync, config, patience=patience, clock=clock)
@@ -77,11 +82,13 @@ async def ask_once(config: Config, *, clock: Clock | None = None) -> Recipient |
 
 
 def steps(config: Config) -> Iterator[Step]:
-    """Connects and tries the key."""
+    """Connects and tries the key, and the secret key where there is one."""
     from reverse_etl.destinations._http.kind import steps
     from reverse_etl.destinations.amplitude.client import opened
+    from reverse_etl.destinations.amplitude.cohorts import step
+    from reverse_etl.pacing.rate_limit import Clock
 
-    return steps(config, opened)
+    return steps(config, opened, more=lambda _, patience: step(config, Clock(), patience))
 
 
 def first_rows(asks: Asks, there: Mapping[str, Sequence[str]]) -> FirstRows:  # noqa: ARG001 - it has no tables
@@ -92,10 +99,11 @@ def first_rows(asks: Asks, there: Mapping[str, Sequence[str]]) -> FirstRows:  # 
 
 
 def shown(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:  # noqa: ARG001 - there is one
-    """Each row as the event that would be sent, JSON."""
+    """Each row as the event or the member that would be sent, JSON."""
     from reverse_etl.destinations.amplitude.items import items
+    from reverse_etl.destinations.amplitude.members import members
 
-    return items(batch, sync)
+    return members(batch, sync) if sync.amplitude.send == "cohort" else items(batch, sync)
 
 
 def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:  # noqa: ARG001 - there is one
@@ -106,8 +114,10 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:  # no
 
 
 def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:  # noqa: ARG001 - there is one
-    """Users by id or device, groups of a kind, or events."""
-    return (sync.amplitude.send, *sync.amplitude.key)
+    """Users by id or device, groups of a kind, events, or members of a cohort."""
+    cohort = sync.amplitude.cohort
+    of = (cohort.called,) if cohort is not None else ()
+    return (sync.amplitude.send, *of, *sync.amplitude.key)
 
 
 def shape(sync: Outgoing, stream: str) -> str:  # noqa: ARG001 - there is one

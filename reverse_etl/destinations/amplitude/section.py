@@ -1,16 +1,16 @@
-"""The section of a sync to Amplitude that says what its rows are: properties of users or of groups, or events."""
+"""The section of a sync to Amplitude that says what its rows are: properties of users or groups, events, or members."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from reverse_etl.config.gone import GoneMax, GoneMaxRows, MayBeGone
+from reverse_etl.config.intervals import IntervalOrZero
 from reverse_etl.config.model import Misfit, YamlModel
-
-if TYPE_CHECKING:
-    from reverse_etl.config.gone import Gone
 
 _Name = Annotated[str, Field(min_length=1, max_length=1_024)]
 
@@ -19,8 +19,41 @@ EVENT_ID = "event_id"
 OCCURRED_AT = "occurred_at"
 
 
-class Amplitude(YamlModel):
-    """Rows are users' properties, groups' properties, or events.
+class Cohort(YamlModel):
+    """A cohort whose members are the rows.
+
+    Attributes:
+        id: Of one that exists.
+        name: Of one that is found, or made if ``owner`` and ``app_id`` are given.
+        owner: The e-mail address of a user of Amplitude to whom a new cohort belongs.
+        app_id: The project's number, for a new cohort.
+    """
+
+    id: _Name | None = Field(default=None, description="Of a cohort that exists.")
+    name: _Name | None = Field(default=None, description="Of a cohort that exists, or else is made.")
+    owner: _Name | None = Field(default=None, description="The e-mail address of a new cohort's owner.")
+    app_id: int | None = Field(default=None, ge=1, description="The project's number, for a new cohort.")
+
+    @property
+    def called(self) -> str:
+        """For messages."""
+        return f"cohort {self.id}" if self.id is not None else f"cohort `{self.name}`"
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
+        """It has an id, or a name; who makes one says whose it is."""
+        if ("id" in given) == ("name" in given):
+            yield "", "needs `id` or `name`, and not both"
+        new = [key for key in ("owner", "app_id") if key in given]
+        for key in new if "id" in given else ():
+            yield key, "goes with `name`: a cohort with an id exists"
+        if len(new) == 1 and "id" not in given:
+            yield new[0], "goes with the other of `owner` and `app_id`: a new cohort needs both"
+        yield from super().misfits(given)
+
+
+class Amplitude(MayBeGone):
+    """Rows are users' properties, groups' properties, events, or members of a cohort.
 
     Attributes:
         send: What a row is.
@@ -29,10 +62,14 @@ class Amplitude(YamlModel):
         group_type: Of every group, such as ``company``; its names are in a column of that name.
         set_once: Properties that are set only where there is none yet.
         empty_values: NULL and '': left out, or the property is unset.
+        cohort: Whose members rows are.
+        gone: What becomes of members whose rows are gone.
+        gone_wait: How long a member's row has to be missing.
     """
 
-    send: Literal["user_properties", "group_properties", "events"] = Field(
-        default="user_properties", description="What a row is: properties of a user or of a group, or an event."
+    send: Literal["user_properties", "group_properties", "events", "cohort"] = Field(
+        default="user_properties",
+        description="What a row is: properties of a user or of a group, an event, or a member of a cohort.",
     )
     identify_by: Literal["user_id", "device_id"] = Field(
         default="user_id", description="The column that names the user."
@@ -45,6 +82,16 @@ class Amplitude(YamlModel):
     empty_values: Literal["ignore", "clear"] = Field(
         default="ignore", description="NULL and '': left out, or the property is unset."
     )
+    cohort: Cohort | None = Field(default=None, description="With send: cohort: the cohort whose members rows are.")
+    gone: Literal["nothing", "remove"] = Field(
+        default="nothing",
+        description="Members whose rows the query no longer returns, or whose column deleted is true: take them out.",
+    )
+    gone_wait: IntervalOrZero = Field(
+        default=timedelta(), description="How long a row must be missing before gone applies."
+    )
+    gone_max: GoneMax = 5.0
+    gone_max_rows: GoneMaxRows = 1_000
 
     @property
     def records(self) -> str:
@@ -73,11 +120,6 @@ class Amplitude(YamlModel):
         """A user has many events."""
         return self.send == "events"
 
-    @property
-    def when_gone(self) -> Gone | None:
-        """Nothing: deleting a user is a privacy request, which is done in days and told to every admin."""
-        return None
-
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
         """Each key goes with what a row is."""
@@ -92,4 +134,23 @@ class Amplitude(YamlModel):
             for key in ("set_once", "empty_values"):
                 if given.get(key):
                     yield key, "goes with properties: an event has the values of its row"
+        if send == "cohort":
+            yield from _misfits_of_members(given)
+        else:
+            if given.get("cohort"):
+                yield "cohort", "goes with `send: cohort`"
+            if given.get("gone", "nothing") != "nothing":
+                # Deleting a user is a privacy request, which is done in days and told to every admin.
+                yield "gone", "goes with `send: cohort`: Amplitude forgets users and events by a privacy request alone"
         yield from super().misfits(given)
+
+
+def _misfits_of_members(given: Mapping[str, Any]) -> Iterator[Misfit]:
+    """A member is a user's id, and nothing else."""
+    if not given.get("cohort"):
+        yield "", "needs `cohort`: its `id`, or its `name`"
+    if given.get("identify_by", "user_id") != "user_id":
+        yield "identify_by", "of a cohort's member is user_id"
+    for key in ("set_once", "empty_values"):
+        if given.get(key):
+            yield key, "goes with properties: a member has none"

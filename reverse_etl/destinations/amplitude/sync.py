@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class Outgoing(ServiceRows):
-    """Users' properties, groups' properties, or events."""
+    """Users' properties, groups' properties, events, or members of a cohort."""
 
     DESTINATION: ClassVar[str] = "amplitude"
     TITLE: ClassVar[str] = "Amplitude"
     SECTIONS: ClassVar[frozenset[str]] = frozenset({"amplitude"})
 
-    amplitude: Amplitude = Field(description="Rows are users' or groups' properties, or events.")
+    amplitude: Amplitude = Field(description="Rows are users' or groups' properties, events, or members of a cohort.")
 
     @property
     def any_case(self) -> frozenset[str]:

@@ -11,12 +11,16 @@ from starlette.responses import Response
 
 from reverse_etl.sandbox.amplitude.project import Cohort, Project
 from reverse_etl.sandbox.amplitude.settings import AmplitudeSettings
-from reverse_etl.sandbox.base import json_answer, object_of
+from reverse_etl.sandbox.base import json_answer, object_of, own_fault
 
 MAX_IDS: Final = 100_000
 _UPLOAD_TYPES: Final = {"BY_USER_ID": False, "BY_AMP_ID": True}
 _MEMBER_TYPES: Final = {"BY_NAME": False, "BY_ID": True}
 _SAMPLE: Final = 10
+OWN_FAULTS: Final = {
+    "results_missing": "changes a cohort, and answers 200 without the result of the last operation",
+    "results_of_others": "changes a cohort, and answers 200 with the results of another request",
+}
 
 
 class Cohorts:
@@ -26,6 +30,12 @@ class Cohorts:
         self._project = project
         self._settings = settings
         self._busy: set[str] = set()
+
+    async def listed(self, request: Request) -> Response:  # noqa: ARG002 - it takes no parameters
+        """Every cohort that is published."""
+        found = self._project().cohorts.values()
+        cohorts = [{"id": each.id, "name": each.name, "size": len(each.members), "archived": False} for each in found]
+        return json_answer(200, {"cohorts": cohorts})
 
     async def upload(self, request: Request) -> Response:
         """Makes a cohort, or replaces the members of ``existing_cohort_id``."""
@@ -48,8 +58,7 @@ class Cohorts:
         request.scope["sandbox.items"] = len(ids)
         if wanted.get("skip_save"):
             return json_answer(200, {"invalid_ids_sample": unknown[:_SAMPLE]})
-        cohort = project.cohorts[existing] if existing else Cohort(f"c{len(project.cohorts) + 1:06x}", wanted["name"])
-        project.cohorts[cohort.id] = cohort
+        cohort = project.cohorts[existing] if existing else project.new_cohort(wanted["name"])
         cohort.members = dict.fromkeys(found)
         return json_answer(200, {self._settings().cohort_key: cohort.id, "invalid_ids_sample": unknown[:_SAMPLE]})
 
@@ -64,6 +73,7 @@ class Cohorts:
             return _refused("memberships must be a list of ids, id_type and operation ADD or REMOVE")
         if cohort.id in self._busy:
             return json_answer(429, {"error": "Another request for this cohort is being processed"})
+        fault = own_fault(request, *OWN_FAULTS)
         self._busy.add(cohort.id)
         try:
             # Others that came at the same time are answered in between: with 429.
@@ -74,6 +84,8 @@ class Cohorts:
         if any(result["skipped_ids"] for result in results) and not wanted.get("skip_invalid_ids", True):
             return json_answer(400, {"error": "Invalid ids", "memberships_result": results})
         request.scope["sandbox.items"] = sum(len(one["ids"]) for one in memberships)
+        if fault is not None:
+            results = results[:-1] if fault.own == "results_missing" else [{"skipped_ids": ["nobody-of-these"]}]
         return json_answer(200, {"cohort_id": cohort.id, "memberships_result": results})
 
     def _change(self, cohort: Cohort, one: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,12 @@ class Project:
         self.seen: dict[tuple[str, str], float] = {}
         self.event_count = self.identify_count = self.duplicates = self.dropped = 0
 
+    def new_cohort(self, name: str) -> Cohort:
+        """A cohort without members."""
+        cohort = Cohort(f"c{len(self.cohorts) + 1:06x}", name)
+        self.cohorts[cohort.id] = cohort
+        return cohort
+
     def user(self, user_id: str | None, device_id: str | None) -> User:
         """The user of an event, made if need be; of a device alone where no user is named."""
         key = ("user", user_id) if user_id is not None else ("device", device_id or "")

@@ -11,6 +11,7 @@ import orjson
 from starlette.routing import Route
 from starlette.types import Scope
 
+from reverse_etl.sandbox.amplitude.cohorts import OWN_FAULTS as COHORT_FAULTS
 from reverse_etl.sandbox.amplitude.cohorts import Cohorts
 from reverse_etl.sandbox.amplitude.project import Project
 from reverse_etl.sandbox.amplitude.rates import Rates
@@ -26,7 +27,7 @@ class Amplitude(Standin):
     TITLE = "Amplitude"
     PORT = 8701
     SETTINGS = AmplitudeSettings
-    OWN_FAULTS = OWN_FAULTS
+    OWN_FAULTS = OWN_FAULTS | COHORT_FAULTS
 
     def __init__(self, settings: AmplitudeSettings) -> None:
         super().__init__(settings)
@@ -36,6 +37,7 @@ class Amplitude(Standin):
         self.routes = [
             Route("/2/httpapi", upload.http, methods=["POST"]),
             Route("/batch", upload.batch, methods=["POST"]),
+            Route("/api/3/cohorts", cohorts.listed, methods=["GET"]),
             Route("/api/3/cohorts/upload", cohorts.upload, methods=["POST"]),
             Route("/api/3/cohorts/membership", cohorts.membership, methods=["POST"]),
         ]
@@ -106,7 +108,10 @@ class Amplitude(Standin):
         }
 
     def put(self, kind: str, record: Record) -> Record:
-        """Sets up ``users`` that cohorts can have: ``{"user_id": ...}``."""
+        """Sets up ``users`` that cohorts can have: ``{"user_id": ...}``; and ``cohorts``: ``{"name": ...}``."""
+        if kind == "cohorts":
+            cohort = self._project.new_cohort(str(record["name"]))
+            return {"id": cohort.id, "name": cohort.name}
         if kind != "users":
             return super().put(kind, record)
         user = self._project.user(str(record["user_id"]), record.get("device_id"))

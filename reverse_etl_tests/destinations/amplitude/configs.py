@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.schedule import ScheduleConfig
@@ -17,7 +17,12 @@ def project(url: str, **settings: Any) -> Config:
     """A project at an address; its key is the stand-in's."""
     os.environ["REVERSE_ETL_TESTS_KEY"] = CREDENTIAL
     settings = {"requests_per_second": 10_000, **settings}
-    return Config(name="analytics", api_key=Secret("${REVERSE_ETL_TESTS_KEY}"), url=EnvText(url), **settings)
+    keys = dict.fromkeys(("api_key", "secret_key"), Secret("${REVERSE_ETL_TESTS_KEY}"))
+    return Config(name="analytics", url=EnvText(url), **{**keys, **settings})
+
+
+MEMBERS: Final = {"send": "cohort", "cohort": {"name": "At risk", "owner": "ann@example.com", "app_id": 7}}
+"""A cohort that is made where it is not there."""
 
 
 def sync(**section: Any) -> Sync:

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from reverse_etl.destinations.amplitude import cohort
 from reverse_etl.destinations.amplitude.destination import opened
 from reverse_etl.destinations.base import Destination
-from reverse_etl_tests.destinations.amplitude.configs import CREDENTIAL, project, sync
+from reverse_etl_tests.destinations.amplitude.configs import CREDENTIAL, MEMBERS, project, sync
 from reverse_etl_tests.destinations.conformance import DestinationConformance
 from reverse_etl_tests.destinations.scripted import Said
 
@@ -27,3 +28,18 @@ class TestAmplitude(DestinationConformance):
     def rows(self) -> pa.RecordBatch:
         """Three users."""
         return pa.RecordBatch.from_pydict({"user_id": ["user-1", "user-2", "user-3"], "plan": ["pro", None, "ü\n"]})
+
+
+class TestAmplitudeCohort(DestinationConformance):
+    """Members of a cohort."""
+
+    accepted: ClassVar[Said] = Said(200, b'{"cohort_id":"c1","memberships_result":[{"skipped_ids":[]}]}')
+    secret: ClassVar[str] = CREDENTIAL
+
+    def open(self, url: str) -> AbstractAsyncContextManager[Destination]:
+        """A sync of members."""
+        return cohort.opened(sync(**MEMBERS), project(url), ["user_id"])
+
+    def rows(self) -> pa.RecordBatch:
+        """Three users."""
+        return pa.RecordBatch.from_pydict({"user_id": ["user-1", "user-2", "user-3"]})

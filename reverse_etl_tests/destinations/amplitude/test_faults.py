@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Final
 
 import pyarrow as pa
 
+from reverse_etl.destinations.amplitude import cohort
 from reverse_etl.destinations.amplitude.destination import opened
 from reverse_etl.destinations.base import Destination
 from reverse_etl.pacing.rate_limit import Clock
-from reverse_etl_tests.destinations.amplitude.configs import project, sync
+from reverse_etl_tests.destinations.amplitude.configs import MEMBERS, project, sync
 from reverse_etl_tests.destinations.services import Fault, ServiceFaults
 from reverse_etl_tests.servers.saas import RunningStandin
 
@@ -82,3 +83,35 @@ class TestEvents(ServiceFaults):
     def wanted(self, batch: pa.RecordBatch) -> list[tuple[str, Any]]:
         """Users and numbers."""
         return [(row["user_id"], row["order"]) for row in batch.to_pylist()]
+
+
+class TestMembers(ServiceFaults):
+    """Members of a cohort; adding one twice is adding one once."""
+
+    name: ClassVar[str] = "amplitude"
+    path: ClassVar[str] = "/api/3/cohorts/membership"
+    own: ClassVar[tuple[Fault, ...]] = ({"own": "results_missing"}, {"own": "results_of_others"}, {"status": 413})
+    lossy: ClassVar[tuple[Fault, ...]] = own[:2]
+    refusals: ClassVar[frozenset[str]] = frozenset({"too_large"})
+    scenarios: ClassVar[int] = 40
+
+    def open(self, url: str, clock: Clock) -> AbstractAsyncContextManager[Destination]:
+        """Five members a request."""
+        return cohort.opened(sync(**MEMBERS), project(url, max_ids_per_request=5), ["user_id"], clock=clock)
+
+    def set_up(self, standin: RunningStandin) -> None:
+        """Amplitude knows the users."""
+        standin.put("users", *({"user_id": f"user-{n}"} for n in range(30)))
+
+    def rows(self, count: int) -> pa.RecordBatch:
+        """Users."""
+        return pa.record_batch({"user_id": [f"user-{n}" for n in range(count)]})
+
+    def held(self, standin: RunningStandin) -> Counter[tuple[str, Any]]:
+        """The members of every cohort."""
+        found = standin.records("cohorts")
+        return Counter((member, None) for each in found for member in each["members"])
+
+    def wanted(self, batch: pa.RecordBatch) -> list[tuple[str, Any]]:
+        """Ids."""
+        return [(user_id, None) for user_id in batch.column("user_id").to_pylist()]
