@@ -62,7 +62,9 @@ class BulkJobs:
         self._fields: Sequence[Field] = ()
 
     def takes_jobs(self, rows: int) -> bool:
-        """Upserts of many rows, or of any number with ``via: bulk``."""
+        """Upserts of many rows, or of any number with ``via: bulk``; none where duplicate rules are passed over."""
+        if self._section.duplicate_rules == "save":
+            return False
         if self._section.write != "add_and_update" or self._section.via == "collections":
             return False
         return rows > (0 if self._section.via == "bulk" else WORTH_ROWS)

@@ -33,16 +33,16 @@ from reverse_etl.destinations.left_out import ALREADY_GONE, EXISTS, NO_RECORD, l
 from reverse_etl.destinations.salesforce import answers, client, items, lookup
 from reverse_etl.destinations.salesforce.bulk import BulkJobs
 from reverse_etl.destinations.salesforce.described import NUMBERS, described, fields_of, require_fields
-from reverse_etl.destinations.salesforce.domains import FREE_MAIL, domain_of
+from reverse_etl.destinations.salesforce.domains import without_domain
 from reverse_etl.destinations.salesforce.environment import at_address
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience
 from reverse_etl.report import Outcome, Reason
 
 if TYPE_CHECKING:
+    from reverse_etl.destinations._http.reply import Reply
     from reverse_etl.destinations.salesforce.client import Client
     from reverse_etl.destinations.salesforce.config import Config
-    from reverse_etl.destinations.salesforce.section import ByDomain
     from reverse_etl.destinations.salesforce.sync import Outgoing
 
 MAX_REQUEST_BYTES: Final = 5_000_000
@@ -50,8 +50,6 @@ MAX_ITEM_BYTES: Final = 1_000_000
 
 _OPEN: Final = b'{"allOrNone":false,"records":['
 _CLOSE: Final = b"]}"
-_FREE_MAIL: Final = Reason("free_mail_domain", "", "anyone can have an address of this domain.")
-_NO_DOMAIN: Final = Reason("no_domain", "", "the address has no domain.")
 _SAME: Final = Reason(
     "same_record", "", "another row of the run is of the same account: let the query return one row each."
 )
@@ -120,7 +118,7 @@ class SalesforceOrg(BulkJobs):
             batch = batch.filter(pc.invert(columns.deleted_rows(batch)))
         kept = fields.kept_back(batch, self._fields)
         if (by_domain := self._section.by_domain) is not None:
-            kept += _without_domain(batch, by_domain)
+            kept += without_domain(batch, by_domain)
         if not self.once:
             return kept
         keys = columns.identifiers(batch, self._sync.stream(ROWS))
@@ -149,18 +147,16 @@ class SalesforceOrg(BulkJobs):
 
     async def send(self, items: Sequence[bytes]) -> Answer:
         """One request, or several where some of its rows are gone, or are looked up. Raises DestinationError."""
-        gone = [place for place, item in enumerate(items) if item.startswith(_GONE)]
-        if not gone:
-            return await self._write(items)
-        if len(gone) == len(items):
-            return await self._delete(items)
-        there = [place for place in range(len(items)) if place not in {*gone}]
-        return await self._in_turn(items, (there, self._write), (gone, self._delete))
+        there, gone = _parted(items)
+        answer = await self._in_turn(items, (there, self._write), (gone, self._delete))
+        return TryAgain(answer.cause) if isinstance(answer, InDoubt) else answer
 
-    async def _in_turn(self, items: Sequence[bytes], *steps: tuple[Sequence[int], _Step]) -> Answer:
+    async def _in_turn(self, items: Sequence[bytes], *steps: tuple[Sequence[int], _Step]) -> Answer | InDoubt:
         """Some of the items, then the others: what settles nothing has all of them sent again, which does no harm."""
         found: list[Accepted] = []
         for places, step in steps:
+            if not places:
+                continue
             answer = await step([items[place] for place in places])
             if not isinstance(answer, Accepted):
                 return answer
@@ -169,10 +165,18 @@ class SalesforceOrg(BulkJobs):
         return Accepted(tuple(sorted(refusals)), tuple(sorted(excluded)), tuple(sorted(again)))
 
     async def send_once(self, items: Sequence[bytes]) -> Answer | InDoubt:
-        """Adds records; where the answer is lost they may be there. Raises DestinationError."""
-        if any(item.startswith(_GONE) for item in items):
-            return await self.send(items)
-        reply = await self._client.ask("POST", f"{self._client.version}/composite/sobjects", body=_body(items))
+        """Adds records, after those that are gone are deleted; what is added may be there where the answer is lost.
+
+        Never an upsert: a record that another program has added since it was looked for is not to be changed.
+
+        Raises:
+            DestinationError: No request can succeed.
+        """
+        there, gone = _parted(items)
+        return await self._in_turn(items, (gone, self._delete), (there, self._insert))
+
+    async def _insert(self, items: Sequence[bytes]) -> Answer | InDoubt:
+        reply = await self._ask("POST", f"{self._client.version}/composite/sobjects", items)
         if isinstance(reply, TryAgain):
             return reply if reply.not_sent or reply.slow_down else InDoubt(reply.cause)
         results = self._read(reply, len(items))
@@ -194,7 +198,7 @@ class SalesforceOrg(BulkJobs):
         if self._section.write == "update_only":
             return await self._update(items)
         path = f"{self._client.version}/composite/sobjects/{self._section.object}/{self._section.key_field}"
-        results = self._read(await self._client.ask("PATCH", path, body=_body(items)), len(items))
+        results = self._read(await self._ask("PATCH", path, items), len(items))
         return answers.written(results) if isinstance(results, list) else results
 
     async def _update(self, items: Sequence[bytes]) -> Answer:
@@ -215,7 +219,7 @@ class SalesforceOrg(BulkJobs):
             return Accepted(several, left_out(absent, NO_RECORD))
         path = f"{self._client.version}/composite/sobjects"
         records = [lookup.by_id(items[place], self._section.key_column, ids[place]) for place in ids]
-        results = self._read(await self._client.ask("PATCH", path, body=_body(records)), len(records))
+        results = self._read(await self._ask("PATCH", path, records), len(records))
         if not isinstance(results, list):
             return results
         answer = _at(answers.written(results), [*ids])
@@ -259,6 +263,10 @@ class SalesforceOrg(BulkJobs):
     def _folded(self, item: bytes) -> str:
         return lookup.folded(self._key_of(item), self._section)
 
+    async def _ask(self, method: str, path: str, records: Sequence[bytes]) -> Reply | TryAgain:
+        headers = _SAVES if self._section.duplicate_rules == "save" else None
+        return await self._client.ask(method, path, body=_body(records), headers=headers)
+
     def _read(self, reply: Any, records: int) -> list[dict[str, Any]] | RequestRefused | TryAgain:
         if isinstance(reply, TryAgain):
             return reply
@@ -266,24 +274,16 @@ class SalesforceOrg(BulkJobs):
         return answers.results_of(reply, records=records, label=self.name, what=what)
 
 
-_Step = Callable[[Sequence[bytes]], Awaitable[Answer]]
+_Step = Callable[[Sequence[bytes]], Awaitable[Answer | InDoubt]]
 _GONE: Final = items.REMOVE
+_SAVES: Final = {"sforce-duplicate-rule-header": "allowSave=true"}
 _PARTS: Final = ("refusals", "excluded", "again")
 
 
-def _without_domain(batch: pa.RecordBatch, by_domain: ByDomain) -> list[KeptBack]:
-    """The rows whose address says nothing about a company."""
-    free = {*FREE_MAIL, *(each.lower() for each in by_domain.free_mail)}
-    addresses = batch.column(batch.schema.get_field_index(by_domain.domain_of)).cast(pa.string()).fill_null("")
-    domains = pa.array([domain_of(address) for address in addresses.to_pylist()], pa.string())
-    kept = []
-    for mask, outcome, why in (
-        (pc.equal(domains, ""), Outcome.REJECTED, _NO_DOMAIN),
-        (pc.is_in(domains, value_set=pa.array([*free])), Outcome.EXCLUDED, _FREE_MAIL),
-    ):
-        rows = batch.column(ROW_NUMBER).filter(mask)
-        kept += [KeptBack(rows, outcome, why)] if len(rows) else []
-    return kept
+def _parted(items: Sequence[bytes]) -> tuple[list[int], list[int]]:
+    """The places of the items that are there, and of those that are gone."""
+    gone = [place for place, item in enumerate(items) if item.startswith(_GONE)]
+    return [place for place, item in enumerate(items) if not item.startswith(_GONE)], gone
 
 
 def _body(records: Sequence[bytes]) -> bytes:

@@ -7,8 +7,18 @@ nobody's domain are those that anyone can have an address at.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reverse_etl.changeset.parts import ROW_NUMBER
+from reverse_etl.destinations.base import KeptBack
+from reverse_etl.report import Outcome, Reason
+
+if TYPE_CHECKING:
+    from reverse_etl.destinations.salesforce.section import ByDomain
 
 FREE_MAIL: Final = frozenset(
     {
@@ -22,6 +32,8 @@ FREE_MAIL: Final = frozenset(
 )  # fmt: skip
 """Providers of addresses for anyone; a sync adds its own."""
 
+_FREE_MAIL: Final = Reason("free_mail_domain", "", "anyone can have an address of this domain.")
+_NO_DOMAIN: Final = Reason("no_domain", "", "the address has no domain.")
 _STARTS: Final = ("", "http://", "https://")
 _HOSTS: Final = ("", "www.")
 _ENDS: Final = ("", "/")
@@ -51,3 +63,18 @@ def domain_of_website(website: str) -> str:
     written = website.strip().lower()
     host = urlsplit(written if "//" in written else f"//{written}").hostname or ""
     return host.removeprefix("www.")
+
+
+def without_domain(batch: pa.RecordBatch, by_domain: ByDomain) -> list[KeptBack]:
+    """The rows whose address says nothing about a company."""
+    free = {*FREE_MAIL, *(each.lower() for each in by_domain.free_mail)}
+    addresses = batch.column(batch.schema.get_field_index(by_domain.domain_of)).cast(pa.string()).fill_null("")
+    domains = pa.array([domain_of(address) for address in addresses.to_pylist()], pa.string())
+    kept = []
+    for mask, outcome, why in (
+        (pc.equal(domains, ""), Outcome.REJECTED, _NO_DOMAIN),
+        (pc.is_in(domains, value_set=pa.array([*free])), Outcome.EXCLUDED, _FREE_MAIL),
+    ):
+        rows = batch.column(ROW_NUMBER).filter(mask)
+        kept += [KeptBack(rows, outcome, why)] if len(rows) else []
+    return kept

@@ -40,6 +40,7 @@ class Salesforce(MayBeGone):
         write: ``update_only`` leaves out rows that the org has no record of, ``add_only`` those that it has one of.
         via: ``collections`` answers within seconds; jobs take a few calls whatever their size.
         empty_values: Whether NULL and '' are left out, or clear the field.
+        duplicate_rules: What becomes of a record for which one of the org's duplicate rules gives an alert.
         gone: What becomes of records that the query no longer returns, or whose column ``deleted`` is true.
     """
 
@@ -57,6 +58,11 @@ class Salesforce(MayBeGone):
     )
     empty_values: Literal["ignore", "clear"] = Field(
         default="ignore", description="NULL and '': left out, or the field is cleared."
+    )
+    duplicate_rules: Literal["obey", "save"] = Field(
+        default="obey",
+        description="A record for which a duplicate rule of the org gives an alert: refused, or saved all the same; "
+        "one that a rule blocks is refused in any case.",
     )
     gone: Literal["nothing", "delete"] = Field(
         default="nothing",
@@ -95,7 +101,12 @@ class Salesforce(MayBeGone):
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
-        """Of a domain, records are only ever changed."""
+        """Of a domain, records are only ever changed; jobs have no word for alerts."""
+        if given.get("duplicate_rules") == "save" and given.get("via") == "bulk":
+            yield (
+                "duplicate_rules",
+                "save goes with `via: collections`: jobs cannot save what a rule gives an alert for",
+            )
         if isinstance(given.get("identify_by"), Mapping):
             if given.get("write") != "update_only":
                 yield (

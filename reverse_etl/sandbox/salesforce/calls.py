@@ -74,7 +74,10 @@ class Calls:
         asked = self._asked(request, body)
         request.scope["sandbox.items"] = len(asked.records)
         locked = request.scope.get("sandbox.locked", set())
-        return composite.write_collection(self._org, asked, locked, own_fault(request, *_WRITE_FAULTS))
+        saves = "allowsave=true" in request.headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "")
+        return composite.write_collection(
+            self._org, asked, locked, own_fault(request, *_WRITE_FAULTS), saves_duplicates=saves
+        )
 
     def delete_collection(self, request: Request, _body: bytes) -> Response:
         """Records deleted by their ids."""

@@ -68,8 +68,12 @@ def collection(org: Org, operation: Operation, body: dict[str, Any], upsert_by: 
     return Collection(operation, table, key, records, body.get("allOrNone") is True)
 
 
-def write_collection(org: Org, asked: Collection, locked: set[str], fault: Action | None) -> Response:
+def write_collection(
+    org: Org, asked: Collection, locked: set[str], fault: Action | None, *, saves_duplicates: bool = False
+) -> Response:
     """Writes a collection; records of the ``locked`` parents, named by their ids, are refused.
+
+    New records that meet the org's duplicate rule are too, unless it gives an alert and the request saves them.
 
     Raises:
         RequestError: A record is malformed, where that fails the request.
@@ -77,11 +81,27 @@ def write_collection(org: Org, asked: Collection, locked: set[str], fault: Actio
     rows = asked.rows(org)
     errors_of_fault(org, asked.table, rows, fault)
     refuse_locked(asked.table, rows, locked)
+    if not (saves_duplicates and org.settings.duplicate_action == "alert"):
+        _refuse_duplicates(org, asked, rows)
     outcome = write(asked.table, asked.operation, rows, asked.key, org.now(), all_or_none=asked.all_or_none)
     results = results_of(asked.table, outcome, told_created=asked.operation == "upsert")
     if fault is not None and fault.own == "missing_results":
         del results[1::2]
     return json_answer(200, results)
+
+
+def _refuse_duplicates(org: Org, asked: Collection, rows: Rows) -> None:
+    """Refuses new records with a value of the rule's field that a record has."""
+    name = org.settings.duplicate_field
+    if name not in asked.table.columns or asked.operation == "update":
+        return
+    live = [each for each in asked.table.records() if not each["IsDeleted"]]
+    taken = {str(each[name]).casefold() for each in live if each[name] is not None}
+    known = {str(each[asked.key.name]).casefold() for each in live} if asked.key is not None else set()
+    for n, value in enumerate(rows.columns.get(name, [ABSENT] * rows.count)):
+        is_new = asked.key is None or str(rows.columns[asked.key.name][n]).casefold() not in known
+        if is_new and str(value).casefold() in taken and rows.errors[n] is None:
+            rows.errors[n] = RecordError("DUPLICATES_DETECTED", "Use one of these records?")
 
 
 def delete_collection(org: Org, ids: str, all_or_none: str, fault: Action | None) -> Response:

@@ -35,6 +35,9 @@ class Settings:
         calls_a_day: Of the whole org, in 24 hours that roll.
         calls_of_others: How many of them other programs have used.
         malformed: Whether an unknown field, or a value of another kind, fails its record or the whole request.
+        duplicate_field: A new record with a value of this field that another one has meets a duplicate rule; empty:
+            there is no such rule.
+        duplicate_action: What the rule does: ``alert`` lets a request that says so save the record, ``block`` none.
         work_s: How long a call takes. The parents of a collection's records are locked meanwhile.
         shuffle_results: Whether a job's results come in another order than its rows.
         polls_until_done: How many times a job is asked for before it has ended.
@@ -54,6 +57,8 @@ class Settings:
     calls_a_day: int = 100_000
     calls_of_others: int = 0
     malformed: Literal["record", "request"] = "record"
+    duplicate_field: str = ""
+    duplicate_action: Literal["alert", "block"] = "alert"
     work_s: float = 0.0
     shuffle_results: bool = True
     polls_until_done: int = 2

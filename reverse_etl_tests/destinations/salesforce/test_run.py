@@ -230,6 +230,54 @@ def test_rows_that_are_gone_are_deleted(crm: Org) -> None:
     assert [("2",), ("3",)] == crm.accounts("Customer_No__c")
 
 
+def test_what_is_only_added_never_changes_a_record_that_another_program_added_meanwhile(crm: Org) -> None:
+    """Also in a request with rows that are gone: it is inserted, and an upsert would have changed it."""
+    crm.deliver([account("2")])
+
+    async def sent() -> object:
+        section = sync(write="add_only", gone="delete")
+        async with opened(section, org(crm.standin.url), ["Customer_No__c", "Name", "deleted"]) as destination:
+            await destination.prepare()
+            crm.standin.put("Account", {"Customer_No__c": "1", "Name": "theirs"})
+            rows = [account("1", deleted=False), account("2", deleted=True), account("3", deleted=False)]
+            [batch] = with_row_numbers([pa.RecordBatch.from_pylist(rows)])
+            return await destination.send_once(destination.items(batch, "rows"))
+
+    answer = asyncio.run(sent())
+    assert isinstance(answer, Accepted)
+    assert [(0, "already_exists")] == [(each.place, each.why.reason) for each in answer.excluded]
+    assert [("1", "theirs"), ("3", "Acme 3")] == crm.accounts("Customer_No__c", "Name")
+
+
+@pytest.mark.parametrize("write", ["add_and_update", "add_only"])
+@pytest.mark.parametrize(
+    ("rules", "action", "outcomes"),
+    [
+        ("obey", "alert", [Outcome.REFUSED, Outcome.DELIVERED]),
+        ("save", "alert", [Outcome.DELIVERED, Outcome.DELIVERED]),
+        ("save", "block", [Outcome.REFUSED, Outcome.DELIVERED]),
+    ],
+)
+def test_what_a_duplicate_rule_finds_is_refused_or_saved(
+    crm: Org, write: str, rules: str, action: str, outcomes: list[Outcome]
+) -> None:
+    """Salesforce's code is the reason; a rule that blocks is not passed over."""
+    crm.standin.put("Account", {"Customer_No__c": "9", "Name": "Acme 1"})
+    crm.standin.set(duplicate_field="Name", duplicate_action=action)
+    assert outcomes == crm.deliver([account("1"), account("2")], write=write, duplicate_rules=rules)
+    refused = {1: ("DUPLICATES_DETECTED", "")} if Outcome.REFUSED in outcomes else {}
+    assert refused == crm.reasons()
+
+
+def test_alerts_are_saved_by_collections_alone(crm: Org) -> None:
+    """Jobs have no word for it."""
+    with pytest.raises(ValueError, match="jobs cannot save"):
+        sync(via="bulk", duplicate_rules="save")
+    rows = [account(str(n)) for n in range(2_001)]
+    assert {Outcome.DELIVERED} == {*crm.deliver(rows, duplicate_rules="save")}
+    assert 0 == crm.standin.counts()["jobs"]
+
+
 def test_ids_that_differ_in_case_are_of_different_records(crm: Org) -> None:
     """Of 15 characters: each row changes its own record."""
     crm.standin.put("Account", *({"Customer_No__c": f"{n:02}", "Name": "old"} for n in range(40)))
