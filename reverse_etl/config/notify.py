@@ -21,11 +21,34 @@ def _stale(value: object) -> object:
     raise ValueError(f"must be true, for two intervals, or a length of time: {HOW_TO_WRITE}")
 
 
+MANY_FAILED: Final = 10.0
+"""Per cent of a run's rows: what `failed_row_rate: true` means."""
+
+MUCH_CHANGED: Final = 50.0
+"""Per cent of the rows of the run before: what `row_count_change: true` means."""
+
+
 def _share(value: object) -> object:
+    if value is True:
+        return MANY_FAILED
     share = value if isinstance(value, float) else parse_percent(value)
     if share is None or not 0 <= share < 100:
-        raise ValueError("must be a share of the rows below 100%, as in 5%")
+        raise ValueError("must be a share of the rows below 100%, as in 5%; or true, for 10%")
     return share
+
+
+def _change(value: object) -> object:
+    if value is True:
+        return MUCH_CHANGED
+    share = value if isinstance(value, float) else parse_percent(value)
+    if share is None or not 0 < share <= 100:
+        raise ValueError("must be a share of the rows up to 100%, as in 50%; or true, for 50%")
+    return share
+
+
+_SHARE_SCHEMA: Final = WithJsonSchema(
+    {"anyOf": [{"const": True}, {"type": "string", "pattern": PATTERN, "examples": ["5%"]}]}
+)
 
 
 class Occasions(YamlModel):
@@ -33,20 +56,21 @@ class Occasions(YamlModel):
 
     Attributes:
         failed_row_rate: In percent: a run of which more rows failed sends an alert, one of which fewer failed does not.
+        row_count_change: In percent, likewise, of the rows of the run before that read the same way.
         stale: How long ago the last delivery may be. True: two intervals of the sync's schedule.
         skipped: This many due runs in a row that did not happen because another run was in progress.
     """
 
     failure: bool = Field(default=False, description="A run stopped.")
     some_rows_failed: bool = Field(default=False, description="A run delivered some rows, and some failed.")
-    failed_row_rate: (
-        Annotated[
-            float,
-            BeforeValidator(_share),
-            WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["5%"]}),
-        ]
-        | None
-    ) = Field(default=None, description="More than this share of a run's rows failed.")
+    failed_row_rate: Annotated[float, BeforeValidator(_share), _SHARE_SCHEMA] | None = Field(
+        default=None, description="More than this share of a run's rows failed; true: more than 10%."
+    )
+    row_count_change: Annotated[float, BeforeValidator(_change), _SHARE_SCHEMA] | None = Field(
+        default=None,
+        description="A run read more or fewer rows than the one before, by more than this share and by more than 100 "
+        "rows; true: by more than 50%.",
+    )
     stale: Annotated[
         timedelta | bool,
         BeforeValidator(_stale),
@@ -62,7 +86,9 @@ class Occasions(YamlModel):
             yield "", "this channel would get no alert: name an occasion, such as `failure: true`"
 
 
-EVERYTHING_THAT_FAILS: Final = Occasions(failure=True, some_rows_failed=True, stale=True, recovery=True)
+EVERYTHING_THAT_FAILS: Final = Occasions(
+    failure=True, some_rows_failed=True, row_count_change=MUCH_CHANGED, stale=True, recovery=True
+)
 """When a channel gets an alert unless its entry sets other occasions."""
 
 

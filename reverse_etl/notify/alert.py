@@ -22,6 +22,7 @@ class Kind(StrEnum):
     SOME_ROWS_FAILED = "some_rows_failed"
     STALE = "stale"
     SKIPPED = "skipped"
+    ROW_COUNT_CHANGE = "row_count_change"
     RECOVERY = "recovery"
     TEST = "test"
 

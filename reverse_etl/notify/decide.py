@@ -3,6 +3,7 @@
 Nothing here sends or remembers. A state is one alert, another when it changes, and one at its end:
 
 * a run's end when its kind differs from the last alert's, or a reason is new since the last recovery;
+* a run that read far more or fewer rows than the one before, once for each such run;
 * a sync that gets stale, or that is skipped for the nth time in a row, once until that is over;
 * the recovery when nothing that the channel has heard holds any more.
 """
@@ -22,6 +23,7 @@ from reverse_etl.counted import counted
 from reverse_etl.notify.alert import Alert, Kind, ReasonCount
 from reverse_etl.notify.freshness import age, longest_age
 from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.state.views import ANOMALY_ROWS
 
 if TYPE_CHECKING:
     from reverse_etl.config.notify import Occasions
@@ -41,12 +43,14 @@ class Sent:
     Attributes:
         run: The kind of the last run that it has heard of; empty when none is open.
         marks: A short hash of every reason that came with it.
+        rows: The run whose number of rows was an alert; empty when that is over.
     """
 
     run: str = ""
     marks: frozenset[str] = frozenset()
     stale: bool = False
     skipped: bool = False
+    rows: str = ""
 
     @classmethod
     def read(cls, text: str) -> Sent:
@@ -54,14 +58,14 @@ class Sent:
         if not text:
             return cls()
         known = json.loads(text)
-        return cls(known["run"], frozenset(known["marks"]), known["stale"], known["skipped"])
+        return cls(known["run"], frozenset(known["marks"]), known["stale"], known["skipped"], known.get("rows", ""))
 
     def written(self) -> str:
         """As text; empty when nothing is open."""
         if self == Sent():
             return ""
         known = {"run": self.run, "marks": sorted(self.marks), "stale": self.stale, "skipped": self.skipped}
-        return json.dumps(known)
+        return json.dumps({**known, "rows": self.rows})
 
 
 def decide(
@@ -86,6 +90,10 @@ def decide(
         kept = sent.marks | marks if len(sent.marks | marks) <= _MOST_MARKS else marks
         sent = replace(sent, run=kind.value, marks=kept)
         yield _of_run(kind, sync, facts, facts.ended), sent
+    odd = _is_odd(facts, on)
+    if odd and facts.ended is not None and sent.rows != facts.ended.run_id:
+        sent = replace(sent, rows=facts.ended.run_id)
+        yield _of_rows(sync, facts.ended, facts.rows_before or 0), sent
     limit = _limit(sync, on, now)
     old = age(facts.state, facts.delivered_at, now)
     is_stale = limit is not None and old is not None and old > limit and not facts.state.paused
@@ -102,6 +110,8 @@ def decide(
         marks=sent.marks if kind else frozenset(),
         stale=sent.stale and (is_stale or facts.state.paused),
         skipped=sent.skipped and is_skipped,
+        # A run that stopped says nothing of how many rows there are.
+        rows=sent.rows if odd or (facts.ended is not None and facts.ended.status is Status.FAILED) else "",
     )
     if open_still == sent:
         return
@@ -121,6 +131,14 @@ def _kind(run: RunReport | None, on: Occasions) -> Kind | None:
     if run.status is Status.SOME_ROWS_FAILED and on.some_rows_failed:
         return Kind.SOME_ROWS_FAILED
     return None
+
+
+def _is_odd(facts: SyncFacts, on: Occasions) -> bool:
+    """Whether the newest run read far more or fewer rows than the one before."""
+    if on.row_count_change is None or facts.ended is None or facts.rows_before is None:
+        return False
+    change = abs(facts.ended.total.extracted - facts.rows_before)
+    return change > ANOMALY_ROWS and change * 100 > on.row_count_change * facts.rows_before
 
 
 def _marks(facts: SyncFacts) -> frozenset[str]:
@@ -153,6 +171,20 @@ def _of_run(kind: Kind, sync: SyncConfig, facts: SyncFacts, run: RunReport) -> A
         message=run.message,
         next=f"reverse-etl errors {sync.name}" if total.failed else f"reverse-etl history {sync.name}",
         reasons=_reasons(facts),
+        **_about(run),
+    )
+
+
+def _of_rows(sync: SyncConfig, run: RunReport, before: int) -> Alert:
+    rows = run.total.extracted
+    by = f"{abs(rows - before) * 100 / before:,.0f}% {'more' if rows > before else 'fewer'} than the " if before else ""
+    return Alert(
+        kind=Kind.ROW_COUNT_CHANGE,
+        sync=sync.name,
+        workspace=sync.destination,
+        headline=f"{sync.name} read {counted(rows, 'row')}, {by or 'where there were '}{before:,} of the run before",
+        message="To stop such a run before anything is sent: the check `row_count: {change: 50%}`.",
+        next=f"reverse-etl history {sync.name}",
         **_about(run),
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
+from reverse_etl.changeset.scope import Reads
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.failures import FailedCause
 from reverse_etl.state.run_history import last_delivered_at
@@ -24,6 +25,7 @@ RESERVED_FOR: Final = timedelta(minutes=2)
 
 _ENDS: Final = [status.value for status in (Status.COMPLETED, Status.SOME_ROWS_FAILED, Status.FAILED)]
 _MOST_CAUSES: Final = 100
+_WHOLE: Final = (Reads.CHANGES.value, Reads.FULL.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class SyncFacts:
         skipped_in_a_row: Due runs that were skipped since that run began.
         last_skipped: The newest of these.
         delivered_at: When its last run that delivered ended (``run_history``).
+        rows_before: Rows of the run before ``ended`` that read the same way and delivered; None where there is none, or
+            where these two are not to be compared.
     """
 
     state: SyncState
@@ -45,6 +49,7 @@ class SyncFacts:
     skipped_in_a_row: int = 0
     last_skipped: RunReport | None = None
     delivered_at: datetime | None = None
+    rows_before: int | None = None
 
 
 def facts_of(store: Store, syncs: Iterable[str]) -> dict[str, SyncFacts]:
@@ -76,7 +81,29 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
         skipped_in_a_row=int(connection.execute(in_a_row).scalar_one()),
         last_skipped=last_skipped,
         delivered_at=last_delivered_at(connection, [sync]).get(sync),
+        rows_before=_rows_before(connection, ended) if ended is not None else None,
     )
+
+
+def _rows_before(connection: sa.Connection, run: RunReport) -> int | None:
+    """As the view ``row_count_changes`` has it."""
+    if run.status is Status.FAILED or run.reads not in _WHOLE:
+        return None
+    everything = sa.func.coalesce(RUN.c.read_from, 0) == 0
+    before = (
+        sa.select(RUN)
+        .where(
+            RUN.c.sync == run.sync,
+            RUN.c.started_at < run.started_at,
+            RUN.c.status.in_([Status.COMPLETED.value, Status.SOME_ROWS_FAILED.value]),
+            RUN.c.reads.in_(_WHOLE),
+            sa.not_(everything) if run.read_from else everything,
+        )
+        .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
+        .limit(1)
+    )
+    found = next(iter(run_reports(connection, before)), None)
+    return found.total.extracted if found is not None else None
 
 
 def sent_so_far(store: Store) -> dict[tuple[str, str], str]:

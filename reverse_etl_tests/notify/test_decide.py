@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reverse_etl.config.notify import EVERYTHING_THAT_FAILS, Occasions
 from reverse_etl.notify.alert import Alert, Kind, ReasonCount
 from reverse_etl.notify.decide import Sent, decide
-from reverse_etl.report import Reason, RunReport, Status
+from reverse_etl.report import Counts, Reason, RunReport, Status
 from reverse_etl.state.alerts import SyncFacts
 from reverse_etl.state.failures import FailedCause
 from reverse_etl.state.syncs import SyncState
@@ -227,3 +227,51 @@ def test_a_run_with_failed_rows_has_delivered_too() -> None:
     """It is one by its own kind; the others of its rows are fresh."""
     some = replace(facts(some_failed(), cause()), delivered_at=NOON + 3 * HOUR)
     assert ["some_rows_failed"] == Channel().kinds(some, NOON + 4 * HOUR)
+
+
+def counted_run(number: int, rows: int, before: int | None, status: Status = Status.COMPLETED) -> SyncFacts:
+    """Facts of a run that read so many rows, after one that read others."""
+    run = replace(ended(number, status, at=NOON), streams={"rows": Counts(extracted=rows, delivered=rows)})
+    return replace(facts(run), rows_before=before)
+
+
+@pytest.mark.parametrize(
+    ("rows", "before", "alerts"),
+    [
+        (451, 300, True),
+        (450, 300, False),
+        (149, 300, True),
+        (150, 100, False),
+        (101, 0, True),
+        (100, 0, False),
+        (9_000, None, False),
+    ],
+)
+def test_a_number_of_rows_that_changed_much_is_an_alert(rows: int, before: int | None, alerts: bool) -> None:
+    """By more than half, and by more than a hundred rows."""
+    heard = Channel(Occasions(row_count_change=True)).hears(counted_run(1, rows, before))  # type: ignore[arg-type]
+    assert ["row_count_change"] * alerts == [alert.kind.value for alert in heard]
+    for alert in heard:
+        assert f"people read {rows:,} row" in alert.headline
+        assert f"{before:,} of the run before" in alert.headline
+
+
+def test_each_run_with_another_number_of_rows_is_an_alert_and_the_usual_one_a_recovery() -> None:
+    """A run that stopped ends nothing; what an earlier release remembered is read."""
+    channel = Channel(Occasions(row_count_change="50%", recovery=True))  # type: ignore[arg-type]
+    runs = [
+        counted_run(1, 900, 300),
+        counted_run(1, 900, 300),
+        counted_run(2, 300, 900),
+        counted_run(3, 0, None, Status.FAILED),
+        counted_run(4, 310, 300),
+        counted_run(5, 310, 310),
+    ]
+    kinds = [channel.kinds(each) for each in runs]
+    assert [["row_count_change"], [], ["row_count_change"], [], ["recovery"], []] == kinds
+    assert Sent(stale=True) == Sent.read('{"run": "", "marks": [], "stale": true, "skipped": false}')
+
+
+def test_true_means_a_tenth_of_the_rows() -> None:
+    """A share of failed rows without a number."""
+    assert Occasions(failed_row_rate=True).failed_row_rate == 10.0

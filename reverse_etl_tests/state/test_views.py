@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 import reverse_etl
 from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.state.alerts import facts_of
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.syncs import note_interval, set_paused
 from reverse_etl.state.views import KEYS, drop_views, make_views, selects
@@ -138,6 +139,26 @@ def test_row_counts_are_compared_with_the_run_before_that_read_the_same_way(stor
         ("r7", 20, 70, 0),
         ("r8", 9_000, 1, 0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "before"),
+    [
+        ({}, 300),
+        ({"reads": "full", "read_from": 0}, 9_000),
+        ({"reads": "retry"}, None),
+        ({"status": Status.FAILED}, None),
+    ],
+)
+def test_an_alert_compares_with_the_run_that_the_view_compares_with(
+    given: dict[str, Any], before: int | None, store: Store
+) -> None:
+    """Everything with everything, what changed with what changed; nothing else with anything."""
+    for hours, (rows, was) in enumerate([(300, {}), (9_000, {"read_from": 0}), (1, {"reads": "retry"})]):
+        ran(store, f"r{hours}", rows=rows, ago=timedelta(hours=20 - hours), **was)  # type: ignore[arg-type]
+    assert facts_of(store, ["people"])["people"].rows_before is None
+    ran(store, "r9", rows=5, **given)
+    assert before == facts_of(store, ["people"])["people"].rows_before
 
 
 def test_error_rates_are_by_day(store: Store) -> None:
