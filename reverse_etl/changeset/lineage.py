@@ -9,12 +9,14 @@ from reverse_etl.config.sql_text import blank_placeholders, one_statement
 from reverse_etl.config.statement import quiet_sqlglot, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlglot import exp
     from sqlglot.lineage import Node
 
     from reverse_etl.config.dialect import Dialect
+    from reverse_etl.config.streams import Stream
+    from reverse_etl.config.syncs import OutgoingRows
 
 Origin = tuple[tuple[str, ...], str]
 """A table, as the parts of its name, and a column of it."""
@@ -60,6 +62,26 @@ def column_origins(sql: str, dialect: Dialect, columns: tuple[str, ...]) -> dict
     except (SqlglotError, RecursionError, ValueError):
         return _NOTHING
     return {column: origins for column, origins in traced.items() if origins}
+
+
+def origins_of(
+    sync: OutgoingRows, stream: Stream, dialect: Dialect, columns: Sequence[str]
+) -> dict[str, tuple[Origin, ...]]:
+    """Where the columns of a stream come from once its rows are shaped: a column that is made of several has all.
+
+    What a transform makes a column of is not known.
+    """
+    shape = sync.shape(stream.name)
+    of: dict[str, tuple[str, ...]] = {name: (name,) for name in columns if shape.transform is None}
+    if shape.columns is not None and of:
+        of = {name: value.columns for name, value in shape.columns.items()}
+    names = tuple(dict.fromkeys(name for made_of in of.values() for name in made_of))
+    origins = column_origins(stream.query, dialect, names)
+    found = {
+        name: tuple(dict.fromkeys(origin for source in made_of for origin in origins.get(source, ())))
+        for name, made_of in of.items()
+    }
+    return {name: each for name, each in found.items() if each}
 
 
 def _origins(node: Node, dialect: Dialect) -> Iterator[Origin]:

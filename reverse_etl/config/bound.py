@@ -131,7 +131,7 @@ def _merged(known: Definition, own: Definition) -> Definition:
 
 def _broken(contract: Contract, stream: Stream, columns: tuple[Column, ...], file: SyncFile) -> Iterator[Problem]:
     """What the names of a query's columns show."""
-    names = [_spelled(column, contract) for column in columns]
+    names = [spelled(column, contract) for column in columns]
 
     def in_query(text: str) -> Problem:
         return problem_in_text(file.file, file.document, stream.at, 1, text)
@@ -162,13 +162,13 @@ def _broken(contract: Contract, stream: Stream, columns: tuple[Column, ...], fil
 
 def _deprecated(contract: Contract, stream: Stream, columns: tuple[Column, ...], file: SyncFile) -> Iterator[Problem]:
     for column in columns:
-        term = contract.terms.get(_spelled(column, contract))
+        term = contract.terms.get(spelled(column, contract))
         if term is not None and (instead := term.definition.deprecated_by):
             text = f"returns `{term.name}`, which {term.at} has as deprecated: return `{instead}` instead, or as well"
             yield problem_in_text(file.file, file.document, stream.at, 1, text)
 
 
-def _spelled(column: Column, contract: Contract) -> str:
+def spelled(column: Column, contract: Contract) -> str:
     """A column's name; where its case is not known, as the contract spells it."""
     if column.exact or column.name in contract.terms:
         return column.name

@@ -23,21 +23,19 @@ if TYPE_CHECKING:
 Terms = Mapping[Subject, Mapping[str, Term]]
 
 
-def lint(
-    syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile], dictionary: Dictionary, terms: Terms
-) -> Iterator[Problem]:
+def lint(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile], dictionary: Dictionary) -> Iterator[Problem]:
     """Warnings about what only all files together show.
 
     Args:
         syncs: Those that could be read.
         files: Their files.
-        dictionary: ``dictionary.yaml``.
-        terms: Every name that is defined anywhere.
+        dictionary: Every name of the project.
     """
+    terms = dictionary.terms
     yield from _identifiers(syncs, files)
     yield from _written_twice(syncs, files, terms)
     yield from _writers(syncs, terms)
-    yield from _spelling(dictionary, terms)
+    yield from _spelling(dictionary)
 
 
 def _identifiers(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) -> Iterator[Problem]:
@@ -95,7 +93,7 @@ def _writers(syncs: Mapping[str, SyncConfig], terms: Terms) -> Iterator[Problem]
                     yield _at(term, subject, f"names the sync {sync!r}, which is none{did_you_mean(sync, syncs)}")
 
 
-def _spelling(dictionary: Dictionary, terms: Terms) -> Iterator[Problem]:
+def _spelling(dictionary: Dictionary) -> Iterator[Problem]:
     """Names that are hard to find again: one warning a kind of mistake, for what it is made in."""
     rules: list[tuple[Callable[[Term], bool], str]] = [
         (lambda term: not is_snake_case(term.name), "not in snake_case, as in `first_name`"),
@@ -104,7 +102,7 @@ def _spelling(dictionary: Dictionary, terms: Terms) -> Iterator[Problem]:
             "a time by its type, and times end in `_at`, as in `{time}`",
         ),
     ]
-    for subject, named in terms.items():
+    for subject, named in dictionary.terms.items():
         for breaks, text in rules:
             if found := [term for term in named.values() if not term.definition.deprecated_by and breaks(term)]:
                 are = "is" if len(found) == 1 else "are each"

@@ -16,6 +16,7 @@ from reverse_etl.config.bound import bind, with_contracts
 from reverse_etl.config.connections_file import NAME, Connections, read_connections
 from reverse_etl.config.contracts import DICTIONARY
 from reverse_etl.config.dictionary_file import Dictionary, read_dictionary
+from reverse_etl.config.dictionary_lock import LOCK, lock_warnings
 from reverse_etl.config.document import Document, read_document
 from reverse_etl.config.gone_problems import beside, conflicts
 from reverse_etl.config.lint import lint
@@ -140,7 +141,9 @@ def _load(folder: Path) -> Inspection:
     bound = bind(syncs, read, dictionary)
     problems += bound.problems
     warnings += bound.warnings
-    warnings += lint(syncs, read, dictionary, bound.terms)
+    dictionary = replace(dictionary, terms=bound.terms)
+    warnings += lint(syncs, read, dictionary)
+    warnings += lock_warnings(folder, _shown(folder / LOCK), dictionary)
     for name, problem in connections.watched if connections is not None else []:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
@@ -156,7 +159,7 @@ def _load(folder: Path) -> Inspection:
         destinations=connections.destinations,
         syncs=syncs,
         notify=connections.notify,
-        dictionary=replace(dictionary, terms=bound.terms),
+        dictionary=dictionary,
         retention=connections.retention,
         warnings=tuple(lines(warnings)),
     )

@@ -128,7 +128,7 @@ def _validated(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
         counted = validation.counts
         yield dg.MaterializeResult(
             metadata={
-                **columns.same_columns(specs.changeset.key, run.folder.parts(ROWS).schema()),
+                **columns.same_columns(sync, specs.changeset.key, run.folder.parts(ROWS).schema()),
                 "dagster/row_count": counted[ROWS].undelivered,
                 "rows_rejected": sum(counts.rejected for counts in counted.values()),
                 "rows_excluded": sum(counts.excluded for counts in counted.values()),
@@ -193,11 +193,11 @@ def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
         total = report.total
         context.log.info(f"{sync.name}: {report.status.value}: {total.delivered:,} of {total.extracted:,} delivered.")
         schema = run.folder.parts("rows").schema()
-        delivered = columns.same_columns(specs.validated.key, schema)
+        delivered = columns.same_columns(sync, specs.validated.key, schema)
         first_failed = islice(failed_rows_of_run(run.store, report.run_id), FAILED_ROWS_SHOWN)
         settled = delivered_metadata(report, first_failed)
         yield dg.MaterializeResult(metadata={**settled, **delivered})
-        attributes = columns.same_columns(specs.delivery.key, schema)
+        attributes = columns.same_columns(sync, specs.delivery.key, schema)
         yield dg.AssetMaterialization(
             specs.destination, metadata={"sync": sync.name, "rows": report.rows.delivered, **attributes}
         )
