@@ -145,6 +145,7 @@ NAME_CUSTOMERIO = (
     "sandbox/",
     "demo/",
     "cli/commands/demo.py",
+    "cli/demo_d2c.py",
     "cli/demo_sandbox.py",
     "cli/commands/sandbox.py",
     # What the product is, and what users import.

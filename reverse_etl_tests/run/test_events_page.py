@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
+import reverse_etl.demo
 from reverse_etl.config.inline import parse_sync
 from reverse_etl_tests.reference.commands import all_commands
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
+SHIPPED = Path(reverse_etl.demo.__file__).parent / "d2c_syncs"
 AROUND = {
     "database": "shop",
     "workspace": "main",
@@ -20,11 +23,18 @@ AROUND = {
 
 
 def test_its_yaml_is_that_of_syncs() -> None:
-    """Each block by itself, or as part of a sync."""
+    """Each block that is a part of a sync; whole ones are those that are shipped."""
     blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
     assert blocks
-    for block in blocks:
-        parse_sync("order_placed", AROUND | yaml.safe_load(block))
+    for settings in map(yaml.safe_load, blocks):
+        if "query" not in settings:
+            parse_sync("order_placed", AROUND | settings)
+
+
+@pytest.mark.parametrize("sync", ["cart_abandoned", "first_purchase", "refund_issued"])
+def test_its_recipes_are_shipped(sync: str) -> None:
+    """Word for word, in the demo's folder: there they are executed, for 21 days of the shop."""
+    assert f"```yaml\n{(SHIPPED / f'{sync}.yaml').read_text()}```" in PAGE
 
 
 def test_its_commands_and_their_options_exist() -> None:

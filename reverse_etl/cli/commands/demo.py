@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
 
-EXAMPLES: Final = ("demo", "demo --example health")
+EXAMPLES: Final = ("demo", "demo --example d2c", "demo --example health")
 
 SHIPPED = ("companies", "customers")
 
@@ -46,8 +46,12 @@ def demo(
         bool, typer.Option("--keep-sandbox/--stop-sandbox", help="Leave the sandbox running for a look at it.")
     ] = True,
     example: Annotated[
-        Literal["shop", "health"],
-        typer.Option("--example", help="health: scores to Salesforce, Intercom and Slack, in a folder `health`."),
+        Literal["shop", "d2c", "health"],
+        typer.Option(
+            "--example",
+            help="d2c: a consumer shop's people and events, in a folder `d2c`; health: scores to Salesforce, Intercom "
+            "and Slack, in a folder `health`.",
+        ),
     ] = "shop",
 ) -> None:
     """Make the sample shop, start a sandbox, run the shipped syncs end to end; no account needed."""
@@ -55,6 +59,10 @@ def demo(
         from reverse_etl.cli.demo_health import play
 
         raise typer.Exit(0 if play(Path("health"), words.console(), keep=keep_sandbox) else 1)
+    if example == "d2c":
+        from reverse_etl.cli.demo_d2c import play
+
+        raise typer.Exit(0 if play(Path("d2c"), words.console(), keep=keep_sandbox) else 1)
     from reverse_etl.cli.demo_sandbox import start_sandbox
     from reverse_etl.config.loader import load_project
     from reverse_etl.demo.shop import create_shop
