@@ -57,6 +57,7 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
         self._run, self._began_at = uuid4().hex, int(time.time())
         self._version: Version | None = None
         self._tried = np.empty(0, np.int64)
+        self._violates = False
 
     def of_run(self, run_id: str, started_at: int) -> None:
         """Before ``prepare``: which run the rows are of, as ``powers.MarksRuns`` defines it."""
@@ -184,13 +185,14 @@ class ClickhouseTable(SqlTable[Config, Table, Statements]):
             )
 
     def _write(self, batch: pa.RecordBatch, session: Session) -> Accepted:
-        piece = Slice(session, self._prepared[1], batch, version=self._version, token=self._run)
+        statements, version = self._prepared[1], self._version
+        piece = Slice(session, statements, batch, version=version, token=self._run, asks_first=self._violates)
         try:
             answer = piece.write(self._tried)
         except BaseException:
             self._tried = np.union1d(self._tried, piece.tried)
             raise
-        self._tried = np.empty(0, np.int64)
+        self._tried, self._violates = np.empty(0, np.int64), piece.violates
         return answer
 
     def _append(self, batch: pa.RecordBatch, token: str, note: Note, session: Session) -> Accepted | RequestRefused:

@@ -43,7 +43,7 @@ def effects_of_delete(piece: Slice, statements: Statements) -> Effects:
 def look_up(session: Session, statements: Statements, batch: pa.RecordBatch) -> LookedUp:
     """What the table has of a few rows, as ``fit`` gives them."""
     rows = batch.drop_columns([ROW_NUMBER])
-    stage = stage_of(statements, rows, np.ones(rows.num_rows, bool), keys=False)
+    stage = stage_of(statements, rows, np.ones(rows.num_rows, bool), None)
     return looked_up(session.rows(statements.look_up(), stage=stage), statements.compared, rows.num_rows)
 
 
@@ -64,6 +64,6 @@ def not_among(session: Session, statements: Statements, keys: Sequence[pa.Record
     names = [column.fits.name for column in statements.key]
     batches = [batch.drop_columns([ROW_NUMBER]).drop_null() for batch in keys]
     whole = pa.Table.from_batches(batches).select(names).combine_chunks().to_batches() if batches else []
-    stage = stage_of(statements, whole[0], np.ones(whole[0].num_rows, bool), keys=True) if whole else None
+    stage = stage_of(statements, whole[0], np.ones(whole[0].num_rows, bool), statements.keys) if whole else None
     found = session.arrow(statements.not_among(staged=stage is not None), stage=stage)
     return [pa.RecordBatch.from_arrays(batch.columns, names=names) for batch in found.to_batches()]

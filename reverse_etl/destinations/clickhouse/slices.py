@@ -7,7 +7,7 @@ put to the checks; where none of them is at fault, halves find the one that is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations._sql.refusals import refusal
+from reverse_etl.destinations._sql.repeats import later_ones
 from reverse_etl.destinations.base import Accepted, Refusal
 from reverse_etl.destinations.clickhouse import failures
 from reverse_etl.destinations.clickhouse.halves import fault_of, faults
 from reverse_etl.destinations.clickhouse.literals import literals
 from reverse_etl.destinations.clickhouse.session import Refused, Stage
-from reverse_etl.destinations.clickhouse.staging import distinct, stage_of
+from reverse_etl.destinations.clickhouse.staging import stage_of
 from reverse_etl.destinations.clickhouse.statements import Statements
 from reverse_etl.destinations.left_out import left_out_by
 
@@ -61,10 +62,18 @@ class Slice:
         batch: As ``fit`` gives it.
         version: What the version column gets; None where the query has it, or there is none.
         token: What the run calls its inserts.
+        asks_first: Whether rows are put to the checks before they are inserted, as the slice before broke some.
     """
 
     def __init__(
-        self, session: Session, statements: Statements, batch: pa.RecordBatch, *, version: Version | None, token: str
+        self,
+        session: Session,
+        statements: Statements,
+        batch: pa.RecordBatch,
+        *,
+        version: Version | None,
+        token: str,
+        asks_first: bool = False,
     ) -> None:
         self._session = session
         self._statements = statements
@@ -75,6 +84,8 @@ class Slice:
         self._refusals: list[Refusal] = []
         self._left = np.ones(batch.num_rows, bool)
         self.tried = np.empty(0, np.int64)
+        self._asks_first = asks_first
+        self.violates = False
 
     def write(self, tried: np.ndarray) -> Accepted:
         """Writes the rows, and gives those that are refused or left out; all others are in the table.
@@ -163,16 +174,7 @@ class Slice:
     def _refuse_repeats(self) -> None:
         """Rows whose key an earlier one has, as the table has it: of two in one insert, the last would stay."""
         key = [column.fits.name for column in self._statements.key]
-        if len(key) == 1 and distinct(self._batch.column(key[0])):
-            return
-        keys = (
-            pa.Table.from_batches([self._batch])
-            .select(key)
-            .append_column("", pa.array(np.arange(self._batch.num_rows)))
-        )
-        firsts = keys.group_by(key).aggregate([("", "min")]).column("_min").to_numpy()
-        again = np.ones(self._batch.num_rows, bool)
-        again[firsts] = False
+        again = later_ones([self._batch.column(name) for name in key])
         for place in np.flatnonzero(again).tolist():
             self._refuse(refusal(place, "duplicate_key", key))
 
@@ -188,21 +190,21 @@ class Slice:
 
     def _existing(self, rows: np.ndarray) -> np.ndarray:
         """Which of the rows the table has."""
-        found = self._asked(self._statements.existing(), rows, keys=True)
+        found = self._asked(self._statements.existing(), rows, self._statements.keys)
         existing = np.zeros(len(rows), bool)
         existing[found.column("place").to_numpy()] = True
         return existing
 
     def _differing(self, rows: np.ndarray) -> np.ndarray:
         """Which of the rows the table has otherwise, or not any more."""
-        found = self._asked(self._statements.plan(), rows, keys=False)
+        found = self._asked(self._statements.plan(), rows)
         differs = rows.copy()
         differs[found.column("place").to_numpy()] = found.column("differs").to_numpy() != 0
         return differs
 
-    def _asked(self, query: str, rows: np.ndarray, *, keys: bool) -> pa.Table:
+    def _asked(self, query: str, rows: np.ndarray, names: Container[str] | None = None) -> pa.Table:
         if rows.any():
-            return self._session.arrow(query, stage=self._stage(rows, keys=keys))
+            return self._session.arrow(query, stage=self._stage(rows, names))
         return pa.table({"place": pa.array([], pa.uint32()), "differs": pa.array([], pa.uint8())})
 
     def _read_back(self, hidden: np.ndarray) -> None:
@@ -212,17 +214,23 @@ class Slice:
 
     def _insert(self, rows: np.ndarray, act: Callable[[np.ndarray], None], *, existing: bool) -> None:
         """Inserts rows, or all of them that can be."""
-        fault = fault_of(act, rows)
+        if self._asks_first:
+            self._refuse_violations(rows, existing=existing)
+            rows = rows & self._left
+        fault = fault_of(act, rows) if rows.any() else None
         if fault is None:
             return
-        if fault.code == failures.VIOLATED:
+        if fault.code == failures.VIOLATED and not self._asks_first:
             self._refuse_violations(rows, existing=existing)
         for place, each in faults(np.flatnonzero(rows & self._left), len(rows), act):
             self._refuse(failures.refusal(place, each))
 
     def _refuse_violations(self, rows: np.ndarray, *, existing: bool) -> None:
-        found = self._session.arrow(self._statements.violations(existing=existing), stage=self._stage(rows))
-        checks = self._statements.of.checks
+        statements = self._statements
+        stage = self._stage(rows, statements.checked(existing=existing))
+        found = self._session.arrow(statements.violations(existing=existing), stage=stage)
+        self.violates = self.violates or found.num_rows > 0
+        checks = statements.of.checks
         for place, failed in zip(found.column("place").to_pylist(), found.column("failed").to_pylist(), strict=True):
             check = checks[failed[0]]
             self._refuse(refusal(place, "breaks_check", check.columns, constraint=check.name))
@@ -242,8 +250,8 @@ class Slice:
         name = token or f"{self._token}:{what}:{numbers[0]}-{numbers[-1]}:{len(numbers)}"
         return {"insert_deduplicate": "1", "insert_deduplication_token": name}
 
-    def _stage(self, rows: np.ndarray, *, keys: bool = False) -> Stage:
-        return stage_of(self._statements, self._batch, rows, keys=keys)
+    def _stage(self, rows: np.ndarray, names: Container[str] | None = None) -> Stage:
+        return stage_of(self._statements, self._batch, rows, names)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refusals.append(refusal)

@@ -7,7 +7,7 @@ exists is inserted whole, with what it has in other columns: an insert without t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -67,18 +67,23 @@ class Statements:
         """Whether rows that the table has are changed."""
         return self.write in ("add_and_update", "update_only") and len(self.columns) > len(self.key)
 
-    def structure(self, *, keys: bool) -> str:
-        """The stage's columns, or those of the key alone."""
-        columns = [f"c{at} {self._type(column)}" for at, column in self.staged(keys=keys)]
+    @property
+    def keys(self) -> frozenset[str]:
+        """The names of the key's columns."""
+        return frozenset(column.fits.name for column in self.key)
+
+    def structure(self, names: Container[str] | None) -> str:
+        """The columns of a stage, as ``staged`` chooses them."""
+        columns = [f"c{at} {self._type(column)}" for at, column in self.staged(names)]
         return ", ".join(["place UInt32", *columns])
 
-    def staged(self, *, keys: bool) -> list[tuple[int, TableColumn]]:
-        """The columns of a stage by their places, or those of the key alone."""
-        return [(at, column) for at, column in enumerate(self.columns) if column.fits.key or not keys]
+    def staged(self, names: Container[str] | None) -> list[tuple[int, TableColumn]]:
+        """The columns of a stage by their places: those with these names, or all."""
+        return [(at, column) for at, column in enumerate(self.columns) if names is None or column.fits.name in names]
 
     def existing(self) -> str:
         """The places of rows that the table has, of a stage of keys."""
-        places = ", ".join(f"c{at}" for at, _ in self.staged(keys=True))
+        places = ", ".join(f"c{at}" for at, _ in self.staged(self.keys))
         found = f"SELECT {self._key_names} FROM {self._table_rows} WHERE {self._in_stage}"
         return f"SELECT place FROM {STAGE} WHERE ({places}) IN ({found})"
 
@@ -103,8 +108,14 @@ class Statements:
 
     def update(self) -> str:
         """Inserts the rows of the stage that the table has, with what they have in other columns."""
-        names, values = self._merged()
-        return f"INSERT INTO {self.table} ({', '.join(names)}) SELECT {', '.join(values)} FROM {self._joined()}"
+        values = self._merged()
+        names = ", ".join(map(quoted, values))
+        return f"INSERT INTO {self.table} ({names}) SELECT {', '.join(values.values())} FROM {self._joined()}"
+
+    def checked(self, *, existing: bool) -> frozenset[str]:
+        """The columns of the stage for ``violations``: those that checks are about, and of existing rows the key."""
+        about = frozenset(name for check in self.of.checks for name in check.columns)
+        return about | self.keys if existing else about
 
     def violations(self, *, existing: bool) -> str:
         """The places of rows for which checks do not hold, each with the numbers of those, of rows as they would be.
@@ -113,21 +124,19 @@ class Statements:
             existing: Whether the rows are those that the table has.
         """
         if existing:
-            names, values = self._merged()
-            place, source = "s.place", self._joined()
+            values, place, source = self._merged(), "s.place", self._joined()
         else:
-            names = [quoted(column.fits.name) for column in self.columns]
-            values, place, source = [f"c{at}" for at in range(len(self.columns))], "place", STAGE
-        known = {column.fits.name for column in self.columns} if not existing else set(self.of.columns)
-        rows = ", ".join(
-            [f"{place} AS {PLACE}", *(f"{value} AS {name}" for name, value in zip(names, values, strict=True))]
-        )
+            values = {column.fits.name: f"c{at}" for at, column in enumerate(self.columns)}
+            place, source = "place", STAGE
+        about = self.checked(existing=False)
+        read = [f"{value} AS {quoted(name)}" for name, value in values.items() if name in about]
         fails = ", ".join(
             # Where a check is NULL, it does not hold.
-            f"if(ifNull({check.condition}, 0), -1, {number})" if {*check.columns} <= known else "-1"
+            f"if(ifNull({check.condition}, 0), -1, {number})" if {*check.columns} <= {*values} else "-1"
             for number, check in enumerate(self.of.checks)
         )
         failed = f"arrayFilter(it -> it >= 0, [{fails}])"
+        rows = ", ".join([f"{place} AS {PLACE}", *read])
         found = f"SELECT {PLACE} AS place, {failed} AS failed FROM (SELECT {rows} FROM {source})"
         return f"SELECT place, failed FROM ({found}) WHERE notEmpty(failed)"
 
@@ -223,22 +232,17 @@ class Statements:
         rows = f"SELECT {read} FROM {self._table_rows} WHERE {self._in_stage}"
         return f"({rows}) AS t INNER JOIN {STAGE} AS s ON {on}"
 
-    def _merged(self) -> tuple[list[str], list[str]]:
-        """The columns of a row that exists, and what it gets in them."""
+    def _merged(self) -> dict[str, str]:
+        """What a row that exists gets in its columns, by their names."""
         written = {column.fits.name: at for at, column in enumerate(self.columns)}
-        names, values = [], []
-        for column in self._all_columns():
-            name = column.fits.name
+        values = {}
+        for name in (column.fits.name for column in self._all_columns()):
             old = self._old(name)
             if name in written:
-                value = self._value(written[name])
-            elif name == self.of.version:
-                value = self._newest(old)
+                values[name] = self._value(written[name])
             else:
-                value = old
-            names.append(quoted(name))
-            values.append(value)
-        return names, values
+                values[name] = self._newest(old) if name == self.of.version else old
+        return values
 
     def _newest(self, old: str) -> str:
         """The version of a row that is to replace one: never an older one, nor the same one in another partition."""

@@ -127,15 +127,16 @@ class Statements:
     def take_ambiguous(self) -> str:
         """Removes rows that match several of the table's, or whose key an earlier one has; gives place and reason.
 
-        Only a table without a unique key has the first; the second it would insert twice.
+        Only a table without a unique key has the first; the second it would insert twice. No other column is read:
+        a value that its type refuses is a row's own fault.
         """
         keys = ", ".join(f"s.c{at}" for at in self._key)
         again = f"SELECT s.place, row_number() OVER (PARTITION BY {keys} ORDER BY s.place) > 1 AS is_again FROM s"
         several = f"SELECT s.place FROM s JOIN {self.table} AS t ON {self._match('t')} GROUP BY 1 HAVING count(*) > 1"
         reason = "CASE WHEN is_again THEN 'duplicate_key' ELSE 'matches_several_rows' END AS reason"
         return (
-            f"WITH s AS {self._rows()}, again AS ({again}), several AS ({several}), found AS (SELECT place, {reason} "
-            f"FROM again WHERE is_again OR place IN (SELECT place FROM several)) "
+            f"WITH s AS {self._rows(places=self._key)}, again AS ({again}), several AS ({several}), "
+            f"found AS (SELECT place, {reason} FROM again WHERE is_again OR place IN (SELECT place FROM several)) "
             f"DELETE FROM {STAGE} AS d USING found WHERE d.place = found.place RETURNING d.place, found.reason"
         )
 
@@ -208,9 +209,15 @@ class Statements:
     def _name(self, at: int) -> str:
         return quoted(self.columns[at].fits.name)
 
-    def _rows(self, where: str = "") -> str:
-        """The stage's rows in the table's types; all of them, or those for which a condition on ``r`` holds."""
-        typed = ", ".join(f"r.c{at}::{column.fits.type} AS c{at}" for at, column in enumerate(self.columns))
+    def _rows(self, where: str = "", places: Sequence[int] | None = None) -> str:
+        """The stage's rows in the table's types; all of them, or those for which a condition on ``r`` holds.
+
+        Args:
+            where: The condition.
+            places: Of the columns; all of them where it is None.
+        """
+        chosen = range(len(self.columns)) if places is None else places
+        typed = ", ".join(f"r.c{at}::{self.columns[at].fits.type} AS c{at}" for at in chosen)
         return f"(SELECT r.place, {typed} FROM {STAGE} AS r{f' WHERE {where}' if where else ''})"
 
     def _match(self, alias: str) -> str:

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from reverse_etl.destinations._sql.repeats import repeated
 from reverse_etl.destinations.postgres.statements import BY_INDEX, BY_INDEX_NO_MORE, STAGE, Statements, quoted
 
 if TYPE_CHECKING:
     import psycopg
+    import pyarrow as pa
 
 _APART: Final = "reverse_etl_apart"
 _PLACE: Final = "reverse_etl_place"
-_TWICE: Final = -1
-"""Stands for a key that a slice has twice."""
 _MOST: Final = 0.2
 """Of a slice's rows; of more of them, one by one is no way."""
 
@@ -44,21 +44,36 @@ FROM pg_index AS i WHERE indrelid = %(table)s::regclass AND indisunique AND indp
 
 @dataclass(slots=True)
 class Suspects:
-    """How they are found in a stage.
+    """How they are found.
 
     Attributes:
-        query: Their places.
+        query: The places of those in the stage that break a check or a reference, or have a value of the table's.
+        key: The places of the key's columns among those that are staged.
+        unique: The same of other columns that are unique, or unique together.
         expected: Whether there are any, as the slice before had some.
     """
 
     query: str
+    key: Sequence[int]
+    unique: Sequence[Sequence[int]]
     expected: bool = False
 
-    def places(self, rows: Sequence[tuple[Any, ...]], staged: int) -> list[int]:
-        """Those of the query's rows that are written one by one; none where that is no way for this slice."""
-        places = [place for (place,) in rows]
+    def can_be_apart(self, batch: pa.RecordBatch) -> bool:
+        """Whether it is a way for this slice at all: where it has a key twice, all others would fail too."""
+        return not len(repeated([batch.column(at) for at in self.key]))
+
+    def places(self, rows: Sequence[tuple[Any, ...]], batch: pa.RecordBatch) -> list[int]:
+        """Those that are written one by one; none where that is no way for this slice.
+
+        Args:
+            rows: What the query gives.
+            batch: The slice.
+        """
+        places = {place for (place,) in rows}
+        for columns in self.unique:
+            places.update(repeated([batch.column(at) for at in columns]).tolist())
         self.expected = bool(places)
-        return [] if _TWICE in places or len(places) > _MOST * staged else places
+        return [] if len(places) > _MOST * batch.num_rows else sorted(places)
 
 
 async def suspects(connection: psycopg.AsyncConnection[Any], statements: Statements) -> Suspects | None:
@@ -79,18 +94,19 @@ async def suspects(connection: psycopg.AsyncConnection[Any], statements: Stateme
     found = [*_branches(constraints, statements)]
     if not found:
         return None
-    key = [column.fits.name for column in statements.columns if column.fits.key]
-    asked = {*key}.union(*(each["columns"] for each in constraints))
+    key = [at for at, column in enumerate(statements.columns) if column.fits.key]
+    unique = [[names.index(name) for name in each["columns"]] for each in constraints if each["kind"] == "u"]
+    asked = {names[at] for at in key}.union(*(each["columns"] for each in constraints))
     typed = ", ".join(
         f"r.c{at}::{column.fits.type} AS {quoted(column.fits.name)}"
         for at, column in enumerate(statements.columns)
         if column.fits.name in asked
     )
-    twice = f"SELECT {_TWICE} FROM s GROUP BY {', '.join(map(quoted, key))} HAVING count(*) > 1"
-    return Suspects(
+    query = (
         f"{BY_INDEX}; WITH s AS MATERIALIZED (SELECT r.place AS {_PLACE}, {typed} FROM {STAGE} AS r) "
-        f"{' UNION '.join([*found, twice])}; {BY_INDEX_NO_MORE}"
+        f"{' UNION '.join(found)}; {BY_INDEX_NO_MORE}"
     )
+    return Suspects(query, key, [columns for columns in unique if sorted(columns) != key])
 
 
 def set_apart(places: Iterable[int]) -> str:
@@ -109,17 +125,17 @@ def _branches(constraints: Iterable[Mapping[str, Any]], statements: Statements) 
     key = [column.fits.name for column in statements.columns if column.fits.key]
     for each in constraints:
         names, columns = each["columns"], [quoted(name) for name in each["columns"]]
-        there = " AND ".join(f"s.{column} IS NOT NULL" for column in columns)
         if each["kind"] == "c":
             yield f"SELECT {_PLACE} FROM s WHERE ({each['condition']}) IS FALSE"
         elif each["kind"] == "f":
+            there = " AND ".join(f"s.{column} IS NOT NULL" for column in columns)
             same = " AND ".join(
                 f"o.{quoted(other)} = s.{column}" for other, column in zip(each["others"], columns, strict=True)
             )
-            yield f"SELECT {_PLACE} FROM s WHERE {there} AND NOT EXISTS (SELECT FROM {each['other']} AS o WHERE {same})"
+            known = f"EXISTS (SELECT FROM {each['other']} AS o WHERE {same})"
+            # In a CASE the planner may read a small table once, and does not look each row up in its index.
+            yield f"SELECT {_PLACE} FROM s WHERE CASE WHEN {there} THEN NOT {known} END"
         elif sorted(names) != sorted(key):
             same = " AND ".join(f"t.{column} = s.{column}" for column in columns)
             mine = " AND ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in key)
             yield f"SELECT {_PLACE} FROM s JOIN {statements.table} AS t ON {same} WHERE NOT ({mine})"
-            both = f"unnest(ARRAY[min({_PLACE}), max({_PLACE})])"
-            yield f"SELECT {both} FROM s WHERE {there} GROUP BY {', '.join(columns)} HAVING count(*) > 1"

@@ -48,6 +48,9 @@ class Transaction:
         suspects: How rows are found that it will refuse; None where they cannot be.
     """
 
+    _batch: pa.RecordBatch
+    """What was staged last."""
+
     def __init__(
         self,
         connection: psycopg.AsyncConnection[Any],
@@ -60,7 +63,6 @@ class Transaction:
         self._statements = statements
         self._suspects = suspects
         self._types: Sequence[pa.DataType] = ()
-        self._staged = 0
 
     async def begin(self, schema: pa.Schema, settings: Mapping[str, str]) -> str:
         """Begins it with an empty stage for rows of these types, and gives its number.
@@ -169,7 +171,7 @@ class Transaction:
         )
 
     async def _stage(self, batch: pa.RecordBatch) -> None:
-        self._staged = batch.num_rows
+        self._batch = batch
         columns = [batch.column(at).cast(kind) for at, kind in enumerate(self._types)]
         places = pa.array(np.arange(batch.num_rows, dtype=np.int32))
         rows = pa.RecordBatch.from_arrays([*columns, places], names=[*map(str, range(len(columns))), "place"])
@@ -200,18 +202,20 @@ class Transaction:
             if suspects is not None and not looked and (refused := await self._write_apart(suspects)) is not None:
                 return refused
             return await self._write_each(error.sqlstate or "")
-        if self._statements.write == "append" and written.rowcount < self._staged:
+        if self._statements.write == "append" and written.rowcount < self._batch.num_rows:
             await self._run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
             return await self._write_each(NOT_APPLIED)
         return await self._bad() if self._statements.finds_swallowed else []
 
     async def _write_apart(self, suspects: Suspects) -> list[Refusal] | None:
         """Writes the rows that a constraint will refuse one by one, and first the others; None where that fails."""
+        if not suspects.can_be_apart(self._batch):
+            return None
         try:
             found = await self._run(suspects.query)
             while found.description is None:
                 found.nextset()
-            places = suspects.places(await found.fetchall(), self._staged)
+            places = suspects.places(await found.fetchall(), self._batch)
             if places:
                 await self._run(f"{set_apart(places)}; {self._statements.write_rows()}")
         except psycopg.Error as error:

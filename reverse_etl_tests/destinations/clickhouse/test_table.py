@@ -206,6 +206,47 @@ def test_a_check_of_a_column_that_is_not_written_fails_rows_alone(server: Clickh
     assert [(1, 2), (3, 6)] == server.fetch("SELECT id, n FROM customers ORDER BY id")
 
 
+def test_a_check_of_a_computed_column_fails_rows_that_exist_alone(server: Clickhouse, tmp_path: Path) -> None:
+    """Likewise: such a column is not among those that are written again."""
+    made(
+        server,
+        "id Int64, score Int32, twice Int32 MATERIALIZED score * 2, CONSTRAINT few CHECK twice < 50",
+        f"{REPLACES} ORDER BY id",
+    )
+    delivered(server, tmp_path / "1", ROWS)
+    delivery = delivered(server, tmp_path / "2", {"id": [1, 2], "score": [30, 3]})
+    assert {1: ("breaks_check", "")} == delivery.reasons()
+    assert [(1, 10), (2, 3)] == server.fetch("SELECT id, score FROM customers ORDER BY id")
+
+
+def test_rows_are_put_to_the_checks_first_after_a_slice_that_broke_some(server: Clickhouse, tmp_path: Path) -> None:
+    """New rows and others: with no more than the columns of the checks, and inserted once; until none breaks any."""
+    made(
+        server,
+        "id Int64, score Int32, name String DEFAULT 'x', CONSTRAINT few CHECK score < 50",
+        f"{REPLACES} ORDER BY id",
+    )
+    delivered(server, tmp_path / "1", {"id": [4, 5], "score": [1, 1]})
+    server.running.requests()
+    scores = [1, 90, 1, 9, 90, 1, 1, 1, 1, 90]
+    rows = {"id": [*range(1, 11)], "score": scores, "name": ["y"] * 10}
+    delivery = delivered(server, tmp_path / "2", rows, settings={"rows_per_transaction": 2})
+    assert dict.fromkeys((2, 5, 10), ("breaks_check", "score")) == delivery.reasons()
+    stored = [(1, 1), (3, 1), (4, 9), (5, 1), (6, 1), (7, 1), (8, 1), (9, 1)]
+    assert stored == server.fetch("SELECT id, score FROM customers ORDER BY id")
+    asked = [each["statement"] for each in server.running.requests()]
+    asked = [each for each in asked if each.startswith("INSERT") or "arrayFilter" in each]
+    puts = ["few" if "arrayFilter" in each else "insert" for each in asked if "WHERE 0" not in each]
+    of_slices = [
+        ["insert", "few", "insert"],
+        ["few", "insert", "few", "insert"],
+        ["insert", "few", "insert"],
+        ["few", "insert"],
+        ["insert", "few", "insert"],
+    ]
+    assert [put for of_slice in of_slices for put in of_slice] == puts
+
+
 @pytest.mark.parametrize(
     ("created", "checks"),
     [

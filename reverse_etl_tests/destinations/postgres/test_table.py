@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.config.environment import EnvText
@@ -197,6 +197,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
     same=st.sets(st.integers(1, 40), max_size=4),
     there=st.sets(st.integers(1, 40)),
 )
+@example(bad={2: "domain", 3: "check of twice"}, same=set(), there=set())
 def test_of_rows_that_constraints_refuse_each_is_named(
     server: Postgres, bad: dict[int, str], same: set[int], there: set[int]
 ) -> None:
