@@ -227,6 +227,24 @@ def test_helm_has_the_settings_of_dagster_yaml() -> None:
     assert SQLITE.get("run_retries", {"enabled": False})["enabled"] == daemon["runRetries"]["enabled"]
 
 
+def test_helm_with_pods_for_runs_is_the_same_but_for_them() -> None:
+    """The same image, code server and secrets; no claim, as nothing of a run stays in the code server's pod."""
+    values = loaded(DEPLOY / "helm" / "values.k8s.yaml")
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    (before,) = HELM["dagster-user-deployments"]["deployments"]
+    changed = {"volumes", "volumeMounts", "podSecurityContext", "resources"}
+    assert {key: value for key, value in before.items() if key not in changed} == {
+        key: value for key, value in deployment.items() if key not in changed
+    }
+    assert ([], []) == (deployment["volumes"], deployment["volumeMounts"])
+    launcher = values["runLauncher"]["config"]["customRunLauncher"]
+    inner = launcher.pop("config")["launcher"]["config"]
+    assert {**launcher, "config": {}} == HELM["runLauncher"]["config"]["customRunLauncher"]
+    assert [each["name"] for each in deployment["envSecrets"]] == inner["env_secrets"]
+    assert HELM["global"]["postgresqlSecretName"] == inner["postgres_password_secret"]
+    assert SHARED["DAGSTER_HOME"] == inner["dagster_home"] == HELM["global"]["dagsterHome"]
+
+
 def test_the_page_names_what_there_is() -> None:
     """Every file under `deploy/`, every variable, the versions of chart and image, and the Helm file's secrets."""
     for name in set(re.findall(r"deploy/[\w./*-]*\w", PAGE)):

@@ -14,7 +14,8 @@ from pathlib import Path
 from reverse_etl_tests.servers.deployment import DEPLOY, WORKER, command, unit
 from reverse_etl_tests.servers.sandbox import wait_until
 
-_APART = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+APART = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+"""Starts a command in a PID namespace of its own, which ends with it."""
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ def worker(name: str, folder: Path, environment: Mapping[str, str]) -> Iterator[
     log = home / "log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [*(_APART if alone() else ()), *words],
+            [*(APART if alone() else ()), *words],
             cwd=folder,
             env={**environment, "REVERSE_ETL_HOME": str(home), "PYTHONPATH": str(DEPLOY / "celery")},
             stdout=file,
@@ -71,6 +72,6 @@ def worker(name: str, folder: Path, environment: Mapping[str, str]) -> Iterator[
 @cache
 def alone() -> bool:
     """Whether a machine can be told apart by its PID namespace, as containers are."""
-    if shutil.which(_APART[0]) is None or os.getuid() != 0:
+    if shutil.which(APART[0]) is None or os.getuid() != 0:
         return False
-    return subprocess.run([*_APART, "true"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0
