@@ -92,6 +92,7 @@ class Sender:
 
     async def send(self, parts: Parts) -> None:
         """Sends every row without an outcome; the first failure ends it, a cancellation once answers have come."""
+        self._patience.turn = self._turn
         work = asyncio.ensure_future(together([self._keep(), self._transfer(parts)]))
         try:
             await asyncio.shield(work)
@@ -102,6 +103,7 @@ class Sender:
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            self._patience.turn = None
             if self._once is not None:
                 await self._once.close()
 
@@ -198,7 +200,7 @@ class Sender:
     async def _settle(self, request: Request) -> None:
         """Sends a request until each of its rows has an outcome; halves of a refused one in turn, so order is kept."""
         answer: Accepted | RequestRefused = await self._patience.until_settled(
-            partial(self._attempt, request), on_trouble=self._slow_down
+            partial(self._attempt, request), on_trouble=self._slow_down, is_paced=True
         )
         self.requests += 1
         self._fullness += request.fullness(self._destination.limits)
@@ -237,9 +239,7 @@ class Sender:
             raise asyncio.CancelledError
         await self._turns_of_keys(request)
         async with self._in_flight.place():
-            await self._rate.turn()
-            if self._shared is not None:
-                await self._shared.turn()
+            await self._turn()
             sending = {task for task in (asyncio.current_task(),) if task is not None}
             self._sending |= sending
             asked_at = self._clock.now()
@@ -252,6 +252,11 @@ class Sender:
         elif not isinstance(answer, TryAgain):
             self._in_flight.speed_up()
         return answer
+
+    async def _turn(self) -> None:
+        await self._rate.turn()
+        if self._shared is not None:
+            await self._shared.turn()
 
     async def _sent(self, request: Request) -> Answer:
         once = self._once

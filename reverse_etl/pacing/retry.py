@@ -75,6 +75,8 @@ class Patience:
     Attributes:
         waits: Where its waits are reported.
         retries: Requests asked again so far.
+        turn: While rows are sent: returns when a further request may leave. What is asked beside, such as who is there
+            already, takes its turn among the requests with rows.
     """
 
     def __init__(self, policy: RetryPolicy, *, name: str, clock: Clock) -> None:
@@ -87,6 +89,7 @@ class Patience:
         self._jittered = wait_random_exponential(multiplier=policy.base_s, max=policy.most_s)
         self.waits = Waits(name, clock=clock)
         self.retries = 0
+        self.turn: Callable[[], Awaitable[None]] | None = None
 
     @classmethod
     def of_run(cls, name: str, clock: Clock | None) -> Patience:
@@ -98,12 +101,14 @@ class Patience:
         ask: Callable[[], Awaitable[Settled | TryAgain]],
         *,
         on_trouble: Callable[[TryAgain], None] | None = None,
+        is_paced: bool = False,
     ) -> Settled:
         """Asks until the answer is something else than ``TryAgain``.
 
         Args:
             ask: Sends one request.
             on_trouble: Called with each ``TryAgain`` before the wait; it asks for no more than the policy allows.
+            is_paced: Whether ``ask`` takes its ``turn`` itself.
 
         Raises:
             DestinationUnavailableError: Waiting once more would go over the budget.
@@ -131,6 +136,8 @@ class Patience:
         async def asked() -> Settled | TryAgain:
             # tenacity awaits only what it sees to be a coroutine function, which a lambda is not.
             nonlocal asked_at
+            if self.turn is not None and not is_paced:
+                await self.turn()
             asked_at = self._clock.now()
             return await ask()
 

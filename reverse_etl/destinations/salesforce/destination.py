@@ -122,8 +122,9 @@ class SalesforceOrg(BulkJobs):
         if not self.once:
             return kept
         keys = columns.identifiers(batch, self._sync.stream(ROWS))
-        ids = await self._patience.until_settled(partial(self._ids_of, keys.to_pylist()))
-        there = pc.is_in(pc.utf8_lower(keys), value_set=pa.array([*ids], pa.string()))
+        some = lookup.portions(keys.to_pylist())
+        found = [await self._patience.until_settled(partial(self._ids_of, each)) for each in some]
+        there = pc.is_in(pc.utf8_lower(keys), value_set=pa.array([key for ids in found for key in ids], pa.string()))
         rows = batch.column(ROW_NUMBER).filter(there)
         return [*kept, KeptBack(rows, Outcome.EXCLUDED, EXISTS)] if len(rows) else kept
 

@@ -62,6 +62,11 @@ async def ids_of(
     return await _found(client, section, literals, label)
 
 
+def portions(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Keys that one query asks for, and then those of the next."""
+    return (keys[some] for some in _fitting([*map(_quoted, keys)]))
+
+
 async def _by_domain(
     client: Client, section: Salesforce, keys: Sequence[str], label: str
 ) -> dict[str, list[str]] | TryAgain:
@@ -116,14 +121,18 @@ def _queries(kind: str, field: str, literals: Sequence[str]) -> Iterator[str]:
     """One or more queries, each short enough for an address."""
     start = quote(f"SELECT Id, {field} FROM {kind} WHERE {field} IN (", safe="")
     end, comma = quote(")", safe=""), quote(",", safe="")
-    written: list[str] = []
-    size = 0
-    for each in literals:
-        literal = quote(each, safe="")
-        if written and size + len(literal) > _MOST_URL:
-            yield f"{start}{comma.join(written)}{end}"
-            written, size = [], 0
-        written.append(literal)
-        size += len(literal) + len(comma)
-    if written:
-        yield f"{start}{comma.join(written)}{end}"
+    for some in _fitting(literals):
+        yield f"{start}{comma.join(quote(each, safe='') for each in literals[some])}{end}"
+
+
+def _fitting(literals: Sequence[str]) -> Iterator[slice]:
+    """Which of the literals go into each query."""
+    first, size = 0, 0
+    for at, each in enumerate(literals):
+        length = len(quote(each, safe="")) + len(quote(",", safe=""))
+        if at > first and size + length > _MOST_URL:
+            yield slice(first, at)
+            first, size = at, 0
+        size += length
+    if literals:
+        yield slice(first, len(literals))

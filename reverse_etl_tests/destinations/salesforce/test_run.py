@@ -269,6 +269,30 @@ def test_what_a_duplicate_rule_finds_is_refused_or_saved(
     assert refused == crm.reasons()
 
 
+def test_look_ups_take_their_turns_among_the_requests(crm: Org) -> None:
+    """What is asked of who is there already counts for the rate limit as what is sent does."""
+    batch = pa.RecordBatch.from_pylist([account(f"{n:09}") for n in range(1_000)])
+    crm.parts.write(with_row_numbers([batch]))
+    clock = crm.time.clock()
+
+    async def run() -> tuple[float, int]:
+        patience = Patience(RetryPolicy(), name="crm", clock=clock)
+        config = org(crm.standin.url, requests_per_second=1)
+        opening = opened(sync(write="add_only"), config, batch.schema.names, clock=clock, patience=patience)
+        async with opening as destination:
+            await destination.prepare()
+            before, asked = crm.time.now_s, calls()
+            await deliver(crm.parts, crm.parts.outcomes(1_000), destination, patience=patience, clock=clock)
+            return crm.time.now_s - before, calls() - asked
+
+    def calls() -> int:
+        return sum(each["requests"] for each in crm.standin.requests_by_path().values())
+
+    took_s, requests = asyncio.run(run())
+    assert requests >= 7
+    assert took_s >= requests - 1
+
+
 def test_alerts_are_saved_by_collections_alone(crm: Org) -> None:
     """Jobs have no word for it."""
     with pytest.raises(ValueError, match="jobs cannot save"):
