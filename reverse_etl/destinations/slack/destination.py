@@ -196,12 +196,13 @@ class SlackWorkspace:
         for row, since in await asyncio.to_thread(self._sent_before.in_doubt, parts, outcomes, self._encoded):
             ask = partial(self._fate_of_earlier, row, since - history.BEFORE_S)
             found: Fate = await self._patience.until_settled(ask)
+            surely = found is Fate.WRITTEN
             if found is Fate.UNKNOWN:
                 found = Fate.NOT_WRITTEN if self._sync.slack.on_doubt == "resend" else Fate.WRITTEN
             elif found is Fate.WRITTEN:
                 await self._sent_before.settle([row])
             if found is Fate.WRITTEN:
-                self._sent_before.counts_as_sent(row)
+                self._sent_before.counts_as_sent(row, surely=surely)
 
     async def _fate_of_earlier(self, row: dict[str, Any], since: int) -> Fate | TryAgain:
         channel = await self._readable_channel(row)

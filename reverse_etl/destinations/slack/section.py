@@ -119,7 +119,7 @@ class Slack(YamlModel):
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
         """Templates and blocks are as they must be; what goes with what."""
-        for where, text in _templates(given):
+        for where, text in templates(given):
             if problem := problem_of(text):
                 yield where, problem
         if isinstance(given.get("blocks"), (list, tuple)):
@@ -132,7 +132,8 @@ class Slack(YamlModel):
         yield from super().misfits(given)
 
 
-def _templates(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def templates(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The texts with columns in them, by the keys at which they are; ``given`` may not be validated."""
     for key in ("message", "blocks"):
         if isinstance(given.get(key), (str, list, tuple)):
             yield from ((((key, *where)), text) for where, text in leaves(given[key]))
@@ -140,7 +141,7 @@ def _templates(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
 
 def named_columns(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], tuple[str, ...]]]:
     """The columns that a section names, by the keys at which it does; ``given`` may not be validated."""
-    for where, text in _templates(given):
+    for where, text in templates(given):
         yield where, columns_of(text)
     for key, word in (("channel", "column"), ("channel", "email"), ("message", "column")):
         held = given.get(key)

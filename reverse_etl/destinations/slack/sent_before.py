@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from reverse_etl.destinations.slack.sync import Outgoing
 
 _ALREADY_SENT: Final = Reason("already_sent", "", "a message with these values was sent before.")
+_MAY_BE_SENT: Final = Reason(
+    "may_have_been_sent",
+    "",
+    "a run that ended early may have posted it, and Slack cannot tell: it counts as sent. If it is not there, "
+    "`on_doubt: resend` sends it again.",
+)
 _TO_BE_SENT: Final = (Outcome.UNDELIVERED, Outcome.DELIVERED, Outcome.REFUSED)
 """Also where an earlier process sent some: a run that is continued comes to the same rows."""
 
@@ -48,6 +54,8 @@ class SentBefore:
         self._place = place
         self._already_sent = np.zeros(0, np.int64)
         self._doubtful: set[str] = set()
+        self._unknown: set[str] = set()
+        self._may_be_sent = np.zeros(0, np.int64)
 
     def in_doubt(self, parts: Parts, outcomes: Outcomes, encode: Encode) -> list[tuple[dict[str, Any], int]]:
         """The rows that other runs may have sent, one a key and encoded, and when that was, Unix seconds."""
@@ -60,9 +68,11 @@ class SentBefore:
                 found.setdefault(row["once"], (row, doubts[row["once"]]))
         return [*found.values()]
 
-    def counts_as_sent(self, row: Mapping[str, Any]) -> None:
+    def counts_as_sent(self, row: Mapping[str, Any], *, surely: bool) -> None:
         """A message of an earlier run that was posted, or may have been."""
         self._doubtful.add(row["once"])
+        if not surely:
+            self._unknown.add(row["once"])
 
     def messages(self, parts: Parts, outcomes: Outcomes) -> int:
         """The messages of a run; notes the rows that were sent before, or whose values another row has before them."""
@@ -72,22 +82,24 @@ class SentBefore:
         before = self._doubtful | (self.keys.known() if self.keys is not None else frozenset())
         seen: set[str] = set()
         already: list[int] = []
+        unknown: list[int] = []
         for batch in parts.batches(section.once_per):
             numbers = batch.column(ROW_NUMBER).to_numpy()
             rows = batch.filter(pa.array(np.isin(outcomes[numbers - 1], _TO_BE_SENT)))
             keys = once_keys(rows, self._sync, place=self._place)
             for number, key in zip(rows.column(ROW_NUMBER).to_pylist(), keys, strict=True):
                 if key in before or key in seen:
-                    already.append(number)
+                    (unknown if key in self._unknown else already).append(number)
                 seen.add(key)
-        self._already_sent = np.array(already, np.int64)
+        self._already_sent, self._may_be_sent = np.array(already, np.int64), np.array(unknown, np.int64)
         return len(seen - before)
 
     def kept_back(self, batch: pa.RecordBatch) -> Sequence[KeptBack]:
         """The rows of a batch that are not sent."""
         numbers = batch.column(ROW_NUMBER).to_numpy()
-        found = numbers[np.isin(numbers, self._already_sent)]
-        return [KeptBack(pa.array(found), Outcome.EXCLUDED, _ALREADY_SENT)] if len(found) else ()
+        left = ((self._already_sent, _ALREADY_SENT), (self._may_be_sent, _MAY_BE_SENT))
+        found = ((numbers[np.isin(numbers, rows)], why) for rows, why in left)
+        return [KeptBack(pa.array(rows), Outcome.EXCLUDED, why) for rows, why in found if len(rows)]
 
     async def keep(self, rows: _Rows) -> None:
         """Before a message leaves. Raises StateError."""

@@ -11,7 +11,7 @@ from reverse_etl.config.draft import has, near
 from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.destinations._http.sync import ServiceRows, ServiceSync
-from reverse_etl.destinations.slack.section import Slack, named_columns
+from reverse_etl.destinations.slack.section import Slack, named_columns, templates
 
 if TYPE_CHECKING:
     from reverse_etl.checks.base import AnyRule
@@ -54,6 +54,13 @@ class Sync(Outgoing, ServiceSync):
             for name in names if known is not None else ():
                 if name and not has(known or (), name):
                     draft.problem(("slack", *where), f"the query has no column {name!r}{near(name, known or ())}")
+        for where, text in templates(section):
+            if "\\n" in text:
+                draft.warn(
+                    ("slack", *where),
+                    "has a backslash and an n, which are posted as they are: a new line is one between double quotes, "
+                    "or in a text of several lines (`|`)",
+                )
         webhook = draft.entry is not None and "webhook_url" in draft.entry
         if webhook and section.get("channel") is not None:
             draft.problem(("slack", "channel"), "goes with bot_token: a webhook posts into the channel it was made for")

@@ -122,7 +122,11 @@ def test_a_webhook_cannot_settle_a_doubt(alerts: Project, slack: RunningStandin,
     (row,) = failed_rows(report)
     assert ("slack", "in_doubt", "Acme") == (row["stage"], row["reason"], row["identifier"])
     assert "on_doubt: resend" in row["message"]
-    assert (0, 1, 0, 0) == counts(alerts.run("at_risk")[1])
+    code, report = alerts.run("at_risk")
+    assert (0, 1, 0, 0) == counts(report)
+    assert {"may_have_been_sent": 1} == report["excluded_by"]
+    shown = alerts.reverse_etl("errors", "at_risk").stdout
+    assert ("may_have_been_sent" in shown, "on_doubt: resend" in " ".join(shown.split())) == (True, True)
     assert 0 == alerts.reverse_etl("retry", "at_risk").returncode
     assert 1 == len(texts(slack))
 
