@@ -40,14 +40,12 @@ class TableColumn(columns.TableColumn):
 
     Attributes:
         stored: Its name as the account spells it.
-        definition: Its type for a temporary table, collation included.
         form: Snowflake's word for the type: ``FIXED``, ``TEXT`` ...
         collated: Whether texts are compared by a collation.
         writable: Whether values of its type can be written.
     """
 
     stored: str
-    definition: str
     form: str
     collated: bool
     writable: bool
@@ -154,7 +152,6 @@ def _column(row: dict[str, Any], name: str, key: bool) -> TableColumn:
         generated=str(row["kind"]).upper() == "VIRTUAL_COLUMN",
         has_default=bool(given) or counts,
         stored=row["column_name"],
-        definition=f"{type_} COLLATE {literal(collation)}" if collation else type_,
         form=form,
         collated=bool(collation),
         writable=kind is not Kind.OTHER,

@@ -1,8 +1,9 @@
 """The SQL that brings a slice of rows from a temporary stage into a table.
 
-The stage has a column for each place, ``c0`` and so on, of the type and collation of the table's own, and the row's
-``place`` in the slice. So keys are equal where the table has them equal, and what is compared has been read as the
-table reads it. Unique and primary keys are not enforced by Snowflake: no statement relies on one.
+The stage has a column for each place, ``c0`` and so on, of the type of the table's own, and the row's ``place`` in the
+slice. So what is compared has been read as the table reads it. Texts are compared by their characters, keys too,
+whatever collation a column, or what is new in a schema, has: the row of another key is never written to. Unique and
+primary keys are not enforced by Snowflake: no statement relies on one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ PLACE: Final = "place"
 
 _FORMAT: Final = "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE NULL_IF = ())"
 """Without an empty ``NULL_IF`` the text ``\\N`` would be NULL."""
+_NO_DEFAULT: Final = "DEFAULT_DDL_COLLATION = ''"
+"""Otherwise a text of the stage gets the collation that account, database or schema have for what is new there.
+
+Source: docs.snowflake.com/en/sql-reference/sql/create-table and create-hybrid-table, read 2026-11."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,8 @@ class Statements:
 
     def make_stage(self) -> str:
         """An empty temporary table for a slice."""
-        columns = ", ".join(f"c{at} {column.definition}" for at, column in enumerate(self.columns))
-        return f"CREATE OR REPLACE TEMPORARY TABLE {STAGE} ({PLACE} NUMBER(10,0), {columns})"
+        columns = ", ".join(f"c{at} {column.fits.type}" for at, column in enumerate(self.columns))
+        return f"CREATE OR REPLACE TEMPORARY TABLE {STAGE} ({PLACE} NUMBER(10,0), {columns}) {_NO_DEFAULT}"
 
     def fill_stage(self, schema: pa.Schema, name: str) -> str:
         """Copies a file into it, and removes the file.
@@ -215,7 +220,7 @@ class Statements:
         return ", ".join(f"{alias}.c{at}" for at in self._key)
 
     def _match(self, alias: str) -> str:
-        return " AND ".join(f"{alias}.{self._name(at)} = s.c{at}" for at in self._key)
+        return " AND ".join(f"{self._characters(at, f'{alias}.{self._name(at)}')} = s.c{at}" for at in self._key)
 
     def _source(self) -> str:
         """The stage, with the values that existing rows get."""
@@ -241,10 +246,11 @@ class Statements:
 
     def _compared(self, at: int, value: str) -> str:
         """A value as it is compared: JSON by its text, a text by its characters whatever the collation."""
-        column = self.columns[at]
-        if column.fits.kind is Kind.JSON:
-            return f"TO_JSON({value})"
-        return f"COLLATE({value}, 'utf8')" if column.collated else value
+        is_json = self.columns[at].fits.kind is Kind.JSON
+        return f"TO_JSON({value})" if is_json else self._characters(at, value)
+
+    def _characters(self, at: int, value: str) -> str:
+        return f"COLLATE({value}, 'utf8')" if self.columns[at].collated else value
 
     def _lacking(self) -> str:
         """The place of the first column that a new row must not lack and lacks; NULL for none."""
