@@ -30,7 +30,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup      ## sample shop -> sandbox workspace, end to end; EXAMPLE=health: scores -> Salesforce, Intercom, Slack
+demo: setup      ## sample shop -> sandbox workspace, end to end; EXAMPLE=health: scores -> Salesforce, Intercom, Slack; EXAMPLE=d2c: a consumer shop's events
 	$(BIN)/reverse-etl demo $(if $(EXAMPLE),--example $(EXAMPLE))
 
 ui: setup        ## Dagster's UI with the syncs of ./syncs, on http://127.0.0.1:3000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -247,4 +247,13 @@ class Backfills(Protocol):
             started_at: When they were read by the database's clock, Unix seconds: the present.
             scratch: A folder to make, and to remove, for what does not fit into memory.
         """
+        ...
+
+
+@runtime_checkable
+class JudgesAge(Protocol):
+    """A destination whose rows may have become too old since they were read, in a run that continues another one."""
+
+    def judge_age(self, now: Callable[[], float]) -> None:
+        """Before the first row: the database's present, Unix seconds; rows that are too old by it are kept back."""
         ...

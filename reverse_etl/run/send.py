@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ async def send(
     from reverse_etl.delivery.removal import removal
     from reverse_etl.destinations import kind
     from reverse_etl.destinations.powers import Finishes, MarksRuns, Removes
-    from reverse_etl.destinations.request_powers import LooksAtAll
+    from reverse_etl.destinations.request_powers import JudgesAge, LooksAtAll
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience, RetryPolicy
     from reverse_etl.state.rate_slots import RateSlots
@@ -72,6 +73,8 @@ async def send(
         ) as destination:
             if isinstance(destination, MarksRuns):
                 destination.of_run(folder.path.name, facts.started_at)
+            if isinstance(destination, JudgesAge) and not facts.backfill:
+                destination.judge_age(partial(_database_now, facts))
             if state_url:
                 remember_sent(destination, sync, folder, facts, state_url=state_url)
             await destination.prepare()
@@ -113,6 +116,10 @@ def mirrors(sync: OutgoingRows, facts: Facts) -> bool:
 def _is_whole(folder: RunFolder, facts: Facts) -> bool:
     """Whether no row failed: one that did may be of a person who is still there."""
     return not any(count(folder.outcomes(stream)).failed for stream in facts.streams)
+
+
+def _database_now(facts: Facts) -> float:
+    return time.time() + (facts.clock_ahead_s or 0.0)
 
 
 def _in_order(sync: OutgoingRows, folder: RunFolder) -> list[tuple[str, Stream]]:

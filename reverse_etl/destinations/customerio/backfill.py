@@ -14,12 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.occurred_at import OCCURRED_AT, occurred_at
+from reverse_etl.changeset.parts import numbers_where
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.counted import counted
+from reverse_etl.destinations.base import KeptBack
 from reverse_etl.destinations.customerio.sections import CAN_TRIGGER
 from reverse_etl.destinations.request_powers import Backfill
 from reverse_etl.files.scratch import scratch_in
+from reverse_etl.report import Outcome, Reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 MAX_AGE: Final = "event_max_age"
 """The name of the rule that leaves old events out."""
 
+_TOO_OLD: Final = Reason(MAX_AGE, OCCURRED_AT, "it became older than the sync's max_age before it was sent.")
 _HOURS: Final = f"{CAN_TRIGGER.total_seconds() / 3600:.0f} hours"
 _SCHEMA: Final = pa.schema([("person", pa.string()), ("happened_at", pa.int64())])
 _COUNTS: Final = """
@@ -55,6 +59,15 @@ def old_rows(rows: Iterator[pa.RecordBatch], sync: Outgoing, *, started_at: int,
         counts: Any = database.execute(_COUNTS, {"old": old, "recent": recent}).fetchone()
     found = Backfill(*counts)
     return replace(found, sentence=_sentence(sync.name, events, found))
+
+
+def too_old(batch: pa.RecordBatch, events: EventsConfig | None, now: float) -> KeptBack | None:
+    """The events of a batch that are too old to be sent without a confirmation, at a time in Unix seconds."""
+    if events is None or events.oldest is None:
+        return None
+    at = _event(batch, events).column("happened_at")
+    rows = numbers_where(batch, pc.less(at, int((now - events.oldest.total_seconds()) * 1_000_000)))
+    return KeptBack(rows, Outcome.EXCLUDED, _TOO_OLD) if len(rows) else None
 
 
 def left_out_note(parts: Parts, events: EventsConfig | None, sync: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from reverse_etl.changeset import columns
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, numbers_where
@@ -17,6 +16,7 @@ from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.destinations.base import Accepted, Answer, KeptBack, Limits, Refusal, RequestRefused, TryAgain
 from reverse_etl.destinations.customerio import activities, causes, lookup, mirror, operations, read_back, segments
 from reverse_etl.destinations.customerio.answers import about_suppression, batch_answer
+from reverse_etl.destinations.customerio.backfill import too_old
 from reverse_etl.destinations.customerio.client import Client
 from reverse_etl.destinations.customerio.environment import at_address
 from reverse_etl.destinations.customerio.masking import Masking
@@ -41,8 +41,6 @@ _OPEN, _CLOSE = b'{"batch":[', b"]}"
 
 _FEED_POLICY: Final = RetryPolicy(most_s=5.0, budget_s=30.0)
 """Reading back fails nothing, so it is not waited for as long as for a row's answer."""
-
-_UNKNOWN_OBJECT_TYPE: Final = "unknown_object_type"
 
 
 @asynccontextmanager
@@ -99,6 +97,7 @@ class CustomerIO:
         self._masking = Masking()
         self._object_types: dict[str, str] | None = None
         self._segment_id: int | None = None
+        self._now: Callable[[], float] | None = None
 
     async def prepare(self) -> None:
         """Makes sure, before the first row, that the workspace can take what the sync sends.
@@ -124,10 +123,15 @@ class CustomerIO:
             self._segment_id = await segments.segment_id(self._client, self._patience, people.segment)
 
     async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:
-        """Rows of object types that the workspace lacks and, for ``add_only``, people who exist already."""
+        """Rows of object types that the workspace lacks, for ``add_only`` people who exist, and old events."""
         unknown = self._of_unknown_type(batch, stream)
         existing = await self._who_exist(batch, stream)
-        return [kept for kept in (unknown, existing) if kept is not None]
+        old = None if self._now is None else too_old(batch, self._sync.events, self._now())
+        return [kept for kept in (unknown, existing, old) if kept is not None]
+
+    def judge_age(self, now: Callable[[], float]) -> None:
+        """From now on, keeps back the events that are older than ``max_age`` when they are sent."""
+        self._now = now
 
     def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
         """Each row's identifier, whole."""
@@ -264,11 +268,7 @@ class CustomerIO:
         default = self._default_type(stream)
         if self._object_types is None or default is None:
             return None
-        known = pa.array(list(self._object_types), pa.string())
-        rows = numbers_where(batch, pc.invert(pc.is_in(operations.object_types(batch, default), value_set=known)))
-        message = f"the workspace has no such object type; it has {lookup.named(self._object_types)}."
-        why = Reason(_UNKNOWN_OBJECT_TYPE, "object_type", message)
-        return KeptBack(rows, Outcome.REJECTED, why) if len(rows) else None
+        return lookup.of_unknown_type(batch, operations.object_types(batch, default), self._object_types)
 
     async def _who_exist(self, batch: pa.RecordBatch, stream: str) -> KeptBack | None:
         people = self._sync.people

@@ -11,14 +11,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from reverse_etl.changeset.parts import numbers_where
 from reverse_etl.destinations._http.reply import Reply
+from reverse_etl.destinations.base import KeptBack
 from reverse_etl.errors import DestinationRefusedError
+from reverse_etl.report import Outcome, Reason
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.customerio.client import Client
     from reverse_etl.pacing.retry import Patience
 
+_UNKNOWN_OBJECT_TYPE: Final = "unknown_object_type"
 _MOST_IDS: Final = 100
 """People that one bulk look-up takes."""
 
@@ -89,6 +95,14 @@ async def object_types(client: Client, patience: Patience) -> dict[str, str]:
 def named(types: dict[str, str]) -> str:
     """Object types for a message: ``1 (Companies), 2 (Courses)``."""
     return ", ".join(f"{key} ({name})" if name else key for key, name in types.items()) or "none"
+
+
+def of_unknown_type(batch: pa.RecordBatch, types: pa.StringArray, known: dict[str, str]) -> KeptBack | None:
+    """The rows of a batch whose object types are none of the workspace's."""
+    rows = numbers_where(batch, pc.invert(pc.is_in(types, value_set=pa.array(list(known), pa.string()))))
+    message = f"the workspace has no such object type; it has {named(known)}."
+    why = Reason(_UNKNOWN_OBJECT_TYPE, "object_type", message)
+    return KeptBack(rows, Outcome.REJECTED, why) if len(rows) else None
 
 
 def entry(reply: Reply, key: str, *, workspace: str) -> dict[str, Any]:
