@@ -169,12 +169,13 @@ def test_only_its_folder_knows_customerio() -> None:
 CATCHING = {
     "cli/main.py",
     "notify/sending.py",
+    "run/monitoring.py",
     "shaping/_python_child.py",
     "sources/snowflake/chunks.py",
     "sources/snowflake/login.py",
     "sources/sqlserver/wire.py",
 }
-"""The outermost line; alerts, which never fail a run; functions of users; threads that tell the one that waits."""
+"""The outermost line; what never fails a run: alerts, copies; functions of users; threads that tell who waits."""
 
 
 def test_only_the_outermost_line_catches_everything() -> None:

@@ -16,6 +16,7 @@ from reverse_etl.config.connections import FOLDER, DatabaseConfig, DestinationCo
 from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.document import Document
 from reverse_etl.config.model import YamlModel
+from reverse_etl.config.monitoring import MonitoringConfig
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.config.problems import Path as KeyPath
 from reverse_etl.config.problems import Problem, did_you_mean, model_problems, problem_at
@@ -27,7 +28,7 @@ CHANNELS: Final = "reverse_etl.notify.channels"
 NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 """What Dagster takes as the name of a job or resource."""
 
-_SECTIONS: Final = ("databases", "workspaces", "destinations", "notify", "retention")
+_SECTIONS: Final = ("databases", "workspaces", "destinations", "notify", "retention", "monitoring")
 
 Model = TypeVar("Model", bound=YamlModel)
 
@@ -55,6 +56,7 @@ class Connections:
     destinations: dict[str, DestinationConfig] = field(default_factory=dict)
     notify: dict[str, ChannelConfig] = field(default_factory=dict)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
+    monitoring: MonitoringConfig | None = None
     dialects: dict[str, Dialect] = field(default_factory=dict)
     database_names: list[str] = field(default_factory=list)
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -111,7 +113,29 @@ def read_connections(document: Document, *, file: str, folder: Path, problems: l
         found.retention = (
             reading.model(RetentionConfig, document.values["retention"], ("retention",)) or found.retention
         )
+    if document.values.get("monitoring") is not None:
+        found.monitoring = reading.model(MonitoringConfig, document.values["monitoring"], ("monitoring",))
+        if found.monitoring is not None and (text := _no_tables(found.monitoring.database, found)):
+            reading.problem(("monitoring", "database"), text)
     return found
+
+
+def _no_tables(name: str, found: Connections) -> str:
+    """Why nothing can be copied to what is named, the end of a sentence; empty where it can."""
+    with_tables = [each for each, entry in found.entries.items() if _has_tables(entry.get("type"))]
+    if name in with_tables:
+        return ""
+    if name in found.entries:
+        return f"{name!r} has no tables: name a destination that is a database"
+    if name in found.database_names:
+        return f"{name!r} is only read: name a destination that is a database" + (
+            f", such as {with_tables[0]}" if with_tables else ", and add one under `destinations`"
+        )
+    return f"unknown destination {name!r}" + did_you_mean(name, with_tables, otherwise="those with tables")
+
+
+def _has_tables(kind: object) -> bool:
+    return kind in plugins.names(DESTINATIONS) and "rows" in plugins.load(DESTINATIONS, str(kind)).Outgoing.SECTIONS
 
 
 @dataclass(frozen=True, slots=True)

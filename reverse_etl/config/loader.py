@@ -161,6 +161,7 @@ def _load(folder: Path) -> Inspection:
         notify=connections.notify,
         dictionary=dictionary,
         retention=connections.retention,
+        monitoring=connections.monitoring,
         warnings=tuple(lines(warnings)),
     )
     return Inspection(project, problems, warnings, read)

@@ -21,6 +21,7 @@ from reverse_etl.config.definitions import DictionaryFile
 from reverse_etl.config.environment import EnvText
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.model import YamlModel
+from reverse_etl.config.monitoring import MonitoringConfig
 from reverse_etl.config.sync_file import CHECKS
 from reverse_etl.config.syncs import SyncConfig
 
@@ -85,7 +86,7 @@ def connections_schema() -> dict[str, Any]:
     engines = {name: plugins.load(SOURCES, name).Config for name in plugins.names(SOURCES)}
     channels = {name: plugins.load(CHANNELS, name).Config for name in plugins.names(CHANNELS)}
     kinds = {name: plugins.load(DESTINATIONS, name).Config for name in plugins.names(DESTINATIONS)}
-    models = [RetentionConfig, *engines.values(), *kinds.values(), *channels.values()]
+    models = [RetentionConfig, MonitoringConfig, *engines.values(), *kinds.values(), *channels.values()]
     schemas, definitions = _schemas(models)
     workspace = deepcopy(schemas[kinds[workspace_kind()]])
     names = {"pattern": _NAME_PATTERN}
@@ -116,6 +117,7 @@ def connections_schema() -> dict[str, Any]:
                 "additionalProperties": {"oneOf": _by_type(channels, schemas)},
             },
             "retention": schemas[RetentionConfig],
+            "monitoring": schemas[MonitoringConfig],
         },
         "$defs": definitions,
     }

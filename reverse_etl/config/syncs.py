@@ -21,6 +21,7 @@ from reverse_etl.config.contracts import Contract, Subject
 from reverse_etl.config.definitions import Definition, Mode
 from reverse_etl.config.dictionary_file import Dictionary
 from reverse_etl.config.model import Misfit
+from reverse_etl.config.monitoring import MonitoringConfig
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.config.owners import Owner
 from reverse_etl.config.schedule import Schedule, ScheduleConfig
@@ -294,5 +295,6 @@ class ProjectConfig:
     syncs: dict[str, SyncConfig]
     notify: dict[str, ChannelConfig] = field(default_factory=dict)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
+    monitoring: MonitoringConfig | None = None
     dictionary: Dictionary = field(default_factory=Dictionary)
     warnings: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ from reverse_etl.notify.sending import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.attend import attend
 from reverse_etl.run.interrupts import undisturbed
+from reverse_etl.run.monitoring import copy_after_run
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract_changeset, validate_changeset
 from reverse_etl.sources import dialect
@@ -224,6 +225,8 @@ def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: Project
     def closed(report: RunReport) -> None:
         run_tags.tag_status(context.instance, context.run.run_id, report.status)
         for warning in after_run(report, sync, channels=project.notify, store=store):
+            context.log.warning(warning)
+        if warning := copy_after_run(project.monitoring, project.destinations, store):
             context.log.warning(warning)
         try:
             prune(store, home, project.retention, datetime.now(UTC))

@@ -16,7 +16,10 @@ from reverse_etl.report import Counts, FailedRow
 from reverse_etl.run.send import send
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
+    import pyarrow as pa
 
     from reverse_etl.config.connections import DestinationConfig
     from reverse_etl.config.syncs import OutgoingRows
@@ -42,6 +45,13 @@ def push_frame(frame: pd.DataFrame, rows: OutgoingRows, config: DestinationConfi
         ConfigError: A needed column is missing.
         DestinationError: The destination stopped the delivery.
     """
+    return push_batches([as_batch(frame)], rows, config, folder)
+
+
+def push_batches(
+    batches: Sequence[pa.RecordBatch], rows: OutgoingRows, config: DestinationConfig, folder: RunFolder
+) -> Pushed:
+    """The same for Arrow batches of one schema, at least one; their types need not be canonical."""
     from reverse_etl.changeset.aside import write_shaped
     from reverse_etl.changeset.columns import require_columns
     from reverse_etl.checks.runner import validate
@@ -50,12 +60,12 @@ def push_frame(frame: pd.DataFrame, rows: OutgoingRows, config: DestinationConfi
     from reverse_etl.sources._arrow import canonical
 
     now, stream = datetime.now(UTC), rows.stream(ROWS)
-    batch = canonical(as_batch(frame), timezone="UTC")
+    read = [canonical(batch, timezone="UTC") for batch in batches]
     facts_of_run = RunFacts(now.replace(microsecond=0), rows.name, rows.name)
     with closing(Shaper(rows.shape(ROWS), stream, rows.where, facts_of_run)) as shaper:
-        shaped = shaper.shaped(batch)
-        require_columns(visible(shaped.schema.names), rows, stream)
-        aside = write_shaped(folder.parts(ROWS), shaper, with_row_numbers([shaped]))
+        shaped = [shaper.shaped(batch) for batch in read]
+        require_columns(visible(shaped[0].schema.names), rows, stream)
+        aside = write_shaped(folder.parts(ROWS), shaper, with_row_numbers(shaped))
     rows.read_beside(folder, None)
     facts = Facts(
         sync=rows.name,

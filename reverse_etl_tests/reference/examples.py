@@ -60,6 +60,11 @@ def retention() -> list[Any]:
     return [{"retention": _documents()["connections"]["retention"]}]
 
 
+def monitoring() -> list[Any]:
+    """The section ``monitoring``, under its name."""
+    return [{"monitoring": _documents()["connections"]["monitoring"]}]
+
+
 def of_key(path: keys.Path, places: list[Any]) -> str:
     """The key as one line of YAML, from the first place that has it; empty where none has."""
     return next((_line(path[-1], value) for value in _values(path, places)), "")

@@ -84,6 +84,12 @@ def retention_keys() -> list[Key]:
     return list(_keys(schema["properties"]["retention"], schema["$defs"], ("retention",)))
 
 
+def monitoring_keys() -> list[Key]:
+    """The keys of ``monitoring``."""
+    schema = connections_schema()
+    return list(_keys(schema["properties"]["monitoring"], schema["$defs"], ("monitoring",)))
+
+
 def _by_type(section: str) -> dict[str, list[Key]]:
     schema = connections_schema()
     entries = schema["properties"][section]["additionalProperties"]["oneOf"]

@@ -37,7 +37,7 @@ def _index() -> list[str]:
         "| page | has |",
         "|---|---|",
         "| [A sync's file](sync.md) | every key of `syncs/NAME.yaml` |",
-        "| [connections.yaml](connections.md) | every key of databases, workspaces, alerts and retention |",
+        "| [connections.yaml](connections.md) | every key of databases, workspaces, alerts, retention and monitoring |",
         "| [Checks](checks.md) | every check that a sync can ask for, and every built-in rule |",
         "| [Commands](commands.md) | every command and option |",
         "| [Errors and exit codes](errors.md) | every kind of error with an example, and what a failed row can say |",
@@ -68,7 +68,8 @@ def _connections() -> list[str]:
     lines = [
         "# connections.yaml",
         "",
-        "What syncs share: `databases`, `workspaces`, `destinations`, `notify`, `retention`. You name the entries.",
+        "What syncs share: `databases`, `workspaces`, `destinations`, `notify`, `retention`, `monitoring`. You name",
+        "the entries of the first four.",
         "`${NAME}` is an environment variable; keys that take only `${NAME}` are secrets, which a file never holds.",
         "All of it in one file: [connections.yaml](example/connections.yaml).",
         "",
@@ -85,7 +86,9 @@ def _connections() -> list[str]:
     lines += ["## Alerts", ""]
     for channel, found in keys.channel_keys().items():
         lines += [f"### {channel}", "", *_table(found, examples.entries("notify", channel)), ""]
-    return [*lines, "## Retention", "", *_table(keys.retention_keys(), examples.retention())]
+    lines += ["## Retention", "", *_table(keys.retention_keys(), examples.retention()), ""]
+    lines += ["## Monitoring", "", "The views of [monitoring](../monitoring.md), copied to tables after each run.", ""]
+    return [*lines, *_table(keys.monitoring_keys(), examples.monitoring())]
 
 
 def _checks() -> list[str]:
