@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.config.contracts import Contract, Subject, Term, quoted
 from reverse_etl.config.definitions import Definition, digest
@@ -50,6 +50,7 @@ def bind(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile], diction
         dictionary: ``dictionary.yaml``, or one without anything.
     """
     found = Bound({}, {subject: dict(terms) for subject, terms in dictionary.terms.items()}, [], [])
+    shared = {subject: digest(_dumped(terms.values())) for subject, terms in dictionary.terms.items()}
     for sync in syncs.values():
         file, contracts = files[sync.name], []
         for stream in sync.streams:
@@ -57,7 +58,7 @@ def bind(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile], diction
             own = sync.attributes if stream.name == ROWS else {}
             if not own and subject not in dictionary.terms:
                 continue
-            contract = _contract(sync, stream, file, dictionary, found)
+            contract = replace(_contract(sync, stream, file, dictionary, found), shared=shared.get(subject, ""))
             contracts.append(contract)
             columns = file.columns.get(stream.at)
             if columns is not None:
@@ -73,15 +74,15 @@ def bind(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile], diction
 def with_contracts(sync: SyncConfig, contracts: tuple[Contract, ...]) -> SyncConfig:
     """The sync with its contracts, which are part of its version: a file of its own alone does not say them."""
     asked = [
-        (
-            each.stream,
-            each.enforce,
-            {name: term.definition.model_dump(mode="json") for name, term in each.terms.items()},
-        )
+        (each.stream, each.enforce, each.shared, _dumped(term for term in each.terms.values() if term.own))
         for each in contracts
     ]
     version = digest([sync.version, asked])
     return sync.model_copy(update={"contracts": contracts, "version": version})
+
+
+def _dumped(terms: Iterable[Term]) -> list[tuple[str, Any]]:
+    return [(term.name, term.definition.model_dump(mode="json")) for term in terms]
 
 
 def _contract(sync: SyncConfig, stream: Stream, file: SyncFile, dictionary: Dictionary, found: Bound) -> Contract:

@@ -44,6 +44,7 @@ class Contract:
         enforce: Whether a run stops where it is broken; otherwise that is reported.
         apart: Columns with a meaning of their own, which need no definition.
         declared_in: Where one more name would be defined, for messages.
+        shared: A hash of what the dictionary's file says of the subject; empty where it says nothing.
         complete: Whether rows need every required attribute: those of an event, not those of a person.
     """
 
@@ -54,6 +55,7 @@ class Contract:
     apart: frozenset[str] = frozenset()
     declared_in: str = ""
     complete: bool = False
+    shared: str = ""
 
     def undeclared(self, columns: Iterable[str]) -> tuple[list[str], dict[str, str]]:
         """The columns without a definition, and those that are probably another name's: each with that name."""

@@ -48,7 +48,10 @@ def _column(field: pa.Field, term: Term | None) -> dg.TableColumn:
     if term is None:
         return dg.TableColumn(field.name, str(field.type))
     meaning = term.definition
-    said = [meaning.description, f"Source: {meaning.source}." if meaning.source else ""]
+    said = [
+        f"{meaning.description.rstrip('.')}." if meaning.description else "",
+        f"Source: {meaning.source}." if meaning.source else "",
+    ]
     said.append(f"Deprecated: use {meaning.deprecated_by}." if meaning.deprecated_by else "")
     values = ", ".join(map(str, meaning.allowed_values))
     constraints = dg.TableColumnConstraints(

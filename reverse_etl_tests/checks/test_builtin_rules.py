@@ -486,6 +486,35 @@ class TestEmailShared(RuleConformance):
     )
 
 
+class TestIdSpelling(RuleConformance):
+    """Two people for one; equal ids are the business of another rule."""
+
+    module, rule, column, field, sync = "builtin.id_spelling", "id_spelling", "id", TEXT, PEOPLE
+    rows = (
+        ("A7-b", True),
+        ("a7-b", True),
+        ("0042", True),
+        ("42", True),
+        (" ann", True),
+        ("ann ", True),
+        ("bob", False),
+        ("bob", False),
+        ("100", False),
+        ("10", False),
+        ("0x1", False),
+        ("x1", False),
+        ("0", False),
+        ("", False),
+    )
+
+
+class TestIdSpellingOfNumbers(RuleConformance):
+    """A number of the database has one spelling; one in JSON may have several."""
+
+    module, rule, column, field, sync = "builtin.id_spelling", "id_spelling", "object_id", JSON, OBJECTS
+    rows = (('"07"', True), ("7", True), ("8", False), (None, False))
+
+
 class TestMixedTimeUnits(RuleConformance):
     """The rarer unit is the mistake."""
 

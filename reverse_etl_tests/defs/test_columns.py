@@ -9,8 +9,10 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from reverse_etl.config.contracts import Contract, Term
+from reverse_etl.config.definitions import Definition
 from reverse_etl.config.inline import parse_sync
-from reverse_etl.defs.columns import read_columns
+from reverse_etl.defs.columns import read_columns, same_columns
 from reverse_etl_tests.dialects import DIALECTS
 
 TRANSFORM = "def transform(row):\n    return row\n"
@@ -45,3 +47,27 @@ def test_columns_are_traced_through_columns(
     assert {name: sorted(made_of) for name, made_of in expected.items()} == {
         column: sorted(dep.column_name for dep in deps) for column, deps in lineage.deps_by_column.items()
     }
+
+
+def test_columns_have_what_the_dictionary_says_of_them() -> None:
+    """Description, source, whether a value may be missing, which values there are; others are as they were."""
+    plan = Definition(description="What is paid for", source="shop.plan", required=True, allowed_values=("free", 2))
+    terms = {"plan": Term("plan", plan, "syncs/dictionary.yaml:3")}
+    settings = {"database": "shop", "workspace": "main", "schedule": "manual", "people": {}, "query": "SELECT id, plan"}
+    sync = parse_sync("customers", settings).model_copy(
+        update={"contracts": (Contract("rows", ("attributes",), terms),)}
+    )
+    schema = pa.schema([("id", pa.int64()), ("plan", pa.string())])
+    found = same_columns(sync, dg.AssetKey("changeset"), schema)["dagster/column_schema"]
+
+    assert found == dg.TableSchema(
+        columns=[
+            dg.TableColumn("id", "int64"),
+            dg.TableColumn(
+                "plan",
+                "string",
+                description="What is paid for. Source: shop.plan.",
+                constraints=dg.TableColumnConstraints(nullable=False, other=["one of: free, 2"]),
+            ),
+        ]
+    )

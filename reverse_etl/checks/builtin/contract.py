@@ -38,9 +38,17 @@ def contract_rules(contract: Contract | None) -> list[AnyRule]:
     columns_severity, values_severity = (
         (Severity.STOP, Severity.REJECT) if contract.enforce else (Severity.WARN, Severity.WARN)
     )
-    rule = Rule("contract", columns_severity, "Columns are those of the dictionary, of the types that it names.")
+    rule = Rule(
+        "contract",
+        columns_severity,
+        "Columns are those of the dictionary and of its types; `contract: enforce` stops the run.",
+    )
     found: list[AnyRule] = [ContractColumns(rule, contract)]
-    of_values = Rule("contract_values", values_severity, "What the dictionary requires and allows is in every row.")
+    of_values = Rule(
+        "contract_values",
+        values_severity,
+        "Rows have what the dictionary requires and allows; `contract: enforce` rejects the others.",
+    )
     limited = tuple(
         (term, _allowed(term))
         for term in contract.terms.values()

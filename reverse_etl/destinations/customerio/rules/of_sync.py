@@ -12,6 +12,7 @@ from reverse_etl.destinations.customerio.rules import (
     attributes,
     emails,
     event_keys,
+    id_spelling,
     json_attributes,
     objects,
     opt_outs,
@@ -58,6 +59,7 @@ def _people(sync: Outgoing, people: PeopleConfig) -> list[AnyRule]:
         *_attributes(sync, "rows", delete=people.empty_values == "delete"),
         _unique((by,), keep_last=people.duplicates == "keep_last"),
         *_attribute_warnings(sync, "rows"),
+        _spelling("id"),
         shared_emails.EmailShared(_warn("email_shared", "No `email` belongs to two ids of one changeset.")),
         opt_outs.OptOutsKept(_warn("opt_outs_kept", "No row has `unsubscribed: false`, which undoes opt-outs.")),
     ]
@@ -71,6 +73,7 @@ def _objects(sync: Outgoing, settings: ObjectsConfig) -> list[AnyRule]:
         *_attributes(sync, "rows", delete=settings.empty_values == "delete"),
         _unique(("object_type", "object_id"), keep_last=settings.duplicates == "keep_last"),
         *_attribute_warnings(sync, "rows"),
+        _spelling("object_id"),
     ]
 
 
@@ -182,6 +185,11 @@ def _attribute_warnings(sync: Outgoing, stream: str) -> list[AnyRule]:
         names.NameCase(_warn("attribute_name_case", "Attribute names are in snake_case."), apart),
         json_attributes.JsonAttribute(_warn("json_attribute", "No attribute holds JSON."), apart),
     ]
+
+
+def _spelling(column: str) -> AnyRule:
+    description = "No two ids differ only in case, in white space around them or in zeros before them."
+    return id_spelling.IdSpelling(_warn("id_spelling", description), column)
 
 
 def _unique(key: tuple[str, ...], *, keep_last: bool = False) -> AnyRule:
