@@ -257,3 +257,12 @@ class JudgesAge(Protocol):
     def judge_age(self, now: Callable[[], float]) -> None:
         """Before the first row: the database's present, Unix seconds; rows that are too old by it are kept back."""
         ...
+
+
+@runtime_checkable
+class GivesNotices(Protocol):
+    """A service that has something to say of a delivery that is no failure."""
+
+    def notices(self) -> Sequence[str]:
+        """When the rows are delivered: what a person is to know, in sentences without a row's value; often nothing."""
+        ...

@@ -12,6 +12,7 @@ from reverse_etl.changeset.recipient import confirm
 from reverse_etl.config.streams import ROWS
 from reverse_etl.progress import Progress, emit
 from reverse_etl.run.narrowed import items_of
+from reverse_etl.run.notices import note_notices
 from reverse_etl.run.recipient import another_recipient
 from reverse_etl.run.sent import remember_sent
 from reverse_etl.run.undelivered import identified
@@ -103,6 +104,7 @@ async def send(
                 if name == ROWS and isinstance(destination, Finishes):
                     await destination.after_delivery(parts, outcomes)
             await read_back.finish(destination, folder, sync.streams)
+            note_notices(destination, folder)
             if mirrors(sync, facts) and isinstance(destination, Removes) and _is_whole(folder, facts):
                 await destination.mirror(folder.parts(ROWS))
     return repeated

@@ -30,6 +30,7 @@ def verdict(
     from reverse_etl.changes.compared import compared
     from reverse_etl.delivery.read_back import earlier
     from reverse_etl.run.in_table import note_of
+    from reverse_etl.run.notices import notices_of
 
     status, what, next_step, exit_code = _verdict(sync, folder, streams, carrying)
     facts = folder.facts()
@@ -41,6 +42,7 @@ def verdict(
         found.note if found else "",
         note_of(folder),
         earlier(folder, sync.name),
+        notices_of(folder),
     )
     # The command to run next ends the line, so that it can be copied.
     sentences = " ".join(filter(None, (what, *notes, next_step)))

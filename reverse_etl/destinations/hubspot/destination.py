@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,7 +21,13 @@ from reverse_etl.destinations.hubspot import client, items
 from reverse_etl.destinations.hubspot.adding import MOST_READ, Adder
 from reverse_etl.destinations.hubspot.after import Afterwards, JoinList, Relate
 from reverse_etl.destinations.hubspot.environment import at_address
-from reverse_etl.destinations.hubspot.properties import WORD, association_type, properties, require_list
+from reverse_etl.destinations.hubspot.properties import (
+    WORD,
+    association_type,
+    properties,
+    require_list,
+    require_required,
+)
 from reverse_etl.destinations.hubspot.section import EMAIL, RECORD_ID
 from reverse_etl.destinations.hubspot.writing import Writer
 from reverse_etl.destinations.left_out import EXISTS
@@ -44,8 +49,6 @@ MAX_REQUEST_BYTES: Final = 4_000_000
 _ENVELOPE_BYTES: Final = 10_000
 """What calls add to each of a hundred rows."""
 
-_log = logging.getLogger(__name__)
-
 
 @asynccontextmanager
 async def opened(
@@ -59,9 +62,7 @@ async def opened(
     """An account, ready for one run of one sync; nothing is asked or sent before ``prepare``."""
     clock = clock or Clock()
     async with client.opened(config, clock) as account:
-        destination = HubSpotAccount(sync, config, account, names, patience or Patience.of_run(config.label, clock))
-        yield destination
-        destination.report_warnings()
+        yield HubSpotAccount(sync, config, account, names, patience or Patience.of_run(config.label, clock))
 
 
 class HubSpotAccount:
@@ -100,6 +101,8 @@ class HubSpotAccount:
         environment = await self._client.who_is_there(patience)
         self.recipient = replace(self.recipient, environment=environment)
         self._fields = await properties(self._client, patience, section.object)
+        if section.write != "update_only":
+            await require_required(self._client, patience, section.object, (section.identify_by, *self._names))
         where = f"{self.name}, {section.object}"
         fields.require_key(self._fields, section.identify_by, where=where, word=WORD)
         fields.require_fields(self._fields, self._property_columns, where=where, word=WORD)
@@ -141,10 +144,12 @@ class HubSpotAccount:
         """What became of a request in doubt of ``add_only``. Raises DestinationError."""
         return await self._adder.fate(items)
 
-    def report_warnings(self) -> None:
-        """Logs how many records HubSpot wrote with a warning, if any."""
-        if self._writer.warned:
-            _log.warning("%s: HubSpot warned of %s that it wrote.", self.name, counted(self._writer.warned, "record"))
+    def notices(self) -> Sequence[str]:
+        """How many records HubSpot wrote with a warning, if any."""
+        if not self._writer.warned:
+            return ()
+        records = counted(self._writer.warned, "record")
+        return (f"HubSpot warned of {records} that it wrote: look there whether they are as they should be.",)
 
     async def _existing(self, batch: pa.RecordBatch, found: Sequence[KeptBack]) -> list[KeptBack]:
         """The rows whose records exist already, of those that are not kept back otherwise."""

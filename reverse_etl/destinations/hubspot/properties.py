@@ -13,6 +13,8 @@ from reverse_etl.destinations.hubspot.section import EMAIL, RECORD_ID
 from reverse_etl.errors import DestinationRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reverse_etl.destinations.hubspot.client import Client
     from reverse_etl.destinations.hubspot.section import Associate
     from reverse_etl.pacing.retry import Patience
@@ -48,6 +50,33 @@ async def properties(client: Client, patience: Patience, object_type: str) -> di
         raise client.unreadable("its properties")
     fields = [_field(each, object_type) for each in listed if isinstance(each, dict) and each.get("name")]
     return {field.name: field for field in fields}
+
+
+async def require_required(client: Client, patience: Patience, object_type: str, columns: Sequence[str]) -> None:
+    """Makes sure that rows have what a new record of a custom object must have.
+
+    Raises:
+        DestinationRefusedError: A required property has no column.
+    """
+    if object_type in _TYPE_IDS:
+        return
+    try:
+        read = await client.asked(patience, "GET", "/crm/v3/schemas")
+    except DestinationRefusedError:
+        # Without the scope for it HubSpot says it of each row.
+        return
+    listed = read.get("results") if isinstance(read, dict) else None
+    for each in listed if isinstance(listed, list) else ():
+        if not isinstance(each, dict) or object_type not in (each.get("objectTypeId"), each.get("fullyQualifiedName")):
+            continue
+        required = each.get("requiredProperties")
+        missing = [name for name in required if name not in columns] if isinstance(required, list) else []
+        if missing:
+            raise DestinationRefusedError(
+                f"{client.label}: a new record of {object_type} needs a value of {', '.join(missing)}, and the query "
+                "returns no such column.",
+                hint="Select it, or write `write: update_only` to change records that exist.",
+            )
 
 
 async def require_list(client: Client, patience: Patience, list_id: int, object_type: str) -> None:

@@ -267,3 +267,17 @@ def test_a_connection_is_tested_step_by_step(hubspot: RunningStandin) -> None:
     [step] = steps(account(hubspot.url))
     assert ("credentials", False) == (step.name, step.ok)
     assert "access_token" in step.hint
+
+
+def test_what_a_new_record_of_a_custom_object_needs_is_in_the_query(hubspot: RunningStandin, tmp_path: Path) -> None:
+    """Otherwise the run ends before the first row; records that exist are changed without."""
+    hubspot.http.post(
+        "/crm/v3/properties/2-1234567",
+        json={"name": "external_no", "type": "string", "fieldType": "text", "hasUniqueValue": True},
+        headers={"authorization": "Bearer sandbox"},
+    ).raise_for_status()
+    row, section = {"external_no": "e1", "plan": "pro"}, {"object": "2-1234567", "identify_by": "external_no"}
+    with pytest.raises(DestinationError, match="needs a value of subscription_no"):
+        send(hubspot, tmp_path, [row], **section)
+    assert [EXCLUDED] == send(hubspot, tmp_path, [row], write="update_only", **section).outcomes
+    assert [DELIVERED] == send(hubspot, tmp_path, [{**row, "subscription_no": "s1"}], **section).outcomes

@@ -124,3 +124,11 @@ def test_a_wrong_token_ends_the_run(crm: Project, hubspot: RunningStandin) -> No
     assert "HubSpot refused the access token" in report["message"]
     assert "pat-na1-wrong" not in json.dumps(report)
     assert {} == stored(hubspot, "score")
+
+
+def test_warnings_of_hubspot_are_in_the_message_of_the_run(crm: Project, hubspot: RunningStandin) -> None:
+    """The rows are delivered; what to look at is said where a person looks, and not in the log alone."""
+    hubspot.faults({"match": {"path": "/crm/v3/objects/contacts/batch/upsert"}, "do": {"own": "warnings"}})
+    code, report = crm.run("contacts")
+    assert (0, 3) == (code, report["rows"]["delivered"])
+    assert "HubSpot warned of 3 records that it wrote" in report["message"]
