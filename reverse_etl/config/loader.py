@@ -82,7 +82,8 @@ class Inspection:
     syncs: dict[str, SyncFile]
 
     def concerning(self, names: Collection[str]) -> tuple[list[Problem], list[Problem]]:
-        """Problems and warnings of these syncs, and of what they use in ``connections.yaml``."""
+        """Problems and warnings of these syncs, of what they use in ``connections.yaml``, and of the dictionary."""
+        others = {sync.file for name, sync in self.syncs.items() if name not in names}
         files = {self.syncs[name].file for name in names}
         places = {"databases": "database", "workspaces": "workspace", "destinations": "destination"}
         used = {
@@ -93,7 +94,7 @@ class Inspection:
 
         def concerns(problem: Problem) -> bool:
             if Path(problem.file).name != CONNECTIONS:
-                return problem.file in files
+                return problem.file in files or (_is_dictionary(problem.file) and problem.file not in others)
             parts = (*problem.key.split("."), "")
             return len(parts) < 3 or (parts[0], parts[1]) in used  # a problem of the file or of a whole section
 
@@ -128,7 +129,7 @@ def _load(folder: Path) -> Inspection:
     for path in sorted(files, key=lambda path: path.stem):
         if path == folder / CONNECTIONS or (sync := _sync_file(path, problems)) is None:
             continue
-        if path.stem.lower() == _DICTIONARY_STEM and "query" not in sync.document.values:
+        if _is_dictionary(path.name) and "query" not in sync.document.values:
             dictionary = _dictionary(sync, path == folder / DICTIONARY, problems) or dictionary
             continue
         read.setdefault(sync.name, sync)
@@ -264,6 +265,10 @@ def _dictionary(read: SyncFile, at_the_top: bool, problems: list[Problem]) -> Di
         problems.append(Problem(read.file, 0, "", text))
         return None
     return read_dictionary(read.document, file=read.file, problems=problems)
+
+
+def _is_dictionary(file: str) -> bool:
+    return Path(file).stem.lower() == _DICTIONARY_STEM
 
 
 def name_problem(name: str) -> str:

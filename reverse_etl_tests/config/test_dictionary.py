@@ -155,6 +155,21 @@ def test_three_hundred_attributes_are_linted_in_under_a_second(tmp_path: Path) -
     assert taken_s < 1
 
 
+def test_a_problem_of_the_dictionary_concerns_every_sync(tmp_path: Path) -> None:
+    """None of them would run; a sync that has its name is another sync."""
+    files = {
+        "connections.yaml": CONNECTIONS,
+        "customers.yaml": PLAIN,
+        "dictionary.yaml": "attributes: {plan: {typ: x}}",
+    }
+    found = inspect_project(write_project(tmp_path, files))
+    assert [each.key for each in found.concerning(["customers"])[0]] == ["attributes.plan.typ"]
+
+    write_project(tmp_path, {"dictionary.yaml": PLAIN.replace("people", "poeple")})
+    found = inspect_project(tmp_path / "syncs")
+    assert (len(found.problems) > 0, found.concerning(["customers"])[0]) == (True, [])
+
+
 def test_an_editor_knows_the_dictionary() -> None:
     """What the loader takes fits its schema; what it does not take, does not."""
     assert errors(dictionary_schema(), values(DICTIONARY)) == []
