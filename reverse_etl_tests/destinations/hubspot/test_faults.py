@@ -93,6 +93,45 @@ class TestAddOnlyToList(TestList):
     section: ClassVar[dict[str, Any]] = {"list": {"id": 42}, "write": "add_only"}
 
 
+class TestAssociations(Contacts):
+    """Contacts that are associated with companies, which is what fails: a row is delivered when both are done."""
+
+    path: ClassVar[str] = "/crm/v4/associations/contacts/companies/batch/create"
+    own: ClassVar[tuple[Fault, ...]] = OWN[7:]
+    lossy: ClassVar[tuple[Fault, ...]] = ()
+    refusals: ClassVar[frozenset[str]] = REFUSALS | {"not_associated"}
+    section: ClassVar[dict[str, Any]] = {
+        "associate": {"to": "companies", "identify_by": "domain_key", "column": "company", "label": "primary"}
+    }
+
+    def open(self, url: str, clock: Clock) -> AbstractAsyncContextManager[Destination]:
+        """Five contacts a request."""
+        names = [self.by, "score", "company"]
+        config = account(url, max_items_per_request=5)
+        return opened(sync(identify_by=self.by, **self.section), config, names, clock=clock)
+
+    def set_up(self, standin: RunningStandin) -> None:
+        """Three companies."""
+        standin.put("companies", *({"domain_key": f"k{n}.io"} for n in range(3)))
+
+    def rows(self, count: int) -> pa.RecordBatch:
+        """Contacts of the companies."""
+        return super().rows(count).append_column("company", pa.array([f"k{n % 3}.io" for n in range(count)]))
+
+    def held(self, standin: RunningStandin) -> Counter[tuple[str, Any]]:
+        """Contacts that have a company, with their scores."""
+        contacts = {each["id"]: each["properties"] for each in standin.records("contacts", limit=1_000)}
+        related = {each["from"] for each in standin.records("associations", limit=1_000)}
+        held = (properties for number, properties in contacts.items() if number in related)
+        return Counter((each[self.by], int(each["score"])) for each in held)
+
+
+class TestAddOnlyWithAssociations(TestAssociations):
+    """The same of contacts that are only added."""
+
+    section: ClassVar[dict[str, Any]] = {**TestAssociations.section, "write": "add_only"}
+
+
 class TestByEmail(Contacts):
     """Contacts of which every second is there, found by their address."""
 
