@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SYNCS: Final = (
     "customers",
     "order_placed",
-    "first_purchase",
+    "first_purchase_made",
     "cart_abandoned",
     "subscription_canceled",
     "refund_issued",

@@ -55,7 +55,7 @@ def test_recipes_send_each_thing_once(tmp_path: Path, sandbox: RunningSandbox) -
     shutil.copytree(SHIPPED, tmp_path / "syncs")
     for hours_ago in (16, 8, 0):
         shop.live(now - hours_ago * HOUR_S)
-        for sync in ("cart_abandoned", "first_purchase", "refund_issued"):
+        for sync in ("cart_abandoned", "first_purchase_made", "refund_issued"):
             assert 0 == project.run(sync)[0]
     events = sandbox.events()
     carts = Counter(each["attributes"]["cart_id"] for each in events if each["name"] == "cart_abandoned")
@@ -63,7 +63,7 @@ def test_recipes_send_each_thing_once(tmp_path: Path, sandbox: RunningSandbox) -
     quiet = {each.cart_id for each in left if each.touched_at + HOUR_S <= now}
     assert {1} == set(carts.values())
     assert quiet <= carts.keys()
-    first = Counter(each["person"]["id"] for each in events if each["name"] == "first_purchase")
+    first = Counter(each["person"]["id"] for each in events if each["name"] == "first_purchase_made")
     recorded = {str(each.customer_id) for each in shop.orders}
     assert dict.fromkeys(recorded, 1) == first
     refunds = [(each["timestamp"], each["attributes"]["amount"]) for each in events if each["name"] == "refund_issued"]

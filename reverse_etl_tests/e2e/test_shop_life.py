@@ -46,7 +46,7 @@ OFF: Final = (BEGINS + timedelta(days=7), BEGINS + timedelta(days=11, hours=12))
 REFUSED: Final = (BEGINS + timedelta(days=3), BEGINS + timedelta(days=5))
 GUARD_S: Final = {
     "order_placed": 3 * DAY_S,
-    "first_purchase": 3 * DAY_S,
+    "first_purchase_made": 3 * DAY_S,
     "cart_abandoned": 2 * DAY_S,
     "subscription_canceled": 3 * DAY_S,
     "refund_issued": 3 * DAY_S,
@@ -81,7 +81,7 @@ class Truth:
         for sync in completed & GUARD_S.keys():
             events = {
                 "order_placed": self._orders,
-                "first_purchase": self._first_purchases,
+                "first_purchase_made": self._first_purchases,
                 "cart_abandoned": self._carts,
                 "subscription_canceled": self._cancellations,
                 "refund_issued": self._refunds,

@@ -31,7 +31,7 @@ def test_its_yaml_is_that_of_syncs() -> None:
             parse_sync("order_placed", AROUND | settings)
 
 
-@pytest.mark.parametrize("sync", ["cart_abandoned", "first_purchase", "refund_issued"])
+@pytest.mark.parametrize("sync", ["cart_abandoned", "first_purchase_made", "refund_issued"])
 def test_its_recipes_are_shipped(sync: str) -> None:
     """Word for word, in the demo's folder: there they are executed, for 21 days of the shop."""
     assert f"```yaml\n{(SHIPPED / f'{sync}.yaml').read_text()}```" in PAGE
