@@ -39,6 +39,7 @@ class Compared:
         gone: By stream, what becomes of keys that are gone, where something does and it is known who they are.
         names: Whether keys are remembered by name from now on, of which only fingerprints were known.
         too_many: By stream, why nothing is sent, because more would be removed than may be at once: a sentence.
+        went_back: By stream and attribute, in how many rows a time is earlier than what was acknowledged before.
     """
 
     generation: int
@@ -55,6 +56,7 @@ class Compared:
     gone: dict[str, GoneKeys] = field(default_factory=dict)
     names: bool = False
     too_many: dict[str, str] = field(default_factory=dict)
+    went_back: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def stopped(self) -> str:

@@ -170,6 +170,7 @@ def _compared(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
             metadata["changed_attributes"] = dg.MetadataValue.json(differs)
         yield dg.MaterializeResult(metadata=metadata)
         yield from checks.gone_results(sync, found)
+        yield from checks.times_results(sync, found)
         if found.stopped:
             raise StepFailedError(f"{sync.where}: {found.stopped}", failed_rows_csv(find_run(run.store, run.run_id)))
 
@@ -180,7 +181,7 @@ def _compared(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
         resources={HOME},
         rows=dg.Nothing,
         pool=run_tags.pool(sync),
-        checks=checks.gone_specs(sync, asset.key),
+        checks=[*checks.gone_specs(sync, asset.key), *checks.times_specs(sync, asset.key)],
     )
 
 

@@ -13,6 +13,7 @@ from reverse_etl.checks.base import CheckResult, Rule, Severity
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.report import RunReport, Status
+from reverse_etl.run.acknowledged import remembered_streams
 
 if TYPE_CHECKING:
     from reverse_etl.changes.compared import Compared
@@ -91,6 +92,34 @@ def gone_results(sync: SyncConfig, found: "Compared") -> Iterator[dg.AssetCheckR
                 description=why or (None if keys else "It is not known who is gone: nothing is removed."),
                 metadata={_TO_REMOVE.get(name, name): rows for name, rows in asdict(keys).items()} if keys else {},
             )
+
+
+def times_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """One check per stream whose acknowledged values are remembered."""
+    return [
+        dg.AssetCheckSpec(
+            _times_name(stream),
+            asset=asset,
+            description="No time such as `last_login_at` is earlier than what was acknowledged before.",
+        )
+        for stream in remembered_streams(sync)
+    ]
+
+
+def times_results(sync: SyncConfig, found: "Compared") -> Iterator[dg.AssetCheckResult]:
+    """A warning where a time went back, with the number of rows by attribute."""
+    for stream in remembered_streams(sync):
+        rows = found.went_back.get(stream, {})
+        yield dg.AssetCheckResult(
+            check_name=_times_name(stream),
+            passed=not rows,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"rows_failed": sum(rows.values()), "attributes": dg.MetadataValue.json(rows)},
+        )
+
+
+def _times_name(stream: str) -> str:
+    return "times_go_forward" if stream == "rows" else f"{stream}_times_go_forward"
 
 
 def _gone_name(stream: str) -> str:

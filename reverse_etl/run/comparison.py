@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changes.attributes import plan_clearing, with_attributes_of, write_changed, write_sent
+from reverse_etl.changes.backwards import in_words, went_back
 from reverse_etl.changes.compare import as_checked, count_deleted, enter_plan, write_plan
 from reverse_etl.changes.gone import GoneKeys, count_known, gone_in_log, gone_in_plan, remembers_names
 from reverse_etl.changes.keyed import write_fingerprints
@@ -131,7 +132,12 @@ class Comparison:
         self.found.values[parts.stream] = values
         if made is not None and values.narrow and not files:
             self.notes.append(_NO_VALUES)
-        return take_undo(parts, values, database) if undone else write_changed(parts, files, database, values)
+        if undone:
+            return take_undo(parts, values, database)
+        if back := went_back(parts, files, values, database):
+            self.found.went_back[parts.stream] = {name: rows for name, (rows, _) in back.items()}
+            self.notes.append(in_words(back, parts.stream))
+        return write_changed(parts, files, database, values)
 
     def _look_for_gone(self, stream: Stream, gone: Gone, before: Path, among: Path | None) -> None:
         """Finds who is gone, and whether more are than may be at once."""
