@@ -36,8 +36,8 @@ _COMMANDS: Final = "reverse_etl.cli.commands"
 """The folder that has a module for each."""
 
 _IN_HELP: Final = (
-    *("demo", "init", "validate", "test", "test-connection", "preview", "plan", "run", "verify", "status"),
-    *("history", "errors", "retry", "undo", "pause", "resume", "log", "sandbox", "schema", "ui"),
+    *("demo", "init", "validate", "test", "test-connection", "preview", "plan", "run", "verify", "spot-check"),
+    *("status", "history", "errors", "retry", "undo", "pause", "resume", "log", "sandbox", "schema", "ui"),
 )
 """The order of the help; any other command comes after them, by name."""
 

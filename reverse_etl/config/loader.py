@@ -21,6 +21,7 @@ from reverse_etl.config.document import Document, read_document
 from reverse_etl.config.gone_problems import beside, conflicts
 from reverse_etl.config.lint import lint
 from reverse_etl.config.problems import Problem, did_you_mean, lines
+from reverse_etl.config.spot_check import spot_check_problems
 from reverse_etl.config.sync_file import SyncFile, read_sync
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.errors import ConfigError, ConfigProblemsError
@@ -148,6 +149,7 @@ def _load(folder: Path) -> Inspection:
     for name, problem in connections.watched if connections is not None else []:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
+    problems += spot_check_problems(syncs, read, connections.destinations if connections is not None else {})
     if problems or connections is None:
         return Inspection(None, problems, warnings, read)
     for name, others in beside(syncs).items():

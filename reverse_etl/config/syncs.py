@@ -1,4 +1,4 @@
-"""One sync as in its YAML file, and the project: all syncs with what they share. Reading lives in ``loader``.
+"""One sync as in its YAML file. Reading lives in ``loader``, all syncs with what they share in ``project``.
 
 A sync defines where rows come from, when, and what they are. The last is the destination's: each kind brings a
 ``SyncConfig`` of its own, with a section for it.
@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SerializeAsAny, SkipValidation, WithJsonSchema
 
 from reverse_etl.config.changes import ChangesConfig
 from reverse_etl.config.checks import CheckConfig
-from reverse_etl.config.connections import DatabaseConfig, DestinationConfig, RetentionConfig
 from reverse_etl.config.contracts import Contract, Subject
 from reverse_etl.config.definitions import Definition, Mode
-from reverse_etl.config.dictionary_file import Dictionary
 from reverse_etl.config.model import Misfit
-from reverse_etl.config.monitoring import MonitoringConfig
-from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.config.owners import Owner
+from reverse_etl.config.project import ProjectConfig as ProjectConfig
 from reverse_etl.config.schedule import Schedule, ScheduleConfig
 from reverse_etl.config.shaping import NO_SHAPE, Shape, ShapedModel
+from reverse_etl.config.spot_check import SpotCheckConfig
 from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.config.sync_tests import SyncTest
 
@@ -195,6 +191,7 @@ class SyncConfig(OutgoingRows):
         "they are delivered.",
     )
     checks: tuple[SerializeAsAny[CheckConfig], ...] = ()
+    spot_check: SpotCheckConfig | None = Field(default=None, description="Rows are read back by a schedule of its own.")
     tests: tuple[SyncTest, ...] = Field(default=(), description="Tests of the sync: `reverse-etl test` runs them.")
     max_rows: int = Field(default=10_000_000, ge=1, description="A query with more rows fails before sending.")
     owners: tuple[Owner, ...] = Field(default=(), description="E-mail addresses or team:name.")
@@ -277,24 +274,3 @@ class SyncConfig(OutgoingRows):
         if isinstance(schedule, Mapping) and not {"every", "cron"} & ScheduleConfig.as_meant(schedule).keys():
             yield "schedule", "does not say when: add every or cron, or write `schedule: manual`"
         yield from super().misfits(given)
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectConfig:
-    """Everything in the folder ``syncs/``, by name: syncs in alphabetical order, the others as written.
-
-    Attributes:
-        directory: Absolute.
-        dictionary: What names mean; those that syncs define are among them.
-        warnings: Lines like those of problems, about what is allowed and worth a look.
-    """
-
-    directory: Path
-    databases: dict[str, DatabaseConfig]
-    destinations: dict[str, DestinationConfig]
-    syncs: dict[str, SyncConfig]
-    notify: dict[str, ChannelConfig] = field(default_factory=dict)
-    retention: RetentionConfig = field(default_factory=RetentionConfig)
-    monitoring: MonitoringConfig | None = None
-    dictionary: Dictionary = field(default_factory=Dictionary)
-    warnings: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from reverse_etl.config.loader import garbage_left, load_project
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -19,6 +20,7 @@ from reverse_etl.defs.never_started import never_started_sensor
 from reverse_etl.defs.resources import DatabaseResource, HomeResource, database_key, destination_resource
 from reverse_etl.defs.schedules import sync_schedule
 from reverse_etl.defs.specs import project_specs, table_specs
+from reverse_etl.defs.spot_checks import spot_check
 from reverse_etl.defs.translator import SyncTranslator
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
@@ -68,7 +70,8 @@ def _build(
     tables: bool,
 ) -> dg.Definitions:
     specs = project_specs(project, translator)
-    assets, jobs, schedules = [], [], []
+    assets, asset_checks, schedules = [], [], []
+    jobs: list[UnresolvedAssetJobDefinition] = []
     for sync in project.syncs.values():
         own = sync_assets(sync, project, specs.syncs[sync.name])
         counts_from_first_seen = sync.schedule.every is not None and sync.schedule.start_at is None
@@ -77,11 +80,16 @@ def _build(
         assets += own
         jobs.append(sync_job(sync, own))
         schedules += [schedule] if schedule else []
+        if (look := spot_check(sync, specs.syncs[sync.name])) is not None:
+            asset_checks.append(look.check)
+            jobs.append(look.job)
+            schedules.append(look.schedule)
     # A definition each: loose specs would be merged into one, and every job that touches one of them would carry all.
     outside = [*specs.destinations, *(table_specs(project, specs) if tables else [])]
     assets += [dg.AssetsDefinition(specs=[spec]) for spec in outside]
     return dg.Definitions(
         assets=assets,
+        asset_checks=asset_checks,
         jobs=jobs,
         schedules=schedules,
         sensors=[never_started_sensor(project, specs), *([alerts_sensor(project)] if project.notify else [])],

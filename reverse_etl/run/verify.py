@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ from reverse_etl.changeset.parts import ROW_NUMBER, RunFolder
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.checks.runner import validate
 from reverse_etl.config.changes import late_of
+from reverse_etl.config.spot_check import LooksUpApart, not_read_back
 from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations import kind
 from reverse_etl.destinations.table_powers import LooksUp
@@ -25,18 +28,16 @@ from reverse_etl.destinations.tables import TableDestination
 from reverse_etl.errors import ConfigError
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
+from reverse_etl.run.ages import UPDATED_AT, ages
 from reverse_etl.run.interrupts import run_interruptibly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from reverse_etl.changeset.parts import Outcomes, Parts
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.destinations.table_powers import LookedUp
-
-MOST_SAMPLED: Final = 1_000
-"""Rows that are looked up at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Verified:
         differs: Those that are there and differ.
         missing: Those that are not there.
         columns: In how many rows a column differs, by its name, the most frequent first.
+        ages: By attribute, how old its values there are (``run.ages``).
         first: Those that are not the same, where values are asked for.
     """
 
@@ -75,6 +77,7 @@ class Verified:
     missing: int
     columns: dict[str, int]
     first: tuple[Difference, ...] = field(default=())
+    ages: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def sampled(self) -> int:
@@ -95,7 +98,7 @@ class Verified:
             }
             for each in self.first
         ]
-        return shown | ({"first": first} if first else {})
+        return shown | ({"ages": self.ages} if self.ages else {}) | ({"first": first} if first else {})
 
 
 def verify(
@@ -106,6 +109,8 @@ def verify(
     sample: int,
     seed: int | None = None,
     with_values: bool = False,
+    age_of: Sequence[str] = (),
+    now: datetime | None = None,
 ) -> Verified:
     """Reads the sync's query, from last sync time 0, and looks some of its rows up where they were sent.
 
@@ -116,6 +121,8 @@ def verify(
         sample: How many rows to look up, ``MOST_SAMPLED`` at most; fewer where there are fewer.
         seed: Chooses the same rows again.
         with_values: Whether keys and values are shown.
+        age_of: Attributes whose age is told, beside those that end with ``updated_at``.
+        now: What ages are counted to; aware. None: this machine's clock.
 
     Raises:
         SourceError: The database cannot give the rows.
@@ -124,6 +131,8 @@ def verify(
     """
     from reverse_etl.sources import connect, dialect
 
+    if (error := not_read_back(sync, destination)) is not None:
+        raise error
     with tempfile.TemporaryDirectory(prefix="reverse-etl-") as path:
         folder = RunFolder(Path(path) / "verify")
         late = late_of(sync.changes, database.late)
@@ -133,35 +142,64 @@ def verify(
                 timezone=database.timezone,
             )  # fmt: skip
         validate(sync, folder)
-        found: Verified = run_interruptibly(
-            _look_up(sync, folder, destination, Random(seed), sample=sample, with_values=with_values)  # noqa: S311
-        )
+        asked = _Asked(Random(seed), sample, with_values, age_of, now or datetime.now(UTC))  # noqa: S311
+        found: Verified = run_interruptibly(_look_up(sync, folder, destination, asked))
         return found
 
 
-async def _look_up(
-    sync: SyncConfig, folder: RunFolder, config: DestinationConfig, random: Random, *, sample: int, with_values: bool
-) -> Verified:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    random: Random
+    sample: int
+    with_values: bool
+    age_of: Sequence[str]
+    now: datetime
+
+
+async def _look_up(sync: SyncConfig, folder: RunFolder, config: DestinationConfig, asked: _Asked) -> Verified:
     clock = Clock()
     patience = Patience(RetryPolicy.from_environment(), name=config.label, clock=clock)
     parts, outcomes = folder.parts(ROWS), folder.outcomes(ROWS)
-    schema = parts.schema()
-    columns = schema.names if schema is not None else []
-    async with kind(config.type).open_destination(sync, config, columns, patience=patience, clock=clock) as destination:
-        if not isinstance(destination, LooksUp) or not sync.stream(ROWS).identifier:
-            raise ConfigError(
-                f"{sync.where}: what {config.label} has of its rows cannot be looked up.",
-                hint="verify is for rows of a table of PostgreSQL or MySQL with `identify_by`.",
-            )
-        await destination.prepare()
+    async with _opened(sync, config, parts, patience, clock) as destination:
         rows = np.concatenate([np.empty(0, np.int64), *_sendable(destination, parts, outcomes)])
-        chosen = np.array(random.sample(rows.tolist(), min(sample, len(rows))), np.int64)
+        chosen = np.array(asked.random.sample(rows.tolist(), min(asked.sample, len(rows))), np.int64)
         batch = _rows(parts, chosen)
         if batch is None:
             return Verified(sync.name, len(rows), 0, 0, 0, {})
         found = await patience.until_settled(lambda: destination.look_up(batch, ROWS))
     keys = identifiers(batch, sync.stream(ROWS)).to_pylist()
-    return _verified(sync.name, len(rows), found, keys if with_values else None)
+    verified = _verified(sync.name, len(rows), found, keys if asked.with_values else None)
+    return replace(verified, ages=_ages(found, asked.age_of, asked.now))
+
+
+@asynccontextmanager
+async def _opened(
+    sync: SyncConfig, config: DestinationConfig, parts: Parts, patience: Patience, clock: Clock
+) -> AsyncIterator[LooksUp]:
+    """The destination, ready to be asked; nothing is made or changed there."""
+    known = kind(config.type)
+    if isinstance(known, LooksUpApart):
+        async with known.open_look_up(sync, config, patience=patience, clock=clock) as opened:
+            yield opened
+        return
+    schema = parts.schema()
+    columns = schema.names if schema is not None else []
+    async with known.open_destination(sync, config, columns, patience=patience, clock=clock) as destination:
+        if not isinstance(destination, LooksUp):
+            raise ConfigError(f"{sync.where}: what {config.label} has of its rows cannot be looked up.")
+        await destination.prepare()
+        yield destination
+
+
+def _ages(found: LookedUp, names: Sequence[str], now: datetime) -> dict[str, dict[str, int]]:
+    """Of the rows that are there, by attribute."""
+    there = found.there.to_pylist()
+    wanted = dict.fromkeys((*names, *(name for name in found.found if name.endswith(UPDATED_AT))))
+    return {
+        name: ages([text for text, is_there in zip(texts, there, strict=True) if is_there], now)
+        for name in wanted
+        for texts in [found.found[name].to_pylist() if name in found.found else [None] * len(there)]
+    }
 
 
 def _sendable(destination: object, parts: Parts, outcomes: Outcomes) -> Iterator[np.ndarray]:

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.destinations.customerio.destination import CustomerIO
+    from reverse_etl.destinations.customerio.spot_check import SpotCheck
     from reverse_etl.destinations.first_sync import Asks, FirstRows
     from reverse_etl.destinations.powers import AsSent, KeysLike
     from reverse_etl.destinations.request_powers import Backfill
+    from reverse_etl.errors import ConfigError
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.pacing.retry import Patience
     from reverse_etl.report import Step
@@ -60,6 +62,22 @@ def open_destination(
     from reverse_etl.destinations.customerio.destination import open_destination
 
     return open_destination(sync, config, patience=patience, clock=clock)
+
+
+def not_looked_up(sync: Outgoing, config: Config) -> ConfigError | None:
+    """Why a sync's rows cannot be read back; None where they can."""
+    from reverse_etl.destinations.customerio.spot_check import not_looked_up
+
+    return not_looked_up(sync, config)
+
+
+def open_look_up(
+    sync: Outgoing, config: Config, *, patience: Patience, clock: Clock
+) -> AbstractAsyncContextManager[SpotCheck]:
+    """The workspace, for reading people and objects back. Raises UnsetVariableError."""
+    from reverse_etl.destinations.customerio.spot_check import open_look_up
+
+    return open_look_up(sync, config, patience=patience, clock=clock)
 
 
 def at_address(config: Config) -> Recipient:
