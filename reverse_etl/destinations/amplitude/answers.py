@@ -31,10 +31,11 @@ from reverse_etl.report import Reason
 THROTTLED_S: Final = 15.0
 """How long a user who was sent too fast is left alone. Source: Batch Event Upload, 2026-03."""
 
+SHORT_ID: Final = "invalid_id_length"
 _AT_FAULT: Final = {
     "events_with_invalid_fields": ("invalid_field", "Amplitude takes no such value of"),
     "events_with_missing_fields": ("missing_field", "Amplitude needs"),
-    "events_with_invalid_id_lengths": ("invalid_id_length", "Amplitude takes no id of this length in"),
+    "events_with_invalid_id_lengths": (SHORT_ID, "Amplitude takes no id of this length in"),
 }
 _OVER_QUOTA: Final = ("exceeded_daily_quota_users", "exceeded_daily_quota_devices")
 _OTHERS: Final = Reason("not_taken", "", "another row of the request was refused.")

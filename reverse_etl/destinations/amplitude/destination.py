@@ -6,12 +6,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+import pyarrow.compute as pc
+
 from reverse_etl.changeset import columns
+from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations.amplitude import client, items
+from reverse_etl.destinations.amplitude.answers import SHORT_ID
 from reverse_etl.destinations.amplitude.environment import at_address
 from reverse_etl.destinations.base import Answer, KeptBack, Limits
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience
+from reverse_etl.report import Outcome, Reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +56,7 @@ class AmplitudeProject:
         )
         self.recipient = at_address(config)
         self._sync = sync
+        self._min_id_length = config.min_id_length
         self._client = project
         self._patience = patience
 
@@ -58,9 +64,15 @@ class AmplitudeProject:
         """Makes sure that the API key is taken. Raises DestinationError."""
         await self._client.who_is_there(self._patience)
 
-    async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:  # noqa: ARG002 - none are
-        """None: nobody is looked up."""
-        return ()
+    async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:
+        """Rows whose user has a shorter id than the project takes: for one of them Amplitude refuses the request."""
+        section = self._sync.amplitude
+        if section.group_type is not None:
+            return ()
+        lengths = pc.utf8_length(self.identifiers(batch, stream))
+        rows = batch.column(ROW_NUMBER).filter(pc.less(lengths, self._min_id_length))
+        message = f"column `{section.identify_by}` has fewer than {self._min_id_length} characters (`min_id_length`)."
+        return [KeptBack(rows, Outcome.REJECTED, Reason(SHORT_ID, section.identify_by, message))] if len(rows) else ()
 
     def identifiers(self, batch: pa.RecordBatch, stream: str) -> pa.StringArray:
         """Each row's user or group."""
