@@ -269,9 +269,9 @@ def test_a_row_that_fails_is_one_row(language: str, source: str, expected: dict[
 )  # fmt: skip
 def test_a_row_that_hangs_costs_itself_alone(language: str, source: str) -> None:
     """The rows before it and after it have their results."""
-    found = made(source, language, NUMBERED, row_s=0.4, gone_s=1.5)
+    found = made(source, language, NUMBERED, row_s=1.0, gone_s=3)
     assert [3] == [place for place, _ in found.whys]
-    assert {3: f"t.{language}: the transform took too long and was stopped, after 1.5 s at most."} == messages(found)
+    assert {3: f"t.{language}: the transform took too long and was stopped, after 3 s at most."} == messages(found)
     assert [n for n in range(10) if n != 3] == [row["n"] for row in rows(found) if row["n"] is not None]
 
 
