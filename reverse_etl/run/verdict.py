@@ -39,6 +39,7 @@ def verdict(
         _carried(carrying),
         sync.note(folder),
         facts.note if facts else "",
+        f"Accepted for this run: {', '.join(sorted(facts.accepted))}." if facts and facts.accepted else "",
         found.note if found else "",
         note_of(folder),
         earlier(folder, sync.name),

@@ -120,6 +120,7 @@ def test_a_gate_stops_the_run_before_anything_is_sent(project: Project, sandbox:
     assert [] == sandbox.people()
     code, report = project.run("people", "--accept", "max_failed_rows")
     assert (7, 1, 1) == (code, report["rows"]["delivered"], report["rows"]["rejected"])
+    assert "Accepted for this run: max_failed_rows." in report["message"]
     assert 4 == project.run("people")[0]
 
 
