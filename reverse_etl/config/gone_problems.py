@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.sync_file import SyncFile
     from reverse_etl.config.syncs import SyncConfig
 
-_TAKES_AWAY: Final = frozenset({"archive", "delete", "suppress"})
+_TAKES_AWAY: Final = frozenset({"archive", "delete", "hard_delete", "remove", "suppress"})
 
 
 def look_at_gone(draft: Draft, section: str, query: Path = ("query",)) -> None:

@@ -116,8 +116,7 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:  # no
 def identity(sync: Outgoing, stream: str) -> tuple[str, ...]:  # noqa: ARG001 - there is one
     """Users by id or device, groups of a kind, events, or members of a cohort."""
     cohort = sync.amplitude.cohort
-    of = (cohort.called,) if cohort is not None else ()
-    return (sync.amplitude.send, *of, *sync.amplitude.key)
+    return (sync.amplitude.send if cohort is None else cohort.called, *sync.amplitude.key)
 
 
 def shape(sync: Outgoing, stream: str) -> str:  # noqa: ARG001 - there is one

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import pyarrow as pa
@@ -22,9 +23,9 @@ from reverse_etl.changeset.text import as_text
 from reverse_etl.config.gone import DELETED
 from reverse_etl.destinations._http import fields
 from reverse_etl.destinations._http.reply import Reply
-from reverse_etl.destinations.base import Refusal, TryAgain, refusals_of
+from reverse_etl.destinations.base import Refusal, RequestRefused, TryAgain, refusals_of
 from reverse_etl.destinations.request_powers import JobAnswer, JobState
-from reverse_etl.destinations.salesforce.answers import passes
+from reverse_etl.destinations.salesforce.answers import LOCKED, passes
 from reverse_etl.destinations.salesforce.client import error_code
 from reverse_etl.destinations.salesforce.items import INSTANT
 from reverse_etl.errors import DestinationRefusedError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from reverse_etl.destinations._http.fields import Field
     from reverse_etl.destinations.salesforce.client import Client
     from reverse_etl.destinations.salesforce.section import Salesforce
+    from reverse_etl.pacing.retry import Patience
 
 MAX_BYTES: Final = 40_000_000
 """Salesforce takes 150 MB after base64; a part that is lost on the way is sent again whole."""
@@ -43,6 +45,10 @@ WORTH_ROWS: Final = 2_000
 MAX_FIELD: Final = 32_000
 CLEARED: Final = "#N/A"
 
+_MAY_HARD_DELETE: Final = (
+    "Deleting for good needs the permission `Bulk API Hard Delete` of the app's user, which no profile has at first: "
+    "have it granted, or write `gone: delete`, which deletes into the recycle bin."
+)
 _CSV: Final = {"content-type": "text/csv; charset=utf-8"}
 _CHUNK: Final = 20_000
 _AT_WORK: Final = frozenset({"UploadComplete", "InProgress"})
@@ -54,8 +60,9 @@ class BulkJobs:
 
     max_job_bytes = MAX_BYTES
 
-    def __init__(self, org: Client, section: Salesforce, label: str) -> None:
+    def __init__(self, org: Client, section: Salesforce, label: str, patience: Patience) -> None:
         self._client = org
+        self._patience = patience
         self._section = section
         self.name = label
         self._jobs = f"{org.version}/jobs/ingest"
@@ -91,12 +98,55 @@ class BulkJobs:
         pacsv.write_csv(table, written, pacsv.WriteOptions(include_header=False, quoting_style="needed"))
         return written.getvalue()
 
+    async def require_hard_delete(self) -> None:
+        """Makes sure, before the first row, that the user may delete for good. Raises DestinationError."""
+        job: str = await self._patience.until_settled(self._open_hard_delete)
+        await self.abandon_job(job)
+
+    async def hard_deleted(self, ids: Sequence[str]) -> list[dict[str, Any]] | RequestRefused | TryAgain:
+        """The result of each record, as collections give it, of a job that deletes for good.
+
+        A job that ended early, or whose answer is lost, is no harm: what it deleted is not found the next time.
+        """
+        job = await self._open_hard_delete()
+        if isinstance(job, TryAgain):
+            return job
+        body = "\n".join(["Id", *ids, ""]).encode()
+        reply = await self._client.ask("PUT", f"{self._jobs}/{job}/batches", body=body, headers=_CSV)
+        if isinstance(reply, TryAgain):
+            return reply
+        if reply.status not in (200, 201):
+            raise self._refused(reply, "take the ids of a job", _MAY_HARD_DELETE)
+        if (trouble := await self.close_job(job)) is not None:
+            return trouble
+        await self._patience.until_settled(partial(self._has_ended, job))
+        found: dict[str, dict[str, Any]] = {}
+        for which in ("successfulResults", "failedResults"):
+            told = await self._results(job, which, ("sf__Id", *(("sf__Error",) if which == "failedResults" else ())))
+            if isinstance(told, TryAgain):
+                return told
+            for row in told.to_pylist():
+                code, _, message = str(row.get("sf__Error") or "").partition(":")
+                errors = [{"statusCode": code, "message": message}] if code else []
+                found[row["sf__Id"]] = {"success": which == "successfulResults", "errors": errors}
+        not_done = {"success": False, "errors": [{"statusCode": LOCKED, "message": "the job did not come to it."}]}
+        return [found.get(each, not_done) for each in ids]
+
+    async def _open_hard_delete(self) -> str | TryAgain:
+        return await self._opened({"operation": "hardDelete"}, _MAY_HARD_DELETE)
+
+    async def _has_ended(self, job: str) -> JobState | TryAgain:
+        state = await self.state_of_job(job)
+        return TryAgain(f"job {job} is at work", after_s=1.0) if state is JobState.AT_WORK else state
+
     async def open_job(self) -> str | TryAgain:
         """A job that upserts by the key."""
+        return await self._opened({"operation": "upsert", "externalIdFieldName": self._section.key_field})
+
+    async def _opened(self, what: dict[str, str], hint: str = "") -> str | TryAgain:
         asked = {
             "object": self._section.object,
-            "operation": "upsert",
-            "externalIdFieldName": self._section.key_field,
+            **what,
             "contentType": "CSV",
             "lineEnding": "LF",
             "columnDelimiter": "COMMA",
@@ -109,7 +159,7 @@ class BulkJobs:
             return str(read["id"])
         if reply.status in (200, 201):
             return TryAgain(f"HTTP {reply.status} without a job's id")
-        raise self._refused(reply, "make a job")
+        raise self._refused(reply, "make a job", hint)
 
     async def fill_job(self, job: str, names: Sequence[str], rows: Sequence[bytes]) -> TryAgain | None:
         """Uploads the CSV. A repeat after a lost answer is refused because it is there, which is as good."""
@@ -187,10 +237,10 @@ class BulkJobs:
         ]
         return JobAnswer(pa.array([], pa.int64()), refusals)
 
-    async def _results(self, job: str, which: str) -> pa.Table | TryAgain:
-        """One of the results, as texts: the key, and the error of those that failed."""
+    async def _results(self, job: str, which: str, names: Sequence[str] = ()) -> pa.Table | TryAgain:
+        """One of the results, as texts: by default the key, and the error of those that failed."""
         key = self._section.key_column
-        columns = [key] if which == "successfulResults" else ["sf__Error", key]
+        columns = [*names] or ([key] if which == "successfulResults" else ["sf__Error", key])
         reply = await self._client.ask("GET", f"{self._jobs}/{job}/{which}")
         if isinstance(reply, TryAgain):
             return reply
@@ -213,11 +263,11 @@ class BulkJobs:
         gone = {DELETED} if self._section.when_gone is not None else set()
         return [name for name in names if name not in {ROW_NUMBER, *gone}]
 
-    def _refused(self, reply: Reply, what: str) -> DestinationRefusedError:
+    def _refused(self, reply: Reply, what: str, hint: str = "") -> DestinationRefusedError:
         code = error_code(reply)
         return DestinationRefusedError(
             f"{self.name}: Salesforce does not {what} (HTTP {reply.status}{f', {code}' if code else ''}).",
-            hint="Check that the app's user may use the Bulk API, or write `via: collections`.",
+            hint=hint or "Check that the app's user may use the Bulk API, or write `via: collections`.",
         )
 
 

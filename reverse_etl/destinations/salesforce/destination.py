@@ -35,6 +35,7 @@ from reverse_etl.destinations.salesforce.bulk import BulkJobs
 from reverse_etl.destinations.salesforce.described import NUMBERS, described, fields_of, require_fields
 from reverse_etl.destinations.salesforce.domains import without_domain
 from reverse_etl.destinations.salesforce.environment import at_address
+from reverse_etl.destinations.salesforce.items import REMOVE, parted
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience
 from reverse_etl.report import Outcome, Reason
@@ -76,7 +77,7 @@ class SalesforceOrg(BulkJobs):
     """A ``destinations.base.Destination``."""
 
     def __init__(self, sync: Outgoing, config: Config, names: Sequence[str], org: Client, patience: Patience) -> None:
-        super().__init__(org, sync.salesforce, config.label)
+        super().__init__(org, sync.salesforce, config.label, patience)
         self.kind: str = config.type
         self._sync = sync
         self.limits = Limits(
@@ -89,7 +90,6 @@ class SalesforceOrg(BulkJobs):
         )
         self.recipient = at_address(config)
         self._names = [name for name in names if name != DELETED or self._section.when_gone is None]
-        self._patience = patience
         parents = [name for name in self._names if "." in name]
         self._parent = parents[0] if parents else ""
         self.keeps_together = bool(parents)
@@ -106,6 +106,8 @@ class SalesforceOrg(BulkJobs):
         there = described(reply, section, self.name)
         require_fields(there, section, self._names, self.name)
         self._fields = fields_of(there, self._names)
+        if section.gone == "hard_delete":
+            await self.require_hard_delete()
         self._key_is_number = there[section.key_field].get("type") in NUMBERS
 
     async def kept_back(self, batch: pa.RecordBatch, stream: str) -> Sequence[KeptBack]:  # noqa: ARG002 - there is one
@@ -148,7 +150,7 @@ class SalesforceOrg(BulkJobs):
 
     async def send(self, items: Sequence[bytes]) -> Answer:
         """One request, or several where some of its rows are gone, or are looked up. Raises DestinationError."""
-        there, gone = _parted(items)
+        there, gone = parted(items)
         answer = await self._in_turn(items, (there, self._write), (gone, self._delete))
         return TryAgain(answer.cause) if isinstance(answer, InDoubt) else answer
 
@@ -173,7 +175,7 @@ class SalesforceOrg(BulkJobs):
         Raises:
             DestinationError: No request can succeed.
         """
-        there, gone = _parted(items)
+        there, gone = parted(items)
         return await self._in_turn(items, (gone, self._delete), (there, self._insert))
 
     async def _insert(self, items: Sequence[bytes]) -> Answer | InDoubt:
@@ -235,8 +237,11 @@ class SalesforceOrg(BulkJobs):
         ids, absent, several = found
         if not ids:
             return Accepted(several, left_out(absent, ALREADY_GONE))
-        path = f"{self._client.version}/composite/sobjects?ids={','.join(ids.values())}&allOrNone=false"
-        results = self._read(await self._client.ask("DELETE", path), len(ids))
+        if self._section.gone == "hard_delete":
+            results = await self.hard_deleted([*ids.values()])
+        else:
+            path = f"{self._client.version}/composite/sobjects?ids={','.join(ids.values())}&allOrNone=false"
+            results = self._read(await self._client.ask("DELETE", path), len(ids))
         if not isinstance(results, list):
             return results
         answer = answers.deleted(results, dict(enumerate(ids)), absent)
@@ -276,15 +281,9 @@ class SalesforceOrg(BulkJobs):
 
 
 _Step = Callable[[Sequence[bytes]], Awaitable[Answer | InDoubt]]
-_GONE: Final = items.REMOVE
+_GONE: Final = REMOVE
 _SAVES: Final = {"sforce-duplicate-rule-header": "allowSave=true"}
 _PARTS: Final = ("refusals", "excluded", "again")
-
-
-def _parted(items: Sequence[bytes]) -> tuple[list[int], list[int]]:
-    """The places of the items that are there, and of those that are gone."""
-    gone = [place for place, item in enumerate(items) if item.startswith(_GONE)]
-    return [place for place, item in enumerate(items) if not item.startswith(_GONE)], gone
 
 
 def _body(records: Sequence[bytes]) -> bytes:

@@ -17,6 +17,8 @@ from reverse_etl.config.streams import ROWS
 from reverse_etl.destinations._http.json_text import as_items, identifier_text, joined, json_text, members, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reverse_etl.destinations.salesforce.sync import Outgoing
 
 REMOVE: Final = b'{"gone":'
@@ -62,3 +64,9 @@ def _value(column: pa.Array, field: pa.Field) -> pa.StringArray:
     if pa.types.is_date32(column.type):
         return quoted(as_text(column, field))
     return json_text(column, field)
+
+
+def parted(items: Sequence[bytes]) -> tuple[list[int], list[int]]:
+    """The places of the items that are there, and of those that are gone."""
+    gone = [place for place, item in enumerate(items) if item.startswith(REMOVE)]
+    return [place for place, item in enumerate(items) if not item.startswith(REMOVE)], gone

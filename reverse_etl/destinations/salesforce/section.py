@@ -64,9 +64,10 @@ class Salesforce(MayBeGone):
         description="A record for which a duplicate rule of the org gives an alert: refused, or saved all the same; "
         "one that a rule blocks is refused in any case.",
     )
-    gone: Literal["nothing", "delete"] = Field(
+    gone: Literal["nothing", "delete", "hard_delete"] = Field(
         default="nothing",
-        description="Records that the query no longer returns, or whose column deleted is true: delete them.",
+        description="Records that the query no longer returns, or whose column deleted is true: delete them, into the "
+        "recycle bin or, with hard_delete, for good.",
     )
     gone_wait: IntervalOrZero = Field(
         default=timedelta(hours=24), description="How long a record must be missing before gone applies."

@@ -55,6 +55,8 @@ class Jobs:
             raise _invalid("InvalidJob", f"operation must be one of {', '.join(_OPERATIONS)}, contentType CSV")
         if delimiter not in csv_text.DELIMITERS or line_ending not in csv_text.LINE_ENDINGS:
             raise _invalid("InvalidJob", "columnDelimiter or lineEnding is none that there is")
+        if operation == "hardDelete" and not self._org.settings.may_hard_delete:
+            raise _invalid("FeatureNotEnabled", "hardDelete operation requires special user profile permission")
         if (operation == "upsert") != (key is not None):
             raise _invalid("InvalidJob", "externalIdFieldName is for upsert, which needs it")
         table = self._org.tables.get(str(body.get("object")).lower())

@@ -35,6 +35,7 @@ class Settings:
         calls_a_day: Of the whole org, in 24 hours that roll.
         calls_of_others: How many of them other programs have used.
         malformed: Whether an unknown field, or a value of another kind, fails its record or the whole request.
+        may_hard_delete: Whether the user may delete for good.
         duplicate_field: A new record with a value of this field that another one has meets a duplicate rule; empty:
             there is no such rule.
         duplicate_action: What the rule does: ``alert`` lets a request that says so save the record, ``block`` none.
@@ -58,6 +59,7 @@ class Settings:
     calls_of_others: int = 0
     malformed: Literal["record", "request"] = "record"
     duplicate_field: str = ""
+    may_hard_delete: bool = True
     duplicate_action: Literal["alert", "block"] = "alert"
     work_s: float = 0.0
     shuffle_results: bool = True

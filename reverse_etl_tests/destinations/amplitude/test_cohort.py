@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,11 +11,12 @@ import pytest
 
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.config.environment import Secret
+from reverse_etl.config.loader import load_project
 from reverse_etl.destinations import amplitude
 from reverse_etl.destinations.amplitude import cohort
 from reverse_etl.destinations.amplitude.members import Changes
 from reverse_etl.destinations.base import Accepted, Answer, TryAgain
-from reverse_etl.errors import ConfigError, DestinationRefusedError
+from reverse_etl.errors import ConfigError, ConfigProblemsError, DestinationRefusedError
 from reverse_etl_tests.destinations.amplitude.configs import MEMBERS, project, sync
 from reverse_etl_tests.servers.saas import RunningStandin, Saas
 
@@ -149,3 +151,20 @@ def test_another_cohort_is_another_place() -> None:
     """Who was acknowledged as a member of one is sent to the other all the same."""
     one, other = (sync(send="cohort", cohort={"name": name}) for name in ("At risk", "Safe"))
     assert amplitude.identity(one, "rows") != amplitude.identity(other, "rows")
+
+
+@pytest.mark.parametrize(("other", "problems"), [("Safe", 0), ("At risk", 1)])
+def test_only_syncs_of_one_cohort_are_in_each_others_way(tmp_path: Path, other: str, problems: int) -> None:
+    """Whom the other sends is not known: of the same cohort, members would be taken out that it has added."""
+    entry = "destinations: {analytics: {type: amplitude, api_key: '${KEY}', secret_key: '${SECRET}'}}\n"
+    (tmp_path / "connections.yaml").write_text(f"databases: {{shop: {{type: sqlite, path: shop.db}}}}\n{entry}")
+    head = "database: shop\ndestination: analytics\nschedule: manual\nquery: SELECT user_id FROM customers\n"
+    one = "changes: {by: compare}\namplitude: {send: cohort, cohort: {name: At risk}, gone: remove}\n"
+    (tmp_path / "one.yaml").write_text(head + one)
+    (tmp_path / "two.yaml").write_text(f"{head}amplitude: {{send: cohort, cohort: {{name: {other}}}}}\n")
+    found = ""
+    try:
+        load_project(tmp_path)
+    except ConfigProblemsError as error:
+        found = str(error)
+    assert problems == found.count("sync two sends cohort to analytics too"), found

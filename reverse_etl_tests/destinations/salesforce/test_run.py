@@ -230,6 +230,22 @@ def test_rows_that_are_gone_are_deleted(crm: Org) -> None:
     assert [("2",), ("3",)] == crm.accounts("Customer_No__c")
 
 
+def test_records_are_deleted_for_good_where_the_user_may(crm: Org) -> None:
+    """In a job; without the permission the run ends before the first row, and says which it is."""
+    crm.deliver([account("1"), account("2")])
+    rows = [account("1", deleted=True), account("3", deleted=False), account("4", deleted=True)]
+    crm.standin.set(may_hard_delete=False)
+    with pytest.raises(DestinationRefusedError) as caught:
+        crm.deliver(rows, gone="hard_delete")
+    assert "Bulk API Hard Delete" in caught.value.hint
+    assert [("1",), ("2",)] == crm.accounts("Customer_No__c")
+    crm.standin.set(may_hard_delete=True)
+    assert [Outcome.DELIVERED, Outcome.DELIVERED, Outcome.EXCLUDED] == crm.deliver(rows, gone="hard_delete")
+    assert [("2",), ("3",)] == crm.accounts("Customer_No__c")
+    jobs = [each for each in crm.standin.records("jobs") if each["state"] == "JobComplete"]
+    assert ["hardDelete"] == [each["operation"] for each in jobs]
+
+
 def test_what_is_only_added_never_changes_a_record_that_another_program_added_meanwhile(crm: Org) -> None:
     """Also in a request with rows that are gone: it is inserted, and an upsert would have changed it."""
     crm.deliver([account("2")])
