@@ -77,7 +77,11 @@ def test_the_report_is_what_ci_systems_read(tmp_path: Path) -> None:
     assert {"name": "customers", "tests": "3", "failures": "1", "errors": "1", "skipped": "0"} == {
         name: suite.get(name) for name in ("name", "tests", "failures", "errors", "skipped")
     }
+    needed = {"id", "package", "name", "timestamp", "hostname", "tests", "failures", "errors", "skipped", "time"}
+    assert needed == set(suite.keys()), "no more than Jenkins knows, no less than Ant needs"
+    assert ["properties", *["testcase"] * 3, "system-out", "system-err"] == [child.tag for child in suite]
     cases = suite.findall("testcase")
+    assert {("name", "classname", "time")} == {tuple(case.keys()) for case in cases}
     assert [[], ["failure"], ["error"]] == [[child.tag for child in case] for case in cases]
     failure = cases[1][0]
     assert "syncs/customers.yaml:10: not as expected" == failure.get("message")
