@@ -260,6 +260,17 @@ class JudgesAge(Protocol):
 
 
 @runtime_checkable
+class Foretells(Protocol):
+    """A service that can say, before anything is sent, what it would not take.
+
+    Attributes:
+        only_reads: Whether ``prepare`` makes and changes nothing there, so that a plan may call it, and ``kept_back``.
+    """
+
+    only_reads: bool
+
+
+@runtime_checkable
 class GivesNotices(Protocol):
     """A service that has something to say of a delivery that is no failure."""
 

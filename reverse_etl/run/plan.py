@@ -21,15 +21,14 @@ from reverse_etl.changeset.recipient import keep_rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Scope
 from reverse_etl.config.changes import late_of
 from reverse_etl.config.streams import ROWS
-from reverse_etl.delivery.estimate import Estimate, estimate
 from reverse_etl.run import changes, judged
 from reverse_etl.run.backfill import backfill_of
 from reverse_etl.run.carry import carried_rows
+from reverse_etl.run.foretold import Foretold, foretold
 from reverse_etl.run.gone import NOTHING_SENT, deleted_too_many
 from reverse_etl.run.in_table import InTable, first_keys, look_into_table
 from reverse_etl.run.look_ahead import look_ahead
 from reverse_etl.run.named_rows import named_rows
-from reverse_etl.run.narrowed import items_of
 from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.run.planned_run import PREFIX
 from reverse_etl.run.recipient import identify_recipient
@@ -44,8 +43,6 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.parts import RunFolder
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.destinations.base import Destination
-    from reverse_etl.destinations.tables import TableDestination
     from reverse_etl.report import Counts
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import Store
@@ -64,7 +61,7 @@ def make_plan(
     scope: Scope = WHAT_CHANGED,
     with_values: bool = False,
 ) -> Plan:
-    """Reads, checks and compares; the workspace is only asked who it is.
+    """Reads, checks and compares; a workspace is only asked who it is, a service also what it would not take.
 
     Args:
         sync: The sync.
@@ -77,7 +74,7 @@ def make_plan(
 
     Raises:
         SourceError: The database cannot give the rows.
-        DestinationError: The workspace does not identify itself.
+        DestinationError: The workspace does not identify itself, or a service cannot take what the sync sends.
         ConfigError: A needed column is missing.
         StateError: Files cannot be read or written.
     """
@@ -138,11 +135,11 @@ def make_plan(
         too_many = too_many or into_table.stopped
         notes.append(into_table.note)
     stopped = validation.would_stop or too_many.replace(NOTHING_SENT, "")
-    sizes = asyncio.run(_sizes(run.folder, sync, destination))
+    beforehand = asyncio.run(foretold(run.folder, sync, destination, ask=not stopped))
     streams = {}
     shown = changes.first_changes(run, found, with_values=with_values) if found is not None else {}
     for name, counts in validation.counts.items():
-        streams[name] = _stream_plan(count(run.folder.outcomes(name)), counts, rejected_by[name], sizes[name])
+        streams[name] = _stream_plan(run.folder, name, counts, rejected_by[name], beforehand[name])
         if found is not None:
             each = asdict(found.streams[name])
             del each["settled"]
@@ -181,34 +178,16 @@ def _with_table(run: SyncRun, stream: StreamPlan, found: InTable, *, with_values
     return replace(stream, gone=found.removed, to_remove=found.removed, first_gone=first)
 
 
-def _stream_plan(counts: Counts, checked: Counts, rejected_by: dict[str, int], size: Estimate) -> StreamPlan:
+def _stream_plan(
+    folder: RunFolder, stream: str, checked: Counts, rejected_by: dict[str, int], found: Foretold
+) -> StreamPlan:
+    left_out = found.counts.excluded - count(folder.outcomes(stream)).excluded
     return StreamPlan(
-        extracted=counts.extracted,
-        to_send=counts.undelivered,
-        rejected=checked.rejected,
-        excluded=checked.excluded,
-        rejected_by=rejected_by,
-        requests=size.requests,
-        payload_bytes=size.payload_bytes,
+        extracted=found.counts.extracted,
+        to_send=found.counts.undelivered,
+        rejected=checked.rejected + sum(found.rejected_by.values()),
+        excluded=checked.excluded + left_out,
+        rejected_by=rejected_by | found.rejected_by,
+        requests=found.size.requests,
+        payload_bytes=found.size.payload_bytes,
     )
-
-
-def _size(folder: RunFolder, stream: str, destination: Destination | TableDestination) -> Estimate:
-    return estimate(folder.parts(stream), folder.outcomes(stream), destination, items_of(folder, stream, destination))
-
-
-async def _sizes(folder: RunFolder, sync: SyncConfig, config: DestinationConfig) -> dict[str, Estimate]:
-    from reverse_etl.delivery.removal import removal
-    from reverse_etl.destinations import kind
-
-    schema = folder.parts(ROWS).schema()
-    columns = schema.names if schema is not None else []
-    destination: Destination | TableDestination
-    async with kind(config.type).open_destination(sync, config, columns) as destination:
-        found = {}
-        for stream in sync.streams:
-            found[stream.name] = _size(folder, stream.name, destination)
-            if stream.gone in folder.removals():
-                parts, outcomes = folder.parts(stream.gone), folder.outcomes(stream.gone)
-                found[stream.name] += estimate(parts, outcomes, removal(destination, stream.name))
-        return found

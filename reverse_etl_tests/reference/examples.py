@@ -65,9 +65,15 @@ def monitoring() -> list[Any]:
     return [{"monitoring": _documents()["connections"]["monitoring"]}]
 
 
-def of_key(path: keys.Path, places: list[Any]) -> str:
-    """The key as one line of YAML, from the first place that has it; empty where none has."""
-    return next((_line(path[-1], value) for value in _values(path, places)), "")
+def of_key(path: keys.Path, places: list[Any], longest: int = 60) -> str:
+    """The key as one line of YAML, from the first place that has it; empty where none has.
+
+    Args:
+        path: The names that lead to it.
+        places: Where it may be.
+        longest: Characters of a line; of a longer one only the key is shown.
+    """
+    return next((_line(path[-1], value, longest) for value in _values(path, places)), "")
 
 
 def _values(path: keys.Path, places: list[Any]) -> Iterator[Any]:
@@ -81,7 +87,7 @@ def _values(path: keys.Path, places: list[Any]) -> Iterator[Any]:
             yield value
 
 
-def _line(key: str, value: Any) -> str:
+def _line(key: str, value: Any, longest: int) -> str:
     text = yaml.dump({key: value}, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True)
     line = text.strip().removeprefix("{").removesuffix("}")
-    return line if len(line) <= 60 and "\\n" not in line else f"{key}: …"
+    return line if len(line) <= longest and "\\n" not in line else f"{key}: …"

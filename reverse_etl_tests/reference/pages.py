@@ -110,7 +110,7 @@ def _checks() -> list[str]:
 
 
 def _example(name: str) -> str:
-    return examples.of_key((name,), examples.checks())
+    return examples.of_key((name,), examples.checks(), longest=100)
 
 
 def _long_forms(name: str, found: list[keys.Key]) -> list[Any]:

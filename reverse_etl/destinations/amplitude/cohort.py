@@ -68,6 +68,7 @@ class AmplitudeCohort:
         self._cohorts = there
         self._patience = patience
         self._id = ""
+        self.only_reads = self._cohort.owner is None
 
     async def prepare(self) -> None:
         """Makes sure that the keys are taken and the cohort is there, or makes it.

@@ -59,6 +59,7 @@ class AmplitudeProject:
         self._min_id_length = config.min_id_length
         self._client = project
         self._patience = patience
+        self.only_reads = True
 
     async def prepare(self) -> None:
         """Makes sure that the API key is taken. Raises DestinationError."""

@@ -77,8 +77,8 @@ def left_out_note(parts: Parts, events: EventsConfig | None, sync: str) -> str:
         return ""
     were = counted(rows, "event was", "events were")
     return (
-        f"{were} left out, older than {_oldest(events)}: old events are sent when a person has confirmed them, "
-        f"which `reverse-etl run {sync} --full` asks for."
+        f"{were} left out, older than {_oldest(events)}: old events are sent when a person has confirmed them. "
+        f"`reverse-etl run {sync} --full` asks for that in a terminal; elsewhere, add --yes."
     )
 
 

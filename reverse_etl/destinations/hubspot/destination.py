@@ -90,6 +90,7 @@ class HubSpotAccount:
         self._writer = Writer(account, sync.hubspot, ())
         self._adder = Adder(self._writer, sync.hubspot.identify_by)
         self.once = sync.hubspot.write == "add_only"
+        self.only_reads = True
 
     async def prepare(self) -> None:
         """Asks for the account and its properties, and makes sure that it can take what the sync sends.

@@ -74,6 +74,7 @@ class IntercomWorkspace:
         self._fields: Mapping[str, Field] = {}
         self._contacts = Contacts(workspace, section)
         self.once = section.object == "contacts" and self._contacts.once
+        self.only_reads = True
 
     async def prepare(self) -> None:
         """Makes sure that the workspace takes what the sync sends. Raises DestinationError."""

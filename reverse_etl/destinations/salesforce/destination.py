@@ -96,6 +96,7 @@ class SalesforceOrg(BulkJobs):
         self._key_is_number = False
         self._rows_of: dict[str, str] = {}
         self.once = self._section.write == "add_only"
+        self.only_reads = self._section.gone != "hard_delete"
 
     async def prepare(self) -> None:
         """Makes sure that the org takes what the sync sends. Raises DestinationError."""

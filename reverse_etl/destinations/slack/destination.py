@@ -77,6 +77,7 @@ class SlackWorkspace:
         self._sent_before = SentBefore(sync, config.name)
         self._digest = False
         self._looked_for: set[str] = set()
+        self.only_reads = True
 
     def of_run(self, run_id: str, started_at: int) -> None:
         """The run whose messages these are, and from when on they are looked for."""

@@ -50,6 +50,8 @@ def test_a_cohort_follows_the_query(saas: Saas, tmp_path: Path) -> None:
     project.write("at_risk.yaml", SYNC)
     amplitude.put("users", {"user_id": "user-1"}, {"user_id": "user-2"})
     fill(project, "user-1", "user-2", "user-3")
+    assert 0 == project.reverse_etl("plan", "at_risk").returncode
+    assert [] == members(amplitude)
     code, report = project.run("at_risk")
     assert (0, {"unknown_user": 1}) == (code, report.get("excluded_by")), report
     assert [["user-1", "user-2"]] == members(amplitude)

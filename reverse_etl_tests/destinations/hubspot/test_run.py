@@ -132,3 +132,24 @@ def test_warnings_of_hubspot_are_in_the_message_of_the_run(crm: Project, hubspot
     code, report = crm.run("contacts")
     assert (0, 3) == (code, report["rows"]["delivered"])
     assert "HubSpot warned of 3 records that it wrote" in report["message"]
+
+
+def test_a_plan_foretells_the_failed_rows_of_the_run(crm: Project, hubspot: RunningStandin) -> None:
+    """HubSpot is asked for its properties, and nothing else; the run that sends the plan fails the same rows."""
+    fill(crm, [*ROWS, ("c4", "many", None, None, None), ("c5", 1, "huge", None, None)])
+    planned = json.loads(crm.reverse_etl("plan", "contacts", "--json").stdout)
+    rows = planned["streams"]["rows"]
+    assert (3, 2, 1) == (rows["to_send"], rows["rejected"], rows["requests"])
+    assert {"wrong_type (score)": 1, "invalid_option (risk)": 1} == rows["rejected_by"]
+    assert {} == stored(hubspot)
+    code, report = crm.run("contacts", "--plan", planned["plan_id"])
+    assert (7, 3, 2) == (code, report["rows"]["delivered"], report["rows"]["rejected"])
+
+
+def test_a_plan_says_what_the_account_does_not_have(crm: Project, hubspot: RunningStandin) -> None:
+    """As the run would, before it reads a row to send."""
+    write(crm, columns=f"{ALL}, score AS scoer")
+    done = crm.reverse_etl("plan", "contacts")
+    assert 5 == done.returncode
+    assert "scoer" in done.stderr
+    assert {} == stored(hubspot)
