@@ -265,12 +265,9 @@ class RunFolder:
 
 
 def count(outcomes: Outcomes) -> Counts:
-    """Rows by outcome."""
-    by_code = np.bincount(outcomes, minlength=len(Outcome))
-    return Counts(
-        extracted=len(outcomes),
-        **{outcome.name.lower(): int(by_code[outcome]) for outcome in Outcome},
-    )
+    """Rows by outcome; it takes a byte of memory a row, where ``bincount`` would take eight."""
+    by_outcome = {each.name.lower(): int(np.count_nonzero(outcomes == each)) for each in Outcome}
+    return Counts(extracted=len(outcomes), **by_outcome)
 
 
 def with_row_numbers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
