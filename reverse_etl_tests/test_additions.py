@@ -40,8 +40,8 @@ A_SYNC = """\
 database: shop
 workspace: main
 schedule: manual
-people: {}
-query: SELECT id, plan FROM customers
+objects: {}
+query: SELECT id AS object_id, plan FROM accounts
 checks:
   - empty_handed: plan
 """

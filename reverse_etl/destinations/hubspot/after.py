@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from reverse_etl.destinations.base import RequestRefused, TryAgain
-from reverse_etl.destinations.hubspot.batches import MOST_SENDS, folded
+from reverse_etl.destinations.hubspot.batches import MOST_SENDS, TOO_LARGE, folded
 from reverse_etl.destinations.hubspot.finding import find
 from reverse_etl.destinations.hubspot.refusals import reason_of
 from reverse_etl.report import Reason
@@ -107,7 +107,7 @@ class Relate:
             return reply
         read = reply.json
         if reply.status in (400, 409, 413):
-            return RequestRefused(reason_of(read))
+            return RequestRefused(TOO_LARGE if reply.status == 413 else reason_of(read))
         if reply.status not in (200, 201, 207) or not isinstance(read, dict):
             raise self.client.unusable(reply)
         return failed | _unrelated(read, pairs)

@@ -164,6 +164,16 @@ def test_delivered_records_are_associated(hubspot: RunningStandin, tmp_path: Pat
     assert [None] * 3 == [each["properties"].get("company") for each in hubspot.records("contacts")]
 
 
+def test_an_association_that_is_too_large_alone_is_refused_as_that(hubspot: RunningStandin, tmp_path: Path) -> None:
+    """Whatever category the answer has, as for a record."""
+    hubspot.put("companies", {"domain_key": "acme.com"})
+    path = "/crm/v4/associations/contacts/companies/batch/create"
+    hubspot.faults({"match": {"path": path}, "always": True, "do": {"status": 413}})
+    associate = {"to": "companies", "identify_by": "domain_key", "column": "company", "label": "primary"}
+    sent = send(hubspot, tmp_path, [{"customer_no": "c0", "company": "acme.com"}], associate=associate)
+    assert ([REFUSED], "too_large") == (sent.outcomes, sent.reasons[1].reason)
+
+
 @pytest.mark.parametrize("own", ["untraced_results", "missing_results", "warnings", "empty"])
 def test_odd_answers_lose_no_row(hubspot: RunningStandin, tmp_path: Path, own: str) -> None:
     """Without trace ids, with half of the results, with none at all: every row is written, and delivered once."""
