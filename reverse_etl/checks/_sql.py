@@ -16,7 +16,7 @@ from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.config.dialect import ELSEWHERE, Dialect
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.sql_text import one_statement
-from reverse_etl.config.statement import read_statement
+from reverse_etl.config.statement import quiet_sqlglot, read_statement
 from reverse_etl.config.tables_read import tables_read
 from reverse_etl.errors import ConfigError
 from reverse_etl.files.scratch import closed_database
@@ -63,7 +63,23 @@ def problem_of(sql: str) -> str:
 def returns_numbers(sql: str) -> bool:
     """Whether a query returns row numbers, as far as its text shows; where it selects ``*``, it is to."""
     columns = read_statement(sql, DIALECT).columns
-    return columns is None or any(column.name.lower() == NUMBER for column in columns)
+    if columns is not None:
+        return any(column.name.lower() == NUMBER for column in columns)
+    from sqlglot import exp, parse_one
+    from sqlglot.errors import SqlglotError
+
+    try:
+        with quiet_sqlglot():
+            tree = parse_one(one_statement(sql, DIALECT), read=DIALECT.name)
+    except (SqlglotError, RecursionError):
+        return True
+    while isinstance(tree, exp.Subquery):
+        tree = tree.this
+    # The name of what has none is its text, which is another one.
+    return not isinstance(tree, exp.Select) or any(
+        each.is_star or each.find(exp.Columns, exp.Explode) is not None or each.alias_or_name.lower() == NUMBER
+        for each in tree.expressions
+    )
 
 
 def rows_of(sql: str, parts: Parts, check: str, timeout_s: float) -> Iterator[pa.Int64Array]:
@@ -145,7 +161,13 @@ def _view(parts: Parts, check: str) -> str:
     """The statement that makes the table; numbers that are kept as text are numbers in it."""
     schema = parts.schema()
     columns = []
+    spelled: dict[str, str] = {}
     for field in schema if schema is not None else ():
+        if (same := spelled.setdefault(field.name.lower(), field.name)) != field.name:
+            raise ConfigError(
+                f"check {check}: SQL cannot tell the query's columns `{same}` and `{field.name}` apart.",
+                hint="Give one of them another name with AS.",
+            )
         if field.name.lower() == NUMBER:
             raise ConfigError(
                 f"check {check}: the query's column `{field.name}` has the name of the rows' numbers in `{TABLE}`.",

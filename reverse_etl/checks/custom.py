@@ -38,7 +38,8 @@ class Config(CheckConfig):
     sql: Annotated[str, AfterValidator(_one_question)] = Field(
         description="One SELECT of DuckDB over the table `changeset`, which has the query's columns and `row_number`; "
         "each row that it returns is a failure, as in a dbt test. With a column `row_number` these rows are at fault; "
-        "without one the changeset is, and severity is warn or stop. Decimals are DECIMAL(38, 9), JSON is text."
+        "without one the changeset is, also one without rows, and severity is warn or stop. Decimals are "
+        "DECIMAL(38, 9), JSON is text."
     )
     name: str = Field(
         default="",

@@ -293,7 +293,8 @@ class _Pass:
 
     def _across(self, rule: ChangesetRule, database: Scratch) -> Across:
         found = Across(np.zeros(self.rows, dtype=np.uint8))
-        if self.rows:
+        # What is asked of all rows together has an answer for none, too.
+        if self.rows or (rule.rule.of_the_whole and self.parts.paths()):
             for finding in rule.findings_across(self.parts, database()):
                 found.add(finding)
         return found

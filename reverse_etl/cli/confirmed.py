@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
     from reverse_etl.destinations.request_powers import Backfill
+    from reverse_etl.run.planned import Plan
     from reverse_etl.state.home import Home
+
+
+class NotConfirmed(typer.Abort):
+    """The answer was no: what was asked about is not sent."""
 
 
 def confirmed(config: SyncConfig, project: ProjectConfig, syncs: Path, scope: Scope, *, yes: bool) -> Scope:
@@ -37,9 +42,11 @@ def confirmed(config: SyncConfig, project: ProjectConfig, syncs: Path, scope: Sc
         yes: Whether the rows are confirmed already.
 
     Raises:
-        typer.Abort: They are not to be sent.
+        NotConfirmed: They are not to be sent.
+        typer.Abort: Ctrl-C, or the end of what could be answered.
         typer.BadParameter: A plan has old rows, and no one can answer.
-        CheckFailedError: A check would stop the run.
+        CheckFailedError: A check would stop the run. With ``yes`` the run itself says so, in the history and to whoever
+            is alerted.
         ReverseEtlError: The rows cannot be read.
     """
     from reverse_etl.state.home import Home
@@ -51,11 +58,15 @@ def confirmed(config: SyncConfig, project: ProjectConfig, syncs: Path, scope: Sc
         return _of_plan(config, home, scope, yes=yes)
     if not yes and not sys.stdin.isatty():
         return scope
-    plan_id, old = _planned(config, project, home, scope)
-    if old is None:
+    made = _planned(config, project, home, scope)
+    if made.stopped and not yes:
+        raise CheckFailedError(made.stopped, hint=made.let_pass).located(config.where)
+    # Rows of a run that stopped come first.
+    if made.after or not (made.stopped or made.backfill):
         return scope
-    _ask(old, yes=yes)
-    return Scope(plan=plan_id)
+    if made.backfill is not None:
+        _ask(made.backfill, yes=yes)
+    return Scope(plan=made.plan_id)
 
 
 def _of_plan(config: SyncConfig, home: Home, scope: Scope, *, yes: bool) -> Scope:
@@ -71,8 +82,8 @@ def _of_plan(config: SyncConfig, home: Home, scope: Scope, *, yes: bool) -> Scop
     return scope
 
 
-def _planned(config: SyncConfig, project: ProjectConfig, home: Home, scope: Scope) -> tuple[str, Backfill | None]:
-    """A plan of the run, and the old rows in it; none where rows of a run that stopped come first."""
+def _planned(config: SyncConfig, project: ProjectConfig, home: Home, scope: Scope) -> Plan:
+    """A plan of the run, old rows included."""
     from reverse_etl.run.plan import make_plan
     from reverse_etl.state.store import open_store
 
@@ -80,16 +91,13 @@ def _planned(config: SyncConfig, project: ProjectConfig, home: Home, scope: Scop
     asked = replace(scope, backfill=True)
     try:
         with shown_progress(config.name):
-            made = make_plan(config, home, open_store(home.state_url), database, destination, scope=asked)
+            return make_plan(config, home, open_store(home.state_url), database, destination, scope=asked)
     except ReverseEtlError as error:
         error.located(config.where)
         raise
-    if made.stopped:
-        raise CheckFailedError(made.stopped).located(config.where)
-    return made.plan_id, None if made.after else made.backfill
 
 
 def _ask(old: Backfill, *, yes: bool) -> None:
     say(words.console(stderr=True), old.sentence)
-    if not yes:
-        typer.confirm("Send them?", abort=True, err=True)
+    if not yes and not typer.confirm("Send them?", err=True):
+        raise NotConfirmed

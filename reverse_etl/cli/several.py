@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reverse_etl.cli import words
+from reverse_etl.cli.confirmed import NotConfirmed
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError, ReverseEtlError
@@ -95,7 +96,8 @@ def run_each(
             continue
         try:
             report = run(sync)
-        except ReverseEtlError as error:
+        except (ReverseEtlError, NotConfirmed) as raised:
+            error = raised if isinstance(raised, ReverseEtlError) else _not_confirmed(sync)
             error.located(sync.where)
             say(console, f"Error: {error}")
             yield Ended(sync.name, error=error)
@@ -103,6 +105,13 @@ def run_each(
         yield Ended(sync.name, report)
         if report.exit_code == INTERRUPTED_EXIT_CODE:
             return
+
+
+def _not_confirmed(sync: SyncConfig) -> ReverseEtlError:
+    return ReverseEtlError(
+        "its old events were not confirmed, so nothing of it was sent.",
+        hint=f"Run it alone: reverse-etl run {sync.name}",
+    )
 
 
 def worst(ended: Sequence[Ended]) -> int:

@@ -166,6 +166,7 @@ def make_plan(
         after=snapshot.sending if compares(sync) else "",
         notes=tuple(filter(None, notes)),
         backfill=None if stopped else backfill_of(sync, run.folder),
+        let_pass=validation.let_pass,
     )
 
 

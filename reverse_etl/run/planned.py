@@ -72,6 +72,7 @@ class Plan:
         read_from: What the queries were given for ``{{last_sync_time}}``; 0 for everything.
         streams: By stream.
         stopped: Which check would stop the run, a sentence; empty for none.
+        let_pass: How to let it pass, once, a sentence; empty where nothing stops, or no option does.
         after: The run that is still sending, or stopped while it sent; as long as there is one, no plan is sent.
         notes: What else is worth saying, in sentences.
         backfill: Old rows among them, which only a run sends that a person has confirmed; None without any.
@@ -87,6 +88,7 @@ class Plan:
     after: str = ""
     notes: tuple[str, ...] = ()
     backfill: Backfill | None = None
+    let_pass: str = ""
 
     @property
     def to_send(self) -> int:

@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from reverse_etl.checks import custom
-from reverse_etl.checks._sql import whole_of
+from reverse_etl.checks._sql import returns_numbers, whole_of
 from reverse_etl.checks.base import CheckResult
 from reverse_etl.checks.runner import validate
 from reverse_etl.errors import ConfigError
@@ -75,6 +75,46 @@ def test_a_query_without_row_numbers_judges_the_whole(tmp_path: Path) -> None:
     assert (result(fine).passed, fine.validation.stopped) == (True, "")
 
 
+def test_a_query_without_row_numbers_judges_no_rows_at_all_too(tmp_path: Path) -> None:
+    """The day on which nothing was read is the one that it is for; one that returns row numbers has nothing to find."""
+    none = pa.record_batch({"id": pa.array([], pa.string()), "plan": pa.array([], pa.string())})
+    few = custom.Config(sql="SELECT 1 FROM changeset HAVING count(*) < 10", severity="stop", message="too few rows.")
+    stopped = check(sync(few), tmp_path / "1", [none]).validation.stopped
+    assert stopped == "check custom stopped the run, nothing was sent: too few rows: the SQL returned 1 row."
+    fine = custom.Config(sql="SELECT row_number FROM changeset WHERE plan = 'gold'", severity="stop")
+    assert check(sync(fine), tmp_path / "2", [none]).validation.stopped == ""
+
+
+@pytest.mark.parametrize(
+    ("sql", "by_row"),
+    [
+        ("SELECT 1 FROM changeset HAVING count(*) < 5", False),
+        ("(SELECT count(*) FROM changeset)", False),
+        ("SELECT max(row_number), 1 FROM changeset", False),
+        ("SELECT *, 1 FROM changeset", True),
+        ("SELECT changeset.* FROM changeset", True),
+        ("FROM changeset", True),
+        ("SELECT COLUMNS('row_.*') FROM changeset", True),
+        ("SELECT 1, row_number FROM changeset", True),
+        ("SELECT row_number FROM changeset UNION BY NAME SELECT row_number FROM changeset", True),
+    ],
+)
+def test_a_column_without_a_name_is_no_row_number(sql: str, by_row: bool) -> None:
+    """Only a star may be one that the text does not show."""
+    assert returns_numbers(sql) is by_row
+
+
+def test_columns_that_sql_cannot_tell_apart_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    """`plan` beside `Plan` would be the other one's values."""
+    with pytest.raises(ConfigError, match="cannot tell the query's columns `Plan` and `plan` apart"):
+        on_rows(
+            tmp_path,
+            custom.Config(sql="SELECT row_number FROM changeset WHERE plan = 'gold'"),
+            Plan=pa.array(["free"]),
+            plan=pa.array(["gold"]),
+        )
+
+
 def test_rows_that_it_rejects_say_what_the_file_says(tmp_path: Path) -> None:
     """A number that is returned twice is one failed row."""
     sql = "SELECT row_number FROM changeset JOIN (VALUES (1), (2)) AS twice ON age > 3"
@@ -108,6 +148,7 @@ def test_columns_have_the_types_that_they_were_read_with(tmp_path: Path) -> None
         ("SELECT * FROM changeset; DROP VIEW changeset", "must be one statement"),
         ("SELECT * FROM other.customers", "must only read `changeset`, but reads `other.customers`"),
         ("SELECT row_number FROM changeset WHERE age > {{last_sync_time}}", "takes no placeholder"),
+        ("SELECT 1 FROM changeset HAVING count(*) < 5", "returns no column `row_number`, so that no row can"),
         ("SELECT count(*) AS n FROM changeset", "returns no column `row_number`, so that no row can be rejected"),
     ],
 )

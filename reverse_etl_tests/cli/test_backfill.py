@@ -16,6 +16,7 @@ import typer
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.cli.confirmed import confirmed
 from reverse_etl.config.loader import load_project
+from reverse_etl.errors import CheckFailedError
 from reverse_etl_tests.project import CREDENTIALS, SHOP, Project
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
@@ -140,6 +141,25 @@ def test_a_person_is_asked_before_the_first_row(
     assert recent == asked("", recent)
     assert "Send them?" not in capsys.readouterr().err
     assert [] == sent(sandbox, shop)
+
+
+def test_a_check_that_stops_a_backfill_says_how_to_let_it_pass(
+    shop: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To a person at once, without a question; with `--yes` the run of the plan says it, so that the history has it."""
+    shop.write("order_placed.yaml", f"{SYNC}checks:\n  - row_count: {{max: 5}}\n")
+    let_pass = "To let it pass in one run: reverse-etl run order_placed --accept row_count"
+    for name, value in (CREDENTIALS | {"REVERSE_ETL_HOME": str(shop.folder / "home")}).items():
+        monkeypatch.setenv(name, value)
+    project = load_project(shop.folder / "syncs")
+    monkeypatch.setattr(sys, "stdin", _Terminal(""))
+    asked = (project.syncs["order_placed"], project, shop.folder / "syncs", Scope(full=True))
+    with pytest.raises(CheckFailedError) as stopped:
+        confirmed(*asked, yes=False)
+    assert let_pass in str(stopped.value)
+    assert confirmed(*asked, yes=True).plan.startswith("plan-")
+    assert confirmed(*asked[:3], Scope(full=True, accept="row_count"), yes=True).plan.startswith("plan-")
+    assert "6 events of 4 people" in " ".join(capsys.readouterr().err.split())
 
 
 def test_without_backfill_nothing_is_different(shop: Project, sandbox: RunningSandbox) -> None:

@@ -66,7 +66,7 @@ def test_a_plan_says_which_check_would_stop_the_run(shop: Project) -> None:
     last = " ".join(planned.stdout.split())
     assert last.endswith(
         "Check max_failed_rows would stop the run, and nothing would be sent: 1 of 4 rows failed, more than the 10% "
-        "allowed."
+        "allowed. To let it pass in one run: reverse-etl run customers --accept max_failed_rows"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl.cli.confirmed import NotConfirmed
 from reverse_etl.cli.several import Ended, chosen, run_each, worst
 from reverse_etl.cli.words import console
 from reverse_etl.config.loader import load_project
@@ -61,6 +62,20 @@ def test_one_after_the_other_whatever_becomes_of_each(project: ProjectConfig) ->
         key: value for key, value in ended[0].as_json().items() if key != "message"
     }
     assert ended[0].as_json()["message"].endswith("a.yaml): TOKEN is not set.")
+
+
+def test_a_no_is_about_one_sync(project: ProjectConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whose old events are not confirmed sends nothing, which is an end with an error; the others run."""
+
+    def run(sync: SyncConfig) -> RunReport:
+        if sync.name == "a":
+            raise NotConfirmed
+        return report(sync.name, Status.COMPLETED)
+
+    ended = list(run_each(chosen(project, ""), run, {"b"}, console(stderr=True)))
+    assert ["failed", "paused", "completed", "completed"] == [each.status for each in ended]
+    assert worst(ended) == 1
+    assert "its old events were not confirmed, so nothing of it was sent." in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,8 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
             say(console, f"  - and {stream.to_remove - len(stream.first_gone):,} more")
     if made.stopped:
         say(console, made.stopped[0].upper() + made.stopped[1:])
+        if made.let_pass:
+            say(console, made.let_pass)
         return
     requests = sum(each.requests for each in made.streams.values())
     payload = sum(each.payload_bytes for each in made.streams.values())
