@@ -1,7 +1,7 @@
 """Every public error, by who acts next. Failed rows are data, not errors: see ``report.FailedRow``.
 
     ReverseEtlError                     exit code 1
-    ├── ConfigError                     2   the author of the YAML
+    ├── ConfigError                     2   the author of the YAML; also of a name that the destination does not know
     │   ├── ConfigProblemsError             all problems of all files at once
     │   ├── UnsetVariableError              an environment variable is missing
     │   └── MissingDriverError              an optional package is not installed
@@ -12,7 +12,8 @@
     ├── DestinationError                5   the destination's administrator
     │   ├── UnauthorizedError               credentials refused; never retried
     │   ├── DestinationUnavailableError     no usable answer within the retry budget
-    │   └── DestinationRefusedError         the destination cannot do what the sync asks for
+    │   │   └── CallsUsedUpError                the calls that the service allows for a day
+    │   └── DestinationRefusedError         a right is missing, the address is another's, or every request is refused
     ├── StateError                      6   the administrator of the state database and the home folder
     │   └── WorkspaceBusyError              another run has the workspace: this one is skipped, nothing was sent
     └── AlertNotSentError               1   the administrator of a channel of ``notify``; never ends a run
@@ -62,7 +63,7 @@ class ReverseEtlError(Exception):
 
 
 class ConfigError(ReverseEtlError):
-    """A file, a query or an environment variable is not as it must be."""
+    """A file, a query or an environment variable is not as it must be, or names what the destination does not have."""
 
     exit_code = 2
 
@@ -122,8 +123,12 @@ class DestinationUnavailableError(DestinationError):
     """The destination gave no usable answer within the retry budget."""
 
 
+class CallsUsedUpError(DestinationUnavailableError):
+    """The calls that the destination allows for a day are used up."""
+
+
 class DestinationRefusedError(DestinationError):
-    """The destination cannot do what the sync asks for: an unknown segment, object type or table, say."""
+    """The destination lets no row through: a right or scope is missing, or it is not the one that is asked for."""
 
 
 # A workspace is a destination; users may catch its errors by that word.

@@ -61,9 +61,9 @@ class Terminal:
         """Says something."""
         write(sentence)
 
-    def choice(self, question: str, choices: Sequence[str], default: str = "") -> str:
+    def choice(self, question: str, choices: Sequence[str], default: str | None = "") -> str:
         """One of some words."""
-        default = default or choices[0]
+        default = choices[0] if default == "" else default
         while (answer := self.text(f"{question}: {', '.join(choices)}", default)) not in choices:
             write(f"Type one of these: {', '.join(choices)}.")
         return answer

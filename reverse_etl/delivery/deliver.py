@@ -16,7 +16,7 @@ from reverse_etl.delivery.settling import Progress
 from reverse_etl.delivery.table_sender import TableSender
 from reverse_etl.destinations.base import Destination, Items
 from reverse_etl.destinations.tables import TableDestination
-from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.errors import CallsUsedUpError, DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
 from reverse_etl.ledger.ledger import Identifiers, Ledger
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
@@ -126,8 +126,9 @@ def _left(error: BaseException) -> Cause:
     """Why rows have no outcome, for the error that ended the delivery."""
     reasons: dict[type[BaseException], tuple[str, str]] = {
         UnauthorizedError: ("unauthorized", "the destination refused the credentials before this row had an answer."),
-        DestinationUnavailableError: ("workspace_unavailable", "the destination gave no usable answer."),
-        DestinationRefusedError: ("workspace_refused", "the destination cannot take what the sync sends."),
+        CallsUsedUpError: ("calls_used_up", "the day's calls were used up before this row had an answer."),
+        DestinationUnavailableError: ("unavailable", "the destination gave no usable answer."),
+        DestinationRefusedError: ("destination_refused", "the destination cannot take what the sync sends."),
     }
     if isinstance(error, asyncio.CancelledError):
         return CANCELED

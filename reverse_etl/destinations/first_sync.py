@@ -26,8 +26,8 @@ class Asks(Protocol):
         """Says something."""
         ...
 
-    def choice(self, question: str, choices: Sequence[str], default: str = "") -> str:
-        """One of some words; by default the first."""
+    def choice(self, question: str, choices: Sequence[str], default: str | None = "") -> str:
+        """One of some words; by default the first, with None none of them."""
         ...
 
 

@@ -21,7 +21,7 @@ BUDGET_VARIABLE: Final = "REVERSE_ETL_RETRY_BUDGET_S"
 MOST_ASKED_S: Final = 300.0
 """Longest wait that one answer may ask for."""
 
-_UNDELIVERED: Final = "Rows without an answer count as undelivered; run the sync again when the destination answers."
+_AGAIN: Final = "Try again when the destination answers."
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Patience:
         return DestinationUnavailableError(
             f"{self._name} asked to wait {asked_s:.0f} s, longer than the {self._policy.budget_s:g} s that a run "
             f"waits: {trouble.cause}.",
-            hint=_UNDELIVERED,
+            hint=_AGAIN,
         )
 
     def _gave_up(self, trouble: TryAgain, waited_s: float, *, held: bool) -> DestinationUnavailableError:
@@ -205,10 +205,10 @@ class Patience:
             return DestinationUnavailableError(
                 f"{self._name} asked the run to wait for more than {self._policy.most_held_s:.0f} s in all: "
                 f"{trouble.cause}.",
-                hint=f"{_UNDELIVERED} If it happens often, lower requests_per_second.",
+                hint=f"{_AGAIN} If it happens often, lower requests_per_second.",
             )
         return DestinationUnavailableError(
-            f"{self._name} gave no usable answer for {waited_s:.0f} s: {trouble.cause}.", hint=_UNDELIVERED
+            f"{self._name} gave no usable answer for {waited_s:.0f} s: {trouble.cause}.", hint=_AGAIN
         )
 
 

@@ -47,6 +47,14 @@ def test_the_table_is_for_people(project: Remembered) -> None:
     assert (True, False) == ("3 rows failed." in shown, "See: reverse-etl errors" in shown)
 
 
+def test_a_cause_is_said_once(project: Remembered) -> None:
+    """Its message stands beside its count, and rows show the reason alone."""
+    shown = run(errors, "people").stdout
+    assert 1 == shown.count("column `email` is not valid.")
+    rows = shown[shown.index("identifier") :]
+    assert ("email_valid" in rows, "message" in rows) == (True, False)
+
+
 def test_why_rows_were_left_out_is_the_end(project: Remembered) -> None:
     """A line a reason: they are no failed rows."""
     why = (ExcludedRows("suppressed", 2, "person is suppressed"), ExcludedRows("filtered", 1))

@@ -11,6 +11,7 @@ import pytest
 
 from reverse_etl.changeset.query import check_query, render
 from reverse_etl.cli.asking import Terminal
+from reverse_etl.cli.commands.init import _connections, _write
 from reverse_etl.cli.init_tables import chosen
 from reverse_etl.config.loader import load_connections, load_project
 from reverse_etl.plugins import load, names
@@ -30,7 +31,7 @@ def test_a_first_sync_of_an_empty_folder_runs(project: Project, sandbox: Running
     for path in (project.folder / "syncs").iterdir():
         path.unlink()
     sync = ("people", "people", "id", "customers", "", "email, plan", "updated_at", "manual")
-    done = answered(project.folder, "sqlite", "", "../shop.db", "", "", "us", *sync)
+    done = answered(project.folder, "", "sqlite", "", "../shop.db", "", "customerio", "", "us", *sync)
     assert (0, "") == (done.returncode, done.stdout), done.stderr
     assert "export CUSTOMERIO_SITE_ID=..." in done.stderr
     assert "reverse-etl preview people" in done.stderr
@@ -73,6 +74,23 @@ def test_each_destination_has_its_own_questions(tmp_path: Path) -> None:
     assert "destination: crm\n" in text
     assert "rows:\n  table: crm.members\n  identify_by:\n  - tenant\n  - id\n" in text
     assert "query: |\n  SELECT tenant, id, email, plan\n  FROM customers\n" in text
+
+
+@pytest.mark.parametrize("kind", names("reverse_etl.destinations"))
+def test_the_first_connections_are_valid_for_each_kind_of_destination(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Each question answered by its default, or by an address; what is written can be read again."""
+    types = {"Type of the database": "sqlite", "Type of the destination": kind}
+
+    def text(_: Terminal, question: str, default: str | None = None) -> str:
+        chosen = types.get(question.partition(":")[0], default)
+        address = "acme" if question.startswith("account") else "https://acme.example.com"
+        return address if chosen is None else chosen
+
+    monkeypatch.setattr(Terminal, "text", text)
+    _write(tmp_path / "connections.yaml", _connections(Terminal()))
+    assert kind == load_connections(tmp_path).destinations["main"].type
 
 
 def test_a_secret_that_is_not_set_is_asked_for_unseen(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def test_a_workspace_that_never_answers_uses_up_the_budget(tmp_path: Path) -> No
         run.deliver(lambda _: Said(503), max_items_per_request=5)
     assert 500 < run.time.now_s - 1000 < 700
     assert everyone() == run.ids(Outcome.UNDELIVERED)
-    assert [("workspace_unavailable", "delivery")] * PEOPLE == [(row.why.reason, row.stage) for row in run.failed()]
+    assert [("unavailable", "delivery")] * PEOPLE == [(row.why.reason, row.stage) for row in run.failed()]
 
 
 def test_a_further_delivery_sends_only_what_has_no_outcome(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_workspace_that_refuses_everything_whole_ends_the_run(
     run = Run(tmp_path, PEOPLE)
     with pytest.raises(DestinationRefusedError, match="10 requests in a row"):
         run.deliver(ScriptedWorkspace(bad=frozenset(everyone()), whole=True))
-    assert {"workspace_refused"} == {row.why.reason for row in run.failed() if row.stage == "delivery"}
+    assert {"destination_refused"} == {row.why.reason for row in run.failed() if row.stage == "delivery"}
     assert PEOPLE == len(run.failed())
 
 

@@ -231,4 +231,4 @@ def test_a_table_that_refuses_everything_whole_ends_the_run(tmp_path: Path, monk
     run = Run(tmp_path)
     with pytest.raises(DestinationRefusedError, match="10 requests in a row"):
         asyncio.run(run.delivery(ScriptedTable(frozenset(ALL), whole=True)))
-    assert {"workspace_refused"} == {row.why.reason for row in run.parts.failed() if row.stage == "delivery"}
+    assert {"destination_refused"} == {row.why.reason for row in run.parts.failed() if row.stage == "delivery"}

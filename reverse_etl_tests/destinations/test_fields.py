@@ -16,7 +16,7 @@ from reverse_etl.destinations._http.fields import (
     require_fields,
     require_key,
 )
-from reverse_etl.errors import DestinationRefusedError
+from reverse_etl.errors import ConfigError
 
 FIELDS = {
     field.name: field
@@ -88,7 +88,7 @@ def test_a_row_has_one_fault() -> None:
 )
 def test_what_is_no_field_is_said(require: Any, names: Any, said: str, hint: str) -> None:
     """With what to change; what fits passes."""
-    with pytest.raises(DestinationRefusedError) as raised:
+    with pytest.raises(ConfigError) as raised:
         require(FIELDS, names, where="crm, things", word="field")
     assert said in raised.value.message
     assert hint in raised.value.hint

@@ -25,7 +25,8 @@ from reverse_etl_tests.project import CREDENTIALS, SHOP, Project, fill, people
 
 _CODES: Final = {
     0: "completed: every row delivered, or left out by your own choice",
-    2: "configuration; also a command that was typed wrongly",
+    2: "configuration; also a command that was typed wrongly, or a name in a sync's file that the destination does not "
+    "have: a table, column, object, field, list, channel, cohort, segment",
     6: "state, or skipped because another run has the workspace",
     errors.SOME_ROWS_FAILED_EXIT_CODE: "some rows failed, the others were delivered",
     130: "interrupted: Ctrl-C",
@@ -36,13 +37,17 @@ _FAMILIES: Final = {
     1: "a defect of reverse-etl, or an alert that could not be sent",
     3: "the source: the database, its login or the query",
     4: "stopped by a check: nothing was sent",
-    5: "the workspace",
+    5: "the destination: its credentials, rights and limits, or no answer",
 }
 
 REASONS: Final = (
     ("check", "a rule's name, see [Checks](checks.md)", "The row broke a rule and was not sent."),
     ("customerio", "Customer.io's own word, such as `invalid`", "Customer.io refused the row."),
     ("delivery", "`stopped`", "The run stopped before the row had an answer; the next run sends it again."),
+    ("delivery", "`unauthorized`", "The destination refused the credentials before the row had an answer."),
+    ("delivery", "`unavailable`", "The destination gave no usable answer; the next run sends the row again."),
+    ("delivery", "`calls_used_up`", "The calls of the day were used up; the next run sends the row again."),
+    ("delivery", "`destination_refused`", "The destination lets no row through; the run's message says why."),
     ("delivery", "`item_too_large`", "The row makes an item that is larger than Customer.io takes."),
     ("delivery", "`unknown_object_type`", "The workspace has no object type of this number."),
     ("read_back", "what Customer.io's activity log says", "Customer.io accepted the row and did not apply it."),
@@ -72,7 +77,8 @@ def kinds() -> list[type[errors.ReverseEtlError]]:
         kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ReverseEtlError)
     ]
     grouping = (errors.ReverseEtlError, errors.SourceError, errors.DestinationError)
-    return [kind for kind in found if kind not in grouping]
+    # Some have a second name.
+    return [kind for kind in dict.fromkeys(found) if kind not in grouping]
 
 
 @cache
@@ -154,6 +160,25 @@ def _unauthorized(project: Project) -> None:
         _ask(sandbox.url, "/api/v1/accounts/region")
 
 
+def _used_up(project: Project) -> None:
+    from reverse_etl.destinations.hubspot.client import opened
+    from reverse_etl.pacing.rate_limit import Clock
+    from reverse_etl.pacing.retry import Patience
+    from reverse_etl_tests.servers.saas import running_standin
+
+    references = {"type": "hubspot", "access_token": "${HUBSPOT_ACCESS_TOKEN}"}
+
+    async def ask(url: str) -> None:
+        config = parse_destination("crm", {**references, "url": url})
+        async with opened(config, Clock()) as client:
+            await client.who_is_there(Patience.of_run(config.label, None))
+
+    os.environ["HUBSPOT_ACCESS_TOKEN"] = "sandbox"
+    with running_standin("hubspot") as standin:
+        standin.faults({"do": {"own": "daily_limit"}})
+        asyncio.run(ask(standin.url))
+
+
 def _refused(project: Project) -> None:
     from reverse_etl.destinations.customerio.destination import open_destination
     from reverse_etl_tests.servers.sandbox import running_sandbox
@@ -162,9 +187,10 @@ def _refused(project: Project) -> None:
         async with open_destination(loaded.syncs["customers"], loaded.destinations["main"]) as destination:
             await destination.prepare()
 
-    project.write("customers.yaml", people().replace("identify_by: id", "segment: {id: 12}"))
     with running_sandbox() as sandbox:
         project.connections(SHOP, sandbox.url)
+        connections = project.folder / "syncs" / "connections.yaml"
+        connections.write_text(connections.read_text().replace("site_id:", "region: eu\n    site_id:", 1))
         loaded = load_project(project.folder / "syncs")
         asyncio.run(prepare())
 
@@ -246,6 +272,7 @@ PROVOKED: Final[dict[type[errors.ReverseEtlError], Callable[[Project], None]]] =
     errors.CheckFailedError: _stopped,
     errors.UnauthorizedError: _unauthorized,
     errors.DestinationUnavailableError: _unavailable,
+    errors.CallsUsedUpError: _used_up,
     errors.DestinationRefusedError: _refused,
     errors.StateError: _state,
     errors.AlertNotSentError: _alert,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from reverse_etl.cli.project import AsJson, SyncsFolder, sync_names
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
 from reverse_etl.files.private import replacing
+from reverse_etl.report import Reason
 
 if TYPE_CHECKING:
     from reverse_etl.report import FailedRow, RunReport
@@ -98,12 +100,7 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         _table_of_causes(causes).show(console)
     if first:
         console.print()
-        table = Rows(
-            ("row", "query", "identifier", "reason", "field", "message"), numbers=("row",), extras=("field", "message")
-        )
-        for row in first:
-            table.add(f"{row.row_number:,}", row.query, words.value(row.identifier), *row.why)
-        table.show(console)
+        _table_of_rows(first, causes).show(console)
     if report.excluded_by:
         console.print()
         rows = report.total.excluded
@@ -134,6 +131,17 @@ def _table_of_causes(causes: list[FailedCause]) -> Rows:
     table = Rows(columns, numbers=("rows",), below="message", extras=("stage",))
     for cause in causes:
         table.add(f"{cause.rows:,}", cause.query, cause.stage, *cause.why)
+    return table
+
+
+def _table_of_rows(first: list[FailedRow], causes: list[FailedCause]) -> Rows:
+    """Without the messages where query, reason and field tell which of the causes, which stand above, is a row's."""
+    told = Counter((cause.query, *cause.why[:2]) for cause in causes)
+    tells = all(told[row.query, *row.why[:2]] == 1 for row in first)
+    columns = ("row", "query", "identifier", *Reason._fields[: 2 if tells else 3])
+    table = Rows(columns, numbers=("row",), extras=columns[4:])
+    for row in first:
+        table.add(f"{row.row_number:,}", row.query, words.value(row.identifier), *row.why[: len(columns) - 3])
     return table
 
 

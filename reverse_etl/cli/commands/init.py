@@ -72,10 +72,10 @@ def _connections(asks: Terminal) -> dict[str, Any]:
     from reverse_etl.config.connections_file import DESTINATIONS, SOURCES, workspace_kind
     from reverse_etl.plugins import names
 
-    engine = asks.choice("Type of the database", names(SOURCES))
+    engine = asks.choice("Type of the database", names(SOURCES), default=None)
     database = asks.name("A name for it", "shop")
     entry = {"type": engine, **_asked(asks, sources.engine(engine).Config, f"{database}_db")}
-    kind = asks.choice("Type of the destination", names(DESTINATIONS), default=workspace_kind())
+    kind = asks.choice("Type of the destination", names(DESTINATIONS), default=None)
     model = destinations.kind(kind).Config
     destination = asks.name(f"A name for the {model.SECTION.removesuffix('s')}", "main")
     own = {} if kind == workspace_kind() else {"type": kind}

@@ -16,7 +16,7 @@ from reverse_etl.changeset.parts import numbers_where
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.model import nearest
 from reverse_etl.destinations.base import KeptBack
-from reverse_etl.errors import DestinationRefusedError
+from reverse_etl.errors import ConfigError
 from reverse_etl.report import Outcome, Reason
 
 Kind = Literal["text", "number", "integer", "boolean", "date", "datetime", "choice", "choices", "other"]
@@ -67,33 +67,33 @@ def require_fields(fields: Mapping[str, Field], names: Iterable[str], *, where: 
         word: What the service calls a field.
 
     Raises:
-        DestinationRefusedError: One is none, or is read-only.
+        ConfigError: One is none, or is read-only.
     """
     for name in names:
         if name not in fields:
             raise _unknown(fields, name, where=where, word=word)
         if not fields[name].is_writable:
             hint = "Leave the column out of the query, or of `columns` or the transform where the sync has one."
-            raise DestinationRefusedError(f"{where}: {word} {name} is read-only.", hint=hint)
+            raise ConfigError(f"{where}: {word} {name} is read-only.", hint=hint)
 
 
 def require_key(fields: Mapping[str, Field], name: str, *, where: str, word: str, key: str = "identify_by") -> None:
-    """Makes sure that a field identifies records. Raises DestinationRefusedError."""
+    """Makes sure that a field identifies records. Raises ConfigError."""
     if name not in fields:
         raise _unknown(fields, name, where=where, word=word, renamed=False)
     if not fields[name].is_unique:
         unique = [each.name for each in fields.values() if each.is_unique]
-        raise DestinationRefusedError(
+        raise ConfigError(
             f"{where}: {word} {name} is not unique, so that it identifies no record.",
             hint=f"Set `{key}` to one of: {', '.join(unique)}." if unique else f"Make a unique {word} there.",
         )
 
 
 def require_complete(fields: Mapping[str, Field], names: Sequence[str], *, where: str, word: str) -> None:
-    """Makes sure that new records can have all that they need. Raises DestinationRefusedError."""
+    """Makes sure that new records can have all that they need. Raises ConfigError."""
     for each in fields.values():
         if each.is_required and each.is_writable and each.name not in names:
-            raise DestinationRefusedError(
+            raise ConfigError(
                 f"{where}: a new record needs {word} {each.name}, which the query does not return.",
                 hint="Select it, or write `write: update_only`.",
             )
@@ -123,14 +123,12 @@ def kept_back(batch: pa.RecordBatch, fields: Iterable[Field], *, creates: bool =
     return found
 
 
-def _unknown(
-    fields: Mapping[str, Field], name: str, *, where: str, word: str, renamed: bool = True
-) -> DestinationRefusedError:
+def _unknown(fields: Mapping[str, Field], name: str, *, where: str, word: str, renamed: bool = True) -> ConfigError:
     near = nearest(name, fields)
     hint = f"Make it there, or leave the column out. {word.capitalize()} names are those of the API, not labels."
     if near is not None:
         hint = f"Did you mean `{near}`? {_TO_BE_RENAMED.format(near=near) if renamed else ''}".rstrip()
-    return DestinationRefusedError(f"{where}: there is no {word} {name}.", hint=hint)
+    return ConfigError(f"{where}: there is no {word} {name}.", hint=hint)
 
 
 def _faults(

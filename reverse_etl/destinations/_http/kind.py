@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from reverse_etl.errors import DestinationError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.errors import CallsUsedUpError, DestinationError, DestinationUnavailableError, UnauthorizedError
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Step
@@ -101,4 +101,5 @@ def steps(
 def _step_of(error: DestinationError) -> str:
     if isinstance(error, UnauthorizedError):
         return "credentials"
-    return "connection" if isinstance(error, DestinationUnavailableError) else "answer"
+    away = isinstance(error, DestinationUnavailableError) and not isinstance(error, CallsUsedUpError)
+    return "connection" if away else "answer"

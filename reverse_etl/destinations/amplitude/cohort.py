@@ -11,7 +11,7 @@ from reverse_etl.destinations.amplitude import client, cohorts
 from reverse_etl.destinations.amplitude.environment import at_address
 from reverse_etl.destinations.amplitude.members import Changes, members, superfluous
 from reverse_etl.destinations.base import Answer, KeptBack, Limits, RequestRefused, TryAgain
-from reverse_etl.errors import ConfigError, DestinationRefusedError
+from reverse_etl.errors import ConfigError
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience
 from reverse_etl.report import Reason
@@ -74,8 +74,8 @@ class AmplitudeCohort:
         """Makes sure that the keys are taken and the cohort is there, or makes it.
 
         Raises:
-            ConfigError: The query returns more than a member has.
-            DestinationError: There is no such cohort, or the keys are refused.
+            ConfigError: The query returns more than a member has, or there is no such cohort.
+            DestinationError: The keys are refused.
         """
         if others := superfluous(self._names, self._sync):
             raise ConfigError(
@@ -103,7 +103,7 @@ class AmplitudeCohort:
         return members(batch, self._sync)
 
     async def send(self, items: Sequence[bytes]) -> Answer:
-        """One request: members added, and then taken out. Raises UnauthorizedError, DestinationRefusedError."""
+        """One request: members added, and then taken out. Raises UnauthorizedError, ConfigError."""
         changes = Changes.of(items)
         content = {"cohort_id": self._id, "skip_invalid_ids": True, "memberships": changes.as_json()}
         reply = await self._cohorts.ask("POST", "/membership", content)
@@ -112,7 +112,7 @@ class AmplitudeCohort:
         if reply.status == 200:
             return changes.answer(reply.json)
         if reply.status == 404:
-            raise DestinationRefusedError(
+            raise ConfigError(
                 f"{self.name}: the project has no {self._cohort.called} any more.",
                 hint="Look for it in Amplitude: it may be archived, or belong to another project.",
             )

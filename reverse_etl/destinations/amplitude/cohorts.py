@@ -91,7 +91,8 @@ class Cohorts:
         """The id of a sync's cohort, which is made where it has a name, an owner, and is not there.
 
         Raises:
-            DestinationError: There is none, or more than one.
+            ConfigError: There is none, or more than one.
+            DestinationError: The project cannot be asked.
         """
         found: str = await patience.until_settled(partial(self._find_or_make, cohort))
         return found
@@ -105,14 +106,14 @@ class Cohorts:
             return cohort.id
         ids = [found for found, name in listed if name == cohort.name]
         if len(ids) > 1:
-            raise DestinationRefusedError(
+            raise ConfigError(
                 f"{self._label}: the project has {len(ids)} cohorts with the name of {cohort.called}.",
                 hint=f"Name one by its id, as in `cohort: {{id: {ids[0]}}}`. They are: {', '.join(ids[:10])}.",
             )
         if ids:
             return ids[0]
         if cohort.owner is None:
-            raise DestinationRefusedError(
+            raise ConfigError(
                 f"{self._label}: the project has no {cohort.called}, or it is not published.",
                 hint="Add `owner` and `app_id` beside its name, to have it made; or name one by its `id`.",
             )

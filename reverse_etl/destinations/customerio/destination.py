@@ -22,7 +22,7 @@ from reverse_etl.destinations.customerio.environment import at_address
 from reverse_etl.destinations.customerio.masking import Masking
 from reverse_etl.destinations.left_out import EXISTS, left_out
 from reverse_etl.destinations.powers import Window
-from reverse_etl.errors import ConfigError, DestinationRefusedError
+from reverse_etl.errors import ConfigError
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Outcome, Reason
@@ -105,8 +105,8 @@ class CustomerIO:
         Raises:
             UnauthorizedError: Credentials are refused.
             DestinationUnavailableError: The workspace does not answer.
-            DestinationRefusedError: It is in the other region, or lacks the segment or object type.
-            ConfigError: The sync needs an App API key and the workspace has none.
+            DestinationRefusedError: It is in the other region.
+            ConfigError: It lacks the segment or object type, or the App API key that the sync needs.
         """
         people = self._sync.people
         if people is not None and people.write == "add_only" and not self._client.has_app_key:
@@ -287,7 +287,7 @@ class CustomerIO:
         for stream in self._sync.streams:
             default, sql = self._default_type(stream.name), stream.query
             if default is not None and str(default) not in known and "object_type" not in sql and "*" not in sql:
-                raise DestinationRefusedError(
+                raise ConfigError(
                     f"{self.name} has no object type {default}.",
                     hint=f"It has {lookup.named(known)}. Set object_type in the sync's file, or make it there.",
                 )

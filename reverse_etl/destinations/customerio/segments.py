@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.customerio.lookup import entries, entry, number
-from reverse_etl.errors import ConfigError, DestinationRefusedError
+from reverse_etl.errors import ConfigError
 from reverse_etl.pacing.concurrency import together
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ async def segment_id(client: Client, patience: Patience, wanted: SegmentConfig) 
     """The id of the segment that a sync names; one wanted by name is created when there is none.
 
     Raises:
-        ConfigError: A segment is wanted by name, and the workspace has no App API key.
-        DestinationRefusedError: There is no such segment, or it is not a manual one.
+        ConfigError: There is no such segment, or it is not a manual one; or it is wanted by name, and the workspace has
+            no App API key.
     """
     if wanted.id is not None:
         if client.has_app_key:
@@ -90,7 +90,7 @@ async def change_people(
         at_once: Requests open at once.
 
     Raises:
-        DestinationRefusedError: The segment is gone, or not a manual one.
+        ConfigError: The segment is gone, or not a manual one.
     """
     refused = "takes no people" if change == "add_customers" else "removes no one"
 
@@ -105,7 +105,7 @@ async def change_people(
             )
         )
         if reply.status != 200:
-            raise DestinationRefusedError(
+            raise ConfigError(
                 f"workspace {client.workspace}: segment {segment} {refused} (HTTP {reply.status}).",
                 hint="It must exist and be a manual segment. The people themselves were delivered.",
             )
@@ -121,7 +121,7 @@ async def change_people(
 async def _require_manual(client: Client, patience: Patience, wanted: int) -> None:
     reply = await patience.until_settled(lambda: client.ask("App", "GET", f"/v1/segments/{wanted}"))
     if reply.status == 404:
-        raise DestinationRefusedError(
+        raise ConfigError(
             f"workspace {client.workspace} has no segment {wanted}.",
             hint="Correct `segment: {id: ...}`, or write `segment: {name: ...}` to have it created.",
         )
@@ -129,8 +129,8 @@ async def _require_manual(client: Client, patience: Patience, wanted: int) -> No
         raise _not_manual(client, str(wanted))
 
 
-def _not_manual(client: Client, which: str) -> DestinationRefusedError:
-    return DestinationRefusedError(
+def _not_manual(client: Client, which: str) -> ConfigError:
+    return ConfigError(
         f"workspace {client.workspace}: segment {which} is data-driven, and only a manual one takes people.",
         hint="Choose another segment in the sync's file.",
     )

@@ -25,7 +25,7 @@ import orjson
 from reverse_etl.destinations._http.connection import connection_to
 from reverse_etl.destinations._http.reply import Reply, retry_after_s, try_again
 from reverse_etl.destinations.base import TryAgain
-from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.errors import CallsUsedUpError, DestinationRefusedError, UnauthorizedError
 from reverse_etl.pacing.rate_limit import Clock
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Client:
         Raises:
             UnauthorizedError: The token is refused.
             DestinationRefusedError: The app lacks a scope.
-            DestinationUnavailableError: The account's calls of the day are used up.
+            CallsUsedUpError: The account's calls of the day are used up.
         """
         written = b"" if body is None else orjson.dumps(body)
         reply = await self._connection.send(self._address, method, path, body=written, headers=self._headers)
@@ -136,10 +136,9 @@ class Client:
         policy = str(read.get("policyName", "")) if isinstance(read, dict) else ""
         if policy == "DAILY":
             zone = f" ({self._time_zone})" if self._time_zone else ""
-            raise DestinationUnavailableError(
+            raise CallsUsedUpError(
                 f"{self.label}: the account's API calls of the day are used up.",
-                hint=f"They begin anew at midnight in the account's time zone{zone}: run the sync again then. Rows "
-                "without an answer count as undelivered.",
+                hint=f"They begin anew at midnight in the account's time zone{zone}: try again then.",
             )
         asked_s = retry_after_s(reply.headers, now=datetime.now(UTC))
         return try_again(reply, after_s=_WINDOWS_S.get(policy, _WINDOW_S) if asked_s is None else asked_s)

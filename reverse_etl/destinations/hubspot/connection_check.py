@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.destinations.hubspot.properties import properties
-from reverse_etl.errors import DestinationRefusedError
+from reverse_etl.errors import ConfigError, DestinationRefusedError
 from reverse_etl.report import Step
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ async def more(client: Client, patience: Patience) -> list[Step]:
     for kind in _TYPES:
         try:
             seen.append(f"{kind} {len(await properties(client, patience, kind))}")
-        except DestinationRefusedError:
+        except (ConfigError, DestinationRefusedError):
             unseen.append(kind)
     if not seen:
         return [Step("scopes", False, "the app may see no properties", _HINT)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reverse_etl.config.model import nearest
 from reverse_etl.destinations._http.fields import Field, Kind
 from reverse_etl.destinations.hubspot.section import EMAIL, RECORD_ID
-from reverse_etl.errors import DestinationRefusedError
+from reverse_etl.errors import ConfigError, DestinationRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +37,11 @@ _KINDS: Final[dict[str, Kind]] = {
 
 
 async def properties(client: Client, patience: Patience, object_type: str) -> dict[str, Field]:
-    """The properties of an object type, by name. Raises DestinationError, where there is no such type too."""
+    """The properties of an object type, by name. Raises DestinationError; ConfigError where there is no such type."""
     read = await client.asked(patience, "GET", f"/crm/v3/properties/{object_type}")
     if read is None:
         near = nearest(object_type, _TYPE_IDS)
-        raise DestinationRefusedError(
+        raise ConfigError(
             f"{client.label}: there is no object type {object_type}.",
             hint=f"Did you mean `{near}`?" if near else "A custom object is named by its objectTypeId, like 2-1234567.",
         )
@@ -56,7 +56,7 @@ async def require_required(client: Client, patience: Patience, object_type: str,
     """Makes sure that rows have what a new record of a custom object must have.
 
     Raises:
-        DestinationRefusedError: A required property has no column.
+        ConfigError: A required property has no column.
     """
     if object_type in _TYPE_IDS:
         return
@@ -72,7 +72,7 @@ async def require_required(client: Client, patience: Patience, object_type: str,
         required = each.get("requiredProperties")
         missing = [name for name in required if name not in columns] if isinstance(required, list) else []
         if missing:
-            raise DestinationRefusedError(
+            raise ConfigError(
                 f"{client.label}: a new record of {object_type} needs a value of {', '.join(missing)}, and the query "
                 "returns no such column.",
                 hint="Select it, or write `write: update_only` to change records that exist.",
@@ -80,19 +80,19 @@ async def require_required(client: Client, patience: Patience, object_type: str,
 
 
 async def require_list(client: Client, patience: Patience, list_id: int, object_type: str) -> None:
-    """Makes sure that records of a type can join a list. Raises DestinationError."""
+    """Makes sure that records of a type can join a list. Raises DestinationError; ConfigError where none can."""
     read = await client.asked(patience, "GET", f"/crm/v3/lists/{list_id}")
     found = read.get("list") if isinstance(read, dict) else None
     if not isinstance(found, dict):
         hint = "Correct `list: {id: ...}`: the number is in the list's address in HubSpot."
-        raise DestinationRefusedError(f"{client.label}: there is no list {list_id}.", hint=hint)
+        raise ConfigError(f"{client.label}: there is no list {list_id}.", hint=hint)
     if str(found.get("processingType")) not in _TAKES_MEMBERS:
         hint = "Name a manual (static) list in `list: {id: ...}`."
-        raise DestinationRefusedError(f"{client.label}: HubSpot fills list {list_id} by its filters.", hint=hint)
+        raise ConfigError(f"{client.label}: HubSpot fills list {list_id} by its filters.", hint=hint)
     of, wanted = str(found.get("objectTypeId", "")), _TYPE_IDS.get(object_type, object_type)
     if of and wanted[:2] in ("0-", "2-") and of != wanted:
         names = {number: name for name, number in _TYPE_IDS.items()}
-        raise DestinationRefusedError(
+        raise ConfigError(
             f"{client.label}: list {list_id} is of {names.get(of, of)}, and the sync sends {object_type}.",
             hint="Name a list of that object type in `list: {id: ...}`.",
         )
@@ -101,7 +101,12 @@ async def require_list(client: Client, patience: Patience, list_id: int, object_
 async def association_type(
     client: Client, patience: Patience, object_type: str, associate: Associate
 ) -> tuple[str, int]:
-    """Category and number of the association type with a label, or of the plain one. Raises DestinationError."""
+    """Category and number of the association type with a label, or of the plain one.
+
+    Raises:
+        ConfigError: There is none.
+        DestinationError: The account cannot be asked.
+    """
     path = f"/crm/v4/associations/{object_type}/{associate.to}/labels"
     read = await client.asked(patience, "GET", path)
     listed = read.get("results") if isinstance(read, dict) else None
@@ -113,7 +118,7 @@ async def association_type(
     if found is None:
         called = f" with the label {associate.label}" if associate.label else " without a label"
         labels = [label for label in types if label]
-        raise DestinationRefusedError(
+        raise ConfigError(
             f"{client.label}: {object_type} and {associate.to} have no association{called}.",
             hint=f"Labels there are: {', '.join(labels)}." if labels else "Check `associate.to`.",
         )

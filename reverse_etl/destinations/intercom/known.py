@@ -42,7 +42,7 @@ async def known_attributes(client: Client, patience: Patience, section: Intercom
 
 
 def require_attributes(there: dict[str, Field], section: Intercom, names: Sequence[str], label: str) -> None:
-    """Makes sure that columns are attributes that can be set. Raises DestinationRefusedError."""
+    """Makes sure that columns are attributes that can be set. Raises ConfigError."""
     columns = [name for name in names if name not in (*section.key, *section.apart)]
     require_fields(there, columns, where=f"{label}, {section.object}", word=WORD)
 

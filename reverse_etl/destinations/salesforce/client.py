@@ -18,7 +18,7 @@ from reverse_etl.destinations._http.connection import connection_to
 from reverse_etl.destinations._http.reply import Reply, try_again
 from reverse_etl.destinations.base import TryAgain
 from reverse_etl.destinations.salesforce import sign_in
-from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.errors import CallsUsedUpError, DestinationRefusedError, UnauthorizedError
 from reverse_etl.pacing.rate_limit import Clock
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Client:
 
         Raises:
             UnauthorizedError: The app, or a new token, is refused.
-            DestinationUnavailableError: The org's calls of the day are used up, but for what is left to others.
+            CallsUsedUpError: The org's calls of the day are used up, but for what is left to others.
             DestinationRefusedError: The org has no API, or the address is another's.
         """
         self._require_calls()
@@ -154,12 +154,11 @@ class Client:
         if self._most and self._used >= self._most * (1 - self._config.daily_calls_left / 100):
             raise self._no_calls_left()
 
-    def _no_calls_left(self) -> DestinationUnavailableError:
-        return DestinationUnavailableError(
+    def _no_calls_left(self) -> CallsUsedUpError:
+        return CallsUsedUpError(
             f"{self._label}: {self._used:,} of the org's {self._most:,} calls of the last 24 hours are used, and "
             f"daily_calls_left leaves {self._config.daily_calls_left:g} % to others.",
-            hint="Run the sync again when fewer are used, send less often, or lower daily_calls_left in "
-            "connections.yaml.",
+            hint="Try again when fewer are used, send less often, or lower daily_calls_left in connections.yaml.",
         )
 
     def _not_let_in(self, reply: Reply) -> UnauthorizedError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,8 @@ class Config(ServiceConfig):
         audience: For whom an assertion is.
         daily_calls_left: Of the org's calls of a day, in percent, what a run leaves to others.
     """
+
+    USUAL: ClassVar[frozenset[str]] = frozenset({"client_secret"})
 
     type: Literal["salesforce"] = Field(default="salesforce", description="A Salesforce org.")
     url: Address = Field(description="The org's My Domain, such as https://acme.my.salesforce.com.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.destinations._http.fields import Field, Kind
 from reverse_etl.destinations._http.reply import Reply
-from reverse_etl.errors import DestinationRefusedError
+from reverse_etl.errors import ConfigError, DestinationRefusedError
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.salesforce.section import Salesforce
@@ -38,11 +38,12 @@ Described = Mapping[str, Mapping[str, Any]]
 
 
 def described(reply: Reply, section: Salesforce, label: str) -> Described:
-    """The object's fields. Raises DestinationRefusedError."""
+    """The object's fields. Raises ConfigError; DestinationRefusedError where it is not told."""
     read = reply.json
     found = read.get("fields") if isinstance(read, dict) else None
     if reply.status != 200 or not isinstance(found, list):
-        raise DestinationRefusedError(
+        kind = ConfigError if reply.status in (200, 404) else DestinationRefusedError
+        raise kind(
             f"{label}: there is no object {section.object}, or the app's user may not see it (HTTP {reply.status}).",
             hint="Check the object's API name (custom ones end in __c), and the user's permissions.",
         )
@@ -61,21 +62,21 @@ def require_fields(there: Described, section: Salesforce, columns: Sequence[str]
     """Makes sure, before the first row, that the key identifies records and each column is a field to write to.
 
     Raises:
-        DestinationRefusedError: It is not; the hint has what to change.
+        ConfigError: It is not; the hint has what to change.
     """
     key = there.get(section.key_field)
     if key is None:
         raise _unknown(section.key_field, there, section, label)
     if section.key_field == "Id":
         if section.write != "update_only":
-            raise DestinationRefusedError(
+            raise ConfigError(
                 f"{label}: `identify_by: Id` goes with `write: update_only`: Salesforce gives ids itself.",
                 hint="Identify records by an External ID field to add them, or write update_only.",
             )
     elif section.by_domain is None and not key.get("externalId"):
         names = [name for name, each in there.items() if each.get("externalId")]
         found = f" {section.object} has: {', '.join(names)}." if names else f" {section.object} has none yet."
-        raise DestinationRefusedError(
+        raise ConfigError(
             f"{label}: field {section.key_field} of {section.object} is no External ID.",
             hint=f"Name an External ID field in identify_by, or tick External ID on the field in Salesforce.{found}",
         )
@@ -97,7 +98,7 @@ def _require_field(column: str, there: Described, section: Salesforce, label: st
     writes = ("updateable",) if section.write == "update_only" else ("createable", "updateable")
     if not any(field.get(each) for each in writes):
         why = "it is calculated" if field.get("calculated") else "the app's user may not write to it"
-        raise DestinationRefusedError(
+        raise ConfigError(
             f"{label}: field {column} of {section.object} is read-only: {why}.",
             hint="Leave the column out of the query, or name another field.",
         )
@@ -117,11 +118,11 @@ def _relationships(there: Described) -> Described:
     return {str(each["relationshipName"]): each for each in there.values() if each.get("relationshipName")}
 
 
-def _unknown(name: str, there: Described, section: Salesforce, label: str) -> DestinationRefusedError:
+def _unknown(name: str, there: Described, section: Salesforce, label: str) -> ConfigError:
     other_case = [each for each in there if each.casefold() == name.casefold()]
     near = other_case or difflib.get_close_matches(name, [*there], n=1)
     meant = f" Did you mean {near[0]}?" if near else ""
-    return DestinationRefusedError(
+    return ConfigError(
         f"{label}: {section.object} has no field {name}, or the app's user may not see it.",
         hint=f"Columns are named like fields, by their API names; `columns:` renames them.{meant}",
     )

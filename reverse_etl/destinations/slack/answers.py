@@ -18,7 +18,7 @@ from typing import Any, Final, NoReturn
 
 from reverse_etl.destinations._http.reply import Reply, try_again
 from reverse_etl.destinations.base import Accepted, Answer, InDoubt, RequestRefused, TryAgain
-from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
+from reverse_etl.errors import ConfigError, DestinationRefusedError, UnauthorizedError
 from reverse_etl.report import Reason
 
 AGAIN: Final = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
@@ -45,6 +45,7 @@ _OF_CHANNEL: Final = {
     "restricted_action": "the workspace does not let the app post there.",
     "posting_to_general_channel_denied": "the workspace does not let the app post there.",
 }
+_NAMED_WRONGLY: Final = frozenset({"channel_not_found", "is_archived", "channel_is_archived", "user_not_found"})
 _WORDS: Final = {
     "msg_too_long": "the message is too long.",
     "no_text": "the message is empty.",
@@ -65,6 +66,7 @@ def answer_of(reply: Reply | TryAgain, *, label: str, one_channel: bool) -> Answ
 
     Raises:
         UnauthorizedError: The token is refused, or lacks a scope.
+        ConfigError: There is no such channel, or it is archived.
         DestinationRefusedError: No message of this sync can be posted.
     """
     if isinstance(reply, TryAgain):
@@ -121,10 +123,11 @@ def stop_for_token(read: dict[str, Any], label: str) -> None:
 
 
 def refused(error: str, *, label: str, one_channel: bool) -> RequestRefused:
-    """A lasting no to one message. Raises DestinationRefusedError where it is about the channel of all rows."""
+    """A lasting no to one message. Raises ConfigError, DestinationRefusedError: it is about the channel of all."""
     about_channel = _OF_CHANNEL.get(error) or (_OF_CHANNEL["restricted_action"] if "restricted" in error else None)
     if about_channel and one_channel:
-        raise DestinationRefusedError(
+        kind = ConfigError if error in _NAMED_WRONGLY else DestinationRefusedError
+        raise kind(
             f"{label}: Slack does not let the app post into the channel ({error}): {about_channel}",
             hint="Check channel in the sync's file.",
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.errors import ConfigError, UnauthorizedError
+from reverse_etl.errors import ConfigError, DestinationRefusedError, UnauthorizedError
 
 if TYPE_CHECKING:
     from reverse_etl.destinations.slack.client import Client
@@ -75,8 +75,8 @@ class Channels:
         """Makes sure that the app may post into a channel, as far as that can be known before.
 
         Raises:
-            ConfigError: It may not, or there is no such channel.
-            DestinationError: The channels cannot be listed.
+            ConfigError: There is no such channel, or it is archived.
+            DestinationError: The app is not in it, or the channels cannot be listed.
         """
         if is_id(name) and not name.startswith(_OF_CHANNEL):
             return
@@ -99,7 +99,7 @@ class Channels:
             raise ConfigError(f"{self._label}: channel {name} is archived.", hint="Name another, or restore it.")
         everywhere = "chat:write.public" in (self._client.scopes or ()) and not channel.is_private
         if not channel.is_member and not everywhere:
-            raise ConfigError(
+            raise DestinationRefusedError(
                 f"{self._label}: the app is not in channel {name}.",
                 hint="Invite it there (/invite), or give it the scope chat:write.public.",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,8 @@ class Config(ServiceConfig):
         webhook_url: Posts into the one channel that it was made for.
         messages_per_second_per_channel: Slack promises to take one.
     """
+
+    USUAL: ClassVar[frozenset[str]] = frozenset({"bot_token"})
 
     type: Literal["slack"] = Field(default="slack", description="A Slack workspace.")
     bot_token: Secret | None = Field(default=None, description="${NAME}: the variable that holds the bot's token.")

@@ -16,7 +16,7 @@ from reverse_etl.destinations import amplitude
 from reverse_etl.destinations.amplitude import cohort
 from reverse_etl.destinations.amplitude.members import Changes
 from reverse_etl.destinations.base import Accepted, Answer, TryAgain
-from reverse_etl.errors import ConfigError, ConfigProblemsError, DestinationRefusedError
+from reverse_etl.errors import ConfigError, ConfigProblemsError
 from reverse_etl_tests.destinations.amplitude.configs import MEMBERS, project, sync
 from reverse_etl_tests.servers.saas import RunningStandin, Saas
 
@@ -69,12 +69,12 @@ def test_a_cohort_is_made_once_and_its_members_are_added_and_taken_out(standin: 
 def test_a_cohort_is_not_made_without_an_owner_and_not_chosen_among_several(standin: RunningStandin) -> None:
     """What to do is said; nothing is changed."""
     named = {"send": "cohort", "cohort": {"name": "At risk"}}
-    with pytest.raises(DestinationRefusedError, match="has no cohort `At risk`") as caught:
+    with pytest.raises(ConfigError, match="has no cohort `At risk`") as caught:
         sent(standin, numbered(user_id=["user-1"]), named)
     assert "`owner` and `app_id`" in caught.value.hint
     assert [] == members(standin)
     standin.put("cohorts", {"name": "At risk"}, {"name": "At risk"})
-    with pytest.raises(DestinationRefusedError, match="2 cohorts"):
+    with pytest.raises(ConfigError, match="2 cohorts"):
         sent(standin, numbered(user_id=["user-1"]), named)
     sent(standin, numbered(user_id=["user-1"]), {"send": "cohort", "cohort": {"id": "c000002"}})
     assert [[], ["user-1"]] == members(standin)
@@ -82,7 +82,7 @@ def test_a_cohort_is_not_made_without_an_owner_and_not_chosen_among_several(stan
 
 def test_a_cohort_that_is_not_there_ends_the_run(standin: RunningStandin) -> None:
     """Its id is another project's, say."""
-    with pytest.raises(DestinationRefusedError, match="no cohort c9 any more"):
+    with pytest.raises(ConfigError, match="no cohort c9 any more"):
         sent(standin, numbered(user_id=["user-1"]), {"send": "cohort", "cohort": {"id": "c9"}})
 
 

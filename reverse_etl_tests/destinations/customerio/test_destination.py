@@ -149,7 +149,7 @@ def test_an_unknown_object_type_is_an_error_before_the_first_row(
 ) -> None:
     """Where no row can say another type; the types that there are are listed. Unknown without an App API key."""
     if refused:
-        with pytest.raises(DestinationRefusedError, match=r"no object type 9\. It has 1 \(Companies\), 2"):
+        with pytest.raises(ConfigError, match=r"no object type 9\. It has 1 \(Companies\), 2"):
             prepare(sandbox.url, config)
     else:
         prepare(sandbox.url, config)
@@ -276,7 +276,7 @@ def test_segments_that_cannot_be_filled_are_an_error_before_the_first_row(sandbo
         ({"id": dynamic}, "data-driven"),
         ({"name": "Active"}, "data-driven"),
     ):
-        with pytest.raises(DestinationRefusedError, match=words):
+        with pytest.raises(ConfigError, match=words):
             prepare(sandbox.url, sync(people={"segment": segment}))
     with pytest.raises(ConfigError, match=r"app_api_key.*segment: \{id"):
         prepare(sandbox.url, sync(people={"segment": {"name": "x"}}), app_key=False)
@@ -301,7 +301,7 @@ def test_a_segment_that_is_gone_ends_the_run_and_says_that_people_were_delivered
         await destination.prepare()
         return await destination.after_delivery(parts, outcomes)
 
-    with pytest.raises(DestinationRefusedError, match=r"segment 99 takes no people \(HTTP 404\).*were delivered"):
+    with pytest.raises(ConfigError, match=r"segment 99 takes no people \(HTTP 404\).*were delivered"):
         using(sandbox.url, sync(people={"segment": {"id": 99}}), run, app_key=False)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from reverse_etl.destinations.hubspot import steps
-from reverse_etl.errors import DestinationError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.errors import CallsUsedUpError, ConfigError, DestinationError, UnauthorizedError
 from reverse_etl_tests.destinations.hubspot.configs import account
 from reverse_etl_tests.destinations.hubspot.sending import DELIVERED, EXCLUDED, REFUSED, REJECTED, send, stored
 from reverse_etl_tests.servers.saas import RunningStandin, Saas
@@ -216,7 +216,7 @@ def test_passing_trouble_waits(hubspot: RunningStandin, tmp_path: Path, own: str
 def test_when_the_calls_of_the_day_are_used_up_the_run_ends(hubspot: RunningStandin, tmp_path: Path) -> None:
     """It says when they begin anew; what was not sent stays undelivered."""
     hubspot.faults({"match": {"path": f"{BATCH}/upsert"}, "always": True, "do": {"own": "daily_limit"}})
-    with pytest.raises(DestinationUnavailableError, match="calls of the day are used up") as raised:
+    with pytest.raises(CallsUsedUpError, match="calls of the day are used up") as raised:
         send(hubspot, tmp_path, contacts(2))
     assert "midnight in the account's time zone (UTC)" in raised.value.hint
     assert {} == stored(hubspot, "score")
@@ -246,7 +246,7 @@ def test_what_the_account_cannot_take_ends_the_run_before_the_first_row(
         section["associate"] = dict(zip(("to", "identify_by", "label"), section["associate"], strict=True), column="to")
     else:
         del row["to"]
-    with pytest.raises(DestinationError) as raised:
+    with pytest.raises(ConfigError) as raised:
         send(hubspot, tmp_path, [row], **section)
     assert said in raised.value.message
     assert next_step in raised.value.hint
@@ -277,6 +277,11 @@ def test_a_connection_is_tested_step_by_step(hubspot: RunningStandin) -> None:
     [step] = steps(account(hubspot.url))
     assert ("credentials", False) == (step.name, step.ok)
     assert "access_token" in step.hint
+    hubspot.set(access_token="sandbox")
+    hubspot.faults({"always": True, "do": {"own": "daily_limit"}})
+    [step] = steps(account(hubspot.url))
+    assert ("answer", False) == (step.name, step.ok)
+    assert ("midnight" in step.hint, "undelivered" in step.hint) == (True, False)
 
 
 def test_what_a_new_record_of_a_custom_object_needs_is_in_the_query(hubspot: RunningStandin, tmp_path: Path) -> None:
@@ -287,7 +292,7 @@ def test_what_a_new_record_of_a_custom_object_needs_is_in_the_query(hubspot: Run
         headers={"authorization": "Bearer sandbox"},
     ).raise_for_status()
     row, section = {"external_no": "e1", "plan": "pro"}, {"object": "2-1234567", "identify_by": "external_no"}
-    with pytest.raises(DestinationError, match="needs a value of subscription_no"):
+    with pytest.raises(ConfigError, match="needs a value of subscription_no"):
         send(hubspot, tmp_path, [row], **section)
     assert [EXCLUDED] == send(hubspot, tmp_path, [row], write="update_only", **section).outcomes
     assert [DELIVERED] == send(hubspot, tmp_path, [{**row, "subscription_no": "s1"}], **section).outcomes

@@ -14,7 +14,7 @@ from reverse_etl.config.environment import Secret
 from reverse_etl.delivery.deliver import deliver
 from reverse_etl.destinations.intercom import steps
 from reverse_etl.destinations.intercom.destination import opened
-from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
+from reverse_etl.errors import ConfigError, DestinationRefusedError, UnauthorizedError
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Outcome
 from reverse_etl.sources.base import marked
@@ -198,7 +198,7 @@ def test_values_that_do_not_fit_are_rejected_before_they_are_sent(support: Suppo
 
 def test_an_attribute_that_there_is_not_ends_the_run_before_the_first_row(support: Support) -> None:
     """With the nearest one."""
-    with pytest.raises(DestinationRefusedError, match="no attribute plam") as raised:
+    with pytest.raises(ConfigError, match="no attribute plam") as raised:
         support.deliver([{"external_id": "c1", "plam": "pro"}])
     assert ("plan" in str(raised.value.hint), {}) == (True, support.contacts())
 

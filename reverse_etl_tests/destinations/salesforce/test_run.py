@@ -16,9 +16,9 @@ from reverse_etl.destinations.base import Accepted
 from reverse_etl.destinations.salesforce import steps
 from reverse_etl.destinations.salesforce.destination import opened
 from reverse_etl.errors import (
+    CallsUsedUpError,
     ConfigError,
     DestinationRefusedError,
-    DestinationUnavailableError,
     UnauthorizedError,
 )
 from reverse_etl.pacing.retry import Patience, RetryPolicy
@@ -401,7 +401,7 @@ def test_what_the_org_does_not_have_is_found_before_the_first_row(
     crm: Org, row: dict[str, Any], section: dict[str, Any], words: str
 ) -> None:
     """With what to change."""
-    with pytest.raises(DestinationRefusedError, match=words) as raised:
+    with pytest.raises(ConfigError, match=words) as raised:
         crm.deliver([row], **section)
     assert raised.value.hint
     assert [] == crm.accounts("Name")
@@ -411,10 +411,11 @@ def test_the_days_calls_are_left_to_others(crm: Org) -> None:
     """A run ends before it uses what is not its own; rows without an answer are undelivered."""
     crm.standin.set(calls_a_day=20)
     rows = [account(str(n)) for n in range(40)]
-    with pytest.raises(DestinationUnavailableError, match="of the org's 20 calls of the last 24 hours") as raised:
+    with pytest.raises(CallsUsedUpError, match="of the org's 20 calls of the last 24 hours") as raised:
         crm.deliver(rows, {"max_records_per_request": 1, "max_requests_in_flight": 1, "daily_calls_left": 50.0})
     assert "daily_calls_left" in str(raised.value.hint)
     assert 0 < len(crm.accounts("Name")) < 11
+    assert {("calls_used_up", "")} == set(crm.reasons().values())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from reverse_etl.destinations._http.reply import Reply
 from reverse_etl.destinations.base import Accepted, Answer, InDoubt, RequestRefused, TryAgain
 from reverse_etl.destinations.slack.answers import answer_of, webhook_answer_of
-from reverse_etl.errors import DestinationRefusedError, UnauthorizedError
+from reverse_etl.errors import ConfigError, DestinationRefusedError, ReverseEtlError, UnauthorizedError
 
 LABEL = "destination alerts"
 
@@ -51,14 +51,23 @@ def test_a_message_that_is_not_taken_is_refused(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["channel_not_found", "not_in_channel", "is_archived", "user_not_found", "restricted_action_read_only"]
+    ("word", "kind"),
+    [
+        ("channel_not_found", ConfigError),
+        ("is_archived", ConfigError),
+        ("user_not_found", ConfigError),
+        ("not_in_channel", DestinationRefusedError),
+        ("restricted_action_read_only", DestinationRefusedError),
+    ],
 )
-def test_a_channel_that_takes_nothing_ends_the_run_where_all_rows_go_there(word: str) -> None:
-    """Otherwise its rows alone are refused."""
+def test_a_channel_that_takes_nothing_ends_the_run_where_all_rows_go_there(
+    word: str, kind: type[ReverseEtlError]
+) -> None:
+    """Otherwise its rows alone are refused. Who ends it: the sync's file, or a right in Slack."""
     found = answer(error(word))
     assert isinstance(found, RequestRefused)
     assert word == found.why.reason
-    with pytest.raises(DestinationRefusedError, match=word):
+    with pytest.raises(kind, match=word):
         answer(error(word), one_channel=True)
 
 
@@ -110,5 +119,5 @@ def test_a_webhook_answers_with_texts() -> None:
         with pytest.raises(UnauthorizedError, match=word.decode()):
             said(word, status)
     for word, status in ((b"channel_is_archived", 410), (b"channel_not_found", 404)):
-        with pytest.raises(DestinationRefusedError, match=word.decode()):
+        with pytest.raises(ConfigError, match=word.decode()):
             said(word, status)
