@@ -135,7 +135,9 @@ def make_plan(
         too_many = too_many or into_table.stopped
         notes.append(into_table.note)
     stopped = validation.would_stop or too_many.replace(NOTHING_SENT, "")
-    beforehand = asyncio.run(foretold(run.folder, sync, destination, ask=not stopped))
+    asking = foretold(run.folder, sync, destination, facts, ask=not stopped, state_url=home.state_url)
+    beforehand = asyncio.run(asking)
+    stopped = stopped or next((each.stopped for each in beforehand.values() if each.stopped), "")
     streams = {}
     shown = changes.first_changes(run, found, with_values=with_values) if found is not None else {}
     for name, counts in validation.counts.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import sqlite3
@@ -160,6 +161,20 @@ def test_more_messages_than_allowed_are_none(alerts: Project, slack: RunningStan
     assert (4, []) == (done.returncode, texts(slack))
     assert "2 messages would be sent, and max_messages is 1: none was sent." in done.stderr + done.stdout
     assert "digest_above: 20" in done.stderr + done.stdout
+
+
+def test_a_plan_knows_what_was_sent_before_and_what_is_too_much(alerts: Project, slack: RunningStandin) -> None:
+    """It posts nothing: rows with a message are left out, and a run of too many messages is foretold, with its code."""
+    at_risk(alerts, more="  max_messages: 1\n")
+    done = alerts.reverse_etl("plan", "at_risk")
+    said = " ".join(done.stdout.split())
+    assert (4, []) == (done.returncode, texts(slack))
+    assert "2 messages would be sent, and max_messages is 1" in said
+    assert "--plan" not in said
+    at_risk(alerts)
+    alerts.run("at_risk")
+    rows = json.loads(alerts.reverse_etl("plan", "at_risk", "--json").stdout)["streams"]["rows"]
+    assert (0, 2, 0) == (rows["to_send"], rows["excluded"], rows["requests"])
 
 
 @pytest.mark.thorough
