@@ -125,7 +125,7 @@ def leave_undelivered(
 def _left(error: BaseException) -> Cause:
     """Why rows have no outcome, for the error that ended the delivery."""
     reasons: dict[type[BaseException], tuple[str, str]] = {
-        UnauthorizedError: ("unauthorized", "the destination refused the credentials before this row had an answer."),
+        UnauthorizedError: ("unauthorized", "the destination refused access before this row had an answer."),
         CallsUsedUpError: ("calls_used_up", "the day's calls were used up before this row had an answer."),
         DestinationUnavailableError: ("unavailable", "the destination gave no usable answer."),
         DestinationRefusedError: ("destination_refused", "the destination cannot take what the sync sends."),

@@ -44,7 +44,11 @@ REASONS: Final = (
     ("check", "a rule's name, see [Checks](checks.md)", "The row broke a rule and was not sent."),
     ("customerio", "Customer.io's own word, such as `invalid`", "Customer.io refused the row."),
     ("delivery", "`stopped`", "The run stopped before the row had an answer; the next run sends it again."),
-    ("delivery", "`unauthorized`", "The destination refused the credentials before the row had an answer."),
+    (
+        "delivery",
+        "`unauthorized`",
+        "The destination refused the credentials, or they lack a scope; the next run sends the row again.",
+    ),
     ("delivery", "`unavailable`", "The destination gave no usable answer; the next run sends the row again."),
     ("delivery", "`calls_used_up`", "The calls of the day were used up; the next run sends the row again."),
     ("delivery", "`destination_refused`", "The destination lets no row through; the run's message says why."),
