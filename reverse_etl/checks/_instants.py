@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.changeset.occurred_at import occurred_at
 from reverse_etl.sources.base import logical_type
 
+_YEAR_1: Final = -62_135_596_800.0
+_YEAR_10000: Final = 253_402_300_800.0
+"""Unix seconds."""
+
 
 def seconds(column: pa.Array, field: pa.Field) -> pa.DoubleArray:
     """Each value as Unix seconds: dates at midnight UTC, numbers as they are; null where it is none of these.
 
-    Text is read as that of ``occurred_at`` is, without a zone in UTC. Outside the years 1 to 9999 there is no time.
+    Text is read as that of ``occurred_at`` is, without a zone in UTC. Outside the years 1 to 9999 it is no time.
     """
     kind = field.type
     if pa.types.is_temporal(kind) or (pa.types.is_string(kind) and logical_type(field) != "decimal"):
         return pc.divide(pc.cast(microseconds(column, field), pa.float64(), safe=False), 1e6)
     return numbers(column, field)
+
+
+def times(column: pa.Array, field: pa.Field) -> pa.DoubleArray:
+    """The same without numbers that are no Unix seconds of the years 1 to 9999, as milliseconds are: null."""
+    at = seconds(column, field)
+    known = pc.and_(pc.greater_equal(at, _YEAR_1), pc.less(at, _YEAR_10000))
+    return pc.if_else(known, at, pa.scalar(None, pa.float64()))
 
 
 def microseconds(column: pa.Array, field: pa.Field) -> pa.Int64Array:

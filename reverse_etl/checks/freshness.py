@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 import pyarrow.compute as pc
 from pydantic import Field
 
-from reverse_etl.checks._instants import seconds
+from reverse_etl.checks._instants import times
 from reverse_etl.checks._settings import GateSeverity, rule_of
 from reverse_etl.checks.base import AnyRule, Measured, Rule, Whole
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.intervals import Interval, format_interval
+from reverse_etl.counted import counted
+
+_AHEAD_S: Final = 86_400
+"""Clocks differ, time zones are mistaken: up to a day ahead is now."""
 
 
 class Config(CheckConfig):
@@ -26,7 +31,8 @@ class Config(CheckConfig):
         "the source changed the row, or loaded it.",
     )
     max: Interval = Field(
-        description="The greatest age of its newest value at the run's start: 6h, 1d. A run without rows is not judged."
+        description="The greatest age of its newest value at the run's start: 6h, 1d. Times more than a day after that "
+        "do not count. A run without rows is not judged."
     )
     severity: GateSeverity = Field(
         default="stop", description="warn reports, stop ends the run before anything is sent."
@@ -53,21 +59,29 @@ class Freshness:
     def measure(self, whole: Whole, past: Sequence[float]) -> Measured:  # noqa: ARG002
         """The age of the newest time in seconds, negative for one after the run's start; none without a time."""
         newest: float | None = None
-        rows = 0
+        rows = ahead = 0
         for batch in whole.batches(self.column):
             rows += batch.num_rows
-            here = pc.max(seconds(batch.column(0), batch.schema.field(0))).as_py()
+            at = times(batch.column(0), batch.schema.field(0))
+            known = pc.less_equal(at, float(whole.started_at + _AHEAD_S))
+            ahead += known.false_count
+            here = pc.max(at.filter(known)).as_py()
             if here is not None and (newest is None or here > newest):
                 newest = here
         if not rows:
             return Measured(None, note="No rows were read, so how fresh the source is cannot be seen.")
+        told = f"column `{self.column}` is more than a day in the future in {counted(ahead, 'row')}"
         if newest is None:
-            return Measured(None, f"column `{self.column}` holds no time, so it is not known how old the data is.")
+            why = f"{told} and no time in the others" if ahead else f"column `{self.column}` holds no time"
+            return Measured(None, f"{why}, so it is not known how old the data is.")
         age_s = whole.started_at - newest
         if age_s > self.max_s:
             old = format_interval(_rounded(age_s))
-            return Measured(age_s, f"the newest `{self.column}` is {old} old, more than the {self.shown} allowed.")
-        return Measured(age_s)
+            beside = f" beside {counted(ahead, 'row')} in the future" if ahead else ""
+            return Measured(
+                age_s, f"the newest `{self.column}`{beside} is {old} old, more than the {self.shown} allowed."
+            )
+        return Measured(age_s, note=f"{told[0].upper()}{told[1:]}, which does not count." if ahead else "")
 
 
 def _rounded(age_s: float) -> timedelta:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from reverse_etl.checks._batch import broken
-from reverse_etl.checks._instants import seconds
+from reverse_etl.checks._instants import times
 from reverse_etl.checks._settings import rule_of
 from reverse_etl.checks.base import AnyRule, Finding, Rule
 from reverse_etl.config.checks import CheckConfig
@@ -47,7 +47,7 @@ class MaxAge:
     def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:
         """Rows with an older time, and rows with something that is not a time."""
         column = batch.column(self.column)
-        at = seconds(column, batch.schema.field(self.column))
+        at = times(column, batch.schema.field(self.column))
         older = pc.less(at, started_at - self.max_s)
         yield from broken(batch, older, self.column, f"column `{self.column}` is more than {self.shown} ago.")
         other = pc.and_(column.is_valid(), pc.is_null(at))

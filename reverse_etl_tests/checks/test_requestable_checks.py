@@ -379,6 +379,43 @@ def test_freshness_says_how_old_the_newest_time_is(newest: int, value: float, me
     assert (result.value, result.message) == (value, message)
 
 
+@pytest.mark.parametrize(
+    ("values", "value", "passed", "says"),
+    [
+        (
+            [STARTED_AT - 60, STARTED_AT + 90_000],
+            60.0,
+            True,
+            "is more than a day in the future in 1 row, which does not",
+        ),
+        (
+            [STARTED_AT - 99_999, 4_102_444_800],
+            99_999.0,
+            False,
+            "the newest `updated_at` beside 1 row in the future is",
+        ),
+        ([4_102_444_800, None], None, False, "is more than a day in the future in 1 row and no time in the others, so"),
+        ([STARTED_AT * 1000, (STARTED_AT - 9) * 1000], None, False, "column `updated_at` holds no time, so"),
+    ],
+)
+def test_a_time_that_lies_ahead_does_not_make_data_fresh(
+    values: list[int | None], value: float | None, passed: bool, says: str, tmp_path: Path
+) -> None:
+    """Neither do milliseconds, which as seconds are thousands of years ahead."""
+    config = sync(freshness.Config(column="updated_at", max=timedelta(hours=6)))
+    rows = pa.record_batch({"id": pa.array(["1", "2"]), "updated_at": pa.array(values, pa.int64())})
+    result = check(config, tmp_path, [rows]).result("freshness_updated_at")
+    assert (result.value, result.passed) == (value, passed)
+    assert says in result.message + result.note
+
+
+def test_milliseconds_are_no_age(tmp_path: Path) -> None:
+    """A `max_age` that took them for seconds would let everything pass."""
+    config = sync(max_age.Config(column="paid_at", max=timedelta(hours=6)))
+    rows = pa.record_batch({"id": pa.array(["1"]), "paid_at": pa.array([(STARTED_AT - 99_999) * 1000])})
+    assert ["column `paid_at` is not a time."] == [row.why.message for row in check(config, tmp_path, [rows]).failed()]
+
+
 def test_without_rows_freshness_is_not_known_and_stops_nothing(tmp_path: Path) -> None:
     """A run that reads what changed may find nothing."""
     config = sync(freshness.Config(column="updated_at", max=timedelta(hours=6)))
