@@ -20,7 +20,6 @@ from reverse_etl.state.views import KEYS, drop_views, make_views, selects
 from reverse_etl_tests.state.conftest import begin, close, failed_row, report
 
 PAGE = Path(reverse_etl.__file__).parents[1] / "docs" / "monitoring.md"
-NOW = datetime.now(UTC)
 
 
 def ran(
@@ -36,7 +35,7 @@ def ran(
     read_from: int = 7,
 ) -> RunReport:
     """A run with so many rows that ended some time ago."""
-    at = NOW - ago
+    at = datetime.now(UTC) - ago
     begin(store, run_id, at=at, sync=sync)
     counts = Counts(extracted=rows, delivered=rows - failed, rejected=failed)
     ended = status or (Status.SOME_ROWS_FAILED if failed else Status.COMPLETED)
@@ -163,13 +162,14 @@ def test_an_alert_compares_with_the_run_that_the_view_compares_with(
 
 def test_error_rates_are_by_day(store: Store) -> None:
     """Over ten per cent is high; skipped runs do not count."""
+    now = datetime.now(UTC)
     ran(store, "r1", rows=10, failed=1)
     ran(store, "r2", rows=10, failed=1, ago=timedelta(days=1))
     ran(store, "r3", rows=10, failed=2, ago=timedelta(days=1))
     ran(store, "r4", rows=0, ago=timedelta(days=1), status=Status.FAILED)
     found = read(store, "error_rates", "day", "runs", "runs_failed", "rows_failed", "failed_row_rate", "is_high")
     assert [row[1:] for row in found] == [(3, 1, 3, 0.15, 1), (1, 0, 1, 0.1, 0)]
-    assert [str(row[0]) for row in found] == [f"{NOW - timedelta(days=1):%Y-%m-%d}", f"{NOW:%Y-%m-%d}"]
+    assert [str(row[0]) for row in found] == [f"{now - timedelta(days=1):%Y-%m-%d}", f"{now:%Y-%m-%d}"]
 
 
 def test_a_relation_of_somebody_else_is_left_alone(store: Store, state_url: str) -> None:
