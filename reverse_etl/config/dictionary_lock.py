@@ -37,7 +37,7 @@ def locked(text: str) -> Digests | None:
     """What a lock holds; None where it is not one, as after a merge of two."""
     try:
         stored = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(stored, dict) or not all(isinstance(parts, dict) for parts in stored.values()):
         return None

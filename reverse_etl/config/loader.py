@@ -212,7 +212,9 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
             continue
         entered.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place, name) for name in files if name.lower().endswith(_ENDINGS) and name[0] != ".")
+        # Docker makes a folder in the place of a file that it is to mount and that does not exist.
+        names = (*files, *folders)
+        yield from (Path(place, name) for name in names if name.lower().endswith(_ENDINGS) and name[0] != ".")
 
 
 def _shown(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl.config.dictionary_lock import locked
 from reverse_etl.config.loader import inspect_project, load_project
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -100,6 +101,7 @@ def test_a_changed_meaning_is_told_until_it_is_accepted(tmp_path: Path) -> None:
         f"{lock}: cannot be read, so that changed definitions are not found: write it with `reverse-etl dictionary "
         "--lock`"
     ]
+    assert locked("[" * 100_000) is None
     assert project.reverse_etl("dictionary", "--lock", "--json").returncode == 2
 
 

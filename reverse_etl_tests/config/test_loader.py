@@ -192,6 +192,19 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, monkeypatch: py
     assert problems_of(syncs) == ["syncs/gone.yaml: cannot be read: No such file or directory"]
 
 
+@pytest.mark.parametrize("name", ["connections.yaml", "customers.yml", "dictionary.yaml"])
+def test_a_folder_in_the_place_of_a_file_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As Docker makes one: without its file a contract would not hold, and a sync not run, in silence."""
+    monkeypatch.chdir(tmp_path)
+    syncs = write_project(tmp_path, {"connections.yaml": CONNECTIONS})
+    (syncs / name).unlink(missing_ok=True)
+    (syncs / name).mkdir()
+
+    assert problems_of(syncs) == [f"syncs/{name}: cannot be read: it is not a regular file"]
+
+
 @pytest.mark.parametrize("name", ["connections.yaml", "pipe.yaml"])
 def test_a_pipe_is_a_problem_and_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """It has no writer, so reading it would never end."""
