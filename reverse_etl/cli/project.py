@@ -65,7 +65,8 @@ def require_named(known: Collection[str], name: str, folder: str) -> None:
     """Raises ConfigError with the nearest name where a sync is not known."""
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known)) or 'none'}."
+        others = f"There are: {', '.join(sorted(known))}." if known else "There is none yet: see reverse-etl init."
+        hint = f"Did you mean {near[0]}?" if near else others
         raise ConfigError(f"there is no sync named {name} in {folder}.", hint=hint)
 
 

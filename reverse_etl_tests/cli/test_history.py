@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from reverse_etl.cli.commands.history import history
+from reverse_etl.cli.project import require_named
 from reverse_etl.errors import ConfigError
 from reverse_etl.exclusions import ExcludedRows
 from reverse_etl.report import Counts, Status
@@ -84,6 +85,9 @@ def test_an_unknown_sync_gets_the_nearest_name(project: Remembered) -> None:
     with pytest.raises(ConfigError, match="no sync named peopel") as caught:
         run(history, "peopel")
     assert "Did you mean people?" in caught.value.hint
+    with pytest.raises(ConfigError) as none:
+        require_named((), "people", "syncs")
+    assert "reverse-etl init" in none.value.hint
 
 
 def test_a_sync_whose_file_is_gone_keeps_its_history(project: Remembered) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli.commands.plan import _in_table, _lines, _why_not_compared
+from reverse_etl.cli import words
+from reverse_etl.cli.commands.plan import _in_table, _lines, _show, _why_not_compared
 from reverse_etl.config.gone import Gone
+from reverse_etl.config.loader import load_project
 from reverse_etl.destinations.table_powers import Effects
 from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.state.home import Home
@@ -20,6 +22,15 @@ from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 QUERY = "SELECT id, email, plan FROM customers"
+
+
+def test_a_plan_that_sends_nothing_explains_no_comparison(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is new or changed is of no use there; where something is sent it is said."""
+    sync = load_project(project.folder / "syncs").syncs["people"]
+    for requests, said in ((0, False), (1, True)):
+        stream = StreamPlan(extracted=2, to_send=requests, rejected=0, excluded=2 - requests, requests=requests)
+        _show(Plan("plan-1", "people", False, None, 0, {"rows": stream}), sync, words.console())
+        assert said == ("does not compare" in " ".join(capsys.readouterr().out.split()))
 
 
 @pytest.fixture

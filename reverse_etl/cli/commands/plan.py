@@ -147,7 +147,7 @@ def _show(made: Plan, sync: SyncConfig, console: Console) -> None:
         say(console, "Nothing to send.")
     elif not looked:
         say(console, f"{counted(requests, 'request')}{size}.")
-    if not made.compares and not looked and (why := _why_not_compared(made)):
+    if requests and not made.compares and not looked and (why := _why_not_compared(made)):
         say(console, why)
     for note in made.notes:
         say(console, note)
