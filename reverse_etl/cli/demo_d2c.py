@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.cli import words
 from reverse_etl.cli.demo_sandbox import ADDRESSES, start_sandbox
+from reverse_etl.cli.demo_syncs import write_missing
 from reverse_etl.cli.tables import print_line, say
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def play(folder: Path, console: Console, *, keep: bool) -> bool:
     from reverse_etl.state.home import Home
 
     syncs = folder / "syncs"
-    _write_missing(syncs, console)
+    write_missing("d2c_syncs", syncs, console)
     os.environ.update(dict.fromkeys(SECRETS, "sandbox"))
     home, project = Home.from_environment(syncs), load_project(syncs)
     now = int(time.time())
@@ -71,16 +71,6 @@ def play(folder: Path, console: Console, *, keep: bool) -> bool:
             sandbox.stop()
     _what_next(console, syncs, sandbox.url, kept=kept)
     return acts.as_it_must
-
-
-def _write_missing(syncs: Path, console: Console) -> None:
-    """Puts the shipped syncs where there is no folder of syncs yet."""
-    if syncs.exists():
-        return
-    syncs.mkdir(parents=True)
-    for shipped in sorted(files("reverse_etl.demo").joinpath("d2c_syncs").iterdir(), key=lambda file: file.name):
-        (syncs / shipped.name).write_bytes(shipped.read_bytes())
-        say(console, f"Wrote {syncs / shipped.name}")
 
 
 @dataclass(slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.cli import words
+from reverse_etl.cli.demo_syncs import write_missing
 from reverse_etl.cli.tables import print_line, say
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def play(folder: Path, console: Console, *, keep: bool) -> bool:
     from reverse_etl.state.home import Home
 
     syncs = folder / "syncs"
-    _write_missing(syncs, console)
+    write_missing("health_syncs", syncs, console)
     os.environ.update(dict.fromkeys(SECRETS, "sandbox"))
     home = Home.from_environment(syncs)
     table, now = folder / "health.duckdb", int(time.time())
@@ -63,16 +63,6 @@ def play(folder: Path, console: Console, *, keep: bool) -> bool:
             services.stop()
     _what_next(console, syncs, services, kept=kept)
     return acts.as_it_must
-
-
-def _write_missing(syncs: Path, console: Console) -> None:
-    """Puts the shipped syncs where there is no folder of syncs yet."""
-    if syncs.exists():
-        return
-    syncs.mkdir(parents=True)
-    for shipped in sorted(files("reverse_etl.demo").joinpath("health_syncs").iterdir(), key=lambda file: file.name):
-        (syncs / shipped.name).write_bytes(shipped.read_bytes())
-        say(console, f"Wrote {syncs / shipped.name}")
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ def copy_after_run(
     except ReverseEtlError as error:
         return f"the monitoring tables were not written, the next run writes what is missing: {error}"
     except Exception as error:
-        return f"the monitoring tables were not written: {type(error).__name__}, a defect of reverse-etl."
+        return f"the monitoring tables were not written: {type(error).__name__}. Please report it: it is our defect."
     return ""
 
 

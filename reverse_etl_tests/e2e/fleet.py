@@ -23,6 +23,8 @@ from reverse_etl_tests.project import CREDENTIALS, Project, fill, people
 from reverse_etl_tests.servers.postgres import PostgresServer
 from reverse_etl_tests.servers.s3 import running_s3
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
+from reverse_etl_tests.servers.workers import alone
+from reverse_etl_tests.state.test_workspace_lease import silenced
 
 PEOPLE = 60
 EACH = "    max_items_per_request: 5\n    max_requests_in_flight: 2\n"
@@ -67,6 +69,19 @@ class Fleet:
         """One turn of run monitoring."""
         errors = execute_run_monitoring_iteration(self.daemon.context, logging.getLogger())
         assert [] == [each for each in errors if each]
+
+    def continued(self, lost: str, sandbox: RunningSandbox) -> str:
+        """The run that ended well after one whose machine is gone, and which run monitoring has noticed."""
+        if alone():
+            self.monitored()
+            assert dg.DagsterRunStatus.STARTED is self.status(lost)
+            silenced(open_store(self.state_url), seconds=190)
+        self.monitored()
+        assert dg.DagsterRunStatus.FAILURE is self.status(lost)
+        sandbox.clear_faults()
+        (again,) = self.launched("people")
+        assert dg.DagsterRunStatus.SUCCESS is self.ended(again)
+        return again
 
     def report(self, run_id: str) -> RunReport:
         """What the history says of a run."""

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import typer
 
 from reverse_etl.cli import words
+from reverse_etl.cli.demo_syncs import write_missing
 from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.cli.tables import Rows, print_line, say
 from reverse_etl.errors import ConfigError
@@ -70,7 +70,7 @@ def demo(
 
     console = words.console()
     os.environ.update(dict.fromkeys(CREDENTIALS, "sandbox"))
-    _write_missing(syncs, console)
+    write_missing("syncs", syncs, console)
     project = load_project(syncs)
     shop, workspace = _shipped(project)
     home = Home.from_environment(syncs)
@@ -88,16 +88,6 @@ def demo(
             sandbox.stop()
     _what_next(acts, sandbox, kept=keep_sandbox)
     raise typer.Exit(0 if acts.as_it_must else 1)
-
-
-def _write_missing(syncs: Path, console: Console) -> None:
-    """Puts the shipped syncs where there is no folder of syncs yet."""
-    if syncs.exists():
-        return
-    syncs.mkdir(parents=True)
-    for shipped in sorted(files("reverse_etl.demo").joinpath("syncs").iterdir(), key=lambda file: file.name):
-        (syncs / shipped.name).write_bytes(shipped.read_bytes())
-        say(console, f"Wrote {syncs / shipped.name}")
 
 
 def _shipped(project: ProjectConfig) -> tuple[Path, WorkspaceConfig]:

@@ -138,7 +138,7 @@ class Client:
             zone = f" ({self._time_zone})" if self._time_zone else ""
             raise CallsUsedUpError(
                 f"{self.label}: the account's API calls of the day are used up.",
-                hint=f"They begin anew at midnight in the account's time zone{zone}: try again then.",
+                hint=f"The day ends at midnight in the account's time zone{zone}: try again then.",
             )
         asked_s = retry_after_s(reply.headers, now=datetime.now(UTC))
         return try_again(reply, after_s=_WINDOWS_S.get(policy, _WINDOW_S) if asked_s is None else asked_s)
