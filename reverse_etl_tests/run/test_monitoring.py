@@ -42,6 +42,6 @@ def test_whatever_goes_wrong_is_a_sentence(tmp_path: Path) -> None:
     broken = Store(f"sqlite:///{tmp_path / 'state.db'}")
     warning = copy_after_run(project.monitoring, project.destinations, broken)
     assert warning.startswith("the monitoring tables were not written")
-    assert "a defect" not in warning
+    assert "our defect" not in warning
     assert StateError.__name__ not in warning
-    assert "KeyError, a defect" in copy_after_run(project.monitoring, {}, broken)
+    assert "KeyError. Please report it: it is our defect." in copy_after_run(project.monitoring, {}, broken)
