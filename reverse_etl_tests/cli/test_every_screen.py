@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.cli import words
+from reverse_etl.times import _UNITS
 from reverse_etl_tests.cli.test_init import answered
 from reverse_etl_tests.project import Project, fill, people
 from reverse_etl_tests.servers.dagster_ui import free_port
@@ -47,7 +47,7 @@ COMMANDS = (
 )
 BOXES = "│╭╮╰╯─"
 HELP = re.compile(r"│ ([a-z-]+) ")
-AGES = {"now", "ago"} | {f"{unit}{s}" for unit, _ in words._UNITS for s in ("", "s")}
+AGES = {"now", "ago"} | {f"{unit}{s}" for unit, _ in _UNITS for s in ("", "s")}
 """Words that come and go with the time between two commands."""
 
 

@@ -12,11 +12,12 @@ from reverse_etl.changeset.scope import Reads
 from reverse_etl.cli import words
 from reverse_etl.cli.commands.pause import pause
 from reverse_etl.cli.commands.resume import resume
-from reverse_etl.cli.commands.status import next_due, status
+from reverse_etl.cli.commands.status import status
 from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.report import Status
 from reverse_etl.state.runs import begin_run
 from reverse_etl.state.syncs import record_seen, set_paused
+from reverse_etl.syncs_page.sync_status import next_due
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -10,7 +10,6 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateRe
 from dagster._core.test_utils import freeze_time
 from dagster._daemon.freshness import FreshnessDaemon
 
-from reverse_etl.cli.commands.status import statuses
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.config.syncs import ProjectConfig
@@ -18,6 +17,7 @@ from reverse_etl.definitions import build_definitions
 from reverse_etl.schedule.longest_interval import longest_interval
 from reverse_etl.state.home import Home
 from reverse_etl.state.store import open_store
+from reverse_etl.syncs_page.sync_status import statuses
 from reverse_etl_tests.defs.daemon import Daemon
 from reverse_etl_tests.project import Project, fill, people
 
@@ -65,5 +65,7 @@ def test_status_and_dagster_agree(project: Project, monkeypatch: pytest.MonkeyPa
         list(FreshnessDaemon().run_iteration(daemon.context))
         record = FreshnessStateRecord.blocking_get(daemon.context.create_request_context(), DELIVERY)
     assert record is not None
-    (shown,) = statuses(load_project(project.folder / "syncs"), open_store(Home.from_environment().state_url), now)
+    (shown,) = statuses(
+        load_project(project.folder / "syncs").syncs, open_store(Home.from_environment().state_url), now
+    )
     assert (hours > 12, hours > 12) == (shown.stale, record.freshness_state is FreshnessState.FAIL)
