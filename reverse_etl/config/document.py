@@ -40,6 +40,7 @@ class Place:
         joined: The text with its line breaks, where YAML makes blanks of them; otherwise None. Its first line is
             ``text_line``.
         style: What joined them: ``>``, a quote, or nothing.
+        file: As people are shown it, where the text is in another file than its key.
         children: By key or index.
     """
 
@@ -48,6 +49,7 @@ class Place:
     block: bool = False
     joined: str | None = None
     style: str = ""
+    file: str = ""
     children: dict[str | int, Place] = field(default_factory=dict)
 
     def line_of(self, path: tuple[str | int, ...]) -> int:

@@ -14,6 +14,7 @@ from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
 from reverse_etl.config.connections_file import DESTINATIONS, read_connections
 from reverse_etl.config.document import Document, read_document
 from reverse_etl.config.problems import Problem, lines, model_problems, problem_at
+from reverse_etl.config.query_files import read_query_files
 from reverse_etl.config.sync_file import SyncFile, read_sync
 from reverse_etl.config.syncs import OutgoingRows, SyncConfig
 from reverse_etl.errors import ConfigProblemsError
@@ -46,8 +47,10 @@ def parse_destination(name: str, settings: Mapping[str, Any]) -> DestinationConf
 def parse_sync(name: str, settings: Mapping[str, Any]) -> SyncConfig:
     """One sync from the keys of its file; that its connections exist is not looked at. Raises ConfigProblemsError."""
     file, document, content = _document(f"sync {name}", dict(settings))
-    problems: list[Problem] = []
-    sync = read_sync(SyncFile(name, file, content, document), None, problems=problems, warnings=[])
+    queries = read_query_files(document, file=file, folder=Path.cwd())
+    problems = [*queries.problems]
+    read = SyncFile(name, file, content + queries.content, queries.document, query_files=queries.files)
+    sync = read_sync(read, None, problems=problems, warnings=[])
     if problems or sync is None:
         raise ConfigProblemsError(lines(problems))
     return sync

@@ -21,6 +21,8 @@ from reverse_etl.config.document import Document, read_document
 from reverse_etl.config.gone_problems import beside, conflicts
 from reverse_etl.config.lint import lint
 from reverse_etl.config.problems import Problem, did_you_mean, lines
+from reverse_etl.config.query_files import QUERY, QUERY_FILE, read_query_files
+from reverse_etl.config.shown import shown
 from reverse_etl.config.spot_check import spot_check_problems
 from reverse_etl.config.sync_file import SyncFile, read_sync
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -85,7 +87,7 @@ class Inspection:
     def concerning(self, names: Collection[str]) -> tuple[list[Problem], list[Problem]]:
         """Problems and warnings of these syncs, of what they use in ``connections.yaml``, and of the dictionary."""
         others = {sync.file for name, sync in self.syncs.items() if name not in names}
-        files = {self.syncs[name].file for name in names}
+        files = {file for name in names for file in (self.syncs[name].file, *self.syncs[name].query_files)}
         places = {"databases": "database", "workspaces": "workspace", "destinations": "destination"}
         used = {
             (section, str(SyncConfig.as_meant(self.syncs[name].document.values).get(key)))
@@ -130,7 +132,7 @@ def _load(folder: Path) -> Inspection:
     for path in sorted(files, key=lambda path: path.stem):
         if path == folder / CONNECTIONS or (sync := _sync_file(path, problems)) is None:
             continue
-        if _is_dictionary(path.name) and "query" not in sync.document.values:
+        if _is_dictionary(path.name) and not {QUERY, QUERY_FILE} & sync.document.values.keys():
             dictionary = _dictionary(sync, path == folder / DICTIONARY, problems) or dictionary
             continue
         read.setdefault(sync.name, sync)
@@ -145,7 +147,7 @@ def _load(folder: Path) -> Inspection:
     warnings += bound.warnings
     dictionary = replace(dictionary, terms=bound.terms)
     warnings += lint(syncs, read, dictionary)
-    warnings += lock_warnings(folder, _shown(folder / LOCK), dictionary)
+    warnings += lock_warnings(folder, shown(folder / LOCK), dictionary)
     for name, problem in connections.watched if connections is not None else []:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
@@ -217,16 +219,8 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in names if name.lower().endswith(_ENDINGS) and name[0] != ".")
 
 
-def _shown(path: Path) -> str:
-    """A file as people are shown it: from the current folder where it is inside, otherwise whole."""
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except (ValueError, OSError):
-        return str(path)
-
-
 def _read(path: Path, problems: list[Problem]) -> tuple[bytes, Document] | None:
-    file = _shown(path)
+    file = shown(path)
     try:
         if path.exists() and not path.is_file():
             # Reading a pipe without a writer would wait without end.
@@ -244,22 +238,28 @@ def _read(path: Path, problems: list[Problem]) -> tuple[bytes, Document] | None:
 def _connections(folder: Path, files: list[Path], problems: list[Problem]) -> Connections | None:
     path = folder / CONNECTIONS
     if path not in files:
-        problems.append(Problem(_shown(path), 0, "", "is missing: it names the databases and workspaces of all syncs"))
+        problems.append(Problem(shown(path), 0, "", "is missing: it names the databases and workspaces of all syncs"))
         return None
     read = _read(path, problems)
     if read is None or not read[1].values:
         return None
-    return read_connections(read[1], file=_shown(path), folder=folder, problems=problems)
+    return read_connections(read[1], file=shown(path), folder=folder, problems=problems)
 
 
 def _sync_file(path: Path, problems: list[Problem]) -> SyncFile | None:
     if path.stem == "connections":
         problems.append(
-            Problem(_shown(path), 0, "", "connections are read from connections.yaml in the top folder only")
+            Problem(shown(path), 0, "", "connections are read from connections.yaml in the top folder only")
         )
         return None
     read = _read(path, problems)
-    return SyncFile(path.stem, _shown(path), *read, folder=path.parent) if read is not None else None
+    if read is None:
+        return None
+    file, (content, document) = shown(path), read
+    queries = read_query_files(document, file=file, folder=path.parent)
+    problems.extend(queries.problems)
+    content += queries.content
+    return SyncFile(path.stem, file, content, queries.document, folder=path.parent, query_files=queries.files)
 
 
 def _dictionary(read: SyncFile, at_the_top: bool, problems: list[Problem]) -> Dictionary | None:

@@ -97,7 +97,7 @@ def problem_in_text(file: str, document: Document, path: Path, line: int, text: 
     place = document.place.at(*path)
     if place is None:
         return problem_at(file, document, path, text)
-    return Problem(file, place.text_line + (line - 1 if place.block else 0), key_text(path), text)
+    return Problem(place.file or file, place.text_line + (line - 1 if place.block else 0), key_text(path), text)
 
 
 def model_problems(
@@ -124,6 +124,9 @@ def model_problems(
         if detail["type"] == "missing" and inner in meant:
             continue
         path = _written(document, (*under, *inner), at_least=len(under), missing=detail["type"] == "missing")
+        place = document.place.at(*path)
+        if detail["type"] == "extra_forbidden" and place is not None and place.file:
+            continue  # the key that names the file is unknown, too
         text = _sentence(detail, model, inner)
         if text not in found.setdefault(path, []):
             found[path].append(text)

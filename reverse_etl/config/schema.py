@@ -22,6 +22,7 @@ from reverse_etl.config.environment import EnvText
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.monitoring import MonitoringConfig
+from reverse_etl.config.query_files import ONE_QUERY
 from reverse_etl.config.sync_file import CHECKS
 from reverse_etl.config.syncs import SyncConfig
 
@@ -60,6 +61,7 @@ def sync_schema() -> dict[str, Any]:
         "required": named,
         "oneOf": [{"required": [section]} for section in sections],
         "anyOf": [{"required": ["workspace"]}, {"required": ["destination"]}],
+        "allOf": [ONE_QUERY],
         "$defs": definitions,
     }
 

@@ -34,10 +34,11 @@ class SyncFile:
     Attributes:
         name: The sync's name.
         file: As people are shown it.
-        content: The file's bytes.
-        document: What is in it.
+        content: The file's bytes, and those of its queries' files.
+        document: What is in it, with the texts of those files.
         folder: Absolute; relative paths in the file start here. None for settings given in code.
         columns: Of its queries, by their place, once they were read; None where only the database knows them.
+        query_files: Files of queries, as people are shown them.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SyncFile:
     document: Document
     folder: FolderPath | None = None
     columns: dict[Path, tuple[Column, ...] | None] = field(default_factory=dict)
+    query_files: tuple[str, ...] = ()
 
 
 def read_sync(

@@ -19,6 +19,7 @@ from reverse_etl.config.definitions import Definition, Mode
 from reverse_etl.config.model import Misfit
 from reverse_etl.config.owners import Owner
 from reverse_etl.config.project import ProjectConfig as ProjectConfig
+from reverse_etl.config.query_files import QueryFile, query_missing
 from reverse_etl.config.schedule import Schedule, ScheduleConfig
 from reverse_etl.config.shaping import NO_SHAPE, Shape, ShapedModel
 from reverse_etl.config.spot_check import SpotCheckConfig
@@ -158,6 +159,7 @@ class SyncConfig(OutgoingRows):
         database: A key of ``databases``.
         destination: A key of ``destinations``, or of ``workspaces`` where the file has the key ``workspace``.
         query: One SELECT, with ``{{last_sync_time}}`` not yet replaced.
+        query_file: Where it was written, if not in the sync's file.
         failed_rows: Whether failed rows hold last sync time, or are carried from run to run.
         max_rows: A query with more rows fails before anything is sent.
         beside: Other syncs that name the same things: a stream of this one, the other sync and its stream.
@@ -183,7 +185,8 @@ class SyncConfig(OutgoingRows):
         description="A key of workspaces or destinations in connections.yaml.",
     )
     schedule: Schedule
-    query: str = Field(min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
+    query: str = Field(default="", min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
+    query_file: QueryFile = None
     changes: ChangesConfig = Field(default=ChangesConfig(), description="How a run finds what changed.")
     failed_rows: Literal["hold", "carry"] = Field(
         default="hold",
@@ -273,4 +276,5 @@ class SyncConfig(OutgoingRows):
         schedule = given.get("schedule")
         if isinstance(schedule, Mapping) and not {"every", "cron"} & ScheduleConfig.as_meant(schedule).keys():
             yield "schedule", "does not say when: add every or cron, or write `schedule: manual`"
+        yield from query_missing(given)
         yield from super().misfits(given)

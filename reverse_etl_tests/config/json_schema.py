@@ -28,6 +28,9 @@ def _errors(schema: dict[str, Any], value: Any, root: dict[str, Any], at: str) -
             continue
         if keyword == "$ref":
             yield from _errors(root["$defs"][wanted.removeprefix("#/$defs/")], value, root, at)
+        elif keyword == "allOf":
+            for form in wanted:
+                yield from _errors(form, value, root, at)
         elif keyword in ("anyOf", "oneOf"):
             fitting = sum(not list(_errors(form, value, root, at)) for form in wanted)
             if fitting == 0 or (keyword == "oneOf" and fitting > 1):

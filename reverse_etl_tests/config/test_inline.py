@@ -46,7 +46,7 @@ def test_mistakes_in_code_get_the_messages_of_a_file() -> None:
         parse_database("shop", {"type": "sqlite", "paht": "shop.db"})
     with pytest.raises(ConfigProblemsError, match=r"workspace main:\d+: workspaces.main.site_id: a secret is never"):
         parse_destination("main", {"site_id": "hunter2", "track_api_key": "${B}"})
-    with pytest.raises(ConfigProblemsError, match=r"sync customers:\d+: query: is missing"):
+    with pytest.raises(ConfigProblemsError, match=r"sync customers:\d+: needs query or query_file"):
         parse_sync("customers", {"database": "a", "workspace": "b", "schedule": "manual", "people": {}})
 
 

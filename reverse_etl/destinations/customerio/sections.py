@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from reverse_etl.config.gone import GoneMax, GoneMaxRows, MayBeGone, SetWhenGone
 from reverse_etl.config.intervals import Interval, IntervalOrZero
-from reverse_etl.config.model import YamlModel
+from reverse_etl.config.model import Misfit, YamlModel
+from reverse_etl.config.query_files import ONE_QUERY, QueryFile, query_missing
 from reverse_etl.config.shaping import ShapedModel
 from reverse_etl.destinations.customerio.compare_config import RemovedAttributes, Send
 from reverse_etl.destinations.customerio.segment_config import SegmentConfig
@@ -140,10 +142,13 @@ class RelationshipsConfig(MayBeGone, ShapedModel):
     Beside ``objects`` it sets what becomes of suppressed people; beside ``people`` that section does.
     """
 
+    model_config = ConfigDict(json_schema_extra=ONE_QUERY)
+
     identify_by: Identifier = Field(default="id", description="The column that identifies the person.")
     identify_by_reason: Why = ""
     object_type: int = Field(default=1, ge=1, description="Used when the query has no object_type column.")
-    query: str = Field(min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
+    query: str = Field(default="", min_length=1, description="One SELECT; {{last_sync_time}} is replaced.")
+    query_file: QueryFile = None
     empty_values: EmptyValues = Field(default="ignore", description="NULL and '': left out, or clear the attribute.")
     suppressed: Suppressed = Field(default="ignore_and_complete", description="Suppressed people: left out, or failed.")
     suppression_list: SuppressionListConfig | None = Field(default=None, description="People who are not to be sent.")
@@ -155,3 +160,9 @@ class RelationshipsConfig(MayBeGone, ShapedModel):
     )
     gone_max: GoneMax = 5.0
     gone_max_rows: GoneMaxRows = 1_000
+
+    @classmethod
+    def misfits(cls, given: Mapping[str, Any]) -> Iterator[Misfit]:
+        """It has a query."""
+        yield from query_missing(given)
+        yield from super().misfits(given)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from reverse_etl.config.connections import PathBesideFile
 from reverse_etl.config.model import YamlModel
+from reverse_etl.config.query_files import QueryFile
 
 Suppressed = Literal["ignore_and_complete", "ignore_and_fail"]
 
@@ -29,6 +30,7 @@ class SuppressionListConfig(YamlModel):
     """
 
     query: str | None = Field(default=None, min_length=1, description="One SELECT of id, email or both: all of them.")
+    query_file: QueryFile = None
     file: Annotated[PathBesideFile, AfterValidator(_listed)] | None = Field(
         default=None, description="CSV or Parquet with a column id, email or both, relative to this file."
     )
@@ -37,5 +39,5 @@ class SuppressionListConfig(YamlModel):
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Exactly one of the two keys."""
         both = {"query", "file"} <= given.keys()
-        if both or not {"query", "file"} & given.keys():
+        if both or not {"query", "query_file", "file"} & given.keys():
             yield "", "takes query or file, not both" if both else "needs query or file"

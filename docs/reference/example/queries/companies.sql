@@ -1,0 +1,2 @@
+SELECT id AS object_id, name, industry
+FROM companies

@@ -1,0 +1,2 @@
+SELECT company_id AS object_id, email
+FROM memberships
