@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.delivery.sender import SLICE_ROWS
+from reverse_etl.delivery.turns import lanes_of
 from reverse_etl.destinations.tables import TableDestination
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def estimate(
         rows = sum(batch.num_rows for batch in parts.sendable(outcomes))
         return Estimate(-(-rows // destination.rows_per_transaction))
     limits = destination.limits
-    lanes = Lanes(limits, limits.max_requests_in_flight if destination.repeats(parts.stream) else 1)
+    lanes = Lanes(limits, lanes_of(limits) if destination.repeats(parts.stream) else 1)
     requests = payload = 0
     for batch in parts.sendable(outcomes):
         for start in range(0, batch.num_rows, SLICE_ROWS):

@@ -20,25 +20,21 @@ from reverse_etl.delivery.lanes import Lanes
 from reverse_etl.delivery.once import Once
 from reverse_etl.delivery.repeats import refuse_spent, repeats_of, unless_all
 from reverse_etl.delivery.settling import GRACE_S, Progress, Settling
+from reverse_etl.delivery.turns import Turns, lanes_of
 from reverse_etl.destinations.base import Accepted, Answer, Destination, Items, RequestRefused, TryAgain
-from reverse_etl.destinations.request_powers import KeepsTogether, PacesKeys, RunsJobs, SendsOnce
+from reverse_etl.destinations.request_powers import KeepsTogether, RunsJobs, SendsOnce
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.ledger.ledger import Ledger
-from reverse_etl.pacing.concurrency import InFlight, together
-from reverse_etl.pacing.rate_limit import Clock, RateLimit
+from reverse_etl.pacing.concurrency import together
+from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience
-from reverse_etl.pacing.shared_rate import Reserve, SharedRate
-from reverse_etl.pacing.waits import Waits
+from reverse_etl.pacing.shared_rate import Reserve
 from reverse_etl.report import Cause, Outcome, Reason
 
 SLICE_ROWS: Final = 5_000
 """Rows that are encoded in one go, and packed in one go; between two slices answers are read and requests leave."""
 
-SLOW_ANSWER_S: Final = 5.0
-"""An answer that takes longer is trouble: the workspace is asked less, though it did answer."""
-
 _SYNC_S: Final = 0.5
-_BURST_S: Final = 0.1
 
 
 class Sender:
@@ -60,23 +56,16 @@ class Sender:
         reserve: Reserve | None = None,
         items_of: Items | None = None,
     ) -> None:
-        limits = destination.limits
         self._clock = clock
         self._destination = destination
         self._items_of = items_of or destination.items
         self._ledger = ledger
         self._patience = patience
         self._settling = Settling(ledger, destination.name, destination.kind, progress)
-        self._in_flight = InFlight(limits.max_requests_in_flight, per_second=limits.requests_per_second, clock=clock)
-        rate, waits = limits.requests_per_second, partial(self._report_wait, patience.waits)
-        self._rate = RateLimit(rate, burst_s=_BURST_S, clock=clock, share=lambda: self._in_flight.share, waits=waits)
-        self._shared = SharedRate(rate, reserve, clock=clock, waits=waits) if reserve else None
-        self._paces = destination if isinstance(destination, PacesKeys) else None
+        self._turns = Turns(destination, patience, clock=clock, reserve=reserve)
         together = destination if isinstance(destination, KeepsTogether) else None
         self._together = together if together is not None and together.keeps_together else None
-        self._key_rates: dict[str, RateLimit] = {}
         self._once: Once | None = None
-        self._workers = limits.max_requests_in_flight
         self._stopping = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sending: set[asyncio.Task[Any]] = set()
@@ -92,7 +81,7 @@ class Sender:
 
     async def send(self, parts: Parts) -> None:
         """Sends every row without an outcome; the first failure ends it, a cancellation once answers have come."""
-        self._patience.turn = self._turn
+        self._patience.turn = self._turns.turn
         work = asyncio.ensure_future(together([self._keep(), self._transfer(parts)]))
         try:
             await asyncio.shield(work)
@@ -127,15 +116,21 @@ class Sender:
             await self._settle_left(self._once, parts.stream)
         if isinstance(self._destination, RunsJobs):
             await self._send_jobs(cast("JobDestination", self._destination), parts)
-        count = self._workers if self._destination.repeats(parts.stream) or self._together is not None else 1
-        queues = [asyncio.Queue[Request | None](maxsize=self._workers // count) for _ in range(count)]
-        workers = (self._empty(queues[worker % count]) for worker in range(self._workers))
-        await together([self._fill(parts, queues), *workers])
+        limits = self._destination.limits
+        queues: list[asyncio.Queue[Request | None]]
+        if self._destination.repeats(parts.stream) or self._together is not None:
+            queues = [asyncio.Queue(maxsize=1) for _ in range(lanes_of(limits))]
+            workers = [self._empty(queue) for queue in queues]
+        else:
+            queue: asyncio.Queue[Request | None] = asyncio.Queue(limits.in_flight_at_first or self._turns.workers)
+            queues = [queue]
+            workers = [self._empty(queue, number) for number in range(self._turns.workers)]
+        await together([self._fill(parts, queues, len(workers)), *workers])
         self._settling.report()
         if self._keeper is not None:
             self._keeper.cancel()
 
-    async def _fill(self, parts: Parts, queues: list[asyncio.Queue[Request | None]]) -> None:
+    async def _fill(self, parts: Parts, queues: list[asyncio.Queue[Request | None]], workers: int) -> None:
         if not self._may_go_on():
             return
         lanes = Lanes(self._destination.limits, len(queues))
@@ -154,7 +149,8 @@ class Sender:
             self._fail_too_large(lanes.too_large())
         for lane, request in lanes.rest():
             await queues[lane].put(request)
-        for worker in range(self._workers):
+        self._turns.in_flight.open_all()
+        for worker in range(workers):
             await queues[worker % len(queues)].put(None)
 
     async def _send_jobs(self, destination: JobDestination, parts: Parts) -> None:
@@ -180,9 +176,15 @@ class Sender:
         identifiers = self._destination.identifiers(batch, stream)
         return identifiers, row_keys(batch.column(ROW_NUMBER), identifiers, stream)
 
-    async def _empty(self, queue: asyncio.Queue[Request | None]) -> None:
+    async def _empty(self, queue: asyncio.Queue[Request | None], number: int = 0) -> None:
+        """Sends what is in a queue; a worker whose number the window has not reached leaves it to the others."""
         try:
-            while self._may_go_on() and (request := await queue.get()) is not None:
+            while self._may_go_on():
+                await self._turns.in_flight.until_window_is_over(number)
+                free_at = self._clock.now()
+                if (request := await queue.get()) is None:
+                    return
+                self._turns.idled(self._clock.now() - free_at)
                 await self._settle(request)
         except ReverseEtlError:
             # What the others have in flight is applied anyway: better to know its answers.
@@ -231,32 +233,18 @@ class Sender:
             self._patience.retries += 1
             await self._settle(again)
 
-    def _report_wait(self, waits: Waits, seconds: float) -> None:
-        waits.report(seconds, f"for the rate limit of {self._destination.name}")
-
     async def _attempt(self, request: Request) -> Answer:
         if self._stopping:
             raise asyncio.CancelledError
-        await self._turns_of_keys(request)
-        async with self._in_flight.place():
-            await self._turn()
+        async with self._turns.leave(request.items) as leave:
             sending = {task for task in (asyncio.current_task(),) if task is not None}
             self._sending |= sending
-            asked_at = self._clock.now()
             try:
                 answer = await self._sent(request)
             finally:
                 self._sending -= sending
-        if self._clock.now() - asked_at > SLOW_ANSWER_S:
-            self._in_flight.slow_down()
-        elif not isinstance(answer, TryAgain):
-            self._in_flight.speed_up()
+        self._turns.answered(leave, answer)
         return answer
-
-    async def _turn(self) -> None:
-        await self._rate.turn()
-        if self._shared is not None:
-            await self._shared.turn()
 
     async def _sent(self, request: Request) -> Answer:
         once = self._once
@@ -265,23 +253,10 @@ class Sender:
         )
         return unless_all(answer, len(request.items)) if isinstance(answer, Accepted) else answer
 
-    async def _turns_of_keys(self, request: Request) -> None:
-        """Waits for what the request is about, before it takes a place that others could have."""
-        if self._paces is None:
-            return
-        for key in self._paces.pace_keys(request.items):
-            rate = self._key_rates.get(key)
-            if rate is None:
-                per_second = self._paces.requests_per_second_per_key
-                rate = self._key_rates[key] = RateLimit(per_second, clock=self._clock)
-            await rate.turn()
-
     def _slow_down(self, trouble: TryAgain) -> None:
         if self._stopping:
             raise asyncio.CancelledError
-        self._in_flight.slow_down()
-        if trouble.slow_down and trouble.after_s:
-            self._rate.pause(trouble.after_s)
+        self._turns.slow_down(trouble)
 
     def _fail_too_large(self, rows: list[tuple[int, int]]) -> None:
         if rows:

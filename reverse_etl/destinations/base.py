@@ -39,7 +39,8 @@ class Limits:
         envelope_bytes: What a request needs around its items; between two items it needs one byte.
         max_items: Most items in one request.
         requests_per_second: Rate limit.
-        max_requests_in_flight: Requests open at once.
+        max_requests_in_flight: Requests open at once, at most.
+        in_flight_at_first: With how many a delivery begins, and tries more while they get more done; None: with all.
     """
 
     max_item_bytes: int
@@ -48,6 +49,7 @@ class Limits:
     max_items: int
     requests_per_second: float
     max_requests_in_flight: int
+    in_flight_at_first: int | None = None
 
 
 class Refusal(NamedTuple):

@@ -84,8 +84,9 @@ class CustomerIO:
             max_items=workspace.max_items_per_request,
             requests_per_second=workspace.requests_per_second,
             max_requests_in_flight=workspace.max_requests_in_flight,
+            in_flight_at_first=workspace.in_flight_at_first,
         )
-        self._sync = sync
+        self._sync, self._at_once = sync, workspace.in_flight_at_first
         self._region = workspace.region
         self._app_url = workspace.app_base_url
         self._client = client
@@ -188,7 +189,7 @@ class CustomerIO:
             self._delivered(parts, outcomes),
             segment=self._segment_id,
             id_type=self._sync.people.identify_by,
-            at_once=self.limits.max_requests_in_flight,
+            at_once=self._at_once,
         )
 
     async def mirror(self, parts: Parts) -> int:
@@ -211,7 +212,7 @@ class CustomerIO:
             segment=self._segment_id,
             id_type=people.identify_by,
             most_percent=people.segment.mirror_max_removed,
-            at_once=self.limits.max_requests_in_flight,
+            at_once=self._at_once,
         )
 
     @property

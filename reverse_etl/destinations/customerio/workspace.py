@@ -18,6 +18,8 @@ _APP_URLS: Final = {"us": "https://api.customer.io", "eu": "https://api-eu.custo
 
 _Address = Annotated[EnvText, AfterValidator(partial(checked_address, like=_TRACK_URLS["us"]))]
 
+_AT_FIRST: Final = 8
+
 
 class WorkspaceConfig(DestinationConfig):
     """One entry of ``workspaces``: a Customer.io workspace.
@@ -48,7 +50,9 @@ class WorkspaceConfig(DestinationConfig):
     requests_per_second: float = Field(
         default=100, gt=0, le=10_000, allow_inf_nan=False, description="Rate limit of all runs in the workspace."
     )
-    max_requests_in_flight: int = Field(default=8, ge=1, le=256, description="Requests open at once.")
+    max_requests_in_flight: int = Field(
+        default=64, ge=1, le=256, description="Requests open at once, at most: 8 at first, more while that is faster."
+    )
     max_items_per_request: int = Field(
         default=5000, ge=1, le=100_000, description="Requests are full at 475,000 bytes; this holds small rows back."
     )
@@ -64,6 +68,11 @@ class WorkspaceConfig(DestinationConfig):
     def label(self) -> str:
         """For messages: ``workspace main``."""
         return f"workspace {self.name}"
+
+    @property
+    def in_flight_at_first(self) -> int:
+        """Requests open at once with which a delivery begins."""
+        return min(_AT_FIRST, self.max_requests_in_flight)
 
     def track_base_url(self) -> str:
         """Address of the Track API, without a slash at the end.
