@@ -13,7 +13,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from reverse_etl.config.loader import garbage_left, load_connections, load_project
+from reverse_etl.config.garbage import garbage_left
+from reverse_etl.config.loader import load_connections, load_project
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.failure import load_errors_in_words
 from reverse_etl.defs.project import build_definitions, first_seen, folder_named

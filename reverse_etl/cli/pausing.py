@@ -31,7 +31,7 @@ def remember(name: str, syncs: Path, *, paused: bool) -> tuple[ProjectConfig, Ho
 
 def print_status(project: ProjectConfig, home: Home, name: str) -> None:
     """The sync's entry of ``status --json``."""
-    from reverse_etl.cli.commands.status import look
+    from reverse_etl.cli.commands.status import look_and_warn
 
-    (status,) = [each for each in look(project, home) if each.sync.name == name]
+    (status,) = [each for each in look_and_warn(project, home) if each.sync.name == name]
     words.print_json(status.as_json())

@@ -9,7 +9,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from reverse_etl.config.loader import garbage_left, load_project
+from reverse_etl.config.garbage import garbage_left
+from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.alerts import alerts_sensor
 from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets

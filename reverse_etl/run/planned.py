@@ -96,6 +96,11 @@ class Plan:
         return 0 if self.stopped else sum(each.to_send + each.to_remove for each in self.streams.values())
 
     @property
+    def sendable(self) -> bool:
+        """Whether ``run --plan`` would send it."""
+        return bool(self.to_send) and not self.after
+
+    @property
     def changes_something(self) -> bool:
         """Whether sending it would: where a table is looked at, rows that are there already would not."""
         found = [each.in_table for each in self.streams.values() if each.in_table is not None]

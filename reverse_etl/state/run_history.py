@@ -57,7 +57,7 @@ def newest_ended(store: Store, sync: str, *, with_rows: bool = False) -> RunRepo
 
 
 def list_runs(
-    store: Store, sync: str | None = None, *, limit: int = 20, status: Status | None = None
+    store: Store, sync: str | None = None, *, limit: int = 20, offset: int = 0, status: Status | None = None
 ) -> list[RunReport]:
     """The newest runs first, skipped ones and those in progress included.
 
@@ -65,9 +65,10 @@ def list_runs(
         store: The history.
         sync: Only this sync's.
         limit: At most this many.
+        offset: Without this many of the newest.
         status: Only those with this status.
     """
-    wanted = sa.select(RUN).order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc()).limit(limit)
+    wanted = sa.select(RUN).order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc()).limit(limit).offset(offset)
     if sync is not None:
         wanted = wanted.where(RUN.c.sync == sync)
     if status is not None:

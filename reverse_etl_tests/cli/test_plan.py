@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.cli import words
-from reverse_etl.cli.commands.plan import _in_table, _lines, _show, _why_not_compared
+from reverse_etl.cli.commands.plan import _show
 from reverse_etl.config.gone import Gone
 from reverse_etl.config.loader import load_project
 from reverse_etl.destinations.table_powers import Effects
@@ -18,6 +18,7 @@ from reverse_etl.run.planned import Plan, StreamPlan
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import open_store
+from reverse_etl.syncs_page.plan_lines import lines, lines_in_table, why_not_compared
 from reverse_etl_tests.project import SHOP, Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
@@ -118,7 +119,7 @@ def test_a_sync_that_does_not_compare_says_what_is_not_known(shop: Project) -> N
 def test_why_everything_counts_as_new_is_said_once(added: int | None, generation: int, says: str) -> None:
     """A sync that reads the log compares too; where a note gives the reason, nothing else does."""
     stream = StreamPlan(1, 1, 0, 0, added=added)
-    found = _why_not_compared(Plan("plan-1", "customers", False, generation, 0, {"rows": stream}))
+    found = why_not_compared(Plan("plan-1", "customers", False, generation, 0, {"rows": stream}))
     assert (says, bool(says)) == (found[: len(says)], bool(found))
 
 
@@ -150,8 +151,8 @@ def test_a_plan_that_is_not_there_is_a_mistake_of_the_user(shop: Project) -> Non
 def test_what_is_gone_is_called_by_what_becomes_of_it(gone: Gone, known: str, written: str) -> None:
     """A mirror of a whole table remembers nothing that was acknowledged, and a mark removes nothing."""
     stream = StreamPlan(extracted=3, to_send=3, rejected=0, excluded=0, to_remove=2, in_table=Effects(deletes=2))
-    lines = [*_lines(stream, gone), *_in_table(Effects(deletes=2), gone)]
-    removed, in_table = (what for sign, _, what in lines if sign == "-")
+    found = [*lines(stream, gone), *lines_in_table(Effects(deletes=2), gone)]
+    removed, in_table = (what for sign, _, what in found if sign == "-")
     assert (True, True) == (removed.startswith(known), in_table.startswith(written)), (removed, in_table)
 
 
@@ -163,4 +164,4 @@ def test_what_the_table_would_refuse_has_its_reasons() -> None:
         ("+", 1, "to add"),
         ("=", 2, "gone, and not there"),
         ("!", 4, "would fail: too_long (email) 2, null (plan) 2"),
-    ] == _in_table(effects, Gone("delete"))
+    ] == lines_in_table(effects, Gone("delete"))

@@ -12,9 +12,11 @@ from reverse_etl.cli.tables import Rows, say
 from reverse_etl.syncs_page.sync_status import SyncStatus, statuses
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.text import Text
 
-    from reverse_etl.config.syncs import ProjectConfig
+    from reverse_etl.config.syncs import ProjectConfig, SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
 
@@ -32,7 +34,7 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     from reverse_etl.state.home import Home
 
     project = load_project(syncs)
-    found = look(project, Home.from_environment(syncs))
+    found = look_and_warn(project, Home.from_environment(syncs))
     if as_json:
         words.print_json([status.as_json() for status in found])
     else:
@@ -41,8 +43,16 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
         say(words.console(stderr=True), NO_DAEMON)
 
 
-def look(project: ProjectConfig, home: Home) -> list[SyncStatus]:
+def look_and_warn(project: ProjectConfig, home: Home) -> list[SyncStatus]:
     """Every sync of the files, now; a warning on stderr where Dagster's storage cannot be read. Raises StateError."""
+    found, warning = look(project.syncs, home)
+    if warning:
+        say(words.console(stderr=True), f"Warning: {warning}")
+    return found
+
+
+def look(syncs: Mapping[str, SyncConfig], home: Home) -> tuple[list[SyncStatus], str]:
+    """These syncs, now, and why Dagster's storage cannot be read; empty where it can. Raises StateError."""
     from reverse_etl.cli.toggles import daemon_runs, switched_off
     from reverse_etl.errors import StateError
     from reverse_etl.state.store import open_store
@@ -50,13 +60,13 @@ def look(project: ProjectConfig, home: Home) -> list[SyncStatus]:
 
     store = open_store(home.state_url)
     end_lost(store)
-    off, daemon, now = None, None, datetime.now(UTC)
+    off, daemon, warning, now = None, None, "", datetime.now(UTC)
     try:
-        off = switched_off(home, project.syncs.values())
+        off = switched_off(home, syncs.values())
         daemon = daemon_runs(home, now)
     except StateError as error:
-        say(words.console(stderr=True), f"Warning: {error}")
-    return statuses(project.syncs, store, now, off, daemon=daemon)
+        warning = str(error)
+    return statuses(syncs, store, now, off, daemon=daemon), warning
 
 
 def _show(found: list[SyncStatus], project: ProjectConfig) -> None:

@@ -15,10 +15,11 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_environment, missing_settings, shipped_file
 from reverse_etl.cli.project import SyncsFolder
+from reverse_etl.cli.served_page import served_page
 from reverse_etl.cli.tables import say
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError
 
-EXAMPLES: Final = ("ui --port 3000",)
+EXAMPLES: Final = ("ui", "ui --port 3000 --syncs-port 3001", "ui --allow-actions")
 
 _HOST: Final = "127.0.0.1"
 _QUIET: Final = "ignore:Function `dev_command` is superseded"
@@ -30,8 +31,20 @@ _END_WITHIN_S: Final = 30
 def ui(
     syncs: SyncsFolder = Path("syncs"),
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page on the loopback address.")] = 3000,
+    syncs_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            show_default=False,
+            help="Port of the Syncs page; 0: any that is free. By default the next after --port, where that is free.",
+        ),
+    ] = None,
+    allow_actions: Annotated[
+        bool, typer.Option("--allow-actions", help="Let the Syncs page pause, resume and run syncs.")
+    ] = False,
 ) -> None:
-    """Serve Dagster's UI and run the schedules: http://127.0.0.1:3000. Ctrl-C ends both."""
+    """Serve the Syncs page and Dagster's UI, and run the schedules: http://127.0.0.1:3000. Ctrl-C ends all."""
     from reverse_etl.config.loader import load_project
     from reverse_etl.state.home import Home
 
@@ -47,12 +60,16 @@ def ui(
     command = [str(dagster), "dev", "-w", str(workspace), "--host", _HOST, "--port", str(port)]
     warnings = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), _QUIET]))
     say(words.console(stderr=True), "Dagster starts: its page, and the daemon that runs the schedules.")
-    process = subprocess.Popen([*command, "--log-level", "warning"], env=os.environ | {"PYTHONWARNINGS": warnings})  # noqa: S603
-    try:
-        code = _attended(process, port)
-    except KeyboardInterrupt:
-        _ended(process)
-        raise
+    page = served_page(syncs, home, dagster_port=port, port=syncs_port, allow_actions=allow_actions)
+    with page as address:
+        say(words.console(stderr=True), f"The Syncs page: {address}")
+        command += ["--log-level", "warning"]
+        process = subprocess.Popen(command, env=os.environ | {"PYTHONWARNINGS": warnings})  # noqa: S603
+        try:
+            code = _attended(process, port)
+        except KeyboardInterrupt:
+            _ended(process)
+            raise
     raise typer.Exit(INTERRUPTED_EXIT_CODE if code < 0 else code)
 
 

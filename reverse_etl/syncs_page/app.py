@@ -1,0 +1,240 @@
+"""The Syncs page as an ASGI application: which address shows what, and what happens when that cannot be seen."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from reverse_etl.changeset.scope import WHAT_CHANGED
+from reverse_etl.errors import ConfigError, ReverseEtlError, StateError
+from reverse_etl.report import Status
+from reverse_etl.run.plan import make_plan
+from reverse_etl.state.run_history import find_run, latest_run, latest_runs, list_runs, newest_ended
+from reverse_etl.state.store import Store, open_store
+from reverse_etl.syncs_page.frame import Frame, framed, note, paragraphs
+from reverse_etl.syncs_page.guard import Forms, Guarded
+from reverse_etl.syncs_page.in_progress import in_progress
+from reverse_etl.syncs_page.list_page import Asked, Everything, list_page, unknown_page
+from reverse_etl.syncs_page.markup import element
+from reverse_etl.syncs_page.plans import Plans
+from reverse_etl.syncs_page.run_page import failures_of, run_page
+from reverse_etl.syncs_page.sync_page import IMPORTS, OneSync, sync_page
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.report import RunReport
+    from reverse_etl.run.planned import Plan
+    from reverse_etl.state.home import Home
+    from reverse_etl.syncs_page.actions import Actions
+    from reverse_etl.syncs_page.sync_status import SyncStatus
+    from reverse_etl.syncs_page.syncs_folder import SyncsFolder
+
+Look = Callable[[Mapping[str, "SyncConfig"]], tuple[Sequence["SyncStatus"], str]]
+"""How these syncs are now, by name, and what could not be seen, a sentence; raises StateError."""
+
+_CHARTED: Final = 40
+"""The latest imports that charts show."""
+
+_KINDS: Final = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_DONE: Final = {"pause": "paused", "resume": "resumed", "run": "started"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page shows, and how it is seen.
+
+    Attributes:
+        folder: The files.
+        home: Where files lie.
+        look: How syncs are.
+        dagster: The address of Dagster's page; empty where there is none.
+        actions: What may be done; None: nothing.
+    """
+
+    folder: SyncsFolder
+    home: Home
+    look: Look
+    dagster: str = ""
+    actions: Actions | None = None
+
+
+def syncs_page(shown: Shown) -> ASGIApp:
+    """The application."""
+    pages = _Pages(shown)
+    routes = [
+        Route("/", pages.all_syncs),
+        *(Route(f"/{name}", _shipped) for name in _KINDS),
+        Route("/syncs/{sync}", pages.one_sync),
+        Route("/syncs/{sync}/runs/{run}", pages.one_run),
+        Route("/syncs/{sync}/runs/{run}/failed_rows.csv", pages.csv),
+        Route("/syncs/{sync}/{action}", pages.act, methods=["POST"]),
+    ]
+    handlers = {ReverseEtlError: _failed, HTTPException: _missing}
+    return Guarded(Starlette(routes=routes, exception_handlers=handlers))
+
+
+class _Pages:
+    """The pages over one folder of syncs; each request looks anew."""
+
+    def __init__(self, shown: Shown) -> None:
+        self._shown = shown
+        self._forms = Forms()
+        self._plans = Plans(self._make_plan)
+
+    def all_syncs(self, request: Request) -> Response:
+        found, asked = self._shown.folder.read(), request.query_params
+        folder = str(self._shown.folder.path)
+        try:
+            runs = latest_runs(self._store(), *found.faulty) if found.faulty else {}
+            statuses, warning = self._shown.look(found.syncs)
+        except StateError as error:
+            return unknown_page([*found.syncs, *found.faulty], found.problems, str(error), dagster=self._shown.dagster)
+        faulty = {name: runs.get(name) for name in found.faulty}
+        everything = Everything(folder, statuses, faulty, found.problems, warning)
+        wanted = Asked(asked.get("find", "").strip(), asked.get("show", ""), _page(request))
+        return list_page(everything, wanted, dagster=self._shown.dagster)
+
+    def one_sync(self, request: Request) -> Response:
+        name, page = request.path_params["sync"], _page(request)
+        store, files_found = self._store(), self._shown.folder.read()
+        config = files_found.syncs.get(name)
+        if config is None and name not in files_found.faulty and latest_run(store, name) is None:
+            raise _no_sync(name, [*files_found.syncs, *files_found.faulty])
+        status = next(iter(self._shown.look({name: config})[0]), None) if config is not None else None
+        imports = list_runs(store, name, limit=IMPORTS + 1, offset=(page - 1) * IMPORTS)
+        latest = list_runs(store, name, limit=_CHARTED)
+        running = next((run for run in latest if run.status is Status.RUNNING), None)
+        failed = newest_ended(store, name)
+        if failed is not None and failed.status is Status.COMPLETED:
+            failed = None
+        found = OneSync(
+            name=name,
+            status=status,
+            problems=files_found.problems if name in files_found.faulty else (),
+            imports=imports[:IMPORTS],
+            latest=latest,
+            page=page,
+            more=len(imports) > IMPORTS,
+            last_failed=(failed, failures_of(store, failed.run_id)) if failed is not None else None,
+            csv=failed is not None and self._shown.home.has_failed_rows(name, failed.run_id),
+            progress=in_progress(self._shown.home, store, running) if running is not None else None,
+            planned=self._plans.of(name),
+            said=request.query_params.get("said", ""),
+            token=self._forms.token(request),
+            may_act=self._shown.actions is not None,
+        )
+        answer = sync_page(found, datetime.now(UTC), dagster=self._dagster(f"guess/{name}"))
+        return self._forms.remember(request, answer)
+
+    def one_run(self, request: Request) -> Response:
+        store = self._store()
+        run = _run(request, store)
+        home, is_open = self._shown.home, run.status is Status.RUNNING
+        return run_page(
+            store,
+            run,
+            datetime.now(UTC),
+            dagster=self._dagster(f"runs/{run.run_id.partition('.')[0]}") if run.status is not Status.SKIPPED else "",
+            csv=bool(run.failed_rows_csv) and home.has_failed_rows(run.sync, run.run_id),
+            progress=in_progress(home, store, run) if is_open else None,
+        )
+
+    def csv(self, request: Request) -> Response:
+        # Where the file lies follows from what the history knows, not from the address.
+        run = _run(request, self._store())
+        kept = self._shown.home.fetch_failed_rows(run.sync, run.run_id) if run.failed_rows_csv else None
+        if kept is None or not kept.is_file():
+            raise HTTPException(404, "This import has no failed rows, or their file is no longer kept.")
+        name = f"{run.sync}-{run.run_id[:8]}-failed_rows.csv"
+        return FileResponse(kept, media_type="text/csv; charset=utf-8", filename=name)
+
+    async def act(self, request: Request) -> Response:
+        name, action = request.path_params["sync"], request.path_params["action"]
+        if action != "plan" and action not in _DONE:
+            raise HTTPException(404)
+        if refused := await self._forms.refused(request):
+            raise HTTPException(403, refused)
+        return await run_in_threadpool(self._act, name, action)
+
+    def _act(self, name: str, action: str) -> Response:
+        found, actions = self._shown.folder.read(), self._shown.actions
+        if name not in found.syncs:
+            raise _no_sync(name, list(found.syncs))
+        if action == "plan":
+            self._plans.ask(name)
+            return RedirectResponse(f"/syncs/{name}#plan", 303)
+        if actions is None:
+            raise HTTPException(403, "Nothing can be started or paused here: `reverse-etl ui --allow-actions` lets it.")
+        {"pause": actions.pause, "resume": actions.resume, "run": actions.run}[action](name)
+        return RedirectResponse(f"/syncs/{name}?said={_DONE[action]}", 303)
+
+    def _make_plan(self, name: str) -> Plan:
+        project = self._shown.folder.read().project
+        if project is None or name not in project.syncs:
+            raise ConfigError("the files have problems.", hint="Mend them first: reverse-etl validate")
+        sync = project.syncs[name]
+        database, destination = project.databases[sync.database], project.destinations[sync.destination]
+        scope = replace(WHAT_CHANGED, backfill=sync.backfills)
+        try:
+            return make_plan(sync, self._shown.home, self._store(), database, destination, scope=scope)
+        except ReverseEtlError as error:
+            error.located(sync.where)
+            raise
+
+    def _store(self) -> Store:
+        return open_store(self._shown.home.state_url)
+
+    def _dagster(self, path: str) -> str:
+        return f"{self._shown.dagster}/{path}" if self._shown.dagster else ""
+
+
+def _run(request: Request, store: Store) -> RunReport:
+    run = find_run(store, request.path_params["run"])
+    if run is None or run.sync != request.path_params["sync"]:
+        raise HTTPException(404, "There is no such import, or it is no longer in the history.")
+    return run
+
+
+def _page(request: Request) -> int:
+    given = request.query_params.get("page", "1")
+    return min(max(int(given), 1), 1_000_000) if given.isdecimal() and len(given) < 9 else 1
+
+
+def _no_sync(name: str, known: Sequence[str]) -> HTTPException:
+    near = difflib.get_close_matches(name, known, n=1)
+    return HTTPException(404, f"There is no sync named {name}.{f' Did you mean {near[0]}?' if near else ''}")
+
+
+def _shipped(request: Request) -> Response:
+    name = request.url.path.removeprefix("/")
+    text = files("reverse_etl.syncs_page").joinpath(name).read_text(encoding="utf-8")
+    return Response(text, media_type=_KINDS[name])
+
+
+def _missing(_request: Request, error: Exception) -> HTMLResponse:
+    """What is not there, or not allowed."""
+    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (404, "")
+    title = {403: "Not allowed", 404: "Not found"}.get(status, "Not possible")
+    said = note("problem", paragraphs(detail))
+    return framed(Frame(title, up=(("Syncs", "/"),), status=status), said)
+
+
+def _failed(_request: Request, error: Exception) -> HTMLResponse:
+    """What could not be seen or done, and the next step."""
+    status = 503 if isinstance(error, StateError) else 409
+    title = "The state cannot be read" if status == 503 else "This could not be done"
+    retry = element("p", element("a", "Try again", href=""))
+    return framed(Frame(title, up=(("Syncs", "/"),), status=status), note("problem", paragraphs(str(error))), retry)

@@ -1,0 +1,227 @@
+"""One sync: how it is, what its imports did, what the next one would do, and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reverse_etl.report import Status
+from reverse_etl.syncs_page.charts import charts
+from reverse_etl.syncs_page.frame import (
+    Frame,
+    facts,
+    framed,
+    note,
+    page_links,
+    paragraphs,
+    problem_list,
+    prose,
+    table,
+    tag,
+    when,
+)
+from reverse_etl.syncs_page.guard import FIELD
+from reverse_etl.syncs_page.in_progress import InProgress
+from reverse_etl.syncs_page.markup import Child, Html, element, html
+from reverse_etl.syncs_page.plan_lines import conclusion, heading, lines, lines_in_table, removed_attributes
+from reverse_etl.syncs_page.run_page import Failures, failed_rows, outcome
+from reverse_etl.times import clock
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from starlette.responses import Response
+
+    from reverse_etl.config.schedule import ScheduleConfig
+    from reverse_etl.config.syncs import SyncConfig
+    from reverse_etl.report import RunReport
+    from reverse_etl.run.planned import Plan
+    from reverse_etl.syncs_page.plans import Planned
+    from reverse_etl.syncs_page.sync_status import SyncStatus
+
+IMPORTS: Final = 25
+"""On one page."""
+
+SAID: Final = {
+    "paused": "Paused. Due imports are left out until it is resumed; an import by hand still works.",
+    "resumed": "Resumed. It runs at its next due time, and reads what changed meanwhile.",
+    "started": "An import was started. It is listed here as soon as it begins; Dagster shows it at once.",
+}
+"""What was done, by the word for it in an address."""
+
+_NO_ACTIONS: Final = "Nothing can be started or paused here: `reverse-etl ui --allow-actions` lets it."
+_PLAN: Final = "A plan reads the rows as an import would and counts what would be sent. Nothing is sent."
+
+
+@dataclass(frozen=True, slots=True)
+class OneSync:
+    """What the page is about.
+
+    Attributes:
+        name: The sync's.
+        status: As it is now; None where its file is gone, or has a problem.
+        problems: Of the files, where its own is not read because of one.
+        imports: Of one page of them, the newest first.
+        latest: The newest of all, for the charts, likewise.
+        page: Which page, from 1.
+        more: Whether there are older ones.
+        last_failed: The newest that ended, where rows of it failed or it stopped, with why; None otherwise.
+        csv: Whether the CSV of that one is there.
+        progress: How far the one in progress is; None where there is none.
+        planned: Its plan; None where none was asked for.
+        said: A key of ``SAID``; empty for none.
+        token: Of its forms.
+        may_act: Whether it may be paused, resumed and run here.
+    """
+
+    name: str
+    status: SyncStatus | None
+    problems: Sequence[str]
+    imports: Sequence[RunReport]
+    latest: Sequence[RunReport]
+    page: int
+    more: bool
+    last_failed: tuple[RunReport, Failures] | None
+    csv: bool
+    progress: InProgress | None
+    planned: Planned | None
+    said: str
+    token: str
+    may_act: bool
+
+
+def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
+    """The page."""
+    status = found.status
+    planning = found.planned is not None and found.planned.in_the_making
+    running = next((run for run in found.latest if run.status is Status.RUNNING), None)
+    return framed(
+        Frame(found.name, dagster=dagster, up=(("Syncs", "/"),), live=planning or running is not None),
+        element("p", status.sync.description, dir="auto") if status else None,
+        note("done", element("p", SAID[found.said])) if found.said in SAID else None,
+        _without_file(found) if status is None else None,
+        element("div", outcome(running, found.progress) if running else _last_failed(found), id="outcome"),
+        element("div", _status_facts(status), id="facts") if status else None,
+        _actions(found, status) if status else None,
+        element("section", element("h2", "Plan"), _plan(found, status.sync), id="plan") if status else None,
+        element("section", element("h2", "Imports"), charts(found.latest), _imports(found, now), id="imports"),
+    )
+
+
+def _without_file(found: OneSync) -> Html:
+    if not found.problems:
+        return note("warning", element("p", "Its file is gone: it runs no more. Nothing is deleted where it sent to."))
+    return note("problem", element("h2", "The files have problems"), problem_list(found.problems))
+
+
+def _last_failed(found: OneSync) -> Html:
+    if found.last_failed is None:
+        return html()
+    run, failures = found.last_failed
+    return html(
+        outcome(run, None, before="Last import: "),
+        failed_rows(failures, run, csv=found.csv) if run.total.failed else None,
+    )
+
+
+def _status_facts(status: SyncStatus) -> Html:
+    sync, run = status.sync, status.run
+    last: Child = html(tag(run.status.value), " ", when(run.started_at, status.now)) if run else "none yet"
+    return facts(
+        (
+            ("status", html(tag(status.word), " ", tag("stale") if status.stale else None)),
+            ("last import", last),
+            ("next import", html(status.next_run, " ", _exact(status))),
+            ("schedule", _schedule(sync.schedule)),
+            ("data arrived", status.freshness),
+            ("last sync time", clock(status.last_sync_at)),
+            ("from", sync.database),
+            ("to", f"{sync.destination}: {sync.kind}"),
+            ("finds changes", sync.changes.by),
+            ("file", element("code", sync.file)),
+        )
+    )
+
+
+def _exact(status: SyncStatus) -> Html | None:
+    return element("span", clock(status.next_run_at), class_="quiet") if status.next_run_at else None
+
+
+def _schedule(schedule: ScheduleConfig) -> str:
+    from reverse_etl.schedule.cadence import format_interval
+
+    if schedule.manual:
+        return "by hand"
+    return f"cron {schedule.cron}, UTC" if schedule.every is None else f"every {format_interval(schedule.every)}"
+
+
+def _button(found: OneSync, action: str, text: str, *, main: bool = False) -> Html:
+    token = element("input", type="hidden", name=FIELD, value=found.token)
+    button = element("button", text, class_="main" if main else "")
+    return element("form", token, button, method="post", action=f"/syncs/{found.name}/{action}")
+
+
+def _actions(found: OneSync, status: SyncStatus) -> Html:
+    if not found.may_act:
+        return element("p", prose(_NO_ACTIONS), class_="quiet")
+    toggle = _button(found, "resume", "Resume") if status.word == "paused" else _button(found, "pause", "Pause")
+    sure = f"It reads what changed and sends it to {status.sync.destination}, as a scheduled import does."
+    button = _button(found, "run", "Start the import", main=True)
+    start = element("details", element("summary", "Run now"), element("p", sure), button)
+    return element("div", toggle, start, class_="actions", id="actions")
+
+
+def _plan(found: OneSync, sync: SyncConfig) -> Html:
+    planned = found.planned
+    if planned is not None and planned.in_the_making:
+        return element("p", f"The plan is being made, since {clock(planned.at)}.", class_="busy")
+    shown: list[Child] = [element("p", _PLAN, class_="quiet")]
+    if planned is not None and planned.problem:
+        shown = [note("problem", element("h3", "The plan could not be made"), paragraphs(planned.problem))]
+    elif planned is not None and planned.plan is not None:
+        shown = [element("p", f"Made {clock(planned.at)}.", class_="quiet"), _planned(planned.plan, sync)]
+    return html(*shown, _button(found, "plan", "Make a plan" if planned is None else "Make it again"))
+
+
+def _planned(plan: Plan, sync: SyncConfig) -> Html:
+    parts: list[Html] = []
+    for name, stream in plan.streams.items():
+        parts.append(_lines(heading(plan, sync, name), lines(stream, sync.gone(name))))
+        if stream.in_table is not None:
+            parts.append(_lines(f"In table {sync.writes[0]}", lines_in_table(stream.in_table, sync.gone(name))))
+        if stream.removed:
+            parts.append(element("p", removed_attributes(stream, sync)))
+    parts += [element("p", prose(sentence)) for sentence in conclusion(plan)]
+    if plan.sendable:
+        command = f"reverse-etl run {sync.name} --plan {plan.plan_id}"
+        parts.append(element("p", "To send exactly this within an hour: ", element("code", command)))
+    return html(parts)
+
+
+def _lines(title: str, found: Sequence[tuple[str, int, str]]) -> Html:
+    rows: list[list[Child]] = [[what, f"{number:,}"] for _sign, number, what in found]
+    return table(title, ("what", "rows"), rows, numbers=("rows",)) if rows else element("p", title)
+
+
+def _imports(found: OneSync, now: datetime) -> Html:
+    if not found.imports:
+        start = f"It has not run yet: start it with `reverse-etl run {found.name}`" if found.page == 1 else "None older"
+        return element("p", prose(f"{start}."))
+    headings = ("started", "status", "read", "delivered", "unchanged", "left out", "failed", "took", "message")
+    rows = [_import(run, now) for run in found.imports]
+    links = page_links(
+        f"/syncs/{found.name}?page=", found.page, more=found.more, before="Newer imports", after="Older imports"
+    )
+    return html(table("Imports, the newest first", headings, rows, numbers=headings[2:8]), links)
+
+
+def _import(run: RunReport, now: datetime) -> list[Child]:
+    started = element("a", when(run.started_at, now), href=f"/syncs/{run.sync}/runs/{run.run_id}")
+    took = f"{run.duration_s:,.1f} s" if run.duration_s else ""
+    if run.status is Status.SKIPPED:
+        return [started, tag(run.status.value), "", "", "", "", "", took, prose(run.message)]
+    failed = element("b", f"{run.total.failed:,}") if run.total.failed else "0"
+    read = run.read
+    counts = (f"{each:,}" for each in (read.extracted, read.delivered, read.unchanged, read.excluded))
+    return [started, tag(run.status.value), *counts, failed, took, prose(run.message)]

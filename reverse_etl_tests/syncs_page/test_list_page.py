@@ -1,0 +1,139 @@
+"""Every sync on one page: how it is, what its last import did, when the next one is due."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reverse_etl.report import Status
+from reverse_etl.state.runs import begin_run
+from reverse_etl.state.syncs import set_paused
+from reverse_etl_tests.cli.remembered import Remembered
+from reverse_etl_tests.syncs_page.served import Page, read
+
+
+def rows(page: str) -> dict[str, str]:
+    """What the list says of each sync, by its name."""
+    found = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", page, re.DOTALL)
+    return {words.split()[0]: words for words in map(read, found)}
+
+
+def test_a_folder_without_syncs_says_what_to_do(page: Page, project: Remembered) -> None:
+    """The command that makes the first one."""
+    for name in ("people", "staff"):
+        (project.folder / "syncs" / f"{name}.yaml").unlink()
+    shown = page.text("/")
+    assert "There are no syncs in" in shown
+    assert "reverse-etl init" in shown
+
+
+def test_a_sync_that_never_ran_has_a_next_import_and_no_numbers(page: Page) -> None:
+    """By its schedule, or by hand."""
+    shown = rows(page.get("/").text)
+    assert "none yet" in shown["people"]
+    assert "none yet by hand" in shown["staff"]
+
+
+def test_a_row_has_the_last_import_its_rows_and_the_failed_ones(page: Page, project: Remembered) -> None:
+    """As `status` has them."""
+    project.ran("run-1", ago=timedelta(minutes=12), status=Status.SOME_ROWS_FAILED)
+    people = rows(page.get("/").text)["people"]
+    for words in ("active", "some rows failed", "12 minutes ago", "1,198 of 1,200 3"):
+        assert words in people
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(Status.FAILED, "failed"), (Status.CANCELED, "canceled"), (Status.COMPLETED, "completed")],
+)
+def test_every_end_has_its_word(page: Page, project: Remembered, status: Status, words: str) -> None:
+    """The one that all screens have."""
+    project.ran("run-1", ago=timedelta(hours=1), status=status)
+    assert f" {words} 1 hour ago" in rows(page.get("/").text)["people"]
+
+
+def test_stale_paused_and_running_are_seen(page: Page, project: Remembered) -> None:
+    """A sync in progress makes the page follow it."""
+    assert "data-live" not in page.get("/").text
+    project.ran("run-1", ago=timedelta(days=3))
+    set_paused(project.store, "staff", True)
+    at = datetime.now(UTC)
+    begin_run(project.store, "run-2", root_run_id="run-2", sync="staff", workspace="main", started_at=at, since=0)
+    answer = page.get("/").text
+    shown = rows(answer)
+    assert "stale" in shown["people"]
+    assert "paused running" in shown["staff"]
+    assert "data-live" in answer
+
+
+def test_a_file_with_a_problem_does_not_hide_the_others(page: Page, project: Remembered) -> None:
+    """Its problem has file and line; what it did before is still there, and the page of the sync says why it is not."""
+    project.ran("run-1", ago=timedelta(hours=1), sync="staff")
+    file = project.folder / "syncs" / "staff.yaml"
+    file.write_text(file.read_text().replace("workspace:", "workspce:"))
+    answer = page.get("/").text
+    assert "syncs/staff.yaml:2: workspce: unknown key; did you mean workspace ?" in read(answer)
+    shown = rows(answer)
+    assert "file has a problem completed 1,200 of 1,200" in shown["staff"]
+    assert "active" in shown["people"]
+    assert "syncs/staff.yaml:2: workspce:" in page.text("/syncs/staff")
+    file.write_text(file.read_text().replace("workspce:", "workspace:"))
+    assert "problem" not in page.text("/")
+
+
+def test_a_connections_file_with_a_problem_is_said(page: Page, project: Remembered) -> None:
+    """No sync can be shown with its schedule then, and each is still named."""
+    (project.folder / "syncs" / "connections.yaml").write_text("databases: {shop: {type: sqlit}}\n")
+    answer = page.get("/").text
+    assert "syncs/connections.yaml:1: databases.shop.type" in read(answer)
+    assert {"people", "staff"} == rows(answer).keys()
+
+
+def test_a_state_that_cannot_be_read_is_said_with_the_next_step(page: Page, project: Remembered) -> None:
+    """The syncs of the files are still named; there is no trace of Python."""
+    for file in project.home.path.glob("state.db*"):
+        file.unlink()
+    (project.home.path / "state.db").write_bytes(b"no database" * 100)
+    shown = page.text("/", 503)
+    assert "The state cannot be read" in shown
+    assert "Restore it from a backup" in shown
+    assert "people" in shown
+    assert "Traceback" not in shown
+
+
+def test_syncs_are_found_and_grouped(page: Page, project: Remembered) -> None:
+    """By a part of their name, whatever its case; by how they are; both together."""
+    project.ran("run-1", ago=timedelta(minutes=1), status=Status.FAILED)
+    for address, names in {
+        "/?find=STAF": {"staff"},
+        "/?show=failed": {"people"},
+        "/?show=never+run": {"staff"},
+        "/?find=staff&show=failed": set(),
+        "/?show=nonsense": {"people", "staff"},
+    }.items():
+        assert names == rows(page.get(address).text).keys(), address
+    assert "No sync fits." in page.text("/?find=staff&show=failed")
+
+
+def test_many_syncs_have_pages(page: Page, project: Remembered) -> None:
+    """Fifty on each; a page that is not there is the last one."""
+    for number in range(120):
+        project.write(f"extra_{number:03}", "manual")
+    first, last = page.get("/").text, page.get("/?page=3").text
+    assert (50, 22) == (len(rows(first)), len(rows(last)))
+    assert rows(last) == rows(page.get("/?page=99").text)
+    assert 50 == len(rows(page.get("/?page=minus").text))
+    assert "page 3" in read(last)
+
+
+def test_what_others_wrote_is_text(page: Page, project: Remembered) -> None:
+    """A description is no markup, and no sign in it turns the words around it."""
+    file = project.folder / "syncs" / "people.yaml"
+    file.write_text('description: "<script>alert(1)</script> עברית \\u202Egnp"\n' + file.read_text())
+    for address in ("/", "/syncs/people"):
+        answer = page.get(address).text
+        assert "<script>alert" not in answer
+        assert "\u202e" not in answer
+        assert "&lt;script&gt;alert(1)&lt;/script&gt; עברית ·gnp" in answer
