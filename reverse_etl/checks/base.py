@@ -70,7 +70,7 @@ class Rule:
     Attributes:
         name: Unique within one stream of a sync, snake_case: ``email_valid``, ``not_null_plan``.
         severity: What its findings do.
-        description: One sentence for Dagster's UI: the rule in words.
+        description: One sentence for people: the rule in words.
         columns: Columns that the result must have, or the check is a mistake in the sync's file.
         of_the_whole: Whether it judges a share or number of all rows, which holds for no part of them.
         until_confirmed: Whether it judges nothing in a run whose rows a person has confirmed (``Facts.backfill``).
@@ -180,7 +180,7 @@ AnyRule = BatchRule | ChangesetRule | Gate
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One rule's result in one run; becomes one asset check.
+    """One rule's result in one run; becomes a line of an asset check's table.
 
     Attributes:
         rule: The rule.
@@ -220,3 +220,12 @@ class CheckResult:
     def passed(self) -> bool:
         """Whether nothing breaks the rule; a rule that excludes is never broken."""
         return self.rule.severity is Severity.EXCLUDE or (self.rows_failed == 0 and not self.message)
+
+    @property
+    def outcome(self) -> str:
+        """``passed``, ``broken``, ``accepted`` or ``not_judged``."""
+        if not self.judged:
+            return "not_judged"
+        if self.accepted:
+            return "accepted"
+        return "passed" if self.passed else "broken"

@@ -1,6 +1,6 @@
 """Which rules a sync has: those of its destination and the dictionary, then the checks it asks for, by stream.
 
-Known from the sync's file alone, because Dagster declares one asset check a rule before any row is read.
+Known from the sync's file alone, because Dagster declares what can stop a run before any row is read.
 """
 
 from __future__ import annotations

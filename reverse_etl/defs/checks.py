@@ -1,17 +1,20 @@
-"""Rules as Dagster asset checks: one per rule on the validated asset, two on the delivery.
+"""Rules as Dagster asset checks: one for all of them on the validated asset, one on the delivery.
 
-What a rule finds is decided in room 4; here it only gets its Dagster form. No row value ever goes into metadata.
+A check costs three events of every run, and two connections of every tick that queues one, so rules share one
+(``docs/decisions/0032-one-asset-check-for-all-rules.md``). What a rule finds is decided in room 4; here it only gets
+its Dagster form. No row value ever goes into metadata.
 """
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
 from reverse_etl.checks.base import CheckResult, Rule, Severity
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.counted import counted
 from reverse_etl.report import RunReport, Status
 from reverse_etl.run.acknowledged import remembered_streams
 
@@ -19,51 +22,91 @@ if TYPE_CHECKING:
     from reverse_etl.changes.compared import Compared
 
 ALL_ROWS_DELIVERED = "all_rows_delivered"
+ROWS_ALLOWED = "rows_allowed"
 _TO_REMOVE = {"removed": "to_remove"}
 """When it is judged, nothing is removed yet; and where it fails, nothing will be."""
 
-OUTCOMES_ADD_UP = "outcomes_add_up"
 NOT_JUDGED = "Not judged in this run: it reads a few rows, or its rows were confirmed by a person."
+_MOST_SENTENCES = 5
 
 
 def validation_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """One check per rule of the sync; rules that stop the run block what comes after."""
+    """One check for all rules of the sync; it blocks what comes after where one of them stops the run."""
+    rules = [(stream, each.rule) for stream, found in rules_for(sync).items() for each in found]
+    stop = [check_name(rule, stream) for stream, rule in rules if rule.severity is Severity.STOP]
+    stops = f"An ERROR stops the run: {', '.join(stop)}." if stop else "None of them stops the run."
     return [
         dg.AssetCheckSpec(
-            check_name(rule, stream),
+            ROWS_ALLOWED,
             asset=asset,
-            description=rule.description,
-            blocking=rule.severity is Severity.STOP,
-            metadata={"stream": stream, "severity": rule.severity.value},
+            description=f"Every row keeps {counted(len(rules), 'rule')} of the destination, the dictionary and the "
+            f"sync's file. {stops}",
+            blocking=bool(stop),
         )
-        for stream, rules in rules_for(sync).items()
-        for rule in (each.rule for each in rules)
     ]
 
 
 def validation_results(results: tuple[CheckResult, ...]) -> Iterator[dg.AssetCheckResult]:
-    """What each rule found, with counts and sample row numbers."""
-    for result in results:
-        warns = result.rule.severity is Severity.WARN or result.accepted
-        yield dg.AssetCheckResult(
-            check_name=check_name(result.rule, result.stream),
-            passed=result.passed,
-            severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
-            description=_description(result),
-            metadata={
-                "rows_checked": result.rows_checked,
-                "rows_failed": result.rows_failed,
-                **({"rows_excluded": result.rows_excluded} if result.rows_excluded else {}),
-                **({} if result.value is None else {"value": result.value}),
-                "sample_row_numbers": dg.MetadataValue.text(", ".join(map(str, result.sample_rows)) or "none"),
-            },
-        )
+    """What each rule found, a line of a table each, broken ones first; gates have their number beside it, to plot."""
+    broken = sorted((each for each in results if not each.passed), key=lambda each: not each.stops)
+    kept = [each for each in results if each.passed]
+    rows = {each.stream: each.rows_checked for each in results}
+    yield dg.AssetCheckResult(
+        check_name=ROWS_ALLOWED,
+        passed=not broken,
+        # Rows that are kept back fail the check of the delivery: an error here is a run that ends here.
+        severity=dg.AssetCheckSeverity.ERROR if any(each.stops for each in broken) else dg.AssetCheckSeverity.WARN,
+        description=_description([*broken, *kept]),
+        metadata={
+            "rows_checked": sum(rows.values()),
+            "rules_broken": len(broken),
+            "rules": dg.MetadataValue.table([_line(each) for each in (*broken, *kept)], schema=_TABLE),
+            **{check_name(each.rule, each.stream): each.value for each in results if each.value is not None},
+        },
+    )
 
 
-def _description(result: CheckResult) -> str | None:
+_TABLE: Final = dg.TableSchema(
+    [
+        dg.TableColumn("rule", "string"),
+        dg.TableColumn("severity", "string", description="warn, exclude, reject or stop: what becomes of a row."),
+        dg.TableColumn("result", "string", description="passed, broken, accepted or not_judged."),
+        dg.TableColumn("rows", "int", description="How many rows break it, or are left out by it (exclude)."),
+        dg.TableColumn("row_numbers", "string", description="Of some of them."),
+        dg.TableColumn("found", "string"),
+        dg.TableColumn("meaning", "string", description="The rule in words."),
+    ]
+)
+
+
+def _line(result: CheckResult) -> dg.TableRecord:
+    return dg.TableRecord(
+        {
+            "rule": check_name(result.rule, result.stream),
+            "severity": result.rule.severity.value,
+            "result": result.outcome,
+            "rows": result.rows_failed or result.rows_excluded,
+            "row_numbers": ", ".join(map(str, result.sample_rows)),
+            "found": result.message or result.note,
+            "meaning": result.rule.description,
+        }
+    )
+
+
+def _description(results: list[CheckResult]) -> str | None:
+    """A sentence on each rule that is broken or has something to say; None where all passed."""
+    said = [f"{check_name(each.rule, each.stream)}: {text}" for each in results if (text := _sentence(each))]
+    if any(not each.judged for each in results):
+        said.append(NOT_JUDGED)
+    more = [f"… and {len(said) - _MOST_SENTENCES} more, in the table."] if len(said) > _MOST_SENTENCES else []
+    return "\n".join([*said[:_MOST_SENTENCES], *more]) or None
+
+
+def _sentence(result: CheckResult) -> str:
     if result.accepted:
         return f"Accepted for this run (--accept {result.rule.name}): {result.message}"
-    return result.message or result.note or (None if result.judged else NOT_JUDGED)
+    rows = f"{counted(result.rows_failed, 'row')}: " if result.rows_failed and result.value is None else ""
+    return f"{rows}{result.message}" if result.message else result.note
 
 
 def gone_specs(sync: SyncConfig, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -127,37 +170,28 @@ def _gone_name(stream: str) -> str:
 
 
 def delivery_specs(asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """The verdicts on a delivery; each fails the run without undoing what was delivered."""
+    """The verdict on a delivery; it fails the run without undoing what was delivered."""
     return [
         dg.AssetCheckSpec(
             ALL_ROWS_DELIVERED,
             asset=asset,
             blocking=True,
-            description="No row was rejected by a check, refused by the destination or left undelivered.",
-        ),
-        dg.AssetCheckSpec(
-            OUTCOMES_ADD_UP,
-            asset=asset,
-            blocking=True,
-            description="Every extracted row has exactly one outcome: counts and checksums of row keys agree.",
-        ),
+            description="Every extracted row has exactly one outcome (counts and checksums of row keys agree), and "
+            "none was rejected by a check, refused by the destination or left undelivered.",
+        )
     ]
 
 
 def delivery_results(report: RunReport) -> Iterator[dg.AssetCheckResult]:
-    """The verdicts on one run."""
+    """The verdict on one run."""
     total = report.total
     yield dg.AssetCheckResult(
-        check_name=OUTCOMES_ADD_UP,
-        # Of a delivery that came to its end, the only one that failed is one whose row outcomes do not add up.
-        passed=report.status is not Status.FAILED,
-        metadata={"rows_extracted": total.extracted},
-    )
-    yield dg.AssetCheckResult(
         check_name=ALL_ROWS_DELIVERED,
-        passed=total.failed == 0,
+        # Of a delivery that came to its end, the only one that failed is one whose row outcomes do not add up.
+        passed=total.failed == 0 and report.status is not Status.FAILED,
         description=report.message or None,
         metadata={
+            "rows_extracted": total.extracted,
             "rows_rejected": total.rejected,
             "rows_refused": total.refused,
             "rows_undelivered": total.undelivered,

@@ -46,7 +46,7 @@ def remember(run: SyncRun, facts: Facts, results: Iterable[CheckResult]) -> None
                 each.stream,
                 each.rule.name,
                 each.rule.severity.value,
-                _outcome(each),
+                each.outcome,
                 each.rows_checked,
                 each.rows_failed,
                 each.value,
@@ -83,11 +83,3 @@ def require_known(sync: SyncConfig, accept: Iterable[str]) -> None:
                 f"--accept {name}: the sync has no check of that name that stops a run; nothing was sent.",
                 hint=f"Did you mean --accept {near[0]}?" if near else known,
             ).located(sync.where)
-
-
-def _outcome(result: CheckResult) -> str:
-    if not result.judged:
-        return "not_judged"
-    if result.accepted:
-        return "accepted"
-    return "passed" if result.passed else "broken"

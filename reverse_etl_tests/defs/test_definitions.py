@@ -2,29 +2,44 @@
 
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 import pytest
 from dagster._core.code_pointer import CodePointer
 from dagster._core.definitions.reconstruct import ReconstructableRepository
+from rich.console import Console
 
 from reverse_etl import definitions
+from reverse_etl.checks.rules import rules_for
+from reverse_etl.cli.demo_syncs import write_missing
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
 from reverse_etl.defs.io_managers import Frames
+from reverse_etl.demo.shop import create_shop
 from reverse_etl.errors import ReverseEtlError
-from reverse_etl_tests.project import Project, fill, people
+from reverse_etl_tests.defs.daemon import shipped_instance
+from reverse_etl_tests.project import CREDENTIALS, Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 VALIDATED = dg.AssetKey(["people", "people_validated"])
 
 
-def run(project: ProjectConfig, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    """Executes the job `people`."""
-    job = build_definitions(project).resolve_job_def("people")
-    return job.execute_in_process(instance=instance, raise_on_error=False)
+def run(project: ProjectConfig, instance: dg.DagsterInstance, job: str = "people") -> dg.ExecuteInProcessResult:
+    """Executes a job."""
+    definition = build_definitions(project).resolve_job_def(job)
+    return definition.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def table(found: dg.AssetCheckEvaluation) -> list[Mapping[str, object]]:
+    """The line of each rule."""
+    rules = found.metadata["rules"]
+    assert isinstance(rules, dg.TableMetadataValue)
+    return [dict(record.data) for record in rules.records]
 
 
 def test_the_graph_leads_from_the_table_to_the_workspace(loaded: ProjectConfig) -> None:
@@ -83,10 +98,26 @@ def test_a_run_with_failed_rows_is_a_failed_run_that_keeps_its_materializations(
     result = run(loaded, instance)
     assert not result.success
     evaluations = {each.check_name: each for each in result.get_asset_check_evaluations()}
-    assert not evaluations["all_rows_delivered"].passed
-    assert evaluations["outcomes_add_up"].passed
-    assert not evaluations["email_valid"].passed
-    assert "2" == evaluations["email_valid"].metadata["sample_row_numbers"].value
+    assert {"all_rows_delivered", "rows_allowed"} == evaluations.keys()
+    delivered, allowed = evaluations["all_rows_delivered"], evaluations["rows_allowed"]
+    assert (False, False) == (delivered.passed, allowed.passed)
+    # Of the validated rows, an error would be a run that ends there.
+    assert (dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN) == (delivered.severity, allowed.severity)
+    assert "email_valid: 1 row: column `email` is not a valid e-mail address." == allowed.description
+    assert (2, 1) == (allowed.metadata["rows_checked"].value, allowed.metadata["rules_broken"].value)
+    first = table(allowed)[0]
+    assert {
+        "rule": "email_valid",
+        "severity": "reject",
+        "result": "broken",
+        "rows": 1,
+        "row_numbers": "2",
+        "found": "column `email` is not a valid e-mail address.",
+        "meaning": first["meaning"],
+    } == first
+    assert {rule.rule.name for rule in rules_for(loaded.syncs["people"])["rows"]} == {
+        line["rule"] for line in table(allowed)
+    }
     delivery = instance.get_latest_materialization_event(dg.AssetKey(["people", "people_delivery"]))
     assert delivery is not None
     assert delivery.asset_materialization is not None
@@ -105,12 +136,36 @@ def test_a_run_with_failed_rows_is_a_failed_run_that_keeps_its_materializations(
     assert [result.run_id] == [each.run_id for each in stored]
 
 
+def test_a_run_leaves_thirty_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: RunningSandbox) -> None:
+    """The demo's `customers`, with relationships, built-in rules for both and checks of its own: no event a rule."""
+    syncs = tmp_path / "syncs"
+    write_missing("syncs", syncs, Console(quiet=True))
+    (tmp_path / ".reverse_etl").mkdir()
+    create_shop(tmp_path / ".reverse_etl" / "shop.db", people=200)
+    urls = dict.fromkeys(("CUSTOMERIO_TRACK_URL", "CUSTOMERIO_APP_URL"), sandbox.url)
+    for name, value in {**CREDENTIALS, **urls, "REVERSE_ETL_HOME": str(tmp_path / "home")}.items():
+        monkeypatch.setenv(name, value)
+    with shipped_instance() as instance:
+        result = run(load_project(syncs), instance, job="customers")
+        events = Counter(entry.dagster_event_type for entry in instance.all_logs(result.run_id))
+    rules = {line["rule"] for line in table(result.get_asset_check_evaluations()[0])}
+    assert {"identifier_present", "relationships_identifier_present", "max_failed_rows"} <= rules
+    assert 2 == events[dg.DagsterEventType.ASSET_CHECK_EVALUATION]
+    assert 30 >= events.total(), events
+
+
 def test_a_run_that_a_check_stops_says_so(
     loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:
-    """Its first line is the check's sentence, its status `failed`."""
+    """Its first line is the check's sentence, its status `failed`; Dagster has the check first, an error."""
+    fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), ("2", "nope", "b")])
     project.write("people.yaml", people(more="checks:\n  - row_count: {min: 100, severity: stop}\n"))
     result = run(load_project(loaded.directory), instance)
+    (found,) = result.get_asset_check_evaluations()
+    assert (dg.AssetCheckSeverity.ERROR, True) == (found.severity, found.blocking)
+    assert ["row_count", "email_valid"] == [line["rule"] for line in table(found)][:2]
+    assert (found.description or "").startswith("row_count: ")
+    assert 2 == found.metadata["row_count"].value
     (failure,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failure.user_failure_data is not None
     assert "nothing was sent: " in str(failure.user_failure_data.description)
