@@ -6,10 +6,36 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
+from reverse_etl.errors import ConfigError
+
+TARGET_VARIABLE: Final = "REVERSE_ETL_TARGET"
+_TARGET: Final = "{target}"
+
 
 def value_of(variable: str) -> str:
     """The value of an environment variable, without line ends at its end: a mounted file has one. Empty for none."""
     return os.environ.get(variable, "").rstrip("\r\n")
+
+
+def value_for_target(variable: str) -> str:
+    """The value of a variable that names a place, with the target's name for its ``{target}``. Empty for none.
+
+    Raises:
+        ConfigError: A target is chosen and the value does not say where the target's name goes, or none is chosen and
+            it does: two targets would share what each must have for itself.
+    """
+    value, target = value_of(variable), value_of(TARGET_VARIABLE)
+    if value and target and _TARGET not in value:
+        raise ConfigError(
+            f"{variable} is the same place for every target, and {TARGET_VARIABLE} is {target}.",
+            hint=f"Write {_TARGET} into {variable}, where the target's name belongs: no two targets share a state.",
+        )
+    if _TARGET in value and not target:
+        raise ConfigError(
+            f"{variable} has {_TARGET} in it, and no target is chosen.",
+            hint=f"Give --target NAME, or set {TARGET_VARIABLE}.",
+        )
+    return value.replace(_TARGET, target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +58,13 @@ class Setting:
 SETTINGS: Final = (
     Setting(
         "REVERSE_ETL_SYNCS", "`./syncs`", "The folder of `connections.yaml` and the syncs.", "/srv/reverse-etl/syncs"
+    ),
+    Setting(
+        TARGET_VARIABLE,
+        "none",
+        "The target, as `--target` names it: `connections.prod.yaml` has the workspaces of `prod`. Each target has its "
+        "own home folder; a state or storage URL says `{target}` where its name belongs.",
+        "prod",
     ),
     Setting(
         "REVERSE_ETL_HOME",

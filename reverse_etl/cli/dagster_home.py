@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import PRIVATE_FOLDER, make_private_folder, open_private
+from reverse_etl.settings import TARGET_VARIABLE, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ _DATABASES: Final = ("history/runs.db", "history/runs/index.db", "schedules/sche
 _INTERRUPTIONS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 _LOCK: Final = ".reverse_etl_lock"
+_TARGET_NOTE: Final = ".reverse_etl_target"
 
 SHIPPED: Final = {
     "dagster.yaml": (
@@ -68,8 +70,26 @@ def dagster_environment(home: Home, syncs: Path) -> None:
     if not os.environ.get(DAGSTER_HOME_VARIABLE):
         shipped_file(home, "dagster.yaml")
         os.environ[DAGSTER_HOME_VARIABLE] = str(folder)
+    elif target := value_of(TARGET_VARIABLE):
+        _keep_for(folder, target)
     with _in_words(folder):
         make_storage(folder)
+
+
+def _keep_for(folder: Path, target: str) -> None:
+    """Notes whose DAGSTER_HOME it is. Raises StateError where it is another target's: their runs would be mixed up."""
+    note = folder / _TARGET_NOTE
+    with _in_words(folder):
+        try:
+            with os.fdopen(open_private(note, os.O_CREAT | os.O_EXCL | os.O_WRONLY), "w") as file:
+                file.write(target)
+        except FileExistsError:
+            if (other := note.read_text()) != target:
+                raise StateError(
+                    f"{DAGSTER_HOME_VARIABLE} is that of the target {other}, and {TARGET_VARIABLE} is {target}.",
+                    hint=f"Set {DAGSTER_HOME_VARIABLE} to a folder of its own, or unset it: then it lies in the home "
+                    "folder of the target.",
+                ) from None
 
 
 def dagster_folder(home: Home) -> Path:

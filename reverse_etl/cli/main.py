@@ -25,8 +25,10 @@ except KeyboardInterrupt:
 
 from reverse_etl.cli import words
 from reverse_etl.cli.tables import say
+from reverse_etl.cli.target import with_target
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError
 from reverse_etl.plugins import load, names
+from reverse_etl.settings import TARGET_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +71,9 @@ def _before_the_command(
         Path | None,
         typer.Option("--syncs", help="The folder of connections.yaml and the syncs; also after the command."),
     ] = None,
+    target: Annotated[
+        str, typer.Option("--target", metavar="NAME", help="The target, such as prod; also after the command.")
+    ] = "",
     show_version: Annotated[  # noqa: ARG001 - printed by its callback
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
     ] = False,
@@ -76,6 +81,8 @@ def _before_the_command(
     if syncs is not None:
         # Where each command looks, unless an option behind its name sets another.
         os.environ["REVERSE_ETL_SYNCS"] = str(syncs)
+    if target:
+        os.environ[TARGET_VARIABLE] = target
 
 
 def module(command: str) -> ModuleType:
@@ -87,7 +94,7 @@ def _register() -> None:
     found = {name.replace("_", "-") for name in names(_COMMANDS)}
     for name in (*(name for name in _IN_HELP if name in found), *sorted(found.difference(_IN_HELP))):
         function = getattr(module(name), name.replace("-", "_"))
-        app.command(name, context_settings=_HELP)(_interruptible(function))
+        app.command(name, context_settings=_HELP)(_interruptible(with_target(function)))
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:

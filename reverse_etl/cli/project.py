@@ -75,7 +75,8 @@ def sync_names(ctx: typer.Context, incomplete: str) -> list[str]:
     folder = Path(ctx.params.get("syncs") or os.environ.get("REVERSE_ETL_SYNCS") or "syncs").expanduser()
     files = (path for ending in ("yaml", "yml") for path in folder.rglob(f"*.{ending}"))
     visible = (path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-    return sorted({path.stem for path in visible if path.stem.startswith(incomplete)} - {"connections"})
+    stems = {path.stem for path in visible if path.stem.startswith(incomplete) and "." not in path.stem}
+    return sorted(stems - {"connections", "dictionary", "_defaults"})
 
 
 def resolve_credentials(project: ProjectConfig, sync: SyncConfig) -> None:

@@ -41,6 +41,7 @@ class Place:
             ``text_line``.
         style: What joined them: ``>``, a quote, or nothing.
         file: As people are shown it, where the text is in another file than its key.
+        origin: The file of the key itself and of the places within, where it is another one than the document's.
         children: By key or index.
     """
 
@@ -50,16 +51,23 @@ class Place:
     joined: str | None = None
     style: str = ""
     file: str = ""
+    origin: str = ""
     children: dict[str | int, Place] = field(default_factory=dict)
 
     def line_of(self, path: tuple[str | int, ...]) -> int:
         """The line of the deepest part of a path that was written."""
         place = self
-        for part in path:
-            if part not in place.children:
-                break
-            place = place.children[part]
+        while path and path[0] in place.children:
+            place, path = place.children[path[0]], path[1:]
         return place.line
+
+    def origin_of(self, path: tuple[str | int, ...]) -> str:
+        """The file of the deepest part of a path that was written; empty where it is the document's own."""
+        place, origin = self, self.origin
+        while path and path[0] in place.children:
+            place, path = place.children[path[0]], path[1:]
+            origin = place.origin or origin
+        return origin
 
     def at(self, *path: str | int) -> Place | None:
         """The place of a path, or None where nothing was written."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import keyword
 import os
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from reverse_etl.config.bound import bind, with_contracts
-from reverse_etl.config.connections_file import NAME, Connections, read_connections
+from reverse_etl.config.connections_file import Connections, read_connections
 from reverse_etl.config.contracts import DICTIONARY
+from reverse_etl.config.defaults import DEFAULTS, Defaults, read_defaults, with_defaults
 from reverse_etl.config.dictionary_file import Dictionary, read_dictionary
 from reverse_etl.config.dictionary_lock import LOCK, lock_warnings
 from reverse_etl.config.document import Document, read_document
@@ -24,7 +23,17 @@ from reverse_etl.config.query_files import QUERY, QUERY_FILE, read_query_files
 from reverse_etl.config.shown import shown
 from reverse_etl.config.spot_check import spot_check_problems
 from reverse_etl.config.sync_file import SyncFile, read_sync
+from reverse_etl.config.sync_names import check_name, name_problem
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.config.targets import (
+    CONNECTIONS,
+    chosen_target,
+    file_of,
+    is_connections,
+    is_named_like_connections,
+    missing,
+    with_shared,
+)
 from reverse_etl.errors import ConfigError, ConfigProblemsError
 
 __all__ = [
@@ -37,22 +46,15 @@ __all__ = [
     "name_problem",
 ]
 
-CONNECTIONS: Final = "connections.yaml"
 _DICTIONARY_STEM: Final = Path(DICTIONARY).stem
 
 _ENDINGS: Final = (".yaml", ".yml")
-
-# Dagster 1.13.27, dagster/_core/definitions/utils.py, DISALLOWED_NAMES.
-_TAKEN_NAMES: Final = frozenset(keyword.kwlist) | {
-    *("context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"),
-    *("int", "str", "float", "bool", "input", "output", "type"),
-}
 
 
 def load_project(directory: Path) -> ProjectConfig:
     """Reads ``connections.yaml`` and every other YAML file of the folder and its subfolders.
 
-    Hidden files and folders are passed over. Values of environment variables are not read.
+    Hidden files and folders are passed over. Of environment variables only that of the target is read.
 
     Args:
         directory: The folder, such as ``Path("syncs")``.
@@ -96,7 +98,11 @@ class Inspection:
         }
 
         def concerns(problem: Problem) -> bool:
-            if Path(problem.file).name != CONNECTIONS:
+            if not is_named_like_connections(Path(problem.file)):
+                if Path(problem.file).name == DEFAULTS:
+                    for_one = tuple(f"(for {sync.file})" for sync in self.syncs.values())
+                    for_these = tuple(f"(for {file})" for file in files)
+                    return problem.text.endswith(for_these) or not problem.text.endswith(for_one)
                 return problem.file in files or (_is_dictionary(problem.file) and problem.file not in others)
             parts = (*problem.key.split("."), "")
             return len(parts) < 3 or (parts[0], parts[1]) in used  # a problem of the file or of a whole section
@@ -104,8 +110,12 @@ class Inspection:
         return [*filter(concerns, self.problems)], [*filter(concerns, self.warnings)]
 
 
-def inspect_project(directory: Path) -> Inspection:
+def inspect_project(directory: Path, target: str | None = None) -> Inspection:
     """Reads what ``load_project`` reads, and gives the problems instead of raising them.
+
+    Args:
+        directory: The folder.
+        target: Whose connections; None for the chosen one.
 
     Raises:
         ConfigError: There is no such folder.
@@ -117,26 +127,28 @@ def inspect_project(directory: Path) -> Inspection:
             hint="Name it with --syncs or REVERSE_ETL_SYNCS, or make a first sync with `reverse-etl init`.",
         )
     with garbage_left():
-        return _load(folder)
+        return _load(folder, chosen_target() if target is None else target)
 
 
-def _load(folder: Path) -> Inspection:
+def _load(folder: Path, target: str) -> Inspection:
     problems: list[Problem] = []
     warnings: list[Problem] = []
     files = sorted(_yaml_files(folder))
-    connections = _connections(folder, files, problems)
+    connections = _connections(folder, target, files, problems)
     dictionary = Dictionary()
     named: dict[str, SyncFile] = {}
     syncs = {}
     read: dict[str, SyncFile] = {}
+    defaults = _defaults(files, problems)
     for path in sorted(files, key=lambda path: path.stem):
-        if path == folder / CONNECTIONS or (sync := _sync_file(path, problems)) is None:
+        if path.name == DEFAULTS or is_connections(path, folder) or (sync := _sync_file(path, problems)) is None:
             continue
         if _is_dictionary(path.name) and not {QUERY, QUERY_FILE} & sync.document.values.keys():
             dictionary = _dictionary(sync, path == folder / DICTIONARY, problems) or dictionary
             continue
+        sync = with_defaults(sync, defaults)
         read.setdefault(sync.name, sync)
-        _check_name(sync, path, named, problems)
+        check_name(sync, path, named, problems)
         named.setdefault(sync.name.lower(), sync)
         config = read_sync(sync, connections, problems=problems, warnings=warnings)
         if config is not None:
@@ -173,14 +185,15 @@ def _load(folder: Path) -> Inspection:
 
 
 def load_connections(directory: Path) -> Connections:
-    """Reads ``connections.yaml`` alone.
+    """Reads ``connections.yaml`` alone, or that of the chosen target.
 
     Raises:
         ConfigProblemsError: It is missing or not as it must be.
     """
     folder = Path(directory).expanduser().absolute()
     problems: list[Problem] = []
-    connections = _connections(folder, [folder / CONNECTIONS] if (folder / CONNECTIONS).is_file() else [], problems)
+    files = [folder / CONNECTIONS] if (folder / CONNECTIONS).exists() else []
+    connections = _connections(folder, chosen_target(), files, problems)
     if problems or connections is None:
         raise ConfigProblemsError(lines(problems))
     return connections
@@ -217,19 +230,28 @@ def _read(path: Path, problems: list[Problem]) -> tuple[bytes, Document] | None:
     return content, document
 
 
-def _connections(folder: Path, files: list[Path], problems: list[Problem]) -> Connections | None:
-    path = folder / CONNECTIONS
-    if path not in files:
-        problems.append(Problem(shown(path), 0, "", "is missing: it names the databases and workspaces of all syncs"))
+def _connections(folder: Path, target: str, files: list[Path], problems: list[Problem]) -> Connections | None:
+    path = file_of(folder, target)
+    file = shown(path)
+    if text := missing(folder, target):
+        problems.append(Problem(file, 0, "", text))
         return None
-    read = _read(path, problems)
-    if read is None or not read[1].values:
+    if (read := _read(path, problems)) is None or not read[1].values:
         return None
-    return read_connections(read[1], file=shown(path), folder=folder, problems=problems)
+    document = read[1]
+    if target and folder / CONNECTIONS in files:
+        shared = _read(folder / CONNECTIONS, problems)
+        document = with_shared(document, shared[1], shown(folder / CONNECTIONS)) if shared else document
+    return read_connections(document, file=file, folder=folder, problems=problems)
+
+
+def _defaults(files: list[Path], problems: list[Problem]) -> list[Defaults]:
+    found = [(path, _read(path, problems)) for path in files if path.name == DEFAULTS]
+    return [read_defaults(path, shown(path), *read, problems) for path, read in found if read]
 
 
 def _sync_file(path: Path, problems: list[Problem]) -> SyncFile | None:
-    if path.stem == "connections":
+    if is_named_like_connections(path):
         problems.append(
             Problem(shown(path), 0, "", "connections are read from connections.yaml in the top folder only")
         )
@@ -255,28 +277,3 @@ def _dictionary(read: SyncFile, at_the_top: bool, problems: list[Problem]) -> Di
 
 def _is_dictionary(file: str) -> bool:
     return Path(file).stem.lower() == _DICTIONARY_STEM
-
-
-def name_problem(name: str) -> str:
-    """Why a sync cannot be called so, with a name that it could have; empty when it can."""
-    if NAME.fullmatch(name) is None:
-        better = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "sync"
-        return f"a name has letters, digits and underscores only, such as {better}"
-    if name in _TAKEN_NAMES or name.startswith("__"):
-        return f"Dagster keeps the name {name} for itself; another one is {name.strip('_')}_sync"
-    return ""
-
-
-def _check_name(sync: SyncFile, path: Path, named: dict[str, SyncFile], problems: list[Problem]) -> None:
-    """A sync's name is a Dagster job's name too, and no other sync has it."""
-    text = ""
-    if NAME.fullmatch(sync.name) is None:
-        better = re.sub(r"[^A-Za-z0-9_]+", "_", sync.name).strip("_") or "sync"
-        text = f"a sync's name has letters, digits and underscores only: rename the file to {better}{path.suffix}"
-    elif sync.name in _TAKEN_NAMES or sync.name.startswith("__"):
-        text = f"Dagster keeps the name {sync.name} for itself: rename the file, for example to {sync.name}_sync"
-        text = text.replace("to __", "to ") + path.suffix
-    elif (other := named.get(sync.name.lower())) is not None:
-        text = f"there is another sync named {other.name}, in {other.file}: rename one file"
-    if text:
-        problems.append(Problem(sync.file, 0, "", text))

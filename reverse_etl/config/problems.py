@@ -88,8 +88,11 @@ def key_text(path: Path) -> str:
 
 
 def problem_at(file: str, document: Document, path: Path, text: str) -> Problem:
-    """A problem of one key."""
-    return Problem(file, document.place.line_of(path), key_text(path), text)
+    """A problem of one key. Where another file than ``file`` has it, it is reported there."""
+    elsewhere = document.place.origin_of(path)
+    return Problem(
+        elsewhere or file, document.place.line_of(path), key_text(path), f"{text} (for {file})" if elsewhere else text
+    )
 
 
 def problem_in_text(file: str, document: Document, path: Path, line: int, text: str) -> Problem:

@@ -1,4 +1,4 @@
-"""JSON Schemas of the three kinds of file, for editors. What only all files together show is not in them.
+"""JSON Schemas of the four kinds of file, for editors. What only all files together show is not in them.
 
 The first line of a file names its schema: ``# yaml-language-server: $schema=sync.schema.json``.
 """
@@ -17,6 +17,7 @@ from reverse_etl import plugins
 from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.connections import RetentionConfig
 from reverse_etl.config.connections_file import CHANNELS, DESTINATIONS, SOURCES, workspace_kind
+from reverse_etl.config.defaults import KEYS
 from reverse_etl.config.definitions import DictionaryFile
 from reverse_etl.config.environment import EnvText
 from reverse_etl.config.intervals import format_interval
@@ -50,9 +51,9 @@ def sync_schema() -> dict[str, Any]:
     }
     _name_alone(keys)
     sections = dict.fromkeys(name for model in syncs for name in model.model_fields if name in model.SECTIONS)
-    # What one kind of destination needs, another does not have.
-    needed = set.intersection(*(set(schemas[model]["required"]) for model in syncs))
-    named = [key for key in sync["required"] if key in needed and key != "workspace"]
+    # What one kind of destination needs, another does not have; what defaults may say, a file need not.
+    needed = set.intersection(*(set(schemas[model]["required"]) for model in syncs)) - set(KEYS)
+    named = [key for key in sync["required"] if key in needed]
     return {
         "$schema": _DIALECT,
         **sync,
@@ -60,10 +61,36 @@ def sync_schema() -> dict[str, Any]:
         "properties": keys,
         "required": named,
         "oneOf": [{"required": [section]} for section in sections],
-        "anyOf": [{"required": ["workspace"]}, {"required": ["destination"]}],
         "allOf": [ONE_QUERY],
         "$defs": definitions,
     }
+
+
+def defaults_schema() -> dict[str, Any]:
+    """The schema of ``_defaults.yaml``: keys of a sync, none of which must be there."""
+    sync = sync_schema()
+    keys = {key: value for key, value in sync["properties"].items() if key in KEYS}
+    return {
+        "$schema": _DIALECT,
+        "title": "What syncs of a folder have in common",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": keys,
+        "$defs": _referred(keys, sync["$defs"]),
+    }
+
+
+def _referred(schema: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that a schema leads to, itself or by others of them."""
+    found: dict[str, Any] = {}
+    texts = [json.dumps(schema)]
+    while texts:
+        text = texts.pop()
+        for name in sorted(definitions.keys() - found.keys()):
+            if f'"#/$defs/{name}"' in text:
+                found[name] = definitions[name]
+                texts.append(json.dumps(definitions[name]))
+    return found
 
 
 def dictionary_schema() -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.private import PRIVATE_FILE, make_private_folder, open_private
 from reverse_etl.http.certificates import untrusted
-from reverse_etl.settings import value_of
+from reverse_etl.settings import value_for_target
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
@@ -213,8 +213,8 @@ class Storage:
 
 
 def storage_from_environment() -> Storage | None:
-    """The place that ``REVERSE_ETL_STORAGE_URL`` names; None where nothing is shared."""
-    url = value_of(STORAGE_URL_VARIABLE)
+    """The place that ``REVERSE_ETL_STORAGE_URL`` names; None where nothing is shared. Raises ConfigError."""
+    url = value_for_target(STORAGE_URL_VARIABLE)
     return _opened(url) if url else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -45,6 +45,7 @@ class Alert:
         next: The command to run next; may be empty.
         status: Of the run that it is about; empty where it is about none. ``run_id`` and ``started_at`` likewise.
         reasons: Why rows failed, most rows first; only the first few.
+        target: Of the syncs; empty where they have none.
     """
 
     kind: Kind
@@ -58,6 +59,14 @@ class Alert:
     started_at: datetime | None = None
     streams: Mapping[str, Counts] = field(default_factory=dict)
     reasons: tuple[ReasonCount, ...] = ()
+    target: str = ""
+
+    def of_target(self, target: str) -> Alert:
+        """The alert as it is sent for a target, whose name its headline and its next command have."""
+        if not target:
+            return self
+        command = f"{self.next} --target {target}" if self.next else ""
+        return replace(self, target=target, headline=f"[{target}] {self.headline}", next=command)
 
     def as_json(self) -> dict[str, Any]:
         """For programs; times as ISO 8601 in UTC, null where there is none."""

@@ -12,6 +12,7 @@ from reverse_etl.notify.alert import Alert, Kind
 from reverse_etl.notify.decide import Sent, decide
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
+from reverse_etl.settings import TARGET_VARIABLE, value_of
 from reverse_etl.state import alerts
 
 if TYPE_CHECKING:
@@ -109,5 +110,7 @@ def _alert(channel: ChannelConfig, sync: SyncConfig, *, store: Store, now: datet
 
 
 def _send(channel: ChannelConfig, alert: Alert) -> str:
-    warning: str = load("reverse_etl.notify.channels", channel.type).send(channel, alert)
+    warning: str = load("reverse_etl.notify.channels", channel.type).send(
+        channel, alert.of_target(value_of(TARGET_VARIABLE))
+    )
     return warning

@@ -1,6 +1,6 @@
 """The home folder: where a project's state, changesets and failed-row CSVs lie. What is in them lives elsewhere.
 
-$REVERSE_ETL_HOME (default: .reverse_etl, beside the syncs)   0700
+$REVERSE_ETL_HOME (default: .reverse_etl, beside the syncs)   0700; of a target: targets/<target> in it
     state.db                                        unless REVERSE_ETL_STATE_URL names another database
     changesets/<sync>/<root run id>/                the rows that a run read: ``changeset.parts``; or ``continues``, a
                                                     file with the id of the run whose rows it continues to send
@@ -26,7 +26,7 @@ from urllib.parse import quote
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import make_private_folder, replacing
 from reverse_etl.files.storage import storage_from_environment
-from reverse_etl.settings import value_of
+from reverse_etl.settings import TARGET_VARIABLE, value_for_target, value_of
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.parts import RunFolder
@@ -39,6 +39,7 @@ DEFAULT_NAME = ".reverse_etl"
 STATE_FILE = "state.db"
 
 _CONTINUES = "continues"
+_TARGETS = "targets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +81,23 @@ class Home:
             StateError: It cannot be made, or only the current directory has one, as releases before this one made it.
         """
         if named := value_of(HOME_VARIABLE):
-            return cls.at(Path(named))
+            return cls.at(_of_target(Path(named)))
         syncs = syncs or Path(os.environ.get(SYNCS_VARIABLE) or DEFAULT_SYNCS)
         try:
             beside = syncs.expanduser().resolve().parent / DEFAULT_NAME
         except OSError:
             raise StateError("the current directory is gone.", hint="Change to one that exists.") from None
         _refuse_former(Path(DEFAULT_NAME), beside)
-        return cls.at(beside)
+        return cls.at(_of_target(beside))
 
     @property
     def state_url(self) -> str:
-        """The state database's URL, for ``open_store``; may hold a password, so it is never shown."""
-        if url := value_of(STATE_URL_VARIABLE):
+        """The state database's URL, for ``open_store``; may hold a password, so it is never shown.
+
+        Raises:
+            ConfigError: It is the same for all targets.
+        """
+        if url := value_for_target(STATE_URL_VARIABLE):
             return url
         path = str(self.path / STATE_FILE)
         # In a URL a question mark ends a path; SQLite's own form of one has a way to write it.
@@ -223,6 +228,13 @@ class Home:
             self.carried_file(sync, run_id).unlink(missing_ok=True)
         if storage := storage_from_environment():
             storage.remove(carried_name(sync, run_id))
+
+
+def _of_target(path: Path) -> Path:
+    """A target's own folder in the home folder; a process that one of a target started has it already."""
+    target = value_of(TARGET_VARIABLE)
+    own = Path(_TARGETS, target)
+    return path if not target or path.parts[-2:] == own.parts else path / own
 
 
 def carried_name(sync: str, run_id: str) -> str:

@@ -218,6 +218,7 @@ def test_all_schemas_are_written_into_a_folder(tmp_path: Path) -> None:
         f"Wrote {tmp_path}/a/b/sync.schema.json",
         f"Wrote {tmp_path}/a/b/connections.schema.json",
         f"Wrote {tmp_path}/a/b/dictionary.schema.json",
+        f"Wrote {tmp_path}/a/b/defaults.schema.json",
         f"Wrote {tmp_path}/a/b/transform.d.ts",
     ]
     assert json.loads((tmp_path / "a/b/sync.schema.json").read_bytes()) == sync_schema()

@@ -9,7 +9,7 @@ import pytest
 
 from reverse_etl import plugins
 from reverse_etl.config.document import read_document
-from reverse_etl.config.schema import connections_schema, dictionary_schema, sync_schema
+from reverse_etl.config.schema import connections_schema, defaults_schema, dictionary_schema, sync_schema
 from reverse_etl_tests.config.json_schema import errors
 from reverse_etl_tests.config.projects import CONNECTIONS, CUSTOMERS
 
@@ -49,7 +49,7 @@ MINIMAL = "database: shop\nworkspace: main\nschedule: manual\npeople: {}\nquery:
         MINIMAL + "checks: [{not_null: {column: plan, severity: maybe}}]\n",
         MINIMAL + "checks: [{not_null: plan, check: not_null}]\n",
         MINIMAL.replace("people: {}\n", ""),
-        MINIMAL.replace("database: shop\n", ""),
+        MINIMAL.replace("query: SELECT 1 AS id\n", ""),
         MINIMAL.replace("people: {}", "people: {identify_by: phone}"),
         MINIMAL.replace("manual", "hourly"),
         MINIMAL.replace("manual", "{}"),
@@ -96,7 +96,7 @@ def test_every_engine_and_check_is_in() -> None:
 
 def test_schemas_are_whole_and_for_people() -> None:
     """Every reference leads somewhere, nothing is defined in vain, no class names or docstring sections show."""
-    for schema in (sync_schema(), connections_schema(), dictionary_schema()):
+    for schema in (sync_schema(), connections_schema(), dictionary_schema(), defaults_schema()):
         text = json.dumps(schema)
         referred = set(re.findall(r'"#/\$defs/(\w+)"', text))
 

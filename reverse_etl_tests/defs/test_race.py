@@ -55,11 +55,14 @@ def _fresh_database(server: PostgresServer, name: str) -> str:
     return f"postgresql+psycopg2://postgres@/{name}?host={quote(str(server.folder), safe='')}&port={server.port}"
 
 
-@pytest.mark.parametrize("threads", [0, SYNCS], ids=["one-thread", "threads"])
-def test_of_syncs_that_are_due_together_one_runs(instance: dg.DagsterInstance, threads: int) -> None:
+@pytest.mark.parametrize("threaded", [False, True], ids=["one-thread", "threads"])
+def test_of_syncs_that_are_due_together_one_runs(instance: dg.DagsterInstance, threaded: bool) -> None:
     """Two due times: each time one run gets into the queue, and all others are in the history as skipped."""
     store = open_store(Home.from_environment().state_url)
-    with Daemon.of(instance, threads) as daemon:
+    shipped = instance.get_settings("schedules")
+    assert shipped["use_threads"]
+    assert min(shipped["num_workers"], shipped["num_submit_workers"]) >= SYNCS
+    with Daemon.of(instance, SYNCS if threaded else 0) as daemon:
         daemon.ticks(DUE - timedelta(minutes=1))
         for round_number in range(1, 3):
             daemon.ticks(DUE + round_number * EVERY + timedelta(seconds=1))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import yaml
 
 from reverse_etl.report import Status
 from reverse_etl.state.run_history import find_run
@@ -22,7 +25,7 @@ from reverse_etl.state.store import open_store
 from reverse_etl.state.syncs import record_seen
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import free_port
-from reverse_etl_tests.servers.deployment import DEPLOY, UNITS, alive, deployed
+from reverse_etl_tests.servers.deployment import DEPLOY, UNITS, alive, confines, deployed
 from reverse_etl_tests.servers.postgres import PASSWORD, USER, PostgresServer, postgres
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 from reverse_etl_tests.servers.webhook import running_webhook
@@ -112,6 +115,22 @@ def environment(project: Project, postgres: PostgresServer) -> Iterator[dict[str
         admin.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
 
+def healthy(service: str, environment: dict[str, str]) -> bool:
+    """Whether a service's health check in the Compose file finds its process well."""
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    (_, *words) = compose["services"][service]["healthcheck"]["test"]
+    programs = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    here = [re.sub(r"\$\{(\w+)\}", lambda match: environment[match[1]], word) for word in words]
+    asked = subprocess.run(["env", f"PATH={programs}", *here], env=environment, capture_output=True, check=False)
+    return asked.returncode == 0
+
+
+def rights(pid: int) -> str:
+    """A process's capabilities, as a number."""
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("CapEff")]
+    return line.split()[1]
+
+
 def test_a_sync_launched_on_the_webserver_arrives(
     project: Project, environment: dict[str, str], sandbox: RunningSandbox
 ) -> None:
@@ -136,6 +155,8 @@ def test_a_sync_launched_on_the_webserver_arrives(
         page.until(lambda: page.ask(STATUS, id=run_id)["runOrError"]["status"] in ends, "end of the run")
         run = page.ask(STATUS, id=run_id)["runOrError"]
         page.until(lambda: webhook.bodies, "alert")
+        assert [] == [name for name in ("code", "webserver", "daemon") if not healthy(name, environment)]
+        assert not confines() or {"0000000000000000"} == {rights(process.pid) for process in processes.values()}
         health = page.ask(DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
     assert "SUCCESS" == run["status"]
     assert [("orders", "stale")] == [(body["sync"], body["kind"]) for body in webhook.bodies]

@@ -120,6 +120,7 @@ def test_a_webhook_gets_json_with_the_token(webhook: Webhook, monkeypatch: pytes
         },
         "relationships": dict.fromkeys(body["rows"], 0),
         "reasons": [{"reason": "email_valid", "rows": 3}],
+        "target": "",
     } == body
 
 

@@ -6,10 +6,13 @@ import configparser
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Template
 
@@ -48,23 +51,60 @@ def alive(group: int) -> list[str]:
     return [" ".join(each) for each in fields if each[0] == str(group) and not each[1].startswith("Z")]
 
 
+CONFINED = """
+set -e
+mount --make-rprivate /
+mount -o remount,bind,ro /
+mount --bind "$1" "$1"
+mount -o remount,bind,ro "$1"
+mount --bind "$2" "$2"
+mount -o remount,bind,rw "$2"
+shift 2
+exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs "$@"
+"""
+"""Executes a command that can write nowhere in a folder but in one of it, nor on the root's disk, and has no rights."""
+
+
+@cache
+def confines() -> bool:
+    """Whether this machine lets a process be confined as containers are: as root on Linux, with namespaces."""
+    if os.getuid() != 0 or not shutil.which("unshare") or not shutil.which("setpriv"):
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        tried = ["unshare", "--mount", "sh", "-c", CONFINED, "sh", folder, folder, "true"]
+        return subprocess.run(tried, capture_output=True, check=False).returncode == 0
+
+
+def confined(words: list[str], folder: Path, writable: Path) -> list[str]:
+    """A command as a container of Compose executes it, as far as this machine allows."""
+    return (
+        ["unshare", "--mount", "sh", "-c", CONFINED, "sh", str(folder), str(writable), *words] if confines() else words
+    )
+
+
 @contextlib.contextmanager
 def deployed(folder: Path, environment: dict[str, str]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Starts every unit's command in a folder and yields the processes by unit; everything is swept afterwards.
 
-    What a process says is in `<folder>/<unit>.log`.
+    What a process says is in `<folder>/<unit>.log`. The daemon writes in Dagster's folder alone, the others in the home
+    folder.
     """
     running: dict[str, subprocess.Popen[bytes]] = {}
+    home, dagster = Path(environment["REVERSE_ETL_HOME"]), Path(environment["DAGSTER_HOME"])
+    for made in ("changesets", "failed_rows", "tmp", "dagster/tmp"):
+        (home / made).mkdir(parents=True, exist_ok=True)
     try:
         for name in UNITS:
             service = unit(name)
+            writable = dagster if name == "reverse-etl-daemon" else home
+            environment = {**environment, "TMPDIR": str(writable / "tmp")}
             with (folder / f"{name}.log").open("wb") as log:
                 for line in service.get("ExecStartPre", []):
-                    before = command(line, environment)
+                    before = confined(command(line, environment), folder, writable)
                     subprocess.run(before, cwd=folder, env=environment, stdout=log, stderr=log, check=True, timeout=60)
                 (line,) = service["ExecStart"]
                 running[name] = subprocess.Popen(
-                    command(line, environment),
+                    confined(command(line, environment), folder, writable),
                     cwd=folder,
                     env=environment,
                     stdout=log,

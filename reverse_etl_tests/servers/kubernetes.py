@@ -1,7 +1,7 @@
 """The part of Kubernetes' API that runs need: Jobs, each of whose pods is a process of this machine.
 
 A pod has its container's variables, from Secrets and ConfigMaps too, its mounted ConfigMaps, and, for root on Linux, a
-PID namespace of its own. What a cluster checks further (images, rights, resources) this one takes as it is.
+PID namespace of its own. Jobs must be what Kubernetes' schema says; images, rights and resources are taken as they are.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import kubernetes_validate
 import yaml
 
 from reverse_etl_tests.servers.workers import APART, alone
 
 Answer = tuple[int, Any]
+_RELEASE = "1.33"
 _JOBS = re.compile(r"/apis/batch/v1/namespaces/[^/]+/jobs(?:/([^/]+?)(?:/status)?)?")
 _PODS = re.compile(r"/api/v1/namespaces/[^/]+/pods(?:/([^/]+?)(/log)?)?")
 
@@ -105,6 +107,10 @@ class Cluster:
         name = body["metadata"]["name"]
         if name in self.jobs:
             return _failure(409, "AlreadyExists")
+        try:
+            kubernetes_validate.validate({"kind": "Job", "apiVersion": "batch/v1", **body}, _RELEASE, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            return _failure(422, f"Invalid: {error.message}")
         made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         body["metadata"] |= {"creationTimestamp": made, "uid": name}
         self.jobs[name] = {"kind": "Job", "apiVersion": "batch/v1", **body}

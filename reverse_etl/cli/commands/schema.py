@@ -21,6 +21,7 @@ class Kind(StrEnum):
     SYNC = "sync"
     CONNECTIONS = "connections"
     DICTIONARY = "dictionary"
+    DEFAULTS = "defaults"
 
 
 Which = Annotated[Kind, typer.Argument(help="Which file's schema to print.")]
@@ -41,13 +42,14 @@ def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
 
     import orjson
 
-    from reverse_etl.config.schema import connections_schema, dictionary_schema, sync_schema
+    from reverse_etl.config.schema import connections_schema, defaults_schema, dictionary_schema, sync_schema
     from reverse_etl.errors import StateError
 
     schemas = {
         Kind.SYNC: sync_schema,
         Kind.CONNECTIONS: connections_schema,
         Kind.DICTIONARY: dictionary_schema,
+        Kind.DEFAULTS: defaults_schema,
     }
     if output is None:
         print(orjson.dumps(schemas[which](), option=orjson.OPT_INDENT_2).decode())  # noqa: T201

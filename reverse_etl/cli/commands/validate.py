@@ -35,19 +35,26 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
     """Check every file and print every problem, one line each; exits with 2 when there are any.
 
     Problems and warnings are data, on stdout; the summary is for people, on stderr. With names, only what concerns
-    those syncs is printed and counts.
+    those syncs is printed and counts. Where there are targets and none is chosen, the files are checked for each.
     """
     from reverse_etl.cli import words
     from reverse_etl.config.loader import inspect_project
     from reverse_etl.config.problems import lines
+    from reverse_etl.config.targets import chosen_target, targets
     from reverse_etl.errors import ConfigError
 
-    found = inspect_project(syncs)
     names = list(dict.fromkeys(sync or ()))
-    for name in names:
-        require_named(found.syncs, name, str(syncs))
-    problems, warnings = found.concerning(names) if names else (found.problems, found.warnings)
-    problems = [*problems, *_secret_problems([found.syncs[name] for name in names or found.syncs])]
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    checked = [chosen] if (chosen := chosen_target()) else targets(syncs)
+    for target in checked or [""]:
+        found = inspect_project(syncs, target)
+        for name in names:
+            require_named(found.syncs, name, str(syncs))
+        of_target = found.concerning(names) if names else (found.problems, found.warnings)
+        problems += of_target[0]
+        warnings += of_target[1]
+    problems += _secret_problems([found.syncs[name] for name in names or found.syncs])
     if as_json:
         words.print_json(
             [_as_json(problem, "error") for problem in sorted(set(problems))]
@@ -66,6 +73,8 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
         raise typer.Exit(ConfigError.exit_code)
     if as_json:
         return
+    if checked and not chosen:
+        say(people, f"Checked for each target: {', '.join(checked)}.", style="bold")
     if found.project is None:
         say(people, f"{', '.join(names)}: no problems.", style="bold green")
     else:
