@@ -208,6 +208,19 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True)
+class PieceOf:
+    """Which piece of a reading of everything a run read.
+
+    Attributes:
+        number: From 1.
+        of: How many there are.
+    """
+
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """One run as the history, the CLI and Dagster show it.
 
@@ -225,6 +238,7 @@ class RunReport:
         reads: What was read, one word (``changeset.scope.Reads``); empty before it was.
         carried: The failed rows of earlier runs; None where the sync carries none.
         excluded_by: Why rows were left out, of all streams, most rows first.
+        piece: Which piece of everything it read; None where it was not one of several.
     """
 
     sync: str
@@ -241,6 +255,7 @@ class RunReport:
     reads: str = ""
     carried: Carried | None = None
     excluded_by: tuple[ExcludedRows, ...] = ()
+    piece: PieceOf | None = None
 
     @property
     def rows(self) -> Counts:

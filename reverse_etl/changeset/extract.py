@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted, left_gone
 from reverse_etl.changeset.aside import write_shaped
-from reverse_etl.changeset.asked import asked, difference, reads_by_time, reads_only_changes, sentence
+from reverse_etl.changeset.asked import asked, reads_by_time, reads_only_changes
 from reverse_etl.changeset.carried import CarriedRows, WithCarried
 from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.facts import StreamFacts
-from reverse_etl.changeset.from_log import FromLog, read_log
+from reverse_etl.changeset.from_log import read_log
 from reverse_etl.changeset.marks import mark_of
+from reverse_etl.changeset.notes import notes_on, why_everything
 from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
+from reverse_etl.changeset.pieces import Piece
 from reverse_etl.changeset.query import NO_END, render
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
-from reverse_etl.changeset.watermark import Watermark, warning, watermark
+from reverse_etl.changeset.watermark import Watermark, watermark
 from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.config.streams import ROWS
 from reverse_etl.config.unnamed_columns import unnamed_in_result
@@ -42,13 +44,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from reverse_etl.changeset.pieces import InPieces
     from reverse_etl.config.dialect import Dialect
     from reverse_etl.config.shaping import Shape
     from reverse_etl.config.streams import Stream
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.shaping.transform import Transformers
-    from reverse_etl.sources.base import Session, Start
-    from reverse_etl.sources.powers import Mark
+    from reverse_etl.sources.base import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def extract(
     generation: int | None = None,
     unshaped: dict[str, list[pa.RecordBatch]] | None = None,
     transformers: Transformers | None = None,
+    pieces: InPieces | None = None,
 ) -> Facts:
     """Runs the sync's queries and stores their rows; a changeset that is already sealed is returned as it is.
 
@@ -107,6 +110,7 @@ def extract(
         generation: What counts as acknowledged before they are read; for what comes after.
         unshaped: Takes the rows of streams that are shaped as their queries returned them, by stream: for few rows.
         transformers: Keeps the processes of transforms for further extractions.
+        pieces: How everything is read piece by piece; None: in one.
 
     Raises:
         ConfigError: A column that the sync needs is not in the result.
@@ -123,7 +127,7 @@ def extract(
     log = read_log(sync, session, folder, place) if scope.reads.is_whole else None
     seen = mark_of(sync, session, place, dialect) if wanted is None else None
     only_changes = wanted is None and (reads_only_changes(sync) or log is not None)
-    everything = _everything(before, seen, log)
+    everything = why_everything(before, seen, log)
     read_from = 0
     if scope.since is not None:
         read_from = scope.since
@@ -133,10 +137,29 @@ def extract(
     changed = seen.changed if seen and read_from and scope.since is None else EVERY_ROW
     # A reading of everything has them among its rows.
     carried = before.carried if scope.reads is Reads.CHANGES and read_from else None
+    piece = None
+    if pieces is not None and not read_from and scope.reads.is_whole:
+        begun = Piece(
+            number=1,
+            cuts=(),
+            by=pieces.by,
+            reading=folder.path.name,
+            started_at=mark.last_sync_time,
+            reaches_to=mark.reaches_to,
+            clock_ahead_s=mark.clock_ahead_s,
+            moves=start.data_at is not None,
+            place=seen.place if seen else "",
+            asked=asked(sync, dialect),
+            reads=scope.reads.value,
+            recipient=pieces.recipient,
+        )
+        piece = pieces.to_read(session, render(sync.query, 0, changed, NO_END), begun, dialect)
     streams = {}
     known = RunFacts(datetime.fromtimestamp(mark.last_sync_time, UTC), folder.path.name, sync.name)
     for stream in sync.streams:
         text = render(stream.query, read_from, changed, NO_END if scope.until is None else scope.until)
+        if piece is not None and stream.name == ROWS:
+            text = piece.picked(text, dialect)
         again: RowsAgain | WithCarried | None = None
         shape = sync.shape(stream.name)
         shaper = Shaper(shape, stream, sync.where, known, timezone, transformers)
@@ -163,13 +186,14 @@ def extract(
         counts = (again.counts() if again else {}) | (aside.counts() if aside else {})
         streams[stream.name] = StreamFacts(rows, keys.total, **counts)
     sync.read_beside(folder, session)
-    notes = _notes(sync, before, start, read_from, everything, dialect=dialect) if only_changes else ()
+    notes = notes_on(sync, before, start, read_from, everything, dialect=dialect) if only_changes else ()
+    from_first = pieces.begin_again(piece, sync.name) if pieces is not None and piece is not None else ""
     facts = Facts(
         sync=sync.name,
         since=before.mark.last_sync_time if scope.from_last_sync_time else 0,
         started_at=mark.last_sync_time,
         streams=streams,
-        reads=scope.reads,
+        reads=Reads(piece.reads) if piece is not None else scope.reads,
         retry_of=scope.retry_of,
         attempts_before=wanted.attempt() if isinstance(wanted, FailedBefore) else 0,
         version=sync.version,
@@ -178,7 +202,7 @@ def extract(
         clock_ahead_s=mark.clock_ahead_s,
         moves=start.data_at is not None,
         asked=asked(sync, dialect),
-        note=scope.note() or " ".join(notes) or _left_gone(wanted, sync),
+        note=scope.note() or " ".join(filter(None, (from_first, *notes))) or _left_gone(wanted, sync),
         place=seen.place if seen else log.as_place(rows) if log else "",
         generation=generation,
         carried=before.carried.run_id if before.carried else "",
@@ -187,6 +211,7 @@ def extract(
         updates_max=scope.updates_max,
         accept=scope.accept,
         backfill=scope.backfill,
+        piece=piece,
     )
     folder.seal(facts)
     return facts
@@ -204,40 +229,6 @@ def _shaped(
 def _left_gone(wanted: Wanted | None, sync: SyncConfig) -> str:
     """What a retry does not read, a sentence; empty where it reads all that failed."""
     return left_gone(wanted.removals(sync.streams)) if isinstance(wanted, FailedBefore) else ""
-
-
-def _everything(before: Before, seen: Mark | None, log: FromLog | None) -> str | None:
-    """Why everything is read though changes are asked for, empty where nothing is remembered; None if it is not."""
-    if before.lost:
-        return "The list of the failed rows of earlier runs is gone, so everything was read again."
-    if seen is not None and seen.changed == EVERY_ROW:
-        return seen.note
-    if log is not None and log.keys is None:
-        return log.note
-    return None
-
-
-def _notes(
-    sync: SyncConfig, before: Before, start: Start, read_from: int, everything: str | None, *, dialect: Dialect
-) -> Iterator[str]:
-    """Sentences about what was read, or will be read again."""
-    if everything is not None:
-        if everything:
-            yield everything
-    elif before.mark.last_sync_time and not read_from and before.mark.reach(None):
-        yield (
-            f"The database's clock is behind the last sync time, {_utc(before.mark.last_sync_time)}: it was set back, "
-            "so everything was read again."
-        )
-    parts = difference(before.asked, asked(sync, dialect)) if before.asked else []
-    if parts and read_from:
-        yield sentence(parts, sync.name, read_from)
-    if held_back := warning(start):
-        yield held_back
-
-
-def _utc(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _usable(

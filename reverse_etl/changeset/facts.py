@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
+from reverse_etl.changeset.pieces import Piece
 from reverse_etl.changeset.scope import Reads
 
 _BEFORE_STREAMS: Final = ("rows", "relationships")
@@ -64,6 +65,7 @@ class Facts:
         updates_max: How many rows of a table it may change, alike.
         accept: Checks that the run lets pass once, with commas between; empty for none.
         backfill: Whether rows are sent that a run leaves out until a person has confirmed them: old events.
+        piece: Which piece of a reading of everything was read; None where it was read in one.
         generation: What counted as acknowledged before the rows were read; None for a sync that does not compare.
     """
 
@@ -89,6 +91,7 @@ class Facts:
     updates_max: str = ""
     accept: str = ""
     backfill: bool = False
+    piece: Piece | None = None
 
     @property
     def accepted(self) -> frozenset[str]:
@@ -98,12 +101,19 @@ class Facts:
     @property
     def next_last_sync_time(self) -> int | None:
         """Where a completed run moves last sync time to; None where it stays."""
+        if self.piece is not None:
+            return self.piece.started_at if self.piece.is_last and self.piece.moves else None
         return self.started_at if self.moves and self.is_whole else None
 
     @property
     def is_whole(self) -> bool:
         """Whether no row that the queries return was left out: only then last sync time moves, or a person is gone."""
-        return self.reads.is_whole
+        return self.reads.is_whole and self.piece is None
+
+    @property
+    def completes(self) -> bool:
+        """Whether every row that the queries return was read, with what runs of earlier pieces read."""
+        return self.is_whole or (self.piece is not None and self.piece.is_last)
 
     @property
     def has_all_rows(self) -> bool:
@@ -123,6 +133,8 @@ class Facts:
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
         """What ``as_stored`` gave, here or in an earlier release."""
         known = dict(stored)
+        if piece := known.pop("piece", None):
+            known["piece"] = Piece.from_stored(piece)
         known["reads"] = Reads(known.get("reads") or (Reads.RETRY if known.get("retry_of") else Reads.CHANGES))
         if "streams" in known:
             streams = {name: StreamFacts(**each) for name, each in known.pop("streams").items()}

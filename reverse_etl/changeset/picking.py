@@ -42,11 +42,24 @@ class Condition:
 
 def picked(sql: str, condition: str, dialect: Dialect) -> str:
     """The query as a table ``q`` of which only the rows that meet a condition are read."""
+    before, table = as_table(sql, dialect)
+    return f"{before}SELECT * FROM {table} WHERE {condition}"
+
+
+def as_table(sql: str, dialect: Dialect) -> tuple[str, str]:
+    """The query as a table ``q``, and before it what has to begin the statement; may be empty."""
     before, table = "", one_statement(sql, dialect)
     if dialect.bare_subqueries:
         before, table = _bare(table, dialect)
     # The line break ends a comment on the query's last line.
-    return f"{before}SELECT * FROM (\n{table}\n) AS q WHERE {condition}"
+    return before, f"(\n{table}\n) AS q"
+
+
+def column_of(name: str, dialect: Dialect) -> str:
+    """A column of that table, as its result spells it."""
+    from sqlglot import exp
+
+    return f"q.{exp.to_identifier(name, quoted=True).sql(dialect=dialect.name)}"
 
 
 def _bare(text: str, dialect: Dialect) -> tuple[str, str]:
@@ -77,9 +90,7 @@ def condition(column: str, identifiers: Sequence[str], field: pa.Field, dialect:
         field: The column in the query's result; of type null where only its rows show the type.
         dialect: The database's.
     """
-    from sqlglot import exp
-
-    name = f"q.{exp.to_identifier(column, quoted=True).sql(dialect=dialect.name)}"
+    name = column_of(column, dialect)
     kind, mark = field.type, logical_type(field)
     quotable = [value for value in identifiers if not _UNQUOTABLE.search(value)]
     exact = len(quotable) == len(identifiers)
@@ -88,29 +99,29 @@ def condition(column: str, identifiers: Sequence[str], field: pa.Field, dialect:
         numbers = [value for value in identifiers if _NUMBER.fullmatch(value)]
         if pa.types.is_integer(kind) and dialect.whole_integers:
             numbers = [value for value in numbers if _INTEGER.fullmatch(value)]
-        values = [_number(value, dialect, decimal=mark == "decimal") for value in numbers]
+        values = [number_literal(value, dialect, decimal=mark == "decimal") for value in numbers]
         exact = all(_NUMBER.fullmatch(value) or len(value) <= _MOST_DIGITS for value in identifiers)
     elif pa.types.is_floating(kind):
         values = [value for value in identifiers if _NUMBER.fullmatch(value)]
         exact = False
     elif pa.types.is_string(kind) and mark != "json":
-        values = [_quoted(value, dialect) for value in quotable]
+        values = [text_literal(value, dialect) for value in quotable]
     elif mark == "json" and dialect.typed_columns:
         # 5, 5.0 and "5" are one identifier: what finds one row of it may miss another.
         values, exact = [], False
     elif not dialect.typed_columns:
         numbers = [value for value in identifiers if _NUMBER.fullmatch(value)]
         values = [literal for number in numbers for literal in _either_number(number)]
-        values += [_quoted(value, dialect) for value in quotable]
+        values += [text_literal(value, dialect) for value in quotable]
         exact = exact and all(len(value) <= _MOST_DIGITS for value in identifiers)
     else:
         name = f"CAST({name} AS {dialect.text_type})"
-        values = [_quoted(value, dialect) for value in quotable]
+        values = [text_literal(value, dialect) for value in quotable]
         exact = False
     return Condition(f"{name} IN ({', '.join(values)})" if values else "", exact)
 
 
-def _number(value: str, dialect: Dialect, *, decimal: bool) -> str:
+def number_literal(value: str, dialect: Dialect, *, decimal: bool) -> str:
     """A number as the engine takes it without losing digits."""
     if dialect.exact_number and (decimal or int(value) not in _INT64):
         return dialect.exact_number.format(value)
@@ -123,6 +134,7 @@ def _either_number(value: str) -> list[str]:
     return [*integers, value if "." in value else f"{value}.0"]
 
 
-def _quoted(value: str, dialect: Dialect) -> str:
+def text_literal(value: str, dialect: Dialect) -> str:
+    """A text between quotes, of characters that each engine takes as they are."""
     national = dialect.national if not value.isascii() else ""
     return f"{national}'{value.replace(chr(39), dialect.quote)}'"

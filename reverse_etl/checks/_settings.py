@@ -18,13 +18,19 @@ GateSeverity = Literal["warn", "stop"]
 
 
 def rule_of(
-    config: CheckConfig, description: str, column: str = "", *, of_the_whole: bool = False, needs_column: bool = True
+    config: CheckConfig,
+    description: str,
+    column: str = "",
+    *,
+    of_the_whole: bool = False,
+    share: bool = False,
+    needs_column: bool = True,
 ) -> Rule:
     """The rule of a check: ``not_null`` on ``plan`` is ``not_null_plan``; ``column`` may be any other word, too."""
     words = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
     name = f"{config.check}_{words}" if words else config.check
     return Rule(
-        name, Severity(config.severity), description, (column,) if column and needs_column else (), of_the_whole
+        name, Severity(config.severity), description, (column,) if column and needs_column else (), of_the_whole, share
     )
 
 

@@ -73,6 +73,7 @@ class Rule:
         description: One sentence for people: the rule in words.
         columns: Columns that the result must have, or the check is a mistake in the sync's file.
         of_the_whole: Whether it judges a share or number of all rows, which holds for no part of them.
+        of_pieces: Whether it judges a piece of all rows nevertheless: a share of many rows.
         until_confirmed: Whether it judges nothing in a run whose rows a person has confirmed (``Facts.backfill``).
     """
 
@@ -81,6 +82,7 @@ class Rule:
     description: str
     columns: tuple[str, ...] = ()
     of_the_whole: bool = False
+    of_pieces: bool = False
     until_confirmed: bool = False
 
 

@@ -31,7 +31,7 @@ def rules(config: Config) -> list[AnyRule]:
     """The gate that a sync asks for."""
     description = f"At most {config.limit} of the rows are rejected."
     is_share = config.limit.percent is not None
-    return [MaxFailedRows(rule_of(config, description, of_the_whole=is_share), config.limit)]
+    return [MaxFailedRows(rule_of(config, description, of_the_whole=is_share, share=is_share), config.limit)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ def rules(config: Config) -> list[AnyRule]:
         runs = f"the median of the last {counted(config.last, 'completed run')}"
         bounds.append(f"the share of NULLs in column `{config.column}` is at most {config.change:g}% above {runs}")
     description = f"{', and '.join(bounds)}."
-    rule = rule_of(config, description[0].upper() + description[1:], config.column, of_the_whole=True)
+    description = description[0].upper() + description[1:]
+    rule = rule_of(config, description, config.column, of_the_whole=True, share=True)
     return [NullRate(rule, config.column, config.max, config.change, config.last)]
 
 

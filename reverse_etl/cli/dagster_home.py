@@ -38,6 +38,13 @@ _INTERRUPTIONS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt"
 _LOCK: Final = ".reverse_etl_lock"
 _TARGET_NOTE: Final = ".reverse_etl_target"
 
+UNCAPTURED: Final = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+    "config": {},
+}
+"""Leaves the output of a run to the terminal."""
+
 SHIPPED: Final = {
     "dagster.yaml": (
         "38059d7b4df27bd8a22e7ef71a94d788f5c1f434d59f46740634e9dda6bf0723",

@@ -67,6 +67,12 @@ class Draft:
             self.problem_in(path, line, text)
         return statement
 
+    def statement_read(self, path: Path) -> Statement | None:
+        """The same without its problems, where there are none."""
+        sql = self.at(path)
+        statement = read_statement(sql, self.dialect or UNKNOWN) if isinstance(sql, str) and sql.strip() else None
+        return None if statement is None or statement.problems else statement
+
     def _is_swallowed(self, path: Path, sql: str) -> bool:
         """Whether a comment runs on over the rest of the query, because YAML joined its lines."""
         place = self.document.place.at(*path)

@@ -8,6 +8,7 @@ from reverse_etl.config.checks import CheckConfig
 from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.draft import Draft, has, near
 from reverse_etl.config.log_changes import log_problems
+from reverse_etl.config.pieces import pieces_problems
 from reverse_etl.config.problems import Path, did_you_mean
 from reverse_etl.config.row_choice import advice
 from reverse_etl.config.shape_problems import shape_problems, shaped_columns
@@ -28,6 +29,7 @@ def query_problems(draft: Draft, streams: Sequence[Stream], checks: Mapping[Path
     for stream in streams:
         _look_at(draft, stream, title)
     log_problems(draft, streams)
+    pieces_problems(draft, streams)
     by_changes = draft.at(("changes", "by")) == "log" or any(reads_changes(stream.query) for stream in streams)
     if draft.at(("failed_rows",)) == "carry" and not by_changes:
         draft.warn(

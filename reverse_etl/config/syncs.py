@@ -18,6 +18,7 @@ from reverse_etl.config.contracts import Contract, Subject
 from reverse_etl.config.definitions import Definition, Mode
 from reverse_etl.config.model import Misfit
 from reverse_etl.config.owners import Owner
+from reverse_etl.config.pieces import PiecesConfig
 from reverse_etl.config.project import ProjectConfig as ProjectConfig
 from reverse_etl.config.query_files import QueryFile, query_missing
 from reverse_etl.config.schedule import Schedule, ScheduleConfig
@@ -161,6 +162,7 @@ class SyncConfig(OutgoingRows):
         query: One SELECT, with ``{{last_sync_time}}`` not yet replaced.
         query_file: Where it was written, if not in the sync's file.
         failed_rows: Whether failed rows hold last sync time, or are carried from run to run.
+        pieces: How everything is read piece by piece; None: in one run.
         max_rows: A query with more rows fails before anything is sent.
         beside: Other syncs that name the same things: a stream of this one, the other sync and its stream.
         tests: What must become of rows that are given in place of the database's.
@@ -192,6 +194,9 @@ class SyncConfig(OutgoingRows):
         default="hold",
         description="Rows that fail hold last sync time, or are read again by their identifiers in every run until "
         "they are delivered.",
+    )
+    pieces: PiecesConfig | None = Field(
+        default=None, description="A reading of everything is several runs, each of a range of keys."
     )
     checks: tuple[SerializeAsAny[CheckConfig], ...] = ()
     spot_check: SpotCheckConfig | None = Field(default=None, description="Rows are read back by a schedule of its own.")

@@ -125,7 +125,7 @@ def _write(run: SyncRun, folder: RunFolder, facts: Facts, found: Compared, *, ma
         Made(
             run_id=folder.path.name,
             read_at=facts.started_at,
-            full_at=now if made is None or (found.everything and facts.is_whole) else made.full_at,
+            full_at=now if made is None or (found.everything and facts.completes) else made.full_at,
             recipient=rows.recipient.as_text() if rows else "",
             secret_id=secret_id(secret),
             shapes=found.shapes or shapes_of(run.sync),

@@ -66,8 +66,10 @@ def carry(run: SyncRun, facts: Facts, attempt: int) -> Carrying | None:
     if not remembered and not carries(run.sync):
         return None
     failed, unidentified = _failed(run, failed_rows(run, facts, attempt))
-    # What is remembered was read as a whole by this run, and by no other since.
-    supersedes = facts.is_whole and facts.carried == remembered
+    # What is remembered was read as a whole by this run, and by no other since; or is among the rows of the pieces that
+    # this one is the first of.
+    first = facts.piece is not None and facts.piece.number == 1
+    supersedes = (facts.is_whole or first) and facts.carried == remembered
     left, holds = failed, not carries(run.sync)
     if not supersedes and not holds and (before := carried_rows(run.home, run.sync.name, remembered)):
         # A file that is lost makes the next run read everything.

@@ -12,7 +12,7 @@ from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import StateError
-from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.report import Counts, PieceOf, RunReport, Status
 from reverse_etl.run.acknowledged import forget_old_generations, write_generation
 from reverse_etl.run.carry import carry, failed_rows, forget
 from reverse_etl.run.open_runs import has_closed
@@ -105,6 +105,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         reads=facts.reads.value if facts else "",
         carried=carrying.counts if carrying else None,
         excluded_by=excluded_by(run.folder, total.excluded) if total.excluded else (),
+        piece=PieceOf(facts.piece.number, facts.piece.of) if facts and facts.piece else None,
     )
     closed = close_run(
         run.store,
@@ -115,15 +116,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         addresses={stream.name for stream in run.sync.streams if "email" in stream.identifier},
         new_last_sync_time=facts.next_last_sync_time if facts and confirmed else None,
         sent_as_of=facts.started_at if facts and total.delivered else None,
-        read=Reading(
-            facts.reaches_to,
-            facts.clock_ahead_s,
-            facts.asked,
-            rows_are_for.recipient if rows_are_for else None,
-            facts.place,
-        )
-        if facts
-        else None,
+        read=_reading(facts, rows_are_for, confirmed=confirmed) if facts else None,
         snapshot=None if follows is None else (follows, run.folder.path.name),
         carrying=carrying,
     )
@@ -132,6 +125,20 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     if carrying is not None:
         forget(run, carrying)
     return closed
+
+
+def _reading(facts: Facts, rows: RowsFor | None, *, confirmed: bool) -> Reading:
+    """What is remembered of the reading: for changes after a last piece, what the run of the first one knew."""
+    of = facts.piece or facts
+    return Reading(
+        of.reaches_to,
+        of.clock_ahead_s,
+        facts.asked,
+        rows.recipient if rows else None,
+        of.place,
+        piece=facts.piece if confirmed else None,
+        everything=facts.is_whole and facts.read_from == 0,
+    )
 
 
 def _write_generation(run: SyncRun, facts: Facts | None, status: Status) -> tuple[int | None, str]:

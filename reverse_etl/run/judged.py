@@ -60,7 +60,7 @@ def remember(run: SyncRun, facts: Facts, results: Iterable[CheckResult]) -> None
 
 def reads_everything(facts: Facts) -> bool | None:
     """Whether all rows were read, and not what changed; None where only a part that was asked for was."""
-    if facts.reads not in (Reads.CHANGES, Reads.FULL):
+    if facts.reads not in (Reads.CHANGES, Reads.FULL) or facts.piece is not None:
         return None
     return not (facts.since if facts.read_from is None else facts.read_from)
 

@@ -21,7 +21,7 @@ from reverse_etl.changeset.recipient import keep_rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Scope
 from reverse_etl.config.changes import late_of
 from reverse_etl.config.streams import ROWS
-from reverse_etl.run import changes, judged
+from reverse_etl.run import changes, judged, pieces
 from reverse_etl.run.backfill import backfill_of
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.foretold import Foretold, foretold
@@ -83,13 +83,14 @@ def make_plan(
 
     plan_id = f"{PREFIX}{secrets.token_hex(4)}"
     run = SyncRun(sync, plan_id, plan_id, home, store, datetime.now(UTC))
-    scope = changes.with_all_rows_when_due(run, scope)
+    scope = pieces.scope_when_due(run, scope)
     identified = identify_recipient(run, destination, scope=scope)
     snapshot = snapshot_of(store, sync.name)
     remembered = scope.from_last_sync_time and not identified.another
     state = sync_state(store, sync.name)
     carried = carried_rows(home, sync.name, state.carried)
     before = replace(state.before() if remembered else Before(), carried=carried)
+    before, in_pieces = pieces.to_read(run, scope, before, identified.rows.recipient)
     look_ahead(sync, destination, dialect(database))
     with connect(database) as session:
         facts = extract(
@@ -103,6 +104,7 @@ def make_plan(
             wanted=named_rows(sync, home, scope),
             timezone=database.timezone,
             generation=snapshot.generation if compares(sync) else None,
+            pieces=in_pieces,
         )
     keep_rows_for(run.folder, identified.rows)
     put_changeset(run)

@@ -12,6 +12,7 @@ from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.run.sharing import continue_changeset, fetch
+from reverse_etl.state.pieces import is_next
 from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl.state.syncs import sync_state
 
@@ -79,7 +80,13 @@ def _not_good(run: SyncRun, folder: RunFolder, facts: Facts, recipient: Recipien
         return "the plan is more than an hour old"
     if facts.generation not in (None, generation):
         return "another run has sent rows since the plan was made"
-    if facts.reads is Reads.CHANGES and facts.since != sync_state(run.store, run.sync.name).last_sync_time:
+    if facts.piece is not None and not is_next(run.store, run.sync.name, facts.piece):
+        return "another piece has been read since the plan was made"
+    if (
+        facts.reads is Reads.CHANGES
+        and facts.piece is None
+        and facts.since != sync_state(run.store, run.sync.name).last_sync_time
+    ):
         return "another run has been completed since the plan was made"
     return ""
 

@@ -21,6 +21,7 @@ from reverse_etl.run.overtaken import is_newest
 from reverse_etl.run.remembers import compares
 from reverse_etl.run.sharing import continue_changeset, fetch
 from reverse_etl.state.interrupted_runs import CONTINUES, READS_AGAIN, READS_LESS, READS_OTHERS, end_gone, newest_run
+from reverse_etl.state.pieces import is_next
 from reverse_etl.state.snapshots import snapshot_of
 from reverse_etl.workers.folder_lock import claimed, was_claimed
 
@@ -79,6 +80,8 @@ def take_over(
     reads_changes = scope.reads is Reads.CHANGES
     continued = facts is not None and reads_changes and _continues(sync, folder, facts, mark, late)
     continued = continued and _is_for(folder, recipient)
+    if continued and facts is not None and facts.piece is not None:
+        continued = is_next(store, sync.name, facts.piece)
     if continued and facts is not None and compares(sync):
         continued = is_newest(snapshot_of(store, sync.name), facts.generation, folder.path.name)
     if continued:
@@ -104,7 +107,7 @@ def _continues(sync: SyncConfig, folder: RunFolder, facts: Facts, mark: Watermar
         and not (facts.next_last_sync_time == mark.last_sync_time and _is_settled(folder, facts))
         and (facts.read_from is None or not reads_by_time(sync) or facts.read_from <= mark.reach(late))
         and facts.version == sync.version
-        and facts.is_whole
+        and facts.reads.is_whole
         and abs(age) < YOUNG_ENOUGH
         and any((folder.parts(stream).folder / name).exists() for stream in facts.streams for name in _SENT_FILES)
         and same_changeset(sync, folder)

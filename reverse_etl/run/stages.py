@@ -21,7 +21,7 @@ from reverse_etl.config.changes import late_of
 from reverse_etl.errors import CheckFailedError, DestinationError, StateError
 from reverse_etl.progress import listening
 from reverse_etl.report import RunReport, Status
-from reverse_etl.run import changes, gone, in_table, judged
+from reverse_etl.run import changes, gone, in_table, judged, pieces
 from reverse_etl.run.carry import carried_rows
 from reverse_etl.run.close import close
 from reverse_etl.run.interrupts import heard, run_interruptibly
@@ -76,7 +76,7 @@ def extract_changeset(
 
     scope.check(run.sync)
     judged.require_known(run.sync, scope.accepted)
-    scope = changes.with_all_rows_when_due(run, scope)
+    scope = pieces.scope_when_due(run, scope)
     late = late_of(run.sync.changes, database.late)
     known = identify_recipient(run, destination, scope=scope, clock=clock) if destination else None
     remembered = scope.from_last_sync_time and not (known and known.another)
@@ -84,6 +84,7 @@ def extract_changeset(
     carried = carried_rows(run.home, run.sync.name, state.carried)
     before = replace(state.before() if remembered else Before(), carried=carried)
     recipient = known.rows.recipient if known else None
+    before, in_pieces = pieces.to_read(run, scope, before, recipient)
     if scope.plan and run.root_run_id == run.run_id:
         take_plan(run, scope.plan, recipient)
     elif run.root_run_id == run.run_id:
@@ -109,7 +110,7 @@ def extract_changeset(
         with connect(database) as session:
             facts = extract(
                 run.sync, session, run.folder, before=before, dialect=dialect(database), late=late, scope=scope,
-                wanted=wanted, timezone=database.timezone, generation=generation,
+                wanted=wanted, timezone=database.timezone, generation=generation, pieces=in_pieces,
             )  # fmt: skip
     put_changeset(run)
     return facts

@@ -31,6 +31,7 @@ def verdict(
     from reverse_etl.delivery.read_back import earlier
     from reverse_etl.run.in_table import note_of
     from reverse_etl.run.notices import notices_of
+    from reverse_etl.run.pieces import piece_note
 
     status, what, next_step, exit_code = _verdict(sync, folder, streams, carrying)
     facts = folder.facts()
@@ -39,6 +40,7 @@ def verdict(
         _carried(carrying),
         sync.note(folder),
         facts.note if facts else "",
+        piece_note(facts, status, moves=carrying is not None and not carrying.holds),
         f"Accepted for this run: {', '.join(sorted(facts.accepted))}." if facts and facts.accepted else "",
         found.note if found else "",
         note_of(folder),

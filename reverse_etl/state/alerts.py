@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.failures import FailedCause
+from reverse_etl.state.reports import run_reports
 from reverse_etl.state.run_history import last_delivered_at
-from reverse_etl.state.runs import run_reports
 from reverse_etl.state.schema import ALERT, FAILED_CAUSE, RUN, SYNC
 from reverse_etl.state.syncs import SyncState, state_of
 

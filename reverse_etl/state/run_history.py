@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from reverse_etl.changeset.recipient import Recipient
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.report import RunReport, Status
-from reverse_etl.state.runs import run_reports
+from reverse_etl.state.reports import run_reports
 from reverse_etl.state.schema import RUN, RUN_STREAM, SYNC
 
 if TYPE_CHECKING:

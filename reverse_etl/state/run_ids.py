@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
-from reverse_etl.state.runs import run_reports
+from reverse_etl.state.reports import run_reports
 from reverse_etl.state.schema import RUN
 
 if TYPE_CHECKING:

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from reverse_etl.errors import WorkspaceBusyError
-from reverse_etl.exclusions import from_stored
-from reverse_etl.report import Carried, Counts, FailedRow, RunReport, Status
+from reverse_etl.report import Carried, FailedRow, RunReport, Status
 from reverse_etl.state import syncs
 from reverse_etl.state.failures import digest, forget_failures, remember_failures
-from reverse_etl.state.schema import COUNTS, RUN, RUN_STREAM, SYNC
+from reverse_etl.state.pieces import end_pieces, move_pieces, take_back
+from reverse_etl.state.schema import RUN, RUN_STREAM, SYNC
 from reverse_etl.state.snapshots import move_snapshot
 
 if TYPE_CHECKING:
+    from reverse_etl.changeset.pieces import Piece
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.state.store import Store
 
@@ -36,6 +37,8 @@ class Reading:
         asked: What the sync asked for, by part, as hashes.
         recipient: Who acknowledged its rows; None where that is not known.
         place: Which rows the database had, in its engine's own words; empty where no query asks for it.
+        piece: Which piece of everything it read; None where that was not in pieces.
+        everything: Whether it read all rows in one.
     """
 
     reaches_to: int | None = None
@@ -43,6 +46,8 @@ class Reading:
     asked: dict[str, str] = field(default_factory=dict)
     recipient: Recipient | None = None
     place: str = ""
+    piece: Piece | None = None
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +108,9 @@ def close_run(
 ) -> RunReport:
     """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
 
-    The last sync time moves on with a ``completed`` run, or one whose failed rows are carried, never past rows that no
-    run has read, and back where a newer run moved it past the reading of this one, whose rows may have overwritten
-    newer ones. Closing a run again replaces what was written before.
+    The last sync time, and which piece of everything is next, moves on with a ``completed`` run, or one whose failed
+    rows are carried, never past rows that no run has read, and back where a newer run moved it past the reading of
+    this one, whose rows may have overwritten newer ones. Closing a run again replaces what was written before.
 
     Args:
         store: The history.
@@ -132,14 +137,21 @@ def close_run(
         # What it did not read was visible to the run that last sync time was the start of.
         takes_over = _carry(connection, report, carrying) or report.status is Status.COMPLETED
         moves = takes_over and since is not None and since <= current
+        if read.piece is not None:
+            rows = report.read.extracted
+            moves = moves and move_pieces(store, connection, report.sync, read.piece, rows)
         if new_last_sync_time is not None and moves:
             current = new_last_sync_time
             asked = json.dumps(read.asked) if read.asked else None
             recipient = {"recipient": read.recipient.as_text()} if read.recipient else {}
             syncs.put(store, connection, report.sync, {**_mark(current, read), **recipient, "asked": asked})
+            if read.everything:
+                end_pieces(connection, report.sync, current)
         elif sent_as_of == current:
             # Which of two that began within one second saw less is not known: the next run reads everything.
             syncs.put(store, connection, report.sync, {"place": None})
+        if sent_as_of is not None:
+            take_back(connection, report.sync, sent_as_of, read.reaches_to)
         if sent_as_of is not None and sent_as_of < current:
             current = sent_as_of
             syncs.put(store, connection, report.sync, _mark(current, read))
@@ -184,17 +196,6 @@ def record_skipped(
     return report
 
 
-def run_reports(connection: sa.Connection, wanted: sa.Select[Any]) -> list[RunReport]:
-    """The runs that a query of the table of runs returns, in its order."""
-    rows = connection.execute(wanted).all()
-    counted = sa.select(RUN_STREAM).where(RUN_STREAM.c.run_id.in_([row.run_id for row in rows]))
-    streams: dict[str, dict[str, Counts]] = {}
-    for row in connection.execute(counted.order_by(RUN_STREAM.c.run_id, RUN_STREAM.c.position)) if rows else ():
-        counts = Counts(*(getattr(row, count) for count in COUNTS))
-        streams.setdefault(row.run_id, {})[row.stream] = counts
-    return [_run_report(row, streams.get(row.run_id, {})) for row in rows]
-
-
 def _carry(connection: sa.Connection, report: RunReport, carrying: Carrying | None) -> bool:
     """Lets what a run leaves hold; whether no later run needs its reading for the rows that failed."""
     if carrying is None or report.status not in (Status.COMPLETED, Status.SOME_ROWS_FAILED):
@@ -213,25 +214,6 @@ def _put_streams(connection: sa.Connection, report: RunReport) -> None:
     ]
     if rows:
         connection.execute(sa.insert(RUN_STREAM), rows)
-
-
-def _run_report(row: sa.Row[Any], streams: dict[str, Counts]) -> RunReport:
-    return RunReport(
-        sync=row.sync,
-        run_id=row.run_id,
-        status=Status(row.status),
-        started_at=row.started_at,
-        duration_s=row.duration_s,
-        last_sync_time=row.last_sync_time,
-        read_from=row.read_from,
-        streams=streams,
-        failed_rows_csv=row.failed_rows_csv,
-        message=row.message,
-        exit_code=row.exit_code,
-        reads=row.reads or "",
-        carried=Carried(**json.loads(row.carried)) if row.carried else None,
-        excluded_by=from_stored(json.loads(row.excluded_by or "[]")),
-    )
 
 
 def _values(report: RunReport, *, root_run_id: str, workspace: str, since: int | None) -> dict[str, Any]:
@@ -255,6 +237,8 @@ def _values(report: RunReport, *, root_run_id: str, workspace: str, since: int |
         "reads": report.reads or None,
         "carried": json.dumps(asdict(report.carried)) if report.carried else None,
         "excluded_by": json.dumps([asdict(each) for each in report.excluded_by]) if report.excluded_by else None,
+        "piece": report.piece.number if report.piece else None,
+        "pieces": report.piece.of if report.piece else None,
         "blocking_run_id": None,
     }
 

@@ -93,6 +93,8 @@ RUN: Final = sa.Table(
     sa.Column("carried", sa.Text, nullable=True, comment="JSON: report.Carried"),
     sa.Column("excluded_by", sa.Text, nullable=True, comment="JSON: exclusions.ExcludedRows"),
     sa.Column("blocking_run_id", sa.Text, nullable=True, comment="of a skipped run: the one that was in the way"),
+    sa.Column("piece", sa.Integer, nullable=True, comment="of a reading of everything, from 1; null: it was one run"),
+    sa.Column("pieces", sa.Integer, nullable=True, comment="how many there are"),
     sa.Column("copied_to", sa.Text, nullable=True, comment="the warehouse that has it (run.monitoring)"),
     sa.Index("reverse_etl_run_by_sync", "sync", "started_at"),
     sa.Index("reverse_etl_run_by_root", "root_run_id"),
@@ -205,6 +207,17 @@ SNAPSHOT: Final = sa.Table(
     sa.Column("sending", sa.Text, nullable=False, comment="the changeset that may be partly sent; empty for none"),
 )
 """One row per sync that compares: which files say what its destination acknowledged (``changes.generation``)."""
+
+PIECES: Final = sa.Table(
+    "reverse_etl_pieces",
+    METADATA,
+    sa.Column("sync", sa.Text, primary_key=True),
+    sa.Column("reading", sa.Text, nullable=False, comment="the changeset of its first piece"),
+    sa.Column("next", sa.Integer, nullable=False, comment="the piece that is read next, from 2"),
+    sa.Column("piece", sa.Text, nullable=False, comment="JSON: that piece, as changeset.pieces.Piece"),
+    sa.Column("read_at", Moment, nullable=False, comment="when the piece before was closed"),
+)
+"""One row per sync whose reading of everything in pieces is under way."""
 
 SENT: Final = sa.Table(
     "reverse_etl_sent",

@@ -279,7 +279,7 @@ def test_a_quoted_identifier_is_one_token(dialect: str, value: str) -> None:
     """Read back by the engine's own rules it is the same text."""
     if dialect == "redshift":
         # sqlglot reads a backslash as an escape there, which quoting here never relies on.
-        assert f"'{value.replace(chr(39), chr(39) * 2)}'" == picking._quoted(value, SPOKEN[dialect])
+        assert f"'{value.replace(chr(39), chr(39) * 2)}'" == picking.text_literal(value, SPOKEN[dialect])
         return
-    (token,) = Dialect.get_or_raise(dialect).tokenize(picking._quoted(value, SPOKEN[dialect]))
+    (token,) = Dialect.get_or_raise(dialect).tokenize(picking.text_literal(value, SPOKEN[dialect]))
     assert value == token.text

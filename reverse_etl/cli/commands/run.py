@@ -11,8 +11,9 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
-from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, was_interrupted
+from reverse_etl.cli.dagster_home import UNCAPTURED, dagster_environment, dagster_instance, was_interrupted
 from reverse_etl.cli.excluded import say_excluded
+from reverse_etl.cli.pieces import run_pieces
 from reverse_etl.cli.project import (
     Accept,
     AddsMax,
@@ -52,12 +53,6 @@ EXAMPLES: Final = (
     "run --all",
     "run --workspace main --json",
 )
-
-_UNCAPTURED: Final = {
-    "module": "dagster._core.storage.noop_compute_log_manager",
-    "class": "NoOpComputeLogManager",
-    "config": {},
-}
 
 
 def run(
@@ -159,16 +154,18 @@ def run(
         resolve_credentials(project, config)
         asked = replace(scope, only=_kept(sync, syncs, only)) if only else scope
         asked = confirmed(config, project, syncs, asked, yes=yes)
+        return run_pieces(syncs, asked, lambda piece: run_once(config, piece))
+
+    def run_once(config: SyncConfig, asked: Scope) -> RunReport:
         report = execute(config, syncs, scope=asked, verbose=verbose)
         show(report, people)
+        if as_json and not several:
+            words.print_json_line(report.as_json())
         return report
 
     if several:
         raise typer.Exit(_run_several(project, syncs, destination, run_one, as_json=as_json))
-    report = run_one(sync_named(project, sync))
-    if as_json:
-        words.print_json_line(report.as_json())
-    raise typer.Exit(report.exit_code)
+    raise typer.Exit(run_one(sync_named(project, sync)).exit_code)
 
 
 def _run_several(
@@ -267,7 +264,7 @@ def _execute_job(name: str, syncs: Path, home: Home, *, run_config: dict[str, An
             "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": name}
         )
         # The run's output goes to this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
-        instance = stack.enter_context(dagster_instance(home, {"compute_logs": _UNCAPTURED}))
+        instance = stack.enter_context(dagster_instance(home, {"compute_logs": UNCAPTURED}))
         stack.enter_context(shown_progress(name, lines=lines))
         # Dagster keeps it for the first stage; what came before is raised here.
         with capture_interrupts():

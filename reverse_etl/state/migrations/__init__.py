@@ -27,6 +27,7 @@ REVISIONS: Final = (
     "0017",
     "0018",
     "0019",
+    "0020",
 )
 """Every revision, oldest first. The last is what this release reads and writes."""
 

@@ -1,0 +1,48 @@
+"""A sync whose reading of everything has pieces: one run after the other, until all are read or one is held."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reverse_etl.changeset.scope import WHAT_CHANGED
+from reverse_etl.report import FROM_GOOD_TO_BAD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from reverse_etl.changeset.scope import Scope
+    from reverse_etl.report import RunReport
+
+
+def run_pieces(syncs: Path, scope: Scope, run: Callable[[Scope], RunReport]) -> RunReport:
+    """Runs a sync, and then each further piece of what it reads; one run where that is not in pieces.
+
+    Args:
+        syncs: The folder of the syncs.
+        scope: What the first run is asked for; a plan is one piece.
+        run: Runs it once.
+
+    Returns:
+        The run that ended worst, the last of them.
+    """
+    report = worst = run(scope)
+    following = replace(WHAT_CHANGED, accept=scope.accept, adds_max=scope.adds_max, updates_max=scope.updates_max)
+    while not scope.plan and _is_followed(report, syncs):
+        report = run(following)
+        order = FROM_GOOD_TO_BAD.index
+        worst = report if order(report.status) >= order(worst.status) else worst
+    return worst
+
+
+def _is_followed(report: RunReport, syncs: Path) -> bool:
+    """Whether a run read a piece, and the following one is next."""
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.pieces import reading_under_way
+    from reverse_etl.state.store import open_store
+
+    if report.piece is None:
+        return False
+    under_way = reading_under_way(open_store(Home.from_environment(syncs).state_url), report.sync)
+    return under_way is not None and under_way.piece.number == report.piece.number + 1
