@@ -209,12 +209,7 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class PieceOf:
-    """Which piece of a reading of everything a run read.
-
-    Attributes:
-        number: From 1.
-        of: How many there are.
-    """
+    """Which piece of a reading of everything a run read, from 1, and how many there are."""
 
     number: int
     of: int

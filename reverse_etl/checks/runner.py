@@ -234,9 +234,8 @@ class _Pass:
         undone = self.facts.reads is Reads.UNDO
         if undone and rule.name not in {each.rule.name for each in self.sync.rules()[self.stream.name]}:
             return False
-        confirmed = rule.until_confirmed and self.facts.backfill
         in_part = self.facts.reads.is_sample or (self.facts.piece is not None and not rule.of_pieces)
-        return not (confirmed or (rule.of_the_whole and in_part))
+        return not ((rule.until_confirmed and self.facts.backfill) or (rule.of_the_whole and in_part))
 
     def _counts_of_found(self) -> Counts:
         counts, gone, left_out = self.counts, self.not_found, self.facts.streams[self.stream.name].left_out

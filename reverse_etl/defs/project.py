@@ -18,6 +18,7 @@ from reverse_etl.defs.failure import load_errors_in_words
 from reverse_etl.defs.io_managers import ValidatedRowsIOManager
 from reverse_etl.defs.jobs import sync_job
 from reverse_etl.defs.never_started import never_started_sensor
+from reverse_etl.defs.next_pieces import next_pieces_sensor
 from reverse_etl.defs.resources import DatabaseResource, HomeResource, database_key, destination_resource
 from reverse_etl.defs.schedules import sync_schedule
 from reverse_etl.defs.specs import project_specs, table_specs
@@ -88,12 +89,14 @@ def _build(
     # A definition each: loose specs would be merged into one, and every job that touches one of them would carry all.
     outside = [*specs.destinations, *(table_specs(project, specs) if tables else [])]
     assets += [dg.AssetsDefinition(specs=[spec]) for spec in outside]
+    sensors = [never_started_sensor(project, specs), next_pieces_sensor(project.syncs.values(), jobs)]
+    sensors += [alerts_sensor(project)] if project.notify else []
     return dg.Definitions(
         assets=assets,
         asset_checks=asset_checks,
         jobs=jobs,
         schedules=schedules,
-        sensors=[never_started_sensor(project, specs), *([alerts_sensor(project)] if project.notify else [])],
+        sensors=[sensor for sensor in sensors if sensor is not None],
         resources={**connections(project), **(resources or {})},
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reverse_etl.counted import counted
 from reverse_etl.times import at_unix, from_now, iso
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.schedule import ScheduleConfig
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
+    from reverse_etl.state.pieces import UnderWay
     from reverse_etl.state.store import Store
     from reverse_etl.state.syncs import SyncState
 
@@ -28,6 +30,7 @@ class SyncStatus:
         run: Its newest run that was not skipped; None before the first.
         now: The moment, aware UTC.
         off: Whether its schedule is off in Dagster's UI; None where that is not known.
+        pieces: How far a reading of everything in pieces has come; None where none is under way.
         delivered_at: When its last run that delivered ended, with failed rows or without; None before.
         daemon: Whether a daemon of Dagster's runs, which starts due runs; None where that is not known.
     """
@@ -39,6 +42,15 @@ class SyncStatus:
     off: bool | None = False
     daemon: bool | None = None
     delivered_at: datetime | None = None
+    pieces: UnderWay | None = None
+
+    @property
+    def pieces_read(self) -> str:
+        """How much of everything was read, in words; empty where no pieces are left."""
+        if self.pieces is None:
+            return ""
+        done, of = self.pieces.piece.number - 1, self.pieces.piece.of
+        return f"{done:,} of {counted(of, 'piece')} read, about {100 * done // of} %"
 
     @property
     def word(self) -> str:
@@ -119,7 +131,14 @@ class SyncStatus:
             "next_run": iso(self.next_run_at),
             "failed_rows": self.failed_rows,
             "changes": self.changes,
+            "pieces": self._pieces_as_json(),
         }
+
+    def _pieces_as_json(self) -> dict[str, int] | None:
+        if self.pieces is None:
+            return None
+        piece = self.pieces.piece
+        return {"next": piece.number, "of": piece.of, "rows_read": piece.rows_before}
 
 
 def statuses(
@@ -131,11 +150,12 @@ def statuses(
     daemon: bool | None = None,
 ) -> list[SyncStatus]:
     """Each of these syncs, by name; ``off`` are those whose schedule is off in Dagster's UI. Raises StateError."""
+    from reverse_etl.state.pieces import readings_under_way
     from reverse_etl.state.run_history import last_delivered_at, latest_runs
     from reverse_etl.state.syncs import SyncState, every_sync
 
     states = {state.name: state for state in every_sync(store)}
-    runs = latest_runs(store)
+    runs, pieces = latest_runs(store), readings_under_way(store)
     with store.reading() as connection:
         delivered = last_delivered_at(connection)
     return [
@@ -147,6 +167,7 @@ def statuses(
             off=None if off is None else name in off,
             daemon=daemon,
             delivered_at=delivered.get(name),
+            pieces=pieces.get(name),
         )
         for name, sync in sorted(syncs.items())
     ]

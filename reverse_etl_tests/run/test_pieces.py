@@ -162,7 +162,7 @@ def test_a_piece_that_stopped_is_continued_alone(world: World) -> None:
     stopped = run(case)
     assert (Status.FAILED, PieceOf(2, 3), 4) == read(stopped)
     assert "Piece 2 of 3" not in stopped.message
-    case.sandbox.faults([])
+    case.sandbox.clear_faults()
     before = len(case.sandbox.requests())
     continued = run(case)
     assert (Status.COMPLETED, PieceOf(2, 3), 4) == read(continued)
@@ -184,7 +184,7 @@ def test_a_check_that_stops_a_piece_has_it_read_again(world: World) -> None:
 
 
 def test_another_query_begins_with_the_first_piece(world: World) -> None:
-    """The message says what changed; so does a piece's column, and its number of rows counts from the next reading on."""
+    """So does another column to cut by, and the message says so; another number of rows waits for the next reading."""
     case = in_pieces(world)
     run(case)
     ask(case, pieces={"by": "visits", "rows": 2})

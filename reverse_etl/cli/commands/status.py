@@ -114,7 +114,7 @@ def _failed_rows(status: SyncStatus) -> str:
 def _last_sync_time(status: SyncStatus) -> Text:
     freshness = words.text(status.freshness, words.STATUS_STYLES["stale"] if status.stale else "")
     seconds = f"\n{status.state.last_sync_time}\n{words.clock(status.last_sync_at)}" if status.last_sync_at else ""
-    return freshness.append(seconds)
+    return freshness.append(seconds).append(f"\n{status.pieces_read}" if status.pieces_read else "")
 
 
 def _when(run: RunReport, now: datetime) -> str:
