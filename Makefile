@@ -17,7 +17,7 @@ export CUSTOMERIO_SITE_ID ?= sandbox
 export CUSTOMERIO_TRACK_API_KEY ?= sandbox
 export CUSTOMERIO_APP_API_KEY ?= sandbox
 
-.PHONY: help setup demo ui test coverage thorough check soak bench servers lock clean
+.PHONY: help setup demo ui docs test coverage thorough check soak bench servers lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ demo: setup      ## sample shop -> sandbox workspace, end to end; EXAMPLE=health
 
 ui: setup        ## Dagster's UI with the syncs of ./syncs, on http://127.0.0.1:3000
 	$(BIN)/reverse-etl ui
+
+docs: setup      ## the documentation with a search, on http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve --strict
 
 servers:         ## Debian packages that the tests start servers and a browser from (needs root)
 	@deploy/test-packages
@@ -70,4 +73,4 @@ lock: setup      ## resolves requirements.lock anew (versions and hashes, no add
 		--no-header --no-annotate --no-emit-index-url --python-version 3.11 -o requirements.lock
 
 clean:           ## forgets the environment and everything the demo made
-	rm -rf .venv .reverse_etl
+	rm -rf .venv .reverse_etl .site

@@ -1,4 +1,4 @@
-"""The README's words, executed: the demo, every command after it, every YAML and Python example."""
+"""The words of README and of "Five minutes", executed: the demo, every command after it, an example in Python."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+START = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+DAGSTER = (ROOT / "docs" / "dagster.md").read_text(encoding="utf-8")
 COMMAND = str(Path(sys.executable).with_name("reverse-etl"))
 
 
-def blocks(language: str) -> list[str]:
-    """The README's fenced blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+def blocks(page: str, language: str) -> list[str]:
+    """A page's fenced blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
 
 
-def commands() -> list[str]:
-    """Every command line of the README's console blocks."""
-    return [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines() if line[:2] == "$ "]
+def commands(page: str) -> list[str]:
+    """Every command line of a page's console blocks."""
+    return [each[2:] for block in blocks(page, "console") for each in block.splitlines() if each[:2] == "$ "]
 
 
 @pytest.fixture(scope="module", params=["clone", "wheel"])
@@ -99,6 +101,7 @@ def test_the_demo_plays_three_acts(after_the_demo: tuple[Project, str]) -> None:
 def test_the_picture_shows_what_the_demo_prints_today(tmp_path: Path) -> None:
     """But for times, run ids and the port: `python -m reverse_etl_tests.e2e.pictures` takes it again."""
     assert "](docs/images/demo.svg)" in README
+    assert "](images/demo.svg)" in (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     assert words_of(drawn(demo_shown(tmp_path))) == words_of(PICTURE.read_text(encoding="utf-8"))
 
 
@@ -116,9 +119,9 @@ def test_the_demo_says_what_to_do_next(after_the_demo: tuple[Project, str]) -> N
 def test_the_commands_after_the_demo_work(after_the_demo: tuple[Project, str]) -> None:
     """Typed one after the other; those that start the UI are tested in a browser."""
     project, _ = after_the_demo
-    lines = [line for line in commands() if not line.startswith(("git", "make")) and line != "reverse-etl ui"]
-    lines = [line for line in lines if ".py" not in line]
-    assert 8 <= len(lines)
+    shown = [*commands(START), *commands(README)]
+    lines = [line for line in shown if not line.startswith(("git", "make")) and line != "reverse-etl ui"]
+    assert 12 <= len(lines)
     done = typed(project, [". .venv/bin/activate", *lines])
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -162,36 +165,33 @@ def unpacked_wheel(folder: Path) -> Path:
     done = project.command(sys.executable, *build)
     assert 0 == done.returncode, done.stderr
     (wheel,) = folder.glob("*.whl")
-    assert wheel.name in README
+    assert wheel.name in START
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "modules")
     return folder / "modules"
 
 
-@pytest.mark.parametrize("line", [line for line in commands() if line.startswith("make")])
+@pytest.mark.parametrize("line", [line for line in commands(README) + commands(START) if line.startswith("make")])
 def test_each_make_target_exists(line: str) -> None:
-    """The README's make targets are targets of the Makefile."""
+    """The pages' make targets are targets of the Makefile."""
     project = Project(ROOT)
     assert 0 == project.command("make", "--dry-run", *shlex.split(line)[1:]).returncode
 
 
-def test_the_yaml_examples_are_valid(tmp_path: Path) -> None:
-    """Each YAML block names its file on its first line; together they pass `validate`."""
-    project = Project(tmp_path)
-    for block in blocks("yaml"):
-        first = block.splitlines()[0]
-        project.write(first.removeprefix("# syncs/"), block)
-    done = project.reverse_etl("validate", "--json")
-    assert 0 == done.returncode, done.stderr
+def test_the_readme_fits_two_screens() -> None:
+    """Of text: lines that are not a table's or a picture's are short enough to stand in a terminal."""
+    lines = README.splitlines()
+    assert 110 >= len(lines)
+    assert [] == [line for line in lines if 112 < len(line) and line[0] not in "|!"]
 
 
 def test_the_python_example_runs(after_the_demo: tuple[Project, str]) -> None:
-    """The file of the README, as it stands there, loads, and its assets materialize by the README's command."""
+    """The page's file, as it stands there, loads, and its assets materialize by the page's command."""
     project, _ = after_the_demo
-    (example,) = blocks("python")
-    name = example.splitlines()[0].removeprefix("# ")
+    name = "assets.py"
+    (example,) = [block for block in blocks(DAGSTER, "python") if block.startswith(f"# {name}")]
     (project.folder / name).write_text(example)
-    (line,) = [line for line in commands() if name in line]
+    (line,) = [line for line in commands(DAGSTER) if name in line]
     program, *arguments = shlex.split(line)
     project.environment["DAGSTER_HOME"] = str(project.folder / ".reverse_etl" / "dagster")
     done = project.command(str(Path(sys.executable).with_name(program)), *arguments)

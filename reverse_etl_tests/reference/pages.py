@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from reverse_etl.config.connections_file import workspace_kind
 from reverse_etl.settings import SETTINGS
-from reverse_etl_tests.reference import commands, errors, examples, keys, public, rules
+from reverse_etl_tests.reference import commands, errors, examples, indexes, keys, public, rules
 
 FOLDER: Final = examples.FOLDER.parent
 
@@ -27,7 +27,10 @@ def pages() -> dict[Path, str]:
         "environment.md": _environment,
         "python.md": _python,
     }
-    return {FOLDER / name: "\n".join([f"<!-- {_MADE} -->", *lines(), ""]) for name, lines in made.items()}
+    found = {FOLDER / name: lines for name, lines in made.items()}
+    found[indexes.DOCS / "destinations" / "README.md"] = indexes.destinations
+    found[indexes.DOCS / "decisions" / "README.md"] = indexes.decisions
+    return {path: "\n".join([f"<!-- {_MADE} -->", *lines(), ""]) for path, lines in found.items()}
 
 
 def _index() -> list[str]:
@@ -44,7 +47,8 @@ def _index() -> list[str]:
         "| [Environment variables](environment.md) | every variable that reverse-etl reads |",
         "| [Python](python.md) | every name that `import reverse_etl` gives your own Dagster project |",
         "",
-        "A project with every key, for copying: [example](example). Your editor completes keys with the JSON Schemas",
+        "A project with every key, for copying, begins with [connections.yaml](example/connections.yaml) and",
+        "[customers.yaml](example/customers.yaml). Your editor completes keys with the JSON Schemas",
         "that `reverse-etl schema` writes.",
     ]
 

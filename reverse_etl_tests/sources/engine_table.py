@@ -1,6 +1,6 @@
-"""The README's table of engines and types, made from the suites that every engine passes.
+"""The table of engines and types on `docs/databases/README.md`, made from the suites that every engine passes.
 
-``python -m reverse_etl_tests.sources.engine_table`` writes it into README.md, between its two marks. A type is
+``python -m reverse_etl_tests.sources.engine_table`` writes it there, between its two marks. A type is
 ticked where the engine's suite has a case of it, which the test run then checks value by value.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from reverse_etl.plugins import load, names
 from reverse_etl_tests.sources.conformance import SourceConformance
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[2] / "docs" / "databases" / "README.md"
 BEGIN, END = "<!-- engines: begin -->\n", "<!-- engines: end -->\n"
 
 TYPES = {
@@ -48,14 +48,14 @@ def table() -> str:
     for engine, suite in sorted(suites().items()):
         ticks = ["✓" if any(case in suite.expressions for case in cases) else "–" for cases in TYPES.values()]
         driver = load("reverse_etl.sources", engine).DRIVER
-        documented = Path(README.parent / "docs" / "databases" / f"{engine}.md").exists()
-        name = f"[`{engine}`](docs/databases/{engine}.md)" if documented else f"`{engine}`"
+        documented = README.with_name(f"{engine}.md").exists()
+        name = f"[`{engine}`]({engine}.md)" if documented else f"`{engine}`"
         lines.append(f"| {name} | {driver} | {suite.against} | {' | '.join(ticks)} |")
     return "\n".join(lines) + "\n"
 
 
 def written(readme: str) -> str:
-    """The README with the table of today."""
+    """The page with the table of today."""
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"

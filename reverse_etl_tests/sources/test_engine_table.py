@@ -1,11 +1,11 @@
-"""The README's table of engines is the one that the suites give."""
+"""The page's table of engines is the one that the suites give."""
 
 from __future__ import annotations
 
 from reverse_etl_tests.sources.engine_table import README, TYPES, suites, table, written
 
 
-def test_the_readme_has_the_table_of_today() -> None:
+def test_the_page_has_the_table_of_today() -> None:
     """After a change: ``python -m reverse_etl_tests.sources.engine_table``."""
     readme = README.read_text(encoding="utf-8")
 

@@ -27,7 +27,7 @@ class TestPage(SqlPage):
 
 @pytest.mark.thorough
 class TestSteps(SqlSteps):
-    """``docs/destinations/README.md``."""
+    """``docs/destinations/tables.md``."""
 
     def grant_delete(self, server: SqlServer) -> None:
         """For all tables that this test makes."""

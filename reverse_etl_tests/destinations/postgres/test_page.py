@@ -30,7 +30,7 @@ class TestPage(SqlPage):
 
 
 class TestSteps(SqlSteps):
-    """``docs/destinations/README.md``."""
+    """``docs/destinations/tables.md``."""
 
     def grant_delete(self, server: SqlServer) -> None:
         """On the page's table."""

@@ -78,7 +78,7 @@ def test_rows_of_a_frame_are_checked_and_written(server: Snowflake) -> None:
 
 @pytest.mark.thorough
 class TestSteps(SqlSteps):
-    """``docs/destinations/README.md``."""
+    """``docs/destinations/tables.md``."""
 
     def connect(self, project: Project, server: SqlServer) -> None:
         """By account."""

@@ -1,4 +1,4 @@
-"""``docs/destinations/README.md``, executed: its files, commands and statements. Subclass it beside each suite."""
+"""``docs/destinations/tables.md``, executed: its files, commands and statements. Subclass it beside each suite."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reverse_etl_tests.destinations.sql.tables import SqlServer
 from reverse_etl_tests.project import Project
 
 BLOCKS = re.findall(
-    r"^```(\w+)\n(.*?)^```", (PAGES / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    r"^```(\w+)\n(.*?)^```", (PAGES / "tables.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
 )
 PROFILES = [
     (1, "Ann@example.com ", "Ann", "Hill", "pro"),
