@@ -1,6 +1,7 @@
 """Hooks of mkdocs: the pages of the repository's root are pages of the site too, and a folder in `nav` lists itself.
 
-So a page of one more engine, destination or stand-in needs no line in `mkdocs.yml`. Where a fence says more than a
+So a page of one more engine, destination or stand-in needs no line in `mkdocs.yml`; a page of `docs/` that no entry
+names stands where `nav` has `*`. Where a fence says more than a
 language, as in ``json slack POST /_sandbox/records``, the rest becomes the block's title.
 """
 
@@ -22,8 +23,11 @@ _KIND = re.compile(r"^Stand-in for | as a destination$")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Replaces each folder of `nav` by its pages."""
-    config.nav = [_expanded(entry, Path(config.docs_dir)) for entry in config.nav or []]
+    """Replaces each folder of `nav` by its pages, and `*` by those of `docs/` that have no other entry."""
+    docs = Path(config.docs_dir)
+    named = set(re.findall(r"[\w.-]+\.md", str(config.nav)))
+    others = sorted(page.name for page in docs.glob("*.md") if page.name not in named)
+    config.nav = [_expanded(entry, docs, others) for entry in config.nav or []]
     return config
 
 
@@ -52,14 +56,13 @@ def titled(text: str) -> str:
     return FENCE.sub(r'\1 title="\2: \3"', text)
 
 
-def _expanded(entry: Any, docs: Path) -> Any:
-    if isinstance(entry, str) and entry.endswith("/"):
-        raise ValueError(f"nav: {entry} needs a title")
+def _expanded(entry: Any, docs: Path, others: list[str]) -> Any:
     if not isinstance(entry, dict):
         return entry
     ((title, target),) = entry.items()
     if isinstance(target, list):
-        return {title: [_expanded(each, docs) for each in target]}
+        pages = [_expanded(each, docs, others) for each in target if each != "*"]
+        return {title: pages + (others if "*" in target else [])}
     return {title: _pages(docs, target)} if target.endswith("/") else entry
 
 
