@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.failures import FailedCause
+from reverse_etl.state.in_a_row import ENDS, in_a_row
 from reverse_etl.state.reports import run_reports
 from reverse_etl.state.run_history import last_delivered_at
 from reverse_etl.state.schema import ALERT, FAILED_CAUSE, RUN, SYNC
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 RESERVED_FOR: Final = timedelta(minutes=2)
 """How long a process has for sending an alert before another may send it."""
 
-_ENDS: Final = [status.value for status in (Status.COMPLETED, Status.SOME_ROWS_FAILED, Status.FAILED)]
 _MOST_CAUSES: Final = 100
 _WHOLE: Final = (Reads.CHANGES.value, Reads.FULL.value)
 
@@ -63,7 +63,7 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
     if known is None:
         return SyncFacts(SyncState(sync))
     newest = sa.select(RUN).where(RUN.c.sync == sync).order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
-    ended = next(iter(run_reports(connection, newest.where(RUN.c.status.in_(_ENDS)).limit(1))), None)
+    ended = next(iter(run_reports(connection, newest.where(RUN.c.status.in_(ENDS)).limit(1))), None)
     causes: list[FailedCause] = []
     if ended is not None and ended.status is not Status.COMPLETED:
         wanted = sa.select(FAILED_CAUSE).where(FAILED_CAUSE.c.run_id == ended.run_id)
@@ -72,13 +72,12 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
     skipped = newest.where(RUN.c.status == Status.SKIPPED.value)
     if ended is not None:
         skipped = skipped.where(RUN.c.started_at > ended.started_at)
-    in_a_row = sa.select(sa.func.count()).select_from(skipped.order_by(None).subquery())
     last_skipped = next(iter(run_reports(connection, skipped.limit(1))), None)
     return SyncFacts(
         state=state_of(known),
         ended=ended,
         causes=tuple(causes),
-        skipped_in_a_row=int(connection.execute(in_a_row).scalar_one()),
+        skipped_in_a_row=in_a_row(connection, [sync])[sync].skipped,
         last_skipped=last_skipped,
         delivered_at=last_delivered_at(connection, [sync]).get(sync),
         rows_before=_rows_before(connection, ended) if ended is not None else None,

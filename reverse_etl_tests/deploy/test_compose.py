@@ -21,7 +21,7 @@ COMPOSE = loaded(DEPLOY / "compose.yaml")
 
 SCRATCH = "/tmp"  # noqa: S108 - in a container
 DAGSTERS = {"migrate", "code", "webserver", "daemon"}
-OVERLAYS = ((), ("celery/compose.yaml",), ("proxy/compose.yaml",))
+OVERLAYS = ((), ("celery/compose.yaml",), ("proxy/compose.yaml",), ("prometheus/compose.yaml",))
 
 
 def with_values(words: list[str]) -> list[str]:
@@ -59,7 +59,7 @@ def test_nothing_starts_without_a_password(missing: str, overlay: tuple[str, ...
     )
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS, ids=["alone", "celery", "proxy"])
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=["alone", "celery", "proxy", "prometheus"])
 def test_every_service_is_confined(overlay: tuple[str, ...]) -> None:
     """No rights, nothing written but where it is mounted, limits for memory, processes and logs, a health check."""
     for name, service in services(*overlay).items():

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from reverse_etl_tests.deploy.files import PAGE, SHARED
-from reverse_etl_tests.servers.deployment import DEPLOY, INSTALLED, UNITS, WORKER, command, unit
+from reverse_etl_tests.servers.deployment import DEPLOY, INSTALLED, METRICS, UNITS, WORKER, command, unit
 
+ALL = (*UNITS, WORKER, METRICS)
 PROGRAMS = Path(sys.executable).parent
 
 
-@pytest.mark.parametrize("name", [*UNITS, WORKER])
+@pytest.mark.parametrize("name", ALL)
 def test_a_unit_names_programs_files_and_variables_that_exist(name: str) -> None:
     """Programs are in the environment, files in the repository, variables in `dagster.env`."""
     service = unit(name)
@@ -36,20 +37,20 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     """Its own check of the files, with this environment's programs in place of those of an installation."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed: apt-get install systemd")
-    for name in (*UNITS, WORKER):
+    for name in ALL:
         text = (DEPLOY / "systemd" / f"{name}.service").read_text()
         (tmp_path / f"{name}.service").write_text(text.replace(f"{INSTALLED}/.venv/bin", str(PROGRAMS)))
     verify = [
         "systemd-analyze",
         "verify",
         "--man=no",
-        *(str(tmp_path / f"{name}.service") for name in (*UNITS, WORKER)),
+        *(str(tmp_path / f"{name}.service") for name in ALL),
     ]
     done = subprocess.run(verify, capture_output=True, text=True, timeout=60)
     assert "" == "\n".join(line for line in done.stderr.splitlines() if "reverse-etl" in line)
 
 
-@pytest.mark.parametrize("name", [*UNITS, WORKER])
+@pytest.mark.parametrize("name", ALL)
 def test_a_unit_may_do_little(name: str) -> None:
     """By systemd's own measure, from 0 to 10."""
     if shutil.which("systemd-analyze") is None:

@@ -21,6 +21,8 @@ INSTALLED = "/opt/reverse-etl"
 UNITS = ("reverse-etl-code", "reverse-etl-webserver", "reverse-etl-daemon")
 WORKER = "reverse-etl-worker"
 """The unit of a machine that executes runs by Celery."""
+METRICS = "reverse-etl-metrics"
+"""The unit that Prometheus asks."""
 
 
 def unit(name: str) -> dict[str, list[str]]:

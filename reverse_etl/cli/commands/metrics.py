@@ -1,0 +1,107 @@
+"""``metrics``: every sync for Prometheus, as text, as a file for node_exporter, or at an address."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from reverse_etl.cli import words
+from reverse_etl.cli.project import SyncsFolder
+from reverse_etl.cli.tables import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reverse_etl.cli.exposition import Looked
+    from reverse_etl.config.syncs import ProjectConfig
+
+EXAMPLES: Final = ("metrics", "metrics --output reverse_etl.prom")
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="Write them into this file, whole or not at all."),
+]
+Listen = Annotated[
+    str | None,
+    typer.Option("--listen", metavar="HOST:PORT", help="Serve them at http://HOST:PORT/metrics until Ctrl-C."),
+]
+
+
+def metrics(syncs: SyncsFolder = Path("syncs"), output: Output = None, listen: Listen = None) -> None:
+    """Print every sync's last run, last delivery and failures in a row, in Prometheus' text format.
+
+    A file is for the textfile collector of node_exporter. Names and labels hold no row's value.
+    """
+    from prometheus_client import generate_latest, start_http_server, write_to_textfile
+
+    from reverse_etl.cli.exposition import registry_of
+    from reverse_etl.errors import ConfigError
+
+    if output is not None and listen is not None:
+        raise typer.BadParameter("writes a file: leave --listen out.", param_hint="--output")
+    look = _looks(syncs)
+    if listen is None:
+        found = look()  # what is wrong ends the command, and leaves an older file as it is
+        registry = registry_of(lambda: found)
+        if output is None:
+            typer.echo(generate_latest(registry), nl=False)
+            return
+        try:
+            write_to_textfile(str(output), registry)
+        except OSError as error:
+            raise ConfigError(f"{output} cannot be written: {error.strerror}.", hint="Name another file.") from None
+        return
+    host, port = _address(listen)
+    try:
+        server, serving = start_http_server(port, host, registry_of(look))
+    except OSError as error:
+        hint = "Name another port, or end the program that has this one."
+        raise ConfigError(f"nothing can listen on {listen}: {error.strerror}.", hint=hint) from None
+    say(words.console(stderr=True), f"Serving http://{host}:{server.server_port}/metrics; Ctrl-C ends it.")
+    try:
+        serving.join()
+    finally:
+        server.shutdown()
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise typer.BadParameter("is a host and a port, such as 127.0.0.1:9464.", param_hint="--listen")
+    return host, int(port)
+
+
+def _written(syncs: Path) -> frozenset[tuple[str, int, int]]:
+    """When each file of a folder was written, and its size; of what is gone meanwhile, nothing."""
+    found = set()
+    for path in syncs.rglob("*"):
+        with suppress(OSError):
+            stat = path.stat()
+            found.add((str(path), stat.st_mtime_ns, stat.st_size))
+    return frozenset(found)
+
+
+def _looks(syncs: Path) -> Callable[[], Looked]:
+    """Looks at the syncs of a folder; its files are read again when one has changed."""
+    from reverse_etl.cli.commands.status import look_and_warn
+    from reverse_etl.config.loader import load_project
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.in_a_row import in_a_row
+    from reverse_etl.state.store import open_store
+
+    known: list[tuple[object, ProjectConfig]] = []
+
+    def looked() -> Looked:
+        as_it_is = _written(syncs)
+        if not known or known[0][0] != as_it_is:
+            known[:] = [(as_it_is, load_project(syncs))]
+        project = known[0][1]
+        home = Home.from_environment(syncs)
+        with open_store(home.state_url).reading() as connection:
+            counted = in_a_row(connection, project.syncs)
+        return look_and_warn(project, home), counted
+
+    return looked
