@@ -29,17 +29,21 @@ class Ended:
         sync: Its name.
         report: Its run; None where it had none.
         error: Why it had none; None for a paused sync.
+        after: The sync that it runs after, and that did not deliver: then it has no run.
     """
 
     sync: str
     report: RunReport | None = None
     error: ReverseEtlError | None = None
+    after: str = ""
 
     @property
     def status(self) -> str:
-        """How its run ended; ``failed`` where it could not begin, ``paused`` where it was not to."""
+        """How its run ended; ``failed`` where it could not begin, ``skipped`` or ``paused`` where it was not to."""
         if self.report is not None:
             return self.report.status.value
+        if self.after:
+            return Status.SKIPPED.value
         return Status.FAILED.value if self.error else "paused"
 
     @property
@@ -49,21 +53,34 @@ class Ended:
             return self.report.exit_code
         return self.error.exit_code if self.error else 0
 
+    @property
+    def why(self) -> str:
+        """Why it has no run, where that is another sync's doing; otherwise empty."""
+        return f"{self.sync} runs after {self.after}, which did not deliver." if self.after else ""
+
+    @property
+    def delivered(self) -> bool:
+        """Whether its rows arrived, failed ones or not; also of a paused sync, for which nothing waits."""
+        if self.report is None:
+            return self.error is None and not self.after
+        return self.report.status in (Status.COMPLETED, Status.SOME_ROWS_FAILED)
+
     def as_json(self) -> dict[str, Any]:
         """As ``run --json`` prints it; of a sync without a run, why that is."""
         if self.report is not None:
             return self.report.as_json()
-        message = str(self.error) if self.error else None
+        message = str(self.error) if self.error else self.why or None
         return {"sync": self.sync, "status": self.status, "message": message, "exit_code": self.exit_code}
 
 
 def chosen(project: ProjectConfig, destination: str) -> list[SyncConfig]:
-    """The syncs to a destination, or all, by name.
+    """The syncs to a destination, or all, each behind those that it runs after, otherwise by name.
 
     Raises:
         ConfigError: There is none.
     """
     from reverse_etl.config.model import nearest
+    from reverse_etl.config.run_order import in_order
 
     if destination and destination not in project.destinations:
         near = nearest(destination, project.destinations)
@@ -72,7 +89,7 @@ def chosen(project: ProjectConfig, destination: str) -> list[SyncConfig]:
             f"connections.yaml has no workspace or destination named {destination}.",
             hint=f"Did you mean {near}?" if near else f"There are: {known}.",
         )
-    found = [sync for _, sync in sorted(project.syncs.items()) if destination in ("", sync.destination)]
+    found = in_order([sync for sync in project.syncs.values() if destination in ("", sync.destination)])
     if not found:
         where = f" to {destination}" if destination else ""
         raise ConfigError(f"there is no sync{where} in {project.directory}.")
@@ -82,29 +99,47 @@ def chosen(project: ProjectConfig, destination: str) -> list[SyncConfig]:
 def run_each(
     syncs: Sequence[SyncConfig], run: Callable[[SyncConfig], RunReport], paused: Collection[str], console: Console
 ) -> Iterator[Ended]:
-    """Runs one after the other; what ends one does not keep the others from running, except Ctrl-C.
+    """Runs one after the other; what ends one keeps only those from running that run after it, except Ctrl-C.
 
     Args:
-        syncs: The syncs.
+        syncs: The syncs, in order.
         run: Runs one; raises ReverseEtlError where that cannot begin.
         paused: Names of those that are left out.
         console: Where errors go.
     """
+    without: set[str] = set()
     for sync in syncs:
-        if sync.name in paused:
-            yield Ended(sync.name)
-            continue
-        try:
-            report = run(sync)
-        except (ReverseEtlError, NotConfirmed) as raised:
-            error = raised if isinstance(raised, ReverseEtlError) else _not_confirmed(sync)
-            error.located(sync.where)
-            say(console, f"Error: {error}")
-            yield Ended(sync.name, error=error)
-            continue
-        yield Ended(sync.name, report)
-        if report.exit_code == INTERRUPTED_EXIT_CODE:
+        ended = _ended(sync, run, paused=paused, console=console, without=without)
+        if not ended.delivered:
+            without.add(sync.name)
+        yield ended
+        if ended.report is not None and ended.report.exit_code == INTERRUPTED_EXIT_CODE:
             return
+
+
+def _ended(
+    sync: SyncConfig,
+    run: Callable[[SyncConfig], RunReport],
+    *,
+    paused: Collection[str],
+    console: Console,
+    without: Collection[str],
+) -> Ended:
+    """Runs one, unless it is paused or runs after one of those without a delivery."""
+    if sync.name in paused:
+        return Ended(sync.name)
+    if after := next((name for name in sync.schedule.after_syncs if name in without), ""):
+        ended = Ended(sync.name, after=after)
+        say(console, f"Skipped: {ended.why}")
+        return ended
+    try:
+        report = run(sync)
+    except (ReverseEtlError, NotConfirmed) as raised:
+        error = raised if isinstance(raised, ReverseEtlError) else _not_confirmed(sync)
+        error.located(sync.where)
+        say(console, f"Error: {error}")
+        return Ended(sync.name, error=error)
+    return Ended(sync.name, report)
 
 
 def _not_confirmed(sync: SyncConfig) -> ReverseEtlError:

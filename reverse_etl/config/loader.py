@@ -20,6 +20,7 @@ from reverse_etl.config.gone_problems import beside, conflicts
 from reverse_etl.config.lint import lint
 from reverse_etl.config.problems import Problem, did_you_mean, lines
 from reverse_etl.config.query_files import QUERY, QUERY_FILE, read_query_files
+from reverse_etl.config.run_order import after_problems
 from reverse_etl.config.shown import shown
 from reverse_etl.config.spot_check import spot_check_problems
 from reverse_etl.config.sync_file import SyncFile, read_sync
@@ -136,9 +137,7 @@ def _load(folder: Path, target: str) -> Inspection:
     files = sorted(_yaml_files(folder))
     connections = _connections(folder, target, files, problems)
     dictionary = Dictionary()
-    named: dict[str, SyncFile] = {}
-    syncs = {}
-    read: dict[str, SyncFile] = {}
+    named, read, syncs = dict[str, SyncFile](), dict[str, SyncFile](), dict[str, SyncConfig]()
     defaults = _defaults(files, problems)
     for path in sorted(files, key=lambda path: path.stem):
         if path.name == DEFAULTS or is_connections(path, folder) or (sync := _sync_file(path, problems)) is None:
@@ -163,6 +162,7 @@ def _load(folder: Path, target: str) -> Inspection:
     for name, problem in connections.watched if connections is not None else []:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
+    problems += after_problems(syncs, read, connections.dialects if connections is not None else {})
     problems += spot_check_problems(syncs, read, connections.destinations if connections is not None else {})
     if problems or connections is None:
         return Inspection(None, problems, warnings, read, syncs)

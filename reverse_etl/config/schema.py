@@ -43,7 +43,10 @@ def sync_schema() -> dict[str, Any]:
     sync = schemas[syncs[0]]
     keys = {key: value for model in reversed(syncs) for key, value in schemas[model]["properties"].items()}
     keys["destination"] = keys["workspace"]
-    when = {**definitions.pop("ScheduleConfig"), "oneOf": [{"required": ["every"]}, {"required": ["cron"]}]}
+    when = {
+        **definitions.pop("ScheduleConfig"),
+        "oneOf": [{"anyOf": [{"required": ["every"]}, {"required": ["after"]}]}, {"required": ["cron"]}],
+    }
     keys["schedule"] = {"anyOf": [{"const": "manual"}, when]}
     keys["checks"] = {
         "type": "array",

@@ -279,7 +279,7 @@ class SyncConfig(OutgoingRows):
             for_whom = f"keep is for {of}" if of else f"keep is not for rows in {cls.TITLE}"
             yield "changes", f"{for_whom}: no values of these rows are remembered"
         schedule = given.get("schedule")
-        if isinstance(schedule, Mapping) and not {"every", "cron"} & ScheduleConfig.as_meant(schedule).keys():
-            yield "schedule", "does not say when: add every or cron, or write `schedule: manual`"
+        if isinstance(schedule, Mapping) and not {"every", "cron", "after"} & ScheduleConfig.as_meant(schedule).keys():
+            yield "schedule", "does not say when: add every, cron or after, or write `schedule: manual`"
         yield from query_missing(given)
         yield from super().misfits(given)

@@ -12,6 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from reverse_etl.config.garbage import garbage_left
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.defs.after import after_sensor
 from reverse_etl.defs.alerts import alerts_sensor
 from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets
 from reverse_etl.defs.failure import load_errors_in_words
@@ -91,6 +92,7 @@ def _build(
     assets += [dg.AssetsDefinition(specs=[spec]) for spec in outside]
     sensors = [never_started_sensor(project, specs), next_pieces_sensor(project.syncs.values(), jobs)]
     sensors += [alerts_sensor(project)] if project.notify else []
+    sensors.append(after_sensor(project, specs, jobs))
     return dg.Definitions(
         assets=assets,
         asset_checks=asset_checks,

@@ -19,12 +19,14 @@ ON_THE_ROUND = datetime(2020, 1, 5, tzinfo=UTC)
 
 
 def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg.ScheduleDefinition | None:
-    """The schedule of a sync; None when it only runs by hand.
+    """The schedule of a sync; None when it only runs by hand, or after others.
 
     Args:
         sync: The sync.
         first_seen_at: Where an interval without ``start_at`` starts to count; aware. None: on the round.
     """
+    if sync.schedule.after:
+        return None  # the sensor in ``after`` looks for what it waits for
     cadence = _cadence(sync, first_seen_at)
     cron = sync.schedule.cron or (cadence.cron_covering() if cadence else None)
     if cron is None:

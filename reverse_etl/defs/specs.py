@@ -14,6 +14,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.tags import KIND_PREFIX
 
+from reverse_etl.config.run_order import in_order
 from reverse_etl.config.streams import ROWS
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs import lineage, run_tags
@@ -26,11 +27,19 @@ _KEPT = "reverse_etl/"
 
 @dataclass(frozen=True, slots=True)
 class SyncSpecs:
-    """The assets of one sync, by stage, the key of what it writes to, and the key of each table that it reads."""
+    """The assets of one sync.
+
+    Attributes:
+        stages: By stage.
+        destination: The key of what it writes to.
+        table_key: The key of a table that it reads.
+        awaited: The keys of assets that its schedule waits for.
+    """
 
     stages: Mapping[Stage, dg.AssetSpec]
     destination: dg.AssetKey
     table_key: Callable[[tuple[str, ...]], dg.AssetKey]
+    awaited: Sequence[dg.AssetKey] = ()
 
     @property
     def changeset(self) -> dg.AssetSpec:
@@ -63,7 +72,10 @@ class ProjectSpecs:
 
 def project_specs(project: ProjectConfig, translator: SyncTranslator) -> ProjectSpecs:
     """The specs of all assets of a project's syncs; each asset is translated once."""
-    stages = {sync.name: _stages(sync, project, translator) for sync in project.syncs.values()}
+    stages: dict[str, dict[Stage, dg.AssetSpec]] = {}
+    for sync in in_order(project.syncs.values()):
+        after = [stages[name]["delivery"].key for name in sync.schedule.after_syncs if name in stages]
+        stages[sync.name] = _stages(sync, project, translator, after=after)
     writers: dict[dg.AssetKey, list[SyncConfig]] = defaultdict(list)
     for sync in project.syncs.values():
         writers[lineage.destination_key(sync)].append(sync)
@@ -83,6 +95,7 @@ def project_specs(project: ProjectConfig, translator: SyncTranslator) -> Project
                 stages[sync.name],
                 destination=destinations[lineage.destination_key(sync)].key,
                 table_key=partial(translator.get_table_key, sync.database),
+                awaited=_awaited(sync, project, translator),
             )
             for sync in project.syncs.values()
         },
@@ -103,9 +116,20 @@ def table_specs(project: ProjectConfig, specs: ProjectSpecs) -> list[dg.AssetSpe
     ]
 
 
-def _stages(sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator) -> dict[Stage, dg.AssetSpec]:
-    """The specs of what each stage makes, in the order in which they run."""
-    tables = [translator.get_table_key(sync.database, table) for table in lineage.tables(sync, project)]
+def _table_keys(sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator) -> list[dg.AssetKey]:
+    return [translator.get_table_key(sync.database, table) for table in lineage.tables(sync, project)]
+
+
+def _awaited(sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator) -> list[dg.AssetKey]:
+    upstream = _table_keys(sync, project, translator) if sync.schedule.after_upstream else []
+    return [*upstream, *(dg.AssetKey(path) for path in sync.schedule.after_assets)]
+
+
+def _stages(
+    sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator, *, after: Sequence[dg.AssetKey]
+) -> dict[Stage, dg.AssetSpec]:
+    """The specs of what each stage makes, in the order in which they run; ``after``: what other syncs delivered."""
+    before = [*_table_keys(sync, project, translator), *after, *map(dg.AssetKey, sync.schedule.after_assets)]
     own: dict[Stage, tuple[set[str], str]] = {
         "changeset": ({project.databases[sync.database].type, "parquet"}, _described(sync)),
         "validated": ({"pandas"}, "The rows that may leave: the changeset without those that a check rejects."),
@@ -115,7 +139,7 @@ def _stages(sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator
     if not compares(sync):
         del own["compared"]
     specs: dict[Stage, dg.AssetSpec] = {}
-    deps = tables
+    deps = before
     for stage, (kinds, description) in own.items():
         spec = _own(sync, stage, deps=deps, kinds=kinds, description=description)
         specs[stage] = _translated(translator, sync, project, stage=stage, spec=spec)

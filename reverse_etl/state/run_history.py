@@ -110,6 +110,24 @@ def attempt_of(store: Store, run_id: str, *, root_run_id: str, began_at: datetim
         return 1 + int(connection.execute(earlier).scalar_one())
 
 
+def last_delivered(store: Store, syncs: Collection[str]) -> dict[str, str]:
+    """By sync, the id of its newest run that delivered, failed rows or not; without those that have none.
+
+    Raises:
+        StateError: The history cannot be read.
+    """
+    newest = (
+        sa.select(RUN.c.run_id)
+        .where(RUN.c.sync == SYNC.c.name, RUN.c.status.in_(_DELIVERED))
+        .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    with store.reading() as connection:
+        rows = connection.execute(sa.select(SYNC.c.name, newest).where(SYNC.c.name.in_(syncs)))
+        return {name: run_id for name, run_id in rows if run_id is not None}
+
+
 def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None = None) -> dict[str, datetime]:
     """By sync, when its rows last arrived: the aware end of its newest run that came to one, failed rows or not.
 

@@ -64,9 +64,18 @@ class SyncStatus:
 
     @property
     def next_run_at(self) -> datetime | None:
-        """When the sync is next due; None when it is paused, runs by hand, or was never seen and has no start."""
-        paused = self.word == "paused"
-        return None if paused else next_due(self.sync.schedule, self.state.first_seen_at, self.now)
+        """When the sync is next due, or runs at the latest where it runs after others.
+
+        None when it is paused, runs by hand, or was never seen and has no start.
+        """
+        if self.word == "paused":
+            return None
+        if self.sync.schedule.after:
+            from reverse_etl.schedule.after import at_the_latest
+
+            started_at = self.run.started_at if self.run is not None else None
+            return at_the_latest(self.sync.schedule, started_at, self.state.first_seen_at)
+        return next_due(self.sync.schedule, self.state.first_seen_at, self.now)
 
     @property
     def unattended(self) -> bool:
@@ -83,6 +92,10 @@ class SyncStatus:
         if self.sync.schedule.manual:
             return "by hand"
         due = from_now(self.next_run_at, self.now, never="when first scheduled")
+        if after := self.sync.schedule.after:
+            latest = "" if self.sync.schedule.every is None else f"\nat the latest {due}"
+            unattended = "no daemon\n" if self.unattended else ""
+            return f"{unattended}after {' and '.join(after)}{latest}"
         return f"no daemon\ndue {due}" if self.unattended else due
 
     @property
@@ -129,6 +142,7 @@ class SyncStatus:
             "freshness": self.freshness,
             "stale": self.stale,
             "next_run": iso(self.next_run_at),
+            "after": list(self.sync.schedule.after),
             "failed_rows": self.failed_rows,
             "changes": self.changes,
             "pieces": self._pieces_as_json(),

@@ -78,6 +78,29 @@ def test_a_no_is_about_one_sync(project: ProjectConfig, capsys: pytest.CaptureFi
     assert "its old events were not confirmed, so nothing of it was sent." in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_sync_runs_after_those_that_it_names_and_not_without_them(
+    project: ProjectConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What did not deliver keeps those that run after it from running, and says so; a paused one does not."""
+    folder = Project(project.directory.parent)
+    for name, after in {"a": "c", "b": "a", "elsewhere": "d"}.items():
+        workspace = "other" if name == "elsewhere" else "main"
+        text = people().replace("schedule: manual", f"schedule: {{after: {after}}}")
+        folder.write(f"{name}.yaml", text.replace("workspace: main", f"workspace: {workspace}"))
+    folder.write("d.yaml", people())
+    syncs = chosen(load_project(project.directory), "")
+    assert ["c", "a", "b", "d", "elsewhere"] == [sync.name for sync in syncs]
+
+    def run(sync: SyncConfig) -> RunReport:
+        return report(sync.name, Status.FAILED, 3) if sync.name == "c" else report(sync.name, Status.COMPLETED)
+
+    ended = list(run_each(syncs, run, {"d"}, console(stderr=True)))
+    assert ["failed", "skipped", "skipped", "paused", "completed"] == [each.status for each in ended]
+    assert "a runs after c, which did not deliver." == ended[1].as_json()["message"]
+    assert "Skipped: b runs after a, which did not deliver." in capsys.readouterr().err
+    assert 3 == worst(ended)
+
+
 @pytest.mark.parametrize(
     ("ended", "code"),
     [

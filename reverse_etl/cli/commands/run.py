@@ -93,7 +93,7 @@ def run(
         typer.Option(min=1, metavar="N", help="Read at most this many rows of each query. Last sync time stays."),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Run every sync of the folder that is not paused, one after the other.")
+        bool, typer.Option("--all", help="Run every sync of the folder that is not paused, each behind its `after`.")
     ] = False,
     destination: Annotated[
         str,

@@ -126,6 +126,9 @@ def _when(sync: SyncConfig) -> str:
     from reverse_etl.config.intervals import format_interval
 
     schedule = sync.schedule
+    if schedule.after:
+        latest = f", every {format_interval(schedule.every)} at the latest" if schedule.every is not None else ""
+        return f"after {' and '.join(schedule.after)}{latest}"
     if schedule.cron is not None:
         return schedule.cron
     if schedule.every is None:

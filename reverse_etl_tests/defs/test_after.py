@@ -1,0 +1,196 @@
+"""Syncs that run after others: what the sensor starts, and when it waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from reverse_etl.config.loader import load_project
+from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.definitions import build_definitions
+from reverse_etl.defs.after import NAME
+from reverse_etl.report import RunReport, Status
+from reverse_etl.state.home import Home
+from reverse_etl.state.runs import close_run
+from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.syncs import set_paused
+from reverse_etl_tests.project import Project, people
+
+CUSTOMERS = dg.AssetKey(["shop", "customers"])
+PLANS = dg.AssetKey(["shop", "plans"])
+
+
+@dataclass
+class Sensor:
+    """The sensor of a project, with its cursor from look to look."""
+
+    project: ProjectConfig
+    instance: dg.DagsterInstance
+    cursor: str | None = None
+    message: str = ""
+
+    def look(self) -> list[str]:
+        """The syncs that one look starts."""
+        definitions = build_definitions(self.project)
+        resources = {"reverse_etl_home": (definitions.resources or {})["reverse_etl_home"]}
+        sensor = definitions.resolve_sensor_def(NAME)
+        with dg.build_sensor_context(self.instance, self.cursor, resources=resources) as context:
+            answer = sensor.evaluate_tick(context)
+        self.cursor, self.message = answer.cursor, str(answer.skip_message)
+        return [str(request.job_name) for request in answer.run_requests or ()]
+
+
+@pytest.fixture
+def store(loaded: ProjectConfig) -> Store:
+    """The state database of the project."""
+    return open_store(Home.from_environment().state_url)
+
+
+def sensor(project: Project, instance: dg.DagsterInstance, **schedules: str) -> Sensor:
+    """The sensor of syncs with these schedules."""
+    for name, schedule in schedules.items():
+        project.write(f"{name}.yaml", people().replace("schedule: manual", f"schedule: {schedule}"))
+    return Sensor(load_project(project.folder / "syncs"), instance)
+
+
+def made(instance: dg.DagsterInstance, key: dg.AssetKey = CUSTOMERS) -> None:
+    """Something makes an asset."""
+    instance.report_runless_asset_event(dg.AssetMaterialization(key))
+
+
+def ran(store: Store, sync: str, run_id: str, status: Status = Status.COMPLETED, ago: timedelta = timedelta(0)) -> None:
+    """A run of a sync is in the history."""
+    started_at = datetime.now(UTC) - ago
+    report = RunReport(sync, run_id, status, started_at, duration_s=1)
+    close_run(store, report, root_run_id=run_id, workspace="main", failed_rows=(), new_last_sync_time=None)
+
+
+def test_a_sync_runs_once_whenever_its_table_was_made_again(
+    project: Project, store: Store, instance: dg.DagsterInstance
+) -> None:
+    """Not before it was made at all; the run has the sync's own job, which has its tags."""
+    after = sensor(project, instance, people="{after: upstream}")
+    assert ([], "Nothing new.") == (after.look(), after.message)
+
+    made(instance)
+    assert ["people"] == after.look()
+    assert [] == after.look()
+
+    made(instance)
+    made(instance)
+    assert ["people"] == after.look()
+    assert [] == after.look()
+
+
+def test_a_sync_that_ran_before_it_had_the_schedule_waits_for_what_is_new(
+    project: Project, store: Store, instance: dg.DagsterInstance
+) -> None:
+    """The first look takes what is there as known."""
+    made(instance)
+    ran(store, "people", "earlier")
+    after = sensor(project, instance, people="{after: upstream}")
+    assert [] == after.look()
+
+    made(instance)
+    assert ["people"] == after.look()
+
+
+def test_a_sync_waits_until_a_run_has_made_all_it_reads(
+    project: Project, store: Store, instance: dg.DagsterInstance
+) -> None:
+    """A dbt build makes one model after the other: half of them are no reason to start."""
+    query = "SELECT c.id, c.email, p.plan FROM customers AS c JOIN plans AS p ON p.id = c.id"
+    text = people(query).replace("schedule: manual", "schedule: {after: upstream}")
+    project.write("people.yaml", text)
+    after = Sensor(load_project(project.folder / "syncs"), instance)
+
+    half: list[tuple[list[str], str]] = []
+
+    @dg.asset(key=CUSTOMERS)
+    def customers() -> None: ...
+
+    @dg.asset(key=PLANS, deps=[customers])
+    def plans() -> None:
+        half.append((after.look(), after.message))
+
+    job = dg.Definitions(assets=[customers, plans], jobs=[dg.define_asset_job("dbt")]).resolve_job_def("dbt")
+    assert job.execute_in_process(instance=instance).success
+
+    assert [([], "people waits until shop/plans is made.")] == half
+    assert ["people"] == after.look()
+
+
+def test_a_sync_runs_after_each_of_those_that_it_names_has_delivered(
+    project: Project, store: Store, instance: dg.DagsterInstance
+) -> None:
+    """Failed rows are no reason to wait, a run that delivered nothing is; an asset counts as a sync does."""
+    after = sensor(
+        project, instance, companies="manual", plans="manual", people="{after: [companies, plans, key:shop/plans]}"
+    )
+    ran(store, "companies", "one")
+    ran(store, "plans", "two", Status.FAILED)
+    made(instance, PLANS)
+    assert [] == after.look()
+
+    ran(store, "plans", "three", Status.SOME_ROWS_FAILED)
+    assert ["people"] == after.look()
+
+    ran(store, "companies", "four")
+    made(instance, PLANS)
+    assert [] == after.look()
+
+
+def test_every_is_the_longest_wait(project: Project, store: Store, instance: dg.DagsterInstance) -> None:
+    """From the start of the last run, whoever started it."""
+    after = sensor(project, instance, people="{after: upstream, every: 24h}")
+    ran(store, "people", "yesterday", ago=timedelta(hours=24, minutes=1))
+    assert ["people"] == after.look()
+    assert [] == after.look()
+
+    ran(store, "people", "today", ago=timedelta(hours=1))
+    assert [] == after.look()
+
+
+def test_a_busy_workspace_delays_a_sync_and_loses_nothing(
+    project: Project, store: Store, instance: dg.DagsterInstance
+) -> None:
+    """Of two syncs of one workspace the second one starts when the first is over."""
+    after = sensor(project, instance, companies="{after: upstream}", people="{after: upstream}")
+    made(instance)
+    assert ["companies"] == after.look()
+    run = dg.DagsterRun("companies", tags={"reverse_etl/workspace": "main"}, status=dg.DagsterRunStatus.STARTED)
+    instance.add_run(run)
+    assert [] == after.look()
+    assert after.message == f"people waits: companies is in progress in main (run {run.run_id[:8]})."
+
+    instance.delete_run(run.run_id)
+    assert ["people"] == after.look()
+
+
+def test_a_paused_sync_passes_over_what_is_made(project: Project, store: Store, instance: dg.DagsterInstance) -> None:
+    """Like due times: after it is resumed, the next one counts."""
+    after = sensor(project, instance, people="{after: upstream}")
+    set_paused(store, "people", True)
+    made(instance)
+    assert [] == after.look()
+    assert "reverse-etl resume people" in after.message
+
+    set_paused(store, "people", False)
+    assert [] == after.look()
+    made(instance)
+    assert ["people"] == after.look()
+
+
+def test_what_a_sync_runs_after_stands_upstream_of_it(
+    project: Project, loaded: ProjectConfig, instance: dg.DagsterInstance
+) -> None:
+    """One graph: the delivery of the other sync, and the asset."""
+    definitions = build_definitions(
+        sensor(project, instance, companies="manual", people="{after: [companies, key:staging/plans]}").project
+    )
+    graph = definitions.resolve_asset_graph()
+    parents = graph.get(dg.AssetKey(["people", "people_changeset"])).parent_keys
+    assert {CUSTOMERS, dg.AssetKey(["companies", "companies_delivery"]), dg.AssetKey(["staging", "plans"])} == parents
