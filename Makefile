@@ -11,16 +11,17 @@ MEMORY := $(shell df -Pm /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000 {prin
 # Hundreds of processes import the package: with its bytecode kept, only the first compiles it.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(if $(MEMORY),TMPDIR=$(MEMORY)) $(BIN)/python -m pytest -n $(WORKERS)
+BENCH = $(BIN)/python -m
 
 # The demo's workspace is the local sandbox; for a real one, set these in the environment or in `.env`.
 export CUSTOMERIO_SITE_ID ?= sandbox
 export CUSTOMERIO_TRACK_API_KEY ?= sandbox
 export CUSTOMERIO_APP_API_KEY ?= sandbox
 
-.PHONY: help setup demo ui docs test coverage thorough check soak bench servers lock clean
+.PHONY: help setup demo ui docs test coverage thorough check soak bench bench-peers servers lock clean
 
 help:            ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY)  ## a virtual environment in .venv with the locked packages and the command reverse-etl
 
@@ -65,8 +66,11 @@ check: setup     ## format, lint, types, import contracts
 soak: setup      ## 100,000 rows through scripted faults
 	$(BIN)/python -m reverse_etl_tests.faults soak
 
-bench: setup servers ## rows/s and peak memory of the shipped path
-	$(BIN)/python -m reverse_etl_tests.benchmarks
+bench: setup servers ## rows/s, processor seconds and memory; CASE=whole: whole runs alone (RUNS=3, CASES=100k,1m), written to docs/performance
+	$(BENCH) reverse_etl_tests.benchmarks$(CASE:%=.%) $(if $(filter whole,$(CASE)),$(RUNS:%=--runs %) $(CASES:%=--cases %))
+
+bench-peers: setup servers ## the same work by drt, with batches and latencies of two sizes
+	$(BENCH) reverse_etl_tests.benchmarks.whole.peers $(RUNS:%=--runs %)
 
 lock: setup      ## resolves requirements.lock anew (versions and hashes, no addresses)
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras --strip-extras --generate-hashes \

@@ -10,8 +10,10 @@ from reverse_etl_tests.benchmarks import (
     tables,
     validation,
 )
+from reverse_etl_tests.benchmarks.whole import __main__ as whole
 
 if __name__ == "__main__":
+    whole.main([])
     end_to_end.main()
     comparing.main()
     extraction.main()

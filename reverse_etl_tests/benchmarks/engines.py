@@ -1,11 +1,8 @@
-"""The table that every engine is timed on, and each driver's own bare fetch loop, as its documentation shows it."""
+"""The table that every engine is timed on."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sqlite3
-import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -13,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reverse_etl_tests.benchmarks import bare_loops
 from reverse_etl_tests.servers import bigquery, mariadb, postgres, redshift, snowflake, tds
 from reverse_etl_tests.sources import (
     test_bigquery,
@@ -23,7 +21,6 @@ from reverse_etl_tests.sources import (
     test_sqlserver,
 )
 
-FETCH = 5_000
 QUERY = "SELECT * FROM big"
 
 Filled = tuple[Any, str, dict[str, str]]
@@ -92,11 +89,6 @@ def _sqlite(rows: int) -> Iterator[Filled]:
         yield Config(name="big", path=path), QUERY, {}
 
 
-def _bare_sqlite(config: Any, query: str) -> int:
-    with closing(sqlite3.connect(config.path)) as database:
-        return _counted(database.execute(query))
-
-
 @contextmanager
 def _duckdb(rows: int) -> Iterator[Filled]:
     import duckdb
@@ -108,13 +100,6 @@ def _duckdb(rows: int) -> Iterator[Filled]:
         with duckdb.connect(str(path)) as database:
             database.execute(f"CREATE TABLE big AS {_DUCKDB.format(rows=rows)}")
         yield Config(name="big", path=path), QUERY, {}
-
-
-def _bare_duckdb(config: Any, query: str) -> int:
-    import duckdb
-
-    with duckdb.connect(str(config.path), read_only=True) as database:
-        return _counted(database.execute(query))
 
 
 @contextmanager
@@ -134,51 +119,12 @@ def _postgres(rows: int) -> Iterator[Filled]:
         yield test_postgres.settings_of(server), QUERY, {postgres.PASSWORD_VARIABLE: postgres.PASSWORD}
 
 
-def _bare_postgres(config: Any, query: str) -> int:
-    import psycopg
-
-    with psycopg.connect(
-        host=config.host.resolve(),
-        port=config.port,
-        user=config.user.resolve(),
-        password=config.password.resolve(),
-        dbname=config.database.resolve(),
-        sslmode="verify-full",
-        sslrootcert=str(config.ca_file),
-    ) as connection:
-        return sum(1 for _ in connection.cursor().stream(query, size=FETCH))
-
-
 @contextmanager
 def _redshift(rows: int) -> Iterator[Filled]:
     with _running_postgres() as server, redshift.redshift_server(server) as proxy:
         with server.admin(redshift.DATABASE) as admin:
             admin.execute(f"CREATE TABLE big AS {_POSTGRES.format(rows=rows)}")
         yield test_redshift.settings_of(proxy), QUERY, {redshift.PASSWORD_VARIABLE: redshift.PASSWORD}
-
-
-def _bare_redshift(config: Any, query: str) -> int:
-    import redshift_connector
-
-    with redshift_connector.connect(
-        host="127.0.0.1",
-        port=config.port,
-        database=config.database.resolve(),
-        user=config.user.resolve(),
-        password=config.password.resolve(),
-        ssl=False,
-    ) as connection:
-        cursor = connection.cursor()
-        cursor.execute(f"DECLARE c CURSOR FOR {query}")
-        rows = 0
-        while fetched := _fetched(cursor):
-            rows += len(fetched)
-        return rows
-
-
-def _fetched(cursor: Any) -> list[Any]:
-    cursor.execute(f"FETCH FORWARD {FETCH} FROM c")
-    return list(cursor.fetchall())
 
 
 @contextmanager
@@ -192,46 +138,11 @@ def _mysql(rows: int) -> Iterator[Filled]:
         yield test_mysql.settings_of(server), QUERY, {mariadb.PASSWORD_VARIABLE: mariadb.PASSWORD}
 
 
-def _bare_mysql(config: Any, query: str) -> int:
-    import asyncmy
-    from asyncmy.cursors import SSCursor
-
-    async def fetched() -> int:
-        connection = await asyncmy.connect(
-            host=config.host.resolve(),
-            port=config.port,
-            user=config.user.resolve(),
-            password=config.password.resolve(),
-            db=config.database.resolve(),
-            ssl=ssl.create_default_context(cafile=str(config.ca_file)),
-        )
-        rows = 0
-        async with connection.cursor(cursor=SSCursor) as cursor:
-            await cursor.execute(query)
-            while some := await cursor.fetchmany(FETCH):
-                rows += len(some)
-        connection.close()
-        return rows
-
-    return asyncio.run(fetched())
-
-
 @contextmanager
 def _sqlserver(rows: int) -> Iterator[Filled]:
     with tds.tds_server() as server:
         server.admin(f"CREATE TABLE big AS {_DUCKDB.format(rows=rows)}")
         yield test_sqlserver.settings_of(server), QUERY, {tds.PASSWORD_VARIABLE: tds.PASSWORD}
-
-
-def _bare_sqlserver(config: Any, query: str) -> int:
-    import pyodbc
-
-    # FreeTDS as it comes: this loop does not verify the certificate, the engine does.
-    library = next(Path("/usr/lib").glob("*/odbc/libtdsodbc.so"))
-    login = f"UID={config.user.resolve()};PWD={config.password.resolve()};DATABASE={config.database.resolve()}"
-    address = f"SERVER=127.0.0.1;PORT={config.port};TDS_Version=7.4;Encryption=require"
-    with closing(pyodbc.connect(f"DRIVER={library};{address};{login}", autocommit=True)) as connection:
-        return _counted(connection.execute(query))
 
 
 @contextmanager
@@ -242,23 +153,6 @@ def _bigquery(rows: int) -> Iterator[Filled]:
         yield test_bigquery.settings_of(server), QUERY, environment
 
 
-def _bare_bigquery(config: Any, query: str) -> int:
-    import json
-
-    from google.api_core.client_options import ClientOptions
-    from google.cloud import bigquery as google
-
-    with google.Client.from_service_account_info(
-        json.loads(os.environ[test_bigquery.KEY]),
-        project=config.project.resolve(),
-        default_query_job_config=google.QueryJobConfig(
-            default_dataset=f"{config.project.resolve()}.{bigquery.DATASET}"
-        ),
-        client_options=ClientOptions(api_endpoint=config.api_endpoint.resolve()),
-    ) as client:
-        return sum(1 for _ in client.query(query).result())
-
-
 @contextmanager
 def _snowflake(rows: int) -> Iterator[Filled]:
     with snowflake.snowflake_server() as server:
@@ -267,40 +161,13 @@ def _snowflake(rows: int) -> Iterator[Filled]:
         yield test_snowflake.settings_of(server), QUERY, {snowflake.PASSWORD_VARIABLE: snowflake.PASSWORD}
 
 
-def _bare_snowflake(config: Any, query: str) -> int:
-    import snowflake.connector
-
-    with snowflake.connector.connect(
-        account=config.account.resolve(),
-        user=config.user.resolve(),
-        password=config.password.resolve(),
-        host=config.host.resolve(),
-        port=config.port,
-        protocol=config.protocol,
-        role=config.role.resolve(),
-        warehouse=config.warehouse.resolve(),
-        database=config.database.resolve(),
-        schema="PUBLIC",
-    ) as connection:
-        cursor = connection.cursor()
-        cursor.execute(query)
-        return sum(batch.num_rows for batch in cursor.fetch_arrow_batches())
-
-
-def _counted(cursor: Any) -> int:
-    rows = 0
-    while some := cursor.fetchmany(FETCH):
-        rows += len(some)
-    return rows
-
-
 ENGINES = {
-    "sqlite": Engine(_sqlite, _bare_sqlite),
-    "duckdb": Engine(_duckdb, _bare_duckdb),
-    "postgres": Engine(_postgres, _bare_postgres),
-    "mysql": Engine(_mysql, _bare_mysql),
-    "redshift": Engine(_redshift, _bare_redshift),
-    "sqlserver": Engine(_sqlserver, _bare_sqlserver),
-    "bigquery": Engine(_bigquery, _bare_bigquery),
-    "snowflake": Engine(_snowflake, _bare_snowflake),
+    "sqlite": Engine(_sqlite, bare_loops.sqlite),
+    "duckdb": Engine(_duckdb, bare_loops.duckdb),
+    "postgres": Engine(_postgres, bare_loops.postgres),
+    "mysql": Engine(_mysql, bare_loops.mysql),
+    "redshift": Engine(_redshift, bare_loops.redshift),
+    "sqlserver": Engine(_sqlserver, bare_loops.sqlserver),
+    "bigquery": Engine(_bigquery, bare_loops.bigquery),
+    "snowflake": Engine(_snowflake, bare_loops.snowflake),
 }
