@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import pyarrow as pa
@@ -163,9 +164,16 @@ def find_cuts(session: Session, sql: str, pieces: InPieces, dialect: Dialect) ->
     """Where a query's rows are cut: one query of its keys alone, in the database's order.
 
     Raises:
-        ConfigError: The column has values of a type that has no cuts, or there would be very many pieces.
-        QueryError: The database refused the query; there is no such column.
+        ConfigError: There is no such column, its values are of a type that has no cuts, or there would be very many
+            pieces.
+        QueryError: The database refused the query.
     """
+    with closing(session.stream(picked(sql, "1 = 0", dialect))) as batches:
+        (probe,) = batches
+    if pieces.by not in probe.schema.names:
+        raise ConfigError(f"pieces: the query returns no column `{pieces.by}`.", hint=f"Name a column of {_KINDS}.")
+    # Some databases do not order values of every type: that has to be said here.
+    any(_literals(probe.select([pieces.by]), pieces.by, dialect))
     column = column_of(pieces.by, dialect)
     before, table = as_table(sql, dialect)
     every = _every(pieces.rows, dialect)
@@ -205,14 +213,21 @@ def _literals(batch: pa.RecordBatch, by: str, dialect: Dialect) -> Iterator[str]
         for text in column.to_pylist():
             yield text_literal(_NOT_KEPT.sub("", text), dialect)
     elif pa.types.is_timestamp(kind):
+        column = column.filter(_has_a_calendar(pc.cast(column, pa.date32())))
         # Thousandths are what every engine's types of times take.
         for text in pc.strftime(column.cast(pa.timestamp("ms", "UTC"), safe=False), "%Y-%m-%dT%H:%M:%S").to_pylist():
             yield text_literal(text[:23], dialect)
     elif pa.types.is_date(kind):
-        for text in pc.cast(column, pa.string()).to_pylist():
+        for text in pc.cast(column.filter(_has_a_calendar(column)), pa.string()).to_pylist():
             yield text_literal(text, dialect)
     elif not pa.types.is_null(kind):
         raise ConfigError(
             f"pieces: the values of column `{by}` are of a type that rows cannot be cut by.",
             hint=f"Name a column of {_KINDS}, best the primary key.",
         )
+
+
+def _has_a_calendar(days: pa.Date32Array) -> pa.BooleanArray:
+    """Which days are of the years 1 to 9999; the others stand for what no literal has (``sources.base``)."""
+    first, last = (pa.scalar(day, pa.date32()) for day in (date.min, date.max))
+    return pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))

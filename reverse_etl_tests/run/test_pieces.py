@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from reverse_etl.changeset.scope import Scope
 from reverse_etl.config.inline import parse_sync
@@ -14,8 +16,10 @@ from reverse_etl.errors import ReverseEtlError
 from reverse_etl.report import PieceOf, RunReport, Status
 from reverse_etl.run.plan import make_plan
 from reverse_etl.state.pieces import reading_under_way
+from reverse_etl.state.schema import PIECES
 from reverse_etl.state.syncs import sync_state
 from reverse_etl_tests.faults.completed import ended
+from reverse_etl_tests.faults.kills import Lines, kill, lines_of_a_whole_run
 from reverse_etl_tests.faults.runs import Case, World, new_world
 from reverse_etl_tests.faults.shop import settings
 
@@ -79,6 +83,14 @@ def last_sync_time(case: Case) -> int:
     return sync_state(case.store, case.name).last_sync_time
 
 
+def began_at(case: Case, seconds: int) -> None:
+    """Lets the reading that is under way have begun at a time, Unix seconds."""
+    with case.store.writing() as connection:
+        [text] = connection.execute(sa.select(PIECES.c.piece).where(PIECES.c.sync == case.name)).scalars()
+        begun = json.dumps({**json.loads(text), "started_at": seconds, "reaches_to": seconds})
+        connection.execute(sa.update(PIECES).where(PIECES.c.sync == case.name).values(piece=begun))
+
+
 def test_each_run_reads_one_piece_and_last_sync_time_moves_after_the_last(world: World) -> None:
     """To the start of the first piece; from then on runs read what changed."""
     case = in_pieces(world)
@@ -90,13 +102,13 @@ def test_each_run_reads_one_piece_and_last_sync_time_moves_after_the_last(world:
     assert 0 == last_sync_time(case)
     under_way = reading_under_way(case.store, case.name)
     assert under_way is not None
-    began, before = under_way.piece.started_at, under_way.piece.rows_before
-    assert 8 == before
+    assert 8 == under_way.piece.rows_before
+    began_at(case, 1_000)
     last = run(case)
     assert (Status.COMPLETED, PieceOf(3, 3), 2) == read(last)
     assert "Piece 3 of 3 was read, 10 rows so far: everything is." in last.message
     assert everyone(10) == arrived(case)
-    assert (began, began) == (last_sync_time(case), last.last_sync_time)
+    assert (1_000, 1_000) == (last_sync_time(case), last.last_sync_time)
     assert reading_under_way(case.store, case.name) is None
     assert (Status.COMPLETED, None, 0) == read(run(case))
 
@@ -264,14 +276,20 @@ def test_a_plan_is_of_the_next_piece_and_holds_until_that_is_read(world: World) 
     assert everyone(10) == arrived(case)
 
 
-def test_another_workspace_begins_with_the_first_piece(world: World) -> None:
-    """Nothing that another one acknowledged counts for it."""
+def test_older_rows_that_are_sent_between_pieces_take_the_beginning_back(world: World) -> None:
+    """They may have overwritten newer ones: what changed since they were read is read after the last piece."""
     case = in_pieces(world)
+    case.sandbox.faults([{"match": BATCH, "always": True, "do": {"status": 401}}])
+    stopped = case.run(scope=Scope(limit=2))
+    case.sandbox.clear_faults()
     run(case)
-    case.workspace = case.workspace.model_copy(update={"site_id": "other", "track_api_key": "other"})
+    began_at(case, 2**31)
+    run(case, root=stopped.root_run_id)
     under_way = reading_under_way(case.store, case.name)
+    facts = case.home.run_folder(case.name, stopped.root_run_id).facts()
     assert under_way is not None
-    assert under_way.piece.recipient
+    assert facts is not None
+    assert (2, facts.started_at) == (under_way.piece.number, under_way.piece.started_at)
 
 
 def test_a_piece_that_ends_twice_moves_on_once(world: World) -> None:
@@ -282,3 +300,80 @@ def test_a_piece_that_ends_twice_moves_on_once(world: World) -> None:
     run(case, root=first.root_run_id)
     assert (PieceOf(3, 3), 2) == read(run(case))[1:]
     assert everyone(10) == arrived(case)
+
+
+_lines: list[Lines] = []
+"""Of a run of the second of three pieces; they are counted once."""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("part", [0.1, 0.35, 0.55, 0.75, 0.95])
+@pytest.mark.parametrize("in_close", [False, True], ids=["before", "in_close"])
+def test_a_piece_that_is_killed_is_read_once_more_or_was_read(world: World, part: float, in_close: bool) -> None:
+    """Before a line of its code: nothing is lost, no piece is left out, and earlier ones are not read again."""
+
+    def prepared() -> Case:
+        case = in_pieces(world)
+        run(case)
+        return case
+
+    if not _lines:
+        _lines.append(lines_of_a_whole_run(prepared()))
+    case = prepared()
+    most = _lines[0].in_close if in_close else _lines[0].before_close
+    kill(case, case.start(), int(most * part), in_close=in_close)
+    under_way = reading_under_way(case.store, case.name)
+    assert under_way is not None
+    assert under_way.piece.number in ((2, 3) if in_close else (2,))
+    pieces = [(report.piece, report.rows.extracted) for report in _to_the_end(case)]
+    assert [(PieceOf(3, 3), 2)] == pieces[-1:]
+    assert [(PieceOf(2, 3), 4)] * (3 - under_way.piece.number) == pieces[:-1]
+    assert everyone(10) == arrived(case)
+
+
+def _to_the_end(case: Case) -> Iterator[RunReport]:
+    """Runs until no piece is left."""
+    while reading_under_way(case.store, case.name) is not None:
+        yield run(case)
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 40))])
+def test_nothing_is_lost_in_any_history(world: World, seed: int) -> None:
+    """Rows come, change and move to other pieces between runs that are refused, stopped, `--full` or re-executed."""
+    chance = random.Random(seed)  # noqa: S311 - repeatable
+    compare = {"changes": {"by": "compare"}} if chance.random() < 0.5 else {}
+    case = in_pieces(world, rows=chance.randint(8, 30), of=chance.randint(2, 9), **compare)
+    stopped: list[str] = []
+    for _ in range(chance.randint(4, 9)):
+        _change(case, chance)
+        if chance.random() < 0.3:
+            answer = chance.choice([{"status": 401}, {"status": 401, "apply": True}, {"refuse_items": {"ids": ["p3"]}}])
+            skip = chance.randint(0, 2)
+            case.sandbox.faults([{"match": BATCH, "skip": skip, "always": True, "do": answer}])
+        root = stopped.pop() if stopped and chance.random() < 0.4 else ""
+        scope = Scope(full=True) if not root and chance.random() < 0.1 else Scope()
+        ending = case.run(root=root, scope=scope)
+        if ending.report is not None and ending.report.status is Status.FAILED:
+            stopped.append(ending.root_run_id)
+        case.sandbox.clear_faults()
+    while reading_under_way(case.store, case.name) is not None or not last_sync_time(case):
+        run(case)
+    run(case)
+    report = run(case)
+    assert (Status.COMPLETED, None) == (report.status, report.piece)
+    there = arrived(case)
+    assert {row.id: row.plan for row in case.shop.rows()}.items() <= there.items()
+
+
+def _change(case: Case, chance: random.Random) -> None:
+    """Some rows, as of now; some of them have another place among the pieces."""
+    rows = case.shop.rows()
+    with case.shop.changing() as database:
+        for row in chance.sample(rows, min(len(rows), chance.randint(0, 4))):
+            number = chance.choice([row.visits, chance.randint(-5, 40), None])
+            values = chance.choice("abc"), number, row.number
+            database.execute("UPDATE shop SET plan = ?, visits = ?, updated_at = unixepoch() WHERE rowid = ?", values)
+        for _ in range(chance.randint(0, 2)):
+            new = f"n{chance.randrange(10**9)}"
+            values = new, f"{new}@example.com", chance.choice("abc"), chance.randint(-5, 40)
+            database.execute("INSERT INTO shop VALUES (?, ?, ?, ?, unixepoch())", values)
