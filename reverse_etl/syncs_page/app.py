@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +50,7 @@ _CHARTED: Final = 40
 
 _KINDS: Final = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _DONE: Final = {"pause": "paused", "resume": "resumed", "run": "started"}
+_BEGINS_WITHIN: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class _Pages:
         self._shown = shown
         self._forms = Forms()
         self._plans = Plans(self._make_plan)
+        self._started: dict[str, tuple[str, datetime]] = {}
 
     def all_syncs(self, request: Request) -> Response:
         found, asked = self._shown.folder.read(), request.query_params
@@ -133,6 +135,7 @@ class _Pages:
             progress=in_progress(self._shown.home, store, running) if running is not None else None,
             planned=self._plans.of(name),
             said=request.query_params.get("said", ""),
+            started=self._not_begun(store, name),
             token=self._forms.token(request),
             may_act=self._shown.actions is not None,
         )
@@ -178,8 +181,19 @@ class _Pages:
             return RedirectResponse(f"/syncs/{name}#plan", 303)
         if actions is None:
             raise HTTPException(403, "Nothing can be started or paused here: `reverse-etl ui --allow-actions` lets it.")
-        {"pause": actions.pause, "resume": actions.resume, "run": actions.run}[action](name)
+        if action == "run":
+            self._started[name] = actions.run(name), datetime.now(UTC)
+            return RedirectResponse(f"/syncs/{name}", 303)
+        (actions.pause if action == "pause" else actions.resume)(name)
         return RedirectResponse(f"/syncs/{name}?said={_DONE[action]}", 303)
+
+    def _not_begun(self, store: Store, name: str) -> str:
+        """Dagster's page of the run that was started here last, as long as the history has nothing of it."""
+        run_id, at = self._started.get(name, ("", datetime.now(UTC)))
+        if run_id and find_run(store, run_id) is None and datetime.now(UTC) - at < _BEGINS_WITHIN:
+            return self._dagster(f"runs/{run_id}")
+        self._started.pop(name, None)
+        return ""
 
     def _make_plan(self, name: str) -> Plan:
         project = self._shown.folder.read().project

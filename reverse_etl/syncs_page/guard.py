@@ -34,7 +34,8 @@ _HEADERS: Final = {
     "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
+    # Not `no-referrer`, with which browsers send a form of ours without its origin.
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
 

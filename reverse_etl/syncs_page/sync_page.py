@@ -46,7 +46,6 @@ IMPORTS: Final = 25
 SAID: Final = {
     "paused": "Paused. Due imports are left out until it is resumed; an import by hand still works.",
     "resumed": "Resumed. It runs at its next due time, and reads what changed meanwhile.",
-    "started": "An import was started. It is listed here as soon as it begins; Dagster shows it at once.",
 }
 """What was done, by the word for it in an address."""
 
@@ -71,6 +70,7 @@ class OneSync:
         progress: How far the one in progress is; None where there is none.
         planned: Its plan; None where none was asked for.
         said: A key of ``SAID``; empty for none.
+        started: Dagster's page of a run that was started here and has not begun; empty for none.
         token: Of its forms.
         may_act: Whether it may be paused, resumed and run here.
     """
@@ -87,6 +87,7 @@ class OneSync:
     progress: InProgress | None
     planned: Planned | None
     said: str
+    started: str
     token: str
     may_act: bool
 
@@ -97,9 +98,14 @@ def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
     planning = found.planned is not None and found.planned.in_the_making
     running = next((run for run in found.latest if run.status is Status.RUNNING), None)
     return framed(
-        Frame(found.name, dagster=dagster, up=(("Syncs", "/"),), live=planning or running is not None),
+        Frame(
+            found.name,
+            dagster=dagster,
+            up=(("Syncs", "/"),),
+            live=planning or running is not None or bool(found.started),
+        ),
         element("p", status.sync.description, dir="auto") if status else None,
-        note("done", element("p", SAID[found.said])) if found.said in SAID else None,
+        element("div", _said(found), id="said"),
         _without_file(found) if status is None else None,
         element("div", outcome(running, found.progress) if running else _last_failed(found), id="outcome"),
         element("div", _status_facts(status), id="facts") if status else None,
@@ -107,6 +113,13 @@ def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
         element("section", element("h2", "Plan"), _plan(found, status.sync), id="plan") if status else None,
         element("section", element("h2", "Imports"), charts(found.latest), _imports(found, now), id="imports"),
     )
+
+
+def _said(found: OneSync) -> Html:
+    if found.started:
+        waits = "An import was started. It waits its turn, and is listed here as soon as it begins: "
+        return note("done", element("p", waits, element("a", "its run in Dagster", href=found.started)))
+    return note("done", element("p", SAID[found.said])) if found.said in SAID else html()
 
 
 def _without_file(found: OneSync) -> Html:

@@ -113,7 +113,7 @@ def test_the_sandbox_fits(tmp_path: Path) -> None:
 def test_the_ui_fits(shop: tuple[Project, RunningSandbox]) -> None:
     """With what Dagster prints when it starts and ends."""
     port = str(free_port())
-    narrow = _served(shop[0], 80, "ui", "--port", port, until="DAGSTER_HOME")
+    narrow = _served(shop[0], 80, "ui", "--port", port, "--syncs-port", "0", until="DAGSTER_HOME")
     assert f"http://127.0.0.1:{port}" in narrow
     _check(80, narrow, None)
 

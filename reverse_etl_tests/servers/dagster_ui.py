@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,10 +27,18 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_ui(folder: Path, environment: dict[str, str]) -> Iterator[str]:
+def running_ui(folder: Path, environment: dict[str, str], *options: str) -> Iterator[str]:
     """Starts the UI for `folder/syncs` and yields its address once its code location is loaded."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("reverse-etl")), "ui", "--port", str(port)]
+    command = [
+        str(Path(sys.executable).with_name("reverse-etl")),
+        "ui",
+        "--port",
+        str(port),
+        "--syncs-port",
+        "0",
+        *options,
+    ]
     log = folder / "ui.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -40,6 +49,13 @@ def running_ui(folder: Path, environment: dict[str, str]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         _sweep(process)
+
+
+def syncs_page(folder: Path) -> str:
+    """The address of the Syncs page that runs beside it."""
+    found = re.search(r"The Syncs page: (http://\S+)", (folder / "ui.log").read_text())
+    assert found is not None
+    return found[1]
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

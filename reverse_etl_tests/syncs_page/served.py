@@ -23,6 +23,7 @@ from reverse_etl_tests.cli.remembered import Remembered
 
 OWN = "http://127.0.0.1:3001"
 DAGSTER = "http://127.0.0.1:3000"
+LAUNCHED = "launched-1"
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Page:
     def __post_init__(self) -> None:
         def run(sync: str) -> str:
             self.started.append(sync)
-            return "run-1"
+            return LAUNCHED
 
         store = self.project.store
         actions = Actions(partial(set_paused, store, paused=True), partial(set_paused, store, paused=False), run)

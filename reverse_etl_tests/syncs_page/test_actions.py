@@ -12,7 +12,7 @@ from reverse_etl.run.planned import Plan
 from reverse_etl.state.syncs import is_paused
 from reverse_etl.syncs_page.plans import Plans
 from reverse_etl_tests.cli.remembered import Remembered
-from reverse_etl_tests.syncs_page.served import Page, wait
+from reverse_etl_tests.syncs_page.served import DAGSTER, LAUNCHED, Page, wait
 
 PLAN = Plan("plan-1f2e3d4c", "people", False, 0, 0, {})
 
@@ -28,7 +28,11 @@ def test_a_sync_is_paused_resumed_and_run(project: Remembered) -> None:
     assert "Resumed." in page.text(resumed.headers["location"])
     started = page.press("people", "run")
     assert (303, ["people"]) == (started.status_code, page.started)
-    assert "An import was started." in page.text(started.headers["location"])
+    waits = page.get(started.headers["location"]).text
+    for words in ("An import was started.", f'href="{DAGSTER}/runs/{LAUNCHED}"', "data-live"):
+        assert words in waits
+    project.ran(LAUNCHED, ago=timedelta(minutes=1))
+    assert "An import was started." not in page.text("/syncs/people")
 
 
 def test_the_button_fits_the_status(project: Remembered) -> None:

@@ -32,7 +32,7 @@ def test_no_page_is_kept_framed_or_lets_others_in(page: Page, address: str) -> N
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
     assert {"'none'"} == {policy[name] for name in ("default-src", "base-uri", "frame-ancestors")}
     assert {"'self'"} == {value for name, value in policy.items() if value != "'none'"}
-    assert ("no-store", "nosniff", "no-referrer") == tuple(
+    assert ("no-store", "nosniff", "same-origin") == tuple(
         headers[name] for name in ("cache-control", "x-content-type-options", "referrer-policy")
     )
 
