@@ -9,7 +9,7 @@ import yaml
 
 from reverse_etl.config.document import read_document
 from reverse_etl_tests.reference.examples import FOLDER
-from reverse_etl_tests.site.pages import ROOT, Block, blocks
+from reverse_etl_tests.site.pages import Block, blocks
 
 CONNECTIONS: Final = "syncs/connections.yaml"
 SECTIONS: Final = {"people", "objects", "events", "rows", "salesforce", "hubspot", "intercom", "slack", "amplitude"}
@@ -63,15 +63,22 @@ def write_page(page: Path, folder: Path) -> list[str]:
     """Writes the files that a page names on the first lines of its blocks, as they stand there.
 
     Returns:
-        Their names; ``connections.yaml`` is filled in where the page has none, or a part of it.
+        Its targets, or an empty name where it has none; ``connections.yaml`` is then filled in where the page has a
+        part of it, or none.
     """
     named = [block for block in blocks(page) if block.file]
     for block in named:
         path = folder / block.file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text, encoding="utf-8")
-    _write_connections(page, folder)
-    return [block.file for block in named]
+    targets = [
+        name.split(".")[1]
+        for block in named
+        if (name := block.file).startswith("syncs/connections.") and name != CONNECTIONS
+    ]
+    if not targets:
+        _write_connections(page, folder)
+    return targets or [""]
 
 
 def write_alone(block: Block, page: Path, folder: Path) -> None:
@@ -106,7 +113,15 @@ def write_alone(block: Block, page: Path, folder: Path) -> None:
 
 def _write_connections(page: Path, folder: Path, *, only: Block | None = None) -> None:
     """The page's own entries before those of the reference's example, so that each name that a sync uses is there."""
-    shown = [only] if only else [block for block in blocks(page) if block.language == "yaml" and is_shared(block)]
+    shown = (
+        [only]
+        if only
+        else [
+            block
+            for block in blocks(page)
+            if block.language == "yaml" and block.file in ("", CONNECTIONS) and is_shared(block)
+        ]
+    )
     found: dict[str, Any] = {}
     for block in shown:
         for section, entries in values(block).items():
@@ -124,8 +139,3 @@ def _write_connections(page: Path, folder: Path, *, only: Block | None = None) -
     path = folder / CONNECTIONS
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(found, sort_keys=False), encoding="utf-8")
-
-
-def page_of(block: Block) -> Path:
-    """The page's file."""
-    return ROOT / block.page
