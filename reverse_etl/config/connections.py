@@ -213,3 +213,6 @@ class RetentionConfig(YamlModel):
 
     changesets: Interval = Field(default=timedelta(days=7), description="Rows that runs read, and failed-row CSVs.")
     history: Interval = Field(default=timedelta(days=90), description="The history of runs.")
+    dagster_runs: Interval | None = Field(
+        default=None, description="Runs in Dagster's own pages, with events, checks' results and logs; all, if not set."
+    )

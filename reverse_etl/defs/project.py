@@ -21,6 +21,7 @@ from reverse_etl.defs.jobs import sync_job
 from reverse_etl.defs.never_started import never_started_sensor
 from reverse_etl.defs.next_pieces import next_pieces_sensor
 from reverse_etl.defs.resources import DatabaseResource, HomeResource, database_key, destination_resource
+from reverse_etl.defs.run_retention import run_retention_sensor
 from reverse_etl.defs.schedules import sync_schedule
 from reverse_etl.defs.specs import project_specs, table_specs
 from reverse_etl.defs.spot_checks import spot_check
@@ -91,6 +92,7 @@ def _build(
     outside = [*specs.destinations, *(table_specs(project, specs) if tables else [])]
     assets += [dg.AssetsDefinition(specs=[spec]) for spec in outside]
     sensors = [never_started_sensor(project, specs), next_pieces_sensor(project.syncs.values(), jobs)]
+    sensors += [run_retention_sensor(project, specs)]
     sensors += [alerts_sensor(project)] if project.notify else []
     sensors.append(after_sensor(project, specs, jobs))
     return dg.Definitions(
