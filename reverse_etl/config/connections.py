@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.intervals import Interval, IntervalOrZero
@@ -83,6 +83,29 @@ Address = Annotated[EnvText, AfterValidator(checked_address)]
 """An https address; http only to loopback."""
 
 
+def _asset_path(value: object) -> object:
+    parts = value.split("/") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not parts or not all(isinstance(part, str) and part for part in parts):
+        raise ValueError("must be the key of an asset: its parts with / between them, or a list of them")
+    return tuple(parts)
+
+
+AssetPath = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_asset_path),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""The key of an asset in YAML: ``staging/customers`` or ``[staging, customers]``."""
+
+
+class DbtConfig(YamlModel):
+    """A dbt project, for ``ref`` and ``source`` in queries and for the assets that stand upstream of syncs."""
+
+    manifest: PathBesideFile = Field(
+        description="target/manifest.json of the dbt project, which `dbt parse` writes; relative to this file."
+    )
+
+
 class DatabaseConfig(YamlModel):
     """One entry of ``databases``.
 
@@ -91,6 +114,7 @@ class DatabaseConfig(YamlModel):
         type: The engine, which is the name of its module in ``reverse_etl.sources``.
         timezone: How date-times without a zone are read.
         late: How long after its time a row may become visible. None: as the server reports, else 10 minutes.
+        asset_keys: By the name of a table as queries have it: the key of the asset that makes it.
         USUAL: Keys that have a default and that most entries have nevertheless: `init` writes them too.
         ASKED: Keys that `init` asks for, and leaves out where there is no answer.
     """
@@ -106,6 +130,10 @@ class DatabaseConfig(YamlModel):
         default=None,
         description="How long after its time a row may become visible: runs read from this long before the last sync "
         "time; 0s: from it. By default as the server reports, else 10m.",
+    )
+    dbt: DbtConfig | None = Field(default=None, description="The dbt project that makes tables of this database.")
+    asset_keys: dict[str, AssetPath] = Field(
+        default={}, description="Assets of Dagster that make tables, by the table's name, with its schema or without."
     )
 
 

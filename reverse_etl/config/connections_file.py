@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from reverse_etl import plugins
 from reverse_etl.config.connections import FOLDER, DatabaseConfig, DestinationConfig, RetentionConfig
+from reverse_etl.config.dbt_manifest import Manifest, read_manifest
 from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.document import Document
 from reverse_etl.config.model import YamlModel
@@ -49,6 +50,7 @@ class Connections:
         dialects: By the name of every database whose engine is known.
         database_names: Every name that was written, so that a database with problems is not also unknown.
         entries: By the name of every destination, its keys as they were written, ``type`` included.
+        manifests: Of dbt projects, by the name of the database; ``unread_manifests`` are those with problems.
         watched: Every sync that a channel names, with the problem that it is where there is no such sync.
     """
 
@@ -60,6 +62,8 @@ class Connections:
     dialects: dict[str, Dialect] = field(default_factory=dict)
     database_names: list[str] = field(default_factory=list)
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    unread_manifests: set[str] = field(default_factory=set)
     watched: list[tuple[str, Problem]] = field(default_factory=list)
 
     def named(self, key: str) -> list[str]:
@@ -91,6 +95,7 @@ def read_connections(document: Document, *, file: str, folder: Path, problems: l
             database = reading.model(engine.Config, values, ("databases", name))
             if database is not None:
                 found.databases[name] = database
+                reading.manifest(found, database)
     for section, usual in (("workspaces", {"type": workspace_kind()}), ("destinations", {})):
         for name, values in reading.section(section):
             if name in found.entries:
@@ -165,6 +170,16 @@ class _Reading:
             if not isinstance(values, dict):
                 self.problem(path, "is empty" if values is None else "must be keys and values")
             yield name, values if isinstance(values, dict) else {}
+
+    def manifest(self, found: Connections, database: DatabaseConfig) -> None:
+        """Reads the manifest of the database's dbt project, where it has one."""
+        if database.dbt is None:
+            return
+        try:
+            found.manifests[database.name] = read_manifest(database.dbt.manifest)
+        except ValueError as error:
+            found.unread_manifests.add(database.name)
+            self.problem(("databases", database.name, "dbt", "manifest"), str(error))
 
     def module(self, package: str, path: KeyPath, values: dict[str, Any], what: str) -> Any:
         """The module that an entry's ``type`` names, or None."""

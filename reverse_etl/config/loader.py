@@ -11,6 +11,7 @@ from typing import Final
 from reverse_etl.config.bound import bind, with_contracts
 from reverse_etl.config.connections_file import Connections, read_connections
 from reverse_etl.config.contracts import DICTIONARY
+from reverse_etl.config.dbt_refs import lineage_warnings, with_relations
 from reverse_etl.config.defaults import DEFAULTS, Defaults, read_defaults, with_defaults
 from reverse_etl.config.dictionary_file import Dictionary, read_dictionary
 from reverse_etl.config.dictionary_lock import LOCK, lock_warnings
@@ -145,7 +146,7 @@ def _load(folder: Path, target: str) -> Inspection:
         if _is_dictionary(path.name) and not {QUERY, QUERY_FILE} & sync.document.values.keys():
             dictionary = _dictionary(sync, path == folder / DICTIONARY, problems) or dictionary
             continue
-        sync = with_defaults(sync, defaults)
+        sync = with_relations(with_defaults(sync, defaults), connections, problems)
         read.setdefault(sync.name, sync)
         check_name(sync, path, named, problems)
         named.setdefault(sync.name.lower(), sync)
@@ -162,6 +163,7 @@ def _load(folder: Path, target: str) -> Inspection:
     for name, problem in connections.watched if connections is not None else []:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
+    warnings += lineage_warnings(syncs, read, connections) if connections is not None else []
     problems += after_problems(syncs, read, connections.dialects if connections is not None else {})
     problems += spot_check_problems(syncs, read, connections.destinations if connections is not None else {})
     if problems or connections is None:

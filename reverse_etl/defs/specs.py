@@ -94,7 +94,7 @@ def project_specs(project: ProjectConfig, translator: SyncTranslator) -> Project
             sync.name: SyncSpecs(
                 stages[sync.name],
                 destination=destinations[lineage.destination_key(sync)].key,
-                table_key=partial(translator.get_table_key, sync.database),
+                table_key=partial(_table_key, project, translator, sync.database),
                 awaited=_awaited(sync, project, translator),
             )
             for sync in project.syncs.values()
@@ -117,7 +117,15 @@ def table_specs(project: ProjectConfig, specs: ProjectSpecs) -> list[dg.AssetSpe
 
 
 def _table_keys(sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator) -> list[dg.AssetKey]:
-    return [translator.get_table_key(sync.database, table) for table in lineage.tables(sync, project)]
+    return [_table_key(project, translator, sync.database, table) for table in lineage.tables(sync, project)]
+
+
+def _table_key(
+    project: ProjectConfig, translator: SyncTranslator, database: str, table: tuple[str, ...]
+) -> dg.AssetKey:
+    """As the translator has it; where it leaves that as it is, as ``connections.yaml`` says."""
+    named, unchanged = (each.get_table_key(database, table) for each in (translator, SyncTranslator()))
+    return lineage.table_key(project, database, table) if named == unchanged else named
 
 
 def _awaited(sync: SyncConfig, project: ProjectConfig, translator: SyncTranslator) -> list[dg.AssetKey]:

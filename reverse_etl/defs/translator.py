@@ -50,6 +50,7 @@ class SyncTranslator:
     def get_table_key(self, database: str, table: tuple[str, ...]) -> dg.AssetKey:
         """The asset that stands for a table that a query reads; by default ``[DATABASE, …, TABLE]``.
 
+        Where it is left at that, ``asset_keys`` and ``dbt`` of the database in ``connections.yaml`` say which it is.
         Return the key of the asset that makes the table, a dbt model for example, and it stands upstream of the sync.
 
         Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -132,6 +133,11 @@ def _write_connections(page: Path, folder: Path, *, only: Block | None = None) -
             **found.get(section, {}),
             **{n: each for n, each in entries.items() if n not in found.get(section, {})},
         }
+    for database in found["databases"].values():
+        if "dbt" in database:
+            manifest = folder / "syncs" / database["dbt"]["manifest"]
+            manifest.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(FOLDER / "dbt" / "manifest.json", manifest)
     for channel in found.get("notify", {}).values():
         for name in channel.get("syncs", []):
             (folder / "syncs").mkdir(parents=True, exist_ok=True)
