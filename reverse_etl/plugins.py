@@ -11,7 +11,7 @@ from functools import cache
 from types import ModuleType
 
 NOT_PLUGINS = frozenset(
-    {"__init__", "base", "first_sync", "left_out", "powers", "request_powers", "table_powers", "tables"}
+    {"__init__", "base", "first_sync", "item_column", "left_out", "powers", "request_powers", "table_powers", "tables"}
 )
 
 

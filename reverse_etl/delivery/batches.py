@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from reverse_etl.destinations.base import Limits
+from reverse_etl.destinations.item_column import ItemColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +24,20 @@ class Request:
 
     numbers: list[int]
     keys: list[int]
-    items: list[bytes]
+    items: Sequence[bytes]
     tries: int = 0
 
     def fullness(self, limits: Limits) -> float:
         """How full it is, by bytes or by items: 1 when nothing more may be in it."""
-        size = sum(map(len, self.items)) + len(self.items) - 1 + limits.envelope_bytes
-        return max(size / limits.max_request_bytes, len(self.items) / limits.max_items)
+        return max(
+            (self.item_bytes + len(self.items) - 1 + limits.envelope_bytes) / limits.max_request_bytes,
+            len(self.items) / limits.max_items,
+        )
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of all its items, without what is between them."""
+        return int(ItemColumn.of(self.items).sizes().sum())
 
     def halves(self) -> tuple[Request, Request]:
         """Two requests with the items of this one, which has at least two, in order."""
@@ -51,30 +61,39 @@ class Packer:
     too_large: list[tuple[int, int]] = field(default_factory=list)
     _numbers: list[int] = field(default_factory=list)
     _keys: list[int] = field(default_factory=list)
-    _items: list[bytes] = field(default_factory=list)
+    _items: list[ItemColumn] = field(default_factory=list)
     _bytes: int = 0
 
-    def add(self, numbers: Iterable[int], keys: Iterable[int], items: Iterable[bytes]) -> Iterator[Request]:
+    def add(self, numbers: Sequence[int], keys: Sequence[int], items: Sequence[bytes]) -> Iterator[Request]:
         """Takes rows, and yields the requests that became full; must be exhausted."""
-        limits = self.limits
-        most_bytes = limits.max_request_bytes - limits.envelope_bytes
-        most_item_bytes = min(limits.max_item_bytes, most_bytes)
-        for number, key, item in zip(numbers, keys, items, strict=True):
-            size = len(item)
-            if size > most_item_bytes:
-                self.too_large.append((number, key))
-                continue
-            # One byte parts an item from the one before it.
-            if self._items and (self._bytes + 1 + size > most_bytes or len(self._items) >= limits.max_items):
+        column = ItemColumn.of(items)
+        sizes = column.sizes()
+        most_bytes = self.limits.max_request_bytes - self.limits.envelope_bytes
+        fit = sizes <= min(self.limits.max_item_bytes, most_bytes)
+        if not fit.all():
+            self.too_large += [(numbers[at], keys[at]) for at in np.flatnonzero(~fit).tolist()]
+            places = np.flatnonzero(fit).tolist()
+            numbers, keys = [numbers[at] for at in places], [keys[at] for at in places]
+            column, sizes = column.take(places), sizes[fit]
+        # One byte parts an item from the one before it: the first of a request has it in hand.
+        ends = np.cumsum(sizes + 1)
+        start = taken = 0
+        while start < len(column):
+            room = most_bytes + 1 - self._bytes
+            end = int(np.searchsorted(ends, taken + room, "right"))
+            end = min(end, start + self.limits.max_items - len(self._numbers))
+            if end <= start:
                 yield from self.rest()
-            self._bytes += size + bool(self._items)
-            self._numbers.append(number)
-            self._keys.append(key)
-            self._items.append(item)
+                continue
+            self._numbers += numbers[start:end]
+            self._keys += keys[start:end]
+            self._items.append(column[start:end])
+            self._bytes += int(ends[end - 1]) - taken
+            start, taken = end, int(ends[end - 1])
 
     def rest(self) -> Iterator[Request]:
         """Yields what is left as a last request, if anything is."""
         if self._items:
-            request = Request(self._numbers, self._keys, self._items)
+            request = Request(self._numbers, self._keys, ItemColumn.concatenated(self._items))
             self._numbers, self._keys, self._items, self._bytes = [], [], [], 0
             yield request

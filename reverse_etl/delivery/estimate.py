@@ -60,9 +60,9 @@ def estimate(
             identifiers = destination.identifiers(rows_of_slice, parts.stream)
             for _, request in lanes.add(numbers, numbers, items, identifiers):
                 requests += 1
-                payload += sum(map(len, request.items))
+                payload += request.item_bytes
             lanes.too_large()
     for _, request in lanes.rest():
         requests += 1
-        payload += sum(map(len, request.items))
+        payload += request.item_bytes
     return Estimate(requests, payload)

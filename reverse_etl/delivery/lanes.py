@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from reverse_etl.delivery.batches import Packer, Request
 from reverse_etl.destinations.base import Limits
+from reverse_etl.destinations.item_column import ItemColumn
 
 _Value = TypeVar("_Value")
 
@@ -33,16 +34,16 @@ class Lanes:
         self._filled = False
 
     def add(
-        self, numbers: list[int], keys: list[int], items: list[bytes], identifiers: pa.StringArray
+        self, numbers: list[int], keys: list[int], items: Sequence[bytes], identifiers: pa.StringArray
     ) -> Iterator[tuple[int, Request]]:
         """Takes rows, and yields the requests that became full with their lanes; must be exhausted."""
         if len(self._packers) == 1:
             yield from self._pack(0, numbers, keys, items)
             return
-        lanes = self._lanes(identifiers)
+        lanes, column = self._lanes(identifiers), ItemColumn.of(items)
         for lane in range(len(self._packers)):
             places = np.flatnonzero(lanes == lane).tolist()
-            yield from self._pack(lane, _at(numbers, places), _at(keys, places), _at(items, places))
+            yield from self._pack(lane, _at(numbers, places), _at(keys, places), column.take(places))
 
     def too_large(self) -> list[tuple[int, int]]:
         """Numbers and keys of rows that no request may carry, each given once."""
@@ -66,7 +67,7 @@ class Lanes:
             yield 0, request
 
     def _pack(
-        self, lane: int, numbers: list[int], keys: list[int], items: list[bytes]
+        self, lane: int, numbers: list[int], keys: list[int], items: Sequence[bytes]
     ) -> Iterator[tuple[int, Request]]:
         for request in self._packers[lane].add(numbers, keys, items):
             self._filled = True

@@ -45,7 +45,7 @@ class Removal:
         """No: a key is there once."""
         return False
 
-    def items(self, batch: pa.RecordBatch, stream: str) -> list[bytes]:  # noqa: ARG002 - theirs
+    def items(self, batch: pa.RecordBatch, stream: str) -> Sequence[bytes]:  # noqa: ARG002 - theirs
         """As those of rows that say that they are gone."""
         return self._destination.items(batch, self._stream)
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import pyarrow as pa
 
@@ -33,6 +33,9 @@ from reverse_etl.report import Cause, Outcome, Reason
 
 SLICE_ROWS: Final = 5_000
 """Rows that are encoded in one go, and packed in one go; between two slices answers are read and requests leave."""
+
+_Encoded: TypeAlias = tuple[list[int], list[int], Sequence[bytes], pa.StringArray]
+"""Of a slice: row numbers, keys, items, and what rows share whose order is kept."""
 
 _SYNC_S: Final = 0.5
 
@@ -125,15 +128,16 @@ class Sender:
             queue: asyncio.Queue[Request | None] = asyncio.Queue(limits.in_flight_at_first or self._turns.workers)
             queues = [queue]
             workers = [self._empty(queue, number) for number in range(self._turns.workers)]
-        await together([self._fill(parts, queues, len(workers)), *workers])
+        encoded: asyncio.Queue[_Encoded | None] = asyncio.Queue(1)
+        await together([self._encode(parts, encoded), self._fill(encoded, queues, len(workers)), *workers])
         self._settling.report()
         if self._keeper is not None:
             self._keeper.cancel()
 
-    async def _fill(self, parts: Parts, queues: list[asyncio.Queue[Request | None]], workers: int) -> None:
+    async def _encode(self, parts: Parts, encoded: asyncio.Queue[_Encoded | None]) -> None:
+        """Encodes the rows beside the event loop, a slice or two ahead of those that are packed."""
         if not self._may_go_on():
             return
-        lanes = Lanes(self._destination.limits, len(queues))
         async for batch in _slices(parts, self._ledger.outcomes):
             identifiers, keys = await asyncio.to_thread(self._identified, batch, parts.stream)
             kept_back = await self._destination.kept_back(batch, parts.stream)
@@ -141,10 +145,19 @@ class Sender:
             if kept.any():
                 free = pa.array(~kept)
                 batch, identifiers, keys = batch.filter(free), identifiers.filter(free), keys[~kept]
-            # Beside the event loop: meanwhile requests leave, and answers are entered.
             items = await asyncio.to_thread(self._items_of, batch, parts.stream)
             alike = identifiers if self._together is None else self._together.together(batch, parts.stream)
-            for lane, request in lanes.add(batch.column(ROW_NUMBER).to_pylist(), keys.tolist(), items, alike):
+            await encoded.put((batch.column(ROW_NUMBER).to_pylist(), keys.tolist(), items, alike))
+        await encoded.put(None)
+
+    async def _fill(
+        self, encoded: asyncio.Queue[_Encoded | None], queues: list[asyncio.Queue[Request | None]], workers: int
+    ) -> None:
+        if not self._may_go_on():
+            return
+        lanes = Lanes(self._destination.limits, len(queues))
+        while (rows := await encoded.get()) is not None:
+            for lane, request in lanes.add(*rows):
                 await queues[lane].put(request)
             self._fail_too_large(lanes.too_large())
         for lane, request in lanes.rest():

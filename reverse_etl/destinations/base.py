@@ -129,7 +129,7 @@ class InDoubt:
 
 Answer = Accepted | RequestRefused | TryAgain
 
-Items = Callable[[pa.RecordBatch, str], list[bytes]]
+Items = Callable[[pa.RecordBatch, str], Sequence[bytes]]
 """Encodes the rows of a stream, as ``Destination.items`` does."""
 
 
@@ -265,7 +265,7 @@ class Destination(Protocol):
         """Whether rows with one identifier may come several times, and must then arrive in the order of the rows."""
         ...
 
-    def items(self, batch: pa.RecordBatch, stream: str) -> list[bytes]:
+    def items(self, batch: pa.RecordBatch, stream: str) -> Sequence[bytes]:
         """Encodes each row of a batch (with ``ROW_NUMBER``) as one item, in order, as long as the batch.
 
         Batch after batch, and in a thread beside the one that awaits ``send``; so is ``identifiers`` called.

@@ -226,7 +226,7 @@ class ShowsTexts(Protocol):
 class SendsSome(Protocol):
     """A destination with items that can be made of some of a row's attributes."""
 
-    def items_of(self, batch: pa.RecordBatch, stream: str, chosen: Mapping[str, pa.BooleanArray]) -> list[bytes]:
+    def items_of(self, batch: pa.RecordBatch, stream: str, chosen: Mapping[str, pa.BooleanArray]) -> Sequence[bytes]:
         """The same as ``Destination.items``, of chosen attributes.
 
         Args:

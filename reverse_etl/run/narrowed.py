@@ -10,6 +10,8 @@ from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations.powers import SendsSome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from reverse_etl.changeset.parts import RunFolder
@@ -29,7 +31,7 @@ def items_of(folder: RunFolder, stream: str, destination: Destination | TableDes
         return None
     able, chosen = destination, ChosenAttributes(folder.parts(stream), values.names, values.chosen)
 
-    def items(batch: pa.RecordBatch, stream: str) -> list[bytes]:
+    def items(batch: pa.RecordBatch, stream: str) -> Sequence[bytes]:
         return able.items_of(batch, stream, chosen.of(batch.column(ROW_NUMBER).to_numpy()))
 
     return items

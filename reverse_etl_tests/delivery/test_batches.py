@@ -26,7 +26,7 @@ def limits(item_bytes: int = 50, request_bytes: int = 100, items: int = 4, envel
 def pack(packer: Packer, items: list[bytes]) -> list[Request]:
     """All requests of items that are numbered from 1."""
     numbers = range(1, len(items) + 1)
-    requests = list(packer.add(numbers, (number * 7 for number in numbers), items))
+    requests = list(packer.add(numbers, [number * 7 for number in numbers], items))
     return requests + list(packer.rest())
 
 

@@ -237,7 +237,7 @@ def test_a_defect_leaves_a_true_ledger_too(tmp_path: Path) -> None:
 
 
 def test_no_more_is_read_than_is_sent_and_no_more_is_open_than_allowed(tmp_path: Path) -> None:
-    """While answers are outstanding, one slice of many is in memory, and three requests are open."""
+    """While answers are outstanding, three slices of many are in memory, and three requests are open."""
     run = Run(tmp_path, 50_000)
 
     async def check() -> None:
@@ -247,7 +247,8 @@ def test_no_more_is_read_than_is_sent_and_no_more_is_open_than_allowed(tmp_path:
             await asyncio.sleep(0.001)
         for _ in range(100):
             await asyncio.sleep(0)
-        assert sender_module.SLICE_ROWS == destination.said_rows
+        # One that is packed, one that waits, and one that is encoded.
+        assert destination.said_rows <= 3 * sender_module.SLICE_ROWS
         destination.may_answer.set()
         delivered = await task
         assert (50_000, 3) == (delivered.counts.delivered, destination.most_open)

@@ -126,7 +126,7 @@ def shown(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> list[bytes]:
     """Each row as the operation that would be sent, JSON."""
     from reverse_etl.destinations.customerio.operations import items
 
-    return items(batch, sync, stream)
+    return [*items(batch, sync, stream)]
 
 
 def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:

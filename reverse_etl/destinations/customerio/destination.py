@@ -37,7 +37,6 @@ MAX_ITEM_BYTES: Final = 32_000
 MAX_REQUEST_BYTES: Final = 475_000
 """Documented are 32 kb and 500 kb, without saying what a kb is. Source: Track API OpenAPI, August 2026."""
 
-_OPEN, _CLOSE = b'{"batch":[', b"]}"
 
 _FEED_POLICY: Final = RetryPolicy(most_s=5.0, budget_s=30.0)
 """Reading back fails nothing, so it is not waited for as long as for a row's answer."""
@@ -80,7 +79,7 @@ class CustomerIO:
         self.limits = Limits(
             max_item_bytes=MAX_ITEM_BYTES,
             max_request_bytes=MAX_REQUEST_BYTES,
-            envelope_bytes=len(_OPEN) + len(_CLOSE),
+            envelope_bytes=operations.ENVELOPE_BYTES,
             max_items=workspace.max_items_per_request,
             requests_per_second=workspace.requests_per_second,
             max_requests_in_flight=workspace.max_requests_in_flight,
@@ -142,18 +141,18 @@ class CustomerIO:
         """Of one person there may be many events and relationships; people and objects come once."""
         return self._sync.stream(stream).repeats
 
-    def items(self, batch: pa.RecordBatch, stream: str) -> list[bytes]:
+    def items(self, batch: pa.RecordBatch, stream: str) -> Sequence[bytes]:
         """Each row as one operation."""
         return self.items_of(batch, stream, {})
 
-    def items_of(self, batch: pa.RecordBatch, stream: str, chosen: Mapping[str, pa.BooleanArray]) -> list[bytes]:
+    def items_of(self, batch: pa.RecordBatch, stream: str, chosen: Mapping[str, pa.BooleanArray]) -> Sequence[bytes]:
         """Each row as one operation, with chosen attributes."""
         self._masking.add_columns((*batch.schema.names[:-1], *chosen))
         return operations.items(batch, self._sync, stream, chosen)
 
     async def send(self, items: Sequence[bytes]) -> Answer:
         """Sends one batch. Messages of Customer.io come back without values of rows."""
-        reply = await self._client.batch(b"%b%b%b" % (_OPEN, b",".join(items), _CLOSE))
+        reply = await self._client.batch(operations.body(items))
         if isinstance(reply, TryAgain):
             return reply
         with uncollected():

@@ -19,9 +19,11 @@ from reverse_etl.destinations._http.json_text import Text, as_items, identifier_
 from reverse_etl.destinations.customerio.event_keys import EVENT_ID, event_keys
 from reverse_etl.destinations.customerio.removal import person_who_is_gone
 from reverse_etl.destinations.customerio.ulids import event_ids
+from reverse_etl.destinations.item_column import ItemColumn
+from reverse_etl.destinations.item_column import joined as joined_items
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from reverse_etl.destinations.customerio.sections import (
         EventsConfig,
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
         RelationshipsConfig,
     )
     from reverse_etl.destinations.customerio.sync import Outgoing
+
+_OPEN, _CLOSE = b'{"batch":[', b"]}"
+ENVELOPE_BYTES: Final = len(_OPEN) + len(_CLOSE)
 
 MAX_SLICE_ROWS: Final = 10_000
 """Rows that are encoded at once: enough to be fast, few enough that the text of a slice stays small."""
@@ -45,7 +50,7 @@ PEOPLE_IDENTIFIERS: Final = ("id", "email")
 
 def items(
     batch: pa.RecordBatch, sync: Outgoing, stream: str, chosen: Mapping[str, pa.BooleanArray] | None = None
-) -> list[bytes]:
+) -> ItemColumn:
     """Encodes each row of a batch (with ``ROW_NUMBER``) as one item, in order; as long as the batch.
 
     Args:
@@ -54,11 +59,16 @@ def items(
         stream: The name of one of its streams.
         chosen: Which attributes are sent, as ``powers.SendsSome`` has it; None for those that a row has.
     """
-    encoded: list[bytes] = []
+    encoded = [ItemColumn(pa.array([], pa.string()))] if not batch.num_rows else []
     for start in range(0, batch.num_rows, MAX_SLICE_ROWS):
         some = {name: marks.slice(start, MAX_SLICE_ROWS) for name, marks in (chosen or {}).items()}
-        encoded += as_items(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, stream, some))
-    return encoded
+        encoded.append(ItemColumn(_operations(batch.slice(start, MAX_SLICE_ROWS), sync, stream, some)))
+    return ItemColumn.concatenated(encoded)
+
+
+def body(items: Sequence[bytes]) -> bytes:
+    """A request with these items."""
+    return b"".join((_OPEN, joined_items(items), _CLOSE))
 
 
 def object_types(batch: pa.RecordBatch, default: int) -> pa.StringArray:
