@@ -234,6 +234,7 @@ class RunReport:
         carried: The failed rows of earlier runs; None where the sync carries none.
         excluded_by: Why rows were left out, of all streams, most rows first.
         piece: Which piece of everything it read; None where it was not one of several.
+        added: Rows that were never acknowledged before, and ``changed``: otherwise; None where nothing was compared.
     """
 
     sync: str
@@ -251,6 +252,8 @@ class RunReport:
     carried: Carried | None = None
     excluded_by: tuple[ExcludedRows, ...] = ()
     piece: PieceOf | None = None
+    added: int | None = None
+    changed: int | None = None
 
     @property
     def rows(self) -> Counts:

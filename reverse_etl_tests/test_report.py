@@ -81,6 +81,8 @@ def test_a_report_as_json_has_the_fixed_keys() -> None:
         "carried": None,
         "excluded_by": {},
         "piece": None,
+        "added": None,
+        "changed": None,
     } == shown
 
 

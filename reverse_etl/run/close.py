@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.changes.compared import compared
 from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.excluded import excluded_by
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
@@ -91,6 +92,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     if total.failed and not kept and (note := _not_read_again(run, facts, rows_are_for)):
         # Before it stands a command, without a full stop.
         message = f"{message.removesuffix('.')}. {note}" if message else f"{run.sync.where}: {note}"
+    found = compared(run.folder)
     report = RunReport(
         sync=run.sync.name,
         run_id=run.run_id,
@@ -106,6 +108,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         carried=carrying.counts if carrying else None,
         excluded_by=excluded_by(run.folder, total.excluded) if total.excluded else (),
         piece=PieceOf(facts.piece.number, facts.piece.of) if facts and facts.piece else None,
+        added=sum(each.added for each in found.streams.values()) if found else None,
+        changed=sum(each.changed for each in found.streams.values()) if found else None,
     )
     closed = close_run(
         run.store,

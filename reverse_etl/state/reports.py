@@ -40,4 +40,6 @@ def _run_report(row: sa.Row[Any], streams: dict[str, Counts]) -> RunReport:
         carried=Carried(**json.loads(row.carried)) if row.carried else None,
         excluded_by=from_stored(json.loads(row.excluded_by or "[]")),
         piece=PieceOf(row.piece, row.pieces) if row.piece else None,
+        added=row.added,
+        changed=row.changed,
     )

@@ -239,6 +239,8 @@ def _values(report: RunReport, *, root_run_id: str, workspace: str, since: int |
         "excluded_by": json.dumps([asdict(each) for each in report.excluded_by]) if report.excluded_by else None,
         "piece": report.piece.number if report.piece else None,
         "pieces": report.piece.of if report.piece else None,
+        "added": report.added,
+        "changed": report.changed,
         "blocking_run_id": None,
     }
 

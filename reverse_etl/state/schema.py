@@ -95,6 +95,8 @@ RUN: Final = sa.Table(
     sa.Column("blocking_run_id", sa.Text, nullable=True, comment="of a skipped run: the one that was in the way"),
     sa.Column("piece", sa.Integer, nullable=True, comment="of a reading of everything, from 1; null: it was one run"),
     sa.Column("pieces", sa.Integer, nullable=True, comment="how many there are"),
+    sa.Column("added", sa.BigInteger, nullable=True, comment="null: it did not compare"),
+    sa.Column("changed", sa.BigInteger, nullable=True, comment="null: it did not compare"),
     sa.Column("copied_to", sa.Text, nullable=True, comment="the warehouse that has it (run.monitoring)"),
     sa.Index("reverse_etl_run_by_sync", "sync", "started_at"),
     sa.Index("reverse_etl_run_by_root", "root_run_id"),

@@ -144,6 +144,9 @@ def _facts(run: RunReport, now: datetime) -> Html:
             ("started", when(run.started_at, now)),
             ("duration", f"{run.duration_s:,.1f} s" if run.duration_s else ""),
             ("read", f"{read}, from {since}" if since else read),
+            ("piece", f"{run.piece.number:,} of {run.piece.of:,}" if run.piece else ""),
+            ("new", "" if run.added is None else f"{run.added:,}"),
+            ("changed", "" if run.changed is None else f"{run.changed:,}"),
             ("run", element("code", run.run_id)),
         )
     )

@@ -148,6 +148,7 @@ def _status_facts(status: SyncStatus) -> Html:
             ("next import", html(status.next_run, " ", _exact(status))),
             ("schedule", _schedule(sync.schedule)),
             ("data arrived", status.freshness),
+            ("everything", status.pieces_read),
             ("last sync time", clock(status.last_sync_at)),
             ("from", sync.database),
             ("to", f"{sync.destination}: {sync.kind}"),
@@ -164,9 +165,10 @@ def _exact(status: SyncStatus) -> Html | None:
 def _schedule(schedule: ScheduleConfig) -> str:
     from reverse_etl.schedule.cadence import format_interval
 
-    if schedule.manual:
-        return "by hand"
-    return f"cron {schedule.cron}, UTC" if schedule.every is None else f"every {format_interval(schedule.every)}"
+    after = f"after {' and '.join(schedule.after)}" if schedule.after else ""
+    cron = f"cron {schedule.cron}, UTC" if schedule.cron else ""
+    every = f"every {format_interval(schedule.every)}" if schedule.every else ""
+    return ", ".join(filter(None, (after, cron, every))) or "by hand"
 
 
 def _button(found: OneSync, action: str, text: str, *, main: bool = False) -> Html:
@@ -221,20 +223,23 @@ def _imports(found: OneSync, now: datetime) -> Html:
     if not found.imports:
         start = f"It has not run yet: start it with `reverse-etl run {found.name}`" if found.page == 1 else "None older"
         return element("p", prose(f"{start}."))
-    headings = ("started", "status", "read", "delivered", "unchanged", "left out", "failed", "took", "message")
-    rows = [_import(run, now) for run in found.imports]
-    links = page_links(
-        f"/syncs/{found.name}?page=", found.page, more=found.more, before="Newer imports", after="Older imports"
-    )
-    return html(table("Imports, the newest first", headings, rows, numbers=headings[2:8]), links)
+    compares = any(run.added is not None for run in found.imports)
+    differs = ("new", "changed") if compares else ()
+    counted = ("read", *differs, "delivered", "unchanged", "left out", "failed", "took")
+    headings = ("started", "status", *counted, "message")
+    rows = [_import(run, now, compares=compares) for run in found.imports]
+    address = f"/syncs/{found.name}?page="
+    links = page_links(address, found.page, more=found.more, before="Newer imports", after="Older imports")
+    return html(table("Imports, the newest first", headings, rows, numbers=counted), links)
 
 
-def _import(run: RunReport, now: datetime) -> list[Child]:
+def _import(run: RunReport, now: datetime, *, compares: bool) -> list[Child]:
     started = element("a", when(run.started_at, now), href=f"/syncs/{run.sync}/runs/{run.run_id}")
     took = f"{run.duration_s:,.1f} s" if run.duration_s else ""
-    if run.status is Status.SKIPPED:
-        return [started, tag(run.status.value), "", "", "", "", "", took, prose(run.message)]
-    failed = element("b", f"{run.total.failed:,}") if run.total.failed else "0"
-    read = run.read
-    counts = (f"{each:,}" for each in (read.extracted, read.delivered, read.unchanged, read.excluded))
+    read, found = run.read, (run.added, run.changed) if compares else ()
+    counts: list[Child] = [
+        "" if count is None or not run.streams else f"{count:,}"
+        for count in (read.extracted, *found, read.delivered, read.unchanged, read.excluded)
+    ]
+    failed = element("b", f"{run.total.failed:,}") if run.total.failed else "0" if run.streams else ""
     return [started, tag(run.status.value), *counts, failed, took, prose(run.message)]

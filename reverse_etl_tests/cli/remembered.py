@@ -77,6 +77,7 @@ class Remembered:
         reads: str = "",
         streams: Mapping[str, Counts] | None = None,
         excluded_by: tuple[ExcludedRows, ...] = (),
+        differs: tuple[int | None, int | None] = (None, None),
     ) -> RunReport:
         """A run of 90 s that ended; `some_rows_failed` has the rows FAILED, in the state and in a CSV, or the first.
 
@@ -101,6 +102,8 @@ class Remembered:
             message=f"3 rows failed. See: reverse-etl errors {sync}" if failed else "",
             exit_code=7 if failed else 0,
             excluded_by=excluded_by,
+            added=differs[0],
+            changed=differs[1],
         )
         if failed:
             write_failed_rows(csv, failed)

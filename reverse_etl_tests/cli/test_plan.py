@@ -68,6 +68,9 @@ def test_a_plan_is_read_and_then_sent(shop: Project, sandbox: RunningSandbox) ->
         "another run has sent rows since the plan was made" in " ".join(again.stderr.split()),
     )
     assert 0 == shop.reverse_etl("plan", "customers", "--exit-code").returncode
+    runs = json.loads(shop.reverse_etl("history", "customers", "--json").stdout)
+    assert [(None, None), (0, 1), (3, 0)] == [(run["added"], run["changed"]) for run in runs], runs
+    assert "changed" in shop.reverse_etl("history", "customers").stdout
 
 
 def test_a_plan_says_which_check_would_stop_the_run(shop: Project) -> None:

@@ -22,6 +22,17 @@ def test_imports_are_listed_with_what_became_of_their_rows(page: Page, project: 
     assert "completed 100 60 7 30 3 90.0 s" in read(found[0])
 
 
+def test_a_sync_that_compares_has_new_and_changed_rows(page: Page, project: Remembered) -> None:
+    """Another one has no such columns: which of its rows are new is not known."""
+    project.ran("run-1", ago=timedelta(hours=2))
+    assert ">changed<" not in page.get("/syncs/people").text
+    project.ran("run-2", ago=timedelta(hours=1), streams={"rows": Counts(10, 3, 0, 0, 0, 0, 7)}, differs=(2, 1))
+    shown = page.text("/syncs/people")
+    assert "read new changed delivered unchanged left out failed took message" in shown
+    assert "completed 10 2 1 3 7 0 0 90.0 s" in shown
+    assert "new 2 changed 1" in page.text("/syncs/people/runs/run-2")
+
+
 def test_a_failed_import_says_why_on_top(page: Page, project: Remembered) -> None:
     """Causes with counts and the numbers of some of their rows, and the way to the file and to Dagster."""
     project.ran("run-1", ago=timedelta(hours=2), status=Status.SOME_ROWS_FAILED)

@@ -106,9 +106,10 @@ def no_runs(sync: str) -> str:
 def _show(runs: list[RunReport], now: datetime) -> None:
     left_out = tuple(name for name in ("unchanged", "excluded") if any(getattr(run.read, name) for run in runs))
     removed = ("removed",) if any(run.gone.extracted for run in runs) else ()
-    counted = ("read", "delivered", *removed, "failed", *left_out)
+    found = ("new", "changed") if any(run.added is not None for run in runs) else ()
+    counted = ("read", "delivered", *removed, "failed", *found, *left_out)
     columns = ("run", "started (UTC)", "status", "took", *counted, "message")
-    extras, whole = (*left_out, "took"), ("started (UTC)", "took")
+    extras, whole = (*left_out, *found, "took"), ("started (UTC)", "took")
     table = Rows(columns, numbers=("took", *counted), below="message", extras=extras, whole=whole)
     for run in runs:
         total, read = run.total, run.read
@@ -119,6 +120,7 @@ def _show(runs: list[RunReport], now: datetime) -> None:
             words.status_text(run.status.value),
             f"{run.duration_s:.1f} s" if run.duration_s else "",
             *(f"{count:,}" for count in (read.extracted, read.delivered, *removals, total.failed)),
+            *("" if count is None else f"{count:,}" for count in (run.added, run.changed) if found),
             *(f"{getattr(read, name):,}" for name in left_out),
             "\n".join(filter(None, (_read_from(run), run.message, _excluded(run)))),
         )

@@ -28,6 +28,7 @@ REVISIONS: Final = (
     "0018",
     "0019",
     "0020",
+    "0021",
 )
 """Every revision, oldest first. The last is what this release reads and writes."""
 
