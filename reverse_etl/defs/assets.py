@@ -105,6 +105,7 @@ def _changeset(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg
                     if stream != ROWS
                 },
                 "reads": facts.reads.value,
+                **({} if facts.piece is None else {"piece": facts.piece.number, "pieces": facts.piece.of}),
                 "last_sync_time": facts.since,
                 **({} if facts.read_from is None else {"read_from": facts.read_from}),
                 "run_start_time": dg.MetadataValue.timestamp(float(facts.started_at)),

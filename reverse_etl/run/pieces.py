@@ -59,6 +59,13 @@ def to_read(run: SyncRun, scope: Scope, before: Before, recipient: Recipient | N
     return before, InPieces(run.sync.pieces.by, run.sync.pieces.rows, following, text)
 
 
+def planned_piece(facts: Facts) -> str:
+    """What a plan is of, a sentence; empty where it is not of a piece."""
+    if facts.piece is None:
+        return ""
+    return f"These are the rows of {facts.piece.words}: the pieces are sent by one run each, one after the other."
+
+
 def piece_note(facts: Facts | None, status: Status, *, moves: bool) -> str:
     """What is worth saying of the piece that a run read, in sentences; empty where it read none.
 

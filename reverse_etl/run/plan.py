@@ -120,7 +120,7 @@ def make_plan(
     for stream, reasons in rejected_by.items():
         reasons |= not_shaped(run.folder.parts(stream))
     found = None
-    notes = [facts.note, sync.note(run.folder), identified.rows.note]
+    notes = [facts.note, pieces.planned_piece(facts), sync.note(run.folder), identified.rows.note]
     if compares(sync):
         found = changes.compare(run, facts, planned=True)
         notes.append(found.note)

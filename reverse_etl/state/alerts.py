@@ -86,7 +86,7 @@ def _facts(connection: sa.Connection, sync: str) -> SyncFacts:
 
 def _rows_before(connection: sa.Connection, run: RunReport) -> int | None:
     """As the view ``row_count_changes`` has it."""
-    if run.status is Status.FAILED or run.reads not in _WHOLE:
+    if run.status is Status.FAILED or run.reads not in _WHOLE or run.piece is not None:
         return None
     everything = sa.func.coalesce(RUN.c.read_from, 0) == 0
     before = (
@@ -96,6 +96,7 @@ def _rows_before(connection: sa.Connection, run: RunReport) -> int | None:
             RUN.c.started_at < run.started_at,
             RUN.c.status.in_([Status.COMPLETED.value, Status.SOME_ROWS_FAILED.value]),
             RUN.c.reads.in_(_WHOLE),
+            RUN.c.piece.is_(None),
             sa.not_(everything) if run.read_from else everything,
         )
         .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())

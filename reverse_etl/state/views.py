@@ -154,6 +154,7 @@ _CHANGES: Final = f"""
             ) AS rows_before
         FROM ({_RUNS}) r
         WHERE r.status IN ('completed', 'some_rows_failed') AND COALESCE(r.reads, 'changes') IN ('changes', 'full')
+            AND NOT EXISTS (SELECT 1 FROM reverse_etl_run p WHERE p.run_id = r.run_id AND p.piece IS NOT NULL)
     ) compared
 """
 

@@ -1,10 +1,12 @@
 """Everything in pieces: 100 million rows read piece by piece, and 20 million sent by one ``reverse-etl run``.
 
-    python -m reverse_etl_tests.benchmarks.pieces [simulated|real] [ROWS [ROWS_OF_A_PIECE]]
+    python -m reverse_etl_tests.benchmarks.pieces [simulated|real|parallel] [ROWS [ROWS_OF_A_PIECE]]
 
 ``simulated`` reads rows that DuckDB makes up into changesets, piece after piece as the state database says, and takes
 them for delivered: every row once, and the memory of the process after the second and the last piece. ``real`` sends
-the rows of a DuckDB file to an HTTP sink, a process of its own that counts them. Times are processor seconds.
+the rows of a DuckDB file to an HTTP sink, a process of its own that counts them. ``parallel`` reads halves of a table
+of PostgreSQL and MariaDB by two sessions in two threads, in turn with one session that reads all of it. Times are
+processor seconds, but for the ratios of ``parallel``.
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -37,13 +42,18 @@ from reverse_etl.state.pieces import reading_under_way
 from reverse_etl.state.runs import Reading, begin_run, close_run
 from reverse_etl.state.store import open_store
 from reverse_etl.state.syncs import last_sync_time
+from reverse_etl_tests.benchmarks.engines import ENGINES
 from reverse_etl_tests.benchmarks.memory import peak_mb
+from reverse_etl_tests.benchmarks.reading import to_parquet
 from reverse_etl_tests.project import Project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
 
-SIMULATED, REAL, PIECE = 100_000_000, 20_000_000, 5_000_000
+ROWS = {"simulated": 100_000_000, "real": 20_000_000, "parallel": 1_000_000}
+PIECE = 5_000_000
+TURNS = 5
 
 _SYNC = "SELECT id, plan FROM {} WHERE updated_at >= {{{{last_sync_time}}}}"
 _MADE_UP = (
@@ -181,13 +191,42 @@ def real(rows: int, piece: int) -> None:
     )
 
 
+def parallel(rows: int, _: int) -> None:
+    """Prints the ratio of the time that two sessions take to that of one, of turns: median, least, most."""
+    half = rows // 2
+    for name in ("postgres", "mysql"):
+        with ENGINES[name].filled(rows) as (config, query, environment):
+            os.environ |= environment
+            asked = [f"{query} WHERE id <= {half}", f"{query} WHERE id > {half}"]
+            read = partial(to_parquet, config)
+            read(f"{query} WHERE id <= 1000")
+            ratios, processor = [], []
+            for _ in range(TURNS):
+                one = _timed(partial(read, query))
+                with ThreadPoolExecutor(2) as threads:
+                    two = _timed(partial(list, threads.map(read, asked)))
+                ratios.append(two[0] / one[0])
+                processor.append(two[1] / one[1])
+        print(
+            f"parallel: {rows:,} rows of {name} by two sessions: {median(ratios):.2f} times the time of one "
+            f"({min(ratios):.2f} to {max(ratios):.2f}), {median(processor):.2f} times its processor time"
+        )
+
+
+def _timed(read: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the clock, and of this process's processor time."""
+    at, worked = time.perf_counter(), time.process_time()
+    read()
+    return time.perf_counter() - at, time.process_time() - worked
+
+
 def main(arguments: list[str]) -> None:
     """Prints a line for each."""
-    which = arguments[:1] or ["simulated", "real"]
+    which = arguments[:1] or list(ROWS)
     for name in which:
-        rows = int(arguments[1]) if len(arguments) > 1 else {"simulated": SIMULATED, "real": REAL}[name]
+        rows = int(arguments[1]) if len(arguments) > 1 else ROWS[name]
         piece = int(arguments[2]) if len(arguments) > 2 else PIECE
-        {"simulated": simulated, "real": real}[name](rows, piece)
+        {"simulated": simulated, "real": real, "parallel": parallel}[name](rows, piece)
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ class SourceConformance:
         numbers, column = f"SELECT id FROM ({self.numbers.format(n=25)}) AS v", self.folded("k")
         for of in ("id", f"CAST(id AS {self.text_type})"):
             sql = f"SELECT {of} AS k FROM ({numbers}) AS w"
-            pieces = list(_pieces(session, sql, column, 10, engine(self.engine).DIALECT))
+            pieces = list(pieces_of(session, sql, column, 10, engine(self.engine).DIALECT))
             assert [10, 10, 5] == [len(each) for each in pieces], of
             found = sorted(int(key) for each in pieces for key in each.to_pylist())
             assert list(range(1, 26)) == found, of
@@ -199,7 +199,7 @@ class SourceConformance:
                 with pytest.raises(ConfigError, match=f"the values of column `{column}` are of a type"):
                     find_cuts(session, sql, InPieces(column, 1), dialect)
                 continue
-            counts = [len(each) for each in _pieces(session, sql, column, 1, dialect)]
+            counts = [len(each) for each in pieces_of(session, sql, column, 1, dialect)]
             assert 3 == sum(counts), name
             tried.add((kind.partition("[")[0], len(counts)))
         assert {("int64", 2), ("string", 2)} <= tried
@@ -457,7 +457,7 @@ class InfiniteInstants:
         assert python_values(batch.column("at")) == expected
 
 
-def _pieces(session: Session, sql: str, by: str, rows: int, dialect: Dialect) -> Iterator[pa.ChunkedArray]:
+def pieces_of(session: Session, sql: str, by: str, rows: int, dialect: Dialect) -> Iterator[pa.ChunkedArray]:
     """The values of the column in each piece of a query's rows."""
     cuts = find_cuts(session, sql, InPieces(by, rows), dialect)
     piece = Piece(1, cuts, by, "r1", 1) if cuts else None

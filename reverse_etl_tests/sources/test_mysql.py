@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
@@ -37,11 +38,11 @@ from reverse_etl.sources import connect
 from reverse_etl.sources._connection_check import steps
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import NO_DATE, NOT_TEXT, OUTSIDE_YEARS, Session, logical_type
-from reverse_etl.sources.mysql import Config
+from reverse_etl.sources.mysql import DIALECT, Config
 from reverse_etl.sources.powers import HasLog
 from reverse_etl_tests.servers.mariadb import DATABASE, PASSWORD_VARIABLE, USER, MariadbServer
 from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
-from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance
+from reverse_etl_tests.sources.conformance import PLANTED, SourceConformance, pieces_of
 from reverse_etl_tests.sources.network import OverTheNetwork
 
 DRIVERS = ("asyncmy", "pymysql")
@@ -134,6 +135,9 @@ _ONLY_HERE = (
     "INSERT INTO zeros VALUES (1, '0000-00-00', '0000-00-00', '0000-00-00'), (2, '2024-07-01', "
     "'2024-07-01 12:00:00', '2024-07-01 10:00:00'), (3, '2024-02-31', '2024-00-10 10:00:00', NULL), "
     "(4, NULL, '0001-01-01 00:00:00', NULL)",
+    "CREATE TABLE sizes (size ENUM('small', 'medium', 'large'), code VARCHAR(9) COLLATE utf8mb4_general_ci)",
+    "INSERT INTO sizes VALUES ('large', 'a'), ('small', 'B'), ('medium', 'b'), ('small', 'A'), (NULL, 'ä'), "
+    "('large', 'z '), ('medium', 'Z'), ('large', NULL)",
     "CREATE TABLE large (big LONGTEXT)",
     "SET GLOBAL max_allowed_packet = 67108864",
     "INSERT INTO large VALUES (REPEAT('ab', 4500000))",
@@ -931,3 +935,15 @@ if URL:
                 (service.model_copy(update={"password": Secret("${WRONG_PASSWORD}")}), "or the password was refused"),
                 (service.model_copy(update={"host": EnvText("no.such.host.invalid")}), "there is no host"),
             ]
+
+
+@pytest.mark.parametrize("column", ["size", "code"])
+@pytest.mark.parametrize("of", [1, 2, 3, 5])
+def test_no_row_is_between_pieces_whatever_the_order(session: Session, column: str, of: int) -> None:
+    """An ENUM is ordered by its index and compared as text; a collation knows no case, accents or blanks at the end."""
+    query = "SELECT size, code FROM sizes"
+    pieces = [key for piece in pieces_of(session, query, column, of, DIALECT) for key in piece.to_pylist()]
+    found = [row[column] for row in rows(session, query)]
+    assert not Counter(found) - Counter(pieces)
+    if column == "code":
+        assert Counter(found) == Counter(pieces)

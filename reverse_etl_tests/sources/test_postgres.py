@@ -33,12 +33,12 @@ from reverse_etl.sources import connect
 from reverse_etl.sources import postgres as engine
 from reverse_etl.sources._instants import values as python_values
 from reverse_etl.sources.base import NOT_JSON, NOT_TEXT, OUTSIDE_YEARS, Session, logical_type, start_of
-from reverse_etl.sources.postgres import Config
+from reverse_etl.sources.postgres import DIALECT, Config
 from reverse_etl.sources.powers import HasLog, MarksRows
 from reverse_etl_tests.dialects import DIALECTS as SPOKEN
 from reverse_etl_tests.servers.postgres import DATABASE, PASSWORD_VARIABLE, USER, PostgresServer
 from reverse_etl_tests.sources.cases import CASES, DATE, DATE_TIME, TIMEZONE
-from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance
+from reverse_etl_tests.sources.conformance import PLANTED, InfiniteInstants, SourceConformance, pieces_of
 from reverse_etl_tests.sources.documentation import examples
 from reverse_etl_tests.sources.interrupts import interrupted_once
 from reverse_etl_tests.sources.network import OverTheNetwork
@@ -672,3 +672,15 @@ if URL:
                 (service.model_copy(update={"password": Secret("${WRONG_PASSWORD}")}), "was refused"),
                 (service.model_copy(update={"host": EnvText("no.such.host.invalid")}), "there is no host"),
             ]
+
+
+@pytest.mark.parametrize("collation", ["C", "en-x-icu"])
+@pytest.mark.parametrize("of", [1, 2, 3, 5])
+def test_each_row_is_in_one_piece_by_the_columns_own_collation(session: Session, collation: str, of: int) -> None:
+    """Python would order and compare them otherwise."""
+    values = ["a", "B", "b", "A", "ä", "z", "Z", "_", "10", "9", "it's", "", "back\\slash", "ann@example.com"]
+    listed = ", ".join("('" + value.replace("'", "''") + "')" for value in values)
+    query = f'SELECT k COLLATE "{collation}" AS k FROM (VALUES {listed}, (NULL)) AS v(k)'
+    pieces = [piece.to_pylist() for piece in pieces_of(session, query, "k", of, DIALECT)]
+    assert sorted([*values, ""]) == sorted(key or "" for piece in pieces for key in piece)
+    assert len(pieces) > 15 // (of + 1)

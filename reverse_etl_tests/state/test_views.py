@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 import reverse_etl
-from reverse_etl.report import Counts, RunReport, Status
+from reverse_etl.report import Counts, PieceOf, RunReport, Status
 from reverse_etl.state.alerts import facts_of
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.syncs import note_interval, set_paused
@@ -33,6 +33,7 @@ def ran(
     sync: str = "people",
     reads: str = "changes",
     read_from: int = 7,
+    piece: PieceOf | None = None,
 ) -> RunReport:
     """A run with so many rows that ended some time ago."""
     at = datetime.now(UTC) - ago
@@ -40,7 +41,7 @@ def ran(
     counts = Counts(extracted=rows, delivered=rows - failed, rejected=failed)
     ended = status or (Status.SOME_ROWS_FAILED if failed else Status.COMPLETED)
     made = report(run_id, status=ended, at=at, sync=sync)
-    made = replace(made, streams={"rows": counts}, duration_s=0.0, reads=reads, read_from=read_from)
+    made = replace(made, streams={"rows": counts}, duration_s=0.0, reads=reads, read_from=read_from, piece=piece)
     return close(store, made, failed=tuple(failed_row(number) for number in range(1, min(failed, 3) + 1)))
 
 
@@ -125,6 +126,7 @@ def test_row_counts_are_compared_with_the_run_before_that_read_the_same_way(stor
             (20, {}),
             (90, {}),
             (9_001, {"read_from": 0}),
+            (9, {"read_from": 0, "piece": PieceOf(2, 2)}),
         ]
     ):
         ran(store, f"r{hours}", rows=rows, ago=timedelta(hours=20 - hours), **given)  # type: ignore[arg-type]
@@ -146,6 +148,7 @@ def test_row_counts_are_compared_with_the_run_before_that_read_the_same_way(stor
         ({}, 300),
         ({"reads": "full", "read_from": 0}, 9_000),
         ({"reads": "retry"}, None),
+        ({"reads": "full", "read_from": 0, "piece": PieceOf(1, 3)}, None),
         ({"status": Status.FAILED}, None),
     ],
 )
