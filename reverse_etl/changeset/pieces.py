@@ -4,7 +4,7 @@ A cut is a value of the column `by`, written in the database's SQL; a piece has 
 All comparisons are the database's own. Whatever the cuts are, and in whatever order, each row is in a piece: it is
 below some cut, and not below the one before the first such, or it is in the last piece. So a cut may be rounded, its
 order may be that of another collation, and rows may come and go: then a piece is larger, or a row is read twice.
-Decision: docs/decisions/0032-pieces.md.
+Decision: docs/decisions/0034-pieces.md.
 """
 
 from __future__ import annotations
@@ -117,12 +117,14 @@ class InPieces:
         rows: About how many rows a piece has.
         following: The piece that is next in the reading under way; None where the run begins one.
         recipient: For whom it reads.
+        why: Why the run begins a reading though one is under way, a sentence; may be empty.
     """
 
     by: str
     rows: int
     following: Piece | None = None
     recipient: str = ""
+    why: str = ""
 
     def to_read(self, session: Session, sql: str, begun: Piece, dialect: Dialect) -> Piece | None:
         """The piece that is next; the first one where what is asked for is not what it was.
@@ -147,8 +149,8 @@ class InPieces:
 
     def begin_again(self, piece: Piece, sync: str) -> str:
         """Why a reading that was under way begins again, a sentence; empty where it does not."""
-        if self.following is None or not (changed := self._changed(piece)):
-            return ""
+        if not (changed := self._changed(piece)):
+            return self.why
         what = " and ".join(changed)
         return f"What {sync} asks for changed since its first piece was read ({what}), so the pieces begin again."
 

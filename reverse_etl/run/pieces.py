@@ -55,8 +55,9 @@ def to_read(run: SyncRun, scope: Scope, before: Before, recipient: Recipient | N
         following = None
     if run.sync.pieces is None:
         return before, None
+    why = f"The {run.sync.PLACE} is not the one that took the pieces before, so they begin again." if is_other else ""
     text = recipient.as_text() if recipient is not None else ""
-    return before, InPieces(run.sync.pieces.by, run.sync.pieces.rows, following, text)
+    return before, InPieces(run.sync.pieces.by, run.sync.pieces.rows, following, text, why)
 
 
 def planned_piece(facts: Facts) -> str:

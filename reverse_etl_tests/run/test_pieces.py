@@ -291,6 +291,22 @@ def test_a_plan_is_of_the_next_piece_and_holds_until_that_is_read(world: World) 
     assert everyone(10) == arrived(case)
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_another_workspace_gets_every_piece(world: World, full: bool) -> None:
+    """Also in the middle of `--full`: nothing that the one before acknowledged counts for it."""
+    case = in_pieces(world)
+    if full:
+        for _ in range(3):
+            run(case)
+    run(case, scope=Scope(full=full))
+    case.sandbox.reset()
+    reports = [run(case) for _ in range(3)]
+    assert [PieceOf(number, 3) for number in (1, 2, 3)] == [report.piece for report in reports]
+    assert "is not the one that took the pieces before, so they begin again." in reports[0].message
+    assert everyone(10) == arrived(case)
+    assert (None, 0) == read(run(case))[1:]
+
+
 def test_older_rows_that_are_sent_between_pieces_take_the_beginning_back(world: World) -> None:
     """They may have overwritten newer ones: what changed since they were read is read after the last piece."""
     case = in_pieces(world)
