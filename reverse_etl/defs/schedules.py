@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.storage.tags import PRIORITY_TAG
 
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.overlap import InTheWay, runs_in_the_way
 from reverse_etl.schedule.cadence import Cadence, first_due, format_interval
 from reverse_etl.schedule.longest_interval import longest_interval
+from reverse_etl.state.in_a_row import InARow, in_a_row
 from reverse_etl.state.runs import record_skipped
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.syncs import is_paused, note_interval, note_tick
@@ -56,8 +58,10 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
         if blocking is not None:
             reason = f"Skipped: {blocking.describe(sync.destination)}."
             record_skipped(store, sync.name, sync.destination, due_at or at, blocking.run_id, message=reason)
+            if sync.schedule.overlap == "wait":
+                context.instance.add_run_tags(blocking.run_id, _priority(sync, store))
             return dg.SkipReason(reason)
-        return dg.RunRequest()
+        return dg.RunRequest(tags=_priority(sync, store) if sync.schedule.overlap == "wait" else {})
 
     return due
 
@@ -90,6 +94,13 @@ def _blocking(sync: SyncConfig, runs: list[InTheWay]) -> InTheWay | None:
     if sync.schedule.overlap == "wait":
         return next((run for run in runs if run.sync == sync.name and not run.began), None)
     return next(iter(runs), None)
+
+
+def _priority(sync: SyncConfig, store: Store) -> dict[str, str]:
+    """The tag by which, of runs that wait, that of the sync leaves the queue first which was skipped most often."""
+    with store.reading() as connection:
+        skipped = in_a_row(connection, [sync.name]).get(sync.name, InARow()).skipped
+    return {PRIORITY_TAG: str(skipped)} if skipped else {}
 
 
 def _cadence(sync: SyncConfig, first_seen_at: datetime | None) -> Cadence | None:

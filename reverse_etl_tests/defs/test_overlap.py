@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -18,6 +18,7 @@ from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.workers import heartbeat
+from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
 from reverse_etl_tests.project import Project, people
 
 pytestmark = pytest.mark.thorough
@@ -166,6 +167,33 @@ def test_a_sync_that_waits_asks_for_a_run_all_the_same(
     assert workspace_lease.take(store, "main", run_id=waiting.run_id, sync="people") is None
     assert isinstance(tick(project, instance, NEXT), dg.RunRequest)
     heartbeat.stop(waiting.run_id)
+
+
+def test_of_runs_that_wait_that_of_the_sync_skipped_most_often_goes_first(
+    loaded: ProjectConfig, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hour by hour, while a run has the workspace: `often` waits behind `seldom`, is skipped twice, leaves first."""
+    due = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    for name, hours, minute in (("seldom", 9, 10), ("often", 1, 30)):
+        schedule = f"{{every: {hours}h, start_at: 2026-03-29T01:{minute}:00Z, overlap: wait}}"
+        project.write(f"{name}.yaml", people().replace("manual", schedule))
+    monkeypatch.setenv("REVERSE_ETL_SYNCS", str(project.folder / "syncs"))
+    with shipped_instance() as instance, Daemon.of(instance) as daemon:
+        daemon.ticks(due - timedelta(minutes=30))
+        holder = daemon.launch("people")
+        assert [holder.run_id] == daemon.dequeue()
+        daemon.ticks(due - timedelta(minutes=19))
+        for hours in range(3):
+            daemon.ticks(due + timedelta(hours=hours, seconds=1))
+            assert [] == daemon.dequeue()
+        queued = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
+        assert ["often", "seldom"] == [run.job_name for run in queued]
+        assert {"often": "2", "seldom": None} == {run.job_name: run.tags.get("dagster/priority") for run in queued}
+        instance.report_run_canceled(holder)
+        (first,) = daemon.dequeue()
+        run = instance.get_run_by_id(first)
+        assert run is not None
+        assert "often" == run.job_name
 
 
 def test_a_run_that_passed_no_queue_is_held_at_its_start(

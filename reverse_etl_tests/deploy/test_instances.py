@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 from dagster._config import validate_config
 from dagster._core.instance.config import dagster_instance_config_schema
+from dagster._core.storage.compute_log_manager import ComputeLogManager
 from dagster._serdes import ConfigurableClassData
 
 from reverse_etl.defs.coordinator import SkippingRunCoordinator
-from reverse_etl_tests.deploy.files import ROOT, SHARED, SQLITE, loaded
+from reverse_etl_tests.deploy.files import PAGE, ROOT, SHARED, SQLITE, loaded
 from reverse_etl_tests.servers.deployment import DEPLOY, unit
 
 
@@ -65,3 +68,17 @@ def test_the_workspace_names_variables_that_exist() -> None:
     assert {server["host"]["env"], server["port"]["env"]} <= SHARED.keys()
     assert f"--location-name {server['location_name']} " in unit("reverse-etl-code")["ExecStart"][0]
     assert loaded(ROOT / "workspace.yaml")["load_from"][0]["python_module"]["location_name"] == server["location_name"]
+
+
+def test_dagster_makes_the_log_managers_of_the_page() -> None:
+    """Both blocks with `compute_logs`: it takes the settings, and the bucket is the one that they name."""
+    texts = re.findall(r"```yaml\n(compute_logs:.*?)```", PAGE, flags=re.DOTALL)
+    made = []
+    for text in texts:
+        settings = yaml.safe_load(text)
+        found = validate_config(dagster_instance_config_schema(), settings)
+        assert found.success, found.errors
+        named = settings["compute_logs"]
+        data = ConfigurableClassData(named["module"], named["class"], yaml.safe_dump(named.get("config", {})))
+        made.append(type(data.rehydrate(as_type=ComputeLogManager)).__name__)
+    assert ["S3ComputeLogManager", "NoOpComputeLogManager"] == made

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 import redis
 import yaml
+from dagster._core.test_utils import freeze_time
 
+from reverse_etl.defs.overlap import runs_in_the_way
+from reverse_etl.state.store import open_store
+from reverse_etl_tests.defs.test_never_started import NOTIFY, look
 from reverse_etl_tests.e2e.fleet import PEOPLE, Fleet, daemon_of, shared_by_machines, slow
 from reverse_etl_tests.e2e.in_progress import sent
 from reverse_etl_tests.project import Project, people
@@ -18,6 +23,7 @@ from reverse_etl_tests.servers.deployment import DEPLOY
 from reverse_etl_tests.servers.postgres import PostgresServer, postgres
 from reverse_etl_tests.servers.redis import running_redis
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
+from reverse_etl_tests.servers.webhook import running_webhook
 from reverse_etl_tests.servers.workers import Worker, worker
 
 __all__ = ["postgres"]
@@ -30,10 +36,11 @@ Status = dg.DagsterRunStatus
 
 @dataclass(slots=True)
 class Workers(Fleet):
-    """Two machines, each with a place for a run."""
+    """Machines, each with a place for a run, and what a further one would find in its environment."""
 
     broker: str = ""
     machines: list[Worker] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def of(self, run_id: str) -> Worker:
         """The machine that executed a run."""
@@ -42,10 +49,20 @@ class Workers(Fleet):
 
 
 @pytest.fixture
+def machines() -> tuple[str, ...]:
+    """The names of the machines with a worker."""
+    return ("one", "two")
+
+
+@pytest.fixture
 def fleet(
-    project: Project, sandbox: RunningSandbox, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    sandbox: RunningSandbox,
+    postgres: PostgresServer,
+    machines: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Workers]:
-    """The shipped settings of Celery, and two workers."""
+    """The shipped settings of Celery, and its workers."""
     with ExitStack() as stack:
         broker = stack.enter_context(running_redis())
         variables, storage = stack.enter_context(shared_by_machines(project, sandbox, postgres))
@@ -53,8 +70,8 @@ def fleet(
         settings = yaml.safe_load((DEPLOY / "celery" / "dagster.yaml").read_text()) | storage
         daemon = stack.enter_context(daemon_of(project, settings, variables, monkeypatch))
         environment = project.env() | variables
-        machines = [stack.enter_context(worker(each, project.folder, environment)) for each in ("one", "two")]
-        yield Workers(daemon, variables["REVERSE_ETL_STATE_URL"], broker, machines)
+        workers = [stack.enter_context(worker(each, project.folder, environment)) for each in machines]
+        yield Workers(daemon, variables["REVERSE_ETL_STATE_URL"], broker, workers, environment)
 
 
 def test_two_workspaces_are_sent_to_from_two_machines_and_a_changed_sync_applies(
@@ -106,3 +123,37 @@ def test_a_broker_that_forgets_fails_no_run_and_terminate_cancels_one(fleet: Wor
     assert fleet.daemon.instance.run_launcher.terminate(run_id)
     assert Status.CANCELED is fleet.ended(run_id)
     assert "canceled" == fleet.report(run_id).status.value
+
+
+@pytest.mark.parametrize("machines", [()], ids=["no-worker"])
+def test_a_run_that_no_worker_takes_is_failed_told_and_never_sent(
+    fleet: Workers, project: Project, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it took too long to start, the history and a channel have it, and a worker that comes later drops it."""
+    connections = project.folder / "syncs" / "connections.yaml"
+    connections.write_text(connections.read_text() + NOTIFY)
+    with running_webhook() as channel:
+        monkeypatch.setenv("PROGRAM_URL", channel.url)
+        (run_id,) = fleet.launched("people")
+        store = open_store(fleet.state_url)
+        instance = fleet.daemon.instance
+        (ahead,) = runs_in_the_way(instance, store, "main")
+        assert (run_id, "is in progress") == (ahead.run_id, ahead.doing)
+        fleet.monitored()
+        assert Status.STARTING is fleet.status(run_id)
+        with freeze_time(datetime.now(UTC) + timedelta(seconds=200)):
+            fleet.monitored()
+            assert "longer than 180 seconds to start" in look(project, instance)
+        assert Status.FAILURE is fleet.status(run_id)
+        report = fleet.report(run_id)
+        assert ("failed", 1) == (report.status.value, report.exit_code)
+        assert [("people", "failure", run_id)] == [
+            (each["sync"], each["kind"], each["run_id"]) for each in channel.bodies
+        ]
+        assert [] == runs_in_the_way(instance, store, "main")
+        with worker("late", project.folder, {**fleet.environment, "PROGRAM_URL": channel.url}) as late:
+            (again,) = fleet.launched("people")
+            assert Status.SUCCESS is fleet.ended(again)
+            assert (False, True) == (late.took(run_id), late.took(again))
+    assert {str(n): 1 for n in range(1, PEOPLE + 1)} == sent(sandbox)
+    assert Status.FAILURE is fleet.status(run_id)

@@ -13,6 +13,9 @@ from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reverse_etl.config.loader import Inspection
     from reverse_etl.config.problems import Problem
     from reverse_etl.config.sync_file import SyncFile
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -54,6 +57,7 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
         of_target = found.concerning(names) if names else (found.problems, found.warnings)
         problems += of_target[0]
         warnings += of_target[1]
+        warnings += _due_together(found, names or found.configs)
     problems += _secret_problems([found.syncs[name] for name in names or found.syncs])
     if as_json:
         words.print_json(
@@ -79,6 +83,24 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
         say(people, f"{', '.join(names)}: no problems.", style="bold green")
     else:
         _print_table(people, found.project, [found.project.syncs[name] for name in names or found.project.syncs])
+
+
+def _due_together(found: Inspection, names: Iterable[str]) -> Iterator[Problem]:
+    """Syncs that are skipped again and again, for others of their workspace are due in the same minute."""
+    from reverse_etl.config.contracts import quoted
+    from reverse_etl.config.problems import problem_at
+    from reverse_etl.schedule.same_minute import same_minute
+
+    shared = same_minute(found.configs)
+    for name in names:
+        if (each := shared.get(name)) is not None:
+            sync, file = found.configs[name], found.syncs[name]
+            text = (
+                f"is due in the same minute as {quoted(each.others)}, and {sync.PLACE} {sync.destination} has one run "
+            )
+            text += f"at a time: {each.in_words} happen, the others are skipped; start it in a minute of its own "
+            text += "(`start_at`, or the first field of `cron`), or let it wait (`overlap: wait`)"
+            yield problem_at(file.file, file.document, ("schedule",), text)
 
 
 def _secret_problems(syncs: list[SyncFile]) -> list[Problem]:
