@@ -145,7 +145,7 @@ def served(project: Remembered) -> Iterator[str]:
         assert found, words + process.stderr.read()
         yield found[0]
         process.send_signal(signal.SIGINT)
-        assert 130 == process.wait(20)
+        assert 130 == process.wait(60)
         assert "schedule.every" in process.stderr.read()
     finally:
         process.kill()

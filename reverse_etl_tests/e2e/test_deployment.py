@@ -155,9 +155,9 @@ def test_a_sync_launched_on_the_webserver_arrives(
         page.until(lambda: page.ask(STATUS, id=run_id)["runOrError"]["status"] in ends, "end of the run")
         run = page.ask(STATUS, id=run_id)["runOrError"]
         page.until(lambda: webhook.bodies, "alert")
+        health = page.ask(DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
         assert [] == [name for name in ("code", "webserver", "daemon") if not healthy(name, environment)]
         assert not confines() or {"0000000000000000"} == {rights(process.pid) for process in processes.values()}
-        health = page.ask(DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
     assert "SUCCESS" == run["status"]
     assert [("orders", "stale")] == [(body["sync"], body["kind"]) for body in webhook.bodies]
     assert {"key": "reverse_etl/status", "value": "completed"} in run["tags"]
