@@ -15,15 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from reverse_etl.changeset.scope import WHAT_CHANGED
 from reverse_etl.errors import ConfigError, ReverseEtlError, StateError
 from reverse_etl.report import Status
-from reverse_etl.run.plan import make_plan
 from reverse_etl.state.run_history import find_run, latest_run, latest_runs, list_runs, newest_ended
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.syncs_page.frame import Frame, framed, note, paragraphs
 from reverse_etl.syncs_page.guard import Forms, Guarded
-from reverse_etl.syncs_page.in_progress import in_progress
 from reverse_etl.syncs_page.list_page import Asked, Everything, list_page, unknown_page
 from reverse_etl.syncs_page.markup import element
 from reverse_etl.syncs_page.plans import Plans
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
     from reverse_etl.run.planned import Plan
     from reverse_etl.state.home import Home
     from reverse_etl.syncs_page.actions import Actions
+    from reverse_etl.syncs_page.in_progress import InProgress
     from reverse_etl.syncs_page.sync_status import SyncStatus
     from reverse_etl.syncs_page.syncs_folder import SyncsFolder
 
@@ -83,7 +81,7 @@ def syncs_page(shown: Shown) -> ASGIApp:
         Route("/syncs/{sync}/runs/{run}/failed_rows.csv", pages.csv),
         Route("/syncs/{sync}/{action}", pages.act, methods=["POST"]),
     ]
-    handlers = {ReverseEtlError: _failed, HTTPException: _missing}
+    handlers = {ReverseEtlError: _failed, HTTPException: _missing, Exception: _defect}
     return Guarded(Starlette(routes=routes, exception_handlers=handlers))
 
 
@@ -132,7 +130,7 @@ class _Pages:
             more=len(imports) > IMPORTS,
             last_failed=(failed, failures_of(store, failed.run_id)) if failed is not None else None,
             csv=failed is not None and self._shown.home.has_failed_rows(name, failed.run_id),
-            progress=in_progress(self._shown.home, store, running) if running is not None else None,
+            progress=self._progress(store, running) if running is not None else None,
             planned=self._plans.of(name),
             said=request.query_params.get("said", ""),
             started=self._not_begun(store, name),
@@ -145,14 +143,14 @@ class _Pages:
     def one_run(self, request: Request) -> Response:
         store = self._store()
         run = _run(request, store)
-        home, is_open = self._shown.home, run.status is Status.RUNNING
+        home = self._shown.home
         return run_page(
             store,
             run,
             datetime.now(UTC),
             dagster=self._dagster(f"runs/{run.run_id.partition('.')[0]}") if run.status is not Status.SKIPPED else "",
             csv=bool(run.failed_rows_csv) and home.has_failed_rows(run.sync, run.run_id),
-            progress=in_progress(home, store, run) if is_open else None,
+            progress=self._progress(store, run) if run.status is Status.RUNNING else None,
         )
 
     def csv(self, request: Request) -> Response:
@@ -199,6 +197,9 @@ class _Pages:
         project = self._shown.folder.read().project
         if project is None or name not in project.syncs:
             raise ConfigError("the files have problems.", hint="Mend them first: reverse-etl validate")
+        from reverse_etl.changeset.scope import WHAT_CHANGED
+        from reverse_etl.run.plan import make_plan
+
         sync = project.syncs[name]
         database, destination = project.databases[sync.database], project.destinations[sync.destination]
         scope = replace(WHAT_CHANGED, backfill=sync.backfills)
@@ -207,6 +208,11 @@ class _Pages:
         except ReverseEtlError as error:
             error.located(sync.where)
             raise
+
+    def _progress(self, store: Store, run: RunReport) -> InProgress:
+        from reverse_etl.syncs_page.in_progress import in_progress
+
+        return in_progress(self._shown.home, store, run)
 
     def _store(self) -> Store:
         return open_store(self._shown.home.state_url)
@@ -244,6 +250,14 @@ def _missing(_request: Request, error: Exception) -> HTMLResponse:
     title = {403: "Not allowed", 404: "Not found"}.get(status, "Not possible")
     said = note("problem", paragraphs(detail))
     return framed(Frame(title, up=(("Syncs", "/"),), status=status), said)
+
+
+def _defect(_request: Request, _error: Exception) -> HTMLResponse:
+    """What nobody can mend here; the server prints the details where it runs."""
+    said = note(
+        "problem", paragraphs("This is a defect of reverse-etl: the terminal in which it runs has the details.")
+    )
+    return framed(Frame("A defect", up=(("Syncs", "/"),), status=500), said)
 
 
 def _failed(_request: Request, error: Exception) -> HTMLResponse:

@@ -49,7 +49,15 @@ def listen(port: int | None, *, beside: int) -> socket.socket:
 def serving(app: ASGIApp, listener: socket.socket) -> Iterator[str]:
     """Serves until the block ends, and yields the address; closes the socket."""
     server = uvicorn.Server(
-        uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="syncs page")
     with closing(listener):

@@ -22,7 +22,6 @@ from reverse_etl.syncs_page.frame import (
     when,
 )
 from reverse_etl.syncs_page.guard import FIELD
-from reverse_etl.syncs_page.in_progress import InProgress
 from reverse_etl.syncs_page.markup import Child, Html, element, html
 from reverse_etl.syncs_page.plan_lines import conclusion, heading, lines, lines_in_table, removed_attributes
 from reverse_etl.syncs_page.run_page import Failures, failed_rows, outcome
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.run.planned import Plan
+    from reverse_etl.syncs_page.in_progress import InProgress
     from reverse_etl.syncs_page.plans import Planned
     from reverse_etl.syncs_page.sync_status import SyncStatus
 

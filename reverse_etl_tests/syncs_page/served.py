@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from html import unescape
 from typing import Any
@@ -14,10 +15,12 @@ import httpx
 from starlette.types import ASGIApp
 
 from reverse_etl.cli.commands.status import look
+from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.state.syncs import set_paused
 from reverse_etl.syncs_page.actions import Actions
 from reverse_etl.syncs_page.app import Shown, syncs_page
 from reverse_etl.syncs_page.guard import FIELD
+from reverse_etl.syncs_page.sync_status import SyncStatus
 from reverse_etl.syncs_page.syncs_folder import SyncsFolder
 from reverse_etl_tests.cli.remembered import Remembered
 
@@ -33,6 +36,9 @@ class Page:
     Attributes:
         project: What the page is over.
         may_act: Whether it lets syncs be paused, resumed and run.
+        daemon: Whether Dagster's daemon seems to run.
+        warning: What could not be seen.
+        broken: Whether looking is a defect.
         started: Syncs whose run was started.
         cookies: The browser's.
         app: The page.
@@ -40,6 +46,9 @@ class Page:
 
     project: Remembered
     may_act: bool = False
+    daemon: bool = False
+    warning: str = ""
+    broken: bool = False
     started: list[str] = field(default_factory=list)
     cookies: httpx.Cookies = field(default_factory=httpx.Cookies)
     app: ASGIApp = field(init=False)
@@ -51,10 +60,17 @@ class Page:
 
         store = self.project.store
         actions = Actions(partial(set_paused, store, paused=True), partial(set_paused, store, paused=False), run)
+
+        def look_now(syncs: Mapping[str, SyncConfig]) -> tuple[list[SyncStatus], str]:
+            if self.broken:
+                raise ZeroDivisionError
+            found, _ = look(syncs, self.project.home)
+            return [replace(each, daemon=self.daemon) for each in found], self.warning
+
         shown = Shown(
             SyncsFolder(self.project.folder / "syncs"),
             self.project.home,
-            partial(look, home=self.project.home),
+            look_now,
             DAGSTER,
             actions if self.may_act else None,
         )
@@ -66,9 +82,8 @@ class Page:
 
     def _ask(self, method: str, address: str, **more: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
-            async with httpx.AsyncClient(
-                transport=httpx.ASGITransport(self.app), base_url=OWN, cookies=self.cookies
-            ) as client:
+            app = httpx.ASGITransport(self.app, raise_app_exceptions=not self.broken)
+            async with httpx.AsyncClient(transport=app, base_url=OWN, cookies=self.cookies) as client:
                 answer = await client.request(method, address, **more)
                 self.cookies.update(client.cookies)
                 return answer

@@ -77,7 +77,7 @@ def project(project: Remembered) -> Remembered:
 @pytest.fixture
 def address(project: Remembered) -> Iterator[str]:
     """The page, on which syncs can be paused."""
-    with serving(Page(project, may_act=True).app, listen(0, beside=3000)) as url:
+    with serving(Page(project, may_act=True, daemon=True).app, listen(0, beside=3000)) as url:
         yield url
 
 
@@ -104,11 +104,13 @@ def test_every_page_fits_and_is_readable(tab: Tab, address: str, project: Rememb
             tab.goto(address + path)
             assert (path, width) == (path, tab.evaluate("document.documentElement.scrollWidth"))
             assert [] == tab.evaluate(CONTRAST), path
-    if folder := os.environ.get("REVERSE_ETL_PICTURES"):
-        broken.unlink()
-        for path, name in (("/", "syncs"), ("/syncs/people", "sync")):
+    if scheme == "light" and (folder := os.environ.get("REVERSE_ETL_PICTURES")):
+        for file in (broken, project.folder / "syncs" / f"{LONG}.yaml"):
+            file.unlink()
+        for path, name, height in (("/", "syncs-page", 450), ("/syncs/people", "sync-page", 1320)):
+            tab.set_viewport_size({"width": 1280, "height": height})
             tab.goto(address + path)
-            tab.screenshot(path=Path(folder) / f"syncs-page-{name}-{scheme}.png")
+            tab.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def test_the_keyboard_is_enough(tab: Tab, address: str, project: Remembered) -> None:

@@ -103,6 +103,22 @@ def test_a_state_that_cannot_be_read_is_said_with_the_next_step(page: Page, proj
     assert "Traceback" not in shown
 
 
+def test_what_keeps_imports_from_starting_is_said(project: Remembered) -> None:
+    """No daemon, and a storage of Dagster's that cannot be read."""
+    assert "No scheduled import starts" in Page(project).text("/")
+    page = Page(project, daemon=True, warning="whether schedules are on cannot be read.")
+    shown = page.text("/")
+    assert "whether schedules are on cannot be read." in shown
+    assert "No scheduled import starts" not in shown
+
+
+def test_a_defect_says_where_its_details_are(project: Remembered) -> None:
+    """There is no trace of Python in the browser, and the page is as guarded as any other."""
+    page = Page(project, broken=True)
+    assert "This is a defect of reverse-etl" in page.text("/", 500)
+    assert "no-store" == page.get("/").headers["cache-control"]
+
+
 def test_syncs_are_found_and_grouped(page: Page, project: Remembered) -> None:
     """By a part of their name, whatever its case; by how they are; both together."""
     project.ran("run-1", ago=timedelta(minutes=1), status=Status.FAILED)
