@@ -11,6 +11,9 @@ from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 pytestmark = pytest.mark.thorough
 
+LONG_MS = 240_000
+"""For a run that waits for a queue, a process and the machine."""
+
 
 def test_a_plan_and_a_run_from_the_page(project: Project, sandbox: RunningSandbox) -> None:
     """The plan counts and sends nothing; the run delivers, and is in the list as soon as it is there."""
@@ -18,12 +21,12 @@ def test_a_plan_and_a_run_from_the_page(project: Project, sandbox: RunningSandbo
         page = syncs_page(project.folder)
         with opened(f"{page}/syncs/people") as tab:
             tab.get_by_role("button", name="Make a plan").click()
-            tab.get_by_text("people: 3 rows read").wait_for()
+            tab.get_by_text("people: 3 rows read").wait_for(timeout=LONG_MS)
             assert 0 == sandbox.counts()["people"]
             tab.get_by_text("Run now").click()
             tab.get_by_role("button", name="Start the import").click()
             tab.get_by_text("An import was started.").wait_for()
-            tab.locator("#imports .tag.completed").wait_for(timeout=90_000)
+            tab.locator("#imports .tag.completed").wait_for(timeout=LONG_MS)
             assert {"1", "2", "3"} == {person["id"] for person in sandbox.people()}
             tab.locator("#imports tbody a").first.click()
             tab.get_by_role("link", name="Dagster").click()
