@@ -66,7 +66,7 @@ check: setup     ## format, lint, types, import contracts
 soak: setup      ## 100,000 rows through scripted faults
 	$(BIN)/python -m reverse_etl_tests.faults soak
 
-bench: setup servers ## rows/s, processor seconds and memory; CASE=whole: whole runs alone (RUNS=3, CASES=100k,1m), written to docs/performance
+bench: setup servers ## rows/s, processor seconds and memory; CASE=whole (RUNS=3, CASES=100k,1m) or scale: these alone, into docs
 	$(BENCH) reverse_etl_tests.benchmarks$(CASE:%=.%) $(if $(filter whole,$(CASE)),$(RUNS:%=--runs %) $(CASES:%=--cases %))
 
 bench-peers: setup servers ## the same work by drt, with batches and latencies of two sizes

@@ -10,6 +10,7 @@ from reverse_etl_tests.benchmarks import (
     tables,
     validation,
 )
+from reverse_etl_tests.benchmarks.scale import __main__ as scale
 from reverse_etl_tests.benchmarks.whole import __main__ as whole
 
 if __name__ == "__main__":
@@ -20,5 +21,6 @@ if __name__ == "__main__":
     shaping.main()
     validation.main()
     orchestration.main()
+    scale.main([])
     tables.main()
     services.main([])

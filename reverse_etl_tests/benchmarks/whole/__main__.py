@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from reverse_etl_tests.benchmarks.whole import figures, page
 from reverse_etl_tests.benchmarks.whole.cases import asked
+from reverse_etl_tests.benchmarks.whole.child import end_in_order
 from reverse_etl_tests.benchmarks.whole.runs import measured, servers
 
 
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=3, help="of each case (3)")
     parser.add_argument("--cases", default="", help="a comma-separated list; all cases when left out")
     options = parser.parse_args(arguments)
+    end_in_order()
     with servers() as server:
         for name, case in asked(options.cases).items():
             found = measured(case, server, options.runs)

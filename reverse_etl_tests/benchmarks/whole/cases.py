@@ -43,17 +43,17 @@ CASES: Final = {
     "500k": Case(500_000),
     "750k": Case(750_000),
     "1m": Case(1_000_000, stages=True),
-    "1m-150ms": Case(1_000_000, latency_ms=150),
+    "1m-150ms": Case(1_000_000, latency_ms=150, most_runs=2),
     "1m-mariadb": Case(1_000_000, engine="mysql", stages=True),
-    "5m": Case(5_000_000, most_runs=2),
-    "1m-wide": Case(1_000_000, columns=100, most_runs=1, stages=True),
+    "5m": Case(5_000_000, most_runs=1),
+    "1m-wide": Case(1_000_000, columns=100, most_runs=1),
 }
 
 PEERS: Final = {
     "20k": (Case(20_000), 100),
-    "20k-150ms": (Case(20_000, latency_ms=150), 100),
+    "20k-150ms": (Case(20_000, latency_ms=150, most_runs=1), 100),
     "100k": (Case(100_000), 1_500),
-    "100k-150ms": (Case(100_000, latency_ms=150), 1_500),
+    "100k-150ms": (Case(100_000, latency_ms=150, most_runs=1), 1_500),
     "1m": (Case(1_000_000, most_runs=1), 1_500),
 }
 """What is compared with drt, and how many rows it puts into a request: its own 100, and about 475 kB of these rows."""

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -53,10 +54,14 @@ def ran(
         process = subprocess.Popen(command, cwd=folder, env=environment, stdin=into, stdout=out, stderr=err)
         late = threading.Timer(TIMEOUT_S, os.kill, (process.pid, signal.SIGKILL))
         late.start()
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        finally:
+            late.cancel()
+            if process.returncode is None:
+                process.kill()
         wall_s = time.perf_counter() - began
-        late.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
         printed, said = out.read().decode(errors="replace"), err.read().decode(errors="replace").strip()
@@ -73,6 +78,12 @@ def ran(
 
 def _last_line(text: str) -> str:
     return text.splitlines()[-1][:300] if text else ""
+
+
+def end_in_order() -> None:
+    """Has SIGTERM and SIGINT end this process by an exception, also in the background, so that servers are stopped."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def busy_share(for_s: float = 0.5) -> float:

@@ -31,7 +31,7 @@ def keep(part: str, found: dict[str, Any], file: Path = FILE) -> None:
     figures = load(file)
     for each in found.values():
         each["taken_at"] = datetime.now(UTC).isoformat(timespec="minutes")
-        each["machine"] = _machine()
+        each["machine"] = machine()
     figures[part] |= found
     file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
@@ -47,6 +47,7 @@ def spread(runs: Sequence[dict[str, float]], name: str) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Its processors, memory and Python."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return f"{os.cpu_count()} processors, {pages / 2**30:.0f} GiB, Python {platform.python_version()}"

@@ -60,10 +60,10 @@ The sink took {sink:,.0f} rows a second there, {times:.0f} times as many as the 
 _STAGES: Final = """
 ## Each stage alone
 
-The three functions that a run calls, one after the other in a process without Dagster, once.
+The three functions that a run calls, one after the other in a process without Dagster, once. What a command takes besides is the start of the process, Dagster and the books of the run.
 
-| case | extract, s (processor) | validate, s (processor) | encode and send, s (processor) | peak, MB |
-|---|---:|---:|---:|---:|
+| case | extract, s (processor) | validate, s (processor) | encode and send, s (processor) | all three ÷ floor, by the processor | peak, MB |
+|---|---:|---:|---:|---:|---:|
 {lines}
 """
 
@@ -193,7 +193,11 @@ def _stage_line(case: dict[str, Any]) -> str:
     cells = [
         f"{_s(stages[name]['wall_s'])} ({_s(stages[name]['cpu_s'])})" for name in ("extract", "validate", "deliver")
     ]
-    return f"| {_label(case)} | {' | '.join(cells)} | {stages['deliver']['peak_mb']:.0f} |"
+    ratio = ""
+    if case["floor"]:
+        floor_s = middle(case["floor"], "fetch_cpu_s") + middle(case["floor"], "send_cpu_s")
+        ratio = _s(sum(stage["cpu_s"] for stage in stages.values()) / floor_s)
+    return f"| {_label(case)} | {' | '.join(cells)} | {ratio} | {stages['deliver']['peak_mb']:.0f} |"
 
 
 def _published_line(case: dict[str, Any]) -> str:

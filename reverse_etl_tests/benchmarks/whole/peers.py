@@ -21,7 +21,7 @@ from typing import Any, Final
 from reverse_etl_tests.benchmarks.drt import VERSION
 from reverse_etl_tests.benchmarks.whole import figures, page
 from reverse_etl_tests.benchmarks.whole.cases import PEERS, QUERY, Case
-from reverse_etl_tests.benchmarks.whole.child import ChildError, ran
+from reverse_etl_tests.benchmarks.whole.child import ChildError, end_in_order, ran
 from reverse_etl_tests.benchmarks.whole.runs import Server, prepared, servers, taken, whole
 from reverse_etl_tests.benchmarks.whole.sink import Sink
 from reverse_etl_tests.project import Project
@@ -110,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="of each case (3)")
     options = parser.parse_args(arguments)
+    end_in_order()
     with tempfile.TemporaryDirectory() as folder, servers() as server:
         made: list[Path] = []
 
