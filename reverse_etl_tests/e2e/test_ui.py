@@ -18,7 +18,8 @@ pytestmark = pytest.mark.thorough
 
 @pytest.fixture
 def ui(project: Project) -> Iterator[str]:
-    """The UI of a project with one sync."""
+    """The UI of a project with one sync, on a screen of 80 columns."""
+    project.environment["COLUMNS"] = "80"
     with running_ui(project.folder, project.env()) as url:
         yield url
 
@@ -26,7 +27,11 @@ def ui(project: Project) -> Iterator[str]:
 def test_the_graph_shows_the_way_and_the_button_runs_the_sync(
     ui: str, project: Project, sandbox: RunningSandbox
 ) -> None:
-    """Table, changeset, validated, delivery and people are drawn; "Materialize all" delivers everyone."""
+    """The screen warns of nothing; all stages are drawn; "Materialize all" delivers everyone."""
+    screen = (project.folder / "ui.log").read_text()
+    assert f"Dagster's UI: {ui}" in screen.splitlines()[0]
+    assert [] == [line for line in screen.splitlines() if "warn" in line.lower() or "superseded" in line.lower()]
+    assert [] == [line for line in screen.splitlines() if len(line) > 80 and "DAGSTER_HOME" not in line]
     with opened(f"{ui}/locations/reverse_etl/jobs/people") as page:
         page.get_by_text("people_validated", exact=True).first.wait_for()
         page.get_by_role("button", name="Materialize all").first.click()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,6 +13,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_environment, missing_settings, shipped_file
+from reverse_etl.cli.dagster_services import command
 from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.cli.served_page import served_page
 from reverse_etl.cli.tables import say
@@ -22,8 +22,6 @@ from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError
 EXAMPLES: Final = ("ui", "ui --port 3000 --syncs-port 3001", "ui --allow-actions")
 
 _HOST: Final = "127.0.0.1"
-_QUIET: Final = "ignore:Function `dev_command` is superseded"
-"""Dagster's advice to use a command that is not installed here, as Python's filter of warnings has it."""
 _LOOK_AGAIN_S: Final = 0.2
 _END_WITHIN_S: Final = 30
 
@@ -56,15 +54,12 @@ def ui(
     _warn_of_missing_settings(Path(os.environ[DAGSTER_HOME_VARIABLE]))
     own = Path("workspace.yaml")
     workspace = own if own.exists() else shipped_file(home, own.name)
-    dagster = Path(sys.executable).with_name("dagster")
-    command = [str(dagster), "dev", "-w", str(workspace), "--host", _HOST, "--port", str(port)]
-    warnings = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), _QUIET]))
-    say(words.console(stderr=True), "Dagster starts: its page, and the daemon that runs the schedules.")
+    people = words.console(stderr=True)
+    say(people, f"Dagster's UI: http://{_HOST}:{port} (starting; Ctrl-C ends it, and the schedules)")
     page = served_page(syncs, home, dagster_port=port, port=syncs_port, allow_actions=allow_actions)
     with page as address:
-        say(words.console(stderr=True), f"The Syncs page: {address}")
-        command += ["--log-level", "warning"]
-        process = subprocess.Popen(command, env=os.environ | {"PYTHONWARNINGS": warnings})  # noqa: S603
+        say(people, f"The Syncs page: {address}")
+        process = subprocess.Popen(command(str(workspace), host=_HOST, port=port))  # noqa: S603
         try:
             code = _attended(process, port)
         except KeyboardInterrupt:
@@ -83,14 +78,14 @@ def _warn_of_missing_settings(folder: Path) -> None:
 
 
 def _attended(process: subprocess.Popen[bytes], port: int) -> int:
-    """Waits for the end of Dagster, and prints where its page is once it is there."""
+    """Waits for the end of Dagster, and says once its page is there."""
     while not _listens(port):
         if (code := process.poll()) is not None:
             return code
         time.sleep(_LOOK_AGAIN_S)
     people = words.console(stderr=True)
-    say(people, f"Dagster's UI: http://{_HOST}:{port} (Ctrl-C ends it, and the schedules with it)")
-    say(people, f"For `dagster` commands:\n  export DAGSTER_HOME={os.environ['DAGSTER_HOME']}")
+    say(people, "Dagster's UI is there, and its daemon runs the schedules.")
+    say(people, f"For `dg` and `dagster` commands:\n  export DAGSTER_HOME={os.environ['DAGSTER_HOME']}")
     return process.wait()
 
 
