@@ -24,6 +24,7 @@ except KeyboardInterrupt:
     sys.exit(130)
 
 from reverse_etl.cli import words
+from reverse_etl.cli.at_exit import end_at_once
 from reverse_etl.cli.tables import say
 from reverse_etl.cli.target import with_target
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError
@@ -158,6 +159,14 @@ def _report_dropped(dropped: sys.UnraisableHookArgs) -> None:
 
 def main() -> None:
     """The entry point of ``reverse-etl``: a user's mistake ends with a sentence, never with a traceback."""
+    try:
+        _run()
+    except SystemExit as end:
+        end_at_once(end.code)
+        raise
+
+
+def _run() -> None:
     # Imports make thousands of classes: to look for garbage after each 700 objects is a tenth of a small run.
     gc.set_threshold(_OBJECTS_BEFORE_GARBAGE)
     sys.unraisablehook = _report_dropped

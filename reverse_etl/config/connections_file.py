@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -37,7 +38,9 @@ Model = TypeVar("Model", bound=YamlModel)
 @cache
 def workspace_kind() -> str:
     """The kind of destination whose entries stand in ``workspaces``, its own word for destinations."""
-    kinds = plugins.names(DESTINATIONS)
+    folder = resources.files(DESTINATIONS)
+    # Its folder has a module of that name, so that no other kind is imported to find it.
+    kinds = sorted(plugins.names(DESTINATIONS), key=lambda kind: not (folder / kind / "workspace.py").is_file())
     return next(kind for kind in kinds if plugins.load(DESTINATIONS, kind).Config.SECTION == "workspaces")
 
 

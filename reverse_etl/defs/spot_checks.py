@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -15,10 +16,12 @@ from reverse_etl.defs.run_tags import SYNC_TAG
 from reverse_etl.defs.schedules import ON_THE_ROUND
 from reverse_etl.defs.specs import SyncSpecs
 from reverse_etl.errors import ReverseEtlError
-from reverse_etl.run.verify import Verified, verify
 from reverse_etl.schedule.cadence import Cadence, format_interval
 from reverse_etl.state.store import open_store
 from reverse_etl.state.syncs import is_paused
+
+if TYPE_CHECKING:
+    from reverse_etl.run.verify import Verified
 
 SPOT_CHECK = "spot_check"
 
@@ -63,6 +66,8 @@ def _check(sync: SyncConfig, specs: SyncSpecs, sample: int) -> dg.AssetChecksDef
         required_resource_keys={database, destination},
     )
     def look(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        from reverse_etl.run.verify import verify
+
         resources = context.op_execution_context.resources
         try:
             found = verify(
@@ -75,7 +80,7 @@ def _check(sync: SyncConfig, specs: SyncSpecs, sample: int) -> dg.AssetChecksDef
     return look
 
 
-def _result(found: Verified) -> dg.AssetCheckResult:
+def _result(found: "Verified") -> dg.AssetCheckResult:
     """Counts alone: no row value, no key."""
     failed = found.differs + found.missing
     columns = ", ".join(f"{name} {rows:,}" for name, rows in found.columns.items())

@@ -42,6 +42,43 @@ def test_unused_turns_are_made_up_for_within_the_burst_only() -> None:
     assert [0, 0, 0, 0.1, 0.2] == pytest.approx(asyncio.run(take()))
 
 
+def test_a_few_turns_need_no_gap_and_no_second_has_more() -> None:
+    """Nine in any second: nine at once, the next ones spread from a second later; nine again after a pause."""
+    time = FastClock()
+    limit = RateLimit(9, at_once=9, clock=time.clock())
+
+    async def take(turns: int) -> list[float]:
+        taken = []
+        for _ in range(turns):
+            await limit.turn()
+            taken.append(time.now_s - 1000)
+        return taken
+
+    first = asyncio.run(take(20))
+    assert [0.0] * 9 + [1 + n / 9 for n in range(11)] == pytest.approx(first)
+    time.now_s += 0.5
+    early = asyncio.run(take(9))
+    assert all(later - earlier > 0.99 for earlier, later in zip([*first, *early], [*first, *early][9:], strict=False))
+    time.now_s += 1
+    assert 1 == len(set(asyncio.run(take(9))))
+
+
+def test_a_pause_ends_what_needs_no_gap() -> None:
+    """Where a server asked for a pause, turns are spread after it."""
+    time = FastClock()
+    limit = RateLimit(9, at_once=9, clock=time.clock())
+
+    async def take() -> list[float]:
+        limit.pause(5)
+        taken = []
+        for _ in range(3):
+            await limit.turn()
+            taken.append(time.now_s - 1000)
+        return taken
+
+    assert [5, 5 + 1 / 9, 5 + 2 / 9] == pytest.approx(asyncio.run(take()))
+
+
 def test_a_pause_holds_for_those_who_already_wait() -> None:
     """A turn that was due in 0.1 s comes after a pause of 5 s; a shorter pause later does not end it."""
     time = FastClock()

@@ -252,19 +252,22 @@ def execute(sync: SyncConfig, syncs: Path, *, scope: Scope | None = None, verbos
 
 def _execute_job(name: str, syncs: Path, home: Home, *, run_config: dict[str, Any], lines: bool) -> dg.ExecutionResult:
     """What Dagster has of the run; until its first stage, and after the last one, Ctrl-C waits for a safe moment."""
+    from reverse_etl.cli.arrow_alone import let_arrow_be_alone
+    from reverse_etl.config.garbage import garbage_left
     from reverse_etl.run.interrupts import held
 
     with held() as raise_received, ExitStack() as stack:
         dagster_environment(home, syncs)
+        let_arrow_be_alone()
+        with garbage_left():
+            import dagster as dg
+            from dagster._utils.interrupts import capture_interrupts
 
-        import dagster as dg
-        from dagster._utils.interrupts import capture_interrupts
-
-        recipe = dg.build_reconstructable_job(
-            "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": name}
-        )
-        # The run's output goes to this terminal; to capture it, Dagster starts processes that Ctrl-C would end noisily.
-        instance = stack.enter_context(dagster_instance(home, {"compute_logs": UNCAPTURED}))
+            recipe = dg.build_reconstructable_job(
+                "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": name}
+            )
+            # The run's output goes to this terminal; what would capture it are processes that Ctrl-C ends noisily.
+            instance = stack.enter_context(dagster_instance(home, {"compute_logs": UNCAPTURED}))
         stack.enter_context(shown_progress(name, lines=lines))
         # Dagster keeps it for the first stage; what came before is raised here.
         with capture_interrupts():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.environment import Secret
     from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
 
-APP_REQUESTS_PER_SECOND: Final = 9.0
+APP_REQUESTS_PER_SECOND: Final = 9
 """One below what most endpoints of the App API take. Source: App API OpenAPI, 2026."""
 
 _SETTLED: Final = frozenset({200, 201, 204, 400, 404, 422})
@@ -67,7 +67,7 @@ class Client:
             self._app_headers = {"authorization": f"Bearer {self._credential(workspace.app_api_key, 'App')}"}
         self._limits = {
             "Track": RateLimit(workspace.requests_per_second, clock=clock),
-            "App": RateLimit(APP_REQUESTS_PER_SECOND, clock=clock),
+            "App": RateLimit(APP_REQUESTS_PER_SECOND, at_once=APP_REQUESTS_PER_SECOND, clock=clock),
         }
 
     async def __aenter__(self) -> Client:

@@ -1,0 +1,51 @@
+"""How a command's process ends, and what a run of few rows imports; each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from reverse_etl_tests.project import Project
+from reverse_etl_tests.servers.sandbox import RunningSandbox
+
+END = "from reverse_etl.cli.at_exit import end_at_once\n"
+
+
+def ended(program: str) -> tuple[int, str]:
+    """The exit code of a program, and what it printed."""
+    done = subprocess.run([sys.executable, "-c", END + program], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_what_was_registered_runs_and_what_was_printed_is_written() -> None:
+    """Once each, with the exit code of `sys.exit`; nothing comes after."""
+    program = (
+        "import atexit\natexit.register(print, 'registered')\nprint('printed', end=' ')\nend_at_once(7)\nprint('after')"
+    )
+    assert (7, "printed registered\n") == ended(program)
+    assert (0, "") == ended("end_at_once(None)")
+
+
+def test_a_thread_in_progress_is_waited_for() -> None:
+    """Python ends the process then."""
+    program = "import threading, sys\nthreading.Timer(0.01, print, ('done',)).start()\nend_at_once(7)\nsys.exit(5)"
+    assert (5, "done\n") == ended(program)
+
+
+def test_a_sentence_instead_of_a_code_is_printed_by_python() -> None:
+    """As `sys.exit` does it, with exit code 1."""
+    assert (1, "sentence\n") == ended("import sys\nend_at_once('sentence')\nsys.exit('sentence')")
+
+
+@pytest.mark.thorough
+def test_a_run_imports_what_it_needs(project: Project, sandbox: RunningSandbox) -> None:
+    """Neither pandas, which Arrow would import, nor kinds of destination and checks that it does not have."""
+    needless = "pandas", "reverse_etl.destinations.amplitude", "reverse_etl.destinations._sql", "reverse_etl.run.verify"
+    program = (
+        "import atexit, sys; from reverse_etl.cli.main import main; sys.argv = ['reverse-etl', 'run', 'people'];"
+        f"atexit.register(lambda: print([name for name in {needless} if name in sys.modules])); main()"
+    )
+    done = project.command(sys.executable, "-c", program)
+    assert (0, "[]\n") == (done.returncode, done.stdout), done.stderr
