@@ -20,9 +20,10 @@ from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.overlap import UNFINISHED, runs_in_the_way
 from reverse_etl.defs.specs import ProjectSpecs
 from reverse_etl.schedule.after import at_the_latest, has_come
+from reverse_etl.state.kept import kept_store
 from reverse_etl.state.pieces import readings_under_way
 from reverse_etl.state.run_history import last_delivered, latest_runs
-from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.store import Store
 from reverse_etl.state.syncs import SyncState, every_sync, note_interval, record_seen
 
 NAME = "syncs_after_others"
@@ -67,7 +68,7 @@ def after_sensor(
         required_resource_keys={HOME},
     )
     def syncs_after_others(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        store = open_store(getattr(context.resources, HOME).home.state_url)
+        store = kept_store(getattr(context.resources, HOME).home.state_url)
         look = _Look(context.instance, store, datetime.now(UTC), _read(context.cursor))
         requests = look.due(syncs, specs)
         return dg.SensorResult(

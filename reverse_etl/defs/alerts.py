@@ -8,7 +8,7 @@ import dagster as dg
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.notify.sending import send_alerts
-from reverse_etl.state.store import open_store
+from reverse_etl.state.kept import kept_store
 
 EVERY_S = 60
 
@@ -24,7 +24,7 @@ def alerts_sensor(project: ProjectConfig) -> dg.SensorDefinition:
         required_resource_keys={HOME},
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        store = open_store(getattr(context.resources, HOME).home.state_url)
+        store = kept_store(getattr(context.resources, HOME).home.state_url)
         alerted = send_alerts(project.syncs.values(), project.notify, store=store)
         for warning in alerted.warnings:
             context.log.warning(warning)

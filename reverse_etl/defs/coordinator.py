@@ -23,6 +23,7 @@ from dagster._core.storage.tags import (
 )
 
 from reverse_etl.defs.overlap import runs_in_the_way, unfinished
+from reverse_etl.defs.pooled import keep_connections
 from reverse_etl.defs.run_tags import (
     OVERLAP_TAG,
     STATUS_TAG,
@@ -36,9 +37,10 @@ from reverse_etl.defs.run_tags import (
 )
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
+from reverse_etl.state.kept import kept_store
 from reverse_etl.state.run_ids import id_of_sync
 from reverse_etl.state.runs import record_skipped
-from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.store import Store
 
 Nodes = Sequence[RemoteRepositoryAssetNode]
 
@@ -49,6 +51,11 @@ _looking = Lock()
 class SkippingRunCoordinator(QueuedRunCoordinator):
     """Queues runs, except late ones of schedules and backfills: those are canceled, and in the history as skipped."""
 
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Takes the instance, whose connections stay open from now on: who asks for a run queue lives long."""
+        super().register_instance(instance)
+        keep_connections(instance)
+
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         """Queues the run or skips it; returns it as it is then. Raises StateError where the skip cannot be written."""
         selected = _assets(context)
@@ -56,7 +63,7 @@ class SkippingRunCoordinator(QueuedRunCoordinator):
         run = self._tagged(context.dagster_run, selected, assets)
         if not _may_be_skipped(run):
             return super().submit_run(context)
-        store = open_store(Home.from_environment().state_url)
+        store = kept_store(Home.from_environment().state_url)
         with _looking:
             reason, ahead = self._ahead(run, store)
             if not ahead:

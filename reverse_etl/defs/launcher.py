@@ -26,8 +26,8 @@ from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, tag_status
 from reverse_etl.report import Status
 from reverse_etl.state import workspace_lease
 from reverse_etl.state.home import Home
+from reverse_etl.state.kept import kept_store
 from reverse_etl.state.run_ids import runs_of
-from reverse_etl.state.store import open_store
 
 _LIVES = CheckRunHealthResult(WorkerStatus.RUNNING)
 
@@ -115,7 +115,7 @@ class HeartbeatRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         Runs that give no sign of life, such as those with a user's own assets, the launcher judges; where it cannot,
         they count as alive.
         """
-        store = open_store(Home.from_environment().state_url)
+        store = kept_store(Home.from_environment().state_url)
         alive = workspace_lease.lives(store, run.run_id)
         if alive is False:
             workspace_lease.end_lost(store)

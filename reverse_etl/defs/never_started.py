@@ -17,9 +17,10 @@ from reverse_etl.defs.settled_tags import names_of, settle_tags
 from reverse_etl.defs.specs import ProjectSpecs
 from reverse_etl.notify.sending import after_run
 from reverse_etl.report import RunReport, Status
+from reverse_etl.state.kept import kept_store
 from reverse_etl.state.run_ids import id_of_sync, runs_of
 from reverse_etl.state.runs import close_run
-from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.store import Store
 
 if TYPE_CHECKING:
     from dagster._core.storage.dagster_run import RunRecord
@@ -46,7 +47,7 @@ def never_started_sensor(project: ProjectConfig, specs: ProjectSpecs) -> dg.Sens
     def runs_that_never_started(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         now = datetime.now(UTC)
         since = datetime.fromisoformat(context.cursor) - _LOOK_BACK if context.cursor else now - _FIRST_LOOK
-        store = open_store(getattr(context.resources, HOME).home.state_url)
+        store = kept_store(getattr(context.resources, HOME).home.state_url)
         found = list(_record_never_started(context.instance, store, project, specs, since=since))
         for report in found:
             for warning in after_run(report, project.syncs[report.sync], channels=project.notify, store=store):

@@ -10,8 +10,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.overlap import runs_in_the_way
+from reverse_etl.state.kept import kept_store
 from reverse_etl.state.pieces import readings_under_way
-from reverse_etl.state.store import open_store
 from reverse_etl.state.syncs import is_paused
 
 EVERY_S: Final = 30
@@ -37,7 +37,7 @@ def next_pieces_sensor(
         required_resource_keys={HOME},
     )
     def next_pieces(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        store = open_store(getattr(context.resources, HOME).home.state_url)
+        store = kept_store(getattr(context.resources, HOME).home.state_url)
         now, taken = datetime.now(UTC), set[str]()
         requests: list[dg.RunRequest] = []
         waiting: list[str] = []

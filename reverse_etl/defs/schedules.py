@@ -12,8 +12,9 @@ from reverse_etl.defs.overlap import InTheWay, runs_in_the_way
 from reverse_etl.schedule.cadence import Cadence, first_due, format_interval
 from reverse_etl.schedule.longest_interval import longest_interval
 from reverse_etl.state.in_a_row import InARow, in_a_row
+from reverse_etl.state.kept import kept_store
 from reverse_etl.state.runs import record_skipped
-from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.store import Store
 from reverse_etl.state.syncs import is_paused, note_interval, note_tick
 
 ON_THE_ROUND = datetime(2020, 1, 5, tzinfo=UTC)
@@ -45,7 +46,7 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
     )
     def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         at = context.scheduled_execution_time
-        store = open_store(getattr(context.resources, HOME).home.state_url)
+        store = kept_store(getattr(context.resources, HOME).home.state_url)
         every = longest_interval(sync.schedule, at)
         note_interval(store, sync.name, None if every is None else every.total_seconds())
         due_at = at if cadence is None else _due(context, cadence, sync, store)

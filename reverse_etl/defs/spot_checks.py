@@ -17,7 +17,7 @@ from reverse_etl.defs.schedules import ON_THE_ROUND
 from reverse_etl.defs.specs import SyncSpecs
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.schedule.cadence import Cadence, format_interval
-from reverse_etl.state.store import open_store
+from reverse_etl.state.kept import kept_store
 from reverse_etl.state.syncs import is_paused
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _schedule(sync: SyncConfig, job: str, cadence: Cadence) -> dg.ScheduleDefini
         at = context.scheduled_execution_time
         if not cadence.is_due(at):
             return dg.SkipReason(f"Not due: the next look is at {cadence.next_due(at):%Y-%m-%d %H:%M} UTC.")
-        if is_paused(open_store(getattr(context.resources, HOME).home.state_url), sync.name):
+        if is_paused(kept_store(getattr(context.resources, HOME).home.state_url), sync.name):
             return dg.SkipReason(f"Paused: `reverse-etl resume {sync.name}` lets it run again.")
         return dg.RunRequest()
 

@@ -38,6 +38,8 @@ _DRIVERS: Final = {
 }
 """What a URL may begin with, and the driver it means; without one in the URL, SQLAlchemy's releases differ."""
 
+_KEPT: Final[dict[str, Any]] = {"pool_size": 1, "max_overflow": 20, "pool_pre_ping": True, "pool_recycle": 600}
+
 _FILE_URI: Final = "file:"
 """How the path of a SQLite file begins that is percent-encoded: ``sqlite:///file:/a%3Fb/state.db?uri=true``."""
 
@@ -61,7 +63,7 @@ def open_store(url: str) -> Store:
 
 
 class Store:
-    """The state database; each use of it is one short connection, with its errors raised as ``StateError``.
+    """The state database; each use of it is one short transaction, with its errors raised as ``StateError``.
 
     Any number of processes may use it at once.
 
@@ -69,8 +71,12 @@ class Store:
         place: For messages: the file, or host and database; never a user name or password.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, keeps: bool = False) -> None:
         """Opens nothing yet.
+
+        Args:
+            url: Of the database.
+            keeps: Whether a server's connections stay open between uses; of a file, none does.
 
         Raises:
             StateError: The URL is not a usable one.
@@ -84,10 +90,10 @@ class Store:
             parsed = parsed.set(database=str(self._path))
         usual = {"timeout": PATIENCE_S} if self.sqlite else {"connect_timeout": 10}
         try:
-            # One connection per use: stages of a run are minutes apart, and a forked process inherits none.
             engine = sa.create_engine(
                 parsed,
-                poolclass=sa.NullPool,
+                # One connection per use: stages of a run are minutes apart, and a forked process inherits none.
+                **(_KEPT if keeps and not self.sqlite else {"poolclass": sa.NullPool}),
                 hide_parameters=True,
                 isolation_level=None if self.sqlite else "READ COMMITTED",
                 connect_args={key: value for key, value in usual.items() if key not in parsed.query},
@@ -100,6 +106,10 @@ class Store:
             sa.event.listen(engine, "connect", _prepare_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
         self._engine = engine
+
+    def close(self) -> None:
+        """Closes the connections that are kept; the next use opens one again."""
+        self._engine.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
