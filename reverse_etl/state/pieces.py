@@ -49,7 +49,7 @@ def is_next(store: Store, sync: str, piece: Piece) -> bool:
     """Whether a piece that was read is still the next one of the sync's reading, or begins one. Raises StateError."""
     under_way = reading_under_way(store, sync)
     if piece.number == 1:
-        return under_way is None or under_way.piece.reading != piece.reading
+        return under_way is None or _is_newer(piece, under_way.piece)
     return under_way is not None and _place(under_way.piece) == _place(piece)
 
 
@@ -69,8 +69,8 @@ def move_pieces(store: Store, connection: sa.Connection, sync: str, piece: Piece
     following = _values(piece.then(rows))
     if piece.number > 1:
         return connection.execute(sa.update(PIECES).where(this_one).values(**following)).rowcount == 1
-    begun = connection.execute(sa.select(PIECES.c.reading).where(PIECES.c.sync == sync)).scalar_one_or_none()
-    if begun == piece.reading:
+    under_way = _under_way(connection.execute(sa.select(PIECES).where(PIECES.c.sync == sync)).one_or_none())
+    if under_way is not None and not _is_newer(piece, under_way.piece):
         return False
     store.put(connection, PIECES, {"sync": sync, **following}, following)
     return True
@@ -109,6 +109,11 @@ def _values(piece: Piece) -> dict[str, Any]:
 
 def _under_way(row: sa.Row[Any] | None) -> UnderWay | None:
     return None if row is None else UnderWay(Piece.from_stored(json.loads(row.piece)), row.read_at)
+
+
+def _is_newer(first: Piece, piece: Piece) -> bool:
+    """Whether a first piece begins another reading than that of a piece, and not before it."""
+    return first.reading != piece.reading and first.started_at >= piece.started_at
 
 
 def _place(piece: Piece) -> tuple[str, int]:
