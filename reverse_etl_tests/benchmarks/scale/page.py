@@ -92,7 +92,7 @@ def _cell(form: str, found: dict[str, Any]) -> str:
     try:
         return form.format(**found)
     except KeyError:
-        return f"failed: {found.get('error', 'not measured')}"
+        return f"failed: {found['error']}" if found.get("error") else "not measured"
 
 
 def write() -> None:
