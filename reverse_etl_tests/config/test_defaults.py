@@ -13,7 +13,7 @@ from reverse_etl.config.problems import lines
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl_tests.config.projects import CONNECTIONS, write_project
 
-OWN = {"query", "query_file", "description", "attributes", "tests", "only_where", "columns", "transform"}
+OWN = {"query", "query_file", "description", "attributes", "tests", "only_where", "columns", "transform", "pieces"}
 """What is each sync's own: what it reads, what that means, and what must become of it."""
 
 DEFAULTS = "database: shop\nworkspace: main\nschedule: {every: 1h}\nowners: [team:data]\nchecks: [{not_null: plan}]\n"
