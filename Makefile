@@ -18,7 +18,7 @@ export CUSTOMERIO_SITE_ID ?= sandbox
 export CUSTOMERIO_TRACK_API_KEY ?= sandbox
 export CUSTOMERIO_APP_API_KEY ?= sandbox
 
-.PHONY: help setup demo ui docs test coverage thorough check soak bench bench-peers servers lock clean
+.PHONY: help setup demo ui docs test coverage thorough check soak bench bench-peers servers lock sbom audit clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -76,5 +76,14 @@ lock: setup      ## resolves requirements.lock anew (versions and hashes, no add
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras --strip-extras --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --python-version 3.11 -o requirements.lock
 
+SBOM = dist/sbom.json
+
+sbom: setup      ## dist/sbom.json, a bill of materials (CycloneDX): every package of the environment with its version and licence
+	@mkdir -p $(dir $(SBOM))
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o $(SBOM) $(BIN)/python
+
+audit: setup     ## known vulnerabilities of the locked packages, as PyPI reports them (needs the network)
+	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
+
 clean:           ## forgets the environment and everything the demo made
-	rm -rf .venv .reverse_etl .site
+	rm -rf .venv .reverse_etl .site dist

@@ -63,6 +63,9 @@ def _values(text: str, name: str, low: int, high: int, names: dict[str, int]) ->
         star, first, last, step = match.groups()
         start = low if star else _number(first, name, low, high, names)
         end = high if star or (step and not last) else _number(last or first, name, low, high, names)
+        if last and start == end:
+            # Dagster's scheduler takes 9-9 for every value, not for 9.
+            raise ValueError(f"{part!r} is one value of the {name}: write {first}")
         if start > end:
             raise ValueError(f"{part!r} runs backwards in the {name}")
         if step and not 1 <= int(step) <= high:

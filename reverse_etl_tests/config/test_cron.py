@@ -48,6 +48,7 @@ def test_spaces_are_evened_out() -> None:
         ("0 0 * * 8", "'8' is not a valid day of the week"),
         ("0 0 * * funday", "'funday' is not a valid day of the week"),
         ("0 0 * feb-jan *", "runs backwards in the month"),
+        ("0 9-9 * * *", "'9-9' is one value of the hour: write 9"),
         ("*/0 * * * *", "step /0 does not fit the minute"),
         ("*/60 * * * *", "step /60 does not fit the minute"),
         ("1,,2 * * * *", "is not a valid minute"),

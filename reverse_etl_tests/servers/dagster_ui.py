@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 
 READY_S = 120
+PROGRAM = Path(sys.executable).with_name("reverse-etl")
 
 
 def free_port() -> int:
@@ -27,18 +28,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_ui(folder: Path, environment: dict[str, str], *options: str) -> Iterator[str]:
+def running_ui(folder: Path, environment: dict[str, str], *options: str, program: Path = PROGRAM) -> Iterator[str]:
     """Starts the UI for `folder/syncs` and yields its address once its code location is loaded."""
     port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("reverse-etl")),
-        "ui",
-        "--port",
-        str(port),
-        "--syncs-port",
-        "0",
-        *options,
-    ]
+    command = [str(program), "ui", "--port", str(port), "--syncs-port", "0", *options]
     log = folder / "ui.log"
     with log.open("w") as output:
         process = subprocess.Popen(
