@@ -36,9 +36,8 @@ def after_problems(
                 near = did_you_mean(other, files)
                 how = near or f"; write an asset of Dagster as `key:{other}`"
                 yield problem_at(file, document, _AT, f"unknown sync {other!r}{how}")
-        dialect = dialects.get(sync.database)
-        reads = [tables_read(each.query, dialect) for each in sync.streams] if dialect is not None else [True]
-        if sync.schedule.after_upstream and not any(reads):
+        dialect = dialects.get(sync.database) if sync.schedule.after_upstream else None
+        if dialect is not None and not any(tables_read(each.query, dialect) for each in sync.streams):
             text = "the text of the query shows no table: name what it reads, as in `after: key:staging/customers`"
             yield problem_at(file, document, _AT, text)
     if (circle := _circle(syncs)) is not None:
