@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+ShownTo: TypeAlias = "Callable[[Parts, int, int, pa.RecordBatch], None]"
+"""Takes parts, the run's start in Unix seconds, the number of a part that is about to be written, and its rows."""
 
 _AT_ONCE: Final = 2
 """Each needs the memory of a batch and of what is made of it."""
@@ -33,11 +37,14 @@ def of_batches(
         function: Called in threads, on several batches at once.
         columns: As ``Parts.batches`` takes them.
     """
+    return of_paths(parts, lambda path: function(parts.batch(path, columns)))
+
+
+def of_paths(parts: Parts, function: Callable[[Path], Result]) -> Iterator[Result]:
+    """What a function makes of each of ``Parts.paths``, in order, as ``of_batches``."""
     paths = parts.paths()
-    if len(paths) < 2:
-        # Of a single one nothing is ahead.
-        return (function(parts.batch(path, columns)) for path in paths)
-    return in_order(lambda path: function(parts.batch(path, columns)), paths)
+    # Of a single one nothing is ahead.
+    return map(function, paths) if len(paths) < 2 else in_order(function, paths)
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -6,7 +6,7 @@ How a query is checked and given its last sync time is ``query``; which columns 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from reverse_etl.changeset.ahead import ShownTo
     from reverse_etl.changeset.pieces import InPieces
     from reverse_etl.config.dialect import Dialect
     from reverse_etl.config.shaping import Shape
@@ -90,6 +91,7 @@ def extract(
     unshaped: dict[str, list[pa.RecordBatch]] | None = None,
     transformers: Transformers | None = None,
     pieces: InPieces | None = None,
+    shown_to: ShownTo | None = None,
 ) -> Facts:
     """Runs the sync's queries and stores their rows; a changeset that is already sealed is returned as it is.
 
@@ -111,6 +113,7 @@ def extract(
         unshaped: Takes the rows of streams that are shaped as their queries returned them, by stream: for few rows.
         transformers: Keeps the processes of transforms for further extractions.
         pieces: How everything is read piece by piece; None: in one.
+        shown_to: Called with each part that is about to be written as it will be read.
 
     Raises:
         ConfigError: A column that the sync needs is not in the result.
@@ -173,16 +176,19 @@ def extract(
         if carried is not None and (log is not None or reads_changes(stream.query)):
             again = WithCarried(read, RowsAgain(reading, stream, dialect, carried, tells_missing=False), carried)
             read = again.batches()
-        keys, aside = _Keys(), None
+        keys, aside, parts = _Keys(), None, folder.parts(stream.name)
+        # What a transform returns may get further columns later.
+        if shown_to is not None and (shape.transform is None or shape.columns is not None):
+            keys.show = partial(shown_to, parts, mark.last_sync_time)
         with closing(shaper), closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
             batches = (sync.as_read(batch, timezone=timezone) for batch in batches)
             batches = with_row_numbers(batches)
             if isinstance(reading, ShapedSession):
-                aside = write_shaped(folder.parts(stream.name), shaper, batches, through=partial(keys.summed, stream))
+                aside = write_shaped(parts, shaper, batches, through=partial(keys.summed, stream))
                 rows = aside.rows
             else:
-                rows = folder.parts(stream.name).write(keys.summed(stream, batches))
+                rows = parts.write(keys.summed(stream, batches))
         counts = (again.counts() if again else {}) | (aside.counts() if aside else {})
         streams[stream.name] = StreamFacts(rows, keys.total, **counts)
     sync.read_beside(folder, session)
@@ -257,13 +263,15 @@ def _usable(
 
 @dataclass(slots=True)
 class _Keys:
-    """The sum of the keys of the rows that pass."""
+    """The sum of the keys of the rows that pass; they are shown to ``show``, with the number of their part."""
 
     total: int = 0
+    show: Callable[[int, pa.RecordBatch], None] = lambda *_: None
 
     def summed(self, stream: Stream, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches as they are."""
-        for batch in batches:
+        for number, batch in enumerate(batches):
+            self.show(number, batch)
             summed = key_sum(row_keys(batch.column(ROW_NUMBER), identifiers(batch, stream), stream.name))
             self.total = (self.total + summed) % MODULUS
             yield batch

@@ -95,10 +95,14 @@ class Parts:
     def write_part(self, number: int, batch: pa.RecordBatch) -> None:
         """Stores one part, in the place of the one of that number, from 0. Raises StateError."""
         # Dictionaries cost twice the time, and twice the space that zstd alone takes.
-        with whole_file(self.folder / f"part-{number:06d}.parquet") as file:
+        with whole_file(self.path(number)) as file:
             pq.write_table(
                 pa.Table.from_batches([batch]), file, compression="zstd", compression_level=1, use_dictionary=False
             )
+
+    def path(self, number: int) -> Path:
+        """The part of a number, from 0, in the order in which ``write`` takes them."""
+        return self.folder / f"part-{number:06d}.parquet"
 
     def paths(self) -> list[Path]:
         """The part files, in row order."""

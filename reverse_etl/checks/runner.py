@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from reverse_etl.changeset.ahead import of_batches
+from reverse_etl.changeset.ahead import of_paths
 from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.excluded import LEFT_OUT_FILE, Excluded, read_excluded
 from reverse_etl.changeset.parts import (
@@ -28,13 +28,17 @@ from reverse_etl.changeset.parts import (
     count,
 )
 from reverse_etl.changeset.scope import Reads
+from reverse_etl.checks._ahead import CheckedAhead as CheckedAhead
+from reverse_etl.checks._ahead import Found, findings_of
+from reverse_etl.checks._ahead import take as take
+from reverse_etl.checks._ahead import while_read as while_read
 from reverse_etl.checks._findings import Across, Marks, Numbers, Tally, failed_rows, note_excluded
+from reverse_etl.checks._stopped import stopped
 from reverse_etl.checks.base import (
     AnyRule,
     BatchRule,
     ChangesetRule,
     CheckResult,
-    ColumnFinding,
     Finding,
     Gate,
     Rule,
@@ -43,13 +47,14 @@ from reverse_etl.checks.base import (
 )
 from reverse_etl.checks.not_found import not_found
 from reverse_etl.checks.rules import rules_for
-from reverse_etl.config.streams import ROWS
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.scratch import scratch_in
 from reverse_etl.progress import Progress, emit
 from reverse_etl.report import Counts, Outcome
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
 
     from reverse_etl.config.streams import Stream
@@ -80,7 +85,12 @@ Past: TypeAlias = "Mapping[tuple[str, str], Sequence[float]]"
 
 
 def validate(
-    sync: OutgoingRows, folder: RunFolder, *, past: Past | None = None, scratch: Scratch | None = None
+    sync: OutgoingRows,
+    folder: RunFolder,
+    *,
+    past: Past | None = None,
+    scratch: Scratch | None = None,
+    ahead: CheckedAhead | None = None,
 ) -> Validation:
     """Marks each row of a changeset as valid, rejected or excluded, beside it; again over it gives the same.
 
@@ -89,6 +99,7 @@ def validate(
         folder: Where they lie.
         past: What gates found before; None for nothing.
         scratch: Gives an empty database, for many small changesets; by default each has one of its own.
+        ahead: What was found while the rows were read; None for nothing.
 
     Raises:
         StateError: The changeset is not complete.
@@ -98,7 +109,7 @@ def validate(
     if facts is None:
         raise StateError(f"the changeset in {folder.path} is not complete.", hint="Run the whole sync again.")
     passes = [
-        _Pass(sync, folder.parts(stream.name), stream, rules, facts, past or {})
+        _Pass(sync, folder.parts(stream.name), stream, rules, facts, past or {}, ahead)
         for stream, rules in zip(sync.streams, rules_for(sync).values(), strict=True)
     ]
     for each in passes:
@@ -109,35 +120,13 @@ def validate(
         for each in passes:
             each.run(database)
     results = tuple(result for each in passes for result in each.results())
-    return Validation(results, {each.stream.name: each.counts for each in passes}, *_stopped(results, sync.name, facts))
+    return Validation(results, {each.stream.name: each.counts for each in passes}, *stopped(results, sync.name, facts))
 
 
-def _stopped(results: Sequence[CheckResult], sync: str, facts: Facts) -> tuple[str, str, str]:
-    """Which checks stop the run, in two tenses, and how to let them pass once."""
-    stopping = [(_named(result), result) for result in results if result.stops]
-    if not stopping:
-        return "", "", ""
-    (check, first), *others = stopping
-    further = "".join(f" So does {name}: {result.message}" for name, result in others)
-    names = " ".join(f"--accept {name}" for name in dict.fromkeys(result.rule.name for _, result in stopping))
-    samples = facts.reads in (Reads.RETRY, Reads.UNDO)
-    return (
-        f"{check} stopped the run, nothing was sent: {first.message}{further}",
-        f"{check} would stop the run, and nothing would be sent: {first.message}{further}",
-        "" if samples else f"To let it pass in one run: reverse-etl run {sync} {names}",
-    )
-
-
-def _named(result: CheckResult) -> str:
-    label = "" if result.stream == ROWS else f" on the {result.stream}"
-    return f"check {result.rule.name}{label}"
-
-
-_Found: TypeAlias = "list[Finding | ColumnFinding]"
 Scratch: TypeAlias = "Callable[[], duckdb.DuckDBPyConnection]"
 
 
-def _findings_of(across: Mapping[str, Across], numbers: Numbers) -> dict[str, _Found]:
+def _findings_of(across: Mapping[str, Across], numbers: Numbers) -> Found:
     """What rules across rows found, of some rows."""
     return {name: [*each.findings(numbers)] for name, each in across.items()}
 
@@ -152,6 +141,7 @@ class _Pass:
     rules: Sequence[AnyRule]
     facts: Facts
     past: Past
+    ahead: CheckedAhead | None = None
     tallies: list[Tally] = field(default_factory=list)
     counts: Counts = Counts()  # noqa: RUF009 - frozen
     excluded: dict[str, Excluded] = field(default_factory=dict)
@@ -248,7 +238,7 @@ class _Pass:
 
     def _checked(self, across: dict[str, Across], outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
         done = failed = 0
-        for batch, found in of_batches(self.parts, self._found):
+        for path, batch, found in of_paths(self.parts, self._found):
             numbers = np.asarray(batch.column(ROW_NUMBER).to_numpy(), dtype=np.int64)
             if found is None:
                 outcomes[numbers - 1] = Outcome.REJECTED
@@ -260,19 +250,28 @@ class _Pass:
                 outcomes[numbers - 1] = here
                 failed += int(np.count_nonzero(here == Outcome.REJECTED))
                 if kept_back:
-                    names = identifiers(batch, self.stream)
+                    whole = batch if batch.num_columns > 1 else self.parts.batch(path)
+                    names = identifiers(whole, self.stream)
                     yield failed_rows(names, kept_back, stream=self.stream.name, numbers=numbers)
             done += batch.num_rows
             emit(Progress("validate", self.stream.name, done, failed, self.rows))
 
-    def _found(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, _Found] | None]:
-        """A batch, and what each rule finds in it, by its name; None where its rows are not there any more."""
-        if batch.num_rows and batch.column(ROW_NUMBER)[0].as_py() > self.rows - self.not_found:
-            return batch, None
-        rules = (each for each in self.rules if isinstance(each, BatchRule) and self._judges(each.rule))
-        return batch, {each.rule.name: [*each.findings(batch, self.facts.started_at)] for each in rules}
+    def _found(self, path: Path) -> tuple[Path, pa.RecordBatch, Found | None]:
+        """A batch, and what each rule finds in it; None where its rows are not there any more.
 
-    def _mark(self, found: Mapping[str, _Found], numbers: Numbers, here: Outcomes) -> list[tuple[Rule, Finding]]:
+        Of a batch that was checked ahead, which is not read again, there are the row numbers.
+        """
+        rules = [each for each in self.rules if isinstance(each, BatchRule) and self._judges(each.rule)]
+        names, started_at = [each.rule.name for each in rules], self.facts.started_at
+        found = self.ahead.found(path, names, started_at) if self.ahead else None
+        if found is not None:
+            return path, self.parts.batch(path, ()), found
+        batch = self.parts.batch(path)
+        if batch.num_rows and batch.column(ROW_NUMBER)[0].as_py() > self.rows - self.not_found:
+            return path, batch, None
+        return path, batch, findings_of(rules, batch, started_at)
+
+    def _mark(self, found: Found, numbers: Numbers, here: Outcomes) -> list[tuple[Rule, Finding]]:
         """Enters the findings of one batch into its outcomes; returns those that keep rows back."""
         kept_back: list[tuple[Rule, Finding]] = []
         excluded: list[tuple[Rule, list[Finding], Marks]] = []

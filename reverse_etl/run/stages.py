@@ -7,7 +7,7 @@ however the run ends.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -39,8 +39,11 @@ from reverse_etl.state.syncs import feed_read_to, note_interval, remember_feed, 
 from reverse_etl.workers.folder_lock import claim
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from reverse_etl.changes.compared import Compared
-    from reverse_etl.checks.runner import Validation
+    from reverse_etl.changeset.again import Wanted
+    from reverse_etl.checks.runner import CheckedAhead, Validation
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.run.record import SyncRun
@@ -107,10 +110,11 @@ def extract_changeset(
         wanted = named_rows(run.sync, run.home, scope)
         if destination is not None:
             look_ahead(run.sync, destination, dialect(database), clock=clock)
-        with connect(database) as session:
+        with connect(database) as session, _checked_ahead(run, wanted) as ahead:
             facts = extract(
                 run.sync, session, run.folder, before=before, dialect=dialect(database), late=late, scope=scope,
                 wanted=wanted, timezone=database.timezone, generation=generation, pieces=in_pieces,
+                shown_to=ahead.see if ahead else None,
             )  # fmt: skip
     put_changeset(run)
     return facts
@@ -124,11 +128,12 @@ def validate_changeset(run: SyncRun) -> Validation:
         StateError: There is no changeset in the run's folder.
         ConfigError: A check names a column that the query does not return.
     """
-    from reverse_etl.checks.runner import validate
+    from reverse_etl.checks.runner import take, validate
 
     _begin(run)
     facts = _facts(run)
-    validation = validate(run.sync, run.folder, past=judged.past_of(run.sync, run.store, facts, run.root_run_id))
+    past = judged.past_of(run.sync, run.store, facts, run.root_run_id)
+    validation = validate(run.sync, run.folder, past=past, ahead=take(run.sync, run.folder))
     judged.remember(run, facts, validation.results)
     put(run)
     if validation.stopped:
@@ -223,6 +228,13 @@ def _begin(run: SyncRun, since: int | None = None) -> None:
         )
         every = longest_interval(run.sync.schedule, datetime.now(UTC))
         note_interval(run.store, run.sync.name, None if every is None else every.total_seconds())
+
+
+def _checked_ahead(run: SyncRun, wanted: Wanted | None) -> AbstractContextManager[CheckedAhead | None]:
+    """Checks rows while they are read, where this process runs the checks, too; not rows that may be gone."""
+    from reverse_etl.checks.runner import while_read
+
+    return while_read(run.sync, run.folder) if run.one_process and wanted is None else nullcontext()
 
 
 def _facts(run: SyncRun) -> Facts:
