@@ -23,7 +23,9 @@ GENERATED = {
     "docs/databases/README.md",
     "docs/destinations/README.md",
     "docs/reference/commands.md",
-    "docs/reference/connections.md",
+    "docs/reference/connections-alerts.md",
+    "docs/reference/connections-databases.md",
+    "docs/reference/connections-destinations.md",
     "docs/reference/checks.md",
 }
 """Pages that scripts write from the code."""

@@ -40,12 +40,31 @@ NEGATED: Final = {
 }
 """Operators that are true where another one is not, a missing value included."""
 
-OPERATORS: Final = (
-    *("is", "is_not", "one_of", "not_one_of", "contains", "does_not_contain", "starts_with", "ends_with"),
-    *("at_least", "at_most", "more_than", "less_than", "between", "not_between", *TIMES_ONLY),
-    *("exists", "is_empty", "is_true", "is_false"),
-)
-"""Every operator."""
+OPERATORS: Final = {
+    "is": "This value.",
+    "is_not": "Not this value.",
+    "one_of": "One of a list.",
+    "not_one_of": "None of a list.",
+    "contains": "Has this text in it.",
+    "does_not_contain": "Has not this text in it.",
+    "starts_with": "Begins with this text.",
+    "ends_with": "Ends with this text.",
+    "at_least": "This or more.",
+    "at_most": "This or less.",
+    "more_than": "More than this.",
+    "less_than": "Less than this.",
+    "between": "Between two values, both included.",
+    "not_between": "Not between two values.",
+    "before": "Before this date or date-time.",
+    "on_or_before": "Then or before.",
+    "after": "After this date or date-time.",
+    "on_or_after": "Then or after.",
+    "exists": "true: has a value; false: is NULL.",
+    "is_empty": "true: is NULL or an empty text; false: is neither.",
+    "is_true": "true: is true; false: is false or has no value.",
+    "is_false": "true: is false; false: is true or has no value.",
+}
+"""Every operator, and what a column's value must be."""
 
 _MEANT: Final = {
     word: operator

@@ -16,7 +16,7 @@ from reverse_etl.config.transforms import Transform, TransformBesideFile
 _TESTS = {
     "type": "object",
     "description": "Operators with their values; all must hold.",
-    "properties": {operator: {} for operator in OPERATORS},
+    "properties": {operator: {"description": meaning} for operator, meaning in OPERATORS.items()},
     "additionalProperties": False,
 }
 _CONDITIONS = {

@@ -1,6 +1,6 @@
 """What each key looks like in a file: taken from the example project, which `validate` finds in order.
 
-What an engine, a destination or a channel has that is not there is taken from the page of its own.
+What is not there is taken from the page of an engine, a destination or a channel, or of shaping, tests, names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reverse_etl_tests.reference import keys
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference" / "example"
 
-_PAGES: Final = ("databases", "destinations", "channels")
+_PAGES: Final = ("databases/*.md", "destinations/*.md", "channels/*.md", "shaping.md", "testing.md", "dictionary.md")
 _PEOPLE: Final = ("people", "events", "relationships")
 
 
@@ -29,8 +29,8 @@ def _documents() -> dict[str, Any]:
 
 @cache
 def _blocks() -> list[dict[str, Any]]:
-    """The YAML that the pages of engines, destinations and channels show."""
-    pages = [page for folder in _PAGES for page in sorted((FOLDER.parents[1] / folder).glob("*.md"))]
+    """The YAML that the pages of engines, destinations, channels and of a sync's further keys show."""
+    pages = [page for pages in _PAGES for page in sorted(FOLDER.parents[1].glob(pages))]
     texts = [text for page in pages for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)]
     return [read_document(text.encode(), "page").values for text in texts]
 
@@ -60,6 +60,12 @@ def retention() -> list[Any]:
     return [{"retention": _documents()["connections"]["retention"]}]
 
 
+def dictionary() -> list[Any]:
+    """Dictionaries; the attributes of a sync stand for those of any place."""
+    found = [block for block in _blocks() if block.keys() & {"events", "objects"} and "database" not in block]
+    return found + [{"attributes": sync["attributes"]} for sync in syncs() if "attributes" in sync]
+
+
 def monitoring() -> list[Any]:
     """The section ``monitoring``, under its name."""
     return [{"monitoring": _documents()["connections"]["monitoring"]}]
@@ -78,13 +84,18 @@ def of_key(path: keys.Path, places: list[Any], longest: int = 60) -> str:
 
 def _values(path: keys.Path, places: list[Any]) -> Iterator[Any]:
     for place in places:
-        value = place
-        for name in path:
-            if not isinstance(value, dict) or name not in value:
-                break
-            value = value[name]
-        else:
-            yield value
+        yield from _inside(path, place)
+
+
+def _inside(path: keys.Path, value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _inside(path, each)
+    elif not path:
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values() if path[0] == keys.NAME else [value[path[0]]] if path[0] in value else []:
+            yield from [each] if len(path) == 1 else _inside(path[1:], each)
 
 
 def _line(key: str, value: Any, longest: int) -> str:

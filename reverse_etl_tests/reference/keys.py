@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reverse_etl.config.schema import connections_schema, sync_schema
+from reverse_etl.config.schema import connections_schema, dictionary_schema, sync_schema
+
+NAME: Final = "NAME"
+"""Stands for a name of the reader's own in a path."""
 
 Schema = dict[str, Any]
 Path = tuple[str, ...]
@@ -90,31 +93,54 @@ def monitoring_keys() -> list[Key]:
     return list(_keys(schema["properties"]["monitoring"], schema["$defs"], ("monitoring",)))
 
 
+def dictionary_keys() -> list[Key]:
+    """The keys of ``dictionary.yaml``."""
+    schema = dictionary_schema()
+    return list(_keys(schema, schema["$defs"], ()))
+
+
 def _by_type(section: str) -> dict[str, list[Key]]:
     schema = connections_schema()
     entries = schema["properties"][section]["additionalProperties"]["oneOf"]
     return {entry["properties"]["type"]["const"]: list(_keys(entry, schema["$defs"], ())) for entry in entries}
 
 
-def _keys(schema: Schema, definitions: Schema, path: Path) -> Iterator[Key]:
+def _keys(schema: Schema, definitions: Schema, path: Path, shown: dict[str, Path] | None = None) -> Iterator[Key]:
+    """The keys of a mapping and of those in it; what is under a name of the reader's own, where it stands first."""
+    shown = {} if shown is None else shown
     required = schema.get("required", [])
     for name, found in schema["properties"].items():
         here = (*path, name)
         nested = _nested(found, definitions)
-        meaning = found.get("description") or (nested or {}).get("description", "")
+        named = None if nested else _named(found, definitions)
+        meaning = found.get("description") or (nested or named or {}).get("description", "")
         default = "" if "default" not in found else _yaml(found["default"])
+        if named is not None and (same := shown.get(repr(named))) is not None:
+            meaning = f"{meaning} Keys as in `{'.'.join(same)}`.".strip()
+            named = None
         yield Key(here, _takes(found, definitions), default, name in required, meaning)
         if nested is not None:
-            yield from _keys(nested, definitions, here)
+            yield from _keys(nested, definitions, here, shown)
+        if named is not None:
+            shown[repr(named)] = (*here, NAME)
+            yield from _keys(named, definitions, (*here, NAME), shown)
 
 
 def _nested(schema: Schema, definitions: Schema) -> Schema | None:
-    """The mapping that a key takes, where it takes one."""
+    """The mapping that a key takes, or each entry of its list, where that is a mapping."""
     for form in (schema, *schema.get("anyOf", [])):
         target: Schema = definitions[form["$ref"].rpartition("/")[2]] if "$ref" in form else form
         if "properties" in target:
             return target
+        if target.get("type") == "array" and (found := _nested(target.get("items", {}), definitions)):
+            return found
     return None
+
+
+def _named(schema: Schema, definitions: Schema) -> Schema | None:
+    """The mapping that each entry of a key is whose names are the reader's, as those of ``attributes``."""
+    values = schema.get("additionalProperties")
+    return _nested(values, definitions) if isinstance(values, dict) else None
 
 
 def _takes(schema: Schema, definitions: Schema) -> str:
@@ -130,7 +156,7 @@ def _takes(schema: Schema, definitions: Schema) -> str:
         return f"a list: {_takes(schema.get('items', {'type': 'string'}), definitions)}"
     if schema.get("type") == "string" and (special := _special_text(schema)):
         return special
-    words = _WORDS[schema["type"]]
+    words = _WORDS[schema["type"]] if "type" in schema else "a value"
     low, high = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum")
     if low is not None and high is not None:
         return f"{words}, {low} to {high}"

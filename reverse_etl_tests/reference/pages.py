@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from reverse_etl.config.connections_file import workspace_kind
+from reverse_etl.config.connections_file import DESTINATIONS, workspace_kind
+from reverse_etl.plugins import load, names
 from reverse_etl.settings import SETTINGS
 from reverse_etl_tests.reference import commands, errors, examples, indexes, keys, public, rules
 
@@ -20,7 +21,13 @@ def pages() -> dict[Path, str]:
     made: dict[str, Callable[[], Iterable[str]]] = {
         "README.md": _index,
         "sync.md": _sync,
+        "sync-customerio.md": _sync_customerio,
+        "sync-destinations.md": _sync_destinations,
         "connections.md": _connections,
+        "connections-databases.md": _databases,
+        "connections-destinations.md": _destinations,
+        "connections-alerts.md": _alerts,
+        "dictionary.md": _dictionary,
         "checks.md": _checks,
         "commands.md": _commands,
         "errors.md": _errors,
@@ -39,8 +46,14 @@ def _index() -> list[str]:
         "",
         "| page | has |",
         "|---|---|",
-        "| [A sync's file](sync.md) | every key of `syncs/NAME.yaml` |",
-        "| [connections.yaml](connections.md) | every key of databases, workspaces, alerts, retention and monitoring |",
+        "| [A sync's file](sync.md) | the keys of `syncs/NAME.yaml` that every sync may have |",
+        "| [Sections for Customer.io](sync-customerio.md) | `people`, `objects`, `events`, `relationships` |",
+        "| [Sections for other destinations](sync-destinations.md) | `rows`, and those of services |",
+        "| [connections.yaml](connections.md) | workspaces, retention and monitoring |",
+        "| [Databases](connections-databases.md) | every key of each engine's entry under `databases` |",
+        "| [Destinations](connections-destinations.md) | every key of each kind's entry under `destinations` |",
+        "| [Alerts](connections-alerts.md) | every key of each channel under `notify` |",
+        "| [dictionary.yaml](dictionary.md) | every key of what names mean |",
         "| [Checks](checks.md) | every check that a sync can ask for, and every built-in rule |",
         "| [Commands](commands.md) | every command and option |",
         "| [Errors and exit codes](errors.md) | every kind of error with an example, and what a failed row can say |",
@@ -57,42 +70,110 @@ def _sync() -> list[str]:
     return [
         "# A sync's file",
         "",
-        "One file in `syncs/` is one sync; its name is the file's name without the ending.",
-        "It has one of `people`, `objects` and `events`.",
+        "One file in `syncs/` is one sync; its name is the file's name without the ending. Beside these keys it has",
+        "one section that says what its rows are: [for Customer.io](sync-customerio.md), or",
+        "[for another destination](sync-destinations.md).",
         "Examples: [people](example/customers.yaml), [objects](example/companies.yaml),",
         "[events](example/order_placed.yaml), [a mirrored segment](example/newsletter.yaml).",
         "",
-        *_table(keys.sync_keys(), examples.syncs()),
+        *_by_first_name(_keys_of_syncs(of_sections=False), examples.syncs()),
         "",
-        "`checks` is a list; what can be in it is on the page [Checks](checks.md).",
+        "`checks` is a list; what can be in it is on the page [Checks](checks.md). What several syncs have in common",
+        "can stand in [`_defaults.yaml`](../targets.md).",
     ]
+
+
+def _sync_customerio() -> list[str]:
+    found = [key for key in _keys_of_syncs(of_sections=True) if key.path[0] in _customerio_sections()]
+    lines = ["# Sections of a sync to Customer.io", "", "A file has one of `people`, `objects` and `events`.", ""]
+    return [*lines, *_by_first_name(found, examples.syncs())]
+
+
+def _sync_destinations() -> list[str]:
+    found = [key for key in _keys_of_syncs(of_sections=True) if key.path[0] not in _customerio_sections()]
+    lines = ["# Sections of a sync to another destination", "", "The destination says which one it takes.", ""]
+    return [*lines, *_by_first_name(found, examples.syncs())]
+
+
+def _customerio_sections() -> set[str]:
+    return {*load(DESTINATIONS, workspace_kind()).Sync.SECTIONS, "relationships"}
+
+
+def _keys_of_syncs(*, of_sections: bool) -> list[keys.Key]:
+    sections = set().union(*(load(DESTINATIONS, kind).Sync.SECTIONS for kind in names(DESTINATIONS)), {"relationships"})
+    return [key for key in keys.sync_keys() if (key.path[0] in sections) == of_sections]
+
+
+def _by_first_name(found: list[keys.Key], places: list[Any]) -> list[str]:
+    """Keys that hold no others in one table, each of the others in one of its own."""
+    groups: dict[str, list[keys.Key]] = {}
+    for key in found:
+        groups.setdefault(key.path[0], []).append(key)
+    lines = []
+    if plain := [group[0] for group in groups.values() if len(group) == 1]:
+        lines += [*_table(plain, places), ""]
+    for name, group in groups.items():
+        if len(group) > 1:
+            lines += [f"## {name}", "", *_table(group, places), ""]
+    return lines[:-1]
 
 
 def _connections() -> list[str]:
     lines = [
         "# connections.yaml",
         "",
-        "What syncs share: `databases`, `workspaces`, `destinations`, `notify`, `retention`, `monitoring`. You name",
-        "the entries of the first four.",
+        "What syncs share: `workspaces`, [`databases`](connections-databases.md),",
+        "[`destinations`](connections-destinations.md), [`notify`](connections-alerts.md), `retention`, `monitoring`.",
+        "You name the entries of the first four.",
         "`${NAME}` is an environment variable; keys that take only `${NAME}` are secrets, which a file never holds.",
         "All of it in one file: [connections.yaml](example/connections.yaml).",
         "",
-        "## Databases",
-        "",
     ]
-    for engine, found in keys.database_keys().items():
-        lines += [f"### {engine}", "", *_table(found, examples.entries("databases", engine)), ""]
     lines += ["## Workspaces", "", *_table(keys.workspace_keys(), examples.entries("workspaces")), ""]
-    lines += ["## Destinations", "", "A workspace may stand here too, with `type: customerio`.", ""]
-    for kind, found in keys.destination_keys().items():
-        if kind != workspace_kind():
-            lines += [f"### {kind}", "", *_table(found, examples.entries("destinations", kind)), ""]
-    lines += ["## Alerts", ""]
-    for channel, found in keys.channel_keys().items():
-        lines += [f"### {channel}", "", *_table(found, examples.entries("notify", channel)), ""]
     lines += ["## Retention", "", *_table(keys.retention_keys(), examples.retention()), ""]
     lines += ["## Monitoring", "", "The views of [monitoring](../monitoring.md), copied to tables after each run.", ""]
     return [*lines, *_table(keys.monitoring_keys(), examples.monitoring())]
+
+
+def _databases() -> list[str]:
+    lines = ["# Databases in connections.yaml", "", "Each entry of `databases`; how to set one up:"]
+    lines += ["[the engines' pages](../databases/README.md).", ""]
+    for engine, found in keys.database_keys().items():
+        lines += [f"## {engine}", "", *_table(found, examples.entries("databases", engine)), ""]
+    return lines[:-1]
+
+
+def _destinations() -> list[str]:
+    lines = ["# Destinations in connections.yaml", "", "Each entry of `destinations`; how to set one up:"]
+    lines += ["[the destinations' pages](../destinations/README.md).", ""]
+    lines += [f"A workspace may stand here too, with `type: {workspace_kind()}`; its keys are on the page"]
+    lines += ["[connections.yaml](connections.md#workspaces).", ""]
+    for kind, found in keys.destination_keys().items():
+        if kind != workspace_kind():
+            lines += [f"## {kind}", "", *_table(found, examples.entries("destinations", kind)), ""]
+    return lines[:-1]
+
+
+def _alerts() -> list[str]:
+    lines = [
+        "# Alerts in connections.yaml",
+        "",
+        "Each entry of `notify`; what they are for: [alerts](../alerts.md).",
+        "",
+    ]
+    for channel, found in keys.channel_keys().items():
+        lines += [f"## {channel}", "", *_table(found, examples.entries("notify", channel)), ""]
+    return lines[:-1]
+
+
+def _dictionary() -> list[str]:
+    return [
+        "# dictionary.yaml",
+        "",
+        "What names mean, for all syncs of a folder: [the dictionary](../dictionary.md). `NAME` is a name of your own.",
+        "",
+        *_by_first_name(keys.dictionary_keys(), examples.dictionary()),
+    ]
 
 
 def _checks() -> list[str]:

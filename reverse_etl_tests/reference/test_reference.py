@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reverse_etl.config import schema
 from reverse_etl.config.connections_file import workspace_kind
 from reverse_etl.config.loader import load_project
 from reverse_etl.settings import SETTINGS
@@ -43,6 +46,29 @@ def test_every_key_has_an_example_and_a_meaning() -> None:
     assert 150 < len(keyed)
     without = [line for line in keyed if line.endswith("| `` |") or not line.split(" | ")[3].strip()]
     assert [] == without
+
+
+def test_every_key_of_every_file_is_on_a_page() -> None:
+    """Whatever the generator leaves out: the names of keys in the schemas that editors have."""
+    written = "".join(text for path, text in pages.pages().items() if path.parent.name == "reference")
+    named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^\| `([^`]+)` \|", written, flags=re.MULTILINE))))
+    schemas = (schema.sync_schema(), schema.connections_schema(), schema.dictionary_schema(), schema.defaults_schema())
+    assert set() == {name for each in schemas for name in _names(each)} - named - _SECTIONS_OF_CONNECTIONS
+
+
+_SECTIONS_OF_CONNECTIONS = {"databases", "workspaces", "destinations", "notify", "checks"}
+"""Headings of the reference, not rows of its tables."""
+
+
+def _names(found: Any) -> Iterator[str]:
+    """The keys that a schema knows, at any depth."""
+    if isinstance(found, dict):
+        yield from found.get("properties", {})
+        for each in found.values():
+            yield from _names(each)
+    elif isinstance(found, list):
+        for each in found:
+            yield from _names(each)
 
 
 def test_every_check_of_the_registry_is_asked_for_in_the_example() -> None:
