@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -20,18 +17,6 @@ from reverse_etl_tests.site.root_pages import titled
 
 GITHUB = MarkdownIt("commonmark").enable("table")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site; a link, an anchor or a page that is not in the navigation ends the build."""
-    folder = tmp_path_factory.mktemp("site")
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    done = subprocess.run(
-        build, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, timeout=120
-    )
-    assert (0, "") == (done.returncode, done.stderr)
-    return folder
 
 
 def test_every_page_is_found_by_the_search(site: Path) -> None:
