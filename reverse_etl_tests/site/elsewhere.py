@@ -41,6 +41,11 @@ ELSEWHERE: Final = (
     ("docs/monitoring.md", "sql", "state/test_views.py"),
     ("docs/reference/commands.md", "console", "reference/test_reference.py"),
     ("docs/reference/errors.md", "text", "reference/test_reference.py"),
+    (
+        "docs/recipes/after-dbt.md",
+        "console",
+        "Reads the table that the reader's own manifest names: defs/test_upstream_keys.py",
+    ),
     ("docs/sandbox/*.md", "json", "sandbox/test_documentation.py"),
     ("docs/sandbox/README.md", "console", "Serve until they are ended: sandbox/test_documentation.py"),
     ("docs/shaping.md", "javascript", "shaping/test_page.py"),

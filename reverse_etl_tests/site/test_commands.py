@@ -28,7 +28,7 @@ USAGE: type[Exception] = typer.BadParameter.__mro__[1]
 RUN_HERE = sorted(
     page.relative_to(ROOT).as_posix()
     for page in (*DOCS.glob("recipes/*.md"), DOCS / "upgrade.md", DOCS / "targets.md")
-    if any(line.startswith(NAME) for block in blocks(page) for line in block.commands)
+    if page.name != "after-dbt.md" and any(line.startswith(NAME) for block in blocks(page) for line in block.commands)
 )
 SHOP = """
 CREATE TABLE customers (id, email, first_name, last_name, plan, country, created_at, updated_at, deleted_at);
