@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from reverse_etl.changeset.pieces import Piece
 from reverse_etl.state.schema import PIECES
 
 if TYPE_CHECKING:
+    from reverse_etl.changeset.pieces import Piece
     from reverse_etl.state.store import Store
 
 
@@ -108,7 +108,12 @@ def _values(piece: Piece) -> dict[str, Any]:
 
 
 def _under_way(row: sa.Row[Any] | None) -> UnderWay | None:
-    return None if row is None else UnderWay(Piece.from_stored(json.loads(row.piece)), row.read_at)
+    if row is None:
+        return None
+    # What cuts rows into pieces imports Arrow, and `status` has to answer at once.
+    from reverse_etl.changeset.pieces import Piece
+
+    return UnderWay(Piece.from_stored(json.loads(row.piece)), row.read_at)
 
 
 def _is_newer(first: Piece, piece: Piece) -> bool:
