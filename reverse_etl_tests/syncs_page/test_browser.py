@@ -28,6 +28,8 @@ pytestmark = pytest.mark.thorough
 
 ADDRESSES = ("/", "/syncs/people", "/syncs/people/runs/failed-1", "/syncs/staff", "/syncs/nobody")
 LONG = "a_sync_with_a_name_that_goes_on_and_on_until_it_must_end_in_the_middle_of_a_word_somewhere"
+BROKEN_TAGS = """() => [...document.querySelectorAll('.tag')]
+  .filter(tag => tag.offsetHeight >= 2 * parseFloat(getComputedStyle(tag).lineHeight)).map(tag => tag.textContent)"""
 CONTRAST = """() => {
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
   const parse = (color) => {
@@ -94,7 +96,7 @@ def tab(address: str) -> Iterator[Tab]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_and_is_readable(tab: Tab, address: str, project: Remembered, scheme: str) -> None:
-    """Nothing is wider than a narrow window, and every text stands out, whichever colours the system has."""
+    """Nothing is wider than a narrow window, no tag breaks, every text stands out, whichever the colours."""
     broken = project.folder / "syncs" / "broken.yaml"
     broken.write_text("database: shop\nworkspce: main\nquery: SELECT id FROM customers\n")
     tab.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
@@ -104,6 +106,7 @@ def test_every_page_fits_and_is_readable(tab: Tab, address: str, project: Rememb
             tab.goto(address + path)
             assert (path, width) == (path, tab.evaluate("document.documentElement.scrollWidth"))
             assert [] == tab.evaluate(CONTRAST), path
+            assert [] == tab.evaluate(BROKEN_TAGS), (path, width)
     if scheme == "light" and (folder := os.environ.get("REVERSE_ETL_PICTURES")):
         for file in (broken, project.folder / "syncs" / f"{LONG}.yaml"):
             file.unlink()
