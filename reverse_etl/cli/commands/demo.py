@@ -151,7 +151,11 @@ class _Acts:
 
         self._title("3. Three customers buy something")
         touch(self.shop, CHANGED)
-        say(self.console, "The run before has completed, so the next one reads what has changed since.")
+        say(
+            self.console,
+            "The run before has completed, so the next one reads what has changed since, and in the minutes before, "
+            "as a row may become visible late.",
+        )
         self._run("customers", "completed", full=False, rows=CHANGED)
         self._compare(expected(self.shop), "the shop")
 

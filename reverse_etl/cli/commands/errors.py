@@ -127,8 +127,8 @@ def _show_earlier(store: Store, report: RunReport) -> None:
 
 
 def _table_of_causes(causes: list[FailedCause]) -> Rows:
-    columns = ("rows", "query", "stage", "reason", "field", "message")
-    table = Rows(columns, numbers=("rows",), below="message", extras=("stage",))
+    columns = ("count", "query", "stage", "reason", "field", "message")
+    table = Rows(columns, numbers=("count",), below="message", extras=("stage",))
     for cause in causes:
         table.add(f"{cause.rows:,}", cause.query, cause.stage, *cause.why)
     return table
