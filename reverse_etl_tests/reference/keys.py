@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reverse_etl.config.schema import connections_schema, dictionary_schema, sync_schema
+from reverse_etl.config.shaping import ShapedModel
 
 NAME: Final = "NAME"
 """Stands for a name of the reader's own in a path."""
@@ -43,9 +44,13 @@ class Key:
 
 
 def sync_keys() -> list[Key]:
-    """The keys of a sync's file, but for those of its checks."""
+    """The keys of a sync's file, but for those of its checks; what shapes rows stands after the query."""
     schema = sync_schema()
-    keys = {name: found for name, found in schema["properties"].items() if name != "checks"}
+    shaping = ShapedModel.model_json_schema()["properties"]
+    names = [name for name in schema["properties"] if name not in {"checks", *shaping}]
+    after = names.index("query_file") + 1
+    names[after:after] = shaping
+    keys = {name: schema["properties"][name] for name in names}
     return list(_keys({**schema, "properties": keys}, schema["$defs"], ()))
 
 

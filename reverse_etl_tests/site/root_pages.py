@@ -2,7 +2,8 @@
 
 So a page of one more engine, destination or stand-in needs no line in `mkdocs.yml`; a page of `docs/` that no entry
 names stands where `nav` has `*`. Where a fence says more than a
-language, as in ``json slack POST /_sandbox/records``, the rest becomes the block's title.
+language, as in ``json slack POST /_sandbox/records``, the rest becomes the block's title. The search finds decisions
+last.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Links that lead out of `docs/`, or into it, lead to the same page of the site."""
     del config, files
     name = page.file.src_uri
+    if name.startswith("decisions/"):
+        page.meta["search"] = {"boost": 0.1}
     markdown = titled(markdown)
     if name in ROOT_PAGES:
         return LINK.sub(lambda found: found[1].removeprefix("docs/"), markdown)

@@ -33,6 +33,14 @@ def test_every_page_is_found_by_the_search(site: Path) -> None:
     assert set() == expected - found
 
 
+def test_the_search_finds_decisions_last(site: Path) -> None:
+    """Whoever looks for a word wants to use it first, and to know why it is so later."""
+    entries = json.loads((site / "search/search_index.json").read_text())["docs"]
+    decisions = {entry["location"] for entry in entries if entry["location"].startswith("decisions/")}
+    assert decisions
+    assert decisions == {entry["location"] for entry in entries if entry.get("boost", 1) < 1}
+
+
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     """No script, style, font or picture; links to other sites are links."""
     loaded = re.compile(
