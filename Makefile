@@ -27,6 +27,7 @@ setup: $(READY)  ## a virtual environment in .venv with the locked packages and 
 
 $(READY): requirements.lock pyproject.toml
 	@deploy/venv "$(PYTHON)"
+	@echo "Installing the locked packages into .venv. The first time this takes some minutes."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
