@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError, ConfigProblemsError, ReverseEtlError, StateError
-from reverse_etl.settings import SETTINGS, value_of
+from reverse_etl.settings import SETTINGS, TARGET_VARIABLE, value_of
 
 _OTHERS: Final = ("DAGSTER_HOME", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "TZ")
 _LEAST_DISK_GB: Final = 1.0
@@ -126,7 +126,8 @@ def _files(syncs: Path) -> Iterator[Finding]:
         project = load_project(syncs)
     except ConfigProblemsError as error:
         found = counted(len(error.problems), "problem")
-        yield Finding(section, "syncs", found, "see them: reverse-etl validate", error.exit_code)
+        choose = f"choose a target with --target or {TARGET_VARIABLE}" if known and not chosen_target() else ""
+        yield Finding(section, "syncs", found, choose or "see them: reverse-etl validate", error.exit_code)
         return
     except ConfigError as error:
         yield Finding(section, "syncs", "none", _without_user(str(error)), error.exit_code)

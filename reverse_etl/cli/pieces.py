@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reverse_etl.changeset.scope import WHAT_CHANGED
-from reverse_etl.report import FROM_GOOD_TO_BAD
+from reverse_etl.report import FROM_GOOD_TO_BAD, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.report import RunReport
+
+DELIVERED: Final = frozenset({Status.COMPLETED, Status.SOME_ROWS_FAILED})
+"""How a run ends that sent its rows, failed ones or not."""
 
 
 def run_pieces(syncs: Path, scope: Scope, run: Callable[[Scope], RunReport]) -> RunReport:
@@ -25,14 +28,15 @@ def run_pieces(syncs: Path, scope: Scope, run: Callable[[Scope], RunReport]) -> 
         run: Runs it once.
 
     Returns:
-        The run that ended worst, the last of them.
+        The run that ended worst, the last of them; the one that ended the reading before its last piece, where it
+        delivered nothing: whoever waits for these rows, and Ctrl-C, must not take earlier failed rows for the end.
     """
     report = worst = run(scope)
     following = replace(WHAT_CHANGED, accept=scope.accept, adds_max=scope.adds_max, updates_max=scope.updates_max)
     while not scope.plan and _is_followed(report, syncs):
         report = run(following)
         order = FROM_GOOD_TO_BAD.index
-        worst = report if order(report.status) >= order(worst.status) else worst
+        worst = report if order(report.status) >= order(worst.status) or report.status not in DELIVERED else worst
     return worst
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reverse_etl.cli import words
 from reverse_etl.cli.confirmed import NotConfirmed
+from reverse_etl.cli.pieces import DELIVERED
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError, ReverseEtlError
@@ -63,7 +64,7 @@ class Ended:
         """Whether its rows arrived, failed ones or not; also of a paused sync, for which nothing waits."""
         if self.report is None:
             return self.error is None and not self.after
-        return self.report.status in (Status.COMPLETED, Status.SOME_ROWS_FAILED)
+        return self.report.status in DELIVERED
 
     def as_json(self) -> dict[str, Any]:
         """As ``run --json`` prints it; of a sync without a run, why that is."""

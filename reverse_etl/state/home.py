@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from reverse_etl.errors import StateError
+from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.private import make_private_folder, replacing
 from reverse_etl.files.storage import storage_from_environment
 from reverse_etl.settings import TARGET_VARIABLE, value_for_target, value_of
@@ -40,6 +41,8 @@ STATE_FILE = "state.db"
 
 _CONTINUES = "continues"
 _TARGETS = "targets"
+_TARGET_NAME = re.compile(r"[A-Za-z0-9_-]+")
+"""A name that is a path would be a home folder elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Home:
             syncs: The folder of the syncs; by default the one that ``REVERSE_ETL_SYNCS`` names, or ``./syncs``.
 
         Raises:
+            ConfigError: The chosen target has a name that no target can have.
             StateError: It cannot be made, or only the current directory has one, as releases before this one made it.
         """
         if named := value_of(HOME_VARIABLE):
@@ -233,6 +237,10 @@ class Home:
 def _of_target(path: Path) -> Path:
     """A target's own folder in the home folder; a process that one of a target started has it already."""
     target = value_of(TARGET_VARIABLE)
+    if target and not _TARGET_NAME.fullmatch(target):
+        raise ConfigError(
+            f"{target} cannot be the name of a target.", hint="Names have letters, digits, hyphens and underscores."
+        )
     own = Path(_TARGETS, target)
     return path if not target or path.parts[-2:] == own.parts else path / own
 

@@ -77,3 +77,10 @@ def test_each_fault_is_named_with_the_next_step(project: Project) -> None:
 def test_the_version_is_a_command_too(project: Project) -> None:
     """As the option."""
     assert project.reverse_etl("--version").stdout == project.reverse_etl("version").stdout
+
+
+def test_without_a_target_it_says_that_one_must_be_chosen(project: Project) -> None:
+    """`validate`, which checks all of them, would find nothing wrong."""
+    project.write("connections.dev.yaml", "workspaces: {}\n")
+    code, entries, _ = found(project)
+    assert (2, "choose a target with --target or REVERSE_ETL_TARGET") == (code, entries["syncs"][1])

@@ -104,6 +104,16 @@ def test_each_has_a_home_of_its_own(syncs: Path, monkeypatch: pytest.MonkeyPatch
     assert prod.path / "targets" / "dev" == Home.from_environment(syncs).path
 
 
+@pytest.mark.parametrize("name", ["..", "../../elsewhere", "/elsewhere", "a b"])
+def test_a_name_that_is_a_path_is_no_home(name: str, syncs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is made outside the home folder, whichever command looks for it first."""
+    monkeypatch.setenv("REVERSE_ETL_TARGET", name)
+    before = sorted(syncs.parent.rglob("*"))
+    with pytest.raises(ConfigError, match=r"cannot be the name of a target\."):
+        Home.from_environment(syncs)
+    assert before == sorted(syncs.parent.rglob("*"))
+
+
 @pytest.mark.parametrize("variable", ["REVERSE_ETL_STATE_URL", "REVERSE_ETL_STORAGE_URL"])
 def test_a_place_that_is_the_same_for_all_is_refused(
     variable: str, syncs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -48,10 +48,10 @@ def undo(
     from reverse_etl.state.store import open_store
     from reverse_etl.state.syncs import set_paused
 
+    project = load_project(syncs)
     home = Home.from_environment(syncs)
     store = open_store(home.state_url)
     report = _called(store, run)
-    project = load_project(syncs)
     sync = sync_named(project, report.sync)
     resolve_credentials(project, sync)
     database, destination = project.databases[sync.database], project.destinations[sync.destination]
