@@ -191,7 +191,18 @@ def _remembered(syncs: Path) -> Iterator[Finding]:
         runs_here = daemon_runs(home, datetime.now(UTC))
         yield Finding(section, "daemon", "runs" if runs_here else "does not run: nothing starts due runs")
     except ReverseEtlError as error:
-        yield Finding(section, "state", "cannot be used", _without_user(str(error)), error.exit_code)
+        yield Finding(section, "state", "cannot be used", _without_user(_without_host(error, syncs)), error.exit_code)
+
+
+def _without_host(error: ReverseEtlError, syncs: Path) -> str:
+    """What is wrong with the state, without where it is: of a server, name, host and port."""
+    from reverse_etl.state.home import Home
+    from reverse_etl.state.store import place_of
+
+    try:
+        return str(error).replace(f" {place_of(Home.from_environment(syncs).state_url)}", "")
+    except ReverseEtlError:
+        return str(error)  # what could not be found has no place
 
 
 def _without_user(text: object) -> str:

@@ -113,12 +113,18 @@ def attempt_of(store: Store, run_id: str, *, root_run_id: str, began_at: datetim
 def last_delivered(store: Store, syncs: Collection[str]) -> dict[str, str]:
     """By sync, the id of its newest run that delivered, failed rows or not; without those that have none.
 
+    A run that took rows back delivered none.
+
     Raises:
         StateError: The history cannot be read.
     """
     newest = (
         sa.select(RUN.c.run_id)
-        .where(RUN.c.sync == SYNC.c.name, RUN.c.status.in_(_DELIVERED))
+        .where(
+            RUN.c.sync == SYNC.c.name,
+            RUN.c.status.in_(_DELIVERED),
+            sa.func.coalesce(RUN.c.reads, "") != Reads.UNDO.value,
+        )
         .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
         .limit(1)
         .scalar_subquery()

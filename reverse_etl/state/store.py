@@ -187,6 +187,11 @@ def _parsed(url: str) -> sa.URL:
     return parsed
 
 
+def place_of(url: str) -> str:
+    """Where a state database is, as messages have it: a file, or name, host and port. Raises StateError."""
+    return _place(_parsed(url))
+
+
 def _place(url: sa.URL) -> str:
     if url.get_backend_name() == "sqlite":
         return str(url.database)

@@ -81,7 +81,7 @@ class Forms:
     async def refused(self, request: Request) -> str:
         """Why a form must not be obeyed, a sentence; empty where it is ours."""
         origin = request.headers.get("origin")
-        if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+        if origin is None or origin.partition("://")[2] != request.headers.get("host"):
             return "This form was not sent by the Syncs page. Open the page, and press the button there."
         body = b""
         async for part in request.stream():

@@ -74,6 +74,14 @@ def test_each_fault_is_named_with_the_next_step(project: Project) -> None:
     assert "✗ there is no folder elsewhere" in done.stdout
 
 
+def test_a_state_that_cannot_be_reached_keeps_its_address(project: Project) -> None:
+    """The report goes into bug reports: no host, no name of a database, no user."""
+    project.environment["REVERSE_ETL_STATE_URL"] = "postgresql://planted-user:planted@127.0.0.7:1/planted-name"
+    code, entries, printed = found(project)
+    assert (6, True) == (code, str(entries["state"][1]).startswith("the state database cannot be reached."))
+    assert [] == [word for word in ("planted", "127.0.0.7") if word in printed]
+
+
 def test_the_version_is_a_command_too(project: Project) -> None:
     """As the option."""
     assert project.reverse_etl("--version").stdout == project.reverse_etl("version").stdout

@@ -9,7 +9,7 @@ import pytest
 
 from reverse_etl.report import Counts, Reason, RunReport, Status
 from reverse_etl.state.failures import MAX_FAILED_ROWS, FailedCause, causes_of_run, failed_rows_of_run
-from reverse_etl.state.run_history import attempt_of, find_run, latest_run, latest_runs, list_runs
+from reverse_etl.state.run_history import attempt_of, find_run, last_delivered, latest_run, latest_runs, list_runs
 from reverse_etl.state.runs import close_run, record_skipped
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.syncs import (
@@ -303,3 +303,12 @@ def test_of_two_runs_of_one_second_none_is_known_to_have_seen_less(store: Store)
     begin(store, "r2", since=500)
     close(store, report("r2", status=Status.FAILED), moved=500, sent=500, place="b")
     assert (500, "") == ((state := sync_state(store, "people")).last_sync_time, state.place)
+
+
+def test_what_was_taken_back_is_no_delivery_to_run_after(store: Store) -> None:
+    """Syncs that run after this one are started by its rows alone."""
+    for minutes, (run_id, reads) in enumerate((("r1", "changes"), ("r2", "undo"))):
+        at = NOON + timedelta(minutes=minutes)
+        begin(store, run_id, at=at)
+        close(store, replace(report(run_id, at=at), reads=reads))
+    assert {"people": "r1"} == last_delivered(store, {"people"})
