@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.changeset.scope import WHAT_CHANGED
 from reverse_etl.report import FROM_GOOD_TO_BAD, Status
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ def run_pieces(syncs: Path, scope: Scope, run: Callable[[Scope], RunReport]) -> 
         The run that ended worst, the last of them; the one that ended the reading before its last piece, where it
         delivered nothing: whoever waits for these rows, and Ctrl-C, must not take earlier failed rows for the end.
     """
+    from reverse_etl.changeset.scope import WHAT_CHANGED
+
     report = worst = run(scope)
     following = replace(WHAT_CHANGED, accept=scope.accept, adds_max=scope.adds_max, updates_max=scope.updates_max)
     while not scope.plan and _is_followed(report, syncs):

@@ -90,15 +90,20 @@ def test_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
     """The one before today's, byte for byte; one edited line makes it the user's own."""
     home = Home.at(tmp_path / "home")
     now = (files("reverse_etl.defs") / "dagster.yaml").read_text()
-    note = "# What a run prints beside the pages: what it says itself, not Dagster's every event.\n"
-    before = now.replace(f"{note}python_logs: {{python_log_level: INFO}}\n\n", "")
+    before = now
+    for added in (
+        "    dequeue_use_threads: true\n    dequeue_num_workers: 4\n",
+        "# Due syncs are looked at side by side: each opens its own connections to the storage.\n"
+        "schedules: {use_threads: true, num_workers: 8, num_submit_workers: 4}\n\n",
+    ):
+        assert added in before
+        before = before.replace(added, "")
     path = home.dagster / "dagster.yaml"
     path.write_text(before)
     assert now == shipped_file(home, "dagster.yaml").read_text()
-    assert () == missing_settings(home.dagster)
     path.write_text(before.replace("max_concurrent_runs: 10", "max_concurrent_runs: 11"))
     assert "max_concurrent_runs: 11" in shipped_file(home, "dagster.yaml").read_text()
-    assert ("python_logs",) == missing_settings(home.dagster)
+    assert () == missing_settings(home.dagster)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
