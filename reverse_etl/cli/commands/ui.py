@@ -84,7 +84,7 @@ def _attended(process: subprocess.Popen[bytes], port: int) -> int:
             return code
         time.sleep(_LOOK_AGAIN_S)
     people = words.console(stderr=True)
-    say(people, "Dagster's UI is there, and its daemon runs the schedules.")
+    say(people, "Dagster's UI is ready, and its daemon runs the schedules.")
     say(people, f"For `dg` and `dagster` commands:\n  export DAGSTER_HOME={os.environ['DAGSTER_HOME']}")
     return process.wait()
 
