@@ -27,6 +27,13 @@ GENERATED = {
     "docs/reference/connections-databases.md",
     "docs/reference/connections-destinations.md",
     "docs/reference/checks.md",
+    "docs/reference/messages.md",
+    "docs/reference/messages-configuration.md",
+    "docs/reference/messages-destination.md",
+    "docs/reference/messages-files.md",
+    "docs/reference/messages-files-kinds.md",
+    "docs/reference/messages-run.md",
+    "docs/reference/messages-source.md",
 }
 """Pages that scripts write from the code."""
 

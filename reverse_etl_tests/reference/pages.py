@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from reverse_etl.config.connections_file import DESTINATIONS, workspace_kind
 from reverse_etl.plugins import load, names
 from reverse_etl.settings import SETTINGS
-from reverse_etl_tests.reference import commands, errors, examples, indexes, keys, public, rules
+from reverse_etl_tests.reference import commands, errors, examples, indexes, keys, messages, public, rules
 
 FOLDER: Final = examples.FOLDER.parent
 
@@ -31,6 +32,8 @@ def pages() -> dict[Path, str]:
         "checks.md": _checks,
         "commands.md": _commands,
         "errors.md": _errors,
+        "messages.md": messages.index,
+        **{file: partial(messages.page, file) for file in messages.PAGES},
         "environment.md": _environment,
         "python.md": _python,
     }
@@ -57,6 +60,7 @@ def _index() -> list[str]:
         "| [Checks](checks.md) | every check that a sync can ask for, and every built-in rule |",
         "| [Commands](commands.md) | every command and option |",
         "| [Errors and exit codes](errors.md) | every kind of error with an example, and what a failed row can say |",
+        "| [Every message](messages.md) | every message of an error, found by its words, with what to do next |",
         "| [Environment variables](environment.md) | every variable that reverse-etl reads |",
         "| [Python](python.md) | every name that `import reverse_etl` gives your own Dagster project |",
         "",
