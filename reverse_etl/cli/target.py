@@ -20,7 +20,7 @@ Target = Annotated[
         "--target",
         envvar=TARGET_VARIABLE,
         metavar="NAME",
-        help="The target, such as prod: its connections.prod.yaml, and a state of its own.",
+        help="The target, such as prod: its own workspaces, and a state of its own.",
         show_default=False,
     ),
 ]
