@@ -12,7 +12,7 @@ from reverse_etl_tests.reference import messages
 GOLDEN = Path(__file__).parents[1] / "config" / "golden"
 
 
-@pytest.mark.parametrize("kind", [*messages.CLASSES.keys() - {"WorkspaceError", "WorkspaceUnavailableError"}])
+@pytest.mark.parametrize("kind", sorted(messages.CLASSES.keys() - {"WorkspaceError", "WorkspaceUnavailableError"}))
 def test_every_kind_of_error_has_its_section(kind: str) -> None:
     """By the name of its class, with its exit code."""
     written = "\n".join(line for file in messages.PAGES for line in messages.page(file))
