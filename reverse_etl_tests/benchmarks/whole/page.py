@@ -36,8 +36,9 @@ machine, and of little use. Processor seconds, requests, bytes and memory hold.
 _RUNS: Final = """
 ## A run as a user starts it
 
-`reverse-etl run people --json --full`, settings as shipped: medians, least and most in brackets. *Command* is from the start of the process to its end, *run* the part
-that the run itself reports. *Rate* is what the default limit of {rate} requests a second takes by itself. Processor seconds are the process's own, user and system.
+`reverse-etl run people --json --full`, settings as shipped but the rate limit (`requests_per_second: 10000`): medians, least and most in brackets. *Command* is from the
+start of the process to its end, *run* the part that the run itself reports. *Rate* is what the default limit of {rate} requests a second would take by itself, at least.
+Processor seconds are the process's own, user and system.
 
 | rows × columns, database, latency | runs | command, s | run, s | rate, s | rows/s of the command | processor, s | peak, MB | requests | MB sent |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|

@@ -29,7 +29,11 @@ _CONNECTION: Final = """\
 databases:
   shop: {{type: {engine}, host: {host}, port: {port}, database: shop, user: reader, password: "${{{variable}}}", ca_file: {ca_file}}}
 workspaces:
-  main: {{site_id: "${{CUSTOMERIO_SITE_ID}}", track_api_key: "${{CUSTOMERIO_TRACK_API_KEY}}", track_url: "{url}"}}
+  main:
+    site_id: ${{CUSTOMERIO_SITE_ID}}
+    track_api_key: ${{CUSTOMERIO_TRACK_API_KEY}}
+    track_url: {url}
+    requests_per_second: 10000
 """  # fmt: skip  # noqa: E501
 _ROOT: Final = Path(__file__).parents[3]
 _OURS: Final = "reverse_etl_tests.benchmarks.whole"
