@@ -28,8 +28,8 @@ other machines, the seconds of a tick are of one process on a {busy} machine.
 
 * **Load** is what a code server does at its start and at each reload; **snapshot** what it hands to the daemon and the UI, which keep it in memory. A job carries every workspace of its
   location: with one workspace instead of {workspaces}, it is {small_job:.0f} kB; a location of {small_syncs} such syncs takes {small_load:.1f} + {small_making:.1f} processor seconds and {small_peak:.0f} MB.
-* **Due** syncs are those of one minute. The daemon looks at {threads} at once (`schedules` in `dagster.yaml`). Each that it queues opens {per_tick:.0f} connections, nearly all of them Dagster's, which
-  keeps none; taking a run out of the queue opens {per_dequeue:.0f} more.
+* **Due** syncs are those of one minute. The daemon looks at {threads} at once (`schedules` in `dagster.yaml`). Each that it queues opens {per_tick:.0f} connections, nearly all of them Dagster's;
+  taking a run out of the queue opens {per_dequeue:.0f} more.
 * **A run** leaves {events:.0f} rows in `event_logs` and {check_rows:.0f} in `asset_check_executions`, {kilobytes:.0f} kB of JSON; PostgreSQL's indexes take about half as much again. Dagster keeps them for good unless `retention.dagster_runs` says how long ([deployment](deploy.md)).
 
 ## What to do at which size
