@@ -85,7 +85,7 @@ class Piece:
         return f"piece {self.number:,} of {self.of:,}"
 
     def then(self, rows: int) -> Self:
-        """The next one, once this one is read with so many rows."""
+        """The next one, once this one is read, with its number of rows."""
         return replace(self, number=self.number + 1, rows_before=self.rows_before + rows)
 
     def picked(self, sql: str, dialect: Dialect) -> str:

@@ -18,7 +18,7 @@ _YEAR_10000: Final = 253_402_300_800.0
 def seconds(column: pa.Array, field: pa.Field) -> pa.DoubleArray:
     """Each value as Unix seconds: dates at midnight UTC, numbers as they are; null where it is none of these.
 
-    Text is read as that of ``occurred_at`` is, without a zone in UTC. Outside the years 1 to 9999 it is no time.
+    Text is read as that of ``occurred_at`` is, without a zone in UTC. A value outside the years 1 to 9999 is null.
     """
     kind = field.type
     if pa.types.is_temporal(kind) or (pa.types.is_string(kind) and logical_type(field) != "decimal"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Hidden:
-    """Finds nothing, and lets nobody else find pandas."""
+    """Finds no pandas, and keeps every other finder from it."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:  # noqa: ARG004

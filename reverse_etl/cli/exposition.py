@@ -1,4 +1,4 @@
-"""What Prometheus is told: of each sync its last run, its last delivery, and how long it failed or was skipped."""
+"""What Prometheus reads of each sync: its last run, its last delivery, and how long it failed or was skipped."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def with_relations(sync: SyncFile, connections: Connections | None, problems: li
     if connections is None or database not in connections.database_names:
         return sync
     if database in connections.unread_manifests:
-        return replace(sync, document=replace(sync.document, values={}))  # its own problem is said already
+        return replace(sync, document=replace(sync.document, values={}))  # its own problem is reported already
     found = _Calls(sync, connections.manifests.get(database), database, problems)
     values = found.mapping(sync.document.values, ())
     if values is sync.document.values:

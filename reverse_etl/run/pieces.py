@@ -1,4 +1,4 @@
-"""Which piece of a reading of everything a run reads, and what is said of it.
+"""Which piece of a reading of everything a run reads, and the words for it.
 
 Each piece is a run of its own: with its changeset, checks, outcomes, failed rows and alerts. How far they have come is
 in ``state.pieces``; who starts the next one is for ``cli`` and ``defs``.

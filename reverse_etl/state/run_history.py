@@ -118,17 +118,7 @@ def last_delivered(store: Store, syncs: Collection[str]) -> dict[str, str]:
     Raises:
         StateError: The history cannot be read.
     """
-    newest = (
-        sa.select(RUN.c.run_id)
-        .where(
-            RUN.c.sync == SYNC.c.name,
-            RUN.c.status.in_(_DELIVERED),
-            sa.func.coalesce(RUN.c.reads, "") != Reads.UNDO.value,
-        )
-        .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    newest = _of_newest_delivery(RUN.c.run_id)
     with store.reading() as connection:
         rows = connection.execute(sa.select(SYNC.c.name, newest).where(SYNC.c.name.in_(syncs)))
         return {name: run_id for name, run_id in rows if run_id is not None}
@@ -143,8 +133,17 @@ def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None =
         connection: To the state database.
         syncs: Only of these; None: of all.
     """
-    newest = (
-        sa.select(RUN.c.finished_at)
+    newest = _of_newest_delivery(RUN.c.finished_at)
+    wanted = sa.select(SYNC.c.name, newest.label("delivered_at"))
+    if syncs is not None:
+        wanted = wanted.where(SYNC.c.name.in_(syncs))
+    return {row.name: row.delivered_at for row in connection.execute(wanted) if row.delivered_at is not None}
+
+
+def _of_newest_delivery(column: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+    """A column of the newest run of a sync that came to an end and was no undo."""
+    return (
+        sa.select(column)
         .where(
             RUN.c.sync == SYNC.c.name,
             RUN.c.status.in_(_DELIVERED),
@@ -154,10 +153,6 @@ def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None =
         .limit(1)
         .scalar_subquery()
     )
-    wanted = sa.select(SYNC.c.name, newest.label("delivered_at"))
-    if syncs is not None:
-        wanted = wanted.where(SYNC.c.name.in_(syncs))
-    return {row.name: row.delivered_at for row in connection.execute(wanted) if row.delivered_at is not None}
 
 
 def root_of_run(store: Store, run_id: str) -> str:

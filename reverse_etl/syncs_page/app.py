@@ -253,7 +253,7 @@ def _missing(_request: Request, error: Exception) -> HTMLResponse:
 
 
 def _defect(_request: Request, _error: Exception) -> HTMLResponse:
-    """What nobody can mend here; the server prints the details where it runs."""
+    """A defect, which cannot be mended on the page; the server prints the details where it runs."""
     said = note(
         "problem", paragraphs("This is a defect of reverse-etl: the terminal in which it runs has the details.")
     )
