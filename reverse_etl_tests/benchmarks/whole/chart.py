@@ -89,14 +89,19 @@ def chart(figures: dict[str, Any]) -> str:
         parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{name}</text>')
     middle_x = (_LEFT + WIDTH - _RIGHT) / 2
     parts.append(f'<text class="tick" x="{middle_x}" y="{HEIGHT - 8}" text-anchor="middle">rows of 10 columns</text>')
-    for each in series(figures):
+    found = series(figures)
+    most = max(each.points[-1][0] for each in found)
+    for each in found:
         at = [(_x(rows), _y(seconds)) for rows, seconds in each.points]
         if len(at) > 1:
             line = "L".join(f"{x} {y}" for x, y in at)
             parts.append(f'<path class="{each.style}" d="M{line}"/>')
         parts += [f'<circle class="{each.style}" cx="{x}" cy="{y}" r="3.5"/>' for x, y in at]
         x, y = at[-1]
-        parts.append(f'<text class="{each.style}" x="{x + 9}" y="{y + 4}">{escape(each.name)}</text>')
+        # A line that ends before the others has its name above it, where the others go on beside it.
+        is_shorter = len(at) > 1 and each.points[-1][0] < most
+        place = f'x="{x}" y="{y - 10}"' if is_shorter else f'x="{x + 9}" y="{y + 4}"'
+        parts.append(f'<text class="{each.style}" {place}>{escape(each.name)}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 
