@@ -30,7 +30,6 @@ GENERATED = {
     "docs/reference/messages.md",
     "docs/reference/messages-configuration.md",
     "docs/reference/messages-destination.md",
-    "docs/reference/messages-files.md",
     "docs/reference/messages-files-kinds.md",
     "docs/reference/messages-run.md",
     "docs/reference/messages-source.md",

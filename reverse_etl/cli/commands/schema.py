@@ -24,7 +24,10 @@ class Kind(StrEnum):
     DEFAULTS = "defaults"
 
 
-Which = Annotated[Kind, typer.Argument(help="Which file's schema to print.")]
+Which = Annotated[
+    Kind,
+    typer.Argument(metavar="KIND", help=f"Which file's schema to print: {', '.join(Kind)}.", show_choices=False),
+]
 Output = Annotated[
     Path | None,
     typer.Option("--output", metavar="DIR", help="Write all schemas, and the types of transforms, into this folder."),
