@@ -14,7 +14,7 @@ from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError, ReverseEtlErr
 from reverse_etl.report import FROM_GOOD_TO_BAD, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -28,22 +28,22 @@ class Ended:
 
     Attributes:
         sync: Its name.
-        report: Its run; None where it had none.
+        report: Its run, or its pieces together (``run_pieces``); None where it had none.
         error: Why it had none; None for a paused sync.
-        after: The sync that it runs after, and that did not deliver: then it has no run.
+        why: Why it has no run where that is another sync's doing, a sentence; otherwise empty.
     """
 
     sync: str
     report: RunReport | None = None
     error: ReverseEtlError | None = None
-    after: str = ""
+    why: str = ""
 
     @property
     def status(self) -> str:
         """How its run ended; ``failed`` where it could not begin, ``skipped`` or ``paused`` where it was not to."""
         if self.report is not None:
             return self.report.status.value
-        if self.after:
+        if self.why:
             return Status.SKIPPED.value
         return Status.FAILED.value if self.error else "paused"
 
@@ -55,16 +55,16 @@ class Ended:
         return self.error.exit_code if self.error else 0
 
     @property
-    def why(self) -> str:
-        """Why it has no run, where that is another sync's doing; otherwise empty."""
-        return f"{self.sync} runs after {self.after}, which did not deliver." if self.after else ""
+    def missing(self) -> str:
+        """Why syncs that run after it do not run, a clause; empty where its rows arrived, failed ones or not.
 
-    @property
-    def delivered(self) -> bool:
-        """Whether its rows arrived, failed ones or not; also of a paused sync, for which nothing waits."""
+        Nothing waits for a paused sync.
+        """
         if self.report is None:
-            return self.error is None and not self.after
-        return self.report.status in DELIVERED
+            return "did not deliver" if self.error is not None or self.why else ""
+        if self.report.status not in DELIVERED:
+            return "did not deliver"
+        return "has pieces left to read" if self.report.piece is not None else ""
 
     def as_json(self) -> dict[str, Any]:
         """As ``run --json`` prints it; of a sync without a run, why that is."""
@@ -108,11 +108,11 @@ def run_each(
         paused: Names of those that are left out.
         console: Where errors go.
     """
-    without: set[str] = set()
+    without: dict[str, str] = {}
     for sync in syncs:
         ended = _ended(sync, run, paused=paused, console=console, without=without)
-        if not ended.delivered:
-            without.add(sync.name)
+        if ended.missing:
+            without[sync.name] = ended.missing
         yield ended
         if ended.report is not None and ended.report.exit_code == INTERRUPTED_EXIT_CODE:
             return
@@ -124,13 +124,13 @@ def _ended(
     *,
     paused: Collection[str],
     console: Console,
-    without: Collection[str],
+    without: Mapping[str, str],
 ) -> Ended:
     """Runs one, unless it is paused or runs after one of those without a delivery."""
     if sync.name in paused:
         return Ended(sync.name)
     if after := next((name for name in sync.schedule.after_syncs if name in without), ""):
-        ended = Ended(sync.name, after=after)
+        ended = Ended(sync.name, why=f"{sync.name} runs after {after}, which {without[after]}.")
         say(console, f"Skipped: {ended.why}")
         return ended
     try:

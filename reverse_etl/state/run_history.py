@@ -113,12 +113,12 @@ def attempt_of(store: Store, run_id: str, *, root_run_id: str, began_at: datetim
 def last_delivered(store: Store, syncs: Collection[str]) -> dict[str, str]:
     """By sync, the id of its newest run that delivered, failed rows or not; without those that have none.
 
-    A run that took rows back delivered none.
+    A run that took rows back delivered none, and a piece of everything before the last one is no delivery.
 
     Raises:
         StateError: The history cannot be read.
     """
-    newest = _of_newest_delivery(RUN.c.run_id)
+    newest = _of_newest_delivery(RUN.c.run_id, sa.or_(RUN.c.pieces.is_(None), RUN.c.piece == RUN.c.pieces))
     with store.reading() as connection:
         rows = connection.execute(sa.select(SYNC.c.name, newest).where(SYNC.c.name.in_(syncs)))
         return {name: run_id for name, run_id in rows if run_id is not None}
@@ -140,7 +140,7 @@ def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None =
     return {row.name: row.delivered_at for row in connection.execute(wanted) if row.delivered_at is not None}
 
 
-def _of_newest_delivery(column: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
+def _of_newest_delivery(column: sa.ColumnElement[Any], *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
     """A column of the newest run of a sync that came to an end and was no undo."""
     return (
         sa.select(column)
@@ -148,6 +148,7 @@ def _of_newest_delivery(column: sa.ColumnElement[Any]) -> sa.ScalarSelect[Any]:
             RUN.c.sync == SYNC.c.name,
             RUN.c.status.in_(_DELIVERED),
             sa.func.coalesce(RUN.c.reads, "") != Reads.UNDO.value,
+            *conditions,
         )
         .order_by(RUN.c.started_at.desc(), RUN.c.run_id.desc())
         .limit(1)

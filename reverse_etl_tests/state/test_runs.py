@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from reverse_etl.report import Counts, Reason, RunReport, Status
+from reverse_etl.report import Counts, PieceOf, Reason, RunReport, Status
 from reverse_etl.state.failures import MAX_FAILED_ROWS, FailedCause, causes_of_run, failed_rows_of_run
 from reverse_etl.state.run_history import attempt_of, find_run, last_delivered, latest_run, latest_runs, list_runs
 from reverse_etl.state.runs import close_run, record_skipped
@@ -312,3 +312,11 @@ def test_what_was_taken_back_is_no_delivery_to_run_after(store: Store) -> None:
         begin(store, run_id, at=at)
         close(store, replace(report(run_id, at=at), reads=reads))
     assert {"people": "r1"} == last_delivered(store, {"people"})
+
+
+def test_a_piece_before_the_last_is_no_delivery_to_run_after(store: Store) -> None:
+    """Also where it is the first one, left as it is for its failed rows, so that nothing is noted as under way."""
+    for number in (1, 2):
+        begin(store, f"r{number}", at=NOON + timedelta(minutes=number))
+        close(store, replace(report(f"r{number}", at=NOON + timedelta(minutes=number)), piece=PieceOf(number, 2)))
+        assert ({"people": "r2"} if number == 2 else {}) == last_delivered(store, {"people"})
