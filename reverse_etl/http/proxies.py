@@ -17,7 +17,7 @@ from reverse_etl.errors import ConfigError
 if TYPE_CHECKING:
     import ssl
 
-    import httpx
+    from reverse_etl.http.pool import Pool
 
 ProxyChoice = Literal["environment"]
 
@@ -77,18 +77,18 @@ def proxy_for(url: str, *, where: str) -> Proxy | None:
     return Proxy(variable, f"{parts.hostname}:{port}", found)
 
 
-def mounts(proxies: Iterable[tuple[str, Proxy | None]], trusted: ssl.SSLContext) -> dict[str, httpx.AsyncHTTPTransport]:
+def mounts(proxies: Iterable[tuple[str, Proxy | None]], trusted: ssl.SSLContext) -> dict[str, Pool]:
     """Transports for ``httpx.AsyncClient(mounts=...)``: addresses with a proxy go through it, the others straight."""
     import httpx
 
-    found: dict[str, httpx.AsyncHTTPTransport] = {}
+    from reverse_etl.http.pool import Pool
+
+    found: dict[str, Pool] = {}
     for url, proxy in proxies:
         if proxy is not None:
             context = trusted if proxy.url.startswith("https:") else None
             through = httpx.Proxy(proxy.url, ssl_context=context)
-            unlimited = httpx.Limits(max_connections=None)
-            transport = httpx.AsyncHTTPTransport(verify=trusted, trust_env=False, proxy=through, limits=unlimited)
-            found[f"https://{_host(urlsplit(url).netloc)}"] = transport
+            found[f"https://{_host(urlsplit(url).netloc)}"] = Pool(trusted, proxy=through)
     return found
 
 

@@ -37,9 +37,10 @@ Script = Callable[[Asked], Said | None]
 
 @dataclass(slots=True)
 class ScriptedServer:
-    """A server in progress; ``requests`` are those that arrived whole, in order."""
+    """A server in progress; ``requests`` are those that arrived whole, in order, on ``accepted`` connections."""
 
     url: str = ""
+    accepted: int = 0
     requests: list[Asked] = field(default_factory=list)
 
 
@@ -57,6 +58,7 @@ async def scripted_server(
         assert task is not None
         tasks.add(task)
         connections.add(writer)
+        running.accepted += 1
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 lines = head.decode("latin-1").split("\r\n")

@@ -20,6 +20,7 @@ from reverse_etl.destinations.base import TryAgain
 from reverse_etl.errors import DestinationUnavailableError
 from reverse_etl.http import certificates, proxies, redirects
 from reverse_etl.http.bodies import ACCEPT_ENCODING, UnusableBodyError, read_body
+from reverse_etl.http.pool import Pool
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.waits import VISIBLE_S, Waits
 
@@ -56,7 +57,6 @@ def connection_to(
     connection = Connection(
         config.label,
         [address],
-        most_open=config.max_requests_in_flight,
         ca_file=config.ca_file,
         proxy=config.proxy,
         also_check=config.address_keys,
@@ -72,7 +72,6 @@ class Connection:
     Args:
         label: What messages call the service: ``workspace main``.
         addresses: Where it may be asked.
-        most_open: Connections that are kept open.
         ca_file: A company's authority, trusted beside the usual ones.
         proxy: Whether the environment's proxy is used.
         also_check: What is to be checked, beside ``ca_file`` and ``proxy``, where a certificate is not trusted.
@@ -92,7 +91,6 @@ class Connection:
         label: str,
         addresses: Sequence[Address],
         *,
-        most_open: int,
         ca_file: Path | None = None,
         proxy: ProxyChoice | None = None,
         also_check: str = "the address",
@@ -113,16 +111,14 @@ class Connection:
         self._waits = Waits(label, clock=clock or Clock())
         trusted = certificates.authorities(ca_file, environment=proxy is not None, where=label)
         self._http = httpx.AsyncClient(
-            transport=transport,
+            transport=transport or Pool(trusted),
             mounts=proxies.mounts(self._proxies.items(), trusted),
-            verify=trusted,
             trust_env=False,
             follow_redirects=False,
             event_hooks=redirects.HOOKS,
             headers={"user-agent": f"reverse-etl/{__version__}", "content-type": "application/json"}
             | {"accept-encoding": ACCEPT_ENCODING},
             timeout=httpx.Timeout(self._answer_timeout_s, connect=CONNECT_TIMEOUT_S, pool=None),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=most_open),
         )
 
     async def __aenter__(self) -> Connection:

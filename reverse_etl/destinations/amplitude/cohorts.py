@@ -46,7 +46,7 @@ async def opened(config: Config, clock: Clock) -> AsyncIterator[Cohorts]:
     auth = httpx.BasicAuth(config.credential(config.api_key), config.credential(config.secret_key))
     address = Address(config.cohorts_url(), config.address_keys)
     connection = Connection(
-        config.label, [address], most_open=1, ca_file=config.ca_file, proxy=config.proxy,
+        config.label, [address], ca_file=config.ca_file, proxy=config.proxy,
         also_check=config.address_keys, clock=clock,
     )  # fmt: skip
     async with connection:

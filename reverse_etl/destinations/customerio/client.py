@@ -53,7 +53,6 @@ class Client:
         self._connection = Connection(
             workspace.label,
             [*self._addresses.values()],
-            most_open=workspace.max_requests_in_flight,
             ca_file=workspace.ca_file,
             proxy=workspace.proxy,
             also_check="region and the addresses",

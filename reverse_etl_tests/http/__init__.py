@@ -1,0 +1,1 @@
+"""Tests of the connections that services are reached through."""
