@@ -53,6 +53,7 @@ class Piece:
         reads: Whether everything was asked for (``Reads``).
         recipient: For whom the pieces are (``Recipient.as_text``); empty where that is not known.
         rows_before: Rows that the pieces before had.
+        kind: Of which type the column's values were, a word; empty where that is not known.
     """
 
     number: int
@@ -68,6 +69,7 @@ class Piece:
     reads: str = "changes"
     recipient: str = ""
     rows_before: int = 0
+    kind: str = ""
 
     @property
     def of(self) -> int:
@@ -142,9 +144,10 @@ class InPieces:
             ConfigError: Rows cannot be cut by this column.
             QueryError: The database refused the query.
         """
+        begun = replace(begun, kind=_kind(session, sql, self.by, dialect))
         if self.following is not None and not self._changed(begun):
             return self.following
-        cuts = find_cuts(session, sql, self, dialect)
+        cuts = _cuts(session, sql, self, dialect)
         return replace(begun, cuts=cuts) if cuts else None
 
     def begin_again(self, piece: Piece, sync: str) -> str:
@@ -159,6 +162,9 @@ class InPieces:
         if self.following is None:
             return []
         by = [] if self.following.by == piece.by else ["pieces.by"]
+        # Cuts of another type are no values to compare with.
+        is_other = not by and self.following.kind and self.following.kind != piece.kind
+        by += [f"the type of column {piece.by}"] if is_other else []
         return [*difference(self.following.asked, piece.asked), *by]
 
 
@@ -170,12 +176,23 @@ def find_cuts(session: Session, sql: str, pieces: InPieces, dialect: Dialect) ->
             pieces.
         QueryError: The database refused the query.
     """
+    _kind(session, sql, pieces.by, dialect)
+    return _cuts(session, sql, pieces, dialect)
+
+
+def _kind(session: Session, sql: str, by: str, dialect: Dialect) -> str:
+    """Of which type the column's values are: a word for all whose cuts are written alike. Raises as ``find_cuts``."""
     with closing(session.stream(picked(sql, "1 = 0", dialect))) as batches:
         (probe,) = batches
-    if pieces.by not in probe.schema.names:
-        raise ConfigError(f"pieces: the query returns no column `{pieces.by}`.", hint=f"Name a column of {_KINDS}.")
+    if by not in probe.schema.names:
+        raise ConfigError(f"pieces: the query returns no column `{by}`.", hint=f"Name a column of {_KINDS}.")
     # Some databases do not order values of every type: that has to be said here.
-    any(_literals(probe.select([pieces.by]), pieces.by, dialect))
+    any(_literals(probe.select([by]), by, dialect))
+    kind = logical_type(probe.schema.field(by)).partition("[")[0]
+    return "number" if kind == "decimal" or pa.types.is_integer(probe.schema.field(by).type) else kind
+
+
+def _cuts(session: Session, sql: str, pieces: InPieces, dialect: Dialect) -> tuple[str, ...]:
     column = column_of(pieces.by, dialect)
     before, table = as_table(sql, dialect)
     every = _every(pieces.rows, dialect)

@@ -172,6 +172,9 @@ def _not_read_again(run: SyncRun, facts: Facts | None, rows: RowsFor | None) -> 
     """What to do for the failed rows of a run that read rows which last sync time does not stand for."""
     if facts is None or facts.since or facts.retry_of or facts.reads is Reads.UNDO or (rows is not None and rows.note):
         return ""
+    # A piece that is left is read again, whatever last sync time is.
+    if facts.piece is not None:
+        return ""
     if run.sync.changes.by == "log" or reads_only_changes(run.sync):
         of_next = "reads only what changed since last sync time"
     elif compares(run.sync):

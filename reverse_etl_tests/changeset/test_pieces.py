@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,27 @@ def test_the_query_of_each_piece_is_one_statement(dialect: str) -> None:
     sql = "WITH a AS (SELECT 1 AS id)\nSELECT id FROM a ORDER BY id -- done"
     for each in (Piece(1, ("10", "20"), "id", "r1", 1), piece, piece.then(5)):
         assert parse_one(each.picked(sql, DIALECTS[dialect]), read=dialect)
+
+
+@pytest.mark.parametrize(
+    ("values", "begins"),
+    [
+        ("1::INTEGER, 2", False),
+        ("1::DECIMAL(9, 2), 2", False),
+        ("'a', 'b'", True),
+        ("DATE '2026-01-05', '2026-01-06'", True),
+    ],
+)
+def test_a_column_of_another_type_begins_the_pieces_again(session: Session, values: str, begins: bool) -> None:
+    """Its values cannot be compared with the cuts, and databases refuse that; a wider type is no other."""
+    sql = f"SELECT unnest([{values}]) AS k"
+    begun = Piece(1, (), "k", "new", started_at=2)
+    following = replace(begun, number=2, cuts=("1", "2"), reading="old", kind="number")
+    pieces = InPieces("k", 1, following)
+    piece = pieces.to_read(session, sql, begun, DUCKDB)
+    assert piece is not None
+    assert (("new", 1) if begins else ("old", 2)) == (piece.reading, piece.number)
+    said = (
+        "What people asks for changed since its first piece was read (the type of column k), so the pieces begin again."
+    )
+    assert (said if begins else "") == pieces.begin_again(piece, "people")

@@ -185,6 +185,21 @@ def test_a_piece_that_stopped_is_continued_alone(world: World) -> None:
     assert everyone(10) == arrived(case)
 
 
+def test_rows_of_a_piece_that_stopped_need_no_retry(world: World) -> None:
+    """The next run reads them whatever last sync time is, so the message sends nobody to `retry` or to `--full`."""
+    case = in_pieces(world)
+    for _ in range(3):
+        run(case)
+    run(case, scope=Scope(full=True))
+    case.sandbox.faults([{"match": BATCH, "skip": 1, "always": True, "do": {"status": 401}}])
+    stopped = run(case)
+    case.sandbox.clear_faults()
+    assert (Status.FAILED, PieceOf(2, 3)) == (stopped.status, stopped.piece)
+    assert last_sync_time(case)
+    assert "retry" not in stopped.message
+    assert (Status.COMPLETED, PieceOf(2, 3), 4) == read(run(case))
+
+
 def test_a_check_that_stops_a_piece_has_it_read_again(world: World) -> None:
     """A share of failed rows is judged piece by piece; a number of all rows is not judged."""
     case = in_pieces(world, checks=[PLANS, {"max_failed_rows": "30%"}, {"row_count": {"min": 10}}])
