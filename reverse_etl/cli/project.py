@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -70,13 +70,17 @@ def require_named(known: Collection[str], name: str, folder: str) -> None:
         raise ConfigError(f"there is no sync named {name} in {folder}.", hint=hint)
 
 
+NO_SYNCS: Final = frozenset({"connections", "dictionary", "_defaults"})
+"""Files of the folder that are none, by their names without the ending."""
+
+
 def sync_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of syncs that begin so, for a shell's completion: files are listed, not read."""
     folder = Path(ctx.params.get("syncs") or os.environ.get("REVERSE_ETL_SYNCS") or "syncs").expanduser()
     files = (path for ending in ("yaml", "yml") for path in folder.rglob(f"*.{ending}"))
     visible = (path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
     stems = {path.stem for path in visible if path.stem.startswith(incomplete) and "." not in path.stem}
-    return sorted(stems - {"connections", "dictionary", "_defaults"})
+    return sorted(stems - NO_SYNCS)
 
 
 def resolve_credentials(project: ProjectConfig, sync: SyncConfig) -> None:

@@ -43,8 +43,8 @@ def served_page(
         remember(name, syncs, paused=True)
 
     def resume(name: str) -> None:
-        project, home_of_sync = remember(name, syncs, paused=False)
-        switch_on(home_of_sync, project.syncs[name])
+        found, home_of_sync = remember(name, syncs, paused=False)
+        switch_on(home_of_sync, found.configs[name])
 
     actions = Actions(pause, resume, partial(launch, dagster)) if allow_actions else None
     shown = Shown(SyncsFolder(syncs), home, partial(look, home=home), dagster, actions)

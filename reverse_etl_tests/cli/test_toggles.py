@@ -19,7 +19,8 @@ from dagster._daemon.types import DaemonHeartbeat
 from reverse_etl.cli.commands.pause import pause
 from reverse_etl.cli.commands.resume import resume
 from reverse_etl.cli.commands.status import status
-from reverse_etl.state.syncs import set_paused
+from reverse_etl.errors import ConfigError, ConfigProblemsError
+from reverse_etl.state.syncs import set_paused, sync_state
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 from reverse_etl_tests.defs.daemon import Daemon
 
@@ -191,3 +192,22 @@ def test_status_says_when_no_daemon_starts_the_due_runs(
             assert ([runs, runs], (not runs, not runs)) == (known(), shown())
     pause("people")
     assert (False, False) == shown()
+
+
+def test_a_faulty_file_keeps_no_sync_from_being_paused(project: Remembered) -> None:
+    """Neither another sync's, nor its own; one whose own file cannot be used is not resumed."""
+    (project.folder / "syncs" / "broken.yaml").write_text("database: shop\nquery: [\n")
+    for name in ("people", "broken"):
+        assert "Warning: the files have problems" in run(pause, name).stderr
+        assert sync_state(project.store, name).paused
+    assert "people is active" in run(resume, "people").stderr
+    assert not sync_state(project.store, "people").paused
+    with pytest.raises(ConfigProblemsError, match=r"syncs/broken\.yaml:"):
+        run(resume, "broken")
+    assert sync_state(project.store, "broken").paused
+    (project.folder / "syncs" / "connections.yaml").write_text("databases: 1\n")
+    assert "paused" == run_json(pause, "people")["sync_status"]
+    with pytest.raises(ConfigError, match=r"Did you mean people\?"):
+        run(pause, "poeple")
+    with pytest.raises(ConfigError, match="no sync named connections"):
+        run(pause, "connections")

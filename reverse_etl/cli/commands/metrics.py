@@ -102,6 +102,6 @@ def _looks(syncs: Path) -> Callable[[], Looked]:
         home = Home.from_environment(syncs)
         with open_store(home.state_url).reading() as connection:
             counted = in_a_row(connection, project.syncs)
-        return look_and_warn(project, home), counted
+        return look_and_warn(project.syncs, home), counted
 
     return looked

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.cli import words
-from reverse_etl.cli.pausing import SyncName, print_status, remember
+from reverse_etl.cli.pausing import SyncName, print_status, remember, warn_of_problems
 from reverse_etl.cli.project import AsJson, SyncsFolder
 from reverse_etl.cli.tables import say
 
@@ -15,7 +15,8 @@ EXAMPLES: Final = ("pause customers", "pause customers --json")
 
 def pause(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     """Pause a sync: its due runs are left out until it is resumed; a run by hand still works."""
-    project, home = remember(sync, syncs, paused=True)
+    found, home = remember(sync, syncs, paused=True)
     if as_json:
-        print_status(project, home, sync)
+        print_status(found, home, sync)
+    warn_of_problems(found)
     say(words.console(stderr=True), f"{sync} is paused. To resume it: reverse-etl resume {sync}")

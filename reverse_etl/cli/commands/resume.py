@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.cli import words
-from reverse_etl.cli.pausing import SyncName, print_status, remember
+from reverse_etl.cli.pausing import SyncName, print_status, remember, warn_of_problems
 from reverse_etl.cli.project import AsJson, SyncsFolder
 from reverse_etl.cli.tables import say
 
@@ -18,16 +18,17 @@ def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson =
     from reverse_etl.cli.toggles import switch_on
     from reverse_etl.errors import StateError
 
-    project, home = remember(sync, syncs, paused=False)
+    found, home = remember(sync, syncs, paused=False)
+    warn_of_problems(found)
     people = words.console(stderr=True)
     was_off = None
     try:
-        was_off = switch_on(home, project.syncs[sync])
+        was_off = switch_on(home, found.configs[sync])
     except StateError as error:
         say(people, f"Warning: {error}")
     if as_json:
-        print_status(project, home, sync)
-    if project.syncs[sync].schedule.manual:
+        print_status(found, home, sync)
+    if found.configs[sync].schedule.manual:
         say(people, f"{sync} is active. It has no due times; to run it: reverse-etl run {sync}")
         return
     more = {

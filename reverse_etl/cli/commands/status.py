@@ -34,7 +34,7 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     from reverse_etl.state.home import Home
 
     project = load_project(syncs)
-    found = look_and_warn(project, Home.from_environment(syncs))
+    found = look_and_warn(project.syncs, Home.from_environment(syncs))
     if as_json:
         words.print_json([status.as_json() for status in found])
     else:
@@ -43,9 +43,9 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
         say(words.console(stderr=True), NO_DAEMON)
 
 
-def look_and_warn(project: ProjectConfig, home: Home) -> list[SyncStatus]:
-    """Every sync of the files, now; a warning on stderr where Dagster's storage cannot be read. Raises StateError."""
-    found, warning = look(project.syncs, home)
+def look_and_warn(syncs: Mapping[str, SyncConfig], home: Home) -> list[SyncStatus]:
+    """These syncs, now; a warning on stderr where Dagster's storage cannot be read. Raises StateError."""
+    found, warning = look(syncs, home)
     if warning:
         say(words.console(stderr=True), f"Warning: {warning}")
     return found
