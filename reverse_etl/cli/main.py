@@ -40,7 +40,20 @@ _COMMANDS: Final = "reverse_etl.cli.commands"
 
 _IN_HELP: Final = (
     *("demo", "init", "validate", "test", "test-connection", "preview", "plan", "run", "verify", "spot-check"),
-    *("status", "history", "errors", "retry", "undo", "pause", "resume", "log", "sandbox", "schema", "ui"),
+    *(
+        "status",
+        "history",
+        "errors",
+        "retry",
+        "undo",
+        "pause",
+        "resume",
+        "log",
+        "sandbox",
+        "schema",
+        "ui",
+        "syncs-page",
+    ),
 )
 """The order of the help; any other command comes after them, by name."""
 

@@ -1,43 +1,57 @@
-"""The Syncs page beside Dagster's: what ``ui`` starts and ends with it."""
+"""The Syncs page as commands serve it: beside Dagster's, as ``ui`` does, or alone, as ``syncs-page`` does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
     from reverse_etl.state.home import Home
+    from reverse_etl.syncs_page.addresses import Opened
+    from reverse_etl.syncs_page.app import Shown
+
+NoToken = Annotated[
+    bool, typer.Option("--no-token", help="Let whoever reaches the Syncs page read it, as behind a proxy with a login.")
+]
 
 
-@contextmanager
-def served_page(
-    syncs: Path, home: Home, *, dagster_port: int, port: int | None = None, allow_actions: bool = False
-) -> Iterator[str]:
-    """Serves the Syncs page until the block ends, and yields its address.
+def shown_page(
+    syncs: Path,
+    home: Home,
+    *,
+    dagster: str = "",
+    allow_actions: bool = False,
+    plans: bool = True,
+    opened: Opened | None = None,
+    token: bool = True,
+) -> Shown:
+    """What the page shows of a folder of syncs, and what can be done there.
 
     Args:
         syncs: The folder of the syncs.
         home: The home folder.
-        dagster_port: Of Dagster's page on the loopback address.
-        port: Its own; 0 for any that is free, None for the next one after Dagster's where that is free.
-        allow_actions: Whether syncs can be paused, resumed and run there.
+        dagster: The address of Dagster's page; empty where none is known.
+        allow_actions: Whether syncs can be paused and resumed there, and run where Dagster's page is known.
+        plans: Whether plans can be made, in this process.
+        opened: Where people open it; None: on this machine.
+        token: Whether they need the token.
 
     Raises:
-        ConfigError: The port that was asked for is in use.
+        StateError: The token cannot be read or made.
     """
     from reverse_etl.cli.commands.status import look
     from reverse_etl.cli.launching import launch
     from reverse_etl.cli.pausing import remember
     from reverse_etl.cli.toggles import switch_on
     from reverse_etl.syncs_page.actions import Actions
-    from reverse_etl.syncs_page.app import Shown, syncs_page
-    from reverse_etl.syncs_page.server import HOST, listen, serving
+    from reverse_etl.syncs_page.addresses import Opened
+    from reverse_etl.syncs_page.app import Shown
     from reverse_etl.syncs_page.syncs_folder import SyncsFolder
-
-    dagster = f"http://{HOST}:{dagster_port}"
+    from reverse_etl.syncs_page.token import kept_token
 
     def pause(name: str) -> None:
         remember(name, syncs, paused=True)
@@ -46,7 +60,26 @@ def served_page(
         found, home_of_sync = remember(name, syncs, paused=False)
         switch_on(home_of_sync, found.configs[name])
 
-    actions = Actions(pause, resume, partial(launch, dagster)) if allow_actions else None
-    shown = Shown(SyncsFolder(syncs), home, partial(look, home=home), dagster, actions)
-    with serving(syncs_page(shown), listen(port, beside=dagster_port)) as address:
-        yield address
+    actions = Actions(pause, resume, partial(launch, dagster) if dagster else None) if allow_actions else None
+    return Shown(
+        SyncsFolder(syncs),
+        home,
+        partial(look, home=home),
+        dagster,
+        actions,
+        plans=plans,
+        opened=opened or Opened(),
+        token=kept_token(home.path) if token else "",
+    )
+
+
+def address_to_open(address: str, shown: Shown) -> str:
+    """What a person is told to open: with the token in a terminal; a log has the place of its file in its stead."""
+    from reverse_etl.syncs_page.token import FIELD, token_file
+
+    page = f"{shown.opened.url or address}/"
+    if not shown.token:
+        return page
+    if sys.stderr.isatty():
+        return f"{page}?{FIELD}={shown.token}"
+    return f"{page}?{FIELD}=… (the token is in {token_file(shown.home.path)})"

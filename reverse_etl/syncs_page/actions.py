@@ -13,9 +13,10 @@ class Actions:
     Attributes:
         pause: Due runs are left out from now on.
         resume: They start again, in Dagster's UI too.
-        run: Starts a run as a schedule would, in no process of ours, and returns Dagster's id of it.
+        run: Starts a run as a schedule would, in no process of ours, and returns Dagster's id of it; None where no
+            Dagster is known that could.
     """
 
     pause: Callable[[str], None]
     resume: Callable[[str], None]
-    run: Callable[[str], str]
+    run: Callable[[str], str] | None

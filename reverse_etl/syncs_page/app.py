@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -19,13 +19,14 @@ from reverse_etl.errors import ConfigError, ReverseEtlError, StateError
 from reverse_etl.report import Status
 from reverse_etl.state.run_history import find_run, latest_run, latest_runs, list_runs, newest_ended
 from reverse_etl.state.store import Store, open_store
-from reverse_etl.syncs_page.frame import Frame, framed, note, paragraphs
+from reverse_etl.syncs_page.addresses import Opened, own
+from reverse_etl.syncs_page.frame import SHIPPED, Frame, framed, note, paragraphs
 from reverse_etl.syncs_page.guard import Forms, Guarded
 from reverse_etl.syncs_page.list_page import Asked, Everything, list_page, unknown_page
 from reverse_etl.syncs_page.markup import element
 from reverse_etl.syncs_page.plans import Plans
 from reverse_etl.syncs_page.run_page import failures_of, run_page
-from reverse_etl.syncs_page.sync_page import IMPORTS, OneSync, sync_page
+from reverse_etl.syncs_page.sync_page import IMPORTS, NO_ACTIONS, NO_DAGSTER, OneSync, sync_page
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -46,7 +47,6 @@ Look = Callable[[Mapping[str, "SyncConfig"]], tuple[Sequence["SyncStatus"], str]
 _CHARTED: Final = 40
 """The latest imports that charts show."""
 
-_KINDS: Final = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _DONE: Final = {"pause": "paused", "resume": "resumed", "run": "started"}
 _BEGINS_WITHIN: Final = timedelta(hours=1)
 
@@ -61,6 +61,9 @@ class Shown:
         look: How syncs are.
         dagster: The address of Dagster's page; empty where there is none.
         actions: What may be done; None: nothing.
+        plans: Whether a plan may be asked for.
+        opened: Where people open the page.
+        token: What they need to read it; empty for nothing.
     """
 
     folder: SyncsFolder
@@ -68,6 +71,9 @@ class Shown:
     look: Look
     dagster: str = ""
     actions: Actions | None = None
+    plans: bool = True
+    opened: Opened = field(default_factory=Opened)
+    token: str = ""
 
 
 def syncs_page(shown: Shown) -> ASGIApp:
@@ -75,14 +81,14 @@ def syncs_page(shown: Shown) -> ASGIApp:
     pages = _Pages(shown)
     routes = [
         Route("/", pages.all_syncs),
-        *(Route(f"/{name}", _shipped) for name in _KINDS),
+        *(Route(f"/{name}", _shipped) for name in SHIPPED),
         Route("/syncs/{sync}", pages.one_sync),
         Route("/syncs/{sync}/runs/{run}", pages.one_run),
         Route("/syncs/{sync}/runs/{run}/failed_rows.csv", pages.csv),
         Route("/syncs/{sync}/{action}", pages.act, methods=["POST"]),
     ]
     handlers = {ReverseEtlError: _failed, HTTPException: _missing, Exception: _defect}
-    return Guarded(Starlette(routes=routes, exception_handlers=handlers))
+    return Guarded(Starlette(routes=routes, exception_handlers=handlers), shown.opened, shown.token)
 
 
 class _Pages:
@@ -135,7 +141,8 @@ class _Pages:
             said=request.query_params.get("said", ""),
             started=self._not_begun(store, name),
             token=self._forms.token(request),
-            may_act=self._shown.actions is not None,
+            actions=self._shown.actions,
+            plans=self._shown.plans,
         )
         answer = sync_page(found, datetime.now(UTC), dagster=self._dagster(f"guess/{name}"))
         return self._forms.remember(request, answer)
@@ -175,15 +182,19 @@ class _Pages:
         if name not in found.syncs:
             raise _no_sync(name, list(found.syncs))
         if action == "plan":
+            if not self._shown.plans:
+                raise HTTPException(403, "No plan can be made here: `reverse-etl plan` makes one.")
             self._plans.ask(name)
-            return RedirectResponse(f"/syncs/{name}#plan", 303)
+            return RedirectResponse(own(f"/syncs/{name}#plan"), 303)
         if actions is None:
-            raise HTTPException(403, "Nothing can be started or paused here: `reverse-etl ui --allow-actions` lets it.")
+            raise HTTPException(403, NO_ACTIONS)
         if action == "run":
+            if actions.run is None:
+                raise HTTPException(403, NO_DAGSTER)
             self._started[name] = actions.run(name), datetime.now(UTC)
-            return RedirectResponse(f"/syncs/{name}", 303)
+            return RedirectResponse(own(f"/syncs/{name}"), 303)
         (actions.pause if action == "pause" else actions.resume)(name)
-        return RedirectResponse(f"/syncs/{name}?said={_DONE[action]}", 303)
+        return RedirectResponse(own(f"/syncs/{name}?said={_DONE[action]}"), 303)
 
     def _not_begun(self, store: Store, name: str) -> str:
         """Dagster's page of the run that was started here last, as long as the history has nothing of it."""
@@ -239,9 +250,9 @@ def _no_sync(name: str, known: Sequence[str]) -> HTTPException:
 
 
 def _shipped(request: Request) -> Response:
-    name = request.url.path.removeprefix("/")
+    name = request.url.path.rpartition("/")[2]
     text = files("reverse_etl.syncs_page").joinpath(name).read_text(encoding="utf-8")
-    return Response(text, media_type=_KINDS[name])
+    return Response(text, media_type=SHIPPED[name])
 
 
 def _missing(_request: Request, error: Exception) -> HTMLResponse:
@@ -249,7 +260,7 @@ def _missing(_request: Request, error: Exception) -> HTMLResponse:
     status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (404, "")
     title = {403: "Not allowed", 404: "Not found"}.get(status, "Not possible")
     said = note("problem", paragraphs(detail))
-    return framed(Frame(title, up=(("Syncs", "/"),), status=status), said)
+    return framed(Frame(title, up=(("Syncs", own("/")),), status=status), said)
 
 
 def _defect(_request: Request, _error: Exception) -> HTMLResponse:
@@ -257,7 +268,7 @@ def _defect(_request: Request, _error: Exception) -> HTMLResponse:
     said = note(
         "problem", paragraphs("This is a defect of reverse-etl: the terminal in which it runs has the details.")
     )
-    return framed(Frame("A defect", up=(("Syncs", "/"),), status=500), said)
+    return framed(Frame("A defect", up=(("Syncs", own("/")),), status=500), said)
 
 
 def _failed(_request: Request, error: Exception) -> HTMLResponse:
@@ -265,4 +276,6 @@ def _failed(_request: Request, error: Exception) -> HTMLResponse:
     status = 503 if isinstance(error, StateError) else 409
     title = "The state cannot be read" if status == 503 else "This could not be done"
     retry = element("p", element("a", "Try again", href=""))
-    return framed(Frame(title, up=(("Syncs", "/"),), status=status), note("problem", paragraphs(str(error))), retry)
+    return framed(
+        Frame(title, up=(("Syncs", own("/")),), status=status), note("problem", paragraphs(str(error))), retry
+    )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.responses import HTMLResponse
 
+from reverse_etl.syncs_page.addresses import own
 from reverse_etl.syncs_page.markup import Child, Html, element, html
 from reverse_etl.times import clock, from_now
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+SHIPPED: Final = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+"""Files of every page, the same for everybody, by their kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Frame:
         up: The way back to the list of syncs, and to the sync: titles with their addresses.
         live: Whether something on it is in progress: it then shows what changes without being loaded again.
         status: HTTP's, of the answer.
+        leads_to: The address that a browser opens by itself; empty for none.
     """
 
     title: str
@@ -32,6 +37,7 @@ class Frame:
     up: tuple[tuple[str, str], ...] = ()
     live: bool = False
     status: int = 200
+    leads_to: str = ""
 
 
 def framed(frame: Frame, *contents: Child) -> HTMLResponse:
@@ -40,10 +46,11 @@ def framed(frame: Frame, *contents: Child) -> HTMLResponse:
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", http_equiv="refresh", content=f"0;url={frame.leads_to}") if frame.leads_to else None,
         element("title", frame.title),
-        element("link", rel="icon", href="/icon.svg"),
-        element("link", rel="stylesheet", href="/page.css"),
-        element("script", src="/page.js", defer=True),
+        element("link", rel="icon", href=own("/icon.svg")),
+        element("link", rel="stylesheet", href=own("/page.css")),
+        element("script", src=own("/page.js"), defer=True),
     )
     ways = [element("a", title, href=address) for title, address in frame.up]
     if frame.dagster:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from reverse_etl.counted import counted
 from reverse_etl.report import Status
+from reverse_etl.syncs_page.addresses import own
 from reverse_etl.syncs_page.frame import Frame, framed, note, page_links, paragraphs, problem_list, table, tag, when
 from reverse_etl.syncs_page.markup import Child, Html, element, html
 
@@ -85,7 +86,7 @@ def list_page(found: Everything, asked: Asked, *, dagster: str) -> Response:
         rows = [_faulty(name, run) for name, run in found.faulty.items() if asked.find.lower() in name.lower()] + rows
     live = any(_last(each) is Status.RUNNING for each in shown)
     total = len(found.statuses) + len(found.faulty)
-    address = f"/?{urlencode({'find': asked.find, 'show': asked.show})}&page="
+    address = f"{own('/')}?{urlencode({'find': asked.find, 'show': asked.show})}&page="
     return framed(
         Frame("Syncs", dagster=dagster, live=live),
         element("div", _notes(found), id="notes"),
@@ -107,7 +108,7 @@ def unknown_page(names: Sequence[str], problems: Sequence[str], why: str, *, dag
     cannot = note("problem", element("h2", "The state cannot be read"), paragraphs(why))
     rows: list[list[Child]] = [[name, "not known"] for name in sorted(names)]
     listed = table("The syncs of the files", ("sync", "status"), rows) if rows else None
-    again = element("p", element("a", "Try again", href="/"))
+    again = element("p", element("a", "Try again", href=own("/")))
     return framed(Frame("Syncs", dagster=dagster, status=503), cannot, again, _problems(problems), listed)
 
 
@@ -135,7 +136,7 @@ def _finder(statuses: Sequence[SyncStatus], asked: Asked) -> Html:
         element(
             "a",
             f"{name or 'all'} {count:,}",
-            href=f"/?{urlencode({'find': asked.find, 'show': name})}",
+            href=f"{own('/')}?{urlencode({'find': asked.find, 'show': name})}",
             aria_current="page" if asked.show == name else None,
         )
         for name, count in {"": len(statuses), **counts}.items()
@@ -159,14 +160,14 @@ def _listed(rows: Sequence[Sequence[Child]], total: int, folder: str) -> Html:
         how = "Make the first with `reverse-etl init`, or see what syncs do with `reverse-etl demo`."
         return html(element("p", f"There are no syncs in {folder} yet."), paragraphs(how))
     if not rows:
-        return element("p", "No sync fits. ", element("a", "Show all", href="/"))
+        return element("p", "No sync fits. ", element("a", "Show all", href=own("/")))
     return table("Every sync", _HEADINGS, rows, numbers=("rows", "failed"))
 
 
 def _row(status: SyncStatus) -> list[Child]:
     sync, run = status.sync, status.run
     name = html(
-        element("a", sync.name, href=f"/syncs/{sync.name}"),
+        element("a", sync.name, href=own(f"/syncs/{sync.name}")),
         element("span", sync.description or f"{sync.kind} in {sync.destination}", class_="quiet", dir="auto"),
     )
     words = [tag(status.word), tag("stale") if status.stale else None]
@@ -178,7 +179,9 @@ def _row(status: SyncStatus) -> list[Child]:
 
 
 def _faulty(name: str, run: RunReport | None) -> list[Child]:
-    link = html(element("a", name, href=f"/syncs/{name}"), element("span", "see the problem above", class_="quiet"))
+    link = html(
+        element("a", name, href=own(f"/syncs/{name}")), element("span", "see the problem above", class_="quiet")
+    )
     last = tag(run.status.value) if run else element("span", "none yet", class_="quiet")
     return [link, tag("file has a problem"), last, _rows(run), _failed(run), "when it is mended"]
 

@@ -11,6 +11,7 @@ from reverse_etl.counted import counted
 from reverse_etl.report import Status, is_gone
 from reverse_etl.state.check_results import results_of_run
 from reverse_etl.state.failures import causes_of_run, failed_rows_of_run
+from reverse_etl.syncs_page.addresses import own
 from reverse_etl.syncs_page.frame import Frame, facts, framed, note, paragraphs, prose, table, tag, when
 from reverse_etl.syncs_page.markup import Child, Html, element, html
 from reverse_etl.times import at_unix, clock
@@ -78,10 +79,10 @@ def run_page(
         csv: Whether its CSV is still there.
         progress: How far it is; None where it has ended.
     """
-    sync = f"/syncs/{run.sync}"
+    sync = own(f"/syncs/{run.sync}")
     title = f"{run.sync}: import of {run.started_at:%Y-%m-%d %H:%M} UTC"
     return framed(
-        Frame(title, dagster=dagster, up=(("Syncs", "/"), (run.sync, sync)), live=progress is not None),
+        Frame(title, dagster=dagster, up=(("Syncs", own("/")), (run.sync, sync)), live=progress is not None),
         element("div", outcome(run, progress), id="outcome"),
         element("div", _facts(run, now), _streams(run), id="facts"),
         failed_rows(failures_of(store, run.run_id), run, csv=csv) if run.total.failed else None,
@@ -104,7 +105,7 @@ def failed_rows(failures: Failures, run: RunReport, *, csv: bool) -> Html:
     """The failed rows by cause, and the way to the file with all of them."""
     rows = [_cause(cause, failures.samples) for cause in failures.causes]
     headings = ("reason", "rows", "query", "stage", "field", "what is wrong", "for example row")
-    address = f"/syncs/{run.sync}/runs/{run.run_id}/failed_rows.csv"
+    address = own(f"/syncs/{run.sync}/runs/{run.run_id}/failed_rows.csv")
     if csv:
         link = element("a", "Download the failed rows (CSV)", href=address, class_="button", download=True)
         where = html(

@@ -1,4 +1,4 @@
-"""The Syncs page beside another program: served from a thread, on the loopback address, until the block ends."""
+"""The Syncs page on a port of its own: served from a thread until the block ends, whatever else the process does."""
 
 from __future__ import annotations
 
@@ -35,14 +35,30 @@ def listen(port: int | None, *, beside: int) -> socket.socket:
     """
     wanted = port if port is not None else min(beside + 1, 65_535)
     try:
-        return socket.create_server((HOST, wanted), backlog=64)
+        return _listener(HOST, wanted)
     except OSError as error:
         if port is None:
-            return socket.create_server((HOST, 0), backlog=64)
+            return _listener(HOST, 0)
         raise ConfigError(
             f"port {port} cannot be listened on: {error.strerror}.",
             hint="Choose another with --syncs-port, or 0 for any that is free.",
         ) from None
+
+
+def listen_at(host: str, port: int) -> socket.socket:
+    """A socket that listens there; the caller closes it. Raises ConfigError where it cannot."""
+    try:
+        return _listener(host, port)
+    except OSError as error:
+        raise ConfigError(
+            f"nothing can listen on {host}:{port}: {error.strerror}.",
+            hint="Name another port with --listen, or end the program that has this one.",
+        ) from None
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host.strip("[]"), port), family=family, backlog=64)
 
 
 @contextmanager
@@ -65,7 +81,8 @@ def serving(app: ASGIApp, listener: socket.socket) -> Iterator[str]:
         while thread.is_alive() and not server.started:
             time.sleep(_LOOK_AGAIN_S)
         try:
-            yield f"http://{HOST}:{listener.getsockname()[1]}"
+            host, bound = listener.getsockname()[:2]
+            yield f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
         finally:
             server.should_exit = True
             thread.join(_END_WITHIN_S)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.report import Status
+from reverse_etl.syncs_page.addresses import own
 from reverse_etl.syncs_page.charts import charts
 from reverse_etl.syncs_page.frame import (
     Frame,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.run.planned import Plan
+    from reverse_etl.syncs_page.actions import Actions
     from reverse_etl.syncs_page.in_progress import InProgress
     from reverse_etl.syncs_page.plans import Planned
     from reverse_etl.syncs_page.sync_status import SyncStatus
@@ -49,7 +51,8 @@ SAID: Final = {
 }
 """What was done, by the word for it in an address."""
 
-_NO_ACTIONS: Final = "Nothing can be started or paused here: `reverse-etl ui --allow-actions` lets it."
+NO_ACTIONS: Final = "Nothing can be started or paused here: `--allow-actions`, where the page is started, lets it."
+NO_DAGSTER: Final = "Nothing can be started here: `--dagster-url`, where the page is started, names Dagster's page."
 _PLAN: Final = "A plan reads the rows as an import would and counts what would be sent. Nothing is sent."
 
 
@@ -72,7 +75,8 @@ class OneSync:
         said: A key of ``SAID``; empty for none.
         started: Dagster's page of a run that was started here and has not begun; empty for none.
         token: Of its forms.
-        may_act: Whether it may be paused, resumed and run here.
+        actions: What may be done here; None: nothing.
+        plans: Whether a plan may be asked for.
     """
 
     name: str
@@ -89,7 +93,8 @@ class OneSync:
     said: str
     started: str
     token: str
-    may_act: bool
+    actions: Actions | None
+    plans: bool
 
 
 def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
@@ -101,7 +106,7 @@ def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
         Frame(
             found.name,
             dagster=dagster,
-            up=(("Syncs", "/"),),
+            up=(("Syncs", own("/")),),
             live=planning or running is not None or bool(found.started),
         ),
         element("p", status.sync.description, dir="auto") if status else None,
@@ -174,13 +179,15 @@ def _schedule(schedule: ScheduleConfig) -> str:
 def _button(found: OneSync, action: str, text: str, *, main: bool = False) -> Html:
     token = element("input", type="hidden", name=FIELD, value=found.token)
     button = element("button", text, class_="main" if main else "")
-    return element("form", token, button, method="post", action=f"/syncs/{found.name}/{action}")
+    return element("form", token, button, method="post", action=own(f"/syncs/{found.name}/{action}"))
 
 
 def _actions(found: OneSync, status: SyncStatus) -> Html:
-    if not found.may_act:
-        return element("p", prose(_NO_ACTIONS), class_="quiet")
+    if found.actions is None:
+        return element("p", prose(NO_ACTIONS), class_="quiet")
     toggle = _button(found, "resume", "Resume") if status.word == "paused" else _button(found, "pause", "Pause")
+    if found.actions.run is None:
+        return element("div", toggle, element("p", prose(NO_DAGSTER), class_="quiet"), class_="actions", id="actions")
     sure = f"It reads what changed and sends it to {status.sync.destination}, as a scheduled import does."
     button = _button(found, "run", "Start the import", main=True)
     start = element("details", element("summary", "Run now"), element("p", sure), button)
@@ -189,6 +196,8 @@ def _actions(found: OneSync, status: SyncStatus) -> Html:
 
 def _plan(found: OneSync, sync: SyncConfig) -> Html:
     planned = found.planned
+    if not found.plans:
+        return element("p", prose(f"`reverse-etl plan {found.name}` counts what the next import would send."))
     if planned is not None and planned.in_the_making:
         return element("p", f"The plan is being made, since {clock(planned.at)}.", class_="busy")
     shown: list[Child] = [element("p", _PLAN, class_="quiet")]
@@ -228,13 +237,13 @@ def _imports(found: OneSync, now: datetime) -> Html:
     counted = ("read", *differs, "delivered", "unchanged", "left out", "failed", "took")
     headings = ("started", "status", *counted, "message")
     rows = [_import(run, now, compares=compares) for run in found.imports]
-    address = f"/syncs/{found.name}?page="
+    address = own(f"/syncs/{found.name}?page=")
     links = page_links(address, found.page, more=found.more, before="Newer imports", after="Older imports")
     return html(table("Imports, the newest first", headings, rows, numbers=counted), links)
 
 
 def _import(run: RunReport, now: datetime, *, compares: bool) -> list[Child]:
-    started = element("a", when(run.started_at, now), href=f"/syncs/{run.sync}/runs/{run.run_id}")
+    started = element("a", when(run.started_at, now), href=own(f"/syncs/{run.sync}/runs/{run.run_id}"))
     took = f"{run.duration_s:,.1f} s" if run.duration_s else ""
     read, found = run.read, (run.added, run.changed) if compares else ()
     counts: list[Child] = [

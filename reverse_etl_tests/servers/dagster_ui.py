@@ -45,10 +45,21 @@ def running_ui(folder: Path, environment: dict[str, str], *options: str, program
 
 
 def syncs_page(folder: Path) -> str:
-    """The address of the Syncs page that runs beside it."""
-    found = re.search(r"The Syncs page: (http://\S+)", (folder / "ui.log").read_text())
-    assert found is not None
-    return found[1]
+    """The address of the Syncs page that runs beside it, without the token that a browser needs first."""
+    return address_of((folder / "ui.log").read_text())[0]
+
+
+def with_token(folder: Path) -> str:
+    """What a person opens: the same with the token."""
+    address, token = address_of((folder / "ui.log").read_text())
+    return f"{address}/?token={token}"
+
+
+def address_of(log: str) -> tuple[str, str]:
+    """Where the page is, by what a process printed that serves it, and the token, by the file that is named there."""
+    found = re.search(r"The Syncs page:\s+(http://[^\s?]+)/\?token=…\s+\(the\s+token\s+is\s+in\s+(\S+)\)", log)
+    assert found is not None, log
+    return found[1], Path(found[2]).read_text()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

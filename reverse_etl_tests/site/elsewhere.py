@@ -51,4 +51,5 @@ ELSEWHERE: Final = (
     ("docs/shaping.md", "javascript", "shaping/test_page.py"),
     ("docs/shaping.md", "python", "shaping/test_page.py"),
     ("docs/testing.md", "console", "cli/test_testing.py"),
+    ("docs/ui.md", "console", "Serves until it is ended: cli/test_syncs_page.py"),
 )

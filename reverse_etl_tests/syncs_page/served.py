@@ -18,6 +18,7 @@ from reverse_etl.cli.commands.status import look
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.state.syncs import set_paused
 from reverse_etl.syncs_page.actions import Actions
+from reverse_etl.syncs_page.addresses import Opened
 from reverse_etl.syncs_page.app import Shown, syncs_page
 from reverse_etl.syncs_page.guard import FIELD
 from reverse_etl.syncs_page.sync_status import SyncStatus
@@ -36,6 +37,10 @@ class Page:
     Attributes:
         project: What the page is over.
         may_act: Whether it lets syncs be paused, resumed and run.
+        may_run: Whether it knows a Dagster that could run them.
+        plans: Whether it makes plans.
+        opened: Where people open it.
+        token: What they need; empty for nothing.
         daemon: Whether Dagster's daemon seems to run.
         warning: What could not be seen.
         broken: Whether looking is a defect.
@@ -46,6 +51,10 @@ class Page:
 
     project: Remembered
     may_act: bool = False
+    may_run: bool = True
+    plans: bool = True
+    opened: Opened = field(default_factory=Opened)
+    token: str = ""
     daemon: bool = False
     warning: str = ""
     broken: bool = False
@@ -59,7 +68,11 @@ class Page:
             return LAUNCHED
 
         store = self.project.store
-        actions = Actions(partial(set_paused, store, paused=True), partial(set_paused, store, paused=False), run)
+        actions = Actions(
+            partial(set_paused, store, paused=True),
+            partial(set_paused, store, paused=False),
+            run if self.may_run else None,
+        )
 
         def look_now(syncs: Mapping[str, SyncConfig]) -> tuple[list[SyncStatus], str]:
             if self.broken:
@@ -73,6 +86,9 @@ class Page:
             look_now,
             DAGSTER,
             actions if self.may_act else None,
+            plans=self.plans,
+            opened=self.opened,
+            token=self.token,
         )
         self.app = syncs_page(shown)
 
@@ -102,7 +118,11 @@ class Page:
             found = re.search(f'name="{FIELD}" value="([^"]+)"', self.get(f"/syncs/{sync}").text)
             token = found[1] if found else ""
         headers = {"origin": origin} if origin is not None else {}
-        return self._ask("POST", f"/syncs/{sync}/{action}", data={FIELD: token}, headers=headers)
+        return self.send(f"/syncs/{sync}/{action}", {FIELD: token}, headers)
+
+    def send(self, address: str, fields: dict[str, str], headers: dict[str, str]) -> httpx.Response:
+        """Sends a form."""
+        return self._ask("POST", address, data=fields, headers=headers)
 
 
 def wait(sync: str) -> None:

@@ -16,6 +16,7 @@ import pytest
 from reverse_etl.report import Counts, Status
 from reverse_etl.state.runs import begin_run
 from reverse_etl.state.syncs import is_paused, set_paused
+from reverse_etl.syncs_page.addresses import Opened
 from reverse_etl.syncs_page.server import listen, serving
 from reverse_etl_tests.cli.remembered import Remembered
 from reverse_etl_tests.e2e.browser import opened
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.thorough
 
 ADDRESSES = ("/", "/syncs/people", "/syncs/people/runs/failed-1", "/syncs/staff", "/syncs/nobody")
+TOKEN = "t" * 43
 LONG = "a_sync_with_a_name_that_goes_on_and_on_until_it_must_end_in_the_middle_of_a_word_somewhere"
 BROKEN_TAGS = """() => [...document.querySelectorAll('.tag')]
   .filter(tag => tag.offsetHeight >= 2 * parseFloat(getComputedStyle(tag).lineHeight)).map(tag => tag.textContent)"""
@@ -79,7 +81,7 @@ def project(project: Remembered) -> Remembered:
 @pytest.fixture
 def address(project: Remembered) -> Iterator[str]:
     """The page, on which syncs can be paused."""
-    with serving(Page(project, may_act=True, daemon=True).app, listen(0, beside=3000)) as url:
+    with serving(Page(project, may_act=True, daemon=True, token=TOKEN).app, listen(0, beside=3000)) as url:
         yield url
 
 
@@ -87,11 +89,12 @@ def address(project: Remembered) -> Iterator[str]:
 def tab(address: str) -> Iterator[Tab]:
     """A browser's page, which says nothing on its console."""
     said: list[str] = []
-    with opened(address, width=360, height=800) as tab:
+    with opened(f"{address}/?token={TOKEN}", width=360, height=800) as tab:
+        tab.wait_for_url(f"{address}/")
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))
         yield tab
-    assert [] == [words for words in said if "404" not in words]
+    assert [] == [words for words in said if "404" not in words and "403" not in words]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -161,3 +164,37 @@ def test_what_is_in_progress_changes_by_itself(tab: Tab, address: str, project: 
     tab.locator("#imports").get_by_text("completed").wait_for()
     tab.get_by_text("In progress").wait_for(state="detached")
     assert tab.evaluate("window.kept")
+
+
+def test_a_link_elsewhere_with_the_token_opens_the_page(tab: Tab, address: str) -> None:
+    """A mail, say: a browser sends strict cookies to no address that another site leads to, and none after a redirect.
+
+    One without the token leads to the page that says so, with a way in for a browser that has the cookie.
+    """
+    tab.context.clear_cookies()
+    elsewhere = "https://mail.example/"
+    links = f'<a href="{address}/syncs/people?token={TOKEN}">with</a> <a href="{address}/syncs/people">without</a>'
+    tab.route(elsewhere, lambda route: route.fulfill(content_type="text/html", body=links))
+    tab.goto(elsewhere)
+    tab.get_by_role("link", name="with", exact=True).click()
+    tab.wait_for_url(f"{address}/syncs/people")
+    tab.get_by_role("heading", name="people", exact=True).wait_for()
+    tab.goto(elsewhere)
+    tab.get_by_role("link", name="without").click()
+    tab.get_by_role("heading", name="The Syncs page needs its token").wait_for()
+    assert [] == tab.evaluate(CONTRAST)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
+    tab.get_by_role("link", name="open it again").click()
+    tab.get_by_role("link", name="people", exact=True).wait_for()
+
+
+def test_the_page_works_below_a_path(tab: Tab, project: Remembered) -> None:
+    """Its style, its script and its buttons are found there."""
+    app = Page(project, may_act=True, opened=Opened.at("http://localhost/syncs-page"), token=TOKEN).app
+    with serving(app, listen(0, beside=3000)) as url:
+        tab.goto(f"{url}/syncs-page/syncs/people?token={TOKEN}")
+        tab.get_by_role("button", name="Pause").click()
+        tab.get_by_text("Due imports are left out").wait_for()
+        assert tab.evaluate("getComputedStyle(document.querySelector('.note')).borderLeftWidth") == "4px"
+        tab.get_by_role("link", name="Syncs", exact=True).click()
+        tab.wait_for_url(f"{url}/syncs-page/")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from reverse_etl.cli import words
+from reverse_etl.cli.listening import host_and_port
 from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.cli.tables import say
 
@@ -54,7 +55,7 @@ def metrics(syncs: SyncsFolder = Path("syncs"), output: Output = None, listen: L
         except OSError as error:
             raise ConfigError(f"{output} cannot be written: {error.strerror}.", hint="Name another file.") from None
         return
-    host, port = _address(listen)
+    host, port = host_and_port(listen, like="127.0.0.1:9464")
     try:
         server, serving = start_http_server(port, host, registry_of(look))
     except OSError as error:
@@ -65,13 +66,6 @@ def metrics(syncs: SyncsFolder = Path("syncs"), output: Output = None, listen: L
         serving.join()
     finally:
         server.shutdown()
-
-
-def _address(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise typer.BadParameter("is a host and a port, such as 127.0.0.1:9464.", param_hint="--listen")
-    return host, int(port)
 
 
 def _written(syncs: Path) -> frozenset[tuple[str, int, int]]:

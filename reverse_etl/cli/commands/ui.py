@@ -15,7 +15,7 @@ from reverse_etl.cli import words
 from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_environment, missing_settings, shipped_file
 from reverse_etl.cli.dagster_services import command
 from reverse_etl.cli.project import SyncsFolder
-from reverse_etl.cli.served_page import served_page
+from reverse_etl.cli.served_page import NoToken, address_to_open, shown_page
 from reverse_etl.cli.tables import say
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError
 
@@ -41,10 +41,13 @@ def ui(
     allow_actions: Annotated[
         bool, typer.Option("--allow-actions", help="Let the Syncs page pause, resume and run syncs.")
     ] = False,
+    no_token: NoToken = False,
 ) -> None:
     """Serve the Syncs page and Dagster's UI, and run the schedules: http://127.0.0.1:3000. Ctrl-C ends all."""
     from reverse_etl.config.loader import load_project
     from reverse_etl.state.home import Home
+    from reverse_etl.syncs_page.app import syncs_page
+    from reverse_etl.syncs_page.server import listen, serving
 
     load_project(syncs)
     home = Home.from_environment(syncs)
@@ -56,9 +59,9 @@ def ui(
     workspace = own if own.exists() else shipped_file(home, own.name)
     people = words.console(stderr=True)
     say(people, f"Dagster's UI: http://{_HOST}:{port} (starting; Ctrl-C ends it, and the schedules)")
-    page = served_page(syncs, home, dagster_port=port, port=syncs_port, allow_actions=allow_actions)
-    with page as address:
-        say(people, f"The Syncs page: {address}")
+    page = shown_page(syncs, home, dagster=f"http://{_HOST}:{port}", allow_actions=allow_actions, token=not no_token)
+    with serving(syncs_page(page), listen(syncs_port, beside=port)) as address:
+        say(people, f"The Syncs page: {address_to_open(address, page)}")
         process = subprocess.Popen(command(str(workspace), host=_HOST, port=port))  # noqa: S603
         try:
             code = _attended(process, port)
