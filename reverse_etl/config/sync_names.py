@@ -24,8 +24,12 @@ def name_problem(name: str) -> str:
         better = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "sync"
         return f"a name has letters, digits and underscores only, such as {better}"
     if name in _TAKEN_NAMES or name.startswith("__"):
-        return f"Dagster keeps the name {name} for itself; another one is {name.strip('_')}_sync"
+        return f"Dagster keeps the name {name} for itself; another one is {_free(name)}"
     return ""
+
+
+def _free(name: str) -> str:
+    return f"{name.strip('_')}_sync"
 
 
 def check_name(sync: SyncFile, path: Path, named: dict[str, SyncFile], problems: list[Problem]) -> None:
@@ -35,8 +39,8 @@ def check_name(sync: SyncFile, path: Path, named: dict[str, SyncFile], problems:
         better = re.sub(r"[^A-Za-z0-9_]+", "_", sync.name).strip("_") or "sync"
         text = f"a sync's name has letters, digits and underscores only: rename the file to {better}{path.suffix}"
     elif sync.name in _TAKEN_NAMES or sync.name.startswith("__"):
-        text = f"Dagster keeps the name {sync.name} for itself: rename the file, for example to {sync.name}_sync"
-        text = text.replace("to __", "to ") + path.suffix
+        better = _free(sync.name)
+        text = f"Dagster keeps the name {sync.name} for itself: rename the file, for example to {better}{path.suffix}"
     elif (other := named.get(sync.name.lower())) is not None:
         text = f"there is another sync named {other.name}, in {other.file}: rename one file"
     if text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from inspect import getdoc
@@ -16,14 +16,16 @@ from reverse_etl_tests.reference.templates import (
     OPEN,
     PACKAGE,
     Function,
+    Given,
     Scope,
-    Value,
-    bindings,
-    bound_by,
+    assigned,
+    joint,
     last_word,
     module,
     names,
+    settled,
     texts,
+    way_to,
 )
 
 TYPED: Final = "A command that was typed wrongly"
@@ -77,7 +79,9 @@ _ROOMS: Final = {
     "files": "files of the machine",
 }
 _OF_FILES: Final = ("config", "checks", "destinations", "sources", "notify", "shaping", "schedule")
-_PLACES: Final = {"problem_at": 3, "problem_in_text": 4, "problem": 1}
+_ABOUT_A_KEY: Final = ("is ", "must ", "needs ", "takes ", "unknown ")
+"""How a short problem begins, in the code that hands it on without its line."""
+_PLACES: Final = {"problem_at": 3, "problem_in_text": 4, "problem": 1, "problem_in": 2, "warn": 1, "warn_in": 2}
 """Functions that take the text of a file's problem, and its place among their arguments."""
 
 
@@ -99,7 +103,7 @@ def messages() -> tuple[Message, ...]:
         for path in sorted(PACKAGE.rglob("*.py"))
         if "sandbox" not in path.relative_to(PACKAGE).parts
         for kind, text, hint in _of_module(Scope(module(path), None))
-        if re.search(r"[a-z]{2}", re.sub(rf"{OPEN}[^{CLOSE}]*{CLOSE}", "", text)) and text[0] not in ",;"
+        if re.search(r"[a-z]{2}", _fixed(text)) and not text.startswith((",", ";", "in "))
     }
     hinted = {(each.kind, each.where, each.text) for each in found if each.hint}
     kept = [each for each in found if each.hint or (each.kind, each.where, each.text) not in hinted]
@@ -120,14 +124,20 @@ def _of_module(scope: Scope) -> Iterator[tuple[str, str, str]]:
         inside = Scope(scope.module, scope.module.around.get(node))
         if isinstance(node, ast.Call):
             for kind, text, hint in _made(node, inside):
-                yield from ((kind, *pair) for pair in _pairs(text, hint, inside))
+                yield from ((kind, *pair) for pair in _pairs(node, text, hint, inside))
         elif isinstance(node, ast.Yield) and _yields_misfits(inside.function):
             match node.value:
                 case ast.Tuple(elts=[_, text]):
-                    yield from (("ConfigProblemsError", *pair) for pair in _pairs(text, None, inside))
+                    yield from (("ConfigProblemsError", *pair) for pair in _pairs(node, text, None, inside))
         if scope.module.path.parent.name == "config":
             for text in filter(_is_sentence, _handed_on(node)):
-                yield from (("ConfigProblemsError", *pair) for pair in _pairs(text, None, inside))
+                for words, _ in _pairs(node, text, None, inside):
+                    if _fixed(words).count(" ") > 1 or words.startswith(_ABOUT_A_KEY):
+                        yield "ConfigProblemsError", words, ""
+
+
+def _fixed(text: str) -> str:
+    return re.sub(rf"{OPEN}[^{CLOSE}]*{CLOSE}", "", text)
 
 
 def _handed_on(node: ast.AST) -> list[ast.expr]:
@@ -135,19 +145,31 @@ def _handed_on(node: ast.AST) -> list[ast.expr]:
     match node:
         case ast.Return(value=ast.expr() as given) | ast.Yield(value=ast.expr() as given):
             pass
+        case ast.Raise(exc=ast.Call(func=ast.Name(id=name)) as given) if name not in {*CLASSES, "ValueError"}:
+            pass
         case ast.Call(func=ast.Attribute(attr="append"), args=[given]):
             pass
         case _:
             return []
+    return list(_parts(given))
+
+
+def _parts(given: ast.expr) -> Iterator[ast.expr]:
+    yield given
     match given:
-        case ast.Tuple(elts=parts) | ast.Call(func=ast.Name(), args=parts):
-            return [given, *parts]
-    return [given]
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Call(func=ast.Name(), args=parts):
+            for part in parts:
+                yield from _parts(part)
 
 
 def _is_sentence(node: ast.expr) -> bool:
-    parts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-    return isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp | ast.IfExp) and "".join(parts).count(" ") > 1
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Subscript(), attr="format_map")):
+            return True
+        case ast.Constant() | ast.JoinedStr() | ast.BinOp() | ast.IfExp():
+            parts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
+            return "".join(each for each in parts if isinstance(each, str)).count(" ") > 0
+    return False
 
 
 def _yields_misfits(function: Function | None) -> bool:
@@ -188,30 +210,20 @@ def _kinds(name: str, made: ast.Call, scope: Scope) -> Iterator[str]:
     for base in scope.module.bases.get(name, []):
         if (word := last_word(base)) in CLASSES:
             yield CLASSES[word].__name__
-    for _, _, value, _ in bindings(name, scope, made.func):
+    for value in assigned(name, scope, made.func):
         yield from sorted(CLASSES[word].__name__ for word in names(value) & CLASSES.keys())
 
 
-def _pairs(text: ast.expr, hint: ast.expr | None, scope: Scope) -> Iterator[tuple[str, str]]:
-    """Templates of message and hint; what one assignment gives both stays together."""
-    for bound in _together(text, hint, scope):
-        inside = Scope(scope.module, scope.function, bound)
-        said, hints = texts(text, inside), texts(hint, inside) if hint is not None else [""]
-        if len(said) == len(hints):
-            yield from zip(said, hints, strict=True)
-        else:
-            yield from ((each, " Or: ".join(filter(None, hints[:3]))) for each in said)
-
-
-def _together(text: ast.expr, hint: ast.expr | None, scope: Scope) -> Iterable[dict[str, list[Value]]]:
-    if hint is None:
-        return [{}]
-    found: list[dict[str, list[Value]]] = []
-    for name in sorted(names(text)):
-        for _, target, value, loop in bindings(name, scope, text):
-            if names(target) & names(hint) and isinstance(target, ast.Tuple):
-                found += bound_by(target, value, scope, loop=loop)
-    return found or [{}]
+def _pairs(made: ast.AST, text: ast.expr, hint: ast.expr | None, scope: Scope) -> Iterator[tuple[str, str]]:
+    """Templates of message and hint, wherever the choices that lead to both agree."""
+    way = way_to(made, scope)
+    hints = texts(hint, scope) if hint is not None else [Given("")]
+    for each in texts(text, scope):
+        choices = joint(each.choices, way)
+        for one in hints if choices is not None else []:
+            both = joint(one.choices, choices or {})
+            if both is not None:
+                yield settled(str(each.value), both), settled(str(one.value), both)
 
 
 def _plain(text: str) -> str:

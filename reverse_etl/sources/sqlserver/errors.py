@@ -117,6 +117,9 @@ _STOPPED: Final[dict[int, tuple[str, str]]] = {
 }
 """Errors of reading rows whose own text may hold values: their names, and what to do."""
 
+_OVERFLOW: Final = 8115
+"""Of a number that becomes a date-time too, as where one is compared with the other."""
+
 _LOST: Final = frozenset({233, 596, 6002, 6005, 10053, 10054, 10060, 20003, 20004, 20006, 20017, 20047, 40197})
 
 
@@ -197,7 +200,9 @@ class Messages(_messages.Messages):
             return QueryError(f"{self.where}: {text} ({number}).", hint=conversion or _HINTS.get(number, _CHECK))
         name, hint = _STOPPED.get(number, (f"error {number}" if number else f"SQLSTATE {record.state}", ""))
         shown = f"{name} ({number})" if number in _STOPPED else name
-        hint = conversion or hint or "Run the query in sqlcmd or SSMS to see the server's own message."
+        if number == _OVERFLOW:
+            hint = conversion or hint
+        hint = hint or "Run the query in sqlcmd or SSMS to see the server's own message."
         return QueryError(f"{self.where}: the server stopped the query: {shown}.", hint=hint)
 
     def _denied(self, record: Record) -> QueryError:
