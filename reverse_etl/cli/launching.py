@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import httpx
-
+from reverse_etl.cli.dagster_graphql import ask
 from reverse_etl.errors import StateError
-
-_WITHIN_S: Final = 30
 
 # Of Dagster 1.13's GraphQL schema, as `dagster-graphql` has it: docs.dagster.io/guides/operate/graphql, read 2026-11.
 _JOBS: Final = """
@@ -31,7 +28,7 @@ def launch(dagster: str, sync: str) -> str:
     Raises:
         StateError: Dagster does not answer, does not know the sync, or does not launch it.
     """
-    found = _asked(dagster, _JOBS)["repositoriesOrError"]
+    found = ask(dagster, _JOBS)["repositoriesOrError"]
     where = [each for each in found.get("nodes", ()) if sync in {job["name"] for job in each["jobs"]}]
     if not where:
         raise StateError(
@@ -43,24 +40,9 @@ def launch(dagster: str, sync: str) -> str:
         "repositoryLocationName": where[0]["location"]["name"],
         "jobName": sync,
     }
-    answer = _asked(dagster, _LAUNCH, {"params": {"selector": selector, "runConfigData": {}}})["launchRun"]
+    answer = ask(dagster, _LAUNCH, {"params": {"selector": selector, "runConfigData": {}}})["launchRun"]
     if answer["__typename"] != "LaunchRunSuccess":
         raise StateError(
             f"Dagster did not launch {sync}: {answer['__typename']}.", hint=f"See {dagster}/guess/{sync} for why."
         )
     return str(answer["run"]["runId"])
-
-
-def _asked(dagster: str, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-    try:
-        # Loopback: no proxy is on the way.
-        with httpx.Client(timeout=_WITHIN_S, trust_env=False) as client:
-            answer = client.post(f"{dagster}/graphql", json={"query": query, "variables": variables or {}})
-        found: dict[str, Any] | None = answer.json().get("data") if answer.status_code == 200 else None
-    except (httpx.HTTPError, ValueError):
-        found = None
-    if not found:
-        raise StateError(
-            f"Dagster at {dagster} does not answer yet.", hint="It takes some seconds to start: try again then."
-        )
-    return found

@@ -1,7 +1,7 @@
 """The sensor that finds runs which failed before their first stage: no worker, a late start, no code server.
 
 No process of ours records such a run or sends an alert about it. The daemon asks the sensor once a minute; then
-the tags of runs that Dagster ended are settled too (``settled_tags``).
+the tags of runs that Dagster ended are settled too (``settled_tags``), and what Dagster has loaded is noted.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from reverse_etl.defs.specs import ProjectSpecs
 from reverse_etl.notify.sending import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.kept import kept_store
+from reverse_etl.state.loaded import mark, note_loaded
 from reverse_etl.state.run_ids import id_of_sync, runs_of
 from reverse_etl.state.runs import close_run
 from reverse_etl.state.store import Store
@@ -35,13 +36,14 @@ _FROM_OUTSIDE = "This run has been marked as failed from outside"
 
 def never_started_sensor(project: ProjectConfig, specs: ProjectSpecs) -> dg.SensorDefinition:
     """The sensor ``runs_that_never_started`` of a project's syncs."""
+    marks = {sync.name: mark(sync) for sync in project.syncs.values()}
 
     @dg.sensor(
         name="runs_that_never_started",
         minimum_interval_seconds=EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Records runs that failed before they began in the history, alerts the channels of `notify`, and "
-        "sets the tag `reverse_etl/status` of runs that Dagster ended.",
+        "sets the tag `reverse_etl/status` of runs that Dagster ended. Notes which syncs are loaded.",
         required_resource_keys={HOME},
     )
     def runs_that_never_started(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -53,10 +55,17 @@ def never_started_sensor(project: ProjectConfig, specs: ProjectSpecs) -> dg.Sens
             for warning in after_run(report, project.syncs[report.sync], channels=project.notify, store=store):
                 context.log.warning(warning)
         settle_tags(context.instance, store, specs, since=since)
+        note_loaded(store, _location(context), marks, now)
         context.update_cursor(now.isoformat())
         return dg.SkipReason("\n".join(report.message for report in found) or "Every run that failed had begun.")
 
     return runs_that_never_started
+
+
+def _location(context: dg.SensorEvaluationContext) -> str:
+    """The name of the code location that the daemon asks; empty for one that has none."""
+    origin = context.code_location_origin
+    return origin.location_name if origin is not None else ""
 
 
 def _record_never_started(

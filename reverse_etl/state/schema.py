@@ -221,6 +221,16 @@ PIECES: Final = sa.Table(
 )
 """One row per sync whose reading of everything in pieces is under way."""
 
+LOADED: Final = sa.Table(
+    "reverse_etl_loaded",
+    METADATA,
+    sa.Column("location", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False, comment="of syncs"),
+    sa.Column("syncs", sa.Text, nullable=False, comment="JSON: a mark by sync, as state.loaded.mark"),
+    sa.Column("looked_at", Moment, nullable=False),
+)
+"""One row per code location of Dagster: which syncs it has loaded, when the daemon last asked (``state.loaded``)."""
+
 SENT: Final = sa.Table(
     "reverse_etl_sent",
     METADATA,

@@ -11,6 +11,7 @@ from reverse_etl.counted import counted
 from reverse_etl.report import Status
 from reverse_etl.syncs_page.addresses import own
 from reverse_etl.syncs_page.frame import Frame, framed, note, page_links, paragraphs, problem_list, table, tag, when
+from reverse_etl.syncs_page.loading import loading
 from reverse_etl.syncs_page.markup import Child, Html, element, html
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def _notes(found: Everything) -> Html:
         notes.append(note("warning", paragraphs(found.warning)))
     if any(each.unattended for each in found.statuses):
         notes.append(note("warning", paragraphs(_NO_DAEMON)))
+    if not_as_the_files := loading(found.statuses):
+        notes.append(note("warning", paragraphs(not_as_the_files)))
     return html(notes)
 
 

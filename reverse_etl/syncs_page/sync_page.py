@@ -23,6 +23,7 @@ from reverse_etl.syncs_page.frame import (
     when,
 )
 from reverse_etl.syncs_page.guard import FIELD
+from reverse_etl.syncs_page.loading import loading
 from reverse_etl.syncs_page.markup import Child, Html, element, html
 from reverse_etl.syncs_page.plan_lines import conclusion, heading, lines, lines_in_table, removed_attributes
 from reverse_etl.syncs_page.run_page import Failures, failed_rows, outcome
@@ -110,7 +111,7 @@ def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
             live=planning or running is not None or bool(found.started),
         ),
         element("p", status.sync.description, dir="auto") if status else None,
-        element("div", _said(found), id="said"),
+        element("div", _said(found), _loading(status), id="said"),
         _without_file(found) if status is None else None,
         element("div", outcome(running, found.progress) if running else _last_failed(found), id="outcome"),
         element("div", _status_facts(status), id="facts") if status else None,
@@ -125,6 +126,12 @@ def _said(found: OneSync) -> Html:
         waits = "An import was started. It waits its turn, and is listed here as soon as it begins: "
         return note("done", element("p", waits, element("a", "its run in Dagster", href=found.started)))
     return note("done", element("p", SAID[found.said])) if found.said in SAID else html()
+
+
+def _loading(status: SyncStatus | None) -> Html | None:
+    """What Dagster would start in place of what the file says."""
+    said = loading([status]) if status is not None else ""
+    return note("warning", paragraphs(said)) if said else None
 
 
 def _without_file(found: OneSync) -> Html:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from reverse_etl.counted import counted
 from reverse_etl.times import at_unix, from_now, iso
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.schedule import ScheduleConfig
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
+    from reverse_etl.state.loaded import InDagster
     from reverse_etl.state.pieces import UnderWay
     from reverse_etl.state.store import Store
     from reverse_etl.state.syncs import SyncState
@@ -33,6 +34,7 @@ class SyncStatus:
         pieces: How far a reading of everything in pieces has come; None where none is under way.
         delivered_at: When its last run that delivered ended, with failed rows or without; None before.
         daemon: Whether a daemon of Dagster's runs, which starts due runs; None where that is not known.
+        loaded: Whether that daemon has it as its file is; None where that is not known.
     """
 
     sync: SyncConfig
@@ -43,6 +45,7 @@ class SyncStatus:
     daemon: bool | None = None
     delivered_at: datetime | None = None
     pieces: UnderWay | None = None
+    loaded: InDagster | None = None
 
     @property
     def pieces_read(self) -> str:
@@ -83,6 +86,11 @@ class SyncStatus:
         return self.daemon is False and self.word == "active" and not self.sync.schedule.manual
 
     @property
+    def in_dagster(self) -> InDagster | Literal["unknown", ""]:
+        """Whether the daemon that starts it has it as its file is; empty where none runs, or whether is not known."""
+        return (self.loaded or "unknown") if self.daemon else ""
+
+    @property
     def next_run(self) -> str:
         """When it runs next, in words: a due time, or why none is; a line each where nothing starts it."""
         if self.off:
@@ -94,9 +102,15 @@ class SyncStatus:
         due = from_now(self.next_run_at, self.now, never="when first scheduled")
         if after := self.sync.schedule.after:
             latest = "" if self.sync.schedule.every is None else f"\nat the latest {due}"
-            unattended = "no daemon\n" if self.unattended else ""
-            return f"{unattended}after {' and '.join(after)}{latest}"
-        return f"no daemon\ndue {due}" if self.unattended else due
+            return f"{self._kept_by}after {' and '.join(after)}{latest}"
+        return f"{self._kept_by}due {due}" if self._kept_by else due
+
+    @property
+    def _kept_by(self) -> str:
+        """What keeps the next run from being as the file says, a line; empty for nothing."""
+        if self.unattended:
+            return "no daemon\n"
+        return {"not_loaded": "not loaded by Dagster\n", "older": "older in Dagster\n"}.get(self.in_dagster, "")
 
     @property
     def stale(self) -> bool:
@@ -137,6 +151,7 @@ class SyncStatus:
             "sync_status": self.word,
             "off_in_dagster": self.off,
             "daemon_running": self.daemon,
+            "in_dagster": self.in_dagster or None,
             "last_sync_time": self.state.last_sync_time,
             "last_sync_at": iso(self.last_sync_at),
             "freshness": self.freshness,
@@ -164,6 +179,7 @@ def statuses(
     daemon: bool | None = None,
 ) -> list[SyncStatus]:
     """Each of these syncs, by name; ``off`` are those whose schedule is off in Dagster's UI. Raises StateError."""
+    from reverse_etl.state.loaded import loaded
     from reverse_etl.state.pieces import readings_under_way
     from reverse_etl.state.run_history import last_delivered_at, latest_runs
     from reverse_etl.state.syncs import SyncState, every_sync
@@ -171,7 +187,7 @@ def statuses(
     states = {state.name: state for state in every_sync(store)}
     runs, pieces = latest_runs(store), readings_under_way(store)
     with store.reading() as connection:
-        delivered = last_delivered_at(connection)
+        delivered, in_dagster = last_delivered_at(connection), loaded(connection, now)
     return [
         SyncStatus(
             sync,
@@ -182,6 +198,7 @@ def statuses(
             daemon=daemon,
             delivered_at=delivered.get(name),
             pieces=pieces.get(name),
+            loaded=in_dagster.has(sync),
         )
         for name, sync in sorted(syncs.items())
     ]

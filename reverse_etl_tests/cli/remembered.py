@@ -14,10 +14,12 @@ import typer
 from typer.testing import CliRunner, Result
 
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
+from reverse_etl.config.loader import load_project
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.exclusions import ExcludedRows
 from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
 from reverse_etl.state.home import Home
+from reverse_etl.state.loaded import mark, note_loaded
 from reverse_etl.state.runs import begin_run, close_run
 from reverse_etl.state.store import Store, open_store
 
@@ -65,6 +67,11 @@ class Remembered:
     def write(self, sync: str, schedule: str) -> None:
         """Writes a sync's file."""
         (self.folder / "syncs" / f"{sync}.yaml").write_text(PEOPLE % schedule)
+
+    def loads(self, *, ago: timedelta = timedelta(0)) -> None:
+        """Dagster has loaded the files as they are now, and its daemon's sensor has noted that."""
+        syncs = load_project(self.folder / "syncs").syncs.values()
+        note_loaded(self.store, "reverse_etl", {each.name: mark(each) for each in syncs}, datetime.now(UTC) - ago)
 
     def ran(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from reverse_etl.config.loader import load_project
 from reverse_etl.definitions import build_definitions
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
+from reverse_etl.state.loaded import loaded
 from reverse_etl.state.run_history import list_runs
 from reverse_etl.state.runs import begin_run
 from reverse_etl.state.store import Store, open_store
@@ -105,3 +107,17 @@ def test_a_run_that_began_keeps_its_end(daemon: Daemon, project: Project, store:
         daemon.instance.report_run_failed(run)
     assert "Every run that failed had begun." == look(project, daemon.instance)
     assert [Status.RUNNING] == [run.status for run in list_runs(store)]
+
+
+def test_what_is_loaded_is_noted_by_the_process_that_the_daemon_asks(
+    daemon: Daemon, project: Project, store: Store
+) -> None:
+    """As its definitions are, whatever the file says by now."""
+    look(project, daemon.instance)
+    path = project.folder / "syncs"
+    with store.reading() as connection:
+        found = loaded(connection, datetime.now(UTC))
+    assert "loaded" == found.has(load_project(path).syncs["people"])
+    file = path / "people.yaml"
+    file.write_text(re.sub("schedule: .*", "schedule: {every: 5m}", file.read_text()))
+    assert "older" == found.has(load_project(path).syncs["people"])

@@ -74,6 +74,7 @@ def project(project: Remembered) -> Remembered:
     project.write("orders", "{every: 6h}")
     project.ran("stopped", ago=timedelta(hours=3), status=Status.FAILED, sync="orders")
     at = datetime.now(UTC)
+    project.loads()
     begin_run(project.store, "open-1", root_run_id="open-1", sync="staff", workspace="main", started_at=at, since=0)
     return project
 

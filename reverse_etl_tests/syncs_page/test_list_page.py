@@ -106,10 +106,24 @@ def test_a_state_that_cannot_be_read_is_said_with_the_next_step(page: Page, proj
 def test_what_keeps_imports_from_starting_is_said(project: Remembered) -> None:
     """No daemon, and a storage of Dagster's that cannot be read."""
     assert "No scheduled import starts" in Page(project).text("/")
+    project.loads()
     page = Page(project, daemon=True, warning="whether schedules are on cannot be read.")
     shown = page.text("/")
     assert "whether schedules are on cannot be read." in shown
     assert "No scheduled import starts" not in shown
+
+
+def test_what_dagster_has_not_loaded_is_said(project: Remembered) -> None:
+    """In the list and on the sync's page, beside the next import; not where no daemon runs, nor of what is loaded."""
+    project.loads()
+    project.write("orders", "{every: 6h, start_at: 2020-01-01T00:00:00Z}")
+    page = Page(project, daemon=True)
+    for address in ("/", "/syncs/orders"):
+        shown = page.text(address)
+        assert "Dagster has not loaded orders yet" in shown
+        assert "not loaded by Dagster" in shown
+    assert "not loaded" not in page.text("/syncs/people")
+    assert "not loaded" not in Page(project).text("/")
 
 
 def test_a_defect_says_where_its_details_are(project: Remembered) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder
 from reverse_etl.cli.tables import Rows, say
+from reverse_etl.syncs_page.loading import loading
 from reverse_etl.syncs_page.sync_status import SyncStatus, statuses
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
         _show(found, project)
     if any(status.unattended for status in found):
         say(words.console(stderr=True), NO_DAEMON)
+    if not_as_the_files := loading(found):
+        say(words.console(stderr=True), not_as_the_files)
 
 
 def look_and_warn(syncs: Mapping[str, SyncConfig], home: Home) -> list[SyncStatus]:

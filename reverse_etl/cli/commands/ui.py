@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,6 +16,7 @@ from reverse_etl.cli import words
 from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_environment, missing_settings, shipped_file
 from reverse_etl.cli.dagster_services import command
 from reverse_etl.cli.project import SyncsFolder
+from reverse_etl.cli.reloading import kept_loaded
 from reverse_etl.cli.served_page import NoToken, address_to_open, shown_page
 from reverse_etl.cli.tables import say
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ConfigError
@@ -60,7 +62,10 @@ def ui(
     people = words.console(stderr=True)
     say(people, f"Dagster's UI: http://{_HOST}:{port} (starting; Ctrl-C ends it, and the schedules)")
     page = shown_page(syncs, home, dagster=f"http://{_HOST}:{port}", allow_actions=allow_actions, token=not no_token)
-    with serving(syncs_page(page), listen(syncs_port, beside=port)) as address:
+    with (
+        serving(syncs_page(page), listen(syncs_port, beside=port)) as address,
+        kept_loaded(page.dagster, page.folder, partial(say, people)),
+    ):
         say(people, f"The Syncs page: {address_to_open(address, page)}")
         process = subprocess.Popen(command(str(workspace), host=_HOST, port=port))  # noqa: S603
         try:

@@ -29,6 +29,7 @@ REVISIONS: Final = (
     "0019",
     "0020",
     "0021",
+    "0022",
 )
 """Every revision, oldest first. The last is what this release reads and writes."""
 
