@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -30,6 +31,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Modules and tests stay until the end: while they are collected, and later among them, there is no garbage to find.
 gc.disable()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker's commands are forked where those of all others are."""
+    if (given := getattr(config, "workerinput", None)) is not None:
+        warm.join(given["forks"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker where that is."""
+    node.workerinput["forks"] = warm.share()
 
 
 @pytest.hookimpl(tryfirst=True)

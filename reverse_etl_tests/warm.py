@@ -1,5 +1,8 @@
 """A process that has imported what commands import, and is forked for each command: seconds less for each.
 
+The workers of a session share one, as its imports take some seconds: pytest's main process listens for them, and
+starts it when a worker first asks for a fork. A session without workers has its own.
+
 None of our modules does anything when it is imported, but those of the migrations. What a fresh process imports, and
 when, is for tests that start one.
 """
@@ -11,16 +14,22 @@ import gc
 import io
 import multiprocessing
 import os
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from functools import cache
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from threading import Thread
+from typing import Final
 
 import reverse_etl as reverse_etl_package
 
@@ -49,23 +58,64 @@ _OTHERS = [
     "upath",
 ]
 _CHEAPER = "reverse_etl_tests.dagster_storage"
+_NO_COMMAND_IMPORTS: Final = ("reverse_etl.defs.bigquery", "reverse_etl.defs.snowflake")
+"""Resources for assets of a user's own: half of the time that all other modules together take."""
+
+_SHARED: Final = ExitStack()
+"""What ``share`` has opened."""
 
 
 def _forks() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*_OTHERS, *_ours(), _CHEAPER])
+    context.set_forkserver_preload(_preloaded())
     return context
 
 
 def stop() -> None:
-    """Ends the process that is forked; what it imported counts as covered then."""
+    """Ends the process that is forked, where this one has started it; what it imported counts as covered then."""
     forkserver._forkserver._stop()
+    _SHARED.close()
 
 
-def _ours() -> list[str]:
+@cache
+def share() -> str:
+    """The address at which workers can ``join`` one process that is forked for all of them, until ``stop``."""
+    folder = _SHARED.enter_context(tempfile.TemporaryDirectory())
+    listener, stopped, stop_now = socket.socket(socket.AF_UNIX), *socket.socketpair()
+    listener.bind(f"{folder}/forks")
+    listener.listen(128)
+    starter = Thread(target=_start_when_asked, args=(listener, stopped), name="forks", daemon=True)
+    starter.start()
+    _SHARED.callback(starter.join)
+    _SHARED.callback(stop_now.close)
+    return f"{folder}/forks"
+
+
+def _start_when_asked(listener: socket.socket, stopped: socket.socket) -> None:
+    """Starts the process when somebody has connected, and ends it when the other end of `stopped` is closed."""
+    with listener, stopped:
+        asked, _, _ = select.select([listener, stopped], [], [])
+        if stopped in asked:
+            return
+        passed = (listener.fileno(), stopped.fileno())
+        program = f"from multiprocessing.forkserver import main; main(*{passed}, {_preloaded()})"
+        subprocess.run([sys.executable, "-c", program], pass_fds=passed, check=True)
+
+
+def join(address: str) -> None:
+    """From here on, this process asks the one at an address for its forks, and starts none."""
+    server = forkserver._forkserver
+    server._forkserver_address = address
+    # Each fork is given it, for forks of its own.
+    server._forkserver_alive_fd = os.open(os.devnull, os.O_WRONLY)
+    server.ensure_running = resource_tracker.ensure_running
+
+
+def _preloaded() -> list[str]:
     files = [path.relative_to(_OURS.parent) for path in sorted(_OURS.rglob("*.py"))]
     modules = [path for path in files if "migrations" not in path.parts and not path.stem.startswith("__")]
-    return [".".join(path.with_suffix("").parts) for path in modules]
+    ours = [".".join(path.with_suffix("").parts) for path in modules]
+    return [*_OTHERS, *(module for module in ours if module not in _NO_COMMAND_IMPORTS), _CHEAPER]
 
 
 @dataclass(frozen=True, slots=True)

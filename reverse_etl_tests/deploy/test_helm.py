@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 from dagster._serdes import ConfigurableClassData
@@ -142,6 +141,9 @@ def test_the_chart_has_every_key(name: str, rendered: dict[str, dict[str, Any]])
 @pytest.mark.parametrize("name", FILES)
 def test_kubernetes_takes_the_pods(name: str, rendered: dict[str, dict[str, Any]]) -> None:
     """Of every release that it still serves: confined, with limits, volumes for what is mounted, and a probe."""
+    # Importing it takes a second, and each worker imports this module.
+    import kubernetes_validate
+
     values = rendered[name]["values"]
     (code,) = values["dagster-user-deployments"]["deployments"]
     for part in (values["dagsterWebserver"], values["dagsterDaemon"], code):

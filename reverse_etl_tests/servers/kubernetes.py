@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import kubernetes_validate
 import yaml
 
 from reverse_etl_tests.servers.workers import APART, alone
@@ -107,6 +106,9 @@ class Cluster:
         name = body["metadata"]["name"]
         if name in self.jobs:
             return _failure(409, "AlreadyExists")
+        # Importing it takes a second, and whoever collects the tests imports this module.
+        import kubernetes_validate
+
         try:
             kubernetes_validate.validate({"kind": "Job", "apiVersion": "batch/v1", **body}, _RELEASE, strict=True)
         except kubernetes_validate.ValidationError as error:
