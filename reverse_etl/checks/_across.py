@@ -1,7 +1,7 @@
 """Rows that share a key, in bounded memory: keys go to a Parquet file beside the parts, DuckDB groups them there.
 
-Few changesets have such rows. So a number for each key is grouped first, and keys themselves are looked at only where
-two numbers are equal.
+Few changesets have such rows. So a number for each key is grouped first, in memory where there are not too many, and
+keys themselves are looked at only where two numbers are equal.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,12 @@ _NUMBERS = pa.schema([("row_number", pa.int64()), ("key", pa.uint64())])
 _SHARED = "SELECT row_number FROM {keys} WHERE key IN (SELECT key FROM {keys} GROUP BY key HAVING {which})"
 
 _BATCH_ROWS = 100_000
+
+_IN_MEMORY_ROWS: Final = 2_000_000
+"""Numbers of so many rows take 64 MB while they are compared; to load DuckDB takes 50."""
+
+_Marks: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+_Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,7 @@ def shared_keys_of(
     *,
     database: duckdb.DuckDBPyConnection,
     contents: Callable[[pa.RecordBatch], Keyed] | None = None,
+    in_memory_rows: int = _IN_MEMORY_ROWS,
 ) -> Iterator[Keys | None]:
     """The keys that more than one row has, and perhaps others; None where each is alone.
 
@@ -121,8 +129,9 @@ def shared_keys_of(
         key: The keys of a batch that has these columns.
         database: Groups them.
         contents: The same keys of a batch with all columns, where values are needed that cost more to make.
+        in_memory_rows: The numbers of more rows are grouped on disk.
     """
-    shared = _may_be_shared(parts, names, key, database)
+    shared = _may_be_shared(parts, names, key, database, in_memory_rows)
     if shared is None:
         yield None
         return
@@ -134,38 +143,51 @@ def shared_keys_of(
 
 
 def _may_be_shared(
-    parts: Parts, names: Sequence[str], key: Callable[[pa.RecordBatch], Keyed], database: duckdb.DuckDBPyConnection
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+    parts: Parts,
+    names: Sequence[str],
+    key: Callable[[pa.RecordBatch], Keyed],
+    database: duckdb.DuckDBPyConnection,
+    in_memory_rows: int,
+) -> _Marks | None:
     """One mark a row, by row number - 1: whether another row may have its key; None where no row is marked."""
 
     def numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
         keyed = key(batch)
         return pa.RecordBatch.from_arrays([keyed.row_numbers, pa.array(text_keys(keyed.keys))], schema=_NUMBERS)
 
-    if len(parts.paths()) < 2:
-        return _shared_in_memory(parts, [*of_batches(parts, numbered, names)])
-    marks: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
-    with _written(of_batches(parts, numbered, names), _NUMBERS, parts.folder) as path:
-        for rows in Keys(path, database).shared():
-            if marks is None:
-                # Rows that shaping left out have numbers, too.
-                marks = np.zeros(_last_number(parts), np.bool_)
-            marks[rows.to_numpy() - 1] = True
-    return marks
+    batches = of_batches(parts, numbered, names)
+    first: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        first.append(batch)
+        rows += batch.num_rows
+        if rows > in_memory_rows:
+            break
+    else:
+        return _marked(parts, _shared_in_memory(first))
+    with _written(chain(first, batches), _NUMBERS, parts.folder) as path:
+        return _marked(parts, (found.to_numpy() for found in Keys(path, database).shared()))
 
 
-def _shared_in_memory(
-    parts: Parts, numbered: Sequence[pa.RecordBatch]
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-    """The same of the rows of one part, which need no database."""
-    for rows in numbered:
-        _, place, count = np.unique(rows.column(1).to_numpy(), return_inverse=True, return_counts=True)
-        shared = rows.column(0).to_numpy()[count[place] > 1]
-        if len(shared):
+def _shared_in_memory(numbered: Sequence[pa.RecordBatch]) -> Iterator[_Numbers]:
+    """The row numbers of equal numbers, which needs no database."""
+    ordered = np.sort(np.concatenate([np.empty(0, np.uint64), *(rows.column(1).to_numpy() for rows in numbered)]))
+    shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    for rows in numbered if len(shared) else ():
+        keys = rows.column(1).to_numpy()
+        places = np.minimum(np.searchsorted(shared, keys), len(shared) - 1)
+        yield rows.column(0).to_numpy()[shared[places] == keys]
+
+
+def _marked(parts: Parts, found: Iterator[_Numbers]) -> _Marks | None:
+    """One mark a row, by row number - 1; None where no row is found."""
+    marks: _Marks | None = None
+    for numbers in found:
+        if marks is None:
+            # Rows that shaping left out have numbers, too.
             marks = np.zeros(_last_number(parts), np.bool_)
-            marks[shared - 1] = True
-            return marks
-    return None
+        marks[numbers - 1] = True
+    return marks
 
 
 def _columns(keyed: Keyed) -> list[pa.Array]:

@@ -48,7 +48,7 @@ from reverse_etl.checks.base import (
 from reverse_etl.checks.not_found import not_found
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.errors import ConfigError, StateError
-from reverse_etl.files.scratch import scratch_in
+from reverse_etl.files.scratch import on_demand, scratch_in
 from reverse_etl.progress import Progress, emit
 from reverse_etl.report import Counts, Outcome
 
@@ -115,7 +115,7 @@ def validate(
     for each in passes:
         each.require_columns()
     with ExitStack() as stack:
-        # Opening it takes 20 ms, which a run without rows does not need.
+        # Opening it takes 20 ms, which a run without rows that share a key does not need.
         database = scratch or cache(lambda: stack.enter_context(scratch_in(folder.path / "scratch")))
         for each in passes:
             each.run(database)
@@ -294,6 +294,6 @@ class _Pass:
         found = Across(np.zeros(self.rows, dtype=np.uint8))
         # What is asked of all rows together has an answer for none, too.
         if self.rows or (rule.rule.of_the_whole and self.parts.paths()):
-            for finding in rule.findings_across(self.parts, database()):
+            for finding in rule.findings_across(self.parts, on_demand(database)):
                 found.add(finding)
         return found

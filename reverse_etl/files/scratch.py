@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from reverse_etl.files.private import make_private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -77,6 +77,23 @@ def scratch_in(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield database
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def on_demand(opened: Callable[[], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
+    """A database that is opened when it is first used: DuckDB's library takes 50 MB by itself.
+
+    Args:
+        opened: Gives it, each time the same.
+    """
+    return cast("duckdb.DuckDBPyConnection", _OnDemand(opened))
+
+
+class _OnDemand:
+    def __init__(self, opened: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        self._opened = opened
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._opened(), name)
 
 
 @contextmanager

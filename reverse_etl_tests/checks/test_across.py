@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
+import pytest
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.row_keys import text_keys
+from reverse_etl.checks._across import Keyed, filled, shared_keys_of
 from reverse_etl.checks.base import Finding, Rule, Severity
 from reverse_etl.checks.builtin.duplicates import IdentifierUnique
 from reverse_etl.checks.unique import Unique
-from reverse_etl.files.scratch import scratch_in
+from reverse_etl.files.scratch import on_demand, scratch_in
 
 RULE = Rule("unique", Severity.REJECT, "")
 
@@ -47,3 +51,39 @@ def test_keys_of_one_number_are_not_one_key(tmp_path: Path) -> None:
     parts = stored(tmp_path, [one, other, "c", "c"], ["a", "b", "c", "d"], [1, 2, 3, 4])
     assert [3, 4] == found(Unique(RULE, "id"), parts, tmp_path)
     assert [3, 4] == found(IdentifierUnique(RULE, ("id",)), parts, tmp_path)
+
+
+@pytest.mark.parametrize("in_memory_rows", [0, 3, 100], ids=["on disk", "begun in memory", "in memory"])
+def test_shared_keys_are_the_same_wherever_numbers_are_compared(in_memory_rows: int, tmp_path: Path) -> None:
+    """Equal keys within a part and between parts, the highest number among them; those that are empty are none."""
+    ids = ["a", "b", "c", "a", "", "d", "d", "", "e", "b", "f"]
+    parts = stored(tmp_path, ids, ids, [*range(1, 11), 20])
+
+    def key(batch: pa.RecordBatch) -> Keyed:
+        return filled(batch.column(ROW_NUMBER), batch.column("id"))
+
+    with (
+        scratch_in(tmp_path / "scratch") as database,
+        shared_keys_of(parts, ["id"], key, database=database, in_memory_rows=in_memory_rows) as keys,
+    ):
+        assert keys is not None
+        assert [1, 2, 4, 6, 7, 10] == [number for rows in keys.shared() for number in rows.to_pylist()]
+
+
+def test_rows_that_share_no_key_need_no_database(tmp_path: Path) -> None:
+    """DuckDB is not even loaded for them; for those that share one it is opened, once asked."""
+    opened: list[duckdb.DuckDBPyConnection] = []
+
+    @cache
+    def opens() -> duckdb.DuckDBPyConnection:
+        opened.append(duckdb.connect())
+        return opened[0]
+
+    apart = stored(tmp_path / "apart", ["1", "2", "3"], ["a", "a", "a"], [1, 2, 3])
+    together = stored(tmp_path / "together", ["1", "2", "1"], ["a", "b", "c"], [1, 2, 3])
+    rule = IdentifierUnique(RULE, ("id",))
+    assert [] == [*rule.findings_across(apart, on_demand(opens))]
+    assert not opened
+    assert 1 == len([*rule.findings_across(together, on_demand(opens))])
+    assert 1 == len(opened)
+    opened[0].close()
