@@ -15,6 +15,7 @@ import signal
 import sys
 import traceback
 from functools import wraps
+from inspect import getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
@@ -63,7 +64,8 @@ _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="reverse-etl",
-    help="Moves people, objects, relationships and events from your databases into Customer.io, and rows into tables.",
+    help="Moves people, objects, relationships and events from your databases into Customer.io, and rows into tables "
+    "and other services.",
     no_args_is_help=True,
     context_settings=_HELP,
     pretty_exceptions_enable=False,
@@ -108,7 +110,12 @@ def _register() -> None:
     found = {name.replace("_", "-") for name in names(_COMMANDS)}
     for name in (*(name for name in _IN_HELP if name in found), *sorted(found.difference(_IN_HELP))):
         function = getattr(module(name), name.replace("-", "_"))
-        app.command(name, context_settings=_HELP)(_interruptible(with_target(function)))
+        app.command(name, help=_paragraphs(function), context_settings=_HELP)(_interruptible(with_target(function)))
+
+
+def _paragraphs(command: Callable[..., None]) -> str:
+    """A command's help, a line for each paragraph, which the terminal then breaks at its own edge."""
+    return "\n\n".join(" ".join(each.split()) for each in (getdoc(command) or "").split("\n\n"))
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:

@@ -16,13 +16,13 @@ class Command:
 
     Attributes:
         name: As it is typed.
-        meaning: The first paragraph of its help.
+        meaning: The paragraphs of its help.
         options: Spelling and help of each argument and option, with its default.
         examples: Lines for a console.
     """
 
     name: str
-    meaning: str
+    meaning: tuple[str, ...]
     options: tuple[tuple[str, str], ...]
     examples: tuple[str, ...]
 
@@ -44,7 +44,7 @@ def all_commands() -> list[Command]:
     return [
         Command(
             name=name,
-            meaning=" ".join((command.help or "").split("\n\n")[0].split()),
+            meaning=tuple((command.help or "").split("\n\n")),
             options=tuple(_option(parameter) for parameter in command.params if parameter.name != "help"),
             examples=tuple(f"$ reverse-etl {example}" for example in examples(name)),
         )

@@ -211,7 +211,8 @@ def _long_forms(name: str, found: list[keys.Key]) -> list[Any]:
 def _commands() -> list[str]:
     lines = ["# Commands", "", "`reverse-etl COMMAND`; `--help` after any of them shows this too.", ""]
     for command in commands.all_commands():
-        lines += [f"## {command.name}", "", command.meaning, "", "```console", *command.examples, "```", ""]
+        meaning = "\n\n".join(command.meaning).split("\n")
+        lines += [f"## {command.name}", "", *meaning, "", "```console", *command.examples, "```", ""]
         if command.options:
             lines += ["| option | meaning |", "|---|---|", *(_row(*option) for option in command.options), ""]
     return lines[:-1]

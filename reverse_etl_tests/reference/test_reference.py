@@ -88,6 +88,12 @@ def test_every_command_has_examples_that_can_be_typed(name: str) -> None:
         command.make_context(first, list(arguments))
 
 
+@pytest.mark.parametrize("command", commands.all_commands(), ids=lambda command: command.name)
+def test_a_paragraph_of_help_is_broken_by_the_terminal_alone(command: commands.Command) -> None:
+    """Not where the docstring's lines end, which would leave ragged lines."""
+    assert [] == [paragraph for paragraph in command.meaning if "\n" in paragraph]
+
+
 def test_every_error_has_an_example() -> None:
     """Each kind was provoked, and says something to do in a sentence or two."""
     assert set(errors.kinds()) == set(errors.PROVOKED)

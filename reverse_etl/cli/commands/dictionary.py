@@ -34,8 +34,8 @@ def dictionary(
 ) -> None:
     """Write the data dictionary as dictionary.html, dictionary.md and dictionary.json.
 
-    Names that syncs write are in it whether or not they are defined. When a name was last seen, and how often it was
-    NULL, is known of the newest run whose rows are still in the home folder of this machine.
+    It has every name that a sync writes, defined or not. When a name was last seen, and how often it was NULL, comes
+    from the newest run whose rows are still in this machine's home folder.
     """
     from reverse_etl.cli.dictionary_pages import html_page, markdown_page
     from reverse_etl.config.loader import load_project

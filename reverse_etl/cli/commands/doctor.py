@@ -19,8 +19,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 def doctor(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     """Report versions, drivers, settings, files, state and Dagster, each with what is wrong; for bug reports.
 
-    No secret, host, address or value is in it: of variables only whether they are set, of databases only their kind.
-    Exits with the code of the first thing that is wrong. Databases and workspaces are not asked: test-connection does.
+    The report has no secret, host, address or value: of a variable only whether it is set, of a database only its kind.
+    Exits with the code of the first thing that is wrong. It connects to no database and no workspace: test-connection
+    does.
     """
     from reverse_etl.cli.findings import findings
 

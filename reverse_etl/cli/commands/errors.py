@@ -31,7 +31,7 @@ EXAMPLES: Final = ("errors customers", "errors customers --csv failed.csv")
 def errors(
     sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
-    run: Annotated[str, typer.Option("--run", metavar="ID", help="Not the last run, but this one.")] = "",
+    run: Annotated[str, typer.Option("--run", metavar="ID", help="Show this run instead of the last one.")] = "",
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write all failed rows to this file.")
     ] = None,

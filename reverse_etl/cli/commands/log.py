@@ -46,7 +46,7 @@ def log(
     syncs: SyncsFolder = Path("syncs"),
     as_json: AsJson = False,
 ) -> None:
-    """Have a database keep its log for a sync with `changes: {by: log}`, see what it keeps, or have it drop that."""
+    """Make a database keep its log for a sync with `changes: {by: log}`, show what it keeps, or let it drop that."""
     from reverse_etl.config.loader import load_project
 
     project, console = load_project(syncs), words.console(stderr=action is not Action.STATUS)

@@ -34,7 +34,7 @@ Listen = Annotated[
 def metrics(syncs: SyncsFolder = Path("syncs"), output: Output = None, listen: Listen = None) -> None:
     """Print every sync's last run, last delivery and failures in a row, in Prometheus' text format.
 
-    A file is for the textfile collector of node_exporter. Names and labels hold no row's value.
+    A file is for node_exporter's textfile collector. No name and no label holds a value of a row.
     """
     from prometheus_client import generate_latest, start_http_server, write_to_textfile
 

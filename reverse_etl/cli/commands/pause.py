@@ -14,7 +14,7 @@ EXAMPLES: Final = ("pause customers", "pause customers --json")
 
 
 def pause(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
-    """Pause a sync: its due runs are left out until it is resumed; a run by hand still works."""
+    """Pause a sync: no due run starts until it is resumed; a run by hand still works."""
     found, home = remember(sync, syncs, paused=True)
     if as_json:
         print_status(found, home, sync)

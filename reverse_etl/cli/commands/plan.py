@@ -44,7 +44,7 @@ SOMETHING_TO_SEND: Final = 10
 def plan(
     sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
-    full: Annotated[bool, typer.Option("--full", help="As `run --full` would read.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read everything, as `run --full` would.")] = False,
     exit_code: Annotated[
         bool,
         typer.Option("--exit-code", help=f"End with {SOMETHING_TO_SEND} where a run would change anything, for CI."),

@@ -61,7 +61,7 @@ def preview(
     sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
     limit: Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="Rows of each query to look at.")] = 10,
-    full: Annotated[bool, typer.Option("--full", help="From last sync time 0.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read from last sync time 0: everything.")] = False,
     operations: Annotated[
         bool, typer.Option("--operations", help="Show the exact operation that would be sent for each row.")
     ] = False,

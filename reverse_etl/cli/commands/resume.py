@@ -14,7 +14,7 @@ EXAMPLES: Final = ("resume customers",)
 
 
 def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
-    """Resume a paused sync, in Dagster's UI too: it runs when due, or by hand, and reads what changed meanwhile."""
+    """Resume a paused sync, in Dagster's UI too. Its next run reads what changed meanwhile."""
     from reverse_etl.cli.toggles import switch_on
     from reverse_etl.errors import StateError
 

@@ -20,7 +20,7 @@ def retry(
     sync: Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)],
     syncs: SyncsFolder = Path("syncs"),
     run: Annotated[
-        str, typer.Option("--run", metavar="ID", help="Not the last run that read rows, but this one.")
+        str, typer.Option("--run", metavar="ID", help="Retry this run instead of the last one that read rows.")
     ] = "",
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,

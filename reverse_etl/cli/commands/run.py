@@ -114,7 +114,7 @@ def run(
     as_json: AsJson = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Dagster's own log on stderr.")] = False,
 ) -> None:
-    """Run one sync now, or several; ends with the exit code of what happened, of several with that of the worst."""
+    """Run one sync now, or several. Exits with the code of what happened; of several, with that of the worst."""
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.cli.confirmed import confirmed
     from reverse_etl.config.loader import load_project

@@ -37,9 +37,9 @@ Output = Annotated[
 def schema(which: Which = Kind.SYNC, output: Output = None) -> None:
     """Print the JSON Schema of one kind of file, or write those of all, and types for JavaScript.
 
-    An editor with the YAML language server uses it when a file's first line is
-    `# yaml-language-server: $schema=sync.schema.json` (the path is relative to the file). A transform in JavaScript has
-    the types when its first line is `/// <reference path="transform.d.ts" />`.
+    An editor with the YAML language server uses a schema when the first line of the file names it:
+    `# yaml-language-server: $schema=sync.schema.json` (relative to the file). A transform in JavaScript has the types
+    when its first line is `/// <reference path="transform.d.ts" />`.
     """
     import importlib.resources
 

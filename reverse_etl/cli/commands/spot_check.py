@@ -28,7 +28,7 @@ def spot_check(
 ) -> None:
     """Read random people or objects back from the workspace, and compare each attribute with the source as it is now.
 
-    The age of every attribute that ends with updated_at is shown, as the workspace has it. Nothing is changed. Exits
-    with 7 where one differs or is missing.
+    It also shows how old each attribute is whose name ends with updated_at. Nothing is changed. Exits with 7 where an
+    attribute differs or is missing.
     """
     read_back(sync, syncs, sample=sample, values=values, as_json=as_json, age_of=age_of or ())

@@ -47,9 +47,9 @@ def test(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the syncs' own tests: given rows, expected operations. Nothing is read, asked or sent.
+    """Run the syncs' own tests: given rows, expected operations. No database is read and nothing is sent.
 
-    Exits with 7 where a test fails, with 2 where a file is not as it must be or there is no test to run.
+    Exits with 7 where a test fails, and with 2 where a file has a problem or there is no test to run.
     """
     from reverse_etl.config.loader import load_project
 

@@ -33,7 +33,7 @@ def undo(
         bool, typer.Option("--delete-added", help="Delete the rows that the run added (needs gone: delete).")
     ] = False,
     gone_max: Annotated[
-        str, typer.Option("--gone-max", metavar="LIMIT", help="Delete as many of them: 20%, or a number of rows.")
+        str, typer.Option("--gone-max", metavar="LIMIT", help="Delete up to this share (20%) or number of rows.")
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
     as_json: AsJson = False,

@@ -37,8 +37,8 @@ AsProblems = Annotated[bool, typer.Option("--json", help="Print the problems as 
 def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: AsProblems = False) -> None:
     """Check every file and print every problem, one line each; exits with 2 when there are any.
 
-    Problems and warnings are data, on stdout; the summary is for people, on stderr. With names, only what concerns
-    those syncs is printed and counts. Where there are targets and none is chosen, the files are checked for each.
+    Problems and warnings go to stdout, the summary to stderr. With names, only what concerns those syncs is printed and
+    counted. Where connections.yaml has targets and none is chosen, the files are checked for each of them.
     """
     from reverse_etl.cli import words
     from reverse_etl.config.loader import inspect_project
