@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE
 from reverse_etl_tests.e2e.browser import opened
 from reverse_etl_tests.project import Project
-from reverse_etl_tests.servers.dagster_ui import running_ui
+from reverse_etl_tests.servers.dagster_ui import PROGRAM, free_port, running_ui
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 pytestmark = pytest.mark.thorough
@@ -41,6 +45,25 @@ def test_the_graph_shows_the_way_and_the_button_runs_the_sync(
             page.get_by_text(node, exact=True).first.wait_for()
         page.goto(f"{ui}/assets/people/people_validated?view=checks")
         page.get_by_text("identifier_present").first.wait_for()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_the_command_ends_dagster(project: Project, number: signal.Signals) -> None:
+    """In the background of a script, where SIGINT is ignored: all that has its screen open, and so schedules too."""
+    command = shlex.join([str(PROGRAM), "ui", "--port", str(free_port()), "--syncs-port", "0"])
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", f"trap '' INT; exec {command}"],
+        cwd=project.folder,
+        env=project.env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert any("its daemon runs the schedules" in line for line in process.stdout)
+    process.send_signal(number)
+    process.communicate(timeout=90)
+    assert process.returncode == (INTERRUPTED_EXIT_CODE if number is signal.SIGTERM else -number)
 
 
 def _arrived(sandbox: RunningSandbox, people: int) -> set[str]:

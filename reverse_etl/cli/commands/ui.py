@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
@@ -67,12 +71,8 @@ def ui(
         kept_loaded(page.dagster, page.folder, partial(say, people)),
     ):
         say(people, f"The Syncs page: {address_to_open(address, page)}")
-        process = subprocess.Popen(command(str(workspace), host=_HOST, port=port))  # noqa: S603
-        try:
+        with _as_interrupts(), _services(str(workspace), port) as process:
             code = _attended(process, port)
-        except KeyboardInterrupt:
-            _ended(process)
-            raise
     raise typer.Exit(INTERRUPTED_EXIT_CODE if code < 0 else code)
 
 
@@ -97,12 +97,41 @@ def _attended(process: subprocess.Popen[bytes], port: int) -> int:
     return process.wait()
 
 
-def _ended(process: subprocess.Popen[bytes]) -> None:
-    """Waits for Dagster, which the terminal's Ctrl-C has reached too; a second one ends the waiting."""
+@contextmanager
+def _services(workspace: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Dagster's processes, which end with the block, whatever ends it; a Ctrl-C meanwhile ends the waiting for them."""
+    ours, theirs = os.pipe()
+    starting = command(workspace, host=_HOST, port=port, ends_with=ours)
+    # In a session of its own, so that each of its processes hears of the end once, however this one hears of it.
+    process = subprocess.Popen(starting, pass_fds=[ours], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    os.close(ours)
     try:
-        process.wait(_END_WITHIN_S)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.terminate()
+        yield process
+    finally:
+        os.close(theirs)
+        try:
+            process.wait(_END_WITHIN_S)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _as_interrupts() -> Iterator[None]:
+    """Lets what ends a process from outside, or with its terminal, end the block as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {
+        number: signal.signal(number, interrupt) for number in numbers if signal.getsignal(number) is signal.SIG_DFL
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _listens(port: int) -> bool:
