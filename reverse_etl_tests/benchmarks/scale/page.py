@@ -44,7 +44,7 @@ other machines, the seconds of a tick are of one process on a {busy} machine.
 **In one workspace** runs follow each other. Thirty hourly syncs that take more than two minutes each do not fit into an hour: with `overlap: skip` those that find a run in progress
 are skipped. `overlap: wait`, fewer syncs with more columns, or longer intervals are the way out ([when runs happen](scheduling.md)).
 
-**What this depends on.** Events and connections are mostly Dagster's and grow with the checks that a sync asks for: each is declared, planned and evaluated for itself. Measure again
+**What this depends on.** Events and connections are mostly Dagster's. They do not grow with the checks that a sync asks for: all its rules are one asset check. Measure again
 after an upgrade of Dagster: `make bench CASE=scale`.
 
 ## Why the three steps of a run stay in one process
