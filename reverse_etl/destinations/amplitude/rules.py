@@ -32,7 +32,7 @@ NO_USERS: Final = (
     "anonymous", "nil", "none", "null", "n/a", "na", "undefined", "unknown", "{}", "[]", "[object object]", "true",
     "false", "lmy47d", "0", "-1", "00000000-0000-0000-0000-000000000000",
 )  # fmt: skip
-"""Ids that Amplitude takes for nobody's, in lower case."""
+"""Ids that Amplitude treats as no user, in lower case."""
 
 
 def rules_of(sync: Outgoing) -> list[AnyRule]:
@@ -40,7 +40,7 @@ def rules_of(sync: Outgoing) -> list[AnyRule]:
     section, stream = sync.amplitude, sync.stream(ROWS)
     found: list[AnyRule] = []
     if section.group_type is None:
-        real = Rule("identifier_real", Severity.REJECT, "No id is a word that Amplitude takes for nobody's.")
+        real = Rule("identifier_real", Severity.REJECT, "No id is a word that Amplitude treats as no user.")
         found.append(RealId(real, section.identify_by))
     if section.send == "events":
         found += [
@@ -67,11 +67,11 @@ class RealId:
     column: str
 
     def findings(self, batch: pa.RecordBatch, started_at: int) -> Iterator[Finding]:  # noqa: ARG002 - whenever
-        """Rows with a word for nobody."""
+        """Rows whose id is such a word."""
         texts = text(batch, self.column)
         if texts is not None:
             nobody = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(NO_USERS))
-            message = f"column `{self.column}` holds a word that Amplitude takes for no user."
+            message = f"column `{self.column}` holds a word that Amplitude treats as no user."
             yield from broken(batch, nobody, self.column, message)
 
 

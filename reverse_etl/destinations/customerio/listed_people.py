@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 IDENTIFIERS: Final = ("id", "email")
 
 OTHER_ID: Final = "other_id"
-"""A column that beside an ``id`` is another one's, such as Customer.io's own ``cio_id``."""
+"""A column that holds another identifier than ``id``, such as Customer.io's own ``cio_id``."""
 
 _WHO: Final = "customerio|customer|user|person|people|member|subscriber|contact|profile|client|recipient"
 _WHOSE: Final = rf"(?:{_WHO}|external|internal|primary|main|account)"

@@ -1,7 +1,7 @@
 """Accounts found by the domain of an e-mail address: exactly, in each way in which a website is written.
 
-``Website LIKE '%acme.com%'`` would find notacme.com too. Several accounts of a domain are never guessed among, and
-nobody's domain are those that anyone can have an address at.
+``Website LIKE '%acme.com%'`` would find notacme.com too. No account is guessed where several have the domain, and no
+account is looked for by a domain at which anyone can have an address.
 """
 
 from __future__ import annotations

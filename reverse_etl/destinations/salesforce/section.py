@@ -21,7 +21,7 @@ class ByDomain(YamlModel):
     Attributes:
         domain_of: The column with the address.
         field: Where the object has its website.
-        free_mail: Domains of nobody's in particular, beside the usual ones (``domains.FREE_MAIL``).
+        free_mail: Domains at which anyone can have an address, beside the usual ones (``domains.FREE_MAIL``).
     """
 
     domain_of: Annotated[str, Field(min_length=1)] = Field(description="The column with the e-mail address.")

@@ -51,7 +51,7 @@ class Slack(YamlModel):
         once_for: For how long a message counts as sent.
         max_messages: A run with more sends nothing.
         digest_above: A run with more rows sends them as lines of one message.
-        on_doubt: What becomes of a message of which nobody can say whether it was posted.
+        on_doubt: What happens to a message when it cannot be found out whether it was posted.
     """
 
     channel: _Name | ByRow | None = Field(
