@@ -1,6 +1,6 @@
 """Times that are earlier than what was acknowledged before: of ``last_login_at`` and the like, a mistake of the source.
 
-A row is sent all the same; who owns the data is told.
+Such a row is sent all the same, and the run warns about it.
 """
 
 from __future__ import annotations

@@ -93,7 +93,8 @@ class Terminal:
     def unset_secrets(self, config: YamlModel) -> None:
         """Asks for the secrets of an entry that the environment does not have: for this process, and kept nowhere.
 
-        Where nobody can type unseen, or nothing is typed, what they are for fails and says why.
+        Without a terminal that hides what is typed, or when nothing is typed, the variable stays unset: whatever
+        needs it then fails with the variable's name.
         """
         from reverse_etl.config.environment import Secret
 

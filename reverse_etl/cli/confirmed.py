@@ -45,8 +45,8 @@ def confirmed(config: SyncConfig, project: ProjectConfig, syncs: Path, scope: Sc
         NotConfirmed: They are not to be sent.
         typer.Abort: Ctrl-C, or the end of what could be answered.
         typer.BadParameter: A plan has old rows, and no one can answer.
-        CheckFailedError: A check would stop the run. With ``yes`` the run itself says so, in the history and to whoever
-            is alerted.
+        CheckFailedError: A check would stop the run. With ``yes`` the run itself fails, in the history and with an
+            alert.
         ReverseEtlError: The rows cannot be read.
     """
     from reverse_etl.state.home import Home

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_missing(shipped: str, syncs: Path, console: Console) -> None:
-    """Puts shipped syncs where there is no folder of syncs yet, and says so.
+    """Writes shipped syncs where there is no folder of syncs yet, and names each file.
 
     Args:
         shipped: Their folder in ``reverse_etl.demo``.

@@ -74,7 +74,7 @@ def shown_page(
 
 
 def address_to_open(address: str, shown: Shown) -> str:
-    """What a person is told to open: with the token in a terminal; a log has the place of its file in its stead."""
+    """The address to open: with the token in a terminal, and in a log with the path of the token's file instead."""
     from reverse_etl.syncs_page.token import FIELD, token_file
 
     page = f"{shown.opened.url or address}/"

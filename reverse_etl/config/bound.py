@@ -179,7 +179,7 @@ def spelled(column: Column, contract: Contract) -> str:
 def _successors(
     terms: Mapping[Subject, Mapping[str, Term]], files: Mapping[str, SyncFile], dictionary: Dictionary
 ) -> Iterator[Problem]:
-    """Names that are said to replace others, and are none or are replaced themselves."""
+    """Names that the dictionary gives as replacements, and that it does not define or replaces too."""
     by_file = {file.file: file.document for file in files.values()}
     if dictionary.document is not None:
         by_file[dictionary.file] = dictionary.document
@@ -197,7 +197,7 @@ def _successors(
 
 
 def _next_events(dictionary: Dictionary) -> Iterator[Problem]:
-    """Events that are said to replace others, and are none."""
+    """Events that the dictionary gives as replacements, and that it does not define."""
     if (document := dictionary.document) is None:
         return
     for name, event in dictionary.events.items():

@@ -15,7 +15,7 @@ def completed(document: Document, by: Document, file: str, *, entry_by_entry: Co
     Args:
         document: What goes first.
         by: What it is completed by; its problems stay out.
-        file: That one's name as people are shown it.
+        file: The name of the file that ``by`` is from, as messages show it.
         entry_by_entry: Keys that both may have, of mappings that are completed in the same way.
     """
     values, place = _completed(document.values, document.place, by.values, by.place, file)

@@ -107,7 +107,7 @@ class OutgoingRows(ShapedModel, ABC):
 
     @property
     def limits(self) -> dict[str, Limit]:
-        """How many rows a run may add to its destination and change there, by the key that says so."""
+        """How many rows a run may add to its destination and change there, by the key that sets the limit."""
         return {}
 
     @property

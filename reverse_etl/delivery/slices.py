@@ -57,7 +57,7 @@ def slices_of(destination: TableDestination, parts: Parts, outcomes: Outcomes) -
 
 
 def _joined(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
-    """Batches that follow each other as one, up to so many rows, where their columns have the same types."""
+    """Joins batches that follow each other, up to ``most`` rows, where their columns have the same types."""
     held: list[pa.RecordBatch] = []
     for batch in batches:
         if held and not (

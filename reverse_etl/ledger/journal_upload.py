@@ -32,7 +32,7 @@ class JournalUpload:
     Args:
         shared: The run's folder there.
         stream: Whose rows they are.
-        path: The journal on this machine; what it has when the first line is added is there already.
+        path: The journal on this machine. What it holds when the first line is added is in the shared folder already.
     """
 
     def __init__(self, shared: SharedFolder, stream: str, path: Path) -> None:

@@ -116,7 +116,7 @@ class Chapter:
 
     Attributes:
         title: ``People``, ``Event order_placed``.
-        facts: What is said of the subject itself, by the key that says it.
+        facts: What the dictionary declares about the subject itself, by key.
     """
 
     subject: Subject

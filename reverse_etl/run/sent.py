@@ -1,4 +1,4 @@
-"""What a destination is told of what its sync sent before: where that is kept, for a run's changeset."""
+"""Where it is kept what a sync sent before, for a destination that asks for it."""
 
 from __future__ import annotations
 

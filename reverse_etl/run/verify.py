@@ -121,7 +121,7 @@ def verify(
         sample: How many rows to look up, ``MOST_SAMPLED`` at most; fewer where there are fewer.
         seed: Chooses the same rows again.
         with_values: Whether keys and values are shown.
-        age_of: Attributes whose age is told, beside those that end with ``updated_at``.
+        age_of: Attributes whose age is reported, beside those that end with ``updated_at``.
         now: What ages are counted to; aware. None: this machine's clock.
 
     Raises:

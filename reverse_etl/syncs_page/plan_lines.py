@@ -106,7 +106,7 @@ def conclusion(made: Plan) -> Iterator[str]:
 
 
 def why_not_compared(made: Plan) -> str:
-    """Why it is not known what changed; empty where a note of the plan says so."""
+    """Why it is not known what changed; empty where a note of the plan gives the reason."""
     if any(stream.added is not None for stream in made.streams.values()):
         return "" if made.generation else "Nothing is known to be acknowledged yet, so every row counts as new."
     return (

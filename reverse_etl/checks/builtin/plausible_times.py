@@ -1,4 +1,4 @@
-"""Times that nobody meant: 1970, a zero that became a date, or a future of what is said to have happened."""
+"""Times that cannot be meant: 1970, a zero that became a date, or the future for something that has happened."""
 
 from __future__ import annotations
 
