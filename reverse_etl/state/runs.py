@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from reverse_etl.errors import WorkspaceBusyError
-from reverse_etl.report import Carried, FailedRow, RunReport, Status
+from reverse_etl.report import Carried, RunReport, Status
 from reverse_etl.state import syncs
 from reverse_etl.state.failures import digest, forget_failures, remember_failures
 from reverse_etl.state.pieces import end_pieces, move_pieces, take_back
@@ -22,6 +22,8 @@ from reverse_etl.state.schema import RUN, RUN_STREAM, SYNC
 from reverse_etl.state.snapshots import move_snapshot
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from reverse_etl.changeset.pieces import Piece
     from reverse_etl.changeset.recipient import Recipient
     from reverse_etl.state.store import Store
@@ -98,7 +100,7 @@ def close_run(
     *,
     root_run_id: str,
     workspace: str,
-    failed_rows: Iterable[FailedRow],
+    failed_rows: Iterable[pa.RecordBatch],
     addresses: Container[str] = (),
     new_last_sync_time: int | None,
     sent_as_of: int | None = None,
@@ -117,7 +119,8 @@ def close_run(
         report: The run; it need not have begun here (a re-execution starts at a later step).
         root_run_id: The run whose changeset was used.
         workspace: The workspace's name.
-        failed_rows: All of them, read once; the first ``MAX_FAILED_ROWS`` and all causes are remembered.
+        failed_rows: All of them by ``changeset.failed_rows.FAILED_ROWS``, read once; the first ``MAX_FAILED_ROWS`` and
+            all causes are remembered.
         addresses: Queries whose identifiers are e-mail addresses: they are masked.
         new_last_sync_time: Unix seconds; the start of the run that read the changeset. None: it stays.
         sent_as_of: The same for a run that sent rows, however it ended: the last sync time is not later.

@@ -17,6 +17,7 @@ from sqlglot.dialects.dialect import Dialect
 from reverse_etl.changeset import again as again_module
 from reverse_etl.changeset import picking
 from reverse_etl.changeset.again import FailedBefore, RowsAgain
+from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.picking import condition, picked
 from reverse_etl.changeset.query import check_query
@@ -45,7 +46,7 @@ def stream(sql: str, name: str = "rows") -> Stream:
 
 def before(folder: Path, *rows: FailedRow) -> FailedBefore:
     """A run with these failed rows."""
-    write_failed_rows(folder / "it's.csv", rows)
+    write_failed_rows(folder / "it's.csv", batches_of(rows))
     return FailedBefore("r1", folder / "it's.csv")
 
 

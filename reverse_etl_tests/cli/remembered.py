@@ -13,6 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.config.loader import load_project
 from reverse_etl.errors import ReverseEtlError
@@ -113,14 +114,14 @@ class Remembered:
             changed=differs[1],
         )
         if failed:
-            write_failed_rows(csv, failed)
+            write_failed_rows(csv, batches_of(failed))
         begin_run(self.store, run_id, root_run_id=run_id, sync=sync, workspace="main", started_at=at, since=0)
         return close_run(
             self.store,
             report,
             root_run_id=run_id,
             workspace="main",
-            failed_rows=failed,
+            failed_rows=batches_of(failed),
             new_last_sync_time=int(at.timestamp()),
         )
 

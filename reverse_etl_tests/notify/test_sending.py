@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.config.notify import ChannelConfig
 from reverse_etl.notify.channels.webhook import Config
 from reverse_etl.notify.sending import TRY_AGAIN_AFTER, after_run, send_alerts
@@ -51,7 +52,12 @@ def run(
     )
     moved = int(report.started_at.timestamp()) if status is Status.COMPLETED else None
     return close_run(
-        store, report, root_run_id=report.run_id, workspace="main", failed_rows=iter(rows), new_last_sync_time=moved
+        store,
+        report,
+        root_run_id=report.run_id,
+        workspace="main",
+        failed_rows=batches_of(rows),
+        new_last_sync_time=moved,
     )
 
 

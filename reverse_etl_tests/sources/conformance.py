@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.changeset.again import FailedBefore, RowsAgain
+from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.pieces import InPieces, Piece, find_cuts
 from reverse_etl.changeset.query import check_query
@@ -167,7 +168,7 @@ class SourceConformance:
             (row,) = [text for batch in session.stream(sql) for text in as_text(batch.column(0), batch.schema.field(0))]
             wanted = (row.as_py(), "nobody", "7.25")
             failed = [FailedRow(1, "rows", text, "check", Reason("", "", "")) for text in wanted]
-            write_failed_rows(tmp_path / f"{name}.csv", failed)
+            write_failed_rows(tmp_path / f"{name}.csv", batches_of(failed))
             before = FailedBefore("r1", tmp_path / f"{name}.csv")
             again = RowsAgain(session, Stream("rows", sql, identifier=("id",)), engine(self.engine).DIALECT, before)
             batches = list(again.batches())

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
 from reverse_etl.state.runs import Reading, begin_run, close_run
 from reverse_etl.state.store import Store, open_store
@@ -87,7 +88,7 @@ def close(
         ended,
         root_run_id=root or ended.run_id,
         workspace="main",
-        failed_rows=iter(failed),
+        failed_rows=batches_of(failed),
         new_last_sync_time=moved,
         sent_as_of=sent,
         read=Reading(place=place),

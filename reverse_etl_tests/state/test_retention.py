@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.config.connections import RetentionConfig
 from reverse_etl.errors import StateError
@@ -78,7 +79,7 @@ def test_old_history_goes_with_its_failed_rows_and_csv(store: Store, home: Home)
     """Runs younger than the limit keep theirs."""
     for run, days in (("old", 91), ("young", 89)):
         ran(store, run, NOON - days * DAY)
-        write_failed_rows(home.failed_rows_csv("people", run), [failed_row(1)])
+        write_failed_rows(home.failed_rows_csv("people", run), batches_of([failed_row(1)]))
     prune(store, home, KEPT, NOON)
     assert ["young"] == [run.run_id for run in list_runs(store)]
     assert ([], []) == (list(failed_rows_of_run(store, "old")), causes_of_run(store, "old"))
@@ -120,7 +121,7 @@ def test_what_cannot_be_deleted_is_reported(store: Store, home: Home) -> None:
     ran(store, "old", NOON - 100 * DAY)
     ran(store, "older", NOON - 101 * DAY)
     ran(store, "oldest", NOON - 102 * DAY)
-    write_failed_rows(home.failed_rows_csv("people", "oldest"), [failed_row(1)])
+    write_failed_rows(home.failed_rows_csv("people", "oldest"), batches_of([failed_row(1)]))
     ran(store, "new", NOON)
     (home.failed_rows_csv("people", "old") / "x").mkdir(parents=True)
     with pytest.raises(StateError, match=r"old\.csv is older than it may be kept"):
@@ -144,7 +145,7 @@ def test_changesets_of_all_machines_go_from_the_place_they_share(
     begin(store, "running", at=NOON - 30 * DAY)
     for run, days in (("ancient", 91), ("young", 6)):
         ran(store, run, NOON - days * DAY)
-        write_failed_rows(home.failed_rows_csv("people", run), [failed_row(1)])
+        write_failed_rows(home.failed_rows_csv("people", run), batches_of([failed_row(1)]))
         assert home.share_failed_rows("people", run) == storage.address(f"failed_rows/people/{run}.csv")
     prune(store, home, KEPT, NOON)
     assert ["people/running/facts.json", "people/young/facts.json"] == storage.names("changesets")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
+import pyarrow as pa
 import pytest
 
+from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.report import Counts, PieceOf, Reason, RunReport, Status
 from reverse_etl.state.failures import MAX_FAILED_ROWS, FailedCause, causes_of_run, failed_rows_of_run
 from reverse_etl.state.run_history import attempt_of, find_run, last_delivered, latest_run, latest_runs, list_runs
@@ -159,12 +162,12 @@ def test_nothing_is_written_when_closing_fails(store: Store) -> None:
     """Failed rows that cannot be read leave run and last sync time as they were."""
     begin(store)
 
-    def broken() -> object:
-        yield failed_row(1)
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield from batches_of([failed_row(1)])
         raise RuntimeError("unreadable part")
 
     with pytest.raises(RuntimeError, match="unreadable part"):
-        close_run(store, report(), root_run_id="r1", workspace="main", failed_rows=broken(), new_last_sync_time=500)  # type: ignore[arg-type]
+        close_run(store, report(), root_run_id="r1", workspace="main", failed_rows=broken(), new_last_sync_time=500)
     assert (0, Status.RUNNING) == (last_sync_time(store, "people"), list_runs(store)[0].status)
 
 

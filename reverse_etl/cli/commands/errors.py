@@ -151,6 +151,7 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
     Raises:
         StateError: It cannot be written.
     """
+    from reverse_etl.changeset.failed_rows import batches_of
     from reverse_etl.changeset.failed_rows_csv import write_failed_rows
     from reverse_etl.errors import StateError
     from reverse_etl.state.failures import failed_rows_of_run
@@ -162,7 +163,7 @@ def _write_csv(store: Store, report: RunReport, kept: Path, file: Path) -> None:
         else:
             with TemporaryDirectory() as folder:
                 remembered = Path(folder) / "failed.csv"
-                written = write_failed_rows(remembered, failed_rows_of_run(store, report.run_id))
+                written = write_failed_rows(remembered, batches_of(failed_rows_of_run(store, report.run_id)))
                 _copy(remembered, file)
             if failed:
                 say(
