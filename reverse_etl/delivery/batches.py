@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -22,8 +23,8 @@ class Request:
         tries: How often its items were sent before and not applied, as only requests that may be too large are.
     """
 
-    numbers: list[int]
-    keys: list[int]
+    numbers: Sequence[int]
+    keys: Sequence[int]
     items: Sequence[bytes]
     tries: int = 0
 
@@ -59,8 +60,8 @@ class Packer:
 
     limits: Limits
     too_large: list[tuple[int, int]] = field(default_factory=list)
-    _numbers: list[int] = field(default_factory=list)
-    _keys: list[int] = field(default_factory=list)
+    _numbers: array[int] = field(default_factory=lambda: array("q"))
+    _keys: array[int] = field(default_factory=lambda: array("Q"))
     _items: list[ItemColumn] = field(default_factory=list)
     _bytes: int = 0
 
@@ -85,8 +86,8 @@ class Packer:
             if end <= start:
                 yield from self.rest()
                 continue
-            self._numbers += numbers[start:end]
-            self._keys += keys[start:end]
+            self._numbers.extend(numbers[start:end])
+            self._keys.extend(keys[start:end])
             self._items.append(column[start:end])
             self._bytes += int(ends[end - 1]) - taken
             start, taken = end, int(ends[end - 1])
@@ -95,5 +96,5 @@ class Packer:
         """Yields what is left as a last request, if anything is."""
         if self._items:
             request = Request(self._numbers, self._keys, ItemColumn.concatenated(self._items))
-            self._numbers, self._keys, self._items, self._bytes = [], [], [], 0
+            self._numbers, self._keys, self._items, self._bytes = array("q"), array("Q"), [], 0
             yield request

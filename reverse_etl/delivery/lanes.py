@@ -34,7 +34,7 @@ class Lanes:
         self._filled = False
 
     def add(
-        self, numbers: list[int], keys: list[int], items: Sequence[bytes], identifiers: pa.StringArray
+        self, numbers: Sequence[int], keys: Sequence[int], items: Sequence[bytes], identifiers: pa.StringArray
     ) -> Iterator[tuple[int, Request]]:
         """Takes rows, and yields the requests that became full with their lanes; must be exhausted."""
         if len(self._packers) == 1:
@@ -67,7 +67,7 @@ class Lanes:
             yield 0, request
 
     def _pack(
-        self, lane: int, numbers: list[int], keys: list[int], items: Sequence[bytes]
+        self, lane: int, numbers: Sequence[int], keys: Sequence[int], items: Sequence[bytes]
     ) -> Iterator[tuple[int, Request]]:
         for request in self._packers[lane].add(numbers, keys, items):
             self._filled = True

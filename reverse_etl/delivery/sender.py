@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias, cast
@@ -34,7 +35,7 @@ from reverse_etl.report import Cause, Outcome, Reason
 SLICE_ROWS: Final = 5_000
 """Rows that are encoded in one go, and packed in one go; between two slices answers are read and requests leave."""
 
-_Encoded: TypeAlias = tuple[list[int], list[int], Sequence[bytes], pa.StringArray]
+_Encoded: TypeAlias = tuple[Sequence[int], Sequence[int], Sequence[bytes], pa.StringArray]
 """Of a slice: row numbers, keys, items, and what rows share whose order is kept."""
 
 _SYNC_S: Final = 0.5
@@ -147,7 +148,8 @@ class Sender:
                 batch, identifiers, keys = batch.filter(free), identifiers.filter(free), keys[~kept]
             items = await asyncio.to_thread(self._items_of, batch, parts.stream)
             alike = identifiers if self._together is None else self._together.together(batch, parts.stream)
-            await encoded.put((batch.column(ROW_NUMBER).to_pylist(), keys.tolist(), items, alike))
+            numbers = array("q", batch.column(ROW_NUMBER).to_numpy().tobytes())
+            await encoded.put((numbers, array("Q", keys.tobytes()), items, alike))
         await encoded.put(None)
 
     async def _fill(

@@ -47,7 +47,7 @@ def test_every_row_is_in_one_request_and_those_of_a_person_in_one_lane(people: l
     lanes = defaultdict(set)
     order = defaultdict(list)
     for lane, request in requests:
-        assert [n * 7 for n in request.numbers] == request.keys
+        assert [n * 7 for n in request.numbers] == [*request.keys]
         assert [b"%d" % n for n in request.numbers] == request.items
         for number in request.numbers:
             lanes[people[number - 1].lower()].add(lane)
@@ -58,7 +58,7 @@ def test_every_row_is_in_one_request_and_those_of_a_person_in_one_lane(people: l
 
 def test_few_rows_make_one_request() -> None:
     """Three people in four lanes fit into one request, in row order."""
-    assert [(0, [1, 2, 3])] == [(lane, r.numbers) for lane, r in packed(Lanes(LIMITS, 4), ["x", "y", "z"])]
+    assert [(0, [1, 2, 3])] == [(lane, [*r.numbers]) for lane, r in packed(Lanes(LIMITS, 4), ["x", "y", "z"])]
 
 
 def test_items_that_are_too_large_are_reported_once() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,7 @@ from reverse_etl.errors import DestinationUnavailableError
 from reverse_etl.http import certificates, proxies, redirects
 from reverse_etl.http.bodies import ACCEPT_ENCODING, UnusableBodyError, read_body
 from reverse_etl.http.pool import Pool
+from reverse_etl.http.request_body import RequestBody
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.waits import VISIBLE_S, Waits
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 LARGEST_ANSWER_BYTES: Final = 32_000_000
 """A page of a segment's members, which is the largest that is asked for, has up to 6 MB."""
+
+_parsed = lru_cache(64)(httpx.URL)
+"""Most requests go where the one before went, and to parse an address takes a tenth of what a request costs."""
 
 _NOT_REACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
@@ -139,7 +143,7 @@ class Connection:
         method: str,
         path: str,
         *,
-        body: bytes = b"",
+        body: bytes | RequestBody = b"",
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: httpx.Auth | None = None,
@@ -150,7 +154,7 @@ class Connection:
             address: One of the addresses.
             method: GET, POST, …
             path: With a slash first.
-            body: JSON, unless the headers say something else.
+            body: JSON, unless the headers say something else. A ``RequestBody`` is let go once it is sent.
             params: Of the query.
             headers: Credentials among them.
             auth: Credentials that are no header.
@@ -158,7 +162,10 @@ class Connection:
         Raises:
             DestinationUnavailableError: No server was ever reached, and waiting does not mend that.
         """
-        request = self._http.build_request(method, address.url + path, content=body, params=params, headers=headers)
+        if isinstance(body, RequestBody):
+            headers = {**(headers or {}), "content-length": str(body.size)}
+        url = _parsed(address.url + path)
+        request = self._http.build_request(method, url, content=body, params=params, headers=headers)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._longest_s
         left_s, why = self._longest_s - VISIBLE_S, f"for an answer from {self._label}"

@@ -18,6 +18,7 @@ from reverse_etl.pacing.rate_limit import Clock, RateLimit
 if TYPE_CHECKING:
     from reverse_etl.config.environment import Secret
     from reverse_etl.destinations.customerio.workspace import WorkspaceConfig
+    from reverse_etl.http.request_body import RequestBody
 
 APP_REQUESTS_PER_SECOND: Final = 9
 """One below what most endpoints of the App API take. Source: App API OpenAPI, 2026."""
@@ -81,7 +82,7 @@ class Client:
         """Closes every connection."""
         await self._connection.close()
 
-    async def batch(self, body: bytes) -> Reply | TryAgain:
+    async def batch(self, body: bytes | RequestBody) -> Reply | TryAgain:
         """Posts one ``/api/v2/batch`` request, now: ``delivery`` paces and retries."""
         return await self._send("Track", "POST", "/api/v2/batch", body=body)
 
@@ -109,7 +110,7 @@ class Client:
         return unsettled
 
     async def _send(
-        self, api: Api, method: str, path: str, *, body: bytes, params: dict[str, str] | None = None
+        self, api: Api, method: str, path: str, *, body: bytes | RequestBody, params: dict[str, str] | None = None
     ) -> Reply | TryAgain:
         return await self._connection.send(
             self._addresses[api],

@@ -23,6 +23,7 @@ from reverse_etl.destinations.customerio.masking import Masking
 from reverse_etl.destinations.left_out import EXISTS, left_out
 from reverse_etl.destinations.powers import Window
 from reverse_etl.errors import ConfigError
+from reverse_etl.http.request_body import RequestBody
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Outcome, Reason
@@ -152,7 +153,7 @@ class CustomerIO:
 
     async def send(self, items: Sequence[bytes]) -> Answer:
         """Sends one batch. Messages of Customer.io come back without values of rows."""
-        reply = await self._client.batch(operations.body(items))
+        reply = await self._client.batch(RequestBody(operations.body(items)))
         if isinstance(reply, TryAgain):
             return reply
         with uncollected():
