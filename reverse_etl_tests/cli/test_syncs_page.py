@@ -14,7 +14,8 @@ import pytest
 from reverse_etl.cli.commands.syncs_page import syncs_page
 from reverse_etl.errors import ConfigError
 from reverse_etl_tests.cli.remembered import Remembered
-from reverse_etl_tests.servers.dagster_ui import PROGRAM, address_of
+from reverse_etl_tests.servers.dagster_ui import PROGRAM, address_of, free_port
+from reverse_etl_tests.servers.deployment import SYNCS_PAGE, command, unit
 from reverse_etl_tests.servers.sandbox import wait_until
 from reverse_etl_tests.syncs_page.served import Page, read
 
@@ -34,8 +35,8 @@ def running(folder: Path, *options: str) -> Iterator[Path]:
     """The command, until the block ends; yields the file with what it prints."""
     log = folder / "page.log"
     with log.open("wb") as output:
-        command = [str(PROGRAM), "syncs-page", "--listen", "127.0.0.1:0", *options]
-        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        words = [str(PROGRAM), "syncs-page", "--listen", "127.0.0.1:0", *options]
+        process = subprocess.Popen(words, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_until(lambda: "Ctrl-C" in log.read_text() or process.poll() is not None, timeout_s=60, every_s=0.05)
         yield log
@@ -43,6 +44,18 @@ def running(folder: Path, *options: str) -> Iterator[Path]:
         process.send_signal(signal.SIGINT)
         code = process.wait(30)
     assert (130, True) == (code, "Traceback" not in log.read_text())
+
+
+def test_its_unit_serves_it(project: Remembered) -> None:
+    """As written, with a port that is free: who has the token of the home folder opens it, and Dagster is linked."""
+    ports = {"REVERSE_ETL_SYNCS_PORT": str(free_port()), "REVERSE_ETL_WEB_PORT": "3000"}
+    program, name, *options = command(unit(SYNCS_PAGE)["ExecStart"][0], ports)
+    assert (str(PROGRAM), "syncs-page") == (program, name)
+    with running(project.folder, *options) as log:
+        assert (f"http://127.0.0.1:{ports['REVERSE_ETL_SYNCS_PORT']}", 43) == (
+            address_of(log.read_text())[0],
+            len(address_of(log.read_text())[1]),
+        )
 
 
 def test_it_shows_the_syncs_to_who_has_the_token(project: Remembered) -> None:

@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 from reverse_etl_tests.deploy.files import PAGE, PASSWORDS, SHARED, loaded
-from reverse_etl_tests.servers.deployment import DEPLOY, UNITS, WORKER, command, unit
+from reverse_etl_tests.servers.deployment import DEPLOY, SYNCS_PAGE, UNITS, WORKER, command, unit
 
 PROGRAMS = Path(sys.executable).parent
 COMPOSE = loaded(DEPLOY / "compose.yaml")
 
 
 SCRATCH = "/tmp"  # noqa: S108 - in a container
-DAGSTERS = {"migrate", "code", "webserver", "daemon"}
+DAGSTERS = {"migrate", "code", "webserver", "daemon", "syncs-page"}
 OVERLAYS = ((), ("celery/compose.yaml",), ("proxy/compose.yaml",), ("prometheus/compose.yaml",))
 
 
@@ -123,6 +123,21 @@ def test_compose_starts_what_the_units_start(name: str, service: str) -> None:
     assert files == set(described["env_file"])
     assert {"DAGSTER_PG_HOST", "REVERSE_ETL_CODE_HOST", "REVERSE_ETL_STATE_URL"} <= described["environment"].keys()
     assert described["environment"].keys() <= SHARED.keys()
+
+
+def test_the_syncs_page_is_for_this_machine_or_behind_the_login() -> None:
+    """As its unit, but for the addresses of containers; with the proxy it has no port, no token and a path there."""
+    port, page = SHARED["REVERSE_ETL_SYNCS_PORT"], services()["syncs-page"]
+    program, *words = command(unit(SYNCS_PAGE)["ExecStart"][0], SHARED)
+    public = ["--public-url", f"http://127.0.0.1:{port}"]
+    assert [Path(program).name, words[0], words[1], f"0.0.0.0:{port}", *public, *words[3:]] == page["command"]
+    assert [("127.0.0.1", port)] == [(each["host_ip"], each["published"]) for each in page["ports"]]
+    url = SHARED["REVERSE_ETL_LOGIN_URL"]
+    assert url.endswith(f":{SHARED['REVERSE_ETL_LOGIN_PORT']}")
+    behind = services("proxy/compose.yaml")["syncs-page"]["command"]
+    assert ["--public-url", f"{url}/syncs-page", "--dagster-url", url, "--no-token"] == behind[4:]
+    for each in (page["command"], behind):
+        assert 0 == subprocess.run([str(PROGRAMS / each[0]), *each[1:], "--help"], capture_output=True).returncode
 
 
 def test_compose_names_services_files_and_variables_that_exist() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pytest
@@ -161,6 +162,33 @@ def test_kubernetes_takes_the_pods(name: str, rendered: dict[str, dict[str, Any]
         )
         assert {"drop": ["ALL"]} == rights["capabilities"]
         assert "memory" in container["resources"]["limits"]
+
+
+def test_the_syncs_page_runs_beside_the_chart() -> None:
+    """With the same image, folders, secrets and rights; a probe asks it by a name that it answers to."""
+    manifest = loaded(DEPLOY / "helm" / "syncs-page.yaml")
+    for release in ("1.31", "1.33", kubernetes_validate.latest_version()):
+        kubernetes_validate.validate(manifest, release, strict=True)
+    pod = manifest["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    webserver = HELM["dagsterWebserver"]
+    image = webserver["image"]
+    assert f"{image['repository']}:{image['tag']}" == container["image"]
+    assert (webserver["securityContext"], webserver["podSecurityContext"]) == (
+        container["securityContext"],
+        pod["securityContext"],
+    )
+    assert [{"secretRef": each} for each in webserver["envSecrets"]] == container["envFrom"]
+    assert {each["name"]: each["value"] for each in container["env"] if "value" in each}.items() <= SHARED.items()
+    secret = {"name": HELM["global"]["postgresqlSecretName"], "key": "postgresql-password"}
+    assert [secret] == [each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each]
+    launcher = loaded(DEPLOY / "helm" / "values.k8s.yaml")["runLauncher"]["config"]["customRunLauncher"]
+    named = launcher["config"]["launcher"]["config"]["instance_config_map"]
+    assert [named] == [each["configMap"]["name"] for each in pod["volumes"] if "configMap" in each]
+    assert {each["name"] for each in pod["volumes"]} == {each["name"] for each in container["volumeMounts"]}
+    in_compose = loaded(DEPLOY / "compose.yaml")["services"]["syncs-page"]["command"]
+    assert [Template(word).substitute(SHARED) for word in in_compose] == container["command"]
+    assert [{"name": "Host", "value": "localhost"}] == container["livenessProbe"]["httpGet"]["httpHeaders"]
 
 
 def test_dagster_makes_its_launcher_of_what_helm_renders(

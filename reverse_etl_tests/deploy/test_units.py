@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reverse_etl_tests.deploy.files import PAGE, SHARED
-from reverse_etl_tests.servers.deployment import DEPLOY, INSTALLED, METRICS, UNITS, WORKER, command, unit
+from reverse_etl_tests.servers.deployment import DEPLOY, INSTALLED, METRICS, SYNCS_PAGE, UNITS, WORKER, command, unit
 
-ALL = (*UNITS, WORKER, METRICS)
+ALL = (*UNITS, WORKER, METRICS, SYNCS_PAGE)
 PROGRAMS = Path(sys.executable).parent
 
 

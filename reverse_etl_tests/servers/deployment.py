@@ -23,6 +23,8 @@ WORKER = "reverse-etl-worker"
 """The unit of a machine that executes runs by Celery."""
 METRICS = "reverse-etl-metrics"
 """The unit that Prometheus asks."""
+SYNCS_PAGE = "reverse-etl-syncs-page"
+"""The unit of the Syncs page."""
 
 
 def unit(name: str) -> dict[str, list[str]]:

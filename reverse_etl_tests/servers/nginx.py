@@ -20,13 +20,14 @@ _ATTEMPTS = 5
 
 
 @contextmanager
-def running_proxy(folder: Path, login: Path, upstream: int) -> Iterator[str]:
+def running_proxy(folder: Path, login: Path, upstream: int, syncs_page: int) -> Iterator[str]:
     """The proxy's URL, until the block ends.
 
     Args:
         folder: Where it writes what it writes to `/tmp` in its container.
         login: The folder with certificate, key and users.
         upstream: The port of Dagster's webserver.
+        syncs_page: The port of the Syncs page.
     """
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
@@ -36,6 +37,7 @@ def running_proxy(folder: Path, login: Path, upstream: int) -> Iterator[str]:
         port = free_port()
         here = {
             "webserver:3000": f"127.0.0.1:{upstream}",
+            "syncs-page:3001": f"127.0.0.1:{syncs_page}",
             "listen 8443 ssl": f"listen 127.0.0.1:{port} ssl",
             "/etc/nginx/login": str(login),
             "/tmp/": f"{folder}/",  # noqa: S108 - in its container

@@ -1,0 +1,46 @@
+"""A file that is written while `reverse-etl ui` runs: Dagster loads it, and no run in progress is disturbed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reverse_etl.cli.launching import launch
+from reverse_etl.cli.reloading import LOADED
+from reverse_etl_tests.e2e.test_resume import PEOPLE, SLOW, batches, history, sent, slow
+from reverse_etl_tests.project import Project, people
+from reverse_etl_tests.servers.dagster_ui import running_ui
+from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
+
+__all__ = ["slow"]
+
+pytestmark = pytest.mark.thorough
+
+ONE = "SELECT 'o' || id AS id, email FROM customers WHERE id = '1'"
+LONG_S = 180
+"""For the sensor's next minute, on a busy machine."""
+
+
+def in_dagster(project: Project) -> str:
+    """Whether Dagster has the new sync, as `status` says."""
+    (found,) = [each for each in json.loads(project.reverse_etl("status", "--json").stdout) if each["sync"] == "orders"]
+    return str(found["in_dagster"])
+
+
+def test_a_new_file_is_loaded_while_a_run_is_in_progress(slow: Project, sandbox: RunningSandbox) -> None:
+    """Its schedule is there; the run that was in progress sends everyone once."""
+    sandbox.clear_faults()
+    sandbox.faults([{**SLOW, "do": {"delay_s": 15}}])
+    with running_ui(slow.folder, slow.env()) as url:
+        run_id = launch(url, "people")
+        wait_until(lambda: len(batches(sandbox)) >= 1, timeout_s=LONG_S, every_s=0.1)
+        slow.write("orders.yaml", people(ONE).replace("schedule: manual", "schedule: {every: 1m}"))
+        log = slow.folder / "ui.log"
+        wait_until(lambda: LOADED in log.read_text(), timeout_s=LONG_S, every_s=0.1)
+        assert len(batches(sandbox)) < PEOPLE // 5
+        sandbox.clear_faults()
+        wait_until(lambda: history(slow)[0]["status"] == "completed", timeout_s=LONG_S, every_s=1)
+        assert (run_id, PEOPLE) == (history(slow)[0]["run_id"], history(slow)[0]["rows"]["delivered"])
+        assert {1} == {times for person, times in sent(sandbox).items() if not person.startswith("o")}
+        wait_until(lambda: in_dagster(slow) == "loaded", timeout_s=LONG_S, every_s=2)
