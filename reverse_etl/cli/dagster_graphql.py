@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import httpx
-
 from reverse_etl.errors import StateError
 
 _WITHIN_S: Final = 30
@@ -13,6 +11,8 @@ _WITHIN_S: Final = 30
 
 def ask(dagster: str, query: str, variables: dict[str, Any] | None = None, *, within_s: float = _WITHIN_S) -> Any:
     """The answer's data. Raises StateError where the Dagster at this address does not answer."""
+    import httpx  # here: every command reads this module, and few ask
+
     try:
         # Its own machine or network: no proxy is on the way.
         with httpx.Client(timeout=within_s, trust_env=False) as client:

@@ -117,9 +117,10 @@ def test_a_sync_that_is_run_by_hand_has_no_due_time_to_resume_at(project: Rememb
 def test_dagster_is_not_imported_where_no_schedule_is_off(project: Remembered) -> None:
     """Neither without an instance nor with one whose schedules are all on; nor is what rows are read with."""
     program = (
-        "import sys\nfrom reverse_etl.cli.commands.status import status\nfrom pathlib import Path\n"
+        "import sys\nimport reverse_etl.cli.main\nfrom reverse_etl.cli.commands.status import status\n"
+        "from pathlib import Path\n"
         "status(Path('syncs'), True)\n"
-        "print(*sorted({'dagster', 'pandas', 'pyarrow'} & sys.modules.keys()), file=sys.stderr, sep=',')"
+        "print(*sorted({'dagster', 'httpx', 'pandas', 'pyarrow'} & sys.modules.keys()), file=sys.stderr, sep=',')"
     )
 
     def imported() -> str:

@@ -166,6 +166,8 @@ def test_kubernetes_takes_the_pods(name: str, rendered: dict[str, dict[str, Any]
 
 def test_the_syncs_page_runs_beside_the_chart() -> None:
     """With the same image, folders, secrets and rights; a probe asks it by a name that it answers to."""
+    import kubernetes_validate
+
     manifest = loaded(DEPLOY / "helm" / "syncs-page.yaml")
     for release in ("1.31", "1.33", kubernetes_validate.latest_version()):
         kubernetes_validate.validate(manifest, release, strict=True)
