@@ -44,12 +44,12 @@ class ChangesConfig(YamlModel):
         "The database's when left out.",
     )
     full_every: Interval | None = Field(
-        default=None, description="With by: compare, send every row again after so long. Never when left out."
+        default=None, description="With by: compare, send every row again after this time. Never when left out."
     )
 
     keep: Interval | None = Field(
         default=None,
-        description="With by: compare or log, keep the values that the destination acknowledged for so long; `plan` "
+        description="With by: compare or log, keep the values that the destination acknowledged for this time; `plan` "
         "then names the attributes that differ. Not kept when left out.",
     )
 

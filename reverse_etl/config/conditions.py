@@ -46,7 +46,7 @@ OPERATORS: Final = {
     "one_of": "One of a list.",
     "not_one_of": "None of a list.",
     "contains": "Has this text in it.",
-    "does_not_contain": "Has not this text in it.",
+    "does_not_contain": "Does not have this text in it.",
     "starts_with": "Begins with this text.",
     "ends_with": "Ends with this text.",
     "at_least": "This or more.",

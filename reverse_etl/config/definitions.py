@@ -43,7 +43,7 @@ class Definition(YamlModel):
     type: Type | None = Field(default=None, description="What its values are.")
     description: str = Field(default="", description="What it means, in a sentence.")
     source: str = Field(default="", description="Where it comes from, such as shop.customers.plan.")
-    required: bool = Field(default=False, description="A row without a value is rejected; '' is none.")
+    required: bool = Field(default=False, description="A row without a value is rejected; '' counts as no value.")
     allowed_values: tuple[Annotated[str | int | ExactNumber | bool, BeforeValidator(exact)], ...] = Field(
         default=(), description="All that it may be; a row with another value is rejected."
     )

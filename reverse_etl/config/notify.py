@@ -77,7 +77,7 @@ class Occasions(YamlModel):
         WithJsonSchema({"anyOf": [{"type": "boolean"}, INTERVAL_SCHEMA]}),
     ] = Field(default=False, description="Nothing was delivered for this long; true: for two intervals.")
     skipped: int | None = Field(default=None, ge=1, description="This many due runs in a row were skipped.")
-    recovery: bool = Field(default=False, description="Every problem of which the channel got an alert is over.")
+    recovery: bool = Field(default=False, description="Every problem that the channel got an alert about is over.")
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -32,7 +32,7 @@ def _whole_minutes(every: timedelta) -> timedelta:
 
 
 class SpotCheckConfig(YamlModel):
-    """A look at what the destination has, by a schedule of its own, as an asset check in Dagster.
+    """A check of what the destination has, on a schedule of its own, as an asset check in Dagster.
 
     Attributes:
         every: Whole minutes.

@@ -196,10 +196,12 @@ class SyncConfig(OutgoingRows):
         "they are delivered.",
     )
     pieces: PiecesConfig | None = Field(
-        default=None, description="A reading of everything is several runs, each of a range of keys."
+        default=None, description="Everything is read by several runs, each with a range of keys."
     )
     checks: tuple[SerializeAsAny[CheckConfig], ...] = ()
-    spot_check: SpotCheckConfig | None = Field(default=None, description="Rows are read back by a schedule of its own.")
+    spot_check: SpotCheckConfig | None = Field(
+        default=None, description="Rows are read back on a schedule of their own."
+    )
     tests: tuple[SyncTest, ...] = Field(default=(), description="Tests of the sync: `reverse-etl test` runs them.")
     max_rows: int = Field(default=10_000_000, ge=1, description="A query with more rows fails before sending.")
     owners: tuple[Owner, ...] = Field(default=(), description="E-mail addresses or team:name.")

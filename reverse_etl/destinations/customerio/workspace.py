@@ -42,7 +42,7 @@ class WorkspaceConfig(DestinationConfig):
         default=None, description="${NAME}. Needed for segments by name and add_only; lets object types be checked."
     )
     identify_by: Literal["id", "email"] | None = Field(
-        default=None, description="The identifier of people in all syncs; one that has another says why."
+        default=None, description="The identifier of people in all syncs; a sync with another one gives its reason."
     )
     read_back: bool = Field(
         default=True, description="With an App API key, look at what became of rows after they were accepted."
@@ -54,7 +54,7 @@ class WorkspaceConfig(DestinationConfig):
         default=64, ge=1, le=256, description="Requests open at once, at most: 8 at first, more while that is faster."
     )
     max_items_per_request: int = Field(
-        default=5000, ge=1, le=100_000, description="Requests are full at 475,000 bytes; this holds small rows back."
+        default=5000, ge=1, le=100_000, description="The most rows of one request, beside its limit of 475,000 bytes."
     )
     track_url: _Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")
     app_url: _Address | None = Field(default=None, description="For the sandbox or a proxy; http only to loopback.")

@@ -41,7 +41,7 @@ class Config(ServiceConfig):
     )
     api_version: str = Field(default="66.0", pattern=r"^\d{2}\.0$", description="Of the REST API, 46.0 or later.")
     daily_calls_left: Percent = Field(
-        default=20.0, description="Part of the org's calls of a day that is left to others: a run stops before it."
+        default=20.0, description="The percentage of the org's daily calls that runs leave to others."
     )
     max_records_per_request: int = Field(
         default=200, ge=1, le=200, description="Records of one request; fewer where triggers are heavy."

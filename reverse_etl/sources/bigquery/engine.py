@@ -48,16 +48,16 @@ class Config(DatabaseConfig):
     type: Literal["bigquery"] = Field(default="bigquery", description="The engine.")
     project: EnvText = Field(description="The project that queries run in and are billed to; ${NAME} is replaced.")
     dataset: EnvText | None = Field(default=None, description="Where table names without a dataset are looked up.")
-    location: EnvText | None = Field(
-        default=None, description="EU, US, europe-west1 ...; found by itself when left out."
-    )
+    location: EnvText | None = Field(default=None, description="EU, US, europe-west1 ...; detected when left out.")
     service_account_key: Secret | None = Field(
         default=None, description="${NAME}: the environment variable that holds the key, the whole JSON."
     )
     service_account_file: PathBesideFile | None = Field(
         default=None, description="The key as a file, relative to this file. Without key and file: default credentials."
     )
-    google_drive: bool = Field(default=False, description="Also ask to read Google Drive, for spreadsheets as tables.")
+    google_drive: bool = Field(
+        default=False, description="Also request access to Google Drive, for spreadsheets as tables."
+    )
     maximum_bytes_billed: int | None = Field(default=None, gt=0, description="A query that would read more is refused.")
     query_timeout: Interval = Field(default=timedelta(hours=1), description="A query that takes longer is ended.")
     use_storage_api: Literal["auto", "always", "never"] = Field(

@@ -55,7 +55,7 @@ class Config(ServerConfig):
     application_intent: Literal["read_only", "read_write"] = Field(
         default="read_only", description="read_only lets an availability group pick a readable replica."
     )
-    driver: str | None = Field(default=None, min_length=1, description="ODBC driver; found by itself when left out.")
+    driver: str | None = Field(default=None, min_length=1, description="ODBC driver; detected when left out.")
 
     @classmethod
     def misfits(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
