@@ -58,6 +58,9 @@ _IN_HELP: Final = (
 )
 """The order of the help; any other command comes after them, by name."""
 
+_COMPLETES: Final = "_REVERSE_ETL_COMPLETE"
+"""Typer's, where a shell asks what may follow what was typed."""
+
 _OBJECTS_BEFORE_GARBAGE: Final = 4_000
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
@@ -106,9 +109,11 @@ def module(command: str) -> ModuleType:
     return load(_COMMANDS, command.replace("-", "_"))
 
 
-def _register() -> None:
+def _register(asked: str = "") -> None:
+    """Every command, or the one that is asked for: the others take time, and only help and completion show them."""
     found = {name.replace("_", "-") for name in names(_COMMANDS)}
-    for name in (*(name for name in _IN_HELP if name in found), *sorted(found.difference(_IN_HELP))):
+    every = (*(name for name in _IN_HELP if name in found), *sorted(found.difference(_IN_HELP)))
+    for name in (asked,) if asked in found else every:
         function = getattr(module(name), name.replace("-", "_"))
         app.command(name, help=_paragraphs(function), context_settings=_HELP)(_interruptible(with_target(function)))
 
@@ -193,7 +198,7 @@ def _run() -> None:
     _make_writable()
     pressed = _noted_presses()
     try:
-        _register()
+        _register("" if _COMPLETES in os.environ else "".join(sys.argv[1:2]))
         app()
     except ReverseEtlError as error:
         if pressed:

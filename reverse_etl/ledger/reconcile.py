@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
@@ -59,10 +58,8 @@ def _stored(
     """Sum of the keys of some rows, from their files; files without any are not read."""
     total = 0
     for path in parts.paths():
-        numbers = pq.read_table(path, columns=[ROW_NUMBER])[ROW_NUMBER].to_numpy()
-        here = wanted[numbers - 1]
+        here = wanted[parts.batch(path, ()).column(ROW_NUMBER).to_numpy() - 1]
         if here.any():
-            table = pq.read_table(path, columns=[*columns, ROW_NUMBER], memory_map=False)
-            batch = table.combine_chunks().to_batches()[0].filter(pa.array(here))
+            batch = parts.batch(path, columns).filter(pa.array(here))
             total += key_sum(row_keys(batch.column(ROW_NUMBER), identifiers(batch), parts.stream))
     return total

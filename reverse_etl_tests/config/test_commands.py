@@ -269,6 +269,17 @@ def test_the_folder_may_stand_before_the_command(syncs: Path, tmp_path: Path) ->
     assert "0 syncs" in both.stderr
 
 
+def test_a_command_is_made_alone_and_all_where_they_are_shown() -> None:
+    """What is asked for by its name is; a mistyped name is answered with the names that there are."""
+    program = (
+        "from reverse_etl.cli import main; import sys; main._register(sys.argv[1]);"
+        "print([each.name for each in main.app.registered_commands])"
+    )
+    done = subprocess.run([sys.executable, "-c", program, "history"], capture_output=True, text=True, check=True)
+    assert "['history']\n" == done.stdout
+    assert "Did you mean 'history'" in reverse_etl("histori").stderr
+
+
 def test_version_help_and_completion_are_there(syncs: Path) -> None:
     """`-h` of every command; a shell completes the names of syncs without reading their files."""
     assert reverse_etl("--version").stdout == f"reverse-etl {version('reverse-etl')}\n"
