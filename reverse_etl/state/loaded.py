@@ -35,18 +35,19 @@ class Loaded:
 
     Attributes:
         marks: By sync, one for each code location that has it.
-        known: Whether there was a look in the last minutes.
+        silent: Syncs of code locations that have given no sign in the last minutes.
+        known: Whether any has.
     """
 
     marks: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()
     known: bool = False
 
     def has(self, sync: SyncConfig) -> InDagster | None:
         """Whether it has a sync as its file is now; None where that is not known."""
-        if not self.known:
-            return None
-        found = self.marks.get(sync.name, frozenset())
-        return "not_loaded" if not found else "loaded" if mark(sync) in found else "older"
+        if found := self.marks.get(sync.name):
+            return "loaded" if mark(sync) in found else "older"
+        return "not_loaded" if self.known and sync.name not in self.silent else None
 
 
 def mark(sync: SyncConfig) -> str:
@@ -77,10 +78,14 @@ def note_loaded(store: Store, location: str, marks: Mapping[str, str], at: datet
 
 def loaded(connection: sa.Connection, now: datetime) -> Loaded:
     """What Dagster has loaded, by the notes of the last minutes."""
-    fresh = sa.select(LOADED.c.syncs).where(LOADED.c.looked_at > now - _COUNTS_FOR)
-    notes = [json.loads(syncs) for (syncs,) in connection.execute(fresh)]
+    fresh, silent = [], set()
+    for syncs, looked_at in connection.execute(sa.select(LOADED.c.syncs, LOADED.c.looked_at)):
+        if looked_at > now - _COUNTS_FOR:
+            fresh.append(json.loads(syncs))
+        else:
+            silent |= json.loads(syncs).keys()
     marks: dict[str, frozenset[str]] = {}
-    for note in notes:
+    for note in fresh:
         for name, found in note.items():
             marks[name] = marks.get(name, frozenset()) | {found}
-    return Loaded(marks, known=bool(notes))
+    return Loaded(marks, frozenset(silent), known=bool(fresh))

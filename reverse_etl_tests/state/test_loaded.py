@@ -77,3 +77,10 @@ def test_a_sign_counts_for_three_minutes(store: Store) -> None:
     assert [None] == seen(store, NOON + 3 * MINUTE, sync())
     note(store, sync(), at=NOON + 4 * MINUTE)
     assert ["loaded"] == seen(store, NOON + 6 * MINUTE, sync())
+
+
+def test_a_silent_code_location_is_not_one_that_has_nothing(store: Store) -> None:
+    """While another gives signs: what the silent one had is not known, and a new sync is not loaded."""
+    note(store, sync(), location="main")
+    note(store, sync("staff"), location="other", at=NOON + 5 * MINUTE)
+    assert [None, "loaded", "not_loaded"] == seen(store, NOON + 5 * MINUTE, sync(), sync("staff"), sync("orders"))
