@@ -1,4 +1,4 @@
-"""Who is gone: keys that were acknowledged and that no row of a whole reading has; and which of them are removed.
+"""Keys that are gone: acknowledged before, and in no row of a whole reading; and which of them are removed.
 
     <run folder>/<stream>/gone.parquet              ``kh``, ``kl``, ``key``, ``why``, ``row``; one row a key
     <run folder>/gone_<stream>/part-000000.parquet  those that are removed: the columns of the key as text, and

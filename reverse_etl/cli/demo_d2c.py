@@ -44,7 +44,7 @@ def play(folder: Path, console: Console, *, keep: bool) -> bool:
     Args:
         folder: Where its syncs and its database are, or are put.
         console: Where it is shown.
-        keep: Whether the sandbox goes on afterwards.
+        keep: Whether the sandbox keeps running afterwards.
     """
     from reverse_etl.config.loader import load_project
     from reverse_etl.demo.d2c import DAY_S, HOUR_S, open_shop

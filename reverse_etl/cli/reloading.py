@@ -38,7 +38,7 @@ mutation Reload($name: String!) { reloadRepositoryLocation(repositoryLocationNam
 
 @contextmanager
 def kept_loaded(dagster: str, folder: SyncsFolder, tell: Callable[[str], None]) -> Iterator[None]:
-    """While the block lasts, Dagster loads the files again after they have changed; ``tell`` is told each time."""
+    """While the block lasts, Dagster loads the files again after they have changed; ``tell`` is called each time."""
     end = threading.Event()
     changes = Changes(folder)
 

@@ -1,4 +1,4 @@
-"""Syncs held against the dictionary: which contract each stream has, and what its query's text shows to break it."""
+"""Syncs checked against the dictionary: which contract each stream has, and where its query's text breaks it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Definition(YamlModel):
     """One attribute, and what it means.
 
     Attributes:
-        type: None where it is not held against the query's.
+        type: None where the query's type is not checked.
         allowed_values: Everything it may be when it is not empty; empty for no limit.
         written_by: The syncs that are meant to write it, where that is more than one.
     """

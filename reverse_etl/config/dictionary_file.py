@@ -1,4 +1,4 @@
-"""``dictionary.yaml`` and a sync's ``attributes`` as definitions. Syncs are held against them in ``bound``."""
+"""``dictionary.yaml`` and a sync's ``attributes`` as definitions. Syncs are checked against them in ``bound``."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Gone:
         max_percent: Of the keys that are known, the most that a run acts upon, in percent.
         max_rows: The most that a run acts upon, whatever share that is.
         keeps_unknown: Whether what may have been sent, and was never acknowledged, is left alone.
-        of_table: Whether all rows of a table are held against the query's, whoever wrote them, and no store is asked.
+        of_table: Whether all rows of a table are compared with the query's, whoever wrote them, without a store.
     """
 
     action: str

@@ -1,6 +1,6 @@
 """What can be wrong with `gone` in a sync's file: a query that does not return everything, every time; other syncs.
 
-Who is gone is known of a whole reading alone, so what leaves rows out by itself would remove everybody else.
+Only a whole reading shows who is gone: a query that leaves rows out would remove everybody else.
 """
 
 from __future__ import annotations

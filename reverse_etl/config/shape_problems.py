@@ -1,4 +1,4 @@
-"""The keys that shape rows held against what the text of their query shows, before a database is asked."""
+"""The keys that shape rows, checked against the text of their query before a database is asked."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def read_sync(
 
     Args:
         sync: The file.
-        connections: None when ``connections.yaml`` could not be read: then nothing is held against it.
+        connections: None when ``connections.yaml`` could not be read: then nothing is checked against it.
         problems: Grows.
         warnings: Grows.
 

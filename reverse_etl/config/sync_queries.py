@@ -1,4 +1,4 @@
-"""A sync's queries held against what the sync needs of them: as far as their text shows, before a database is asked."""
+"""What a sync needs of its queries, checked as far as their text shows, before a database is asked."""
 
 from __future__ import annotations
 

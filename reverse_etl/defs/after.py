@@ -118,7 +118,7 @@ class _Look:
         return list(self._started(waiting))
 
     def _started(self, waiting: list[tuple[datetime, SyncConfig, dict[str, str], str]]) -> Iterable[dg.RunRequest]:
-        """Of several syncs of a workspace the one that ran longest ago; the others stay due."""
+        """The sync of a workspace that ran longest ago; the others stay due."""
         taken: set[str] = set()
         for _, sync, marks, key in sorted(waiting, key=lambda each: (each[0], each[1].name)):
             ahead = runs_in_the_way(self.instance, self.store, sync.destination)

@@ -175,7 +175,7 @@ class Jobs:
         await asyncio.to_thread(self._ledger.sync, at_once=True)
 
     async def _ended(self, job: str) -> None:
-        """Waits until a job has ended; a service that goes on working is not away."""
+        """Waits until a job has ended. A service that is still working on it counts as reachable."""
         least_s, most_s = _WAITS_S
         began_at = self._clock.now()
         while True:

@@ -66,7 +66,7 @@ async def find(destination: Verifies, folder: RunFolder, before: dict[str, Any],
 
 
 def sentence(late: dict[str, Any], sync: str) -> str:
-    """What people should know of it; empty for nothing."""
+    """A sentence about it for people; empty where there is nothing to report."""
     if not late:
         return ""
     sentences = []

@@ -196,11 +196,11 @@ class Kind(Protocol):
         ...
 
     def at_address(self, config: Any) -> Recipient:
-        """Who is there, as far as it is known without asking. Raises UnsetVariableError, ConfigError."""
+        """The account that the entry names, as far as it is known offline. Raises UnsetVariableError, ConfigError."""
         ...
 
     async def ask(self, config: Any, *, clock: Clock | None = None) -> Recipient:
-        """Who is there, as it reports itself. Raises DestinationError without a usable answer in the retry budget."""
+        """The account that answers. Raises DestinationError without a usable answer in the retry budget."""
         ...
 
     async def ask_once(self, config: Any, *, clock: Clock | None = None) -> Recipient | None:

@@ -52,7 +52,7 @@ class Effects:
 
 @runtime_checkable
 class Foresees(Protocol):
-    """A table of which it can be told, before anything is written, what writing would do."""
+    """A table that can report, before anything is written, what writing would do."""
 
     async def effects(self, batch: pa.RecordBatch) -> Effects | TryAgain:
         """What ``write`` (or ``append``) would do with a slice of what ``fit`` gave; the table is not touched.
@@ -74,7 +74,7 @@ class Foresees(Protocol):
 
 @runtime_checkable
 class Mirrors(Protocol):
-    """A table whose rows can be held against all that a query returns."""
+    """A table whose rows can be compared with all that a query returns."""
 
     async def not_among(self, rows: Iterable[pa.RecordBatch]) -> list[pa.RecordBatch] | TryAgain:
         """The keys of the table's rows that none of these rows has, as the table compares keys; nothing is changed.

@@ -1,1 +1,1 @@
-"""What became of each row: written down as it is known, on this machine and for others, and held against the rows."""
+"""What became of each row: recorded at once, on this machine and for others, and reconciled with the rows."""

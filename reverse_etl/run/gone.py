@@ -1,4 +1,4 @@
-"""Who is gone, in a run: when that is known at all, how many may be removed at once, and who may remove them.
+"""Rows that are gone: when a run knows them at all, how many it may remove at once, and which run may.
 
 Nothing is removed because something is unknown: not by rows that are not all of them, or that have no key; not where
 nothing was acknowledged; not while another sync that names the same things has a run without an end; and not by a run
@@ -247,7 +247,7 @@ def elsewhere(run: SyncRun, stream: str) -> tuple[list[Path], str]:
 
 
 def _names_the_same(run: SyncRun, mine: str, made: Made, theirs: str) -> bool:
-    """Whether another sync's keys can be held against this one's: by the same secret, of the same things."""
+    """Whether another sync's keys can be compared with this one's: made with the same secret, of the same things."""
     # An earlier release did not write down what keys name.
     same = theirs in made.rows and made.identities.get(theirs) in (None, identities_of(run.sync)[mine])
     return same and made.secret_id == secret_id(secret_of(run.home.path))

@@ -18,7 +18,7 @@ def compares(sync: SyncConfig) -> bool:
 
 
 def level(sync: SyncConfig) -> str:
-    """How much is remembered of what was acknowledged: ``hashes``, ``identifiers``, ``values``; empty for nothing."""
+    """What a sync remembers of acknowledged rows: ``hashes``, ``identifiers`` or ``values``; empty for nothing."""
     if not compares(sync):
         return ""
     if sync.remembers_values:

@@ -37,7 +37,7 @@ def continue_changeset(home: Home, store: Store, folder: RunFolder, *, run_id: s
     Args:
         home: Where this machine's files lie.
         store: The state.
-        folder: The other one's.
+        folder: The other run's folder.
         run_id: The run.
     """
     sync, changeset = folder.path.parent.name, folder.path.name

@@ -1,4 +1,4 @@
-"""Whether what a sync waits for has come: marks of it, held against those that were there when the sync last started.
+"""Whether what a sync waits for has come: its marks, compared with those of the sync's last start.
 
 A mark is any text that differs whenever the thing was made again; what marks are made of is the caller's.
 """

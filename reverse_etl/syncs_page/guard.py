@@ -1,4 +1,4 @@
-"""Who may look and who may act: who has the token, under the page's own names, and nothing that another site sends.
+"""Who may read the page and who may act on it: people with the token, under the page's own names, and no other site.
 
 Every program of this machine may reach the loopback address, and a browser may be made to: by a name that is pointed
 here (DNS rebinding), by a form on another site, or within a frame.

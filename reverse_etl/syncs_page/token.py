@@ -2,7 +2,8 @@
 
     <home>/syncs_page_token        made at first use, for its owner alone
 
-Who reads that file reads the failed rows beside it too. Deleting it makes a new token when the page starts again.
+A user who can read that file can read the failed rows beside it too. Delete it to get a new token when the page
+starts again.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Who is alive: this process and others, the runs that they work on, the folders that they keep for themselves."""
+"""Which processes are alive, the runs that they work on, and the folders that they lock."""

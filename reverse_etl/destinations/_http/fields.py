@@ -1,4 +1,4 @@
-"""What a service says of its fields, held against rows before they are sent: the service would refuse such rows itself.
+"""Rows checked against a service's fields before they are sent: the service would refuse such rows itself.
 
 A sync whose columns are no fields at all ends before its first row; a value that does not fit rejects its row.
 """

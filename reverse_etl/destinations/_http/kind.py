@@ -39,7 +39,7 @@ Opens = Callable[[_Config, Clock], AbstractAsyncContextManager[_Client]]
 
 
 async def ask(config: _Config, opens: Opens[_Config, _Client], there: Recipient, clock: Clock | None) -> Recipient:
-    """Who is there, as it calls itself. Raises DestinationError."""
+    """The account that answers, as it identifies itself. Raises DestinationError."""
     return await _asked(config, opens, there, RetryPolicy.from_environment(), clock or Clock())
 
 

@@ -143,7 +143,7 @@ def _lists(draft: Draft) -> None:
 
 
 def _mirror(draft: Draft) -> None:
-    """Who is gone is known only from a query that returns everybody, every time."""
+    """Only a query that returns everybody, every time, shows who is gone."""
     query = draft.at(_ROWS)
     if draft.at(("people", "segment", "mirror")) is not True or not isinstance(query, str):
         return

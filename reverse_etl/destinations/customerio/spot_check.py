@@ -1,4 +1,4 @@
-"""What a workspace has of people and objects, read back through the App API and held against what would be sent.
+"""What a workspace has of people and objects, read back through the App API and compared with what would be sent.
 
 Source: App API OpenAPI, 2026: attributes of 100 people a request, or of one object; every value is a text.
 """

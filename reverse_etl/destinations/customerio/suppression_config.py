@@ -1,4 +1,4 @@
-"""Who is not to be sent, as a sync's file sets it. The changeset reads the list."""
+"""The people who are not to be sent, as a sync's file lists them. The changeset reads the list."""
 
 from __future__ import annotations
 

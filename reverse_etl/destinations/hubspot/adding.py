@@ -100,5 +100,5 @@ class Adder:
 
 
 def _as_trouble(trouble: RequestRefused | TryAgain) -> TryAgain:
-    """Who cannot be asked now may be later."""
+    """A record that cannot be looked up now may be later."""
     return trouble if isinstance(trouble, TryAgain) else TryAgain(f"a refusal ({trouble.why.reason})")

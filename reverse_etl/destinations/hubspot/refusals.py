@@ -44,7 +44,7 @@ def reason_of(error: Any) -> Reason:
 
 
 def _fault(error: dict[str, Any]) -> tuple[str, str]:
-    """The code and the property of the first value that is at fault; empty where they are not told."""
+    """The code and the property of the first value that is at fault; empty where the answer has none."""
     details = error.get("errors")
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, dict):

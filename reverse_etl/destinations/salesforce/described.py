@@ -38,7 +38,7 @@ Described = Mapping[str, Mapping[str, Any]]
 
 
 def described(reply: Reply, section: Salesforce, label: str) -> Described:
-    """The object's fields. Raises ConfigError; DestinationRefusedError where it is not told."""
+    """The object's fields. Raises ConfigError; DestinationRefusedError where the org does not give them."""
     read = reply.json
     found = read.get("fields") if isinstance(read, dict) else None
     if reply.status != 200 or not isinstance(found, list):

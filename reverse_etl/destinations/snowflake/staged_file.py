@@ -17,7 +17,7 @@ _COMPRESSION: Final = "snappy"
 
 
 def staged_file(batch: pa.RecordBatch) -> io.BytesIO:
-    """The rows in the order of the stage, each with its place in the slice; values are told from no name."""
+    """The rows in the order of the stage, each with its place in the slice; columns go by place, not by name."""
     arrays = [batch.column(name) for name in batch.schema.names if name != ROW_NUMBER]
     places = pa.array(np.arange(batch.num_rows, dtype=np.int32))
     names = [*(f"c{at}" for at in range(len(arrays))), PLACE]

@@ -1,4 +1,4 @@
-"""Who BigQuery is asked as, and through which clients. What is asked is ``session``.
+"""The account that asks BigQuery, and the clients it asks through. What is asked is in ``session``.
 
 A key stays in memory: nothing is written to a file, and no variable of the environment is set.
 """
