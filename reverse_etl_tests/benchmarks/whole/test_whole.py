@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -35,6 +36,9 @@ def peer(rows: int, **changed: Any) -> dict[str, Any]:
     """The figures of one comparison with drt."""
     return case(rows, **{"version": "1.2.1", "batch": 100, "drt": [RUN | {"wall_s": 90.0}]} | changed)
 
+
+QUOTING = ("README.md", "docs/performance/README.md")
+"""Pages with figures of whole runs."""
 
 MEASURED = {
     "cases": {"100k": case(100_000), "1m": case(1_000_000), "5m": case(5_000_000, runs=[], error="no room | at all")},
@@ -126,6 +130,20 @@ def test_the_page_and_the_chart_are_those_of_the_figures() -> None:
     measured = figures.load()
     assert page.PAGE.read_text(encoding="utf-8") == page.page(measured)
     assert page.CHART.read_text(encoding="utf-8") == chart.chart(measured)
+
+
+def test_other_pages_quote_the_figures_of_this_one() -> None:
+    """The README's memory and the seconds of the performance page are medians of whole-runs.json."""
+    cases = figures.load()["cases"]
+
+    def median(case: str, of: str) -> float:
+        return statistics.median(run[of] for run in cases[case]["runs"])
+
+    root = page.PAGE.parents[2]
+    readme, parts = (" ".join((root / name).read_text(encoding="utf-8").split()) for name in QUOTING)
+    memory = f"{median('100k', 'peak_mb'):.0f} MB for 100,000 rows, {median('1m', 'peak_mb'):.0f} MB for a million."
+    assert f"a peak of {memory}" in readme
+    assert f"{median('1m-150ms', 'wall_s'):.1f} s at 150 ms, {median('1m', 'wall_s'):.1f} s at 0 ms" in parts
 
 
 def test_measuring_one_case_again_keeps_the_others(tmp_path: Path) -> None:
