@@ -1,7 +1,7 @@
 """The next generation of what a sync's destination acknowledged: the last one, and what became of a run's rows.
 
-What is certain is entered, what is not is in doubt: a row that was sent, or may have been, and has no answer has no
-fingerprint afterwards, so that it is sent again whatever its values are then.
+What is certain is entered, what is not is in doubt. A row that was or may have been sent, and has no answer, has no
+fingerprint afterwards. So it is sent again, whatever its values are then.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keyed fingerprints of many texts at once: SipHash-2-4 over Arrow's own buffers, a column at a time.
 
-They are stored, so they must be the same on every machine and in every release of every library, and no one may find
-a plan or a phone number by trying: that is why it is not a hash of DuckDB's, and why it has a key.
+They are stored, so they must be the same on every machine and in every release of every library: that is why it is
+not a hash of DuckDB's. It has a key, so that no one can find a plan or a phone number by trying.
 
 Source: Aumasson and Bernstein, SipHash: a fast short-input PRF, 2012.
 """

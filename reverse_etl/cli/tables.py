@@ -1,8 +1,8 @@
 """Tables and sentences for people: they end at the terminal's edge, and no word is broken there.
 
-Where a table is too wide, a column of sentences goes below the rows, then columns that it can do without are left out;
-one that is still too wide shows each row as a block of lines. Only a word that is longer than a line, such as a path,
-goes over the edge: whole, so that it can be copied.
+A table that is too wide shows its column of sentences below the rows, and then leaves out the columns that it can do
+without. One that is still too wide shows each row as a block of lines. Only a word that is longer than a line, such
+as a path, goes over the edge: whole, so that it can be copied.
 """
 
 from __future__ import annotations

@@ -37,10 +37,10 @@ class SyncTranslator:
     def get_asset_spec(self, asset: SyncAsset) -> dg.AssetSpec:
         """The asset as the project wants it; by default as it is.
 
-        It is asked once for each asset whenever the syncs are loaded, so it must not read from a network. What the
-        stages need of each other, and what distinguishes the runs of syncs, is kept whatever the spec leaves out:
-        the dependency of each stage on the one before it, and metadata and tags whose names begin with
-        ``reverse_etl/``. An automation condition of a ``destination`` is left out: the sync's stages make it.
+        It is asked once for each asset whenever the syncs are loaded, so it must not read from a network. Some things
+        stay whatever the spec leaves out, because stages and runs need them: the dependency of each stage on the one
+        before it, and metadata and tags whose names begin with ``reverse_etl/``. An automation condition of a
+        ``destination`` is left out: the sync's stages make it.
 
         Args:
             asset: The asset, with its sync and its default ``spec``.

@@ -57,9 +57,9 @@ async def deliver(
 ) -> Delivered:
     """Sends the rows that have no outcome yet, and writes down what became of every row.
 
-    Whatever ends it, the outcomes are written first: rows without an answer stay ``UNDELIVERED`` and are failed rows
-    of stage ``delivery``; rows of an answered request are never sent again by a further call, not even after the end
-    of the process. A cancellation lets requests in flight finish (``settling.GRACE_S``).
+    Whatever ends it, the outcomes are written first. Rows without an answer stay ``UNDELIVERED`` and are failed rows
+    of stage ``delivery``. A further call never sends rows of an answered request again, not even after the end of the
+    process. A cancellation lets requests in flight finish (``settling.GRACE_S``).
 
     Args:
         parts: The rows; their ``outcomes.npy`` and ``failed-delivery.parquet`` are written.

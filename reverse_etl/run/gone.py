@@ -1,8 +1,8 @@
 """Rows that are gone: when a run knows them at all, how many it may remove at once, and which run may.
 
-Nothing is removed because something is unknown: not by rows that are not all of them, or that have no key; not where
-nothing was acknowledged; not while another sync that names the same things has a run without an end; and not by a run
-that continues another one's rows, which may be older than what is there.
+Nothing is removed because something is unknown. Rows that are not all rows, or that have no key, remove nothing.
+Neither does a run where nothing was acknowledged, or while another sync of the same things has a run that has not
+ended. And a run that continues another run's rows removes nothing, because these may be older than what is there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rows of a query as their stream has them: which are left out, which cannot be used, what the others become.
 
-A batch stays as long as it was. What becomes of each row, and what names it in the query, are columns of their own
-(``HIDDEN``) until the row has its number: so rows that are read again by their identifiers are found as the query has
-them, wherever they come from, and each row is shaped once.
+A batch stays as long as it was. Until a row has its number, hidden columns (``HIDDEN``) hold what becomes of it and
+its identifier in the query. So rows that are read again by their identifiers are found as the query has them, and
+each row is shaped once.
 """
 
 from __future__ import annotations

@@ -110,9 +110,10 @@ def close_run(
 ) -> RunReport:
     """Writes how a run ended, its failed rows and the sync's last sync time: all or nothing.
 
-    The last sync time, and which piece of everything is next, moves on with a ``completed`` run, or one whose failed
-    rows are carried, never past rows that no run has read, and back where a newer run moved it past the reading of
-    this one, whose rows may have overwritten newer ones. Closing a run again replaces what was written before.
+    The last sync time, and the piece that is next, move on with a ``completed`` run, or with one whose failed rows
+    are carried. They never move past rows that no run has read. They move back where a newer run moved them past the
+    reading of this one, because its rows may have overwritten newer ones. Closing a run again replaces what was
+    written before.
 
     Args:
         store: The history.
