@@ -32,7 +32,10 @@ QUERY_TAG: Final = "reverse-etl"
 """On every query, for readers of the account's history."""
 
 _CONNECT_S: Final = 30
-"""From here on no login is tried again; one that is under way may take as long once more."""
+"""From here on no login is tried again; one that is under way may take as long once more, or ``_UNDER_WAY_S``."""
+
+_UNDER_WAY_S: Final = 4
+"""Where the limit is short: a machine that is busy must not make "does not answer" of what did answer."""
 
 _ANSWER_S: Final = 60
 """The service answers a request within 45 seconds, if only with "still running"."""
@@ -81,7 +84,8 @@ def _connected(parameters: dict[str, Any]) -> SnowflakeConnection:
     outcome: Future[SnowflakeConnection] = Future()
     Thread(target=_connect, args=(parameters, outcome), name="snowflake-login", daemon=True).start()
     try:
-        return outcome.result(2 * parameters["login_timeout"])
+        limit_s = parameters["login_timeout"]
+        return outcome.result(limit_s + max(limit_s, _UNDER_WAY_S))
     finally:
         outcome.cancel()
 
