@@ -26,9 +26,9 @@ from reverse_etl.state import snapshots
 from reverse_etl.state.home import Home
 from reverse_etl.state.schema import SNAPSHOT
 from reverse_etl.state.snapshots import Snapshot, snapshot_of
-from reverse_etl.state.store import open_store
 from reverse_etl_tests.changes import protocol
 from reverse_etl_tests.changes.protocol import OLDER, REMOVED, STALE, UNKNOWN, Histories
+from reverse_etl_tests.fresh_store import fresh_store
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,7 +44,7 @@ _REAL_ANSWERS: Final = commit._answers
 def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home folder with a state database and a secret, the same one every time: it orders the keys."""
     home = Home.at(tmp_path_factory.mktemp("protocol") / "home")
-    open_store(home.state_url)
+    fresh_store(home)
     (home.path / "secret").write_bytes(bytes(range(32)))
     return home
 

@@ -27,9 +27,9 @@ from reverse_etl.report import STOPPED, Outcome
 from reverse_etl.run import changes
 from reverse_etl.run.record import SyncRun
 from reverse_etl.state.home import Home
-from reverse_etl.state.store import open_store
 from reverse_etl_tests.changes import protocol
 from reverse_etl_tests.changes.protocol import STAGES, Histories
+from reverse_etl_tests.fresh_store import fresh_store
 
 _KEYED: Final = Keyed(bytes(32), "people", ("people", "id"))
 
@@ -145,7 +145,7 @@ class Attempts(Histories):
 def attempts(tmp_path: Path) -> Attempts:
     """Without a run so far."""
     home = Home.at(tmp_path / "home")
-    open_store(home.state_url)
+    fresh_store(home)
     (home.path / "secret").write_bytes(bytes(range(32)))
     return Attempts(home, random.Random(1), 0)  # noqa: S311 - repeatable
 

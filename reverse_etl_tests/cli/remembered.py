@@ -22,7 +22,8 @@ from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.loaded import mark, note_loaded
 from reverse_etl.state.runs import begin_run, close_run
-from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.store import Store
+from reverse_etl_tests.fresh_store import fresh_store
 
 CONNECTIONS = """\
 databases:
@@ -60,7 +61,7 @@ class Remembered:
         for name in ("REVERSE_ETL_STATE_URL", "REVERSE_ETL_SYNCS"):
             monkeypatch.delenv(name, raising=False)
         home = Home.from_environment()
-        made = cls(folder, home, open_store(home.state_url))
+        made = cls(folder, home, fresh_store(home))
         made.write("people", "{every: 1h, start_at: 2020-01-01T00:30:00Z}")
         made.write("staff", "manual")
         return made

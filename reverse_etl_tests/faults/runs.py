@@ -35,6 +35,7 @@ from reverse_etl_tests.destinations.customerio.configs import workspace
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.shop import Row, Shop, compared, settings
 from reverse_etl_tests.faults.workspace import Contents, contents, expected
+from reverse_etl_tests.fresh_store import fresh_store
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 LATE_S = 600
@@ -233,4 +234,4 @@ def new_world(folder: Path) -> Iterator[World]:
     """A world in an empty folder; its sandbox ends with it."""
     home = Home.at(folder / "home")
     with running_sandbox(keep_bodies=True, app_rate_limit=0) as sandbox, ExitStack() as stack:
-        yield World(folder, sandbox, home, open_store(f"sqlite:///{home.path / 'state.db'}"), stack)
+        yield World(folder, sandbox, home, fresh_store(home), stack)

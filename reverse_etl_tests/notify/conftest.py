@@ -10,11 +10,10 @@ import pytest
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.report import Counts, RunReport, Status
-from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.servers.webhook import Webhook, running_webhook
-from reverse_etl_tests.state.conftest import postgres, postgres_url, state_url
+from reverse_etl_tests.state.conftest import postgres, postgres_url, state_url, store
 
-__all__ = ["ended", "postgres", "postgres_url", "state_url", "sync_of"]
+__all__ = ["ended", "postgres", "postgres_url", "state_url", "store", "sync_of"]
 
 
 @pytest.fixture
@@ -23,12 +22,6 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
     with running_webhook() as webhook:
         monkeypatch.setenv("WEBHOOK_URL", webhook.url)
         yield webhook
-
-
-@pytest.fixture
-def store(state_url: str) -> Store:
-    """A store in which nothing is remembered yet, of each kind in turn."""
-    return open_store(state_url)
 
 
 def sync_of(schedule: Any = None) -> SyncConfig:

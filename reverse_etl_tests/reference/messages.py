@@ -294,6 +294,7 @@ def index() -> list[str]:
     return [*lines, "", "What a kind of error means, with an example: [errors and exit codes](errors.md)."]
 
 
+@cache
 def page(file: str) -> list[str]:
     """One of ``PAGES``."""
     title, kinds = PAGES[file]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ FOLDER: Final = examples.FOLDER.parent
 _MADE: Final = "made by `python -m reverse_etl_tests.reference` from the code; do not edit it"
 
 
+@cache
 def pages() -> dict[Path, str]:
     """Each page's file and text."""
     made: dict[str, Callable[[], Iterable[str]]] = {

@@ -16,8 +16,8 @@ from reverse_etl.run.attend import attend
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.stages import extract_changeset, validate_changeset
 from reverse_etl.state.home import Home
-from reverse_etl.state.store import open_store
 from reverse_etl_tests.faults.runs import Case, World
+from reverse_etl_tests.fresh_store import fresh_store
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 ROWS = 7
@@ -27,7 +27,7 @@ ROWS = 7
 def case(tmp_path: Path, sandbox: RunningSandbox) -> Case:
     """A sync of people in a home of its own."""
     home = Home.at(tmp_path / "home")
-    world = World(tmp_path, sandbox, home, open_store(f"sqlite:///{home.path / 'state.db'}"))
+    world = World(tmp_path, sandbox, home, fresh_store(home))
     return world.case("people", random.Random(1), rows=ROWS)  # noqa: S311 - repeatable, not secret
 
 

@@ -20,12 +20,12 @@ from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import find_run
 from reverse_etl.state.snapshots import forget_snapshot, snapshot_of
-from reverse_etl.state.store import open_store
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case, World
 from reverse_etl_tests.faults.shop import KINDS, settings
 from reverse_etl_tests.faults.shop import compared as compared_settings
+from reverse_etl_tests.fresh_store import fresh_store
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 ROWS = 9
@@ -34,7 +34,7 @@ ROWS = 9
 def compared(folder: Path, sandbox: RunningSandbox, kind: str = "people") -> Case:
     """A sync that has never run."""
     home = Home.at(folder / "home")
-    world = World(folder, sandbox, home, open_store(home.state_url))
+    world = World(folder, sandbox, home, fresh_store(home))
     return world.case(kind, random.Random(1), rows=ROWS, items=2, in_flight=1, compare=True)  # noqa: S311 - repeatable
 
 

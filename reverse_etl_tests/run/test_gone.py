@@ -23,10 +23,10 @@ from reverse_etl.run.key_history import history_of_key
 from reverse_etl.run.plan import make_plan
 from reverse_etl.run.record import SyncRun
 from reverse_etl.state.home import Home
-from reverse_etl.state.store import open_store
 from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import Case, World
 from reverse_etl_tests.faults.shop import compared as compared_settings
+from reverse_etl_tests.fresh_store import fresh_store
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 ROWS = 30
@@ -36,7 +36,7 @@ _KEEPS = ChangesConfig(by="compare", keep=timedelta(days=30))
 def world(folder: Path, sandbox: RunningSandbox) -> World:
     """Where cases are made."""
     home = Home.at(folder / "home")
-    return World(folder, sandbox, home, open_store(home.state_url))
+    return World(folder, sandbox, home, fresh_store(home))
 
 
 def compared(at: World, kind: str = "people", **section: Any) -> Case:

@@ -10,10 +10,10 @@ import pytest
 
 from reverse_etl.report import Status
 from reverse_etl.state.home import Home
-from reverse_etl.state.store import open_store
 from reverse_etl_tests.faults.completed import ended
 from reverse_etl_tests.faults.runs import World
 from reverse_etl_tests.faults.shop import FIRST_EVENT_AT
+from reverse_etl_tests.fresh_store import fresh_store
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 from reverse_etl_tests.simulated_clock import simulated_clock
 
@@ -33,7 +33,7 @@ def test_a_guard_holds_when_rows_are_sent(
     """By the next run or by Dagster's re-execution: those that were sent stay sent, the others are left out."""
     with simulated_clock(BEGINS) as clock:
         home = Home.at(tmp_path / "home")
-        world = World(tmp_path, sandbox, home, open_store(home.state_url))
+        world = World(tmp_path, sandbox, home, fresh_store(home))
         section = {"max_age": max_age} if max_age else {}
         case = world.case("events", random.Random(1), rows=ROWS, items=2, in_flight=1, section=section)  # noqa: S311
         sandbox.faults([{"match": BATCH, "skip": 2, "always": True, "do": {"status": 401}}])

@@ -22,10 +22,10 @@ from reverse_etl.run.stages import deliver_changeset, extract_changeset, validat
 from reverse_etl.state.failures import causes_of_run, failed_rows_of_run
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import find_run
-from reverse_etl.state.store import open_store
 from reverse_etl_tests.faults.runs import Case, World
 from reverse_etl_tests.faults.shop import settings
 from reverse_etl_tests.faults.truth import everything_arrived
+from reverse_etl_tests.fresh_store import fresh_store
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 ROWS = 7
@@ -38,7 +38,7 @@ UNKNOWN_COLUMN = {"checks": [{"not_null": "no_such_column"}]}
 def world(tmp_path: Path, sandbox: RunningSandbox) -> World:
     """A home of its own, and the worker's sandbox."""
     home = Home.at(tmp_path / "home")
-    return World(tmp_path, sandbox, home, open_store(f"sqlite:///{home.path / 'state.db'}"))
+    return World(tmp_path, sandbox, home, fresh_store(home))
 
 
 def case_of(world: World, kind: str, **more: object) -> Case:

@@ -11,12 +11,15 @@ import pytest
 
 from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.report import Counts, FailedRow, Reason, RunReport, Status
+from reverse_etl.state.home import STATE_FILE
 from reverse_etl.state.runs import Reading, begin_run, close_run
 from reverse_etl.state.store import Store, open_store
+from reverse_etl_tests.fresh_store import fresh_store
 from reverse_etl_tests.servers.postgres import PostgresServer, postgres
 
 __all__ = ["NOON", "begin", "close", "failed_row", "fresh_schema", "postgres", "report"]
 
+_FILE = "sqlite:///"
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
@@ -32,13 +35,15 @@ def postgres_url(postgres: PostgresServer) -> str:
 def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty state database, of each kind in turn."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'home' / 'state.db'}"
+        return f"{_FILE}{tmp_path / 'home' / STATE_FILE}"
     return fresh_schema(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
 def store(state_url: str) -> Store:
     """An open store in which nothing is remembered yet."""
+    if state_url.startswith(_FILE):
+        return fresh_store(Path(state_url.removeprefix(_FILE)).parent)
     return open_store(state_url)
 
 

@@ -14,9 +14,10 @@ from reverse_etl.config.inline import parse_destination
 from reverse_etl.config.monitoring import MonitoringConfig
 from reverse_etl.report import Status
 from reverse_etl.run.monitoring import copy, copy_after_run
-from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.store import Store
 from reverse_etl.state.views import KEYS
 from reverse_etl_tests.destinations.sql.tables import SqlServer
+from reverse_etl_tests.fresh_store import fresh_store
 from reverse_etl_tests.state.test_views import ran
 
 PAGE = Path(reverse_etl.__file__).parents[1] / "docs" / "monitoring.md"
@@ -26,7 +27,7 @@ MONITORING = MonitoringConfig(database="warehouse")
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """A state with two runs of a sync."""
-    store = open_store(f"sqlite:///{tmp_path / 'state.db'}")
+    store = fresh_store(tmp_path)
     ran(store, "r1", rows=20, failed=3, ago=timedelta(days=1))
     ran(store, "r2", rows=20)
     return store

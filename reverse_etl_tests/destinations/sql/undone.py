@@ -26,9 +26,10 @@ from reverse_etl.run.stages import compare_changeset, deliver_changeset, extract
 from reverse_etl.run.undo import Undo, make_undo
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import find_run
-from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.store import Store
 from reverse_etl_tests.destinations.scripted import FastClock
 from reverse_etl_tests.destinations.sql.tables import SqlServer
+from reverse_etl_tests.fresh_store import fresh_store
 
 TYPED = """
     CREATE TABLE things AS SELECT * FROM (VALUES
@@ -65,7 +66,7 @@ class Table:
             rows={"table": "things", "identify_by": ["shop", "no"], **rows},
             changes={"by": "compare", "keep": "30d"},
         )
-        table = cls(server, folder, home, open_store(home.state_url), sync)
+        table = cls(server, folder, home, fresh_store(home), sync)
         table.change(TYPED)
         return table
 
