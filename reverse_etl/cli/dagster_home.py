@@ -155,6 +155,17 @@ def was_interrupted(result: dg.ExecutionResult) -> bool:
     return any(error is not None and error.cls_name in _INTERRUPTIONS for error in errors)
 
 
+def why_failed(result: dg.ExecutionResult) -> str:
+    """What the first step of a run of Dagster's that failed said, where it was in our words; otherwise empty."""
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    while errors:
+        error = errors.pop(0)
+        if error is not None and error.cls_name == "Failure":
+            return str(error.message).partition("\n")[0]
+        errors[:0] = [error.cause] if error is not None else []
+    return ""
+
+
 def shipped_file(home: Home, name: str) -> Path:
     """``dagster.yaml`` or ``workspace.yaml`` in the home folder: the user's own, or a copy of ours, brought up to date.
 

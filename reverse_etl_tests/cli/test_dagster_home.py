@@ -12,9 +12,18 @@ from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from reverse_etl.cli.dagster_home import SHIPPED, dagster_folder, dagster_instance, missing_settings, shipped_file
+from reverse_etl.cli.dagster_home import (
+    SHIPPED,
+    dagster_folder,
+    dagster_instance,
+    missing_settings,
+    shipped_file,
+    why_failed,
+)
+from reverse_etl.defs.failure import StepFailedError
 from reverse_etl.errors import StateError
 from reverse_etl.state.home import Home
 from reverse_etl_tests.project import SHOP, Project, people
@@ -176,3 +185,24 @@ def test_a_folder_that_is_gone_before_its_instance_is_opened_is_a_sentence(
     shutil.rmtree(tmp_path / gone)
     with pytest.raises(StateError, match="is gone"), dagster_instance(home, {}):
         pass
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (StepFailedError("the state database cannot be reached.", {}), "the state database cannot be reached."),
+        (ValueError("x"), ""),
+    ],
+)
+def test_what_ended_a_run_before_its_row_was_written_is_found(error: Exception, said: str) -> None:
+    """In our words, for whoever ran the sync without Dagster's log; of a defect nothing, whose text may have values."""
+
+    @dg.op
+    def reads() -> None:
+        raise error
+
+    @dg.job
+    def syncs() -> None:
+        reads()
+
+    assert said == why_failed(syncs.execute_in_process(raise_on_error=False))

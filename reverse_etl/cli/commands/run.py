@@ -11,7 +11,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
-from reverse_etl.cli.dagster_home import UNCAPTURED, dagster_environment, dagster_instance, was_interrupted
+from reverse_etl.cli.dagster_home import UNCAPTURED, dagster_environment, dagster_instance, was_interrupted, why_failed
 from reverse_etl.cli.excluded import say_excluded
 from reverse_etl.cli.pieces import run_pieces
 from reverse_etl.cli.project import (
@@ -238,9 +238,9 @@ def execute(sync: SyncConfig, syncs: Path, *, scope: Scope | None = None, verbos
     if report is None and was_interrupted(result):
         raise KeyboardInterrupt
     if report is None:
-        raise StateError(
-            f"run {result.run_id} left no row in the history.", hint="Run again with --verbose to see why."
-        )
+        why = why_failed(result)
+        text = f"run {result.run_id} left no row in the history{f': {why}' if why else '.'}"
+        raise StateError(text, hint="" if why else "Run again with --verbose to see why.")
     if report.status is Status.RUNNING:
         raise StateError(
             f"how run {result.run_id} ended could not be written to {home.path}.",
