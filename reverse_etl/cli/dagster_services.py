@@ -12,7 +12,11 @@ import os
 import signal
 import sys
 import threading
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from reverse_etl.state.home import Home
 
 _HOME_ELSEWHERE: Final = "Found a dagster instance configuration value"
 """A ``dagster.yaml`` in the current folder that is not DAGSTER_HOME's: `ui` has chosen the home, so it is no news."""
@@ -39,6 +43,17 @@ def main(workspace: str, host: str, port: str, ends_with: str) -> None:
     from dagster._cli.dev import dev_command_impl
     from dagster_shared.cli import WorkspaceOpts
 
+    from reverse_etl.cli import words
+    from reverse_etl.cli.tables import say
+    from reverse_etl.errors import StateError
+    from reverse_etl.state.home import Home
+
+    try:
+        check_launcher(Home.from_environment())
+    except StateError as error:
+        say(words.console(stderr=True), f"Error: {error}")
+        raise SystemExit(error.exit_code) from None
+
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("dagster").addFilter(lambda record: not record.getMessage().startswith(_HOME_ELSEWHERE))
     dev_command_impl(
@@ -52,6 +67,30 @@ def main(workspace: str, host: str, port: str, ends_with: str) -> None:
         verbose=False,
         workspace_opts=WorkspaceOpts(workspace=(workspace,)),
     )
+
+
+def check_launcher(home: Home) -> None:
+    """Loads what ``dagster.yaml`` names to start runs, which Dagster itself does only when a run is due.
+
+    Raises:
+        StateError: It cannot be loaded, or other settings cannot be used.
+    """
+    import dagster as dg
+    from dagster._check import CheckError
+
+    from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_instance
+    from reverse_etl.errors import StateError
+
+    with dagster_instance(home, {}) as instance:
+        for name in ("run_coordinator", "run_launcher"):
+            try:
+                getattr(instance, name)
+            except (dg.DagsterError, CheckError, ImportError, TypeError, ValueError) as error:
+                raise StateError(
+                    f"{name} of {Path(os.environ[DAGSTER_HOME_VARIABLE]) / 'dagster.yaml'} cannot be loaded: "
+                    f"{type(error).__name__}.",
+                    hint="See that its module, class and config are right, and that what they need is installed.",
+                ) from None
 
 
 def _interrupt_after(pipe: int) -> None:

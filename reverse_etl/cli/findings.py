@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.counted import counted
 from reverse_etl.errors import ConfigError, ConfigProblemsError, ReverseEtlError, StateError
 from reverse_etl.settings import SETTINGS, TARGET_VARIABLE, value_of
+
+if TYPE_CHECKING:
+    from reverse_etl.state.home import Home
 
 _OTHERS: Final = ("DAGSTER_HOME", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "TZ")
 _LEAST_DISK_GB: Final = 1.0
@@ -188,10 +191,29 @@ def _remembered(syncs: Path) -> Iterator[Finding]:
         lacking = missing_settings(folder) if (folder / "dagster.yaml").exists() else ()
         needed = f"dagster.yaml lacks {', '.join(lacking)}: see docs/deploy.md" if lacking else ""
         yield Finding(section, "settings", "its own" if lacking else "ours", needed, StateError.exit_code)
+        yield from _launcher(section, home)
         runs_here = daemon_runs(home, datetime.now(UTC))
         yield Finding(section, "daemon", "runs" if runs_here else "does not run: nothing starts due runs")
     except ReverseEtlError as error:
         yield Finding(section, "state", "cannot be used", _without_user(_without_host(error, syncs)), error.exit_code)
+
+
+def _launcher(section: str, home: Home) -> Iterator[Finding]:
+    """Whether what starts runs can be loaded, where a user's own ``dagster.yaml`` says what that is."""
+    from importlib.resources import files
+
+    from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_folder
+    from reverse_etl.cli.dagster_services import check_launcher
+
+    file = dagster_folder(home) / "dagster.yaml"
+    if not file.exists() or file.read_bytes() == (files("reverse_etl.defs") / file.name).read_bytes():
+        return
+    os.environ.setdefault(DAGSTER_HOME_VARIABLE, str(file.parent))
+    try:
+        check_launcher(home)
+        yield Finding(section, "launcher", "can be loaded")
+    except StateError as error:
+        yield Finding(section, "launcher", "cannot be loaded", _without_user(error), error.exit_code)
 
 
 def _without_host(error: ReverseEtlError, syncs: Path) -> str:

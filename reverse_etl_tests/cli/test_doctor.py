@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,26 @@ def test_a_state_that_cannot_be_reached_keeps_its_address(project: Project) -> N
     code, entries, printed = found(project)
     assert (6, True) == (code, str(entries["state"][1]).startswith("the state database cannot be reached."))
     assert [] == [word for word in ("planted", "127.0.0.7") if word in printed]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "wrong"),
+    [("{module: nowhere, class: X}", True), ("{module: dagster, class: DefaultRunLauncher}", False)],
+)
+def test_a_launcher_that_cannot_be_loaded_is_found_before_a_run_is_due(
+    project: Project, launcher: str, wrong: bool
+) -> None:
+    """Dagster loads it with its first run; `run` on this machine needs none."""
+    text = (files("reverse_etl.defs") / "dagster.yaml").read_text()
+    own = project.folder / "home" / "dagster" / "dagster.yaml"
+    own.parent.mkdir(parents=True)
+    named = "class: HeartbeatRunLauncher"
+    own.write_text(text.replace(named, f"{named}\n  config: {{launcher: {launcher}}}"))
+    project.environment["HOME"] = str(project.folder)
+    code, entries, _ = found(project)
+    said = "run_launcher of ~/home/dagster/dagster.yaml cannot be loaded: CheckError. See that its module, class and "
+    expected = (6, ("cannot be loaded", f"{said}config are right, and that what they need is installed."))
+    assert (expected if wrong else (0, ("can be loaded", None))) == (code, entries["launcher"])
 
 
 def test_the_version_is_a_command_too(project: Project) -> None:

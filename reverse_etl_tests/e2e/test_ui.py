@@ -66,6 +66,16 @@ def test_whatever_ends_the_command_ends_dagster(project: Project, number: signal
     assert process.returncode == (INTERRUPTED_EXIT_CODE if number is signal.SIGTERM else -number)
 
 
+def test_settings_of_dagster_that_cannot_be_used_end_it_with_a_sentence(project: Project) -> None:
+    """A file that is no YAML: without it Dagster would print how its program runs."""
+    own = project.folder / "home" / "dagster" / "dagster.yaml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text("run_launcher: [\n")
+    done = project.command(str(PROGRAM), "ui", "--port", str(free_port()), "--syncs-port", "0")
+    assert (6, False) == (done.returncode, "Traceback" in done.stderr)
+    assert "Dagster's settings or storage in" in done.stderr
+
+
 def _arrived(sandbox: RunningSandbox, people: int) -> set[str]:
     deadline = time.monotonic() + 90
     pause = threading.Event()
