@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,7 @@ from reverse_etl.config.connections import FOLDER, DatabaseConfig, DestinationCo
 from reverse_etl.config.dbt_manifest import Manifest, read_manifest
 from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.document import Document
+from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.monitoring import MonitoringConfig
 from reverse_etl.config.notify import ChannelConfig
@@ -29,6 +31,8 @@ CHANNELS: Final = "reverse_etl.notify.channels"
 
 NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 """What Dagster takes as the name of a job or resource."""
+
+_LEAST_KEPT: Final = timedelta(days=1)
 
 _SECTIONS: Final = ("databases", "workspaces", "destinations", "notify", "retention", "monitoring")
 
@@ -55,6 +59,7 @@ class Connections:
         entries: By the name of every destination, its keys as they were written, ``type`` included.
         manifests: Of dbt projects, by the name of the database; ``unread_manifests`` are those with problems.
         watched: Every sync that a channel names, with the problem that it is where there is no such sync.
+        warnings: What is allowed and worth a look.
     """
 
     databases: dict[str, DatabaseConfig] = field(default_factory=dict)
@@ -68,6 +73,7 @@ class Connections:
     manifests: dict[str, Manifest] = field(default_factory=dict)
     unread_manifests: set[str] = field(default_factory=set)
     watched: list[tuple[str, Problem]] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
     def named(self, key: str) -> list[str]:
         """The names that a sync may write at ``workspace`` or ``destination``."""
@@ -121,11 +127,21 @@ def read_connections(document: Document, *, file: str, folder: Path, problems: l
         found.retention = (
             reading.model(RetentionConfig, document.values["retention"], ("retention",)) or found.retention
         )
+        found.warnings += _soon_gone(found.retention, file, document)
     if document.values.get("monitoring") is not None:
         found.monitoring = reading.model(MonitoringConfig, document.values["monitoring"], ("monitoring",))
         if found.monitoring is not None and (text := _no_tables(found.monitoring.database, found)):
             reading.problem(("monitoring", "database"), text)
     return found
+
+
+def _soon_gone(retention: RetentionConfig, file: str, document: Document) -> Iterator[Problem]:
+    """Warnings of what is removed before somebody who hears of a failure in the morning looks for it."""
+    for key, kept in retention:
+        if kept is not None and kept < _LEAST_KEPT:
+            text = f"removes what a run leaves {format_interval(kept)} after it, before anybody who hears of a failure "
+            text += "can look for it: write 1d or more"
+            yield problem_at(file, document, ("retention", key), text)
 
 
 def _no_tables(name: str, found: Connections) -> str:

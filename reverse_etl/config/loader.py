@@ -21,7 +21,7 @@ from reverse_etl.config.gone_problems import beside, conflicts
 from reverse_etl.config.lint import lint
 from reverse_etl.config.problems import Problem, did_you_mean, lines
 from reverse_etl.config.query_files import QUERY, QUERY_FILE, read_query_files
-from reverse_etl.config.run_order import after_problems
+from reverse_etl.config.run_order import after_problems, after_warnings
 from reverse_etl.config.shown import shown
 from reverse_etl.config.spot_check import spot_check_problems
 from reverse_etl.config.sync_file import SyncFile, read_sync
@@ -163,7 +163,9 @@ def _load(folder: Path, target: str) -> Inspection:
     for name, problem in connections.watched if connections is not None else []:
         if name not in (known := [sync.name for sync in named.values()]):
             problems.append(replace(problem, text=problem.text + did_you_mean(name, known)))
-    warnings += lineage_warnings(syncs, read, connections) if connections is not None else []
+    warnings += after_warnings(syncs, read)
+    if connections is not None:
+        warnings += [*connections.warnings, *lineage_warnings(syncs, read, connections)]
     problems += after_problems(syncs, read, connections.dialects if connections is not None else {})
     problems += spot_check_problems(syncs, read, connections.destinations if connections is not None else {})
     if problems or connections is None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from reverse_etl.config.intervals import format_interval
 from reverse_etl.config.problems import Problem, did_you_mean, problem_at
 from reverse_etl.config.tables_read import tables_read
 
@@ -44,6 +45,18 @@ def after_problems(
         first = circle[0]
         text = f"syncs wait for each other: {' runs after '.join(circle)}; take one of them out"
         yield problem_at(files[first].file, files[first].document, _AT, text)
+
+
+def after_warnings(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) -> Iterator[Problem]:
+    """Syncs whose longest wait is over before one that they run after is due again, so that they run without it."""
+    for name, sync in syncs.items():
+        longest = sync.schedule.every
+        for other in sync.schedule.after_syncs:
+            due = syncs[other].schedule.every if other in syncs else None
+            if longest is not None and due is not None and longest <= due:
+                text = f"is the longest wait, and {other} is due every {format_interval(due)}: {name} would mostly run "
+                text += "before it and not after it; write a longer time, or leave it out"
+                yield problem_at(files[name].file, files[name].document, ("schedule", "every"), text)
 
 
 def in_order(syncs: Collection[SyncConfig]) -> list[SyncConfig]:

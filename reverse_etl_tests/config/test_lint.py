@@ -132,3 +132,35 @@ def test_events_and_times_have_names_of_their_kind() -> None:
         "last_login_at",
         "shipping_at",
     ]
+
+
+def test_a_longest_wait_that_is_over_too_soon_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the sync before is due no more often; a longer wait, none, and a sync before without times are meant."""
+
+    def scheduled(schedule: str) -> str:
+        return sync("id").replace("schedule: manual", f"schedule: {schedule}")
+
+    files = {
+        "a": scheduled("{every: 1h}"),
+        "b": scheduled("{after: a, every: 1m}"),
+        "c": scheduled("{after: a, every: 2h}"),
+        "d": scheduled("{after: a}"),
+        "e": sync("id"),
+        "f": scheduled("{after: e, every: 1m}"),
+    }
+    assert warnings_of(tmp_path, monkeypatch, **files) == [
+        "syncs/b.yaml:3: schedule.every: is the longest wait, and a is due every 1h: b would mostly run before it and "
+        "not after it; write a longer time, or leave it out"
+    ]
+
+
+def test_what_is_kept_for_less_than_a_day_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever hears of a failure in the morning finds nothing of it any more."""
+    monkeypatch.chdir(tmp_path)
+    connections = f"{CONNECTIONS}retention: {{dagster_runs: 1m, changesets: 7d, history: 90d}}\n"
+    folder = write_project(tmp_path, {"connections.yaml": connections, "a.yaml": sync("id")})
+    line = connections.count("\n")
+    assert load_project(folder).warnings == (
+        f"syncs/connections.yaml:{line}: retention.dagster_runs: removes what a run leaves 1m after it, before anybody "
+        "who hears of a failure can look for it: write 1d or more",
+    )
