@@ -88,3 +88,17 @@ def test_a_sync_in_code_has_its_query_in_a_file_too(tmp_path: Path, monkeypatch:
         versions.add(sync.version)
 
     assert 2 == len(versions)
+
+
+def test_a_file_elsewhere_in_the_folder_is_shown_by_its_shortest_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As people would open it; behind a link, where `..` is another folder, as it is written."""
+    monkeypatch.chdir(tmp_path)
+    syncs = write_project(tmp_path, FILES)
+    assert "syncs/suppressed.sql" in inspect_project(syncs).syncs["companies"].query_files
+    (tmp_path / "elsewhere" / "below").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "suppressed.sql").write_text(FILES["suppressed.sql"])
+    (syncs / "crm" / "link").symlink_to(tmp_path / "elsewhere" / "below")
+    (syncs / "crm" / "companies.yaml").write_text(COMPANIES.replace("../suppressed", "link/../suppressed"))
+    assert "syncs/crm/link/../suppressed.sql" in inspect_project(syncs).syncs["companies"].query_files
