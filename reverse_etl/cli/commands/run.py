@@ -252,13 +252,13 @@ def execute(sync: SyncConfig, syncs: Path, *, scope: Scope | None = None, verbos
 
 def _execute_job(name: str, syncs: Path, home: Home, *, run_config: dict[str, Any], lines: bool) -> dg.ExecutionResult:
     """What Dagster has of the run; until its first stage, and after the last one, Ctrl-C waits for a safe moment."""
-    from reverse_etl.cli.arrow_alone import let_arrow_be_alone
+    from reverse_etl.cli.process_wide import save_memory
     from reverse_etl.config.garbage import garbage_left
     from reverse_etl.run.interrupts import held
 
     with held() as raise_received, ExitStack() as stack:
         dagster_environment(home, syncs)
-        let_arrow_be_alone()
+        save_memory()
         with garbage_left():
             import dagster as dg
             from dagster._utils.interrupts import capture_interrupts

@@ -15,6 +15,7 @@ from pathlib import Path
 from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import RunFolder, count
 from reverse_etl.checks.runner import validate
+from reverse_etl.cli.process_wide import save_memory
 from reverse_etl.config.loader import load_project
 from reverse_etl.run.send import send
 from reverse_etl.sources import connect, dialect, free_at_once
@@ -25,6 +26,8 @@ from reverse_etl_tests.benchmarks.whole.floor import timed
 def main(name: str) -> None:
     """Prints seconds of the clock and of the processor for each stage, and the peak after it, as JSON."""
     warnings.simplefilter("ignore")
+    # As the command does.
+    save_memory()
     free_at_once()
     project = load_project(Path("syncs"))
     sync = project.syncs[name]
