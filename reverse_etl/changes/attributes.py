@@ -17,9 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changes.chosen import AS_IT_IS, CHANGED_FILE, CHOSEN, LEFT_OUT, marks_of
-from reverse_etl.changes.compare import PLAN_FILE, copy, parquet, repeats, row_groups
+from reverse_etl.changes.compare import PLAN_FILE, copy, parquet
 from reverse_etl.changes.fingerprints import fingerprints, subkey
 from reverse_etl.changes.keyed import FINGERPRINTS_FILE
+from reverse_etl.changes.repeated import repeats
+from reverse_etl.changes.row_groups import row_groups
 from reverse_etl.changes.values import column, columns, latest_values
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.destinations.powers import GONE
@@ -254,7 +256,7 @@ def _marks(parts: Parts, before: Sequence[Path], database: duckdb.DuckDBPyConnec
     """The marks of each row, as a query. Rows in doubt are sent whole; removed attributes are cleared of them too."""
     sent = parquet(parts.folder / SENT_FILE)
     alone = ""
-    if repeats(sent, database):
+    if repeats(parts.folder / SENT_FILE):
         alone = f"ANTI JOIN (SELECT kh, kl FROM {sent} GROUP BY kh, kl HAVING count(*) > 1) USING (kh, kl)"
     cleared = values.columns_of(values.to_clear)
     yes, no, as_it_is = (f"'{chr(mark)}'" for mark in (CHOSEN, LEFT_OUT, AS_IT_IS))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from reverse_etl.changes.compare import row_groups
+from reverse_etl.changes.row_groups import row_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

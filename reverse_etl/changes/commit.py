@@ -14,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import copy, parquet, repeats, row_groups
+from reverse_etl.changes.compare import copy, parquet
 from reverse_etl.changes.gone import named, removed
 from reverse_etl.changes.keyed import FINGERPRINTS_FILE, NAMED
+from reverse_etl.changes.repeated import repeats
+from reverse_etl.changes.row_groups import row_groups
 from reverse_etl.files.private import whole_file
 from reverse_etl.ledger.journal import JOURNAL_FILE, Journal
 from reverse_etl.report import Outcome
@@ -101,7 +103,7 @@ def commit(
         StateError: It cannot be written.
     """
     database.execute("SET preserve_insertion_order = false")
-    repeated = repeats(parquet(parts.folder / FINGERPRINTS_FILE), database)
+    repeated = repeats(parts.folder / FINGERPRINTS_FILE)
     _write_answers(parts, reading, with_turns=repeated)
     now = parquet(parts.folder / ANSWERS_FILE)
     if repeated:

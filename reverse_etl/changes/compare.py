@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changes.keyed import FINGERPRINTS_FILE
+from reverse_etl.changes.repeated import repeats
+from reverse_etl.changes.row_groups import row_groups
 from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import duckdb
@@ -31,8 +31,9 @@ PLAN_FILE: Final = "plan.parquet"
 
 _OF_CHECKS: Final = (Outcome.REJECTED, Outcome.EXCLUDED)
 _LAST: Final = """
-    SELECT kh, kl, arg_max(rh, row) AS rh, list(row) AS rows, true AS sendable, {deleted} AS deleted
-    FROM {now} WHERE sendable GROUP BY kh, kl
+    SELECT kh, kl, arg_max(rh, row) FILTER (sendable) AS rh, list(row) FILTER (sendable) AS rows,
+        bool_or(sendable) AS sendable, {deleted} AS deleted
+    FROM {now} GROUP BY kh, kl
 """
 _NOTHING: Final = (
     "(SELECT 0::UBIGINT AS kh, 0::UBIGINT AS kl, 0::UBIGINT AS rh, true AS known, 0::BIGINT AS gone_at WHERE false)"
@@ -109,23 +110,21 @@ def write_plan(
         lost = f"SELECT 1 FROM {parquet(again)} a JOIN {now} r USING (row) WHERE r.kh = n.kh AND r.kl = n.kl"
         acknowledged = f"CASE WHEN NOT EXISTS ({lost}) THEN o.rh END"
     last, row = now, "n.row"
-    if repeats(now, database):
+    if repeats(parts.folder / FINGERPRINTS_FILE):
         # The last row of a key says what becomes of it: all of its rows are sent, or none.
-        deleted = "arg_max(deleted, row)" if gone else "false"
-        last, row = f"({_LAST.format(now=now, deleted=deleted)})", "unnest(n.rows)"
+        deleted = "arg_max(deleted, row) FILTER (sendable)" if gone else "false"
+        last, row = f"({_LAST.format(now=now, deleted=deleted)})", "unnest(coalesce(n.rows, [NULL::BIGINT]))"
         acknowledged = acknowledged if certain else f"CASE WHEN len(n.rows) = 1 THEN {acknowledged} END"
     there = "NOT n.deleted OR (o.kh IS NOT NULL" + (" AND o.known)" if gone and gone.keeps_unknown else ")")
-    sent = f"""
-        SELECT {row} AS row, n.kh, n.kl,
-            CASE WHEN o.kh IS NULL THEN 'added' WHEN {acknowledged} IS NULL THEN 'in_doubt' ELSE 'changed' END AS what
-        FROM {last} n LEFT JOIN {old} o ON n.kh = o.kh AND n.kl = o.kl
-        WHERE n.sendable AND {acknowledged} IS DISTINCT FROM n.rh AND ({there if gone else "true"})
+    differs = f"""
+        SELECT {row} AS row, coalesce(n.kh, o.kh) AS kh, coalesce(n.kl, o.kl) AS kl,
+            CASE WHEN n.kh IS NULL THEN 'gone' WHEN o.kh IS NULL THEN 'added'
+                WHEN {acknowledged} IS NULL THEN 'in_doubt' ELSE 'changed' END AS what
+        FROM {last} n FULL JOIN {old} o ON n.kh = o.kh AND n.kl = o.kl
+        WHERE (n.kh IS NULL AND {_may_be_gone("o", among)})
+            OR (n.sendable AND {acknowledged} IS DISTINCT FROM n.rh AND ({there if gone else "true"}))
     """
-    missing = f"""
-        SELECT NULL::BIGINT AS row, o.kh, o.kl, 'gone' AS what
-        FROM {gone_of(old, among)} o ANTI JOIN {now} n ON n.kh = o.kh AND n.kl = o.kl
-    """
-    copy(database, f"{sent} UNION ALL {missing}", parts.folder / PLAN_FILE)
+    copy(database, differs, parts.folder / PLAN_FILE)
 
 
 def gone_of(old: str, among: Path | None) -> str:
@@ -136,10 +135,15 @@ def gone_of(old: str, among: Path | None) -> str:
         among: The fingerprints of keys that have no row any more, and beside which those alone are gone that were
             before; None: all rows were read.
     """
+    return old if among is None else f"(SELECT * FROM {old} g WHERE {_may_be_gone('g', among)})"
+
+
+def _may_be_gone(key: str, among: Path | None) -> str:
+    """Whether an acknowledged key is gone if no row has it, of a row of the table by that name."""
     if among is None:
-        return old
-    named = f"SELECT 1 FROM {parquet(among)} a WHERE a.kh = g.kh AND a.kl = g.kl"
-    return f"(SELECT * FROM {old} g WHERE g.gone_at IS NOT NULL OR EXISTS ({named}))"
+        return "true"
+    named = f"SELECT 1 FROM {parquet(among)} a WHERE a.kh = {key}.kh AND a.kl = {key}.kl"
+    return f"({key}.gone_at IS NOT NULL OR EXISTS ({named}))"
 
 
 def enter_plan(parts: Parts, outcomes: Outcomes, attributes: dict[str, int] | None = None) -> Differences:
@@ -169,12 +173,6 @@ def count_deleted(parts: Parts, database: duckdb.DuckDBPyConnection) -> int:
     return int(found)
 
 
-def repeats(now: str, database: duckdb.DuckDBPyConnection) -> bool:
-    """Whether a key is in several rows; ``now`` is a table with ``kh`` and ``kl``."""
-    counted = f"SELECT 1 FROM {now} GROUP BY kh, kl HAVING count(*) > 1 LIMIT 1"
-    return bool(database.execute(counted).fetchall())
-
-
 def copy(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
     """Writes a query's result as a Parquet file, whole or not at all, for its owner alone; returns how many rows.
 
@@ -197,16 +195,6 @@ def copy(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
         reason = error.strerror if isinstance(error, OSError) else "the disk is full, or fails"
         raise StateError(f"{path} cannot be written: {reason}.", hint="Free some space, then run again.") from None
     return rows
-
-
-def row_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The row groups of a file, one in memory at a time, which ``ParquetFile.iter_batches`` does not keep to.
-
-    By this thread alone: each further one keeps memory of its own, and they are as fast.
-    """
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            yield from file.read_row_group(group, columns, use_threads=False).combine_chunks().to_batches()
 
 
 def parquet(path: Path) -> str:

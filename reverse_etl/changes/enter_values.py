@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.changes.attributes import OTHERWISE, SENT_FILE
 from reverse_etl.changes.chosen import AS_IT_IS, CHANGED_FILE, CHOSEN
 from reverse_etl.changes.commit import ACKNOWLEDGED, ANSWERS_FILE, LEFT
-from reverse_etl.changes.compare import copy, parquet, repeats
+from reverse_etl.changes.compare import copy, parquet
+from reverse_etl.changes.repeated import repeats
 from reverse_etl.changes.values import UNKNOWN, columns, latest_values
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def enter_values(
     before, now = acknowledged
     names = columns(values.names)
     old = latest_values(files, values.names, database) if files else _nothing(names)
-    answered = _answered(parts, values, database)
+    answered = _answered(parts, values)
     rows = copy(database, _entries(answered, old, names, before=before, now=now), after)
     if not files:
         return rows, True
@@ -76,7 +77,7 @@ def enter_values(
     return copy(database, every, after), True
 
 
-def _answered(parts: Parts, values: StreamValues, database: duckdb.DuckDBPyConnection) -> str:
+def _answered(parts: Parts, values: StreamValues) -> str:
     """The rows that were sent, one a key: their texts, and whether they were acknowledged.
 
     Rows of one key may have arrived in any order, and in part: then their texts are no more than a guess.
@@ -95,7 +96,7 @@ def _answered(parts: Parts, values: StreamValues, database: duckdb.DuckDBPyConne
     ]
     chosen = ", ".join(("s.kh", "s.kl", "s.key", "s.what", f"a.answer = {ACKNOWLEDGED} AS certain", *texts))
     found = f"SELECT {chosen} FROM {sent} s JOIN {answers} a ON a.row = s.row {marks} WHERE a.answer <> {LEFT}"
-    if not repeats(sent, database):
+    if not repeats(parts.folder / SENT_FILE):
         return f"({found})"
     most = ", ".join(
         f"CASE WHEN count(*) > 1 AND max({name}) IS NOT NULL THEN '{UNKNOWN}' ELSE max({name}) END AS {name}"

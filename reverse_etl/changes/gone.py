@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reverse_etl.changes.compare import copy, gone_of, parquet, row_groups
+from reverse_etl.changes.compare import copy, gone_of, parquet
 from reverse_etl.changes.keyed import FINGERPRINTS_FILE, NAMED, write_fingerprints
+from reverse_etl.changes.row_groups import row_groups
 from reverse_etl.changeset.columns import attribute_columns
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.config.gone import DELETED

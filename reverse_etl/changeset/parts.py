@@ -174,11 +174,11 @@ class Parts:
         return read_excluded(self.folder / EXCLUDED_FILE)
 
     def sendable(self, outcomes: Outcomes) -> Iterator[pa.RecordBatch]:
-        """The rows whose outcome is still ``UNDELIVERED``, in order; batches may be empty."""
-        for batch in self.batches():
-            numbers = batch.column(batch.num_columns - 1).to_numpy()
-            keep = outcomes[numbers - 1] == Outcome.UNDELIVERED
-            yield batch if keep.all() else batch.filter(pa.array(keep))
+        """The rows whose outcome is still ``UNDELIVERED``, in order; of a part without any, nothing more is read."""
+        for path in self.paths():
+            keep = outcomes[self.batch(path, ()).column(ROW_NUMBER).to_numpy() - 1] == Outcome.UNDELIVERED
+            if keep.any():
+                yield self.batch(path) if keep.all() else self.batch(path).filter(pa.array(keep))
 
     def valid(self) -> Iterator[pa.RecordBatch]:
         """The rows that passed the checks, sent or not, in order; batches may be empty."""

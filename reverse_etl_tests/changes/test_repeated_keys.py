@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reverse_etl.changes.commit import Reading, commit
-from reverse_etl.changes.compare import enter_plan, write_plan
+from reverse_etl.changes.compare import PLAN_FILE, enter_plan, write_plan
 from reverse_etl.changes.keyed import Keyed, write_fingerprints
 from reverse_etl.changeset.parts import Outcomes, Parts, with_row_numbers
 from reverse_etl.changeset.scope import Reads
@@ -105,6 +105,21 @@ def test_a_row_that_an_attempt_has_sent_is_followed_by_the_last_one_of_its_key(
         write_plan(parts, before, database, all_rows=False, certain=False)
     enter_plan(parts, outcomes)
     assert [Outcome.UNDELIVERED, Outcome.UNDELIVERED, Outcome.UNCHANGED] == outcomes.tolist()
+
+
+def test_a_key_that_no_row_has_is_gone_also_where_others_are_in_several(tmp_path: Path) -> None:
+    """A key whose only row the checks keep back is not; of the others, the last row decides for all of a key."""
+    before = tmp_path / "before.parquet"
+    earlier = rows_of(tmp_path / "earlier", ("ada", "free"), ("bob", "pro"), ("cleo", "pro"), ("dan", "free"))
+    answer(earlier, check(earlier, 4), [1, 2, 3, 4])
+    enter(earlier, before)
+    rows = (("ada", "free"), ("ada", "pro"), ("cleo", "free"), ("dan", "pro"), ("dan", "free"), ("eve", "pro"))
+    parts = rows_of(tmp_path / "run", *rows)
+    check(parts, 6, 3)
+    with scratch_in(tmp_path / "scratch") as database:
+        write_plan(parts, before, database, all_rows=False)
+    plan = pq.read_table(parts.folder / PLAN_FILE, columns=["what", "row"]).sort_by("row").to_pylist()
+    assert [("changed", 1), ("changed", 2), ("added", 6), ("gone", None)] == [(row["what"], row["row"]) for row in plan]
 
 
 @dataclass(slots=True)
