@@ -120,7 +120,10 @@ def _where(parts: tuple[str, ...]) -> str:
 
 
 def _of_module(scope: Scope) -> Iterator[tuple[str, str, str]]:
+    of_config = scope.module.path.parent.name == "config"
     for node in ast.walk(scope.module.tree):
+        if not isinstance(node, ast.Call | ast.Return | ast.Yield | ast.Raise):
+            continue
         inside = Scope(scope.module, scope.module.around.get(node))
         if isinstance(node, ast.Call):
             for kind, text, hint in _made(node, inside):
@@ -129,7 +132,7 @@ def _of_module(scope: Scope) -> Iterator[tuple[str, str, str]]:
             match node.value:
                 case ast.Tuple(elts=[_, text]):
                     yield from (("ConfigProblemsError", *pair) for pair in _pairs(node, text, None, inside))
-        if scope.module.path.parent.name == "config":
+        if of_config:
             for text in filter(_is_sentence, _handed_on(node)):
                 for words, _ in _pairs(node, text, None, inside):
                     if _fixed(words).count(" ") > 1 or words.startswith(_ABOUT_A_KEY):

@@ -148,9 +148,10 @@ def module(path: Path) -> Module:
         if isinstance(node, ast.Call):
             calls.setdefault(last_word(node.func), []).append(node)
         inner = node if isinstance(node, Function) else around.get(node)
-        parents.update(dict.fromkeys(ast.iter_child_nodes(node), node))
+        children = list(ast.iter_child_nodes(node))
+        parents.update(dict.fromkeys(children, node))
         if inner is not None:
-            around.update(dict.fromkeys(ast.iter_child_nodes(node), inner))
+            around.update(dict.fromkeys(children, inner))
             for giver in _givers(node):
                 for name in names(giver[1]):
                     givers.setdefault((inner, name), []).append(giver)
