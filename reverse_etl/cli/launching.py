@@ -33,7 +33,8 @@ def launch(dagster: str, sync: str) -> str:
     if not where:
         raise StateError(
             f"Dagster has no job named {sync} yet.",
-            hint="It loads the files when it starts: reload the code location on its page, or start again.",
+            hint="`reverse-etl ui` loads a new file within a minute: try again then. Elsewhere reload the code "
+            "location on Dagster's page.",
         )
     selector = {
         "repositoryName": where[0]["name"],
