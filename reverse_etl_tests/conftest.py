@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
+from hypothesis import HealthCheck, settings
 
 from reverse_etl.cli.dagster_home import make_storage
 from reverse_etl.files.private import make_private_folder
@@ -28,6 +29,10 @@ os.environ["REVERSE_ETL_READ_BACK_WAIT_S"] = "0"
 
 # Shells let what they start in the background ignore Ctrl-C, and tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long examples take to make is the machine's doing.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # Modules and tests stay until the end: while they are collected, and later among them, there is no garbage to find.
 gc.disable()
