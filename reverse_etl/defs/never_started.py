@@ -1,20 +1,24 @@
-"""The sensor that finds runs which failed before their first stage: no worker, a late start, no code server.
+"""The sensor that finds runs which failed before their first stage: a faulty file, no worker, a late start.
 
 No process of ours records such a run or sends an alert about it. The daemon asks the sensor once a minute; then
 the tags of runs that Dagster ended are settled too (``settled_tags``), and what Dagster has loaded is noted.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from reverse_etl.config.faulty import STOPS_ALL, first_of, problems_now
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, tag_status
 from reverse_etl.defs.settled_tags import names_of, settle_tags
 from reverse_etl.defs.specs import ProjectSpecs
+from reverse_etl.errors import ConfigError
 from reverse_etl.notify.sending import after_run
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.kept import kept_store
@@ -80,13 +84,32 @@ def _record_never_started(
         syncs = [sync for name in sorted(names_of(run, specs)) if (sync := project.syncs.get(name)) is not None]
         if syncs and not has_begun(run) and not runs_of(store, run.run_id):
             tag_status(instance, run.run_id, Status.FAILED)
-            why = _reason(instance, run.run_id)
+            why = _reason(instance, run.run_id, project.directory)
+            if why.exit_code == ConfigError.exit_code:  # Dagster's own page of the run names only a process
+                instance.report_engine_event(f"{why.text} {why.next_step}", run)
             for sync in syncs:
                 yield _recorded(store, record, sync, why)
 
 
-def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Dagster's own reason of the failure, in one line."""
+@dataclass(frozen=True, slots=True)
+class _Why:
+    text: str
+    next_step: str
+    exit_code: int
+
+
+def _reason(instance: dg.DagsterInstance, run_id: str, folder: Path) -> _Why:
+    """The first problem of the files, with which no process can begin a run; or else Dagster's own reason."""
+    if problems := problems_now(folder):
+        text = f"the run never started, for a file is faulty: {first_of(problems)}"
+        return _Why(text, f"{STOPS_ALL} To see every problem: reverse-etl validate", ConfigError.exit_code)
+    text = f"the run never started: {_dagsters_reason(instance, run_id)}."
+    step = "See that Dagster's daemon and code server run, and that `reverse-etl validate` finds no problem; "
+    return _Why(text, f"{step}the next due run makes up for it.", 1)
+
+
+def _dagsters_reason(instance: dg.DagsterInstance, run_id: str) -> str:
+    """In one line."""
     kinds = {dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.ENGINE_EVENT}
     for each in instance.get_records_for_run(run_id, of_type=kinds, ascending=False, limit=10).records:
         event = each.event_log_entry.dagster_event
@@ -96,7 +119,7 @@ def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
     return "Dagster gives no reason"
 
 
-def _recorded(store: Store, record: "RunRecord", sync: SyncConfig, why: str) -> RunReport:
+def _recorded(store: Store, record: "RunRecord", sync: SyncConfig, why: _Why) -> RunReport:
     run, created_at = record.dagster_run, record.create_timestamp
     created_at = created_at.replace(tzinfo=UTC) if created_at.tzinfo is None else created_at
     ended = record.end_time or record.update_timestamp.timestamp()
@@ -107,9 +130,8 @@ def _recorded(store: Store, record: "RunRecord", sync: SyncConfig, why: str) -> 
         status=Status.FAILED,
         started_at=created_at,
         duration_s=max(0.0, ended - created_at.timestamp()),
-        message=f"{sync.where}: the run never started: {why}. Nothing was read or sent. "
-        "See that Dagster's daemon and code server run; the next due run makes up for it.",
-        exit_code=1,
+        message=f"{sync.where}: {why.text} Nothing was read or sent. {why.next_step}",
+        exit_code=why.exit_code,
     )
     root = id_of_sync(run.root_run_id or run.run_id, sync.name, job=run.job_name)
     return close_run(

@@ -55,9 +55,9 @@ def store(told: Webhook) -> Store:
     return open_store(Home.from_environment().state_url)
 
 
-def look(project: Project, instance: dg.DagsterInstance) -> str:
-    """One tick of the sensor, and what it says."""
-    definitions = build_definitions(load_project(Path(project.folder / "syncs")))
+def look(project: Project, instance: dg.DagsterInstance, loaded: dg.Definitions | None = None) -> str:
+    """One tick of the sensor, of the files as they are or as they were loaded, and what it says."""
+    definitions = loaded or build_definitions(load_project(Path(project.folder / "syncs")))
     sensor = definitions.resolve_sensor_def("runs_that_never_started")
     resources = {"reverse_etl_home": (definitions.resources or {})["reverse_etl_home"]}
     with dg.build_sensor_context(instance=instance, resources=resources) as context:
@@ -93,6 +93,27 @@ def test_materialized_assets_that_no_code_server_could_start(daemon: Daemon, pro
     (report,) = list_runs(store)
     assert (f"{run.run_id}.people", Status.FAILED) == (report.run_id, report.status)
     assert "never started: Could not reach user code server." in report.message
+
+
+def test_a_faulty_file_is_the_reason(daemon: Daemon, project: Project, store: Store, told: Webhook) -> None:
+    """Its line and what is wrong, how many problems more there are, and what to do, not the process that ended."""
+    syncs = project.folder / "syncs"
+    before, run = build_definitions(load_project(syncs)), daemon.launch("people")
+    right = (syncs / "people.yaml").read_text()
+    (syncs / "broken.yaml").write_text(right.replace("workspace:", "workspce:", 1) + "chekcs: []\n")
+    daemon.instance.report_run_failed(run, "Process for run exited (pid: 22275).")
+    look(project, daemon.instance, before)
+    (report,) = list_runs(store)
+    assert (Status.FAILED, 2) == (report.status, report.exit_code)
+    assert "the run never started, for a file is faulty: " in report.message
+    assert "workspce: unknown key; did you mean `workspace`? There is 1 more problem." in report.message
+    assert "One faulty file stops all runs of its folder until it is mended" in report.message
+    assert "reverse-etl validate" in report.message
+    assert "pid" not in report.message
+    (alert,) = told.bodies
+    assert "workspce: unknown key" in str(alert)
+    events = [entry.dagster_event for entry in daemon.instance.all_logs(run.run_id)]
+    assert any("workspce: unknown key" in (event.message or "") for event in events if event)
 
 
 def test_a_run_that_began_keeps_its_end(daemon: Daemon, project: Project, store: Store) -> None:
