@@ -6,7 +6,8 @@ What the look needs lies in the run's folder, so that a run that continues after
                                     up to where the sync's runs had read before, and what was found between;
                                     up to where this one has read
 
-A feed that does not answer fails nothing: the rows stay delivered, and the run reports that they were not verified.
+A feed that does not answer fails nothing: the rows stay delivered. However the run ended, it reports that they were not
+verified.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ STAGE: Final = "read_back"
 
 _MOST_BETWEEN_S: Final = 86_400
 
+_TOO_LONG: Final = "the feed of activities is longer than can be read. See the workspace's activity log."
+
+_ENDED_BEFORE: Final = "the run ended before the workspace's activities were read."
+
 
 def continue_from(folder: RunFolder, position: str) -> None:
     """Notes up to where the sync's earlier runs read the feed, as ``reported`` gave it; empty for nowhere.
@@ -62,7 +67,7 @@ async def begin(destination: Destination | TableDestination, folder: RunFolder) 
         window = await destination.activity_window()
         late = await late_refusals.find(destination, folder, known.get("before", {}), now_s=window.since)
     except DestinationError as error:
-        _write(folder, {**known, "why": error.message})
+        _write(folder, {**known, "why": _why(error)})
     else:
         noted = {"since": window.since, "seen": sorted(window.seen), "late": late}
         noted["read_to"] = _position(destination, folder, window)
@@ -84,9 +89,9 @@ async def finish(destination: Destination | TableDestination, folder: RunFolder,
         read_to = await destination.activity_window()
         found, whole = await destination.read_activities(window)
     except DestinationError as error:
-        _write(folder, {**known, "why": error.message})
+        _write(folder, {**known, "why": _why(error)})
         return
-    why = "" if whole else "the feed of activities is longer than can be read."
+    why = "" if whole else _TOO_LONG
     entered = {activity.id for activity in found if activity.at >= read_to.since}
     position = _position(destination, folder, Window(read_to.since, read_to.seen | entered))
     _write(folder, {**known, "why": why, "read_to": position})
@@ -95,8 +100,15 @@ async def finish(destination: Destination | TableDestination, folder: RunFolder,
 
 
 def not_verified(folder: RunFolder) -> str:
-    """Why the rows were not looked at after their delivery, a sentence; empty where they were, or need not be."""
-    return str(_known(folder).get("why", ""))
+    """That the rows were not looked at after their delivery, and why; empty where they were, or need not be.
+
+    Returns:
+        Sentences, the last of which is what to do.
+    """
+    known = _known(folder)
+    # Reading, whether it succeeded or not, leaves why it did not.
+    why = known.get("why", _ENDED_BEFORE if "since" in known else "")
+    return f"What became of the rows after they were accepted was not verified: {why}" if why else ""
 
 
 def is_due(position: str, now: datetime) -> bool:
@@ -121,6 +133,10 @@ def reported(folder: RunFolder) -> str:
         return ""
     _write(folder, {**known, "late": {}})
     return orjson.dumps(position).decode()
+
+
+def _why(error: DestinationError) -> str:
+    return f"{error.message} {error.hint}".rstrip()
 
 
 def _position(destination: Verifies, folder: RunFolder, read_to: Window) -> dict[str, Any]:

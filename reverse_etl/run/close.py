@@ -12,12 +12,14 @@ from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
+from reverse_etl.delivery.read_back import not_verified
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, PieceOf, RunReport, Status
 from reverse_etl.run.acknowledged import forget_old_generations, write_generation
 from reverse_etl.run.carry import carry, failed_rows, forget
 from reverse_etl.run.open_runs import has_closed
 from reverse_etl.run.remembers import compares
+from reverse_etl.run.sentences import joined
 from reverse_etl.run.sharing import put_at_end
 from reverse_etl.run.undelivered import write_undelivered
 from reverse_etl.run.verdict import verdict
@@ -73,25 +75,27 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     carrying = None
     if status is None and not here_only:
         carrying, here_only = _carry(run, facts, attempt)
-    if status is None and here_only:
-        status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code
-    elif status is None:
+    if status is None and not here_only:
         status, message, exit_code = verdict(run.sync, run.folder, streams, carrying)
-    elif here_only:
-        message = f"{message} Besides, {here_only}"
+    else:
+        if status is None:
+            status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code
+        elif here_only:
+            message = joined(message, f"Besides, {here_only}")
+        if total.delivered:
+            message = joined(message, not_verified(run.folder))
     follows, not_kept = _write_generation(run, facts, status)
     if not_kept:
         status, exit_code = Status.FAILED, StateError.exit_code
-        message = f"{message} Besides, {not_kept}" if message else f"{run.sync.where}: {not_kept}"
+        message = joined(message, f"Besides, {not_kept}") if message else f"{run.sync.where}: {not_kept}"
     confirmed = rows_are_for is None or rows_are_for.confirmed
     not_confirmed = "" if confirmed or exit_code else _NOT_CONFIRMED.format(run.sync.PLACE)
     # It is about what was read.
     if facts is not None and rows_are_for is not None and (note := rows_are_for.note or not_confirmed):
-        message = f"{message} {note}" if message else f"{run.sync.where}: {note}"
+        message = joined(message, note) if message else f"{run.sync.where}: {note}"
     kept = status is Status.COMPLETED or (carrying is not None and not carrying.holds)
     if total.failed and not kept and (note := _not_read_again(run, facts, rows_are_for)):
-        # Before it stands a command, without a full stop.
-        message = f"{message.removesuffix('.')}. {note}" if message else f"{run.sync.where}: {note}"
+        message = joined(message, note) if message else f"{run.sync.where}: {note}"
     found = compared(run.folder)
     report = RunReport(
         sync=run.sync.name,

@@ -32,10 +32,13 @@ class Pushed:
     Attributes:
         counts: Rows by outcome.
         failed_rows: Rows that were not delivered, in row order per stage.
+        not_verified: Why it is not known which of the delivered rows were applied, and what to do: sentences; empty
+            where the destination was asked, or has nothing to ask.
     """
 
     counts: Counts
     failed_rows: tuple[FailedRow, ...]
+    not_verified: str = ""
 
 
 def push_frame(frame: pd.DataFrame, rows: OutgoingRows, config: DestinationConfig, folder: RunFolder) -> Pushed:
@@ -55,6 +58,7 @@ def push_batches(
     from reverse_etl.changeset.aside import write_shaped
     from reverse_etl.changeset.columns import require_columns
     from reverse_etl.checks.runner import validate
+    from reverse_etl.delivery.read_back import not_verified
     from reverse_etl.shaping.columns import RunFacts
     from reverse_etl.shaping.shape import Shaper, visible
     from reverse_etl.sources._arrow import canonical
@@ -76,4 +80,5 @@ def push_batches(
     folder.seal(facts)
     validate(rows, folder)
     asyncio.run(send(rows, config, folder, facts))
-    return Pushed(count(folder.outcomes(ROWS)), tuple(folder.failed()))
+    counts = count(folder.outcomes(ROWS))
+    return Pushed(counts, tuple(folder.failed()), not_verified(folder) if counts.delivered else "")

@@ -28,15 +28,17 @@ def verdict(
         carrying: What becomes of failed rows that are carried; None where they are not.
     """
     from reverse_etl.changes.compared import compared
-    from reverse_etl.delivery.read_back import earlier
+    from reverse_etl.delivery.read_back import earlier, not_verified
     from reverse_etl.run.in_table import note_of
     from reverse_etl.run.notices import notices_of
     from reverse_etl.run.pieces import piece_note
+    from reverse_etl.run.sentences import joined
 
     status, what, next_step, exit_code = _verdict(sync, folder, streams, carrying)
     facts = folder.facts()
     found = compared(folder)
     notes = (
+        not_verified(folder) if sum(streams.values(), Counts()).delivered else "",
         _carried(carrying),
         sync.note(folder),
         facts.note if facts else "",
@@ -48,7 +50,7 @@ def verdict(
         notices_of(folder),
     )
     # The command to run next ends the line, so that it can be copied.
-    sentences = " ".join(filter(None, (what, *notes, next_step)))
+    sentences = joined(what, *notes, next_step)
     return status, f"{sync.where}: {sentences}" if sentences else "", exit_code
 
 
@@ -56,7 +58,6 @@ def _verdict(
     sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts], carrying: Carrying | None
 ) -> tuple[Status, str, str, int]:
     """The status, what is worth a sentence, the next step, and the exit code; either text may be empty."""
-    from reverse_etl.delivery.read_back import not_verified
     from reverse_etl.run.resume import same_changeset
 
     total = sum(streams.values(), Counts())
@@ -72,10 +73,7 @@ def _verdict(
             f"{counted(total.delivered, 'was', 'were')} delivered; {_what_next(carrying)}"
         )
         return Status.SOME_ROWS_FAILED, what, f"See: reverse-etl errors {sync.name}", SOME_ROWS_FAILED_EXIT_CODE
-    unverified = not_verified(folder) if total.delivered else ""
-    if unverified:
-        unverified = f"what became of the rows after they were accepted was not verified: {unverified}"
-    return Status.COMPLETED, unverified, "", 0
+    return Status.COMPLETED, "", "", 0
 
 
 def _what_next(carrying: Carrying | None) -> str:

@@ -247,6 +247,16 @@ def test_resources_work_alone(loaded: ProjectConfig, instance: dg.DagsterInstanc
     assert [1, 1] == [person["attributes"]["vip"] for person in sandbox.people()]
 
 
+def test_a_push_returns_why_its_rows_were_not_verified(loaded: ProjectConfig, sandbox: RunningSandbox) -> None:
+    """They are delivered; the key with which the workspace was asked what it applied is refused, and named."""
+    sandbox.faults([{"match": {"path": "/v1/activities"}, "always": True, "do": {"status": 401}}])
+    main = (build_definitions(loaded).resources or {})["customerio_main"]
+    pushed = main.push(pd.DataFrame({"id": ["1"]}), people={"identify_by": "id"})
+    assert 1 == pushed.counts.delivered
+    assert "was not verified: workspace main: Customer.io refused the App API credentials" in pushed.not_verified
+    assert "Check the variables behind app_api_key" in pushed.not_verified
+
+
 def test_a_source_error_ends_the_run_with_its_sentence(
     loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance, sandbox: RunningSandbox
 ) -> None:

@@ -83,6 +83,48 @@ def test_a_feed_that_does_not_answer_fails_nothing(project: Project, sandbox: Ru
     assert "was not verified" in report["message"]
 
 
+def refuse_the_app_api_key(sandbox: RunningSandbox, *further: dict[str, Any]) -> None:
+    """From now on the App API refuses the key with which the feed is read."""
+    refused = {"match": {"path": "/v1/activities"}, "always": True, "do": {"status": 401}}
+    sandbox.faults([refused, *further])
+
+
+UNVERIFIED = (
+    "What became of the rows after they were accepted was not verified: workspace main: Customer.io refused the App "
+    "API credentials (HTTP 401). Check the variables behind app_api_key in connections.yaml"
+)
+
+
+def test_a_refused_app_api_key_is_reported_with_failed_rows_too(project: Project, sandbox: RunningSandbox) -> None:
+    """What was not verified is in the run's output and in the history, with the key to check, before the next step."""
+    fill(project.folder / "shop.db", [("1", "ann@example.com", "a"), (None, None, "b")])
+    refuse_the_app_api_key(sandbox)
+    code, report = project.run("people")
+    assert (7, 1, 1) == (code, report["rows"]["delivered"], report["rows"]["rejected"])
+    assert UNVERIFIED in report["message"]
+    assert "See: reverse-etl errors people" in report["message"]
+    assert UNVERIFIED in project.reverse_etl("run", "people").stderr
+    assert UNVERIFIED in " ".join(project.reverse_etl("history", "people").stdout.split())
+
+
+def test_a_run_that_stops_reports_what_was_not_verified(project: Project, sandbox: RunningSandbox) -> None:
+    """Of the rows that were accepted before; the run that continues verifies them."""
+    path = project.folder / "syncs" / "connections.yaml"
+    path.write_text(f"{path.read_text()}    max_items_per_request: 1\n    max_requests_in_flight: 1\n")
+    stops = {"match": {"path": "/api/v2/batch"}, "skip": 1, "always": True, "do": {"status": 401}}
+    refuse_the_app_api_key(sandbox, stops)
+    code, report = project.run("people")
+    assert (5, "failed", 1) == (code, report["status"], report["rows"]["delivered"])
+    assert UNVERIFIED in report["message"]
+    sandbox.clear_faults()
+    sandbox.faults([stops])
+    assert "was not verified: the run ended before the workspace's activities" in project.run("people")[1]["message"]
+    sandbox.clear_faults()
+    code, report = project.run("people")
+    assert 0 == code
+    assert "not verified" not in (report["message"] or "")
+
+
 def test_reading_back_can_be_turned_off(project: Project, sandbox: RunningSandbox) -> None:
     """With `read_back: false` or without an App API key the feed is not asked for."""
     project.connections(SHOP, sandbox.url)
