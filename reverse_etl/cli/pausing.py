@@ -51,14 +51,18 @@ def remember(name: str, syncs: Path, *, paused: bool) -> tuple[Inspection, Home]
 
 def warn_of_problems(found: Inspection) -> None:
     """Says on stderr that there are faulty files, which do not hinder this command."""
+    from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL
+    from reverse_etl.counted import counted
+
     if found.problems:
-        text = "Warning: the files have problems, so Dagster cannot load them again. To see them: reverse-etl validate"
-        say(words.console(stderr=True), text)
+        text = f"Warning: the files have {counted(len(set(found.problems)), 'problem')}. {STOPS_ALL}"
+        say(words.console(stderr=True), f"{text} {SEE_ALL}")
 
 
 def print_status(found: Inspection, home: Home, name: str) -> None:
     """The sync's entry of ``status --json``; no more than that it is paused where its file is faulty."""
     from reverse_etl.cli.commands.status import look_and_warn
 
-    shown = [each for each in look_and_warn(found.configs, home) if each.sync.name == name]
+    every = look_and_warn(found.configs, home, blocked=bool(found.problems))
+    shown = [each for each in every if each.sync.name == name]
     words.print_json(shown[0].as_json() if shown else {"sync": name, "sync_status": "paused"})

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STOPS_ALL: Final = "One faulty file stops all runs of its folder until it is mended; runs in progress end."
 
+SEE_ALL: Final = "To see every problem: reverse-etl validate"
+
 
 def problems_now(folder: Path) -> Sequence[str]:
     """Every problem of a folder's files as they are now, a line each; or why the folder cannot be read."""

@@ -88,6 +88,16 @@ class Inspection:
     syncs: dict[str, SyncFile]
     configs: dict[str, SyncConfig]
 
+    @property
+    def faulty(self) -> set[str]:
+        """The names of the syncs whose file could be read, and it or its query has a problem."""
+        at_fault = {problem.file for problem in self.problems}
+        return {
+            name
+            for name, sync in self.syncs.items()
+            if name not in self.configs or not at_fault.isdisjoint((sync.file, *sync.query_files))
+        }
+
     def concerning(self, names: Collection[str]) -> tuple[list[Problem], list[Problem]]:
         """Problems and warnings of these syncs, of what they use in ``connections.yaml``, and of the dictionary."""
         others = {sync.file for name, sync in self.syncs.items() if name not in names}

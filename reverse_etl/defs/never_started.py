@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from reverse_etl.config.faulty import STOPS_ALL, first_of, problems_now
+from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL, first_of, problems_now
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, tag_status
@@ -102,7 +102,7 @@ def _reason(instance: dg.DagsterInstance, run_id: str, folder: Path) -> _Why:
     """The first problem of the files, with which no process can begin a run; or else Dagster's own reason."""
     if problems := problems_now(folder):
         text = f"the run never started, for a file is faulty: {first_of(problems)}"
-        return _Why(text, f"{STOPS_ALL} To see every problem: reverse-etl validate", ConfigError.exit_code)
+        return _Why(text, f"{STOPS_ALL} {SEE_ALL}", ConfigError.exit_code)
     text = f"the run never started: {_dagsters_reason(instance, run_id)}."
     step = "See that Dagster's daemon and code server run, and that `reverse-etl validate` finds no problem; "
     return _Why(text, f"{step}the next due run makes up for it.", 1)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL, first_of
 from reverse_etl.errors import ConfigError, ReverseEtlError, StateError
 from reverse_etl.report import Status
 from reverse_etl.state.run_history import find_run, latest_run, latest_runs, list_runs, newest_ended
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from reverse_etl.syncs_page.actions import Actions
     from reverse_etl.syncs_page.in_progress import InProgress
     from reverse_etl.syncs_page.sync_status import SyncStatus
-    from reverse_etl.syncs_page.syncs_folder import SyncsFolder
+    from reverse_etl.syncs_page.syncs_folder import FilesFound, SyncsFolder
 
 Look = Callable[[Mapping[str, "SyncConfig"]], tuple[Sequence["SyncStatus"], str]]
 """How these syncs are now, by name, and what could not be seen, a sentence; raises StateError."""
@@ -105,7 +106,7 @@ class _Pages:
         folder = str(self._shown.folder.path)
         try:
             runs = latest_runs(self._store(), *found.faulty) if found.faulty else {}
-            statuses, warning = self._shown.look(found.syncs)
+            statuses, warning = self._look(found.syncs, found)
         except StateError as error:
             return unknown_page([*found.syncs, *found.faulty], found.problems, str(error), dagster=self._shown.dagster)
         faulty = {name: runs.get(name) for name in found.faulty}
@@ -119,7 +120,7 @@ class _Pages:
         config = files_found.syncs.get(name)
         if config is None and name not in files_found.faulty and latest_run(store, name) is None:
             raise _no_sync(name, [*files_found.syncs, *files_found.faulty])
-        status = next(iter(self._shown.look({name: config})[0]), None) if config is not None else None
+        status = next(iter(self._look({name: config}, files_found)[0]), None) if config is not None else None
         imports = list_runs(store, name, limit=IMPORTS + 1, offset=(page - 1) * IMPORTS)
         latest = list_runs(store, name, limit=_CHARTED)
         running = next((run for run in latest if run.status is Status.RUNNING), None)
@@ -129,7 +130,8 @@ class _Pages:
         found = OneSync(
             name=name,
             status=status,
-            problems=files_found.problems if name in files_found.faulty else (),
+            problems=files_found.problems,
+            gone=config is None and name not in files_found.faulty,
             imports=imports[:IMPORTS],
             latest=latest,
             page=page,
@@ -179,11 +181,12 @@ class _Pages:
 
     def _act(self, name: str, action: str) -> Response:
         found, actions = self._shown.folder.read(), self._shown.actions
-        if name not in found.syncs:
-            raise _no_sync(name, list(found.syncs))
+        if name not in (known := [*found.syncs, *found.faulty]):
+            raise _no_sync(name, known)
         if action == "plan":
             if not self._shown.plans:
                 raise HTTPException(403, "No plan can be made here: `reverse-etl plan` makes one.")
+            _refuse_if_blocked(found)
             self._plans.ask(name)
             return RedirectResponse(own(f"/syncs/{name}#plan"), 303)
         if actions is None:
@@ -191,10 +194,15 @@ class _Pages:
         if action == "run":
             if actions.run is None:
                 raise HTTPException(403, NO_DAGSTER)
+            _refuse_if_blocked(found)
             self._started[name] = actions.run(name), datetime.now(UTC)
             return RedirectResponse(own(f"/syncs/{name}"), 303)
         (actions.pause if action == "pause" else actions.resume)(name)
         return RedirectResponse(own(f"/syncs/{name}?said={_DONE[action]}"), 303)
+
+    def _look(self, syncs: Mapping[str, SyncConfig], found: FilesFound) -> tuple[Sequence[SyncStatus], str]:
+        statuses, warning = self._shown.look(syncs)
+        return [replace(each, blocked=bool(found.problems)) for each in statuses], warning
 
     def _not_begun(self, store: Store, name: str) -> str:
         """Dagster's page of the run that was started here last, as long as the history has nothing of it."""
@@ -205,9 +213,11 @@ class _Pages:
         return ""
 
     def _make_plan(self, name: str) -> Plan:
-        project = self._shown.folder.read().project
+        found = self._shown.folder.read()
+        _refuse_if_blocked(found)
+        project = found.project
         if project is None or name not in project.syncs:
-            raise ConfigError("the files have problems.", hint="Mend them first: reverse-etl validate")
+            raise ConfigError(f"the file of {name} is gone.", hint="See the list of syncs.")
         from reverse_etl.changeset.scope import WHAT_CHANGED
         from reverse_etl.run.plan import make_plan
 
@@ -230,6 +240,12 @@ class _Pages:
 
     def _dagster(self, path: str) -> str:
         return f"{self._shown.dagster}/{path}" if self._shown.dagster else ""
+
+
+def _refuse_if_blocked(found: FilesFound) -> None:
+    """Raises ConfigError while a file is faulty."""
+    if found.problems:
+        raise ConfigError(f"a file is faulty: {first_of(found.problems)}", hint=f"{STOPS_ALL} {SEE_ALL}")
 
 
 def _run(request: Request, store: Store) -> RunReport:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from reverse_etl.counted import counted
 from reverse_etl.report import Status
 from reverse_etl.syncs_page.addresses import own
-from reverse_etl.syncs_page.frame import Frame, framed, note, page_links, paragraphs, problem_list, table, tag, when
+from reverse_etl.syncs_page.frame import Frame, framed, note, page_links, paragraphs, table, tag, when
 from reverse_etl.syncs_page.loading import loading
 from reverse_etl.syncs_page.markup import Child, Html, element, html
+from reverse_etl.syncs_page.problems_note import problems_note
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -34,7 +34,7 @@ class Asked:
 
     Attributes:
         find: A part of their name, description or destination; empty for all.
-        show: A group of ``GROUPS``; empty for all.
+        show: A group of ``GROUPS``, or ``FAULTY``; empty for all.
         page: From 1.
     """
 
@@ -54,7 +54,9 @@ GROUPS: Final[Mapping[str, Callable[[SyncStatus], bool]]] = {
     "paused": lambda each: each.word == "paused",
     "never run": lambda each: each.run is None,
 }
-"""What can be shown alone, by the word for it."""
+"""What can be shown alone, by the word for it; besides, syncs whose file has a problem."""
+
+FAULTY: Final = "faulty file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def list_page(found: Everything, asked: Asked, *, dagster: str) -> Response:
     page = min(max(asked.page, 1), pages)
     shown = wanted[(page - 1) * _PAGE : page * _PAGE]
     rows: list[list[Child]] = [_row(each) for each in shown]
-    if page == 1 and not asked.show:
+    if page == 1 and asked.show not in GROUPS:
         rows = [_faulty(name, run) for name, run in found.faulty.items() if asked.find.lower() in name.lower()] + rows
     live = any(_last(each) is Status.RUNNING for each in shown)
     total = len(found.statuses) + len(found.faulty)
@@ -91,7 +93,7 @@ def list_page(found: Everything, asked: Asked, *, dagster: str) -> Response:
     return framed(
         Frame("Syncs", dagster=dagster, live=live),
         element("div", _notes(found), id="notes"),
-        _finder(found.statuses, asked) if total else None,
+        _finder(found, asked) if total else None,
         element("div", _listed(rows, total, found.folder), id="list"),
         page_links(address, page, more=page < pages),
     )
@@ -110,19 +112,11 @@ def unknown_page(names: Sequence[str], problems: Sequence[str], why: str, *, dag
     rows: list[list[Child]] = [[name, "not known"] for name in sorted(names)]
     listed = table("The syncs of the files", ("sync", "status"), rows) if rows else None
     again = element("p", element("a", "Try again", href=own("/")))
-    return framed(Frame("Syncs", dagster=dagster, status=503), cannot, again, _problems(problems), listed)
-
-
-def _problems(problems: Sequence[str]) -> Html:
-    if not problems:
-        return html()
-    heading = f"{counted(len(problems), 'problem')} in the files"
-    then = "No sync starts anew until this is mended: `reverse-etl validate` lists the same."
-    return note("problem", element("h2", heading), paragraphs(then), problem_list(problems))
+    return framed(Frame("Syncs", dagster=dagster, status=503), cannot, again, problems_note(problems), listed)
 
 
 def _notes(found: Everything) -> Html:
-    notes = [_problems(found.problems)]
+    notes = [problems_note(found.problems)]
     if found.warning:
         notes.append(note("warning", paragraphs(found.warning)))
     if any(each.unattended for each in found.statuses):
@@ -132,9 +126,10 @@ def _notes(found: Everything) -> Html:
     return html(notes)
 
 
-def _finder(statuses: Sequence[SyncStatus], asked: Asked) -> Html:
+def _finder(found: Everything, asked: Asked) -> Html:
     """Groups with how many are in each, and a field to find syncs by name."""
-    counts = {name: sum(map(is_of, statuses)) for name, is_of in GROUPS.items()}
+    counts = {name: sum(map(is_of, found.statuses)) for name, is_of in GROUPS.items()}
+    counts = {"": len(found.statuses) + len(found.faulty), **counts, FAULTY: len(found.faulty)}
     links = [
         element(
             "a",
@@ -142,7 +137,7 @@ def _finder(statuses: Sequence[SyncStatus], asked: Asked) -> Html:
             href=f"{own('/')}?{urlencode({'find': asked.find, 'show': name})}",
             aria_current="page" if asked.show == name else None,
         )
-        for name, count in {"": len(statuses), **counts}.items()
+        for name, count in counts.items()
         if count or name in ("", asked.show)
     ]
     field = element("input", type="search", name="find", value=asked.find, id="find", maxlength=200)
@@ -155,6 +150,8 @@ def _finder(statuses: Sequence[SyncStatus], asked: Asked) -> Html:
 def _is_wanted(status: SyncStatus, asked: Asked) -> bool:
     sync = status.sync
     words = f"{sync.name}\n{sync.description}\n{sync.destination}".lower()
+    if asked.show == FAULTY:
+        return False
     return asked.find.lower() in words and (asked.show not in GROUPS or GROUPS[asked.show](status))
 
 

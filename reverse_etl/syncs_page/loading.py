@@ -22,7 +22,12 @@ _UNKNOWN: Final = (
 
 
 def loading(statuses: Sequence[SyncStatus]) -> str:
-    """What Dagster has not loaded as the files are now, lines; empty where it has everything, or no daemon runs."""
+    """What Dagster has not loaded as the files are now, lines; empty where it has everything, or no daemon runs.
+
+    Nor does it while a faulty file blocks all runs: it loads nothing anew, and that is said elsewhere.
+    """
+    if any(each.blocked for each in statuses):
+        return ""
     new = [each.sync.name for each in statuses if each.in_dagster == "not_loaded"]
     older = [each.sync.name for each in statuses if each.in_dagster == "older"]
     lines = []

@@ -16,7 +16,6 @@ from reverse_etl.syncs_page.frame import (
     note,
     page_links,
     paragraphs,
-    problem_list,
     prose,
     table,
     tag,
@@ -26,6 +25,7 @@ from reverse_etl.syncs_page.guard import FIELD
 from reverse_etl.syncs_page.loading import loading
 from reverse_etl.syncs_page.markup import Child, Html, element, html
 from reverse_etl.syncs_page.plan_lines import conclusion, heading, lines, lines_in_table, removed_attributes
+from reverse_etl.syncs_page.problems_note import problems_note
 from reverse_etl.syncs_page.run_page import Failures, failed_rows, outcome
 from reverse_etl.times import clock
 
@@ -49,11 +49,14 @@ IMPORTS: Final = 25
 SAID: Final = {
     "paused": "Paused. Due imports are left out until it is resumed; an import by hand still works.",
     "resumed": "Resumed. It runs at its next due time, and reads what changed meanwhile.",
+    "resumed, blocked": "Resumed. It runs at its next due time once the files are mended.",
 }
 """What was done, by the word for it in an address."""
 
 NO_ACTIONS: Final = "Nothing can be started or paused here: `--allow-actions`, where the page is started, lets it."
 NO_DAGSTER: Final = "Nothing can be started here: `--dagster-url`, where the page is started, names Dagster's page."
+_BLOCKED: Final = "No import can be started until the files are mended."
+_GONE: Final = "Its file is gone: it runs no more. Nothing is deleted where it sent to."
 _PLAN: Final = "A plan reads the rows as an import would and counts what would be sent. Nothing is sent."
 
 
@@ -64,7 +67,8 @@ class OneSync:
     Attributes:
         name: The sync's.
         status: As it is now; None where its file is gone, or has a problem.
-        problems: Of the files, where its own is not read because of one.
+        problems: Of all files: while there are any, none of its imports starts.
+        gone: Whether it has no file.
         imports: Of one page of them, the newest first.
         latest: The newest of all, for the charts, likewise.
         page: Which page, from 1.
@@ -83,6 +87,7 @@ class OneSync:
     name: str
     status: SyncStatus | None
     problems: Sequence[str]
+    gone: bool
     imports: Sequence[RunReport]
     latest: Sequence[RunReport]
     page: int
@@ -111,8 +116,8 @@ def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
             live=planning or running is not None or bool(found.started),
         ),
         element("p", status.sync.description, dir="auto") if status else None,
-        element("div", _said(found), _loading(status), id="said"),
-        _without_file(found) if status is None else None,
+        element("div", _said(found), problems_note(found.problems), _loading(status), id="said"),
+        note("warning", element("p", _GONE)) if found.gone else None,
         element("div", outcome(running, found.progress) if running else _last_failed(found), id="outcome"),
         element("div", _status_facts(status), id="facts") if status else None,
         _actions(found, status) if status else None,
@@ -125,19 +130,14 @@ def _said(found: OneSync) -> Html:
     if found.started:
         waits = "An import was started. It waits its turn, and is listed here as soon as it begins: "
         return note("done", element("p", waits, element("a", "its run in Dagster", href=found.started)))
-    return note("done", element("p", SAID[found.said])) if found.said in SAID else html()
+    said = SAID.get("resumed, blocked" if found.said == "resumed" and found.problems else found.said)
+    return note("done", element("p", said)) if said else html()
 
 
 def _loading(status: SyncStatus | None) -> Html | None:
     """What Dagster would start in place of what the file says."""
     said = loading([status]) if status is not None else ""
     return note("warning", paragraphs(said)) if said else None
-
-
-def _without_file(found: OneSync) -> Html:
-    if not found.problems:
-        return note("warning", element("p", "Its file is gone: it runs no more. Nothing is deleted where it sent to."))
-    return note("problem", element("h2", "The files have problems"), problem_list(found.problems))
 
 
 def _last_failed(found: OneSync) -> Html:
@@ -193,6 +193,8 @@ def _actions(found: OneSync, status: SyncStatus) -> Html:
     if found.actions is None:
         return element("p", prose(NO_ACTIONS), class_="quiet")
     toggle = _button(found, "resume", "Resume") if status.word == "paused" else _button(found, "pause", "Pause")
+    if found.problems:
+        return element("div", toggle, element("p", _BLOCKED, class_="quiet"), class_="actions", id="actions")
     if found.actions.run is None:
         return element("div", toggle, element("p", prose(NO_DAGSTER), class_="quiet"), class_="actions", id="actions")
     sure = f"It reads what changed and sends it to {status.sync.destination}, as a scheduled import does."
@@ -205,6 +207,8 @@ def _plan(found: OneSync, sync: SyncConfig) -> Html:
     planned = found.planned
     if not found.plans:
         return element("p", prose(f"`reverse-etl plan {found.name}` counts what the next import would send."))
+    if found.problems:
+        return element("p", "A plan can be made once the files are mended.", class_="quiet")
     if planned is not None and planned.in_the_making:
         return element("p", f"The plan is being made, since {clock(planned.at)}.", class_="busy")
     shown: list[Child] = [element("p", _PLAN, class_="quiet")]
@@ -237,8 +241,8 @@ def _lines(title: str, found: Sequence[tuple[str, int, str]]) -> Html:
 
 def _imports(found: OneSync, now: datetime) -> Html:
     if not found.imports:
-        start = f"It has not run yet: start it with `reverse-etl run {found.name}`" if found.page == 1 else "None older"
-        return element("p", prose(f"{start}."))
+        how = "it can once the files are mended" if found.problems else f"start it with `reverse-etl run {found.name}`"
+        return element("p", prose(f"It has not run yet: {how}." if found.page == 1 else "None older."))
     compares = any(run.added is not None for run in found.imports)
     differs = ("new", "changed") if compares else ()
     counted = ("read", *differs, "delivered", "unchanged", "left out", "failed", "took")

@@ -35,6 +35,7 @@ class SyncStatus:
         delivered_at: When its last run that delivered ended, with failed rows or without; None before.
         daemon: Whether a daemon of Dagster's runs, which starts due runs; None where that is not known.
         loaded: Whether that daemon has it as its file is; None where that is not known.
+        blocked: Whether a faulty file of its folder keeps its runs from starting.
     """
 
     sync: SyncConfig
@@ -46,6 +47,7 @@ class SyncStatus:
     delivered_at: datetime | None = None
     pieces: UnderWay | None = None
     loaded: InDagster | None = None
+    blocked: bool = False
 
     @property
     def pieces_read(self) -> str:
@@ -69,9 +71,9 @@ class SyncStatus:
     def next_run_at(self) -> datetime | None:
         """When the sync is next due, or runs at the latest where it runs after others.
 
-        None when it is paused, runs by hand, or was never seen and has no start.
+        None when it is paused, runs by hand, or was never seen and has no start, and while a faulty file blocks it.
         """
-        if self.word == "paused":
+        if self.word == "paused" or self.blocked:
             return None
         if self.sync.schedule.after:
             from reverse_etl.schedule.after import at_the_latest
@@ -97,6 +99,8 @@ class SyncStatus:
             return "paused, and off in Dagster's UI" if self.state.paused else "off in Dagster's UI"
         if self.state.paused:
             return "paused"
+        if self.blocked:
+            return "when the files are mended"
         if self.sync.schedule.manual:
             return "by hand"
         due = from_now(self.next_run_at, self.now, never="when first scheduled")
@@ -152,6 +156,7 @@ class SyncStatus:
             "off_in_dagster": self.off,
             "daemon_running": self.daemon,
             "in_dagster": self.in_dagster or None,
+            "blocked_by_faulty_file": self.blocked,
             "last_sync_time": self.state.last_sync_time,
             "last_sync_at": iso(self.last_sync_at),
             "freshness": self.freshness,
@@ -177,6 +182,7 @@ def statuses(
     off: Collection[str] | None = (),
     *,
     daemon: bool | None = None,
+    blocked: bool = False,
 ) -> list[SyncStatus]:
     """Each of these syncs, by name; ``off`` are those whose schedule is off in Dagster's UI. Raises StateError."""
     from reverse_etl.state.loaded import loaded
@@ -199,6 +205,7 @@ def statuses(
             delivered_at=delivered.get(name),
             pieces=pieces.get(name),
             loaded=in_dagster.has(sync),
+            blocked=blocked,
         )
         for name, sync in sorted(syncs.items())
     ]

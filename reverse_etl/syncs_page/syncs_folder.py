@@ -62,12 +62,7 @@ def _read(path: Path) -> FilesFound:
         found = inspect_project(path)
     except ConfigError as error:
         return FilesFound(problems=(str(error),))
-    at_fault = {problem.file for problem in found.problems}
-    faulty = {
-        name
-        for name, sync in found.syncs.items()
-        if name not in found.configs or not at_fault.isdisjoint((sync.file, *sync.query_files))
-    }
+    faulty = found.faulty
     right = {name: config for name, config in found.configs.items() if name not in faulty}
     return FilesFound(right, tuple(sorted(faulty)), tuple(lines(found.problems)), found.project)
 

@@ -23,6 +23,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remembered:
     return Remembered.at(tmp_path, monkeypatch)
 
 
+def test_problems_of_other_files_are_counted_for_they_stop_all(project: Remembered) -> None:
+    """Nothing is wrong with the sync that was asked for, and it does not run all the same."""
+    assert "other files" not in run(validate, "people").stderr
+    project.write("broken", "manual\nworkspce: main")
+    for options in ((), ("--json",)):
+        said = run(validate, "people", *options)
+        assert "1 problem in other files. One faulty file stops all runs of its folder" in said.stderr
+        assert "To see every problem: reverse-etl validate" in said.stderr
+        assert "broken.yaml" not in said.stdout
+
+
 def test_syncs_that_are_due_together_are_warned_of(project: Remembered) -> None:
     """Each at its schedule; one that waits is none of them, and its neighbour still is."""
     assert "same minute" not in run(validate).stdout

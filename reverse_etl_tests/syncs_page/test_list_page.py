@@ -83,6 +83,39 @@ def test_a_file_with_a_problem_does_not_hide_the_others(page: Page, project: Rem
     assert "problem" not in page.text("/")
 
 
+def test_one_faulty_file_stops_all_and_every_page_says_so(project: Remembered) -> None:
+    """The list has no due time, a group has the faulty file, and all counts it; a sync's page starts nothing."""
+    file = project.folder / "syncs" / "broken.yaml"
+    page = Page(project, may_act=True, daemon=True)
+    assert " all 2 " in page.text("/")
+    file.write_text((project.folder / "syncs" / "people.yaml").read_text().replace("workspace:", "workspce:"))
+    answer = page.get("/").text
+    for words in ("One faulty file stops all runs of its folder until it is mended", " all 3 ", " faulty file 1 "):
+        assert words in read(answer)
+    shown = rows(answer)
+    for name in ("people", "staff"):
+        assert "when the files are mended" in shown[name]
+    assert "not loaded" not in read(answer)
+    assert {"broken"} == rows(page.get("/?show=faulty+file").text).keys()
+    for name in ("people", "broken"):
+        own = page.text(f"/syncs/{name}")
+        assert "syncs/broken.yaml:2: workspce: unknown key" in own
+        assert "One faulty file stops all runs" in own
+        assert "It has not run yet: it can once the files are mended." in own
+        for words in ("Start the import", "Make a plan", "reverse-etl run"):
+            assert words not in own
+    assert "No import can be started until the files are mended." in page.text("/syncs/people")
+    for action in ("run", "plan"):
+        refused = page.press("people", action)
+        assert (409, []) == (refused.status_code, page.started)
+        assert "syncs/broken.yaml:2: workspce: unknown key" in read(refused.text)
+    page.press("people", "pause")
+    said = page.text(page.press("people", "resume").headers["location"])
+    assert "Resumed. It runs at its next due time once the files are mended." in said
+    file.unlink()
+    assert "Start the import" in page.text("/syncs/people")
+
+
 def test_a_connections_file_with_a_problem_is_said(page: Page, project: Remembered) -> None:
     """No sync can be shown with its schedule then, and each is still named."""
     (project.folder / "syncs" / "connections.yaml").write_text("databases: {shop: {type: sqlit}}\n")

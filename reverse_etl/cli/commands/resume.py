@@ -29,11 +29,13 @@ def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson =
     if as_json:
         print_status(found, home, sync)
     if found.configs[sync].schedule.manual:
-        say(people, f"{sync} is active. It has no due times; to run it: reverse-etl run {sync}")
+        once = "once the files are mended, run it with" if found.problems else "to run it:"
+        say(people, f"{sync} is active. It has no due times; {once} reverse-etl run {sync}")
         return
     more = {
         None: ", if its schedule is on in Dagster's UI.",
         True: ". Its schedule was off in Dagster's UI, and is on again.",
         False: ".",
     }
-    say(people, f"{sync} is active: it runs at its next due time{more[was_off]}")
+    mended = " once the files are mended" if found.problems else ""
+    say(people, f"{sync} is active: it runs at its next due time{mended}{more[was_off]}")

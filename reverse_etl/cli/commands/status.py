@@ -46,16 +46,22 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
         say(words.console(stderr=True), not_as_the_files)
 
 
-def look_and_warn(syncs: Mapping[str, SyncConfig], home: Home) -> list[SyncStatus]:
+def look_and_warn(syncs: Mapping[str, SyncConfig], home: Home, *, blocked: bool = False) -> list[SyncStatus]:
     """These syncs, now; a warning on stderr where Dagster's storage cannot be read. Raises StateError."""
-    found, warning = look(syncs, home)
+    found, warning = look(syncs, home, blocked=blocked)
     if warning:
         say(words.console(stderr=True), f"Warning: {warning}")
     return found
 
 
-def look(syncs: Mapping[str, SyncConfig], home: Home) -> tuple[list[SyncStatus], str]:
-    """These syncs, now, and why Dagster's storage cannot be read; empty where it can. Raises StateError."""
+def look(syncs: Mapping[str, SyncConfig], home: Home, *, blocked: bool = False) -> tuple[list[SyncStatus], str]:
+    """These syncs, now, and why Dagster's storage cannot be read; empty where it can. Raises StateError.
+
+    Args:
+        syncs: By name.
+        home: The home folder.
+        blocked: Whether a faulty file of their folder keeps their runs from starting.
+    """
     from reverse_etl.cli.toggles import daemon_runs, switched_off
     from reverse_etl.errors import StateError
     from reverse_etl.state.store import open_store
@@ -69,7 +75,7 @@ def look(syncs: Mapping[str, SyncConfig], home: Home) -> tuple[list[SyncStatus],
         daemon = daemon_runs(home, now)
     except StateError as error:
         warning = str(error)
-    return statuses(syncs, store, now, off, daemon=daemon), warning
+    return statuses(syncs, store, now, off, daemon=daemon, blocked=blocked), warning
 
 
 def _show(found: list[SyncStatus], project: ProjectConfig) -> None:

@@ -38,7 +38,8 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
     """Check every file and print every problem, one line each; exits with 2 when there are any.
 
     Problems and warnings go to stdout, the summary to stderr. With names, only what concerns those syncs is printed and
-    counted. Where connections.yaml has targets and none is chosen, the files are checked for each of them.
+    counted; how many problems other files have, which stop all runs, is on stderr. Where connections.yaml has targets
+    and none is chosen, the files are checked for each of them.
     """
     from reverse_etl.cli import words
     from reverse_etl.config.loader import inspect_project
@@ -49,6 +50,7 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
     names = list(dict.fromkeys(sync or ()))
     problems: list[Problem] = []
     warnings: list[Problem] = []
+    others: set[Problem] = set()
     checked = [chosen] if (chosen := chosen_target()) else targets(syncs)
     for target in checked or [""]:
         found = inspect_project(syncs, target)
@@ -57,6 +59,7 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
         of_target = found.concerning(names) if names else (found.problems, found.warnings)
         problems += of_target[0]
         warnings += of_target[1]
+        others |= {*found.problems} - {*of_target[0]}
         warnings += _due_together(found, names or found.configs)
     problems += _secret_problems([found.syncs[name] for name in names or found.syncs])
     if as_json:
@@ -74,15 +77,27 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
     if problems:
         count = len(set(problems))
         say(people, f"{counted(count, 'problem')} found.", style="bold red")
+        _say_others(people, others)
         raise typer.Exit(ConfigError.exit_code)
     if as_json:
+        _say_others(people, others)
         return
     if checked and not chosen:
         say(people, f"Checked for each target: {', '.join(checked)}.", style="bold")
     if found.project is None:
         say(people, f"{', '.join(names)}: no problems.", style="bold green")
+        _say_others(people, others)
     else:
         _print_table(people, found.project, [found.project.syncs[name] for name in names or found.project.syncs])
+
+
+def _say_others(people: Any, others: set[Problem]) -> None:
+    """That files of which nothing was asked keep these syncs from running, too."""
+    from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL
+
+    if others:
+        said = f"{counted(len(others), 'problem')} in other files. {STOPS_ALL}"
+        say(people, f"{said} {SEE_ALL}", style="bold red")
 
 
 def _due_together(found: Inspection, names: Iterable[str]) -> Iterator[Problem]:

@@ -1,0 +1,22 @@
+"""The note above a page while a file is faulty: what is wrong, and that no import starts until it is mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reverse_etl.config.faulty import STOPS_ALL
+from reverse_etl.counted import counted
+from reverse_etl.syncs_page.frame import note, paragraphs, problem_list
+from reverse_etl.syncs_page.markup import Html, element, html
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def problems_note(problems: Sequence[str]) -> Html:
+    """Every problem of the files, a line each; nothing where there is none."""
+    if not problems:
+        return html()
+    heading = f"{counted(len(problems), 'problem')} in the files"
+    then = f"{STOPS_ALL} `reverse-etl validate` lists the same."
+    return note("problem", element("h2", heading), paragraphs(then), problem_list(problems))
