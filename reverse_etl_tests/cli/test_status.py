@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,6 +145,20 @@ def test_the_table_is_for_people(project: Remembered) -> None:
         assert part in shown
     assert str(int(report.started_at.timestamp())) in shown
     assert "No sync has run yet" not in shown
+
+
+def test_last_sync_time_is_not_when_data_arrived(project: Remembered) -> None:
+    """A first run with failed rows delivered data and left last sync time where it was: each has its column."""
+    project.ran("r1", ago=timedelta(minutes=5), status=Status.SOME_ROWS_FAILED)
+    assert {"data arrived": "3 minutes ago", "last sync time": "none yet"}.items() <= cells("people").items()
+    completed = project.ran("r2", ago=timedelta(minutes=4))
+    assert str(int(completed.started_at.timestamp())) == cells("people")["last sync time"]
+
+
+def cells(sync: str) -> dict[str, str]:
+    """By column, the first line of a sync's row."""
+    headings, *lines = (re.split(r" {2,}", line.strip()) for line in run(status).stdout.splitlines() if line.strip())
+    return dict(zip(headings, next(line for line in lines if line[0] == sync), strict=False))
 
 
 def test_a_folder_without_syncs_is_no_error(project: Remembered) -> None:

@@ -15,8 +15,6 @@ from reverse_etl.syncs_page.sync_status import SyncStatus, statuses
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rich.text import Text
-
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
@@ -83,7 +81,7 @@ def _show(found: list[SyncStatus], project: ProjectConfig) -> None:
     if not found:
         say(console, f"There are no syncs in {project.directory} yet.")
         return
-    columns = ("sync", "status", "last run", "rows", "failed", "last sync time", "next run")
+    columns = ("sync", "status", "last run", "rows", "failed", "data arrived", "last sync time", "next run")
     how = [_changes(status) for status in found]
     table = Rows((*columns, "changes"), numbers=("rows", "failed"), below="changes", always_below=True)
     for status, changes in zip(found, how, strict=True):
@@ -94,6 +92,7 @@ def _show(found: list[SyncStatus], project: ProjectConfig) -> None:
             words.status_text(run.status.value).append(_when(run, status.now)) if run else "none yet",
             f"{run.rows.delivered:,} of {run.rows.extracted:,}" if run else "",
             _failed_rows(status),
+            words.text(status.freshness, words.STATUS_STYLES["stale"] if status.stale else ""),
             _last_sync_time(status),
             status.next_run,
             changes,
@@ -120,10 +119,10 @@ def _failed_rows(status: SyncStatus) -> str:
     return f"{status.failed_rows:,}" + (f"\n{carried.left:,} carried" if carried and carried.left else "")
 
 
-def _last_sync_time(status: SyncStatus) -> Text:
-    freshness = words.text(status.freshness, words.STATUS_STYLES["stale"] if status.stale else "")
-    seconds = f"\n{status.state.last_sync_time}\n{words.clock(status.last_sync_at)}" if status.last_sync_at else ""
-    return freshness.append(seconds).append(f"\n{status.pieces_read}" if status.pieces_read else "")
+def _last_sync_time(status: SyncStatus) -> str:
+    """As queries have it and as people read it, and how far a reading in pieces has come."""
+    time = f"{status.state.last_sync_time}\n{words.clock(status.last_sync_at)}" if status.last_sync_at else "none yet"
+    return f"{time}\n{status.pieces_read}".rstrip()
 
 
 def _when(run: RunReport, now: datetime) -> str:
