@@ -21,7 +21,7 @@ from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.facts import StreamFacts
 from reverse_etl.changeset.from_log import read_log
 from reverse_etl.changeset.marks import mark_of
-from reverse_etl.changeset.notes import notes_on, why_everything
+from reverse_etl.changeset.notes import notes_on, numbers_for_times, why_everything
 from reverse_etl.changeset.parts import ROW_NUMBER, Facts, RunFolder, with_row_numbers
 from reverse_etl.changeset.pieces import Piece
 from reverse_etl.changeset.query import NO_END, render
@@ -157,6 +157,7 @@ def extract(
             recipient=pieces.recipient,
         )
         piece = pieces.to_read(session, render(sync.query, 0, changed, NO_END), begun, dialect)
+    compared = numbers_for_times(sync, session, dialect) if only_changes else ()
     streams = {}
     known = RunFacts(datetime.fromtimestamp(mark.last_sync_time, UTC), folder.path.name, sync.name)
     for stream in sync.streams:
@@ -192,7 +193,7 @@ def extract(
         counts = (again.counts() if again else {}) | (aside.counts() if aside else {})
         streams[stream.name] = StreamFacts(rows, keys.total, **counts)
     sync.read_beside(folder, session)
-    notes = notes_on(sync, before, start, read_from, everything, dialect=dialect) if only_changes else ()
+    notes = [*notes_on(sync, before, start, read_from, everything, dialect=dialect), *compared] if only_changes else ()
     from_first = pieces.begin_again(piece, sync.name) if pieces is not None and piece is not None else ""
     facts = Facts(
         sync=sync.name,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reverse_etl.changeset.asked import asked, difference, sentence
+from reverse_etl.changeset.number_for_time import number_for_time
 from reverse_etl.changeset.watermark import warning
 from reverse_etl.sources.powers import EVERY_ROW
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from reverse_etl.changeset.from_log import FromLog
     from reverse_etl.config.dialect import Dialect
     from reverse_etl.config.syncs import SyncConfig
-    from reverse_etl.sources.base import Start
+    from reverse_etl.sources.base import Session, Start
     from reverse_etl.sources.powers import Mark
 
 
@@ -47,6 +48,12 @@ def notes_on(
         yield sentence(parts, sync.name, read_from)
     if held_back := warning(start):
         yield held_back
+
+
+def numbers_for_times(sync: SyncConfig, session: Session, dialect: Dialect) -> list[str]:
+    """Warnings of texts that are compared with last sync time as it is, each with its file and line."""
+    found = number_for_time(sync.streams, session, dialect)
+    return [f"{sync.line_of(stream.at, line)}: {text}." for stream, line, text in found]
 
 
 def _utc(seconds: int) -> str:

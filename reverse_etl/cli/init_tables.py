@@ -60,10 +60,12 @@ class Tables:
 
     Attributes:
         columns: The columns of each table, both as a query spells them; empty when it could not be asked.
+        types: The type of each column as the database declares it, by the table's name and the column's.
         problem: Why it could not be asked; empty otherwise.
     """
 
     columns: dict[str, list[str]] = field(default_factory=dict)
+    types: dict[str, dict[str, str]] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -74,21 +76,21 @@ def tables_of(database: DatabaseConfig) -> Tables:
 
     engine = sources.engine(database.type)
     query = engine.COLUMNS.format(dataset=getattr(database, "dataset", None) or "")
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, str]] = {}
     try:
         with sources.connect(database) as session:
             for batch in session.stream(query):
-                for schema, table, column in zip(*(part.to_pylist() for part in batch.columns), strict=True):
+                for schema, table, column, kind in zip(*(part.to_pylist() for part in batch.columns), strict=True):
                     if NOT_TEXT in (schema, table, column):
                         # No query could be written with that name.
                         continue
                     parts = [table] if schema.lower() in _USUAL_SCHEMAS else [schema, table]
                     name = ".".join(_written(part, engine.DIALECT) for part in parts)
                     if name in found or len(found) < _MOST_TABLES:
-                        found.setdefault(name, []).append(_written(column, engine.DIALECT))
+                        found.setdefault(name, {})[_written(column, engine.DIALECT)] = kind or ""
     except ReverseEtlError as error:
         return Tables(problem=str(error))
-    return Tables(found)
+    return Tables({table: list(columns) for table, columns in found.items()}, found)
 
 
 def chosen(answer: str, known: Iterable[str]) -> str | None:

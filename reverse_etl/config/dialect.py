@@ -6,12 +6,37 @@ for an engine that is not known.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
 ELSEWHERE: Final = "which reaches other servers or files"
 RUNS_TEXT: Final = "which runs text that cannot be checked"
 CHANGES: Final = "which changes or locks something"
+
+
+NUMBER: Final = "number"
+TEXT: Final = "text"
+TEXT_WITH_T: Final = "text with t"
+DAY_IN_TEXT: Final = "day in text"
+"""What the values of a column show where its type does not: Unix seconds, ``2026-11-28 13:00:00``, the same with a T
+between day and time, and ``2026-11-28``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Last sync time as the columns of some types compare with it.
+
+    Attributes:
+        types: A regular expression of these types as the database declares them, in lower case; or ``TEXT`` and the
+            like.
+        sql: What to compare with; ``{timezone}`` is replaced by the zone of date-times without one.
+        local: The same where that zone is not UTC; ``sql`` where it is empty.
+    """
+
+    types: str
+    sql: str
+    local: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +69,8 @@ class Dialect:
         whole_integers: Whether a column whose values here are all whole numbers has no fractions elsewhere.
         marks_rows: Whether the database marks each row so that a query can tell which changed (``{{changed: c}}``).
         has_log: Whether the database's log tells which keys changed (``changes: {by: log}``).
+        bounds: Last sync time for columns of each type of time; the first that fits counts.
+        compares_anything: Whether text is compared with a number without an error.
         bare_subqueries: Whether neither WITH nor ORDER BY nor OPTION may stand in a query that is used as a table.
     """
 
@@ -70,6 +97,25 @@ class Dialect:
     bare_subqueries: bool = False
     marks_rows: bool = False
     has_log: bool = False
+    bounds: tuple[Bound, ...] = ()
+    compares_anything: bool = False
+
+    def bound(self, kind: str, timezone: str = "UTC") -> str:
+        """What a column is compared with so that only what changed is read.
+
+        Args:
+            kind: Its type as the database declares it, or what its values show.
+            timezone: The zone of date-times without one.
+
+        Returns:
+            SQL with ``{{last_sync_time}}``; empty where nothing is known for this kind.
+        """
+        if kind == NUMBER:
+            return "{{last_sync_time}}"
+        for each in self.bounds:
+            if re.fullmatch(each.types, kind.lower()):
+                return (each.local if each.local and timezone != "UTC" else each.sql).replace("{timezone}", timezone)
+        return ""
 
 
 UNKNOWN: Final = Dialect("", from_first=True, at_is_variable=False, made_up_names=r"\?column\?", times_in_text=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.dialect import Dialect
 
 
-_MARK: Final = "7360294851736029"
+MARK: Final = "7360294851736029"
 """Stands for last sync time in the tree; no query has this number otherwise."""
 _CUTTING: Final = frozenset({"LIMIT", "TOP", "FETCH", "OFFSET", "TABLESAMPLE", "SAMPLE"})
 _CLOCKS: Final = frozenset(
@@ -49,7 +49,7 @@ def advice(sql: str, dialect: Dialect) -> tuple[Place, ...]:
     """What in a query that returns only what changed loses rows, each as a line and a sentence."""
     if not reads_changes(sql) or _WORTH_A_LOOK.search(PLACEHOLDER.sub("", sql)) is None:
         return ()
-    tree, tokens = _read(sql, dialect)
+    tree, tokens = read_marked(sql, dialect)
     found = [
         (
             line,
@@ -66,7 +66,7 @@ def advice(sql: str, dialect: Dialect) -> tuple[Place, ...]:
 @lru_cache(maxsize=1024)
 def left_out_by(sql: str, dialect: Dialect) -> tuple[Place, ...]:
     """Why a query does not return everybody each time: LIMIT and the like, ranks, samples, chance, the clock."""
-    tree, tokens = _read(sql, dialect)
+    tree, tokens = read_marked(sql, dialect)
     found = [
         *_cuts(tree, tokens),
         *ranks(tree),
@@ -75,11 +75,12 @@ def left_out_by(sql: str, dialect: Dialect) -> tuple[Place, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _read(sql: str, dialect: Dialect) -> tuple[exp.Expr | None, list[Token]]:
+def read_marked(sql: str, dialect: Dialect) -> tuple[exp.Expr | None, list[Token]]:
+    """The query's tree, ``MARK`` for each last sync time, and its words; None and nothing where it cannot be read."""
     from sqlglot import parse_one
     from sqlglot.errors import ParseError, TokenError
 
-    text = blank_placeholders(sql, _MARK)
+    text = blank_placeholders(sql, MARK)
     try:
         tokens = tokens_of(text, dialect)
     except TokenError:
@@ -198,7 +199,7 @@ def _holds_mark(side: exp.Expr) -> bool:
 
     if side.find(exp.Query) is not None:
         return False
-    return any(literal.this.strip() == _MARK for literal in side.find_all(exp.Literal))
+    return any(literal.this.strip() == MARK for literal in side.find_all(exp.Literal))
 
 
 def _unsteady(tree: exp.Expr, dialect: Dialect) -> Iterator[Place]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FolderPath
 from typing import Any, Final
@@ -20,6 +20,7 @@ from reverse_etl.config.draft import Draft
 from reverse_etl.config.model import nearest
 from reverse_etl.config.problems import Path, Problem, did_you_mean, model_problems, problem_at
 from reverse_etl.config.statement import Column
+from reverse_etl.config.streams import Stream
 from reverse_etl.config.sync_queries import query_problems
 from reverse_etl.config.sync_tests import read_tests
 from reverse_etl.config.syncs import SyncConfig
@@ -97,10 +98,16 @@ def read_sync(
         read = model.model_validate(
             {**values, "checks": tuple(checks.values())}, context={FOLDER: sync.folder} if sync.folder else None
         )
-        return read.model_copy(update={"version": _version(sync.content, read)})
+        return read.model_copy(update={"version": _version(sync.content, read), "lines": _lines(sync, streams)})
     except ValidationError as error:
         problems.extend(model_problems(error, model=model, file=sync.file, document=sync.document))
         return None
+
+
+def _lines(sync: SyncFile, streams: Sequence[Stream]) -> tuple[tuple[tuple[str, ...], str, int, bool], ...]:
+    """Where each query begins: its file, the line of its text, whether the text's lines are lines of the file."""
+    places = [(stream.at, sync.document.place.at(*stream.at)) for stream in streams]
+    return tuple((at, place.file or sync.file, place.text_line, place.block) for at, place in places if place)
 
 
 def _within(sync: SyncFile, model: type[SyncConfig], entry: Mapping[str, Any]) -> SyncFile:

@@ -164,6 +164,7 @@ class SyncConfig(OutgoingRows):
         failed_rows: Whether failed rows hold last sync time, or are carried from run to run.
         pieces: How everything is read piece by piece; None: in one run.
         max_rows: A query with more rows fails before anything is sent.
+        lines: The file and the line in it at which each query begins, by its place, and whether its lines follow there.
         beside: Other syncs that name the same things: a stream of this one, the other sync and its stream.
         tests: What must become of rows that are given in place of the database's.
         owners: E-mail addresses or ``team:name``, for Dagster.
@@ -172,12 +173,13 @@ class SyncConfig(OutgoingRows):
         contracts: What the dictionary asks of the streams that it knows.
     """
 
-    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name", "file", "version", "beside", "contracts"})
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name", "file", "version", "beside", "contracts", "lines"})
 
     name: str = Field(min_length=1)
     file: str = ""
     version: str = ""
     beside: tuple[tuple[str, str, str], ...] = ()
+    lines: tuple[tuple[tuple[str, ...], str, int, bool], ...] = ()
     contracts: Annotated[tuple[Contract, ...], SkipValidation, WithJsonSchema({})] = ()
     description: str = Field(default="", description="A sentence for people; Dagster shows it.")
     database: str = Field(min_length=1, description="A key of databases in connections.yaml.")
@@ -262,6 +264,13 @@ class SyncConfig(OutgoingRows):
     def where(self) -> str:
         """For messages: ``sync customers (syncs/customers.yaml)``."""
         return f"sync {self.name} ({self.file})" if self.file else f"sync {self.name}"
+
+    def line_of(self, at: tuple[str, ...], line: int) -> str:
+        """The file and line, ``syncs/customers.yaml:12``, of a query's line, from 1; the file alone if not known."""
+        for place, file, first, follows in self.lines:
+            if place == at:
+                return f"{file}:{first + (line - 1 if follows else 0)}"
+        return self.file or self.name
 
     @classmethod
     def streams_of(cls, values: Mapping[str, Any]) -> list[Stream]:

@@ -148,7 +148,7 @@ class Engine(Protocol):
 
     @property
     def COLUMNS(self) -> str:
-        """A query of schema, table and column of everything that can be read; ``{dataset}`` is replaced."""
+        """A query of schema, table, column and its type of everything that can be read; ``{dataset}`` is replaced."""
         ...
 
     @property

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from reverse_etl.collector import uncollected
 from reverse_etl.config.connections import FileConfig
-from reverse_etl.config.dialect import ELSEWHERE, Dialect
+from reverse_etl.config.dialect import DAY_IN_TEXT, ELSEWHERE, TEXT, TEXT_WITH_T, Bound, Dialect
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 
@@ -35,10 +35,16 @@ DIALECT: Final = Dialect(
     quoted_text=True,
     # 7, 7.0 and '7' may stand in one column and differ.
     typed_columns=False,
+    compares_anything=True,
+    bounds=(
+        Bound(TEXT, "datetime({{last_sync_time}}, 'unixepoch')"),
+        Bound(TEXT_WITH_T, "strftime('%Y-%m-%dT%H:%M:%S', {{last_sync_time}}, 'unixepoch')"),
+        Bound(DAY_IN_TEXT, "date({{last_sync_time}}, 'unixepoch')"),
+    ),
 )
 LAST_SYNC_TIME: Final = "{{last_sync_time}}"
 COLUMNS: Final = (
-    "SELECT '' AS s, t.name AS t, c.name AS c FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
+    "SELECT '' AS s, t.name AS t, c.name AS c, c.type AS k FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
     "WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid"
 )
 DRIVER: Final = "sqlite3"

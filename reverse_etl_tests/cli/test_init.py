@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from reverse_etl.changeset.query import check_query, render
 from reverse_etl.cli.asking import Terminal
 from reverse_etl.cli.commands.init import _connections, _write
+from reverse_etl.cli.init_query import first_query
 from reverse_etl.cli.init_tables import chosen
 from reverse_etl.config.loader import load_connections, load_project
 from reverse_etl.plugins import load, names
@@ -142,10 +145,8 @@ def test_a_file_that_is_there_is_kept(project: Project) -> None:
 @pytest.mark.parametrize("engine", names("reverse_etl.sources"))
 def test_each_engine_has_a_first_query(engine: str) -> None:
     """Its own words for the last sync time, and names in the case in which they are asked for."""
-    from reverse_etl.cli.commands.init import _query
-
     source = load("reverse_etl.sources", engine)
-    text = _query(engine, "customers", {"id": "id", "email": "mail"}, "updated_at")
+    text = first_query(engine, "customers", {"id": "id", "email": "mail"}, "updated_at", source.LAST_SYNC_TIME)
     rendered = render(text, 1_700_000_000)
     check_query(rendered, source.DIALECT)
     assert "1700000000" in rendered
@@ -186,3 +187,44 @@ def test_a_column_is_written_as_the_query_needs_it(answer: str, expected: str) -
     """Quoted where the name is a word of SQL or its case counts; an expression stays as it is."""
     assert expected == chosen(answer, ["id", '"order"', '"createdAt"'])
     assert chosen("missing", ["id"]) is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "expected"),
+    [
+        ("TEXT DEFAULT CURRENT_TIMESTAMP", ["2026-11-28 13:36:47"], "datetime({{last_sync_time}}, 'unixepoch')"),
+        ("DATETIME", ["2026-11-28 13:36:47", None], "datetime({{last_sync_time}}, 'unixepoch')"),
+        ("TEXT", ["2026-11-28T13:36:47.5Z"], "strftime('%Y-%m-%dT%H:%M:%S', {{last_sync_time}}, 'unixepoch')"),
+        ("TEXT", ["2026-11-28"], "date({{last_sync_time}}, 'unixepoch')"),
+        ("DATETIME", [1_795_873_007], "{{last_sync_time}}"),
+        ("INTEGER", [1_795_873_007_000], "{{last_sync_time}} * 1000"),
+        ("DATETIME", [], "{{last_sync_time}}"),
+    ],
+)
+def test_the_filter_fits_how_the_times_are_kept(
+    project: Project, declared: str, values: list[object], expected: str
+) -> None:
+    """SQLite compares text with a number without an error, so what a column holds decides; in doubt all is read."""
+    with closing(sqlite3.connect(project.folder / "shop.db")) as database, database:
+        database.execute(f"CREATE TABLE orders (id, changed {declared})")
+        database.executemany("INSERT INTO orders VALUES (1, ?)", [(value,) for value in values])
+    done = answered(project.folder, "shop", "main", "fresh", "people", "id", "orders", "id", "changed", "changed", "1h")
+    assert 0 == done.returncode, done.stderr
+    query = load_project(project.folder / "syncs").syncs["fresh"].query
+    assert f"SELECT id, changed\nFROM orders\nWHERE changed >= {expected}\n" == query
+    with closing(sqlite3.connect(project.folder / "shop.db")) as database:
+        kept = [value for value in values if value is not None]
+        assert len(kept) == len(database.execute(render(query, 1_795_873_007)).fetchall())
+        assert not database.execute(render(query, 1_795_873_007 + 86_400)).fetchall()
+
+
+@pytest.mark.parametrize("values", ["'28.11.2026 13:36'", "'2026-11-28 08:36:47-05:00'"])
+def test_a_time_column_that_does_not_sort_is_asked_for_again(project: Project, values: str) -> None:
+    """No comparison tells what changed, so none is written."""
+    with closing(sqlite3.connect(project.folder / "shop.db")) as database, database:
+        database.execute(f"CREATE TABLE orders AS SELECT 1 AS id, {values} AS changed")
+    typed = ("fresh", "people", "id", "orders", "id", "changed", "changed", "", "1h")
+    done = answered(project.folder, "shop", "main", *typed)
+    assert 0 == done.returncode, done.stderr
+    assert "changed has texts that do not sort by time" in done.stderr
+    assert "SELECT id, changed\nFROM orders\n" == load_project(project.folder / "syncs").syncs["fresh"].query

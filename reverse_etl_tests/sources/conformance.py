@@ -19,8 +19,9 @@ from reverse_etl.changeset.again import FailedBefore, RowsAgain
 from reverse_etl.changeset.failed_rows import batches_of
 from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.pieces import InPieces, Piece, find_cuts
-from reverse_etl.changeset.query import check_query
+from reverse_etl.changeset.query import check_query, render
 from reverse_etl.changeset.text import as_text
+from reverse_etl.cli.init_query import bound_of
 from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.dialect import Dialect
@@ -403,6 +404,29 @@ class SourceConformance:
         assert "" == found.problem
         tables = {name.rpartition(".")[2].lower(): columns for name, columns in found.columns.items()}
         assert ["secret"] == [column.strip('"`').lower() for column in tables["planted"]]
+        assert all(kind for types in found.types.values() for kind in types.values())
+
+    def test_last_sync_time_is_a_value_for_columns_of_each_type(self, session: Session) -> None:
+        """What a first query compares with is taken by the database, and is never null, which would read no row."""
+        bounds = engine(self.engine).DIALECT.bounds
+        values = [render(each.sql.replace("{timezone}", "UTC"), 1_795_873_007) for each in bounds]
+        marks = ", ".join(f"CASE WHEN {value} IS NULL THEN 1 ELSE 0 END AS c{at}" for at, value in enumerate(values))
+
+        (row,) = _rows(session, f"SELECT {marks}")
+
+        assert bounds
+        assert {0} == set(row.values())
+
+    def test_a_first_filter_in_a_zone_is_never_null(self, database: DatabaseConfig, session: Session) -> None:
+        """Where the database cannot convert to the connection's zone, the person is told so instead."""
+        berlin = database.model_copy(update={"timezone": "Europe/Berlin"})
+        for declared in ("datetime", "timestamp", "timestamp without time zone", "timestamp_ntz"):
+            bound, told = bound_of(berlin, session, "planted", "secret", declared)
+            if bound:
+                value = render(bound, 1_795_873_007)
+                assert [self.row(v=0)] == _rows(session, f"SELECT CASE WHEN {value} IS NULL THEN 1 ELSE 0 END AS v")
+            else:
+                assert "Europe/Berlin" in told or "do not sort by time" in told
 
     def test_an_error_while_reading_holds_no_value(self, session: Session) -> None:
         """Databases quote the value that they stumble over; it is not passed on, in a traceback neither."""

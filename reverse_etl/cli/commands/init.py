@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
 from reverse_etl.cli import words
 from reverse_etl.cli.asking import Terminal, write
+from reverse_etl.cli.init_query import bound_of, first_query
 from reverse_etl.cli.init_tables import Tables, bare_name, chosen, tables_of
 from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.cli.tables import print_line
@@ -45,7 +46,7 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
     if tables.problem:
         write(f"The tables cannot be listed: {tables.problem} Type their names.")
     where = {"database": database.name, _key(destination): destination.name}
-    _write(path, where | _sync(asks, database.type, destination, tables))
+    _write(path, where | _sync(asks, database, destination, tables))
     load_project(syncs)
     tests = (f"test-connection {each}" for each in dict.fromkeys((database.name, destination.name)))
     commands = (*tests, f"preview {name}", f"plan {name}", f"run {name}")
@@ -129,7 +130,7 @@ def _optional(asks: Terminal, model: type[DatabaseConfig | DestinationConfig], n
     return None
 
 
-def _sync(asks: Terminal, engine: str, destination: DestinationConfig, tables: Tables) -> dict[str, Any]:
+def _sync(asks: Terminal, database: DatabaseConfig, destination: DestinationConfig, tables: Tables) -> dict[str, Any]:
     """What a row is, when it is read, and the query."""
     from reverse_etl.destinations import kind
 
@@ -147,14 +148,12 @@ def _sync(asks: Terminal, engine: str, destination: DestinationConfig, tables: T
         write(f"The columns are: {', '.join(columns)}")
     for column in filter(None, others):
         named.setdefault(bare_name(column), column)
-    changed = asks.one_of(
-        "Column with the time of a row's last change (none: every run reads all)", columns, "column", default=""
-    )
+    changed, bound = _time_column(asks, database, tables, table)
     every = asks.text("How often (15m, 1h, 1d ...; manual)", "1h")
     return {
         "schedule": every if every == "manual" else {"every": every},
         rows.section: rows.settings,
-        "query": _query(engine, table, named, changed.strip()),
+        "query": first_query(database.type, table, named, changed, bound),
     }
 
 
@@ -175,24 +174,27 @@ def _there(asks: Terminal, destination: DestinationConfig) -> Mapping[str, Seque
         return {}
 
 
-def _query(engine: str, table: str, named: dict[str, str], changed: str) -> str:
-    """The query in the engine's dialect; ``named`` has the table's column by the name that the query gives it."""
-    from sqlglot import Dialect, exp
-
+def _time_column(asks: Terminal, database: DatabaseConfig, tables: Tables, table: str) -> tuple[str, str]:
+    """The column with the time of the last change and what it is compared with; nothing where every run reads all."""
     from reverse_etl import sources
+    from reverse_etl.errors import ReverseEtlError
 
-    source = sources.engine(engine)
-    dialect = Dialect.get_or_raise(source.DIALECT.name)
-    columns = []
-    for name, column in named.items():
-        # An engine that folds the case of a plain name needs it quoted.
-        folded = dialect.normalize_identifier(exp.to_identifier(name)).name != name
-        alias = exp.to_identifier(name, quoted=folded).sql(dialect)
-        columns.append(column if bare_name(column) == name and not folded else f"{column} AS {alias}")
-    lines = [f"SELECT {', '.join(columns)}", f"FROM {table}"]
-    if changed:
-        lines.append(f"WHERE {changed} >= {source.LAST_SYNC_TIME}")
-    return "\n".join(lines) + "\n"
+    columns = tables.columns.get(table, [])
+    question = "Column with the time of a row's last change (none: every run reads all)"
+    while changed := asks.one_of(question, columns, "column", default="").strip():
+        if tables.problem:
+            return changed, sources.engine(database.type).LAST_SYNC_TIME
+        try:
+            with sources.connect(database) as session:
+                declared = tables.types.get(table, {}).get(changed, "")
+                bound, told = bound_of(database, session, table, changed, declared)
+        except ReverseEtlError as error:
+            bound, told = sources.engine(database.type).LAST_SYNC_TIME, str(error)
+        if told:
+            write(told)
+        if bound:
+            return changed, bound
+    return "", ""
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

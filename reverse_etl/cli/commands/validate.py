@@ -61,6 +61,7 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
         warnings += of_target[1]
         others |= {*found.problems} - {*of_target[0]}
         warnings += _due_together(found, names or found.configs)
+        warnings += _numbers_for_times(found, names or found.configs)
     problems += _secret_problems([found.syncs[name] for name in names or found.syncs])
     if as_json:
         words.print_json(
@@ -116,6 +117,34 @@ def _due_together(found: Inspection, names: Iterable[str]) -> Iterator[Problem]:
             text += f"at a time: {each.in_words} happen, the others are skipped; start it in a minute of its own "
             text += "(`start_at`, or the first field of `cron`), or let it wait (`overlap: wait`)"
             yield problem_at(file.file, file.document, ("schedule",), text)
+
+
+def _numbers_for_times(found: Inspection, names: Iterable[str]) -> Iterator[Problem]:
+    """Texts that are compared with last sync time as it is, as far as a file beside the syncs shows."""
+    from reverse_etl.changeset.number_for_time import number_for_time
+    from reverse_etl.config.connections import FileConfig
+    from reverse_etl.config.number_filters import number_filters
+    from reverse_etl.config.problems import problem_in_text
+    from reverse_etl.errors import ReverseEtlError
+    from reverse_etl.sources import connect, dialect
+
+    if found.project is None:
+        return
+    for name in names:
+        sync, file = found.configs[name], found.syncs[name]
+        database = found.project.databases[sync.database]
+        if not isinstance(database, FileConfig) or not database.path.is_file():
+            continue
+        of = dialect(database)
+        if not of.compares_anything or not any(number_filters(stream.query, of) for stream in sync.streams):
+            continue
+        try:
+            with connect(database) as session:
+                for stream, line, text in number_for_time(sync.streams, session, of):
+                    yield problem_in_text(file.file, file.document, stream.at, line, text)
+        except ReverseEtlError:
+            # What keeps a database from being read is for test-connection.
+            continue
 
 
 def _secret_problems(syncs: list[SyncFile]) -> list[Problem]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LAST_SYNC_TIME: Final = "TIMESTAMP_SECONDS({{last_sync_time}})"
 COLUMNS: Final = (
-    "SELECT '' AS s, table_name, column_name FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
+    "SELECT '' AS s, table_name, column_name, data_type FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
     "ORDER BY table_name, ordinal_position"
 )
 DRIVER: Final = "google-cloud-bigquery"

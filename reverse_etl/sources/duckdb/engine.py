@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from pydantic import Field
 
 from reverse_etl.config.connections import FileConfig, PathBesideFile
-from reverse_etl.config.dialect import Dialect
+from reverse_etl.config.dialect import DAY_IN_TEXT, TEXT, TEXT_WITH_T, Bound, Dialect
 from reverse_etl.config.sql_text import one_statement
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 from reverse_etl.files.scratch import Setting
@@ -36,10 +36,29 @@ if TYPE_CHECKING:
 
     from reverse_etl.sources.base import Session
 
-DIALECT: Final = Dialect("duckdb", from_first=True)
+DIALECT: Final = Dialect(
+    "duckdb",
+    from_first=True,
+    bounds=(
+        Bound("timestamp with time zone", "to_timestamp({{last_sync_time}})"),
+        Bound(
+            "timestamp.*",
+            "TIMESTAMP '1970-01-01' + to_seconds({{last_sync_time}})",
+            local="to_timestamp({{last_sync_time}}) AT TIME ZONE '{timezone}'",
+        ),
+        Bound(
+            "date",
+            "CAST(TIMESTAMP '1970-01-01' + to_seconds({{last_sync_time}}) AS DATE)",
+            local="CAST(to_timestamp({{last_sync_time}}) AT TIME ZONE '{timezone}' AS DATE)",
+        ),
+        Bound(TEXT, "strftime(TIMESTAMP '1970-01-01' + to_seconds({{last_sync_time}}), '%Y-%m-%d %H:%M:%S')"),
+        Bound(TEXT_WITH_T, "strftime(TIMESTAMP '1970-01-01' + to_seconds({{last_sync_time}}), '%Y-%m-%dT%H:%M:%S')"),
+        Bound(DAY_IN_TEXT, "strftime(TIMESTAMP '1970-01-01' + to_seconds({{last_sync_time}}), '%Y-%m-%d')"),
+    ),
+)
 LAST_SYNC_TIME: Final = "to_timestamp({{last_sync_time}})"
 COLUMNS: Final = (
-    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns "
     "WHERE table_catalog = current_database() ORDER BY table_schema, table_name, ordinal_position"
 )
 DRIVER: Final = "duckdb"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LAST_SYNC_TIME: Final = "FROM_UNIXTIME({{last_sync_time}})"
 COLUMNS: Final = (
-    "SELECT '' AS s, table_name, column_name FROM information_schema.columns "
+    "SELECT '' AS s, table_name, column_name, data_type FROM information_schema.columns "
     "WHERE table_schema = DATABASE() ORDER BY table_schema, table_name, ordinal_position"
 )
 DRIVER: Final = "asyncmy" if importlib.util.find_spec("asyncmy") else "pymysql"

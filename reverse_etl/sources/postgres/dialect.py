@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reverse_etl.config.dialect import CHANGES, ELSEWHERE, RUNS_TEXT, Dialect
+from reverse_etl.config.dialect import CHANGES, DAY_IN_TEXT, ELSEWHERE, RUNS_TEXT, TEXT, TEXT_WITH_T, Bound, Dialect
 
 DIALECT: Final = Dialect(
     "postgres",
@@ -16,6 +16,14 @@ DIALECT: Final = Dialect(
     times_in_text=True,
     marks_rows=True,
     has_log=True,
+    bounds=(
+        Bound("timestamp with time zone", "to_timestamp({{last_sync_time}})"),
+        Bound("timestamp without time zone", "to_timestamp({{last_sync_time}}) AT TIME ZONE '{timezone}'"),
+        Bound("date", "CAST(to_timestamp({{last_sync_time}}) AT TIME ZONE '{timezone}' AS DATE)"),
+        Bound(TEXT, "to_char(to_timestamp({{last_sync_time}}) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"),
+        Bound(TEXT_WITH_T, "to_char(to_timestamp({{last_sync_time}}) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS')"),
+        Bound(DAY_IN_TEXT, "to_char(to_timestamp({{last_sync_time}}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
+    ),
     refused_functions=(
         (r"dblink\w*|pg_read_\w+|pg_ls_\w+|pg_stat_file|lo_(?:import|export)", ELSEWHERE),
         (r"(?:query|cursor)_to_xml\w*", RUNS_TEXT),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LAST_SYNC_TIME: Final = "to_timestamp({{last_sync_time}})"
 COLUMNS: Final = (
-    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns "
     "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY table_schema, table_name, ordinal_position"
 )
 DRIVER: Final = "psycopg"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LAST_SYNC_TIME: Final = "TIMESTAMP 'epoch' + {{last_sync_time}} * INTERVAL '1 second'"
 COLUMNS: Final = (
-    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns "
     "WHERE table_schema NOT IN ('pg_catalog', 'information_schema', 'pg_internal') "
     "ORDER BY table_schema, table_name, ordinal_position"
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reverse_etl.config.dialect import CHANGES, Dialect
+from reverse_etl.config.dialect import CHANGES, DAY_IN_TEXT, TEXT, TEXT_WITH_T, Bound, Dialect
 
 DIALECT: Final = Dialect(
     "snowflake",
@@ -18,4 +18,20 @@ DIALECT: Final = Dialect(
     # NUMBER is an integer unless a row shows otherwise, whatever its scale.
     whole_integers=False,
     has_log=True,
+    bounds=(
+        Bound("timestamp_l?tz", "TO_TIMESTAMP_LTZ({{last_sync_time}})"),
+        Bound(
+            "timestamp_ntz",
+            "TO_TIMESTAMP_NTZ({{last_sync_time}})",
+            local="CONVERT_TIMEZONE('UTC', '{timezone}', TO_TIMESTAMP_NTZ({{last_sync_time}}))",
+        ),
+        Bound(
+            "date",
+            "TO_DATE(TO_TIMESTAMP_NTZ({{last_sync_time}}))",
+            local="TO_DATE(CONVERT_TIMEZONE('UTC', '{timezone}', TO_TIMESTAMP_NTZ({{last_sync_time}})))",
+        ),
+        Bound(TEXT, "TO_CHAR(TO_TIMESTAMP_NTZ({{last_sync_time}}), 'YYYY-MM-DD HH24:MI:SS')"),
+        Bound(TEXT_WITH_T, "TO_CHAR(TO_TIMESTAMP_NTZ({{last_sync_time}}), 'YYYY-MM-DD\"T\"HH24:MI:SS')"),
+        Bound(DAY_IN_TEXT, "TO_CHAR(TO_TIMESTAMP_NTZ({{last_sync_time}}), 'YYYY-MM-DD')"),
+    ),
 )

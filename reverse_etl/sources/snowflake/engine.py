@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LAST_SYNC_TIME: Final = "TO_TIMESTAMP_NTZ({{last_sync_time}})"
 COLUMNS: Final = (
-    "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+    "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns "
     "WHERE table_schema <> 'INFORMATION_SCHEMA' ORDER BY table_schema, table_name, ordinal_position"
 )
 DRIVER: Final = "snowflake-connector-python"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reverse_etl.config.dialect import ELSEWHERE, Dialect
+from reverse_etl.config.dialect import DAY_IN_TEXT, ELSEWHERE, TEXT, TEXT_WITH_T, Bound, Dialect
 
 DIALECT: Final = Dialect(
     "tsql",
@@ -17,4 +17,17 @@ DIALECT: Final = Dialect(
     national="N",
     bare_subqueries=True,
     has_log=True,
+    bounds=(
+        Bound("(small)?datetime(2|offset)?", "DATEADD(SECOND, {{last_sync_time}}, CAST('1970-01-01' AS DATETIME2))"),
+        Bound("date", "CAST(DATEADD(SECOND, {{last_sync_time}}, CAST('1970-01-01' AS DATETIME2)) AS DATE)"),
+        Bound(TEXT, "CONVERT(VARCHAR(19), DATEADD(SECOND, {{last_sync_time}}, CAST('1970-01-01' AS DATETIME2)), 120)"),
+        Bound(
+            TEXT_WITH_T,
+            "CONVERT(VARCHAR(19), DATEADD(SECOND, {{last_sync_time}}, CAST('1970-01-01' AS DATETIME2)), 126)",
+        ),
+        Bound(
+            DAY_IN_TEXT,
+            "CONVERT(VARCHAR(10), DATEADD(SECOND, {{last_sync_time}}, CAST('1970-01-01' AS DATETIME2)), 120)",
+        ),
+    ),
 )
