@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from reverse_etl.cli.commands.pause import pause
 from reverse_etl.cli.commands.resume import resume
 from reverse_etl.cli.commands.status import status
 from reverse_etl.config.schedule import ScheduleConfig
+from reverse_etl.errors import ConfigProblemsError
 from reverse_etl.report import Status
 from reverse_etl.state.runs import begin_run
 from reverse_etl.state.syncs import record_seen, set_paused
@@ -159,6 +161,28 @@ def cells(sync: str) -> dict[str, str]:
     """By column, the first line of a sync's row."""
     headings, *lines = (re.split(r" {2,}", line.strip()) for line in run(status).stdout.splitlines() if line.strip())
     return dict(zip(headings, next(line for line in lines if line[0] == sync), strict=False))
+
+
+def test_a_faulty_file_hides_no_other_sync(project: Remembered, capsys: pytest.CaptureFixture[str]) -> None:
+    """The others are shown, without a due time, then the problem: exit code 2."""
+    file = project.folder / "syncs" / "broken.yaml"
+    file.write_text((project.folder / "syncs" / "people.yaml").read_text().replace("workspace:", "workspce:"))
+    for as_json in (False, True):
+        with pytest.raises(ConfigProblemsError, match=r"syncs/broken\.yaml:2: workspce: unknown key") as ended:
+            status(project.folder / "syncs", as_json=as_json)
+        assert 2 == ended.value.exit_code
+        shown, said = capsys.readouterr()
+        assert "One faulty file stops all runs of its folder" in said
+        if not as_json:
+            assert re.search(r"people +active .*when the files are mended", shown)
+            continue
+        assert [("people", None, True), ("staff", None, True)] == [
+            (each["sync"], each["next_run"], each["blocked_by_faulty_file"]) for each in json.loads(shown)
+        ]
+    (project.folder / "syncs" / "connections.yaml").write_text("databases: 1\n")
+    with pytest.raises(ConfigProblemsError):
+        status(project.folder / "syncs")
+    assert "" == capsys.readouterr().out
 
 
 def test_a_folder_without_syncs_is_no_error(project: Remembered) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from reverse_etl.cli.launching import launch
 from reverse_etl.cli.reloading import LOADED
+from reverse_etl.errors import StateError
 from reverse_etl_tests.e2e.test_resume import PEOPLE, SLOW, batches, history, sent, slow
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import running_ui
@@ -26,6 +27,22 @@ def in_dagster(project: Project) -> str:
     """Whether Dagster has the new sync, as `status` says."""
     (found,) = [each for each in json.loads(project.reverse_etl("status", "--json").stdout) if each["sync"] == "orders"]
     return str(found["in_dagster"])
+
+
+def test_ui_starts_with_a_faulty_file_and_loads_the_others_once_it_is_mended(project: Project) -> None:
+    """Its screen names the problem and what does not run; the job is there without another start."""
+    broken = project.folder / "syncs" / "broken.yaml"
+    broken.write_text((project.folder / "syncs" / "people.yaml").read_text().replace("workspace:", "workspce:", 1))
+    with running_ui(project.folder, project.env()) as url:
+        log = project.folder / "ui.log"
+        wait_until(lambda: "starts no run until the files are mended" in log.read_text(), timeout_s=LONG_S, every_s=0.1)
+        assert "Warning: a file is faulty: " in log.read_text()
+        assert "Traceback" not in log.read_text()
+        with pytest.raises(StateError, match="no job named people"):
+            launch(url, "people")
+        broken.unlink()
+        wait_until(lambda: LOADED in log.read_text(), timeout_s=LONG_S, every_s=0.1)
+        assert launch(url, "people")
 
 
 def test_a_new_file_is_loaded_while_a_run_is_in_progress(slow: Project, sandbox: RunningSandbox) -> None:

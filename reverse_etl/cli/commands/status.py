@@ -15,7 +15,7 @@ from reverse_etl.syncs_page.sync_status import SyncStatus, statuses
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+    from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
 
@@ -28,20 +28,33 @@ NO_DAEMON: Final = (
 
 
 def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
-    """Show every sync: status, last and next run, rows, failed rows, last sync time, freshness."""
-    from reverse_etl.config.loader import load_project
+    """Show every sync: status, last and next run, rows, failed rows, last sync time, freshness.
+
+    While files have problems, the syncs of the others are shown, then the problems; it exits with 2.
+    """
+    from reverse_etl.config.faulty import STOPS_ALL
+    from reverse_etl.config.loader import inspect_project
+    from reverse_etl.config.problems import lines
+    from reverse_etl.errors import ConfigProblemsError
     from reverse_etl.state.home import Home
 
-    project = load_project(syncs)
-    found = look_and_warn(project.syncs, Home.from_environment(syncs))
+    files = inspect_project(syncs)
+    faulty = files.faulty
+    readable = {name: sync for name, sync in files.configs.items() if name not in faulty}
+    if files.problems and not readable:
+        raise ConfigProblemsError(lines(files.problems))
+    found = look_and_warn(readable, Home.from_environment(syncs), blocked=bool(files.problems))
     if as_json:
         words.print_json([status.as_json() for status in found])
     else:
-        _show(found, project)
+        _show(found, syncs.expanduser().absolute())
     if any(status.unattended for status in found):
         say(words.console(stderr=True), NO_DAEMON)
     if not_as_the_files := loading(found):
         say(words.console(stderr=True), not_as_the_files)
+    if files.problems:
+        say(words.console(stderr=True), STOPS_ALL)
+        raise ConfigProblemsError(lines(files.problems))
 
 
 def look_and_warn(syncs: Mapping[str, SyncConfig], home: Home, *, blocked: bool = False) -> list[SyncStatus]:
@@ -76,10 +89,10 @@ def look(syncs: Mapping[str, SyncConfig], home: Home, *, blocked: bool = False) 
     return statuses(syncs, store, now, off, daemon=daemon, blocked=blocked), warning
 
 
-def _show(found: list[SyncStatus], project: ProjectConfig) -> None:
+def _show(found: list[SyncStatus], folder: Path) -> None:
     console = words.console()
     if not found:
-        say(console, f"There are no syncs in {project.directory} yet.")
+        say(console, f"There are no syncs in {folder} yet.")
         return
     columns = ("sync", "status", "last run", "rows", "failed", "data arrived", "last sync time", "next run")
     how = [_changes(status) for status in found]

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -50,12 +50,14 @@ def ui(
     no_token: NoToken = False,
 ) -> None:
     """Serve the Syncs page and Dagster's UI, and run the schedules: http://127.0.0.1:3000. Ctrl-C ends all."""
-    from reverse_etl.config.loader import load_project
+    from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL, first_of
+    from reverse_etl.config.loader import inspect_project
+    from reverse_etl.config.problems import lines
     from reverse_etl.state.home import Home
     from reverse_etl.syncs_page.app import syncs_page
     from reverse_etl.syncs_page.server import listen, serving
 
-    load_project(syncs)
+    problems = lines(inspect_project(syncs).problems)
     home = Home.from_environment(syncs)
     dagster_environment(home, syncs)
     if _listens(port):
@@ -65,6 +67,8 @@ def ui(
     workspace = own if own.exists() else shipped_file(home, own.name)
     people = words.console(stderr=True)
     say(people, f"Dagster's UI: http://{_HOST}:{port} (starting; Ctrl-C ends it, and the schedules)")
+    if problems:
+        say(people, f"Warning: a file is faulty: {first_of(problems)} {STOPS_ALL} {SEE_ALL}", style="yellow")
     page = shown_page(syncs, home, dagster=f"http://{_HOST}:{port}", allow_actions=allow_actions, token=not no_token)
     with (
         serving(syncs_page(page), listen(syncs_port, beside=port)) as address,
@@ -72,7 +76,7 @@ def ui(
     ):
         say(people, f"The Syncs page: {address_to_open(address, page)}")
         with _as_interrupts(), _services(str(workspace), port) as process:
-            code = _attended(process, port)
+            code = _attended(process, port, lambda: bool(page.folder.read().problems))
     raise typer.Exit(INTERRUPTED_EXIT_CODE if code < 0 else code)
 
 
@@ -85,14 +89,15 @@ def _warn_of_missing_settings(folder: Path) -> None:
         )
 
 
-def _attended(process: subprocess.Popen[bytes], port: int) -> int:
-    """Waits for the end of Dagster, and says once its page is there."""
+def _attended(process: subprocess.Popen[bytes], port: int, stopped: Callable[[], bool]) -> int:
+    """Waits for the end of Dagster, and says once its page is there; ``stopped``: whether a faulty file stops runs."""
     while not _listens(port):
         if (code := process.poll()) is not None:
             return code
         time.sleep(_LOOK_AGAIN_S)
     people = words.console(stderr=True)
-    say(people, "Dagster's UI is ready, and its daemon runs the schedules.")
+    schedules = "starts no run until the files are mended" if stopped() else "runs the schedules"
+    say(people, f"Dagster's UI is ready, and its daemon {schedules}.")
     say(people, f"For `dg` and `dagster` commands:\n  export DAGSTER_HOME={os.environ['DAGSTER_HOME']}")
     return process.wait()
 
