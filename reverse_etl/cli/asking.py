@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from getpass import getpass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reverse_etl.cli import words
 from reverse_etl.cli.init_tables import chosen
@@ -15,6 +16,9 @@ from reverse_etl.cli.tables import say
 
 if TYPE_CHECKING:
     from reverse_etl.config.model import YamlModel
+
+
+_VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 
 
 def write(sentence: str, *, end: str = "\n") -> None:
@@ -76,8 +80,16 @@ class Terminal:
             write(f"{name}: {problem}.")
         return name
 
-    def one_of(self, question: str, known: Iterable[str], what: str, *, default: str | None = None) -> str:
-        """A table or column that exists, or an expression."""
+    def one_of(
+        self,
+        question: str,
+        known: Iterable[str],
+        what: str,
+        *,
+        default: str | None = None,
+        problem: Callable[[str], str] = lambda _: "",
+    ) -> str:
+        """A table or column that exists, or an expression; ``problem`` says what is wrong with one, or nothing."""
         from reverse_etl.config.problems import did_you_mean
 
         names = list(known)
@@ -87,8 +99,20 @@ class Terminal:
             answer = self.text(question, default)
             found = chosen(answer, names) if answer else ""
             if found is not None:
-                return found
+                if not (wrong := problem(found)):
+                    return found
+                write(wrong)
+                continue
             write(f"There is no {what} {answer}{did_you_mean(answer, names, otherwise='there are')}")
+
+    def note_unset(self, *configs: YamlModel) -> None:
+        """Notes, for the last steps, the variables that entries name and that the environment does not have."""
+        from reverse_etl.config.environment import EnvText, Secret
+
+        for config in configs:
+            for value in (getattr(config, name) for name in type(config).model_fields):
+                if isinstance(value, Secret | EnvText):
+                    self.variables += [each for each in _VARIABLE.findall(value.template) if not os.environ.get(each)]
 
     def unset_secrets(self, config: YamlModel) -> None:
         """Asks for the secrets of an entry that the environment does not have: for this process, and kept nowhere.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.cli.init_tables import bare_name
@@ -44,6 +45,19 @@ def first_query(engine: str, table: str, named: Mapping[str, str], changed: str,
     if changed:
         lines.append(f"WHERE {changed} >= {bound}")
     return "\n".join(lines) + "\n"
+
+
+def refusal(database: DatabaseConfig, query: str) -> str:
+    """Why a query of one column cannot be run, a sentence; empty where it can."""
+    from reverse_etl import sources
+    from reverse_etl.errors import ReverseEtlError
+
+    try:
+        with sources.connect(database) as session, closing(session.stream(query, limit=1)) as batches:
+            columns = next(batches).num_columns
+    except ReverseEtlError as error:
+        return str(error)
+    return "" if columns == 1 else "That is more than one column: type one."
 
 
 def bound_of(database: DatabaseConfig, session: Session, table: str, column: str, declared: str) -> tuple[str, str]:

@@ -160,12 +160,13 @@ def test_problems_fit(shop: tuple[Project, RunningSandbox], tmp_path: Path) -> N
 )
 def test_questions_fit(destination: tuple[str, ...], tmp_path: Path) -> None:
     """Those of `init`, the longest of which has the types of databases, and what it says of wrong answers."""
-    typed = ["no engine", "sqlite", "a name with blanks", "", "../not_there.db", *destination]
-    typed += ["customers", "", "email, plan", "updated_at", "manual"]
+    typed = ["no engine", "sqlite", "a name with blanks", "", "../not_there.db", "../shop.db", *destination]
+    typed += ["customers", "", "email, plan", "updated_at", "often", "manual"]
 
     def asked(width: int) -> str:
         folder = tmp_path / f"{width}"
         folder.mkdir()
+        fill(folder / "shop.db", [])
         done = answered(folder, *typed, columns=width)
         assert 0 == done.returncode, done.stderr
         # What is typed ends a question's line.

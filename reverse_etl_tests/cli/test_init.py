@@ -13,13 +13,14 @@ import pytest
 
 from reverse_etl.changeset.query import check_query, render
 from reverse_etl.cli.asking import Terminal
-from reverse_etl.cli.commands.init import _connections, _write
+from reverse_etl.cli.commands.init import as_yaml
+from reverse_etl.cli.init_connections import ask_connections
 from reverse_etl.cli.init_query import first_query
 from reverse_etl.cli.init_tables import chosen
 from reverse_etl.config.loader import load_connections, load_project
 from reverse_etl.plugins import load, names
 from reverse_etl_tests import warm
-from reverse_etl_tests.project import Project
+from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 
@@ -48,7 +49,8 @@ def test_a_first_sync_of_an_empty_folder_runs(project: Project, sandbox: Running
 
 def test_each_destination_has_its_own_questions(tmp_path: Path) -> None:
     """Its section, and an entry without what has a default; the sync is valid as it is written."""
-    (tmp_path / "syncs").mkdir()
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
+        database.execute("CREATE TABLE customers (tenant, id, email, plan)")
     connections = (
         "sqlite",
         "",
@@ -88,11 +90,14 @@ def test_the_first_connections_are_valid_for_each_kind_of_destination(
 
     def text(_: Terminal, question: str, default: str | None = None) -> str:
         chosen = types.get(question.partition(":")[0], default)
+        if question.startswith("path"):
+            return "shop.db"
         address = "acme" if question.startswith("account") else "https://acme.example.com"
         return address if chosen is None else chosen
 
+    sqlite3.connect(tmp_path / "shop.db").close()
     monkeypatch.setattr(Terminal, "text", text)
-    _write(tmp_path / "connections.yaml", _connections(Terminal()))
+    (tmp_path / "connections.yaml").write_text(as_yaml(ask_connections(Terminal(), tmp_path)))
     assert kind == load_connections(tmp_path).destinations["main"].type
 
 
@@ -133,12 +138,15 @@ def test_a_second_sync_uses_the_connections_that_are_there(project: Project) -> 
 
 
 def test_a_file_that_is_there_is_kept(project: Project) -> None:
-    """A sync is never written over."""
+    """A sync is never written over, whatever its folder and the case of its name: another name is asked for."""
+    project.write("more/twice.yml", people())
     before = (project.folder / "syncs" / "people.yaml").read_text()
-    sync = ("people", "people", "id", "customers", "", "", "", "manual")
+    sync = ("People", "twice", "others", "people", "id", "customers", "", "email", "", "manual")
     done = answered(project.folder, "shop", "main", *sync)
-    assert 2 == done.returncode
-    assert "people.yaml already exists. Choose another name, or edit that file." in done.stderr
+    assert 0 == done.returncode, done.stderr
+    assert "people.yaml already exists. Choose another name" in done.stderr
+    assert "twice.yml already exists. Choose another name" in done.stderr
+    assert (project.folder / "syncs" / "others.yaml").exists()
     assert before == (project.folder / "syncs" / "people.yaml").read_text()
 
 
@@ -173,9 +181,10 @@ def test_names_tables_and_columns_are_offered_and_asked_for_until_they_fit(proje
 def test_a_database_that_does_not_answer_is_no_hindrance(project: Project) -> None:
     """Why it cannot be asked is shown, and names are typed."""
     (project.folder / "shop.db").unlink()
-    sync = ("fresh", "people", "id", "anything", "", "", "", "manual")
-    done = answered(project.folder, "shop", "main", *sync)
+    sync = ("fresh", "people", "id", "anything", "", "*", "", "", "", "manual")
+    done = answered(project.folder, "shop", "", "main", *sync)
     assert 0 == done.returncode, done.stderr
+    assert "The columns are not known here: type their names." in done.stderr
     assert "The tables cannot be listed: database shop (sqlite): there is no file" in done.stderr
 
 
@@ -189,42 +198,65 @@ def test_a_column_is_written_as_the_query_needs_it(answer: str, expected: str) -
     assert chosen("missing", ["id"]) is None
 
 
-@pytest.mark.parametrize(
-    ("declared", "values", "expected"),
-    [
-        ("TEXT DEFAULT CURRENT_TIMESTAMP", ["2026-11-28 13:36:47"], "datetime({{last_sync_time}}, 'unixepoch')"),
-        ("DATETIME", ["2026-11-28 13:36:47", None], "datetime({{last_sync_time}}, 'unixepoch')"),
-        ("TEXT", ["2026-11-28T13:36:47.5Z"], "strftime('%Y-%m-%dT%H:%M:%S', {{last_sync_time}}, 'unixepoch')"),
-        ("TEXT", ["2026-11-28"], "date({{last_sync_time}}, 'unixepoch')"),
-        ("DATETIME", [1_795_873_007], "{{last_sync_time}}"),
-        ("INTEGER", [1_795_873_007_000], "{{last_sync_time}} * 1000"),
-        ("DATETIME", [], "{{last_sync_time}}"),
-    ],
-)
-def test_the_filter_fits_how_the_times_are_kept(
-    project: Project, declared: str, values: list[object], expected: str
-) -> None:
-    """SQLite compares text with a number without an error, so what a column holds decides; in doubt all is read."""
-    with closing(sqlite3.connect(project.folder / "shop.db")) as database, database:
-        database.execute(f"CREATE TABLE orders (id, changed {declared})")
-        database.executemany("INSERT INTO orders VALUES (1, ?)", [(value,) for value in values])
-    done = answered(project.folder, "shop", "main", "fresh", "people", "id", "orders", "id", "changed", "changed", "1h")
+def test_a_path_is_looked_at_and_asked_for_again(tmp_path: Path) -> None:
+    """Where it counts from, what was probably meant, is it a database; nothing is written before the end."""
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as database:
+        database.execute("CREATE TABLE users (id, email, seen)")
+    (tmp_path / "crm.csv").write_text("id,email\n" * 100)
+    typed = ("sqlite", "crm", "crm.db", "../crm.csv", "../crm.db", "customerio", "", "us")
+    stopped = answered(tmp_path, *typed)
+    told = " ".join(stopped.stderr.split())
+    assert f"There is no file {tmp_path / 'syncs' / 'crm.db'}, and the path counts from syncs" in told
+    assert "did you mean ../crm.db?" in told
+    assert "crm.csv is not a SQLite database" in told
+    assert (130, []) == (stopped.returncode, list((tmp_path / "syncs").rglob("*")))
+    done = answered(tmp_path, *typed, "users", "people", "id", "users", "", "email", "", "manual")
     assert 0 == done.returncode, done.stderr
+    assert "path: ../crm.db\n" in (tmp_path / "syncs" / "connections.yaml").read_text()
+
+
+def test_a_connection_whose_file_is_not_there_is_mended(project: Project) -> None:
+    """A second sync asks for its path again, and changes nothing else of the file."""
+    file = project.folder / "syncs" / "connections.yaml"
+    right = file.read_text().replace("path: ../shop.db", "path: ../shop.db  # the shop's")
+    file.write_text(right.replace("../shop.db", "shop.db"))
+    sync = ("fresh", "people", "id", "customers", "", "email", "", "manual")
+    done = answered(project.folder, "shop", "shop.db", "../shop.db", "main", *sync)
+    assert 0 == done.returncode, done.stderr
+    assert f"Database shop: there is no file {project.folder / 'syncs' / 'shop.db'}." in " ".join(done.stderr.split())
+    assert right == file.read_text()
+
+
+def test_each_answer_is_tried_at_its_question(project: Project) -> None:
+    """A list, a wrong expression, a wrong length of time are asked for again; a star is every other column."""
+    typed = ("fresh", "people", "id", "customers", "*", "id", "*, emial", "*", "email,plan,citty", "upper(citty)")
+    done = answered(project.folder, "shop", "main", *typed, "email,plan", "updated_at", "often", "90s", "1h")
+    told = " ".join(done.stderr.split())
+    assert 0 == done.returncode, told
+    assert "That is every column: type one." in told
+    assert "That is more than one column: type one." in told
+    assert 2 == told.count("no such column: citty")
+    assert "'often' is not a length of time: write a whole number and a unit" in told
     query = load_project(project.folder / "syncs").syncs["fresh"].query
-    assert f"SELECT id, changed\nFROM orders\nWHERE changed >= {expected}\n" == query
-    with closing(sqlite3.connect(project.folder / "shop.db")) as database:
-        kept = [value for value in values if value is not None]
-        assert len(kept) == len(database.execute(render(query, 1_795_873_007)).fetchall())
-        assert not database.execute(render(query, 1_795_873_007 + 86_400)).fetchall()
+    assert "SELECT id, email, plan, updated_at\nFROM customers\nWHERE updated_at >= {{last_sync_time}}\n" == query
 
 
-@pytest.mark.parametrize("values", ["'28.11.2026 13:36'", "'2026-11-28 08:36:47-05:00'"])
-def test_a_time_column_that_does_not_sort_is_asked_for_again(project: Project, values: str) -> None:
-    """No comparison tells what changed, so none is written."""
-    with closing(sqlite3.connect(project.folder / "shop.db")) as database, database:
-        database.execute(f"CREATE TABLE orders AS SELECT 1 AS id, {values} AS changed")
-    typed = ("fresh", "people", "id", "orders", "id", "changed", "changed", "", "1h")
-    done = answered(project.folder, "shop", "main", *typed)
+def test_a_sync_without_further_columns_is_asked_about_once(project: Project) -> None:
+    """Enter at the other columns says that a row has its id alone; a second Enter means it."""
+    sync = ("fresh", "people", "id", "customers", "", "", "", "", "manual")
+    done = answered(project.folder, "shop", "main", *sync)
     assert 0 == done.returncode, done.stderr
-    assert "changed has texts that do not sort by time" in done.stderr
-    assert "SELECT id, changed\nFROM orders\n" == load_project(project.folder / "syncs").syncs["fresh"].query
+    assert "Then a row is sent with id and nothing else." in done.stderr
+    assert "SELECT id\nFROM customers\n" == load_project(project.folder / "syncs").syncs["fresh"].query
+
+
+def test_the_last_lines_are_all_that_is_left_to_do(project: Project) -> None:
+    """The variables that are not set, of connections that are there too, and the files first."""
+    environment = Project(project.folder, {"CUSTOMERIO_SITE_ID": "", "COLUMNS": "1000"}).env()
+    sync = ("shop", "main", "fresh", "people", "id", "customers", "", "email", "", "manual")
+    typed = "\n".join(sync) + "\n"
+    done = warm.reverse_etl("init", folder=project.folder, environment=environment, timeout=60, typed=typed)
+    steps = [line.strip() for line in done.stderr.splitlines()]
+    expected = ["export CUSTOMERIO_SITE_ID=...", "reverse-etl validate fresh", "reverse-etl test-connection shop"]
+    assert expected == steps[steps.index(expected[0]) :][:3]
+    assert 1 == sum("export" in step for step in steps)
