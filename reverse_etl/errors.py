@@ -100,7 +100,13 @@ class SourceUnavailableError(SourceError):
 
 
 class QueryError(SourceError):
-    """The database refused the query, or its result cannot be used."""
+    """The database refused the query, or its result cannot be used.
+
+    Attributes:
+        sql: The query, where it is one of a sync's file, with its placeholders replaced; otherwise empty.
+    """
+
+    sql = ""
 
 
 class CheckFailedError(ReverseEtlError):

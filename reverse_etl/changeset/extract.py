@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from reverse_etl.changeset.again import FailedBefore, RowsAgain, Wanted, left_gone
 from reverse_etl.changeset.aside import write_shaped
 from reverse_etl.changeset.asked import asked, reads_by_time, reads_only_changes
+from reverse_etl.changeset.asked_at import asked_at
 from reverse_etl.changeset.carried import CarriedRows, WithCarried
 from reverse_etl.changeset.columns import identifiers, require_columns
 from reverse_etl.changeset.facts import StreamFacts
@@ -156,7 +157,9 @@ def extract(
             reads=scope.reads.value,
             recipient=pieces.recipient,
         )
-        piece = pieces.to_read(session, render(sync.query, 0, changed, NO_END), begun, dialect)
+        text = render(sync.query, 0, changed, NO_END)
+        with asked_at(sync, sync.stream(ROWS), text):
+            piece = pieces.to_read(session, text, begun, dialect)
     compared = numbers_for_times(sync, session, dialect) if only_changes else ()
     streams = {}
     known = RunFacts(datetime.fromtimestamp(mark.last_sync_time, UTC), folder.path.name, sync.name)
@@ -181,7 +184,7 @@ def extract(
         # What a transform returns may get further columns later.
         if shown_to is not None and (shape.transform is None or shape.columns is not None):
             keys.show = partial(shown_to, parts, mark.last_sync_time)
-        with closing(shaper), closing(read):
+        with asked_at(sync, stream, text), closing(shaper), closing(read):
             batches = _usable(sync, stream, read, dialect=dialect)
             batches = (sync.as_read(batch, timezone=timezone) for batch in batches)
             batches = with_row_numbers(batches)

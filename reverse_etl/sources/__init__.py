@@ -6,7 +6,7 @@ What an engine gives is in ``base``. What is read, and when, is decided elsewher
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 from reverse_etl.plugins import load
@@ -29,12 +29,30 @@ def connect(config: DatabaseConfig, *, name: str | None = None) -> Iterator[Sess
         SourceUnavailableError: The database cannot be reached, verified or logged in to.
         UnsetVariableError: A value comes from an environment variable that is not set.
         MissingDriverError: The engine's driver is not installed.
+
+    A query of the block that names an unknown table or column is refused with the name that was probably meant.
     """
+    from reverse_etl.errors import QueryError, ReverseEtlError
+
+    name = name or config.name
+    try:
+        with _opened(config, name) as session:
+            yield session
+    except QueryError as error:
+        from reverse_etl.sources._nearest import suggest, suggests
+
+        if suggests(error):
+            with suppress(ReverseEtlError), _opened(config, name) as session:
+                suggest(error, config, engine(config.type), session)
+        raise
+
+
+@contextmanager
+def _opened(config: DatabaseConfig, name: str) -> Iterator[Session]:
     from reverse_etl.config.connections import ServerConfig
 
     of = engine(config.type)
     free_at_once()
-    name = name or config.name
     if not isinstance(config, ServerConfig) or config.ssh_tunnel is None:
         with of.connect(config, name=name) as session:
             yield session

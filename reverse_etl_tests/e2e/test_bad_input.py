@@ -45,6 +45,27 @@ def test_a_mistake_in_a_sync_gets_a_sentence(project: Project, sandbox: RunningS
     assert [] == sandbox.people()
 
 
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [("SELECT id, emial FROM customers", "email"), ("SELECT id FROM custmers", "customers")],
+    ids=["column", "table"],
+)
+def test_an_unknown_name_is_shown_with_the_line_of_its_query(
+    project: Project, sandbox: RunningSandbox, query: str, meant: str
+) -> None:
+    """In the sync's file or in the query's own, with the name that was probably meant; `preview` says the same."""
+    project.write("people.yaml", people(query))
+    project.write("sql/people.sql", query)
+    done = project.reverse_etl("run", "people")
+    assert 3 == done.returncode
+    assert "sync people (syncs/people.yaml:6): database shop (sqlite): no such" in done.stderr
+    assert f"Did you mean `{meant}`?" in done.stderr
+    project.write("people.yaml", people().partition("query:")[0] + "query_file: sql/people.sql\n")
+    done = project.reverse_etl("preview", "people")
+    assert "sync people (syncs/sql/people.sql:1): database shop (sqlite): no such" in done.stderr
+    assert f"Did you mean `{meant}`?" in done.stderr
+
+
 def test_an_unset_variable_is_named_with_file_and_line(project: Project, sandbox: RunningSandbox) -> None:
     """Exit 2 before anything runs; `validate` needs no secrets and passes."""
     project.environment["CUSTOMERIO_TRACK_API_KEY"] = ""

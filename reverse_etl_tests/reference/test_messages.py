@@ -9,6 +9,7 @@ import pytest
 
 from reverse_etl_tests.reference import messages
 
+ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parents[1] / "config" / "golden"
 
 
@@ -98,3 +99,19 @@ def test_a_template_is_shown_alike_on_github_and_on_the_site() -> None:
     assert "a&#124;b &lt;c&gt; `{{last_sync_time}}` `${NAME}` \\[x\\] `y_z` \\_a" == messages.shown(
         "a|b <c> {{last_sync_time}} ${NAME} [x] `y_z` _a"
     )
+
+
+def test_troubleshooting_quotes_what_really_appears() -> None:
+    """Each message that its tables have is one of ours, or a database's that we pass on."""
+    rows = [line for file in messages.PAGES for line in messages.page(file) if line.startswith("|")]
+    ours = "\n".join((*rows, (ROOT / "reverse_etl" / "sources" / "_nearest.py").read_text()))
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    tables = [part.partition("\n\n")[0] for part in page.split("| message has |")[1:]]
+    quoted = [
+        text
+        for table in tables
+        for row in table.splitlines()
+        for text in re.findall(r"`([^`]+)`", row.split("|")[1] if row.startswith("|") else "")
+    ]
+    assert len(quoted) > 20
+    assert [] == [text for text in quoted for part in text.split(" … ") if part not in ours]

@@ -389,6 +389,18 @@ class SourceConformance:
             assert refused.value.hint
             assert _rows(session, "SELECT 1 AS one") == [self.row(one=1)]
 
+    @pytest.mark.parametrize(
+        ("query", "meant"),
+        [("SELECT secrett FROM planted", "secret"), ("SELECT secret FROM plantted", "planted")],
+        ids=["column", "table"],
+    )
+    def test_an_unknown_name_gets_the_nearest_one(self, database: DatabaseConfig, query: str, meant: str) -> None:
+        """From the database's tables, or in its own words."""
+        with pytest.raises(QueryError) as refused, connect(database) as session:
+            _rows(session, query)
+
+        assert re.search(rf"(?i)mean.*\b{meant}\b|candidate.*\b{meant}\b", str(refused.value))
+
     def test_a_time_compared_with_a_number_names_the_conversion(self, session: Session) -> None:
         """Customer.io's own example compares a column with last sync time as it is; the hint converts it."""
         with pytest.raises(QueryError) as caught:
