@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reverse_etl.state.home import Home
     from reverse_etl.syncs_page.addresses import Opened
     from reverse_etl.syncs_page.app import Shown
@@ -28,6 +30,7 @@ def shown_page(
     plans: bool = True,
     opened: Opened | None = None,
     token: bool = True,
+    dagster_since: datetime | None = None,
 ) -> Shown:
     """What the page shows of a folder of syncs, and what can be done there.
 
@@ -39,6 +42,7 @@ def shown_page(
         plans: Whether plans can be made, in this process.
         opened: Where people open it; None: on this machine.
         token: Whether they need the token.
+        dagster_since: When Dagster was started together with the page; None where it is run otherwise.
 
     Raises:
         StateError: The token cannot be read or made.
@@ -70,6 +74,7 @@ def shown_page(
         plans=plans,
         opened=opened or Opened(),
         token=kept_token(home.path) if token else "",
+        dagster_since=dagster_since,
     )
 
 

@@ -65,6 +65,7 @@ class Shown:
         plans: Whether a plan may be asked for.
         opened: Where people open the page.
         token: What they need to read it; empty for nothing.
+        dagster_since: When Dagster was started together with the page; None where it is run otherwise.
     """
 
     folder: SyncsFolder
@@ -75,6 +76,7 @@ class Shown:
     plans: bool = True
     opened: Opened = field(default_factory=Opened)
     token: str = ""
+    dagster_since: datetime | None = None
 
 
 def syncs_page(shown: Shown) -> ASGIApp:
@@ -202,7 +204,8 @@ class _Pages:
 
     def _look(self, syncs: Mapping[str, SyncConfig], found: FilesFound) -> tuple[Sequence[SyncStatus], str]:
         statuses, warning = self._shown.look(syncs)
-        return [replace(each, blocked=bool(found.problems)) for each in statuses], warning
+        blocked, since = bool(found.problems), self._shown.dagster_since
+        return [replace(each, blocked=blocked, dagster_since=since) for each in statuses], warning
 
     def _not_begun(self, store: Store, name: str) -> str:
         """Dagster's page of the run that was started here last, as long as the history has nothing of it."""

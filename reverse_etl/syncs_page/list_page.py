@@ -87,7 +87,7 @@ def list_page(found: Everything, asked: Asked, *, dagster: str) -> Response:
     rows: list[list[Child]] = [_row(each) for each in shown]
     if page == 1 and asked.show not in GROUPS:
         rows = [_faulty(name, run) for name, run in found.faulty.items() if asked.find.lower() in name.lower()] + rows
-    live = any(_last(each) is Status.RUNNING for each in shown)
+    live = any(_last(each) is Status.RUNNING for each in shown) or any(each.starting for each in found.statuses)
     total = len(found.statuses) + len(found.faulty)
     address = f"{own('/')}?{urlencode({'find': asked.find, 'show': asked.show})}&page="
     return framed(

@@ -14,6 +14,9 @@ _WHAT_TO_DO: Final = (
     "`reverse-etl ui` loads changed files by itself within a minute. Where Dagster runs otherwise, choose Deployment, "
     "then Reload on its page, or restart its code server. It is seen here within a minute."
 )
+_STARTING: Final = (
+    "Dagster is starting, which takes a minute or two. Due imports start as soon as its daemon runs and has the files."
+)
 _UNKNOWN: Final = (
     "Whether Dagster has loaded the files as they are now is not known: for three minutes it gave no sign, which it "
     "gives once a minute. It may be starting. If this stays, see Deployment on its page for an error, and Automation "
@@ -28,6 +31,8 @@ def loading(statuses: Sequence[SyncStatus]) -> str:
     """
     if any(each.blocked for each in statuses):
         return ""
+    if any(each.starting for each in statuses):
+        return _STARTING
     new = [each.sync.name for each in statuses if each.in_dagster == "not_loaded"]
     older = [each.sync.name for each in statuses if each.in_dagster == "older"]
     lines = []

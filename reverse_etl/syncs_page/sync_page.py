@@ -113,7 +113,7 @@ def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
             found.name,
             dagster=dagster,
             up=(("Syncs", own("/")),),
-            live=planning or running is not None or bool(found.started),
+            live=planning or running is not None or bool(found.started) or (status is not None and status.starting),
         ),
         element("p", status.sync.description, dir="auto") if status else None,
         element("div", _said(found), problems_note(found.problems), _loading(status), id="said"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reverse_etl.counted import counted
 from reverse_etl.times import at_unix, from_now, iso
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from reverse_etl.state.pieces import UnderWay
     from reverse_etl.state.store import Store
     from reverse_etl.state.syncs import SyncState
+
+_STARTS_WITHIN: Final = timedelta(minutes=3)
+"""A minute or two on a busy machine: its processes, and the first look of the sensor that notes what is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class SyncStatus:
         daemon: Whether a daemon of Dagster's runs, which starts due runs; None where that is not known.
         loaded: Whether that daemon has it as its file is; None where that is not known.
         blocked: Whether a faulty file of its folder keeps its runs from starting.
+        dagster_since: When Dagster, with its daemon, was started for these syncs; None where others start it.
     """
 
     sync: SyncConfig
@@ -48,6 +53,7 @@ class SyncStatus:
     pieces: UnderWay | None = None
     loaded: InDagster | None = None
     blocked: bool = False
+    dagster_since: datetime | None = None
 
     @property
     def pieces_read(self) -> str:
@@ -84,8 +90,15 @@ class SyncStatus:
 
     @property
     def unattended(self) -> bool:
-        """Whether nothing starts its next run: it is due by itself, and no daemon runs."""
-        return self.daemon is False and self.word == "active" and not self.sync.schedule.manual
+        """Whether nothing starts its next run: it is due by itself, and no daemon runs, nor is one starting."""
+        return self.daemon is False and not self.starting and self.word == "active" and not self.sync.schedule.manual
+
+    @property
+    def starting(self) -> bool:
+        """Whether Dagster was started a moment ago, and has yet to give a sign that it runs and has the files."""
+        if self.dagster_since is None or (self.daemon and self.loaded is not None):
+            return False
+        return self.now - self.dagster_since < _STARTS_WITHIN
 
     @property
     def in_dagster(self) -> InDagster | Literal["unknown", ""]:
@@ -114,6 +127,8 @@ class SyncStatus:
         """What keeps the next run from being as the file says, a line; empty for nothing."""
         if self.unattended:
             return "no daemon\n"
+        if self.starting:
+            return "Dagster is starting\n"
         return {"not_loaded": "not loaded by Dagster\n", "older": "older in Dagster\n"}.get(self.in_dagster, "")
 
     @property

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from html import unescape
 from typing import Any
@@ -42,6 +43,7 @@ class Page:
         opened: Where people open it.
         token: What they need; empty for nothing.
         daemon: Whether Dagster's daemon seems to run.
+        since: When Dagster was started with the page; None where it is run otherwise.
         warning: What could not be seen.
         broken: Whether looking is a defect.
         started: Syncs whose run was started.
@@ -56,6 +58,7 @@ class Page:
     opened: Opened = field(default_factory=Opened)
     token: str = ""
     daemon: bool = False
+    since: datetime | None = None
     warning: str = ""
     broken: bool = False
     started: list[str] = field(default_factory=list)
@@ -89,6 +92,7 @@ class Page:
             plans=self.plans,
             opened=self.opened,
             token=self.token,
+            dagster_since=self.since,
         )
         self.app = syncs_page(shown)
 

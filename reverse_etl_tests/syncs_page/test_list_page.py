@@ -146,6 +146,24 @@ def test_what_keeps_imports_from_starting_is_said(project: Remembered) -> None:
     assert "No scheduled import starts" not in shown
 
 
+@pytest.mark.parametrize("daemon", [False, True])
+def test_a_dagster_that_is_starting_is_said_and_followed(project: Remembered, daemon: bool) -> None:
+    """Not that none runs, nor that it gave no sign: for three minutes, or until it runs with the files."""
+    page = Page(project, daemon=daemon, since=datetime.now(UTC))
+    for address in ("/", "/syncs/people"):
+        assert "data-live" in page.get(address).text
+        shown = page.text(address)
+        assert "Dagster is starting, which takes a minute or two." in shown
+        assert "Dagster is starting due in" in shown
+        for words in ("does not run", "no daemon", "gave no sign"):
+            assert words not in shown
+    late = Page(project, daemon=daemon, since=datetime.now(UTC) - timedelta(minutes=4)).text("/")
+    assert ("gave no sign" if daemon else "daemon does not run") in late
+    assert "Dagster is starting" not in late
+    project.loads()
+    assert daemon == ("Dagster is starting" not in page.text("/"))
+
+
 def test_what_dagster_has_not_loaded_is_said(project: Remembered) -> None:
     """In the list and on the sync's page, beside the next import; not where no daemon runs, nor of what is loaded."""
     project.loads()

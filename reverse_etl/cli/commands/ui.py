@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -69,7 +70,14 @@ def ui(
     say(people, f"Dagster's UI: http://{_HOST}:{port} (starting; Ctrl-C ends it, and the schedules)")
     if problems:
         say(people, f"Warning: a file is faulty: {first_of(problems)} {STOPS_ALL} {SEE_ALL}", style="yellow")
-    page = shown_page(syncs, home, dagster=f"http://{_HOST}:{port}", allow_actions=allow_actions, token=not no_token)
+    page = shown_page(
+        syncs,
+        home,
+        dagster=f"http://{_HOST}:{port}",
+        allow_actions=allow_actions,
+        token=not no_token,
+        dagster_since=datetime.now(UTC),
+    )
     with (
         serving(syncs_page(page), listen(syncs_port, beside=port)) as address,
         kept_loaded(page.dagster, page.folder, partial(say, people)),
