@@ -19,6 +19,7 @@ from reverse_etl.cli.demo_sandbox import DemoSandbox
 from reverse_etl.demo.expected import expected
 from reverse_etl.demo.shop import create_shop
 from reverse_etl_tests.e2e.terminal_picture import PICTURE, demo_shown, drawn, words_of
+from reverse_etl_tests.e2e.test_own_database import without_own_database
 from reverse_etl_tests.project import Project
 from reverse_etl_tests.servers.sandbox import running_sandbox
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-START = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+START = without_own_database((ROOT / "docs" / "start.md").read_text(encoding="utf-8"))
 DAGSTER = (ROOT / "docs" / "dagster.md").read_text(encoding="utf-8")
 COMMAND = str(Path(sys.executable).with_name("reverse-etl"))
 

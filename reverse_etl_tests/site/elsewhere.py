@@ -10,7 +10,7 @@ from typing import Final
 
 ELSEWHERE: Final = (
     ("README.md", "console", "e2e/test_readme.py"),
-    ("docs/start.md", "console", "e2e/test_readme.py"),
+    ("docs/start.md", "console", "e2e/test_readme.py, e2e/test_own_database.py"),
     ("docs/start.md", "sh", "Installs from a package index; that the wheel works alone: e2e/test_readme.py"),
     ("docs/alerts.md", "json", "notify/test_docs.py"),
     ("docs/alerts.md", "python", "notify/test_docs.py"),
