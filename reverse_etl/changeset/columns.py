@@ -129,7 +129,7 @@ def _fix(needed: str, names: Sequence[str], *, stream: Stream, dialect: Dialect)
 
     other_case = [name for name in names if name.casefold() == needed.casefold()]
     if other_case:
-        return f"Column names are case-sensitive: write {quoted(other_case[0])} AS {quoted(needed)}."
+        return f"Column names are case-sensitive: name {quoted(other_case[0])} with AS {quoted(needed)}."
     near = difflib.get_close_matches(needed, names, n=1)
     meant = f" Did you mean {quoted(near[0])} AS {quoted(needed)}?" if near else ""
     also = f", or {stream.hints[needed]}" if needed in stream.hints else ""

@@ -138,9 +138,22 @@ class DatabaseConfig(YamlModel):
 
 
 class FileConfig(DatabaseConfig):
-    """A database that is a file. ``path`` is absolute once loaded."""
+    """A database that is a file. ``path`` is absolute once loaded.
+
+    Attributes:
+        path_at: The file and line that name it; empty for settings given in code.
+    """
+
+    SET_BY_LOADER: ClassVar[frozenset[str]] = DatabaseConfig.SET_BY_LOADER | {"path_at"}
 
     path: PathBesideFile = Field(description="The database file, relative to this file.")
+    path_at: str = ""
+
+    @property
+    def look_at_path(self) -> str:
+        """What to do where there is no such file."""
+        at = f" in {self.path_at}" if self.path_at else ""
+        return f"Check `path`{at}; it is relative to the file that names it."
 
 
 class SshTunnelConfig(YamlModel):

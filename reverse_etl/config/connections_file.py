@@ -221,6 +221,8 @@ class _Reading:
             self.problem((*path, key), "unknown key: the key above is the name")
         given = {key: value for key, value in values.items() if key not in refused} if refused else values
         named = {**given, "name": path[-1]} if "name" in model.model_fields and isinstance(given, dict) else given
+        if "path_at" in model.model_fields and isinstance(named, dict):
+            named["path_at"] = f"{self.file}:{self.document.place.line_of((*path, 'path'))}"
         try:
             return model.model_validate(named, context={FOLDER: self.folder})
         except ValidationError as error:

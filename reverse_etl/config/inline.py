@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from reverse_etl import plugins
-from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
+from reverse_etl.config.connections import DatabaseConfig, DestinationConfig, FileConfig
 from reverse_etl.config.connections_file import DESTINATIONS, read_connections
 from reverse_etl.config.document import Document, read_document
 from reverse_etl.config.problems import Problem, lines, model_problems, problem_at
@@ -26,7 +26,8 @@ def parse_database(name: str, settings: Mapping[str, Any]) -> DatabaseConfig:
     problems: list[Problem] = []
     databases = read_connections(document, file=file, folder=Path.cwd(), problems=problems).databases
     _raise(problems)
-    return databases[name]
+    found = databases[name]
+    return found.model_copy(update={"path_at": ""}) if isinstance(found, FileConfig) else found
 
 
 def parse_destination(name: str, settings: Mapping[str, Any]) -> DestinationConfig:

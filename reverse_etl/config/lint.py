@@ -79,7 +79,7 @@ def _written_twice(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile
             others = quoted(syncs_of[:-1])
             text = f"returns {quoted(names)}, as {others} {'does' if len(syncs_of) == 2 else 'do'} for {sync.PLACE} "
             text += f"{place}: whichever runs last wins; leave one out, or name the syncs in `written_by` of the "
-            text += "attribute's definition"
+            text += "attribute's definition in dictionary.yaml"
             file = files[sync.name]
             yield problem_in_text(file.file, file.document, stream.at, 1, text)
 

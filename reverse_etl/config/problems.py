@@ -164,8 +164,10 @@ def _sentence(detail: Any, model: type[YamlModel], inner: Path) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind in ("model_type", "model_attributes_type", "dataclass_type"):
-        state = "is empty" if given is None else "must be keys and values"
-        return f"{state}; known are: {', '.join(_known_keys(model, inner))}"
+        known = _known_keys(model, inner)
+        such_as = f", such as `{inner[-1]}: {{{known[0]}: …}}`" if isinstance(given, str) and inner and known else ""
+        state = "is empty" if given is None else f"must be keys and values{such_as}"
+        return f"{state}; known are: {', '.join(known)}"
     if kind in ("string_type", "path_type") and (given is None or isinstance(given, _TEXT_AND_STRUCTURE)):
         return "is empty" if given is None else "must be text"
     if kind in _SENTENCES:

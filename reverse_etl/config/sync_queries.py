@@ -80,8 +80,7 @@ def _missing(needed: str, columns: tuple[Column, ...], dialect: Dialect, hint: s
     wanted = _quoted(needed, dialect)
     for column in columns:
         if column.name.lower() == needed:
-            fix = f"{_quoted(column.name, dialect)} AS {wanted}"
-            return f"returns `{column.name}`, but names are case-sensitive: write `{fix}`"
+            return f"returns `{column.name}`, but names are case-sensitive: name it with `AS {wanted}`"
     meant = did_you_mean(needed, [column.name for column in columns if len(column.name) > 3])
     if meant:
         found = meant.split("`")[1]

@@ -76,7 +76,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     if status is None and not here_only:
         carrying, here_only = _carry(run, facts, attempt)
     if status is None and not here_only:
-        status, message, exit_code = verdict(run.sync, run.folder, streams, carrying)
+        status, message, exit_code = verdict(run.sync, run.folder, streams, carrying, run_id=run.run_id)
     else:
         if status is None:
             status, message, exit_code = Status.FAILED, f"{run.sync.where}: {here_only}", StateError.exit_code

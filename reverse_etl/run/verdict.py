@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def verdict(
-    sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts], carrying: Carrying | None = None
+    sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts], carrying: Carrying | None = None, *, run_id: str
 ) -> tuple[Status, str, int]:
     """The status, the first line for people, and what the command ends with.
 
@@ -26,6 +26,7 @@ def verdict(
         folder: The run's folder.
         streams: What became of the rows of each stream.
         carrying: What becomes of failed rows that are carried; None where they are not.
+        run_id: The run's id, which commands that show it are given: later it is not the last one.
     """
     from reverse_etl.changes.compared import compared
     from reverse_etl.delivery.read_back import earlier, not_verified
@@ -34,7 +35,7 @@ def verdict(
     from reverse_etl.run.pieces import piece_note
     from reverse_etl.run.sentences import joined
 
-    status, what, next_step, exit_code = _verdict(sync, folder, streams, carrying)
+    status, what, next_step, exit_code = _verdict(sync, folder, streams, carrying, run_id)
     facts = folder.facts()
     found = compared(folder)
     notes = (
@@ -55,7 +56,7 @@ def verdict(
 
 
 def _verdict(
-    sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts], carrying: Carrying | None
+    sync: SyncConfig, folder: RunFolder, streams: Mapping[str, Counts], carrying: Carrying | None, run_id: str
 ) -> tuple[Status, str, str, int]:
     """The status, what is worth a sentence, the next step, and the exit code; either text may be empty."""
     from reverse_etl.run.resume import same_changeset
@@ -72,7 +73,8 @@ def _verdict(
             f"{total.failed:,} of {counted(total.extracted, 'row')} failed, "
             f"{counted(total.delivered, 'was', 'were')} delivered; {_what_next(carrying)}"
         )
-        return Status.SOME_ROWS_FAILED, what, f"See: reverse-etl errors {sync.name}", SOME_ROWS_FAILED_EXIT_CODE
+        see = f"See: reverse-etl errors {sync.name} --run {run_id[:8]}"
+        return Status.SOME_ROWS_FAILED, what, see, SOME_ROWS_FAILED_EXIT_CODE
     return Status.COMPLETED, "", "", 0
 
 

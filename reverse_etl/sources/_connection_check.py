@@ -88,8 +88,7 @@ def _to_the_database(config: DatabaseConfig, engine: Engine, name: str) -> Itera
 
 def _file(config: FileConfig) -> Step:
     if not config.path.is_file():
-        hint = "Check `path`; it is relative to the file that names it."
-        return Step("file", False, f"There is no file {config.path}.", hint)
+        return Step("file", False, f"There is no file {config.path}.", config.look_at_path)
     return Step("file", True, f"{config.path}, {config.path.stat().st_size:,} bytes")
 
 

@@ -99,9 +99,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
     """
     where = f"database {name} (sqlite)"
     if not config.path.is_file():
-        raise SourceUnavailableError(
-            f"{where}: there is no file {config.path}.", hint="Check `path`; it is relative to the file that names it."
-        )
+        raise SourceUnavailableError(f"{where}: there is no file {config.path}.", hint=config.look_at_path)
     try:
         address = f"{config.path.resolve().as_uri()}?mode=ro"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_BUSY_S)

@@ -66,14 +66,14 @@ def test_the_identifier_is_text_and_never_null() -> None:
             sync(people=PeopleConfig(identify_by="email")),
             "rows",
             "mysql",
-            "the query returns no column `email`. Column names are case-sensitive: write `Email` AS `email`.",
+            "the query returns no column `email`. Column names are case-sensitive: name `Email` with AS `email`.",
         ),
         (
             ["ID"],
             sync(people=PeopleConfig()),
             "rows",
             "snowflake",
-            'the query returns no column `id`. Column names are case-sensitive: write "ID" AS "id".',
+            'the query returns no column `id`. Column names are case-sensitive: name "ID" with AS "id".',
         ),
         (
             ["objectid"],

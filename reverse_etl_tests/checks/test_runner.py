@@ -231,7 +231,7 @@ def test_a_missing_identifier_is_found_before_any_row_is_checked(tmp_path: Path)
     """The fix is shown, and nothing is stored."""
     with pytest.raises(ConfigError) as raised:
         check(PEOPLE_BY_EMAIL, tmp_path, [people(Email=["a@b.co"])])
-    assert raised.value.hint == 'Column names are case-sensitive: write "Email" AS "email".'
+    assert raised.value.hint == 'Column names are case-sensitive: name "Email" with AS "email".'
     assert not (tmp_path / "rows" / "outcomes.npy").exists()
 
 

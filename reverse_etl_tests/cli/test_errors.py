@@ -44,7 +44,7 @@ def test_the_table_is_for_people(project: Remembered) -> None:
         assert part in shown
     assert "All 3 with whole identifiers:\nhome/failed_rows/people/aaaaaaaa-1.csv" in shown
     assert "\x1b" not in shown
-    assert (True, False) == ("3 rows failed." in shown, "See: reverse-etl errors" in shown)
+    assert (True, False) == ("3 rows failed. More." in shown, "See: reverse-etl errors" in shown)
 
 
 def test_a_cause_is_said_once(project: Remembered) -> None:
@@ -139,6 +139,7 @@ def test_the_csv_is_copied_whole(project: Remembered, tmp_path: Path) -> None:
     target.write_text("old")
     target.chmod(0o644)
     done = run(errors, "people", "--csv", str(target))
+    assert "home/failed_rows" not in done.stdout
     assert project.home.failed_rows_csv("people", "aaaaaaaa-1").read_bytes() == target.read_bytes()
     assert 0o600 == target.stat().st_mode & 0o777
     assert f"Failed rows written to {target}" in done.stderr

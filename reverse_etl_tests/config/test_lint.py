@@ -40,7 +40,7 @@ def test_attributes_with_two_writers_are_one_warning(tmp_path: Path, monkeypatch
     )
     assert found == [
         "syncs/b.yaml:5: query: returns `plan` and `seats`, as `a` does for workspace main: whichever runs last wins; "
-        "leave one out, or name the syncs in `written_by` of the attribute's definition"
+        "leave one out, or name the syncs in `written_by` of the attribute's definition in dictionary.yaml"
     ]
 
 
@@ -50,7 +50,7 @@ def test_writers_that_are_named_are_meant(tmp_path: Path, monkeypatch: pytest.Mo
     files = {"a": sync("id, plan, seats"), "b": sync("id, plan, seats"), "dictionary": dictionary}
     assert warnings_of(tmp_path, monkeypatch, **files) == [
         "syncs/b.yaml:5: query: returns `seats`, as `a` does for workspace main: whichever runs last wins; leave one "
-        "out, or name the syncs in `written_by` of the attribute's definition",
+        "out, or name the syncs in `written_by` of the attribute's definition in dictionary.yaml",
         "syncs/dictionary.yaml:3: attributes.seats: names the sync 'bb', which is none; did you mean `b`?",
     ]
 

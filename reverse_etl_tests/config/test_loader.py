@@ -88,7 +88,10 @@ def test_connections_are_models_of_their_engine(tmp_path: Path) -> None:
     project = load_project(write_project(tmp_path, {"connections.yaml": CONNECTIONS}))
 
     assert project.directory == tmp_path / "syncs"
-    assert project.databases["shop"] == SQLite(name="shop", path=tmp_path / "syncs" / "shop.sqlite")
+    shop = project.databases["shop"]
+    assert isinstance(shop, SQLite)
+    assert shop == SQLite(name="shop", path=tmp_path / "syncs" / "shop.sqlite", path_at=shop.path_at)
+    assert shop.path_at.endswith("connections.yaml:2")
     assert project.databases["server"] == Postgres(
         name="server",
         host=EnvText("localhost"),

@@ -95,6 +95,7 @@ def test_a_missing_database_file_is_a_source_error(project: Project, sandbox: Ru
     done = project.reverse_etl("run", "people")
     assert 3 == done.returncode
     assert "shop.db" in done.stderr
+    assert "Check `path` in syncs/connections.yaml:4" in done.stderr
     assert not (project.folder / "shop.db").exists()
 
 

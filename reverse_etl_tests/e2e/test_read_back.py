@@ -102,7 +102,7 @@ def test_a_refused_app_api_key_is_reported_with_failed_rows_too(project: Project
     code, report = project.run("people")
     assert (7, 1, 1) == (code, report["rows"]["delivered"], report["rows"]["rejected"])
     assert UNVERIFIED in report["message"]
-    assert "See: reverse-etl errors people" in report["message"]
+    assert f"See: reverse-etl errors people --run {report['run_id'][:8]}" in report["message"]
     assert UNVERIFIED in project.reverse_etl("run", "people").stderr
     assert UNVERIFIED in " ".join(project.reverse_etl("history", "people").stdout.split())
 

@@ -41,6 +41,7 @@ def test_only_the_failed_rows_are_sent_and_with_their_newest_values(project: Pro
 
     assert (7, 3, 1, 2) == (code, *(report["rows"][name] for name in ("extracted", "delivered", "rejected")))
     assert "1 failed row has no identifier" in said
+    assert "then run: reverse-etl run " in said
     assert "Retrying 2 failed rows of run" in said
     arrived = {person["id"]: (person["email"], person["attributes"].get("plan")) for person in sandbox.people()}
     assert {"1": ("ann@example.com", "a"), "it's": ("bob@example.com", "B")} == arrived

@@ -159,7 +159,7 @@ def test_failed_rows_of_such_a_run_are_retried(case: Case, reading: str) -> None
     report = ended(run)
     assert (Status.SOME_ROWS_FAILED, 1) == (report.status, report.rows.refused)
     assert report.message.endswith(f"for these rows, run: reverse-etl retry {case.name}")
-    assert f"See: reverse-etl errors {case.name}. The next run " in report.message
+    assert f"See: reverse-etl errors {case.name} --run {report.run_id[:8]}. The next run " in report.message
     case.sandbox.clear_faults()
     assert 0 == ended(case.run()).rows.extracted
     retried = ended(case.run(scope=Scope(retry_of=run.run_id)))

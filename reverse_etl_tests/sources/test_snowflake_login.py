@@ -164,7 +164,7 @@ def test_a_column_in_capitals_is_shown_with_its_quotes(snowflake: SnowflakeServe
     with pytest.raises(ConfigError) as refused:
         require_columns(batch.schema.names, made, made.stream("rows"), dialect=SPOKEN["snowflake"])
 
-    assert refused.value.hint == 'Column names are case-sensitive: write "ID" AS "id".'
+    assert refused.value.hint == 'Column names are case-sensitive: name "ID" with AS "id".'
 
 
 def messages() -> Messages:

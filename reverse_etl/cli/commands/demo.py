@@ -249,7 +249,7 @@ def _what_next(acts: _Acts, sandbox: DemoSandbox, *, kept: bool) -> None:
     _command(console, "reverse-etl status", "each sync, its last and next run")
     _command(console, f"reverse-etl errors customers --run {run}", "why rows failed")
     _command(console, "reverse-etl preview companies --full", "what a run would send")
-    _command(console, "reverse-etl ui", "Dagster: http://127.0.0.1:3000")
+    _command(console, "reverse-etl ui", "the Syncs page, and Dagster: http://127.0.0.1:3000")
     if kept:
         console.print()
         say(console, f"The workspace: {sandbox.url} (it ends after an hour without a request)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from itertools import islice
@@ -56,7 +57,7 @@ def errors(
         found = {"causes": [cause.columns() for cause in causes], "failed_rows": [row.columns() for row in first]}
         words.print_json({**report.as_json(), **found})
     else:
-        _show(report, causes, first, gone=not home.has_failed_rows(sync, report.run_id))
+        _show(report, causes, first, gone=not home.has_failed_rows(sync, report.run_id), csv=csv is None)
         _show_earlier(store, report)
     if csv is not None:
         _write_csv(store, report, home.fetch_failed_rows(sync, report.run_id), csv)
@@ -83,7 +84,8 @@ def chosen_run(store: Store, sync: str, run_id: str, *, with_rows: bool = False)
     return runs[0]
 
 
-def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], *, gone: bool) -> None:
+def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], *, gone: bool, csv: bool) -> None:
+    """The run and its failed rows; ``csv``: where its CSV lies, too."""
     console = words.console()
     total = report.total
     started = words.text(f"{report.sync}, run {report.run_id[:8]} of {words.clock(report.started_at)}: ")
@@ -94,7 +96,8 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         ),
     )
     if report.message:
-        say(console, report.message.replace(f" See: reverse-etl errors {report.sync}", ""))
+        # The command in it is this one.
+        say(console, re.sub(rf" See: reverse-etl errors {re.escape(report.sync)}( --run \w+)?\.?", "", report.message))
     if causes:
         console.print()
         _table_of_causes(causes).show(console)
@@ -106,12 +109,12 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         rows = report.total.excluded
         say(console, f"{counted(rows, 'row was', 'rows were')} left out by choice, which is no error:")
         say_excluded(report, console)
-    if report.failed_rows_csv:
+    if report.failed_rows_csv and csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
         which = f"{more} {total.failed:,} with" if total.failed > 1 else "With"
-        gone_words, csv = " (no longer there)" if gone else "", words.place(report.failed_rows_csv)
+        gone_words, path = " (no longer there)" if gone else "", words.place(report.failed_rows_csv)
         console.print()
-        say(console, f"{which} whole identifiers{gone_words}:\n{csv}")
+        say(console, f"{which} whole identifiers{gone_words}:\n{path}")
 
 
 def _show_earlier(store: Store, report: RunReport) -> None:

@@ -56,7 +56,8 @@ def retry(
         say(
             people,
             f"{counted(unnamed, 'failed row has', 'failed rows have')} no identifier to ask for and cannot be sent "
-            "again by a retry: correct the source, and the next run reads what changed.",
+            f"again by a retry. Correct or delete {'it' if unnamed == 1 else 'them'} in the database, "
+            f"then run: reverse-etl run {sync}",
         )
     if unnamed + removals == failed:
         if removals:

@@ -98,9 +98,7 @@ def connect(config: Config, *, name: str) -> Iterator[Session]:
 
     where = f"database {name} (duckdb)"
     if not config.path.is_file():
-        raise SourceUnavailableError(
-            f"{where}: there is no file {config.path}.", hint="Check `path`; it is relative to the file that names it."
-        )
+        raise SourceUnavailableError(f"{where}: there is no file {config.path}.", hint=config.look_at_path)
     settings: dict[str, Setting] = {
         "memory_limit": MEMORY,
         "threads": config.threads,
