@@ -101,6 +101,6 @@ def bound_of(database: DatabaseConfig, session: Session, table: str, column: str
     if not values and dialect.typed_columns and _NUMBERS.match(declared.lower()):
         return dialect.bound(NUMBER), ""
     if not values and dialect.compares_anything:
-        told = f"{column} has no value yet that shows whether times are text or numbers: plan tells, once it has."
+        told = f"{column} has no value yet that shows whether times are text or numbers: validate tells, once it has."
         return source.LAST_SYNC_TIME, told
     return source.LAST_SYNC_TIME, ""

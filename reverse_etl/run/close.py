@@ -12,7 +12,6 @@ from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
-from reverse_etl.delivery.read_back import not_verified
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, PieceOf, RunReport, Status
 from reverse_etl.run.acknowledged import forget_old_generations, write_generation
@@ -60,6 +59,7 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
 
 
 def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) -> RunReport:
+    from reverse_etl.delivery.read_back import not_verified
     from reverse_etl.state.run_history import attempt_of
 
     facts, rows_are_for = run.folder.facts(), rows_for(run.folder)

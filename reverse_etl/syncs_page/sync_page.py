@@ -53,8 +53,8 @@ SAID: Final = {
 }
 """What was done, by the word for it in an address."""
 
-NO_ACTIONS: Final = "Nothing can be started or paused here: `--allow-actions`, where the page is started, lets it."
-NO_DAGSTER: Final = "Nothing can be started here: `--dagster-url`, where the page is started, names Dagster's page."
+NO_ACTIONS: Final = "This page only shows. To start and pause syncs here, start it with `--allow-actions`."
+NO_DAGSTER: Final = "Nothing can be started here: start the page with `--dagster-url` and Dagster's address."
 _BLOCKED: Final = "No import can be started until the files are mended."
 _GONE: Final = "Its file is gone: it runs no more. Nothing is deleted where it sent to."
 _PLAN: Final = "A plan reads the rows as an import would and counts what would be sent. Nothing is sent."

@@ -29,12 +29,10 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverse_etl.changeset.number_for_time import number_for_time
 from reverse_etl.changeset.query import render
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_project
-from reverse_etl.config.streams import ROWS, Stream
 from reverse_etl.errors import MissingDriverError, QueryError, SourceUnavailableError
 from reverse_etl.sources import connect
 from reverse_etl.sources._connection_check import steps
@@ -255,15 +253,6 @@ class TestMysql(SourceConformance, OverTheNetwork):
     def database(self, filled: MariadbServer) -> DatabaseConfig:
         """The private server."""
         return settings_of(filled)
-
-    def test_a_text_compared_with_last_sync_time_is_warned_of(self, session: Session) -> None:
-        """The server takes the text's first digits for the number and says nothing; the filter to write is named."""
-        text = "CONCAT(LEFT(secret, 0), '2026-11-28 13:36:47')"
-        query = f"SELECT secret FROM planted WHERE {text} >= {{{{last_sync_time}}}}"
-        assert 0 == sum(batch.num_rows for batch in session.stream(render(query, 1_700_000_000)))
-        ((_, line, told),) = number_for_time([Stream(ROWS, query)], session, DIALECT)
-        assert 1 == line
-        assert "write DATE_FORMAT(FROM_UNIXTIME({{last_sync_time}}), '%Y-%m-%d %H:%i:%s') in place of" in told
 
     @pytest.fixture
     def unavailable(
