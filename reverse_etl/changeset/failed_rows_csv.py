@@ -25,8 +25,13 @@ a quote in a line's middle for no quote. Source: OWASP, CSV Injection, read 2026
 """
 
 
-_NOTHING, _COMMA, _QUOTE, _END_OF_LINE = (pa.scalar(text, pa.large_string()) for text in ("", ",", '"', "\r\n"))
+_NOTHING, _COMMA, _QUOTE, _END_OF_LINE = "", ",", '"', "\r\n"
 _TO_QUOTE: Final = '[",\r\n]'
+
+
+def _text(text: str) -> pa.LargeStringScalar:
+    """Made when it is used: pyarrow's first value imports pandas, which a code location need not wait for."""
+    return pa.scalar(text, pa.large_string())
 
 
 def harmless(cells: pa.StringArray) -> pa.StringArray:
@@ -76,7 +81,8 @@ def write_failed_rows(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
 def _lines(batch: pa.RecordBatch) -> memoryview:
     """Rows as lines, quoted as ``csv.writer`` does, without a Python object for each cell."""
     cells = (_cells(batch.column(name)) for name in FAILED_ROW_COLUMNS)
-    lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*cells, _COMMA), _NOTHING, _END_OF_LINE)
+    cells_joined = pc.binary_join_element_wise(*cells, _text(_COMMA))
+    lines = pc.binary_join_element_wise(cells_joined, _text(_NOTHING), _text(_END_OF_LINE))
     _, offsets, text = lines.buffers()
     begin, end = np.frombuffer(offsets, np.int64)[[lines.offset, lines.offset + len(lines)]].tolist()
     return memoryview(text if text is not None else b"")[begin:end]
@@ -89,5 +95,6 @@ def _cells(column: pa.Array[Any]) -> pa.LargeStringArray:
     # Identifiers have no bound, so that their sum may be beyond what offsets of 32 bits reach.
     encoded = column.fill_null("").dictionary_encode()
     texts = harmless(encoded.dictionary.cast(pa.large_string()))
-    quoted = pc.binary_join_element_wise(_QUOTE, pc.replace_substring(texts, '"', '""'), _QUOTE, _NOTHING)
+    quote = _text(_QUOTE)
+    quoted = pc.binary_join_element_wise(quote, pc.replace_substring(texts, '"', '""'), quote, _text(_NOTHING))
     return pc.if_else(pc.match_substring_regex(texts, _TO_QUOTE), quoted, texts).take(encoded.indices)
