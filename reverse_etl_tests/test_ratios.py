@@ -1,187 +1,40 @@
-"""What a million rows cost stays below what a plain loop over them costs: ratios of two loops, in turn, in one process.
-
-Seconds of a machine say nothing on another one, or beside other work; which of two loops takes longer does. The bounds
-are two to three times what was measured, as other work takes more from kernels than from loops: a kernel that falls
-back to a loop over rows is beyond.
-"""
+"""What a million rows cost stays below what a plain loop over them costs, measured in a fresh process (``ratios``)."""
 
 from __future__ import annotations
 
-import csv
-import gc
-import hashlib
-import io
-import math
-import time
-from collections.abc import Callable
-from pathlib import Path
-from zlib import crc32
+import json
+import subprocess
+import sys
 
-import numpy as np
-import orjson
-import pyarrow as pa
+import pytest
 
-from reverse_etl.changes.fingerprints import fingerprints
-from reverse_etl.changeset.parts import ROW_NUMBER, Parts
-from reverse_etl.changeset.row_keys import text_keys
-from reverse_etl.checks.base import BatchRule
-from reverse_etl.checks.rules import rules_for
-from reverse_etl.delivery.batches import Packer
-from reverse_etl.destinations.base import Limits
-from reverse_etl.destinations.customerio.operations import items
-from reverse_etl.destinations.item_column import ItemColumn, joined
-from reverse_etl.ledger.ledger import Ledger
-from reverse_etl.report import Cause, Reason
-from reverse_etl.sources.postgres.types import Types
-from reverse_etl.sources.postgres.values import batch as columns_of
-from reverse_etl_tests.destinations.customerio.configs import numbered, sync
-
-ROWS = 20_000
-_TRIES = 5
-TEXTS = [f"user{number}@example.com" for number in range(ROWS)]
+from reverse_etl_tests.ratios import GUARDS, found, require
 
 
-def ratio(below: float, ours: Callable[[], object], plain: Callable[[], object]) -> float:
-    """How many times the processor's time of the plain loop ours takes: the least of seven turns of each.
-
-    Other work on the machine takes more from kernels than from loops, for as long as it lasts: what is not below is
-    measured again. A kernel that falls back to a loop never is. Garbage of earlier tests is not collected meanwhile.
-    """
-    found = math.inf
-    gc.disable()
-    try:
-        for _ in range(_TRIES):
-            taken: list[list[float]] = [[], []]
-            for _ in range(7):
-                for work, seconds in zip((ours, plain), taken, strict=True):
-                    began = time.thread_time()
-                    work()
-                    seconds.append(time.thread_time() - began)
-            found = min(taken[0]) / min(taken[1])
-            if found < below:
-                break
-    finally:
-        gc.enable()
-    return found
-
-
-def test_columns_of_a_copy_cost_less_than_its_fields() -> None:
-    """COPY's CSV into typed columns, beside fields of text by Python's own reader of CSV."""
-    oids = {"email": 25, "first_name": 25, "age": 23, "score": 701, "active": 16, "seen_at": 1184}
-    lines = [
-        f"{text},Ann {number % 500},{number % 90},{number / 8},{'tf'[number % 2]},2026-01-05 01:30:{number % 60:02}+00"
-        for number, text in enumerate(TEXTS)
-    ]
-    block = "\n".join([*lines, ""]).encode()
-
-    def ours() -> pa.RecordBatch:
-        return columns_of(block, [*oids], oids=[*oids.values()], types=Types(), timezone="UTC")
-
-    assert ours().num_rows == ROWS
-    assert 0.5 > ratio(0.5, ours, lambda: [*csv.reader(io.StringIO(block.decode()))])
-
-
-def test_no_rule_looks_at_each_value_in_a_loop() -> None:
-    """Each rule of people that looks at one row at a time, beside a loop over one column."""
-    people = [{"id": str(number), "email": text, "plan": "pro", "age": number} for number, text in enumerate(TEXTS)]
-    batch = numbered(people, pa.Table.from_pylist(people[:1]).schema)
-    rules = [rule for rule in rules_for(sync(people={"identify_by": "id"}))["rows"] if isinstance(rule, BatchRule)]
-    column = batch.column("email")
-    # A pattern is a search through each text, and this one looks at every column of texts.
-    most = {"email_valid": 3.5, "text_encodable": 1.3}
-
-    def plain() -> list[bool]:
-        return [bool(text) and len(text) <= 150 for text in column.to_pylist()]
-
-    assert [found for rule in rules for found in rule.findings(batch, 1_767_600_000)] == []
-    assert len(rules) > 10
-    too_slow = {}
-    for each in rules:
-        below = most.get(each.rule.name, 0.5)
-        if (found := ratio(below, lambda each=each: [*each.findings(batch, 1_767_600_000)], plain)) >= below:
-            too_slow[each.rule.name] = found
-    assert {} == too_slow
-
-
-def test_packing_and_settling_cost_less_than_a_line_for_each_row(tmp_path: Path) -> None:
-    """Requests filled, and an entry of the journal for each, beside a line of JSON a row."""
-    numbers, keys = [*range(1, ROWS + 1)], [*range(ROWS)]
-    operations = [text.encode() * 10 for text in TEXTS]
-    limits = Limits(32_000, 475_000, 15, 10_000, 100.0, 8)
-    packed: list[int] = []
-
-    def ours() -> None:
-        packer = Packer(limits)
-        folder = tmp_path / str(len(packed))
-        ledger = Ledger(Parts(folder, "rows"), np.zeros(ROWS, np.uint8), lambda batch, name: batch.column(name))
-        requests = [*packer.add(numbers, keys, operations), *packer.rest()]
-        for request in requests:
-            ledger.deliver(request.numbers, request.keys)
-        assert ledger.close(Cause("delivery", Reason("stopped", "", ""))).delivered == ROWS
-        packed.append(len(requests))
-
-    def row_by_row() -> list[bytes]:
-        return [
-            orjson.dumps({"row": number, "key": key, "bytes": len(item), "outcome": "delivered"})
-            for number, key, item in zip(numbers, keys, operations, strict=True)
-        ]
-
-    assert 0.4 > ratio(0.4, ours, row_by_row)
-    assert 5 < packed[0] < 15
-
-
-def test_fingerprints_cost_less_than_a_hash_of_each_text() -> None:
-    """SipHash over a column, beside BLAKE2 text by text."""
-    column, key = pa.array(TEXTS), b"k" * 32
-    plain = [text.encode() for text in TEXTS]
-    assert 0.6 > ratio(
-        0.6, lambda: fingerprints(column, (1, 2)), lambda: [hashlib.blake2b(text, key=key).digest() for text in plain]
+@pytest.fixture(scope="module")
+def measured() -> dict[str, str]:
+    """What each guard found."""
+    done = subprocess.run(
+        [sys.executable, "-m", "reverse_etl_tests.ratios"], capture_output=True, text=True, check=False
     )
+    assert 0 == done.returncode, done.stderr
+    results: dict[str, str] = json.loads(done.stdout)
+    return results
 
 
-def test_row_keys_cost_less_than_a_checksum_of_each_text() -> None:
-    """A weighted sum over a column, beside CRC-32 text by text."""
-    column = pa.array(TEXTS)
-    plain = [text.encode() for text in TEXTS]
-    assert 2.5 > ratio(2.5, lambda: text_keys(column), lambda: [crc32(text) for text in plain])
+@pytest.mark.parametrize("guard", [guard.__name__ for guard in GUARDS])
+def test_rows_cost_less_than_a_loop(guard: str, measured: dict[str, str]) -> None:
+    """No ratio is beyond its bound."""
+    assert "" == measured[guard]
 
 
-def test_operations_cost_less_than_a_dictionary_of_each_row() -> None:
-    """Kernels that write JSON, beside orjson row by row."""
-    people = [
-        {"id": text, "name": "Ann", "plan": "pro", "age": number % 90, "score": number / 8, "active": True}
-        for number, text in enumerate(TEXTS)
-    ]
-    batch = numbered(people, pa.Table.from_pylist(people[:1]).schema)
-    of = sync(people={"identify_by": "id"})
+def test_a_loop_is_beyond_the_bound() -> None:
+    """A guard finds what takes as long as the loop beside it."""
 
-    def row_by_row() -> list[bytes]:
-        return [
-            orjson.dumps({"type": "person", "identifiers": {"id": row["id"]}, "action": "identify", "attributes": row})
-            for row in batch.drop_columns([ROW_NUMBER]).to_pylist()
-        ]
+    def loop() -> list[int]:
+        return [number + 1 for number in range(20_000)]
 
-    assert 0.5 > ratio(0.5, lambda: [*items(batch, of, "rows")], row_by_row)
+    def guard() -> None:
+        require(0.4, loop, loop)
 
-
-def test_packing_costs_less_than_a_loop_over_items() -> None:
-    """Bodies cut out of a column of items, beside items taken out and added up one by one."""
-    column, numbers = ItemColumn.of([text.encode() * 8 for text in TEXTS]), [*range(ROWS)]
-    limits = Limits(32_000, 475_000, 12, 5_000, 100, 8)
-
-    def one_by_one() -> list[bytes]:
-        bodies, size, items = [], 0, []
-        for item in column:
-            if size + len(item) > limits.max_request_bytes:
-                bodies.append(b",".join(items))
-                size, items = 0, []
-            size += len(item) + 1
-            items.append(item)
-        return [*bodies, b",".join(items)]
-
-    def packed() -> list[bytes]:
-        packer = Packer(limits)
-        requests = [*packer.add(numbers, numbers, column), *packer.rest()]
-        return [b"".join((joined(request.items),)) for request in requests]
-
-    assert 0.6 > ratio(0.6, packed, one_by_one)
+    assert found(guard).endswith("times the plain loop, and the bound is 0.4")

@@ -16,7 +16,7 @@ from reverse_etl.config.draft import is_named
 from reverse_etl.config.numbers import WrittenNumber
 from reverse_etl.config.statement import read_statement
 from reverse_etl.config.sync_tests import ReadsBeside
-from reverse_etl.errors import ConfigError
+from reverse_etl.errors import ConfigError, QueryError
 from reverse_etl.shaping.convert import CAN, converted
 from reverse_etl.shaping.kinds import WORDS, kind_of
 from reverse_etl.sources._arrow import canonical_field
@@ -61,8 +61,13 @@ class GivenSession:
         return Mark("", EVERY_ROW)
 
     def stream(self, sql: str, *, limit: int | None = None) -> Generator[pa.RecordBatch, None, None]:  # noqa: ARG002
-        """The rows; no batch where none are given, so that no column is asked for."""
-        given = self.batches[sql]
+        """The rows; no batch where none are given, so that no column is asked for.
+
+        Raises:
+            QueryError: The query is none of those that the test gives rows for.
+        """
+        if (given := self.batches.get(sql)) is None:
+            raise QueryError("a test has the rows of its queries and no tables.")
         batch = given.pop(0) if len(given) > 1 else given[0]
         if batch.num_rows:
             yield batch

@@ -150,7 +150,7 @@ def test_the_end_of_a_run_tells_repeats(tmp_path: Path) -> None:
     """Whatever else it has to say; the status stays completed."""
     found = checked(tmp_path, CLICKS, [batch([{}, {}, {"id": "2"}])])
     counts = Counts(extracted=3, delivered=2, excluded=1)
-    status, message, exit_code = verdict(sync(events=CLICKS), found.folder, {"rows": counts})
+    status, message, exit_code = verdict(sync(events=CLICKS), found.folder, {"rows": counts}, run_id="r1")
     assert "1 event is excluded, because it repeats" in message
     assert (status, exit_code) == (Status.COMPLETED, 0)
 

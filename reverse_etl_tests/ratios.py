@@ -1,0 +1,225 @@
+"""What a million rows cost stays below what a plain loop over them costs: ratios of two loops, in turn, in one process.
+
+``python -m reverse_etl_tests.ratios`` prints what each guard found as JSON: nothing, or what is too slow. The process
+is a fresh one: in one that has run thousands of tests, kernels have taken ten times as long as here, loops no longer.
+
+Seconds of a machine say nothing on another one, or beside other work; which of two loops takes longer does. The bounds
+are two to three times what was measured, as other work takes more from kernels than from loops: a kernel that falls
+back to a loop over rows is beyond.
+"""
+
+from __future__ import annotations
+
+import csv
+import gc
+import hashlib
+import io
+import json
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from reverse_etl.changes.fingerprints import fingerprints
+from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.changeset.row_keys import text_keys
+from reverse_etl.checks.base import BatchRule
+from reverse_etl.checks.rules import rules_for
+from reverse_etl.delivery.batches import Packer
+from reverse_etl.destinations.base import Limits
+from reverse_etl.destinations.customerio.operations import items
+from reverse_etl.destinations.item_column import ItemColumn, joined
+from reverse_etl.ledger.ledger import Ledger
+from reverse_etl.report import Cause, Reason
+from reverse_etl.sources.postgres.types import Types
+from reverse_etl.sources.postgres.values import batch as columns_of
+from reverse_etl_tests.destinations.customerio.configs import numbered, sync
+
+ROWS = 20_000
+_TRIES = 5
+TEXTS = [f"user{number}@example.com" for number in range(ROWS)]
+
+
+def ratio(below: float, ours: Callable[[], object], plain: Callable[[], object]) -> float:
+    """How many times the processor's time of the plain loop ours takes: the least of seven turns of each.
+
+    Other work on the machine takes more from kernels than from loops, for as long as it lasts: what is not below is
+    measured again. A kernel that falls back to a loop never is. Garbage of earlier tests is not collected meanwhile.
+    """
+    found = math.inf
+    gc.disable()
+    try:
+        for _ in range(_TRIES):
+            taken: list[list[float]] = [[], []]
+            for _ in range(7):
+                for work, seconds in zip((ours, plain), taken, strict=True):
+                    began = time.thread_time()
+                    work()
+                    seconds.append(time.thread_time() - began)
+            found = min(taken[0]) / min(taken[1])
+            if found < below:
+                break
+    finally:
+        gc.enable()
+    return found
+
+
+def require(below: float, ours: Callable[[], object], plain: Callable[[], object]) -> None:
+    """Raises AssertionError where ours is not below so many times the plain loop."""
+    found = ratio(below, ours, plain)
+    assert found < below, f"{found:.2f} times the plain loop, and the bound is {below}"
+
+
+def columns_of_a_copy_cost_less_than_its_fields() -> None:
+    """COPY's CSV into typed columns, beside fields of text by Python's own reader of CSV."""
+    oids = {"email": 25, "first_name": 25, "age": 23, "score": 701, "active": 16, "seen_at": 1184}
+    lines = [
+        f"{text},Ann {number % 500},{number % 90},{number / 8},{'tf'[number % 2]},2026-01-05 01:30:{number % 60:02}+00"
+        for number, text in enumerate(TEXTS)
+    ]
+    block = "\n".join([*lines, ""]).encode()
+
+    def ours() -> pa.RecordBatch:
+        return columns_of(block, [*oids], oids=[*oids.values()], types=Types(), timezone="UTC")
+
+    assert ours().num_rows == ROWS
+    require(0.5, ours, lambda: [*csv.reader(io.StringIO(block.decode()))])
+
+
+def no_rule_looks_at_each_value_in_a_loop() -> None:
+    """Each rule of people that looks at one row at a time, beside a loop over one column."""
+    people = [{"id": str(number), "email": text, "plan": "pro", "age": number} for number, text in enumerate(TEXTS)]
+    batch = numbered(people, pa.Table.from_pylist(people[:1]).schema)
+    rules = [rule for rule in rules_for(sync(people={"identify_by": "id"}))["rows"] if isinstance(rule, BatchRule)]
+    column = batch.column("email")
+    # A pattern is a search through each text, and this one looks at every column of texts.
+    most = {"email_valid": 3.5, "text_encodable": 1.3}
+
+    def plain() -> list[bool]:
+        return [bool(text) and len(text) <= 150 for text in column.to_pylist()]
+
+    assert [found for rule in rules for found in rule.findings(batch, 1_767_600_000)] == []
+    assert len(rules) > 10
+    too_slow = {}
+    for each in rules:
+        below = most.get(each.rule.name, 0.5)
+        if (found := ratio(below, lambda each=each: [*each.findings(batch, 1_767_600_000)], plain)) >= below:
+            too_slow[each.rule.name] = found
+    assert {} == too_slow
+
+
+def packing_and_settling_cost_less_than_a_line_for_each_row() -> None:
+    """Requests filled, and an entry of the journal for each, beside a line of JSON a row."""
+    scratch = tempfile.TemporaryDirectory()
+    numbers, keys = [*range(1, ROWS + 1)], [*range(ROWS)]
+    operations = [text.encode() * 10 for text in TEXTS]
+    limits = Limits(32_000, 475_000, 15, 10_000, 100.0, 8)
+    packed: list[int] = []
+
+    def ours() -> None:
+        packer = Packer(limits)
+        folder = Path(scratch.name, str(len(packed)))
+        ledger = Ledger(Parts(folder, "rows"), np.zeros(ROWS, np.uint8), lambda batch, name: batch.column(name))
+        requests = [*packer.add(numbers, keys, operations), *packer.rest()]
+        for request in requests:
+            ledger.deliver(request.numbers, request.keys)
+        assert ledger.close(Cause("delivery", Reason("stopped", "", ""))).delivered == ROWS
+        packed.append(len(requests))
+
+    def row_by_row() -> list[bytes]:
+        return [
+            orjson.dumps({"row": number, "key": key, "bytes": len(item), "outcome": "delivered"})
+            for number, key, item in zip(numbers, keys, operations, strict=True)
+        ]
+
+    with scratch:
+        require(0.4, ours, row_by_row)
+    assert 5 < packed[0] < 15
+
+
+def fingerprints_cost_less_than_a_hash_of_each_text() -> None:
+    """SipHash over a column, beside BLAKE2 text by text."""
+    column, key = pa.array(TEXTS), b"k" * 32
+    plain = [text.encode() for text in TEXTS]
+    require(
+        0.6, lambda: fingerprints(column, (1, 2)), lambda: [hashlib.blake2b(text, key=key).digest() for text in plain]
+    )
+
+
+def row_keys_cost_less_than_a_checksum_of_each_text() -> None:
+    """A weighted sum over a column, beside CRC-32 text by text."""
+    column = pa.array(TEXTS)
+    plain = [text.encode() for text in TEXTS]
+    require(2.5, lambda: text_keys(column), lambda: [crc32(text) for text in plain])
+
+
+def operations_cost_less_than_a_dictionary_of_each_row() -> None:
+    """Kernels that write JSON, beside orjson row by row."""
+    people = [
+        {"id": text, "name": "Ann", "plan": "pro", "age": number % 90, "score": number / 8, "active": True}
+        for number, text in enumerate(TEXTS)
+    ]
+    batch = numbered(people, pa.Table.from_pylist(people[:1]).schema)
+    of = sync(people={"identify_by": "id"})
+
+    def row_by_row() -> list[bytes]:
+        return [
+            orjson.dumps({"type": "person", "identifiers": {"id": row["id"]}, "action": "identify", "attributes": row})
+            for row in batch.drop_columns([ROW_NUMBER]).to_pylist()
+        ]
+
+    require(0.5, lambda: [*items(batch, of, "rows")], row_by_row)
+
+
+def packing_costs_less_than_a_loop_over_items() -> None:
+    """Bodies cut out of a column of items, beside items taken out and added up one by one."""
+    column, numbers = ItemColumn.of([text.encode() * 8 for text in TEXTS]), [*range(ROWS)]
+    limits = Limits(32_000, 475_000, 12, 5_000, 100, 8)
+
+    def one_by_one() -> list[bytes]:
+        bodies, size, items = [], 0, []
+        for item in column:
+            if size + len(item) > limits.max_request_bytes:
+                bodies.append(b",".join(items))
+                size, items = 0, []
+            size += len(item) + 1
+            items.append(item)
+        return [*bodies, b",".join(items)]
+
+    def packed() -> list[bytes]:
+        packer = Packer(limits)
+        requests = [*packer.add(numbers, numbers, column), *packer.rest()]
+        return [b"".join((joined(request.items),)) for request in requests]
+
+    require(0.6, packed, one_by_one)
+
+
+GUARDS: Final = (
+    columns_of_a_copy_cost_less_than_its_fields,
+    no_rule_looks_at_each_value_in_a_loop,
+    packing_and_settling_cost_less_than_a_line_for_each_row,
+    fingerprints_cost_less_than_a_hash_of_each_text,
+    row_keys_cost_less_than_a_checksum_of_each_text,
+    operations_cost_less_than_a_dictionary_of_each_row,
+    packing_costs_less_than_a_loop_over_items,
+)
+
+
+def found(guard: Callable[[], None]) -> str:
+    """What a guard found too slow; empty for nothing."""
+    try:
+        guard()
+    except AssertionError as error:
+        return str(error) or "the ratio is not below its bound"
+    return ""
+
+
+if __name__ == "__main__":
+    print(json.dumps({guard.__name__: found(guard) for guard in GUARDS}))  # noqa: T201
