@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from reverse_etl_tests.benchmarks.whole.figures import PUBLISHED_S, middle
+from reverse_etl_tests.benchmarks.whole.figures import LOOPS, PUBLISHED_S, middle
 
 WIDTH: Final = 860
 HEIGHT: Final = 420
@@ -54,14 +54,12 @@ def series(figures: dict[str, Any]) -> list[Series]:
     )
     runs = [(case["rows"], middle(case["runs"], "wall_s")) for case in cases]
     floors = [
-        (case["rows"], middle(case["floor"], "fetch_s") + middle(case["floor"], "send_s"))
-        for case in cases
-        if case["floor"]
+        (case["rows"], sum(middle(case["floor"], f"{loop}_s") for loop in LOOPS)) for case in cases if case["floor"]
     ]
     found = [
         Series("customerio", "Customer.io’s own, published", sorted(PUBLISHED_S.items())),
         Series("run", "reverse-etl run", runs),
-        Series("floor", "floor: bare fetch and send", floors),
+        Series("floor", "floor: bare fetch, JSON, send", floors),
     ]
     drt: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for case in figures["peers"].values():

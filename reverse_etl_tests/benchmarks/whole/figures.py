@@ -16,6 +16,9 @@ FILE: Final = FOLDER / "whole-runs.json"
 QUIET: Final = 0.1
 """The share of the processors that others may use for wall times to be comparable."""
 
+LOOPS: Final = ("fetch", "encode", "send")
+"""Of the floor."""
+
 PUBLISHED_S: Final = {1_000_000: 40 * 60 + 39}
 """Customer.io's own reverse ETL, rows of 10 columns. Source: the table on reverse ETL performance in its documentation,
 as quoted in November 2026."""

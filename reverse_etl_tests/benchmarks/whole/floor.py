@@ -1,8 +1,7 @@
-"""The floor of a case: the driver's bare fetch of the rows, then bodies that are ready, on raw connections.
+"""The floor of a case: the driver's bare fetch of the rows, JSON of columns, bodies that are ready on raw connections.
 
-Nothing is checked, numbered, kept, encoded, paced or remembered. ``python -m
-reverse_etl_tests.benchmarks.whole.floor ROWS PORT`` in a project's folder prints what each half took, in seconds of the
-clock and of the processor.
+Nothing is checked, numbered, kept, paced or remembered. ``python -m reverse_etl_tests.benchmarks.whole.floor ROWS
+PORT`` in a project's folder prints what each of the three took, in seconds of the clock and of the processor.
 """
 
 from __future__ import annotations
@@ -13,20 +12,27 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.config.loader import load_project
 from reverse_etl.sources import connect
 from reverse_etl_tests.benchmarks import bare_loops
 from reverse_etl_tests.benchmarks.whole.cases import QUERY
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 CONNECTIONS: Final = 8
 """As many as a workspace has requests in flight by default."""
 
 BODY_BYTES: Final = 475_000
+
+_AS_JSON: Final = """
+SELECT to_json({'type': 'person', 'identifiers': {'id': id}, 'action': 'identify', 'attributes': people}) FROM people
+"""
 
 
 def bodies(row: dict[str, Any], rows: int) -> tuple[bytes, int, int]:
@@ -88,20 +94,39 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+def as_json(batches: Iterable[pa.RecordBatch]) -> int:
+    """How many rows are operations in JSON, made by DuckDB on one thread."""
+    import duckdb
+
+    with duckdb.connect(config={"threads": 1}) as database:
+        made = (database.from_arrow(batch).query("people", _AS_JSON) for batch in batches)
+        return sum(len(each.to_arrow_table()) for each in made if each is not None)
+
+
 def main(rows: int, port: int) -> None:
-    """Prints the two halves."""
+    """Prints the three."""
     warnings.simplefilter("ignore")
     config = load_project(Path("syncs")).databases["shop"]
     with connect(config) as session:
-        [row] = [row for batch in session.stream(f"{QUERY} LIMIT 1") for row in batch.to_pylist()]
+        batches = [*session.stream(QUERY)]
+    [row] = batches[0].slice(length=1).to_pylist()
     bare = {"postgres": bare_loops.postgres, "mysql": bare_loops.mysql}[config.type]
-    fetched: list[int] = []
-    fetch = timed(lambda: fetched.append(bare(config, QUERY)))
-    if fetched != [rows]:
-        sys.exit(f"the driver fetched {fetched[0]:,} rows of {rows:,}")
+    counted: list[int] = []
+    fetch = timed(lambda: counted.append(bare(config, QUERY)))
+    encode = timed(lambda: counted.append(as_json(batches)))
+    if counted != [rows, rows]:
+        sys.exit(f"the driver fetched {counted[0]:,} rows, {counted[1]:,} are JSON, of {rows:,}")
     requests = all_requests(row, rows)
     send = timed(lambda: posted(port, requests))
-    print(json.dumps({"fetch_s": fetch[0], "fetch_cpu_s": fetch[1], "send_s": send[0], "send_cpu_s": send[1]}))
+    print(
+        json.dumps(
+            {
+                f"{loop}_{unit}": seconds
+                for loop, took in (("fetch", fetch), ("encode", encode), ("send", send))
+                for unit, seconds in zip(("s", "cpu_s"), took, strict=True)
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from reverse_etl_tests.benchmarks.whole.cases import Case
 from reverse_etl_tests.benchmarks.whole.chart import chart
-from reverse_etl_tests.benchmarks.whole.figures import FOLDER, PUBLISHED_S, QUIET, load, middle, spread
+from reverse_etl_tests.benchmarks.whole.figures import FOLDER, LOOPS, PUBLISHED_S, QUIET, load, middle, spread
 
 PAGE: Final = FOLDER / "whole-runs.md"
 CHART: Final = FOLDER / "whole-runs.svg"
@@ -45,14 +46,24 @@ Processor seconds are the process's own, user and system.
 {lines}
 """
 
+_FURTHER: Final = """
+## What each further million takes
+
+Seconds of the run itself that a case takes longer than the one before it, for each million rows more: without what every run costs once. {least} to {most}.
+
+| rows | s for each further million |
+|---:|---:|
+{lines}
+"""
+
 _FLOOR: Final = """
 ## The floor of the same work
 
-The driver's own fetch loop over the same rows (`cursor.stream` of psycopg, `SSCursor` of asyncmy), then requests that are ready on eight raw connections; no rate
-limit, nothing checked, kept or encoded. Measured after each run, beside the same work. Seconds are those of the two loops, without a start of the process.
+The driver's own fetch loop over the same rows (`cursor.stream` of psycopg, `SSCursor` of asyncmy); the rows as JSON, made by DuckDB on one thread from batches of columns; then requests that are ready on
+eight raw connections. No rate limit, nothing is checked or kept. Measured after each run, beside the same work. Seconds are those of the three loops, without a start of the process.
 
-| case | fetch, s | send, s | processor, s | command ÷ floor, by the clock | command ÷ floor, by the processor |
-|---|---:|---:|---:|---:|---:|
+| case | fetch, s | JSON, s | send, s | processor, s | command ÷ floor, by the clock | command ÷ floor, by the processor |
+|---|---:|---:|---:|---:|---:|---:|
 {lines}
 
 The sink took {sink:,.0f} rows a second there, {times:.0f} times as many as the fastest run sent it: it holds nothing back.
@@ -102,6 +113,19 @@ def page(figures: dict[str, Any]) -> str:
     if busy and busy[len(busy) // 2] > QUIET:
         text += _BUSY.format(median=busy[len(busy) // 2], most=busy[-1])
     text += _RUNS.format(rate=REQUESTS_PER_S, lines=_lines(_run_line(case) for case in cases.values()))
+    grown = sorted((case for case in done.values() if _comparable(case)), key=lambda case: case["rows"])
+    further = [
+        (
+            one["rows"],
+            two["rows"],
+            (middle(two["runs"], "run_s") - middle(one["runs"], "run_s")) / (two["rows"] - one["rows"]) * 1e6,
+        )
+        for one, two in pairwise(grown)
+    ]
+    if further:
+        lines = _lines(f"| {one:,} to {two:,} | {_s(each)} |" for one, two, each in further)
+        took = [each for *_, each in further]
+        text += _FURTHER.format(least=_s(min(took)), most=_s(max(took)), lines=lines)
     floors = [case for case in done.values() if case["floor"]]
     if floors:
         fastest = max(case["rows"] / min(run["run_s"] for run in case["runs"]) for case in floors)
@@ -174,15 +198,13 @@ def _run_line(case: dict[str, Any]) -> str:
 
 def _floor_line(case: dict[str, Any]) -> str:
     floor, runs = case["floor"], case["runs"]
-    wall = [one["fetch_s"] + one["send_s"] for one in floor]
-    cpu = [one["fetch_cpu_s"] + one["send_cpu_s"] for one in floor]
+    wall, cpu = ([sum(one[f"{loop}_{unit}"] for loop in LOOPS) for one in floor] for unit in ("s", "cpu_s"))
     ratios = [
         {"wall": run["wall_s"] / clock, "cpu": run["cpu_s"] / processor}
         for run, clock, processor in zip(runs, wall, cpu, strict=False)
     ]
     cells = [
-        _seconds(floor, "fetch_s"),
-        _seconds(floor, "send_s"),
+        *(_seconds(floor, f"{loop}_s") for loop in LOOPS),
         _s(sorted(cpu)[len(cpu) // 2]),
         *(_seconds(ratios, name) for name in ("wall", "cpu")),
     ]
@@ -196,7 +218,7 @@ def _stage_line(case: dict[str, Any]) -> str:
     ]
     ratio = ""
     if case["floor"]:
-        floor_s = middle(case["floor"], "fetch_cpu_s") + middle(case["floor"], "send_cpu_s")
+        floor_s = sum(middle(case["floor"], f"{loop}_cpu_s") for loop in LOOPS)
         ratio = _s(sum(stage["cpu_s"] for stage in stages.values()) / floor_s)
     return f"| {_label(case)} | {' | '.join(cells)} | {ratio} | {stages['deliver']['peak_mb']:.0f} |"
 

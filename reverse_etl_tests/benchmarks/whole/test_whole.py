@@ -20,7 +20,7 @@ from reverse_etl_tests.benchmarks.whole.floor import all_requests, posted
 from reverse_etl_tests.benchmarks.whole.sink import running_sink
 
 RUN = {"wall_s": 9.0, "run_s": 6.0, "cpu_s": 8.0, "peak_mb": 420.0, "requests": 550, "body_bytes": 262_000_000}
-LOOPS = {"fetch_s": 1.2, "fetch_cpu_s": 1.0, "send_s": 0.3, "send_cpu_s": 0.1}
+LOOPS = {"fetch_s": 1.2, "fetch_cpu_s": 1.0, "encode_s": 0.5, "encode_cpu_s": 0.4, "send_s": 0.3, "send_cpu_s": 0.1}
 STAGE = {"wall_s": 1.0, "cpu_s": 1.0, "peak_mb": 300.0}
 
 
@@ -97,6 +97,19 @@ def test_a_case_that_failed_is_a_line_of_the_table() -> None:
     assert "beside other work" not in text
 
 
+def test_the_ratios_count_all_three_loops_of_the_floor() -> None:
+    """A command of 9 and 11 s, processor 8, and stages of 3 s, beside 2.0 s, processor 1.5."""
+    text = page.page(MEASURED)
+    assert "ms | 1.2 (1.2–1.2) | 0.50 (0.50–0.50) | 0.30 (0.30–0.30) | 1.5 | 5.0 (4.5–5.5) |" in text
+    assert "| 1.0 (1.0) | 1.0 (1.0) | 1.0 (1.0) | 2.0 | 300 |" in text
+
+
+def test_what_each_further_million_takes_leaves_out_what_a_run_costs_once() -> None:
+    """Half a second more for 100,000 rows more are five for a million; what a case without runs took is not known."""
+    cases = {"100k": case(100_000), "200k": case(200_000, runs=[RUN | {"run_s": 6.5}]), "5m": MEASURED["cases"]["5m"]}
+    assert "| 100,000 to 200,000 | 5.0 |" in page.page({"cases": cases, "peers": {}})
+
+
 def test_other_work_is_said() -> None:
     """Where others used the processors, the page says that its wall times are of little use."""
     busy = {"cases": {"1m": case(1_000_000, busy=[0.5, 0.9])}, "peers": {}}
@@ -122,7 +135,7 @@ def test_the_chart_shows_what_was_measured() -> None:
     assert all(0 < float(circle.get("cx", 0)) < chart.WIDTH for circle in circles)
     assert all(0 < float(circle.get("cy", 0)) < chart.HEIGHT for circle in circles)
     names = {text.text for text in tree.findall("{*}text")}
-    assert {"reverse-etl run", "floor: bare fetch and send", "drt, 100 rows a request, 0 ms"} <= names
+    assert {"reverse-etl run", "floor: bare fetch, JSON, send", "drt, 100 rows a request, 0 ms"} <= names
 
 
 def test_the_page_and_the_chart_are_those_of_the_figures() -> None:
