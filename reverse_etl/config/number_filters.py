@@ -53,12 +53,16 @@ def _filters(tree: exp.Expr, dialect: Dialect) -> Iterator[NumberFilter]:
         for compared, number in ((node.this, node.expression), (node.expression, node.this)):
             if not _is_number(number) or (table := _table(node, compared)) is None:
                 continue
-            not_null = exp.Not(this=exp.Is(this=compared.copy(), expression=exp.Null()))
-            values = exp.select(exp.alias_(compared.copy(), "value")).from_(table.copy()).where(not_null).limit(_VALUES)
+            first = exp.select(exp.alias_(compared.copy(), "value")).from_(table.copy()).limit(_LOOKED_AT)
+            not_null = exp.Not(this=exp.Is(this=exp.column("value"), expression=exp.Null()))
+            values = exp.select("value").from_(first.subquery("first_rows")).where(not_null).limit(_VALUES)
             with quiet_sqlglot():
                 texts = [each.sql(dialect=dialect.name) for each in (compared, number, values)]
             yield NumberFilter(line_of(node), texts[0], texts[1].replace(MARK, _PLACEHOLDER), texts[2])
 
+
+_LOOKED_AT: Final = 1_000
+"""Rows: where they are all NULL, the others are not searched for a value."""
 
 _VALUES: Final = 16
 

@@ -99,3 +99,14 @@ def test_validate_plan_and_run_say_so_with_file_and_line(project: Project) -> No
     for command in (("validate",), ("run", "people")):
         done = project.reverse_etl(*command)
         assert "holds text" not in done.stdout + done.stderr
+
+
+def test_a_column_without_values_is_not_searched_to_its_end(database: DatabaseConfig) -> None:
+    """A thousand rows without one are enough: the table may have a hundred million."""
+    assert isinstance(database, Config)
+    with closing(sqlite3.connect(database.path)) as connection, connection:
+        connection.execute("CREATE TABLE late (at)")
+        connection.executemany("INSERT INTO late VALUES (?)", [*[(None,)] * 1_000, ("2026-11-28 13:36:47",)])
+    with connect(database) as session:
+        query = "SELECT at FROM late WHERE at >= {{last_sync_time}}"
+        assert [] == list(number_for_time([Stream(ROWS, query)], session, DIALECT))
