@@ -35,7 +35,7 @@ _SHARED = "SELECT row_number FROM {keys} WHERE key IN (SELECT key FROM {keys} GR
 _BATCH_ROWS = 100_000
 
 _IN_MEMORY_ROWS: Final = 2_000_000
-"""Numbers of so many rows take 64 MB while they are compared; to load DuckDB takes 50."""
+"""Their numbers take 64 MB while they are compared; loading DuckDB takes 50."""
 
 _Marks: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 _Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"

@@ -2,7 +2,7 @@
 
 It calls what ``dg dev`` calls, so that no command of Dagster's that is superseded runs and none has to be installed.
 All that it starts is one process group, which ends with whoever started it: also where that was killed, as schedules
-that run on unseen send rows that nobody expects any more.
+that run on unseen send rows unexpectedly.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def command(workspace: str, *, host: str, port: int, ends_with: int) -> list[str
         workspace: Path of a ``workspace.yaml``.
         host: The address of the page.
         port: Its port.
-        ends_with: The reading end of a pipe, inherited: once nobody can write to it, the process group ends.
+        ends_with: The reading end of a pipe, inherited: once every writer has closed it, the process group ends.
     """
     return [sys.executable, "-m", __name__, workspace, host, str(port), str(ends_with)]
 

@@ -21,7 +21,7 @@ _ONE: Final = httpx.Limits(max_connections=None, max_keepalive_connections=1)
 class Pool(httpx.AsyncBaseTransport):
     """As many connections as requests are open at once; how many that are, the caller decides.
 
-    One that has been idle for httpx's time, or that the server has closed, is opened anew when its turn comes.
+    One that has been idle for httpx's time, or that the server has closed, is opened again when its turn comes.
 
     Args:
         trusted: Whose certificates are.

@@ -1,4 +1,4 @@
-"""The body of a request, let go as soon as it is sent: nobody needs it while its answer is waited for."""
+"""The body of a request, let go as soon as it is sent: it is not needed while its answer is awaited."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Loaded:
 
 
 def mark(sync: SyncConfig) -> str:
-    """What Dagster has to load to start a sync's runs as the file says; each run reads all else anew."""
+    """What Dagster has to load to start a sync's runs as the file says; each run reads all else again."""
     said = [sync.destination, sync.schedule.model_dump(mode="json")]
     return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=8).hexdigest()
 

@@ -27,7 +27,7 @@ _UNKNOWN: Final = (
 def loading(statuses: Sequence[SyncStatus]) -> str:
     """What Dagster has not loaded as the files are now, lines; empty where it has everything, or no daemon runs.
 
-    Nor does it while a faulty file blocks all runs: it loads nothing anew, and that is said elsewhere.
+    Nor does it while a faulty file blocks all runs: it loads nothing then, and the problems are shown beside.
     """
     if any(each.blocked for each in statuses):
         return ""
