@@ -16,7 +16,9 @@ from reverse_etl.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STOPS_ALL: Final = "One faulty file stops all runs of its folder until it is mended; runs in progress go on to their end."
+STOPS_ALL: Final = (
+    "One faulty file stops all runs of its folder until it is mended; runs in progress go on to their end."
+)
 
 SEE_ALL: Final = "To see every problem: reverse-etl validate"
 
