@@ -17,6 +17,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.cli.dagster_settings import DAGSTER_HOME_VARIABLE, SHIPPED, stored_elsewhere
 from reverse_etl.errors import StateError
 from reverse_etl.files.private import PRIVATE_FOLDER, make_private_folder, open_private
 from reverse_etl.settings import TARGET_VARIABLE, value_of
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from reverse_etl.state.home import Home
-
-DAGSTER_HOME_VARIABLE: Final = "DAGSTER_HOME"
 
 _DATABASES: Final = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 """What Dagster makes in its folder when it starts there for the first time."""
@@ -44,25 +43,6 @@ UNCAPTURED: Final = {
     "config": {},
 }
 """Leaves the output of a run to the terminal."""
-
-SHIPPED: Final = {
-    "dagster.yaml": (
-        "38059d7b4df27bd8a22e7ef71a94d788f5c1f434d59f46740634e9dda6bf0723",
-        "69ac8517af80254817c87b5c175719240f0f23db23c53625bbb3b5c43090641a",
-        "d6f8a300521aa1d7d11ed6724860aebaf8dc6f4b2e34dc979cfd845142837020",
-        "9534546152406000963228b6c8c470a394d796a084adbc83648872121425318b",
-        "dced0f61982ea846c1757022fec1634d838523f4872e9c8be4268a16b5e25601",
-        "9f1e30e060967fa1ebcfd2c74f647a7519226c8a61cc021e1cf52c941f74bd67",
-    ),
-    "workspace.yaml": (
-        "16a0bb238674b4f05631e2dff1404b11be2fd98dfa371a8bcb30c82079485c68",
-        "6066633c2faa6dbd68bb34a7dbcfc38d1b100a021b68e4011f995826f68a8266",
-    ),
-}
-"""SHA-256 of every version, today's last: who has an earlier one has not edited it. Only ever add to these."""
-
-_NEEDED: Final = ("run_coordinator", "run_launcher", "concurrency", "run_monitoring", "python_logs")
-"""Without these, runs of one workspace get into each other's way, dead ones stay, or every event is printed."""
 
 
 def dagster_environment(home: Home, syncs: Path) -> None:
@@ -179,30 +159,6 @@ def shipped_file(home: Home, name: str) -> Path:
             shutil.copyfile(shipped, partial)
             partial.replace(path)
     return path
-
-
-def missing_settings(folder: Path) -> tuple[str, ...]:
-    """What a user's own ``dagster.yaml`` lacks of ours that syncs rely on; nothing where it cannot be read."""
-    import yaml
-
-    try:
-        settings = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) or {}
-    except (OSError, ValueError, yaml.YAMLError):
-        return ()  # Dagster reports it
-    return tuple(key for key in _NEEDED if key not in settings) if isinstance(settings, dict) else ()
-
-
-def stored_elsewhere(folder: Path) -> bool:
-    """Whether Dagster's settings name a storage, such as a Postgres server, rather than the folder's files."""
-    import yaml
-
-    try:
-        settings = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) or {}
-    except OSError:
-        return False
-    except yaml.YAMLError:
-        return True
-    return not {"storage", "run_storage", "schedule_storage"}.isdisjoint(settings)
 
 
 def make_storage(folder: Path) -> None:

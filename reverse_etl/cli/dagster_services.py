@@ -78,7 +78,8 @@ def check_launcher(home: Home) -> None:
     import dagster as dg
     from dagster._check import CheckError
 
-    from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_instance
+    from reverse_etl.cli.dagster_home import dagster_instance
+    from reverse_etl.cli.dagster_settings import DAGSTER_HOME_VARIABLE
     from reverse_etl.errors import StateError
 
     with dagster_instance(home, {}) as instance:

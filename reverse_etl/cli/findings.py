@@ -161,7 +161,14 @@ def _files(syncs: Path) -> Iterator[Finding]:
 def _remembered(syncs: Path) -> Iterator[Finding]:
     from datetime import UTC, datetime
 
-    from reverse_etl.cli.dagster_home import dagster_folder, missing_settings, stored_elsewhere
+    from reverse_etl.cli.dagster_home import dagster_folder
+    from reverse_etl.cli.dagster_settings import (
+        DAGSTER_HOME_VARIABLE,
+        how_to_add_settings,
+        missing_settings,
+        stored_elsewhere,
+        whose_settings,
+    )
     from reverse_etl.cli.toggles import daemon_runs
     from reverse_etl.state.home import Home
     from reverse_etl.state.run_history import latest_runs
@@ -188,9 +195,10 @@ def _remembered(syncs: Path) -> Iterator[Finding]:
         section = "Dagster"
         folder = dagster_folder(home)
         yield Finding(section, "storage", "a server" if stored_elsewhere(folder) else "files")
-        lacking = missing_settings(folder) if (folder / "dagster.yaml").exists() else ()
-        needed = f"dagster.yaml lacks {', '.join(lacking)}: see docs/deploy.md" if lacking else ""
-        yield Finding(section, "settings", "its own" if lacking else "ours", needed, StateError.exit_code)
+        is_made = (folder / "dagster.yaml").exists() or bool(os.environ.get(DAGSTER_HOME_VARIABLE))
+        lacking = missing_settings(folder) if is_made else ()
+        needed = f"dagster.yaml lacks {', '.join(lacking)}: {how_to_add_settings()}" if lacking else ""
+        yield Finding(section, "settings", whose_settings(folder), needed, StateError.exit_code)
         yield from _launcher(section, home)
         runs_here = daemon_runs(home, datetime.now(UTC))
         yield Finding(section, "daemon", "runs" if runs_here else "does not run: nothing starts due runs")
@@ -202,8 +210,9 @@ def _launcher(section: str, home: Home) -> Iterator[Finding]:
     """Whether what starts runs can be loaded, where a user's own ``dagster.yaml`` says what that is."""
     from importlib.resources import files
 
-    from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_folder
+    from reverse_etl.cli.dagster_home import dagster_folder
     from reverse_etl.cli.dagster_services import check_launcher
+    from reverse_etl.cli.dagster_settings import DAGSTER_HOME_VARIABLE
 
     file = dagster_folder(home) / "dagster.yaml"
     if not file.exists() or file.read_bytes() == (files("reverse_etl.defs") / file.name).read_bytes():

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.cli.dagster_home import dagster_folder, stored_elsewhere
+from reverse_etl.cli.dagster_home import dagster_folder
+from reverse_etl.cli.dagster_settings import stored_elsewhere
 from reverse_etl.errors import StateError
 
 if TYPE_CHECKING:

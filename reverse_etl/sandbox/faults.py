@@ -136,12 +136,14 @@ class Faults:
         self._fired: list[int] = []
 
     def add(self, rules: bytes) -> None:
-        """Puts further rules in force, after those that are.
+        """Puts further rules in force, after those that are; an empty list ends all of them.
 
         Raises:
             ValueError: They are not a JSON list of rules; none of them is in force then.
         """
         found = _RULES.validate_json(rules)
+        if not found:
+            self.clear()
         for rule in found:
             if rule.do.own is not None and rule.do.own not in self._own:
                 raise ValueError(f"{rule.do.own} is none of its own faults, which are {', '.join(self._own) or 'none'}")

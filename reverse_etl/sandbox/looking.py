@@ -115,7 +115,7 @@ class Looking:
         return as_json(self._faults.as_json())
 
     async def add_faults(self, request: Request) -> Response:
-        """Puts fault rules in force: a JSON list."""
+        """Puts fault rules in force: a JSON list, an empty one to end all."""
         try:
             self._faults.add(await request.body())
         except ValueError as error:

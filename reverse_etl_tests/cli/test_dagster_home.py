@@ -15,14 +15,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from reverse_etl.cli.dagster_home import (
-    SHIPPED,
-    dagster_folder,
-    dagster_instance,
-    missing_settings,
-    shipped_file,
-    why_failed,
-)
+from reverse_etl.cli.dagster_home import dagster_folder, dagster_instance, shipped_file, why_failed
+from reverse_etl.cli.dagster_settings import SHIPPED, missing_settings, whose_settings
 from reverse_etl.defs.failure import StepFailedError
 from reverse_etl.errors import StateError
 from reverse_etl.state.home import Home
@@ -109,6 +103,7 @@ def test_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
         before = before.replace(added, "")
     path = home.dagster / "dagster.yaml"
     path.write_text(before)
+    assert "as an earlier release shipped them" == whose_settings(home.dagster)
     assert now == shipped_file(home, "dagster.yaml").read_text()
     path.write_text(before.replace("max_concurrent_runs: 10", "max_concurrent_runs: 11"))
     assert "max_concurrent_runs: 11" in shipped_file(home, "dagster.yaml").read_text()
@@ -129,6 +124,26 @@ def test_settings_that_lack_all_are_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "dagster.yaml").write_text(text)
     wanted = ("run_coordinator", "run_launcher", "concurrency", "run_monitoring", "python_logs")
     assert wanted == missing_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "whose"),
+    [(("", ""), "as shipped"), (("max_concurrent_runs: 10", "max_concurrent_runs: 11"), "your own")],
+)
+def test_settings_are_called_shipped_only_where_they_are(tmp_path: Path, edit: tuple[str, str], whose: str) -> None:
+    """One edited number makes them the user's own, though nothing is missing."""
+    text = (files("reverse_etl.defs") / "dagster.yaml").read_text()
+    (tmp_path / "dagster.yaml").write_text(text.replace(*edit))
+    assert (whose, ()) == (whose_settings(tmp_path), missing_settings(tmp_path))
+
+
+def test_a_named_folder_without_settings_lacks_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written into a DAGSTER_HOME of the user's own; into the home folder the first run writes them."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    assert "as shipped, from the first run on" == whose_settings(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert "none" == whose_settings(tmp_path)
+    assert "run_launcher" in missing_settings(tmp_path)
 
 
 def is_a_sentence(done: subprocess.CompletedProcess[str], *named: str) -> None:

@@ -49,6 +49,7 @@ def test_what_is_right_is_reported_without_secrets(project: Project) -> None:
     assert entries["extra postgres"][0].startswith("dagster-postgres ")
     assert "all set" == entries["variables of connections"][0]
     assert "none yet" == entries["newest runs"][0]
+    assert ("as shipped, from the first run on", None) == entries["settings"]
     assert entries["home folder"][0].startswith("~/home, ")
 
 
@@ -101,6 +102,17 @@ def test_a_launcher_that_cannot_be_loaded_is_found_before_a_run_is_due(
     said = "run_launcher of ~/home/dagster/dagster.yaml cannot be loaded: CheckError. See that its module, class and "
     expected = (6, ("cannot be loaded", f"{said}config are right, and that what they need is installed."))
     assert (expected if wrong else (0, ("can be loaded", None))) == (code, entries["launcher"])
+
+
+def test_a_dagster_home_without_settings_is_wrong(project: Project) -> None:
+    """Dagster would take its own: runs of one workspace would get into each other's way."""
+    own = project.folder / "dagster"
+    own.mkdir()
+    project.environment["DAGSTER_HOME"] = str(own)
+    code, entries, _ = found(project)
+    lacking = "run_coordinator, run_launcher, concurrency, run_monitoring, python_logs"
+    to_do = "add them as in reverse_etl/defs/dagster.yaml, which reverse-etl ships, or unset DAGSTER_HOME"
+    assert (6, ("none", f"dagster.yaml lacks {lacking}: {to_do}")) == (code, entries["settings"])
 
 
 def test_the_version_is_a_command_too(project: Project) -> None:

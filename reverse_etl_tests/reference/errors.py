@@ -41,20 +41,37 @@ _FAMILIES: Final = {
 }
 
 REASONS: Final = (
-    ("check", "a rule's name, see [Checks](checks.md)", "The row broke a rule and was not sent."),
-    ("customerio", "Customer.io's own word, such as `invalid`", "Customer.io refused the row."),
-    ("delivery", "`stopped`", "The run stopped before the row had an answer; the next run sends it again."),
+    ("`transform`", "`transform_failed`", "The function failed for the row, or what it returned cannot be sent."),
     (
-        "delivery",
+        "`transform`",
+        "`integer_too_large`",
+        "JavaScript would round a whole number of the row: select it as text.",
+    ),
+    ("`columns`", "`not_convertible`", "A value does not become what `as` asks for."),
+    ("`check`", "a rule's name, see [Checks](checks.md)", "The row broke a rule and was not sent."),
+    (
+        "the destination's type, such as `customerio`",
+        "the destination's own word, such as `invalid`",
+        "The destination refused the row.",
+    ),
+    ("`delivery`", "`stopped`", "The run stopped before the row had an answer; the next run sends it again."),
+    ("`delivery`", "`canceled`", "The run was canceled before the row had an answer; the next run sends it again."),
+    (
+        "`delivery`",
         "`unauthorized`",
         "The destination refused the credentials, or they lack a scope; the next run sends the row again.",
     ),
-    ("delivery", "`unavailable`", "The destination gave no usable answer; the next run sends the row again."),
-    ("delivery", "`calls_used_up`", "The calls of the day were used up; the next run sends the row again."),
-    ("delivery", "`destination_refused`", "The destination lets no row through; the run's message says why."),
-    ("delivery", "`item_too_large`", "The row makes an item that is larger than Customer.io takes."),
-    ("delivery", "`unknown_object_type`", "The workspace has no object type of this number."),
-    ("read_back", "what Customer.io's activity log says", "Customer.io accepted the row and did not apply it."),
+    ("`delivery`", "`unavailable`", "The destination gave no usable answer; the next run sends the row again."),
+    ("`delivery`", "`calls_used_up`", "The calls of the day were used up; the next run sends the row again."),
+    ("`delivery`", "`destination_refused`", "The destination lets no row through; the run's message says why."),
+    (
+        "`delivery`",
+        "`in_doubt`",
+        "The row was sent, and its answer was lost. It is not sent again by itself; the message says what to do.",
+    ),
+    ("`delivery`", "`item_too_large`", "The row makes an item that is larger than the destination takes."),
+    ("`delivery`", "`unknown_object_type`", "The workspace has no object type of this number."),
+    ("`read_back`", "what Customer.io's activity log says", "Customer.io accepted the row and did not apply it."),
 )
 """``stage`` and ``reason`` of failed rows, and what they mean."""
 

@@ -20,6 +20,8 @@ FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference" / "example"
 
 _PAGES: Final = ("databases/*.md", "destinations/*.md", "channels/*.md", "shaping.md", "testing.md", "dictionary.md")
 _PEOPLE: Final = ("people", "events", "relationships")
+_DIGITS: Final = re.compile(r"'(\d+(?:_\d+)+)'")
+"""A number that the reader of files takes as text, as YAML 1.2 has it, and that PyYAML quotes therefore."""
 
 
 @cache
@@ -100,5 +102,5 @@ def _inside(path: keys.Path, value: Any) -> Iterator[Any]:
 
 def _line(key: str, value: Any, longest: int) -> str:
     text = yaml.dump({key: value}, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True)
-    line = text.strip().removeprefix("{").removesuffix("}")
+    line = _DIGITS.sub(r"\1", text.strip().removeprefix("{").removesuffix("}"))
     return line if len(line) <= longest and "\\n" not in line else f"{key}: …"

@@ -154,9 +154,9 @@ def _takes(schema: Schema, definitions: Schema) -> str:
     if "$ref" in schema:
         return _takes(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if "const" in schema:
-        return f"`{schema['const']}`"
+        return f"`{_yaml(schema['const'])}`"
     if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
+        return ", ".join(f"`{_yaml(value)}`" for value in schema["enum"])
     if schema.get("type") == "array":
         return f"a list: {_takes(schema.get('items', {'type': 'string'}), definitions)}"
     if schema.get("type") == "string" and (special := _special_text(schema)):

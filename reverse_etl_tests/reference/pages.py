@@ -245,7 +245,7 @@ def _errors() -> list[str]:
         "| stage | reason | means |",
         "|---|---|---|",
     ]
-    return [*lines, *(_row(f"`{stage}`", reason, meaning) for stage, reason, meaning in errors.REASONS)]
+    return [*lines, *(_row(stage, reason, meaning) for stage, reason, meaning in errors.REASONS)]
 
 
 def _python() -> list[str]:

@@ -178,6 +178,8 @@ def _assigned(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
         yield from ((target, node.value) for target in node.targets)
     elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
         yield node.target, node.value
+    elif isinstance(node, ast.AugAssign):
+        yield node.target, ast.Constant(value=...)
 
 
 def _givers(node: ast.AST) -> Iterator[Giver]:
@@ -248,14 +250,17 @@ def values(node: ast.expr, scope: Scope) -> list[Given]:
             ]
         case ast.BoolOp(op=ast.Or(), values=each):
             return list(_first_true(each, node, scope))
-        case ast.BoolOp(values=each):
-            return _either(each, node, scope)
+        case ast.BoolOp(values=[*tests, last]):
+            return _last_if_all(tests, last, scope)
         case ast.Tuple(elts=elements) | ast.List(elts=elements) if not any(map(_is_starred, elements)):
             return [Given(tuple(values(element, scope) for element in elements))]
         case ast.Dict(values=elements):
             return _either(elements, node, scope)
         case ast.Subscript(value=ast.Name() as table):
             return _looked_up(table, node.slice, scope)
+        case ast.Call(func=counting, args=[_, *kinds]) if last_word(counting) == "counted":
+            noun = texts(kinds[-1], scope)[0].value
+            return [Given(f"{OPEN}N{CLOSE} {noun}{'' if len(kinds) > 1 else 's'}")]
         case ast.Call():
             return _called(node, scope)
         case ast.Name(id=name):
@@ -282,6 +287,17 @@ def _first_true(each: list[ast.expr], node: ast.expr, scope: Scope) -> Iterator[
                 yield from (it for way in ways for it in _after([given], {**way, (node, scope.calls): at}))
         passed = [joint(way, given.choices) for given in found if not given.value for way in ways]
         ways = [way for way in passed if way is not None]
+
+
+def _last_if_all(tests: list[ast.expr], last: ast.expr, scope: Scope) -> list[Given]:
+    """The values of ``one and another``: the other where each one before it holds, and nothing where one does not."""
+    found: list[Given] = []
+    held: Choices = {}
+    for one in tests:
+        if (failed := joint(held, _tested(one, scope, taken=False))) is not None:
+            found.append(Given("", failed))
+        held = joint(held, _tested(one, scope, taken=True)) or held
+    return [*_after(values(last, scope), held), *found]
 
 
 def _looked_up(table: ast.Name, at: ast.expr, scope: Scope, otherwise: list[Given] | None = None) -> list[Given]:
@@ -322,6 +338,10 @@ def _tested(test: ast.expr, scope: Scope, *, taken: bool) -> Choices:
         case ast.Compare(left=left, ops=[ast.NotEq() | ast.IsNot() | ast.NotIn() as other], comparators=[right]):
             opposite = {ast.NotEq: ast.Eq, ast.IsNot: ast.Is, ast.NotIn: ast.In}[type(other)]()
             return _tested(ast.Compare(left, [opposite], [right]), scope, taken=not taken)
+        case ast.Compare(
+            left=ast.Name() | ast.NamedExpr() as left, ops=[ast.Is()], comparators=[ast.Constant(value=None)]
+        ):
+            return _tested(left, scope, taken=not taken)
         case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant() as constant]):
             known = frozenset({ast.unparse(constant)})
         case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.Set(elts) | ast.Tuple(elts)]):
@@ -330,6 +350,8 @@ def _tested(test: ast.expr, scope: Scope, *, taken: bool) -> Choices:
             known = frozenset(ast.unparse(key) for one in _tables(table, scope) for key in one.keys if key is not None)
         case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Name(id=name)]) if name in scope.module.constants:
             known = frozenset(ast.unparse(each) for each in scope.module.constants[name])
+        case ast.NamedExpr(target=name):
+            return _tested(name, scope, taken=taken)
         case ast.Name():
             left, known, taken = test, frozenset({"''"}), not taken
         case _:
@@ -389,10 +411,6 @@ def _joined(parts: list[list[Given]]) -> list[Given]:
 def _part(part: ast.expr, scope: Scope) -> list[Given]:
     if not isinstance(part, ast.FormattedValue):
         return texts(part, scope)
-    if isinstance(part.value, ast.Call) and last_word(part.value.func) == "counted":
-        _, *kinds = part.value.args
-        noun = texts(kinds[-1], scope)[0].value
-        return [Given(f"{OPEN}N{CLOSE} {noun}{'' if len(kinds) > 1 else 's'}")]
     found = values(part.value, scope)
     if not isinstance(part.value, ast.IfExp) and any(each.value is None for each in found):
         # One word in place of what only a run knows, such as `none`, is no message of its own.
@@ -409,7 +427,7 @@ def settled(text: str, choices: Choices) -> str:
         match key, option:
             case (str() as of, *_), Among(inside=True, constants=known) if len(known) == 1:
                 constant = next(iter(known))
-                if constant[:1].isdigit() or constant[:1] == "'":
+                if constant[:1].isdigit() or (constant[:1] == "'" and constant != "''"):
                     word = word_of(ast.parse(of, mode="eval").body)
                     text = text.replace(f"{OPEN}{word}{CLOSE}", str(ast.literal_eval(constant)))
     return text

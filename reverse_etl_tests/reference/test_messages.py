@@ -89,6 +89,23 @@ def test_a_message_has_its_own_hint(kind: str, start: str, hints: set[str]) -> N
     assert hints == {hint for text, hint in words if start in text}
 
 
+@pytest.mark.parametrize(
+    ("broken", "means"),
+    [
+        (r"(.{14,})\1", "words twice"),
+        (r"  ", "two spaces"),
+        (r" [,;)]| \.(?!\w|\.\.)|[:,;(] ?[,;)]|[:,;(] \.(?!\w|\.\.)", "a gap where a word is missing"),
+        (r"^[:,;.)]", "a beginning that is none"),
+        (r"(?<!: )\{\}|\(\)", "empty brackets"),
+    ],
+)
+def test_a_message_is_whole(broken: str, means: str) -> None:
+    """No text is joined of parts that never meet: of an empty one, of one twice, or without a space."""
+    texts = {words for each in messages.messages() for words in (each.text, each.hint)}
+    plain = (re.sub(r"`[^`]*`", "`x`", words) for words in texts)
+    assert [] == [words for words in plain if re.search(broken, words)], means
+
+
 def test_a_message_with_several_hints_has_a_row_for_each() -> None:
     """No row joins the hints of several cases."""
     assert [] == [each for each in messages.messages() if " Or: " in each.hint]

@@ -173,6 +173,12 @@ def test_a_rule_that_is_none_is_refused(sandbox: RunningSandbox, rules: Any) -> 
     assert sandbox.faults() == []
 
 
+def test_an_empty_list_of_rules_ends_all(sandbox: RunningSandbox) -> None:
+    """Who posts the rules that are to hold, none of them, finds none in force."""
+    sandbox.faults([{"always": True, "do": {"status": 500}}])
+    assert ([], []) == (sandbox.faults([]), sandbox.faults())
+
+
 def test_a_request_that_breaks_off_is_not_applied(sandbox: RunningSandbox) -> None:
     """Even when what has arrived would be a whole body."""
     body = b'{"batch":[{"type":"person","action":"identify","identifiers":{"id":"1"}}]}'

@@ -18,8 +18,9 @@ from typing import Annotated, Final
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.dagster_home import DAGSTER_HOME_VARIABLE, dagster_environment, missing_settings, shipped_file
+from reverse_etl.cli.dagster_home import dagster_environment, shipped_file
 from reverse_etl.cli.dagster_services import command
+from reverse_etl.cli.dagster_settings import DAGSTER_HOME_VARIABLE, how_to_add_settings, missing_settings
 from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.cli.reloading import kept_loaded
 from reverse_etl.cli.served_page import NoToken, address_to_open, shown_page
@@ -91,8 +92,7 @@ def ui(
 def _warn_of_missing_settings(folder: Path) -> None:
     if missing := missing_settings(folder):
         typer.echo(
-            f"{folder / 'dagster.yaml'} lacks {', '.join(missing)}, which syncs rely on. Add them as in the file that "
-            "reverse-etl ships, or move it away: then `ui` writes it again.",
+            f"{folder / 'dagster.yaml'} lacks {', '.join(missing)}, which syncs rely on: {how_to_add_settings()}.",
             err=True,
         )
 
