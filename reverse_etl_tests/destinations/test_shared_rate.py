@@ -119,7 +119,7 @@ def test_a_database_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
 
     def hangs(turns: int, per_second: float) -> float:
         calls.append(turns)
-        may_answer.wait(10)
+        may_answer.wait(60)
         return place.reserve(turns, per_second)
 
     async def check() -> None:
@@ -150,7 +150,7 @@ def test_a_reservation_that_fails_when_no_task_waits_for_it_causes_no_warning(
     complaints: list[str] = []
 
     def fails_late(turns: int, per_second: float) -> float:
-        may_answer.wait(10)
+        may_answer.wait(60)
         raise StateError("the state database is locked by another process.")
 
     async def check() -> None:

@@ -133,7 +133,7 @@ def test_ctrl_c_ends_the_waiting(busy: Project, sandbox: RunningSandbox) -> None
     process = started(busy, "people")
     with waiting(busy, "reverse-etl", "run", "waits") as (waits, log):
         waits.send_signal(signal.SIGINT)
-        assert 130 == waits.wait(20)
+        assert 130 == waits.wait(60)
     assert "the run was canceled while waiting for the workspace. Nothing was read or sent." in log.read_text()
     assert "Traceback" not in log.read_text()
     (canceled,) = history(busy, "waits")

@@ -587,7 +587,7 @@ EVERYTHING_BUT_TLS = 0x00FFF7FF
 def test_what_is_no_open_mysql_server_says_why(driver: str, first: bytes, said: str, step: str) -> None:
     """The connection's error, and the step of test-connection that fails."""
     with saying(first) as server:
-        config = stranger(server, query_timeout=timedelta(seconds=1))
+        config = stranger(server, query_timeout=timedelta(seconds=30))
         with pytest.raises(SourceUnavailableError, match=said) as refused, connect(config):
             pass
         last = list(steps(config))[-1]

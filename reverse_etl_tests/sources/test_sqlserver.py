@@ -814,11 +814,17 @@ def hangs_up_while_computing(server: TdsServer, config: Config) -> None:
         began = time.monotonic()
         with pytest.raises(SourceUnavailableError, match="the connection was lost during the query"):
             rows(session, "WAITFOR DELAY '00:00:40'; SELECT 1 AS one")
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         asked.join()
-        used = time.process_time()
-        threading.Event().wait(0.5)
-        assert time.process_time() - used < 0.25
+        assert work_of_other_threads(0.1) < 0.5
+
+
+def work_of_other_threads(own_s: float) -> float:
+    """The processor's time that other threads of this process take, in units of what this one takes meanwhile."""
+    whole, own = time.process_time(), time.thread_time()
+    while time.thread_time() - own < own_s:
+        pass
+    return (time.process_time() - whole) / (time.thread_time() - own) - 1
 
 
 def test_an_address_is_verified_by_freetds_alone(monkeypatch: pytest.MonkeyPatch) -> None:

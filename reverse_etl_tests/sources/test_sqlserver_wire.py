@@ -54,5 +54,5 @@ def test_a_connection_is_closed_after_its_last_cancel(monkeypatch: pytest.Monkey
     wire.close()
     assert driver.calls == []
     driver.acknowledged.set()
-    assert driver.closed.wait(10)
+    assert driver.closed.wait(60)
     assert driver.calls == ["canceled", "closed"]

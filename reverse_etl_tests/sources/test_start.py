@@ -189,11 +189,11 @@ def test_mariadb_keeps_no_old_list_of_transactions(mariadb: MariadbServer) -> No
         writer.execute("CREATE TABLE IF NOT EXISTS watched_rows (a INT) ENGINE = InnoDB")
         watching = thread.submit(watch)
         try:
-            assert reading.wait(10)
+            assert reading.wait(60)
             writer.execute("BEGIN")
             writer.execute("INSERT INTO watched_rows VALUES (1)")
             # A busy machine lets a tenth of a second pass between two looks now and then.
-            looks = (of_mariadb(mariadb) for _ in range(20))
+            looks = (of_mariadb(mariadb) for _ in range(200))
             watched = next(look for look in looks if look.reaches_to is None)
         finally:
             done.set()
@@ -214,7 +214,7 @@ def test_mariadb_counts_a_statement_that_waits_for_a_lock(mariadb: MariadbServer
         wait_until(lambda: of_mariadb(mariadb).clock > before + 2 * SECOND)
         found = of_mariadb(mariadb)
         locker.execute("UNLOCK TABLES")
-        waiting.result(10)
+        waiting.result(60)
         locker.execute("DROP TABLE locked_rows")
     assert found.reaches_to is not None
     assert found.reaches_to < before + SECOND

@@ -84,7 +84,7 @@ def test_a_child_is_measured(tmp_path: Path) -> None:
     program = "import json, time; time.sleep(0.2); print(json.dumps({'rows': 3}))"
     done = ran([sys.executable, "-S", "-c", program], folder=tmp_path, environment=os.environ)
     assert done.printed == {"rows": 3}
-    assert done.cpu_s < 0.2 <= done.wall_s
+    assert 0 < done.cpu_s < done.wall_s - 0.19
 
 
 def test_a_case_that_failed_is_a_line_of_the_table() -> None:

@@ -138,7 +138,7 @@ def test_an_interrupt_ends_what_the_server_is_waited_for(server: Clickhouse, tmp
         began = time.monotonic()
         writing.cancel()
         await asyncio.wait({writing})
-        done.append((writing.cancelled(), time.monotonic() - began < 5))
+        done.append((writing.cancelled(), time.monotonic() - began < 30))
 
     delivery.deliver(around=interrupted)
     assert [(True, True)] == done

@@ -144,7 +144,7 @@ def test_an_interrupt_ends_the_statement(server: Snowflake, tmp_path: Path, late
         began = time.monotonic()
         writing.cancel()
         await asyncio.wait({writing})
-        done.append((writing.cancelled(), time.monotonic() - began < 5))
+        done.append((writing.cancelled(), time.monotonic() - began < 30))
         server.running.behave()
 
     delivery.deliver(around=interrupted)

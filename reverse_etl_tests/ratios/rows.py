@@ -1,24 +1,11 @@
-"""What a million rows cost stays below what a plain loop over them costs: ratios of two loops, in turn, in one process.
-
-``python -m reverse_etl_tests.ratios`` prints what each guard found as JSON: nothing, or what is too slow. The process
-is a fresh one: in one that has run thousands of tests, kernels have taken ten times as long as here, loops no longer.
-
-Seconds of a machine say nothing on another one, or beside other work; which of two loops takes longer does. The bounds
-are two to three times what was measured, as other work takes more from kernels than from loops: a kernel that falls
-back to a loop over rows is beyond.
-"""
+"""What a million rows cost, beside plain loops over them: a kernel that falls back to a loop over rows is beyond."""
 
 from __future__ import annotations
 
 import csv
-import gc
 import hashlib
 import io
-import json
-import math
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -41,40 +28,10 @@ from reverse_etl.report import Cause, Reason
 from reverse_etl.sources.postgres.types import Types
 from reverse_etl.sources.postgres.values import batch as columns_of
 from reverse_etl_tests.destinations.customerio.configs import numbered, sync
+from reverse_etl_tests.ratios import ratio, require
 
 ROWS = 20_000
-_TRIES = 5
 TEXTS = [f"user{number}@example.com" for number in range(ROWS)]
-
-
-def ratio(below: float, ours: Callable[[], object], plain: Callable[[], object]) -> float:
-    """How many times the processor's time of the plain loop ours takes: the least of seven turns of each.
-
-    Other work on the machine takes more from kernels than from loops, for as long as it lasts: what is not below is
-    measured again. A kernel that falls back to a loop never is. Garbage of earlier tests is not collected meanwhile.
-    """
-    found = math.inf
-    gc.disable()
-    try:
-        for _ in range(_TRIES):
-            taken: list[list[float]] = [[], []]
-            for _ in range(7):
-                for work, seconds in zip((ours, plain), taken, strict=True):
-                    began = time.thread_time()
-                    work()
-                    seconds.append(time.thread_time() - began)
-            found = min(taken[0]) / min(taken[1])
-            if found < below:
-                break
-    finally:
-        gc.enable()
-    return found
-
-
-def require(below: float, ours: Callable[[], object], plain: Callable[[], object]) -> None:
-    """Raises AssertionError where ours is not below so many times the plain loop."""
-    found = ratio(below, ours, plain)
-    assert found < below, f"{found:.2f} times the plain loop, and the bound is {below}"
 
 
 def columns_of_a_copy_cost_less_than_its_fields() -> None:
@@ -210,16 +167,3 @@ GUARDS: Final = (
     operations_cost_less_than_a_dictionary_of_each_row,
     packing_costs_less_than_a_loop_over_items,
 )
-
-
-def found(guard: Callable[[], None]) -> str:
-    """What a guard found too slow; empty for nothing."""
-    try:
-        guard()
-    except AssertionError as error:
-        return str(error) or "the ratio is not below its bound"
-    return ""
-
-
-if __name__ == "__main__":
-    print(json.dumps({guard.__name__: found(guard) for guard in GUARDS}))  # noqa: T201
