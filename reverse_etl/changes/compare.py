@@ -75,7 +75,9 @@ def as_checked(outcomes: Outcomes) -> Outcomes:
 
     What was delivered is in the journal.
     """
-    return np.where(np.isin(outcomes, _OF_CHECKS), outcomes, np.uint8(Outcome.UNDELIVERED))
+    # ``isin`` would take eight bytes a row.
+    kept_back = np.logical_or(*(outcomes == each for each in _OF_CHECKS))
+    return np.where(kept_back, outcomes, np.uint8(Outcome.UNDELIVERED))
 
 
 def write_plan(

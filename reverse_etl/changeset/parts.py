@@ -53,6 +53,7 @@ JOBS_FILE = "jobs.json"
 STAGES = ("shape", "check", "delivery")
 """After which of them failed rows are stored."""
 
+_KEPT_BACK = (Outcome.REJECTED, Outcome.EXCLUDED)
 _FAILED_AT_ONCE = 16_384
 _FEW = 1_000  # rows, for which threads take longer to start than to work
 _OFTEN_THE_SAME = ["query", "stage", "reason", "field", "message"]
@@ -182,12 +183,10 @@ class Parts:
 
     def valid(self) -> Iterator[pa.RecordBatch]:
         """The rows that passed the checks, sent or not, in order; batches may be empty."""
-        kept_back: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
-        if self.checked:
-            kept_back = np.isin(self.outcomes(0), (Outcome.REJECTED, Outcome.EXCLUDED))
+        outcomes = self.outcomes(0) if self.checked else None
         for batch in self.batches():
             numbers = batch.column(batch.num_columns - 1).to_numpy()
-            yield batch if kept_back is None else batch.filter(pa.array(~kept_back[numbers - 1]))
+            yield batch if outcomes is None else batch.filter(pa.array(~np.isin(outcomes[numbers - 1], _KEPT_BACK)))
 
     def write_failed(self, stage: str, batches: Iterable[pa.RecordBatch]) -> int:
         """Stores failed rows (``FAILED_ROW_SCHEMA``, ascending row numbers) found at a stage; returns how many.

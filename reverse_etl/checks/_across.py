@@ -1,7 +1,7 @@
 """Rows that share a key, in bounded memory: keys go to a Parquet file beside the parts, DuckDB groups them there.
 
-Few changesets have such rows. So a number for each key is grouped first, in memory where there are not too many, and
-keys themselves are looked at only where two numbers are equal.
+Few changesets have such rows. So a number for each key is looked at first, and keys themselves only where two numbers
+are equal, which they also are, once in a long while, for two keys.
 """
 
 from __future__ import annotations
@@ -10,35 +10,27 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reverse_etl.changeset.ahead import of_batches
+from reverse_etl.changeset.ahead import of_batches, of_paths
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.row_keys import text_keys
+from reverse_etl.files.repeated_numbers import Numbers, repeated_numbers
 
 if TYPE_CHECKING:
     import duckdb
 
 _SCHEMA = pa.schema([("row_number", pa.int64()), ("key", pa.string()), ("value", pa.string())])
 
-_NUMBERS = pa.schema([("row_number", pa.int64()), ("key", pa.uint64())])
-
 _SHARED = "SELECT row_number FROM {keys} WHERE key IN (SELECT key FROM {keys} GROUP BY key HAVING {which})"
 
 _BATCH_ROWS = 100_000
-
-_IN_MEMORY_ROWS: Final = 2_000_000
-"""Their numbers take 64 MB while they are compared; loading DuckDB takes 50."""
-
-_Marks: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
-_Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +98,14 @@ def keys_of(
     database: duckdb.DuckDBPyConnection,
 ) -> Iterator[Keys]:
     """Writes the keys of all batches to a file under ``folder``, which is gone when the block ends."""
-    rows = (pa.RecordBatch.from_arrays(_columns(key(batch)), schema=_SCHEMA) for batch in batches)
-    with _written(rows, _SCHEMA, folder) as path:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="keys-") as scratch:
+        path = Path(scratch) / "keys.parquet"
+        # Dictionaries cost twice the time.
+        with pq.ParquetWriter(path, _SCHEMA, compression="zstd", compression_level=1, use_dictionary=False) as writer:
+            for batch in batches:
+                keyed = key(batch)
+                columns = [keyed.row_numbers, keyed.keys, keyed.values]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SCHEMA))
         yield Keys(path, database)
 
 
@@ -119,7 +117,6 @@ def shared_keys_of(
     *,
     database: duckdb.DuckDBPyConnection,
     contents: Callable[[pa.RecordBatch], Keyed] | None = None,
-    in_memory_rows: int = _IN_MEMORY_ROWS,
 ) -> Iterator[Keys | None]:
     """The keys that more than one row has, and perhaps others; None where each is alone.
 
@@ -129,89 +126,30 @@ def shared_keys_of(
         key: The keys of a batch that has these columns.
         database: Groups them.
         contents: The same keys of a batch with all columns, where values are needed that cost more to make.
-        in_memory_rows: The numbers of more rows are grouped on disk.
     """
-    shared = _may_be_shared(parts, names, key, database, in_memory_rows)
-    if shared is None:
+    numbers = of_batches(parts, lambda batch: text_keys(key(batch).keys), names)
+    repeated = repeated_numbers(numbers, parts.folder)
+    if not len(repeated):
         yield None
         return
-    batches = parts.batches(names if contents is None else None)
-    candidates = (batch.filter(pa.array(shared[batch.column(ROW_NUMBER).to_numpy() - 1])) for batch in batches)
-    with_rows = (batch for batch in candidates if batch.num_rows)
+
+    def candidates(path: Path) -> pa.RecordBatch:
+        batch = parts.batch(path, names)
+        keyed = key(batch)
+        rows = keyed.row_numbers.filter(pa.array(_is_in(repeated, text_keys(keyed.keys))))
+        if contents is not None and len(rows):
+            batch = parts.batch(path)
+        return batch.filter(pc.is_in(batch.column(ROW_NUMBER), rows))
+
+    with_rows = (batch for batch in of_paths(parts, candidates) if batch.num_rows)
     with keys_of(with_rows, contents or key, folder=parts.folder, database=database) as keys:
         yield keys
 
 
-def _may_be_shared(
-    parts: Parts,
-    names: Sequence[str],
-    key: Callable[[pa.RecordBatch], Keyed],
-    database: duckdb.DuckDBPyConnection,
-    in_memory_rows: int,
-) -> _Marks | None:
-    """One mark a row, by row number - 1: whether another row may have its key; None where no row is marked."""
-
-    def numbered(batch: pa.RecordBatch) -> pa.RecordBatch:
-        keyed = key(batch)
-        return pa.RecordBatch.from_arrays([keyed.row_numbers, pa.array(text_keys(keyed.keys))], schema=_NUMBERS)
-
-    batches = of_batches(parts, numbered, names)
-    first: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        first.append(batch)
-        rows += batch.num_rows
-        if rows > in_memory_rows:
-            break
-    else:
-        return _marked(parts, _shared_in_memory(first))
-    with _written(chain(first, batches), _NUMBERS, parts.folder) as path:
-        return _marked(parts, (found.to_numpy() for found in Keys(path, database).shared()))
-
-
-def _shared_in_memory(numbered: Sequence[pa.RecordBatch]) -> Iterator[_Numbers]:
-    """The row numbers of equal numbers, which needs no database."""
-    ordered = np.sort(np.concatenate([np.empty(0, np.uint64), *(rows.column(1).to_numpy() for rows in numbered)]))
-    shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    for rows in numbered if len(shared) else ():
-        keys = rows.column(1).to_numpy()
-        places = np.minimum(np.searchsorted(shared, keys), len(shared) - 1)
-        yield rows.column(0).to_numpy()[shared[places] == keys]
-
-
-def _marked(parts: Parts, found: Iterator[_Numbers]) -> _Marks | None:
-    """One mark a row, by row number - 1; None where no row is found."""
-    marks: _Marks | None = None
-    for numbers in found:
-        if marks is None:
-            # Rows that shaping left out have numbers, too.
-            marks = np.zeros(_last_number(parts), np.bool_)
-        marks[numbers - 1] = True
-    return marks
-
-
-def _columns(keyed: Keyed) -> list[pa.Array]:
-    return [keyed.row_numbers, keyed.keys, keyed.values]
-
-
-def _last_number(parts: Parts) -> int:
-    """The highest row number; 0 without rows."""
-    last = 0
-    for batch in parts.batches(()):
-        last = max(last, pc.max(batch.column(ROW_NUMBER)).as_py() or 0)
-    return last
-
-
-@contextmanager
-def _written(batches: Iterator[pa.RecordBatch], schema: pa.Schema, folder: Path) -> Iterator[Path]:
-    """A file of these batches under ``folder`` for a while."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix="keys-") as scratch:
-        path = Path(scratch) / "keys.parquet"
-        # Dictionaries cost twice the time.
-        with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1, use_dictionary=False) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-        yield path
+def _is_in(ascending: Numbers, numbers: Numbers) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    places = np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)
+    among: np.ndarray[tuple[int], np.dtype[np.bool_]] = ascending[places] == numbers
+    return among
 
 
 def parquet(path: Path) -> str:

@@ -8,14 +8,18 @@ settled twice and one that was forgotten from two that were settled once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from reverse_etl.changeset.parts import ROW_NUMBER, Parts
+from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts
 from reverse_etl.changeset.row_keys import MODULUS, key_sum, row_keys
 from reverse_etl.ledger.journal import JOURNAL_FILE, Journal
 from reverse_etl.report import Outcome
+
+_SETTLED: Final = (Outcome.DELIVERED, Outcome.REFUSED)
+"""By a request."""
 
 
 def same_rows(
@@ -36,29 +40,28 @@ def same_rows(
         identifiers: Each row's identifier, from a batch with ``columns``.
         columns: The only columns that are read, but for the row numbers.
     """
-    settled = np.zeros(rows, dtype=np.bool_)
+    outcomes = parts.outcomes(rows)
     total = 0
     for entry in Journal(parts.folder / JOURNAL_FILE).entries():
         places = entry.places()
         if places[-1] >= rows:
             return False
-        settled[places] = True
+        outcomes[places] = _SETTLED[0]
         total += entry.keys
-    sent = np.isin(parts.outcomes(rows), (Outcome.DELIVERED, Outcome.REFUSED))
-    total += _stored(parts, ~settled & ~sent, identifiers, columns)
+    total += _stored(parts, outcomes, identifiers, columns)
     return total % MODULUS == expected
 
 
 def _stored(
     parts: Parts,
-    wanted: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    outcomes: Outcomes,
     identifiers: Callable[[pa.RecordBatch], pa.StringArray],
     columns: Sequence[str],
 ) -> int:
-    """Sum of the keys of some rows, from their files; files without any are not read."""
+    """Sum of the keys of the rows that are not settled, from their files; files without any are not read."""
     total = 0
     for path in parts.paths():
-        here = wanted[parts.batch(path, ()).column(ROW_NUMBER).to_numpy() - 1]
+        here = ~np.isin(outcomes[parts.batch(path, ()).column(ROW_NUMBER).to_numpy() - 1], _SETTLED)
         if here.any():
             batch = parts.batch(path, columns).filter(pa.array(here))
             total += key_sum(row_keys(batch.column(ROW_NUMBER), identifiers(batch), parts.stream))

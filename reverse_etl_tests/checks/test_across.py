@@ -7,11 +7,11 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts
 from reverse_etl.changeset.row_keys import text_keys
-from reverse_etl.checks._across import Keyed, filled, shared_keys_of
 from reverse_etl.checks.base import Finding, Rule, Severity
 from reverse_etl.checks.builtin.duplicates import IdentifierUnique
 from reverse_etl.checks.unique import Unique
@@ -53,21 +53,26 @@ def test_keys_of_one_number_are_not_one_key(tmp_path: Path) -> None:
     assert [3, 4] == found(IdentifierUnique(RULE, ("id",)), parts, tmp_path)
 
 
-@pytest.mark.parametrize("in_memory_rows", [0, 3, 100], ids=["on disk", "begun in memory", "in memory"])
-def test_shared_keys_are_the_same_wherever_numbers_are_compared(in_memory_rows: int, tmp_path: Path) -> None:
-    """Equal keys within a part and between parts, the highest number among them; those that are empty are none."""
+def test_shared_keys_lie_in_one_part_or_in_several(tmp_path: Path) -> None:
+    """The highest number among them; those that are empty are none."""
     ids = ["a", "b", "c", "a", "", "d", "d", "", "e", "b", "f"]
     parts = stored(tmp_path, ids, ids, [*range(1, 11), 20])
+    assert [1, 2, 4, 6, 7, 10] == found(Unique(RULE, "id"), parts, tmp_path)
 
-    def key(batch: pa.RecordBatch) -> Keyed:
-        return filled(batch.column(ROW_NUMBER), batch.column("id"))
 
-    with (
-        scratch_in(tmp_path / "scratch") as database,
-        shared_keys_of(parts, ["id"], key, database=database, in_memory_rows=in_memory_rows) as keys,
-    ):
-        assert keys is not None
-        assert [1, 2, 4, 6, 7, 10] == [number for rows in keys.shared() for number in rows.to_pylist()]
+def test_only_parts_with_a_shared_key_are_read_whole(tmp_path: Path) -> None:
+    """Of the others the columns of the key alone: one is found whose other column cannot be read."""
+    parts = stored(tmp_path, ["1", "2", "3", "4", "5", "2"], ["a"] * 5 + ["b"], [1, 2, 3, 4, 5, 6])
+    for place, is_read in enumerate((True, False, True)):
+        whole = parts.path(place).read_bytes()
+        plan = pq.read_metadata(parts.path(place)).row_group(0).column(1)
+        begins, ends = plan.data_page_offset, plan.data_page_offset + plan.total_compressed_size
+        parts.path(place).write_bytes(whole[:begins] + bytes(ends - begins) + whole[ends:])
+        if is_read:
+            with pytest.raises(OSError, match="page"):
+                found(IdentifierUnique(RULE, ("id",)), parts, tmp_path)
+            parts.path(place).write_bytes(whole)
+    assert [2, 6] == found(IdentifierUnique(RULE, ("id",)), parts, tmp_path)
 
 
 def test_rows_that_share_no_key_need_no_database(tmp_path: Path) -> None:

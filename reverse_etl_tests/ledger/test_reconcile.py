@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reverse_etl.changeset.parts import Parts
 from reverse_etl.changeset.row_keys import key_sum, row_keys
+from reverse_etl.ledger.journal import JOURNAL_FILE, Entry, Journal
 from reverse_etl.ledger.reconcile import same_rows
 from reverse_etl.report import Outcome
 from reverse_etl_tests.delivery.workspaces import Run, ScriptedWorkspace
@@ -46,6 +49,24 @@ def test_a_true_ledger_reconciles(run: Run) -> None:
     run.parts.write_outcomes(run.outcomes)
     (run.parts.folder / "journal.jsonl").unlink()
     assert balanced(run)
+
+
+def test_reconciling_takes_a_byte_a_row(tmp_path: Path) -> None:
+    """Which is its outcome: the end of a run of many rows needs no more memory than its middle."""
+    rows, a_request = 1_000_000, 2_000
+    parts = Parts(tmp_path / "rows", "rows")
+    parts.write_outcomes(np.full(rows, Outcome.DELIVERED, np.uint8))
+    journal = Journal(parts.folder / JOURNAL_FILE)
+    for first in range(1, rows, a_request):
+        journal.append(Entry(Outcome.DELIVERED, ((first, first + a_request - 1),), 3))
+    journal.close()
+    tracemalloc.start()
+    try:
+        assert same_rows(parts, rows, 3 * rows // a_request, identified, ["id"])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * rows
 
 
 def settled_twice(run: Run) -> None:
