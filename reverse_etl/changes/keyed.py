@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reverse_etl.changes.fingerprints import fingerprints, row_fingerprints, subkey
-from reverse_etl.changeset.ahead import of_batches
+from reverse_etl.changeset.ahead import of_paths
 from reverse_etl.changeset.columns import deleted_rows, key_columns
 from reverse_etl.changeset.parts import ROW_NUMBER
 from reverse_etl.files.private import whole_file
@@ -24,6 +24,7 @@ from reverse_etl.report import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from reverse_etl.changeset.parts import Outcomes, Parts
     from reverse_etl.config.streams import Stream
@@ -34,6 +35,8 @@ FINGERPRINTS_FILE: Final = "fingerprints.parquet"
 _SCHEMA: Final = pa.schema(
     [("kh", pa.uint64()), ("kl", pa.uint64()), ("rh", pa.uint64()), ("row", pa.int64()), ("sendable", pa.bool_())]
 )
+_SENDABLE: Final = _SCHEMA.get_field_index("sendable")
+
 NAMED: Final = (("key", pa.list_(pa.string())), ("other", pa.uint64()))
 """What is remembered of a key so that it can be removed: the texts of the columns that name it, which a fingerprint
 does not give back, and the fingerprint of its other identifier; 0 for none."""
@@ -58,7 +61,31 @@ class Keyed:
     identity: tuple[str, ...]
     named: Stream | None = None
 
-    def columns(self, batch: pa.RecordBatch, sent: AsSent) -> list[pa.Array]:
+    @property
+    def schema(self) -> pa.Schema:
+        """Of ``made``."""
+        return _SCHEMA if self.named is None else pa.schema([*_SCHEMA, *NAMED, _DELETED])
+
+    def made(self, batch: pa.RecordBatch, sent: AsSent) -> pa.RecordBatch:
+        """What the rows of a batch that have a key are compared by, as the file has it; ``sendable`` is true for now.
+
+        Args:
+            batch: With ``ROW_NUMBER``.
+            sent: What the destination is sent of it.
+        """
+        high, low = (subkey(self.secret, "key", half, *self.identity) for half in ("high", "low"))
+        columns = [
+            pa.array(fingerprints(sent.keys, high)),
+            pa.array(fingerprints(sent.keys, low)),
+            pa.array(row_fingerprints(sent.attributes, batch.num_rows, self.secret, self.sync)),
+            batch.column(ROW_NUMBER),
+            pa.array(np.ones(batch.num_rows, np.bool_)),
+            *self._columns(batch, sent),
+        ]
+        found = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        return found.filter(pc.is_valid(sent.keys)) if sent.keys.null_count else found
+
+    def _columns(self, batch: pa.RecordBatch, sent: AsSent) -> list[pa.Array]:
         """Those beside the fingerprints: ``NAMED``, and whether a row says that it is gone; none without ``named``."""
         if self.named is None:
             return []
@@ -71,7 +98,11 @@ class Keyed:
 
 
 def write_fingerprints(
-    parts: Parts, outcomes: Outcomes, as_sent: Callable[[pa.RecordBatch], AsSent], keyed: Keyed
+    parts: Parts,
+    outcomes: Outcomes,
+    as_sent: Callable[[pa.RecordBatch], AsSent],
+    keyed: Keyed,
+    made_of: Callable[[Path], pa.RecordBatch | None] = lambda _: None,
 ) -> None:
     """Writes the fingerprints of all rows that have a key, a batch at a time. Raises StateError.
 
@@ -80,32 +111,25 @@ def write_fingerprints(
         outcomes: Of the checks: a row that they keep back counts as present, and is not compared.
         as_sent: What the destination is sent of a batch.
         keyed: What fingerprints are made with.
+        made_of: What was made of a part while further ones were read, as ``Keyed.made``; None for nothing.
     """
-    high, low = (subkey(keyed.secret, "key", half, *keyed.identity) for half in ("high", "low"))
-    schema = _SCHEMA if keyed.named is None else pa.schema([*_SCHEMA, *NAMED, _DELETED])
 
-    def made(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
-        sent = as_sent(batch)
-        numbers = batch.column(ROW_NUMBER)
-        columns = [
-            pa.array(fingerprints(sent.keys, high)),
-            pa.array(fingerprints(sent.keys, low)),
-            pa.array(row_fingerprints(sent.attributes, batch.num_rows, keyed.secret, keyed.sync)),
-            numbers,
-            pa.array(outcomes[numbers.to_numpy() - 1] == Outcome.UNDELIVERED),
-            *keyed.columns(batch, sent),
-        ]
-        found = pa.RecordBatch.from_arrays(columns, schema=schema)
-        return batch.num_rows, found.filter(pc.is_valid(sent.keys)) if sent.keys.null_count else found
+    def made(path: Path) -> pa.RecordBatch:
+        found = made_of(path)
+        if found is None:
+            batch = parts.batch(path)
+            found = keyed.made(batch, as_sent(batch))
+        sendable = outcomes[found.column("row").to_numpy() - 1] == Outcome.UNDELIVERED
+        return found.set_column(_SENDABLE, keyed.schema.field(_SENDABLE), pa.array(sendable))
 
     done = 0
     with (
         whole_file(parts.folder / FINGERPRINTS_FILE) as file,
-        pq.ParquetWriter(file, schema, compression="none", use_dictionary=False) as writer,
+        pq.ParquetWriter(file, keyed.schema, compression="none", use_dictionary=False) as writer,
     ):
-        for rows, found in of_batches(parts, made):
+        for found in of_paths(parts, made):
             writer.write_batch(found)
-            done += rows
+            done += found.num_rows
             emit(Progress("compare", parts.stream, done, total=len(outcomes)))
 
 

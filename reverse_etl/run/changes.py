@@ -9,12 +9,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.changes.ahead import FingerprintedAhead
 from reverse_etl.changes.changed_rows import changed_rows
 from reverse_etl.changes.compared import Compared, compared, keep
 from reverse_etl.changes.secret import secret_id, secret_of
 from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.recipient import Recipient, rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Reads, Scope
+from reverse_etl.changeset.while_read import take
 from reverse_etl.files.scratch import scratch_in
 from reverse_etl.run.acknowledged import generations_of, identities_of, settle, shapes_of
 from reverse_etl.run.comparison import Comparison
@@ -107,7 +109,8 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
         identities=identities_of(sync),
     )
     with scratch_in(folder.path / "scratch") as database:
-        comparison = Comparison(run, facts, made, secret, found, database)
+        ahead = take(FingerprintedAhead, sync, folder)
+        comparison = Comparison(run, facts, made, secret, found, database, ahead)
         for stream in sync.streams:
             comparison.compare(stream)
     found = replace(found, names=comparison.names, note=" ".join(filter(None, comparison.notes)))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from reverse_etl.changes.ahead import FingerprintedAhead
     from reverse_etl.changes.attributes import StreamValues
     from reverse_etl.changes.compared import Compared
     from reverse_etl.changes.generation import Made
@@ -53,6 +54,7 @@ class Comparison:
         secret: Of the fingerprints.
         found: What is found, stream by stream.
         database: For a while.
+        ahead: What was made while the rows were read; None for nothing.
         notes: Sentences about it; any may be empty.
         names: Whether keys are remembered by name from now on, of which only fingerprints were known.
     """
@@ -63,6 +65,7 @@ class Comparison:
     secret: bytes
     found: Compared
     database: duckdb.DuckDBPyConnection
+    ahead: FingerprintedAhead | None = None
     notes: list[str] = field(default_factory=list)
     names: bool = False
 
@@ -80,7 +83,7 @@ class Comparison:
         parts, outcomes = self.run.folder.parts(name), as_checked(self.run.folder.outcomes(name))
         as_sent, with_secret = self._as_sent(name), keyed(sync, name, self.secret)
         before = self._before(name)
-        write_fingerprints(parts, outcomes, as_sent, with_secret)
+        write_fingerprints(parts, outcomes, as_sent, with_secret, self._made_of(with_secret))
         note_gone_in_log(self.run, self.facts, stream, as_sent, with_secret)
         all_rows, among = found.everything or name in found.reshaped, gone_in_log(parts)
         again = None if all_rows or before is None else self._returned(parts, as_sent)
@@ -100,6 +103,10 @@ class Comparison:
 
     def _as_sent(self, stream: str) -> Callable[[pa.RecordBatch], AsSent]:
         return partial(kind_of(self.run.sync).as_sent, sync=self.run.sync, stream=stream)
+
+    def _made_of(self, with_secret: Keyed) -> Callable[[Path], pa.RecordBatch | None]:
+        """What was made of a part while further ones were read."""
+        return lambda path: self.ahead.taken(path, with_secret) if self.ahead is not None else None
 
     def _before(self, stream: str) -> Path | None:
         """What was acknowledged of a stream."""

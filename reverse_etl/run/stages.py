@@ -32,6 +32,7 @@ from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.remembers import compares
 from reverse_etl.run.send import mirrors, send
 from reverse_etl.run.sharing import fetch, put, put_changeset
+from reverse_etl.run.while_read import while_read
 from reverse_etl.schedule.longest_interval import longest_interval
 from reverse_etl.state.run_history import find_run
 from reverse_etl.state.runs import begin_run
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 
     from reverse_etl.changes.compared import Compared
     from reverse_etl.changeset.again import Wanted
-    from reverse_etl.checks.runner import CheckedAhead, Validation
+    from reverse_etl.changeset.ahead import ShownTo
+    from reverse_etl.checks.runner import Validation
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.pacing.rate_limit import Clock
     from reverse_etl.run.record import SyncRun
@@ -110,11 +112,11 @@ def extract_changeset(
         wanted = named_rows(run.sync, run.home, scope)
         if destination is not None:
             look_ahead(run.sync, destination, dialect(database), clock=clock)
-        with connect(database) as session, _checked_ahead(run, wanted) as ahead:
+        with connect(database) as session, _looked_at(run, wanted) as shown_to:
             facts = extract(
                 run.sync, session, run.folder, before=before, dialect=dialect(database), late=late, scope=scope,
                 wanted=wanted, timezone=database.timezone, generation=generation, pieces=in_pieces,
-                shown_to=ahead.see if ahead else None,
+                shown_to=shown_to,
             )  # fmt: skip
     put_changeset(run)
     return facts
@@ -230,11 +232,9 @@ def _begin(run: SyncRun, since: int | None = None) -> None:
         note_interval(run.store, run.sync.name, None if every is None else every.total_seconds())
 
 
-def _checked_ahead(run: SyncRun, wanted: Wanted | None) -> AbstractContextManager[CheckedAhead | None]:
-    """Checks rows while they are read, where this process runs the checks, too; not rows that may be gone."""
-    from reverse_etl.checks.runner import while_read
-
-    return while_read(run.sync, run.folder) if run.one_process and wanted is None else nullcontext()
+def _looked_at(run: SyncRun, wanted: Wanted | None) -> AbstractContextManager[ShownTo | None]:
+    """Looks at rows while they are read, where this process runs the later stages; not at rows that may be gone."""
+    return while_read(run) if run.one_process and wanted is None else nullcontext()
 
 
 def _facts(run: SyncRun) -> Facts:
