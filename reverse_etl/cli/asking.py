@@ -26,6 +26,15 @@ def write(sentence: str, *, end: str = "\n") -> None:
     say(words.console(stderr=True), sentence, indent="  ", end=end)
 
 
+def variables_of(config: YamlModel) -> list[str]:
+    """The environment variables that an entry names."""
+    from reverse_etl.config.environment import EnvText, Secret
+
+    values = (getattr(config, name) for name in type(config).model_fields)
+    templates = (value.template for value in values if isinstance(value, Secret | EnvText))
+    return [name for template in templates for name in _VARIABLE.findall(template)]
+
+
 @dataclass(slots=True)
 class Terminal:
     """The person at the terminal.
@@ -107,12 +116,8 @@ class Terminal:
 
     def note_unset(self, *configs: YamlModel) -> None:
         """Notes, for the last steps, the variables that entries name and that the environment does not have."""
-        from reverse_etl.config.environment import EnvText, Secret
-
         for config in configs:
-            for value in (getattr(config, name) for name in type(config).model_fields):
-                if isinstance(value, Secret | EnvText):
-                    self.variables += [each for each in _VARIABLE.findall(value.template) if not os.environ.get(each)]
+            self.variables += [each for each in variables_of(config) if not os.environ.get(each)]
 
     def unset_secrets(self, config: YamlModel) -> None:
         """Asks for the secrets of an entry that the environment does not have: for this process, and kept nowhere.

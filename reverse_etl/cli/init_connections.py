@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 from reverse_etl.cli.asking import Terminal, write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.connections_file import Connections
 
@@ -34,7 +36,8 @@ def ask_connections(asks: Terminal, syncs: Path) -> dict[str, Any]:
     model = destinations.kind(kind).Config
     destination = asks.name(f"A name for the {model.SECTION.removesuffix('s')}", "main")
     own = {} if kind == workspace_kind() else {"type": kind}
-    other = own | _asked(asks, model, model.VARIABLES or destination, syncs)
+    given = model.SANDBOX if _wants_sandbox(asks, model) else {}
+    other = own | _asked(asks, model, model.VARIABLES or destination, syncs, given)
     return {"databases": {database: entry}, model.SECTION: {destination: other}}
 
 
@@ -90,21 +93,47 @@ def path_again(asks: Terminal, database: DatabaseConfig, syncs: Path) -> str:
     return mended
 
 
-def _asked(asks: Terminal, model: type[DatabaseConfig | DestinationConfig], prefix: str, syncs: Path) -> dict[str, Any]:
-    """The keys that an entry cannot do without, and those that most have besides."""
+def is_sandbox(destination: DestinationConfig) -> bool:
+    """Whether an entry leads to the stand-in that `reverse-etl sandbox` serves where it is not told otherwise."""
+    addresses = ((getattr(destination, key), address) for key, address in destination.SANDBOX.items())
+    return any(value is not None and value.template == address for value, address in addresses)
+
+
+def _wants_sandbox(asks: Terminal, model: type[DestinationConfig]) -> bool:
+    where = "Your own account, or the local sandbox, which needs none"
+    return bool(model.SANDBOX) and asks.choice(where, ("live", "sandbox")) == "sandbox"
+
+
+def _asked(
+    asks: Terminal,
+    model: type[DatabaseConfig | DestinationConfig],
+    prefix: str,
+    syncs: Path,
+    given: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The keys that an entry cannot do without, and those that most have besides.
+
+    With what is ``given``, the addresses of a stand-in, only its secrets are added to that.
+    """
     from reverse_etl.config.connections import FileConfig
     from reverse_etl.config.environment import Secret
 
     entry: dict[str, Any] = {}
+    usual = model.USUAL | (model.ASKED if given else frozenset())
     for name, about in model.model_fields.items():
         key = about.alias or name
-        if name in model.ASKED:
-            if (given := _optional(asks, model, name)) is not None:
-                entry[key] = given
-            continue
-        if not about.is_required() and name not in model.USUAL:
-            continue
         types = get_args(about.annotation) or (about.annotation,)
+        if given and name in given:
+            entry[key] = given[name]
+            continue
+        if given and Secret not in types and not about.is_required():
+            continue
+        if name in model.ASKED and not given:
+            if (answer := _optional(asks, model, name)) is not None:
+                entry[key] = answer
+            continue
+        if not about.is_required() and name not in usual:
+            continue
         if Secret in types:
             entry[key] = asks.secret(prefix, key)
         elif all(isinstance(each, str) for each in types):

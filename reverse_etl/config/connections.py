@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
@@ -231,12 +232,14 @@ class DestinationConfig(YamlModel):
         USUAL: Keys that have a default and that most entries have nevertheless: `init` writes them too.
         ASKED: Keys that `init` asks for, and leaves out where there is no answer.
         VARIABLES: What the names of the variables begin with that `init` writes; empty: the entry's name.
+        SANDBOX: Keys that lead to the stand-in which `reverse-etl sandbox` serves, with its usual address.
     """
 
     SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name"})
     USUAL: ClassVar[frozenset[str]] = frozenset({"password"})
     ASKED: ClassVar[frozenset[str]] = frozenset()
     VARIABLES: ClassVar[str] = ""
+    SANDBOX: ClassVar[Mapping[str, str]] = {}
     SECTION: ClassVar[str] = "destinations"
     """Where its entries stand too: a kind may have a word of its own for them."""
 

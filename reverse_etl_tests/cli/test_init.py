@@ -9,16 +9,18 @@ from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from reverse_etl.changeset.query import check_query, render
 from reverse_etl.cli.asking import Terminal
 from reverse_etl.cli.commands.init import as_yaml
-from reverse_etl.cli.init_connections import ask_connections
+from reverse_etl.cli.init_connections import ask_connections, is_sandbox
 from reverse_etl.cli.init_query import first_query
 from reverse_etl.cli.init_tables import chosen
 from reverse_etl.config.loader import load_connections, load_project
 from reverse_etl.plugins import load, names
+from reverse_etl.sandbox import registry
 from reverse_etl_tests import warm
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -35,7 +37,7 @@ def test_a_first_sync_of_an_empty_folder_runs(project: Project, sandbox: Running
     for path in (project.folder / "syncs").iterdir():
         path.unlink()
     sync = ("people", "people", "id", "customers", "", "email, plan", "updated_at", "manual")
-    done = answered(project.folder, "", "sqlite", "", "../shop.db", "", "customerio", "", "us", *sync)
+    done = answered(project.folder, "", "sqlite", "", "../shop.db", "", "customerio", "", "live", "us", *sync)
     assert (0, "") == (done.returncode, done.stdout), done.stderr
     assert "export CUSTOMERIO_SITE_ID=..." in done.stderr
     assert "reverse-etl preview people" in done.stderr
@@ -99,6 +101,28 @@ def test_the_first_connections_are_valid_for_each_kind_of_destination(
     monkeypatch.setattr(Terminal, "text", text)
     (tmp_path / "connections.yaml").write_text(as_yaml(ask_connections(Terminal(), tmp_path)))
     assert kind == load_connections(tmp_path).destinations["main"].type
+
+
+@pytest.mark.parametrize("kind", registry.names())
+def test_the_local_sandbox_can_be_chosen_for_each_service_that_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The entry leads to the stand-in's usual port, and asks for nothing that an account would have."""
+    asked = []
+
+    def text(_: Terminal, question: str, default: str | None = None) -> str:
+        asked.append(question.partition(":")[0])
+        chosen = {"Type of the database": "duckdb", "Type of the destination": kind}.get(asked[-1], default)
+        return "sandbox" if "local sandbox" in question else "shop.db" if chosen is None else chosen
+
+    duckdb.connect(tmp_path / "shop.db").close()
+    monkeypatch.setattr(Terminal, "text", text)
+    (tmp_path / "connections.yaml").write_text(as_yaml(ask_connections(Terminal(), tmp_path)))
+    destination = load_connections(tmp_path).destinations["main"]
+    assert is_sandbox(destination)
+    assert "Your own account, or the local sandbox, which needs none" == asked[-1]
+    addresses = {value.partition("//")[2].partition("/")[0] for value in destination.SANDBOX.values()}
+    assert {f"127.0.0.1:{registry.load(kind).PORT}"} == addresses
 
 
 def test_a_secret_that_is_not_set_is_asked_for_unseen(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +227,7 @@ def test_a_path_is_looked_at_and_asked_for_again(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "crm.db")) as database:
         database.execute("CREATE TABLE users (id, email, seen)")
     (tmp_path / "crm.csv").write_text("id,email\n" * 100)
-    typed = ("sqlite", "crm", "crm.db", "../crm.csv", "../crm.db", "customerio", "", "us")
+    typed = ("sqlite", "crm", "crm.db", "../crm.csv", "../crm.db", "customerio", "", "", "us")
     stopped = answered(tmp_path, *typed)
     told = " ".join(stopped.stderr.split())
     assert f"There is no file {tmp_path / 'syncs' / 'crm.db'}, and the path counts from syncs" in told

@@ -106,7 +106,7 @@ def test_a_sync_of_ones_own_is_made_and_shown(installed: tuple[str, Path], proje
     _, program = installed
     fill(project.folder / "shop.db", [("1", "a@example.com", "free")])
     sync = ("people", "people", "id", "customers", "", "email, plan", "updated_at", "manual")
-    typed = "\n".join(("", "sqlite", "", "../shop.db", "", "customerio", "", "us", *sync, ""))
+    typed = "\n".join(("", "sqlite", "", "../shop.db", "", "customerio", "", "live", "us", *sync, ""))
     done = subprocess.run(
         [program, "init"],
         cwd=project.folder,

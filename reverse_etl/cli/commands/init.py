@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.cli import words
-from reverse_etl.cli.asking import Terminal, write
-from reverse_etl.cli.init_connections import as_connections, ask_connections, path_again
+from reverse_etl.cli.asking import Terminal, variables_of, write
+from reverse_etl.cli.init_connections import as_connections, ask_connections, is_sandbox, path_again
 from reverse_etl.cli.init_sync import ask_sync, sync_problems
 from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.cli.project import SyncsFolder
 from reverse_etl.cli.tables import print_line
 
 if TYPE_CHECKING:
-    from reverse_etl.config.connections import DestinationConfig
+    from collections.abc import Iterator
+
+    from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.connections_file import Connections
 
 EXAMPLES: Final = ("init",)
@@ -56,10 +58,7 @@ def init(syncs: SyncsFolder = Path("syncs")) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
         write(f"Wrote {path}")
-    tests = (f"test-connection {each}" for each in dict.fromkeys((database.name, destination.name)))
-    commands = (f"validate {name}", *tests, f"preview {name}", f"plan {name}", f"run {name}")
-    variables = (f"export {each}=..." for each in dict.fromkeys(asks.variables))
-    for step in (*variables, *(f"reverse-etl {each}" for each in commands)):
+    for step in _next_steps(name, database, destination, list(dict.fromkeys(asks.variables))):
         print_line(words.console(stderr=True), words.text(f"  {step}"))
 
 
@@ -75,6 +74,19 @@ def as_yaml(content: dict[str, Any]) -> str:
 
     Dumper.add_representer(str, text)
     return yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True)
+
+
+def _next_steps(
+    sync: str, database: DatabaseConfig, destination: DestinationConfig, variables: list[str]
+) -> Iterator[str]:
+    """What to type after this, in order."""
+    of_sandbox = set(variables_of(destination)) if is_sandbox(destination) else set()
+    if is_sandbox(destination):
+        yield f"reverse-etl sandbox --as {destination.type}  # in a terminal of its own: it serves until Ctrl-C"
+    yield from (f"export {each}={'sandbox' if each in of_sandbox else '...'}" for each in variables)
+    yield f"reverse-etl validate {sync}"
+    yield from (f"reverse-etl test-connection {each}" for each in dict.fromkeys((database.name, destination.name)))
+    yield from (f"reverse-etl {command} {sync}" for command in ("preview", "plan", "run"))
 
 
 def _new_name(asks: Terminal, syncs: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field
@@ -26,6 +27,7 @@ class Config(ServiceConfig):
     """
 
     ASKED: ClassVar[frozenset[str]] = frozenset({"secret_key"})
+    SANDBOX: ClassVar[Mapping[str, str]] = {"url": "http://127.0.0.1:8701"}
 
     type: Literal["amplitude"] = Field(default="amplitude", description="An Amplitude project.")
     region: Literal["us", "eu"] = Field(default="us", description="Where the project's data lives.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -33,6 +34,7 @@ class WorkspaceConfig(DestinationConfig):
     SECTION: ClassVar[str] = "workspaces"
     USUAL: ClassVar[frozenset[str]] = frozenset({"region", "app_api_key"})
     VARIABLES: ClassVar[str] = "customerio"
+    SANDBOX: ClassVar[Mapping[str, str]] = {"track_url": "http://127.0.0.1:8700", "app_url": "http://127.0.0.1:8700"}
 
     type: Literal["customerio"] = Field(default="customerio", description="A Customer.io workspace.")
     region: Literal["us", "eu"] = Field(default="us", description="Where the workspace's data lives.")

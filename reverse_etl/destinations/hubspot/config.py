@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -20,6 +21,8 @@ class Config(ServiceConfig):
         requests_per_second: A private app has 100 calls in ten seconds (Free, Starter), or 190 (Professional,
             Enterprise). Source: developers.hubspot.com, API usage guidelines, 2026.
     """
+
+    SANDBOX: ClassVar[Mapping[str, str]] = {"url": "http://127.0.0.1:8711"}
 
     type: Literal["hubspot"] = Field(default="hubspot", description="A HubSpot account.")
     access_token: Secret = Field(description="${NAME}: the environment variable with the private app's access token.")

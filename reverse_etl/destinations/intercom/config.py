@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -24,6 +25,8 @@ class Config(ServiceConfig):
         requests_per_second: An app has 10,000 calls a minute, 166 a second. Source: its page on rate limits, 2026-08.
         max_requests_in_flight: Enough for the rate where a call takes 0.3 s.
     """
+
+    SANDBOX: ClassVar[Mapping[str, str]] = {"url": "http://127.0.0.1:8703"}
 
     type: Literal["intercom"] = Field(default="intercom", description="An Intercom workspace.")
     region: Literal["us", "eu", "au"] = Field(default="us", description="Where the workspace's data lives.")

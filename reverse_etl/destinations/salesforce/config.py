@@ -26,6 +26,7 @@ class Config(ServiceConfig):
     """
 
     USUAL: ClassVar[frozenset[str]] = frozenset({"client_secret"})
+    SANDBOX: ClassVar[Mapping[str, str]] = {"url": "http://127.0.0.1:8712"}
 
     type: Literal["salesforce"] = Field(default="salesforce", description="A Salesforce org.")
     url: Address = Field(description="The org's My Domain, such as https://acme.my.salesforce.com.")

@@ -30,6 +30,7 @@ class Config(ServiceConfig):
     """
 
     USUAL: ClassVar[frozenset[str]] = frozenset({"bot_token"})
+    SANDBOX: ClassVar[Mapping[str, str]] = {"url": "http://127.0.0.1:8705/api"}
 
     type: Literal["slack"] = Field(default="slack", description="A Slack workspace.")
     bot_token: Secret | None = Field(default=None, description="${NAME}: the variable that holds the bot's token.")
