@@ -816,7 +816,8 @@ def hangs_up_while_computing(server: TdsServer, config: Config) -> None:
             rows(session, "WAITFOR DELAY '00:00:40'; SELECT 1 AS one")
         assert time.monotonic() - began < 30
         asked.join()
-        assert work_of_other_threads(0.1) < 0.5
+        # What the end of a connection takes is over after some of these; what spins takes minutes.
+        assert any(work_of_other_threads(0.05) < 0.5 for _ in range(20))
 
 
 def work_of_other_threads(own_s: float) -> float:
