@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,9 +46,9 @@ class FingerprintedAhead(WhileRead["Path"]):
         self._as_sent = as_sent
 
     def see(self, parts: Parts, started_at: int, number: int, batch: pa.RecordBatch) -> None:  # noqa: ARG002 - ShownTo
-        """Makes the fingerprints of a part that is about to be written; not at all while too many wait."""
-        path = parts.path(number)
-        self.begin(path, partial(self._write, path.with_name(f"ahead-{number:06d}.arrow"), parts.stream, batch))
+        """Makes the fingerprints of a part that is about to be written; once all are written while too many wait."""
+        path, write = parts.path(number), partial(self._write, parts, number)
+        self.begin(path, partial(write, batch), lambda: write(parts.batch(path)))
 
     def taken(self, path: Path, keyed: Keyed) -> pa.RecordBatch | None:
         """What was made of a part, once; None where that is not known, or it was made with another secret.
@@ -66,8 +67,17 @@ class FingerprintedAhead(WhileRead["Path"]):
             return None
         return found
 
-    def _write(self, path: Path, stream: str, batch: pa.RecordBatch) -> Path:
-        found = self._keyed[stream].made(batch, self._as_sent[stream](batch))
+    def drop(self) -> list[Path]:
+        """Makes nothing more, and removes what was not taken."""
+        written = super().drop()
+        for path in written:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        return written
+
+    def _write(self, parts: Parts, number: int, batch: pa.RecordBatch) -> Path:
+        found = self._keyed[parts.stream].made(batch, self._as_sent[parts.stream](batch))
+        path = parts.folder / f"ahead-{number:06d}.arrow"
         with replacing(path) as file, pa.ipc.new_file(file, found.schema) as writer:
             writer.write_batch(found)
         return path

@@ -33,10 +33,29 @@ _KEPT: Final = np.array([2 ** (8 * size) - 1 for size in range(_WORD_BYTES)], np
 _ROWS_AT_ONCE: Final = 8_192
 """Numbers of as many rows are made and forgotten in the cache; more would be new pages of memory for each step."""
 
+_SAMPLE: Final = 1_000
+"""Texts that are looked at to guess how many are equal."""
+
+_FEW: Final = 0.5
+"""The share of them, above which each is taken for a text of its own."""
+
+_PLACES: Final = 5
+"""Of the state, and one to work with."""
+
+_Space: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.uint64]]"
+
 _MOST_16_BITS: Final = 2**16 - 1
 _INITIAL: Final = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
 _ROUND: Final = ((0, 1, 2, 3, 13, 16), (2, 1, 0, 3, 17, 21))
 """The two halves of a round: four places of the state, and by how many bits two of them are turned."""
+
+
+_Shift: TypeAlias = "np.ndarray[tuple[()], np.dtype[np.uint64]]"
+
+_SHIFTS: Final[Mapping[int, tuple[_Shift, _Shift]]] = {
+    bits: (np.array(bits, np.uint64), np.array(64 - bits, np.uint64)) for bits in (13, 16, 17, 21, 32)
+}
+"""By how many bits to the left and to the right a number is turned; of its own type, so that none is looked for."""
 
 
 @lru_cache(maxsize=4_096)
@@ -51,11 +70,33 @@ def fingerprints(texts: pa.StringArray, key: Subkey) -> Fingerprints:
     found = np.zeros(len(texts), np.uint64)
     if len(texts) == texts.null_count:
         return found
-    for start in range(0, len(texts), _ROWS_AT_ONCE):
-        found[start : start + _ROWS_AT_ONCE] = _of_some(texts.slice(start, _ROWS_AT_ONCE), key)
+    if _mostly_repeat(texts):
+        encoded = texts.dictionary_encode()
+        found = fingerprints(encoded.dictionary, key)[encoded.indices.fill_null(0).to_numpy()]
+    else:
+        _enter(texts, key, found)
     if texts.null_count:
         found[pc.is_null(texts).to_numpy(zero_copy_only=False)] = 0
     return found
+
+
+def _mostly_repeat(texts: pa.StringArray) -> bool:
+    """Whether finding the few texts that there are costs less than the fingerprints of all of them; a guess."""
+    if len(texts) < _SAMPLE:
+        return False
+    # From all over: what is in order is alike nearby, or different nearby.
+    some = texts.take(pa.array(np.arange(0, len(texts), len(texts) // _SAMPLE)))
+    return len(some.unique()) < len(some) * _FEW
+
+
+def _enter(texts: pa.StringArray, key: Subkey, found: Fingerprints) -> None:
+    """Enters one number a text; something for null."""
+    # As many in each: what is left over would take as many calls.
+    pieces = max(1, round(len(texts) / _ROWS_AT_ONCE))
+    rows = -(-len(texts) // pieces)
+    space = np.empty((_PLACES, rows), np.uint64)
+    for start in range(0, len(texts), rows):
+        found[start : start + rows] = _of_some(texts.slice(start, rows), key, space)
 
 
 def row_fingerprints(attributes: Mapping[str, pa.StringArray], rows: int, secret: bytes, sync: str) -> Fingerprints:
@@ -75,7 +116,7 @@ def row_fingerprints(attributes: Mapping[str, pa.StringArray], rows: int, secret
     return total
 
 
-def _of_some(texts: pa.StringArray, key: Subkey) -> Fingerprints:
+def _of_some(texts: pa.StringArray, key: Subkey, space: _Space) -> Fingerprints:
     """As ``fingerprints``, of texts that fit into the processor's cache; something for null."""
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
@@ -88,12 +129,12 @@ def _of_some(texts: pa.StringArray, key: Subkey) -> Fingerprints:
     words = lengths >> _WORD_BITS
     most = int(words.max())
     if int(words.min()) == most:
-        return _of_sorted(written, starts, lengths, key)
+        return _of_sorted(written, starts, lengths, key, space)
     # The longest first; sixteen bits are sorted by radix.
     fewer = most - words
     order = np.argsort(fewer.astype(np.uint16) if most <= _MOST_16_BITS else fewer, kind="stable")
     found = np.empty(len(texts), np.uint64)
-    found[order] = _of_sorted(written, starts[order], lengths[order], key)
+    found[order] = _of_sorted(written, starts[order], lengths[order], key, space)
     return found
 
 
@@ -102,13 +143,15 @@ def _of_sorted(
     starts: np.ndarray[tuple[int], np.dtype[np.int64]],
     lengths: np.ndarray[tuple[int], np.dtype[np.int32]],
     key: Subkey,
+    space: _Space,
 ) -> Fingerprints:
     """Texts in the order of their whole words, the most first; a word of zeros follows the last one's bytes."""
     # A word at each byte, whatever its alignment.
     words: Fingerprints = np.ndarray((len(written) - _WORD_BYTES + 1,), np.dtype("<u8"), written.data, strides=(1,))
     rows, whole = len(starts), lengths >> _WORD_BITS
-    state = [np.full(rows, key[at % 2] ^ initial, np.uint64) for at, initial in enumerate(_INITIAL)]
-    spare = np.empty(rows, np.uint64)
+    *state, spare = space[:, :rows]
+    for at, initial in enumerate(_INITIAL):
+        state[at][:] = key[at % 2] ^ initial
     for word in range(int(whole[0])):
         longer = slice(rows - int(np.searchsorted(whole[::-1], word, "right")))
         _absorb([each[longer] for each in state], words[starts[longer] + _WORD_BYTES * word], spare[longer])
@@ -118,7 +161,9 @@ def _of_sorted(
     _absorb(state, last, spare)
     state[2] ^= np.uint64(0xFF)
     _turn(state, spare, rounds=4)
-    mixed: Fingerprints = state[0] ^ state[1] ^ state[2] ^ state[3]
+    mixed: Fingerprints = state[0] ^ state[1]
+    mixed ^= state[2]
+    mixed ^= state[3]
     return mixed
 
 
@@ -130,18 +175,24 @@ def _absorb(state: list[Fingerprints], message: Fingerprints, spare: Fingerprint
 
 def _turn(state: list[Fingerprints], spare: Fingerprints, *, rounds: int) -> None:
     """Mixes the state in place."""
+    # Calls are a third of what it costs: written out, and with each result's place given by position.
+    add, xor, either, left_shift, right_shift = np.add, np.bitwise_xor, np.bitwise_or, np.left_shift, np.right_shift
+    steps = [
+        (state[a], state[b], state[c], state[d], _SHIFTS[left], _SHIFTS[right]) for a, b, c, d, left, right in _ROUND
+    ]
+    half, _ = _SHIFTS[32]
     for _ in range(rounds):
-        for a, b, c, d, left, right in _ROUND:
-            state[a] += state[b]
-            _rotate(state[b], left, spare)
-            state[b] ^= state[a]
-            _rotate(state[a], 32, spare)
-            state[c] += state[d]
-            _rotate(state[d], right, spare)
-            state[d] ^= state[c]
-
-
-def _rotate(values: Fingerprints, bits: int, spare: Fingerprints) -> None:
-    np.left_shift(values, bits, out=spare)
-    np.right_shift(values, 64 - bits, out=values)
-    np.bitwise_or(values, spare, out=values)
+        for a, b, c, d, (left, left_back), (right, right_back) in steps:
+            add(a, b, a)
+            left_shift(b, left, spare)
+            right_shift(b, left_back, b)
+            either(b, spare, b)
+            xor(b, a, b)
+            left_shift(a, half, spare)
+            right_shift(a, half, a)
+            either(a, spare, a)
+            add(c, d, c)
+            left_shift(d, right, spare)
+            right_shift(d, right_back, d)
+            either(d, spare, d)
+            xor(d, c, d)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _WAITING: Final = 2
-"""Parts that may wait: with more, the next one is left to the later stage, for reading is not to wait."""
+"""Parts that may wait: with more, the next one is left for later, for reading is not to wait."""
 
 _State: TypeAlias = tuple[int, int, int]
 
@@ -40,31 +40,56 @@ class WhileRead(Generic[Result]):
         self.folder = folder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._begun: dict[Path, Future[Result]] = {}
+        self._left: dict[Path, Callable[[], Result]] = {}
         self._states: dict[Path, _State] = {}
 
     def see(self, parts: Parts, started_at: int, number: int, batch: pa.RecordBatch) -> None:
         """Looks at a part that is about to be written (``ahead.ShownTo``)."""
         raise NotImplementedError
 
-    def begin(self, path: Path, make: Callable[[], Result]) -> None:
-        """Makes something of a part that is about to be written; not at all while too many wait."""
+    def begin(self, path: Path, make: Callable[[], Result], later: Callable[[], Result] | None = None) -> None:
+        """Makes something of a part that is about to be written.
+
+        Args:
+            path: Where it is written.
+            make: Called in the thread; not at all while too many wait.
+            later: Called then, once all are written; None to leave the part to the later stage.
+        """
         if sum(not each.done() for each in self._begun.values()) < _WAITING:
             self._begun[path] = self._thread.submit(make)
+        elif later is not None:
+            self._left[path] = later
 
     def close(self, *, complete: bool) -> None:
-        """Ends the thread; what was made of a changeset that is complete is kept until it is taken."""
-        self._thread.shutdown(cancel_futures=not complete)
+        """Ends the reading; what was made of a changeset that is complete is kept until it is taken.
+
+        What is made later is made while the stages work that do not need it.
+        """
         if complete:
+            self._begun |= {path: self._thread.submit(later) for path, later in self._left.items()}
             self._states = {path: _state(path) for path in self._begun if path.exists()}
+            if replaced := _kept.get(type(self)):
+                replaced.drop()
             _kept[type(self)] = self
+        self._thread.shutdown(wait=not (complete and self._left), cancel_futures=not complete)
+
+    def drop(self) -> list[Result]:
+        """Makes nothing more; gives what was made."""
+        self._thread.shutdown(cancel_futures=True)
+        return [each.result() for each in self._begun.values() if not (each.cancelled() or each.exception())]
 
     def made_of(self, path: Path) -> Result | None:
-        """What was made of a part; None where that is not known, or the part is not the one that was seen."""
+        """What was made of a part; None where that is not known, or the part is not the one that was seen.
+
+        What was left for later and is not begun yet is not made: the later stage makes it in threads of its own.
+        """
         if self._states.get(path) != _state(path):
             return None
         begun = self._begun[path]
+        if begun.cancelled() or (path in self._left and begun.cancel()):
+            return None
         # Whatever went wrong goes wrong again in the later stage, where it is reported.
-        return None if begun.cancelled() or begun.exception() else begun.result()
+        return None if begun.exception() else begun.result()
 
 
 Seen = TypeVar("Seen", bound=WhileRead[Any])
@@ -90,6 +115,14 @@ def take(kind: type[Seen], sync: OutgoingRows, folder: RunFolder) -> Seen | None
         return None
     del _kept[kind]
     return kept if isinstance(kept, kind) and kept.sync is sync else None
+
+
+def drop(folder: RunFolder) -> None:
+    """Makes nothing more of a changeset that no stage will ask for."""
+    for kind, kept in [*_kept.items()]:
+        if kept.folder.path == folder.path:
+            kept.drop()
+            del _kept[kind]
 
 
 def _state(path: Path) -> _State:

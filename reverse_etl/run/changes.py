@@ -6,6 +6,7 @@ Whether its rows may still be sent is for ``run.overtaken``.
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -108,8 +109,9 @@ def compare(run: SyncRun, facts: Facts, *, planned: bool = False) -> Compared:
         shapes=shapes,
         identities=identities_of(sync),
     )
-    with scratch_in(folder.path / "scratch") as database:
-        ahead = take(FingerprintedAhead, sync, folder)
+    with scratch_in(folder.path / "scratch") as database, ExitStack() as stack:
+        if (ahead := take(FingerprintedAhead, sync, folder)) is not None:
+            stack.callback(ahead.drop)
         comparison = Comparison(run, facts, made, secret, found, database, ahead)
         for stream in sync.streams:
             comparison.compare(stream)

@@ -12,6 +12,7 @@ from reverse_etl.changeset.failed_rows_csv import write_failed_rows
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import rows_for
 from reverse_etl.changeset.scope import Reads
+from reverse_etl.changeset.while_read import drop
 from reverse_etl.errors import StateError
 from reverse_etl.report import Counts, PieceOf, RunReport, Status
 from reverse_etl.run.acknowledged import forget_old_generations, write_generation
@@ -50,6 +51,7 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
     try:
         report = _close(run, status, message, exit_code)
     finally:
+        drop(run.folder)
         has_closed(run.run_id)
         release(run.folder.path)
         heartbeat.stop(run.lease_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from reverse_etl.changes.ahead import FingerprintedAhead
 from reverse_etl.changes.keyed import FINGERPRINTS_FILE, Keyed, write_fingerprints
 from reverse_etl.changeset.parts import Parts, RunFolder, with_row_numbers
-from reverse_etl.changeset.while_read import take, while_read
+from reverse_etl.changeset.while_read import drop, take, while_read
 from reverse_etl.destinations.powers import AsSent
 from reverse_etl.report import Outcome
 from reverse_etl.run.attend import attend
@@ -107,6 +108,53 @@ def test_a_file_that_is_missing_or_damaged_is_made_again(tmp_path: Path, damage:
     ahead = read(folder, KEYED)
     damage(folder.parts("rows").folder / "ahead-000000.arrow")
     assert made(folder.parts("rows"), KEYED, ahead) == made(folder.parts("rows"), KEYED)
+
+
+def read_slowly(folder: RunFolder, may_go_on: threading.Event) -> FingerprintedAhead:
+    """Four parts that are read while the first fingerprints are being made, until it may go on."""
+    parts = folder.parts("rows")
+    parts.write(with_row_numbers([BATCHES[1]] * 4))
+
+    def held(batch: pa.RecordBatch) -> AsSent:
+        may_go_on.wait()
+        return as_sent(batch)
+
+    ahead = FingerprintedAhead(SYNC, folder, {"rows": KEYED}, {"rows": held})
+    for number, batch in enumerate(parts.batches()):
+        ahead.see(parts, 0, number, batch)
+    ahead.close(complete=True)
+    return ahead
+
+
+def test_reading_does_not_wait_and_what_is_left_is_made_afterwards(tmp_path: Path) -> None:
+    """Parts beyond those that may wait are read again, by whoever comes first: this thread or the comparison."""
+    folder, may_go_on = RunFolder(tmp_path), threading.Event()
+    ahead, parts = read_slowly(folder, may_go_on), folder.parts("rows")
+    assert [None, None] == [ahead.taken(path, KEYED) for path in parts.paths()[2:]]
+    may_go_on.set()
+    assert all(ahead.taken(path, KEYED) is not None for path in parts.paths()[:2])
+    assert [] == left(folder)
+
+
+def test_what_is_left_needs_nobody_who_asks(tmp_path: Path) -> None:
+    """The thread makes it while the checks work."""
+    folder, may_go_on = RunFolder(tmp_path), threading.Event()
+    ahead, parts = read_slowly(folder, may_go_on), folder.parts("rows")
+    may_go_on.set()
+    ahead._thread.shutdown()
+    assert 4 == len(left(folder))
+    assert all(ahead.taken(path, KEYED) is not None for path in parts.paths())
+
+
+def test_what_nobody_takes_is_removed(tmp_path: Path) -> None:
+    """A run that ends before it compares leaves no file and no thread."""
+    folder, may_go_on = RunFolder(tmp_path), threading.Event()
+    may_go_on.set()
+    read_slowly(folder, may_go_on)
+    drop(folder)
+    assert [] == left(folder)
+    assert [] == [each.name for each in threading.enumerate() if each.name.startswith("fingerprinted-ahead")]
+    assert take(FingerprintedAhead, SYNC, folder) is None
 
 
 @pytest.mark.parametrize("one_process", [True, False])

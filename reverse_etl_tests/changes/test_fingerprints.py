@@ -57,6 +57,16 @@ def test_many_texts_are_as_each_alone() -> None:
             assert fingerprints(pa.array([texts[at]]), KEY)[0] == found[at]
 
 
+def test_few_texts_of_many_rows_are_as_each_alone() -> None:
+    """Each is hashed once: with nulls, and where a guess from some of the rows is wrong."""
+    few = [None if not at % 5 else f"{at % 3}" for at in range(9_001)]
+    seldom = ["same" if not at % 9 else f"{at:09}" for at in range(9_001)]
+    for texts in (few, seldom):
+        found = fingerprints(pa.array(texts), KEY)
+        alone = {text: int(fingerprints(pa.array([text], pa.string()), KEY)[0]) for text in {*texts}}
+        assert [alone[text] for text in texts] == found.tolist()
+
+
 def test_a_null_adds_nothing() -> None:
     """An attribute that is left out is no attribute; an empty text is one."""
     assert [0, 0] == fingerprints(pa.array([None, None], pa.string()), KEY).tolist()
