@@ -26,11 +26,18 @@ KEYS = {
     "": {
         *("global", "generatePostgresqlPasswordSecret", "postgresql", "dagsterWebserver", "dagster-user-deployments"),
         *("runLauncher", "dagsterDaemon", "concurrency", "retention", "pythonLogs", "telemetry"),
+        "additionalInstanceConfig",
     },
     "global": {"postgresqlSecretName", "dagsterHome", "serviceAccountName"},
-    "dagsterWebserver": {*POD, *PROBES, "service", "replicaCount", "workspace"},
-    "dagsterDaemon": {*POD, *PROBES, "runCoordinator", "runMonitoring", "runRetries", "schedules", "sensors"},
-    "deployment": {*POD, *PROBES, "name", "port", "codeServerArgs", "deploymentStrategy"},
+    "dagsterWebserver": {*POD, *PROBES, "service", "replicaCount", "workspace", "initContainerResources"},
+    "dagsterDaemon": {
+        *(*POD, *PROBES, "runCoordinator", "runMonitoring", "runRetries", "schedules", "sensors"),
+        "initContainerResources",
+    },
+    "deployment": {
+        *(*POD, *PROBES, "name", "port", "codeServerArgs", "deploymentStrategy"),
+        *("initContainers", "includeConfigInLaunchedRuns"),
+    },
     "runLauncher": {"type", "config"},
     "concurrency": {"enabled", "pools", "runs"},
     "retention": {"enabled", "sensor", "schedule", "autoMaterialize"},
@@ -39,8 +46,10 @@ KEYS = {
 }
 """What the chart has under these names, of which its schema refuses others.
 
-Source: helm/dagster/schema/schema/charts in github.com/dagster-io/dagster (values.py, subschema/*.py), 2026-11-28.
+Source: helm/dagster in github.com/dagster-io/dagster (values.yaml, schema/schema/charts), 2026-11-28.
 """
+BY_NAME = {"run_launcher", "run_coordinator", "run_monitoring", "concurrency", "schedules", "python_logs", "retention"}
+"""Settings of dagster.yaml that the chart has under names of its own, each compared below."""
 
 
 def test_helm_says_what_the_others_say() -> None:
@@ -85,6 +94,13 @@ def test_helm_has_the_settings_of_dagster_yaml() -> None:
     for kind, kept in SQLITE["retention"].items():
         assert kept["purge_after_days"].items() <= HELM["retention"][kind]["purgeAfterDays"].items()
     assert SQLITE.get("run_retries", {"enabled": False})["enabled"] == daemon["runRetries"]["enabled"]
+    # The chart turns these on.
+    assert SQLITE.get("sensors", {"use_threads": False}) == {
+        snake(key): value for key, value in daemon["sensors"].items()
+    }
+    assert SQLITE["telemetry"] == HELM["telemetry"]
+    others = {key: value for key, value in SQLITE.items() if key not in {*BY_NAME, "telemetry"}}
+    assert others == HELM["additionalInstanceConfig"]
 
 
 def test_helm_with_pods_for_runs_is_the_same_but_for_them() -> None:
@@ -92,11 +108,18 @@ def test_helm_with_pods_for_runs_is_the_same_but_for_them() -> None:
     values = loaded(DEPLOY / "helm" / "values.k8s.yaml")
     (deployment,) = values["dagster-user-deployments"]["deployments"]
     (before,) = HELM["dagster-user-deployments"]["deployments"]
-    changed = {"volumes", "resources", "deploymentStrategy"}
+    changed = {
+        "volumes",
+        "volumeMounts",
+        "initContainers",
+        "resources",
+        "deploymentStrategy",
+        "includeConfigInLaunchedRuns",
+    }
     assert {key: value for key, value in before.items() if key not in changed} == {
         key: value for key, value in deployment.items() if key not in changed
     }
-    assert [] == [each for each in deployment["volumes"] if "emptyDir" not in each]
+    assert [] == [each for each in deployment["volumes"] if not {"emptyDir", "projected"} & each.keys()]
     launcher = values["runLauncher"]["config"]["customRunLauncher"]
     inner = launcher.pop("config")["launcher"]["config"]
     assert {**launcher, "config": {}} == HELM["runLauncher"]["config"]["customRunLauncher"]
@@ -165,7 +188,7 @@ def test_kubernetes_takes_the_pods(name: str, rendered: dict[str, dict[str, Any]
 
 
 def test_the_syncs_page_runs_beside_the_chart() -> None:
-    """With the same image, folders, secrets and rights; a probe asks it by a name that it answers to."""
+    """With the same image, folders, state and rights; a probe asks it by a name that it answers to."""
     import kubernetes_validate
 
     manifest = loaded(DEPLOY / "helm" / "syncs-page.yaml")
@@ -182,11 +205,9 @@ def test_the_syncs_page_runs_beside_the_chart() -> None:
     )
     assert [{"secretRef": each} for each in webserver["envSecrets"]] == container["envFrom"]
     assert {each["name"]: each["value"] for each in container["env"] if "value" in each}.items() <= SHARED.items()
-    secret = {"name": HELM["global"]["postgresqlSecretName"], "key": "postgresql-password"}
-    assert [secret] == [each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each]
-    launcher = loaded(DEPLOY / "helm" / "values.k8s.yaml")["runLauncher"]["config"]["customRunLauncher"]
-    named = launcher["config"]["launcher"]["config"]["instance_config_map"]
-    assert [named] == [each["configMap"]["name"] for each in pod["volumes"] if "configMap" in each]
+    # It opens no instance of Dagster's, and gets neither its settings nor its password.
+    assert [] == [each for each in container["env"] if "DAGSTER" in each["name"]]
+    assert [] == [each for each in pod["volumes"] if "emptyDir" not in each]
     assert {each["name"] for each in pod["volumes"]} == {each["name"] for each in container["volumeMounts"]}
     in_compose = loaded(DEPLOY / "compose.yaml")["services"]["syncs-page"]["command"]
     assert [Template(word).substitute(SHARED) for word in in_compose] == container["command"]
@@ -221,17 +242,19 @@ def deployment_of(part: dict[str, Any]) -> dict[str, Any]:
     if not {"exec", "httpGet"} & probe.keys():
         probe = {"exec": {"command": ["dagster", "api", "grpc-health-check", "-p", str(part["port"])]}, **probe}
     image = part["image"]
-    container = {
+    container: dict[str, Any] = {
         "name": "dagster",
         "image": f"{image['repository']}:{image['tag']}",
         "imagePullPolicy": image["pullPolicy"],
         "env": part["env"],
         "envFrom": [{"secretRef": each} for each in part["envSecrets"]],
         "livenessProbe": probe,
-        **{key: part[key] for key in ("securityContext", "resources", "volumeMounts")},
+        **{key: part[key] for key in ("securityContext", "resources", "volumeMounts", "readinessProbe") if key in part},
     }
     labels = {"component": "dagster"}
     pod = {"securityContext": part["podSecurityContext"], "containers": [container], "volumes": part["volumes"]}
+    if "initContainers" in part:
+        pod["initContainers"] = part["initContainers"]
     spec = {
         "replicas": 1,
         "selector": {"matchLabels": labels},
