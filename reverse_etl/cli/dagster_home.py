@@ -37,12 +37,12 @@ _INTERRUPTIONS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt"
 _LOCK: Final = ".reverse_etl_lock"
 _TARGET_NOTE: Final = ".reverse_etl_target"
 
-UNCAPTURED: Final = {
+_UNCAPTURED: Final = {
     "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
     "config": {},
 }
-"""Leaves the output of a run to the terminal."""
+"""Leaves the output of a run to the terminal: what would capture it are processes that Ctrl-C ends noisily."""
 
 
 def dagster_environment(home: Home, syncs: Path) -> None:
@@ -127,6 +127,15 @@ def dagster_instance(home: Home, overrides: Mapping[str, object]) -> Iterator[dg
             yield instance
         except (sa.exc.SQLAlchemyError, OSError) as error:
             raise _unusable(home, folder, error) from None
+
+
+def for_one_run() -> dict[str, object]:
+    """Settings of Dagster's instance in a process that ends with its run, and is watched at the terminal."""
+    folder = os.environ[DAGSTER_HOME_VARIABLE]
+    if stored_elsewhere(Path(folder)):
+        return {"compute_logs": _UNCAPTURED}
+    kept = {"module": "reverse_etl.defs.kept_files", "class": "KeptFiles", "config": {"base_dir": folder}}
+    return {"compute_logs": _UNCAPTURED, "storage": {"custom": kept}}
 
 
 def was_interrupted(result: dg.ExecutionResult) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from reverse_etl.cli.dagster_home import dagster_folder, dagster_instance, shipped_file, why_failed
+from reverse_etl.cli.dagster_home import dagster_folder, dagster_instance, for_one_run, shipped_file, why_failed
 from reverse_etl.cli.dagster_settings import SHIPPED, missing_settings, whose_settings
 from reverse_etl.defs.failure import StepFailedError
 from reverse_etl.errors import StateError
@@ -40,6 +40,20 @@ def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def project(new_project: Project) -> Project:
     """Here it matters how the home folder is made."""
     return new_project
+
+
+def test_a_runs_own_process_keeps_dagsters_files_open_and_leaves_a_server_alone(
+    made_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that lie in the home folder; what its settings name besides is used as they say."""
+    home = Home.at(shutil.copytree(made_home, tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    with dagster_instance(home, for_one_run()) as instance:
+        assert "_Events" == type(instance.event_log_storage).__name__
+    (home.dagster / "dagster.yaml").write_text(f"storage: {{sqlite: {{base_dir: {tmp_path / 'named'}}}}}")
+    with dagster_instance(home, for_one_run()) as instance:
+        assert "SqliteEventLogStorage" == type(instance.event_log_storage).__name__
+    assert (tmp_path / "named").is_dir()
 
 
 @pytest.mark.thorough

@@ -11,7 +11,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
-from reverse_etl.cli.dagster_home import UNCAPTURED, dagster_environment, dagster_instance, was_interrupted, why_failed
+from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, for_one_run, was_interrupted, why_failed
 from reverse_etl.cli.excluded import say_excluded
 from reverse_etl.cli.pieces import run_pieces
 from reverse_etl.cli.project import (
@@ -266,8 +266,7 @@ def _execute_job(name: str, syncs: Path, home: Home, *, run_config: dict[str, An
             recipe = dg.build_reconstructable_job(
                 "reverse_etl.definitions", "job", reconstructable_kwargs={"folder": str(syncs.absolute()), "name": name}
             )
-            # The run's output goes to this terminal; what would capture it are processes that Ctrl-C ends noisily.
-            instance = stack.enter_context(dagster_instance(home, {"compute_logs": UNCAPTURED}))
+            instance = stack.enter_context(dagster_instance(home, for_one_run()))
         stack.enter_context(shown_progress(name, lines=lines))
         # Dagster keeps it for the first stage; what came before is raised here.
         with capture_interrupts():
