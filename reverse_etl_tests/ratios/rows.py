@@ -25,10 +25,12 @@ from reverse_etl.destinations.customerio.operations import items
 from reverse_etl.destinations.item_column import ItemColumn, joined
 from reverse_etl.ledger.ledger import Ledger
 from reverse_etl.report import Cause, Reason
+from reverse_etl.sources.mysql.packets import Packets
 from reverse_etl.sources.postgres.types import Types
 from reverse_etl.sources.postgres.values import batch as columns_of
 from reverse_etl_tests.destinations.customerio.configs import numbered, sync
 from reverse_etl_tests.ratios import ratio, require
+from reverse_etl_tests.sources.mysql_packets import sent
 
 ROWS = 20_000
 TEXTS = [f"user{number}@example.com" for number in range(ROWS)]
@@ -48,6 +50,34 @@ def columns_of_a_copy_cost_less_than_its_fields() -> None:
 
     assert ours().num_rows == ROWS
     require(0.5, ours, lambda: [*csv.reader(io.StringIO(block.decode()))])
+
+
+def columns_of_packets_cost_less_than_their_values() -> None:
+    """Rows of six columns as MySQL sends them, beside a loop that takes each value out of them."""
+    rows = [
+        (text, f"Ann {number % 500}", str(number % 90), str(number / 8), "1", None) for number, text in enumerate(TEXTS)
+    ]
+    received = sent([tuple(value and value.encode() for value in row) for row in rows])
+
+    def ours() -> list[pa.BinaryArray]:
+        packets = Packets()
+        assert (ROWS, len(received)) == packets.add(received, 0, len(received), number=0, most=ROWS)
+        return packets.take(6)
+
+    def values() -> list[bytearray]:
+        found: list[bytearray] = []
+        at = 0
+        for _ in range(ROWS):
+            at += 4
+            for _ in range(6):
+                size, at = received[at], at + 1
+                if size < 251:
+                    found.append(received[at : at + size])
+                    at += size
+        return found
+
+    assert 5 * ROWS == len(values()) == sum(len(column) - column.null_count for column in ours())
+    require(0.7, ours, values)
 
 
 def no_rule_looks_at_each_value_in_a_loop() -> None:
@@ -159,6 +189,7 @@ def packing_costs_less_than_a_loop_over_items() -> None:
 
 
 GUARDS: Final = (
+    columns_of_packets_cost_less_than_their_values,
     columns_of_a_copy_cost_less_than_its_fields,
     no_rule_looks_at_each_value_in_a_loop,
     packing_and_settling_cost_less_than_a_line_for_each_row,

@@ -13,6 +13,7 @@ from asyncmy.cursors import SSCursor
 from asyncmy.errors import MySQLError
 from asyncmy.protocol import FieldDescriptorPacket
 
+from reverse_etl.sources.mysql.packets import needed_bytes
 from reverse_etl.sources.mysql.pile import Pile
 from reverse_etl.sources.mysql.wire import (
     CLOSE_STATEMENT,
@@ -106,11 +107,24 @@ class AsyncmyWire:
 
     async def _fill(self, pile: Pile) -> bool:
         # All in one go: asyncmy takes in what the server sends whenever the loop runs, wanted or not.
-        while room := pile.room:
-            rows = await self._cursor.fetchmany(room)
-            if not rows:
+        connection = self._connection
+        while pile.room:
+            received = connection._proto
+            rows, received.pos = pile.add_received(
+                received.buffer, received.pos, received.length, number=connection._next_seq_id
+            )
+            connection._next_seq_id = (connection._next_seq_id + rows) & 0xFF
+            if rows:
+                continue
+            needed = needed_bytes(received.buffer, received.pos, received.length)
+            if needed > received.length - received.pos:
+                await connection._fill_buffer(needed)
+                continue
+            # The end, an error, or a row of several packets.
+            one = await self._cursor.fetchmany(1)
+            if not one:
                 return False
-            pile.add(rows)
+            pile.add(one)
         return True
 
     async def _leave(self) -> None:

@@ -1,6 +1,6 @@
-"""Rows of one batch as they come in, put into columns a few hundred at a time.
+"""Rows of one batch as they come in: packets are put into columns all at once, a driver's rows a few hundred at a time.
 
-Keeping a whole batch of them as Python objects costs twice the time: the garbage collector looks at each again and
+Keeping a whole batch as Python objects costs twice the time: the garbage collector looks at each again and
 again, and none is in the processor's cache any more when its column is made.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS
+from reverse_etl.sources.mysql.packets import Packets
 
 if TYPE_CHECKING:
     from reverse_etl.sources.mysql.wire import Row
@@ -34,6 +35,7 @@ class Pile:
         self.left = sys.maxsize if limit is None else limit
         self._columns = columns
         self._parts: list[list[pa.BinaryArray]] = []
+        self._packets = Packets()
         self._bytes = 0
         self._portion = _FIRST_ROWS
 
@@ -44,19 +46,39 @@ class Pile:
             return 0
         return min(self._portion, BATCH_ROWS - self.rows, self.left)
 
+    def add_received(self, buffer: bytearray, begin: int, end: int, *, number: int) -> tuple[int, int]:
+        """Takes in rows as a server sent them, as ``Packets.add`` does, as many as there is room for."""
+        most = min(BATCH_ROWS - self.rows, self.left)
+        rows, next_packet = self._packets.add(buffer, begin, end, number=number, most=most)
+        self._count(rows, next_packet - begin)
+        return rows, next_packet
+
     def add(self, rows: Sequence[Row]) -> None:
         """Takes rows in, at least one."""
+        self._unpack()
         part = [pa.array(values, pa.binary()) for values in zip(*rows, strict=True)]
         size = sum(column.nbytes for column in part)
         self._parts.append(part)
-        self._bytes += size
-        self.rows += len(rows)
-        self.left -= len(rows)
+        self._count(len(rows), size)
         row_bytes = max(1, size // len(rows))
         self._portion = max(1, min(_MOST_ROWS, self._portion * 2, BATCH_BYTES // 8 // row_bytes))
 
     def take(self) -> list[pa.BinaryArray]:
-        """The columns of a batch, as the server sent them; afterwards the pile holds none."""
+        """The columns of a batch, as the server sent them; afterwards the pile holds none.
+
+        Raises:
+            Refused: A row has not as many columns.
+        """
+        self._unpack()
         parts = self._parts or [[pa.array([], pa.binary())] * self._columns]
         self._parts, self._bytes, self.rows = [], 0, 0
         return [pa.concat_arrays(pieces) for pieces in zip(*parts, strict=True)]
+
+    def _unpack(self) -> None:
+        if self._packets.nbytes:
+            self._parts.append(self._packets.take(self._columns))
+
+    def _count(self, rows: int, size: int) -> None:
+        self._bytes += size
+        self.rows += rows
+        self.left -= rows

@@ -170,10 +170,16 @@ class MysqlSession:
             with self._in_words():
                 self._reading = self._wire.fill(pile, self._until)
             if pile.rows:
-                yield pile.take()
+                yield self._taken(pile)
                 empty = False
         if empty:
             yield pile.take()
+
+    def _taken(self, pile: Pile) -> list[pa.BinaryArray]:
+        try:
+            return pile.take()
+        except Refused as refused:
+            raise self._messages.refused(refused) from None
 
     def _settle(self, *, limited: bool) -> None:
         """Ends the transaction; where the query still runs, its connection, on the server too."""

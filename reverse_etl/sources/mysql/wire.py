@@ -27,6 +27,9 @@ CLOSE_STATEMENT: Final = 0x19
 LOST: Final = 2013
 """The drivers' code for a connection that broke off."""
 
+MALFORMED: Final = 2027
+"""MySQL's own clients' code for a packet that is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
