@@ -26,7 +26,7 @@ KEYS = {
     "": {
         *("global", "generatePostgresqlPasswordSecret", "postgresql", "dagsterWebserver", "dagster-user-deployments"),
         *("runLauncher", "dagsterDaemon", "concurrency", "retention", "pythonLogs", "telemetry"),
-        "additionalInstanceConfig",
+        *("additionalInstanceConfig", "rbacEnabled"),
     },
     "global": {"postgresqlSecretName", "dagsterHome", "serviceAccountName"},
     "dagsterWebserver": {*POD, *PROBES, "service", "replicaCount", "workspace", "initContainerResources"},

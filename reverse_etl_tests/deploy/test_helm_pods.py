@@ -71,6 +71,21 @@ def test_the_launcher_names_what_the_chart_makes() -> None:
     assert {"env": "DAGSTER_K8S_PIPELINE_RUN_NAMESPACE"} == LAUNCHER["job_namespace"]
 
 
+def test_the_commands_of_the_page_name_what_is_deployed() -> None:
+    """The chart's Deployments and Services by its rule of names, and the Syncs page by its manifest."""
+    page = loaded(DEPLOY / "helm" / "syncs-page.yaml")["metadata"]["name"]
+    code = f"{RELEASE}-dagster-user-deployments-{CODE['values.yaml']['name']}"
+    named = set(re.findall(r"kubectl (?:exec|port-forward) (\S+)", PAGE))
+    assert {f"deployment/{page}", f"deployment/{code}", f"service/{RELEASE}-dagster-webserver"} == named
+
+
+def test_only_what_starts_jobs_may_ask_kubernetes() -> None:
+    """The chart gives every pod rights on Jobs and pods, of the code server too, unless it is told not to."""
+    over = HELM | OF_JOBS
+    code = HELM["dagster-user-deployments"] | OF_JOBS["dagster-user-deployments"]
+    assert (False, True, False) == (HELM["rbacEnabled"], over["rbacEnabled"], code["rbacEnabled"])
+
+
 def test_a_runs_job_has_the_limits_and_rights_of_the_launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not those of the code server, which the chart hands to every run unless it is told not to; and no token."""
     import kubernetes_validate
