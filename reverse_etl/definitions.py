@@ -6,7 +6,7 @@ A folder with very many syncs is split into a code location a workspace by one l
 workspace's name is an attribute of this module, with the syncs of that workspace alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,24 +15,27 @@ import dagster as dg
 
 from reverse_etl.config.garbage import garbage_left
 from reverse_etl.config.loader import load_connections, load_project
-from reverse_etl.config.syncs import SyncConfig
+from reverse_etl.config.read_once import project_once
+from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.failure import load_errors_in_words
 from reverse_etl.defs.project import build_definitions, first_seen, folder_named
+from reverse_etl.defs.started_for import started_for
 
 __all__ = ["build_definitions", "defs", "job"]
 
 
 @cache
 def job(folder: str, name: str) -> dg.JobDefinition:
-    """The job of one sync of a folder, for a process that executes it; the files are read once."""
-    return _of_folder(Path(folder), lambda sync: sync.name == name).resolve_job_def(name)
+    """The job of one sync of a folder, for a process that executes it; the files are those that it has read."""
+    project = project_once(Path(folder))
+    return _of_project(project, project.syncs.keys() & {name}).resolve_job_def(name)
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """The syncs of ``REVERSE_ETL_SYNCS``. Raises NotLoadedError, such as with every problem of every file."""
     with load_errors_in_words():
-        return _of_folder(folder_named(), lambda _: True)
+        return _of_folder(folder_named(), lambda _: True, started_for(__name__, "defs"))
 
 
 def __getattr__(name: str) -> dg.Definitions:
@@ -41,11 +44,18 @@ def __getattr__(name: str) -> dg.Definitions:
     if name.startswith("_") or not folder.is_dir() or name not in load_connections(folder).destinations:
         raise AttributeError(f"module {__name__} has no attribute {name}")
     with load_errors_in_words():
-        return _of_folder(folder, lambda sync: sync.destination == name)
+        return _of_folder(folder, lambda sync: sync.destination == name, started_for(__name__, name))
 
 
-def _of_folder(folder: Path, wanted: Callable[[SyncConfig], bool]) -> dg.Definitions:
+def _of_folder(folder: Path, wanted: Callable[[SyncConfig], bool], job: str = "") -> dg.Definitions:
+    """The wanted syncs of a folder; in the process of one sync's run, that sync alone."""
     with garbage_left():
         project = load_project(folder)
-        project = replace(project, syncs={name: sync for name, sync in project.syncs.items() if wanted(sync)})
-        return build_definitions(project, first_seen_at=first_seen(folder), tables=True)
+        names = [name for name, sync in project.syncs.items() if wanted(sync)]
+        return _of_project(project, [job] if job in names else names)
+
+
+def _of_project(project: ProjectConfig, names: Iterable[str]) -> dg.Definitions:
+    with garbage_left():
+        some = replace(project, syncs={name: project.syncs[name] for name in names})
+        return build_definitions(some, first_seen_at=first_seen(project.directory), tables=True)

@@ -27,8 +27,8 @@ from reverse_etl.defs.specs import project_specs, table_specs
 from reverse_etl.defs.spot_checks import spot_check
 from reverse_etl.defs.translator import SyncTranslator
 from reverse_etl.state.home import Home
-from reverse_etl.state.store import open_store
-from reverse_etl.state.syncs import record_seen
+from reverse_etl.state.store import Store, open_store
+from reverse_etl.state.syncs import record_seen, times_first_seen
 
 
 def build_definitions(
@@ -122,9 +122,18 @@ def folder_named() -> Path:
 
 
 def first_seen(folder: Path) -> Callable[[SyncConfig], datetime]:
-    """When the state of a folder first saw a sync: now, where it never did. The state is opened at the first call."""
-    store = cache(lambda: open_store(Home.from_environment(folder).state_url))
-    return lambda sync: record_seen(store(), sync.name, sync.destination, datetime.now(UTC))
+    """When the state of a folder first saw a sync: now, where it never did. The state is read at the first call."""
+
+    @cache
+    def state() -> tuple[Store, Mapping[str, datetime]]:
+        store = open_store(Home.from_environment(folder).state_url)
+        return store, times_first_seen(store)
+
+    def seen_at(sync: SyncConfig) -> datetime:
+        store, known = state()
+        return known.get(sync.name) or record_seen(store, sync.name, sync.destination, datetime.now(UTC))
+
+    return seen_at
 
 
 def _alone(definitions: dg.Definitions) -> dg.Definitions:

@@ -87,6 +87,17 @@ def first_seen_at(store: Store, sync: str) -> datetime | None:
     return sync_state(store, sync).first_seen_at
 
 
+def times_first_seen(store: Store) -> dict[str, datetime]:
+    """When each sync was first scheduled or run, aware UTC, by its name; those that were not are left out.
+
+    Raises:
+        StateError: The state database cannot be used.
+    """
+    seen = sa.select(SYNC.c.name, SYNC.c.first_seen_at).where(SYNC.c.first_seen_at.is_not(None))
+    with store.reading() as connection:
+        return dict(connection.execute(seen).tuples().all())
+
+
 def set_paused(store: Store, sync: str, paused: bool) -> None:
     """Pauses or resumes a sync; doing so twice changes nothing."""
     with store.writing() as connection:

@@ -32,14 +32,14 @@ def retry(
     from reverse_etl.cli.commands.errors import chosen_run
     from reverse_etl.cli.commands.history import no_runs
     from reverse_etl.cli.commands.run import execute, show
-    from reverse_etl.config.loader import load_project
+    from reverse_etl.config.read_once import project_once
     from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE
     from reverse_etl.state.failures import causes_of_run
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
 
     people = words.console(stderr=True)
-    project = load_project(syncs)
+    project = project_once(syncs)
     config = sync_named(project, sync)
     home = Home.from_environment(syncs)
     store = open_store(home.state_url)

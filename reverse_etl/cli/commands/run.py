@@ -117,7 +117,7 @@ def run(
     """Run one sync now, or several. Exits with the code of what happened; of several, with that of the worst."""
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.cli.confirmed import confirmed
-    from reverse_etl.config.loader import load_project
+    from reverse_etl.config.read_once import project_once
     from reverse_etl.run.judged import require_known
 
     several = every or bool(destination)
@@ -143,7 +143,7 @@ def run(
         full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, **limits, accept=accepted,
         mark="--",
     )  # fmt: skip
-    project = load_project(syncs)
+    project = project_once(syncs)
     people = words.console(stderr=True)
 
     def run_one(config: SyncConfig) -> RunReport:

@@ -1,0 +1,31 @@
+"""A folder's files as one command read them first, for all that it does with them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from reverse_etl.config.loader import load_project
+from reverse_etl.config.targets import chosen_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reverse_etl.config.syncs import ProjectConfig
+
+
+def project_once(directory: Path) -> ProjectConfig:
+    """What ``load_project`` returns, read once in a process that ends with its runs; later changes are for the next.
+
+    Raises:
+        ConfigProblemsError: Any file is not as it must be; what was wrong is looked at again by the next call.
+        ConfigError: There is no such folder.
+    """
+    return _read(directory.expanduser().absolute(), chosen_target())
+
+
+@cache
+def _read(folder: Path, target: str) -> ProjectConfig:
+    """The folder's project; of which target is already chosen, and a part of the key."""
+    del target
+    return load_project(folder)
