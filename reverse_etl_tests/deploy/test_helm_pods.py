@@ -75,8 +75,13 @@ def test_the_commands_of_the_page_name_what_is_deployed() -> None:
     """The chart's Deployments and Services by its rule of names, and the Syncs page by its manifest."""
     page = loaded(DEPLOY / "helm" / "syncs-page.yaml")["metadata"]["name"]
     code = f"{RELEASE}-dagster-user-deployments-{CODE['values.yaml']['name']}"
-    named = set(re.findall(r"kubectl (?:exec|port-forward) (\S+)", PAGE))
-    assert {f"deployment/{page}", f"deployment/{code}", f"service/{RELEASE}-dagster-webserver"} == named
+    chart = f"{RELEASE}-dagster"
+    lines = [line for line in PAGE.splitlines() if line.startswith("$ kubectl ")]
+    named = {name for line in lines for name in re.findall(r"\b(?:deployment|service|job)/[\w-]+", line)}
+    assert {
+        *(f"deployment/{page}", f"deployment/{code}", f"deployment/{chart}-daemon", f"deployment/{chart}-webserver"),
+        *(f"service/{chart}-webserver", f"job/{chart}-webserver-instance-migrate"),
+    } == named
 
 
 def test_only_what_starts_jobs_may_ask_kubernetes() -> None:
