@@ -129,8 +129,9 @@ class AsSent:
         keys: What the destination knows a row by, as it compares keys itself; as long as the batch, null for none.
         attributes: The text of each attribute in what is sent, by name; null where it is left out. Rows for which all
             texts are equal are sent alike.
-        other: What else the destination knows a row by, alike; None where there is no such thing. A key that is gone
-            while a row has its other identifier was given another key, and is not gone.
+        other: What else the destination knows a row by, alike; None where there is no such thing, or where nothing
+            becomes of what is gone. A key that is gone while a row has its other identifier was given another key, and
+            is not gone.
         names: The texts of the columns that name a row (``Stream.key``), where they are not those of the batch.
         owners: The keys of the sync's own rows that these belong to, with which the destination removes them; None
             where there are none.

@@ -117,7 +117,8 @@ def _unless(usual: pa.BooleanArray, written: pa.StringArray, otherwise: Callable
 
 
 def _without_empty(text: pa.StringArray) -> pa.StringArray:
-    return pc.if_else(pc.equal(text, ""), _NONE, text)
+    empty = pc.equal(text, "")
+    return pc.if_else(empty, _NONE, text) if pc.any(empty).as_py() else text
 
 
 def _is_json(text: str) -> bool:

@@ -56,10 +56,11 @@ def as_sent(batch: pa.RecordBatch, sync: Outgoing, stream: str) -> AsSent:
     texts, other = attributes(batch, sync, stream), None
     if sync.people is not None:
         keys = _person(batch, sync.people.identify_by)
-        other = _person(batch, "email" if sync.people.identify_by == "id" else "id")
     else:
         keys = _object(batch, sync.objects.object_type if sync.objects is not None else 1)
     if (gone := sync.gone(stream)) is not None:
+        if sync.people is not None:
+            other = _person(batch, "email" if sync.people.identify_by == "id" else "id")
         # Where another thing becomes of them than before, they alone are sent again.
         done = json.dumps([gone.action, gone.attributes], sort_keys=True)
         texts[GONE] = pc.if_else(deleted_rows(batch), done, pa.scalar(None, pa.string()))

@@ -136,12 +136,11 @@ def _chosen(
 def _person_attributes(
     batch: pa.RecordBatch, names: tuple[str, ...], config: PeopleConfig
 ) -> dict[str, pa.StringArray]:
-    texts = _texts(batch, names, cleared=CLEARED_PERSON if config.empty_values == "delete" else None)
-    for other in set(PEOPLE_IDENTIFIERS) & set(names):
-        written = identifier(batch, other)
+    deletes, texts = config.empty_values == "delete", {}
+    for name in names:
+        written = identifier(batch, name) if name in PEOPLE_IDENTIFIERS else _text(batch, name)
         # A person's id cannot be cleared: an empty one is refused (Customer.io, invalid API requests).
-        cleared = config.empty_values == "delete" and other != "id"
-        texts[other] = pc.fill_null(written, CLEARED_PERSON) if cleared else written
+        texts[name] = pc.fill_null(written, CLEARED_PERSON) if deletes and name != "id" else written
     return texts
 
 
@@ -228,9 +227,10 @@ def identifier(batch: pa.RecordBatch, name: str) -> pa.StringArray:
 
 
 def _texts(batch: pa.RecordBatch, names: tuple[str, ...], *, cleared: str | None) -> dict[str, pa.StringArray]:
-    texts = {}
-    for name in names:
-        index = batch.schema.get_field_index(name)
-        written = json_text(batch.column(index), batch.schema.field(index))
-        texts[name] = written if cleared is None else pc.fill_null(written, cleared)
-    return texts
+    texts = {name: _text(batch, name) for name in names}
+    return texts if cleared is None else {name: pc.fill_null(text, cleared) for name, text in texts.items()}
+
+
+def _text(batch: pa.RecordBatch, name: str) -> pa.StringArray:
+    index = batch.schema.get_field_index(name)
+    return json_text(batch.column(index), batch.schema.field(index))

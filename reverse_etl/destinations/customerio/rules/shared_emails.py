@@ -29,9 +29,13 @@ class EmailShared:
         schema = parts.schema()
         if schema is None or not {"id", "email"} <= set(schema.names):
             return
-        with shared_keys_of(parts, ("id", "email"), _email_and_id, database=database) as keys:
+        with shared_keys_of(parts, ("email",), _email, database=database, contents=_email_and_id) as keys:
             for rows in keys.differing() if keys else ():
                 yield Finding(rows, "email", "column `email` is the same for more than one `id`.")
+
+
+def _email(batch: pa.RecordBatch) -> Keyed:
+    return filled(batch.column(ROW_NUMBER), pc.utf8_lower(text(batch, "email")))
 
 
 def _email_and_id(batch: pa.RecordBatch) -> Keyed:
