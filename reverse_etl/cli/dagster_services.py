@@ -12,14 +12,20 @@ import os
 import signal
 import sys
 import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reverse_etl.state.home import Home
 
 _HOME_ELSEWHERE: Final = "Found a dagster instance configuration value"
 """A ``dagster.yaml`` in the current folder that is not DAGSTER_HOME's: `ui` has chosen the home, so it is no news."""
+
+_STDERR: Final = 2
+_LAST_WORDS_S: Final = 1.0
 
 
 def command(workspace: str, *, host: str, port: int, ends_with: int) -> list[str]:
@@ -39,7 +45,8 @@ def main(workspace: str, host: str, port: str, ends_with: str) -> None:
     # Shells start what runs in the background with SIGINT ignored, and Dagster's processes would inherit that. Before
     # they exist, it ends this process without a word.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_interrupt_after, args=(int(ends_with),), daemon=True).start()
+    ending = threading.Event()
+    threading.Thread(target=_interrupt_after, args=(int(ends_with), ending), daemon=True).start()
     from dagster._cli.dev import dev_command_impl
     from dagster_shared.cli import WorkspaceOpts
 
@@ -56,17 +63,18 @@ def main(workspace: str, host: str, port: str, ends_with: str) -> None:
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("dagster").addFilter(lambda record: not record.getMessage().startswith(_HOME_ELSEWHERE))
-    dev_command_impl(
-        code_server_log_level="warning",
-        log_level="warning",
-        log_format="colored",
-        port=port,
-        host=host,
-        use_legacy_code_server_behavior=False,
-        shutdown_pipe=None,
-        verbose=False,
-        workspace_opts=WorkspaceOpts(workspace=(workspace,)),
-    )
+    with silent_once(ending):
+        dev_command_impl(
+            code_server_log_level="warning",
+            log_level="warning",
+            log_format="colored",
+            port=port,
+            host=host,
+            use_legacy_code_server_behavior=False,
+            shutdown_pipe=None,
+            verbose=False,
+            workspace_opts=WorkspaceOpts(workspace=(workspace,)),
+        )
 
 
 def check_launcher(home: Home) -> None:
@@ -94,10 +102,41 @@ def check_launcher(home: Home) -> None:
                 ) from None
 
 
-def _interrupt_after(pipe: int) -> None:
+@contextmanager
+def silent_once(ending: threading.Event) -> Iterator[None]:
+    """Lets what this process and those that it starts in the block write to stderr pass, until they are to end.
+
+    A process that is ended while it imports or starts shows a traceback, which is no news to who has ended it.
+    """
+    shown = os.dup(_STDERR)
+    reading, writing = os.pipe()
+    os.dup2(writing, _STDERR)
+    os.close(writing)
+    passing = threading.Thread(target=_pass_on, args=(reading, shown, ending), daemon=True)
+    passing.start()
+    try:
+        yield
+    finally:
+        if not ending.is_set():
+            os.dup2(shown, _STDERR)
+            passing.join(_LAST_WORDS_S)
+
+
+def _pass_on(reading: int, shown: int, ending: threading.Event) -> None:
+    """Reads to the end in any case: who writes into a full pipe would wait for ever."""
+    with open(shown, "wb", closefd=False) as screen:
+        while part := os.read(reading, 65_536):
+            if not ending.is_set():
+                with suppress(OSError):
+                    screen.write(part)
+                    screen.flush()
+
+
+def _interrupt_after(pipe: int, ending: threading.Event) -> None:
     """Does to the process group what Ctrl-C does at a terminal, once a pipe is closed at its other end."""
     while os.read(pipe, 1):
         pass
+    ending.set()
     os.killpg(os.getpgrp(), signal.SIGINT)
 
 

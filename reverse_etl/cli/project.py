@@ -33,8 +33,8 @@ Accept = Annotated[
     list[str] | None,
     typer.Option(
         metavar="CHECK",
-        help="Do not stop this once because of a check of that name; may be given several times. Rows that it "
-        "rejects are still rejected.",
+        help="Do not let a check of that name stop this one; may be given several times. Rows that it rejects are "
+        "still rejected.",
     ),
 ]
 

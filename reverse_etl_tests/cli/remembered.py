@@ -108,7 +108,10 @@ class Remembered:
             duration_s=90.0,
             streams=streams or usual,
             failed_rows_csv=str(csv) if failed else "",
-            message=f"3 rows failed. See: reverse-etl errors {sync} --run {run_id[:8]}. More." if failed else "",
+            message=f"3 rows failed, the others were delivered. See: reverse-etl errors {sync} --run {run_id[:8]}. "
+            "Last sync time stays."
+            if failed
+            else "",
             exit_code=7 if failed else 0,
             excluded_by=excluded_by,
             added=differs[0],

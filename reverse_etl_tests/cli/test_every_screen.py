@@ -141,7 +141,7 @@ def test_problems_fit(shop: tuple[Project, RunningSandbox], tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "destination",
     [
-        ("no destination", "customerio", "", "moon", "us", "people", "people", "id"),
+        ("no destination", "customerio", "", "my own", "live", "moon", "us", "people", "people", "id"),
         (
             "postgres",
             "crm",

@@ -43,7 +43,7 @@ def test_the_table_is_for_people(project: Remembered) -> None:
     shown = run(history, "people").stdout
     skipped, failed = shown.index("skipped"), shown.index("some_rows_failed")
     assert skipped < failed
-    for part in ("aaaaaaaa ", "2 hours ago", "1,210", "1,207", "3 rows failed.", "cccccccc-3"):
+    for part in ("aaaaaaaa ", "2 hours ago", "1,210", "1,207", "3 rows failed,", "cccccccc-3"):
         assert part in shown
 
 

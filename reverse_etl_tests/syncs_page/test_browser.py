@@ -117,7 +117,7 @@ def test_every_page_fits_and_is_readable(tab: Tab, address: str, project: Rememb
         for path, name, height in (("/", "syncs-page", 450), ("/syncs/people", "sync-page", 1320)):
             tab.set_viewport_size({"width": 1280, "height": height})
             tab.goto(address + path)
-            tab.screenshot(path=Path(folder) / f"{name}.png")
+            tab.screenshot(path=Path(__file__).parents[2] / folder / f"{name}.png")
 
 
 def test_the_keyboard_is_enough(tab: Tab, address: str, project: Remembered) -> None:

@@ -35,7 +35,7 @@ def history(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the past runs of a sync, skipped ones included; or what they changed of one row."""
+    """Show the past runs of a sync, skipped ones included; or what they changed in one row."""
     from reverse_etl.state.home import Home
     from reverse_etl.state.run_history import list_runs
     from reverse_etl.state.store import open_store

@@ -59,7 +59,7 @@ def run(
     sync: Annotated[
         str,
         typer.Argument(
-            metavar="[SYNC]", help="The sync's name: its file's name without the ending.", autocompletion=sync_names
+            metavar="SYNC", help="The sync's name: its file's name without the ending.", autocompletion=sync_names
         ),
     ] = "",
     syncs: SyncsFolder = Path("syncs"),
@@ -93,7 +93,8 @@ def run(
         typer.Option(min=1, metavar="N", help="Read at most this many rows of each query. Last sync time stays."),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Run every sync of the folder that is not paused, each behind its `after`.")
+        bool,
+        typer.Option("--all", help="Run every sync of the folder that is not paused, each after those in its `after`."),
     ] = False,
     destination: Annotated[
         str,

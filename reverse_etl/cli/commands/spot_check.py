@@ -21,7 +21,7 @@ def spot_check(
     ] = 20,
     age_of: Annotated[
         list[str] | None,
-        typer.Option("--age-of", metavar="ATTRIBUTE", help="Show its age, too; may be given several times."),
+        typer.Option("--age-of", metavar="ATTRIBUTE", help="Show the age of this one too; may be given several times."),
     ] = None,
     values: Annotated[bool, typer.Option("--values", help="Show who, and what differs.")] = False,
     as_json: AsJson = False,

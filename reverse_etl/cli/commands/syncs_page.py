@@ -54,7 +54,7 @@ def syncs_page(
 ) -> None:
     """Serve the Syncs page alone, beside Dagster's webserver and daemon: http://127.0.0.1:3001. Ctrl-C ends it.
 
-    It reads the files and the state, and changes nothing. To open it, use the address that is printed: it has a token.
+    Without --allow-actions it changes nothing. To open it, use the address that is printed: it has a token.
     """
     from reverse_etl.config.connections import insecure
     from reverse_etl.state.home import Home

@@ -32,7 +32,7 @@ _LONGEST: Final = 400
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SYNC]...", help="Only these syncs.", show_default=False, autocompletion=sync_names),
+    typer.Argument(metavar="SYNC", help="Only these syncs.", show_default=False, autocompletion=sync_names),
 ]
 
 

@@ -36,7 +36,7 @@ _END_WITHIN_S: Final = 30
 
 def ui(
     syncs: SyncsFolder = Path("syncs"),
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page on the loopback address.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of Dagster's UI on the loopback address.")] = 3000,
     syncs_port: Annotated[
         int | None,
         typer.Option(

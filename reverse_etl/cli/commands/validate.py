@@ -28,7 +28,7 @@ _MOST_LINES = 40
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SYNC]...", help="Only these syncs, and what they use.", show_default=False, autocompletion=sync_names
+        metavar="SYNC", help="Only these syncs, and what they use.", show_default=False, autocompletion=sync_names
     ),
 ]
 AsProblems = Annotated[bool, typer.Option("--json", help="Print the problems as JSON on stdout.")]

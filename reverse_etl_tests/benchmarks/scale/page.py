@@ -28,8 +28,9 @@ other machines, the seconds of a tick are of one process on a {busy} machine.
 
 * **Load** is what a code server does at its start and at each reload; **snapshot** what it hands to the daemon and the UI, which keep it in memory. A job carries every workspace of its
   location: with one workspace instead of {workspaces}, it is {small_job:.0f} kB; a location of {small_syncs} such syncs takes {small_load:.1f} + {small_making:.1f} processor seconds and {small_peak:.0f} MB.
-* **Due** syncs are those of one minute. The daemon looks at {threads} at once (`schedules` in `dagster.yaml`). Each that it queues opens {per_tick:.0f} connections, nearly all of them Dagster's;
-  taking a run out of the queue opens {per_dequeue:.0f} more.
+* **Due** syncs are those of one minute. The daemon looks at {threads} at once (`schedules` in `dagster.yaml`). PostgreSQL counted the connections that the daemon and the code server
+  opened, nearly all of them Dagster's and most of them once a minute: for each sync that is queued {per_tick}.
+  Taking a run out of the queue opens {per_dequeue:.0f} more. For one sync, one thread and the daemon's process alone there is [another count](performance/README.md#a-small-run-and-a-tick).
 * **A run** leaves {events:.0f} rows in `event_logs` and {check_rows:.0f} in `asset_check_executions`, {kilobytes:.0f} kB of JSON; PostgreSQL's indexes take about half as much again. Dagster keeps them for good unless `retention.dagster_runs` says how long ([deployment](deploy.md)).
 
 ## What to do at which size
@@ -83,9 +84,13 @@ def page(figures: dict[str, Any]) -> str:
         small_job=small["job_kb"], small_peak=small["peak_mb"], small_load=small["load_cpu_s"], small_making=small["snapshot_cpu_s"],
         threads=figures["threads"], start=run["run_cpu_s"], events=run["events"], check_rows=run["check_rows"],
         kilobytes=run["event_bytes"] / 1e3,
-        per_tick=last.get("tick_connections", 0) / max(1, last.get("queued", 0)),
+        per_tick=", ".join(_per_tick(each) for each in sizes.values() if each.get("queued")),
         per_dequeue=last.get("dequeue_connections", 0) / max(1, last.get("dequeued", 0)),
     )  # fmt: skip
+
+
+def _per_tick(found: dict[str, Any]) -> str:
+    return f"{found['tick_connections'] / found['queued']:.0f} where {found['queued']:.0f} are due"
 
 
 def _cell(form: str, found: dict[str, Any]) -> str:

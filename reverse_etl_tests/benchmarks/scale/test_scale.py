@@ -40,8 +40,8 @@ def test_a_size_that_failed_is_a_column_of_the_table() -> None:
     assert "| load, processor s | 3.2 | 20.0 |" in text
     assert "| due in one minute | 5 | failed: not done |" in text
     assert "| hourly runs of all: events a day, GB of JSON | 1.4 | 14.4 |" in text
-    assert "Each that it queues opens 60 connections" in text
-    assert "taking a run out of the queue opens 10 more" in text
+    assert "for each sync that is queued 60 where 5 are due." in text
+    assert "Taking a run out of the queue opens 10 more" in text
 
 
 def test_the_page_is_that_of_the_figures() -> None:
