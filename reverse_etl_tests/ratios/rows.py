@@ -140,6 +140,13 @@ def fingerprints_cost_less_than_a_hash_of_each_text() -> None:
     )
 
 
+def texts_that_repeat_cost_less_than_as_many_that_do_not() -> None:
+    """SipHash over a column of ninety texts, beside one that has each text once, of the same length."""
+    few, each = (pa.array([f"{number:06}" for number in numbers]) for numbers in ([*range(90)] * 223, range(90 * 223)))
+    assert len(few) == len(each)
+    require(0.8, lambda: fingerprints(few, (1, 2)), lambda: fingerprints(each, (1, 2)))
+
+
 def row_keys_cost_less_than_a_checksum_of_each_text() -> None:
     """A weighted sum over a column, beside CRC-32 text by text."""
     column = pa.array(TEXTS)
@@ -194,6 +201,7 @@ GUARDS: Final = (
     no_rule_looks_at_each_value_in_a_loop,
     packing_and_settling_cost_less_than_a_line_for_each_row,
     fingerprints_cost_less_than_a_hash_of_each_text,
+    texts_that_repeat_cost_less_than_as_many_that_do_not,
     row_keys_cost_less_than_a_checksum_of_each_text,
     operations_cost_less_than_a_dictionary_of_each_row,
     packing_costs_less_than_a_loop_over_items,
