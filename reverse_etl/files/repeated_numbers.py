@@ -51,7 +51,7 @@ def repeated_numbers(batches: Iterable[Numbers], folder: Path, *, in_a_run: int 
         cuts: list[_Places] = []
         for ordered in _sorted_runs(batches, in_a_run):
             first = _first_of_equal(ordered)
-            found.append(np.unique(ordered[~first]))
+            found.append(_once(ordered[~first]))
             # Of a number that fills whole runs one is enough, so that its slice is no larger than others.
             once = ordered[first]
             with _scratch_in(folder):
@@ -60,7 +60,7 @@ def repeated_numbers(batches: Iterable[Numbers], folder: Path, *, in_a_run: int 
         if len(cuts) > 1:
             with _scratch_in(folder):
                 found.extend(_equal_between_runs(file, cuts))
-    return np.unique(np.concatenate(found))
+    return _once(_sorted(found))
 
 
 def _sorted_runs(batches: Iterable[Numbers], in_a_run: int) -> Iterator[Numbers]:
@@ -84,7 +84,7 @@ def _equal_between_runs(file: IO[bytes], cuts: Sequence[_Places]) -> Iterator[Nu
                 for start, each in zip(starts, cuts, strict=False)
             ]
         )
-        yield np.unique(ordered[~_first_of_equal(ordered)])
+        yield _once(ordered[~_first_of_equal(ordered)])
 
 
 def _write(file: IO[bytes], numbers: Numbers) -> None:
@@ -101,6 +101,11 @@ def _sorted(numbers: Sequence[Numbers]) -> Numbers:
     ordered: Numbers = np.concatenate(numbers)
     ordered.sort()
     return ordered
+
+
+def _once(ordered: Numbers) -> Numbers:
+    # `np.unique` would make a hash of all of them.
+    return ordered[_first_of_equal(ordered)]
 
 
 def _first_of_equal(ordered: Numbers) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
