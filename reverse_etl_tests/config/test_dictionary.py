@@ -11,11 +11,11 @@ from reverse_etl.config.contracts import quoted
 from reverse_etl.config.definitions import Definition
 from reverse_etl.config.inline import parse_sync
 from reverse_etl.config.loader import inspect_project, load_project
-from reverse_etl.config.schema import dictionary_schema, sync_schema
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl_tests.config.json_schema import errors
 from reverse_etl_tests.config.projects import CONNECTIONS, CUSTOMERS, write_project
 from reverse_etl_tests.config.test_schema import values
+from reverse_etl_tests.schemas import dictionary_schema, sync_schema
 
 PLAIN = """\
 database: server

@@ -9,9 +9,9 @@ import pytest
 
 from reverse_etl import plugins
 from reverse_etl.config.document import read_document
-from reverse_etl.config.schema import connections_schema, defaults_schema, dictionary_schema, sync_schema
 from reverse_etl_tests.config.json_schema import errors
 from reverse_etl_tests.config.projects import CONNECTIONS, CUSTOMERS
+from reverse_etl_tests.schemas import connections_schema, defaults_schema, dictionary_schema, sync_schema
 
 SHIPPED = Path(__file__).parents[2] / "syncs"
 

@@ -23,7 +23,6 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._scheduler.scheduler import ScheduleIterationTimes, launch_scheduled_runs
-from dagster_graphql.test.utils import execute_dagster_graphql
 
 LAUNCHER = {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}
 """Takes runs out of the queue and leaves it at that."""
@@ -134,6 +133,8 @@ class Daemon:
 
     def ask(self, query: str, **variables: object) -> Any:
         """What the webserver answers."""
+        from dagster_graphql.test.utils import execute_dagster_graphql
+
         return execute_dagster_graphql(self.context.create_request_context(), query, variables).data
 
     def materialize(self, *assets: str) -> dg.DagsterRun:

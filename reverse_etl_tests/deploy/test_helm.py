@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import yaml
 from dagster._serdes import ConfigurableClassData
-from dagster_k8s import K8sRunLauncher
 from helm_python.chart import Chart
 
 from reverse_etl.defs.launcher import HeartbeatRunLauncher
@@ -218,6 +217,8 @@ def test_dagster_makes_its_launcher_of_what_helm_renders(
     rendered: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one that launches Jobs in the namespace which the chart names, and the one that needs no settings."""
+    from dagster_k8s import K8sRunLauncher
+
     monkeypatch.setenv("DAGSTER_K8S_PIPELINE_RUN_NAMESPACE", "syncs")
     assert {} == yaml.safe_load(rendered[FILES[0]]["launcher"])
     of_jobs = yaml.safe_load(rendered[FILES[1]]["launcher"])

@@ -8,15 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import dagster as dg
-import kubernetes
 import pytest
 import yaml
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._serdes import ConfigurableClassData
-from dagster_k8s import K8sRunLauncher
-from dagster_k8s.container_context import K8sContainerContext
-from dagster_k8s.job import construct_dagster_k8s_job
 
 from reverse_etl_tests.deploy.files import PAGE, SHARED, loaded
 from reverse_etl_tests.servers.deployment import DEPLOY
@@ -93,7 +89,12 @@ def test_only_what_starts_jobs_may_ask_kubernetes() -> None:
 
 def test_a_runs_job_has_the_limits_and_rights_of_the_launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not those of the code server, which the chart hands to every run unless it is told not to; and no token."""
+    # Importing them takes a second, and each worker imports this module.
+    import kubernetes
     import kubernetes_validate
+    from dagster_k8s import K8sRunLauncher
+    from dagster_k8s.container_context import K8sContainerContext
+    from dagster_k8s.job import construct_dagster_k8s_job
 
     monkeypatch.setenv("DAGSTER_K8S_PIPELINE_RUN_NAMESPACE", "syncs")
     with running_cluster(tmp_path, {}, {}) as cluster:

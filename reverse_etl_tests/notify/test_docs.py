@@ -9,10 +9,10 @@ from pathlib import Path
 from reverse_etl.config.document import read_document
 from reverse_etl.config.loader import load_project
 from reverse_etl.config.notify import EVERYTHING_THAT_FAILS, Occasions
-from reverse_etl.config.schema import connections_schema
 from reverse_etl.notify.alert import Alert, Kind
 from reverse_etl.plugins import names
 from reverse_etl_tests.config.json_schema import errors
+from reverse_etl_tests.schemas import connections_schema
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "alerts.md").read_text(encoding="utf-8")

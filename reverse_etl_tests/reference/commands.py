@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import typer.main
@@ -27,8 +28,9 @@ class Command:
     examples: tuple[str, ...]
 
 
+@cache
 def group() -> Any:
-    """The whole command line, as click has it."""
+    """The whole command line, as click has it, made once."""
     if not main.app.registered_commands:
         main._register()
     return typer.main.get_command(main.app)

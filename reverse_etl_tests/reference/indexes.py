@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.config.connections_file import DESTINATIONS, workspace_kind
-from reverse_etl.config.schema import sync_schema
 from reverse_etl.plugins import load, names
+from reverse_etl_tests.schemas import sync_schema
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 

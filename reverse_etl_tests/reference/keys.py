@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reverse_etl.config.schema import connections_schema, dictionary_schema, sync_schema
 from reverse_etl.config.shaping import ShapedModel
+from reverse_etl_tests.schemas import connections_schema, dictionary_schema, sync_schema
 
 NAME: Final = "NAME"
 """Stands for a name of the reader's own in a path."""

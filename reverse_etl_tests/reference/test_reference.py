@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from reverse_etl.config import schema
 from reverse_etl.config.connections_file import workspace_kind
 from reverse_etl.config.loader import load_project
 from reverse_etl.settings import SETTINGS
+from reverse_etl_tests import schemas
 from reverse_etl_tests.reference import commands, errors, examples, keys, pages
 
 ROOT = Path(__file__).parents[2]
@@ -52,8 +52,13 @@ def test_every_key_of_every_file_is_on_a_page() -> None:
     """Whatever the generator leaves out: the names of keys in the schemas that editors have."""
     written = "".join(text for path, text in pages.pages().items() if path.parent.name == "reference")
     named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^\| `([^`]+)` \|", written, flags=re.MULTILINE))))
-    schemas = (schema.sync_schema(), schema.connections_schema(), schema.dictionary_schema(), schema.defaults_schema())
-    assert set() == {name for each in schemas for name in _names(each)} - named - _SECTIONS_OF_CONNECTIONS
+    every = (
+        schemas.sync_schema(),
+        schemas.connections_schema(),
+        schemas.dictionary_schema(),
+        schemas.defaults_schema(),
+    )
+    assert set() == {name for each in every for name in _names(each)} - named - _SECTIONS_OF_CONNECTIONS
 
 
 _SECTIONS_OF_CONNECTIONS = {"databases", "workspaces", "destinations", "notify", "checks"}

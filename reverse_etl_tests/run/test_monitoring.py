@@ -7,11 +7,11 @@ from pathlib import Path
 
 from reverse_etl.config.document import read_document
 from reverse_etl.config.loader import load_project
-from reverse_etl.config.schema import connections_schema
 from reverse_etl.errors import StateError
 from reverse_etl.run.monitoring import copy_after_run
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.config.json_schema import errors
+from reverse_etl_tests.schemas import connections_schema
 
 PAGE = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text(encoding="utf-8")
 
