@@ -11,9 +11,9 @@ from reverse_etl.config.inline import parse_sync
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl_tests.servers.webhook import Webhook, running_webhook
-from reverse_etl_tests.state.conftest import postgres, postgres_url, state_url, store
+from reverse_etl_tests.state.conftest import postgres, postgres_url, state_url, store, tables_of_postgres
 
-__all__ = ["ended", "postgres", "postgres_url", "state_url", "store", "sync_of"]
+__all__ = ["ended", "postgres", "postgres_url", "state_url", "store", "sync_of", "tables_of_postgres"]
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from reverse_etl.changeset.failed_rows import batches_of
@@ -15,11 +17,12 @@ from reverse_etl.state.home import STATE_FILE
 from reverse_etl.state.runs import Reading, begin_run, close_run
 from reverse_etl.state.store import Store, open_store
 from reverse_etl_tests.fresh_store import fresh_store
-from reverse_etl_tests.servers.postgres import PostgresServer, postgres
+from reverse_etl_tests.servers.postgres import PostgresServer, find_binaries, postgres
 
 __all__ = ["NOON", "begin", "close", "failed_row", "fresh_schema", "postgres", "report"]
 
 _FILE = "sqlite:///"
+_MADE = "schema_of_the_copies"
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
@@ -40,17 +43,36 @@ def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(state_url: str) -> Store:
+def store(request: pytest.FixtureRequest, state_url: str) -> Store:
     """An open store in which nothing is remembered yet."""
     if state_url.startswith(_FILE):
         return fresh_store(Path(state_url.removeprefix(_FILE)).parent)
+    tables: str = request.getfixturevalue("tables_of_postgres")
+    with psycopg.connect(request.getfixturevalue("postgres_url")) as connection:
+        connection.execute(tables.replace(_MADE, _schema_of(state_url)))
     return open_store(state_url)
+
+
+@pytest.fixture(scope="session")
+def tables_of_postgres(postgres_url: str) -> str:
+    """The statements that make what all migrations make, in the schema ``_MADE``: in a tenth of the time."""
+    made = fresh_schema(postgres_url)
+    open_store(made).close()
+    binaries = find_binaries()
+    assert binaries is not None
+    command = [binaries / "pg_dump", "-d", postgres_url, "-n", _schema_of(made), "--no-owner", "--inserts"]
+    dump = subprocess.run(command, check=True, capture_output=True, text=True).stdout.replace(_schema_of(made), _MADE)
+    # The schema exists, and what begins with a backslash is for psql.
+    passed_over = ("\\", "--", f"CREATE SCHEMA {_MADE};")
+    return "\n".join(line for line in dump.splitlines() if not line.startswith(passed_over))
+
+
+def _schema_of(url: str) -> str:
+    return url.rpartition("%3D")[2]
 
 
 def fresh_schema(url: str) -> str:
     """The URL with an empty schema of its own in front of all others."""
-    import psycopg
-
     schema = f"t{uuid.uuid4().hex}"
     with psycopg.connect(url) as connection:
         connection.execute(f'CREATE SCHEMA "{schema}"')
