@@ -3,9 +3,11 @@
 The names of ``__all__`` are what a Dagster project of yours may rely on; everything else may change with any release.
 They are imported when they are first used: the commands need no Dagster.
 
-The folders are the way the data goes: ``config`` (what was asked for), ``sources`` (where rows come from),
-``changeset`` (what one run read), ``checks`` (which rows may leave), ``destinations`` (how a row is encoded),
-``delivery`` (sending), ``state`` (what is remembered), ``schedule`` (when), ``defs`` (Dagster).
+The folders follow the life of a row: ``config`` (what was asked for), ``sources`` (where rows come from),
+``changeset`` (what one run read), ``shaping`` (what its columns become), ``checks`` (which rows may leave),
+``changes`` (which of them are new or changed), ``destinations`` (how a row is encoded), ``delivery`` (sending),
+``ledger`` (what became of each), ``state`` (what is remembered). ``run`` is one run from start to end, ``schedule``
+says when it is due, ``notify`` who hears of it, ``defs`` is Dagster, ``cli`` the commands.
 """
 
 from importlib import import_module

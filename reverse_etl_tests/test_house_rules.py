@@ -121,6 +121,26 @@ KNOW_ENGINES = (
 )
 
 
+def test_what_a_docstring_refers_to_exists() -> None:
+    """``room.module``, or ``module.name`` of a module beside it; keys of a file's section ``changes`` are none."""
+
+    def is_there(path: Path, first: str, second: str) -> bool:
+        beside = path.parent / f"{first}.py"
+        if beside.is_file():
+            return re.search(rf"\b{second}\b", beside.read_text(encoding="utf-8")) is not None
+        room = next((folder / first for folder in (PACKAGE, path.parent) if (folder / first).is_dir()), None)
+        if room is None:
+            return True
+        named = (room / "__init__.py").read_text(encoding="utf-8")
+        return any((room / end).exists() for end in (second, f"{second}.py")) or second in named
+
+    def missing(path: Path) -> list[str]:
+        found = re.findall(r"``([a-z_]+)\.(?!(?:\w+\.)?(?:yaml|json|lock)\b)(\w+)", path.read_text(encoding="utf-8"))
+        return [f"{first}.{second}" for first, second in found if not is_there(path, first, second)]
+
+    assert {"sources/powers.py": ["changes.tables"]} == breaking(missing)
+
+
 def test_only_the_sources_know_an_engine_by_name() -> None:
     """What another room needs of one is a fact that the engine declares: nothing else asks which one it is."""
 

@@ -40,7 +40,7 @@ SCHEMA: Final = pa.schema(
 )
 """``kh``, ``kl``: the key's two fingerprints. ``rh``: the row's, as it was acknowledged; null where it is in doubt.
 ``known``: whether it was acknowledged at least once. ``gone_at``: Unix seconds of the first whole reading without it.
-Where something becomes of what is gone, ``compare.NAMED`` follow.
+Where something becomes of what is gone, ``keyed.NAMED`` follow.
 """
 
 FORMAT: Final = 1

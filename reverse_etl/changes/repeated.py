@@ -1,4 +1,4 @@
-"""Whether a key is in several rows of a file of fingerprints: in few files one is, and then they are read otherwise.
+"""Whether a file of fingerprints has a key in several rows: few have, and those are compared in another way.
 
 Four bytes of each key are sorted, in memory. Whole keys are looked at only where these are equal, as they are by chance
 in some rows of a million.

@@ -1,1 +1,1 @@
-"""The command ``reverse-etl``: one small file per group of commands."""
+"""The command ``reverse-etl``: a module for each in ``commands``, and here what they share."""

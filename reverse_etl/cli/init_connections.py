@@ -1,4 +1,4 @@
-"""The first database and the first destination, as ``init`` asks for them; a file's path is looked at at once."""
+"""The first database and the first destination, as ``init`` asks for them; a file's path is checked as it is typed."""
 
 from __future__ import annotations
 

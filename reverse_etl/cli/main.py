@@ -1,6 +1,6 @@
 """The app: which commands there are, and how an error ends one. Stdout is data, stderr is for people.
 
-Exit codes: 0 completed, 1 a defect of ours, 2 configuration, 3 source, 4 stopped by a check, 5 workspace,
+Exit codes: 0 completed, 1 a defect of ours, 2 configuration, 3 source, 4 stopped by a check, 5 destination,
 6 state, or skipped because another run of the workspace was in progress, 7 some rows failed, 130 Ctrl-C.
 """
 

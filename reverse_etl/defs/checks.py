@@ -1,8 +1,8 @@
 """Rules as Dagster asset checks: one for all of them on the validated asset, one on the delivery.
 
 A check costs three events of every run, and two connections of every tick that queues one, so rules share one
-(``docs/decisions/0032-one-asset-check-for-all-rules.md``). What a rule finds is decided in room 4; here it only gets
-its Dagster form. No row value ever goes into metadata.
+(``docs/decisions/0032-one-asset-check-for-all-rules.md``). What a rule finds is decided in ``reverse_etl.checks``; here
+it only gets its Dagster form. No row value ever goes into metadata.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Connections as Dagster resources: a database to read from, a workspace to push to, the home folder.
 
 The syncs' own assets use them, and they work alone in any other asset of a user's project. What a row is,
-which rows may leave and how they are sent stays in the rooms.
+which rows may leave and how they are sent is decided in ``destinations``, ``checks`` and ``delivery``.
 """
 
 import tempfile

@@ -118,7 +118,7 @@ class RequestRefused:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """The request may have been applied, and sent again it would be applied twice (``powers.SendsOnce``).
+    """The request may have been applied, and sent again it would be applied twice (``request_powers.SendsOnce``).
 
     Attributes:
         cause: For people, as ``TryAgain`` has it.

@@ -1,1 +1,1 @@
-"""Files: private, and whole or not at all, scratch databases, and the place that all machines share."""
+"""Files that are private and written whole or not at all, scratch databases, the place that all machines share."""

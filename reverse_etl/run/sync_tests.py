@@ -1,4 +1,4 @@
-"""A sync's own tests: given rows through the rooms of a run, up to the operations that would be sent.
+"""A sync's own tests: given rows through the stages of a run, up to the operations that would be sent.
 
 Nothing is asked of a database or a destination, and no secret is read. What only they know is therefore no part of a
 test: what was sent before, and who is there already.

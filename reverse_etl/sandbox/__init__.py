@@ -1,4 +1,4 @@
-"""Stand-ins for the services that rows are sent to, over real HTTP; they import nothing that they are witnesses of.
+"""Stand-ins for the services that rows are sent to, over real HTTP. They import nothing of what they test.
 
 A folder with a module ``standin`` is one of them; what they share is in the modules here.
 """

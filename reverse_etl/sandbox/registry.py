@@ -1,6 +1,6 @@
 """Which stand-ins there are: each folder here that has a module ``standin``, found without importing any.
 
-The product's own registry is not used: what a stand-in knew of us would hide our mistakes.
+``plugins`` is not used: a stand-in that shared code with what it tests would share its mistakes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The lock on a run's folder: one process works there at a time, and the lock ends with the process.
 
-A claim is a lock of the operating system on a file in the folder, so it ends with the process, however that ends.
+It is a lock of the operating system on a file in the folder, so it ends with the process, however that ends.
 Between machines the workspace's lease (``state.workspace_lease``) keeps others off.
 """
 

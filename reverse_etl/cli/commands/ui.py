@@ -1,4 +1,4 @@
-"""``ui``: Dagster's web page and daemon for the syncs of one folder."""
+"""``ui``: the Syncs page, Dagster's UI and its daemon, for the syncs of one folder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Events with one key: equal rows are one event, and rows that differ leave open which one is meant.
 
-What an event's key is, is ``changeset.event_keys``.
+What an event's key is made of is in ``customerio.event_keys``.
 """
 
 from __future__ import annotations
