@@ -6,7 +6,7 @@ A folder with very many syncs is split into a code location a workspace by one l
 workspace's name is an attribute of this module, with the syncs of that workspace alone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import dagster as dg
 
 from reverse_etl.config.garbage import garbage_left
-from reverse_etl.config.loader import load_connections, load_project
+from reverse_etl.config.loader import load_connections, load_runnable
 from reverse_etl.config.read_once import project_once
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.failure import load_errors_in_words
@@ -28,7 +28,7 @@ __all__ = ["build_definitions", "defs", "job"]
 def job(folder: str, name: str) -> dg.JobDefinition:
     """The job of one sync of a folder, for a process that executes it; the files are those that it has read."""
     project = project_once(Path(folder))
-    return _of_project(project, project.syncs.keys() & {name}).resolve_job_def(name)
+    return _of_project(project, {name}).resolve_job_def(name)
 
 
 @dg.definitions
@@ -50,12 +50,16 @@ def __getattr__(name: str) -> dg.Definitions:
 def _of_folder(folder: Path, wanted: Callable[[SyncConfig], bool], job: str = "") -> dg.Definitions:
     """The wanted syncs of a folder; in the process of one sync's run, that sync alone."""
     with garbage_left():
-        project = load_project(folder)
+        project = load_runnable(folder)
         names = [name for name, sync in project.syncs.items() if wanted(sync)]
+        names += [name for name, why in project.left_out.items() if why.sync is None or wanted(why.sync)]
         return _of_project(project, [job] if job in names else names)
 
 
-def _of_project(project: ProjectConfig, names: Iterable[str]) -> dg.Definitions:
+def _of_project(project: ProjectConfig, names: Collection[str]) -> dg.Definitions:
+    """The syncs of these names, also those that faulty files leave out."""
     with garbage_left():
-        some = replace(project, syncs={name: project.syncs[name] for name in names})
+        syncs = {name: sync for name, sync in project.syncs.items() if name in names}
+        left_out = {name: why for name, why in project.left_out.items() if name in names}
+        some = replace(project, syncs=syncs, left_out=left_out)
         return build_definitions(some, first_seen_at=first_seen(project.directory), tables=True)

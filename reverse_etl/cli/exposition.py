@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -19,13 +19,14 @@ from reverse_etl.state.in_a_row import InARow
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
+    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.syncs_page.sync_status import SyncStatus
 
 _OF_SYNC: Final = ("sync", "destination")
 _LAST: Final = "of the newest run that was not skipped"
 
-Looked = tuple[list["SyncStatus"], dict[str, InARow]]
-"""Every sync, and how many runs of each failed or were skipped in a row."""
+Looked = tuple[list["SyncStatus"], dict[str, InARow], Mapping[str, "LeftOut"]]
+"""Every sync, how many runs of each failed or were skipped in a row, and those that faulty files leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class SyncsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every metric; of syncs that cannot be looked at ``reverse_etl_up`` alone, and the reason on stderr."""
         try:
-            found, counted = self.look()
+            found, counted, left_out = self.look()
         except ReverseEtlError as error:
             print(error, file=sys.stderr, flush=True)  # noqa: T201
             yield _one("reverse_etl_up", "Whether the syncs and their state could be read.", 0)
@@ -52,6 +53,7 @@ class SyncsCollector(Collector):
         if daemon is not None:
             yield _one("reverse_etl_daemon_running", "Whether Dagster's daemon starts due runs.", daemon)
         yield from _of_syncs(found, counted)
+        yield _of_left_out(left_out)
 
 
 def registry_of(look: Callable[[], Looked]) -> CollectorRegistry:
@@ -102,6 +104,14 @@ def _of_syncs(found: list[SyncStatus], counted: dict[str, InARow]) -> Iterable[M
             if count.name != "extracted":
                 put("last_run_rows", f"Rows by outcome, {_LAST}.", each, rows, outcome=count.name)
     return made.values()
+
+
+def _of_left_out(left_out: Mapping[str, LeftOut]) -> Gauge:
+    told = "1 for each sync that a faulty file keeps from running, with the reason."
+    gauge = Gauge("reverse_etl_sync_left_out", told, labels=(*_OF_SYNC, "reason"))
+    for name, why in left_out.items():
+        gauge.add_metric([name, why.sync.destination if why.sync is not None else "", why.reason.value], 1.0)
+    return gauge
 
 
 def _one(name: str, told: str, value: float) -> Gauge:

@@ -12,10 +12,9 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.project import NO_SYNCS, require_named, sync_names
-from reverse_etl.cli.tables import say
 
 if TYPE_CHECKING:
-    from reverse_etl.config.loader import Inspection
+    from reverse_etl.config.inspection import Inspection
     from reverse_etl.state.home import Home
 
 SyncName = Annotated[str, typer.Argument(help="The sync's name.", autocompletion=sync_names)]
@@ -49,20 +48,12 @@ def remember(name: str, syncs: Path, *, paused: bool) -> tuple[Inspection, Home]
     return found, home
 
 
-def warn_of_problems(found: Inspection) -> None:
-    """Says on stderr that there are faulty files, which do not hinder this command."""
-    from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL
-    from reverse_etl.counted import counted
-
-    if found.problems:
-        text = f"Warning: the files have {counted(len(set(found.problems)), 'problem')}. {STOPS_ALL}"
-        say(words.console(stderr=True), f"{text} {SEE_ALL}")
-
-
 def print_status(found: Inspection, home: Home, name: str) -> None:
     """The sync's entry of ``status --json``; no more than that it is paused where its file is faulty."""
     from reverse_etl.cli.commands.status import look_and_warn
+    from reverse_etl.syncs_page.sync_status import left_out_as_json
 
-    every = look_and_warn(found.configs, home, blocked=bool(found.problems))
+    every = look_and_warn(found.configs, home, left_out=found.left_out)
     shown = [each for each in every if each.sync.name == name]
-    words.print_json(shown[0].as_json() if shown else {"sync": name, "sync_status": "paused"})
+    unknown = {"sync": name, "sync_status": "paused", **left_out_as_json(found.left_out.get(name))}
+    words.print_json(shown[0].as_json() if shown else unknown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -13,6 +13,7 @@ import typer
 from reverse_etl.errors import ConfigError
 
 if TYPE_CHECKING:
+    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.config.loader import ProjectConfig
     from reverse_etl.config.syncs import SyncConfig
 
@@ -55,8 +56,40 @@ UpdatesMax = Annotated[
 ]
 
 
+def runnable_project(syncs: Path) -> ProjectConfig:
+    """What may run, with a warning on stderr where faulty files leave syncs out.
+
+    Raises:
+        ConfigProblemsError: A file that all syncs read is faulty.
+        ConfigError: There is no such folder.
+    """
+    from reverse_etl.config.loader import load_runnable
+
+    project = load_runnable(syncs)
+    warn_of(project.left_out)
+    return project
+
+
+def warn_of(left_out: Mapping[str, LeftOut]) -> None:
+    """Says on stderr which files are faulty, and which syncs are left out."""
+    from reverse_etl.cli import words
+    from reverse_etl.cli.tables import say
+    from reverse_etl.config.left_out import SEE_ALL, named
+    from reverse_etl.counted import counted
+
+    problems = list(dict.fromkeys(why.problem for why in left_out.values()))
+    if problems:
+        more = f" {counted(len(problems) - 1, 'more file is', 'more files are')} faulty." if problems[1:] else ""
+        text = f"Warning: {problems[0]}{more} {named(left_out)} {SEE_ALL}"
+        say(words.console(stderr=True), text, style="yellow")
+
+
 def sync_named(project: ProjectConfig, name: str) -> SyncConfig:
-    """One sync. Raises ConfigError with the nearest name where there is none of that name."""
+    """One sync. Raises ConfigError with the nearest name where there is none, or with why faulty files leave it out."""
+    if (why := project.left_out.get(name)) is not None:
+        from reverse_etl.config.left_out import SEE_ALL
+
+        raise ConfigError(f"{name} is left out: {why.why}", hint=SEE_ALL)
     require_named(project.syncs, name, str(project.directory))
     return project.syncs[name]
 

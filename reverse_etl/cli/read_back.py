@@ -8,7 +8,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
-from reverse_etl.cli.project import resolve_credentials, sync_named
+from reverse_etl.cli.project import resolve_credentials, runnable_project, sync_named
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
 from reverse_etl.errors import SOME_ROWS_FAILED_EXIT_CODE, ReverseEtlError
@@ -39,11 +39,10 @@ _AGES: Final = {
 
 def read_back(sync: str, syncs: Path, *, sample: int, values: bool, as_json: bool, age_of: Sequence[str] = ()) -> None:
     """Looks rows up and prints what was found. Raises typer.Exit where a row differs or is missing."""
-    from reverse_etl.config.loader import load_project
     from reverse_etl.config.spot_check import not_read_back
     from reverse_etl.run.verify import verify
 
-    project = load_project(syncs)
+    project = runnable_project(syncs)
     config = sync_named(project, sync)
     destination = project.destinations[config.destination]
     if (reason := not_read_back(config, destination)) is not None:

@@ -1,7 +1,8 @@
 """Files that change while ``ui`` runs: Dagster loads them again, once they are whole.
 
-A code location that fails to load starts nothing at all, so files with a problem stay out: until it is mended Dagster
-keeps what it has. Runs in progress end in the code server that began them; the daemon asks the new one from then on.
+A code location that fails to load starts nothing at all, so nothing is loaded while a file that all syncs read has a
+problem: until it is mended Dagster keeps what it has. A sync's own file with a problem leaves that sync out. Runs in
+progress end in the code server that began them; the daemon asks the new one from then on.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from reverse_etl.cli.dagster_graphql import ask
 from reverse_etl.errors import StateError
 
 if TYPE_CHECKING:
-    from reverse_etl.syncs_page.syncs_folder import FilesFound, SyncsFolder
+    from reverse_etl.config.folder_now import FilesFound, SyncsFolder
 
 LOADED: Final = "The files changed, and Dagster has loaded them again."
 NOT_LOADED: Final = "The files changed, and Dagster cannot load them: see Deployment on its page for why."
@@ -60,14 +61,14 @@ def kept_loaded(dagster: str, folder: SyncsFolder, tell: Callable[[str], None]) 
 
 
 class Changes:
-    """What has changed in a folder of syncs since Dagster loaded it, of which only whole files count."""
+    """What has changed in a folder of syncs since Dagster loaded it, and only once it can be loaded."""
 
     def __init__(self, folder: SyncsFolder) -> None:
         self._folder = folder
         self._loaded = self._before = folder.read()
 
     def seen(self) -> bool:
-        """Whether the files differ from what is loaded, have no problem, and are as they were at the look before."""
+        """Whether the files differ from what is loaded, can be loaded, and are as they were at the look before."""
         now = self._folder.read()
         settled, self._before = now is self._before, now
         return settled and now.project is not None and not _same(now, self._loaded)

@@ -51,10 +51,10 @@ def shown_page(
     from reverse_etl.cli.launching import launch
     from reverse_etl.cli.pausing import remember
     from reverse_etl.cli.toggles import switch_on
+    from reverse_etl.config.folder_now import SyncsFolder
     from reverse_etl.syncs_page.actions import Actions
     from reverse_etl.syncs_page.addresses import Opened
     from reverse_etl.syncs_page.app import Shown
-    from reverse_etl.syncs_page.syncs_folder import SyncsFolder
     from reverse_etl.syncs_page.token import kept_token
 
     def pause(name: str) -> None:

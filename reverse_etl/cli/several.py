@@ -91,10 +91,21 @@ def chosen(project: ProjectConfig, destination: str) -> list[SyncConfig]:
             hint=f"Did you mean {near}?" if near else f"There are: {known}.",
         )
     found = in_order([sync for sync in project.syncs.values() if destination in ("", sync.destination)])
-    if not found:
+    if not found and not left_out(project, destination):
         where = f" to {destination}" if destination else ""
         raise ConfigError(f"there is no sync{where} in {project.directory}.")
     return found
+
+
+def left_out(project: ProjectConfig, destination: str) -> list[Ended]:
+    """The syncs that faulty files leave out, of a destination or all; where one writes may not be known."""
+    from reverse_etl.config.left_out import SEE_ALL
+
+    return [
+        Ended(name, error=ConfigError(f"{name} is left out: {why.why}", hint=SEE_ALL))
+        for name, why in project.left_out.items()
+        if why.sync is None or destination in ("", why.sync.destination)
+    ]
 
 
 def run_each(

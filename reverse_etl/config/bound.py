@@ -58,7 +58,7 @@ def bind(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile], diction
             own = sync.attributes if stream.name == ROWS else {}
             if not own and subject not in dictionary.terms:
                 continue
-            contract = replace(_contract(sync, stream, file, dictionary, found), shared=shared.get(subject, ""))
+            contract = replace(_contract(sync, stream, files, dictionary, found), shared=shared.get(subject, ""))
             contracts.append(contract)
             columns = file.columns.get(stream.at)
             if columns is not None:
@@ -85,15 +85,19 @@ def _dumped(terms: Iterable[Term]) -> list[tuple[str, Any]]:
     return [(term.name, term.definition.model_dump(mode="json")) for term in terms]
 
 
-def _contract(sync: SyncConfig, stream: Stream, file: SyncFile, dictionary: Dictionary, found: Bound) -> Contract:
-    subject = sync.subject(stream.name)
+def _contract(
+    sync: SyncConfig, stream: Stream, files: Mapping[str, SyncFile], dictionary: Dictionary, found: Bound
+) -> Contract:
+    file, subject = files[sync.name], sync.subject(stream.name)
     terms = dict(dictionary.terms.get(subject, {}))
     everywhere = found.terms.setdefault(subject, {})
     for name, definition in (sync.attributes if stream.name == ROWS else {}).items():
         at = f"{file.file}:{file.document.place.line_of((*_OWN, name))}"
         known = everywhere.get(name)
         if known is not None:
-            found.problems.extend(_contradictions(file, name, definition, known))
+            both = (file.file, *({known.at.rpartition(":")[0]} & {each.file for each in files.values()}))
+            problems = _contradictions(file, name, definition, known)
+            found.problems.extend(replace(each, about=both) for each in problems)
             definition = _merged(known.definition, definition)
         terms[name] = Term(name, definition, at, own=True)
         everywhere[name] = Term(name, definition, known.at if known is not None else at)

@@ -5,6 +5,7 @@ Only a whole reading shows who is gone: a query that leaves rows out would remov
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl import plugins
@@ -107,7 +108,8 @@ def conflicts(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) ->
                 continue
             file = files[sync.name]
             key = sync.DESTINATION if sync.DESTINATION in sync.SECTIONS else section
-            yield problem_at(file.file, file.document, (key, "gone"), text)
+            problem = problem_at(file.file, file.document, (key, "gone"), text)
+            yield replace(problem, about=(file.file, files[other.name].file))
 
 
 def _others(sync: SyncConfig, syncs: Mapping[str, SyncConfig]) -> Iterator[tuple[str, SyncConfig, str, bool]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +15,11 @@ from reverse_etl.config.dbt_refs import lineage_warnings, with_relations
 from reverse_etl.config.defaults import DEFAULTS, Defaults, read_defaults, with_defaults
 from reverse_etl.config.dictionary_file import Dictionary, read_dictionary
 from reverse_etl.config.dictionary_lock import LOCK, lock_warnings
-from reverse_etl.config.document import Document, read_document
+from reverse_etl.config.document import Document, Place, read_document
 from reverse_etl.config.garbage import garbage_left
 from reverse_etl.config.gone_problems import beside, conflicts
+from reverse_etl.config.inspection import Inspection, is_dictionary
+from reverse_etl.config.left_out import left_out, shared_problems
 from reverse_etl.config.lint import lint
 from reverse_etl.config.problems import Problem, did_you_mean, lines
 from reverse_etl.config.query_files import QUERY, QUERY_FILE, read_query_files
@@ -45,10 +47,9 @@ __all__ = [
     "inspect_project",
     "load_connections",
     "load_project",
+    "load_runnable",
     "name_problem",
 ]
-
-_DICTIONARY_STEM: Final = Path(DICTIONARY).stem
 
 _ENDINGS: Final = (".yaml", ".yml")
 
@@ -71,55 +72,17 @@ def load_project(directory: Path) -> ProjectConfig:
     return found.project
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What was found in a folder.
+def load_runnable(directory: Path) -> ProjectConfig:
+    """Reads what ``load_project`` reads, with the syncs that may run, and those that faulty files leave out.
 
-    Attributes:
-        project: None where there are problems.
-        problems: Of all files, in the order in which they were found, with repeats; ``warnings`` likewise.
-        syncs: Every sync's file that could be read, by its name.
-        configs: Every sync whose own file has no problem, by its name.
+    Raises:
+        ConfigProblemsError: A file that all syncs read is not as it must be; holds the problems of all files.
+        ConfigError: There is no such folder.
     """
-
-    project: ProjectConfig | None
-    problems: list[Problem]
-    warnings: list[Problem]
-    syncs: dict[str, SyncFile]
-    configs: dict[str, SyncConfig]
-
-    @property
-    def faulty(self) -> set[str]:
-        """The names of the syncs whose file could be read, and it or its query has a problem."""
-        at_fault = {problem.file for problem in self.problems}
-        return {
-            name
-            for name, sync in self.syncs.items()
-            if name not in self.configs or not at_fault.isdisjoint((sync.file, *sync.query_files))
-        }
-
-    def concerning(self, names: Collection[str]) -> tuple[list[Problem], list[Problem]]:
-        """Problems and warnings of these syncs, of what they use in ``connections.yaml``, and of the dictionary."""
-        others = {sync.file for name, sync in self.syncs.items() if name not in names}
-        files = {file for name in names for file in (self.syncs[name].file, *self.syncs[name].query_files)}
-        places = {"databases": "database", "workspaces": "workspace", "destinations": "destination"}
-        used = {
-            (section, str(SyncConfig.as_meant(self.syncs[name].document.values).get(key)))
-            for name in names
-            for section, key in places.items()
-        }
-
-        def concerns(problem: Problem) -> bool:
-            if not is_named_like_connections(Path(problem.file)):
-                if Path(problem.file).name == DEFAULTS:
-                    for_one = tuple(f"(for {sync.file})" for sync in self.syncs.values())
-                    for_these = tuple(f"(for {file})" for file in files)
-                    return problem.text.endswith(for_these) or not problem.text.endswith(for_one)
-                return problem.file in files or (_is_dictionary(problem.file) and problem.file not in others)
-            parts = (*problem.key.split("."), "")
-            return len(parts) < 3 or (parts[0], parts[1]) in used  # a problem of the file or of a whole section
-
-        return [*filter(concerns, self.problems)], [*filter(concerns, self.warnings)]
+    found = inspect_project(directory)
+    if found.runnable is None:
+        raise ConfigProblemsError(lines(found.problems))
+    return found.runnable
 
 
 def inspect_project(directory: Path, target: str | None = None) -> Inspection:
@@ -149,14 +112,15 @@ def _load(folder: Path, target: str) -> Inspection:
     connections = _connections(folder, target, files, problems)
     dictionary = Dictionary()
     named, read, syncs = dict[str, SyncFile](), dict[str, SyncFile](), dict[str, SyncConfig]()
-    defaults = _defaults(files, problems)
+    defaults, every = _defaults(files, problems), list[SyncFile]()
     for path in sorted(files, key=lambda path: path.stem):
         if path.name == DEFAULTS or is_connections(path, folder) or (sync := _sync_file(path, problems)) is None:
             continue
-        if _is_dictionary(path.name) and not {QUERY, QUERY_FILE} & sync.document.values.keys():
+        if is_dictionary(path.name) and not {QUERY, QUERY_FILE} & sync.document.values.keys():
             dictionary = _dictionary(sync, path == folder / DICTIONARY, problems) or dictionary
             continue
         sync = with_relations(with_defaults(sync, defaults), connections, problems)
+        every.append(sync)
         read.setdefault(sync.name, sync)
         check_name(sync, path, named, problems)
         named.setdefault(sync.name.lower(), sync)
@@ -178,8 +142,17 @@ def _load(folder: Path, target: str) -> Inspection:
         warnings += [*connections.warnings, *lineage_warnings(syncs, read, connections)]
     problems += after_problems(syncs, read, connections.dialects if connections is not None else {})
     problems += spot_check_problems(syncs, read, connections.destinations if connections is not None else {})
-    if problems or connections is None:
-        return Inspection(None, problems, warnings, read, syncs)
+    left = left_out(
+        problems,
+        files=every,
+        syncs=syncs,
+        defaults=defaults,
+        contracts=bound.contracts,
+        places=connections.entries if connections is not None else (),
+    )
+    found = Inspection(None, problems, warnings, read, syncs, left_out=left)
+    if connections is None or shared_problems(problems, files=every, defaults=defaults):
+        return found
     for name, others in beside(syncs).items():
         syncs[name] = syncs[name].model_copy(update={"beside": others})
     for name, contracts in bound.contracts.items():
@@ -188,14 +161,15 @@ def _load(folder: Path, target: str) -> Inspection:
         directory=folder,
         databases=connections.databases,
         destinations=connections.destinations,
-        syncs=syncs,
+        syncs={name: sync for name, sync in syncs.items() if name not in left},
         notify=connections.notify,
         dictionary=dictionary,
         retention=connections.retention,
         monitoring=connections.monitoring,
         warnings=tuple(lines(warnings)),
+        left_out=left,
     )
-    return Inspection(project, problems, warnings, read, syncs)
+    return replace(found, project=None if problems else project, runnable=project)
 
 
 def load_connections(directory: Path) -> Connections:
@@ -270,10 +244,12 @@ def _sync_file(path: Path, problems: list[Problem]) -> SyncFile | None:
             Problem(shown(path), 0, "", "connections are read from connections.yaml in the top folder only")
         )
         return None
-    read = _read(path, problems)
+    file, read = shown(path), _read(path, problems)
     if read is None:
-        return None
-    file, (content, document) = shown(path), read
+        # The sync is there, and nothing of it is known; a dictionary is none.
+        nothing = Document({}, Place(1, 1), [(0, "cannot be read")])
+        return None if is_dictionary(path.name) else SyncFile(path.stem, file, b"", nothing, folder=path.parent)
+    content, document = read
     queries = read_query_files(document, file=file, folder=path.parent)
     problems.extend(queries.problems)
     content += queries.content
@@ -287,7 +263,3 @@ def _dictionary(read: SyncFile, at_the_top: bool, problems: list[Problem]) -> Di
         problems.append(Problem(read.file, 0, "", text))
         return None
     return read_dictionary(read.document, file=read.file, problems=problems)
-
-
-def _is_dictionary(file: str) -> bool:
-    return Path(file).stem.lower() == _DICTIONARY_STEM

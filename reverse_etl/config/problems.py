@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
@@ -56,12 +56,18 @@ _TEXT_AND_STRUCTURE: Final = (dict, list)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One line of the list. ``key`` is empty where no key is at fault."""
+    """One line of the list. ``key`` is empty where no key is at fault.
+
+    Attributes:
+        about: The files that cannot be used because of it, where that is more or less than ``file``: a key of
+            ``_defaults.yaml`` is one sync's problem, and two syncs in conflict are a problem of both.
+    """
 
     file: str
     line: int
     key: str
     text: str
+    about: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -90,9 +96,8 @@ def key_text(path: Path) -> str:
 def problem_at(file: str, document: Document, path: Path, text: str) -> Problem:
     """A problem of one key. Where another file than ``file`` has it, it is reported there."""
     elsewhere = document.place.origin_of(path)
-    return Problem(
-        elsewhere or file, document.place.line_of(path), key_text(path), f"{text} (for {file})" if elsewhere else text
-    )
+    line, key = document.place.line_of(path), key_text(path)
+    return Problem(elsewhere or file, line, key, f"{text} (for {file})" if elsewhere else text, (file,))
 
 
 def problem_in_text(file: str, document: Document, path: Path, line: int, text: str) -> Problem:
@@ -100,7 +105,8 @@ def problem_in_text(file: str, document: Document, path: Path, line: int, text: 
     place = document.place.at(*path)
     if place is None:
         return problem_at(file, document, path, text)
-    return Problem(place.file or file, place.text_line + (line - 1 if place.block else 0), key_text(path), text)
+    at = place.text_line + (line - 1 if place.block else 0)
+    return Problem(place.file or file, at, key_text(path), text, (file,))
 
 
 def model_problems(

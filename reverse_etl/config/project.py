@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
+    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.config.monitoring import MonitoringConfig
     from reverse_etl.config.notify import ChannelConfig
     from reverse_etl.config.syncs import SyncConfig
@@ -24,6 +25,7 @@ class ProjectConfig:
     Attributes:
         directory: Absolute.
         dictionary: What names mean; those that syncs define are among them.
+        left_out: Syncs that faulty files keep from running (``left_out``); they are not among ``syncs``.
         warnings: Lines like those of problems, about what is allowed and worth a look.
     """
 
@@ -36,3 +38,4 @@ class ProjectConfig:
     monitoring: MonitoringConfig | None = None
     dictionary: Dictionary = field(default_factory=Dictionary)
     warnings: tuple[str, ...] = ()
+    left_out: dict[str, LeftOut] = field(default_factory=dict)

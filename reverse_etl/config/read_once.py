@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reverse_etl.config.loader import load_project
+from reverse_etl.config.loader import load_runnable
 from reverse_etl.config.targets import chosen_target
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def project_once(directory: Path) -> ProjectConfig:
-    """What ``load_project`` returns, read once in a process that ends with its runs; later changes are for the next.
+    """What ``load_runnable`` returns, read once in a process that ends with its runs; later changes are for the next.
 
     Raises:
-        ConfigProblemsError: Any file is not as it must be; what was wrong is looked at again by the next call.
+        ConfigProblemsError: A file that all syncs read is not as it must be; the next call looks at them again.
         ConfigError: There is no such folder.
     """
     return _read(directory.expanduser().absolute(), chosen_target())
@@ -28,4 +28,4 @@ def project_once(directory: Path) -> ProjectConfig:
 def _read(folder: Path, target: str) -> ProjectConfig:
     """The folder's project; of which target is already chosen, and a part of the key."""
     del target
-    return load_project(folder)
+    return load_runnable(folder)

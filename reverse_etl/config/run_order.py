@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,8 @@ def after_problems(
     if (circle := _circle(syncs)) is not None:
         first = circle[0]
         text = f"syncs wait for each other: {' runs after '.join(circle)}; take one of them out"
-        yield problem_at(files[first].file, files[first].document, _AT, text)
+        problem = problem_at(files[first].file, files[first].document, _AT, text)
+        yield replace(problem, about=tuple(files[name].file for name in circle[:-1]))
 
 
 def after_warnings(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) -> Iterator[Problem]:

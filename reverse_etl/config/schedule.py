@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from reverse_etl.config.cron import check_cron
 from reverse_etl.config.intervals import Interval
@@ -143,3 +144,13 @@ def _manual(value: object) -> object:
 
 Schedule = Annotated[ScheduleConfig, BeforeValidator(_manual)]
 """A schedule in YAML: ``manual``, or keys."""
+
+
+def read_schedule(value: object) -> ScheduleConfig:
+    """A schedule alone, of a file whose other keys may not be as they must. Raises ValidationError."""
+    return _alone().validate_python(value)
+
+
+@cache
+def _alone() -> TypeAdapter[ScheduleConfig]:
+    return TypeAdapter(Schedule)

@@ -34,7 +34,7 @@ def _free(name: str) -> str:
 
 def check_name(sync: SyncFile, path: Path, named: dict[str, SyncFile], problems: list[Problem]) -> None:
     """Adds to ``problems`` what keeps a sync from its name: it is a Dagster job's too, and no other sync has it."""
-    text = ""
+    text, both = "", tuple[str, ...]()
     if NAME.fullmatch(sync.name) is None:
         better = re.sub(r"[^A-Za-z0-9_]+", "_", sync.name).strip("_") or "sync"
         text = f"a sync's name has letters, digits and underscores only: rename the file to {better}{path.suffix}"
@@ -43,5 +43,6 @@ def check_name(sync: SyncFile, path: Path, named: dict[str, SyncFile], problems:
         text = f"Dagster keeps the name {sync.name} for itself: rename the file, for example to {better}{path.suffix}"
     elif (other := named.get(sync.name.lower())) is not None:
         text = f"there is another sync named {other.name}, in {other.file}: rename one file"
+        both = (sync.file, other.file)
     if text:
-        problems.append(Problem(sync.file, 0, "", text))
+        problems.append(Problem(sync.file, 0, "", text, both))

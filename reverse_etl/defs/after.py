@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.assets import HOME
+from reverse_etl.defs.not_now import not_now
 from reverse_etl.defs.overlap import UNFINISHED, runs_in_the_way
 from reverse_etl.defs.specs import ProjectSpecs
 from reverse_etl.schedule.after import at_the_latest, has_come
@@ -69,7 +71,7 @@ def after_sensor(
     )
     def syncs_after_others(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         store = kept_store(getattr(context.resources, HOME).home.state_url)
-        look = _Look(context.instance, store, datetime.now(UTC), _read(context.cursor))
+        look = _Look(context.instance, store, datetime.now(UTC), _read(context.cursor), project.directory)
         requests = look.due(syncs, specs)
         return dg.SensorResult(
             run_requests=requests,
@@ -86,6 +88,7 @@ class _Look:
     store: Store
     now: datetime
     seen: dict[str, Seen]
+    folder: Path
     notes: list[str] = field(default_factory=list)
 
     def due(self, syncs: Sequence[SyncConfig], specs: ProjectSpecs) -> list[dg.RunRequest]:
@@ -102,6 +105,9 @@ class _Look:
             own = {_asset(key): marks.get(_asset(key), "") for key in awaited[sync.name]}
             own |= {_sync(name): marks.get(_sync(name), "") for name in sync.schedule.after_syncs}
             seen = self._seen(sync, own, ran=sync.name in started)
+            if why := not_now(self.folder, sync.name):
+                self.notes.append(why)
+                continue
             last = max(filter(None, (started.get(sync.name), seen.started_at)), default=None)
             if states.get(sync.name, SyncState(sync.name)).paused:
                 seen.marks = own

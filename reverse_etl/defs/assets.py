@@ -20,6 +20,7 @@ from reverse_etl.defs.delivered import FAILED_ROWS_SHOWN, delivered_metadata, fa
 from reverse_etl.defs.failure import RunSkippedError, StepFailedError
 from reverse_etl.defs.io_managers import FOLDER_METADATA
 from reverse_etl.defs.kept_files import keep_files_open
+from reverse_etl.defs.not_now import failure
 from reverse_etl.defs.origin import give_origin
 from reverse_etl.defs.resources import database_key, destination_key
 from reverse_etl.defs.specs import SyncSpecs
@@ -222,6 +223,8 @@ def _delivery(sync: SyncConfig, project: ProjectConfig, specs: SyncSpecs) -> dg.
 @contextmanager
 def _stage(context: dg.AssetExecutionContext, sync: SyncConfig, project: ProjectConfig) -> Iterator[SyncRun]:
     """The run's report, and errors in words, once, without a stack trace."""
+    if (why := project.left_out.get(sync.name)) is not None:
+        raise failure(sync.name, why)
     keep_files_open(context.instance)
     home = getattr(context.resources, HOME).home
     store = open_store(home.state_url)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL, first_of, problems_now
-from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+from reverse_etl.config.folder_now import folder_now
+from reverse_etl.config.left_out import SEE_ALL
+from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.run_tags import has_begun, of_syncs_alone, tag_status
 from reverse_etl.defs.settled_tags import names_of, settle_tags
@@ -40,7 +41,8 @@ _FROM_OUTSIDE = "This run has been marked as failed from outside"
 
 def never_started_sensor(project: ProjectConfig, specs: ProjectSpecs) -> dg.SensorDefinition:
     """The sensor ``runs_that_never_started`` of a project's syncs."""
-    marks = {sync.name: mark(sync) for sync in project.syncs.values()}
+    unknown = {name: why.sync for name, why in project.left_out.items() if why.sync is not None}
+    marks = {name: mark(sync) for name, sync in (unknown | project.syncs).items()}
 
     @dg.sensor(
         name="runs_that_never_started",
@@ -56,7 +58,9 @@ def never_started_sensor(project: ProjectConfig, specs: ProjectSpecs) -> dg.Sens
         store = kept_store(getattr(context.resources, HOME).home.state_url)
         found = list(_record_never_started(context.instance, store, project, specs, since=since))
         for report in found:
-            for warning in after_run(report, project.syncs[report.sync], channels=project.notify, store=store):
+            # Of a sync that is left out, and whose file says nothing for sure, `alerts` tells that it is.
+            sync = project.syncs.get(report.sync)
+            for warning in after_run(report, sync, channels=project.notify, store=store) if sync is not None else ():
                 context.log.warning(warning)
         settle_tags(context.instance, store, specs, since=since)
         note_loaded(store, _location(context), marks, now)
@@ -81,14 +85,14 @@ def _record_never_started(
         run = record.dagster_run
         if record.start_time is not None and not of_syncs_alone(run):
             continue  # it may have failed in a user's own asset, before the sync began
-        syncs = [sync for name in sorted(names_of(run, specs)) if (sync := project.syncs.get(name)) is not None]
-        if syncs and not has_begun(run) and not runs_of(store, run.run_id):
+        names = sorted(names_of(run, specs) & (project.syncs.keys() | project.left_out.keys()))
+        if names and not has_begun(run) and not runs_of(store, run.run_id):
             tag_status(instance, run.run_id, Status.FAILED)
-            why = _reason(instance, run.run_id, project.directory)
-            if why.exit_code == ConfigError.exit_code:  # Dagster's own page of the run names only a process
-                instance.report_engine_event(f"{why.text} {why.next_step}", run)
-            for sync in syncs:
-                yield _recorded(store, record, sync, why)
+            for name in names:
+                why = _reason(instance, run.run_id, project.directory, name)
+                if why.exit_code == ConfigError.exit_code:  # Dagster's own page of the run names only a process
+                    instance.report_engine_event(f"{why.text} {why.next_step}", run)
+                yield _recorded(store, record, project, name, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,11 @@ class _Why:
     exit_code: int
 
 
-def _reason(instance: dg.DagsterInstance, run_id: str, folder: Path) -> _Why:
-    """The first problem of the files, with which no process can begin a run; or else Dagster's own reason."""
-    if problems := problems_now(folder):
-        text = f"the run never started, for a file is faulty: {first_of(problems)}"
-        return _Why(text, f"{STOPS_ALL} {SEE_ALL}", ConfigError.exit_code)
+def _reason(instance: dg.DagsterInstance, run_id: str, folder: Path, name: str) -> _Why:
+    """Why the files as they are now leave the sync out; or else Dagster's own reason."""
+    if (stopped := folder_now(folder).read().stopped(name)) is not None:
+        text = f"the run never started, for the sync is left out: {stopped.why}"
+        return _Why(text, SEE_ALL, ConfigError.exit_code)
     text = f"the run never started: {_dagsters_reason(instance, run_id)}."
     step = "See that Dagster's daemon and code server run, and that `reverse-etl validate` finds no problem; "
     return _Why(text, f"{step}the next due run makes up for it.", 1)
@@ -119,21 +123,22 @@ def _dagsters_reason(instance: dg.DagsterInstance, run_id: str) -> str:
     return "Dagster gives no reason"
 
 
-def _recorded(store: Store, record: "RunRecord", sync: SyncConfig, why: _Why) -> RunReport:
+def _recorded(store: Store, record: "RunRecord", project: ProjectConfig, name: str, why: _Why) -> RunReport:
+    sync = project.syncs.get(name) or project.left_out[name].sync
+    where = sync.where if sync is not None else f"sync {name}"
     run, created_at = record.dagster_run, record.create_timestamp
     created_at = created_at.replace(tzinfo=UTC) if created_at.tzinfo is None else created_at
     ended = record.end_time or record.update_timestamp.timestamp()
-    run_id = id_of_sync(run.run_id, sync.name, job=run.job_name)
+    run_id = id_of_sync(run.run_id, name, job=run.job_name)
     report = RunReport(
-        sync=sync.name,
+        sync=name,
         run_id=run_id,
         status=Status.FAILED,
         started_at=created_at,
         duration_s=max(0.0, ended - created_at.timestamp()),
-        message=f"{sync.where}: {why.text} Nothing was read or sent. {why.next_step}",
+        message=f"{where}: {why.text} Nothing was read or sent. {why.next_step}",
         exit_code=why.exit_code,
     )
-    root = id_of_sync(run.root_run_id or run.run_id, sync.name, job=run.job_name)
-    return close_run(
-        store, report, root_run_id=root, workspace=sync.destination, failed_rows=(), new_last_sync_time=None
-    )
+    root = id_of_sync(run.root_run_id or run.run_id, name, job=run.job_name)
+    place = sync.destination if sync is not None else ""
+    return close_run(store, report, root_run_id=root, workspace=place, failed_rows=(), new_last_sync_time=None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import dagster as dg
@@ -9,6 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.assets import HOME
+from reverse_etl.defs.not_now import not_now
 from reverse_etl.defs.overlap import runs_in_the_way
 from reverse_etl.state.kept import kept_store
 from reverse_etl.state.pieces import readings_under_way
@@ -21,9 +23,9 @@ WAIT: Final = timedelta(seconds=60)
 
 
 def next_pieces_sensor(
-    syncs: Iterable[SyncConfig], jobs: Iterable[UnresolvedAssetJobDefinition]
+    syncs: Iterable[SyncConfig], jobs: Iterable[UnresolvedAssetJobDefinition], *, folder: Path
 ) -> dg.SensorDefinition | None:
-    """The sensor ``next_pieces`` of syncs, with the jobs of all; None where none of them reads in pieces."""
+    """The sensor ``next_pieces`` of the syncs of a folder, with all jobs; None where none of them reads in pieces."""
     in_pieces = {sync.name: sync for sync in syncs if sync.pieces is not None}
     if not in_pieces:
         return None
@@ -46,7 +48,9 @@ def next_pieces_sensor(
             if sync is None or now < under_way.read_at + WAIT:
                 continue
             in_the_way = next(iter(runs_in_the_way(context.instance, store, sync.destination)), None)
-            if is_paused(store, name):
+            if why := not_now(folder, name):
+                waiting.append(why)
+            elif is_paused(store, name):
                 waiting.append(f"{name} is paused before {under_way.piece.words}.")
             elif in_the_way is not None:
                 waiting.append(f"{name} waits: {in_the_way.describe(sync.destination)}.")

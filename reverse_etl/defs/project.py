@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from reverse_etl.config.garbage import garbage_left
-from reverse_etl.config.loader import load_project
+from reverse_etl.config.loader import load_runnable
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.defs.after import after_sensor
 from reverse_etl.defs.alerts import alerts_sensor
@@ -18,6 +19,7 @@ from reverse_etl.defs.assets import HOME, VALIDATED_ROWS, sync_assets
 from reverse_etl.defs.failure import load_errors_in_words
 from reverse_etl.defs.io_managers import ValidatedRowsIOManager
 from reverse_etl.defs.jobs import sync_job
+from reverse_etl.defs.left_out import unknown_syncs
 from reverse_etl.defs.never_started import never_started_sensor
 from reverse_etl.defs.next_pieces import next_pieces_sensor
 from reverse_etl.defs.resources import DatabaseResource, HomeResource, database_key, destination_resource
@@ -54,7 +56,7 @@ def build_definitions(
         tables: Defines the tables too, so that Dagster's pages show them; for a project without assets of their keys.
 
     Raises:
-        NotLoadedError: The files have mistakes: every problem of every file, with its line.
+        NotLoadedError: A file that all syncs read has mistakes: every problem of every file, with its line.
     """
     translator = translator or SyncTranslator()
     if isinstance(syncs, ProjectConfig):
@@ -62,7 +64,7 @@ def build_definitions(
     folder = folder_named() if syncs is None else Path(syncs)
     with load_errors_in_words(), garbage_left():
         seen_at = first_seen_at or first_seen(folder)
-        return _build(load_project(folder), resources, seen_at, translator=translator, tables=tables)
+        return _build(load_runnable(folder), resources, seen_at, translator=translator, tables=tables)
 
 
 def _build(
@@ -73,36 +75,47 @@ def _build(
     translator: SyncTranslator,
     tables: bool,
 ) -> dg.Definitions:
+
+    def seen_at(sync: SyncConfig) -> datetime | None:
+        counts_from_first_seen = sync.schedule.every is not None and sync.schedule.start_at is None
+        return first_seen_at(sync) if first_seen_at and counts_from_first_seen else None
+
+    unknown = list(unknown_syncs(project))
+    project = replace(project, syncs={**project.syncs, **_healthy(project)})
     specs = project_specs(project, translator)
     assets, asset_checks, schedules = [], [], []
     jobs: list[UnresolvedAssetJobDefinition] = []
     for sync in project.syncs.values():
         own = sync_assets(sync, project, specs.syncs[sync.name])
-        counts_from_first_seen = sync.schedule.every is not None and sync.schedule.start_at is None
-        seen_at = first_seen_at(sync) if first_seen_at and counts_from_first_seen else None
-        schedule = sync_schedule(sync, seen_at)
+        schedule = sync_schedule(sync, seen_at(sync), folder=project.directory)
         assets += own
         jobs.append(sync_job(sync, own))
         schedules += [schedule] if schedule else []
-        if (look := spot_check(sync, specs.syncs[sync.name])) is not None:
+        if (look := spot_check(sync, specs.syncs[sync.name], folder=project.directory)) is not None:
             asset_checks.append(look.check)
             jobs.append(look.job)
             schedules.append(look.schedule)
     # A definition each: loose specs would be merged into one, and every job that touches one of them would carry all.
     outside = [*specs.destinations, *(table_specs(project, specs) if tables else [])]
     assets += [dg.AssetsDefinition(specs=[spec]) for spec in outside]
-    sensors = [never_started_sensor(project, specs), next_pieces_sensor(project.syncs.values(), jobs)]
+    sensors: list[dg.SensorDefinition | None] = [never_started_sensor(project, specs)]
+    sensors += [next_pieces_sensor(project.syncs.values(), jobs, folder=project.directory)]
     sensors += [run_retention_sensor(project, specs)]
     sensors += [alerts_sensor(project)] if project.notify else []
     sensors.append(after_sensor(project, specs, jobs))
     return dg.Definitions(
         assets=assets,
         asset_checks=asset_checks,
-        jobs=jobs,
-        schedules=schedules,
+        jobs=[*jobs, *(job for job, _ in unknown)],
+        schedules=[*schedules, *(schedule for _, schedule in unknown if schedule is not None)],
         sensors=[sensor for sensor in sensors if sensor is not None],
         resources={**connections(project), **(resources or {})},
     )
+
+
+def _healthy(project: ProjectConfig) -> dict[str, SyncConfig]:
+    """The syncs that only another file leaves out: their assets stay in the graph, and their runs fail at once."""
+    return {name: why.healthy for name, why in project.left_out.items() if why.healthy is not None}
 
 
 def connections(project: ProjectConfig) -> dict[str, object]:

@@ -1,13 +1,16 @@
 """One schedule per sync: Dagster's clock ticks on a covering cron grid, and the tick asks whether a run is due."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.storage.tags import PRIORITY_TAG
 
+from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.defs.assets import HOME
+from reverse_etl.defs.not_now import not_now
 from reverse_etl.defs.overlap import InTheWay, runs_in_the_way
 from reverse_etl.schedule.cadence import Cadence, first_due, format_interval
 from reverse_etl.schedule.longest_interval import longest_interval
@@ -21,24 +24,24 @@ ON_THE_ROUND = datetime(2020, 1, 5, tzinfo=UTC)
 """A Sunday midnight."""
 
 
-def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg.ScheduleDefinition | None:
+def sync_schedule(
+    sync: SyncConfig, first_seen_at: datetime | None = None, *, folder: Path
+) -> dg.ScheduleDefinition | None:
     """The schedule of a sync; None when it only runs by hand, or after others.
 
     Args:
         sync: The sync.
         first_seen_at: Where an interval without ``start_at`` starts to count; aware. None: on the round.
+        folder: Of the files, which are looked at again at each due time.
     """
-    if sync.schedule.after:
-        return None  # the sensor in ``after`` looks for what it waits for
-    cadence = _cadence(sync, first_seen_at)
-    cron = sync.schedule.cron or (cadence.cron_covering() if cadence else None)
+    cron, cadence = covering_cron(sync.schedule, first_seen_at), _cadence(sync.schedule, first_seen_at)
     if cron is None:
         return None
 
     @dg.schedule(
         name=sync.schedule_name,
         job_name=sync.name,
-        cron_schedule=cron if isinstance(cron, str) else cron[0] if len(cron) == 1 else cron,
+        cron_schedule=cron,
         execution_timezone="UTC",
         description=_described(sync),
         default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -46,6 +49,9 @@ def sync_schedule(sync: SyncConfig, first_seen_at: datetime | None = None) -> dg
     )
     def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         at = context.scheduled_execution_time
+        # Before the tick is noted: a due time that passes meanwhile is missed, and made up for.
+        if why := not_now(folder, sync.name):
+            return dg.SkipReason(why)
         store = kept_store(getattr(context.resources, HOME).home.state_url)
         every = longest_interval(sync.schedule, at)
         note_interval(store, sync.name, None if every is None else every.total_seconds())
@@ -104,11 +110,22 @@ def _priority(sync: SyncConfig, store: Store) -> dict[str, str]:
     return {PRIORITY_TAG: str(skipped)} if skipped else {}
 
 
-def _cadence(sync: SyncConfig, first_seen_at: datetime | None) -> Cadence | None:
-    if sync.schedule.every is None:
+def covering_cron(schedule: ScheduleConfig, first_seen_at: datetime | None = None) -> str | list[str] | None:
+    """The ticks among which the due times are; None where Dagster's clock starts nothing."""
+    if schedule.after:
+        return None  # the sensor in ``after`` looks for what it waits for
+    if schedule.cron is not None:
+        return schedule.cron
+    cadence = _cadence(schedule, first_seen_at)
+    crons = cadence.cron_covering() if cadence is not None else []
+    return (crons[0] if len(crons) == 1 else crons) or None
+
+
+def _cadence(schedule: ScheduleConfig, first_seen_at: datetime | None) -> Cadence | None:
+    if schedule.every is None:
         return None
-    start_at = sync.schedule.start_at or (first_due(first_seen_at) if first_seen_at else ON_THE_ROUND)
-    return Cadence(start_at=start_at, every=sync.schedule.every)
+    start_at = schedule.start_at or (first_due(first_seen_at) if first_seen_at else ON_THE_ROUND)
+    return Cadence(start_at=start_at, every=schedule.every)
 
 
 def _described(sync: SyncConfig) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -11,6 +12,7 @@ from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.counted import counted
 from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.failure import StepFailedError
+from reverse_etl.defs.not_now import not_now
 from reverse_etl.defs.resources import database_key, destination_key
 from reverse_etl.defs.run_tags import SYNC_TAG
 from reverse_etl.defs.schedules import ON_THE_ROUND
@@ -41,7 +43,7 @@ class SpotCheck:
     schedule: dg.ScheduleDefinition
 
 
-def spot_check(sync: SyncConfig, specs: SyncSpecs) -> SpotCheck | None:
+def spot_check(sync: SyncConfig, specs: SyncSpecs, *, folder: Path) -> SpotCheck | None:
     """The look that a sync's file asks for; None where it does not."""
     if sync.spot_check is None:
         return None
@@ -53,7 +55,7 @@ def spot_check(sync: SyncConfig, specs: SyncSpecs) -> SpotCheck | None:
         tags={SYNC_TAG: sync.name},
         executor_def=dg.in_process_executor,
     )
-    return SpotCheck(check, job, _schedule(sync, job.name, Cadence(ON_THE_ROUND, sync.spot_check.every)))
+    return SpotCheck(check, job, _schedule(sync, job.name, Cadence(ON_THE_ROUND, sync.spot_check.every), folder))
 
 
 def _check(sync: SyncConfig, specs: SyncSpecs, sample: int) -> dg.AssetChecksDefinition:
@@ -101,7 +103,7 @@ def _result(found: "Verified") -> dg.AssetCheckResult:
     )
 
 
-def _schedule(sync: SyncConfig, job: str, cadence: Cadence) -> dg.ScheduleDefinition:
+def _schedule(sync: SyncConfig, job: str, cadence: Cadence, folder: Path) -> dg.ScheduleDefinition:
     cron = cadence.cron_covering()
 
     @dg.schedule(
@@ -117,6 +119,8 @@ def _schedule(sync: SyncConfig, job: str, cadence: Cadence) -> dg.ScheduleDefini
         at = context.scheduled_execution_time
         if not cadence.is_due(at):
             return dg.SkipReason(f"Not due: the next look is at {cadence.next_due(at):%Y-%m-%d %H:%M} UTC.")
+        if why := not_now(folder, sync.name):
+            return dg.SkipReason(why)
         if is_paused(kept_store(getattr(context.resources, HOME).home.state_url), sync.name):
             return dg.SkipReason(f"Paused: `reverse-etl resume {sync.name}` lets it run again.")
         return dg.RunRequest()

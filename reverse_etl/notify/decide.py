@@ -5,6 +5,7 @@ Nothing here sends or remembers. A state is one alert, another when it changes, 
 * a run's end when its kind differs from the last alert's, or a reason is new since the last recovery;
 * a run that read far more or fewer rows than the one before, once for each such run;
 * a sync that gets stale, or that is skipped for the nth time in a row, once until that is over;
+* a sync that a faulty file leaves out, once when that begins and once when it is over;
 * the recovery when nothing that the channel has heard holds any more.
 """
 
@@ -20,12 +21,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.config.intervals import format_interval
 from reverse_etl.counted import counted
+from reverse_etl.errors import ConfigError
 from reverse_etl.notify.alert import Alert, Kind, ReasonCount
 from reverse_etl.notify.freshness import age, longest_age
 from reverse_etl.report import Counts, RunReport, Status
 from reverse_etl.state.views import ANOMALY_ROWS
 
 if TYPE_CHECKING:
+    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.config.notify import Occasions
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.state.alerts import SyncFacts
@@ -44,6 +47,7 @@ class Sent:
         run: The kind of the last run that it has heard of; empty when none is open.
         marks: A short hash of every reason that came with it.
         rows: The run whose number of rows was an alert; empty when that is over.
+        left_out: Whether a faulty file keeps its runs from starting.
     """
 
     run: str = ""
@@ -51,6 +55,7 @@ class Sent:
     stale: bool = False
     skipped: bool = False
     rows: str = ""
+    left_out: bool = False
 
     @classmethod
     def read(cls, text: str) -> Sent:
@@ -58,14 +63,15 @@ class Sent:
         if not text:
             return cls()
         known = json.loads(text)
-        return cls(known["run"], frozenset(known["marks"]), known["stale"], known["skipped"], known.get("rows", ""))
+        marks, later = frozenset(known["marks"]), (known.get("rows", ""), known.get("left_out", False))
+        return cls(known["run"], marks, known["stale"], known["skipped"], *later)
 
     def written(self) -> str:
         """As text; empty when nothing is open."""
         if self == Sent():
             return ""
         known = {"run": self.run, "marks": sorted(self.marks), "stale": self.stale, "skipped": self.skipped}
-        return json.dumps({**known, "rows": self.rows})
+        return json.dumps({**known, "rows": self.rows, "left_out": self.left_out})
 
 
 def decide(
@@ -89,7 +95,9 @@ def decide(
     if kind and facts.ended is not None and (kind != sent.run or marks - sent.marks):
         kept = sent.marks | marks if len(sent.marks | marks) <= _MOST_MARKS else marks
         sent = replace(sent, run=kind.value, marks=kept)
-        yield _of_run(kind, sync, facts, facts.ended), sent
+        # That a faulty file keeps it from running was an alert already.
+        told = sent.left_out and facts.ended.exit_code == ConfigError.exit_code
+        yield (None if told else _of_run(kind, sync, facts, facts.ended)), sent
     odd = _is_odd(facts, on)
     if odd and facts.ended is not None and sent.rows != facts.ended.run_id:
         sent = replace(sent, rows=facts.ended.run_id)
@@ -112,11 +120,38 @@ def decide(
         skipped=sent.skipped and is_skipped,
         # A run that stopped says nothing of how many rows there are.
         rows=sent.rows if odd or (facts.ended is not None and facts.ended.status is Status.FAILED) else "",
+        left_out=sent.left_out,
     )
     if open_still == sent:
         return
     recovered = on.recovery and before != Sent() and open_still == Sent() and facts.ended is not None
     yield (_of_recovery(sync, facts.ended) if recovered and facts.ended is not None else None), open_still
+
+
+def decide_left_out(name: str, why: LeftOut | None, *, on: Occasions, sent: Sent) -> tuple[Alert | None, Sent]:
+    """The alert when a faulty file begins to keep a sync from running and when that is over, and what was sent then.
+
+    Args:
+        name: The sync's; empty for all that read one file.
+        why: The reason; None where it may run.
+        on: What the channel asks for.
+        sent: What it has been sent before.
+    """
+    if (why is not None) == sent.left_out or not on.failure:
+        return None, sent
+    then = replace(sent, left_out=why is not None)
+    if why is None:
+        headline = (
+            f"{name} is no longer left out"
+            if name
+            else "Syncs are no longer left out: the files that they share are mended"
+        )
+        over = Alert(kind=Kind.RECOVERY, sync=name, workspace="", headline=headline)
+        return (over if on.recovery else None), then
+    what = f"{name} is left out: {why.short}" if name else f"{why.short[0].upper()}{why.short[1:]}: syncs are left out"
+    place = why.sync.destination if why.sync is not None else ""
+    message = f"{why.why if name else why.problem} No run starts until the file is mended."
+    return Alert(Kind.FAILURE, name, place, what, message, next="reverse-etl validate"), then
 
 
 def _kind(run: RunReport | None, on: Occasions) -> Kind | None:

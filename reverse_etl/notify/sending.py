@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.config.left_out import Reason
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.notify.alert import Alert, Kind
-from reverse_etl.notify.decide import Sent, decide
+from reverse_etl.notify.decide import Sent, decide, decide_left_out
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
 from reverse_etl.settings import TARGET_VARIABLE, value_of
 from reverse_etl.state import alerts
 
 if TYPE_CHECKING:
-    from reverse_etl.config.notify import ChannelConfig
+    from reverse_etl.config.folder_now import FilesFound
+    from reverse_etl.config.left_out import LeftOut
+    from reverse_etl.config.notify import ChannelConfig, Occasions
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.state.store import Store
 
 TRY_AGAIN_AFTER: Final = timedelta(minutes=5)
 """How long a channel that did not take an alert of a sync is left alone with that sync."""
+
+
+Due = Callable[[Sent], Iterable[tuple[Alert | None, Sent]]]
+"""Gives the alerts that are due, each with what the channel has heard after it, from what it has heard before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,38 @@ def send_alerts(
     return alerted
 
 
+def send_left_out(
+    files: FilesFound, channels: Mapping[str, ChannelConfig], *, store: Store, now: datetime | None = None
+) -> Alerted:
+    """Alerts every channel to syncs that faulty files leave out, or no longer do. Never raises what a user can cause.
+
+    Where a file that several syncs read is faulty, that is one alert.
+
+    Args:
+        files: Of the folder, as they are.
+        channels: By name.
+        store: What the channels have heard.
+        now: Aware; None: by this machine's clock.
+    """
+    alerted, at = Alerted(), now or datetime.now(UTC)
+    by_file = [why for why in files.left_out.values() if why.reason is Reason.SHARED_FILE]
+    states = {"": files.stopped("") if files.project is None else next(iter(by_file), None)}
+    if not by_file and files.project is not None:
+        states |= {name: files.left_out.get(name) for name in (*files.syncs, *files.faulty)}
+    try:
+        known = alerts.sent_so_far(store)
+        for channel in channels.values():
+            for name, why in states.items():
+                due = partial(_left_out_due, name, why, channel.on)
+                before = Sent.read(known.get((channel.name, name), ""))
+                wanted = not name or channel.syncs is None or name in channel.syncs
+                if wanted and due(before) != [(None, before)]:
+                    alerted += _claimed(channel, name, due, store=store, now=at)
+    except ReverseEtlError as error:
+        alerted += Alerted(warnings=(f"alerts could not be sent: {error}",))
+    return alerted
+
+
 def after_run(
     report: RunReport, sync: SyncConfig, *, channels: Mapping[str, ChannelConfig], store: Store
 ) -> tuple[str, ...]:
@@ -89,23 +129,36 @@ def send_test(channel: ChannelConfig) -> str:
 
 
 def _alert(channel: ChannelConfig, sync: SyncConfig, *, store: Store, now: datetime) -> Alerted:
-    text = alerts.claim(store, channel.name, sync=sync.name, now=now)
+    def due(sent: Sent) -> Iterator[tuple[Alert | None, Sent]]:
+        # Read again: before the claim, another process may have sent an alert about a later run.
+        facts = alerts.facts_of(store, [sync.name])[sync.name]
+        return decide(sync, facts, on=channel.on, sent=sent, now=now)
+
+    return _claimed(channel, sync.name, due, store=store, now=now)
+
+
+def _left_out_due(name: str, why: LeftOut | None, on: Occasions, sent: Sent) -> list[tuple[Alert | None, Sent]]:
+    return [decide_left_out(name, why, on=on, sent=sent)]
+
+
+def _claimed(channel: ChannelConfig, name: str, due: Due, *, store: Store, now: datetime) -> Alerted:
+    """Sends what is due once no other process may; remembers how far it came."""
+    text = alerts.claim(store, channel.name, sync=name, now=now)
     if text is None:
         return Alerted()
     sent, not_before, alerted = Sent.read(text), None, Alerted()
     try:
-        # Read again: before the claim, another process may have sent an alert about a later run.
-        facts = alerts.facts_of(store, [sync.name])[sync.name]
-        for alert, then in decide(sync, facts, on=channel.on, sent=sent, now=now):
+        for alert, then in due(sent):
             if alert is not None:
                 warning = _send(channel, alert)
                 alerted += Alerted(((channel.name, alert),), (warning,) if warning else ())
             sent = then
     except ReverseEtlError as error:
         not_before = now + TRY_AGAIN_AFTER
-        alerted += Alerted(warnings=(f"an alert of {sync.name} was not sent: {error}",))
+        of = f"an alert of {name}" if name else "an alert"
+        alerted += Alerted(warnings=(f"{of} was not sent: {error}",))
     finally:
-        alerts.settle(store, channel.name, sync=sync.name, sent=sent.written(), not_before=not_before)
+        alerts.settle(store, channel.name, sync=name, sent=sent.written(), not_before=not_before)
     return alerted
 
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from reverse_etl.state.schema import LOADED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.state.store import Store
@@ -42,6 +42,10 @@ class Loaded:
     marks: Mapping[str, frozenset[str]] = field(default_factory=dict)
     silent: frozenset[str] = frozenset()
     known: bool = False
+
+    def without_file(self, known: Collection[str]) -> list[str]:
+        """The syncs that it has and that are not among ``known``, by name."""
+        return sorted(self.marks.keys() - known)
 
     def has(self, sync: SyncConfig) -> InDagster | None:
         """Whether it has a sync as its file is now; None where that is not known."""

@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Final
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL, first_of
+from reverse_etl.config.left_out import SEE_ALL
 from reverse_etl.errors import ConfigError, ReverseEtlError, StateError
 from reverse_etl.report import Status
+from reverse_etl.state.loaded import loaded
 from reverse_etl.state.run_history import find_run, latest_run, latest_runs, list_runs, newest_ended
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.syncs_page.addresses import Opened, own
-from reverse_etl.syncs_page.frame import SHIPPED, Frame, framed, note, paragraphs
+from reverse_etl.syncs_page.error_pages import defect, failed, missing
+from reverse_etl.syncs_page.frame import SHIPPED
 from reverse_etl.syncs_page.guard import Forms, Guarded
 from reverse_etl.syncs_page.list_page import Asked, Everything, list_page, unknown_page
-from reverse_etl.syncs_page.markup import element
 from reverse_etl.syncs_page.plans import Plans
 from reverse_etl.syncs_page.run_page import failures_of, run_page
 from reverse_etl.syncs_page.sync_page import IMPORTS, NO_ACTIONS, NO_DAGSTER, OneSync, sync_page
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+    from reverse_etl.config.folder_now import FilesFound, SyncsFolder
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.run.planned import Plan
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from reverse_etl.syncs_page.actions import Actions
     from reverse_etl.syncs_page.in_progress import InProgress
     from reverse_etl.syncs_page.sync_status import SyncStatus
-    from reverse_etl.syncs_page.syncs_folder import FilesFound, SyncsFolder
 
 Look = Callable[[Mapping[str, "SyncConfig"]], tuple[Sequence["SyncStatus"], str]]
 """How these syncs are now, by name, and what could not be seen, a sentence; raises StateError."""
@@ -90,7 +91,7 @@ def syncs_page(shown: Shown) -> ASGIApp:
         Route("/syncs/{sync}/runs/{run}/failed_rows.csv", pages.csv),
         Route("/syncs/{sync}/{action}", pages.act, methods=["POST"]),
     ]
-    handlers = {ReverseEtlError: _failed, HTTPException: _missing, Exception: _defect}
+    handlers = {ReverseEtlError: failed, HTTPException: missing, Exception: defect}
     return Guarded(Starlette(routes=routes, exception_handlers=handlers), shown.opened, shown.token)
 
 
@@ -109,10 +110,11 @@ class _Pages:
         try:
             runs = latest_runs(self._store(), *found.faulty) if found.faulty else {}
             statuses, warning = self._look(found.syncs, found)
+            gone = self._without_file([*found.syncs, *found.faulty])
         except StateError as error:
-            return unknown_page([*found.syncs, *found.faulty], found.problems, str(error), dagster=self._shown.dagster)
+            return unknown_page(found, str(error), dagster=self._shown.dagster)
         faulty = {name: runs.get(name) for name in found.faulty}
-        everything = Everything(folder, statuses, faulty, found.problems, warning)
+        everything = Everything(folder, statuses, faulty, found.problems, found.left_out, gone, warning)
         wanted = Asked(asked.get("find", "").strip(), asked.get("show", ""), _page(request))
         return list_page(everything, wanted, dagster=self._shown.dagster)
 
@@ -133,6 +135,7 @@ class _Pages:
             name=name,
             status=status,
             problems=files_found.problems,
+            left_out=files_found.left_out,
             gone=config is None and name not in files_found.faulty,
             imports=imports[:IMPORTS],
             latest=latest,
@@ -188,7 +191,7 @@ class _Pages:
         if action == "plan":
             if not self._shown.plans:
                 raise HTTPException(403, "No plan can be made here: `reverse-etl plan` makes one.")
-            _refuse_if_blocked(found)
+            _refuse_if_left_out(found, name)
             self._plans.ask(name)
             return RedirectResponse(own(f"/syncs/{name}#plan"), 303)
         if actions is None:
@@ -196,7 +199,7 @@ class _Pages:
         if action == "run":
             if actions.run is None:
                 raise HTTPException(403, NO_DAGSTER)
-            _refuse_if_blocked(found)
+            _refuse_if_left_out(found, name)
             self._started[name] = actions.run(name), datetime.now(UTC)
             return RedirectResponse(own(f"/syncs/{name}"), 303)
         (actions.pause if action == "pause" else actions.resume)(name)
@@ -204,8 +207,12 @@ class _Pages:
 
     def _look(self, syncs: Mapping[str, SyncConfig], found: FilesFound) -> tuple[Sequence[SyncStatus], str]:
         statuses, warning = self._shown.look(syncs)
-        blocked, since = bool(found.problems), self._shown.dagster_since
-        return [replace(each, blocked=blocked, dagster_since=since) for each in statuses], warning
+        left_out, since = found.left_out, self._shown.dagster_since
+        return [replace(each, left_out=left_out.get(each.sync.name), dagster_since=since) for each in statuses], warning
+
+    def _without_file(self, known: Sequence[str]) -> list[str]:
+        with self._store().reading() as connection:
+            return loaded(connection, datetime.now(UTC)).without_file(known)
 
     def _not_begun(self, store: Store, name: str) -> str:
         """Dagster's page of the run that was started here last, as long as the history has nothing of it."""
@@ -217,7 +224,7 @@ class _Pages:
 
     def _make_plan(self, name: str) -> Plan:
         found = self._shown.folder.read()
-        _refuse_if_blocked(found)
+        _refuse_if_left_out(found, name)
         project = found.project
         if project is None or name not in project.syncs:
             raise ConfigError(f"the file of {name} is gone.", hint="See the list of syncs.")
@@ -245,10 +252,10 @@ class _Pages:
         return f"{self._shown.dagster}/{path}" if self._shown.dagster else ""
 
 
-def _refuse_if_blocked(found: FilesFound) -> None:
-    """Raises ConfigError while a file is faulty."""
-    if found.problems:
-        raise ConfigError(f"a file is faulty: {first_of(found.problems)}", hint=f"{STOPS_ALL} {SEE_ALL}")
+def _refuse_if_left_out(found: FilesFound, name: str) -> None:
+    """Raises ConfigError while a faulty file leaves the sync out."""
+    if (why := found.stopped(name)) is not None:
+        raise ConfigError(f"{name} is left out: {why.why}", hint=SEE_ALL)
 
 
 def _run(request: Request, store: Store) -> RunReport:
@@ -272,29 +279,3 @@ def _shipped(request: Request) -> Response:
     name = request.url.path.rpartition("/")[2]
     text = files("reverse_etl.syncs_page").joinpath(name).read_text(encoding="utf-8")
     return Response(text, media_type=SHIPPED[name])
-
-
-def _missing(_request: Request, error: Exception) -> HTMLResponse:
-    """What is not there, or not allowed."""
-    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (404, "")
-    title = {403: "Not allowed", 404: "Not found"}.get(status, "Not possible")
-    said = note("problem", paragraphs(detail))
-    return framed(Frame(title, up=(("Syncs", own("/")),), status=status), said)
-
-
-def _defect(_request: Request, _error: Exception) -> HTMLResponse:
-    """A defect, which cannot be mended on the page; the server prints the details where it runs."""
-    said = note(
-        "problem", paragraphs("This is a defect of reverse-etl: the terminal in which it runs has the details.")
-    )
-    return framed(Frame("A defect", up=(("Syncs", own("/")),), status=500), said)
-
-
-def _failed(_request: Request, error: Exception) -> HTMLResponse:
-    """What could not be seen or done, and the next step."""
-    status = 503 if isinstance(error, StateError) else 409
-    title = "The state cannot be read" if status == 503 else "This could not be done"
-    retry = element("p", element("a", "Try again", href=""))
-    return framed(
-        Frame(title, up=(("Syncs", own("/")),), status=status), note("problem", paragraphs(str(error))), retry
-    )

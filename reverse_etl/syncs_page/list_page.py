@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from reverse_etl.report import Status
 from reverse_etl.syncs_page.addresses import own
 from reverse_etl.syncs_page.frame import Frame, framed, note, page_links, paragraphs, table, tag, when
-from reverse_etl.syncs_page.loading import loading
+from reverse_etl.syncs_page.loading import loading, still_loaded
 from reverse_etl.syncs_page.markup import Child, Html, element, html
 from reverse_etl.syncs_page.problems_note import problems_note
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from reverse_etl.config.folder_now import FilesFound
+    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.report import RunReport
     from reverse_etl.syncs_page.sync_status import SyncStatus
 
@@ -34,7 +36,7 @@ class Asked:
 
     Attributes:
         find: A part of their name, description or destination; empty for all.
-        show: A group of ``GROUPS``, or ``FAULTY``; empty for all.
+        show: A group of ``GROUPS``, or ``LEFT_OUT``; empty for all.
         page: From 1.
     """
 
@@ -54,9 +56,9 @@ GROUPS: Final[Mapping[str, Callable[[SyncStatus], bool]]] = {
     "paused": lambda each: each.word == "paused",
     "never run": lambda each: each.run is None,
 }
-"""What can be shown alone, by the word for it; besides, syncs whose file has a problem."""
+"""What can be shown alone, by the word for it; besides, syncs that faulty files leave out."""
 
-FAULTY: Final = "faulty file"
+LEFT_OUT: Final = "left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,10 @@ class Everything:
     Attributes:
         folder: Of the syncs, as people are shown it.
         statuses: Of every sync whose file has no problem.
-        faulty: The newest run of each sync whose file has one, where it has run, by the sync's name.
+        faulty: The newest run of each other sync, where it has run, by the sync's name.
         problems: Of the files, a line each.
+        left_out: The syncs that they leave out.
+        gone: Syncs that Dagster has and that have no file.
         warning: What could not be seen, a sentence; empty for nothing.
     """
 
@@ -75,6 +79,8 @@ class Everything:
     statuses: Sequence[SyncStatus]
     faulty: Mapping[str, RunReport | None]
     problems: Sequence[str]
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    gone: Sequence[str] = ()
     warning: str = ""
 
 
@@ -86,7 +92,8 @@ def list_page(found: Everything, asked: Asked, *, dagster: str) -> Response:
     shown = wanted[(page - 1) * _PAGE : page * _PAGE]
     rows: list[list[Child]] = [_row(each) for each in shown]
     if page == 1 and asked.show not in GROUPS:
-        rows = [_faulty(name, run) for name, run in found.faulty.items() if asked.find.lower() in name.lower()] + rows
+        named = {name: run for name, run in found.faulty.items() if asked.find.lower() in name.lower()}
+        rows = [_faulty(name, run, found.left_out[name]) for name, run in named.items()] + rows
     live = any(_last(each) is Status.RUNNING for each in shown) or any(each.starting for each in found.statuses)
     total = len(found.statuses) + len(found.faulty)
     address = f"{own('/')}?{urlencode({'find': asked.find, 'show': asked.show})}&page="
@@ -99,37 +106,39 @@ def list_page(found: Everything, asked: Asked, *, dagster: str) -> Response:
     )
 
 
-def unknown_page(names: Sequence[str], problems: Sequence[str], why: str, *, dagster: str) -> Response:
+def unknown_page(found: FilesFound, why: str, *, dagster: str) -> Response:
     """The page where what is remembered cannot be read: the names that the files have.
 
     Args:
-        names: Of the syncs.
-        problems: Of the files, a line each.
+        found: The files.
         why: The state cannot be read, and the next step.
         dagster: The address of Dagster's page.
     """
     cannot = note("problem", element("h2", "The state cannot be read"), paragraphs(why))
-    rows: list[list[Child]] = [[name, "not known"] for name in sorted(names)]
+    rows: list[list[Child]] = [[name, "not known"] for name in sorted((*found.syncs, *found.faulty))]
     listed = table("The syncs of the files", ("sync", "status"), rows) if rows else None
     again = element("p", element("a", "Try again", href=own("/")))
-    return framed(Frame("Syncs", dagster=dagster, status=503), cannot, again, problems_note(problems), listed)
+    noted = problems_note(found.problems, found.left_out)
+    return framed(Frame("Syncs", dagster=dagster, status=503), cannot, again, noted, listed)
 
 
 def _notes(found: Everything) -> Html:
-    notes = [problems_note(found.problems)]
+    notes = [problems_note(found.problems, found.left_out)]
     if found.warning:
         notes.append(note("warning", paragraphs(found.warning)))
     if any(each.unattended for each in found.statuses):
         notes.append(note("warning", paragraphs(_NO_DAEMON)))
     if not_as_the_files := loading(found.statuses):
         notes.append(note("warning", paragraphs(not_as_the_files)))
+    if without_file := still_loaded(found.gone):
+        notes.append(note("warning", paragraphs(without_file)))
     return html(notes)
 
 
 def _finder(found: Everything, asked: Asked) -> Html:
     """Groups with how many are in each, and a field to find syncs by name."""
     counts = {name: sum(map(is_of, found.statuses)) for name, is_of in GROUPS.items()}
-    counts = {"": len(found.statuses) + len(found.faulty), **counts, FAULTY: len(found.faulty)}
+    counts = {"": len(found.statuses) + len(found.faulty), **counts, LEFT_OUT: len(found.left_out)}
     links = [
         element(
             "a",
@@ -150,7 +159,7 @@ def _finder(found: Everything, asked: Asked) -> Html:
 def _is_wanted(status: SyncStatus, asked: Asked) -> bool:
     sync = status.sync
     words = f"{sync.name}\n{sync.description}\n{sync.destination}".lower()
-    if asked.show == FAULTY:
+    if asked.show == LEFT_OUT and status.left_out is None:
         return False
     return asked.find.lower() in words and (asked.show not in GROUPS or GROUPS[asked.show](status))
 
@@ -171,6 +180,7 @@ def _row(status: SyncStatus) -> list[Child]:
         element("span", sync.description or f"{sync.kind} in {sync.destination}", class_="quiet", dir="auto"),
     )
     words = [tag(status.word), tag("stale") if status.stale else None]
+    words += [tag("left out")] if status.left_out is not None else []
     last: Child = element("span", "none yet", class_="quiet")
     if run is not None:
         last = html(tag(run.status.value), " ", when(run.started_at, status.now))
@@ -178,12 +188,12 @@ def _row(status: SyncStatus) -> list[Child]:
     return [name, html(words), last, _rows(run), failed, element("span", status.next_run, class_="lines")]
 
 
-def _faulty(name: str, run: RunReport | None) -> list[Child]:
+def _faulty(name: str, run: RunReport | None, why: LeftOut) -> list[Child]:
     link = html(
         element("a", name, href=own(f"/syncs/{name}")), element("span", "see the problem above", class_="quiet")
     )
     last = tag(run.status.value) if run else element("span", "none yet", class_="quiet")
-    return [link, tag("file has a problem"), last, _rows(run), _failed(run), "when it is mended"]
+    return [link, tag("left out"), last, _rows(run), _failed(run), element("span", why.short, class_="lines")]
 
 
 def _rows(run: RunReport | None) -> str:

@@ -27,10 +27,9 @@ _UNKNOWN: Final = (
 def loading(statuses: Sequence[SyncStatus]) -> str:
     """What Dagster has not loaded as the files are now, lines; empty where it has everything, or no daemon runs.
 
-    Nor does it while a faulty file blocks all runs: it loads nothing then, and the problems are shown beside.
+    What a faulty file leaves out is said beside.
     """
-    if any(each.blocked for each in statuses):
-        return ""
+    statuses = [each for each in statuses if each.left_out is None]
     if any(each.starting for each in statuses):
         return _STARTING
     new = [each.sync.name for each in statuses if each.in_dagster == "not_loaded"]
@@ -45,6 +44,14 @@ def loading(statuses: Sequence[SyncStatus]) -> str:
     if lines:
         return "\n".join((*lines, _WHAT_TO_DO))
     return _UNKNOWN if any(each.in_dagster == "unknown" for each in statuses) else ""
+
+
+def still_loaded(names: Sequence[str]) -> str:
+    """Syncs without a file that Dagster has, a sentence; empty for none."""
+    if not names:
+        return ""
+    files, has = ("its file is", "it") if len(names) == 1 else ("their files are", "them")
+    return f"{_names(names)}: {files} gone; Dagster still has {has} until it reloads, and starts no run of {has}."
 
 
 def _names(names: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.config.schedule import ScheduleConfig
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
@@ -67,7 +68,8 @@ class OneSync:
     Attributes:
         name: The sync's.
         status: As it is now; None where its file is gone, or has a problem.
-        problems: Of all files: while there are any, none of its imports starts.
+        problems: Of all files.
+        left_out: The syncs that have no imports for them: maybe this one.
         gone: Whether it has no file.
         imports: Of one page of them, the newest first.
         latest: The newest of all, for the charts, likewise.
@@ -87,6 +89,7 @@ class OneSync:
     name: str
     status: SyncStatus | None
     problems: Sequence[str]
+    left_out: Mapping[str, LeftOut]
     gone: bool
     imports: Sequence[RunReport]
     latest: Sequence[RunReport]
@@ -102,6 +105,11 @@ class OneSync:
     actions: Actions | None
     plans: bool
 
+    @property
+    def blocked(self) -> bool:
+        """Whether none of its imports starts until the files are mended."""
+        return self.name in self.left_out
+
 
 def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
     """The page."""
@@ -116,7 +124,7 @@ def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
             live=planning or running is not None or bool(found.started) or (status is not None and status.starting),
         ),
         element("p", status.sync.description, dir="auto") if status else None,
-        element("div", _said(found), problems_note(found.problems), _loading(status), id="said"),
+        element("div", _said(found), _problems(found), _loading(status), id="said"),
         note("warning", element("p", _GONE)) if found.gone else None,
         element("div", outcome(running, found.progress) if running else _last_failed(found), id="outcome"),
         element("div", _status_facts(status), id="facts") if status else None,
@@ -130,8 +138,15 @@ def _said(found: OneSync) -> Html:
     if found.started:
         waits = "An import was started. It waits its turn, and is listed here as soon as it begins: "
         return note("done", element("p", waits, element("a", "its run in Dagster", href=found.started)))
-    said = SAID.get("resumed, blocked" if found.said == "resumed" and found.problems else found.said)
+    said = SAID.get("resumed, blocked" if found.said == "resumed" and found.blocked else found.said)
     return note("done", element("p", said)) if said else html()
+
+
+def _problems(found: OneSync) -> Html:
+    """The problems of the files; before them, why they leave the sync out, where they do."""
+    why = found.left_out.get(found.name)
+    own = note("problem", paragraphs(f"{found.name} is left out: {why.why}")) if why is not None else None
+    return html(own, problems_note(found.problems, found.left_out))
 
 
 def _loading(status: SyncStatus | None) -> Html | None:
@@ -193,7 +208,7 @@ def _actions(found: OneSync, status: SyncStatus) -> Html:
     if found.actions is None:
         return element("p", prose(NO_ACTIONS), class_="quiet")
     toggle = _button(found, "resume", "Resume") if status.word == "paused" else _button(found, "pause", "Pause")
-    if found.problems:
+    if found.blocked:
         return element("div", toggle, element("p", _BLOCKED, class_="quiet"), class_="actions", id="actions")
     if found.actions.run is None:
         return element("div", toggle, element("p", prose(NO_DAGSTER), class_="quiet"), class_="actions", id="actions")
@@ -207,7 +222,7 @@ def _plan(found: OneSync, sync: SyncConfig) -> Html:
     planned = found.planned
     if not found.plans:
         return element("p", prose(f"`reverse-etl plan {found.name}` counts what the next import would send."))
-    if found.problems:
+    if found.blocked:
         return element("p", "A plan can be made once the files are mended.", class_="quiet")
     if planned is not None and planned.in_the_making:
         return element("p", f"The plan is being made, since {clock(planned.at)}.", class_="busy")
@@ -241,7 +256,7 @@ def _lines(title: str, found: Sequence[tuple[str, int, str]]) -> Html:
 
 def _imports(found: OneSync, now: datetime) -> Html:
     if not found.imports:
-        how = "it can once the files are mended" if found.problems else f"start it with `reverse-etl run {found.name}`"
+        how = "it can once the files are mended" if found.blocked else f"start it with `reverse-etl run {found.name}`"
         return element("p", prose(f"It has not run yet: {how}." if found.page == 1 else "None older."))
     compares = any(run.added is not None for run in found.imports)
     differs = ("new", "changed") if compares else ()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
+    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.config.schedule import ScheduleConfig
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
@@ -39,7 +40,7 @@ class SyncStatus:
         delivered_at: When its last run that delivered ended, with failed rows or without; None before.
         daemon: Whether a daemon of Dagster's runs, which starts due runs; None where that is not known.
         loaded: Whether that daemon has it as its file is; None where that is not known.
-        blocked: Whether a faulty file of its folder keeps its runs from starting.
+        left_out: Why a faulty file keeps its runs from starting; None where none does.
         dagster_since: When Dagster, with its daemon, was started for these syncs; None where others start it.
     """
 
@@ -52,7 +53,7 @@ class SyncStatus:
     delivered_at: datetime | None = None
     pieces: UnderWay | None = None
     loaded: InDagster | None = None
-    blocked: bool = False
+    left_out: LeftOut | None = None
     dagster_since: datetime | None = None
 
     @property
@@ -77,9 +78,9 @@ class SyncStatus:
     def next_run_at(self) -> datetime | None:
         """When the sync is next due, or runs at the latest where it runs after others.
 
-        None when it is paused, runs by hand, or was never seen and has no start, and while a faulty file blocks it.
+        None when it is paused, runs by hand, or was never seen and has no start, and while a faulty file leaves it out.
         """
-        if self.word == "paused" or self.blocked:
+        if self.word == "paused" or self.left_out is not None:
             return None
         if self.sync.schedule.after:
             from reverse_etl.schedule.after import at_the_latest
@@ -91,7 +92,8 @@ class SyncStatus:
     @property
     def unattended(self) -> bool:
         """Whether nothing starts its next run: it is due by itself, and no daemon runs, nor is one starting."""
-        return self.daemon is False and not self.starting and self.word == "active" and not self.sync.schedule.manual
+        waits = self.word == "active" and not self.sync.schedule.manual and self.left_out is None
+        return self.daemon is False and not self.starting and waits
 
     @property
     def starting(self) -> bool:
@@ -112,8 +114,8 @@ class SyncStatus:
             return "paused, and off in Dagster's UI" if self.state.paused else "off in Dagster's UI"
         if self.state.paused:
             return "paused"
-        if self.blocked:
-            return "when the files are mended"
+        if self.left_out is not None:
+            return f"left out\n{self.left_out.short}"
         if self.sync.schedule.manual:
             return "by hand"
         due = from_now(self.next_run_at, self.now, never="when first scheduled")
@@ -171,7 +173,7 @@ class SyncStatus:
             "off_in_dagster": self.off,
             "daemon_running": self.daemon,
             "in_dagster": self.in_dagster or None,
-            "blocked_by_faulty_file": self.blocked,
+            **left_out_as_json(self.left_out),
             "last_sync_time": self.state.last_sync_time,
             "last_sync_at": iso(self.last_sync_at),
             "freshness": self.freshness,
@@ -190,6 +192,12 @@ class SyncStatus:
         return {"next": piece.number, "of": piece.of, "rows_read": piece.rows_before}
 
 
+def left_out_as_json(why: LeftOut | None) -> dict[str, Any]:
+    """The keys of ``status --json`` that say whether a faulty file leaves a sync out, and why."""
+    said = {"reason": why.reason.value, "of": why.of or None, "message": why.why} if why is not None else None
+    return {"blocked_by_faulty_file": why is not None, "left_out": said}
+
+
 def statuses(
     syncs: Mapping[str, SyncConfig],
     store: Store,
@@ -197,7 +205,7 @@ def statuses(
     off: Collection[str] | None = (),
     *,
     daemon: bool | None = None,
-    blocked: bool = False,
+    left_out: Mapping[str, LeftOut] | None = None,
 ) -> list[SyncStatus]:
     """Each of these syncs, by name; ``off`` are those whose schedule is off in Dagster's UI. Raises StateError."""
     from reverse_etl.state.loaded import loaded
@@ -220,7 +228,7 @@ def statuses(
             delivered_at=delivered.get(name),
             pieces=pieces.get(name),
             loaded=in_dagster.has(sync),
-            blocked=blocked,
+            left_out=(left_out or {}).get(name),
         )
         for name, sync in sorted(syncs.items())
     ]

@@ -106,3 +106,12 @@ def test_an_empty_key_is_refused(key: str, project: Remembered) -> None:
     app.command()(history)
     shown = CliRunner().invoke(app, ["people", "--key", key])
     assert (2, True) == (shown.exit_code, "an identifier is not empty" in shown.stderr)
+
+
+def test_another_file_with_a_problem_is_no_matter(project: Remembered) -> None:
+    """Of a sync without a run; a name that no file has is still an error."""
+    project.write("broken", "manual\nchekcs: []")
+    for name in ("people", "broken"):
+        assert f"{name} has not run yet" in run(history, name).stdout
+    with pytest.raises(ConfigError, match=r"Did you mean people\?"):
+        run(history, "peple")

@@ -101,12 +101,12 @@ def _in_a_row(samples: Samples) -> tuple[float | None, float | None]:
 
 
 def test_a_file_is_whole_or_stays(project: Remembered) -> None:
-    """As printed; where files have a mistake, the older one is left and the command ends with the problems."""
+    """As printed; where no sync may run for a mistake, the older one is left and the command ends with the problems."""
     file = project.folder / "reverse_etl.prom"
     run(metrics, "--output", str(file))
     before = file.read_text()
     assert read(run(metrics).stdout).keys() == read(before).keys()
-    project.write("staff", "{every: never}")
+    (project.folder / "syncs" / "connections.yaml").write_text("databases: 1\n")
     with pytest.raises(ConfigProblemsError):
         run(metrics, "--output", str(file))
     assert before == file.read_text()
@@ -120,7 +120,7 @@ def test_a_file_that_cannot_be_written_is_said(project: Remembered) -> None:
 
 
 def test_served_metrics_follow_runs_and_files(project: Remembered) -> None:
-    """Each time they are asked for; a mistake in a file makes `up` 0 until it is mended, and the process stays."""
+    """Each time they are asked for; a faulty file is named by its sync, and one that all read makes `up` 0."""
     with served(project) as url:
         samples = read(httpx.get(url, timeout=60).text)
         assert 1 == samples["up", frozenset()]
@@ -128,8 +128,14 @@ def test_served_metrics_follow_runs_and_files(project: Remembered) -> None:
         project.ran("r1", ago=HOUR)
         assert of(read(httpx.get(url, timeout=60).text), "last_run_timestamp_seconds") is not None
         project.write("staff", "{every: never}")
+        samples = read(httpx.get(url, timeout=60).text)
+        left_out = frozenset({("sync", "staff"), ("destination", ""), ("reason", "own_file")})
+        assert (1, 1) == (samples["up", frozenset()], samples["sync_left_out", left_out])
+        connections = project.folder / "syncs" / "connections.yaml"
+        right = connections.read_text()
+        connections.write_text("databases: 1\n")
         assert {("up", frozenset()): 0.0} == read(httpx.get(url, timeout=60).text)
-        project.write("staff", "manual")
+        connections.write_text(right)
         assert 1 == read(httpx.get(url, timeout=60).text)["up", frozenset()]
 
 

@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reverse_etl.cli.reloading import Changes, reload
+from reverse_etl.config.folder_now import SyncsFolder
 from reverse_etl.errors import StateError
 from reverse_etl.syncs_page.server import listen, serving
-from reverse_etl.syncs_page.syncs_folder import SyncsFolder
 from reverse_etl_tests.cli.remembered import Remembered
 
 OURS = [{"sensors": [{"name": "runs_that_never_started"}]}]
@@ -75,7 +75,7 @@ def test_a_dagster_that_is_starting_is_asked_again() -> None:
 
 
 def test_files_are_loaded_once_for_each_change_that_is_whole(project: Remembered) -> None:
-    """Not while they are being written, not with a problem, not where they are only touched."""
+    """Not while they are being written, not where they are only touched; a faulty one is loaded as left out."""
     changes = Changes(SyncsFolder(project.folder / "syncs"))
     assert [False, False] == [changes.seen(), changes.seen()]
     project.write("orders", "{every: 1h}")
@@ -85,8 +85,16 @@ def test_files_are_loaded_once_for_each_change_that_is_whole(project: Remembered
     file = project.folder / "syncs" / "orders.yaml"
     right = file.read_text()
     file.write_text(right.replace("workspace", "workspce"))
-    assert [False, False] == [changes.seen(), changes.seen()]
+    assert [False, True] == [changes.seen(), changes.seen()]
+    changes.are_loaded()
     file.write_text(right)
+    assert [False, True] == [changes.seen(), changes.seen()]
+    changes.are_loaded()
+    connections = project.folder / "syncs" / "connections.yaml"
+    shared = connections.read_text()
+    connections.write_text("databses: {}\n")
+    assert [False, False] == [changes.seen(), changes.seen()]
+    connections.write_text(shared)
     assert [False, False] == [changes.seen(), changes.seen()]
     file.unlink()
     assert [False, True] == [changes.seen(), changes.seen()]

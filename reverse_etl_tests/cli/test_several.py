@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.cli.confirmed import NotConfirmed
-from reverse_etl.cli.several import Ended, chosen, run_each, worst
+from reverse_etl.cli.project import sync_named
+from reverse_etl.cli.several import Ended, chosen, left_out, run_each, worst
 from reverse_etl.cli.words import console
-from reverse_etl.config.loader import load_project
+from reverse_etl.config.loader import load_project, load_runnable
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.errors import ConfigError, StateError, UnsetVariableError
 from reverse_etl.report import RunReport, Status
@@ -114,3 +115,20 @@ def test_a_sync_runs_after_those_that_it_names_and_not_without_them(
 def test_the_exit_code_is_that_of_the_worst(ended: list[Ended], code: int) -> None:
     """A failed run, before failed rows, before a skipped run; of several such, the first one's."""
     assert code == worst(ended)
+
+
+def test_what_faulty_files_leave_out_is_said_and_is_the_exit_code(project: ProjectConfig) -> None:
+    """The others run; one that writes to another destination for sure is not named with those of this one."""
+    folder = Project(project.directory.parent)
+    folder.write("a.yaml", people() + "chekcs: []\n")
+    folder.write("b.yaml", people().replace("schedule: manual", "schedule: {after: a}"))
+    found = load_runnable(project.directory)
+    ran = list(run_each(chosen(found, ""), lambda sync: report(sync.name, Status.COMPLETED), (), console(stderr=True)))
+    ended = [*ran, *left_out(found, "")]
+    assert ["c", "elsewhere", "a", "b"] == [each.sync for each in ended]
+    assert (["failed", "failed"], 2) == ([each.status for each in ended[2:]], worst(ended))
+    assert "b is left out: it runs after a, which is left out: " in str(ended[3].as_json()["message"])
+    assert ["a"] == [each.sync for each in left_out(found, "other")]
+    with pytest.raises(ConfigError, match=r"a is left out: its own file is faulty: .*a\.yaml:\d+: chekcs: ") as raised:
+        sync_named(found, "a")
+    assert "reverse-etl validate" in str(raised.value)

@@ -164,25 +164,41 @@ def cells(sync: str) -> dict[str, str]:
 
 
 def test_a_faulty_file_hides_no_other_sync(project: Remembered, capsys: pytest.CaptureFixture[str]) -> None:
-    """The others are shown, without a due time, then the problem: exit code 2."""
+    """The others are shown, then who is left out and why, then the problem: exit code 2."""
     file = project.folder / "syncs" / "broken.yaml"
     file.write_text((project.folder / "syncs" / "people.yaml").read_text().replace("workspace:", "workspce:"))
+    project.write("later", "{after: broken}")
     for as_json in (False, True):
         with pytest.raises(ConfigProblemsError, match=r"syncs/broken\.yaml:2: workspce: unknown key") as ended:
             status(project.folder / "syncs", as_json=as_json)
         assert 2 == ended.value.exit_code
         shown, said = capsys.readouterr()
-        assert "One faulty file stops all runs of its folder" in said
+        assert "broken: left out, its own file is faulty.\nlater: left out, waits for broken.\n" in said
         if not as_json:
-            assert re.search(r"people +active .*when the files are mended", shown)
+            assert re.search(r"later +active .*left out", shown)
+            assert not re.search(r"people +active .*left out", shown)
             continue
-        assert [("people", None, True), ("staff", None, True)] == [
-            (each["sync"], each["next_run"], each["blocked_by_faulty_file"]) for each in json.loads(shown)
-        ]
+        found = {each["sync"]: each for each in json.loads(shown)}
+        assert ["later", "people", "staff", "broken"] == list(found)
+        assert [True, False, False, True] == [each["blocked_by_faulty_file"] for each in found.values()]
+        assert found["people"]["next_run"]
+        assert ("own_file", "after") == tuple(found[name]["left_out"]["reason"] for name in ("broken", "later"))
+        assert "it runs after broken, which is left out: syncs/broken.yaml:2:" in found["later"]["left_out"]["message"]
     (project.folder / "syncs" / "connections.yaml").write_text("databases: 1\n")
     with pytest.raises(ConfigProblemsError):
         status(project.folder / "syncs")
     assert "" == capsys.readouterr().out
+
+
+def test_a_sync_without_a_file_that_dagster_still_has_is_named(project: Remembered) -> None:
+    """Until Dagster has loaded the files again."""
+    project.loads()
+    assert "its file is gone" not in run(status).stderr
+    (project.folder / "syncs" / "staff.yaml").unlink()
+    said = "staff: its file is gone; Dagster still has it until it reloads, and starts no run of it."
+    assert said in run(status).stderr
+    project.loads()
+    assert "its file is gone" not in run(status).stderr
 
 
 def test_a_folder_without_syncs_is_no_error(project: Remembered) -> None:

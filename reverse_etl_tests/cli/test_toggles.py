@@ -200,12 +200,19 @@ def test_a_faulty_file_keeps_no_sync_from_being_paused(project: Remembered) -> N
     (project.folder / "syncs" / "broken.yaml").write_text("database: shop\nquery: [\n")
     for name in ("people", "broken"):
         warned = run(pause, name).stderr
-        assert "Warning: the files have 1 problem. One faulty file stops all runs of its folder" in warned
+        assert "Warning: syncs/broken.yaml:3: " in warned
+        assert "Left out until the files are mended: broken." in warned
         assert sync_state(project.store, name).paused
+    assert "people is active: it runs at its next due time, if" in run(resume, "people").stderr
+    assert "staff is active. It has no due times; to run it:" in run(resume, "staff").stderr
+    project.write("people", "{after: broken}")
     assert "people is active: it runs at its next due time once the files are mended" in run(resume, "people").stderr
-    assert "staff is active. It has no due times; once the files are mended" in run(resume, "staff").stderr
     blocked = run_json(resume, "people")
-    assert (True, None) == (blocked["blocked_by_faulty_file"], blocked["next_run"])
+    assert (True, None, "after") == (
+        blocked["blocked_by_faulty_file"],
+        blocked["next_run"],
+        blocked["left_out"]["reason"],
+    )
     assert not sync_state(project.store, "people").paused
     with pytest.raises(ConfigProblemsError, match=r"syncs/broken\.yaml:"):
         run(resume, "broken")

@@ -92,7 +92,7 @@ def test_json_is_a_list_of_problems(syncs: Path) -> None:
 
     code, out, err = run(validate, "--json")
 
-    assert (2, "1 problem found.\n") == (code, err)
+    assert (2, "1 problem found.\nLeft out until the files are mended: orders.\n") == (code, err)
     problem, warning = json.loads(out)
     assert problem == {
         "file": "syncs/orders.yaml",
@@ -113,7 +113,7 @@ def test_problems_go_to_stdout_one_a_line(syncs: Path) -> None:
 
     code, out, err = run(validate)
 
-    assert (2, "2 problems found.\n") == (code, err)
+    assert (2, "2 problems found.\nLeft out until the files are mended: customers, orders.\n") == (code, err)
     assert out.splitlines() == [
         "syncs/customers.yaml:2: database: unknown database '[red]shop'; did you mean `shop`?",
         "syncs/orders.yaml:1: databse: unknown key; did you mean `database`?",

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from reverse_etl.config.loader import load_project
+from reverse_etl.config.loader import load_project, load_runnable
 from reverse_etl.config.syncs import ProjectConfig
 from reverse_etl.definitions import build_definitions
+from reverse_etl.report import RunReport, Status
 from reverse_etl.state.home import Home
 from reverse_etl.state.run_history import find_run
-from reverse_etl.state.runs import record_skipped
+from reverse_etl.state.runs import begin_run, close_run, record_skipped
 from reverse_etl.state.store import open_store
 from reverse_etl.state.syncs import record_seen
 from reverse_etl_tests.project import Project, fill, people
@@ -156,3 +157,41 @@ def test_a_channel_can_be_tried(notified: ProjectConfig, project: Project, webho
     assert 1 == done.returncode
     assert "HTTP 410 (channel_is_archived)" in done.stdout
     assert "planted-address" not in done.stdout + done.stderr
+
+
+def test_a_left_out_sync_is_told_once_when_it_begins_and_once_when_it_ends(
+    notified: ProjectConfig, project: Project, instance: dg.DagsterInstance, webhooks: tuple[Webhook, Webhook]
+) -> None:
+    """With the file and its line; its runs that fail meanwhile are no news. One alert for a file that several read."""
+    _, program = webhooks
+    project.write("later.yaml", people().replace("manual", "{after: people}"))
+    right = people()
+    project.write("people.yaml", right + "chekcs: []\n")
+    faulty = load_runnable(project.folder / "syncs")
+    for _ in range(2):
+        look(faulty, instance)
+    assert ["later is left out: waits for people", "people is left out: its own file is faulty"] == sorted(
+        body["headline"] for body in program.bodies
+    )
+    assert all(
+        "people.yaml:" in body["message"] and "chekcs: unknown key" in body["message"] for body in program.bodies
+    )
+    assert {"failure"} == {body["kind"] for body in program.bodies}
+    store = open_store(Home.from_environment().state_url)
+    begin_run(store, "r", root_run_id="r", sync="later", workspace="main", started_at=datetime.now(UTC), since=0)
+    failed = RunReport("later", "r", Status.FAILED, datetime.now(UTC), message="left out", exit_code=2)
+    close_run(store, failed, root_run_id="r", workspace="main", failed_rows=(), new_last_sync_time=None)
+    look(faulty, instance)
+    assert 2 == len(program.bodies)
+    project.write("people.yaml", right)
+    for _ in range(2):
+        look(load_project(project.folder / "syncs"), instance)
+    assert ["later is no longer left out", "people is no longer left out"] == sorted(
+        body["headline"] for body in program.bodies[2:]
+    )
+    project.write("_defaults.yaml", "max_rows: none\n")
+    look(notified, instance)
+    assert "_defaults.yaml is faulty: syncs are left out" in program.bodies[4]["headline"]
+    (project.folder / "syncs" / "_defaults.yaml").unlink()
+    look(notified, instance)
+    assert ["failure", "recovery"] == [body["kind"] for body in program.bodies[4:]]

@@ -115,11 +115,11 @@ def test_a_subclass_says_which_assets_the_tables_are(load: Load) -> None:
 
 def test_mistakes_in_the_syncs_are_reported_by_file_and_line(load: Load, project: Project) -> None:
     """The sentence is the cause of what Dagster raises of the component."""
-    project.write("people.yaml", people().replace("database: shop", "database: shed"))
+    project.write("connections.yaml", "databases: {shop: {type: sqlit}}\n")
     with pytest.raises(Exception, match="Error while building definitions for") as raised:
         load(DEFS)
     assert isinstance(raised.value.__cause__, NotLoadedError)
-    assert re.search(r"people\.yaml:\d+: database: .*shed", str(raised.value.__cause__))
+    assert re.search(r"connections\.yaml:1: databases\.shop\.type: .*sqlite", str(raised.value.__cause__))
 
 
 def test_dg_finds_the_component() -> None:

@@ -77,12 +77,12 @@ def test_files_with_a_mistake_are_not_loaded_and_the_sentence_says_why(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On Dagster's page of code locations, and in a terminal where one of its commands loads them."""
-    project.write("people.yaml", people().replace("database", "databse"))
+    project.write("connections.yaml", "databses: {}\n")
     monkeypatch.chdir(project.folder)
     with pytest.raises(NotLoadedError) as caught:
         definitions.defs()
     (info,) = caught.value.user_code_process_error_infos
-    assert (True, []) == ("people.yaml:1: databse: unknown key" in info.message, info.stack)
+    assert (True, []) == ("connections.yaml:1: databses: unknown key" in info.message, info.stack)
 
     project.environment["PYTHONWARNINGS"] = "ignore"
     dagster = str(Path(sys.executable).with_name("dagster"))

@@ -100,14 +100,13 @@ def test_a_faulty_file_is_the_reason(daemon: Daemon, project: Project, store: St
     syncs = project.folder / "syncs"
     before, run = build_definitions(load_project(syncs)), daemon.launch("people")
     right = (syncs / "people.yaml").read_text()
-    (syncs / "broken.yaml").write_text(right.replace("workspace:", "workspce:", 1) + "chekcs: []\n")
+    (syncs / "people.yaml").write_text(right.replace("workspace:", "workspce:", 1) + "chekcs: []\n")
     daemon.instance.report_run_failed(run, "Process for run exited (pid: 22275).")
     look(project, daemon.instance, before)
     (report,) = list_runs(store)
     assert (Status.FAILED, 2) == (report.status, report.exit_code)
-    assert "the run never started, for a file is faulty: " in report.message
+    assert "the run never started, for the sync is left out: its own file is faulty: " in report.message
     assert "workspce: unknown key; did you mean `workspace`? There is 1 more problem." in report.message
-    assert "One faulty file stops all runs of its folder until it is mended" in report.message
     assert "reverse-etl validate" in report.message
     assert "pid" not in report.message
     (alert,) = told.bodies

@@ -77,11 +77,16 @@ def test_a_code_servers_run_defines_its_own_sync(
     assert expected == defined(asked)
 
 
-def test_a_faulty_file_beside_it_stops_it_as_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file is read all the same."""
+def test_a_faulty_file_beside_it_leaves_out_what_depends_on_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is read all the same; a left-out sync's process has the job that fails and says why."""
     (folder / "orders.yaml").write_text("nothing")
-    monkeypatch.setattr(multiprocessing.current_process(), "_args", [job("people")], raising=False)
-    with pytest.raises(Exception, match=r"orders\.yaml"):
+    for name, steps in (("people", 3), ("orders", 1)):
+        monkeypatch.setattr(multiprocessing.current_process(), "_args", [job(name)], raising=False)
+        assert {name} == defined()
+        found = definitions.defs().get_repository_def().get_job(name)
+        assert steps == len(found.nodes)
+    (folder / "connections.yaml").write_text("nothing")
+    with pytest.raises(Exception, match=r"connections\.yaml"):
         definitions.defs()
 
 

@@ -16,6 +16,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from reverse_etl.cli.commands.status import look
+from reverse_etl.config.folder_now import SyncsFolder
 from reverse_etl.config.syncs import SyncConfig
 from reverse_etl.state.syncs import set_paused
 from reverse_etl.syncs_page.actions import Actions
@@ -23,7 +24,6 @@ from reverse_etl.syncs_page.addresses import Opened
 from reverse_etl.syncs_page.app import Shown, syncs_page
 from reverse_etl.syncs_page.guard import FIELD
 from reverse_etl.syncs_page.sync_status import SyncStatus
-from reverse_etl.syncs_page.syncs_folder import SyncsFolder
 from reverse_etl_tests.cli.remembered import Remembered
 
 OWN = "http://127.0.0.1:3001"

@@ -76,44 +76,49 @@ def test_a_file_with_a_problem_does_not_hide_the_others(page: Page, project: Rem
     answer = page.get("/").text
     assert "syncs/staff.yaml:2: workspce: unknown key; did you mean workspace ?" in read(answer)
     shown = rows(answer)
-    assert "file has a problem completed 1,200 of 1,200" in shown["staff"]
+    assert "left out completed 1,200 of 1,200" in shown["staff"]
     assert "active" in shown["people"]
     assert "syncs/staff.yaml:2: workspce:" in page.text("/syncs/staff")
     file.write_text(file.read_text().replace("workspce:", "workspace:"))
     assert "problem" not in page.text("/")
 
 
-def test_one_faulty_file_stops_all_and_every_page_says_so(project: Remembered) -> None:
-    """The list has no due time, a group has the faulty file, and all counts it; a sync's page starts nothing."""
+def test_what_a_faulty_file_leaves_out_is_on_every_page(project: Remembered) -> None:
+    """A group has them, and all counts them; their pages start nothing, those of others do."""
     file = project.folder / "syncs" / "broken.yaml"
     page = Page(project, may_act=True, daemon=True)
     assert " all 2 " in page.text("/")
     file.write_text((project.folder / "syncs" / "people.yaml").read_text().replace("workspace:", "workspce:"))
+    project.write("later", "{after: broken}")
     answer = page.get("/").text
-    for words in ("One faulty file stops all runs of its folder until it is mended", " all 3 ", " faulty file 1 "):
+    out = "Left out until the files are mended: broken, later (waits for broken)."
+    for words in (out, " all 4 ", " left out 2 "):
         assert words in read(answer)
     shown = rows(answer)
+    assert "left out its own file is faulty" in shown["broken"].replace("none yet ", "")
+    assert "left out waits for broken" in shown["later"]
     for name in ("people", "staff"):
-        assert "when the files are mended" in shown[name]
-    assert "not loaded" not in read(answer)
-    assert {"broken"} == rows(page.get("/?show=faulty+file").text).keys()
-    for name in ("people", "broken"):
+        assert "left out" not in shown[name]
+    assert {"broken", "later"} == rows(page.get("/?show=left+out").text).keys()
+    for name in ("later", "broken"):
         own = page.text(f"/syncs/{name}")
         assert "syncs/broken.yaml:2: workspce: unknown key" in own
-        assert "One faulty file stops all runs" in own
+        assert out in own
+        assert f"{name} is left out: it" in own
         assert "It has not run yet: it can once the files are mended." in own
         for words in ("Start the import", "Make a plan", "reverse-etl run"):
             assert words not in own
-    assert "No import can be started until the files are mended." in page.text("/syncs/people")
+    assert "No import can be started until the files are mended." in page.text("/syncs/later")
+    assert "Start the import" in page.text("/syncs/people")
     for action in ("run", "plan"):
-        refused = page.press("people", action)
+        refused = page.press("later", action)
         assert (409, []) == (refused.status_code, page.started)
         assert "syncs/broken.yaml:2: workspce: unknown key" in read(refused.text)
-    page.press("people", "pause")
-    said = page.text(page.press("people", "resume").headers["location"])
+    page.press("later", "pause")
+    said = page.text(page.press("later", "resume").headers["location"])
     assert "Resumed. It runs at its next due time once the files are mended." in said
-    file.unlink()
-    assert "Start the import" in page.text("/syncs/people")
+    project.write("broken", "manual")
+    assert "Start the import" in page.text("/syncs/later")
 
 
 def test_a_connections_file_with_a_problem_is_said(page: Page, project: Remembered) -> None:

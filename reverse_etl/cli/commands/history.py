@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named, sync_names
+from reverse_etl.cli.project import AsJson, SyncsFolder, require_named, sync_names
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.exclusions import in_words
 
@@ -60,10 +60,16 @@ def history(
 
 
 def _show_key(sync: str, syncs: Path, key: str, home: Home, store: Store, *, limit: int, as_json: bool) -> None:
-    from reverse_etl.config.loader import load_project
+    from reverse_etl.config.loader import inspect_project
+    from reverse_etl.config.problems import lines
+    from reverse_etl.errors import ConfigProblemsError
     from reverse_etl.run.key_history import history_of_key
 
-    found = history_of_key(sync_named(load_project(syncs), sync), home, store, key)[:limit]
+    files = inspect_project(syncs)
+    require_named(files.syncs, sync, str(syncs.expanduser().absolute()))
+    if sync not in files.configs:
+        raise ConfigProblemsError(lines(files.concerning([sync])[0] or files.problems))
+    found = history_of_key(files.configs[sync], home, store, key)[:limit]
     if as_json:
         words.print_json([asdict(each) for each in found])
     elif not found:
@@ -88,14 +94,13 @@ def require_known(store: Store, sync: str, syncs: Path) -> None:
 
     Raises:
         ConfigError: There is no such sync; the hint has the nearest name.
-        ConfigProblemsError: It has no runs, and the files cannot be read to see whether it exists.
     """
     from reverse_etl.state.run_history import latest_run
 
     if latest_run(store, sync) is None:
-        from reverse_etl.config.loader import load_project
+        from reverse_etl.config.loader import inspect_project
 
-        sync_named(load_project(syncs), sync)
+        require_named(inspect_project(syncs).syncs, sync, str(syncs.expanduser().absolute()))
 
 
 def no_runs(sync: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named, sync_names
+from reverse_etl.cli.project import AsJson, SyncsFolder, runnable_project, sync_named, sync_names
 from reverse_etl.cli.tables import say
 from reverse_etl.errors import ConfigError, ReverseEtlError
 
@@ -47,9 +47,7 @@ def log(
     as_json: AsJson = False,
 ) -> None:
     """Make a database keep its log for a sync with `changes: {by: log}`, show what it keeps, or let it drop that."""
-    from reverse_etl.config.loader import load_project
-
-    project, console = load_project(syncs), words.console(stderr=action is not Action.STATUS)
+    project, console = runnable_project(syncs), words.console(stderr=action is not Action.STATUS)
     if action is Action.STATUS:
         _show_all(project, sync, console, as_json=as_json)
         return

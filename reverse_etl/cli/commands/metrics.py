@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reverse_etl.cli.exposition import Looked
-    from reverse_etl.config.syncs import ProjectConfig
 
 EXAMPLES: Final = ("metrics", "metrics --output reverse_etl.prom")
 
@@ -68,34 +66,24 @@ def metrics(syncs: SyncsFolder = Path("syncs"), output: Output = None, listen: L
         server.shutdown()
 
 
-def _written(syncs: Path) -> frozenset[tuple[str, int, int]]:
-    """When each file of a folder was written, and its size; of what is gone meanwhile, nothing."""
-    found = set()
-    for path in syncs.rglob("*"):
-        with suppress(OSError):
-            stat = path.stat()
-            found.add((str(path), stat.st_mtime_ns, stat.st_size))
-    return frozenset(found)
-
-
 def _looks(syncs: Path) -> Callable[[], Looked]:
     """Looks at the syncs of a folder; its files are read again when one has changed."""
     from reverse_etl.cli.commands.status import look_and_warn
-    from reverse_etl.config.loader import load_project
+    from reverse_etl.config.folder_now import SyncsFolder
+    from reverse_etl.errors import ConfigProblemsError
     from reverse_etl.state.home import Home
     from reverse_etl.state.in_a_row import in_a_row
     from reverse_etl.state.store import open_store
 
-    known: list[tuple[object, ProjectConfig]] = []
+    folder = SyncsFolder(syncs)
 
     def looked() -> Looked:
-        as_it_is = _written(syncs)
-        if not known or known[0][0] != as_it_is:
-            known[:] = [(as_it_is, load_project(syncs))]
-        project = known[0][1]
+        files = folder.read()
+        if files.project is None:
+            raise ConfigProblemsError([*files.problems])
         home = Home.from_environment(syncs)
         with open_store(home.state_url).reading() as connection:
-            counted = in_a_row(connection, project.syncs)
-        return look_and_warn(project.syncs, home), counted
+            counted = in_a_row(connection, files.syncs)
+        return look_and_warn(files.syncs, home, left_out=files.left_out), counted, files.left_out
 
     return looked

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.cli import words
-from reverse_etl.cli.pausing import SyncName, print_status, remember, warn_of_problems
-from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.pausing import SyncName, print_status, remember
+from reverse_etl.cli.project import AsJson, SyncsFolder, warn_of
 from reverse_etl.cli.tables import say
 
 EXAMPLES: Final = ("pause customers", "pause customers --json")
@@ -18,5 +18,5 @@ def pause(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson = 
     found, home = remember(sync, syncs, paused=True)
     if as_json:
         print_status(found, home, sync)
-    warn_of_problems(found)
+    warn_of(found.left_out)
     say(words.console(stderr=True), f"{sync} is paused. To resume it: reverse-etl resume {sync}")

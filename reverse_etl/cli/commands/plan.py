@@ -17,6 +17,7 @@ from reverse_etl.cli.project import (
     SyncsFolder,
     UpdatesMax,
     resolve_credentials,
+    runnable_project,
     sync_named,
     sync_names,
 )
@@ -62,7 +63,6 @@ def plan(
     from dataclasses import replace
 
     from reverse_etl.changeset.scope import Scope
-    from reverse_etl.config.loader import load_project
     from reverse_etl.run.judged import require_known
     from reverse_etl.run.plan import make_plan
     from reverse_etl.state.home import Home
@@ -76,7 +76,7 @@ def plan(
         accept=",".join(accept or ()),
         mark="--",
     )
-    project = load_project(syncs)
+    project = runnable_project(syncs)
     config = sync_named(project, sync)
     require_known(config, scope.accepted)
     resolve_credentials(project, config)

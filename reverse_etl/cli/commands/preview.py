@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.project import AsJson, SyncsFolder, sync_named, sync_names
+from reverse_etl.cli.project import AsJson, SyncsFolder, runnable_project, sync_named, sync_names
 from reverse_etl.cli.tables import Rows, print_line, say
 from reverse_etl.errors import ReverseEtlError
 
@@ -68,9 +68,7 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Show rows, verdicts and operations; nothing is sent, nothing is remembered."""
-    from reverse_etl.config.loader import load_project
-
-    project = load_project(syncs)
+    project = runnable_project(syncs)
     config = sync_named(project, sync)
     try:
         rows = list(previewed(project, config, limit=limit, full=full))

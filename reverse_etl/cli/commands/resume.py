@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from reverse_etl.cli import words
-from reverse_etl.cli.pausing import SyncName, print_status, remember, warn_of_problems
-from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.pausing import SyncName, print_status, remember
+from reverse_etl.cli.project import AsJson, SyncsFolder, warn_of
 from reverse_etl.cli.tables import say
 
 EXAMPLES: Final = ("resume customers",)
@@ -19,7 +19,7 @@ def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson =
     from reverse_etl.errors import StateError
 
     found, home = remember(sync, syncs, paused=False)
-    warn_of_problems(found)
+    warn_of(found.left_out)
     people = words.console(stderr=True)
     was_off = None
     try:
@@ -29,7 +29,7 @@ def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson =
     if as_json:
         print_status(found, home, sync)
     if found.configs[sync].schedule.manual:
-        once = "once the files are mended, run it with" if found.problems else "to run it:"
+        once = "once the files are mended, run it with" if sync in found.left_out else "to run it:"
         say(people, f"{sync} is active. It has no due times; {once} reverse-etl run {sync}")
         return
     more = {
@@ -37,5 +37,5 @@ def resume(sync: SyncName, syncs: SyncsFolder = Path("syncs"), as_json: AsJson =
         True: ". Its schedule was off in Dagster's UI, and is on again.",
         False: ".",
     }
-    mended = " once the files are mended" if found.problems else ""
+    mended = " once the files are mended" if sync in found.left_out else ""
     say(people, f"{sync} is active: it runs at its next due time{mended}{more[was_off]}")

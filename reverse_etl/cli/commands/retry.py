@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names
+from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named, sync_names, warn_of
 from reverse_etl.cli.tables import say
 from reverse_etl.counted import counted
 
@@ -40,6 +40,7 @@ def retry(
 
     people = words.console(stderr=True)
     project = project_once(syncs)
+    warn_of(project.left_out)
     config = sync_named(project, sync)
     home = Home.from_environment(syncs)
     store = open_store(home.state_url)

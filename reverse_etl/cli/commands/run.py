@@ -24,6 +24,7 @@ from reverse_etl.cli.project import (
     resolve_credentials,
     sync_named,
     sync_names,
+    warn_of,
 )
 from reverse_etl.cli.tables import say
 from reverse_etl.counted import counted
@@ -139,12 +140,12 @@ def run(
         how = "make the plan with it" if plan else "goes with one sync"
         raise typer.BadParameter(f"{how}.", param_hint=f"--{name.replace('_', '-')}")
     named = "asked for" if only else ""
-    accepted = ",".join(accept or ())
     scope = Scope.of(
-        full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, **limits, accept=accepted,
-        mark="--",
+        full=full, since=since, until=until, limit=limit or 0, only=named, plan=plan, **limits,
+        accept=",".join(accept or ()), mark="--",
     )  # fmt: skip
     project = project_once(syncs)
+    warn_of(project.left_out)
     people = words.console(stderr=True)
 
     def run_one(config: SyncConfig) -> RunReport:
@@ -178,15 +179,14 @@ def _run_several(
     as_json: bool,
 ) -> int:
     """Runs every sync, or every one to a destination; returns the exit code."""
-    from reverse_etl.cli.several import chosen, run_each, show_all, worst
+    from reverse_etl.cli.several import chosen, left_out, run_each, show_all, worst
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
     from reverse_etl.state.syncs import every_sync
 
-    wanted = chosen(project, destination)
     store, people = open_store(Home.from_environment(syncs).state_url), words.console(stderr=True)
     paused = {state.name for state in every_sync(store) if state.paused}
-    ended = list(run_each(wanted, run_one, paused, people))
+    ended = [*run_each(chosen(project, destination), run_one, paused, people), *left_out(project, destination)]
     show_all(ended, people)
     if as_json:
         words.print_json([each.as_json() for each in ended])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder
 from reverse_etl.cli.tables import Rows, say
-from reverse_etl.syncs_page.loading import loading
-from reverse_etl.syncs_page.sync_status import SyncStatus, statuses
+from reverse_etl.syncs_page.loading import loading, still_loaded
+from reverse_etl.syncs_page.sync_status import SyncStatus, left_out_as_json, statuses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
@@ -30,48 +31,71 @@ NO_DAEMON: Final = (
 def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     """Show every sync: status, last and next run, rows, failed rows, last sync time, freshness.
 
-    While files have problems, the syncs of the others are shown, then the problems; it exits with 2.
+    While files have problems, they and the syncs that are left out for them follow; it exits with 2.
     """
-    from reverse_etl.config.faulty import STOPS_ALL
+    from reverse_etl.config.folder_now import found_in
     from reverse_etl.config.loader import inspect_project
     from reverse_etl.config.problems import lines
     from reverse_etl.errors import ConfigProblemsError
     from reverse_etl.state.home import Home
 
     files = inspect_project(syncs)
-    faulty = files.faulty
-    readable = {name: sync for name, sync in files.configs.items() if name not in faulty}
-    if files.problems and not readable:
+    now = found_in(files)
+    if now.project is None and not now.syncs:
         raise ConfigProblemsError(lines(files.problems))
-    found = look_and_warn(readable, Home.from_environment(syncs), blocked=bool(files.problems))
+    home = Home.from_environment(syncs)
+    found = look_and_warn(now.syncs, home, left_out=now.left_out)
+    people = words.console(stderr=True)
     if as_json:
-        words.print_json([status.as_json() for status in found])
-    else:
+        unknown = [_left_out_as_json(name, now.left_out[name]) for name in now.faulty]
+        words.print_json([*(status.as_json() for status in found), *unknown])
+    elif found or not now.left_out:
         _show(found, syncs.expanduser().absolute())
     if any(status.unattended for status in found):
-        say(words.console(stderr=True), NO_DAEMON)
+        say(people, NO_DAEMON)
     if not_as_the_files := loading(found):
-        say(words.console(stderr=True), not_as_the_files)
+        say(people, not_as_the_files)
+    if gone := still_loaded(without_file(home, files.syncs)):
+        say(people, gone)
+    for name, why in now.left_out.items():
+        say(people, f"{name}: left out, {why.short}.")
     if files.problems:
-        say(words.console(stderr=True), STOPS_ALL)
         raise ConfigProblemsError(lines(files.problems))
 
 
-def look_and_warn(syncs: Mapping[str, SyncConfig], home: Home, *, blocked: bool = False) -> list[SyncStatus]:
+def _left_out_as_json(name: str, why: LeftOut) -> dict[str, Any]:
+    """The entry of a sync of which its name alone is known."""
+    return {"sync": name, **left_out_as_json(why)}
+
+
+def without_file(home: Home, known: Collection[str]) -> list[str]:
+    """The syncs that Dagster has loaded and that have no file; ``known`` have one. Raises StateError."""
+    from reverse_etl.state.loaded import loaded
+    from reverse_etl.state.store import open_store
+
+    with open_store(home.state_url).reading() as connection:
+        return loaded(connection, datetime.now(UTC)).without_file(known)
+
+
+def look_and_warn(
+    syncs: Mapping[str, SyncConfig], home: Home, *, left_out: Mapping[str, LeftOut] | None = None
+) -> list[SyncStatus]:
     """These syncs, now; a warning on stderr where Dagster's storage cannot be read. Raises StateError."""
-    found, warning = look(syncs, home, blocked=blocked)
+    found, warning = look(syncs, home, left_out=left_out)
     if warning:
         say(words.console(stderr=True), f"Warning: {warning}")
     return found
 
 
-def look(syncs: Mapping[str, SyncConfig], home: Home, *, blocked: bool = False) -> tuple[list[SyncStatus], str]:
+def look(
+    syncs: Mapping[str, SyncConfig], home: Home, *, left_out: Mapping[str, LeftOut] | None = None
+) -> tuple[list[SyncStatus], str]:
     """These syncs, now, and why Dagster's storage cannot be read; empty where it can. Raises StateError.
 
     Args:
         syncs: By name.
         home: The home folder.
-        blocked: Whether a faulty file of their folder keeps their runs from starting.
+        left_out: Those that faulty files keep from running, by name.
     """
     from reverse_etl.cli.toggles import daemon_runs, switched_off
     from reverse_etl.errors import StateError
@@ -86,7 +110,7 @@ def look(syncs: Mapping[str, SyncConfig], home: Home, *, blocked: bool = False) 
         daemon = daemon_runs(home, now)
     except StateError as error:
         warning = str(error)
-    return statuses(syncs, store, now, off, daemon=daemon, blocked=blocked), warning
+    return statuses(syncs, store, now, off, daemon=daemon, left_out=left_out), warning
 
 
 def _show(found: list[SyncStatus], folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.project import AsJson, SyncsFolder
+from reverse_etl.cli.project import AsJson, SyncsFolder, runnable_project
 from reverse_etl.cli.tables import say
 from reverse_etl.errors import ConfigError
 
@@ -35,9 +35,7 @@ def test_connection(
     as_json: AsJson = False,
 ) -> None:
     """Connect to a database or destination and show what works and what is missing; or send a channel a test alert."""
-    from reverse_etl.config.loader import load_project
-
-    project = load_project(syncs)
+    project = runnable_project(syncs)
     steps = []
     for step in _steps(project, name):
         steps.append(step)

@@ -21,7 +21,7 @@ from reverse_etl.cli import words
 from reverse_etl.cli.dagster_home import dagster_environment, shipped_file
 from reverse_etl.cli.dagster_services import command
 from reverse_etl.cli.dagster_settings import DAGSTER_HOME_VARIABLE, how_to_add_settings, missing_settings
-from reverse_etl.cli.project import SyncsFolder
+from reverse_etl.cli.project import SyncsFolder, warn_of
 from reverse_etl.cli.reloading import kept_loaded
 from reverse_etl.cli.served_page import NoToken, address_to_open, shown_page
 from reverse_etl.cli.tables import say
@@ -52,14 +52,12 @@ def ui(
     no_token: NoToken = False,
 ) -> None:
     """Serve the Syncs page and Dagster's UI, and run the schedules: http://127.0.0.1:3000. Ctrl-C ends all."""
-    from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL, first_of
     from reverse_etl.config.loader import inspect_project
-    from reverse_etl.config.problems import lines
     from reverse_etl.state.home import Home
     from reverse_etl.syncs_page.app import syncs_page
     from reverse_etl.syncs_page.server import listen, serving
 
-    problems = lines(inspect_project(syncs).problems)
+    found = inspect_project(syncs)
     home = Home.from_environment(syncs)
     dagster_environment(home, syncs)
     if _listens(port):
@@ -69,8 +67,7 @@ def ui(
     workspace = own if own.exists() else shipped_file(home, own.name)
     people = words.console(stderr=True)
     say(people, f"Dagster's UI: http://{_HOST}:{port} (starting; Ctrl-C ends it, and the schedules)")
-    if problems:
-        say(people, f"Warning: a file is faulty: {first_of(problems)} {STOPS_ALL} {SEE_ALL}", style="yellow")
+    warn_of(found.left_out)
     page = shown_page(
         syncs,
         home,
@@ -85,7 +82,7 @@ def ui(
     ):
         say(people, f"The Syncs page: {address_to_open(address, page)}")
         with _as_interrupts(), _services(str(workspace), port) as process:
-            code = _attended(process, port, lambda: bool(page.folder.read().problems))
+            code = _attended(process, port, lambda: page.folder.read().project is None)
     raise typer.Exit(INTERRUPTED_EXIT_CODE if code < 0 else code)
 
 
@@ -98,7 +95,7 @@ def _warn_of_missing_settings(folder: Path) -> None:
 
 
 def _attended(process: subprocess.Popen[bytes], port: int, stopped: Callable[[], bool]) -> int:
-    """Waits for the end of Dagster, and says once its page is there; ``stopped``: whether a faulty file stops runs."""
+    """Waits for the end of Dagster, and says once its page is there; ``stopped``: whether no sync may run."""
     while not _listens(port):
         if (code := process.poll()) is not None:
             return code

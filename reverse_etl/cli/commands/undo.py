@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from reverse_etl.cli import words
-from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, sync_named
+from reverse_etl.cli.project import AsJson, SyncsFolder, resolve_credentials, runnable_project, sync_named
 from reverse_etl.cli.tables import say
 from reverse_etl.counted import counted
 
@@ -42,13 +42,12 @@ def undo(
     """Take back what a run changed: send the values that were acknowledged before it, and pause the sync."""
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.cli.commands.run import execute, show
-    from reverse_etl.config.loader import load_project
     from reverse_etl.run.undo import make_undo
     from reverse_etl.state.home import Home
     from reverse_etl.state.store import open_store
     from reverse_etl.state.syncs import set_paused
 
-    project = load_project(syncs)
+    project = runnable_project(syncs)
     home = Home.from_environment(syncs)
     store = open_store(home.state_url)
     report = _called(store, run)

@@ -13,9 +13,10 @@ from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from reverse_etl.config.loader import Inspection
+    from reverse_etl.config.inspection import Inspection
+    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.config.problems import Problem
     from reverse_etl.config.sync_file import SyncFile
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -38,8 +39,8 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
     """Check every file and print every problem, one line each; exits with 2 when there are any.
 
     Problems and warnings go to stdout, the summary to stderr. With names, only what concerns those syncs is printed and
-    counted; how many problems other files have, which stop all runs, is on stderr. Where connections.yaml has targets
-    and none is chosen, the files are checked for each of them.
+    counted; how many problems other files have is on stderr, with the syncs that they leave out. Where
+    connections.yaml has targets and none is chosen, the files are checked for each of them.
     """
     from reverse_etl.cli import words
     from reverse_etl.config.loader import inspect_project
@@ -78,27 +79,28 @@ def validate(sync: Names = None, syncs: SyncsFolder = Path("syncs"), as_json: As
     if problems:
         count = len(set(problems))
         say(people, f"{counted(count, 'problem')} found.", style="bold red")
-        _say_others(people, others)
+        _say_left_out(people, others, found.left_out)
         raise typer.Exit(ConfigError.exit_code)
     if as_json:
-        _say_others(people, others)
+        _say_left_out(people, others, found.left_out)
         return
     if checked and not chosen:
         say(people, f"Checked for each target: {', '.join(checked)}.", style="bold")
     if found.project is None:
         say(people, f"{', '.join(names)}: no problems.", style="bold green")
-        _say_others(people, others)
+        _say_left_out(people, others, found.left_out)
     else:
         _print_table(people, found.project, [found.project.syncs[name] for name in names or found.project.syncs])
 
 
-def _say_others(people: Any, others: set[Problem]) -> None:
-    """That files of which nothing was asked keep these syncs from running, too."""
-    from reverse_etl.config.faulty import SEE_ALL, STOPS_ALL
+def _say_left_out(people: Any, others: set[Problem], left_out: Mapping[str, LeftOut]) -> None:
+    """Problems of files of which nothing was asked, and the syncs that all problems keep from running."""
+    from reverse_etl.config.left_out import SEE_ALL, named
 
     if others:
-        said = f"{counted(len(others), 'problem')} in other files. {STOPS_ALL}"
-        say(people, f"{said} {SEE_ALL}", style="bold red")
+        say(people, f"{counted(len(others), 'problem')} in other files. {SEE_ALL}", style="bold red")
+    if left_out:
+        say(people, named(left_out))
 
 
 def _due_together(found: Inspection, names: Iterable[str]) -> Iterator[Problem]:

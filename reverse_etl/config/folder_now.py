@@ -1,4 +1,7 @@
-"""The files of the syncs, read again when one of them changes: those with a problem do not hide the others."""
+"""The files of the syncs as they are now, read again when one of them changes: for pages, commands and Dagster's clock.
+
+Those with a problem do not hide the others.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reverse_etl.config.left_out import LeftOut, Reason, first_of
 from reverse_etl.config.loader import inspect_project
 from reverse_etl.config.problems import lines
 from reverse_etl.errors import ConfigError
 
 if TYPE_CHECKING:
+    from reverse_etl.config.inspection import Inspection
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 
 
@@ -22,16 +28,30 @@ class FilesFound:
     """What is in the folder now.
 
     Attributes:
-        syncs: Every sync whose file has no problem, by name.
-        faulty: The names of the other syncs whose file could be read.
+        syncs: Every sync whose own file has no problem, by name, also those that another file leaves out.
+        left_out: Every sync that has no runs until the files are mended, by name, with the reason.
         problems: Of all files, a line each: ``file:line: key: what is wrong``.
-        project: All of it; None where there are problems.
+        project: With the syncs that may run; None where none may.
     """
 
     syncs: Mapping[str, SyncConfig] = field(default_factory=dict)
-    faulty: tuple[str, ...] = ()
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     project: ProjectConfig | None = None
+
+    @property
+    def faulty(self) -> tuple[str, ...]:
+        """The names of the syncs that are left out and of which nothing else is known for sure."""
+        return tuple(name for name in self.left_out if name not in self.syncs)
+
+    def stopped(self, name: str) -> LeftOut | None:
+        """Why a sync that is loaded has no run now; None where it may have one."""
+        if (why := self.left_out.get(name)) is not None:
+            return why
+        if self.project is None:
+            one = next(iter(self.left_out.values()), None)
+            return one or LeftOut(Reason.SHARED_FILE, first_of(self.problems or ("",)), "the folder of the syncs")
+        return None if name in self.project.syncs else LeftOut(Reason.NO_FILE, "")
 
 
 class SyncsFolder:
@@ -57,14 +77,24 @@ class SyncsFolder:
             return self._found
 
 
-def _read(path: Path) -> FilesFound:
-    try:
-        found = inspect_project(path)
-    except ConfigError as error:
-        return FilesFound(problems=(str(error),))
+@cache
+def folder_now(path: Path) -> SyncsFolder:
+    """The folder at a path, one for each process."""
+    return SyncsFolder(path)
+
+
+def found_in(found: Inspection) -> FilesFound:
+    """What an inspection found, for whom it concerns now."""
     faulty = found.faulty
     right = {name: config for name, config in found.configs.items() if name not in faulty}
-    return FilesFound(right, tuple(sorted(faulty)), tuple(lines(found.problems)), found.project)
+    return FilesFound(right, found.left_out, tuple(lines(found.problems)), found.runnable)
+
+
+def _read(path: Path) -> FilesFound:
+    try:
+        return found_in(inspect_project(path))
+    except ConfigError as error:
+        return FilesFound(problems=(str(error),))
 
 
 def _files(path: Path) -> Iterator[tuple[str, int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reverse_etl.syncs_page.syncs_folder import SyncsFolder
+from reverse_etl.config.folder_now import SyncsFolder
 from reverse_etl_tests.cli.remembered import Remembered
 
 

@@ -1,0 +1,259 @@
+"""Which syncs a faulty file leaves out: those that read it, that run after those, or that could do harm beside them.
+
+The one rule, for every command, Dagster, the pages and alerts. Unknown means in doubt: what a sync takes away is safe
+only where every other sync that writes to its destination can be read, so it is left out where one cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from reverse_etl.config.draft import has
+from reverse_etl.config.gone import DELETED
+from reverse_etl.config.problems import lines
+from reverse_etl.config.schedule import read_schedule
+from reverse_etl.counted import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from reverse_etl.config.contracts import Contract
+    from reverse_etl.config.defaults import Defaults
+    from reverse_etl.config.problems import Problem
+    from reverse_etl.config.schedule import ScheduleConfig
+    from reverse_etl.config.sync_file import SyncFile
+    from reverse_etl.config.syncs import SyncConfig
+
+SEE_ALL: Final = "To see every problem: reverse-etl validate"
+
+_PLACES: Final = ("workspace", "destination")
+
+
+class Reason(StrEnum):
+    """Why a sync is left out, a word for programs."""
+
+    OWN_FILE = "own_file"
+    CONFLICT = "conflict"
+    TAKES_AWAY = "takes_away"
+    CONTRACT = "contract"
+    AFTER = "after"
+    SHARED_FILE = "shared_file"
+    NO_FILE = "no_file"
+
+
+_BESIDE: Final = frozenset({Reason.TAKES_AWAY, Reason.CONTRACT, Reason.AFTER})
+"""Reasons that are another file's doing."""
+
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Why a sync has no runs until a file is mended.
+
+    Attributes:
+        reason: The kind.
+        problem: The first problem of the faulty file, with its line, as a sentence.
+        of: The sync whose file is faulty, or that it runs after; a file's name where it is no sync's.
+        place: The destination that it takes away from; empty for other reasons.
+        sync: Its file as a model; None where its keys are not as they must be.
+        schedule: When it is due; None where the file does not say it as it must.
+    """
+
+    reason: Reason
+    problem: str
+    of: str = ""
+    place: str = ""
+    sync: SyncConfig | None = None
+    schedule: ScheduleConfig | None = None
+
+    @property
+    def healthy(self) -> SyncConfig | None:
+        """The sync, where nothing is wrong with what it reads itself; otherwise None."""
+        return self.sync if self.reason in _BESIDE else None
+
+    @property
+    def short(self) -> str:
+        """For a cell of a table."""
+        return {
+            Reason.OWN_FILE: "its own file is faulty",
+            Reason.CONFLICT: f"in conflict with {self.of}",
+            Reason.TAKES_AWAY: f"takes away, and {self.of} cannot be read",
+            Reason.CONTRACT: f"enforces names, and {self.of} cannot be read",
+            Reason.AFTER: f"waits for {self.of}",
+            Reason.SHARED_FILE: f"{self.of} is faulty",
+            Reason.NO_FILE: "its file is gone",
+        }[self.reason]
+
+    @property
+    def why(self) -> str:
+        """One or two sentences, with the file and its line."""
+        because = {
+            Reason.OWN_FILE: "its own file is faulty",
+            Reason.CONFLICT: f"it and {self.of} are in conflict",
+            Reason.TAKES_AWAY: f"it takes away from {self.place}, and what {self.of} sends there is not known",
+            Reason.CONTRACT: f"its contract shares names with {self.of}, and what that says of them is not known",
+            Reason.AFTER: f"it runs after {self.of}, which is left out",
+            Reason.SHARED_FILE: f"{self.of}, which it reads, is faulty",
+            Reason.NO_FILE: "its file is gone; Dagster still has it until it reloads",
+        }[self.reason]
+        return f"{because}: {self.problem}" if self.problem else f"{because}."
+
+
+def left_out(
+    problems: Sequence[Problem],
+    *,
+    files: Iterable[SyncFile],
+    syncs: Mapping[str, SyncConfig],
+    defaults: Iterable[Defaults],
+    contracts: Mapping[str, tuple[Contract, ...]],
+    places: Collection[str],
+) -> dict[str, LeftOut]:
+    """The syncs that have no runs because of these problems, by name; all of them where a shared file has one.
+
+    Args:
+        problems: Of all files.
+        files: Every sync's file; of two with one name, both.
+        syncs: Those of them whose keys are as they must be.
+        defaults: The files of defaults.
+        contracts: By the sync's name.
+        places: The names of workspaces and destinations.
+    """
+    every = list(files)
+    at_fault: dict[str, list[Problem]] = {}
+    if shared := shared_problems(problems, files=every, defaults=defaults):
+        why = _at_fault("", shared, every)
+        names = sorted({each.name for each in every})
+        return {name: replace(why, sync=syncs.get(name), schedule=_schedule(name, every)) for name in names}
+    for problem in problems:
+        for name in {name for file in _about(problem) for name in _readers(file, every, defaults) or ()}:
+            at_fault.setdefault(name, []).append(problem)
+    found = {name: _at_fault(name, own, every) for name, own in at_fault.items()}
+    for name in at_fault:
+        mine = [each for each in every if each.name == name]
+        place = _place(name, at_fault[name], every, places)
+        for other, sync in syncs.items():
+            if other in found:
+                continue
+            if place in (None, sync.destination) and takes_away(sync, [each for each in every if each.name == other]):
+                found[other] = LeftOut(Reason.TAKES_AWAY, found[name].problem, name, sync.destination)
+            elif any(map(_defines, mine)) and any(map(_shares_names, contracts.get(other, ()))):
+                found[other] = LeftOut(Reason.CONTRACT, found[name].problem, name)
+    _add_waiting(found, syncs)
+    return {
+        name: replace(why, sync=syncs.get(name), schedule=_schedule(name, every)) for name, why in sorted(found.items())
+    }
+
+
+def named(left_out: Mapping[str, LeftOut]) -> str:
+    """Who is left out and why, a sentence; empty for nobody."""
+    if not left_out:
+        return ""
+    names = [
+        name if why.reason is Reason.OWN_FILE else f"{name} ({why.short})"
+        for name, why in sorted(left_out.items(), key=lambda each: (each[1].reason is not Reason.OWN_FILE, each[0]))
+    ]
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return f"Left out until the files are mended: {shown}."
+
+
+def takes_away(sync: SyncConfig, files: Sequence[SyncFile] = ()) -> bool:
+    """Whether a sync removes or clears anything in its destination, or may, where its query does not show it."""
+    if sync.mirrors or sync.clears_removed_attributes:
+        return True
+    for stream in sync.streams:
+        if sync.gone(stream.name) is not None:
+            return True
+        if DELETED in stream.apart:
+            columns = [each.columns.get(stream.at) for each in files]
+            if any(each is None or has(each, DELETED) for each in columns):
+                return True
+    return False
+
+
+def shared_problems(
+    problems: Iterable[Problem], *, files: Sequence[SyncFile], defaults: Iterable[Defaults]
+) -> list[Problem]:
+    """Those of files that are every sync's, such as ``connections.yaml``: none may run while there is one."""
+    return [each for each in problems if any(_readers(file, files, defaults) is None for file in _about(each))]
+
+
+def first_of(problems: Sequence[str]) -> str:
+    """The first of one or more problems and how many there are besides, as sentences."""
+    first = problems[0] if problems[0].endswith(("?", ".")) else f"{problems[0]}."
+    more = len(problems) - 1
+    if not more:
+        return first
+    return f"{first} There {'is' if more == 1 else 'are'} {counted(more, 'more problem')}."
+
+
+def _about(problem: Problem) -> tuple[str, ...]:
+    return problem.about or (problem.file,)
+
+
+def _readers(file: str, files: Sequence[SyncFile], defaults: Iterable[Defaults]) -> set[str] | None:
+    """The syncs that a file is read for; None for one that is every sync's."""
+    of_folder = next((each.folder for each in defaults if each.file == file), None)
+    if of_folder is not None:
+        return {each.name for each in files if each.folder is not None and each.folder.is_relative_to(of_folder)}
+    return {each.name for each in files if file in (each.file, *each.query_files)} or None
+
+
+def _at_fault(name: str, problems: Sequence[Problem], files: Sequence[SyncFile]) -> LeftOut:
+    """Of a sync that reads a file with problems: its own, one that others read too, or another sync's beside it."""
+    first, said = min(problems), first_of(lines(problems))
+    of = {each.name for each in files if first.file in (each.file, *each.query_files)}
+    if name in of:
+        return LeftOut(Reason.OWN_FILE, said, name)
+    return LeftOut(Reason.CONFLICT, said, min(of)) if of else LeftOut(Reason.SHARED_FILE, said, first.file)
+
+
+def _place(name: str, problems: Sequence[Problem], files: Sequence[SyncFile], places: Collection[str]) -> str | None:
+    """Where a faulty sync sends its rows; None where that is in doubt, so that it may be anywhere."""
+    mine = [each for each in files if each.name == name]
+    if len(mine) > 1 or mine[0].document.problems:
+        return None
+    of_syncs = {file for each in files for file in (each.file, *each.query_files)}
+    if any(problem.key in _PLACES or problem.file not in of_syncs for problem in problems):
+        return None
+    values = mine[0].document.values
+    named = [values[key] for key in _PLACES if key in values]
+    return named[0] if len(named) == 1 and isinstance(named[0], str) and named[0] in places else None
+
+
+def _schedule(name: str, files: Sequence[SyncFile]) -> ScheduleConfig | None:
+    """When a sync is due, as far as that key alone says it."""
+    mine = [each.document.values for each in files if each.name == name and "schedule" in each.document.values]
+    try:
+        return read_schedule(mine[0]["schedule"]) if len(mine) == 1 else None
+    except ValidationError:
+        return None
+
+
+def _defines(file: SyncFile) -> bool:
+    """Whether a file says, or may say, what names mean."""
+    return bool(file.document.problems) or not file.document.values or "attributes" in file.document.values
+
+
+def _shares_names(contract: Contract) -> bool:
+    """Whether rows are stopped by names of the sync's own, of which another sync may say more."""
+    return contract.enforce and contract.subject[0] != "syncs" and any(term.own for term in contract.terms.values())
+
+
+def _add_waiting(found: dict[str, LeftOut], syncs: Mapping[str, SyncConfig]) -> None:
+    """Adds the syncs that run after those that are left out, directly or through others."""
+    while True:
+        waiting = {
+            name: next((other for other in sync.schedule.after_syncs if other in found), "")
+            for name, sync in syncs.items()
+            if name not in found
+        }
+        new = {name: LeftOut(Reason.AFTER, found[other].problem, other) for name, other in waiting.items() if other}
+        if not new:
+            return
+        found |= new

@@ -1,0 +1,148 @@
+"""Which syncs a faulty file leaves out: its own, those after it, and those that could do harm beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.config.inspection import Inspection
+from reverse_etl.config.loader import inspect_project, load_runnable
+from reverse_etl.errors import ConfigProblemsError
+
+CONNECTIONS = """\
+databases: {shop: {type: sqlite, path: shop.db}}
+workspaces:
+  main: {region: us, site_id: "${KEY}", track_api_key: "${KEY}", app_api_key: "${KEY}"}
+  other: {region: us, site_id: "${KEY}", track_api_key: "${KEY}"}
+"""
+PLAIN = "database: shop\nworkspace: main\nschedule: manual\npeople: {}\nquery: SELECT id FROM t\n"
+FAULTY = PLAIN + "chekcs: []\n"
+GONE = PLAIN.replace("people: {}", "people: {gone: delete}\nchanges: {by: compare}")
+MIRROR = PLAIN.replace("people: {}", "people: {segment: {name: Shop, mirror: true}}")
+RELATED = PLAIN + "relationships: {identify_by: id, query: 'SELECT id, o AS object_id%s FROM r'}\n"
+ENFORCED = PLAIN + "contract: enforce\nattributes: {id: {description: Its number}}\n"
+MEANING = PLAIN + "attributes: {id: {description: Its number}}\nchekcs: []\n"
+TWO = PLAIN + "attributes: {id: {type: %s}}\n"
+
+
+ELSEWHERE = PLAIN.replace("main", "other").replace("manual", "{after: a}")
+
+
+def after(name: str) -> str:
+    """A sync that runs after another."""
+    return PLAIN.replace("schedule: manual", f"schedule: {{after: {name}}}")
+
+
+def inspected(folder: Path, files: dict[str, str]) -> Inspection:
+    """A folder of these files, by their names without the ending."""
+    for name, text in {"connections": CONNECTIONS, **files}.items():
+        path = folder / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return inspect_project(folder)
+
+
+@pytest.mark.parametrize(
+    ("files", "left_out"),
+    [
+        ({"x": FAULTY, "a": PLAIN}, {"x": "own_file"}),
+        ({"x": "<<<<<<< ours\n" + PLAIN, "a": PLAIN}, {"x": "own_file"}),
+        ({"x": "", "a": PLAIN}, {"x": "own_file"}),
+        ({"x": FAULTY, "a": after("x"), "b": after("a"), "c": PLAIN}, {"x": "own_file", "a": "after", "b": "after"}),
+        ({"x": FAULTY, "a": GONE}, {"x": "own_file", "a": "takes_away"}),
+        (
+            {"x": FAULTY, "a": GONE, "b": ELSEWHERE},
+            {"x": "own_file", "a": "takes_away", "b": "after"},
+        ),
+        ({"x": FAULTY.replace("main", "other"), "a": GONE}, {"x": "own_file"}),
+        ({"x": FAULTY.replace("workspace: main", "workspce: other"), "a": GONE}, {"x": "own_file", "a": "takes_away"}),
+        ({"x": FAULTY.replace("main", "mian"), "a": GONE}, {"x": "own_file", "a": "takes_away"}),
+        ({"x": FAULTY + "destination: other\n", "a": GONE}, {"x": "own_file", "a": "takes_away"}),
+        ({"x": "<<<<<<< ours\n" + PLAIN.replace("main", "other"), "a": GONE}, {"x": "own_file", "a": "takes_away"}),
+        ({"x": FAULTY, "a": MIRROR}, {"x": "own_file", "a": "takes_away"}),
+        ({"x": FAULTY, "a": RELATED % ", d AS deleted"}, {"x": "own_file", "a": "takes_away"}),
+        ({"x": FAULTY, "a": RELATED % ""}, {"x": "own_file"}),
+        ({"x": FAULTY, "a": ENFORCED}, {"x": "own_file"}),
+        ({"x": MEANING, "a": ENFORCED}, {"x": "own_file", "a": "contract"}),
+        ({"x": MEANING, "a": ENFORCED.replace("enforce", "warn")}, {"x": "own_file"}),
+        ({"a": GONE, "b": PLAIN, "c": PLAIN.replace("main", "other")}, {"a": "own_file", "b": "conflict"}),
+        ({"a": TWO % "text", "b": TWO % "number", "c": PLAIN}, {"a": "conflict", "b": "own_file"}),
+        ({"a": PLAIN, "b/a": PLAIN, "c": PLAIN}, {"a": "own_file"}),
+        ({"a": PLAIN, "b/A": PLAIN, "c": PLAIN}, {"A": "conflict", "a": "own_file"}),
+        ({"a": after("b"), "b": after("a"), "c": PLAIN}, {"a": "own_file", "b": "conflict"}),
+        ({"a": after("x"), "c": PLAIN}, {"a": "own_file"}),
+        ({"_defaults": "max_rows: none\n", "a": PLAIN}, {"a": "shared_file"}),
+        ({"b/_defaults": "workspce: main\n", "b/a": PLAIN, "c": PLAIN}, {"a": "shared_file"}),
+        (
+            {"b/_defaults": "workspce: main\n", "b/a": PLAIN.replace("main", "other"), "c": GONE},
+            {"a": "shared_file", "c": "takes_away"},
+        ),
+        ({"connections": CONNECTIONS + "notfy: {}\n", "a": PLAIN}, {"a": "shared_file"}),
+        ({"dictionary": "atributes: {}\n", "a": PLAIN}, {"a": "shared_file"}),
+        ({"b/connections": CONNECTIONS, "a": PLAIN}, {"a": "shared_file"}),
+        ({"connections": CONNECTIONS + "notify: {n: {type: slack, url: '${U}', syncs: [y]}}\n", "a": PLAIN},
+         {"a": "shared_file"}),
+    ],
+)  # fmt: skip
+def test_what_a_faulty_file_leaves_out(tmp_path: Path, files: dict[str, str], left_out: dict[str, str]) -> None:
+    """By the reason; every other sync may run, unless the file is one that all of them read."""
+    found = inspected(tmp_path, files)
+    assert left_out == {name: why.reason.value for name, why in found.left_out.items()}
+    names = {Path(name).name for name in files} - {"_defaults", "connections", "dictionary"}
+    everywhere = {"connections", "dictionary", "b/connections"} & files.keys()
+    assert everywhere or found.runnable is not None
+    if found.runnable is not None:
+        assert names - left_out.keys() == found.runnable.syncs.keys()
+        assert found.left_out == found.runnable.left_out
+    assert found.project is None
+    assert found.problems
+
+
+def test_a_file_that_cannot_be_opened_is_a_sync_that_is_left_out(tmp_path: Path) -> None:
+    """What names it, an `after` or a channel, is no mistake."""
+    (tmp_path / "x.yaml").mkdir()
+    watching = CONNECTIONS + "notify: {n: {type: slack, url: '${U}', syncs: [x]}}\n"
+    found = inspected(tmp_path, {"connections": watching, "a": after("x"), "b": PLAIN})
+    assert {"x": "own_file", "a": "after"} == {name: why.reason.value for name, why in found.left_out.items()}
+    assert found.runnable is not None
+    assert ["b"] == list(found.runnable.syncs)
+
+
+def test_a_sync_that_waits_is_still_beside_others(tmp_path: Path) -> None:
+    """What it sent stays there, so what another takes away is compared with it."""
+    compared = after("x").replace("people: {}", "people: {}\nchanges: {by: compare}")
+    files = {"x": FAULTY.replace("main", "other"), "a": compared, "b": GONE}
+    found = inspected(tmp_path, files).runnable
+    assert found is not None
+    assert (("rows", "a", "rows"),) == found.syncs["b"].beside
+    assert ["a", "x"] == list(found.left_out)
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "short", "why"),
+    [
+        ({"x": FAULTY}, "x", "its own file is faulty", "its own file is faulty: {}/x.yaml:6: chekcs: unknown key;"),
+        ({"x": FAULTY, "a": GONE}, "a", "takes away, and x cannot be read",
+         "it takes away from main, and what x sends there is not known: {}/x.yaml:6: chekcs: "),
+        ({"x": FAULTY, "a": after("x")}, "a", "waits for x",
+         "it runs after x, which is left out: {}/x.yaml:6: chekcs: "),
+        ({"_defaults": "max_rows: none\n", "a": PLAIN}, "a", "{}/_defaults.yaml is faulty",
+         "{0}/_defaults.yaml, which it reads, is faulty: {0}/_defaults.yaml:1: max_rows: "),
+    ],
+)  # fmt: skip
+def test_the_reason_names_the_file_and_the_line(
+    tmp_path: Path, files: dict[str, str], name: str, short: str, why: str
+) -> None:
+    """In a cell, and in a sentence."""
+    found = inspected(tmp_path, files).left_out[name]
+    assert short.format(tmp_path) == found.short
+    assert found.why.startswith(why.format(tmp_path))
+    assert found.why.endswith((".", "?"))
+
+
+def test_without_syncs_a_faulty_shared_file_still_stops_all(tmp_path: Path) -> None:
+    """There is nothing to run, and nothing is said to be in order."""
+    (tmp_path / "connections.yaml").write_text("notfy: {}\n")
+    with pytest.raises(ConfigProblemsError, match="notfy"):
+        load_runnable(tmp_path)
