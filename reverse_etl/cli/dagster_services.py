@@ -25,7 +25,7 @@ _HOME_ELSEWHERE: Final = "Found a dagster instance configuration value"
 """A ``dagster.yaml`` in the current folder that is not DAGSTER_HOME's: `ui` has chosen the home, so it is no news."""
 
 _STDERR: Final = 2
-_LAST_WORDS_S: Final = 1.0
+_LAST_WORDS_S: Final = 5.0
 
 
 def command(workspace: str, *, host: str, port: int, ends_with: int) -> list[str]:
