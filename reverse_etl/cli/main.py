@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import codecs
-import gc
 import io
 import os
 import signal
@@ -28,6 +27,7 @@ from reverse_etl.cli import words
 from reverse_etl.cli.at_exit import end_at_once
 from reverse_etl.cli.tables import say
 from reverse_etl.cli.target import with_target
+from reverse_etl.collector import collect_after_the_start
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError
 from reverse_etl.plugins import load, names
 from reverse_etl.settings import TARGET_VARIABLE
@@ -60,8 +60,6 @@ _IN_HELP: Final = (
 
 _COMPLETES: Final = "_REVERSE_ETL_COMPLETE"
 """Typer's, where a shell asks what may follow what was typed."""
-
-_OBJECTS_BEFORE_GARBAGE: Final = 4_000
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -192,8 +190,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    # Imports make thousands of classes: to look for garbage after each 700 objects is a tenth of a small run.
-    gc.set_threshold(_OBJECTS_BEFORE_GARBAGE)
+    collect_after_the_start()
     sys.unraisablehook = _report_dropped
     _make_writable()
     pressed = _noted_presses()

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import dagster as dg
 import sqlalchemy as sa
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from dagster._core.storage import sql
@@ -106,7 +107,7 @@ def _close(storage: object) -> None:
 
 
 def _read_migrations_once() -> None:
-    """Dagster loads its ninety migrations to see which is the last one, for each file that it opens first."""
+    """Dagster loads its ninety migrations to see which is the last one, for each file that it opens first or makes."""
     read: dict[str | None, ScriptDirectory] = {}
 
     def from_config(config: Config) -> ScriptDirectory:
@@ -115,4 +116,5 @@ def _read_migrations_once() -> None:
             read[place] = ScriptDirectory.from_config(config)
         return read[place]
 
-    vars(sql)["ScriptDirectory"] = SimpleNamespace(from_config=from_config)
+    for reader in (sql, command):
+        vars(reader)["ScriptDirectory"] = SimpleNamespace(from_config=from_config)

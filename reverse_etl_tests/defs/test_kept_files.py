@@ -85,7 +85,7 @@ def test_a_run_opens_each_file_few_times(folder: Path) -> None:
 
 
 def test_the_migrations_are_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not for each of Dagster's files."""
+    """Not for each of Dagster's files, nor for that of a new run."""
     read = []
     from_config = ScriptDirectory.from_config
 
@@ -96,6 +96,7 @@ def test_the_migrations_are_read_once(folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ScriptDirectory, "from_config", note)
     with kept(folder) as instance:
         assert [] == instance.all_asset_keys()
+        assert instance.create_run_for_job(empty)
     assert 1 == len(read)
 
 

@@ -259,8 +259,8 @@ def _execute_job(name: str, syncs: Path, home: Home, *, run_config: dict[str, An
 
     with held() as raise_received, ExitStack() as stack:
         dagster_environment(home, syncs)
-        save_memory()
         with garbage_left():
+            save_memory()
             import dagster as dg
             from dagster._utils.interrupts import capture_interrupts
 
