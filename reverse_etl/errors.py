@@ -75,9 +75,9 @@ class ConfigProblemsError(ConfigError):
         problems: Lines of the form ``file:line: key: what is wrong``, sorted by file and line.
     """
 
-    def __init__(self, problems: list[str]) -> None:
-        count = len(problems)
-        super().__init__("\n".join(problems), hint=f"\n{counted(count, 'problem')} found.")
+    def __init__(self, problems: list[str], then: str = "") -> None:
+        found = f"{counted(len(problems), 'problem')} found."
+        super().__init__("\n".join(problems), hint="\n" + " ".join(filter(None, (found, then))))
         self.problems = problems
 
 

@@ -19,6 +19,7 @@ from reverse_etl.config.dbt_manifest import Manifest, read_manifest
 from reverse_etl.config.dialect import Dialect
 from reverse_etl.config.document import Document
 from reverse_etl.config.intervals import format_interval
+from reverse_etl.config.left_out import FaultyFiles
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.monitoring import MonitoringConfig
 from reverse_etl.config.notify import ChannelConfig
@@ -34,7 +35,7 @@ NAME: Final = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 
 _LEAST_KEPT: Final = timedelta(days=1)
 
-_SECTIONS: Final = ("databases", "workspaces", "destinations", "notify", "retention", "monitoring")
+_SECTIONS: Final = ("databases", "workspaces", "destinations", "notify", "retention", "monitoring", "faulty_files")
 
 Model = TypeVar("Model", bound=YamlModel)
 
@@ -67,6 +68,7 @@ class Connections:
     notify: dict[str, ChannelConfig] = field(default_factory=dict)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     monitoring: MonitoringConfig | None = None
+    faulty_files: FaultyFiles = FaultyFiles.STOP
     dialects: dict[str, Dialect] = field(default_factory=dict)
     database_names: list[str] = field(default_factory=list)
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -132,6 +134,11 @@ def read_connections(document: Document, *, file: str, folder: Path, problems: l
         found.monitoring = reading.model(MonitoringConfig, document.values["monitoring"], ("monitoring",))
         if found.monitoring is not None and (text := _no_tables(found.monitoring.database, found)):
             reading.problem(("monitoring", "database"), text)
+    if "faulty_files" in document.values:
+        try:
+            found.faulty_files = FaultyFiles(document.values["faulty_files"])
+        except ValueError:
+            reading.problem(("faulty_files",), f"must be one of: {', '.join(FaultyFiles)}")
     return found
 
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reverse_etl.config.left_out import LeftOut, Reason, first_of
+from reverse_etl.config.left_out import FOR_ALL, LeftOut, Reason, first_of
 from reverse_etl.config.loader import inspect_project
 from reverse_etl.config.problems import lines
 from reverse_etl.errors import ConfigError
@@ -49,7 +49,7 @@ class FilesFound:
         if (why := self.left_out.get(name)) is not None:
             return why
         if self.project is None:
-            one = next(iter(self.left_out.values()), None)
+            one = next((each for each in self.left_out.values() if each.reason in FOR_ALL), None)
             return one or LeftOut(Reason.SHARED_FILE, first_of(self.problems or ("",)), "the folder of the syncs")
         return None if name in self.project.syncs else LeftOut(Reason.NO_FILE, "")
 

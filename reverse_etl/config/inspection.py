@@ -29,7 +29,7 @@ class Inspection:
         problems: Of all files, in the order in which they were found, with repeats; ``warnings`` likewise.
         syncs: Every sync's file, by its name.
         configs: Every sync whose keys are as they must be, by its name.
-        runnable: With the syncs that may run; None where a file that all of them read is faulty.
+        runnable: With the syncs that may run; None where a faulty file stops all.
         left_out: The other syncs, by name.
     """
 

@@ -1,4 +1,4 @@
-"""Which syncs a faulty file leaves out: those that read it, that run after those, or that could do harm beside them.
+"""Which syncs a faulty file leaves out: all; or those that read it, that run after those, or that could do harm beside.
 
 The one rule, for every command, Dagster, the pages and alerts. Unknown means in doubt: what a sync takes away is safe
 only where every other sync that writes to its destination can be read, so it is left out where one cannot.
@@ -19,7 +19,7 @@ from reverse_etl.config.schedule import read_schedule
 from reverse_etl.counted import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from reverse_etl.config.contracts import Contract
     from reverse_etl.config.defaults import Defaults
@@ -30,7 +30,19 @@ if TYPE_CHECKING:
 
 SEE_ALL: Final = "To see every problem: reverse-etl validate"
 
+_STOPS_ALL: Final = (
+    "One faulty file stops every sync of its folder until it is mended; runs in progress go on to their end. "
+    "With `faulty_files: leave_out` in connections.yaml, only what depends on it is left out."
+)
+
 _PLACES: Final = ("workspace", "destination")
+
+
+class FaultyFiles(StrEnum):
+    """What a faulty file does: stops every sync of its folder, or leaves out what depends on it."""
+
+    STOP = "stop"
+    LEAVE_OUT = "leave_out"
 
 
 class Reason(StrEnum):
@@ -42,11 +54,15 @@ class Reason(StrEnum):
     CONTRACT = "contract"
     AFTER = "after"
     SHARED_FILE = "shared_file"
+    FOLDER = "folder"
     NO_FILE = "no_file"
 
 
-_BESIDE: Final = frozenset({Reason.TAKES_AWAY, Reason.CONTRACT, Reason.AFTER})
+_BESIDE: Final = frozenset({Reason.TAKES_AWAY, Reason.CONTRACT, Reason.AFTER, Reason.FOLDER})
 """Reasons that are another file's doing."""
+
+FOR_ALL: Final = frozenset({Reason.SHARED_FILE, Reason.FOLDER})
+"""Reasons that one file gives to several syncs."""
 
 _NAMED: Final = 5
 
@@ -86,6 +102,7 @@ class LeftOut:
             Reason.CONTRACT: f"enforces names, and {self.of} cannot be read",
             Reason.AFTER: f"waits for {self.of}",
             Reason.SHARED_FILE: f"{self.of} is faulty",
+            Reason.FOLDER: f"{self.of} is faulty",
             Reason.NO_FILE: "its file is gone",
         }[self.reason]
 
@@ -99,6 +116,7 @@ class LeftOut:
             Reason.CONTRACT: f"its contract shares names with {self.of}, and what that says of them is not known",
             Reason.AFTER: f"it runs after {self.of}, which is left out",
             Reason.SHARED_FILE: f"{self.of}, which it reads, is faulty",
+            Reason.FOLDER: f"{self.of} is faulty, and one faulty file stops every sync of its folder",
             Reason.NO_FILE: "its file is gone; Dagster still has it until it reloads",
         }[self.reason]
         return f"{because}: {self.problem}" if self.problem else f"{because}."
@@ -112,6 +130,7 @@ def left_out(
     defaults: Iterable[Defaults],
     contracts: Mapping[str, tuple[Contract, ...]],
     places: Collection[str],
+    faulty_files: FaultyFiles,
 ) -> dict[str, LeftOut]:
     """The syncs that have no runs because of these problems, by name; all of them where a shared file has one.
 
@@ -122,6 +141,7 @@ def left_out(
         defaults: The files of defaults.
         contracts: By the sync's name.
         places: The names of workspaces and destinations.
+        faulty_files: What the folder asks for.
     """
     every = list(files)
     at_fault: dict[str, list[Problem]] = {}
@@ -143,6 +163,10 @@ def left_out(
                 found[other] = LeftOut(Reason.TAKES_AWAY, found[name].problem, name, sync.destination)
             elif any(map(_defines, mine)) and any(map(_shares_names, contracts.get(other, ()))):
                 found[other] = LeftOut(Reason.CONTRACT, found[name].problem, name)
+    if problems and faulty_files is FaultyFiles.STOP:
+        first = min(problems)
+        stopped = LeftOut(Reason.FOLDER, first_of(lines(problems)), first.file)
+        found = {name: found[name] if name in at_fault else stopped for name in {each.name for each in every}}
     _add_waiting(found, syncs)
     return {
         name: replace(why, sync=syncs.get(name), schedule=_schedule(name, every)) for name, why in sorted(found.items())
@@ -150,16 +174,28 @@ def left_out(
 
 
 def named(left_out: Mapping[str, LeftOut]) -> str:
-    """Who is left out and why, a sentence; empty for nobody."""
+    """Who is left out and why, one or two sentences; empty for nobody."""
     if not left_out:
         return ""
-    names = [
-        name if why.reason is Reason.OWN_FILE else f"{name} ({why.short})"
-        for name, why in sorted(left_out.items(), key=lambda each: (each[1].reason is not Reason.OWN_FILE, each[0]))
+    shown = [
+        names if reason is Reason.OWN_FILE else f"{names} ({short})" for reason, names, short in by_reason(left_out)
     ]
-    more = len(names) - _NAMED
-    shown = ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-    return f"Left out until the files are mended: {shown}."
+    return f"Left out until the files are mended: {'; '.join(shown)}. {stops_all(left_out)}".rstrip()
+
+
+def by_reason(left_out: Mapping[str, LeftOut]) -> Iterator[tuple[Reason, str, str]]:
+    """Each reason with the names of its syncs, the first of many, and in short; own files first."""
+    names: dict[tuple[bool, Reason, str], list[str]] = {}
+    for name, why in sorted(left_out.items()):
+        names.setdefault((why.reason is not Reason.OWN_FILE, why.reason, why.short), []).append(name)
+    for (_, reason, short), alike in sorted(names.items()):
+        more = len(alike) - _NAMED
+        yield reason, ", ".join(alike[:_NAMED]) + (f" and {more:,} more" if more > 0 else ""), short
+
+
+def stops_all(left_out: Mapping[str, LeftOut]) -> str:
+    """The sentence for a folder that one faulty file stops; empty for another."""
+    return _STOPS_ALL if any(why.reason is Reason.FOLDER for why in left_out.values()) else ""
 
 
 def takes_away(sync: SyncConfig, files: Sequence[SyncFile] = ()) -> bool:

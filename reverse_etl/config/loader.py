@@ -19,7 +19,7 @@ from reverse_etl.config.document import Document, Place, read_document
 from reverse_etl.config.garbage import garbage_left
 from reverse_etl.config.gone_problems import beside, conflicts
 from reverse_etl.config.inspection import Inspection, is_dictionary
-from reverse_etl.config.left_out import left_out, shared_problems
+from reverse_etl.config.left_out import FaultyFiles, left_out, shared_problems, stops_all
 from reverse_etl.config.lint import lint
 from reverse_etl.config.problems import Problem, did_you_mean, lines
 from reverse_etl.config.query_files import QUERY, QUERY_FILE, read_query_files
@@ -76,12 +76,13 @@ def load_runnable(directory: Path) -> ProjectConfig:
     """Reads what ``load_project`` reads, with the syncs that may run, and those that faulty files leave out.
 
     Raises:
-        ConfigProblemsError: A file that all syncs read is not as it must be; holds the problems of all files.
+        ConfigProblemsError: A file that all syncs read is not as it must be, or any file where the folder does not
+            have ``faulty_files: leave_out``; holds the problems of all files.
         ConfigError: There is no such folder.
     """
     found = inspect_project(directory)
     if found.runnable is None:
-        raise ConfigProblemsError(lines(found.problems))
+        raise ConfigProblemsError(lines(found.problems), stops_all(found.left_out))
     return found.runnable
 
 
@@ -142,6 +143,7 @@ def _load(folder: Path, target: str) -> Inspection:
         warnings += [*connections.warnings, *lineage_warnings(syncs, read, connections)]
     problems += after_problems(syncs, read, connections.dialects if connections is not None else {})
     problems += spot_check_problems(syncs, read, connections.destinations if connections is not None else {})
+    faulty_files = connections.faulty_files if connections is not None else FaultyFiles.STOP
     left = left_out(
         problems,
         files=every,
@@ -149,9 +151,12 @@ def _load(folder: Path, target: str) -> Inspection:
         defaults=defaults,
         contracts=bound.contracts,
         places=connections.entries if connections is not None else (),
+        faulty_files=faulty_files,
     )
     found = Inspection(None, problems, warnings, read, syncs, left_out=left)
     if connections is None or shared_problems(problems, files=every, defaults=defaults):
+        return found
+    if problems and faulty_files is FaultyFiles.STOP:
         return found
     for name, others in beside(syncs).items():
         syncs[name] = syncs[name].model_copy(update={"beside": others})

@@ -21,6 +21,7 @@ from reverse_etl.config.defaults import KEYS
 from reverse_etl.config.definitions import DictionaryFile
 from reverse_etl.config.environment import EnvText
 from reverse_etl.config.intervals import format_interval
+from reverse_etl.config.left_out import FaultyFiles
 from reverse_etl.config.model import YamlModel
 from reverse_etl.config.monitoring import MonitoringConfig
 from reverse_etl.config.query_files import ONE_QUERY
@@ -150,6 +151,12 @@ def connections_schema() -> dict[str, Any]:
             },
             "retention": schemas[RetentionConfig],
             "monitoring": schemas[MonitoringConfig],
+            "faulty_files": {
+                "enum": list(FaultyFiles),
+                "default": FaultyFiles.STOP.value,
+                "description": "`stop`: a file with a problem stops every sync of the folder. "
+                "`leave_out`: it leaves out its own sync, what runs after it, and what could do harm beside it.",
+            },
         },
         "$defs": definitions,
     }

@@ -141,11 +141,7 @@ def decide_left_out(name: str, why: LeftOut | None, *, on: Occasions, sent: Sent
         return None, sent
     then = replace(sent, left_out=why is not None)
     if why is None:
-        headline = (
-            f"{name} is no longer left out"
-            if name
-            else "Syncs are no longer left out: the files that they share are mended"
-        )
+        headline = f"{name} is no longer left out" if name else "Syncs are no longer left out: the files are mended"
         over = Alert(kind=Kind.RECOVERY, sync=name, workspace="", headline=headline)
         return (over if on.recovery else None), then
     what = f"{name} is left out: {why.short}" if name else f"{why.short[0].upper()}{why.short[1:]}: syncs are left out"

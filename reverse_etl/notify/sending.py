@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.config.left_out import Reason
+from reverse_etl.config.left_out import FOR_ALL
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.notify.alert import Alert, Kind
 from reverse_etl.notify.decide import Sent, decide, decide_left_out
@@ -89,9 +89,10 @@ def send_left_out(
         now: Aware; None: by this machine's clock.
     """
     alerted, at = Alerted(), now or datetime.now(UTC)
-    by_file = [why for why in files.left_out.values() if why.reason is Reason.SHARED_FILE]
-    states = {"": files.stopped("") if files.project is None else next(iter(by_file), None)}
-    if not by_file and files.project is not None:
+    nothing_known = files.project is None and not files.left_out
+    of_all = next((why for why in files.left_out.values() if why.reason in FOR_ALL), None)
+    states = {"": files.stopped("") if nothing_known else of_all}
+    if states[""] is None:
         states |= {name: files.left_out.get(name) for name in (*files.syncs, *files.faulty)}
     try:
         known = alerts.sent_so_far(store)

@@ -23,6 +23,7 @@ from reverse_etl.report import Status
 from reverse_etl.state.runs import record_skipped
 from reverse_etl.state.syncs import record_seen, set_paused
 from reverse_etl_tests.cli.remembered import Remembered, run
+from reverse_etl_tests.leaving_out import leaves_out
 
 ROOT = Path(__file__).parents[2]
 HOUR = timedelta(hours=1)
@@ -121,6 +122,7 @@ def test_a_file_that_cannot_be_written_is_said(project: Remembered) -> None:
 
 def test_served_metrics_follow_runs_and_files(project: Remembered) -> None:
     """Each time they are asked for; a faulty file is named by its sync, and one that all read makes `up` 0."""
+    leaves_out(project.folder / "syncs")
     with served(project) as url:
         samples = read(httpx.get(url, timeout=60).text)
         assert 1 == samples["up", frozenset()]

@@ -19,6 +19,7 @@ from reverse_etl.config.folder_now import SyncsFolder
 from reverse_etl.errors import StateError
 from reverse_etl.syncs_page.server import listen, serving
 from reverse_etl_tests.cli.remembered import Remembered
+from reverse_etl_tests.leaving_out import leaves_out
 
 OURS = [{"sensors": [{"name": "runs_that_never_started"}]}]
 
@@ -76,6 +77,7 @@ def test_a_dagster_that_is_starting_is_asked_again() -> None:
 
 def test_files_are_loaded_once_for_each_change_that_is_whole(project: Remembered) -> None:
     """Not while they are being written, not where they are only touched; a faulty one is loaded as left out."""
+    leaves_out(project.folder / "syncs")
     changes = Changes(SyncsFolder(project.folder / "syncs"))
     assert [False, False] == [changes.seen(), changes.seen()]
     project.write("orders", "{every: 1h}")

@@ -15,6 +15,7 @@ from reverse_etl.config.loader import load_project, load_runnable
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
 from reverse_etl.errors import ConfigError, StateError, UnsetVariableError
 from reverse_etl.report import RunReport, Status
+from reverse_etl_tests.leaving_out import leaves_out
 from reverse_etl_tests.project import SHOP, Project, people
 
 
@@ -120,6 +121,7 @@ def test_the_exit_code_is_that_of_the_worst(ended: list[Ended], code: int) -> No
 def test_what_faulty_files_leave_out_is_said_and_is_the_exit_code(project: ProjectConfig) -> None:
     """The others run; one that writes to another destination for sure is not named with those of this one."""
     folder = Project(project.directory.parent)
+    leaves_out(project.directory)
     folder.write("a.yaml", people() + "chekcs: []\n")
     folder.write("b.yaml", people().replace("schedule: manual", "schedule: {after: a}"))
     found = load_runnable(project.directory)

@@ -22,6 +22,7 @@ from reverse_etl.state.runs import begin_run
 from reverse_etl.state.syncs import record_seen, set_paused
 from reverse_etl.syncs_page.sync_status import next_due
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
+from reverse_etl_tests.leaving_out import leaves_out
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -165,6 +166,7 @@ def cells(sync: str) -> dict[str, str]:
 
 def test_a_faulty_file_hides_no_other_sync(project: Remembered, capsys: pytest.CaptureFixture[str]) -> None:
     """The others are shown, then who is left out and why, then the problem: exit code 2."""
+    leaves_out(project.folder / "syncs")
     file = project.folder / "syncs" / "broken.yaml"
     file.write_text((project.folder / "syncs" / "people.yaml").read_text().replace("workspace:", "workspce:"))
     project.write("later", "{after: broken}")
@@ -188,6 +190,18 @@ def test_a_faulty_file_hides_no_other_sync(project: Remembered, capsys: pytest.C
     with pytest.raises(ConfigProblemsError):
         status(project.folder / "syncs")
     assert "" == capsys.readouterr().out
+
+
+def test_a_faulty_file_that_stops_all_is_said_once(project: Remembered, capsys: pytest.CaptureFixture[str]) -> None:
+    """However many syncs there are."""
+    for number in range(9):
+        project.write(f"s{number}", "manual")
+    project.write("broken", "{every: never}")
+    with pytest.raises(ConfigProblemsError, match=r"syncs/broken\.yaml:(?s:.*)One faulty file stops every sync"):
+        status(project.folder / "syncs")
+    said = capsys.readouterr().err
+    assert "broken: left out, its own file is faulty.\n" in said
+    assert "people, s0, s1, s2, s3 and 6 more: left out, syncs/broken.yaml is faulty.\n" in said
 
 
 def test_a_sync_without_a_file_that_dagster_still_has_is_named(project: Remembered) -> None:

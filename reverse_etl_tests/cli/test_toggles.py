@@ -23,6 +23,7 @@ from reverse_etl.errors import ConfigError, ConfigProblemsError
 from reverse_etl.state.syncs import set_paused, sync_state
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 from reverse_etl_tests.defs.daemon import Daemon
+from reverse_etl_tests.leaving_out import leaves_out
 
 OFF = "off in Dagster's UI"
 
@@ -197,6 +198,7 @@ def test_status_says_when_no_daemon_starts_the_due_runs(
 
 def test_a_faulty_file_keeps_no_sync_from_being_paused(project: Remembered) -> None:
     """Neither another sync's, nor its own; one whose own file cannot be used is not resumed."""
+    leaves_out(project.folder / "syncs")
     (project.folder / "syncs" / "broken.yaml").write_text("database: shop\nquery: [\n")
     for name in ("people", "broken"):
         warned = run(pause, name).stderr

@@ -11,6 +11,7 @@ from reverse_etl.config.loader import inspect_project, load_runnable
 from reverse_etl.errors import ConfigProblemsError
 
 CONNECTIONS = """\
+faulty_files: leave_out
 databases: {shop: {type: sqlite, path: shop.db}}
 workspaces:
   main: {region: us, site_id: "${KEY}", track_api_key: "${KEY}", app_api_key: "${KEY}"}
@@ -97,6 +98,32 @@ def test_what_a_faulty_file_leaves_out(tmp_path: Path, files: dict[str, str], le
         assert found.left_out == found.runnable.left_out
     assert found.project is None
     assert found.problems
+
+
+def test_one_faulty_file_stops_every_sync_unless_the_folder_says_otherwise(tmp_path: Path) -> None:
+    """With the list of all problems, and what to do; what is in conflict or faulty itself says so."""
+    files = {"connections": CONNECTIONS.partition("\n")[2], "x": FAULTY, "a": PLAIN, "b": after("a"), "c": MIRROR}
+    found = inspected(tmp_path, files)
+    assert None is found.runnable
+    reasons = {name: why.reason.value for name, why in found.left_out.items()}
+    assert {"x": "own_file", "a": "folder", "b": "folder", "c": "folder"} == reasons
+    assert f"{tmp_path}/x.yaml is faulty, and one faulty file stops every sync" in found.left_out["a"].why
+    with pytest.raises(
+        ConfigProblemsError, match=r"x\.yaml:6: chekcs(?s:.*)`faulty_files: leave_out` in conn"
+    ) as raised:
+        load_runnable(tmp_path)
+    assert 1 == len(raised.value.problems)
+    (tmp_path / "x.yaml").write_text(PLAIN)
+    assert 4 == len(load_runnable(tmp_path).syncs)
+
+
+@pytest.mark.parametrize("text", ["stopp", "[stop]", "", "true"])
+def test_another_word_for_faulty_files_is_a_problem(tmp_path: Path, text: str) -> None:
+    """Which names those that there are."""
+    connections = CONNECTIONS.replace("leave_out", text)
+    found = inspected(tmp_path, {"connections": connections, "a": PLAIN})
+    assert ["must be one of: stop, leave_out"] == [each.text for each in found.problems]
+    assert [1] == [each.line for each in found.problems]
 
 
 def test_a_file_that_cannot_be_opened_is_a_sync_that_is_left_out(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from reverse_etl.state.run_history import find_run
 from reverse_etl.state.runs import begin_run, close_run, record_skipped
 from reverse_etl.state.store import open_store
 from reverse_etl.state.syncs import record_seen
+from reverse_etl_tests.leaving_out import leaves_out
 from reverse_etl_tests.project import Project, fill, people
 from reverse_etl_tests.servers.sandbox import RunningSandbox
 from reverse_etl_tests.servers.webhook import Webhook, running_webhook
@@ -164,6 +165,7 @@ def test_a_left_out_sync_is_told_once_when_it_begins_and_once_when_it_ends(
 ) -> None:
     """With the file and its line; its runs that fail meanwhile are no news. One alert for a file that several read."""
     _, program = webhooks
+    leaves_out(project.folder / "syncs")
     project.write("later.yaml", people().replace("manual", "{after: people}"))
     right = people()
     project.write("people.yaml", right + "chekcs: []\n")
@@ -189,9 +191,20 @@ def test_a_left_out_sync_is_told_once_when_it_begins_and_once_when_it_ends(
     assert ["later is no longer left out", "people is no longer left out"] == sorted(
         body["headline"] for body in program.bodies[2:]
     )
-    project.write("_defaults.yaml", "max_rows: none\n")
-    look(notified, instance)
-    assert "_defaults.yaml is faulty: syncs are left out" in program.bodies[4]["headline"]
-    (project.folder / "syncs" / "_defaults.yaml").unlink()
+    connections = project.folder / "syncs" / "connections.yaml"
+    connections.write_text(connections.read_text().replace("leave_out", "stop"))
+    project.write("later.yaml", "query: 1\n")
+    for _ in range(2):
+        look(notified, instance)
+    (stopped,) = program.bodies[4:]
+    assert "later.yaml is faulty: syncs are left out" in stopped["headline"]
+    assert "later.yaml:" in stopped["message"]
+    project.write("later.yaml", people())
     look(notified, instance)
     assert ["failure", "recovery"] == [body["kind"] for body in program.bodies[4:]]
+    project.write("_defaults.yaml", "max_rows: none\n")
+    look(notified, instance)
+    assert "_defaults.yaml is faulty: syncs are left out" in program.bodies[6]["headline"]
+    (project.folder / "syncs" / "_defaults.yaml").unlink()
+    look(notified, instance)
+    assert ["failure", "recovery"] == [body["kind"] for body in program.bodies[6:]]

@@ -11,8 +11,10 @@ from dagster._core.definitions.run_request import InstigatorType
 from reverse_etl import definitions
 from reverse_etl.config.loader import load_runnable
 from reverse_etl.config.syncs import ProjectConfig
+from reverse_etl.defs.failure import NotLoadedError
 from reverse_etl.defs.project import build_definitions
 from reverse_etl_tests.defs.daemon import Daemon, shipped_instance
+from reverse_etl_tests.leaving_out import leaves_out
 from reverse_etl_tests.project import Project, people
 
 START = datetime(2026, 1, 5, 1, 30, tzinfo=UTC)
@@ -24,6 +26,7 @@ FAULTY = HOURLY.replace("workspace:", "workspce:")
 def folder(loaded: ProjectConfig, project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """`people` waits for `broken`, whose query asks for what there is not; `orders` has nothing to do with them."""
     monkeypatch.setenv("REVERSE_ETL_SYNCS", str(project.folder / "syncs"))
+    leaves_out(project.folder / "syncs")
     project.write("broken.yaml", HOURLY + "chekcs: []\n")
     project.write("people.yaml", people().replace("manual", "{after: broken}"))
     project.write("orders.yaml", HOURLY)
@@ -60,6 +63,20 @@ def test_the_job_fails_at_once_and_says_why(folder: Project, instance: dg.Dagste
     assert "chekcs: unknown key; did you mean `checks`? Nothing was read or sent. To see every" in error.message
     assert [] == error.stack
     assert {"people", "orders"} <= {key.path[0] for key in built(folder).resolve_asset_graph().get_all_asset_keys()}
+
+
+def test_without_leave_out_the_code_location_does_not_load(folder: Project, instance: dg.DagsterInstance) -> None:
+    """With the list of problems; what was loaded before starts nothing."""
+    (folder.folder / "syncs" / "broken.yaml").write_text(HOURLY)
+    before = built(folder)
+    assert "" == tick(before, instance, "orders")
+    (folder.folder / "syncs" / "broken.yaml").write_text(FAULTY)
+    connections = folder.folder / "syncs" / "connections.yaml"
+    connections.write_text(connections.read_text().replace("leave_out", "stop"))
+    with pytest.raises(NotLoadedError, match=r"broken\.yaml:2: workspce: unknown key"):
+        definitions.defs()
+    assert "orders is left out: " in (said := tick(before, instance, "orders"))
+    assert "broken.yaml is faulty, and one faulty file stops every sync of its folder: " in said
 
 
 def test_its_schedule_starts_nothing_whether_it_is_loaded_or_was_before(

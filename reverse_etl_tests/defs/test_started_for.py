@@ -18,6 +18,7 @@ from reverse_etl import definitions
 from reverse_etl.config.loader import load_project
 from reverse_etl.defs.started_for import started_for
 from reverse_etl.errors import ConfigProblemsError
+from reverse_etl_tests.leaving_out import leaves_out
 from reverse_etl_tests.project import Project, people
 
 ALL = {"hourly", "orders", "people"}
@@ -79,6 +80,7 @@ def test_a_code_servers_run_defines_its_own_sync(
 
 def test_a_faulty_file_beside_it_leaves_out_what_depends_on_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is read all the same; a left-out sync's process has the job that fails and says why."""
+    leaves_out(folder)
     (folder / "orders.yaml").write_text("nothing")
     for name, steps in (("people", 3), ("orders", 1)):
         monkeypatch.setattr(multiprocessing.current_process(), "_args", [job(name)], raising=False)

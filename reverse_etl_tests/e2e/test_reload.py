@@ -9,7 +9,9 @@ import pytest
 
 from reverse_etl.cli.launching import launch
 from reverse_etl.cli.reloading import LOADED
+from reverse_etl.errors import StateError
 from reverse_etl_tests.e2e.test_resume import PEOPLE, SLOW, batches, history, sent, slow
+from reverse_etl_tests.leaving_out import leaves_out
 from reverse_etl_tests.project import Project, people
 from reverse_etl_tests.servers.dagster_ui import running_ui
 from reverse_etl_tests.servers.sandbox import RunningSandbox, wait_until
@@ -29,10 +31,27 @@ def in_dagster(project: Project) -> str:
     return str(found["in_dagster"])
 
 
+def test_ui_starts_with_a_faulty_file_and_loads_the_others_once_it_is_mended(project: Project) -> None:
+    """Its screen names the problem and what does not run; the job is there without another start."""
+    broken = project.folder / "syncs" / "broken.yaml"
+    broken.write_text((project.folder / "syncs" / "people.yaml").read_text().replace("workspace:", "workspce:", 1))
+    with running_ui(project.folder, project.env()) as url:
+        log = project.folder / "ui.log"
+        wait_until(lambda: "starts no run until the files are mended" in log.read_text(), timeout_s=LONG_S, every_s=0.1)
+        assert "One faulty file stops every sync of its folder" in log.read_text()
+        assert "Traceback" not in log.read_text()
+        with pytest.raises(StateError, match="no job named people"):
+            launch(url, "people")
+        broken.unlink()
+        wait_until(lambda: LOADED in log.read_text(), timeout_s=LONG_S, every_s=0.1)
+        assert launch(url, "people")
+
+
 def test_ui_starts_with_a_faulty_file_and_runs_the_others(slow: Project, sandbox: RunningSandbox) -> None:
     """Its screen names the problem and what does not run; the faulty sync's job fails with the line, and is mended."""
     sandbox.clear_faults()
     right = people("SELECT 'o1' AS id")
+    leaves_out(slow.folder / "syncs")
     slow.write("broken.yaml", right.replace("workspace:", "workspce:", 1))
     with running_ui(slow.folder, slow.env()) as url:
         log = slow.folder / "ui.log"

@@ -73,6 +73,11 @@ def monitoring() -> list[Any]:
     return [{"monitoring": _documents()["connections"]["monitoring"]}]
 
 
+def faulty_files() -> list[Any]:
+    """The key ``faulty_files``."""
+    return [{"faulty_files": _documents()["connections"]["faulty_files"]}]
+
+
 def of_key(path: keys.Path, places: list[Any], longest: int = 60) -> str:
     """The key as one line of YAML, from the first place that has it; empty where none has.
 

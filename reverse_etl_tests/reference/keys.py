@@ -92,6 +92,12 @@ def retention_keys() -> list[Key]:
     return list(_keys(schema["properties"]["retention"], schema["$defs"], ("retention",)))
 
 
+def faulty_files_keys() -> list[Key]:
+    """The key ``faulty_files``."""
+    schema = connections_schema()
+    return list(_keys({"properties": {"faulty_files": schema["properties"]["faulty_files"]}}, schema["$defs"], ()))
+
+
 def monitoring_keys() -> list[Key]:
     """The keys of ``monitoring``."""
     schema = connections_schema()

@@ -128,7 +128,8 @@ def _connections() -> list[str]:
         "# connections.yaml",
         "",
         "What syncs share: `workspaces`, [`databases`](connections-databases.md),",
-        "[`destinations`](connections-destinations.md), [`notify`](connections-alerts.md), `retention`, `monitoring`.",
+        "[`destinations`](connections-destinations.md), [`notify`](connections-alerts.md), `retention`, `monitoring`,",
+        "`faulty_files`.",
         "You name the entries of the first four.",
         "`${NAME}` is an environment variable; keys that take only `${NAME}` are secrets, which a file never holds.",
         "All of it in one file: [connections.yaml](example/connections.yaml).",
@@ -137,7 +138,9 @@ def _connections() -> list[str]:
     lines += ["## Workspaces", "", *_table(keys.workspace_keys(), examples.entries("workspaces")), ""]
     lines += ["## Retention", "", *_table(keys.retention_keys(), examples.retention()), ""]
     lines += ["## Monitoring", "", "The views of [monitoring](../monitoring.md), copied to tables after each run.", ""]
-    return [*lines, *_table(keys.monitoring_keys(), examples.monitoring())]
+    lines += [*_table(keys.monitoring_keys(), examples.monitoring()), ""]
+    lines += ["## Faulty files", "", "What follows from a file with a problem: [scheduling](../scheduling.md).", ""]
+    return [*lines, *_table(keys.faulty_files_keys(), examples.faulty_files())]
 
 
 def _databases() -> list[str]:

@@ -11,6 +11,7 @@ from reverse_etl.report import Status
 from reverse_etl.state.runs import begin_run
 from reverse_etl.state.syncs import set_paused
 from reverse_etl_tests.cli.remembered import Remembered
+from reverse_etl_tests.leaving_out import leaves_out
 from reverse_etl_tests.syncs_page.served import Page, read
 
 
@@ -85,13 +86,14 @@ def test_a_file_with_a_problem_does_not_hide_the_others(page: Page, project: Rem
 
 def test_what_a_faulty_file_leaves_out_is_on_every_page(project: Remembered) -> None:
     """A group has them, and all counts them; their pages start nothing, those of others do."""
+    leaves_out(project.folder / "syncs")
     file = project.folder / "syncs" / "broken.yaml"
     page = Page(project, may_act=True, daemon=True)
     assert " all 2 " in page.text("/")
     file.write_text((project.folder / "syncs" / "people.yaml").read_text().replace("workspace:", "workspce:"))
     project.write("later", "{after: broken}")
     answer = page.get("/").text
-    out = "Left out until the files are mended: broken, later (waits for broken)."
+    out = "Left out until the files are mended: broken; later (waits for broken)."
     for words in (out, " all 4 ", " left out 2 "):
         assert words in read(answer)
     shown = rows(answer)

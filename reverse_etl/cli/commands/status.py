@@ -34,6 +34,7 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     While files have problems, they and the syncs that are left out for them follow; it exits with 2.
     """
     from reverse_etl.config.folder_now import found_in
+    from reverse_etl.config.left_out import by_reason, stops_all
     from reverse_etl.config.loader import inspect_project
     from reverse_etl.config.problems import lines
     from reverse_etl.errors import ConfigProblemsError
@@ -57,10 +58,10 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
         say(people, not_as_the_files)
     if gone := still_loaded(without_file(home, files.syncs)):
         say(people, gone)
-    for name, why in now.left_out.items():
-        say(people, f"{name}: left out, {why.short}.")
+    for _, names, short in by_reason(now.left_out):
+        say(people, f"{names}: left out, {short}.")
     if files.problems:
-        raise ConfigProblemsError(lines(files.problems))
+        raise ConfigProblemsError(lines(files.problems), stops_all(now.left_out))
 
 
 def _left_out_as_json(name: str, why: LeftOut) -> dict[str, Any]:
