@@ -78,6 +78,7 @@ class LeftOut:
         place: The destination that it takes away from; empty for other reasons.
         sync: Its file as a model; None where its keys are not as they must be.
         schedule: When it is due; None where the file does not say it as it must.
+        shared: The faulty files that are not its own and that it reads, each with its first problem as a sentence.
     """
 
     reason: Reason
@@ -86,6 +87,7 @@ class LeftOut:
     place: str = ""
     sync: SyncConfig | None = None
     schedule: ScheduleConfig | None = None
+    shared: tuple[tuple[str, str], ...] = ()
 
     @property
     def healthy(self) -> SyncConfig | None:
@@ -242,11 +244,13 @@ def _readers(file: str, files: Sequence[SyncFile], defaults: Iterable[Defaults])
 
 def _at_fault(name: str, problems: Sequence[Problem], files: Sequence[SyncFile]) -> LeftOut:
     """Of a sync that reads a file with problems: its own, one that others read too, or another sync's beside it."""
-    first, said = min(problems), first_of(lines(problems))
-    of = {each.name for each in files if first.file in (each.file, *each.query_files)}
-    if name in of:
-        return LeftOut(Reason.OWN_FILE, said, name)
-    return LeftOut(Reason.CONFLICT, said, min(of)) if of else LeftOut(Reason.SHARED_FILE, said, first.file)
+    of = {each.file: {one.name for one in files if each.file in (one.file, *one.query_files)} for each in problems}
+    first = min(problems, key=lambda problem: (name not in of[problem.file], problem))
+    said, names = first_of(lines(problems)), of[first.file]
+    about = {file: lines(each for each in problems if each.file == file) for file in of if not of[file]}
+    shared = tuple(sorted((file, first_of(own)) for file, own in about.items()))
+    kind = (Reason.OWN_FILE if name in names else Reason.CONFLICT) if names else Reason.SHARED_FILE
+    return LeftOut(kind, said, name if name in names else min(names, default=first.file), shared=shared)
 
 
 def _place(name: str, problems: Sequence[Problem], files: Sequence[SyncFile], places: Collection[str]) -> str | None:

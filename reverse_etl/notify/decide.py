@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.state.alerts import SyncFacts
 
+OF_FILE: Final = "/"
+"""Before a file's name in the place of a sync's, which has none of it."""
+
 _SHOWN_REASONS: Final = 5
 _MOST_MARKS: Final = 500
 _CHANGING: Final = re.compile(r"\b[0-9a-f]{8,}\b|[0-9][0-9,.:]*")
@@ -128,26 +131,34 @@ def decide(
     yield (_of_recovery(sync, facts.ended) if recovered and facts.ended is not None else None), open_still
 
 
-def decide_left_out(name: str, why: LeftOut | None, *, on: Occasions, sent: Sent) -> tuple[Alert | None, Sent]:
+def decide_left_out(
+    name: str, why: LeftOut | None, *, on: Occasions, sent: Sent, gone: bool = False
+) -> tuple[Alert | None, Sent]:
     """The alert when a faulty file begins to keep a sync from running and when that is over, and what was sent then.
 
     Args:
-        name: The sync's; empty for all that read one file.
+        name: The sync's; ``OF_FILE`` and the file's for all that read one; empty for all of the folder.
         why: The reason; None where it may run.
         on: What the channel asks for.
         sent: What it has been sent before.
+        gone: Whether the sync is no more.
     """
     if (why is not None) == sent.left_out or not on.failure:
         return None, sent
     then = replace(sent, left_out=why is not None)
+    of_all = not name or name.startswith(OF_FILE)
+    sync = "" if of_all else name
     if why is None:
-        headline = f"{name} is no longer left out" if name else "Syncs are no longer left out: the files are mended"
-        over = Alert(kind=Kind.RECOVERY, sync=name, workspace="", headline=headline)
+        headline = f"{name} is no longer left out{': its file is gone' if gone else ''}"
+        if of_all:
+            file = name.removeprefix(OF_FILE)
+            headline = f"{file} no longer leaves syncs out" if file else "Syncs are no longer left out"
+        over = Alert(kind=Kind.RECOVERY, sync=sync, workspace="", headline=headline)
         return (over if on.recovery else None), then
-    what = f"{name} is left out: {why.short}" if name else f"{why.short[0].upper()}{why.short[1:]}: syncs are left out"
+    what = f"{'Syncs are' if of_all else f'{name} is'} left out: {why.short}"
     place = why.sync.destination if why.sync is not None else ""
-    message = f"{why.why if name else why.problem} No run starts until the file is mended."
-    return Alert(Kind.FAILURE, name, place, what, message, next="reverse-etl validate"), then
+    message = f"{why.problem if of_all else why.why} No run starts until the file is mended."
+    return Alert(Kind.FAILURE, sync, place, what, message, next="reverse-etl validate"), then
 
 
 def _kind(run: RunReport | None, on: Occasions) -> Kind | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from reverse_etl.config.left_out import FOR_ALL
+from reverse_etl.config.left_out import FOR_ALL, LeftOut, Reason
 from reverse_etl.errors import ReverseEtlError
 from reverse_etl.notify.alert import Alert, Kind
-from reverse_etl.notify.decide import Sent, decide, decide_left_out
+from reverse_etl.notify.decide import OF_FILE, Sent, decide, decide_left_out
 from reverse_etl.plugins import load
 from reverse_etl.report import RunReport, Status
 from reverse_etl.settings import TARGET_VARIABLE, value_of
@@ -19,7 +19,6 @@ from reverse_etl.state import alerts
 
 if TYPE_CHECKING:
     from reverse_etl.config.folder_now import FilesFound
-    from reverse_etl.config.left_out import LeftOut
     from reverse_etl.config.notify import ChannelConfig, Occasions
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.state.store import Store
@@ -80,7 +79,7 @@ def send_left_out(
 ) -> Alerted:
     """Alerts every channel to syncs that faulty files leave out, or no longer do. Never raises what a user can cause.
 
-    Where a file that several syncs read is faulty, that is one alert.
+    A file that several syncs read is one alert, and so is a folder that one faulty file stops.
 
     Args:
         files: Of the folder, as they are.
@@ -89,19 +88,15 @@ def send_left_out(
         now: Aware; None: by this machine's clock.
     """
     alerted, at = Alerted(), now or datetime.now(UTC)
-    nothing_known = files.project is None and not files.left_out
-    of_all = next((why for why in files.left_out.values() if why.reason in FOR_ALL), None)
-    states = {"": files.stopped("") if nothing_known else of_all}
-    if states[""] is None:
-        states |= {name: files.left_out.get(name) for name in (*files.syncs, *files.faulty)}
+    there = {*files.syncs, *files.faulty}
     try:
-        known = alerts.sent_so_far(store)
+        known = {key: Sent.read(text) for key, text in alerts.sent_so_far(store).items()}
         for channel in channels.values():
-            for name, why in states.items():
-                due = partial(_left_out_due, name, why, channel.on)
-                before = Sent.read(known.get((channel.name, name), ""))
-                wanted = not name or channel.syncs is None or name in channel.syncs
-                if wanted and due(before) != [(None, before)]:
+            told = sorted(name for (of, name), sent in known.items() if of == channel.name and sent.left_out)
+            for name, why in _left_out_now(files, channel.syncs, told).items():
+                due = partial(_left_out_due, name, why, channel.on, gone=name not in there)
+                before = known.get((channel.name, name), Sent())
+                if due(before) != [(None, before)]:
                     alerted += _claimed(channel, name, due, store=store, now=at)
     except ReverseEtlError as error:
         alerted += Alerted(warnings=(f"alerts could not be sent: {error}",))
@@ -138,8 +133,34 @@ def _alert(channel: ChannelConfig, sync: SyncConfig, *, store: Store, now: datet
     return _claimed(channel, sync.name, due, store=store, now=now)
 
 
-def _left_out_due(name: str, why: LeftOut | None, on: Occasions, sent: Sent) -> list[tuple[Alert | None, Sent]]:
-    return [decide_left_out(name, why, on=on, sent=sent)]
+def _left_out_now(files: FilesFound, wanted: Collection[str] | None, told: Iterable[str]) -> dict[str, LeftOut | None]:
+    """Why runs do not start, None where that is over, by what ``decide_left_out`` calls a name.
+
+    Args:
+        files: Of the folder.
+        wanted: The syncs of the channel; None for all.
+        told: What it has heard of and is not over yet. Of these, only what is over or goes on for sure is returned.
+    """
+    nothing_known = files.project is None and not files.left_out
+    of_folder = next((why for why in files.left_out.values() if why.reason is Reason.FOLDER), None)
+    of_all = files.stopped("") if nothing_known else of_folder
+    if of_all is not None:
+        return {"": of_all}
+    mine = {name: why for name, why in files.left_out.items() if wanted is None or name in wanted}
+    shared = {
+        f"{OF_FILE}{file}": LeftOut(Reason.SHARED_FILE, problem, file)
+        for why in mine.values()
+        for file, problem in why.shared
+    }
+    own = {name: why for name, why in mine.items() if why.reason not in FOR_ALL}
+    still = {*files.left_out, *shared, *([""] if shared else [])}
+    return {**shared, **own, **{name: None for name in told if name not in still}}
+
+
+def _left_out_due(
+    name: str, why: LeftOut | None, on: Occasions, sent: Sent, *, gone: bool
+) -> list[tuple[Alert | None, Sent]]:
+    return [decide_left_out(name, why, on=on, sent=sent, gone=gone)]
 
 
 def _claimed(channel: ChannelConfig, name: str, due: Due, *, store: Store, now: datetime) -> Alerted:
@@ -156,7 +177,7 @@ def _claimed(channel: ChannelConfig, name: str, due: Due, *, store: Store, now: 
             sent = then
     except ReverseEtlError as error:
         not_before = now + TRY_AGAIN_AFTER
-        of = f"an alert of {name}" if name else "an alert"
+        of = f"an alert of {name.removeprefix(OF_FILE)}" if name else "an alert"
         alerted += Alerted(warnings=(f"{of} was not sent: {error}",))
     finally:
         alerts.settle(store, channel.name, sync=name, sent=sent.written(), not_before=not_before)

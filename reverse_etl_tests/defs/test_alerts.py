@@ -197,14 +197,15 @@ def test_a_left_out_sync_is_told_once_when_it_begins_and_once_when_it_ends(
     for _ in range(2):
         look(notified, instance)
     (stopped,) = program.bodies[4:]
-    assert "later.yaml is faulty: syncs are left out" in stopped["headline"]
+    assert stopped["headline"].startswith("Syncs are left out: ")
+    assert stopped["headline"].endswith("later.yaml is faulty")
     assert "later.yaml:" in stopped["message"]
     project.write("later.yaml", people())
     look(notified, instance)
     assert ["failure", "recovery"] == [body["kind"] for body in program.bodies[4:]]
     project.write("_defaults.yaml", "max_rows: none\n")
     look(notified, instance)
-    assert "_defaults.yaml is faulty: syncs are left out" in program.bodies[6]["headline"]
+    assert program.bodies[6]["headline"].endswith("_defaults.yaml is faulty")
     (project.folder / "syncs" / "_defaults.yaml").unlink()
     look(notified, instance)
     assert ["failure", "recovery"] == [body["kind"] for body in program.bodies[6:]]
