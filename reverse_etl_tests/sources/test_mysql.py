@@ -377,6 +377,31 @@ def test_doubles_keep_every_digit(session: Session) -> None:
     kept()
 
 
+def test_a_value_of_any_length_comes_whole(session: Session) -> None:
+    """Lengths that the protocol writes otherwise than those before them, of bytes and of texts, in every column."""
+    lengths = (*range(249, 258), *range(65_533, 65_539))
+    firsts = (0x00, 0xFB, 0xFC, 0xFD, 0xFE)
+    first_bytes = " UNION ALL ".join(f"SELECT x'{first:02x}' AS f" for first in firsts)
+    found = rows(
+        session,
+        "SELECT CONCAT(f, REPEAT(x'7a', id - 1)) AS b, CONCAT('ab!', REPEAT('q', 33)) AS s, NULL AS n, "
+        "CONCAT(CHAR(0 USING utf8mb4), REPEAT('y', id - 1)) AS t, CONCAT(f, REPEAT(x'78', id - 1)) AS last "
+        f"FROM many, ({first_bytes}) AS firsts WHERE id IN {lengths} ORDER BY id, f",
+    )
+
+    assert found == [
+        {
+            "b": bytes([first]) + b"z" * (length - 1),
+            "s": "ab!" + "q" * 33,
+            "n": None,
+            "t": "\0" + "y" * (length - 1),
+            "last": bytes([first]) + b"x" * (length - 1),
+        }
+        for length in lengths
+        for first in firsts
+    ]
+
+
 def test_a_cell_larger_than_a_packet_comes_whole(session: Session) -> None:
     """The protocol cuts at 16 MB; the server's own max_allowed_packet is the only limit."""
     batches = list(session.stream("SELECT id, CONCAT(big, big) AS t FROM large, many WHERE id <= 2 ORDER BY id"))

@@ -72,3 +72,15 @@ def test_reasons_for_no_rows(refused: Refused, sql: str, said: str) -> None:
 def test_codes_of_a_lost_connection(code: int) -> None:
     """The driver's and the server's."""
     assert "connection was lost" in MESSAGES.refused(Refused(code, "")).message
+
+
+def test_a_row_that_is_none_is_no_lost_connection() -> None:
+    """A run again would meet it again."""
+    error = MESSAGES.refused(Refused(2027, "a row has not the columns of the result"))
+
+    assert isinstance(error, QueryError)
+    assert "a row cannot be read" in error.message
+    assert "2027" in error.message
+    assert "report it with the server's version" in error.hint
+    assert "lost" not in error.message
+    assert "again" not in error.hint

@@ -10,10 +10,14 @@ from reverse_etl.sources.base import BATCH_BYTES, BATCH_ROWS
 from reverse_etl.sources.mysql.packets import Packets, needed_bytes
 from reverse_etl.sources.mysql.pile import Pile
 from reverse_etl.sources.mysql.wire import Refused, Row
-from reverse_etl_tests.sources.mysql_packets import packet, sent, value
+from reverse_etl_tests.sources.mysql_packets import packet, plainly, sent, value
 
-LENGTHS = (0, 1, 250, 251, 252, 255, 256, 65_535, 65_536, 70_000)
-"""Around which the length of a value is written otherwise."""
+EDGES = (*range(249, 258), *range(65_533, 65_539))
+"""Lengths that are written otherwise than those before them, or in bytes that mean something else elsewhere."""
+
+LENGTHS = (0, 1, *EDGES, 70_000)
+BEGINNINGS = (b"\0", b"\xfb", b"\xfc", b"\xfd", b"\xfe", b"\xff")
+"""First bytes of values that read as a part of a length, or as what stands for one."""
 
 
 def unpacked(packets: Packets, columns: int) -> list[Row]:
@@ -21,7 +25,11 @@ def unpacked(packets: Packets, columns: int) -> list[Row]:
     return list(zip(*(column.to_pylist() for column in packets.take(columns)), strict=True))
 
 
-CONTENT = st.none() | st.binary(max_size=4) | st.sampled_from(LENGTHS).map(lambda size: b"\xfe" * size)
+CONTENT = (
+    st.none()
+    | st.binary(max_size=4)
+    | st.builds(lambda size, first: first * size, st.sampled_from(LENGTHS), st.sampled_from(BEGINNINGS))
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -47,6 +55,66 @@ def test_rows_come_out_as_they_were_sent(rows: list[Row], pieces: list[int], num
     assert (begin, len(whole)) == (len(received), packets.nbytes)
     assert rows == unpacked(packets, len(rows[0]))
     assert 0 == packets.nbytes
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
+def test_a_value_of_any_length_comes_out_whole(place: int) -> None:
+    """In each column, beside others of any length, in one batch."""
+    contents = [first + b"z" * (size - 1) for size in EDGES for first in BEGINNINGS]
+    rows = [
+        tuple(content if column == place else other for column, other in enumerate((b"ab!", None, b"")))
+        for content in contents
+    ]
+    rows += zip(contents, contents[1:], reversed(contents), strict=False)
+    packets, received = Packets(), sent(rows)
+    assert (len(rows), len(received)) == packets.add(received, 0, len(received), number=0, most=len(rows))
+    assert rows == unpacked(packets, 3)
+
+
+def test_the_longest_value_of_one_packet_comes_out_whole() -> None:
+    """Beside one of the other longest length."""
+    row = (b"a", b"\0" * (2**24 - 1 - 65_535 - 2 - 4 - 3 - 1), b"\xfd" * 65_535)
+    packets, received = Packets(), sent([row])
+    assert 2**24 + 2 == len(received)
+    assert (1, len(received)) == packets.add(received, 0, len(received), number=0, most=9)
+    assert [row] == unpacked(packets, 3)
+
+
+MARKS = st.sampled_from((0, 1, 249, 250, 251, 252, 253, 254, 255))
+
+
+@st.composite
+def payloads(draw: st.DrawFn) -> bytes:
+    """Of a row of about three columns, whose lengths are written in more bytes than they need or are not true."""
+    payload = b""
+    for _ in range(draw(st.sampled_from((2, 3, 3, 3, 3, 3, 4)))):
+        content = draw(CONTENT)
+        short = content is not None and len(content) < 2**16
+        mark = draw(st.sampled_from((None, b"\xfc", b"\xfd")))
+        if content is None or mark is None or not short:
+            payload += value(content)
+        else:
+            payload += mark + len(content).to_bytes(2 + mark[0] - 0xFC, "little") + content
+    if draw(st.booleans()):
+        place = draw(st.integers(0, min(len(payload) - 1, 600)))
+        payload = payload[:place] + bytes([draw(MARKS)]) + payload[place + 1 :]
+    return payload
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(payloads().filter(lambda payload: payload[0] < 0xFE), min_size=1, max_size=5))
+def test_packets_are_read_as_a_loop_over_their_bytes_reads_them(sent_payloads: list[bytes]) -> None:
+    """Or refused, where one of them is no row of three columns."""
+    received = bytearray(b"".join(packet(payload, number) for number, payload in enumerate(sent_payloads)))
+    packets = Packets()
+    taken = packets.add(received, 0, len(received), number=0, most=9)
+    assert (len(sent_payloads), len(received)) == taken
+    rows = [plainly(payload, 3) for payload in sent_payloads]
+    if None in rows:
+        with pytest.raises(Refused):
+            packets.take(3)
+    else:
+        assert rows == unpacked(packets, 3)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +149,8 @@ def test_what_is_no_row_of_one_packet_is_left_to_the_driver(other: bytes) -> Non
         pytest.param(value(b"a") + b"\x09b", id="a value longer than its row"),
         pytest.param(value(b"a") + b"\xfd\xff\xff\x7fb", id="a value longer than all"),
         pytest.param(value(b"a") + b"\xfc", id="a length that is cut off"),
+        pytest.param(value(b"a") + b"\xfe" + bytes(254), id="a length of eight bytes in one packet"),
+        pytest.param(value(b"a") + b"\xff" + bytes(255), id="no length"),
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 2])

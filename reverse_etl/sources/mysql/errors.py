@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from reverse_etl.errors import QueryError, SourceError, SourceUnavailableError
 from reverse_etl.sources import _messages
 from reverse_etl.sources.mysql.login import one_line, place, problem_of
+from reverse_etl.sources.mysql.wire import MALFORMED
 
 if TYPE_CHECKING:
     from reverse_etl.sources.mysql.wire import Refused
@@ -111,6 +112,8 @@ class Messages(_messages.Messages):
             sql: The query, when it was only prepared: the server's own text may be passed on.
         """
         code = refused.code
+        if code == MALFORMED:
+            return self.malformed()
         if refused.lost or code in _LOST:
             return self.lost()
         if code in _TIMED_OUT:
@@ -128,6 +131,13 @@ class Messages(_messages.Messages):
         return QueryError(
             f"{self.where}: the server stopped the query: {what} ({code}).",
             hint="Run the query in the mysql client to see the server's own message.",
+        )
+
+    def malformed(self) -> QueryError:
+        """What came is no row of the result: by a defect, which a run again does not mend."""
+        return self.query_error(
+            f"a row cannot be read: its bytes are not as MySQL's protocol has them ({MALFORMED})",
+            "This is a defect of reverse-etl, or of the server or a proxy: please report it with the server's version.",
         )
 
     def no_columns(self) -> QueryError:

@@ -125,14 +125,17 @@ def _begins(buffer: bytearray, begin: int, end: int, most: int) -> list[int]:
 
 
 def _values(raw: _Bytes, at: _Places) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], _Places, _Places]:
-    """Which values at these places are NULL, and where each begins and ends."""
-    lengths = raw[at].astype(np.int64)
+    """Which values at these places are NULL, and where each begins and ends: beyond its row where it has no length."""
+    marks = raw[at]
+    lengths = marks.astype(np.int64)
     begins = at + 1
-    is_null = lengths == _NULL
-    if lengths.max(initial=0) >= _NULL:
+    is_null = marks == _NULL
+    if marks.max(initial=0) >= _NULL:
         lengths[is_null] = 0
+        lengths[marks > _THREE_BYTES] = _LONGEST
         for mark, count in ((_TWO_BYTES, 2), (_THREE_BYTES, 3)):
-            longer = np.flatnonzero(lengths == mark)
+            # A length may be the number of a mark.
+            longer = np.flatnonzero(marks == mark)
             places = at[longer]
             lengths[longer] = sum(raw[places + 1 + byte].astype(np.int64) << 8 * byte for byte in range(count))
             begins[longer] += count
