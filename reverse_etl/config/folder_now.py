@@ -5,14 +5,15 @@ Those with a problem do not hide the others.
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from reverse_etl.config.files_below import files_below
 from reverse_etl.config.left_out import FOR_ALL, LeftOut, Reason, first_of
 from reverse_etl.config.loader import inspect_project
 from reverse_etl.config.problems import lines
@@ -21,6 +22,9 @@ from reverse_etl.errors import ConfigError
 if TYPE_CHECKING:
     from reverse_etl.config.inspection import Inspection
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
+
+_KEPT_S: Final = 5
+"""How long what was read holds, for files that lie elsewhere: queries, transforms, a manifest of dbt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +65,25 @@ class SyncsFolder:
         path: Where it is.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
+        self._clock = clock
         self._lock = threading.Lock()
-        self._seen: tuple[tuple[str, int, int], ...] | None = None
+        self._seen: tuple[tuple[str, int, int, int], ...] | None = None
+        self._read_at = 0.0
         self._found = FilesFound()
 
     def read(self) -> FilesFound:
-        """What is in the folder; a file is parsed once for each time it is written."""
+        """What is in the folder: the same object until that is something else.
+
+        Read again when a file below it changes, and after some seconds, for what the files name outside of it.
+        """
         with self._lock:
-            seen = tuple(sorted(_files(self.path)))
-            if seen != self._seen:
-                self._found = _read(self.path)
-                self._seen = seen
+            seen, now = tuple(sorted(_look(self.path))), self._clock()
+            if seen != self._seen or now - self._read_at >= _KEPT_S:
+                found = _read(self.path)
+                self._found = self._found if found == self._found else found
+                self._seen, self._read_at = seen, now
             return self._found
 
 
@@ -97,13 +107,11 @@ def _read(path: Path) -> FilesFound:
         return FilesFound(problems=(str(error),))
 
 
-def _files(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Name, time and size of every file below a folder, queries and transforms included."""
-    for place, _folders, names in os.walk(path, followlinks=True):
-        for name in names:
-            file = os.path.join(place, name)  # noqa: PTH118 - a thousand files, at every look
-            try:
-                found = os.stat(file)  # noqa: PTH116
-            except OSError:
-                continue
-            yield file, found.st_mtime_ns, found.st_size
+def _look(path: Path) -> Iterator[tuple[str, int, int, int]]:
+    """Name, times and size of every file below a folder, queries and transforms included."""
+    for file, found in files_below(path):
+        if isinstance(found, OSError):
+            yield file, 0, 0, 0
+        else:
+            # Who may read a file changes its ctime alone.
+            yield file, found.st_mtime_ns, found.st_ctime_ns, found.st_size

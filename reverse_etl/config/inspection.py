@@ -63,6 +63,8 @@ class Inspection:
         }
 
         def concerns(problem: Problem) -> bool:
+            if any(each.endswith("/") for each in problem.about):
+                return True  # a folder of which nothing is known
             if not is_named_like_connections(Path(problem.file)):
                 if Path(problem.file).name == DEFAULTS:
                     for_one = tuple(f"(for {sync.file})" for sync in self.syncs.values())

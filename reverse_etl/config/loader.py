@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from reverse_etl.config.defaults import DEFAULTS, Defaults, read_defaults, with_
 from reverse_etl.config.dictionary_file import Dictionary, read_dictionary
 from reverse_etl.config.dictionary_lock import LOCK, lock_warnings
 from reverse_etl.config.document import Document, Place, read_document
+from reverse_etl.config.files_below import files_below
 from reverse_etl.config.garbage import garbage_left
 from reverse_etl.config.gone_problems import beside, conflicts
 from reverse_etl.config.inspection import Inspection, is_dictionary
@@ -94,13 +94,18 @@ def inspect_project(directory: Path, target: str | None = None) -> Inspection:
         target: Whose connections; None for the chosen one.
 
     Raises:
-        ConfigError: There is no such folder.
+        ConfigError: There is no such folder, or it cannot be read.
     """
     folder = Path(directory).expanduser().absolute()
     if not folder.is_dir():
         raise ConfigError(
             f"there is no folder {directory}.",
             hint="Name it with --syncs or REVERSE_ETL_SYNCS, or make a first sync with `reverse-etl init`.",
+        )
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise ConfigError(
+            f"the folder {directory} cannot be read: permission denied.",
+            hint="Let the user that reverse-etl runs as list and enter it.",
         )
     with garbage_left():
         return _load(folder, chosen_target() if target is None else target)
@@ -109,7 +114,7 @@ def inspect_project(directory: Path, target: str | None = None) -> Inspection:
 def _load(folder: Path, target: str) -> Inspection:
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    files = sorted(_yaml_files(folder))
+    files = sorted(_yaml_files(folder, problems))
     connections = _connections(folder, target, files, problems)
     dictionary = Dictionary()
     named, read, syncs = dict[str, SyncFile](), dict[str, SyncFile](), dict[str, SyncConfig]()
@@ -192,19 +197,23 @@ def load_connections(directory: Path) -> Connections:
     return connections
 
 
-def _yaml_files(folder: Path) -> Iterator[Path]:
-    """Every visible YAML file, symbolic links followed, each folder once."""
-    entered: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in entered:
-            folders.clear()
-            continue
-        entered.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        # Docker makes a folder in the place of a file that it is to mount and that does not exist.
-        names = (*files, *folders)
-        yield from (Path(place, name) for name in names if name.lower().endswith(_ENDINGS) and name[0] != ".")
+def _yaml_files(folder: Path, problems: list[Problem]) -> set[Path]:
+    """Every visible YAML file. What may hide others is a problem of every sync: it may be one that sends what is gone.
+
+    Docker makes a folder in the place of a file that it is to mount and that does not exist: such a folder counts.
+    """
+    files = set[Path]()
+    for name, found in files_below(folder):
+        path = Path(name)
+        if name.lower().endswith(_ENDINGS) and path not in files:
+            files.add(path)
+        elif isinstance(found, FileNotFoundError) and not path.is_symlink():
+            continue  # removed since it was listed
+        elif isinstance(found, OSError):
+            nowhere = "is a symbolic link that leads nowhere, so that syncs may be missing: mend it, or remove it"
+            text = nowhere if isinstance(found, FileNotFoundError) else f"cannot be read: {found.strerror}"
+            problems.append(Problem(shown(path), 0, "", text, (f"{shown(path)}/",)))
+    return files
 
 
 def _read(path: Path, problems: list[Problem]) -> tuple[bytes, Document] | None:

@@ -60,7 +60,8 @@ class Problem:
 
     Attributes:
         about: The files that cannot be used because of it, where that is more or less than ``file``: a key of
-            ``_defaults.yaml`` is one sync's problem, and two syncs in conflict are a problem of both.
+            ``_defaults.yaml`` is one sync's problem, and two syncs in conflict are a problem of both. One that ends
+            with ``/`` is a folder of which nothing is known.
     """
 
     file: str

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reverse_etl.config.inspection import Inspection
 from reverse_etl.config.loader import inspect_project, load_runnable
-from reverse_etl.errors import ConfigProblemsError
+from reverse_etl.errors import ConfigError, ConfigProblemsError
 
 CONNECTIONS = """\
 faulty_files: leave_out
@@ -173,3 +175,76 @@ def test_without_syncs_a_faulty_shared_file_still_stops_all(tmp_path: Path) -> N
     (tmp_path / "connections.yaml").write_text("notfy: {}\n")
     with pytest.raises(ConfigProblemsError, match="notfy"):
         load_runnable(tmp_path)
+
+
+def no_permission(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that cannot be listed. Tests run as root, too, whom no mode stops."""
+    scandir = os.scandir
+
+    def refused(path: str) -> object:
+        if Path(path) == folder:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    folder.mkdir()
+    monkeypatch.setattr(os, "scandir", refused)
+
+
+def no_mount(folder: Path, _: pytest.MonkeyPatch) -> None:
+    """A link to what was mounted once."""
+    folder.symlink_to("/nowhere/at/all")
+
+
+@pytest.mark.parametrize("setting", ["leave_out", "stop"])
+@pytest.mark.parametrize(
+    ("name", "hide", "said"),
+    [
+        ("team", no_permission, "cannot be read: Permission denied"),
+        ("team.yaml", no_permission, "cannot be read: Permission denied"),
+        ("team", no_mount, "is a symbolic link that leads nowhere, so that syncs may be missing: mend it, or"),
+    ],
+)
+def test_a_folder_that_may_hide_syncs_stops_every_sync(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    name: str,
+    hide: Callable[[Path, pytest.MonkeyPatch], None],
+    said: str,
+) -> None:
+    """Whoever takes away would take what a hidden sync sends."""
+    hide(tmp_path / name, monkeypatch)
+    connections = CONNECTIONS.replace("leave_out", setting)
+    found = inspected(tmp_path, {"connections": connections, "a": GONE, "b": PLAIN.replace("main", "other")})
+    assert found.runnable is None
+    assert {"a", "b"} <= found.left_out.keys()
+    assert f"{tmp_path / name}: {said}" in " ".join(map(str, found.problems))
+    assert f"{tmp_path / name}: {said}" in " ".join(map(str, found.concerning(["b"])[0]))
+    with pytest.raises(ConfigProblemsError):
+        load_runnable(tmp_path)
+
+
+def test_a_file_that_is_gone_since_it_was_listed_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Editors write beside a file and rename."""
+    scandir = os.scandir
+
+    class Listed:
+        def __enter__(self) -> list[os.DirEntry[str]]:
+            with scandir(tmp_path) as entries:
+                found = list(entries)
+            (tmp_path / "a.yaml~").unlink(missing_ok=True)
+            return found
+
+        def __exit__(self, *_: object) -> None: ...
+
+    (tmp_path / "a.yaml~").write_text("")
+    monkeypatch.setattr(os, "scandir", lambda _: Listed())
+    assert [] == inspected(tmp_path, {"a": PLAIN}).problems
+    assert not (tmp_path / "a.yaml~").exists()
+
+
+def test_a_top_folder_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do, and before any file of it is asked for."""
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.R_OK | os.X_OK))
+    with pytest.raises(ConfigError, match="cannot be read: permission denied"):
+        inspected(tmp_path, {"a": PLAIN})
