@@ -13,6 +13,7 @@ import typer
 from reverse_etl.errors import ConfigError
 
 if TYPE_CHECKING:
+    from reverse_etl.config.folder_now import FilesFound
     from reverse_etl.config.left_out import LeftOut
     from reverse_etl.config.loader import ProjectConfig
     from reverse_etl.config.syncs import SyncConfig
@@ -72,16 +73,31 @@ def runnable_project(syncs: Path) -> ProjectConfig:
 
 def warn_of(left_out: Mapping[str, LeftOut]) -> None:
     """Says on stderr which files are faulty, and which syncs are left out."""
-    from reverse_etl.cli import words
-    from reverse_etl.cli.tables import say
+    if text := _warning(left_out):
+        from reverse_etl.cli import words
+        from reverse_etl.cli.tables import say
+
+        say(words.console(stderr=True), text, style="yellow")
+
+
+def warning_of_files(found: FilesFound) -> str:
+    """Which files are faulty, and which syncs are left out; empty where none is faulty."""
+    from reverse_etl.config.left_out import SEE_ALL, first_of
+
+    if not found.problems:
+        return ""
+    return _warning(found.left_out) or f"Warning: {first_of(found.problems)} {SEE_ALL}"
+
+
+def _warning(left_out: Mapping[str, LeftOut]) -> str:
     from reverse_etl.config.left_out import SEE_ALL, named
     from reverse_etl.counted import counted
 
     problems = list(dict.fromkeys(why.problem for why in left_out.values()))
-    if problems:
-        more = f" {counted(len(problems) - 1, 'more file is', 'more files are')} faulty." if problems[1:] else ""
-        text = f"Warning: {problems[0]}{more} {named(left_out)} {SEE_ALL}"
-        say(words.console(stderr=True), text, style="yellow")
+    if not problems:
+        return ""
+    more = f" {counted(len(problems) - 1, 'more file is', 'more files are')} faulty." if problems[1:] else ""
+    return f"Warning: {problems[0]}{more} {named(left_out)} {SEE_ALL}"
 
 
 def sync_named(project: ProjectConfig, name: str) -> SyncConfig:

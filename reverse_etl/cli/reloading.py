@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.cli.dagster_graphql import ask
+from reverse_etl.cli.project import warning_of_files
 from reverse_etl.errors import StateError
 
 if TYPE_CHECKING:
     from reverse_etl.config.folder_now import FilesFound, SyncsFolder
 
+MENDED: Final = "The files are mended: no sync is left out any more."
 LOADED: Final = "The files changed, and Dagster has loaded them again."
 NOT_LOADED: Final = "The files changed, and Dagster cannot load them: see Deployment on its page for why."
 
@@ -38,14 +40,32 @@ mutation Reload($name: String!) { reloadRepositoryLocation(repositoryLocationNam
 
 
 @contextmanager
-def kept_loaded(dagster: str, folder: SyncsFolder, tell: Callable[[str], None]) -> Iterator[None]:
-    """While the block lasts, Dagster loads the files again after they have changed; ``tell`` is called each time."""
+def kept_loaded(
+    dagster: str,
+    folder: SyncsFolder,
+    tell: Callable[[str], None],
+    warned_of: FilesFound,
+    *,
+    every_s: float = _EVERY_S,
+) -> Iterator[None]:
+    """While the block lasts, Dagster loads the files again after they have changed.
+
+    Args:
+        dagster: Its address.
+        folder: The files.
+        tell: Is called each time, and before that once for each change in what faulty files leave out.
+        warned_of: The files whose faults were said last.
+        every_s: How often it looks.
+    """
     end = threading.Event()
-    changes = Changes(folder)
+    changes, faults = Changes(folder), Faults(warned_of)
 
     def follow() -> None:
-        while not end.wait(_EVERY_S):
-            if changes.seen():
+        while not end.wait(every_s):
+            changed = changes.seen()
+            if said := faults.news(changes.settled):
+                tell(said)
+            if changed:
                 try:
                     tell(LOADED if reload(dagster) else NOT_LOADED)
                 except StateError:
@@ -60,17 +80,37 @@ def kept_loaded(dagster: str, folder: SyncsFolder, tell: Callable[[str], None]) 
         end.set()
 
 
+class Faults:
+    """What faulty files leave out, said once for each change of it."""
+
+    def __init__(self, said: FilesFound) -> None:
+        self._said = said
+
+    def news(self, now: FilesFound) -> str:
+        """The warning of files that became faulty, or that they are mended; empty where that was said."""
+        before, self._said = self._said, now
+        if (before.problems, before.left_out.keys()) == (now.problems, now.left_out.keys()):
+            return ""
+        return warning_of_files(now) or MENDED
+
+
 class Changes:
-    """What has changed in a folder of syncs since Dagster loaded it, and only once it can be loaded."""
+    """What has changed in a folder of syncs since Dagster loaded it, and only once it can be loaded.
+
+    Attributes:
+        settled: The files as they were at two looks in a row, whether they can be loaded or not.
+    """
 
     def __init__(self, folder: SyncsFolder) -> None:
         self._folder = folder
-        self._loaded = self._before = folder.read()
+        self._loaded = self._before = self.settled = folder.read()
 
     def seen(self) -> bool:
         """Whether the files differ from what is loaded, can be loaded, and are as they were at the look before."""
         now = self._folder.read()
         settled, self._before = now is self._before, now
+        if settled:
+            self.settled = now
         return settled and now.project is not None and not _same(now, self._loaded)
 
     def are_loaded(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.cli import words
 from reverse_etl.cli.confirmed import NotConfirmed
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import ProjectConfig, SyncConfig
     from reverse_etl.report import RunReport
 
+LEFT_OUT: Final = "left_out"
+"""The status, for programs, of a sync that a faulty file leaves out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -31,18 +34,25 @@ class Ended:
         report: Its run, or its pieces together (``run_pieces``); None where it had none.
         error: Why it had none; None for a paused sync.
         why: Why it has no run where that is another sync's doing, a sentence; otherwise empty.
+        left_out: Whether a faulty file leaves it out, so that nothing of it began.
     """
 
     sync: str
     report: RunReport | None = None
     error: ReverseEtlError | None = None
     why: str = ""
+    left_out: bool = False
 
     @property
     def status(self) -> str:
-        """How its run ended; ``failed`` where it could not begin, ``skipped`` or ``paused`` where it was not to."""
+        """How its run ended; ``failed`` where it could not begin; a word for why where it was not to.
+
+        That is ``skipped``, ``paused`` or ``left_out``.
+        """
         if self.report is not None:
             return self.report.status.value
+        if self.left_out:
+            return LEFT_OUT
         if self.why:
             return Status.SKIPPED.value
         return Status.FAILED.value if self.error else "paused"
@@ -102,7 +112,7 @@ def left_out(project: ProjectConfig, destination: str) -> list[Ended]:
     from reverse_etl.config.left_out import SEE_ALL
 
     return [
-        Ended(name, error=ConfigError(f"{name} is left out: {why.why}", hint=SEE_ALL))
+        Ended(name, error=ConfigError(f"{name} is left out: {why.why}", hint=SEE_ALL), left_out=True)
         for name, why in project.left_out.items()
         if why.sync is None or destination in ("", why.sync.destination)
     ]
@@ -162,12 +172,19 @@ def _not_confirmed(sync: SyncConfig) -> ReverseEtlError:
 
 
 def worst(ended: Sequence[Ended]) -> int:
-    """The exit code of the sync that ended worst: a failed run, before failed rows, before a skipped one."""
+    """The exit code of the sync that ended worst: a failed run, before failed rows, before a skipped one.
+
+    One that is left out counts as a failed run.
+    """
     order = [status.value for status in FROM_GOOD_TO_BAD]
     if any(each.exit_code == INTERRUPTED_EXIT_CODE for each in ended):
         return INTERRUPTED_EXIT_CODE
     with_code = [each for each in ended if each.exit_code]
-    return max(with_code, key=lambda each: order.index(each.status)).exit_code if with_code else 0
+
+    def badness(each: Ended) -> int:
+        return order.index(Status.FAILED.value if each.left_out else each.status)
+
+    return max(with_code, key=badness).exit_code if with_code else 0
 
 
 def show_all(ended: Sequence[Ended], console: Console) -> None:
@@ -180,9 +197,9 @@ def show_all(ended: Sequence[Ended], console: Console) -> None:
             total = each.report.total
             cells = [f"{count:,}" for count in (total.extracted, total.delivered, total.failed)]
             cells.append(f"{each.report.duration_s:.1f} s")
-        table.add(each.sync, words.status_text(each.status), *cells)
+        table.add(each.sync, words.status_text("left out" if each.left_out else each.status), *cells)
     console.print()
     table.show(console)
     if paused := sum(each.status == "paused" for each in ended):
-        what = counted(paused, "sync is paused and was", "syncs are paused and were")
-        say(console, f"{what} left out: run one by its name, or resume it.")
+        what = counted(paused, "sync is paused and did", "syncs are paused and did")
+        say(console, f"{what} not run: run one by its name, or resume it.")

@@ -28,6 +28,7 @@ STATUS_STYLES: Final = {
     "some_rows_failed": "yellow",
     "skipped": "dim",
     "paused": "yellow",
+    "left out": "yellow",
     "stale": "yellow",
     "failed": "red",
     "canceled": "red",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reverse_etl.cli.reloading import Changes, reload
+from reverse_etl.cli.reloading import MENDED, Changes, Faults, kept_loaded, reload
 from reverse_etl.config.folder_now import SyncsFolder
 from reverse_etl.errors import StateError
 from reverse_etl.syncs_page.server import listen, serving
@@ -100,3 +101,56 @@ def test_files_are_loaded_once_for_each_change_that_is_whole(project: Remembered
     assert [False, False] == [changes.seen(), changes.seen()]
     file.unlink()
     assert [False, True] == [changes.seen(), changes.seen()]
+
+
+@pytest.mark.parametrize("leaving_out", [True, False])
+def test_a_file_that_becomes_faulty_is_said_once_and_once_that_it_is_mended(
+    project: Remembered, leaving_out: bool
+) -> None:
+    """Whether it stops its folder or its own sync; not while it is being written; a further one is said anew."""
+    if leaving_out:
+        leaves_out(project.folder / "syncs")
+    folder = SyncsFolder(project.folder / "syncs")
+    changes, faults = Changes(folder), Faults(folder.read())
+
+    def look() -> str:
+        changes.seen()
+        return faults.news(changes.settled)
+
+    def looks() -> list[str]:
+        return [look(), look(), look()]
+
+    assert ["", "", ""] == looks()
+    project.write("staff", "{every: never}")
+    unsettled, said, then = looks()
+    assert ("", "") == (unsettled, then)
+    assert said.startswith("Warning: syncs/staff.yaml:3: schedule.every")
+    others = "" if leaving_out else "; people (syncs/staff.yaml is faulty)"
+    assert f"Left out until the files are mended: staff{others}." in said
+    assert ("One faulty file stops every sync" in said) != leaving_out
+    project.write("people", "{every: never}")
+    assert "1 more file is faulty. Left out until the files are mended: people, staff." in "".join(looks())
+    project.write("people", "manual")
+    assert looks()[1].startswith("Warning: syncs/staff.yaml:3: ")
+    project.write("staff", "manual")
+    assert ["", MENDED, ""] == looks()
+    connections = project.folder / "syncs" / "connections.yaml"
+    connections.rename(connections.with_suffix(".away"))
+    assert looks()[1].startswith("Warning: ")
+    connections.with_suffix(".away").rename(connections)
+    assert ["", MENDED, ""] == looks()
+
+
+def test_what_changed_since_the_first_warning_is_said_while_it_runs(project: Remembered) -> None:
+    """By the thread that looks, although Dagster does not answer yet."""
+    folder, said, told = SyncsFolder(project.folder / "syncs"), [], threading.Event()
+
+    def tell(text: str) -> None:
+        said.append(text)
+        told.set()
+
+    before = folder.read()
+    project.write("staff", "{every: never}")
+    with kept_loaded("http://127.0.0.1:9", folder, tell, before, every_s=0.01):
+        assert told.wait(60)
+    assert ["Warning: syncs/staff.yaml:3:"] == [text[:28] for text in said]

@@ -9,7 +9,7 @@ import pytest
 
 from reverse_etl.cli.confirmed import NotConfirmed
 from reverse_etl.cli.project import sync_named
-from reverse_etl.cli.several import Ended, chosen, left_out, run_each, worst
+from reverse_etl.cli.several import Ended, chosen, left_out, run_each, show_all, worst
 from reverse_etl.cli.words import console
 from reverse_etl.config.loader import load_project, load_runnable
 from reverse_etl.config.syncs import ProjectConfig, SyncConfig
@@ -118,8 +118,10 @@ def test_the_exit_code_is_that_of_the_worst(ended: list[Ended], code: int) -> No
     assert code == worst(ended)
 
 
-def test_what_faulty_files_leave_out_is_said_and_is_the_exit_code(project: ProjectConfig) -> None:
-    """The others run; one that writes to another destination for sure is not named with those of this one."""
+def test_what_faulty_files_leave_out_is_said_and_is_the_exit_code(
+    project: ProjectConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others run; of these nothing ran, so nothing failed. One that writes elsewhere for sure is not named."""
     folder = Project(project.directory.parent)
     leaves_out(project.directory)
     folder.write("a.yaml", people() + "chekcs: []\n")
@@ -128,7 +130,13 @@ def test_what_faulty_files_leave_out_is_said_and_is_the_exit_code(project: Proje
     ran = list(run_each(chosen(found, ""), lambda sync: report(sync.name, Status.COMPLETED), (), console(stderr=True)))
     ended = [*ran, *left_out(found, "")]
     assert ["c", "elsewhere", "a", "b"] == [each.sync for each in ended]
-    assert (["failed", "failed"], 2) == ([each.status for each in ended[2:]], worst(ended))
+    assert (["left_out", "left_out"], 2) == ([each.status for each in ended[2:]], worst(ended))
+    assert 2 == worst([Ended("c", report("c", Status.SOME_ROWS_FAILED, 7)), *ended[2:]])
+    assert {"sync": "a", "status": "left_out", "exit_code": 2}.items() <= ended[2].as_json().items()
+    show_all(ended, console(stderr=True))
+    shown = [line.split() for line in capsys.readouterr().err.splitlines()]
+    assert ["a", "left", "out"] in shown
+    assert not any("failed" in line[1:2] for line in shown)
     assert "b is left out: it runs after a, which is left out: " in str(ended[3].as_json()["message"])
     assert ["a"] == [each.sync for each in left_out(found, "other")]
     with pytest.raises(ConfigError, match=r"a is left out: its own file is faulty: .*a\.yaml:\d+: chekcs: ") as raised:

@@ -66,7 +66,7 @@ def test_all_syncs_one_after_the_other(project: Project, sandbox: RunningSandbox
     assert [("broken", "failed"), ("ids", "completed"), ("later", "paused"), ("people", "some_rows_failed")] == [
         (each["sync"], each["status"]) for each in found
     ]
-    assert "1 sync is paused and was left out" in done.stderr
+    assert "1 sync is paused and did not run" in done.stderr
     assert {"1", "2"} == {person["id"] for person in sandbox.people()}
     done = project.reverse_etl("run", "--workspace", "man")
     assert (2, True) == (done.returncode, "Did you mean main?" in done.stderr)

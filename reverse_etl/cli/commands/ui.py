@@ -52,6 +52,7 @@ def ui(
     no_token: NoToken = False,
 ) -> None:
     """Serve the Syncs page and Dagster's UI, and run the schedules: http://127.0.0.1:3000. Ctrl-C ends all."""
+    from reverse_etl.config.folder_now import found_in
     from reverse_etl.config.loader import inspect_project
     from reverse_etl.state.home import Home
     from reverse_etl.syncs_page.app import syncs_page
@@ -78,7 +79,7 @@ def ui(
     )
     with (
         serving(syncs_page(page), listen(syncs_port, beside=port)) as address,
-        kept_loaded(page.dagster, page.folder, partial(say, people)),
+        kept_loaded(page.dagster, page.folder, partial(say, people), found_in(found)),
     ):
         say(people, f"The Syncs page: {address_to_open(address, page)}")
         with _as_interrupts(), _services(str(workspace), port) as process:
