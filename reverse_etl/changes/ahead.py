@@ -81,3 +81,10 @@ class FingerprintedAhead(WhileRead["Path"]):
         with replacing(path) as file, pa.ipc.new_file(file, found.schema) as writer:
             writer.write_batch(found)
         return path
+
+
+def remove_left(folder: RunFolder) -> None:
+    """Removes what a process that was killed has made of a changeset and nobody took."""
+    for path in folder.path.glob("*/ahead-*"):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

@@ -65,13 +65,15 @@ class WhileRead(Generic[Result]):
 
         What is made later is made while the stages work that do not need it.
         """
-        if complete:
-            self._begun |= {path: self._thread.submit(later) for path, later in self._left.items()}
-            self._states = {path: _state(path) for path in self._begun if path.exists()}
-            if replaced := _kept.get(type(self)):
-                replaced.drop()
-            _kept[type(self)] = self
-        self._thread.shutdown(wait=not (complete and self._left), cancel_futures=not complete)
+        if not complete:
+            self.drop()
+            return
+        self._begun |= {path: self._thread.submit(later) for path, later in self._left.items()}
+        self._states = {path: _state(path) for path in self._begun if path.exists()}
+        if replaced := _kept.get(type(self)):
+            replaced.drop()
+        _kept[type(self)] = self
+        self._thread.shutdown(wait=not self._left)
 
     def drop(self) -> list[Result]:
         """Makes nothing more; gives what was made."""

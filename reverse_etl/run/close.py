@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from reverse_etl.changes.ahead import remove_left
 from reverse_etl.changes.compared import compared
 from reverse_etl.changeset.asked import reads_only_changes
 from reverse_etl.changeset.excluded import excluded_by
@@ -52,6 +53,7 @@ def close(run: SyncRun, status: Status | None, *, message: str = "", exit_code: 
         report = _close(run, status, message, exit_code)
     finally:
         drop(run.folder)
+        remove_left(run.folder)
         has_closed(run.run_id)
         release(run.folder.path)
         heartbeat.stop(run.lease_id)

@@ -19,8 +19,9 @@ from reverse_etl.changes.keyed import FINGERPRINTS_FILE, Keyed, write_fingerprin
 from reverse_etl.changeset.parts import Parts, RunFolder, with_row_numbers
 from reverse_etl.changeset.while_read import drop, take, while_read
 from reverse_etl.destinations.powers import AsSent
-from reverse_etl.report import Outcome
+from reverse_etl.report import Outcome, Status
 from reverse_etl.run.attend import attend
+from reverse_etl.run.close import close
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.stages import compare_changeset, extract_changeset, validate_changeset
 from reverse_etl.state.home import Home
@@ -157,6 +158,14 @@ def test_what_nobody_takes_is_removed(tmp_path: Path) -> None:
     assert take(FingerprintedAhead, SYNC, folder) is None
 
 
+def test_a_reading_that_fails_leaves_no_fingerprints(tmp_path: Path) -> None:
+    """Neither those that were made nor those that were being made."""
+    folder = RunFolder(tmp_path)
+    with pytest.raises(ValueError, match="longer"):
+        read(folder, KEYED, BATCHES[:1])
+    assert [] == left(folder)
+
+
 @pytest.mark.parametrize("one_process", [True, False])
 def test_a_run_fingerprints_its_rows_while_it_reads_them(
     tmp_path: Path, sandbox: RunningSandbox, one_process: bool
@@ -173,3 +182,16 @@ def test_a_run_fingerprints_its_rows_while_it_reads_them(
     assert (bool(files), 7) == (one_process, found.streams["rows"].added)
     assert [] == [*run.folder.path.rglob("ahead-*")]
     assert take(FingerprintedAhead, run.sync, run.folder) is None
+
+
+def test_what_a_killed_process_left_is_removed_when_the_run_is_closed(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """Another process goes on with a changeset that is complete, and knows nothing of these files."""
+    home = Home.at(tmp_path / "home")
+    case = World(tmp_path, sandbox, home, fresh_store(home), compares=True).case("people", random.Random(1), rows=7)  # noqa: S311 - repeatable, not secret
+    run: SyncRun = replace(case.start(), one_process=False)
+    with attend(run):
+        extract_changeset(run, case.database)
+        for name in ("ahead-000000.arrow", "ahead-000001.arrow.partial"):
+            (run.folder.parts("rows").folder / name).write_bytes(b"ARROW1")
+        close(run, Status.FAILED, message="planted", exit_code=3)
+    assert [] == [*run.folder.path.rglob("ahead-*")]
