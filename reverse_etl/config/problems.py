@@ -133,11 +133,13 @@ def model_problems(
         inner = detail["loc"]
         if detail["type"] == "missing" and inner in meant:
             continue
-        path = _written(document, (*under, *inner), at_least=len(under), missing=detail["type"] == "missing")
+        path, of_union = _written(document, (*under, *inner), at_least=len(under), missing=detail["type"] == "missing")
         place = document.place.at(*path)
         if detail["type"] == "extra_forbidden" and place is not None and place.file:
             continue  # the key that names the file is unknown, too
-        text = _sentence(detail, model, inner)
+        text = _sentence(detail, model, inner, path)
+        if of_union and detail["type"] in ("missing", "extra_forbidden"):
+            text = f"must be keys and values; known are: {', '.join(_known_keys(model, inner[:-1]))}"
         if text not in found.setdefault(path, []):
             found[path].append(text)
     for path, texts in found.items():
@@ -145,17 +147,21 @@ def model_problems(
         yield problem_at(file, document, path, _together(texts))
 
 
-def _written(document: Document, path: Path, *, at_least: int, missing: bool) -> Path:
-    """The path without what pydantic adds for members of a union."""
-    if missing:
-        return path
-    length = len(path)
+def _written(document: Document, path: Path, *, at_least: int, missing: bool) -> tuple[Path, bool]:
+    """The path without what pydantic adds for members of a union, and whether the key at its end is in one of them.
+
+    A key that is missing has its own name at the end of the path.
+    """
+    length = len(path) - missing
     while length > at_least and document.place.at(*path[:length]) is None:
         length -= 1
-    return path[:length] if length > at_least else path
+    of_union = length < len(path) - 1
+    if missing and not of_union:
+        return path, False
+    return (path[:length] if length > at_least else path), of_union
 
 
-def _sentence(detail: Any, model: type[YamlModel], inner: Path) -> str:
+def _sentence(detail: Any, model: type[YamlModel], inner: Path, written: Path) -> str:
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "misfit":
         return str(context["text"])
@@ -172,7 +178,7 @@ def _sentence(detail: Any, model: type[YamlModel], inner: Path) -> str:
         return str(context["error"])
     if kind in ("model_type", "model_attributes_type", "dataclass_type"):
         known = _known_keys(model, inner)
-        such_as = f", such as `{inner[-1]}: {{{known[0]}: …}}`" if isinstance(given, str) and inner and known else ""
+        such_as = f", such as `{written[-1]}: {{{known[0]}: …}}`" if isinstance(given, str) and inner and known else ""
         state = "is empty" if given is None else f"must be keys and values{such_as}"
         return f"{state}; known are: {', '.join(known)}"
     if kind in ("string_type", "path_type") and (given is None or isinstance(given, _TEXT_AND_STRUCTURE)):
