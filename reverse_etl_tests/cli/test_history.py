@@ -112,6 +112,7 @@ def test_another_file_with_a_problem_is_no_matter(project: Remembered) -> None:
     """Of a sync without a run; a name that no file has is still an error."""
     project.write("broken", "manual\nchekcs: []")
     for name in ("people", "broken"):
-        assert f"{name} has not run yet" in run(history, name).stdout
+        said = run(history, name).stdout
+        assert f"{name} has not run yet: once the files are mended, start it with `reverse-etl run {name}`.\n" == said
     with pytest.raises(ConfigError, match=r"Did you mean people\?"):
         run(history, "peple")

@@ -49,7 +49,7 @@ def errors(
     require_known(store, sync, syncs)
     report = chosen_run(store, sync, run)
     if report is None:
-        words.print_json(None) if as_json else say(words.console(), no_runs(sync))
+        words.print_json(None) if as_json else say(words.console(), no_runs(sync, syncs))
         return
     causes = causes_of_run(store, report.run_id)
     first = list(islice(failed_rows_of_run(store, report.run_id), limit))

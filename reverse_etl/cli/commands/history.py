@@ -56,7 +56,7 @@ def history(
     elif runs:
         _show(runs, datetime.now(UTC))
     else:
-        say(words.console(), no_runs(sync))
+        say(words.console(), no_runs(sync, syncs))
 
 
 def _show_key(sync: str, syncs: Path, key: str, home: Home, store: Store, *, limit: int, as_json: bool) -> None:
@@ -103,9 +103,12 @@ def require_known(store: Store, sync: str, syncs: Path) -> None:
         require_named(inspect_project(syncs).syncs, sync, str(syncs.expanduser().absolute()))
 
 
-def no_runs(sync: str) -> str:
-    """The sentence for a sync that has not run."""
-    return f"{sync} has not run yet: start it with `reverse-etl run {sync}`."
+def no_runs(sync: str, syncs: Path) -> str:
+    """The sentence for a sync that has not run, and whether it can now."""
+    from reverse_etl.config.folder_now import folder_now
+
+    when = "once the files are mended, " if sync in folder_now(syncs).read().left_out else ""
+    return f"{sync} has not run yet: {when}start it with `reverse-etl run {sync}`."
 
 
 def _show(runs: list[RunReport], now: datetime) -> None:

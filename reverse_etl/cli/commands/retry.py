@@ -47,7 +47,7 @@ def retry(
     report = chosen_run(store, sync, run, with_rows=True)
     failed = report.total.failed if report else 0
     if report is None or not failed:
-        say(people, no_runs(sync) if report is None else f"No row failed in run {report.run_id[:8]}.")
+        say(people, no_runs(sync, syncs) if report is None else f"No row failed in run {report.run_id[:8]}.")
         if as_json:
             sys.stdout.write("null\n")
         return
