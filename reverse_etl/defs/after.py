@@ -2,7 +2,8 @@
 
 Why it is no automation condition: those start runs without a sync's job and its tags, know no workspace that is busy,
 and no longest wait (``docs/decisions``). What it has seen is in its cursor, by sync: a mark of each asset and each sync
-that is waited for, as it was when the sync was last started. Nothing that came meanwhile is lost: it stays new.
+that is waited for, as it was when the sync was last started. Nothing that came meanwhile is lost: it stays new, until
+a run of the sync, whoever started it, begins after it.
 """
 
 import hashlib
@@ -21,10 +22,10 @@ from reverse_etl.defs.assets import HOME
 from reverse_etl.defs.not_now import not_now
 from reverse_etl.defs.overlap import UNFINISHED, runs_in_the_way
 from reverse_etl.defs.specs import ProjectSpecs
-from reverse_etl.schedule.after import at_the_latest, has_come
+from reverse_etl.schedule.after import at_the_latest, has_come, used_up
 from reverse_etl.state.kept import kept_store
 from reverse_etl.state.pieces import readings_under_way
-from reverse_etl.state.run_history import last_delivered, latest_runs
+from reverse_etl.state.run_history import last_delivered, last_reading_at, latest_runs
 from reverse_etl.state.store import Store
 from reverse_etl.state.syncs import SyncState, every_sync, note_interval, record_seen
 
@@ -37,7 +38,7 @@ class Seen:
     """What the sensor remembers of one sync.
 
     Attributes:
-        marks: Of what it waits for, when it was last started or paused.
+        marks: Of what it waits for, when it was last started or paused, or when a run of it began that others started.
         started_at: When the sensor last started it; None before.
     """
 
@@ -82,6 +83,14 @@ def after_sensor(
     return syncs_after_others
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What was made last: its mark, and when, aware UTC."""
+
+    mark: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class _Look:
     instance: dg.DagsterInstance
@@ -94,7 +103,7 @@ class _Look:
     def due(self, syncs: Sequence[SyncConfig], specs: ProjectSpecs) -> list[dg.RunRequest]:
         """The runs to start now: one of a workspace at most, and none where another run has it."""
         awaited = {sync.name: specs.syncs[sync.name].awaited for sync in syncs}
-        marks = self._marks(syncs, {key for keys in awaited.values() for key in keys})
+        made = self._made(syncs, {key for keys in awaited.values() for key in keys})
         states = {state.name: state for state in every_sync(self.store)}
         started = {name: run.started_at for name, run in latest_runs(self.store, *awaited).items()}
         waiting: list[tuple[datetime, SyncConfig, dict[str, str], str]] = []
@@ -102,8 +111,8 @@ class _Look:
             first_seen_at = record_seen(self.store, sync.name, sync.destination, self.now)
             every = sync.schedule.every
             note_interval(self.store, sync.name, None if every is None else every.total_seconds())
-            own = {_asset(key): marks.get(_asset(key), "") for key in awaited[sync.name]}
-            own |= {_sync(name): marks.get(_sync(name), "") for name in sync.schedule.after_syncs}
+            names = [*map(_asset, awaited[sync.name]), *map(_sync, sync.schedule.after_syncs)]
+            own = {name: made[name].mark if name in made else "" for name in names}
             seen = self._seen(sync, own, ran=sync.name in started)
             if why := not_now(self.folder, sync.name):
                 self.notes.append(why)
@@ -114,7 +123,7 @@ class _Look:
                 self.notes.append(f"{sync.name} is paused: `reverse-etl resume {sync.name}` lets it run again.")
                 continue
             latest = at_the_latest(sync.schedule, last, first_seen_at)
-            if has_come(own, seen.marks, each=not sync.schedule.after_upstream):
+            if self._has_come(sync, own, seen, made):
                 if making := self._in_progress(awaited[sync.name]):
                     self.notes.append(f"{sync.name} waits until {making.to_user_string()} is made.")
                 else:
@@ -122,6 +131,18 @@ class _Look:
             elif latest is not None and latest <= self.now:
                 waiting.append((last or first_seen_at, sync, own, f"{sync.name} at the latest {latest.isoformat()}"))
         return list(self._started(waiting))
+
+    def _has_come(self, sync: SyncConfig, own: Mapping[str, str], seen: Seen, made: Mapping[str, _Made]) -> bool:
+        """Whether what a sync waits for is there, and no run of it, whoever started it, began after that."""
+        each = not sync.schedule.after_upstream
+        if not has_come(own, seen.marks, each=each):
+            return False
+        made_at = {name: made[name].at for name, mark in own.items() if mark and mark != seen.marks.get(name)}
+        began_at = last_reading_at(self.store, sync.name, since=min(made_at.values()))
+        if used := used_up(made_at, began_at):
+            seen.marks = {**seen.marks, **{name: own[name] for name in used}}
+            self.notes.append(f"{sync.name} has run since {', '.join(sorted(used))} came.")
+        return has_come(own, seen.marks, each=each)
 
     def _started(self, waiting: list[tuple[datetime, SyncConfig, dict[str, str], str]]) -> Iterable[dg.RunRequest]:
         """The sync of a workspace that ran longest ago; the others stay due."""
@@ -143,17 +164,20 @@ class _Look:
             known = self.seen[sync.name] = Seen(dict(marks) if ran else {})
         return known
 
-    def _marks(self, syncs: Sequence[SyncConfig], assets: set[dg.AssetKey]) -> dict[str, str]:
-        """A mark of everything that was ever made and that some sync waits for."""
+    def _made(self, syncs: Sequence[SyncConfig], assets: set[dg.AssetKey]) -> dict[str, _Made]:
+        """Everything that was ever made and that some sync waits for."""
         records = self.instance.get_asset_records(sorted(assets)) if assets else []
         made = {
-            _asset(record.asset_entry.asset_key): str(record.asset_entry.last_materialization_storage_id)
+            _asset(record.asset_entry.asset_key): _Made(
+                str(last.storage_id), datetime.fromtimestamp(last.timestamp, UTC)
+            )
             for record in records
-            if record.asset_entry.last_materialization_storage_id is not None
+            if (last := record.asset_entry.last_materialization_record) is not None
         }
         # Of a sync that reads everything in pieces, one piece is no delivery to run after.
         others = {name for sync in syncs for name in sync.schedule.after_syncs} - readings_under_way(self.store).keys()
-        return made | {_sync(name): run_id for name, run_id in last_delivered(self.store, others).items()}
+        delivered = last_delivered(self.store, others).items()
+        return made | {_sync(name): _Made(delivery.run_id, delivery.ended_at) for name, delivery in delivered}
 
     def _in_progress(self, assets: Iterable[dg.AssetKey]) -> dg.AssetKey | None:
         """One of the assets that an unfinished run is going to make, or makes."""

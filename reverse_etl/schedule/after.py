@@ -25,6 +25,16 @@ def has_come(marks: Mapping[str, str], seen: Mapping[str, str], *, each: bool) -
     return bool(new) and (all(new) if each else any(new))
 
 
+def used_up(made_at: Mapping[str, datetime], began_at: datetime | None) -> set[str]:
+    """What a run has seen: the names of what was made before it began, or at that moment.
+
+    Args:
+        made_at: By name, when it was made, aware.
+        began_at: When the run began, aware; None: there is none.
+    """
+    return set() if began_at is None else {name for name, at in made_at.items() if at <= began_at}
+
+
 def at_the_latest(
     schedule: ScheduleConfig, last_start_at: datetime | None, first_seen_at: datetime | None
 ) -> datetime | None:

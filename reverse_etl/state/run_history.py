@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from reverse_etl.changeset.recipient import Recipient
 from reverse_etl.changeset.scope import Reads
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.reports import run_reports
 from reverse_etl.state.schema import RUN, RUN_STREAM, SYNC
@@ -20,6 +22,21 @@ if TYPE_CHECKING:
 
 _DELIVERED: Final = [Status.COMPLETED.value, Status.SOME_ROWS_FAILED.value]
 _STOPPED: Final = [Status.FAILED.value, Status.CANCELED.value]
+_WHOLE: Final = [reads.value for reads in Reads if reads.is_whole]
+_READ_TO_THE_END: Final = sa.or_(RUN.c.pieces.is_(None), RUN.c.piece == RUN.c.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A run that delivered.
+
+    Attributes:
+        run_id: Its id.
+        ended_at: Aware UTC, by the clock of its machine.
+    """
+
+    run_id: str
+    ended_at: datetime
 
 
 def find_run(store: Store, run_id: str) -> RunReport | None:
@@ -110,18 +127,64 @@ def attempt_of(store: Store, run_id: str, *, root_run_id: str, began_at: datetim
         return 1 + int(connection.execute(earlier).scalar_one())
 
 
-def last_delivered(store: Store, syncs: Collection[str]) -> dict[str, str]:
-    """By sync, the id of its newest run that delivered, failed rows or not; without those that have none.
+def last_delivered(store: Store, syncs: Collection[str]) -> dict[str, Delivery]:
+    """By sync, its newest run that delivered, failed rows or not; without those that have none.
 
     A run that took rows back delivered none, and a piece of everything before the last one is no delivery.
 
     Raises:
         StateError: The history cannot be read.
     """
-    newest = _of_newest_delivery(RUN.c.run_id, sa.or_(RUN.c.pieces.is_(None), RUN.c.piece == RUN.c.pieces))
+    run_id, ended_at = (_of_newest_delivery(column, _READ_TO_THE_END) for column in (RUN.c.run_id, RUN.c.finished_at))
     with store.reading() as connection:
-        rows = connection.execute(sa.select(SYNC.c.name, newest).where(SYNC.c.name.in_(syncs)))
-        return {name: run_id for name, run_id in rows if run_id is not None}
+        rows = connection.execute(sa.select(SYNC.c.name, run_id, ended_at).where(SYNC.c.name.in_(syncs)))
+        return {name: Delivery(run_id, ended_at) for name, run_id, ended_at in rows if run_id is not None}
+
+
+def last_reading_at(store: Store, sync: str, *, since: datetime) -> datetime | None:
+    """When the newest reading began whose rows need no other run: they were delivered, or somebody canceled that.
+
+    What failed, was skipped, or canceled before its rows were read, does not count; nor does a run of a few rows. Of a
+    re-execution, and of the last one of several pieces, the run counts that the reading began with.
+
+    Args:
+        store: The history.
+        sync: The sync's name.
+        since: Only runs that began at this time, aware, or later are looked at.
+
+    Returns:
+        Aware UTC; None where there is no such run, or it is not known when its reading began.
+
+    Raises:
+        StateError: The history cannot be read.
+    """
+    root, first = RUN.alias("root"), RUN.alias("first")
+    root_began = sa.select(root.c.started_at).where(root.c.run_id == RUN.c.root_run_id).scalar_subquery()
+    first_piece_began = (
+        sa.select(sa.func.max(first.c.started_at))
+        .where(
+            first.c.sync == RUN.c.sync,
+            first.c.piece == 1,
+            first.c.run_id == first.c.root_run_id,
+            first.c.started_at <= RUN.c.started_at,
+        )
+        .scalar_subquery()
+    )
+    canceled = sa.and_(
+        RUN.c.status == Status.CANCELED.value, RUN.c.exit_code == INTERRUPTED_EXIT_CODE, RUN.c.reads.is_not(None)
+    )
+    wanted = sa.select(
+        sa.func.max(sa.case((RUN.c.pieces.is_(None), root_began), else_=first_piece_began), type_=RUN.c.started_at.type)
+    ).where(
+        RUN.c.sync == sync,
+        RUN.c.started_at >= since,
+        sa.or_(RUN.c.status.in_(_DELIVERED), canceled),
+        sa.func.coalesce(RUN.c.reads, Reads.CHANGES.value).in_(_WHOLE),
+        _READ_TO_THE_END,
+    )
+    with store.reading() as connection:
+        began: datetime | None = connection.execute(wanted).scalar_one()
+    return began
 
 
 def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None = None) -> dict[str, datetime]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,8 @@ from reverse_etl_tests.project import Project, people
 
 CUSTOMERS = dg.AssetKey(["shop", "customers"])
 PLANS = dg.AssetKey(["shop", "plans"])
+NOTHING_SEEN = json.dumps({"people": {"marks": {}, "started_at": None}})
+"""The sensor's cursor after a look at which nothing that people waits for had come."""
 
 
 @dataclass
@@ -140,6 +143,76 @@ def test_a_sync_runs_after_each_of_those_that_it_names_has_delivered(
 
     ran(store, "companies", "four")
     made(instance, PLANS)
+    assert [] == after.look()
+
+
+def test_a_run_that_began_after_a_delivery_uses_it_up_whoever_started_it(
+    project: Project, store: Store, instance: dg.DagsterInstance
+) -> None:
+    """As `run --all` does, where a second run would append every row twice; the next delivery is new again."""
+    after = sensor(project, instance, companies="manual", people="{after: [companies]}")
+    ran(store, "companies", "one", ago=timedelta(seconds=20))
+    ran(store, "people", "by hand", ago=timedelta(seconds=10))
+    ran(store, "people", "before", ago=timedelta(days=1))
+    after.cursor = NOTHING_SEEN
+    assert ([], "people has run since sync:companies came.") == (after.look(), after.message)
+    assert ([], "Nothing new.") == (after.look(), after.message)
+
+    ran(store, "companies", "two", ago=timedelta(seconds=5))
+    assert ["people"] == after.look()
+    assert [] == after.look()
+
+
+def test_a_run_uses_up_only_what_had_come_when_it_began(
+    project: Project, store: Store, instance: dg.DagsterInstance
+) -> None:
+    """It read before the delivery had ended; of two that are awaited, the other one is not used up."""
+    after = sensor(project, instance, companies="manual", plans="manual", people="{after: [companies, plans]}")
+    after.cursor = NOTHING_SEEN
+    ran(store, "companies", "one", ago=timedelta(seconds=40))
+    ran(store, "people", "by hand", ago=timedelta(seconds=39, milliseconds=500))
+    ran(store, "plans", "two", ago=timedelta(seconds=30))
+    assert ["people"] == after.look()
+
+    ran(store, "companies", "three", ago=timedelta(seconds=20))
+    ran(store, "people", "again", ago=timedelta(seconds=15))
+    ran(store, "plans", "four", ago=timedelta(seconds=10))
+    assert [] == after.look()
+
+    ran(store, "companies", "five", ago=timedelta(seconds=5))
+    assert ["people"] == after.look()
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.SKIPPED, Status.CANCELED])
+def test_a_run_that_did_not_deliver_is_tried_again_once(
+    project: Project, store: Store, instance: dg.DagsterInstance, status: Status
+) -> None:
+    """The sensor starts the sync as if nobody had, and leaves one that it started itself at that."""
+    after = sensor(project, instance, companies="manual", people="{after: [companies]}")
+    after.cursor = NOTHING_SEEN
+    ran(store, "companies", "one", ago=timedelta(seconds=20))
+    ran(store, "people", "by hand", status, ago=timedelta(seconds=10))
+    assert ["people"] == after.look()
+
+    ran(store, "people", "by the sensor", status, ago=timedelta(seconds=5))
+    assert [] == after.look()
+
+
+@pytest.mark.parametrize("waits_for", ["upstream", "[key:shop/customers]"])
+def test_a_run_that_began_after_a_materialization_uses_it_up(
+    project: Project, store: Store, instance: dg.DagsterInstance, waits_for: str
+) -> None:
+    """One that began before does not."""
+    after = sensor(project, instance, people=f"{{after: {waits_for}}}")
+    after.cursor = NOTHING_SEEN
+    made(instance)
+    ran(store, "people", "by hand")
+    assert ([], "people has run since key:shop/customers came.") == (after.look(), after.message)
+    assert ([], "Nothing new.") == (after.look(), after.message)
+
+    ran(store, "people", "earlier", ago=timedelta(seconds=1))
+    made(instance)
+    assert ["people"] == after.look()
     assert [] == after.look()
 
 

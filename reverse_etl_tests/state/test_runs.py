@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from reverse_etl.changeset.failed_rows import batches_of
+from reverse_etl.changeset.scope import Reads
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE, StateError
 from reverse_etl.report import Counts, PieceOf, Reason, RunReport, Status
 from reverse_etl.state.failures import MAX_FAILED_ROWS, FailedCause, causes_of_run, failed_rows_of_run
-from reverse_etl.state.run_history import attempt_of, find_run, last_delivered, latest_run, latest_runs, list_runs
+from reverse_etl.state.run_history import (
+    Delivery,
+    attempt_of,
+    find_run,
+    last_delivered,
+    last_reading_at,
+    latest_run,
+    latest_runs,
+    list_runs,
+)
 from reverse_etl.state.runs import close_run, record_skipped
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.state.syncs import (
@@ -314,7 +326,7 @@ def test_what_was_taken_back_is_no_delivery_to_run_after(store: Store) -> None:
         at = NOON + timedelta(minutes=minutes)
         begin(store, run_id, at=at)
         close(store, replace(report(run_id, at=at), reads=reads))
-    assert {"people": "r1"} == last_delivered(store, {"people"})
+    assert {"people": Delivery("r1", NOON + timedelta(seconds=5))} == last_delivered(store, {"people"})
 
 
 def test_a_piece_before_the_last_is_no_delivery_to_run_after(store: Store) -> None:
@@ -322,4 +334,43 @@ def test_a_piece_before_the_last_is_no_delivery_to_run_after(store: Store) -> No
     for number in (1, 2):
         begin(store, f"r{number}", at=NOON + timedelta(minutes=number))
         close(store, replace(report(f"r{number}", at=NOON + timedelta(minutes=number)), piece=PieceOf(number, 2)))
-        assert ({"people": "r2"} if number == 2 else {}) == last_delivered(store, {"people"})
+        newest = Delivery("r2", NOON + timedelta(minutes=2, seconds=5))
+        assert ({"people": newest} if number == 2 else {}) == last_delivered(store, {"people"})
+
+
+@pytest.mark.parametrize(
+    ("ended", "counts"),
+    [
+        ({}, True),
+        ({"status": Status.SOME_ROWS_FAILED}, True),
+        ({"status": Status.FAILED, "reads": "changes"}, False),
+        ({"status": Status.CANCELED, "reads": "changes", "exit_code": INTERRUPTED_EXIT_CODE}, True),
+        ({"status": Status.CANCELED, "exit_code": INTERRUPTED_EXIT_CODE}, False),
+        ({"status": Status.CANCELED, "reads": "changes", "exit_code": StateError.exit_code}, False),
+        *(({"reads": reads.value}, reads.is_whole) for reads in Reads),
+    ],
+)
+def test_the_last_reading_is_that_of_a_run_that_needs_no_other(
+    store: Store, ended: dict[str, Any], counts: bool
+) -> None:
+    """One that delivered all there was, or that somebody canceled after it had read; from a time on."""
+    begin(store)
+    close(store, replace(report(), **ended))
+    assert (NOON if counts else None) == last_reading_at(store, "people", since=NOON)
+    assert last_reading_at(store, "people", since=NOON + timedelta(seconds=1)) is None
+    assert last_reading_at(store, "companies", since=NOON) is None
+
+
+def test_a_re_execution_and_a_last_piece_read_from_where_the_first_run_did(store: Store) -> None:
+    """What came between the two is not in the changeset, or not in the pieces before."""
+    begin(store)
+    close(store, replace(report(status=Status.FAILED), reads="changes"))
+    begin(store, "r2", root="r1", at=NOON + timedelta(minutes=5))
+    close(store, report("r2", at=NOON + timedelta(minutes=5)), root="r1")
+    assert NOON == last_reading_at(store, "people", since=NOON)
+
+    for number in (1, 2):
+        at = NOON + timedelta(hours=number)
+        begin(store, f"p{number}", at=at)
+        close(store, replace(report(f"p{number}", at=at), piece=PieceOf(number, 2)))
+        assert NOON + timedelta(hours=number - 1) == last_reading_at(store, "people", since=NOON)
