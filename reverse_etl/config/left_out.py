@@ -157,6 +157,8 @@ def left_out(
     found = {name: _at_fault(name, own, every) for name, own in at_fault.items()}
     for name in at_fault:
         mine = [each for each in every if each.name == name]
+        if _sends_what_is_known(name, at_fault[name], syncs):
+            continue
         place = _place(name, at_fault[name], every, places)
         for other, sync in syncs.items():
             if other in found:
@@ -251,6 +253,11 @@ def _at_fault(name: str, problems: Sequence[Problem], files: Sequence[SyncFile])
     shared = tuple(sorted((file, first_of(own)) for file, own in about.items()))
     kind = (Reason.OWN_FILE if name in names else Reason.CONFLICT) if names else Reason.SHARED_FILE
     return LeftOut(kind, said, name if name in names else min(names, default=first.file), shared=shared)
+
+
+def _sends_what_is_known(name: str, problems: Sequence[Problem], syncs: Mapping[str, SyncConfig]) -> bool:
+    """Whether only when it runs is faulty, so that every check across syncs was made with it."""
+    return name in syncs and all(problem.key.partition(".")[0] == "schedule" for problem in problems)
 
 
 def _place(name: str, problems: Sequence[Problem], files: Sequence[SyncFile], places: Collection[str]) -> str | None:

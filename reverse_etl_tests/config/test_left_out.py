@@ -75,6 +75,8 @@ def inspected(folder: Path, files: dict[str, str]) -> Inspection:
         ({"a": PLAIN, "b/A": PLAIN, "c": PLAIN}, {"A": "conflict", "a": "own_file"}),
         ({"a": after("b"), "b": after("a"), "c": PLAIN}, {"a": "own_file", "b": "conflict"}),
         ({"a": after("x"), "c": PLAIN}, {"a": "own_file"}),
+        ({"a": after("x"), "c": MIRROR}, {"a": "own_file"}),
+        ({"a": after("x") + "chekcs: []\n", "c": MIRROR}, {"a": "own_file", "c": "takes_away"}),
         ({"_defaults": "max_rows: none\n", "a": PLAIN}, {"a": "shared_file"}),
         ({"b/_defaults": "workspce: main\n", "b/a": PLAIN, "c": PLAIN}, {"a": "shared_file"}),
         (
