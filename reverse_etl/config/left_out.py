@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from reverse_etl.config.draft import has
-from reverse_etl.config.gone import DELETED
+from reverse_etl.config.in_doubt import defines, sends_what_is_known, shares_names, takes_away
+from reverse_etl.config.in_doubt import place as place_of
 from reverse_etl.config.problems import lines
 from reverse_etl.config.schedule import read_schedule
 from reverse_etl.counted import counted
@@ -34,8 +34,6 @@ _STOPS_ALL: Final = (
     "One faulty file stops every sync of its folder until it is mended; runs in progress go on to their end. "
     "With `faulty_files: leave_out` in connections.yaml, only what depends on it is left out."
 )
-
-_PLACES: Final = ("workspace", "destination")
 
 
 class FaultyFiles(StrEnum):
@@ -157,15 +155,15 @@ def left_out(
     found = {name: _at_fault(name, own, every) for name, own in at_fault.items()}
     for name in at_fault:
         mine = [each for each in every if each.name == name]
-        if _sends_what_is_known(name, at_fault[name], syncs):
+        if sends_what_is_known(name, at_fault[name], syncs):
             continue
-        place = _place(name, at_fault[name], every, places)
+        place = place_of(name, at_fault[name], every, places)
         for other, sync in syncs.items():
             if other in found:
                 continue
             if place in (None, sync.destination) and takes_away(sync, [each for each in every if each.name == other]):
                 found[other] = LeftOut(Reason.TAKES_AWAY, found[name].problem, name, sync.destination)
-            elif any(map(_defines, mine)) and any(map(_shares_names, contracts.get(other, ()))):
+            elif any(map(defines, mine)) and any(map(shares_names, contracts.get(other, ()))):
                 found[other] = LeftOut(Reason.CONTRACT, found[name].problem, name)
     if problems and faulty_files is FaultyFiles.STOP:
         first = min(problems)
@@ -200,20 +198,6 @@ def by_reason(left_out: Mapping[str, LeftOut]) -> Iterator[tuple[Reason, str, st
 def stops_all(left_out: Mapping[str, LeftOut]) -> str:
     """The sentence for a folder that one faulty file stops; empty for another."""
     return _STOPS_ALL if any(why.reason is Reason.FOLDER for why in left_out.values()) else ""
-
-
-def takes_away(sync: SyncConfig, files: Sequence[SyncFile] = ()) -> bool:
-    """Whether a sync removes or clears anything in its destination, or may, where its query does not show it."""
-    if sync.mirrors or sync.clears_removed_attributes:
-        return True
-    for stream in sync.streams:
-        if sync.gone(stream.name) is not None:
-            return True
-        if DELETED in stream.apart:
-            columns = [each.columns.get(stream.at) for each in files]
-            if any(each is None or has(each, DELETED) for each in columns):
-                return True
-    return False
 
 
 def shared_problems(
@@ -255,24 +239,6 @@ def _at_fault(name: str, problems: Sequence[Problem], files: Sequence[SyncFile])
     return LeftOut(kind, said, name if name in names else min(names, default=first.file), shared=shared)
 
 
-def _sends_what_is_known(name: str, problems: Sequence[Problem], syncs: Mapping[str, SyncConfig]) -> bool:
-    """Whether only when it runs is faulty, so that every check across syncs was made with it."""
-    return name in syncs and all(problem.key.partition(".")[0] == "schedule" for problem in problems)
-
-
-def _place(name: str, problems: Sequence[Problem], files: Sequence[SyncFile], places: Collection[str]) -> str | None:
-    """Where a faulty sync sends its rows; None where that is in doubt, so that it may be anywhere."""
-    mine = [each for each in files if each.name == name]
-    if len(mine) > 1 or mine[0].document.problems:
-        return None
-    of_syncs = {file for each in files for file in (each.file, *each.query_files)}
-    if any(problem.key in _PLACES or problem.file not in of_syncs for problem in problems):
-        return None
-    values = mine[0].document.values
-    named = [values[key] for key in _PLACES if key in values]
-    return named[0] if len(named) == 1 and isinstance(named[0], str) and named[0] in places else None
-
-
 def _schedule(name: str, files: Sequence[SyncFile]) -> ScheduleConfig | None:
     """When a sync is due, as far as that key alone says it."""
     mine = [each.document.values for each in files if each.name == name and "schedule" in each.document.values]
@@ -280,16 +246,6 @@ def _schedule(name: str, files: Sequence[SyncFile]) -> ScheduleConfig | None:
         return read_schedule(mine[0]["schedule"]) if len(mine) == 1 else None
     except ValidationError:
         return None
-
-
-def _defines(file: SyncFile) -> bool:
-    """Whether a file says, or may say, what names mean."""
-    return bool(file.document.problems) or not file.document.values or "attributes" in file.document.values
-
-
-def _shares_names(contract: Contract) -> bool:
-    """Whether rows are stopped by names of the sync's own, of which another sync may say more."""
-    return contract.enforce and contract.subject[0] != "syncs" and any(term.own for term in contract.terms.values())
 
 
 def _add_waiting(found: dict[str, LeftOut], syncs: Mapping[str, SyncConfig]) -> None:
