@@ -25,7 +25,8 @@ from reverse_etl.defs.specs import ProjectSpecs
 from reverse_etl.schedule.after import at_the_latest, has_come, used_up
 from reverse_etl.state.kept import kept_store
 from reverse_etl.state.pieces import readings_under_way
-from reverse_etl.state.run_history import last_delivered, last_reading_at, latest_runs
+from reverse_etl.state.run_history import last_delivered, last_reading_at, latest_runs, readings_in
+from reverse_etl.state.run_ids import dagster_run_of
 from reverse_etl.state.store import Store
 from reverse_etl.state.syncs import SyncState, every_sync, note_interval, record_seen
 
@@ -85,10 +86,11 @@ def after_sensor(
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What was made last: its mark, and when, aware UTC."""
+    """What was made last: its mark, when, aware UTC, and in which of Dagster's runs; empty for none."""
 
     mark: str
     at: datetime
+    dagster_run_id: str
 
 
 @dataclass(slots=True)
@@ -137,9 +139,12 @@ class _Look:
         each = not sync.schedule.after_upstream
         if not has_come(own, seen.marks, each=each):
             return False
-        made_at = {name: made[name].at for name, mark in own.items() if mark and mark != seen.marks.get(name)}
+        new = {name: made[name] for name, mark in own.items() if mark and mark != seen.marks.get(name)}
+        made_at = {name: each.at for name, each in new.items()}
         began_at = last_reading_at(self.store, sync.name, since=min(made_at.values()))
-        if used := used_up(made_at, began_at):
+        together = readings_in(self.store, sync.name, {each.dagster_run_id for each in new.values()} - {""})
+        used = used_up(made_at, began_at) | {name for name, each in new.items() if each.dagster_run_id in together}
+        if used:
             seen.marks = {**seen.marks, **{name: own[name] for name in used}}
             self.notes.append(f"{sync.name} has run since {', '.join(sorted(used))} came.")
         return has_come(own, seen.marks, each=each)
@@ -169,7 +174,7 @@ class _Look:
         records = self.instance.get_asset_records(sorted(assets)) if assets else []
         made = {
             _asset(record.asset_entry.asset_key): _Made(
-                str(last.storage_id), datetime.fromtimestamp(last.timestamp, UTC)
+                str(last.storage_id), datetime.fromtimestamp(last.timestamp, UTC), last.run_id
             )
             for record in records
             if (last := record.asset_entry.last_materialization_record) is not None
@@ -177,7 +182,10 @@ class _Look:
         # Of a sync that reads everything in pieces, one piece is no delivery to run after.
         others = {name for sync in syncs for name in sync.schedule.after_syncs} - readings_under_way(self.store).keys()
         delivered = last_delivered(self.store, others).items()
-        return made | {_sync(name): _Made(delivery.run_id, delivery.ended_at) for name, delivery in delivered}
+        return made | {
+            _sync(name): _Made(delivery.run_id, delivery.ended_at, dagster_run_of(delivery.run_id, name))
+            for name, delivery in delivered
+        }
 
     def _in_progress(self, assets: Iterable[dg.AssetKey]) -> dg.AssetKey | None:
         """One of the assets that an unfinished run is going to make, or makes."""

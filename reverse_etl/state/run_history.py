@@ -13,6 +13,7 @@ from reverse_etl.changeset.scope import Reads
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE
 from reverse_etl.report import RunReport, Status
 from reverse_etl.state.reports import run_reports
+from reverse_etl.state.run_ids import id_of_sync
 from reverse_etl.state.schema import RUN, RUN_STREAM, SYNC
 
 if TYPE_CHECKING:
@@ -170,21 +171,28 @@ def last_reading_at(store: Store, sync: str, *, since: datetime) -> datetime | N
         )
         .scalar_subquery()
     )
-    canceled = sa.and_(
-        RUN.c.status == Status.CANCELED.value, RUN.c.exit_code == INTERRUPTED_EXIT_CODE, RUN.c.reads.is_not(None)
-    )
     wanted = sa.select(
         sa.func.max(sa.case((RUN.c.pieces.is_(None), root_began), else_=first_piece_began), type_=RUN.c.started_at.type)
-    ).where(
-        RUN.c.sync == sync,
-        RUN.c.started_at >= since,
-        sa.or_(RUN.c.status.in_(_DELIVERED), canceled),
-        sa.func.coalesce(RUN.c.reads, Reads.CHANGES.value).in_(_WHOLE),
-        _READ_TO_THE_END,
-    )
+    ).where(RUN.c.sync == sync, RUN.c.started_at >= since, *_needs_no_other())
     with store.reading() as connection:
         began: datetime | None = connection.execute(wanted).scalar_one()
     return began
+
+
+def readings_in(store: Store, sync: str, dagster_run_ids: Collection[str]) -> set[str]:
+    """Those of Dagster's runs of several assets in which a sync's rows were read, as ``last_reading_at`` counts.
+
+    What such a run makes upstream of the sync it makes before that, though all of it has the run's one start.
+
+    Raises:
+        StateError: The history cannot be read.
+    """
+    ids = {id_of_sync(run_id, sync, job=""): run_id for run_id in dagster_run_ids}
+    wanted = sa.select(RUN.c.root_run_id).where(
+        RUN.c.sync == sync, RUN.c.root_run_id.in_(ids), RUN.c.pieces.is_(None), *_needs_no_other()
+    )
+    with store.reading() as connection:
+        return {ids[run_id] for run_id in connection.scalars(wanted)}
 
 
 def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None = None) -> dict[str, datetime]:
@@ -201,6 +209,15 @@ def last_delivered_at(connection: sa.Connection, syncs: Collection[str] | None =
     if syncs is not None:
         wanted = wanted.where(SYNC.c.name.in_(syncs))
     return {row.name: row.delivered_at for row in connection.execute(wanted) if row.delivered_at is not None}
+
+
+def _needs_no_other() -> tuple[sa.ColumnElement[bool], ...]:
+    """Whether a run delivered all that there was, or somebody canceled it once its rows were read."""
+    canceled = sa.and_(
+        RUN.c.status == Status.CANCELED.value, RUN.c.exit_code == INTERRUPTED_EXIT_CODE, RUN.c.reads.is_not(None)
+    )
+    whole = sa.func.coalesce(RUN.c.reads, Reads.CHANGES.value).in_(_WHOLE)
+    return sa.or_(RUN.c.status.in_(_DELIVERED), canceled), whole, _READ_TO_THE_END
 
 
 def _of_newest_delivery(column: sa.ColumnElement[Any], *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:

@@ -31,6 +31,11 @@ def id_of_sync(run_id: str, sync: str, *, job: str) -> str:
     return run_id if job == sync else f"{run_id}{_DOT}{sync}"
 
 
+def dagster_run_of(run_id: str, sync: str) -> str:
+    """The id of Dagster's run in which a sync has an id in the history."""
+    return run_id.removesuffix(f"{_DOT}{sync}")
+
+
 def is_of(run_id: str) -> sa.ColumnElement[bool]:
     """Whether a row of the history belongs to a run of Dagster's."""
     return sa.or_(RUN.c.run_id == run_id, RUN.c.run_id.startswith(f"{run_id}{_DOT}", autoescape=True))

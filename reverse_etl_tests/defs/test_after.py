@@ -216,6 +216,25 @@ def test_a_run_that_began_after_a_materialization_uses_it_up(
     assert [] == after.look()
 
 
+def test_a_run_of_several_assets_uses_up_what_it_makes_upstream_itself(
+    project: Project, store: Store, instance: dg.DagsterInstance
+) -> None:
+    """All that "Materialize" starts in one run of Dagster's has the run's start; a run that failed does not count."""
+    after = sensor(project, instance, companies="manual", people="{after: [companies, key:shop/plans]}")
+    began = timedelta(seconds=60)
+    for number, status in enumerate((Status.COMPLETED, Status.FAILED)):
+        after.cursor = NOTHING_SEEN
+
+        @dg.asset(key=PLANS)
+        def plans() -> None: ...
+
+        job = dg.Definitions(assets=[plans], jobs=[dg.define_asset_job("several")]).resolve_job_def("several")
+        run_id = job.execute_in_process(instance=instance).run_id
+        ran(store, "companies", f"{run_id}.companies", ago=began / (number + 1))
+        ran(store, "people", f"{run_id}.people", status, ago=began / (number + 1))
+        assert ([], ["people"])[number] == after.look()
+
+
 def test_every_is_the_longest_wait(project: Project, store: Store, instance: dg.DagsterInstance) -> None:
     """From the start of the last run, whoever started it."""
     after = sensor(project, instance, people="{after: upstream, every: 24h}")
