@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -19,13 +19,13 @@ from reverse_etl.state.in_a_row import InARow
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-    from reverse_etl.config.left_out import LeftOut
+    from reverse_etl.syncs_page.left_out_status import LeftOutStatus
     from reverse_etl.syncs_page.sync_status import SyncStatus
 
 _OF_SYNC: Final = ("sync", "destination")
 _LAST: Final = "of the newest run that was not skipped"
 
-Looked = tuple[list["SyncStatus"], dict[str, InARow], Mapping[str, "LeftOut"]]
+Looked = tuple[list["SyncStatus"], dict[str, InARow], list["LeftOutStatus"]]
 """Every sync, how many runs of each failed or were skipped in a row, and those that faulty files leave out."""
 
 
@@ -106,11 +106,11 @@ def _of_syncs(found: list[SyncStatus], counted: dict[str, InARow]) -> Iterable[M
     return made.values()
 
 
-def _of_left_out(left_out: Mapping[str, LeftOut]) -> Gauge:
+def _of_left_out(left_out: list[LeftOutStatus]) -> Gauge:
     told = "1 for each sync that a faulty file keeps from running, with the reason."
     gauge = Gauge("reverse_etl_sync_left_out", told, labels=(*_OF_SYNC, "reason"))
-    for name, why in left_out.items():
-        gauge.add_metric([name, why.sync.destination if why.sync is not None else "", why.reason.value], 1.0)
+    for each in left_out:
+        gauge.add_metric([each.name, each.destination, each.why.reason.value if each.why is not None else ""], 1.0)
     return gauge
 
 

@@ -57,8 +57,8 @@ UpdatesMax = Annotated[
 ]
 
 
-def runnable_project(syncs: Path) -> ProjectConfig:
-    """What may run, with a warning on stderr where faulty files leave syncs out.
+def runnable_project(syncs: Path, asked: str = "") -> ProjectConfig:
+    """What may run, with a warning on stderr where faulty files leave syncs out, unless the one that is asked for.
 
     Raises:
         ConfigProblemsError: A file that all syncs read is faulty.
@@ -67,13 +67,16 @@ def runnable_project(syncs: Path) -> ProjectConfig:
     from reverse_etl.config.loader import load_runnable
 
     project = load_runnable(syncs)
-    warn_of(project.left_out)
+    warn_of(project.left_out, asked)
     return project
 
 
-def warn_of(left_out: Mapping[str, LeftOut]) -> None:
-    """Says on stderr which files are faulty, and which syncs are left out."""
-    if text := _warning(left_out):
+def warn_of(left_out: Mapping[str, LeftOut], asked: str = "") -> None:
+    """Says on stderr which files are faulty, and which syncs are left out.
+
+    Nothing where that is the one asked for: ``sync_named`` says the same of it, as an error.
+    """
+    if (text := _warning(left_out)) and asked not in left_out:
         from reverse_etl.cli import words
         from reverse_etl.cli.tables import say
 

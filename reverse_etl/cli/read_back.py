@@ -42,7 +42,7 @@ def read_back(sync: str, syncs: Path, *, sample: int, values: bool, as_json: boo
     from reverse_etl.config.spot_check import not_read_back
     from reverse_etl.run.verify import verify
 
-    project = runnable_project(syncs)
+    project = runnable_project(syncs, sync)
     config = sync_named(project, sync)
     destination = project.destinations[config.destination]
     if (reason := not_read_back(config, destination)) is not None:

@@ -161,12 +161,8 @@ class SyncStatus:
 
     def as_json(self) -> dict[str, Any]:
         """The keys of ``run --json``, null before the first run, and what a run does not know."""
-        from reverse_etl.report import RunReport, Status
-
-        blank = RunReport(sync=self.sync.name, run_id="", status=Status.RUNNING, started_at=self.now).as_json()
         return {
-            **(dict.fromkeys(blank) if self.run is None else self.run.as_json()),
-            "sync": self.sync.name,
+            **run_as_json(self.sync.name, self.run, self.now),
             "workspace": self.sync.destination,
             "kind": self.sync.kind,
             "sync_status": self.word,
@@ -190,6 +186,14 @@ class SyncStatus:
             return None
         piece = self.pieces.piece
         return {"next": piece.number, "of": piece.of, "rows_read": piece.rows_before}
+
+
+def run_as_json(name: str, run: RunReport | None, now: datetime) -> dict[str, Any]:
+    """The keys of ``run --json`` of a sync's newest run; null before the first."""
+    from reverse_etl.report import RunReport, Status
+
+    blank = RunReport(sync=name, run_id="", status=Status.RUNNING, started_at=now).as_json()
+    return {**(dict.fromkeys(blank) if run is None else run.as_json()), "sync": name}
 
 
 def left_out_as_json(why: LeftOut | None) -> dict[str, Any]:

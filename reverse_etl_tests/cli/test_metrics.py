@@ -133,6 +133,9 @@ def test_served_metrics_follow_runs_and_files(project: Remembered) -> None:
         samples = read(httpx.get(url, timeout=60).text)
         left_out = frozenset({("sync", "staff"), ("destination", ""), ("reason", "own_file")})
         assert (1, 1) == (samples["up", frozenset()], samples["sync_left_out", left_out])
+        project.write("people", "{every: never}")
+        where = frozenset({("sync", "people"), ("destination", "main"), ("reason", "own_file")})
+        assert 1 == read(httpx.get(url, timeout=60).text)["sync_left_out", where]
         connections = project.folder / "syncs" / "connections.yaml"
         right = connections.read_text()
         connections.write_text("databases: 1\n")

@@ -13,10 +13,15 @@ import pytest
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.cli import words
 from reverse_etl.cli.commands.pause import pause
+from reverse_etl.cli.commands.plan import plan
+from reverse_etl.cli.commands.preview import preview
 from reverse_etl.cli.commands.resume import resume
+from reverse_etl.cli.commands.retry import retry
+from reverse_etl.cli.commands.run import run as run_command
 from reverse_etl.cli.commands.status import status
+from reverse_etl.cli.project import runnable_project
 from reverse_etl.config.schedule import ScheduleConfig
-from reverse_etl.errors import ConfigProblemsError
+from reverse_etl.errors import ConfigError, ConfigProblemsError
 from reverse_etl.report import Status
 from reverse_etl.state.runs import begin_run
 from reverse_etl.state.syncs import record_seen, set_paused
@@ -189,7 +194,49 @@ def test_a_faulty_file_hides_no_other_sync(project: Remembered, capsys: pytest.C
     (project.folder / "syncs" / "connections.yaml").write_text("databases: 1\n")
     with pytest.raises(ConfigProblemsError):
         status(project.folder / "syncs")
-    assert "" == capsys.readouterr().out
+    assert re.search(r"people +active .*left out", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_the_state_knows_of_a_sync_with_a_faulty_file_is_shown(
+    project: Remembered, capsys: pytest.CaptureFixture[str], shared: bool
+) -> None:
+    """Its pause, its last run, what that delivered, last sync time and where to; with the keys of every other sync."""
+    other = run_json(status)[0]
+    ran = project.ran("r1", ago=timedelta(hours=1))
+    set_paused(project.store, "people", True)
+    if shared:
+        (project.folder / "syncs" / "connections.yaml").write_text("databases: 1\n")
+    else:
+        project.write("people", "{every: never}")
+    for as_json in (False, True):
+        with pytest.raises(ConfigProblemsError):
+            status(project.folder / "syncs", as_json=as_json)
+    table, entries = capsys.readouterr().out.partition("[\n")[::2]
+    line = next(line for line in table.splitlines() if line.startswith("people"))
+    last_sync_time = int(ran.started_at.timestamp())
+    for words_of_it in ("paused", "completed", "1,200 of 1,200", "left out", str(last_sync_time)):
+        assert words_of_it in line
+    entry = next(each for each in json.loads(f"[\n{entries}") if each["sync"] == "people")
+    assert other.keys() == entry.keys()
+    known = {"run_id": "r1", "status": "completed", "sync_status": "paused", "workspace": "main", "next_run": None}
+    assert {**known, "last_sync_time": last_sync_time, "stale": None}.items() <= entry.items()
+    assert datetime.fromisoformat(entry["last_sync_at"]) == ran.started_at
+    assert ("shared_file" if shared else "own_file") == entry["left_out"]["reason"]
+
+
+@pytest.mark.parametrize("command", [plan, preview, retry, run_command])
+def test_a_sync_that_is_asked_for_and_left_out_is_said_once(
+    project: Remembered, capsys: pytest.CaptureFixture[str], command: Callable[..., None]
+) -> None:
+    """As the error; a command about another sync warns of it."""
+    leaves_out(project.folder / "syncs")
+    project.write("staff", "{every: never}")
+    with pytest.raises(ConfigError, match=r"staff is left out: its own file is faulty: syncs/staff\.yaml:3: "):
+        run(command, "staff")
+    assert "" == capsys.readouterr().err
+    runnable_project(project.folder / "syncs", "people")
+    assert "Left out until the files are mended: staff." in capsys.readouterr().err
 
 
 def test_a_faulty_file_that_stops_all_is_said_once(project: Remembered, capsys: pytest.CaptureFixture[str]) -> None:

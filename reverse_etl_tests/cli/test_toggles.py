@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -196,7 +198,12 @@ def test_status_says_when_no_daemon_starts_the_due_runs(
     assert (False, False) == shown()
 
 
-def test_a_faulty_file_keeps_no_sync_from_being_paused(project: Remembered) -> None:
+def facts(entry: dict[str, Any]) -> tuple[str, str, str]:
+    """Of an entry of `status --json`: name, whether it is paused, why it is left out."""
+    return entry["sync"], entry["sync_status"], entry["left_out"]["reason"]
+
+
+def test_a_faulty_file_keeps_no_sync_from_being_paused(project: Remembered, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither another sync's, nor its own; one whose own file cannot be used is not resumed."""
     leaves_out(project.folder / "syncs")
     (project.folder / "syncs" / "broken.yaml").write_text("database: shop\nquery: [\n")
@@ -216,9 +223,20 @@ def test_a_faulty_file_keeps_no_sync_from_being_paused(project: Remembered) -> N
         blocked["left_out"]["reason"],
     )
     assert not sync_state(project.store, "people").paused
-    with pytest.raises(ConfigProblemsError, match=r"syncs/broken\.yaml:"):
+    stays = "broken stays paused; resume it once its file is mended: reverse-etl resume broken"
+    with pytest.raises(ConfigProblemsError, match=rf"syncs/broken\.yaml:(?s:.*){stays}"):
         run(resume, "broken")
     assert sync_state(project.store, "broken").paused
+    assert ("broken", "paused", "own_file") == facts(run_json(pause, "broken"))
+    for as_json in (True, False):
+        with pytest.raises(ConfigProblemsError):
+            status(project.folder / "syncs", as_json=as_json)
+    shown, table = capsys.readouterr().out.partition("]\n")[::2]
+    assert ("broken", "paused", "own_file") == facts(json.loads(f"{shown}]")[-1])
+    assert re.search(r"broken +paused .* left out", table)
+    set_paused(project.store, "broken", False)
+    with pytest.raises(ConfigProblemsError, match="broken is not paused: there is nothing to resume"):
+        run(resume, "broken")
     (project.folder / "syncs" / "connections.yaml").write_text("databases: 1\n")
     assert "paused" == run_json(pause, "people")["sync_status"]
     with pytest.raises(ConfigError, match=r"Did you mean people\?"):

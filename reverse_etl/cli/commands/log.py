@@ -47,7 +47,7 @@ def log(
     as_json: AsJson = False,
 ) -> None:
     """Make a database keep its log for a sync with `changes: {by: log}`, show what it keeps, or let it drop that."""
-    project, console = runnable_project(syncs), words.console(stderr=action is not Action.STATUS)
+    project, console = runnable_project(syncs, sync), words.console(stderr=action is not Action.STATUS)
     if action is Action.STATUS:
         _show_all(project, sync, console, as_json=as_json)
         return

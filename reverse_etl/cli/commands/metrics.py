@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -74,6 +75,7 @@ def _looks(syncs: Path) -> Callable[[], Looked]:
     from reverse_etl.state.home import Home
     from reverse_etl.state.in_a_row import in_a_row
     from reverse_etl.state.store import open_store
+    from reverse_etl.syncs_page.left_out_status import left_out_statuses
 
     folder = SyncsFolder(syncs)
 
@@ -82,8 +84,10 @@ def _looks(syncs: Path) -> Callable[[], Looked]:
         if files.project is None:
             raise ConfigProblemsError([*files.problems])
         home = Home.from_environment(syncs)
-        with open_store(home.state_url).reading() as connection:
+        store = open_store(home.state_url)
+        with store.reading() as connection:
             counted = in_a_row(connection, files.syncs)
-        return look_and_warn(files.syncs, home, left_out=files.left_out), counted, files.left_out
+        found = look_and_warn(files.syncs, home, left_out=files.left_out)
+        return found, counted, left_out_statuses(files.left_out, store, datetime.now(UTC))
 
     return looked

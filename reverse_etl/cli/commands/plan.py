@@ -76,7 +76,7 @@ def plan(
         accept=",".join(accept or ()),
         mark="--",
     )
-    project = runnable_project(syncs)
+    project = runnable_project(syncs, sync)
     config = sync_named(project, sync)
     require_known(config, scope.accepted)
     resolve_credentials(project, config)

@@ -68,7 +68,7 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Show rows, verdicts and operations; nothing is sent, nothing is remembered."""
-    project = runnable_project(syncs)
+    project = runnable_project(syncs, sync)
     config = sync_named(project, sync)
     try:
         rows = list(previewed(project, config, limit=limit, full=full))

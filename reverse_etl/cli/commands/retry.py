@@ -40,7 +40,7 @@ def retry(
 
     people = words.console(stderr=True)
     project = project_once(syncs)
-    warn_of(project.left_out)
+    warn_of(project.left_out, sync)
     config = sync_named(project, sync)
     home = Home.from_environment(syncs)
     store = open_store(home.state_url)

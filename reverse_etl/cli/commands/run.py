@@ -145,7 +145,7 @@ def run(
         accept=",".join(accept or ()), mark="--",
     )  # fmt: skip
     project = project_once(syncs)
-    warn_of(project.left_out)
+    warn_of(project.left_out, sync)
     people = words.console(stderr=True)
 
     def run_one(config: SyncConfig) -> RunReport:

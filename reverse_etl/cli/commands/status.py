@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.syncs_page.loading import loading, still_loaded
-from reverse_etl.syncs_page.sync_status import SyncStatus, left_out_as_json, statuses
+from reverse_etl.syncs_page.sync_status import SyncStatus, statuses
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.report import RunReport
     from reverse_etl.state.home import Home
+    from reverse_etl.syncs_page.left_out_status import LeftOutStatus
 
 EXAMPLES: Final = ("status", "status --json")
 
@@ -31,7 +32,8 @@ NO_DAEMON: Final = (
 def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     """Show every sync: status, last and next run, rows, failed rows, last sync time, freshness.
 
-    While files have problems, they and the syncs that are left out for them follow; it exits with 2.
+    A sync whose own file is faulty has what is remembered of it. The problems follow, and who is left out for them;
+    it exits with 2.
     """
     from reverse_etl.config.folder_now import found_in
     from reverse_etl.config.left_out import by_reason, stops_all
@@ -39,19 +41,23 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
     from reverse_etl.config.problems import lines
     from reverse_etl.errors import ConfigProblemsError
     from reverse_etl.state.home import Home
+    from reverse_etl.state.store import open_store
+    from reverse_etl.syncs_page.left_out_status import left_out_statuses
 
     files = inspect_project(syncs)
     now = found_in(files)
-    if now.project is None and not now.syncs:
+    if now.project is None and not now.syncs and not now.left_out:
         raise ConfigProblemsError(lines(files.problems))
     home = Home.from_environment(syncs)
     found = look_and_warn(now.syncs, home, left_out=now.left_out)
+    faulty = left_out_statuses(
+        {name: now.left_out[name] for name in now.faulty}, open_store(home.state_url), datetime.now(UTC)
+    )
     people = words.console(stderr=True)
     if as_json:
-        unknown = [_left_out_as_json(name, now.left_out[name]) for name in now.faulty]
-        words.print_json([*(status.as_json() for status in found), *unknown])
-    elif found or not now.left_out:
-        _show(found, syncs.expanduser().absolute())
+        words.print_json([*(each.as_json() for each in found), *(each.as_json() for each in faulty)])
+    else:
+        _show(found, faulty, syncs.expanduser().absolute())
     if any(status.unattended for status in found):
         say(people, NO_DAEMON)
     if not_as_the_files := loading(found):
@@ -62,11 +68,6 @@ def status(syncs: SyncsFolder = Path("syncs"), as_json: AsJson = False) -> None:
         say(people, f"{names}: left out, {short}.")
     if files.problems:
         raise ConfigProblemsError(lines(files.problems), stops_all(now.left_out))
-
-
-def _left_out_as_json(name: str, why: LeftOut) -> dict[str, Any]:
-    """The entry of a sync of which its name alone is known."""
-    return {"sync": name, **left_out_as_json(why)}
 
 
 def without_file(home: Home, known: Collection[str]) -> list[str]:
@@ -114,29 +115,31 @@ def look(
     return statuses(syncs, store, now, off, daemon=daemon, left_out=left_out), warning
 
 
-def _show(found: list[SyncStatus], folder: Path) -> None:
+def _show(found: list[SyncStatus], faulty: list[LeftOutStatus], folder: Path) -> None:
     console = words.console()
-    if not found:
+    every: list[SyncStatus | LeftOutStatus] = [*found, *faulty]
+    if not every:
         say(console, f"There are no syncs in {folder} yet.")
         return
     columns = ("sync", "status", "last run", "rows", "failed", "data arrived", "last sync time", "next run")
-    how = [_changes(status) for status in found]
+    how = [*map(_changes, found), *("" for _ in faulty)]
+    names = [*(status.sync.name for status in found), *(status.name for status in faulty)]
     table = Rows((*columns, "changes"), numbers=("rows", "failed"), below="changes", always_below=True)
-    for status, changes in zip(found, how, strict=True):
+    for name, status, changes in zip(names, every, how, strict=True):
         run = status.run
         table.add(
-            words.text(status.sync.name, "bold"),
+            words.text(name, "bold"),
             words.status_text(status.word),
             words.status_text(run.status.value).append(_when(run, status.now)) if run else "none yet",
             f"{run.rows.delivered:,} of {run.rows.extracted:,}" if run else "",
             _failed_rows(status),
-            words.text(status.freshness, words.STATUS_STYLES["stale"] if status.stale else ""),
+            words.text(status.freshness, words.STATUS_STYLES["stale"] if _stale(status) else ""),
             _last_sync_time(status),
             status.next_run,
             changes,
         )
     table.show(console)
-    if not any(status.run for status in found):
+    if not any(status.run for status in every):
         say(console, "No sync has run yet: start one with `reverse-etl run SYNC`.")
 
 
@@ -149,7 +152,11 @@ def _changes(status: SyncStatus) -> str:
     return " · ".join((f"by: {found['by']}", f"level: {found['level']}", *gone))
 
 
-def _failed_rows(status: SyncStatus) -> str:
+def _stale(status: SyncStatus | LeftOutStatus) -> bool:
+    return isinstance(status, SyncStatus) and status.stale
+
+
+def _failed_rows(status: SyncStatus | LeftOutStatus) -> str:
     """How many failed, and how many the next run reads again by their identifiers."""
     if status.failed_rows is None:
         return ""
@@ -157,10 +164,10 @@ def _failed_rows(status: SyncStatus) -> str:
     return f"{status.failed_rows:,}" + (f"\n{carried.left:,} carried" if carried and carried.left else "")
 
 
-def _last_sync_time(status: SyncStatus) -> str:
+def _last_sync_time(status: SyncStatus | LeftOutStatus) -> str:
     """As queries have it and as people read it, and how far a reading in pieces has come."""
     time = f"{status.state.last_sync_time}\n{words.clock(status.last_sync_at)}" if status.last_sync_at else "none yet"
-    return f"{time}\n{status.pieces_read}".rstrip()
+    return f"{time}\n{status.pieces_read}".rstrip() if isinstance(status, SyncStatus) else time
 
 
 def _when(run: RunReport, now: datetime) -> str:
