@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -19,12 +19,13 @@ from reverse_etl.config.left_out import SEE_ALL
 from reverse_etl.errors import ConfigError, ReverseEtlError, StateError
 from reverse_etl.report import Status
 from reverse_etl.state.loaded import loaded
-from reverse_etl.state.run_history import find_run, latest_run, latest_runs, list_runs, newest_ended
+from reverse_etl.state.run_history import find_run, latest_run, list_runs, newest_ended
 from reverse_etl.state.store import Store, open_store
 from reverse_etl.syncs_page.addresses import Opened, own
 from reverse_etl.syncs_page.error_pages import defect, failed, missing
 from reverse_etl.syncs_page.frame import SHIPPED
 from reverse_etl.syncs_page.guard import Forms, Guarded
+from reverse_etl.syncs_page.left_out_status import LeftOutStatus, left_out_statuses
 from reverse_etl.syncs_page.list_page import Asked, Everything, list_page, unknown_page
 from reverse_etl.syncs_page.plans import Plans
 from reverse_etl.syncs_page.run_page import failures_of, run_page
@@ -108,12 +109,11 @@ class _Pages:
         found, asked = self._shown.folder.read(), request.query_params
         folder = str(self._shown.folder.path)
         try:
-            runs = latest_runs(self._store(), *found.faulty) if found.faulty else {}
+            faulty = self._faulty(found, found.faulty)
             statuses, warning = self._look(found.syncs, found)
             gone = self._without_file([*found.syncs, *found.faulty])
         except StateError as error:
             return unknown_page(found, str(error), dagster=self._shown.dagster)
-        faulty = {name: runs.get(name) for name in found.faulty}
         everything = Everything(folder, statuses, faulty, found.problems, found.left_out, gone, warning)
         wanted = Asked(asked.get("find", "").strip(), asked.get("show", ""), _page(request))
         return list_page(everything, wanted, dagster=self._shown.dagster)
@@ -134,6 +134,7 @@ class _Pages:
         found = OneSync(
             name=name,
             status=status,
+            faulty=next(iter(self._faulty(files_found, {name} & {*files_found.faulty})), None),
             problems=files_found.problems,
             left_out=files_found.left_out,
             gone=config is None and name not in files_found.faulty,
@@ -209,6 +210,9 @@ class _Pages:
         statuses, warning = self._shown.look(syncs)
         left_out, since = found.left_out, self._shown.dagster_since
         return [replace(each, left_out=left_out.get(each.sync.name), dagster_since=since) for each in statuses], warning
+
+    def _faulty(self, found: FilesFound, names: Collection[str]) -> list[LeftOutStatus]:
+        return left_out_statuses({name: found.left_out[name] for name in names}, self._store(), datetime.now(UTC))
 
     def _without_file(self, known: Sequence[str]) -> list[str]:
         with self._store().reading() as connection:

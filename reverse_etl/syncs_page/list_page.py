@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reverse_etl.config.folder_now import FilesFound
     from reverse_etl.config.left_out import LeftOut
     from reverse_etl.report import RunReport
+    from reverse_etl.syncs_page.left_out_status import LeftOutStatus
     from reverse_etl.syncs_page.sync_status import SyncStatus
 
 _PAGE: Final = 50
@@ -68,7 +69,7 @@ class Everything:
     Attributes:
         folder: Of the syncs, as people are shown it.
         statuses: Of every sync whose file has no problem.
-        faulty: The newest run of each other sync, where it has run, by the sync's name.
+        faulty: What is remembered of every other sync.
         problems: Of the files, a line each.
         left_out: The syncs that they leave out.
         gone: Syncs that Dagster has and that have no file.
@@ -77,7 +78,7 @@ class Everything:
 
     folder: str
     statuses: Sequence[SyncStatus]
-    faulty: Mapping[str, RunReport | None]
+    faulty: Sequence[LeftOutStatus]
     problems: Sequence[str]
     left_out: Mapping[str, LeftOut] = field(default_factory=dict)
     gone: Sequence[str] = ()
@@ -92,8 +93,7 @@ def list_page(found: Everything, asked: Asked, *, dagster: str) -> Response:
     shown = wanted[(page - 1) * _PAGE : page * _PAGE]
     rows: list[list[Child]] = [_row(each) for each in shown]
     if page == 1 and asked.show not in GROUPS:
-        named = {name: run for name, run in found.faulty.items() if asked.find.lower() in name.lower()}
-        rows = [_faulty(name, run, found.left_out[name]) for name, run in named.items()] + rows
+        rows = [_faulty(each) for each in found.faulty if asked.find.lower() in each.name.lower()] + rows
     live = any(_last(each) is Status.RUNNING for each in shown) or any(each.starting for each in found.statuses)
     total = len(found.statuses) + len(found.faulty)
     address = f"{own('/')}?{urlencode({'find': asked.find, 'show': asked.show})}&page="
@@ -188,12 +188,15 @@ def _row(status: SyncStatus) -> list[Child]:
     return [name, html(words), last, _rows(run), failed, element("span", status.next_run, class_="lines")]
 
 
-def _faulty(name: str, run: RunReport | None, why: LeftOut) -> list[Child]:
+def _faulty(status: LeftOutStatus) -> list[Child]:
+    name, run = status.name, status.run
     link = html(
         element("a", name, href=own(f"/syncs/{name}")), element("span", "see the problem above", class_="quiet")
     )
+    words = html(tag("paused") if status.word == "paused" else None, tag("left out"))
     last = tag(run.status.value) if run else element("span", "none yet", class_="quiet")
-    return [link, tag("left out"), last, _rows(run), _failed(run), element("span", why.short, class_="lines")]
+    short = status.why.short if status.why is not None else ""
+    return [link, words, last, _rows(run), _failed(run), element("span", short, class_="lines")]
 
 
 def _rows(run: RunReport | None) -> str:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from reverse_etl.run.planned import Plan
     from reverse_etl.syncs_page.actions import Actions
     from reverse_etl.syncs_page.in_progress import InProgress
+    from reverse_etl.syncs_page.left_out_status import LeftOutStatus
     from reverse_etl.syncs_page.plans import Planned
     from reverse_etl.syncs_page.sync_status import SyncStatus
 
@@ -68,6 +69,7 @@ class OneSync:
     Attributes:
         name: The sync's.
         status: As it is now; None where its file is gone, or has a problem.
+        faulty: What is remembered of it, where its file has a problem; None otherwise.
         problems: Of all files.
         left_out: The syncs that have no imports for them: maybe this one.
         gone: Whether it has no file.
@@ -88,6 +90,7 @@ class OneSync:
 
     name: str
     status: SyncStatus | None
+    faulty: LeftOutStatus | None
     problems: Sequence[str]
     left_out: Mapping[str, LeftOut]
     gone: bool
@@ -128,6 +131,7 @@ def sync_page(found: OneSync, now: datetime, *, dagster: str) -> Response:
         note("warning", element("p", _GONE)) if found.gone else None,
         element("div", outcome(running, found.progress) if running else _last_failed(found), id="outcome"),
         element("div", _status_facts(status), id="facts") if status else None,
+        element("div", _remembered(found.faulty), id="facts") if found.faulty else None,
         _actions(found, status) if status else None,
         element("section", element("h2", "Plan"), _plan(found, status.sync), id="plan") if status else None,
         element("section", element("h2", "Imports"), charts(found.latest), _imports(found, now), id="imports"),
@@ -162,6 +166,21 @@ def _last_failed(found: OneSync) -> Html:
     return html(
         outcome(run, None, before="Last import: "),
         failed_rows(failures, run, csv=found.csv) if run.total.failed else None,
+    )
+
+
+def _remembered(status: LeftOutStatus) -> Html:
+    """What is known of a sync although its file is faulty."""
+    run = status.run
+    last: Child = html(tag(run.status.value), " ", when(run.started_at, status.now)) if run else "none yet"
+    return facts(
+        (
+            ("status", html(tag(status.word), " ", tag("left out"))),
+            ("last import", last),
+            ("data arrived", status.freshness),
+            ("last sync time", clock(status.last_sync_at)),
+            ("to", status.destination),
+        )
     )
 
 

@@ -79,7 +79,13 @@ def test_a_file_with_a_problem_does_not_hide_the_others(page: Page, project: Rem
     shown = rows(answer)
     assert "left out completed 1,200 of 1,200" in shown["staff"]
     assert "active" in shown["people"]
-    assert "syncs/staff.yaml:2: workspce:" in page.text("/syncs/staff")
+    own = page.text("/syncs/staff")
+    assert "syncs/staff.yaml:2: workspce:" in own
+    for fact in ("status active left out", "last import completed", "to main"):
+        assert fact in own
+    set_paused(project.store, "staff", True)
+    assert "paused left out completed" in rows(page.get("/").text)["staff"]
+    assert "status paused left out" in page.text("/syncs/staff")
     file.write_text(file.read_text().replace("workspce:", "workspace:"))
     assert "problem" not in page.text("/")
 
