@@ -42,7 +42,7 @@ def remember(name: str, syncs: Path, *, paused: bool) -> tuple[Inspection, Home]
     unreadable = {path.stem for path in files if "." not in path.stem} - NO_SYNCS
     require_named({*found.syncs} | unreadable, name, str(syncs.expanduser().absolute()))
     store = open_store(home.state_url)
-    if not paused and name not in found.configs:
+    if not paused and (name not in found.configs or name in found.faulty):
         about = found.concerning([name])[0] if name in found.syncs else found.problems
         stays = f"{name} is not paused: there is nothing to resume."
         if is_paused(store, name):

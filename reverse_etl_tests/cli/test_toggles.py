@@ -234,6 +234,15 @@ def test_a_faulty_file_keeps_no_sync_from_being_paused(project: Remembered, caps
     shown, table = capsys.readouterr().out.partition("]\n")[::2]
     assert ("broken", "paused", "own_file") == facts(json.loads(f"{shown}]")[-1])
     assert re.search(r"broken +paused .* left out", table)
+    project.write("worse", "manual\nchecks: {row_count: {min: 1}, nothing: {}}")
+    set_paused(project.store, "worse", True)
+    with pytest.raises(ConfigProblemsError, match="worse stays paused; resume it once its file is mended"):
+        run(resume, "worse")
+    query = project.folder / "syncs" / "worse.yaml"
+    query.write_text(query.read_text().partition("checks")[0] + "people: {}\nquery: DELETE FROM customers\n")
+    with pytest.raises(ConfigProblemsError, match="worse stays paused; resume it once its file is mended"):
+        run(resume, "worse")
+    query.unlink()
     set_paused(project.store, "broken", False)
     with pytest.raises(ConfigProblemsError, match="broken is not paused: there is nothing to resume"):
         run(resume, "broken")
