@@ -13,7 +13,7 @@ from asyncmy.cursors import SSCursor
 from asyncmy.errors import MySQLError
 from asyncmy.protocol import FieldDescriptorPacket
 
-from reverse_etl.sources.mysql.packets import needed_bytes
+from reverse_etl.sources.mysql.packets import begins_with_16_mb, needed_bytes
 from reverse_etl.sources.mysql.pile import Pile
 from reverse_etl.sources.mysql.wire import (
     CLOSE_STATEMENT,
@@ -119,6 +119,11 @@ class AsyncmyWire:
             needed = needed_bytes(received.buffer, received.pos, received.length)
             if needed > received.length - received.pos:
                 await connection._fill_buffer(needed)
+                continue
+            if begins_with_16_mb(received.buffer, received.pos):
+                # asyncmy takes it for the end.
+                packet = await connection.read_packet()
+                pile.add([packet.read_row(tuple(connection._result.converters))])
                 continue
             # The end, an error, or a row of several packets.
             one = await self._cursor.fetchmany(1)

@@ -108,6 +108,11 @@ def needed_bytes(buffer: bytearray, begin: int, end: int) -> int:
     return _HEADER_BYTES + (header & _LONGEST)
 
 
+def begins_with_16_mb(buffer: bytearray, begin: int) -> bool:
+    """Whether a packet that is whole begins a row whose first value has 16 MB or more: the end is a short packet."""
+    return buffer[begin + _HEADER_BYTES] == _NO_ROW and needed_bytes(buffer, begin, len(buffer)) > _LONGEST
+
+
 def _begins(buffer: bytearray, begin: int, end: int, most: int) -> list[int]:
     """Where each packet that is whole begins behind its header, so many at most, and where the one after them would."""
     at = begin + _HEADER_BYTES
