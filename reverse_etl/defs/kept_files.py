@@ -90,6 +90,11 @@ class _Runs(SqliteRunStorage):
 def _engines(storage: object) -> dict[str, sa.Engine]:
     """What a storage has open. It became one of these after it was made, so that it has no attribute for them."""
     engines: dict[str, sa.Engine] = vars(storage).setdefault("_open_files", {})
+    for name, engine in [*engines.items()]:
+        # What is written to a file that was deleted meanwhile is nowhere: opened anew, it is an error.
+        if not os.path.exists(str(engine.url.database)):  # noqa: PTH110 - for each statement
+            del engines[name]
+            engine.dispose()
     return engines
 
 
