@@ -213,6 +213,15 @@ def test_only_the_outermost_line_catches_everything() -> None:
     assert CATCHING == breaking(broad).keys()
 
 
+def test_ctrl_c_is_not_lost_with_an_answer_that_comes_at_once() -> None:
+    """``wait_for`` of Python 3.11 drops a cancellation that comes together with the answer; ``timeout`` does not."""
+
+    def waits(path: Path) -> bool:
+        return any(isinstance(node, ast.Attribute) and node.attr == "wait_for" for node in ast.walk(parsed(path)))
+
+    assert {} == breaking(waits)
+
+
 def test_dagster_stays_in_its_room() -> None:
     """It takes seconds to import, and what a run does must be testable without it."""
 

@@ -92,7 +92,8 @@ class SharedRate:
             self._under_way = asyncio.create_task(asyncio.to_thread(self._reserve, self._asked, self._per_second))
             self._under_way.add_done_callback(_read)
         try:
-            wait_s = await asyncio.wait_for(asyncio.shield(self._under_way), ANSWER_WITHIN_S)
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                wait_s = await asyncio.shield(self._under_way)
         except (StateError, TimeoutError):
             if self._under_way.done():
                 self._under_way = None

@@ -76,8 +76,8 @@ async def _logged_in(config: SshTunnelConfig, connection: str) -> asyncssh.SSHCl
         )
     passphrase = config.key_passphrase.resolve() if config.key_passphrase else None
     try:
-        return await asyncio.wait_for(
-            asyncssh.connect(
+        async with asyncio.timeout(LOGIN_S):
+            return await asyncssh.connect(
                 host,
                 config.port,
                 username=user,
@@ -86,9 +86,7 @@ async def _logged_in(config: SshTunnelConfig, connection: str) -> asyncssh.SSHCl
                 config=None,
                 agent_path=None,
                 keepalive_interval=15,
-            ),
-            LOGIN_S,
-        )
+            )
     except asyncssh.HostKeyNotVerifiable:
         problem = "shows a key that known_hosts does not have"
         hint = f"If it is the right server, add its key to {known_hosts}; otherwise ask its administrator."
@@ -112,7 +110,8 @@ async def _forwarded(connection: asyncssh.SSHClientConnection, host: str, port: 
 
     # A forwarded port accepts at once, with a server behind it or without: only this shows which.
     try:
-        _, writer = await asyncio.wait_for(connection.open_connection(host, port), LOGIN_S)
+        async with asyncio.timeout(LOGIN_S):
+            _, writer = await connection.open_connection(host, port)
     except (asyncssh.ChannelOpenError, TimeoutError):
         raise SourceUnavailableError(
             f"{where} does not reach {host} port {port}.",

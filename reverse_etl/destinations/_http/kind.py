@@ -48,7 +48,8 @@ async def ask_once(
 ) -> Recipient | None:
     """The same without waiting for one that is away; None where it does not identify itself at once."""
     try:
-        return await asyncio.wait_for(_asked(config, opens, there, _ONCE, clock or Clock()), _AT_MOST_S)
+        async with asyncio.timeout(_AT_MOST_S):
+            return await _asked(config, opens, there, _ONCE, clock or Clock())
     except (DestinationError, TimeoutError):
         return None
 

@@ -40,7 +40,8 @@ async def ask(workspace: WorkspaceConfig, *, clock: Clock | None = None) -> Reci
 async def ask_once(workspace: WorkspaceConfig, *, clock: Clock | None = None) -> Recipient | None:
     """The same without waiting for one that is away; None where it does not identify itself at once."""
     try:
-        return await asyncio.wait_for(_asked(workspace, _ONCE, clock or Clock()), _AT_MOST_S)
+        async with asyncio.timeout(_AT_MOST_S):
+            return await _asked(workspace, _ONCE, clock or Clock())
     except (DestinationError, TimeoutError):
         return None
 
