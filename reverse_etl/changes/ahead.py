@@ -84,7 +84,7 @@ class FingerprintedAhead(WhileRead["Path"]):
 
 
 def remove_left(folder: RunFolder) -> None:
-    """Removes what a process that was killed has made of a changeset and nobody took."""
+    """Removes what a process that was killed has made of a changeset, and that was not taken."""
     for path in folder.path.glob("*/ahead-*"):
         with suppress(OSError):
             path.unlink(missing_ok=True)

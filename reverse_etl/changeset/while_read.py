@@ -5,6 +5,7 @@ Only a cache, of one process and of its last changeset: a later stage makes what
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _WAITING: Final = 2
-"""Parts that may wait: with more, the next one is left for later, for reading is not to wait."""
+"""Parts that may wait: with more, the next one is left for later, so that reading does not wait."""
 
 _State: TypeAlias = tuple[int, int, int]
 
 
-class WhileRead(Generic[Result]):
+class WhileRead(ABC, Generic[Result]):
     """What is made of the parts of one changeset while it is read, in a thread.
 
     Args:
@@ -43,9 +44,9 @@ class WhileRead(Generic[Result]):
         self._left: dict[Path, Callable[[], Result]] = {}
         self._states: dict[Path, _State] = {}
 
+    @abstractmethod
     def see(self, parts: Parts, started_at: int, number: int, batch: pa.RecordBatch) -> None:
         """Looks at a part that is about to be written (``ahead.ShownTo``)."""
-        raise NotImplementedError
 
     def begin(self, path: Path, make: Callable[[], Result], later: Callable[[], Result] | None = None) -> None:
         """Makes something of a part that is about to be written.

@@ -61,7 +61,7 @@ def runnable_project(syncs: Path, asked: str = "") -> ProjectConfig:
     """What may run, with a warning on stderr where faulty files leave syncs out, unless the one that is asked for.
 
     Raises:
-        ConfigProblemsError: A file that all syncs read is faulty.
+        ConfigProblemsError: A faulty file stops every sync.
         ConfigError: There is no such folder.
     """
     from reverse_etl.config.loader import load_runnable
@@ -93,14 +93,16 @@ def warning_of_files(found: FilesFound) -> str:
 
 
 def _warning(left_out: Mapping[str, LeftOut]) -> str:
-    from reverse_etl.config.left_out import SEE_ALL, named
+    from reverse_etl.config.left_out import SEE_ALL, Reason, named
     from reverse_etl.counted import counted
 
-    problems = list(dict.fromkeys(why.problem for why in left_out.values()))
-    if not problems:
+    first = next((why.problem for why in left_out.values() if why.problem), "")
+    if not first:
         return ""
-    more = f" {counted(len(problems) - 1, 'more file is', 'more files are')} faulty." if problems[1:] else ""
-    return f"Warning: {problems[0]}{more} {named(left_out)} {SEE_ALL}"
+    faulty = {(why.reason, why.of) for why in left_out.values() if why.reason in (Reason.OWN_FILE, Reason.SHARED_FILE)}
+    others = len(faulty) - 1
+    more = f" {counted(others, 'more file is', 'more files are')} faulty." if others > 0 else ""
+    return f"Warning: {first}{more} {named(left_out)} {SEE_ALL}"
 
 
 def sync_named(project: ProjectConfig, name: str) -> SyncConfig:

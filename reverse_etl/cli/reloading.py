@@ -1,8 +1,8 @@
 """Files that change while ``ui`` runs: Dagster loads them again, once they are whole.
 
-A code location that fails to load starts nothing at all, so nothing is loaded while a file that all syncs read has a
-problem: until it is mended Dagster keeps what it has. A sync's own file with a problem leaves that sync out. Runs in
-progress end in the code server that began them; the daemon asks the new one from then on.
+A code location that fails to load starts nothing at all, so nothing is loaded while a faulty file stops every sync:
+until it is mended Dagster keeps what it has. One that leaves out some syncs is loaded. Runs in progress end in the code
+server that began them; the daemon asks the new one from then on.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def kept_loaded(
         dagster: Its address.
         folder: The files.
         tell: Is called each time, and before that once for each change in what faulty files leave out.
-        warned_of: The files whose faults were said last.
+        warned_of: The files whose faults were printed last.
         every_s: How often it looks.
     """
     end = threading.Event()
@@ -81,13 +81,13 @@ def kept_loaded(
 
 
 class Faults:
-    """What faulty files leave out, said once for each change of it."""
+    """What faulty files leave out, printed once for each change of it."""
 
     def __init__(self, said: FilesFound) -> None:
         self._said = said
 
     def news(self, now: FilesFound) -> str:
-        """The warning of files that became faulty, or that they are mended; empty where that was said."""
+        """The warning of files that became faulty, or that they are mended; empty where that was printed."""
         before, self._said = self._said, now
         if (before.problems, before.left_out.keys()) == (now.problems, now.left_out.keys()):
             return ""

@@ -73,7 +73,7 @@ class LeftOut:
         reason: The kind.
         problem: The first problem of the faulty file, with its line, as a sentence.
         of: The sync whose file is faulty, or that it runs after; a file's name where it is no sync's.
-        place: The destination that it takes away from; empty for other reasons.
+        place: The destination that it removes from; empty for other reasons.
         sync: Its file as a model; None where its keys are not as they must be.
         schedule: When it is due; None where the file does not say it as it must.
         shared: The faulty files that are not its own and that it reads, each with its first problem as a sentence.
@@ -98,8 +98,8 @@ class LeftOut:
         return {
             Reason.OWN_FILE: "its own file is faulty",
             Reason.CONFLICT: f"in conflict with {self.of}",
-            Reason.TAKES_AWAY: f"takes away, and {self.of} cannot be read",
-            Reason.CONTRACT: f"enforces names, and {self.of} cannot be read",
+            Reason.TAKES_AWAY: f"could remove what {self.of} sends",
+            Reason.CONTRACT: f"shares names with {self.of}, which cannot be read",
             Reason.AFTER: f"waits for {self.of}",
             Reason.SHARED_FILE: f"{self.of} is faulty",
             Reason.FOLDER: f"{self.of} is faulty",
@@ -112,7 +112,7 @@ class LeftOut:
         because = {
             Reason.OWN_FILE: "its own file is faulty",
             Reason.CONFLICT: f"it and {self.of} are in conflict",
-            Reason.TAKES_AWAY: f"it takes away from {self.place}, and what {self.of} sends there is not known",
+            Reason.TAKES_AWAY: f"it removes what is gone from {self.place}, and what {self.of} sends is not known",
             Reason.CONTRACT: f"its contract shares names with {self.of}, and what that says of them is not known",
             Reason.AFTER: f"it runs after {self.of}, which is left out",
             Reason.SHARED_FILE: f"{self.of}, which it reads, is faulty",
@@ -176,7 +176,7 @@ def left_out(
 
 
 def named(left_out: Mapping[str, LeftOut]) -> str:
-    """Who is left out and why, one or two sentences; empty for nobody."""
+    """Who is left out and why, sentences; empty where no sync is."""
     if not left_out:
         return ""
     shown = [
@@ -186,12 +186,14 @@ def named(left_out: Mapping[str, LeftOut]) -> str:
 
 
 def by_reason(left_out: Mapping[str, LeftOut]) -> Iterator[tuple[Reason, str, str]]:
-    """Each reason with the names of its syncs, the first of many, and in short; own files first."""
+    """Each reason with the names of its syncs, the first of many, and in short for all of them; own files first."""
     names: dict[tuple[bool, Reason, str], list[str]] = {}
     for name, why in sorted(left_out.items()):
         names.setdefault((why.reason is not Reason.OWN_FILE, why.reason, why.short), []).append(name)
     for (_, reason, short), alike in sorted(names.items()):
         more = len(alike) - _NAMED
+        if reason is Reason.OWN_FILE and alike[1:]:
+            short = "their own files are faulty"
         yield reason, ", ".join(alike[:_NAMED]) + (f" and {more:,} more" if more > 0 else ""), short
 
 

@@ -18,7 +18,7 @@ def project_once(directory: Path) -> ProjectConfig:
     """What ``load_runnable`` returns, read once in a process that ends with its runs; later changes are for the next.
 
     Raises:
-        ConfigProblemsError: A file that all syncs read is not as it must be; the next call looks at them again.
+        ConfigProblemsError: A faulty file stops every sync; the next call looks at the files again.
         ConfigError: There is no such folder.
     """
     return _read(directory.expanduser().absolute(), chosen_target())

@@ -1,8 +1,8 @@
 """Dagster's SQLite files in the process of one run: each opened once, not for each statement.
 
 Dagster opens a file for whatever it reads or writes, some 170 times in a run. Each time SQLAlchemy puts the statement
-into words again, and SQLite, where nobody else has the file open, writes its journal back at the close. Processes that
-live longer than a run (daemon, web server, code server) are left as they are: files of other runs would stay open.
+into words again, and SQLite writes its journal back at the close, where no other process has the file open. Processes
+that live longer than a run (daemon, web server, code server) are left as they are: files of other runs would stay open.
 """
 
 import os
@@ -91,7 +91,7 @@ def _engines(storage: object) -> dict[str, sa.Engine]:
     """What a storage has open. It became one of these after it was made, so that it has no attribute for them."""
     engines: dict[str, sa.Engine] = vars(storage).setdefault("_open_files", {})
     for name, engine in [*engines.items()]:
-        # What is written to a file that was deleted meanwhile is nowhere: opened anew, it is an error.
+        # What is written to a file that was deleted meanwhile is lost: opened again, it is an error.
         if not os.path.exists(str(engine.url.database)):  # noqa: PTH110 - for each statement
             del engines[name]
             engine.dispose()

@@ -56,7 +56,7 @@ def build_definitions(
         tables: Defines the tables too, so that Dagster's pages show them; for a project without assets of their keys.
 
     Raises:
-        NotLoadedError: A file that all syncs read has mistakes: every problem of every file, with its line.
+        NotLoadedError: A faulty file stops every sync: every problem of every file, with its line.
     """
     translator = translator or SyncTranslator()
     if isinstance(syncs, ProjectConfig):

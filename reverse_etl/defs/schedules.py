@@ -49,7 +49,7 @@ def sync_schedule(
     )
     def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         at = context.scheduled_execution_time
-        # Before the tick is noted: a due time that passes meanwhile is missed, and made up for.
+        # Before the tick is noted: a due time that passes meanwhile is missed, for the next tick to make up for.
         if why := not_now(folder, sync.name):
             return dg.SkipReason(why)
         store = kept_store(getattr(context.resources, HOME).home.state_url)

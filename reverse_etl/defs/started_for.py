@@ -1,7 +1,7 @@
 """Which job of a code location Dagster started this process to run; every other process needs all of them.
 
-A run's process loads the code location anew. Dagster does not say to what it loads what for, but how the process was
-started does: the code server hands the job to a process of its own, launchers of containers name it in the command.
+A run's process loads the code location again. Dagster does not tell the code location why, but how the process was
+started shows it: the code server hands the job to a process of its own, launchers of containers name it in the command.
 """
 
 import multiprocessing

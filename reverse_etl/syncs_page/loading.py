@@ -27,7 +27,7 @@ _UNKNOWN: Final = (
 def loading(statuses: Sequence[SyncStatus]) -> str:
     """What Dagster has not loaded as the files are now, lines; empty where it has everything, or no daemon runs.
 
-    What a faulty file leaves out is said beside.
+    Not of syncs that a faulty file leaves out: the page says that of each.
     """
     statuses = [each for each in statuses if each.left_out is None]
     if any(each.starting for each in statuses):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from reverse_etl.cli.project import warn_of
 from reverse_etl.config.inspection import Inspection
+from reverse_etl.config.left_out import by_reason
 from reverse_etl.config.loader import inspect_project, load_runnable
 from reverse_etl.errors import ConfigError, ConfigProblemsError
 
@@ -154,8 +156,8 @@ def test_a_sync_that_waits_is_still_beside_others(tmp_path: Path) -> None:
     ("files", "name", "short", "why"),
     [
         ({"x": FAULTY}, "x", "its own file is faulty", "its own file is faulty: {}/x.yaml:6: chekcs: unknown key;"),
-        ({"x": FAULTY, "a": GONE}, "a", "takes away, and x cannot be read",
-         "it takes away from main, and what x sends there is not known: {}/x.yaml:6: chekcs: "),
+        ({"x": FAULTY, "a": GONE}, "a", "could remove what x sends",
+         "it removes what is gone from main, and what x sends is not known: {}/x.yaml:6: chekcs: "),
         ({"x": FAULTY, "a": after("x")}, "a", "waits for x",
          "it runs after x, which is left out: {}/x.yaml:6: chekcs: "),
         ({"_defaults": "max_rows: none\n", "a": PLAIN}, "a", "{}/_defaults.yaml is faulty",
@@ -250,3 +252,13 @@ def test_a_top_folder_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.R_OK | os.X_OK))
     with pytest.raises(ConfigError, match="cannot be read: permission denied"):
         inspected(tmp_path, {"a": PLAIN})
+
+
+def test_the_warning_counts_files_and_not_their_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file in conflict with many others is one; so is one with several problems."""
+    found = inspected(tmp_path, {"a": GONE, **dict.fromkeys("bcd", PLAIN), "x": FAULTY + "descrption: x\n"})
+    warn_of(found.left_out)
+    said = " ".join(capsys.readouterr().err.split())
+    assert " 1 more file is faulty. Left out until the files are mended: a, x; b, c, d (in conflict with a)." in said
+    assert ["a, x", "b, c, d"] == [names for _, names, _ in by_reason(found.left_out)]
+    assert "their own files are faulty" == next(short for _, _, short in by_reason(found.left_out))

@@ -82,7 +82,7 @@ def test_without_leave_out_the_code_location_does_not_load(folder: Project, inst
 def test_its_schedule_starts_nothing_whether_it_is_loaded_or_was_before(
     folder: Project, instance: dg.DagsterInstance
 ) -> None:
-    """One of a healthy sync goes on; a due time that passed is made up for once the file is mended."""
+    """One of a healthy sync goes on."""
     broken = folder.folder / "syncs" / "broken.yaml"
     faulty = broken.read_text()
     broken.write_text(HOURLY)

@@ -64,7 +64,7 @@ def test_each_shared_file_and_each_reason_of_a_syncs_own_is_an_alert(
 ) -> None:
     """Those of two teams, a sync of another that is faulty, too, one that takes away; each is over by itself."""
     told = folder(tmp_path, store, webhook, a=PLAIN, b=MIRROR, one__x=PLAIN, two__y=PLAIN, two__z=PLAIN)
-    takes = "b is left out: takes away, and x cannot be read"
+    takes = "b is left out: could remove what x sends"
     assert ["Syncs are left out: /one/_defaults.yaml is faulty", takes] == told.now(one___defaults=DEFAULTS)
     assert ["Syncs are left out: /two/_defaults.yaml is faulty"] == told.now(two___defaults=DEFAULTS)
     assert [A] == told.now(a=FAULTY)

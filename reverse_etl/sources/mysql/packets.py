@@ -29,7 +29,7 @@ _NO_ROW: Final = 0xFE
 _NULL: Final = 0xFB
 _TWO_BYTES: Final = 0xFC
 _THREE_BYTES: Final = 0xFD
-"""What stands before a value in place of its length, which is below 251: the length is in so many bytes."""
+"""What stands before a value in place of its length, which is below 251: the length follows, in two or three bytes."""
 
 _Places: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 _Bytes: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint8]]"
@@ -77,7 +77,7 @@ class Packets:
         return len(places) - 1, next_packet
 
     def take(self, columns: int) -> list[pa.BinaryArray]:
-        """The rows as so many columns, null where a value is NULL; afterwards there are none.
+        """The rows as columns, null where a value is NULL; afterwards there are none.
 
         Raises:
             Refused: A row has not as many columns.
@@ -114,7 +114,7 @@ def begins_with_16_mb(buffer: bytearray, begin: int) -> bool:
 
 
 def _begins(buffer: bytearray, begin: int, end: int, most: int) -> list[int]:
-    """Where each packet that is whole begins behind its header, so many at most, and where the one after them would."""
+    """Where whole packets begin behind their headers, at most ``most`` of them, and where the one after them would."""
     at = begin + _HEADER_BYTES
     begins = [at]
     # A statement less here is a tenth less time of all that is done to a row.
