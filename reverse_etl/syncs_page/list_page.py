@@ -179,8 +179,9 @@ def _row(status: SyncStatus) -> list[Child]:
         element("a", sync.name, href=own(f"/syncs/{sync.name}")),
         element("span", sync.description or f"{sync.kind} in {sync.destination}", class_="quiet", dir="auto"),
     )
-    words = [tag(status.word), tag("stale") if status.stale else None]
-    words += [tag("left out")] if status.left_out is not None else []
+    left_out = status.left_out is not None
+    words = [tag(status.word) if not left_out or status.word == "paused" else None]
+    words += [tag("stale") if status.stale else None, tag("left out") if left_out else None]
     last: Child = element("span", "none yet", class_="quiet")
     if run is not None:
         last = html(tag(run.status.value), " ", when(run.started_at, status.now))

@@ -105,6 +105,7 @@ def test_what_a_faulty_file_leaves_out_is_on_every_page(project: Remembered) -> 
     shown = rows(answer)
     assert "left out its own file is faulty" in shown["broken"].replace("none yet ", "")
     assert "left out waits for broken" in shown["later"]
+    assert "active" not in shown["later"]
     for name in ("people", "staff"):
         assert "left out" not in shown[name]
     assert {"broken", "later"} == rows(page.get("/?show=left+out").text).keys()
