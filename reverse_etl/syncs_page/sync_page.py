@@ -175,7 +175,7 @@ def _remembered(status: LeftOutStatus) -> Html:
     last: Child = html(tag(run.status.value), " ", when(run.started_at, status.now)) if run else "none yet"
     return facts(
         (
-            ("status", html(tag(status.word), " ", tag("left out"))),
+            ("status", html((tag("paused"), " ") if status.word == "paused" else None, tag("left out"))),
             ("last import", last),
             ("data arrived", status.freshness),
             ("last sync time", clock(status.last_sync_at)),

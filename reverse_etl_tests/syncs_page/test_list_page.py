@@ -78,10 +78,10 @@ def test_a_file_with_a_problem_does_not_hide_the_others(page: Page, project: Rem
     assert "syncs/staff.yaml:2: workspce: unknown key; did you mean workspace ?" in read(answer)
     shown = rows(answer)
     assert "left out completed 1,200 of 1,200" in shown["staff"]
-    assert "active" in shown["people"]
+    assert "people in main left out" in shown["people"]
     own = page.text("/syncs/staff")
     assert "syncs/staff.yaml:2: workspce:" in own
-    for fact in ("status active left out", "last import completed", "to main"):
+    for fact in ("status left out", "last import completed", "to main"):
         assert fact in own
     set_paused(project.store, "staff", True)
     assert "paused left out completed" in rows(page.get("/").text)["staff"]
