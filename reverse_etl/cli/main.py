@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import codecs
 import io
+import logging
 import os
 import signal
 import sys
@@ -180,6 +181,14 @@ def _report_dropped(dropped: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(dropped)
 
 
+def log_no_interrupts() -> None:
+    """Has SQLAlchemy's pools not log a Ctrl-C that comes while they close a connection: it is raised there, too."""
+    pools, shown = logging.getLogger("sqlalchemy.pool"), logging.StreamHandler()
+    shown.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt)))
+    pools.addHandler(shown)
+    pools.propagate = False
+
+
 def main() -> None:
     """The entry point of ``reverse-etl``: a user's mistake ends with a sentence, never with a traceback."""
     try:
@@ -193,6 +202,7 @@ def _run() -> None:
     collect_after_the_start()
     sys.unraisablehook = _report_dropped
     _make_writable()
+    log_no_interrupts()
     pressed = _noted_presses()
     try:
         _register("" if _COMPLETES in os.environ else "".join(sys.argv[1:2]))

@@ -74,3 +74,31 @@ def test_a_run_collects_no_garbage_while_it_starts(project: Project, sandbox: Ru
     collections, between = done.stdout.split()
     assert (0, "4000") == (done.returncode, between), done.stderr
     assert int(collections) < 20
+
+
+CLOSES = """
+import sqlalchemy as sa
+from reverse_etl.cli.main import log_no_interrupts
+log_no_interrupts()
+engine = sa.create_engine("sqlite://", poolclass=sa.NullPool)
+def close(connection):
+    raise {error}
+engine.dialect.do_close = close
+connection = engine.connect()
+try:
+    connection.close()
+except KeyboardInterrupt:
+    print("raised")
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "logged"), [("KeyboardInterrupt", True, False), ("OSError(5)", False, True)]
+)
+def test_a_ctrl_c_while_a_connection_closes_is_raised_and_not_logged(error: str, raised: bool, logged: bool) -> None:
+    """With its stack, as SQLAlchemy does; what else keeps a connection from closing is still logged."""
+    command = [sys.executable, "-c", CLOSES.format(error=error)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert raised == ("raised" in done.stdout)
+    assert logged == ("Exception closing connection" in done.stderr)
+    assert logged == ("Traceback" in done.stderr)
