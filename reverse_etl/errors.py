@@ -34,6 +34,9 @@ SOME_ROWS_FAILED_EXIT_CODE = 7
 INTERRUPTED_EXIT_CODE = 130
 """Exit code of a command that Ctrl-C ended, as shells have it; a run is closed as canceled."""
 
+INTERRUPTIONS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+"""The names of the classes that Ctrl-C is raised as."""
+
 
 class ReverseEtlError(Exception):
     """Base of every error a user can cause or mend.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reverse_etl.cli.dagster_settings import DAGSTER_HOME_VARIABLE, SHIPPED, stored_elsewhere
-from reverse_etl.errors import StateError
+from reverse_etl.errors import INTERRUPTIONS, StateError
 from reverse_etl.files.private import PRIVATE_FOLDER, make_private_folder, open_private
 from reverse_etl.settings import TARGET_VARIABLE, value_of
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _DATABASES: Final = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 """What Dagster makes in its folder when it starts there for the first time."""
-
-_INTERRUPTIONS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 _LOCK: Final = ".reverse_etl_lock"
 _TARGET_NOTE: Final = ".reverse_etl_target"
@@ -141,7 +139,7 @@ def for_one_run() -> dict[str, object]:
 def was_interrupted(result: dg.ExecutionResult) -> bool:
     """Whether Ctrl-C or a request to terminate ended a run of Dagster's."""
     errors = (event.job_failure_data.error for event in result.all_events if event.is_job_failure)
-    return any(error is not None and error.cls_name in _INTERRUPTIONS for error in errors)
+    return any(error is not None and error.cls_name in INTERRUPTIONS for error in errors)
 
 
 def why_failed(result: dg.ExecutionResult) -> str:

@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from functools import wraps
 from inspect import getdoc
@@ -29,7 +30,7 @@ from reverse_etl.cli.at_exit import end_at_once
 from reverse_etl.cli.tables import say
 from reverse_etl.cli.target import with_target
 from reverse_etl.collector import collect_after_the_start
-from reverse_etl.errors import INTERRUPTED_EXIT_CODE, ReverseEtlError
+from reverse_etl.errors import INTERRUPTED_EXIT_CODE, INTERRUPTIONS, ReverseEtlError
 from reverse_etl.plugins import load, names
 from reverse_etl.settings import TARGET_VARIABLE
 
@@ -61,6 +62,9 @@ _IN_HELP: Final = (
 
 _COMPLETES: Final = "_REVERSE_ETL_COMPLETE"
 """Typer's, where a shell asks what may follow what was typed."""
+
+_AGAIN_AFTER_S: Final = 0.01
+"""Until a dropped Ctrl-C comes again."""
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -176,15 +180,19 @@ def _make_writable() -> None:
 
 
 def _report_dropped(dropped: sys.UnraisableHookArgs) -> None:
-    """Prints what Python drops, except a Ctrl-C."""
-    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+    """Prints what Python drops; a Ctrl-C comes again, once this is left: a command that serves would go on."""
+    if dropped.exc_type.__name__ not in INTERRUPTIONS:
         sys.__unraisablehook__(dropped)
+        return
+    again = threading.Timer(_AGAIN_AFTER_S, os.kill, (os.getpid(), signal.SIGINT))
+    again.daemon = True
+    again.start()
 
 
 def log_no_interrupts() -> None:
     """Has SQLAlchemy's pools not log a Ctrl-C that comes while they close a connection: it is raised there, too."""
     pools, shown = logging.getLogger("sqlalchemy.pool"), logging.StreamHandler()
-    shown.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt)))
+    shown.addFilter(lambda record: not (record.exc_info and type(record.exc_info[1]).__name__ in INTERRUPTIONS))
     pools.addHandler(shown)
     pools.propagate = False
 

@@ -80,6 +80,7 @@ CLOSES = """
 import sqlalchemy as sa
 from reverse_etl.cli.main import log_no_interrupts
 log_no_interrupts()
+class DagsterExecutionInterruptedError(BaseException): pass
 engine = sa.create_engine("sqlite://", poolclass=sa.NullPool)
 def close(connection):
     raise {error}
@@ -87,13 +88,18 @@ engine.dialect.do_close = close
 connection = engine.connect()
 try:
     connection.close()
-except KeyboardInterrupt:
+except (KeyboardInterrupt, DagsterExecutionInterruptedError):
     print("raised")
 """
 
 
 @pytest.mark.parametrize(
-    ("error", "raised", "logged"), [("KeyboardInterrupt", True, False), ("OSError(5)", False, True)]
+    ("error", "raised", "logged"),
+    [
+        ("KeyboardInterrupt", True, False),
+        ("DagsterExecutionInterruptedError", True, False),
+        ("OSError(5)", False, True),
+    ],
 )
 def test_a_ctrl_c_while_a_connection_closes_is_raised_and_not_logged(error: str, raised: bool, logged: bool) -> None:
     """With its stack, as SQLAlchemy does; what else keeps a connection from closing is still logged."""
