@@ -248,6 +248,7 @@ def test_it_is_one_module_or_folder_its_test_and_its_page(kind: str, repository:
     )
 
 
+@pytest.mark.thorough
 def test_everything_finds_it(repository: tuple[Path, set[str]]) -> None:
     """House rules, the registries, the examples; and a rule, a channel, a command and a stand-in at work."""
     root, _ = repository

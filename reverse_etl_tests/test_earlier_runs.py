@@ -78,6 +78,7 @@ def test_a_home_folder_of_an_earlier_release_is_continued(case: Case, revision: 
     assert report.last_sync_time >= since
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("late", "rows"), [(None, 8), (timedelta(0), 8), (timedelta(hours=1), 9)])
 def test_a_run_is_continued_only_if_it_read_as_far_back_as_a_new_one(
     case: Case, late: timedelta | None, rows: int

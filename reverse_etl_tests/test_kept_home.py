@@ -100,6 +100,7 @@ def test_its_stopped_run_is_continued(case: Case) -> None:
     everything_arrived(case, but=("p1", "p2", "p3"))
 
 
+@pytest.mark.thorough
 def test_what_was_acknowledged_is_read(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """Also of the run that stopped: the row without an answer is sent though it is back at what was acknowledged."""
     case = kept(tmp_path, sandbox, "compared")

@@ -57,6 +57,7 @@ def test_many_texts_are_as_each_alone() -> None:
             assert fingerprints(pa.array([texts[at]]), KEY)[0] == found[at]
 
 
+@pytest.mark.thorough
 def test_few_texts_of_many_rows_are_as_each_alone() -> None:
     """Each is hashed once: with nulls, and where a guess from some of the rows is wrong."""
     few = [None if not at % 5 else f"{at % 3}" for at in range(9_001)]

@@ -80,6 +80,7 @@ def test_an_engine_that_refuses_such_a_comparison_is_not_asked(database: Databas
         assert [] == list(number_for_time([Stream(ROWS, query)], session, postgres))
 
 
+@pytest.mark.thorough
 def test_validate_plan_and_run_say_so_with_file_and_line(project: Project) -> None:
     """The first run that read, and each later one, since each reads all rows again."""
     with closing(sqlite3.connect(project.folder / "shop.db")) as database, database:

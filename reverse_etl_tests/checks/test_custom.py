@@ -200,6 +200,7 @@ def test_the_database_itself_opens_no_other_file_and_no_connection(sql: str, tmp
     assert not (tmp_path / "new.csv").exists()
 
 
+@pytest.mark.thorough
 def test_a_query_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     """The message says after how long."""
     began = time.monotonic()

@@ -60,6 +60,7 @@ def sent(sandbox: RunningSandbox, shop: Project) -> list[int]:
     return sorted(placed[event["timestamp"]] for event in sandbox.events())
 
 
+@pytest.mark.thorough
 def test_a_run_that_nobody_confirmed_leaves_old_events_out_and_says_so(shop: Project, sandbox: RunningSandbox) -> None:
     """As a scheduled one does: the young ones go, the message counts the others and names the command."""
     code, report = shop.run("order_placed")
@@ -85,6 +86,7 @@ def test_a_backfill_names_its_numbers_and_sends_the_time_of_the_past(shop: Proje
     assert [1, 2, 3, 4, 5, 6] == sent(sandbox, shop)
 
 
+@pytest.mark.thorough
 def test_since_and_until_bound_a_backfill(shop: Project, sandbox: RunningSandbox) -> None:
     """The rest stays where it is, and what can trigger is left to the runs that are due."""
     day = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 24 * 40 * HOUR_S))
@@ -95,6 +97,7 @@ def test_since_and_until_bound_a_backfill(shop: Project, sandbox: RunningSandbox
     assert [4, 5] == sent(sandbox, shop)
 
 
+@pytest.mark.thorough
 def test_old_events_that_can_trigger_are_counted_apart(shop: Project) -> None:
     """With a `max_age` under 72 hours; a plan has the numbers too, and is asked about when it is sent."""
     shop.write("order_placed.yaml", SYNC.replace("backfill: true", "max_age: 2d, backfill: true"))
@@ -162,6 +165,7 @@ def test_a_check_that_stops_a_backfill_says_how_to_let_it_pass(
     assert "6 events of 4 people" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.thorough
 def test_without_backfill_nothing_is_different(shop: Project, sandbox: RunningSandbox) -> None:
     """Events of any age go, or with `max_age` none that is older, whatever a person says."""
     shop.write("order_placed.yaml", SYNC.replace(", backfill: true", ", max_age: 2d"))

@@ -70,6 +70,7 @@ def test_first_runs_at_once_all_work(project: Project) -> None:
         assert [("SUCCESS", 3)] == database.execute("SELECT status, count(*) FROM runs GROUP BY 1").fetchall()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_any_name_of_the_home_folder_works(
     name: str, tmp_path: Path, sandbox: RunningSandbox, project: Project

@@ -36,6 +36,7 @@ def start(project: Project, url: str) -> DemoSandbox:
     return started[-1]
 
 
+@pytest.mark.thorough
 def test_a_sandbox_of_somebody_else_is_left_alone(
     empty: Project, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_sandbox_of_somebody_else_is_left_alone(
     assert (made.url, made.url) == (workspace.track_base_url(), workspace.app_base_url())
 
 
+@pytest.mark.thorough
 def test_the_next_demo_ends_the_sandbox_of_the_one_before(
     empty: Project, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +66,7 @@ def test_the_next_demo_ends_the_sandbox_of_the_one_before(
     assert 200 == httpx.get(f"{second.url}/_sandbox/counts").status_code
 
 
+@pytest.mark.thorough
 def test_an_address_that_is_written_down_and_taken_is_reported(empty: Project, sandbox: RunningSandbox) -> None:
     """No variable could lead the connections elsewhere."""
     with pytest.raises(ConfigError, match=f"another program listens at {sandbox.url}") as caught:

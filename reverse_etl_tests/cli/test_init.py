@@ -32,6 +32,7 @@ def answered(folder: Path, *lines: str, columns: int = 1000) -> subprocess.Compl
     return warm.reverse_etl("init", folder=folder, environment=environment, timeout=60, typed="\n".join(lines) + "\n")
 
 
+@pytest.mark.thorough
 def test_a_first_sync_of_an_empty_folder_runs(project: Project, sandbox: RunningSandbox) -> None:
     """Connections and sync are written, nothing on stdout, and the next steps work as they are printed."""
     for path in (project.folder / "syncs").iterdir():

@@ -120,6 +120,7 @@ def test_a_file_that_cannot_be_written_is_said(project: Remembered) -> None:
         run(metrics, "--output", "none/x.prom")
 
 
+@pytest.mark.thorough
 def test_served_metrics_follow_runs_and_files(project: Remembered) -> None:
     """Each time they are asked for; a faulty file is named by its sync, and one that all read makes `up` 0."""
     leaves_out(project.folder / "syncs")

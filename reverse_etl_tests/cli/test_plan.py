@@ -85,6 +85,7 @@ def test_a_plan_says_which_check_would_stop_the_run(shop: Project) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_a_plan_shows_values_where_they_are_wanted(shop: Project) -> None:
     """The attributes that differ always; keys, old and new values with `--values` alone, in JSON too."""
     shop.write("customers.yaml", people(QUERY, "changes: {by: compare, keep: 30d}\n"))

@@ -71,6 +71,7 @@ def test_people_are_compared_with_the_source_as_it_is_now(project: Project, sand
     assert "team" not in shown, "values are shown where they are asked for"
 
 
+@pytest.mark.thorough
 def test_what_others_wrote_about_people_is_told_too(project: Project, sandbox: RunningSandbox) -> None:
     """The age of an attribute that another sync writes; a person found by an address in any case."""
     query = "SELECT upper(email) AS email, plan FROM customers"
@@ -85,6 +86,7 @@ def test_what_others_wrote_about_people_is_told_too(project: Project, sandbox: R
     )
 
 
+@pytest.mark.thorough
 def test_objects_are_read_back_one_by_one(project: Project, sandbox: RunningSandbox) -> None:
     """By type and id, whatever the id holds."""
     project.write("people.yaml", COMPANIES)

@@ -46,6 +46,7 @@ def running(folder: Path, *options: str) -> Iterator[Path]:
     assert (130, True) == (code, "Traceback" not in log.read_text())
 
 
+@pytest.mark.thorough
 def test_its_unit_serves_it(project: Remembered) -> None:
     """As written, with a port that is free: who has the token of the home folder opens it, and Dagster is linked."""
     ports = {"REVERSE_ETL_SYNCS_PORT": str(free_port()), "REVERSE_ETL_WEB_PORT": "3000"}

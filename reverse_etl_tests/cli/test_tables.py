@@ -27,6 +27,7 @@ def shown(console: Console) -> str:
     return console.file.getvalue()
 
 
+@pytest.mark.thorough
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=4), st.integers(20, 160))
 def test_no_word_is_broken_and_no_line_goes_over_the_edge(rows: list[tuple[str, ...]], width: int) -> None:
     """Each word is whole, but for those of columns that were left out; only a longer word goes over the edge."""

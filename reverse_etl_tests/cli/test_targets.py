@@ -31,6 +31,7 @@ def test_what_the_page_shows_is_valid(tmp_path: Path) -> None:
     assert 2 == project.reverse_etl("status").returncode
 
 
+@pytest.mark.thorough
 def test_a_targets_runs_are_remembered_for_it_alone(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """What dev has delivered, prod has not."""
     project = Project(tmp_path, dict(CREDENTIALS))

@@ -265,6 +265,7 @@ def reverse_etl(*arguments: str, **environment: str) -> subprocess.CompletedProc
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 def test_the_folder_may_stand_before_the_command(syncs: Path, tmp_path: Path) -> None:
     """And wins over the environment there too; behind the command it wins over both."""
     empty = write_project(tmp_path / "empty", {"connections.yaml": CONNECTIONS})

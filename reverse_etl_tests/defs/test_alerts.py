@@ -98,6 +98,7 @@ def test_each_end_of_a_run_is_an_alert_after_it_is_closed(
     assert "planted" not in str(chat.bodies) + str(program.bodies)
 
 
+@pytest.mark.thorough
 def test_an_alert_that_cannot_be_sent_fails_nothing(
     notified: ProjectConfig,
     project: Project,

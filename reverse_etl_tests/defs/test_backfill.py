@@ -59,6 +59,7 @@ def run_of(daemon: Daemon, backfill: str) -> dg.DagsterRun:
     return run
 
 
+@pytest.mark.thorough
 def test_a_backfill_beside_a_run_is_skipped(daemon: Daemon, store: Store) -> None:
     """In the history of each of its syncs, with the run in the way; in Dagster canceled, and the backfill ends."""
     working = daemon.launch("people")

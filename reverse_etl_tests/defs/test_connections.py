@@ -71,6 +71,7 @@ def test_a_tick_that_queues_a_run_opens_few_connections(
                     admin.execute(END_ALL)
 
 
+@pytest.mark.thorough
 def test_a_kept_store_opens_one_connection_until_the_server_ends_it(url: str, postgres: PostgresServer) -> None:
     """The next use has another one; a store that is opened for a run keeps none."""
     url = url.replace("+psycopg2", "")

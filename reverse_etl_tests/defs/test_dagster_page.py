@@ -57,6 +57,7 @@ def test_the_syncs_merge_with_the_projects_assets(here: Path) -> None:
     assert dg.AutomationCondition.eager() == specs["newsletter_changeset"].automation_condition
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("type_", "table"),
     [("reverse_etl.ReverseEtlComponent", "shop/customers"), ("components.Syncs", "models/customers")],

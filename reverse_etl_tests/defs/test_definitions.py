@@ -58,6 +58,7 @@ def test_the_graph_leads_from_the_table_to_the_workspace(loaded: ProjectConfig) 
     } == upstream
 
 
+@pytest.mark.thorough
 def test_a_code_location_loads_without_what_only_runs_need() -> None:
     """Pandas and the drivers take longer to import than a folder of syncs takes to read."""
     heavy = ["pandas", "psycopg", "pymysql", "duckdb", "httpx"]
@@ -271,6 +272,7 @@ def test_a_source_error_ends_the_run_with_its_sentence(
     assert ReverseEtlError.__name__ not in str(said.description)
 
 
+@pytest.mark.thorough
 def test_the_compared_asset_counts_what_differs_by_attribute(
     loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -291,6 +293,7 @@ def test_the_compared_asset_counts_what_differs_by_attribute(
     assert "changed_attributes" not in compared.metadata
 
 
+@pytest.mark.thorough
 def test_too_many_gone_rows_fail_the_check_of_the_compared_asset(
     loaded: ProjectConfig, project: Project, instance: dg.DagsterInstance
 ) -> None:

@@ -33,6 +33,7 @@ def ended(run_id: str) -> RunReport:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("stage", "number"), [("changeset", signal.SIGINT), ("validated", signal.SIGTERM)])
 def test_a_signal_between_two_stages_ends_the_run_as_canceled(
     loaded: ProjectConfig,

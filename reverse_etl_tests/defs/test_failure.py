@@ -73,6 +73,7 @@ def test_a_skipped_run_is_a_sentence(loaded: ProjectConfig, project: Project, in
         assert (True, []) == ("run elsewher of other is in progress" in error.message, error.stack)
 
 
+@pytest.mark.thorough
 def test_files_with_a_mistake_are_not_loaded_and_the_sentence_says_why(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def launched(loaded: ProjectConfig, instance: dg.DagsterInstance, config: dict[s
     return report
 
 
+@pytest.mark.thorough
 def test_the_launchpad_takes_what_the_command_takes(loaded: ProjectConfig, instance: dg.DagsterInstance) -> None:
     """And a run without any of it reads what changed."""
     report = launched(loaded, instance, {"limit": 1})
@@ -58,6 +59,7 @@ def test_a_mistake_is_the_runs_message(
     assert report.message.startswith("sync people (")
 
 
+@pytest.mark.thorough
 def test_until_ends_what_is_read(project: Project, loaded: ProjectConfig, instance: dg.DagsterInstance) -> None:
     """And in other runs ends nothing."""
     from reverse_etl.config.loader import load_project

@@ -85,6 +85,7 @@ def _of_people(definitions: dg.Definitions) -> list[dg.AssetSpec]:
     return [spec for spec in definitions.resolve_all_asset_specs() if spec.key.path[0] == "people"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("own", PROJECTS)
 def test_a_sync_reads_the_table_whoever_makes_it(
     loaded: ProjectConfig, instance: dg.DagsterInstance, sandbox: RunningSandbox, own: Callable[[], dg.Definitions]

@@ -84,6 +84,7 @@ def test_a_start_that_took_too_long(daemon: Daemon, project: Project, store: Sto
     assert "failed" == in_dagster.tags["reverse_etl/status"]
 
 
+@pytest.mark.thorough
 def test_materialized_assets_that_no_code_server_could_start(daemon: Daemon, project: Project, store: Store) -> None:
     """A launch that failed, of what "Materialize" asked for: the sync's run, with Dagster's reason."""
     run = daemon.materialize("people/people_changeset")

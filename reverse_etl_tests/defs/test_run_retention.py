@@ -102,6 +102,7 @@ def left(instance: dg.DagsterInstance) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.thorough
 def test_an_old_run_goes_with_all_that_it_left(instance: dg.DagsterInstance, specs: ProjectSpecs) -> None:
     """Each table and folder has what is left of the newest run alone, which the asset's page shows."""
     old, newest = ran(instance), ran(instance)
@@ -112,6 +113,7 @@ def test_an_old_run_goes_with_all_that_it_left(instance: dg.DagsterInstance, spe
     assert [] == list(prune_runs(instance, specs, LATER).removed)
 
 
+@pytest.mark.thorough
 def test_what_is_young_live_or_not_ours_stays(instance: dg.DagsterInstance, specs: ProjectSpecs) -> None:
     """A run in progress however long, a user's own, one of a sync that is no more; the newest success besides."""
     own, success = ran(instance, "own"), ran(instance)
@@ -137,6 +139,7 @@ def test_a_run_that_is_executed_again_stays_as_long_as_that(instance: dg.Dagster
     assert {root, again} <= set(prune_runs(instance, specs, LATER).removed)
 
 
+@pytest.mark.thorough
 def test_some_at_a_time_past_what_stays(
     instance: dg.DagsterInstance, specs: ProjectSpecs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

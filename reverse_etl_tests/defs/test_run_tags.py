@@ -73,6 +73,7 @@ def test_materialized_assets_say_of_which_syncs_they_are(
     assert [run.run_id] == [found.run_id for found in daemon.instance.get_runs(wanted)]
 
 
+@pytest.mark.thorough
 def test_the_queue_lets_no_second_run_into_a_workspace(daemon: Daemon) -> None:
     """Whatever stage was selected, and where a selection spans workspaces, in each of them.
 
@@ -136,6 +137,7 @@ def stages(sync: str) -> list[str]:
     return [f"{sync}/{sync}_{stage}" for stage in ("changeset", "validated", "delivery")]
 
 
+@pytest.mark.thorough
 def test_a_run_that_passed_no_queue_gets_its_tags_at_its_start(
     two_workspaces: ProjectConfig, instance: dg.DagsterInstance
 ) -> None:
@@ -145,6 +147,7 @@ def test_a_run_that_passed_no_queue_gets_its_tags_at_its_start(
     assert ("people", "main", "completed") == tags(run)
 
 
+@pytest.mark.thorough
 def test_of_several_syncs_the_worst_end_is_tagged(
     two_workspaces: ProjectConfig, project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -155,6 +158,7 @@ def test_of_several_syncs_the_worst_end_is_tagged(
     assert ("elsewhere, people", "main, other", "some_rows_failed") == tags(run)
 
 
+@pytest.mark.thorough
 def test_each_sync_of_a_run_has_its_own_history(
     two_workspaces: ProjectConfig, project: Project, instance: dg.DagsterInstance
 ) -> None:
@@ -181,6 +185,7 @@ def test_each_sync_of_a_run_has_its_own_history(
     assert [None, None] == [workspace_lease.holder(store, workspace) for workspace in ("main", "other")]
 
 
+@pytest.mark.thorough
 def test_one_sync_re_executed_of_several_goes_on_with_its_own_rows(
     two_workspaces: ProjectConfig, instance: dg.DagsterInstance
 ) -> None:

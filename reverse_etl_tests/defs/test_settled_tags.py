@@ -37,6 +37,7 @@ def begin(store: Store, run: dg.DagsterRun) -> None:
     begin_run(store, run.run_id, root_run_id=run.run_id, sync="people", workspace="main", started_at=at, since=0)
 
 
+@pytest.mark.thorough
 def test_canceled_in_the_queue(daemon: Daemon, project: Project, store: Store) -> None:
     """Of a job, of "Materialize", and of a re-execution that carried another end; nothing is in the history."""
     first = daemon.launch("people")

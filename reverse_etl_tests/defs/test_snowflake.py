@@ -34,6 +34,7 @@ def write_connections(folder: Path, port: int) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_an_asset_uses_the_session_of_a_connection(
     connection_class: Any, snowflake: SnowflakeServer, tmp_path: Path
 ) -> None:

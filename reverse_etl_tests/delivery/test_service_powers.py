@@ -167,6 +167,7 @@ class Run:
         return {row.row_number: row.why.reason for row in self.parts.failed()}
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(
     bad=st.frozensets(st.integers(1, ROWS)),
@@ -224,6 +225,7 @@ def test_a_service_that_can_be_asked_applies_each_row_once(lost: list[str]) -> N
         assert b"[]" == (run.parts.folder / "in_doubt.json").read_bytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("trouble", ["before", "after"])
 def test_rows_whose_fate_stays_unknown_are_refused_and_not_sent_again(tmp_path: Path, trouble: str) -> None:
     """In doubt is said; a further delivery of the same rows sends none of them."""

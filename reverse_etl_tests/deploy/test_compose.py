@@ -125,6 +125,7 @@ def test_compose_starts_what_the_units_start(name: str, service: str) -> None:
     assert described["environment"].keys() <= SHARED.keys()
 
 
+@pytest.mark.thorough
 def test_the_syncs_page_is_for_this_machine_or_behind_the_login() -> None:
     """As its unit, but for the addresses of containers; with the proxy it has no port, no token and a path there."""
     port, page = SHARED["REVERSE_ETL_SYNCS_PORT"], services()["syncs-page"]

@@ -161,6 +161,7 @@ def test_the_chart_has_every_key(name: str, rendered: dict[str, dict[str, Any]])
     assert {} == {key: extra for key, each in sections.items() if (extra := each.keys() - KEYS[key])}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FILES)
 def test_kubernetes_takes_the_pods(name: str, rendered: dict[str, dict[str, Any]]) -> None:
     """Of every release that it still serves: confined, with limits, volumes for what is mounted, and a probe."""
@@ -213,6 +214,7 @@ def test_the_syncs_page_runs_beside_the_chart() -> None:
     assert [{"name": "Host", "value": "localhost"}] == container["livenessProbe"]["httpGet"]["httpHeaders"]
 
 
+@pytest.mark.thorough
 def test_dagster_makes_its_launcher_of_what_helm_renders(
     rendered: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def test_only_what_starts_jobs_may_ask_kubernetes() -> None:
     assert (False, True, False) == (HELM["rbacEnabled"], over["rbacEnabled"], code["rbacEnabled"])
 
 
+@pytest.mark.thorough
 def test_a_runs_job_has_the_limits_and_rights_of_the_launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not those of the code server, which the chart hands to every run unless it is told not to; and no token."""
     # Importing them takes a second, and each worker imports this module.

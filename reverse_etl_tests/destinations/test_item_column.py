@@ -12,6 +12,7 @@ from reverse_etl.destinations.item_column import ItemColumn, joined
 ITEMS = st.lists(st.binary(max_size=5), max_size=8)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(ITEMS, ITEMS, st.integers(-9, 9), st.integers(-9, 9))
 def test_a_column_is_the_sequence_of_its_items(first: list[bytes], second: list[bytes], start: int, end: int) -> None:

@@ -140,6 +140,7 @@ def test_a_database_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     asyncio.run(check())
 
 
+@pytest.mark.thorough
 def test_a_reservation_that_fails_when_no_task_waits_for_it_causes_no_warning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

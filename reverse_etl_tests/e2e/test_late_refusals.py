@@ -31,6 +31,7 @@ def message(project: Project) -> str:
     return report["message"] or ""
 
 
+@pytest.mark.thorough
 def test_what_comes_between_two_runs_is_reported_once(project: Project, sandbox: RunningSandbox) -> None:
     """By cause, without identifiers; what another program sent is not blamed on this sync."""
     assert "" == message(project)

@@ -61,6 +61,7 @@ def test_bad_rows_fail_with_number_and_reason_and_the_others_arrive(project: Pro
     ] == [(row["row_number"], row["identifier"], row["reason"], row["field"]) for row in failed]
 
 
+@pytest.mark.thorough
 def test_one_odd_value_spoils_only_its_own_row(project: Project, sandbox: RunningSandbox) -> None:
     """SQLite columns may mix types: numbers and bytes among texts leave the other rows as they are."""
     rows = [
@@ -124,6 +125,7 @@ def test_a_gate_stops_the_run_before_anything_is_sent(project: Project, sandbox:
     assert 4 == project.run("people")[0]
 
 
+@pytest.mark.thorough
 def test_segment_and_relationships_follow_the_people(project: Project, sandbox: RunningSandbox) -> None:
     """Delivered people join the segment, and are related to their objects; an ended membership is removed."""
     more = (

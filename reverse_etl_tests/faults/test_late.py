@@ -88,6 +88,7 @@ def test_postgres_tells_how_far_back_a_run_must_read(world: World, how: str) -> 
     assert case.run().read_from == second.last_sync_time, "nothing is open any more"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["writes later", "after a savepoint", "prepared"])
 def test_mariadb_tells_how_far_back_a_run_must_read(world: World, how: str) -> None:
     """Also of a prepared transaction whose session is gone."""
@@ -98,6 +99,7 @@ def test_mariadb_tells_how_far_back_a_run_must_read(world: World, how: str) -> N
     assert second.read_from < first.last_sync_time
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["postgres_unseen", "mariadb_unseen", "sqlite"])
 def test_where_the_server_does_not_tell_ten_minutes_are_read_again(world: World, kind: str) -> None:
     """Unless the sync says otherwise."""
@@ -107,6 +109,7 @@ def test_where_the_server_does_not_tell_ten_minutes_are_read_again(world: World,
     assert second.read_from == first.last_sync_time - 600
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["postgres", "postgres_unseen", "mariadb", "sqlite"])
 def test_0s_is_customer_ios_bare_rule(world: World, kind: str) -> None:
     """The query is given the last sync time, and what becomes visible late is not read."""

@@ -59,6 +59,7 @@ def plans(case: LateCase) -> dict[str, str]:
     return {person["id"]: person["attributes"]["plan"] for person in case.world.sandbox.people()}
 
 
+@pytest.mark.thorough
 def test_what_the_log_names_as_deleted_is_removed(case: LateCase) -> None:
     """Not before its time, though the log names it once alone; and not who is back by then."""
     people = {"identify_by": "id", "gone": "delete", "gone_wait": "1h"}
@@ -75,6 +76,7 @@ def test_what_the_log_names_as_deleted_is_removed(case: LateCase) -> None:
     assert ["rows"] == [*case.run().streams]
 
 
+@pytest.mark.thorough
 def test_rows_whose_keys_the_log_names_are_read(case: LateCase) -> None:
     """Added and changed ones, once each; who was deleted, or has another key, is gone."""
     assert 0 == case.run().rows.extracted
@@ -95,6 +97,7 @@ def test_rows_whose_keys_the_log_names_are_read(case: LateCase) -> None:
     assert (0, "") == ((again := case.run()).rows.extracted, again.message)
 
 
+@pytest.mark.thorough
 @ONLY_POSTGRES
 def test_rows_that_failed_are_carried_beside_the_log(case: LateCase) -> None:
     """The log moves on; they are read again whether or not it names them, each once."""
@@ -111,6 +114,7 @@ def test_rows_that_failed_are_carried_beside_the_log(case: LateCase) -> None:
     assert (0, "") == ((again := case.run()).rows.extracted, again.message)
 
 
+@pytest.mark.thorough
 def test_of_the_rows_that_are_read_only_those_are_sent_that_differ(case: LateCase) -> None:
     """A row that was changed back is unchanged; what the log does not name stays acknowledged."""
     write(
@@ -207,6 +211,7 @@ def test_what_the_log_does_not_tell_leads_to_a_whole_reading(case: LateCase, sta
         assert 0 == case.run().rows.extracted
 
 
+@pytest.mark.thorough
 @ONLY_POSTGRES
 def test_a_slot_that_is_gone_leads_to_a_whole_reading_until_there_is_one(case: LateCase) -> None:
     """And so does the first run with a new one, which did not keep what happened before it was made."""
@@ -226,6 +231,7 @@ def test_a_slot_that_is_gone_leads_to_a_whole_reading_until_there_is_one(case: L
     assert 1 == case.run().rows.extracted
 
 
+@pytest.mark.thorough
 @MARIADB_LATER
 def test_very_many_changed_keys_are_not_asked_for(case: LateCase, monkeypatch: pytest.MonkeyPatch) -> None:
     """One query costs less; what a whole reading left counts."""
@@ -240,6 +246,7 @@ def test_very_many_changed_keys_are_not_asked_for(case: LateCase, monkeypatch: p
     whole(case, "5 keys changed, of 20 rows.")
 
 
+@pytest.mark.thorough
 @ONLY_POSTGRES
 def test_a_sync_may_turn_from_the_log_to_marks_and_back(case: LateCase) -> None:
     """What the one left is of no use to the other: everything is read once."""
@@ -259,6 +266,7 @@ def test_a_full_run_reads_everything_and_leaves_its_own_place(case: LateCase) ->
     assert 0 == case.run().rows.extracted
 
 
+@pytest.mark.thorough
 @ONLY_POSTGRES
 def test_the_log_is_kept_until_a_run_has_completed(case: LateCase) -> None:
     """Status shows how much that is."""

@@ -47,6 +47,7 @@ with _compared(folder) as database:
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("opens", OPENED.values(), ids=OPENED)
 def test_no_connection_shows_its_progress(opens: str, tmp_path: Path) -> None:
     """Also where DuckDB takes the process for one that a person types into, and shows it unless set otherwise."""

@@ -66,6 +66,7 @@ def kinds(webhook: Webhook) -> list[str]:
     return [body["kind"] for body in webhook.bodies]
 
 
+@pytest.mark.thorough
 def test_a_story_of_runs_sends_no_alert_twice(store: Store, webhook: Webhook) -> None:
     """Failing, failing, some rows failed twice, well, well: three alerts and one recovery."""
     story: list[tuple[Status, tuple[str, ...]]] = [

@@ -38,6 +38,7 @@ def times(case: Case, text: str, *rows: int) -> None:
             database.execute("UPDATE shop SET plan = ? WHERE rowid = ?", [text, row])
 
 
+@pytest.mark.thorough
 def test_a_time_that_goes_back_is_told_by_its_column_and_rows(case: Case) -> None:
     """Of columns that are named like the last of something; later times, NULL and other texts are none."""
     times(case, "2026-01-05T11:59:59+02:00", 1, 2)

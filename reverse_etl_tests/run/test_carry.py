@@ -264,6 +264,7 @@ def test_other_readings_add_their_failed_rows(world: World, reading: str) -> Non
     assert (Status.COMPLETED, len(failing)) == ((report := run(case)).status, report.rows.delivered)
 
 
+@pytest.mark.thorough
 def test_relationships_are_carried_by_their_person(world: World) -> None:
     """All of that person's come again, each once, and the person does not."""
     case = carrying(world, "related")

@@ -398,6 +398,7 @@ def test_an_overtaken_run_sends_nothing(case: Case) -> None:
     assert "old" == plan_of(case, 3)
 
 
+@pytest.mark.thorough
 def test_files_that_a_lost_state_database_counted_are_removed_in_time(case: Case) -> None:
     """Those above the number that counts, a month later; what may be asked again, or is not known, stays."""
     for plan in "abc":

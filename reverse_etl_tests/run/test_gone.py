@@ -199,6 +199,7 @@ def beside_each_other(case: Case, other: Case) -> tuple[Case, Case]:
     return one, two
 
 
+@pytest.mark.thorough
 def test_another_sync_that_still_sends_a_person_keeps_them(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """Whoever both sent stays until both let go; while the other one is not known, no one is deleted."""
     at = world(tmp_path, sandbox)
@@ -239,6 +240,7 @@ def test_another_syncs_keys_of_another_kind_tell_nothing(changed: str, tmp_path:
     assert everybody(3) == ids(case)
 
 
+@pytest.mark.thorough
 def test_a_resumed_run_removes_nothing(case: Case) -> None:
     """What it did not remove is left for the next run that reads."""
     remove(case, 3, 4)
@@ -302,6 +304,7 @@ def test_a_refused_removal_is_a_failed_row_and_comes_again(case: Case) -> None:
     assert Counts(1, delivered=1) == ended(case.run()).streams["gone_rows"]
 
 
+@pytest.mark.thorough
 def test_a_retry_says_that_it_removes_nothing(case: Case) -> None:
     """What is gone is in no query: a retry leaves it, and the next run tries again."""
     remove(case, 3)
@@ -512,6 +515,7 @@ def test_a_plan_says_who_would_go(case: Case) -> None:
     assert everybody(3, 5) == ids(case)
 
 
+@pytest.mark.thorough
 def test_the_history_of_a_row_says_that_it_was_removed(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """By which run; and it starts anew when the row is back."""
     case = compared(world(tmp_path, sandbox))

@@ -65,6 +65,7 @@ def test_objects_and_addresses_are_found(kind: str, key: str, tmp_path: Path, sa
     assert 1 == len(history(case, key))
 
 
+@pytest.mark.thorough
 def test_values_are_kept_as_long_as_the_file_says(case: Case) -> None:
     """Fingerprints are not, and what the kept ones build on stays."""
     for plan in ("gold", "silver", "free"):
@@ -84,6 +85,7 @@ def test_values_are_kept_as_long_as_the_file_says(case: Case) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_files_of_runs_before_all_was_forgotten_are_no_history(case: Case) -> None:
     """Their numbers come again: what is of another run does not count."""
     change(case, 3, "gold")

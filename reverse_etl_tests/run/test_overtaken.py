@@ -83,6 +83,7 @@ def require_overtaken(case: Case, again: Ended) -> None:
     assert "new" == plan_of(case, 3)
 
 
+@pytest.mark.thorough
 def test_the_first_run_is_overtaken_by_one_that_does_not_compare(case: Case) -> None:
     """It stopped before it sent anything, so nothing of it is remembered; the next run sends what differs from then."""
     first = stopped(case)
@@ -111,6 +112,7 @@ def test_a_plan_of_the_first_rows_is_overtaken_by_a_run_that_does_not_compare(ca
     assert "new" == plan_of(case, 3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("reading", ["limit", "full", "retry"])
 def test_rows_of_every_reading_are_overtaken(case: Case, reading: str) -> None:
     """Also where nothing was ever compared before: rows of a retry, a few or all of them."""
@@ -141,6 +143,7 @@ def test_rows_that_were_read_without_comparing_are_not_sent_by_a_sync_that_compa
     assert (Status.COMPLETED, ROWS, 0, 0) == of_rows(ended(case.run()))
 
 
+@pytest.mark.thorough
 def test_the_next_run_reads_again_after_an_overtaken_one_was_refused(case: Case) -> None:
     """While rows fail, last sync time stays; the refused re-execution is the newest run, and no run continues it."""
     case.sandbox.faults([{"match": BATCH, "skip": 1, "always": True, "do": {"status": 401}}])

@@ -241,6 +241,7 @@ def test_a_sync_that_reads_in_pieces_no_longer_reads_everything(world: World) ->
     assert (Status.COMPLETED, None, 0) == read(run(case))
 
 
+@pytest.mark.thorough
 def test_full_begins_anew_and_is_continued_without_it(world: World) -> None:
     """Last sync time stays where it is until the last piece; what was asked for is sent, changed or not."""
     case = in_pieces(world, changes={"by": "compare"})

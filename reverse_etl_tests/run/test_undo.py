@@ -109,6 +109,7 @@ def test_what_a_later_run_changed_or_nobody_of_ours_wrote_stays(case: Case) -> N
     require_equal(case)
 
 
+@pytest.mark.thorough
 def test_what_was_there_before_is_not_known_for_a_new_attribute_or_after_a_lost_answer(case: Case) -> None:
     """A value that was never ours stays; so does one of a row whose earlier request had no answer."""
     with case.shop.changing() as database:
@@ -238,6 +239,7 @@ def test_a_run_that_only_removed_is_taken_back(tmp_path: Path, sandbox: RunningS
     assert before == there(case)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["people", "objects"])
 def test_who_a_run_removed_is_sent_again(kind: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
     """Whole, as they were acknowledged; once they are back by another way, there is nothing to bring back."""

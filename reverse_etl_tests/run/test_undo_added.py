@@ -52,6 +52,7 @@ def there(case: Case) -> set[str]:
     return {each["object_id" if case.kind == "objects" else "id"] for each in held}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["people", "objects"])
 def test_who_a_run_added_is_deleted_where_that_is_asked_for(kind: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
     """With what it changed, in one run; without the option they stay. The source's rows are new again."""
@@ -71,6 +72,7 @@ def test_who_a_run_added_is_deleted_where_that_is_asked_for(kind: str, tmp_path:
     assert everybody | {"n1", "n2"} == there(case)
 
 
+@pytest.mark.thorough
 def test_what_is_not_certain_to_be_the_runs_own_stays(case: Case) -> None:
     """One that a later run changed stays, and one that is another name of somebody who was there."""
     with case.shop.changing() as database:
@@ -93,6 +95,7 @@ def test_the_first_run_deletes_no_one(case: Case) -> None:
     assert (0, ROWS) == (found.deleted, found.added)
 
 
+@pytest.mark.thorough
 def test_more_than_the_limit_needs_a_word(case: Case) -> None:
     """The limits of what is gone hold, before anything is sent; `--gone-max` lets more pass, and that run too."""
     everybody = there(case)
@@ -123,6 +126,7 @@ def _without_gone(case: Case) -> dict[str, Any]:
     return PLACES | {"query": case.sync.query, "people": {"identify_by": "id"}} | kept
 
 
+@pytest.mark.thorough
 def test_who_another_sync_sends_stays(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """Known of it, they are counted; while it has not run, no one is deleted."""
     at: World = world(tmp_path, sandbox)
@@ -145,6 +149,7 @@ def test_who_another_sync_sends_stays(tmp_path: Path, sandbox: RunningSandbox) -
     assert ("n1" in there(case), "n2" in there(case)) == (True, False)
 
 
+@pytest.mark.thorough
 def test_a_run_that_continues_the_undo_deletes_no_one(case: Case) -> None:
     """Whoever came back meanwhile would be hit: as with all that is gone, what is left is left."""
     add(case, "n1")

@@ -42,6 +42,7 @@ def change(case: Case, **columns: Any) -> None:
             database.execute(f"UPDATE shop SET {name} = ? WHERE rowid IN (3, 4)", [value])
 
 
+@pytest.mark.thorough
 def test_relationships_are_taken_back_with_their_people(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """An attribute that the run changed has the value from before; one that no one changed is not sent."""
     case = related(tmp_path, sandbox)
@@ -64,6 +65,7 @@ def test_relationships_are_taken_back_with_their_people(tmp_path: Path, sandbox:
     assert (Status.COMPLETED, 0, 0, 2 * ROWS) == of_rows(ended(case.run()))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("how", "attribute"), [("gone", ", visits"), ("deleted", "")])
 def test_a_relationship_that_a_run_ended_is_there_again(
     how: str, attribute: str, tmp_path: Path, sandbox: RunningSandbox
@@ -83,6 +85,7 @@ def test_a_relationship_that_a_run_ended_is_there_again(
     assert [(False, True, there), (True, False, {}), (False, True, there)] == events
 
 
+@pytest.mark.thorough
 def test_the_history_of_a_person_has_their_relationships(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """Each with its object; no one else's, though their id begins alike."""
     case = related(tmp_path, sandbox)
@@ -98,6 +101,7 @@ def test_the_history_of_a_person_has_their_relationships(tmp_path: Path, sandbox
     assert {'1 "o0"', '1 "o2"'} == {each.of for each in history(case) if each.stream == "relationships"}
 
 
+@pytest.mark.thorough
 def test_objects_of_every_type_are_found_and_taken_back(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """By their id, whatever type the sync's file names."""
     case = compared(tmp_path, sandbox, "objects")
@@ -114,6 +118,7 @@ def test_objects_of_every_type_are_found_and_taken_back(tmp_path: Path, sandbox:
     assert before == case.sandbox.objects()
 
 
+@pytest.mark.thorough
 def test_a_stream_whose_values_were_not_remembered_is_left_as_it_is(tmp_path: Path, sandbox: RunningSandbox) -> None:
     """With `send: changed_attributes` alone, values of relationships are not: they are named as not taken back."""
     case = related(tmp_path, sandbox)

@@ -373,6 +373,7 @@ def test_an_attribute_that_left_the_query_is_named(case: Case) -> None:
     assert (("plan",), 0, ROWS) == (stream.removed, stream.to_send, stream.unchanged)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "send"), [("people", "changed_attributes"), ("objects", "whole_rows")])
 def test_an_attribute_that_left_the_query_is_cleared_once_where_that_is_wanted(
     kind: str, send: str, tmp_path: Path, sandbox: RunningSandbox

@@ -141,6 +141,7 @@ def test_too_many_items_are_too_large(sandbox: RunningSandbox, batch: Batch) -> 
     assert [each["id"] for each in sandbox.people()] == ["a"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("crash", "people"), [("before", 0), ("after_apply", 1)])
 def test_a_crash_forgets_nothing_that_was_saved(tmp_path: Path, crash: str, people: int) -> None:
     """A durable sandbox that is gone without an answer holds, started again, all that it had applied."""

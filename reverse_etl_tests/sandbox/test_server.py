@@ -94,6 +94,7 @@ def test_it_ends_on_request() -> None:
         assert sandbox.stop() == 0
 
 
+@pytest.mark.thorough
 def test_it_ends_when_idle() -> None:
     """A while after the last request, with exit code 0."""
     with running_sandbox(idle_exit_s=0.3) as sandbox:
@@ -115,6 +116,7 @@ def test_it_serves_without_httptools(monkeypatch: pytest.MonkeyPatch) -> None:
     assert protocol.__mro__[1].__name__ == "H11Protocol"
 
 
+@pytest.mark.thorough
 def test_ipv6_is_shown_in_brackets() -> None:
     """As an address has to be written."""
     if not socket.has_ipv6:

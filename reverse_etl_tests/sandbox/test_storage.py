@@ -17,6 +17,7 @@ from reverse_etl_tests.sandbox.conftest import TRACK, person, thing, to_object
 from reverse_etl_tests.servers.sandbox import running_sandbox, wait_until
 
 
+@pytest.mark.thorough
 def test_everything_survives_a_restart(tmp_path: Path) -> None:
     """People, objects, relationships, events, segments, suppressions and activities; identifiers go on."""
     path = tmp_path / "below" / "sandbox.jsonl"
@@ -60,6 +61,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
         assert len(sandbox.events()) == 2
 
 
+@pytest.mark.thorough
 def test_contents_are_saved_when_things_go_quiet(tmp_path: Path) -> None:
     """So that even a process that is killed leaves them."""
     path = tmp_path / "sandbox.jsonl"

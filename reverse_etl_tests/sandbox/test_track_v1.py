@@ -11,6 +11,7 @@ from reverse_etl_tests.sandbox.conftest import Batch, person, to_object
 from reverse_etl_tests.servers.sandbox import RunningSandbox, running_sandbox
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("region", "host"), [("us", "track.customer.io"), ("eu", "track-eu.customer.io")])
 def test_the_region_is_the_one_chosen(region: str, host: str) -> None:
     """As the real service answers it; the environment's id is another one when the contents are."""

@@ -62,6 +62,7 @@ def seen(all_ticks: list[datetime], off: list[tuple[datetime, datetime]]) -> lis
     return kept
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("minutes", [15, 45, 50, 60, 105, 2160, 10_080])
 def test_a_year_stays_on_the_grid(minutes: int) -> None:
     """Every due time leads to one run, though machines are off: then to the latest one. Clock changes shift nothing."""
@@ -99,6 +100,7 @@ def test_a_day_of_23_or_25_hours_has_as_many_runs() -> None:
 offs = st.lists(st.tuples(st.integers(0, 20_000), st.integers(1, 5_000)), max_size=4)
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @example(start=datetime(2020, 1, 1, tzinfo=UTC), minutes=9, down=[(0, 4)])
 @given(

@@ -9,6 +9,7 @@ from reverse_etl_tests.servers.mariadb import MariadbServer, mariadb, mariadb_se
 __all__ = ["mariadb"]
 
 
+@pytest.mark.thorough
 def test_its_temporary_tables_are_out_of_other_servers_reach(mariadb: MariadbServer) -> None:
     """A server that starts deletes those in its folder, whose ever they are."""
     with mariadb.admin() as admin:

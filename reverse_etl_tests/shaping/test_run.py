@@ -237,6 +237,7 @@ def test_rows_that_failed_are_found_again(world: World, key: Any, fails_while: s
         assert (Status.COMPLETED, Counts(1, delivered=1)) == (report.status, counts(report))
 
 
+@pytest.mark.thorough
 def test_a_row_that_cannot_be_shaped_is_not_gone(world: World) -> None:
     """Nobody is while there is one: whose it is may not be known."""
     keys: dict[str, Any] = {"changes": {"by": "compare"}, "query": "SELECT id, email, plan, visits FROM shop"}
@@ -270,6 +271,7 @@ function transform(row) {
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "source"), [("t.py", PYTHON), ("t.js", JAVASCRIPT)])
 def test_rows_go_through_a_function(world: World, tmp_path: Path, name: str, source: str) -> None:
     """After `where`, before `columns`; one that it fails for is a failed row, one without a result is left out."""
@@ -290,6 +292,7 @@ def test_rows_go_through_a_function(world: World, tmp_path: Path, name: str, sou
     assert 4 == len(case.sandbox.people())
 
 
+@pytest.mark.thorough
 def test_rows_that_a_function_renames_are_carried_by_either_name(world: World, tmp_path: Path) -> None:
     """One that it failed for has the query's, one that a check rejected the function's."""
     (tmp_path / "t.py").write_text(PYTHON)
@@ -308,6 +311,7 @@ def test_rows_that_a_function_renames_are_carried_by_either_name(world: World, t
     assert (Status.COMPLETED, Counts(2, delivered=2)) == ((again := ended(case.run())).status, counts(again))
 
 
+@pytest.mark.thorough
 def test_a_changed_file_is_a_changed_sync(world: World, tmp_path: Path) -> None:
     """Its version differs, and the next run says so."""
     (tmp_path / "t.py").write_text("def transform(row):\n    return row\n")
@@ -321,6 +325,7 @@ def test_a_changed_file_is_a_changed_sync(world: World, tmp_path: Path) -> None:
     assert "transform changed since the last completed run" in ended(case.run()).message
 
 
+@pytest.mark.thorough
 def test_no_row_has_a_result(world: World, tmp_path: Path) -> None:
     """Nothing is sent, and the run says why."""
     (tmp_path / "t.py").write_text("def transform(row):\n    return None\n")

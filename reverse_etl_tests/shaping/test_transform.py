@@ -207,6 +207,7 @@ function transform(row) {
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("language", "source", "expected"),
     [
@@ -284,6 +285,7 @@ def test_a_javascript_row_that_only_the_run_can_end_is_found() -> None:
     assert 9 == len([row for row in rows(found) if row["n"] is not None])
 
 
+@pytest.mark.thorough
 def test_a_function_that_fails_for_all_rows_ends_the_run() -> None:
     """After some processes, not after one for each row."""
     with opened("import os\ndef transform(row):\n    os._exit(1)") as transformer:

@@ -19,6 +19,7 @@ GITHUB = MarkdownIt("commonmark").enable("table")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
+@pytest.mark.thorough
 def test_every_page_is_found_by_the_search(site: Path) -> None:
     """All but the README of the repository, which the first page stands for."""
     found = {

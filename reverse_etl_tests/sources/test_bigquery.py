@@ -576,6 +576,7 @@ def test_leaving_early_asks_for_no_further_page(filled: BigqueryServer, session:
     assert len([path for _, path in filled.requests if "/queries/" in path]) <= 3
 
 
+@pytest.mark.thorough
 def test_an_answer_that_breaks_off_is_asked_for_again(filled: BigqueryServer, session: Session) -> None:
     """Rows are neither lost nor doubled."""
     filled.jobs.faults.cut = 2
@@ -597,6 +598,7 @@ def test_an_overloaded_server_is_asked_again(filled: BigqueryServer) -> None:
     assert filled.jobs.faults.refuse == []
 
 
+@pytest.mark.thorough
 def test_a_query_whose_beginning_was_not_answered_runs_once(filled: BigqueryServer, session: Session) -> None:
     """The request is repeated under the same name, and the query that has that name is waited for."""
     before = len(filled.jobs.begun)
@@ -606,6 +608,7 @@ def test_a_query_whose_beginning_was_not_answered_runs_once(filled: BigqueryServ
     assert (filled.jobs.faults.unanswered, len(filled.jobs.begun)) == (0, before + 1)
 
 
+@pytest.mark.thorough
 def test_a_query_that_takes_too_long_is_ended_there_too(filled: BigqueryServer) -> None:
     """query_timeout is the job's own limit as well; the session goes on."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=2))) as session:
@@ -646,6 +649,7 @@ def test_an_authority_that_is_not_trusted_is_refused(filled: BigqueryServer, mon
     assert "REQUESTS_CA_BUNDLE" in refused.value.hint
 
 
+@pytest.mark.thorough
 def test_a_host_that_never_greets_is_given_up(filled: BigqueryServer) -> None:
     """The port is open and silent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

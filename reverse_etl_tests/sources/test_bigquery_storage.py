@@ -57,6 +57,7 @@ def fast(bigquery: BigqueryServer, url: str, **changed: Any) -> Config:
     return settings_of(bigquery, **({"use_storage_api": "auto"} | key | changed))
 
 
+@pytest.mark.thorough
 @needs_client
 def test_both_apis_give_the_same_rows(bigquery: BigqueryServer, storage: StorageServer) -> None:
     """Every type, value for value; which one was used shows in nothing but the time it took."""
@@ -112,6 +113,7 @@ def test_an_account_that_may_not_use_it_reads_through_rest(
     assert "roles/bigquery.readSessionUser" in notice
 
 
+@pytest.mark.thorough
 @needs_client
 def test_always_means_always(bigquery: BigqueryServer, storage: StorageServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the slow way would take too long to be of use."""

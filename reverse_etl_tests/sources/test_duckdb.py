@@ -408,6 +408,7 @@ workspaces: {main: {site_id: "${S}", track_api_key: "${T}"}}
     assert batch.to_pylist() == [{"id": 1}]
 
 
+@pytest.mark.thorough
 def test_a_sort_larger_than_memory_still_goes_to_disk(beside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """DuckDB's own temporary files are none of the files that are closed off."""
     monkeypatch.setattr("reverse_etl.sources.duckdb.engine.MEMORY", "60MB")

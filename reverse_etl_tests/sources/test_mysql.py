@@ -495,6 +495,7 @@ def test_through_a_tunnel_the_certificate_is_still_the_hosts(filled: MariadbServ
         pass
 
 
+@pytest.mark.thorough
 def test_the_server_ends_a_query_that_takes_too_long(filled: MariadbServer, driver: str) -> None:
     """query_timeout is the server's limit too; the session goes on."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
@@ -527,6 +528,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: MariadbServer, driver: s
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.thorough
 def test_a_host_that_never_greets_is_given_up(driver: str) -> None:
     """The port is open and silent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -642,6 +644,7 @@ def test_every_step_to_the_server_is_reported(filled: MariadbServer, driver: str
     assert told["TLS"] == "the certificate for localhost is by Throw-away authority"
 
 
+@pytest.mark.thorough
 def test_a_connection_ended_by_the_server_is_an_error(filled: MariadbServer, driver: str) -> None:
     """An administrator ends the session in the middle; what follows says the same."""
     with connect(settings_of(filled)) as session:
@@ -656,6 +659,7 @@ def test_a_connection_ended_by_the_server_is_an_error(filled: MariadbServer, dri
             session.now()
 
 
+@pytest.mark.thorough
 def test_a_query_ended_by_an_administrator_is_no_timeout(filled: MariadbServer, driver: str) -> None:
     """The session goes on after it."""
     with connect(settings_of(filled)) as session:

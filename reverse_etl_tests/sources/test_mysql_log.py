@@ -140,6 +140,7 @@ def test_statements_that_name_no_rows_are_gaps(
     assert words == str(caught.value)
 
 
+@pytest.mark.thorough
 def test_a_log_that_is_gone_or_another_servers_is_a_gap(tables: MariadbServer, log: ChangeLog) -> None:
     """Purged, begun again, of another server, of other tables."""
     since = log.now()

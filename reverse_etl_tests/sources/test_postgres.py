@@ -308,6 +308,7 @@ def test_unusual_dates_leave_the_others_as_they_are(session: Session) -> None:
     assert (logical_type(batch.schema.field("at")), python_values(batch.column("at"))) == (DATE_TIME, expected)
 
 
+@pytest.mark.thorough
 def test_a_cell_larger_than_a_batch_comes_whole(session: Session) -> None:
     """There is no limit but the server's own."""
     batches = list(session.stream("SELECT i, repeat(E'\"x\\n', 7000000) AS t FROM generate_series(1, 2) AS g(i)"))
@@ -401,6 +402,7 @@ def test_require_encrypts_without_verifying(filled: PostgresServer) -> None:
     assert seen == {"verify-full": True, "require": True, "disable": False}
 
 
+@pytest.mark.thorough
 def test_the_server_ends_a_query_that_takes_too_long(filled: PostgresServer) -> None:
     """query_timeout is the server's statement timeout; the session goes on."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
@@ -434,6 +436,7 @@ def test_a_server_that_falls_silent_is_given_up(filled: PostgresServer) -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.thorough
 def test_a_host_that_never_greets_is_given_up() -> None:
     """The port is open and silent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -448,6 +451,7 @@ def test_a_host_that_never_greets_is_given_up() -> None:
             pass
 
 
+@pytest.mark.thorough
 def test_a_connection_ended_by_the_server_is_an_error(filled: PostgresServer) -> None:
     """An administrator ends the session in the middle; what follows says the same."""
     with connect(settings_of(filled)) as session:

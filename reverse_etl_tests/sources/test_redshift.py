@@ -267,6 +267,7 @@ def test_a_single_node_is_asked_for_fewer_rows(filled: RedshiftServer) -> None:
         assert rows(session, TestRedshift.numbers.format(n=2500), limit=2) == [{"id": 1}, {"id": 2}]
 
 
+@pytest.mark.thorough
 def test_a_cell_larger_than_a_batch_comes_whole(session: Session) -> None:
     """There is no limit but the server's own."""
     batches = list(session.stream("SELECT i, repeat('xyz\n', 7000000) AS t FROM generate_series(1, 2) AS g(i)"))
@@ -387,6 +388,7 @@ def test_something_else_at_the_port_is_an_error(greeting: bytes, monkeypatch: py
     assert refused.value.hint
 
 
+@pytest.mark.thorough
 def test_a_host_that_never_greets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The port is open and silent, before or instead of TLS."""
     monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
@@ -410,6 +412,7 @@ def loopback(port: int, **changed: Any) -> Config:
     return Config(**(settings | changed))
 
 
+@pytest.mark.thorough
 def test_the_server_ends_a_query_that_takes_too_long(filled: RedshiftServer) -> None:
     """query_timeout is the server's statement timeout; the session goes on."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
@@ -419,6 +422,7 @@ def test_the_server_ends_a_query_that_takes_too_long(filled: RedshiftServer) -> 
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
 
+@pytest.mark.thorough
 def test_a_query_of_many_quick_fetches_ends_in_time_too(filled: RedshiftServer) -> None:
     """The server's limit is for each FETCH; this side's is for all of them."""
     began = time.monotonic()

@@ -266,6 +266,7 @@ class TestSnowflake(SourceConformance, OverTheNetwork):
         return [(settings_of(filled, **changed), said) for changed, said in cases]
 
 
+@pytest.mark.thorough
 def test_a_stalled_login_ends(filled: SnowflakeServer) -> None:
     """Also without an answer."""
     filled.behave(silent_logins=True)
@@ -310,6 +311,7 @@ def test_a_time_limit_of_the_warehouse_has_its_own_words(filled: SnowflakeServer
     assert "STATEMENT_TIMEOUT_IN_SECONDS" in refused.value.hint
 
 
+@pytest.mark.thorough
 def test_a_long_query_is_waited_for(session: Session) -> None:
     """The service answers "still running" meanwhile."""
     assert rows(session, "SELECT SYSTEM$WAIT(0.7) AS waited") == [{"WAITED": "waited 0.7 seconds"}]
@@ -323,6 +325,7 @@ def test_a_query_canceled_by_somebody_is_no_timeout(filled: SnowflakeServer) -> 
             rows(session, "SELECT SYSTEM$WAIT(30) AS waited")
 
 
+@pytest.mark.thorough
 def test_an_interrupted_query_is_canceled(filled: SnowflakeServer) -> None:
     """Ctrl-C ends it on the server too."""
     program = (
@@ -367,6 +370,7 @@ def test_a_session_is_closed(filled: SnowflakeServer) -> None:
     assert filled.seen()["sessions"] == 0
 
 
+@pytest.mark.thorough
 def test_a_part_that_cannot_be_had_at_once_is_asked_for_again(filled: SnowflakeServer) -> None:
     """Storage is busy at times, and a part may come short."""
     with connect(settings_of(filled)) as session:
@@ -481,6 +485,7 @@ def test_the_session_is_set_up(filled: SnowflakeServer) -> None:
     assert seen["paths"] == []
 
 
+@pytest.mark.thorough
 def test_the_driver_is_quiet_and_keeps_nothing(
     filled: SnowflakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -541,6 +546,7 @@ def test_the_connection_is_checked_step_by_step(filled: SnowflakeServer, monkeyp
     assert login["CLIENT_ENVIRONMENT"]["OCSP_MODE"] == "FAIL_OPEN"
 
 
+@pytest.mark.thorough
 def test_a_proxy_is_shown_instead_of_the_network(filled: SnowflakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The account's address may not even be known here; the proxy's password is not shown."""
     monkeypatch.setenv("http_proxy", "http://someone:planted-proxy-password@127.0.0.1:1")

@@ -258,6 +258,7 @@ def test_the_sql_in_the_documentation_works(snowflake: SnowflakeServer) -> None:
     assert sorted(found.column("id").to_pylist()) == [3, 4]
 
 
+@pytest.mark.thorough
 def test_a_server_that_answers_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The connector waits for as long as something comes; the wait for a login has an end of its own."""
     monkeypatch.setenv(PASSWORD_VARIABLE, "any")

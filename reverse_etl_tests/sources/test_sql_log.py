@@ -152,6 +152,7 @@ def moved(place: str, **ago: float) -> str:
     return f"{about}|{tables}|{datetime.fromisoformat(at) - timedelta(**ago)}"
 
 
+@pytest.mark.thorough
 def test_change_history_names_the_keys_between_two_times(history: BigqueryServer) -> None:
     """Up to ten minutes ago, day by day; what is newer comes with the next run."""
     for key, ago in ((1, {"hours": 1}), (2, {"hours": 30}), (3, {"days": 6}), (4, {"minutes": 5}), (1, {"days": 3})):
@@ -167,6 +168,7 @@ def test_change_history_names_the_keys_between_two_times(history: BigqueryServer
         assert {(f"{DATASET}.leads", "1")} == keys(log, moved(log.now(), hours=2))
 
 
+@pytest.mark.thorough
 def test_what_change_history_does_not_tell_is_a_gap(history: BigqueryServer) -> None:
     """Longer ago than time travel reaches, a table that was made again, another dataset, other tables."""
     with log_of(test_bigquery.settings_of(history), {"leads": "id"}) as log:

@@ -189,6 +189,7 @@ def test_names_that_are_not_utf8_are_an_error(path: Path) -> None:
         assert [1] == [batch.num_rows for batch in session.stream("SELECT 1 AS one")]
 
 
+@pytest.mark.thorough
 def test_a_file_locked_by_a_writer_says_so(path: Path) -> None:
     """Another program's exclusive lock is not a mistake in the query."""
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:

@@ -498,6 +498,7 @@ def test_a_password_that_freetds_cannot_take_is_an_error(filled: TdsServer, monk
         assert "planted" not in "".join(traceback.format_exception(refused.value))
 
 
+@pytest.mark.thorough
 def test_a_query_that_takes_too_long_is_ended_on_the_server(filled: TdsServer) -> None:
     """By this side's clock, with a cancellation; the session goes on."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
@@ -510,6 +511,7 @@ def test_a_query_that_takes_too_long_is_ended_on_the_server(filled: TdsServer) -
         assert rows(session, "SELECT 1 AS one") == [{"one": 1}]
 
 
+@pytest.mark.thorough
 def test_a_query_that_trickles_is_ended_too(filled: TdsServer) -> None:
     """Rows keep coming, and the time is up all the same."""
     with connect(settings_of(filled, query_timeout=timedelta(seconds=1.5))) as session:
@@ -558,6 +560,7 @@ def test_a_cancellation_that_is_never_acknowledged_is_given_up(
         assert time.monotonic() - began < 20
 
 
+@pytest.mark.thorough
 def test_a_host_that_never_greets_is_given_up() -> None:
     """The port is open and silent."""
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as silent:

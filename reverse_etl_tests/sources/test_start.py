@@ -156,6 +156,7 @@ def test_mariadb_reaches_back_to_the_oldest_open_transaction(mariadb: MariadbSer
         writer.execute("DROP TABLE open_rows")
 
 
+@pytest.mark.thorough
 def test_mariadb_shows_a_prepared_transaction_whose_session_is_gone(mariadb: MariadbServer) -> None:
     """It may be committed at any time, from any session."""
     with mariadb.admin() as writer:
@@ -175,6 +176,7 @@ def test_mariadb_shows_a_prepared_transaction_whose_session_is_gone(mariadb: Mar
     assert found.reaches_to <= began < found.clock - 2 * SECOND
 
 
+@pytest.mark.thorough
 def test_mariadb_keeps_no_old_list_of_transactions(mariadb: MariadbServer) -> None:
     """InnoDB gives its old list as long as it is read ten times a second, as a monitor or many runs do."""
     reading, done = threading.Event(), threading.Event()
@@ -204,6 +206,7 @@ def test_mariadb_keeps_no_old_list_of_transactions(mariadb: MariadbServer) -> No
         writer.execute("DROP TABLE watched_rows")
 
 
+@pytest.mark.thorough
 def test_mariadb_counts_a_statement_that_waits_for_a_lock(mariadb: MariadbServer) -> None:
     """Its NOW() is from before the wait, and it has no transaction yet."""
     with mariadb.admin() as locker, mariadb.admin() as waiter, ThreadPoolExecutor(1) as thread:

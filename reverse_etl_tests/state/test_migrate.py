@@ -47,6 +47,7 @@ print("alembic" in sys.modules)
 """
 
 
+@pytest.mark.thorough
 def test_the_migrations_lead_to_the_tables_of_this_release(state_url: str) -> None:
     """Nothing is left to change between the migrated database and the schema in the code."""
     with open_store(state_url).reading() as connection:
@@ -88,6 +89,7 @@ def test_processes_that_open_a_fresh_state_at_once_all_succeed(state_url: str) -
     assert 6 == len(list_runs(open_store(state_url)))
 
 
+@pytest.mark.thorough
 def test_a_current_database_is_opened_without_alembic(state_url: str) -> None:
     """Opening is what every command does, and Alembic takes longer to import than the command to run."""
     command = [sys.executable, "-c", NO_ALEMBIC, state_url]
@@ -130,6 +132,7 @@ def test_the_file_is_private_and_lets_others_read_while_one_writes(tmp_path: Pat
         assert 0 == connection.exec_driver_sql("SELECT count(*) FROM reverse_etl_run").scalar()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("revision", ["0001", "0003", "0007"])
 def test_an_earlier_release_s_database_loses_nothing(revision: str, state_url: str, tmp_path: Path) -> None:
     """Syncs, runs, failed rows and their causes are there; what that release did not keep is not known."""

@@ -204,6 +204,7 @@ def test_an_identifier_that_no_text_column_takes_is_remembered(store: Store) -> 
     assert ["a\ufffdb"] == [row.identifier for row in failed_rows_of_run(store, "r1")]
 
 
+@pytest.mark.thorough
 def test_failed_rows_are_capped_and_causes_are_not(store: Store) -> None:
     """The state database stays small whatever fails; the CSV has the rest."""
     begin(store)

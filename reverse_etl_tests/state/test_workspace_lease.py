@@ -133,6 +133,7 @@ def test_a_killed_process_holds_no_run_up(store: Store, state_url: str) -> None:
     assert workspace_lease.was_lost(ended)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("seconds", "free"), [(170, False), (190, True)])
 def test_another_machine_is_given_three_minutes(store: Store, state_url: str, seconds: float, free: bool) -> None:
     """Nobody here can see its processes: only its signs of life count."""

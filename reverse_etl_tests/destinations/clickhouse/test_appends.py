@@ -30,6 +30,7 @@ def appended(server: Clickhouse, folder: Path, time: FastClock | None = None) ->
     return Delivery(server, folder, [BATCH], section, {"rows_per_transaction": 10}, time=time or FastClock())
 
 
+@pytest.mark.thorough
 def test_rows_are_there_once_where_the_table_remembers(server: Clickhouse, tmp_path: Path, lose: str) -> None:
     """The slice is sent again with its token, which the table drops if it has it."""
     server.engine = "MergeTree"

@@ -76,6 +76,7 @@ class TestFaults(SqlFaults):
         """A statement."""
         return str(request.param)
 
+    @pytest.mark.thorough
     def test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing(
         self, plain: FaultyClickhouse, tmp_path: Path
     ) -> None:

@@ -126,6 +126,7 @@ def test_a_wrong_token_ends_the_run(crm: Project, hubspot: RunningStandin) -> No
     assert {} == stored(hubspot, "score")
 
 
+@pytest.mark.thorough
 def test_warnings_of_hubspot_are_in_the_message_of_the_run(crm: Project, hubspot: RunningStandin) -> None:
     """The rows are delivered; what to look at is said where a person looks, and not in the log alone."""
     hubspot.faults({"match": {"path": "/crm/v3/objects/contacts/batch/upsert"}, "do": {"own": "warnings"}})
@@ -134,6 +135,7 @@ def test_warnings_of_hubspot_are_in_the_message_of_the_run(crm: Project, hubspot
     assert "HubSpot warned of 3 records that it wrote" in report["message"]
 
 
+@pytest.mark.thorough
 def test_a_plan_foretells_the_failed_rows_of_the_run(crm: Project, hubspot: RunningStandin) -> None:
     """HubSpot is asked for its properties, and nothing else; the run that sends the plan fails the same rows."""
     fill(crm, [*ROWS, ("c4", "many", None, None, None), ("c5", 1, "huge", None, None)])

@@ -100,6 +100,7 @@ def test_each_row_is_a_message_and_only_once_per_change(alerts: Project, slack: 
     assert ["*Acme*: 5"] == texts(slack)[2:]
 
 
+@pytest.mark.thorough
 def test_an_answer_that_is_lost_posts_nothing_twice(alerts: Project, slack: RunningStandin) -> None:
     """The channel's history settles it."""
     slack.faults(LOST)
@@ -108,6 +109,7 @@ def test_an_answer_that_is_lost_posts_nothing_twice(alerts: Project, slack: Runn
     assert 2 == len(texts(slack))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("doubt", "posted"), [("leave", 1), ("resend", 2)])
 def test_a_webhook_cannot_settle_a_doubt(alerts: Project, slack: RunningStandin, doubt: str, posted: int) -> None:
     """The row is left as a failed one, for later runs and retries too; or sent again where that is asked for."""
@@ -163,6 +165,7 @@ def test_more_messages_than_allowed_are_none(alerts: Project, slack: RunningStan
     assert "digest_above: 20" in done.stderr + done.stdout
 
 
+@pytest.mark.thorough
 def test_a_plan_knows_what_was_sent_before_and_what_is_too_much(alerts: Project, slack: RunningStandin) -> None:
     """It posts nothing: rows with a message are left out, and a run of too many messages is foretold, with its code."""
     at_risk(alerts, more="  max_messages: 1\n")

@@ -67,6 +67,7 @@ def test_trouble_is_tried_again(server: Snowflake, tmp_path: Path, trouble: tupl
     assert [(1, 10), (2, 20), (3, 30)] == server.fetch("SELECT id, score FROM customers ORDER BY id")
 
 
+@pytest.mark.thorough
 def test_trouble_that_lasts_uses_up_the_budget(server: Snowflake, tmp_path: Path) -> None:
     """Rows are undelivered, the reason is named, and nothing was written."""
     delivery = people(server, tmp_path)
@@ -79,6 +80,7 @@ def test_trouble_that_lasts_uses_up_the_budget(server: Snowflake, tmp_path: Path
     assert ([1, 2, 3], []) == (delivery.numbers(Outcome.UNDELIVERED), server.fetch("SELECT * FROM customers"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("ruin", "words"),
     [
@@ -129,6 +131,7 @@ def test_a_row_that_makes_the_statement_fail_is_found_by_halves(
     assert [(2,), (3,)] == server.fetch("SELECT id FROM customers ORDER BY id")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("late_s", [0, 0.5], ids=["while it runs", "before its id is known"])
 def test_an_interrupt_ends_the_statement(server: Snowflake, tmp_path: Path, late_s: float) -> None:
     """At once; the slice is written afterwards as if nothing had been."""
@@ -190,6 +193,7 @@ def test_a_run_after_kill_9_writes_only_the_rest(crm: Project, server: Snowflake
     assert ["CUSTOMERS"] == [row[1] for row in server.fetch("SHOW TABLES IN SCHEMA CRM.PUBLIC")]
 
 
+@pytest.mark.thorough
 def test_rows_that_are_not_there_afterwards_are_refused(server: Snowflake, tmp_path: Path) -> None:
     """As behind a row access policy: a statement that succeeds is not believed."""
     delivery = people(server, tmp_path)

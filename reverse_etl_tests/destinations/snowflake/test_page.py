@@ -42,6 +42,7 @@ def test_the_files_that_it_shows_are_valid(tmp_path: Path) -> None:
     assert ("id",) == Rows.model_validate(rows["rows"]).identify_by
 
 
+@pytest.mark.thorough
 def test_the_grants_that_it_shows_are_enough(server: Snowflake, tmp_path: Path) -> None:
     """A user with a key, this role and no other right writes to the table."""
     (grants,) = blocks("sql")

@@ -19,6 +19,7 @@ from reverse_etl_tests.destinations.sql.conformance import PEOPLE, TABLE
 from reverse_etl_tests.destinations.sql.tables import Delivery, delivered
 
 
+@pytest.mark.thorough
 def test_only_what_differs_is_written(server: Snowflake, tmp_path: Path) -> None:
     """One statement a slice: new rows are added, changed ones changed, the others left alone."""
     server.run(TABLE)
@@ -30,6 +31,7 @@ def test_only_what_differs_is_written(server: Snowflake, tmp_path: Path) -> None
     assert [1, 1] == server.running.seen()["merged"]
 
 
+@pytest.mark.thorough
 def test_a_key_twice_in_a_slice_or_the_table_is_refused(server: Snowflake, tmp_path: Path) -> None:
     """A primary key is not enforced: of a slice the first row is written, several of the table stay as they are."""
     server.run("CREATE TABLE customers (id bigint PRIMARY KEY, score int)")
@@ -39,6 +41,7 @@ def test_a_key_twice_in_a_slice_or_the_table_is_refused(server: Snowflake, tmp_p
     assert [(1, 0), (1, 0), (2, 2), (3, 4)] == server.fetch("SELECT id, score FROM customers ORDER BY id, score")
 
 
+@pytest.mark.thorough
 def test_gone_rows_are_deleted_and_texts_read(server: Snowflake, tmp_path: Path) -> None:
     """Keys of any type; texts become days, instants, truth and documents."""
     server.run("CREATE TABLE customers (day date, seen timestamp_ltz, ok boolean, doc variant)")
@@ -136,6 +139,7 @@ def test_a_lost_answer_is_settled(server: Snowflake, tmp_path: Path, write: str,
         assert ([1, 2, 3], 1) == (delivery.numbers(Outcome.DELIVERED), done.retries)
 
 
+@pytest.mark.thorough
 def test_settings_of_the_user_do_not_matter(server: Snowflake, tmp_path: Path) -> None:
     """The login itself says what a session begins with: the counterpart has no parameters of users or accounts.
 
@@ -154,6 +158,7 @@ def test_settings_of_the_user_do_not_matter(server: Snowflake, tmp_path: Path) -
     assert expected == {name: login["SESSION_PARAMETERS"].get(name) for name in expected}
 
 
+@pytest.mark.thorough
 def test_nothing_is_left_behind(server: Snowflake, tmp_path: Path) -> None:
     """What is temporary is gone with the session, and the session with the run; no file stays in the stage."""
     server.run("CREATE TABLE customers (id bigint, score number(3,0))")

@@ -92,6 +92,7 @@ class SqlFaults(ABC):
         delivery = delivered(server, tmp_path, PEOPLE)
         assert [1, 2, 3] == delivery.numbers(Outcome.DELIVERED)
 
+    @pytest.mark.thorough
     def test_trouble_that_lasts_uses_up_the_budget(self, server: FaultyServer, tmp_path: Path) -> None:
         """Rows are undelivered, the reason is named, and nothing was written."""
         server.run(TABLE)
@@ -101,6 +102,7 @@ class SqlFaults(ABC):
             delivery.deliver()
         assert ([1, 2, 3], []) == (delivery.numbers(Outcome.UNDELIVERED), server.fetch("SELECT * FROM customers"))
 
+    @pytest.mark.thorough
     def test_a_row_that_is_locked_is_waited_for_no_longer_than_lock_timeout(
         self, server: FaultyServer, tmp_path: Path
     ) -> None:
@@ -144,6 +146,7 @@ class SqlFaults(ABC):
         assert [(True, True)] == done
         assert [(1, 10), (2, 20), (3, 30)] == server.fetch("SELECT id, score FROM customers ORDER BY id")
 
+    @pytest.mark.thorough
     def test_a_deadlock_with_another_writer_ends_well(self, server: FaultyServer, tmp_path: Path) -> None:
         """One of both is the server's victim: where it is ours, the slice is written again."""
         server.run(TABLE)

@@ -277,6 +277,7 @@ class SqlMirrorRuns(ABC):
         code, report = crm.run("crm_customers", "--gone-max", "3")
         assert (0, []) == (code, stored(server)), report
 
+    @pytest.mark.thorough
     def test_a_reading_that_is_not_whole_removes_nothing(self, crm: Project, server: SqlServer) -> None:
         """A few rows, named rows; a row without a key."""
         server.run(self.grant_delete)

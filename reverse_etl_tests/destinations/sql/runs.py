@@ -168,6 +168,7 @@ class SqlRuns(Engine):
         code, report = crm.run("crm_customers")
         assert (0, 7) == (code, len(stored(server))), report
 
+    @pytest.mark.thorough
     def test_append_adds_what_each_run_reads(self, crm: Project, server: SqlServer) -> None:
         """Without a key: failed rows have none either, as a retry says; `validate` warns where rows are read twice."""
         server.run("CREATE TABLE visits (email varchar(40), plan varchar(9) CHECK (plan <> 'bad'))")
@@ -197,6 +198,7 @@ class SqlRuns(Engine):
         refused = crm.reverse_etl("validate")
         assert (2, True) == (refused.returncode, "the table keeps every row itself" in refused.stdout + refused.stderr)
 
+    @pytest.mark.thorough
     def test_append_adds_once_what_compares(self, crm: Project, server: SqlServer) -> None:
         """What was acknowledged is not added again; a row that changed is added as it is now."""
         server.run("CREATE TABLE visits (id bigint, email varchar(40), plan varchar(9))")
@@ -249,6 +251,7 @@ class SqlRuns(Engine):
         code, report = crm.run("crm_customers")
         assert (0, [1, 77]) == (code, [row[0] for row in stored(server)]), report
 
+    @pytest.mark.thorough
     def test_a_column_deleted_deletes_rows(self, crm: Project, server: SqlServer) -> None:
         """At once, and without comparing; it is no column of the table, and the limit is looked at first."""
         server.run(f"{self.grant_delete}; INSERT INTO customers VALUES (2, 'old@x', 'free')")

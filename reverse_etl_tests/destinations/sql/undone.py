@@ -163,6 +163,7 @@ class SqlUndo:
         table.change("UPDATE things SET data = '\"1\"' WHERE no = 3")
         assert 1 == table.run().total.delivered
 
+    @pytest.mark.thorough
     def test_rows_that_a_run_removed_are_there_again(self, things: Callable[..., Table]) -> None:
         """Whole; a row that the run added stays, and so does what a later run changed."""
         table = things(gone="delete")
@@ -192,6 +193,7 @@ class SqlUndo:
         table.run(Scope(plan=made.plan_id), undone=True)
         assert before == table.there()
 
+    @pytest.mark.thorough
     def test_a_row_with_a_value_that_is_not_known_is_left_as_it_is(self, things: Callable[..., Table]) -> None:
         """It would be written whole: a run that had no answer left a value in doubt, which NULL would replace."""
         table = things()
@@ -217,6 +219,7 @@ class SqlUndo:
         only = keep_identifiers(table.home, table.store, table.sync.name, ["c, 2"])
         table.run(Scope(only=only))
 
+    @pytest.mark.thorough
     def test_empty_values_that_keep_what_is_there_are_no_change(self, things: Callable[..., Table]) -> None:
         """NULL and '' are not written with `empty_values: ignore`: the value from before is still there, and known."""
         table = things(empty_values="ignore")
@@ -245,6 +248,7 @@ class SqlUndo:
         assert ("2026-01-05T00:00:00.250000Z", True) == (first.attributes["seen"][1], first.added)
         assert [[], [], 1] == [table.history("a"), table.history("a, b"), len(table.history("d, 4"))]
 
+    @pytest.mark.thorough
     def test_a_column_that_left_the_query_is_left_alone(self, things: Callable[..., Table]) -> None:
         """Another one may write it now; what the run changed of it is taken back all the same."""
         table = things()
