@@ -20,10 +20,7 @@ from inspect import getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
-try:
-    import typer
-except KeyboardInterrupt:
-    sys.exit(130)
+import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.at_exit import end_at_once

@@ -33,7 +33,8 @@ def attend(run: SyncRun) -> Iterator[SyncRun]:
     try:
         yield run
     except BaseException as error:
-        _close_failed(run, error)
+        with undisturbed():
+            _close_failed(run, error)
         raise
     if run.one_process and heartbeat.beats(run.lease_id):
         leave_open(run.run_id, run.lease_id, partial(_end_between, run))
@@ -45,13 +46,14 @@ def _take(run: SyncRun) -> None:
     try:
         take_lease(run)
     except BaseException as error:
-        heartbeat.stop(run.lease_id)
-        if not isinstance(error, Exception):
-            message = (
-                f"{run.sync.where}: the run was canceled while waiting for the {run.sync.PLACE}. "
-                "Nothing was read or sent."
-            )
-            close(run, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
+        with undisturbed():
+            heartbeat.stop(run.lease_id)
+            if not isinstance(error, Exception):
+                message = (
+                    f"{run.sync.where}: the run was canceled while waiting for the {run.sync.PLACE}. "
+                    "Nothing was read or sent."
+                )
+                close(run, Status.CANCELED, message=message, exit_code=INTERRUPTED_EXIT_CODE)
         raise
 
 
@@ -72,8 +74,7 @@ def _close_failed(run: SyncRun, error: BaseException) -> None:
         why = heartbeat.reason(run.lease_id)
         stopped = f"stopped: {why}. The next run continues from there" if why else "canceled"
         code = StateError.exit_code if why else INTERRUPTED_EXIT_CODE
-        with undisturbed():
-            close(run, Status.CANCELED, message=f"{run.sync.where}: the run was {stopped}.", exit_code=code)
+        close(run, Status.CANCELED, message=f"{run.sync.where}: the run was {stopped}.", exit_code=code)
 
 
 def _end_between(run: SyncRun) -> None:

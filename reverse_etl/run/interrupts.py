@@ -6,16 +6,20 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from reverse_etl.errors import INTERRUPTED_EXIT_CODE
 
 Result = TypeVar("Result")
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+_ONE_PRESS_S: Final = 0.005
+"""Less than anybody presses twice in, and less than a dropped one takes to come again."""
 
 
 @contextmanager
@@ -66,38 +70,53 @@ def held() -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def heard() -> Iterator[None]:
-    """Passes a signal on once more at the end of the block, where what its handler raised was dropped.
+def heard(*, at_the_end: bool = True) -> Iterator[None]:
+    """Has a signal's handler raise once more where what it raised was dropped, or became an error of a library's own.
 
-    Python drops what is raised in the callback of a weak reference or in a finalizer, and Dagster's handler raises
-    wherever the signal comes. Outside of the main thread it does nothing.
+    Python drops what is raised in the callback of a weak reference or in a finalizer, DuckDB makes an error of its own
+    of it, and Dagster's handler raises wherever the signal comes. Signals within ``_ONE_PRESS_S`` are one: the second
+    would break into how the first is dealt with. Outside of the main thread it does nothing.
+
+    Args:
+        at_the_end: Also where the block has come to its end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     received: list[int] = []
+    raised_at = -_ONE_PRESS_S
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def note(number: int, frame: FrameType | None) -> None:
+        nonlocal raised_at
         received.append(number)
         handler = before[signal.Signals(number)]
-        if callable(handler):
+        if callable(handler) and time.monotonic() - raised_at >= _ONE_PRESS_S:
+            raised_at = time.monotonic()
             handler(number, frame)
 
     for number, handler in before.items():
         if callable(handler):
             signal.signal(number, note)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if callable(handler):
-                signal.signal(number, handler)
-    if received:
+
+    def pass_on() -> NoReturn:
         handler = before[signal.Signals(received[0])]
         if callable(handler):
             handler(received[0], None)
         raise KeyboardInterrupt
+
+    try:
+        yield
+    except Exception:
+        if received:
+            pass_on()
+        raise
+    finally:
+        for number, handler in before.items():
+            if callable(handler):
+                signal.signal(number, handler)
+    if received and at_the_end:
+        pass_on()
 
 
 def run_interruptibly(main: Coroutine[Any, Any, Result]) -> Result:

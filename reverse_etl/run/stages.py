@@ -198,7 +198,8 @@ def deliver_changeset(run: SyncRun, destination: DestinationConfig, *, clock: Cl
             sent = send(run.sync, destination, run.folder, facts, clock=clock, state_url=run.home.state_url)
             if run_interruptibly(sent):
                 changes.note_repeats(run.folder)
-    report = close(run, None)
+    with heard(at_the_end=False):
+        report = close(run, None)
     # The run has ended: what is not remembered here comes again in the message of the next one.
     with suppress(StateError):
         if read_back.earlier(run.folder, run.sync.name) in report.message:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, closing, contextmanager, suppress
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -147,6 +148,11 @@ class _Server(uvicorn.Server):
         """As uvicorn does it; from then on requests are accepted, and a signal ends the server in an orderly way."""
         await super().startup(sockets)
         self._when_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """As uvicorn does it for a first signal: at a second one it would end before the contents are saved."""
+        self._captured_signals.append(sig)
+        self.should_exit = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

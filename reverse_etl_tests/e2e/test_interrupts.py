@@ -78,6 +78,13 @@ def _imports(pid: int) -> bool:
     return "pydantic_core" in Path(f"/proc/{pid}/maps").read_text()
 
 
+def test_one_while_the_commands_are_loaded_ends_with_130(project: Project) -> None:
+    """Whatever the module that is just being imported makes of it."""
+    pressed = PRESSED.format(module="typer", how="turned", arguments="'status'").replace("cli.main", "cli.entry")
+    done = project.command(sys.executable, "-c", pressed)
+    assert (130, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
 PRESSED = """
 import os, signal, sys, weakref
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -104,6 +105,50 @@ def test_a_signal_whose_exception_is_dropped_is_heard_at_the_end_of_the_block() 
         work(done)
     assert ["all"] == done
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def turned() -> None:
+    """A library that makes an error of its own of a Ctrl-C, as DuckDB does while it runs a query."""
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        raise RuntimeError("Query interrupted") from None
+
+
+@pytest.mark.parametrize("at_the_end", [True, False])
+def test_a_signal_that_became_an_error_is_a_signal_again(at_the_end: bool) -> None:
+    """Nobody is told of a defect; an error without a signal stays one."""
+    with pytest.raises(KeyboardInterrupt), heard(at_the_end=at_the_end):
+        turned()
+    with pytest.raises(RuntimeError), heard(at_the_end=at_the_end):
+        raise RuntimeError("of its own")
+
+
+def test_a_block_that_came_to_its_end_may_stay_ended() -> None:
+    """Where what it did must not be taken for canceled."""
+    done: list[str] = []
+    with heard(at_the_end=False):
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        done.append("all")
+    assert ["all"] == done
+
+
+def test_two_signals_at_once_are_one() -> None:
+    """The second would break into how the block ends because of the first."""
+    ended: list[str] = []
+
+    @heard()
+    def pressed_twice() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            ended.append("in order")
+
+    with pytest.raises(KeyboardInterrupt):
+        pressed_twice()
+    assert ["in order"] == ended
 
 
 def test_without_a_signal_nothing_is_heard() -> None:

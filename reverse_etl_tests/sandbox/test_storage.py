@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
+import time
 from pathlib import Path
 
 import httpx
@@ -71,6 +74,18 @@ def test_contents_are_saved_when_things_go_quiet(tmp_path: Path) -> None:
         sandbox.kill()
         sandbox.restart()
         assert [each["name"] for each in sandbox.segments()] == ["Shop"]
+
+
+def test_a_second_ctrl_c_loses_nothing_that_was_taken(tmp_path: Path) -> None:
+    """The contents are saved before the process ends, however often it is asked to."""
+    path = tmp_path / "sandbox.jsonl"
+    with running_sandbox(data_file=path) as sandbox:
+        sandbox.add_segment("Shop")
+        for _ in range(2):
+            os.kill(sandbox.pid, signal.SIGINT)
+            time.sleep(0.01)
+        wait_until(sandbox.has_ended)
+        assert b'"segment"' in path.read_bytes()
 
 
 def test_saving_waits_for_quiet_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

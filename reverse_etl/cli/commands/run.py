@@ -236,7 +236,7 @@ def execute(sync: SyncConfig, syncs: Path, *, scope: Scope | None = None, verbos
     }
     result = _execute_job(sync.name, syncs, home, run_config=run_config, lines=verbose)
     report = find_run(open_store(home.state_url), result.run_id)
-    if report is None and was_interrupted(result):
+    if was_interrupted(result) and (report is None or report.status is Status.RUNNING):
         raise KeyboardInterrupt
     if report is None:
         why = why_failed(result)

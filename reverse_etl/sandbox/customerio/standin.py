@@ -118,11 +118,13 @@ class CustomerIo(Standin):
             yield
             return
         saving = asyncio.create_task(self._saver.run())
-        yield
-        saving.cancel()
-        with suppress(asyncio.CancelledError):
-            await saving
-        self._saver.save()
+        try:
+            yield
+        finally:
+            saving.cancel()
+            with suppress(asyncio.CancelledError):
+                await saving
+            self._saver.save()
 
 
 STANDIN: Final = CustomerIo
