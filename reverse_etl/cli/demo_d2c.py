@@ -67,7 +67,9 @@ def play(folder: Path, console: Console, *, keep: bool) -> bool:
         acts.play()
         kept = keep
     finally:
-        if not kept:
+        if kept:
+            sandbox.hand_over()
+        else:
             sandbox.stop()
     _what_next(console, syncs, sandbox.url, kept=kept)
     return acts.as_it_must

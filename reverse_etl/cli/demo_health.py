@@ -59,7 +59,9 @@ def play(folder: Path, console: Console, *, keep: bool) -> bool:
         acts.play()
         kept = keep
     finally:
-        if not kept:
+        if kept:
+            services.hand_over()
+        else:
             services.stop()
     _what_next(console, syncs, services, kept=kept)
     return acts.as_it_must

@@ -1,4 +1,7 @@
-"""The demo's own sandbox: one that was started elsewhere is neither used nor emptied."""
+"""The demo's own sandbox: one that was started elsewhere is neither used nor emptied.
+
+It ends with the demo, however that ends, until the demo hands it over.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from reverse_etl.errors import ConfigError, DestinationUnavailableError
+from reverse_etl.sandbox.ending import HANDED_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,13 +48,12 @@ class DemoSandbox:
 
     def stop(self) -> None:
         """Ends it, and waits until it is gone; nothing happens where another sandbox, or none, has its address now."""
-        import tenacity
-
         if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
+            _end(self.process)
         elif self._answers():
             os.kill(self.pid, signal.SIGTERM)
+            import tenacity
+
             gone = tenacity.Retrying(
                 stop=tenacity.stop_after_delay(10),
                 wait=tenacity.wait_fixed(0.05),
@@ -57,6 +61,11 @@ class DemoSandbox:
                 retry_error_callback=lambda _: None,
             )
             gone(self._answers)
+
+    def hand_over(self) -> None:
+        """Lets it go on after this command."""
+        if self.process is not None:
+            _hand_over(self.process)
 
     def _answers(self) -> bool:
         import httpx
@@ -72,7 +81,7 @@ def start_sandbox(home: Home, workspace: WorkspaceConfig) -> DemoSandbox:
     """Starts an empty sandbox, at the workspace's address or, if that is taken, on a free port.
 
     The variables of the addresses lead to it from then on. The sandbox of an earlier demo of this home folder ends; the
-    new one outlives this command.
+    new one ends with this command unless it is handed over.
 
     Raises:
         ConfigError: The workspace's address is taken, and its entry names no variable that could lead elsewhere.
@@ -111,12 +120,17 @@ class DemoServices:
 
     def stop(self) -> None:
         """Ends them, and waits until they are gone."""
-        self.process.terminate()
-        self.process.wait(10)
+        _end(self.process)
+
+    def hand_over(self) -> None:
+        """Lets them go on after this command."""
+        _hand_over(self.process)
 
 
 def start_services(home: Home, names: Sequence[str]) -> DemoServices:
-    """Starts empty stand-ins, at their usual ports or, where one is taken, at free ones; they outlive this command.
+    """Starts empty stand-ins, at their usual ports or, where one is taken, at free ones.
+
+    They end with this command unless they are handed over.
 
     Raises:
         DestinationUnavailableError: They do not start.
@@ -152,16 +166,30 @@ def _started(port: int, log: Path) -> DemoSandbox | None:
 
 def _process(arguments: Sequence[str], log: Path) -> tuple[dict[str, Any], subprocess.Popen[bytes]] | None:
     """What a sandbox announces, and its process; None where it does not start."""
-    command = [sys.executable, "-m", "reverse_etl.sandbox", "--announce", *arguments]
+    command = [sys.executable, "-m", "reverse_etl.sandbox", "--announce", "--end-with-stdin", *arguments]
     with log.open("ab") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
         )
     if process.stdout is None:
         return None
     with process.stdout as announced:
         line = announced.readline()
     if not line:
-        process.wait()
+        _end(process)
         return None
     return json.loads(line), process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(10)
+    if process.stdin is not None:
+        process.stdin.close()
+
+
+def _hand_over(process: subprocess.Popen[bytes]) -> None:
+    """Tells a sandbox that the end of its standard input is no reason to end."""
+    if process.stdin is not None:
+        with suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(HANDED_OVER)

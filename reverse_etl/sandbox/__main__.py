@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
+import threading
+from functools import partial
 
 from reverse_etl.errors import ConfigError
 from reverse_etl.sandbox import registry
+from reverse_etl.sandbox.ending import end_after
 from reverse_etl.sandbox.server import Urls, serve
 from reverse_etl.sandbox.settings import ServerSettings
 
@@ -26,7 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep-bodies", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--idle-exit-s", type=float)
     parser.add_argument("--allow-remote", action=argparse.BooleanOptionalAction, default=False)
+    parser.add_argument("--end-with-stdin", action="store_true", help="end once stdin does, unless a byte came first")
     given = parser.parse_args(arguments)
+    if given.end_with_stdin:
+        # SIGTERM ends it in order once it serves, and at once before that.
+        end = partial(os.kill, os.getpid(), signal.SIGTERM)
+        threading.Thread(target=end_after, args=(sys.stdin.fileno(), end), daemon=True).start()
     try:
         serve(
             ServerSettings(given.host, given.port, given.keep_bodies, given.idle_exit_s, given.allow_remote),

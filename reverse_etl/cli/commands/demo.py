@@ -84,7 +84,9 @@ def demo(
         acts.play()
         kept = keep_sandbox
     finally:
-        if not kept:
+        if kept:
+            sandbox.hand_over()
+        else:
             sandbox.stop()
     _what_next(acts, sandbox, kept=keep_sandbox)
     raise typer.Exit(0 if acts.as_it_must else 1)
