@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _OTHERS: Final = ("DAGSTER_HOME", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "TZ")
 _LEAST_DISK_GB: Final = 1.0
 _LEAST_FILES: Final = 1024
+_NO_DAEMON: Final = "does not run. Note: due runs start only while it does, as under reverse-etl ui"
 _GATHERED: Final = frozenset({"all", "dev"})
 """Extras of others' packages."""
 
@@ -201,7 +202,7 @@ def _remembered(syncs: Path) -> Iterator[Finding]:
         yield Finding(section, "settings", whose_settings(folder), needed, StateError.exit_code)
         yield from _launcher(section, home)
         runs_here = daemon_runs(home, datetime.now(UTC))
-        yield Finding(section, "daemon", "runs" if runs_here else "does not run: nothing starts due runs")
+        yield Finding(section, "daemon", "runs" if runs_here else _NO_DAEMON)
     except ReverseEtlError as error:
         yield Finding(section, "state", "cannot be used", _without_user(_without_host(error, syncs)), error.exit_code)
 

@@ -1,15 +1,24 @@
 """The syncs as a component of a ``dg`` project: a ``defs.yaml`` names their folder and may change their assets."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import dagster as dg
 from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
 from pydantic import Field
 
+from reverse_etl.defs.failure import NotLoadedError
 from reverse_etl.defs.project import build_definitions
 from reverse_etl.defs.translator import SyncAsset, SyncTranslator
 
 
+class _Scaffolder(dg.Scaffolder[Any]):
+    """Writes a ``defs.yaml`` with the folder in which ``init`` puts the syncs, to be read and changed."""
+
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        dg.scaffold_component(request, {"syncs": "{{ context.project_root }}/syncs"})
+
+
+@dg.scaffold_with(_Scaffolder)
 class ReverseEtlComponent(dg.Component, dg.Model, dg.Resolvable):
     """The syncs of one folder: assets, checks, jobs, schedules, sensors and resources.
 
@@ -36,7 +45,13 @@ class ReverseEtlComponent(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The definitions of the folder. Raises NotLoadedError, such as with every problem of every file."""
-        return build_definitions(context.path / self.syncs, translator=_Translator(self), tables=self.tables)
+        folder = context.path / self.syncs
+        if not folder.is_dir():
+            raise NotLoadedError(
+                f"there is no folder {folder}. Write where the syncs are as `syncs:` under attributes in "
+                f"{context.path / 'defs.yaml'}, or make a first sync there: reverse-etl init --syncs {folder}"
+            )
+        return build_definitions(folder, translator=_Translator(self), tables=self.tables)
 
 
 class _Translator(SyncTranslator):

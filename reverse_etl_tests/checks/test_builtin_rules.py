@@ -239,6 +239,11 @@ class TestBinaryColumn(RuleConformance):
     module, rule, column, field = "builtin.values", "binary_column", "photo", pa.field("value", pa.binary())
     rows = ((None, False), (b"secret bytes", True), (b"", True))
 
+    def test_the_message_says_what_to_do(self, tmp_path: Path) -> None:
+        """A query can leave the column out, or make text of it."""
+        result = self.check(tmp_path, [self.batch(self.values())]).result(self.rule)
+        assert result.message.startswith("column `photo` is binary. Leave it out, or send it as text")
+
 
 class TestItemSize(RuleConformance):
     """32 values of 1000 bytes are more than one item may have."""

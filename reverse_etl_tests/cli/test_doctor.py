@@ -51,6 +51,8 @@ def test_what_is_right_is_reported_without_secrets(project: Project) -> None:
     assert "none yet" == entries["newest runs"][0]
     assert ("as shipped, from the first run on", None) == entries["settings"]
     assert entries["home folder"][0].startswith("~/home, ")
+    # No fault, and no surprise beside "Nothing is wrong here": who is to start them, or may, is said with it.
+    assert ("does not run. Note: due runs start only while it does, as under reverse-etl ui", None) == entries["daemon"]
 
 
 def test_each_fault_is_named_with_the_next_step(project: Project) -> None:

@@ -122,6 +122,22 @@ def test_mistakes_in_the_syncs_are_reported_by_file_and_line(load: Load, project
     assert re.search(r"connections\.yaml:1: databases\.shop\.type: .*sqlite", str(raised.value.__cause__))
 
 
+@pytest.mark.parametrize("text", [DEFS.replace("/syncs", "/nowhere"), "type: reverse_etl.ReverseEtlComponent\n"])
+def test_a_folder_that_is_not_there_is_named_with_where_to_write_another(
+    load: Load, project: Project, text: str
+) -> None:
+    """In a component that is the file of the component: no option and no variable says it."""
+    with pytest.raises(Exception, match="Error while building definitions for") as raised:
+        load(text)
+    told = str(raised.value.__cause__)
+    file = next(project.folder.rglob("defs.yaml"))
+    folder = project.folder / "nowhere" if "nowhere" in text else file.parent / "syncs"
+    assert told.startswith(
+        f"there is no folder {folder}. Write where the syncs are as `syncs:` under attributes in {file}"
+    )
+    assert "REVERSE_ETL_SYNCS" not in told
+
+
 def test_dg_finds_the_component() -> None:
     """Under the name that `defs.yaml` gives it, with a description and a schema for `dg check yaml`."""
     pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 import pyarrow as pa
@@ -51,6 +52,9 @@ class NotFinite:
                 yield from broken(batch, beyond, name, f"column `{name}` is outside the years 1 to 9999.")
 
 
+_NO_BYTES: Final = "Leave it out, or send it as text, such as hex() or base64 of it."
+
+
 @dataclass(frozen=True, slots=True)
 class BinaryColumn:
     """No bytes, in any column."""
@@ -61,7 +65,7 @@ class BinaryColumn:
         """Rows with bytes in a column, one finding a column."""
         for name, column, field in columns(batch):
             if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
-                yield from broken(batch, column.is_valid(), name, f"column `{name}` is binary.")
+                yield from broken(batch, column.is_valid(), name, f"column `{name}` is binary. {_NO_BYTES}")
 
 
 @dataclass(frozen=True, slots=True)
