@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import pyarrow as pa
 
 from reverse_etl.changeset.columns import is_one_of, known_as
+from reverse_etl.changeset.failed_rows import LEFT_BY_RUNS
 from reverse_etl.changeset.failed_rows_csv import RUN_AS_ITS_OWN_CELL, RUN_BY_SPREADSHEETS, made_harmless
 from reverse_etl.changeset.picking import Condition, condition, picked
 from reverse_etl.changeset.query import render
@@ -68,7 +69,8 @@ def wanted_database() -> Iterator[duckdb.DuckDBPyConnection]:
         scratch_database(Path(scratch), file="wanted.duckdb") as database,
     ):
         database.execute(
-            "CREATE TABLE wanted (row_number BIGINT, query VARCHAR, identifier VARCHAR, attempt INTEGER DEFAULT 1)"
+            "CREATE TABLE wanted (row_number BIGINT, query VARCHAR, identifier VARCHAR, attempt INTEGER DEFAULT 1, "
+            "left_by_run BOOLEAN DEFAULT false)"
         )
         yield database
 
@@ -91,11 +93,17 @@ class FailedBefore:
             (found,) = database.sql("SELECT max(attempt) FROM wanted").fetchall()[0]
         return int(found or 1)
 
-    def without_identifier(self) -> int:
-        """Failed rows that cannot be asked for. Raises StateError where the CSV is gone."""
+    def without_identifier(self) -> tuple[int, int]:
+        """Failed rows that cannot be asked for: those that the run left without an answer, and all others.
+
+        Raises:
+            StateError: The CSV is gone.
+        """
+        left = "count(*) FILTER (left_by_run)"
         with self.opened() as database:
-            (found,) = database.sql("SELECT count(*) FROM wanted WHERE identifier = ''").fetchall()[0]
-        return int(found)
+            sql = f"SELECT {left}, count(*) - {left} FROM wanted WHERE identifier = ''"
+            ((unanswered, others),) = database.sql(sql).fetchall()
+        return int(unanswered), int(others)
 
     def removals(self, streams: Sequence[Stream]) -> int:
         """Failed rows that stand for what is gone, so that no query has them. Raises StateError where the CSV is gone.
@@ -124,9 +132,10 @@ class FailedBefore:
                 INSERT INTO wanted
                 SELECT row_number::BIGINT, query, regexp_replace(regexp_replace(
                     coalesce(identifier, ''), '{harmless[0]}', '\\1\\2'), '{harmless[1]}', '\\1\\2', 'g'),
-                    attempt::INTEGER
+                    attempt::INTEGER, stage = 'delivery' AND list_contains(?, reason)
                 FROM read_csv('{path}', header = true, all_varchar = true, delim = ',', quote = '"', escape = '"')
-                """
+                """,
+                [sorted(LEFT_BY_RUNS)],
             )
             yield database
 

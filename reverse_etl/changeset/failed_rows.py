@@ -23,6 +23,11 @@ FAILED_ROW_SCHEMA: Final = pa.schema(
 FAILED_ROWS: Final = FAILED_ROW_SCHEMA.append(_ATTEMPT)
 """All ``FAILED_ROW_COLUMNS``."""
 
+LEFT_BY_RUNS: Final = frozenset(
+    {"stopped", "canceled", "unauthorized", "calls_used_up", "unavailable", "destination_refused"}
+)
+"""Reasons, of stage ``delivery``, of rows without an answer when their run ended: it ended, whatever they are like."""
+
 _AT_ONCE: Final = 16_384
 
 

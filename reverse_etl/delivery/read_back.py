@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
+from reverse_etl.changeset.scope import Reads
 from reverse_etl.delivery import late_refusals
 from reverse_etl.destinations.powers import Verifies, Window
 from reverse_etl.errors import DestinationError
@@ -99,16 +100,27 @@ async def finish(destination: Destination | TableDestination, folder: RunFolder,
         _enter(destination, folder, stream, found)
 
 
-def not_verified(folder: RunFolder) -> str:
+def not_verified(folder: RunFolder, sync: str = "") -> str:
     """That the rows were not looked at after their delivery, and why; empty where they were, or need not be.
+
+    Args:
+        folder: The run's.
+        sync: The sync's name; empty where no further run looks.
 
     Returns:
         Sentences, the last of which is what to do.
     """
     known = _known(folder)
     # Reading, whether it succeeded or not, leaves why it did not.
-    why = known.get("why", _ENDED_BEFORE if "since" in known else "")
+    why = known.get("why", _ended_before(folder, sync) if "since" in known else "")
     return f"What became of the rows after they were accepted was not verified: {why}" if why else ""
+
+
+def _ended_before(folder: RunFolder, sync: str) -> str:
+    """A run that continues this one looks at all of its rows; one that begins anew reads on in the feed."""
+    facts = folder.facts()
+    which = "run" if facts is None or facts.reads is Reads.CHANGES else "run that sends rows"
+    return f"{_ENDED_BEFORE} The next {which} reads them: reverse-etl run {sync}" if sync else _ENDED_BEFORE
 
 
 def is_due(position: str, now: datetime) -> bool:

@@ -87,7 +87,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         elif here_only:
             message = joined(message, f"Besides, {here_only}")
         if total.delivered:
-            message = joined(message, not_verified(run.folder))
+            message = joined(message, not_verified(run.folder, run.sync.name))
     follows, not_kept = _write_generation(run, facts, status)
     if not_kept:
         status, exit_code = Status.FAILED, StateError.exit_code

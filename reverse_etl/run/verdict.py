@@ -39,7 +39,7 @@ def verdict(
     facts = folder.facts()
     found = compared(folder)
     notes = (
-        not_verified(folder) if sum(streams.values(), Counts()).delivered else "",
+        not_verified(folder, sync.name) if sum(streams.values(), Counts()).delivered else "",
         _carried(carrying),
         sync.note(folder),
         facts.note if facts else "",

@@ -24,7 +24,7 @@ from reverse_etl.changeset.query import check_query
 from reverse_etl.changeset.text import as_text
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.streams import Stream
-from reverse_etl.report import FailedRow, Reason
+from reverse_etl.report import CANCELED, FailedRow, Reason
 from reverse_etl.sources import connect, engine
 from reverse_etl.sources.base import marked
 from reverse_etl.sources.duckdb import Config as DuckDB
@@ -82,8 +82,14 @@ def test_what_failed_is_read_from_the_csv(tmp_path: Path) -> None:
     run = before(
         tmp_path, failed("b", attempt=3), failed(""), failed("7", "relationships"), failed("", "relationships")
     )
-    assert (3, 2) == (run.attempt(), run.without_identifier())
+    assert (3, (0, 2)) == (run.attempt(), run.without_identifier())
     assert (["7"], 1) == read(shop(tmp_path, "b", "7"), "SELECT id FROM people", run, "relationships")
+
+
+def test_rows_that_the_run_left_without_an_answer_are_counted_apart(tmp_path: Path) -> None:
+    """Their stage and reason tell: a destination's own word may be the same one."""
+    left, own = FailedRow(1, "rows", "", *CANCELED), FailedRow(2, "rows", "", "slack", CANCELED.why)
+    assert (2, 2) == before(tmp_path, left, own, failed(""), left).without_identifier()
 
 
 def test_rows_that_are_not_found_are_reported(tmp_path: Path) -> None:

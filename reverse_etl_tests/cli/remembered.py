@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,14 +86,18 @@ class Remembered:
         reads: str = "",
         streams: Mapping[str, Counts] | None = None,
         excluded_by: tuple[ExcludedRows, ...] = (),
+        failed: Sequence[FailedRow] = (),
         differs: tuple[int | None, int | None] = (None, None),
     ) -> RunReport:
         """A run of 90 s that ended; `some_rows_failed` has the rows FAILED, in the state and in a CSV, or the first.
 
+        Others have those that are given.
+
         One that failed or was canceled read nothing.
         """
         at = datetime.now(UTC).replace(microsecond=0) - ago
-        failed = FAILED[: 1 if of_one_row else 3] if status is Status.SOME_ROWS_FAILED else ()
+        if status is Status.SOME_ROWS_FAILED:
+            failed = failed or FAILED[: 1 if of_one_row else 3]
         rows, relationships = (Counts(1200, 1198, 2), Counts(10, 9, 0, 1)) if failed else (Counts(1200, 1200), Counts())
         if status in (Status.FAILED, Status.CANCELED):
             rows = Counts()

@@ -12,7 +12,7 @@ import pytest
 from reverse_etl.cli.commands.errors import chosen_run, errors
 from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.exclusions import ExcludedRows
-from reverse_etl.report import Counts, Status
+from reverse_etl.report import CANCELED, Counts, FailedRow, Status
 from reverse_etl.state.runs import begin_run, record_skipped
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 
@@ -75,6 +75,14 @@ def test_one_failed_row_is_not_all_of_them(project: Remembered, tmp_path: Path) 
     assert "With whole identifiers:\nhome/failed_rows/people/bbbbbbbb-2.csv" in shown
     project.home.failed_rows_csv("people", "bbbbbbbb-2").unlink()
     assert "this one has 1 of 1 row," in run(errors, "people", "--csv", str(tmp_path / "mine.csv")).stderr
+
+
+def test_rows_without_identifiers_are_not_said_to_have_them(project: Remembered) -> None:
+    """The CSV is named all the same."""
+    row = FailedRow(3, "rows", "", *CANCELED)
+    project.ran("bbbbbbbb-2", ago=HOUR, streams={"rows": Counts(15, 2, undelivered=13)}, failed=[row] * 13)
+    shown = run(errors, "people").stdout
+    assert ("All 13 in a file:\nhome/failed_rows/people/bbbbbbbb-2.csv" in shown, "whole" in shown) == (True, False)
 
 
 def test_fewer_rows_are_shown_when_asked(project: Remembered) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reverse_etl.changeset.failed_rows import LEFT_BY_RUNS
 from reverse_etl.changeset.parts import ROW_NUMBER, Parts, with_row_numbers
 from reverse_etl.delivery import sender as sender_module
 from reverse_etl.delivery import settling
@@ -21,7 +22,7 @@ from reverse_etl.delivery.deliver import deliver, leave_undelivered
 from reverse_etl.destinations.base import Accepted, Answer
 from reverse_etl.destinations.customerio.destination import open_destination
 from reverse_etl.destinations.customerio.sync import Sync
-from reverse_etl.errors import DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
+from reverse_etl.errors import CallsUsedUpError, DestinationRefusedError, DestinationUnavailableError, UnauthorizedError
 from reverse_etl.pacing.rate_limit import Clock
 from reverse_etl.pacing.retry import Patience, RetryPolicy
 from reverse_etl.report import Counts, FailedRow, Outcome, Reason
@@ -220,6 +221,22 @@ def test_a_workspace_that_refuses_everything_whole_ends_the_run(
         run.deliver(ScriptedWorkspace(bad=frozenset(everyone()), whole=True))
     assert {"destination_refused"} == {row.why.reason for row in run.failed() if row.stage == "delivery"}
     assert PEOPLE == len(run.failed())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(kind("x") for kind in (UnauthorizedError, CallsUsedUpError, DestinationUnavailableError)),
+        *(DestinationRefusedError("x"), asyncio.CancelledError(), ValueError("x")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_ends_a_run_its_rows_are_known_to_be_left(tmp_path: Path, error: BaseException) -> None:
+    """By stage and reason, so that nobody is told to correct them."""
+    run = Run(tmp_path, 1)
+    leave_undelivered(run.parts, run.outcomes, lambda batch, _: batch.column("id"), error)
+    (row,) = run.failed()
+    assert ("delivery", True) == (row.stage, row.why.reason in LEFT_BY_RUNS)
 
 
 def test_a_defect_leaves_a_true_ledger_too(tmp_path: Path) -> None:

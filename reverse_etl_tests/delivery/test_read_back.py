@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from reverse_etl.changeset.facts import Facts, StreamFacts
 from reverse_etl.changeset.parts import ROW_NUMBER, Outcomes, Parts, RunFolder, with_row_numbers
 from reverse_etl.changeset.recipient import Recipient
+from reverse_etl.changeset.scope import Reads
 from reverse_etl.config.streams import Stream
 from reverse_etl.delivery import read_back
 from reverse_etl.destinations.base import KeptBack
@@ -80,3 +82,18 @@ def test_rows_that_were_not_applied_are_called_by_their_identifiers_alone(tmp_pa
     assert (2, "rows", "2", "read_back", "Failed Event") == (
         row.row_number, row.query, row.identifier, row.stage, row.why.reason,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reads", "which"),
+    [(Reads.CHANGES, "run"), (Reads.FULL, "run that sends rows"), (Reads.RETRY, "run that sends rows")],
+)
+def test_a_run_that_ended_before_the_second_look_names_the_command_that_looks(
+    tmp_path: Path, reads: Reads, which: str
+) -> None:
+    """A run that continues it looks whether or not a row is left to send."""
+    folder = RunFolder(tmp_path)
+    folder.seal(Facts("people", 0, 0, {}, reads=reads))
+    asyncio.run(read_back.begin(NotApplied(), folder))
+    said = read_back.not_verified(folder, "people")
+    assert said.endswith(f"activities were read. The next {which} reads them: reverse-etl run people")

@@ -118,7 +118,9 @@ def test_a_run_that_stops_reports_what_was_not_verified(project: Project, sandbo
     assert UNVERIFIED in report["message"]
     sandbox.clear_faults()
     sandbox.faults([stops])
-    assert "was not verified: the run ended before the workspace's activities" in project.run("people")[1]["message"]
+    message = project.run("people")[1]["message"]
+    assert "was not verified: the run ended before the workspace's activities were read. The next run reads" in message
+    assert message.endswith(": reverse-etl run people")
     sandbox.clear_faults()
     code, report = project.run("people")
     assert 0 == code

@@ -122,6 +122,7 @@ def test_failed_relationships_are_read_by_their_person(project: Project, sandbox
     code, report = project.run("people")
     assert (7, 1) == (code, report["relationships"]["rejected"])
     fill(project.folder / "shop.db", [("1", "ann@example.com", None), ("2", "bob@example.com", 0)])
-    code, report, _ = retry(project)
+    code, report, said = retry(project)
     assert (0, 0, 1) == (code, report["rows"]["extracted"], report["relationships"]["delivered"])
+    assert "All rows of the relationships query with the same `id` are read and sent again with them." in said
     assert {"1", "2"} == {row["person"]["id"] for row in sandbox.relationships()}

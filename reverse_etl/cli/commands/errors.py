@@ -111,10 +111,11 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         say_excluded(report, console)
     if report.failed_rows_csv and csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
-        which = f"{more} {total.failed:,} with" if total.failed > 1 else "With"
+        what = "with whole identifiers" if any(row.identifier for row in first) else "in a file"
+        which = f"{more} {total.failed:,} {what}" if total.failed > 1 else what.capitalize()
         gone_words, path = " (no longer there)" if gone else "", words.place(report.failed_rows_csv)
         console.print()
-        say(console, f"{which} whole identifiers{gone_words}:\n{path}")
+        say(console, f"{which}{gone_words}:\n{path}")
 
 
 def _show_earlier(store: Store, report: RunReport) -> None:
