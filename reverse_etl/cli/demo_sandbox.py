@@ -157,7 +157,9 @@ def _started(port: int, log: Path) -> DemoSandbox | None:
     """A sandbox that accepts requests; None where it cannot, such as on a port that is in use."""
     from ulid import ULID
 
-    name = f"Demo shop {str(ULID())[-6:]}"
+    from reverse_etl.sandbox.taken import DEMO_SHOP
+
+    name = f"{DEMO_SHOP} {str(ULID())[-6:]}"
     options = {"port": port, "idle-exit-s": IDLE_EXIT_S, "set": f"customerio.workspace_name={name}"}
     arguments = [text for option, value in options.items() for text in (f"--{option}", str(value))]
     started = _process(arguments, log)

@@ -6,7 +6,7 @@ Only a whole reading shows who is gone: a query that leaves rows out would remov
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl import plugins
 from reverse_etl.config.connections_file import DESTINATIONS
@@ -20,10 +20,13 @@ from reverse_etl.config.sql_text import PLACEHOLDER, reads_changes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from reverse_etl.config.streams import Stream
     from reverse_etl.config.sync_file import SyncFile
     from reverse_etl.config.syncs import SyncConfig
 
 _TAKES_AWAY: Final = frozenset({"archive", "delete", "hard_delete", "remove", "suppress"})
+
+_PEOPLE: Final = "people"
 
 
 def look_at_gone(draft: Draft, section: str, query: Path = ("query",)) -> None:
@@ -73,17 +76,37 @@ def _look_for_all(draft: Draft, section: str, query: Path, sql: str) -> None:
         draft.problem_in(query, line, text + f"leave it out of the query, or gone out of {section}")
 
 
-def beside(syncs: Mapping[str, SyncConfig]) -> dict[str, tuple[tuple[str, str, str], ...]]:
+def beside(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) -> dict[str, dict[str, Any]]:
     """Which other syncs name the same things, of each sync of which something becomes of what is gone.
 
     Returns:
-        By the sync's name, for each of its streams, the other sync and its stream.
+        By the sync's name, its fields ``beside`` and ``uncompared``.
     """
     found = {}
     for sync in syncs.values():
-        if here := [(mine, other.name, theirs) for mine, other, theirs, alike in _others(sync, syncs) if alike]:
-            found[sync.name] = tuple(here)
+        if here := list(_who_count(sync, syncs, files)):
+            found[sync.name] = {
+                "beside": tuple((mine, other.name, theirs) for mine, other, theirs in here),
+                "uncompared": tuple((other.name, other.file) for _, other, _ in here if not _compares(other)),
+            }
     return found
+
+
+def unmarked(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) -> Iterator[Problem]:
+    """Warnings of syncs that never set or clear anything for who is gone, because another one does not compare."""
+    for sync in syncs.values():
+        for mine, other, _ in _who_count(sync, syncs, files):
+            gone = sync.gone(mine)
+            if gone is None or gone.action in _TAKES_AWAY or _compares(other) or not _compares(sync):
+                continue
+            section = sync.kind if mine == "rows" else mine
+            file, theirs = files[sync.name], files[other.name].file
+            text = f"sync {other.name} sends {section} to {sync.destination} too, and does not compare, so it is never "
+            text += f"known who is gone, and nothing is done: write `changes: {{by: compare}}` in {theirs}"
+            if gone.action == "set" and sync.kind == _PEOPLE:
+                text += ", or set attributes that the query returns here and not there"
+            key = sync.DESTINATION if sync.DESTINATION in sync.SECTIONS else section
+            yield replace(problem_at(file.file, file.document, (key, "gone"), text), about=(file.file, theirs))
 
 
 def conflicts(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) -> Iterator[Problem]:
@@ -99,7 +122,7 @@ def conflicts(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) ->
                 text = f"sync {other.name} writes to the table too, and its rows would be gone: write `gone_scope: own`"
             elif not alike:
                 text = f"{things}, by another identifier, so it is not known whom both send: write `gone: nothing`"
-            elif other.changes.by == "last_sync_time":
+            elif not _compares(other):
                 text = (
                     f"{things}, and does not compare, so it is not known whom: write `changes: {{by: compare}}` there, "
                 )
@@ -110,6 +133,31 @@ def conflicts(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) ->
             key = sync.DESTINATION if sync.DESTINATION in sync.SECTIONS else section
             problem = problem_at(file.file, file.document, (key, "gone"), text)
             yield replace(problem, about=(file.file, files[other.name].file))
+
+
+def _compares(sync: SyncConfig) -> bool:
+    return sync.changes.by != "last_sync_time"
+
+
+def _who_count(
+    sync: SyncConfig, syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]
+) -> Iterator[tuple[str, SyncConfig, str]]:
+    """Each stream of the sync, with the streams of others whose rows are not gone, whatever this one's query returns.
+
+    Attributes of people that this sync alone sends say something of its query alone: whoever else sends the people.
+    """
+    for mine, other, theirs, alike in _others(sync, syncs):
+        if alike and not _sets_its_own(sync, mine, files[sync.name], other.stream(theirs), files[other.name]):
+            yield mine, other, theirs
+
+
+def _sets_its_own(sync: SyncConfig, mine: str, file: SyncFile, theirs: Stream, other: SyncFile) -> bool:
+    """Whether what is set for people who are gone is known to be sent by this sync's query, and not by the other's."""
+    gone = sync.gone(mine)
+    here, there = file.columns.get(sync.stream(mine).at), other.columns.get(theirs.at)
+    if gone is None or gone.action != "set" or sync.kind != _PEOPLE or here is None or there is None:
+        return False
+    return all(has(here, name) and not has(there, name) for name in gone.attributes)
 
 
 def _others(sync: SyncConfig, syncs: Mapping[str, SyncConfig]) -> Iterator[tuple[str, SyncConfig, str, bool]]:

@@ -1,6 +1,7 @@
 """What is worth a look across syncs and in the dictionary: one name written by two, two identifiers, names' spelling.
 
-Everything here is allowed and warned of. What syncs send is read from the text of their queries.
+Everything here is allowed and warned of, rows of which it is never known that they are gone too. What syncs send is
+read from the text of their queries.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from reverse_etl.config.contracts import Subject, Term, quoted
+from reverse_etl.config.gone_problems import unmarked
 from reverse_etl.config.names import is_past_event, is_snake_case, time_name
 from reverse_etl.config.problems import Problem, did_you_mean, problem_at, problem_in_text
 from reverse_etl.config.streams import ROWS
@@ -36,6 +38,7 @@ def lint(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile], diction
     yield from _written_twice(syncs, files, terms)
     yield from _writers(syncs, terms)
     yield from _spelling(dictionary)
+    yield from unmarked(syncs, files)
 
 
 def _identifiers(syncs: Mapping[str, SyncConfig], files: Mapping[str, SyncFile]) -> Iterator[Problem]:

@@ -163,8 +163,8 @@ def _load(folder: Path, target: str) -> Inspection:
         return found
     if problems and faulty_files is FaultyFiles.STOP:
         return found
-    for name, others in beside(syncs).items():
-        syncs[name] = syncs[name].model_copy(update={"beside": others})
+    for name, fields in beside(syncs, read).items():
+        syncs[name] = syncs[name].model_copy(update=fields)
     for name, contracts in bound.contracts.items():
         syncs[name] = with_contracts(syncs[name], contracts)
     project = ProjectConfig(

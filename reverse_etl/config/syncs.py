@@ -166,6 +166,7 @@ class SyncConfig(OutgoingRows):
         max_rows: A query with more rows fails before anything is sent.
         lines: The file and the line in it at which each query begins, by its place, and whether its lines follow there.
         beside: Other syncs that name the same things: a stream of this one, the other sync and its stream.
+        uncompared: Those of them that do not compare, each with its file.
         tests: What must become of rows that are given in place of the database's.
         owners: E-mail addresses or ``team:name``, for Dagster.
         attributes: What the sync itself says of its columns.
@@ -173,12 +174,15 @@ class SyncConfig(OutgoingRows):
         contracts: What the dictionary asks of the streams that it knows.
     """
 
-    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset({"name", "file", "version", "beside", "contracts", "lines"})
+    SET_BY_LOADER: ClassVar[frozenset[str]] = frozenset(
+        {"name", "file", "version", "beside", "uncompared", "contracts", "lines"}
+    )
 
     name: str = Field(min_length=1)
     file: str = ""
     version: str = ""
     beside: tuple[tuple[str, str, str], ...] = ()
+    uncompared: tuple[tuple[str, str], ...] = ()
     lines: tuple[tuple[tuple[str, ...], str, int, bool], ...] = ()
     contracts: Annotated[tuple[Contract, ...], SkipValidation, WithJsonSchema({})] = ()
     description: str = Field(default="", description="A sentence for people; Dagster shows it.")

@@ -235,6 +235,9 @@ def elsewhere(run: SyncRun, stream: str) -> tuple[list[Path], str]:
     for mine, other, theirs in run.sync.beside:
         if mine != stream:
             continue
+        if file := dict(run.sync.uncompared).get(other):
+            never = f"Sync {other} does not compare, so it is never known whom it sends: nothing was removed."
+            return [], f"{never} Write `changes: {{by: compare}}` in {file}, and run it."
         snapshot = snapshot_of(run.store, other)
         if snapshot.sending:
             return [], f"Sync {other} has a run without an end, so it is not known whom it sends: nothing was removed."

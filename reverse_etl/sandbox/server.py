@@ -21,6 +21,7 @@ from reverse_etl.errors import ConfigError
 from reverse_etl.sandbox.base import Standin
 from reverse_etl.sandbox.front import Front
 from reverse_etl.sandbox.settings import ServerSettings
+from reverse_etl.sandbox.taken import port_in_use
 
 Urls = Mapping[str, str]
 
@@ -127,10 +128,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(512)
     except OSError as error:
         listener.close()
-        raise ConfigError(
-            f"port {port} is in use on {host}, or may not be listened on ({error.strerror}).",
-            hint="Choose another with --port, or 0 for any free one.",
-        ) from None
+        raise port_in_use(host, port, error.strerror or "") from None
     except OverflowError:
         listener.close()
         raise ConfigError(f"{port} is not a port: ports are 0 to 65535, 0 for any free one.") from None

@@ -98,6 +98,34 @@ def test_where_one_deletes_the_others_are_known(tmp_path: Path, other: str, foun
     assert (len(texts) == 1 and found in texts[0]) if found else texts == []
 
 
+@pytest.mark.parametrize(
+    ("gone", "query", "other", "held", "found"),
+    [
+        ("{set: {paid: false}}", "id, 1 AS paid", "SELECT id, email FROM u", False, ""),
+        ("{set: {paid: false}}", "id, 1 AS paid", "SELECT id, paid FROM u", True, "or set attributes that the query"),
+        ("{set: {paid: false}}", "id, 1 AS paid", "SELECT * FROM u", True, "write `changes: {by: compare}` in "),
+        ("{set: {paid: false}}", "id, email", "SELECT id, email FROM u", True, "it is never known who is gone"),
+        ("clear", "id, 1 AS paid", "SELECT id, email FROM u", True, "sync two sends people to main too"),
+    ],
+)
+def test_who_is_marked_waits_for_no_sync_that_does_not_send_the_mark(
+    tmp_path: Path, gone: str, query: str, other: str, held: bool, found: str
+) -> None:
+    """An attribute that this query returns and the other does not is this sync's alone; otherwise a warning says so."""
+    one = f"people: {{gone: {gone}}}\nchanges: {{by: compare}}\nquery: SELECT {query} FROM t\n"
+    two = f"people: {{}}\nquery: {other}\n"
+    assert [] == problems(tmp_path, one=one, two=two)
+    inspected = inspect_project(tmp_path)
+    assert inspected.project is not None
+    sync = inspected.project.syncs["one"]
+    assert (("rows", "two", "rows"),) * held == sync.beside
+    assert ["two"] * held == [name for name, _ in sync.uncompared]
+    texts = [each.text for each in inspected.warnings if each.key == "people.gone"]
+    assert (len(texts) == 1 and found in texts[0] and "two.yaml" in texts[0]) if held else texts == []
+    problems(tmp_path, one=one, two=two.replace("query", "changes: {by: compare}\nquery", 1))
+    assert [] == [each.text for each in inspect_project(tmp_path).warnings if each.key == "people.gone"]
+
+
 TABLES = """\
 databases: {shop: {type: sqlite, path: shop.db}}
 destinations: {crm: {type: postgres, host: h, database: d, user: u}}

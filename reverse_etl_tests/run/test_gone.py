@@ -220,6 +220,17 @@ def test_another_sync_that_still_sends_a_person_keeps_them(tmp_path: Path, sandb
     assert everybody(3) == ids(case)
 
 
+def test_a_sync_that_does_not_compare_is_never_known(case: Case) -> None:
+    """Whether it has run or not: the message says what to write, and where."""
+    fields = {"beside": (("rows", "other", "rows"),), "uncompared": (("other", "syncs/other.yaml"),)}
+    case = replace(case, sync=case.sync.model_copy(update=fields))
+    remove(case, 3)
+    message = ended(case.run()).message
+    assert "Sync other does not compare, so it is never known whom it sends: nothing was removed." in message
+    assert "`changes: {by: compare}` in syncs/other.yaml" in message
+    assert everybody() == ids(case)
+
+
 @pytest.mark.parametrize("changed", ["secret", "identifier"])
 def test_another_syncs_keys_of_another_kind_tell_nothing(changed: str, tmp_path: Path, sandbox: RunningSandbox) -> None:
     """Made with a secret that was lost, or of another identifier: no one is deleted until that sync has run."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -34,6 +36,24 @@ def test_a_port_in_use_is_a_clear_error() -> None:
     assert ended.stderr.startswith(f"port {port} is in use on 127.0.0.1")
     assert ended.stderr.rstrip().endswith("Choose another with --port, or 0 for any free one.")
     assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("Demo shop A1B2C3", r"the demo's sandbox is there\. .* kill the `pid` that .reverse_etl/demo_sandbox.json"),
+        ("Mine", r"a sandbox for customerio is there\. .* Ctrl-C in its terminal"),
+    ],
+)
+def test_a_port_of_another_sandbox_says_how_that_one_ends(name: str, found: str) -> None:
+    """And that files lead to it, whatever port is chosen instead."""
+    with running_sandbox(workspace_name=name) as sandbox:
+        port = urlsplit(sandbox.url).port or 0
+        with pytest.raises(ConfigError) as error:
+            serve(ServerSettings(port=port), chosen(["customerio"], []))
+    assert re.search(
+        f"^port {port} is in use on 127.0.0.1: {found}.* With another --port, .*track_url", str(error.value)
+    )
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])

@@ -96,6 +96,31 @@ def test_the_commands_of_a_page_run(page: str, tmp_path: Path, sandbox: RunningS
     assert sandbox.people() or "run" not in " ".join(typed)
 
 
+@pytest.mark.thorough
+def test_the_recipe_of_deletes_marks_whom_its_other_sync_still_sends(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    """Both files in one folder: who goes to another plan is marked; who closes the account is gone, and stays so."""
+    page = ROOT / "docs" / "recipes" / "deletes.md"
+    write_page(page, tmp_path)
+    _lead_to(tmp_path / "syncs" / "connections.yaml", sandbox.url)
+    project = Project(tmp_path)
+    runs = [shlex.split(line)[1:] for block in blocks(page) for line in block.commands if f"{NAME} run" in line]
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.executescript(SHOP.format(now=int(time.time())))
+        more = [(number, f"{number}@example.com", "pro", 1768435200) for number in range(4, 14)]
+        shop.executemany("INSERT INTO customers (id, email, plan, updated_at) VALUES (?, ?, ?, ?)", more)
+        shop.commit()
+        assert 0 == project.reverse_etl("validate").returncode
+        for change in ("", "plan = 'free' WHERE id = 1", "deleted_at = 1 WHERE id = 4"):
+            if change:
+                shop.execute(f"UPDATE customers SET updated_at = {int(time.time())}, {change}")
+                shop.commit()
+            for arguments in runs:
+                done = project.reverse_etl(*arguments)
+                assert 0 == done.returncode, done.stdout + done.stderr
+    marked = {person["id"]: person["attributes"].get("is_subscriber") for person in sandbox.people()}
+    assert {"1": False, "2": None} | {str(number): True for number in range(5, 14)} == marked
+
+
 def _lead_to(path: Path, url: str) -> None:
     """A file of connections with the shop's file and the sandbox's address in the place of the page's."""
     connections = yaml.safe_load(path.read_text(encoding="utf-8"))
