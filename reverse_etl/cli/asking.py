@@ -46,12 +46,13 @@ class Terminal:
     variables: list[str] = field(default_factory=list)
 
     def text(self, question: str, default: str | None = None) -> str:
-        """An answer; an empty one is the default, and asked for again where there is none."""
+        """An answer; an empty one is the default; where there is none it is asked for again, with a word about it."""
         while True:
             write(f"{question} ({default}):" if default else f"{question}:", end=" ")
             answer = input().strip() or default
             if answer is not None:
                 return answer
+            write("An answer is needed here: there is no default.")
 
     def texts(self, question: str, default: str | None = None) -> list[str]:
         """Texts with commas between them."""

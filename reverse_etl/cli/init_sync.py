@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reverse_etl.cli.asking import Terminal, write
 from reverse_etl.cli.init_query import bound_of, first_query, refusal
-from reverse_etl.cli.init_tables import Tables, bare_name, chosen
+from reverse_etl.cli.init_tables import Tables, bare_name, chosen, holds_bytes, is_address
 
 if TYPE_CHECKING:
     from reverse_etl.config.connections import DatabaseConfig, DestinationConfig
     from reverse_etl.config.connections_file import Connections
+    from reverse_etl.destinations.first_sync import NeededColumn
 
 _EVERY: Final = "*"
+_NONE: Final = "-"
 _Problem = Callable[[str], str]
 """What is wrong with an answer, a sentence; empty where nothing is."""
 
@@ -42,12 +44,14 @@ def ask_sync(
             return "That is every column: type one."
         return refusal(database, f"SELECT {answer} AS v FROM {table}")
 
-    named = {}
+    named: dict[str, str] = {}
     for needed in rows.columns:
-        default = needed.name if needed.named_alike else None
-        named[needed.name] = asks.one_of(needed.question, columns, "column", default=default, problem=column_problem)
-    for column in _others(asks, columns, named, column_problem):
-        named.setdefault(bare_name(column), column)
+        if answer := _needed(asks, needed, tables, table, named, column_problem):
+            named[needed.name] = answer
+    others = _others(asks, tables, table, named, column_problem)
+    address = _address(others, rows.address, named)
+    for column in others:
+        named.setdefault(rows.address if column == address else bare_name(column), column)
     changed, bound = _time_column(asks, database, tables, table, column_problem)
     return {
         "schedule": _schedule(asks),
@@ -75,8 +79,49 @@ def sync_problems(path: Path, content: str, connections: Connections) -> None:
         raise ConfigProblemsError(lines(problems))
 
 
-def _others(asks: Terminal, columns: Sequence[str], named: Mapping[str, str], problem: _Problem) -> list[str]:
-    """The other columns; every one of the table for ``*``."""
+def _needed(
+    asks: Terminal, needed: NeededColumn, tables: Tables, table: str, named: Mapping[str, str], problem: _Problem
+) -> str:
+    """A column that the query must return, as the table spells it; the default is one that is there, or none."""
+    columns = tables.columns.get(table, [])
+    alike = [each for each in columns if bare_name(each).lower() == needed.name.lower()]
+    alike += [each for each in columns if needed.name == "email" and is_address(each)]
+    alike += [tables.keys[table]] if needed.key and table in tables.keys else []
+    alike += [needed.name] if not columns and not needed.optional else []
+    free = [each for each in alike if each not in named.values()] if needed.named_alike else []
+    default = free[0] if free else None
+    if needed.optional:
+        none = f"{_NONE} for none" if default else "none: Enter"
+        answer = asks.one_of(
+            f"{needed.question}, {none}",
+            columns,
+            "column",
+            default=default or "",
+            problem=lambda answer: "" if answer == _NONE else problem(answer),
+        )
+        answer = "" if answer == _NONE else answer
+    else:
+        answer = asks.one_of(needed.question, columns, "column", default=default, problem=problem)
+    # A result's column may be called as the table spells it, whatever the case in which it is asked for.
+    meant = [each for each in columns if bare_name(each).lower() == answer.lower()]
+    return meant[0] if len(meant) == 1 else answer
+
+
+def _address(others: Sequence[str], name: str, named: Mapping[str, str]) -> str:
+    """Which of the other columns is evidently the e-mail address and has to be called so, and says it; maybe none."""
+    found = [each for each in others if is_address(each)]
+    if not name or name in named or not found or name in map(bare_name, found):
+        return ""
+    if len(set(found)) > 1:
+        write(f"{', '.join(found)}: rows have an e-mail address only if the query calls one of them {name}.")
+        return ""
+    write(f"{found[0]} is called {name} in the query, so that it is taken for the e-mail address.")
+    return found[0]
+
+
+def _others(asks: Terminal, tables: Tables, table: str, named: Mapping[str, str], problem: _Problem) -> list[str]:
+    """The other columns; for ``*`` every one of the table that does not hold bytes."""
+    columns, types = tables.columns.get(table, []), tables.types.get(table, {})
     question, asked_before = f"Other columns to send, with commas between them ({_EVERY}: every one)", False
     while True:
         answers = asks.texts(question, "")
@@ -93,7 +138,10 @@ def _others(asks: Terminal, columns: Sequence[str], named: Mapping[str, str], pr
             write(f"Then a row is sent with {', '.join(named)} and nothing else. Type columns, or Enter once more.")
         else:
             every = [each for each in columns if each not in named.values()] if _EVERY in answers else []
-            return [*every, *(each for each in found if each)]
+            binary = [each for each in every if holds_bytes(types.get(each, ""))]
+            if binary:
+                write(f"Left out, as bytes cannot be sent: {', '.join(binary)}.")
+            return [*(each for each in every if each not in binary), *(each for each in found if each)]
 
 
 def _time_column(

@@ -13,6 +13,7 @@ from reverse_etl.errors import ReverseEtlError
 if TYPE_CHECKING:
     from reverse_etl.config.connections import DatabaseConfig
     from reverse_etl.config.dialect import Dialect
+    from reverse_etl.sources.base import Engine, Session
 
 _SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _USUAL_SCHEMAS: Final = frozenset({"", "public", "dbo", "main"})
@@ -51,6 +52,9 @@ _RESERVED: Final = frozenset(
     }
     | {"TO", "TRUE", "UNION", "UNIQUE", "UPDATE", "USER", "USING", "VALUES", "WHEN", "WHERE", "WINDOW", "WITH"}
 )
+_NO_LETTERS: Final = re.compile(r"[\W_]+")
+_ADDRESSES: Final = frozenset({"email", "emailaddress"})
+_BYTES: Final = re.compile(r"(?:(?:tiny|medium|long)?blob|bytea|bytes|varbyte|image|(?:var)?binary)\b", re.IGNORECASE)
 _MOST_TABLES: Final = 2_000
 
 
@@ -61,11 +65,13 @@ class Tables:
     Attributes:
         columns: The columns of each table, both as a query spells them; empty when it could not be asked.
         types: The type of each column as the database declares it, by the table's name and the column's.
+        keys: The column of each table whose key is one column.
         problem: Why it could not be asked; empty otherwise.
     """
 
     columns: dict[str, list[str]] = field(default_factory=dict)
     types: dict[str, dict[str, str]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -84,13 +90,30 @@ def tables_of(database: DatabaseConfig) -> Tables:
                     if NOT_TEXT in (schema, table, column):
                         # No query could be written with that name.
                         continue
-                    parts = [table] if schema.lower() in _USUAL_SCHEMAS else [schema, table]
-                    name = ".".join(_written(part, engine.DIALECT) for part in parts)
+                    name = _table(schema, table, engine.DIALECT)
                     if name in found or len(found) < _MOST_TABLES:
                         found.setdefault(name, {})[_written(column, engine.DIALECT)] = kind or ""
+            keys = _keys(session, engine)
     except ReverseEtlError as error:
         return Tables(problem=str(error))
-    return Tables({table: list(columns) for table, columns in found.items()}, found)
+    return Tables({table: list(columns) for table, columns in found.items()}, found, keys)
+
+
+def _keys(session: Session, engine: Engine) -> dict[str, str]:
+    """The key of each table that has one of one column, where the engine tells."""
+    from reverse_etl.sources.powers import ListsKeys
+
+    found: dict[str, list[str]] = {}
+    if isinstance(engine, ListsKeys):
+        for batch in session.stream(engine.KEYS):
+            for schema, table, column in zip(*(part.to_pylist() for part in batch.columns), strict=True):
+                found.setdefault(_table(schema, table, engine.DIALECT), []).append(_written(column, engine.DIALECT))
+    return {table: columns[0] for table, columns in found.items() if len(columns) == 1}
+
+
+def _table(schema: str, table: str, dialect: Dialect) -> str:
+    parts = [table] if schema.lower() in _USUAL_SCHEMAS else [schema, table]
+    return ".".join(_written(part, dialect) for part in parts)
 
 
 def chosen(answer: str, known: Iterable[str]) -> str | None:
@@ -107,6 +130,16 @@ def chosen(answer: str, known: Iterable[str]) -> str | None:
 def bare_name(name: str) -> str:
     """A name without its quotes."""
     return name[1:-1] if len(name) > 1 and name[0] in '"`[' and name[-1] in '"`]' else name
+
+
+def is_address(column: str) -> bool:
+    """Whether a column is evidently the e-mail address, by its name."""
+    return _NO_LETTERS.sub("", bare_name(column)).lower() in _ADDRESSES
+
+
+def holds_bytes(declared: str) -> bool:
+    """Whether a column's type, as the database declares it, is one of bytes."""
+    return _BYTES.match(declared) is not None
 
 
 def _written(name: str, dialect: Dialect) -> str:

@@ -39,11 +39,15 @@ class NeededColumn:
         name: What the query calls it.
         question: How a person is asked for the source table's column: ``Column that holds the id``.
         named_alike: Whether the source's column is usually called the same.
+        optional: Whether rows can do without.
+        key: Whether it tells rows apart, as the table's own key does.
     """
 
     name: str
     question: str
     named_alike: bool = True
+    optional: bool = False
+    key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,11 @@ class FirstRows:
         section: The key of the sync's file.
         settings: What stands under it.
         columns: Those that the query must return; others are asked for besides.
+        address: What the query must call a column with an e-mail address so that it is taken for one; empty where any
+            name will do.
     """
 
     section: str
     settings: dict[str, Any]
     columns: tuple[NeededColumn, ...]
+    address: str = ""

@@ -47,6 +47,16 @@ class MarksRows(Protocol):
         ...
 
 
+@runtime_checkable
+class ListsKeys(Protocol):
+    """An engine whose tables' keys anybody who reads them can see."""
+
+    @property
+    def KEYS(self) -> str:  # noqa: N802 - a constant of a module
+        """A query of schema, table and column of every primary key."""
+        ...
+
+
 CHANGED_KEY: Final = pa.schema([("table", pa.string()), ("key", pa.string())])
 """A table as ``changes.tables`` names it, and a value of the column that it names there."""
 

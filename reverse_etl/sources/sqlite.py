@@ -47,6 +47,10 @@ COLUMNS: Final = (
     "SELECT '' AS s, t.name AS t, c.name AS c, c.type AS k FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
     "WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid"
 )
+KEYS: Final = (
+    "SELECT '' AS s, t.name AS t, c.name AS c FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
+    "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND c.pk > 0"
+)
 DRIVER: Final = "sqlite3"
 
 _BUSY_S: Final = 3.0

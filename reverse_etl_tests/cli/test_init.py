@@ -153,7 +153,7 @@ def test_a_file_of_connections_that_lacks_some_is_completed_first(project: Proje
 
 def test_a_second_sync_uses_the_connections_that_are_there(project: Project) -> None:
     """Only the sync is asked for; an answer that is none of the choices is asked for again."""
-    sync = ("signed_up", "event", "events", "email", "signed_up", "customers", "", "updated_at", "plan", "", "1h")
+    sync = ("signed_up", "event", "events", "email", "signed_up", "customers", "", "updated_at", "", "plan", "", "1h")
     done = answered(project.folder, "shop", "main", *sync)
     assert 0 == done.returncode, done.stderr
     loaded = load_project(project.folder / "syncs").syncs["signed_up"]

@@ -17,10 +17,11 @@ def first_rows(asks: Asks) -> FirstRows:
     identifier = asks.choice("What identifies a person", ("id", "email"))
     settings: dict[str, Any] = {"identify_by": identifier}
     if kind == "people":
-        return FirstRows(kind, settings, (_holds(identifier),))
+        return FirstRows(kind, settings, (_holds(identifier),), address="email")
     settings["name"] = asks.text("Name of the event")
     time = NeededColumn("occurred_at", "Column with the time of the event", named_alike=False)
-    return FirstRows(kind, settings, (_holds(identifier), time))
+    own = NeededColumn("event_id", "Column that tells one event from every other", optional=True, key=True)
+    return FirstRows(kind, settings, (_holds(identifier), time, own))
 
 
 def _holds(name: str) -> NeededColumn:

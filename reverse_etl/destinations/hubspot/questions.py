@@ -18,4 +18,5 @@ def first_rows(asks: Asks) -> FirstRows:
     if write != "add_and_update":
         settings["write"] = write
     asks.tell("Each column is the property of its name: rename columns with AS.")
-    return FirstRows("hubspot", settings, (NeededColumn(by, f"Column that holds the {by}", named_alike=False),))
+    column = NeededColumn(by, f"Column that holds the {by}", named_alike=False)
+    return FirstRows("hubspot", settings, (column,), address=_KEYS.get(kind, ""))

@@ -13,4 +13,4 @@ def first_rows(asks: Asks) -> FirstRows:
         return FirstRows("intercom", {"object": kind}, (column,))
     by = asks.choice("What identifies a contact", ("external_id", "email"))
     column = NeededColumn(by, f"Column that holds the {by}", named_alike=by == "email")
-    return FirstRows("intercom", {"object": kind, "identify_by": by}, (column,))
+    return FirstRows("intercom", {"object": kind, "identify_by": by}, (column,), address="email")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from reverse_etl.sources.duckdb.engine import COLUMNS, DIALECT, DRIVER, LAST_SYNC_TIME, Config, connect
+from reverse_etl.sources.duckdb.engine import COLUMNS, DIALECT, DRIVER, KEYS, LAST_SYNC_TIME, Config, connect
 
-__all__ = ["COLUMNS", "DIALECT", "DRIVER", "LAST_SYNC_TIME", "Config", "connect"]
+__all__ = ["COLUMNS", "DIALECT", "DRIVER", "KEYS", "LAST_SYNC_TIME", "Config", "connect"]

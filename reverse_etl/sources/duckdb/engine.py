@@ -61,6 +61,10 @@ COLUMNS: Final = (
     "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns "
     "WHERE table_catalog = current_database() ORDER BY table_schema, table_name, ordinal_position"
 )
+KEYS: Final = (
+    "SELECT schema_name, table_name, unnest(constraint_column_names) FROM duckdb_constraints() "
+    "WHERE constraint_type = 'PRIMARY KEY' AND database_name = current_database()"
+)
 DRIVER: Final = "duckdb"
 MEMORY: Final = "1GB"
 """What DuckDB itself may use."""
