@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from reverse_etl.counted import counted
 from reverse_etl.exclusions import ExcludedRows, as_counts
+from reverse_etl.warned import Warned
 
 
 class Status(StrEnum):
@@ -233,6 +234,7 @@ class RunReport:
         reads: What was read, one word (``changeset.scope.Reads``); empty before it was.
         carried: The failed rows of earlier runs; None where the sync carries none.
         excluded_by: Why rows were left out, of all streams, most rows first.
+        warnings: What checks found that keep no row back.
         piece: Which piece of everything it read; None where it was not one of several.
         added: Rows that were never acknowledged before, and ``changed``: otherwise; None where nothing was compared.
     """
@@ -251,6 +253,7 @@ class RunReport:
     reads: str = ""
     carried: Carried | None = None
     excluded_by: tuple[ExcludedRows, ...] = ()
+    warnings: tuple[Warned, ...] = ()
     piece: PieceOf | None = None
     added: int | None = None
     changed: int | None = None
@@ -277,14 +280,11 @@ class RunReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as the CLI's ``--json`` prints it; times as ISO 8601 in UTC."""
-        shown = with_streams(asdict(self))
-        shown["status"] = self.status.value
+        shown = with_streams(asdict(self)) | {"status": self.status.value}
         shown["started_at"] = self.started_at.strftime("%Y-%m-%dT%H:%M:%SZ")
         shown["duration_s"] = round(self.duration_s, 3)
-        shown["failed_rows_csv"] = self.failed_rows_csv or None
-        shown["message"] = self.message or None
-        shown["reads"] = self.reads or None
-        shown["excluded_by"] = as_counts(self.excluded_by)
+        shown |= {name: shown[name] or None for name in ("failed_rows_csv", "message", "reads")}
+        shown |= {"excluded_by": as_counts(self.excluded_by), "warnings": list(shown["warnings"])}
         return shown
 
 

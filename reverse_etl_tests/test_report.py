@@ -84,6 +84,7 @@ def test_a_report_as_json_has_the_fixed_keys() -> None:
         "reads": None,
         "carried": None,
         "excluded_by": {},
+        "warnings": [],
         "piece": None,
         "added": None,
         "changed": None,

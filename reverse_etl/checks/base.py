@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from reverse_etl.report import Counts
+from reverse_etl.warned import Warned
 
 if TYPE_CHECKING:
     import duckdb
@@ -214,6 +215,17 @@ class CheckResult:
     note: str = ""
 
     @property
+    def warned(self) -> Warned | None:
+        """What is shown of a check that found something and keeps no row back; None of any other."""
+        if self.rule.severity is not Severity.WARN or self.outcome != "broken":
+            return None
+        columns = f" Columns: {', '.join(self.fields)}." if len(self.fields) > 1 else ""
+        first = f" First rows: {', '.join(map(str, self.sample_rows))}." if self.sample_rows else ""
+        # The number of a gate is in its message.
+        rows = self.rows_failed if self.value is None else 0
+        return Warned(self.rule.name, self.stream, rows, self.rows_checked, f"{self.message}{columns}{first}")
+
+    @property
     def stops(self) -> bool:
         """Whether it ends the run before anything is sent."""
         return self.rule.severity is Severity.STOP and not self.passed and not self.accepted
@@ -231,3 +243,8 @@ class CheckResult:
         if self.accepted:
             return "accepted"
         return "passed" if self.passed else "broken"
+
+
+def warnings_of(results: Iterable[CheckResult]) -> tuple[Warned, ...]:
+    """What checks found that keep no row back, in their order."""
+    return tuple(each.warned for each in results if each.warned)

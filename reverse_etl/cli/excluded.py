@@ -1,4 +1,4 @@
-"""Why rows of a run were left out, as ``run`` and ``errors`` show it."""
+"""Why rows of a run were left out, and what its checks warn of, as ``run`` and ``errors`` show it."""
 
 from __future__ import annotations
 
@@ -17,3 +17,15 @@ def say_excluded(report: RunReport, console: Console) -> None:
     for each in report.excluded_by:
         why = f"{each.reason}: {each.message}" if each.message else each.reason
         say(console, f"  {each.rows:,} excluded, {why}", indent="    ")
+
+
+def say_warnings(report: RunReport, console: Console) -> None:
+    """Prints what checks found that keep no row back, a line a check."""
+    for each in report.warnings:
+        say(console, f"  {each.sentence}", indent="    ")
+
+
+def say_beside_counts(report: RunReport, console: Console) -> None:
+    """Prints what a run's counts do not say."""
+    say_excluded(report, console)
+    say_warnings(report, console)

@@ -25,6 +25,7 @@ from reverse_etl.run.sharing import put_at_end
 from reverse_etl.run.undelivered import write_undelivered
 from reverse_etl.run.verdict import verdict
 from reverse_etl.state import workspace_lease
+from reverse_etl.state.check_results import warnings_of
 from reverse_etl.state.runs import Reading, close_run
 from reverse_etl.state.syncs import sync_state
 from reverse_etl.workers import heartbeat
@@ -101,6 +102,8 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
     if total.failed and not kept and (note := _not_read_again(run, facts, rows_are_for)):
         message = joined(message, note) if message else f"{run.sync.where}: {note}"
     found = compared(run.folder)
+    with run.store.reading() as connection:
+        warnings = warnings_of(connection, [run.run_id]).get(run.run_id, ())
     report = RunReport(
         sync=run.sync.name,
         run_id=run.run_id,
@@ -115,6 +118,7 @@ def _close(run: SyncRun, status: Status | None, message: str, exit_code: int) ->
         reads=facts.reads.value if facts else "",
         carried=carrying.counts if carrying else None,
         excluded_by=excluded_by(run.folder, total.excluded) if total.excluded else (),
+        warnings=warnings,
         piece=PieceOf(facts.piece.number, facts.piece.of) if facts and facts.piece else None,
         added=sum(each.added for each in found.streams.values()) if found else None,
         changed=sum(each.changed for each in found.streams.values()) if found else None,

@@ -51,7 +51,7 @@ def remember(run: SyncRun, facts: Facts, results: Iterable[CheckResult]) -> None
                 each.rows_failed,
                 each.value,
                 everything,
-                each.message,
+                each.warned.message if each.warned else each.message,
             )
             for each in results
         ),

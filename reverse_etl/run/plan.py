@@ -19,6 +19,7 @@ from reverse_etl.changeset.extract import Before, extract
 from reverse_etl.changeset.parts import count
 from reverse_etl.changeset.recipient import keep_rows_for
 from reverse_etl.changeset.scope import WHAT_CHANGED, Scope
+from reverse_etl.checks.base import warnings_of
 from reverse_etl.config.changes import late_of
 from reverse_etl.config.streams import ROWS
 from reverse_etl.run import changes, judged, pieces
@@ -171,6 +172,7 @@ def make_plan(
         notes=tuple(filter(None, notes)),
         backfill=None if stopped else backfill_of(sync, run.folder),
         let_pass=validation.let_pass,
+        warnings=warnings_of(validation.results),
     )
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from reverse_etl.changes.changed_rows import ChangedRow
     from reverse_etl.destinations.request_powers import Backfill
     from reverse_etl.destinations.table_powers import Effects
+    from reverse_etl.warned import Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Plan:
         streams: By stream.
         stopped: Which check would stop the run, a sentence; empty for none.
         let_pass: How to let it pass, once, a sentence; empty where nothing stops, or no option does.
+        warnings: What checks found that keep no row back.
         after: The run that is still sending, or stopped while it sent; as long as there is one, no plan is sent.
         notes: What else is worth saying, in sentences.
         backfill: Old rows among them, which only a run sends that a person has confirmed; None without any.
@@ -89,6 +91,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     backfill: Backfill | None = None
     let_pass: str = ""
+    warnings: tuple[Warned, ...] = ()
 
     @property
     def to_send(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from reverse_etl.report import Status
 from reverse_etl.state.schema import CHECK_RESULT, RUN
+from reverse_etl.warned import Warned
 
 if TYPE_CHECKING:
     from reverse_etl.state.store import Store
@@ -31,7 +32,7 @@ class KeptResult:
         rows_failed: Of these, rows with a finding.
         value: The number that a gate looked at; None for other checks, and where there was none.
         everything: Whether all rows were read, and not what changed; None where only a part was.
-        message: The first finding's; empty for none.
+        message: The first finding's, and of a warning the first row numbers; empty for none.
     """
 
     stream: str
@@ -60,6 +61,32 @@ def results_of_run(store: Store, run_id: str) -> list[KeptResult]:
     with store.reading() as connection:
         found = connection.execute(wanted.order_by(CHECK_RESULT.c.stream, CHECK_RESULT.c.name))
         return [KeptResult(*row[1:]) for row in found]
+
+
+def warnings_of(connection: sa.Connection, run_ids: Collection[str]) -> dict[str, tuple[Warned, ...]]:
+    """By run, what its checks warned of, by stream and name; of a re-execution, also what the runs before it found.
+
+    Args:
+        connection: To the state database.
+        run_ids: The runs.
+    """
+    if not run_ids:
+        return {}
+    before = RUN.alias("before")
+    chain = sa.and_(before.c.root_run_id == RUN.c.root_run_id, before.c.started_at <= RUN.c.started_at)
+    wanted = (
+        sa.select(RUN.c.run_id.label("of_run"), CHECK_RESULT)
+        .join(before, chain)
+        .join(CHECK_RESULT, CHECK_RESULT.c.run_id == before.c.run_id)
+        .where(RUN.c.run_id.in_(run_ids), CHECK_RESULT.c.severity == "warn", CHECK_RESULT.c.outcome == "broken")
+        .order_by(before.c.started_at, CHECK_RESULT.c.stream, CHECK_RESULT.c.name)
+    )
+    found: dict[str, dict[tuple[str, str], Warned]] = {}
+    for row in connection.execute(wanted):
+        rows = row.rows_failed if row.value is None else 0
+        warned = Warned(row.name, row.stream, rows, row.rows_checked, row.message)
+        found.setdefault(row.of_run, {})[row.stream, row.name] = warned
+    return {run_id: tuple(each.values()) for run_id, each in found.items()}
 
 
 def past_values(

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from reverse_etl.exclusions import from_stored
 from reverse_etl.report import Carried, Counts, PieceOf, RunReport, Status
+from reverse_etl.state.check_results import warnings_of
 from reverse_etl.state.schema import COUNTS, RUN_STREAM
+from reverse_etl.warned import Warned
 
 
 def run_reports(connection: sa.Connection, wanted: sa.Select[Any]) -> list[RunReport]:
@@ -20,10 +22,11 @@ def run_reports(connection: sa.Connection, wanted: sa.Select[Any]) -> list[RunRe
     for row in connection.execute(counted.order_by(RUN_STREAM.c.run_id, RUN_STREAM.c.position)) if rows else ():
         counts = Counts(*(getattr(row, count) for count in COUNTS))
         streams.setdefault(row.run_id, {})[row.stream] = counts
-    return [_run_report(row, streams.get(row.run_id, {})) for row in rows]
+    warnings = warnings_of(connection, [row.run_id for row in rows])
+    return [_run_report(row, streams.get(row.run_id, {}), warnings.get(row.run_id, ())) for row in rows]
 
 
-def _run_report(row: sa.Row[Any], streams: dict[str, Counts]) -> RunReport:
+def _run_report(row: sa.Row[Any], streams: dict[str, Counts], warnings: tuple[Warned, ...]) -> RunReport:
     return RunReport(
         sync=row.sync,
         run_id=row.run_id,
@@ -39,6 +42,7 @@ def _run_report(row: sa.Row[Any], streams: dict[str, Counts]) -> RunReport:
         reads=row.reads or "",
         carried=Carried(**json.loads(row.carried)) if row.carried else None,
         excluded_by=from_stored(json.loads(row.excluded_by or "[]")),
+        warnings=warnings,
         piece=PieceOf(row.piece, row.pieces) if row.piece else None,
         added=row.added,
         changed=row.changed,

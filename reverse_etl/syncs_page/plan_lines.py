@@ -85,7 +85,8 @@ def _left(stream: StreamPlan) -> str:
 
 
 def conclusion(made: Plan) -> Iterator[str]:
-    """What stops it, or how many requests it is and what else is worth saying: sentences."""
+    """What checks warn of, and what stops it, or how many requests it is and what else is worth saying: sentences."""
+    yield from (each.sentence for each in made.warnings)
     if made.stopped:
         yield made.stopped[0].upper() + made.stopped[1:]
         yield from filter(None, [made.let_pass])

@@ -28,6 +28,7 @@ from reverse_etl.syncs_page.plan_lines import conclusion, heading, lines, lines_
 from reverse_etl.syncs_page.problems_note import problems_note
 from reverse_etl.syncs_page.run_page import Failures, failed_rows, outcome
 from reverse_etl.times import clock
+from reverse_etl.warned import in_short
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -186,12 +187,13 @@ def _remembered(status: LeftOutStatus) -> Html:
 
 def _status_facts(status: SyncStatus) -> Html:
     sync, run = status.sync, status.run
+    exact = element("span", clock(status.next_run_at), class_="quiet") if status.next_run_at else None
     last: Child = html(tag(run.status.value), " ", when(run.started_at, status.now)) if run else "none yet"
     return facts(
         (
             ("status", html(tag(status.word), " ", tag("stale") if status.stale else None)),
             ("last import", last),
-            ("next import", html(status.next_run, " ", _exact(status))),
+            ("next import", html(status.next_run, " ", exact)),
             ("schedule", _schedule(sync.schedule)),
             ("data arrived", status.freshness),
             ("everything", status.pieces_read),
@@ -202,10 +204,6 @@ def _status_facts(status: SyncStatus) -> Html:
             ("file", element("code", sync.file)),
         )
     )
-
-
-def _exact(status: SyncStatus) -> Html | None:
-    return element("span", clock(status.next_run_at), class_="quiet") if status.next_run_at else None
 
 
 def _schedule(schedule: ScheduleConfig) -> str:
@@ -296,4 +294,5 @@ def _import(run: RunReport, now: datetime, *, compares: bool) -> list[Child]:
         for count in (read.extracted, *found, read.delivered, read.unchanged, read.excluded)
     ]
     failed = element("b", f"{run.total.failed:,}") if run.total.failed else "0" if run.streams else ""
-    return [started, tag(run.status.value), *counts, failed, took, prose(run.message)]
+    said = f"{run.message} {in_short(run.warnings)}".strip()
+    return [started, tag(run.status.value), *counts, failed, took, prose(said)]

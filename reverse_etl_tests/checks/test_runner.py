@@ -12,6 +12,7 @@ import pytest
 from reverse_etl.changeset.parts import RunFolder
 from reverse_etl.changeset.scope import Reads
 from reverse_etl.checks import accepted_values, max_failed_rows, not_null, null_rate, row_count
+from reverse_etl.checks.base import warnings_of
 from reverse_etl.checks.rules import rules_for
 from reverse_etl.checks.runner import validate
 from reverse_etl.config.checks import CheckConfig
@@ -58,6 +59,8 @@ def test_a_warning_keeps_no_row_back(tmp_path: Path) -> None:
     """Severity warn tells, and that is all."""
     config = sync(not_null.Config(column="plan", severity="warn"))
     checked = check(config, tmp_path, [people(id=["1", "2"], plan=["free", None])])
+    [warned] = warnings_of(checked.validation.results)
+    assert "warning: not_null_plan: 1 of 2 rows: column `plan` is NULL. First rows: 2." == warned.sentence
     assert checked.result("not_null_plan").sample_rows == (2,)
     assert (checked.failed(), checked.outcomes(), checked.validation.stopped) == ([], [Outcome.UNDELIVERED] * 2, "")
 

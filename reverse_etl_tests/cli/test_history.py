@@ -10,12 +10,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from reverse_etl.cli.commands.errors import errors
 from reverse_etl.cli.commands.history import history
 from reverse_etl.cli.project import require_named
 from reverse_etl.errors import ConfigError
 from reverse_etl.exclusions import ExcludedRows
 from reverse_etl.report import Counts, Status
-from reverse_etl.state.runs import record_skipped
+from reverse_etl.state.check_results import KeptResult, remember_results
+from reverse_etl.state.runs import begin_run, record_skipped
 from reverse_etl_tests.cli.remembered import Remembered, run, run_json
 
 HOUR = timedelta(hours=1)
@@ -54,6 +56,21 @@ def test_why_rows_were_left_out_is_shown(project: Remembered) -> None:
     assert "Excluded: 1,200 suppressed, 3 filtered." in run(history, "people").stdout
     assert [report.as_json()] == run_json(history, "people")
     assert {"suppressed": 1_200, "filtered": 3} == report.as_json()["excluded_by"]
+
+
+def test_what_checks_warn_of_is_shown(project: Remembered) -> None:
+    """In `history`, `errors` and their JSON; of a re-execution after the checks, what the first run found."""
+    found = ("warn", "broken", 9, 3, None, True, "column `plan` is NULL. First rows: 2, 5, 7.")
+    project.ran("aaaaaaaa-1", ago=HOUR)
+    remember_results(project.store, "aaaaaaaa-1", [KeptResult("rows", "not_null_plan", *found)])
+    at = datetime.now(UTC)
+    begin_run(project.store, "b-2", root_run_id="aaaaaaaa-1", sync="people", workspace="main", started_at=at, since=0)
+    assert 2 == run(history, "people").stdout.count("Warnings: not_null_plan (3 rows).")
+    warned = {"check": "not_null_plan", "stream": "rows", "rows": 3, "of": 9, "message": found[-1]}
+    assert [[warned]] * 2 == [each["warnings"] for each in run_json(history, "people")]
+    shown = run(errors, "people").stdout
+    assert "  warning: not_null_plan: 3 of 9 rows: column `plan` is NULL. First rows: 2, 5, 7.\n" in shown
+    assert [warned] == run_json(errors, "people")["warnings"]
 
 
 def test_what_was_removed_is_counted_apart_and_fits_a_narrow_terminal(

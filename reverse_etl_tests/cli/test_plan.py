@@ -85,6 +85,17 @@ def test_a_plan_says_which_check_would_stop_the_run(shop: Project) -> None:
     )
 
 
+def test_what_checks_warn_of_is_said_before_anything_is_sent(shop: Project) -> None:
+    """By `plan`, for people and for programs, and by `preview`, whose JSON is the rows alone, on stderr."""
+    shop.write("customers.yaml", people(QUERY, "checks: [{not_null: {column: plan, severity: warn}}]\n"))
+    fill(shop.folder / "shop.db", [("1", "a@example.com", "free"), ("2", "b@example.com", None)])
+    said = "warning: not_null_plan: 1 of 2 rows: column `plan` is NULL. First rows: 2."
+    assert said in " ".join(shop.reverse_etl("plan", "customers").stdout.split())
+    [warned] = json.loads(shop.reverse_etl("plan", "customers", "--json").stdout)["warnings"]
+    assert ("not_null_plan", 1, 2) == (warned["check"], warned["rows"], warned["of"])
+    assert said in " ".join(shop.reverse_etl("preview", "customers", "--json").stderr.split())
+
+
 @pytest.mark.thorough
 def test_a_plan_shows_values_where_they_are_wanted(shop: Project) -> None:
     """The attributes that differ always; keys, old and new values with `--values` alone, in JSON too."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from reverse_etl.changeset.scope import Scope
-from reverse_etl.checks import row_count
+from reverse_etl.checks import accepted_values, row_count
+from reverse_etl.cli import words
+from reverse_etl.cli.commands.run import show
 from reverse_etl.config.schedule import ScheduleConfig
 from reverse_etl.errors import ConfigError
 from reverse_etl.report import Status
 from reverse_etl.run.judged import require_known
 from reverse_etl.state.check_results import results_of_run
+from reverse_etl.state.run_history import list_runs
+from reverse_etl.warned import Warned
 from reverse_etl_tests.faults.completed import ROWS, completed_once, ended
 from reverse_etl_tests.faults.runs import Case
 from reverse_etl_tests.servers.sandbox import RunningSandbox
@@ -47,6 +52,22 @@ def test_a_run_is_compared_with_completed_runs_that_read_the_same_way(case: Case
         assert (Status.FAILED, "broken", 3) == full(case)
     assert (Status.COMPLETED, "accepted", 3) == full(case, "row_count")
     assert (Status.COMPLETED, "passed", 3) == full(case)
+
+
+def test_a_run_keeps_what_its_checks_warn_of(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    """In its report and the history: the check, the column, how many rows, the first numbers; on the screen, too."""
+    warns = accepted_values.Config(column="plan", values=["none of them"], severity="warn")
+    case.sync = case.sync.model_copy(update={"checks": (warns,)})
+    report = ended(case.run(scope=Scope(full=True)))
+    assert Status.COMPLETED is report.status
+    [warned] = report.warnings
+    numbers = ", ".join(map(str, range(1, ROWS + 1)))
+    found = f"column `plan` holds a value that is not accepted. First rows: {numbers}."
+    assert Warned("accepted_values_plan", "rows", ROWS, ROWS, found) == warned
+    assert report.as_json()["warnings"] == [asdict(warned)]
+    assert list_runs(case.store, limit=1)[0].warnings == report.warnings
+    show(report, words.console())
+    assert f"warning: accepted_values_plan: {ROWS} of {ROWS} rows: {found}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_check_that_stops_nothing_cannot_be_accepted(case: Case) -> None:

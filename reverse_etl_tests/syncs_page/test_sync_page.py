@@ -9,6 +9,7 @@ import pytest
 
 from reverse_etl.exclusions import ExcludedRows
 from reverse_etl.report import Counts, Status
+from reverse_etl.state.check_results import KeptResult, remember_results
 from reverse_etl.state.runs import begin_run, record_skipped
 from reverse_etl_tests.cli.remembered import FAILED, Remembered
 from reverse_etl_tests.syncs_page.served import DAGSTER, Page, read
@@ -111,6 +112,15 @@ def test_rows_that_were_left_out_are_counted_by_reason(page: Page, project: Reme
     project.ran("run-1", ago=timedelta(hours=2), streams=counts, excluded_by=excluded)
     assert "2 rows left out by choice" in page.text("/syncs/people/runs/run-1")
     assert "suppressed 2 the person is suppressed." in page.text("/syncs/people/runs/run-1")
+
+
+def test_what_checks_warn_of_is_beside_the_import(page: Page, project: Remembered) -> None:
+    """In the list of imports in short, on the import's own page with the first row numbers."""
+    project.ran("run-1", ago=timedelta(hours=2))
+    found = ("warn", "broken", 9, 3, None, True, "column `plan` is NULL. First rows: 2, 5, 7.")
+    remember_results(project.store, "run-1", [KeptResult("rows", "not_null_plan", *found)])
+    assert "Warnings: not_null_plan (3 rows)." in page.text("/syncs/people")
+    assert "First rows: 2, 5, 7." in page.text("/syncs/people/runs/run-1")
 
 
 def test_imports_have_pages_and_charts_with_words(page: Page, project: Remembered) -> None:

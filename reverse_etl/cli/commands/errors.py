@@ -14,7 +14,7 @@ import typer
 
 from reverse_etl.cli import words
 from reverse_etl.cli.commands.history import no_runs, require_known
-from reverse_etl.cli.excluded import say_excluded
+from reverse_etl.cli.excluded import say_excluded, say_warnings
 from reverse_etl.cli.project import AsJson, SyncsFolder, sync_names
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.counted import counted
@@ -109,6 +109,10 @@ def _show(report: RunReport, causes: list[FailedCause], first: list[FailedRow], 
         rows = report.total.excluded
         say(console, f"{counted(rows, 'row was', 'rows were')} left out by choice, which is no error:")
         say_excluded(report, console)
+    if report.warnings:
+        console.print()
+        say(console, "Checks that keep no row back found:")
+        say_warnings(report, console)
     if report.failed_rows_csv and csv:
         more = f"The first {len(first):,}; all" if total.failed > len(first) else "All"
         what = "with whole identifiers" if any(row.identifier for row in first) else "in a file"

@@ -13,6 +13,7 @@ from reverse_etl.cli import words
 from reverse_etl.cli.project import AsJson, SyncsFolder, require_named, sync_names
 from reverse_etl.cli.tables import Rows, say
 from reverse_etl.exclusions import in_words
+from reverse_etl.warned import in_short
 
 if TYPE_CHECKING:
     from reverse_etl.report import RunReport
@@ -130,7 +131,7 @@ def _show(runs: list[RunReport], now: datetime) -> None:
             *(f"{count:,}" for count in (read.extracted, read.delivered, *removals, total.failed)),
             *("" if count is None else f"{count:,}" for count in (run.added, run.changed) if found),
             *(f"{getattr(read, name):,}" for name in left_out),
-            "\n".join(filter(None, (_read_from(run), run.message, _excluded(run)))),
+            "\n".join(filter(None, (_read_from(run), run.message, _excluded(run), in_short(run.warnings)))),
         )
     table.show(words.console())
 

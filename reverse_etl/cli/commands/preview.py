@@ -91,6 +91,7 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
     from reverse_etl.changeset.extract import Before, extract
     from reverse_etl.changeset.parts import RunFolder, with_row_numbers
     from reverse_etl.changeset.scope import Scope
+    from reverse_etl.checks.base import warnings_of
     from reverse_etl.checks.runner import validate
     from reverse_etl.config.changes import late_of
     from reverse_etl.sources import connect, dialect
@@ -120,6 +121,8 @@ def previewed(project: ProjectConfig, sync: SyncConfig, *, limit: int, full: boo
         validation = validate(sync, folder)
         if validation.stopped:
             say(words.console(stderr=True), validation.would_stop[0].upper() + validation.would_stop[1:])
+        for warned in warnings_of(validation.results):
+            say(words.console(stderr=True), warned.sentence)
         if note := sync.note(folder):
             say(words.console(stderr=True), note)
         numbered = {stream: list(with_row_numbers(batches)) for stream, batches in read.items()}

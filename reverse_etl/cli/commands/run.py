@@ -12,7 +12,7 @@ import typer
 from reverse_etl.cli import words
 from reverse_etl.cli.bars import shown_progress
 from reverse_etl.cli.dagster_home import dagster_environment, dagster_instance, for_one_run, was_interrupted, why_failed
-from reverse_etl.cli.excluded import say_excluded
+from reverse_etl.cli.excluded import say_beside_counts
 from reverse_etl.cli.pieces import run_pieces
 from reverse_etl.cli.project import (
     Accept,
@@ -285,7 +285,7 @@ def show(report: RunReport, console: Console) -> None:
     for stream, counts in report.streams.items():
         if counts.extracted or (stream == "rows" and report.status is Status.COMPLETED):
             say(console, f"  {counts_in_words(stream, counts)}", indent="  ")
-    say_excluded(report, console)
+    say_beside_counts(report, console)
     if (carried := report.carried) and (carried.read or carried.left):
         read = f"{counted(carried.read, 'row')} carried from earlier runs, {carried.delivered:,} delivered now"
         left = f"{counted(carried.left, 'row')} carried to the next run"
