@@ -101,12 +101,15 @@ def tables_of(database: DatabaseConfig) -> Tables:
 
 def _keys(session: Session, engine: Engine) -> dict[str, str]:
     """The key of each table that has one of one column, where the engine tells."""
+    from reverse_etl.sources.base import NOT_TEXT
     from reverse_etl.sources.powers import ListsKeys
 
     found: dict[str, list[str]] = {}
     if isinstance(engine, ListsKeys):
         for batch in session.stream(engine.KEYS):
             for schema, table, column in zip(*(part.to_pylist() for part in batch.columns), strict=True):
+                if NOT_TEXT in (schema, table, column):
+                    continue
                 found.setdefault(_table(schema, table, engine.DIALECT), []).append(_written(column, engine.DIALECT))
     return {table: columns[0] for table, columns in found.items() if len(columns) == 1}
 

@@ -30,6 +30,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.changeset.query import render
+from reverse_etl.cli.init_tables import tables_of
 from reverse_etl.config.connections import DatabaseConfig
 from reverse_etl.config.environment import EnvText, Secret
 from reverse_etl.config.loader import load_project
@@ -339,6 +340,11 @@ def test_zeros_in_front_are_no_digits(session: Session) -> None:
     (batch,) = session.stream("SELECT padded, padded_decimal, padded_big FROM odd")
 
     assert batch.to_pylist() == [{"padded": 42, "padded_decimal": "7.50", "padded_big": "9223372036854775808"}]
+
+
+def test_the_key_of_a_table_is_known_to_who_may_read_it(filled: MariadbServer) -> None:
+    """`init` offers it where rows need one."""
+    assert "id" == tables_of(settings_of(filled)).keys["many"]
 
 
 def test_days_that_no_calendar_has_keep_their_rows(session: Session) -> None:

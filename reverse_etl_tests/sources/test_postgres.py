@@ -609,6 +609,8 @@ def test_the_sql_in_the_documentation_works(filled: PostgresServer, monkeypatch:
     since = int(datetime(2024, 1, 4, tzinfo=UTC).timestamp())
 
     assert check_query(query, SPOKEN["postgres"]) == check_query(changed, SPOKEN["postgres"]) == []
+    # Who may only read is shown no constraint by information_schema.
+    assert ("id", "number") == tuple(tables_of(config).keys[f"sales.{table}"] for table in ("customers", "orders"))
     with connect(config) as session:
         assert not start_of(session).missing
         assert isinstance(session, MarksRows)

@@ -7,10 +7,11 @@ from reverse_etl.sources.mysql.engine import (
     COLUMNS,
     DEFAULT_PORT,
     DRIVER,
+    KEYS,
     LAST_SYNC_TIME,
     Config,
     ask_for_tls,
     connect,
 )
 
-__all__ = ["COLUMNS", "DEFAULT_PORT", "DIALECT", "DRIVER", "LAST_SYNC_TIME", "Config", "ask_for_tls", "connect"]
+__all__ = ["COLUMNS", "DEFAULT_PORT", "DIALECT", "DRIVER", "KEYS", "LAST_SYNC_TIME", "Config", "ask_for_tls", "connect"]

@@ -24,6 +24,10 @@ COLUMNS: Final = (
     "SELECT '' AS s, table_name, column_name, data_type FROM information_schema.columns "
     "WHERE table_schema = DATABASE() ORDER BY table_schema, table_name, ordinal_position"
 )
+KEYS: Final = (
+    "SELECT '' AS s, table_name, column_name FROM information_schema.columns "
+    "WHERE table_schema = DATABASE() AND column_key = 'PRI'"
+)
 DRIVER: Final = "asyncmy" if importlib.util.find_spec("asyncmy") else "pymysql"
 DEFAULT_PORT: Final = 3306
 

@@ -23,6 +23,13 @@ COLUMNS: Final = (
     "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns "
     "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY table_schema, table_name, ordinal_position"
 )
+KEYS: Final = (
+    "SELECT n.nspname::text, c.relname::text, a.attname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY(i.indkey) "
+    "WHERE i.indisprimary AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
+)
+"""Of ``pg_index``, as ``information_schema`` shows constraints to those alone who may write."""
 DRIVER: Final = "psycopg"
 DEFAULT_PORT: Final = 5432
 
