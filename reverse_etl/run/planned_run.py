@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from reverse_etl.changeset.parts import Facts, RunFolder
     from reverse_etl.changeset.recipient import Recipient
+    from reverse_etl.config.syncs import SyncConfig
     from reverse_etl.run.record import SyncRun
     from reverse_etl.state.home import Home
 
@@ -32,7 +33,7 @@ GOOD_FOR: Final = timedelta(hours=1)
 
 
 def take_plan(run: SyncRun, plan_id: str, recipient: Recipient | None = None) -> None:
-    """Lets a run send the rows of a plan.
+    """Lets a run send the rows of a plan; or the rest of them, where the last one that did stopped while it sent.
 
     Args:
         run: The run.
@@ -45,16 +46,36 @@ def take_plan(run: SyncRun, plan_id: str, recipient: Recipient | None = None) ->
     """
     folder, facts = find_plan(run.home, run.sync.name, plan_id)
     snapshot = snapshot_of(run.store, run.sync.name)
-    if facts.generation is not None and snapshot.sending:
-        raise StateError(
-            f"run {snapshot.sending[:8]} stopped while it sent, and some of its rows have no answer: nothing was sent.",
-            hint=f"Run without a plan first: reverse-etl run {run.sync.name}",
-        ).located(run.sync.where)
+    if facts.generation is not None and snapshot.sending and snapshot.sending != folder.path.name:
+        raise unanswered(run.sync, snapshot.sending)
     if why := _not_good(run, folder, facts, recipient, snapshot.generation):
         raise StateError(
             f"{why}: nothing was sent.", hint=f"Make another plan: reverse-etl plan {run.sync.name}"
         ).located(run.sync.where)
     continue_changeset(run.home, run.store, folder, run_id=run.run_id)
+
+
+def unanswered(sync: SyncConfig, changeset: str) -> StateError:
+    """That a changeset is being sent, or its run stopped while it sent, with what to do first."""
+    if changeset.startswith(PREFIX):
+        text = f"plan {changeset} stopped while it was sent, and some of its rows have no answer: nothing was sent."
+        error = StateError(text, hint=rest_of(sync.name, changeset))
+    else:
+        error = StateError(
+            f"run {changeset[:8]} is still sending, or stopped while it sent, and some of its rows have no answer: "
+            "nothing was sent.",
+            hint=f"Run first: reverse-etl run {sync.name}",
+        )
+    error.located(sync.where)
+    return error
+
+
+def rest_of(sync: str, plan_id: str) -> str:
+    """What sends the rest of a plan; for an undo, what its query returns would be wrong."""
+    return (
+        f"Send the rest of it: reverse-etl run {sync} --plan {plan_id}. "
+        "A run without the plan sends what the query returns now."
+    )
 
 
 def find_plan(home: Home, sync: str, plan_id: str) -> tuple[RunFolder, Facts]:

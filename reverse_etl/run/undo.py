@@ -23,7 +23,7 @@ from reverse_etl.errors import ConfigError, StateError
 from reverse_etl.files.scratch import scratch_in
 from reverse_etl.report import Status
 from reverse_etl.run.acknowledged import generations_of, identities_of, known_by_attribute, remembered_streams
-from reverse_etl.run.planned_run import PREFIX
+from reverse_etl.run.planned_run import PREFIX, unanswered
 from reverse_etl.run.recipient import identify_recipient
 from reverse_etl.run.record import SyncRun
 from reverse_etl.run.sharing import put_changeset
@@ -110,10 +110,7 @@ def make_undo(
     run = SyncRun(sync, plan_id, plan_id, home, store, datetime.now(UTC))
     snapshot = snapshot_of(store, sync.name)
     if snapshot.sending:
-        raise StateError(
-            f"run {snapshot.sending[:8]} is still sending, or stopped while it sent: nothing can be taken back now.",
-            hint=f"Run first: reverse-etl run {sync.name}",
-        ).located(sync.where)
+        raise unanswered(sync, snapshot.sending)
     chain = list(generations_of(run).chain(snapshot.generation, snapshot.made_by))
     at = _place(run, report, chain)
     remembered = remembered_streams(sync)

@@ -143,17 +143,22 @@ def test_an_undo_is_a_run_that_can_be_taken_back(case: Case) -> None:
     assert "gold" == plan_of(case, 3)
 
 
-def test_an_undo_that_stops_goes_on(case: Case) -> None:
-    """Its re-execution sends the rest, and what was refused is counted as any failed row."""
+@pytest.mark.parametrize("by_plan", [False, True])
+def test_an_undo_that_stops_goes_on(case: Case, by_plan: bool) -> None:
+    """Its re-execution sends the rest, and what was refused is counted as any failed row; so does a run of its plan."""
     with case.shop.changing() as database:
         database.execute("UPDATE shop SET plan = 'wrong'")
     wrong = ended(case.run())
     batch = {"path": "/api/v2/batch"}
     case.sandbox.faults([{"match": batch, "skip": 1, "always": True, "do": {"status": 401}}])
-    stopped = case.run(scope=Scope(plan=undo_of(case, wrong).plan_id))
+    plan = Scope(plan=undo_of(case, wrong).plan_id)
+    stopped = case.run(scope=plan)
     assert Status.FAILED is ended(stopped).status
     case.sandbox.clear_faults()
-    assert Status.COMPLETED is ended(case.run(root=stopped.root_run_id)).status
+    with pytest.raises(StateError, match=f"run {case.name} --plan {plan.plan}"):
+        undo_of(case, wrong)
+    goes_on = case.run(scope=plan) if by_plan else case.run(root=stopped.root_run_id)
+    assert Status.COMPLETED is ended(goes_on).status
     assert {"free"} == {plan_of(case, number) for number in range(1, ROWS + 1)}
     require_equal(case)
 

@@ -42,8 +42,10 @@ def undo(
     """Take back what a run changed: send the values that were acknowledged before it, and pause the sync."""
     from reverse_etl.changeset.scope import Scope
     from reverse_etl.cli.commands.run import execute, show
+    from reverse_etl.run.planned_run import rest_of
     from reverse_etl.run.undo import make_undo
     from reverse_etl.state.home import Home
+    from reverse_etl.state.snapshots import snapshot_of
     from reverse_etl.state.store import open_store
     from reverse_etl.state.syncs import set_paused
 
@@ -75,6 +77,8 @@ def undo(
     show(sent, people)
     if as_json:
         words.print_json_line(sent.as_json())
+    if snapshot_of(store, sync.name).sending == made.plan_id:
+        say(people, f"Not everything was taken back. {rest_of(sync.name, made.plan_id)}")
     say(
         people,
         f"{sync.name} is paused, because its query may still return what was taken back. To resume it: "
