@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -148,7 +149,8 @@ def table_locked_by_another(world: World, chance: random.Random, seed: int) -> N
             if theirs is not first:
                 case.server.run(f"INSERT INTO {case.table} VALUES ('{theirs.id}', 'old@x', 'old', 0)")
         case.server.run(f"DELETE FROM {case.table} WHERE id LIKE '%x'; DELETE FROM {case.table}_writes")
-        with case.server.other_writer(yields=chance.random() < 0.5) as other:
+        with case.server.other_writer(yields=chance.random() < 0.5) as connection:
+            other = _one_at_a_time(connection)
             if how == "adds the same key":
                 other(f"INSERT INTO {case.table} VALUES ('{theirs.id}', 'their@x', 'theirs', 1)")
             else:
@@ -159,6 +161,17 @@ def table_locked_by_another(world: World, chance: random.Random, seed: int) -> N
                 completes(case, clock=clock.clock())
                 done.result()
         a_clean_run_mends_everything(case)
+
+
+def _one_at_a_time(other: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The other writer, for two threads: its connection takes one statement at a time."""
+    turn = threading.Lock()
+
+    def execute(statement: str) -> object:
+        with turn:
+            return other(statement)
+
+    return execute
 
 
 def _meanwhile(case: TableCase, other: Callable[[str], Any], how: str, first: str) -> None:
