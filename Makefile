@@ -2,8 +2,10 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-# One worker more than there are processors: the tests wait for their servers a third of their time.
+# One worker more than there are processors, and for the thorough tests twice as many: those wait for processes and
+# servers half of their time.
 WORKERS = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
+thorough: WORKERS = $(shell $(BIN)/python -c 'import os; print(os.cpu_count() * 2)')
 READY := .venv/.ready
 
 # Tests commit thousands of times to databases in small files: in memory, where there is room, that does not wait for a disk.
