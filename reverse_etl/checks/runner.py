@@ -225,7 +225,8 @@ class _Pass:
         if undone and rule.name not in {each.rule.name for each in self.sync.rules()[self.stream.name]}:
             return False
         in_part = self.facts.reads.is_sample or (self.facts.piece is not None and not rule.of_pieces)
-        return not ((rule.until_confirmed and self.facts.backfill) or (rule.of_the_whole and in_part))
+        as_json = undone and rule.severity is Severity.WARN  # they are stored as they are sent
+        return not (as_json or (rule.until_confirmed and self.facts.backfill) or (rule.of_the_whole and in_part))
 
     def _counts_of_found(self) -> Counts:
         counts, gone, left_out = self.counts, self.not_found, self.facts.streams[self.stream.name].left_out

@@ -117,7 +117,7 @@ def not_verified(folder: RunFolder, sync: str = "") -> str:
 
 
 def _ended_before(folder: RunFolder, sync: str) -> str:
-    """A run that continues this one looks at all of its rows; one that begins anew reads on in the feed."""
+    """A run that continues this one looks at all of its rows; one that starts afresh reads on in the feed."""
     facts = folder.facts()
     which = "run" if facts is None or facts.reads is Reads.CHANGES else "run that sends rows"
     return f"{_ENDED_BEFORE} The next {which} reads them: reverse-etl run {sync}" if sync else _ENDED_BEFORE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from reverse_etl_tests.servers.sandbox import RunningSandbox
 
 
 def test_a_run_is_taken_back(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    """Shown first, sent with `--yes`; without it, and without a terminal, it is not sent."""
+    """Shown first, sent with `--yes`; without it, and without a terminal, not sent; one that stops is continued."""
     shop = Project(tmp_path, {"COLUMNS": "80"})
     fill(tmp_path / "shop.db", [(str(n), f"u{n}@example.com", "free") for n in range(3)])
     shop.connections(SHOP, sandbox.url)
@@ -36,9 +37,19 @@ def test_a_run_is_taken_back(tmp_path: Path, sandbox: RunningSandbox) -> None:
     asked = shop.reverse_etl("undo", wrong[:8])
     assert (2, True) == (asked.returncode, "--yes" in asked.stderr)
     assert ["pro", "wrong", "wrong", "wrong"] == sorted(each["attributes"]["plan"] for each in sandbox.people())
-    done = shop.reverse_etl("undo", wrong[:8], "--yes", "--json")
+    sandbox.faults([{"match": {"path": "/api/v2/batch"}, "always": True, "do": {"status": 401}}])
+    stopped = shop.reverse_etl("undo", wrong[:8], "--yes")
+    sandbox.clear_faults()
+    said = " ".join(stopped.stderr.split())
+    rest = re.search(
+        r"Not everything was taken back\. Send the rest of it: reverse-etl (run customers --plan \S+)\.", said
+    )
+    assert rest is not None, stopped.stderr
+    assert 5 == stopped.returncode
+    done = shop.reverse_etl(*rest[1].split(), "--json")
     assert (0, 3, "undo") == (done.returncode, (sent := json.loads(done.stdout))["rows"]["delivered"], sent["reads"])
-    assert "customers is paused" in done.stderr
+    assert "customers is paused" in said
+    assert "warning" not in said + done.stderr
     assert ["free", "free", "free", "pro"] == sorted(each["attributes"]["plan"] for each in sandbox.people())
     assert "paused" in shop.reverse_etl("status").stdout
     assert 2 == shop.reverse_etl("undo", "00000000").returncode

@@ -78,6 +78,33 @@ def _imports(pid: int) -> bool:
     return "pydantic_core" in Path(f"/proc/{pid}/maps").read_text()
 
 
+CLOSING = """
+import os, signal, sys
+import reverse_etl.run.stages as stages
+
+def close(*_, **options):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        raise RuntimeError("Query interrupted") from None
+
+stages.close = close
+sys.argv = ["reverse-etl", "run", "people"]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from reverse_etl.cli.main import main
+main()
+"""
+"""Presses Ctrl-C as a run is closed, while a library has it that makes an error of its own of it, as DuckDB does."""
+
+
+def test_one_while_a_run_is_closed_cancels_it(project: Project, sandbox: RunningSandbox) -> None:
+    """Its rows were delivered, and are counted; the run has not failed."""
+    done = project.command(sys.executable, "-c", CLOSING)
+    assert (130, True) == (done.returncode, "people: canceled" in done.stderr), done.stderr
+    (ended,) = history(project)
+    assert ("canceled", 3) == (ended["status"], ended["rows"]["delivered"])
+
+
 def test_one_while_the_commands_are_loaded_ends_with_130(project: Project) -> None:
     """Whatever the module that is just being imported makes of it."""
     pressed = PRESSED.format(module="typer", how="turned", arguments="'status'").replace("cli.main", "cli.entry")

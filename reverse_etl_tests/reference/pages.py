@@ -194,7 +194,7 @@ def _checks() -> list[str]:
         "## Built-in rules",
         "",
         "Every sync has those of its kind. `reject` makes it a failed row with this reason, `exclude` leaves it out,",
-        "`warn` keeps no row back: what it found is said by `preview`, `plan`, `run`, `errors` and `history`",
+        "`warn` keeps no row back: `preview`, `plan`, `run`, `errors` and `history` show what it found",
         "([how](../concepts.md#what-becomes-of-each-row)).",
         "",
         "| reason | does | for | rule |",
